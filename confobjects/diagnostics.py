@@ -1,0 +1,202 @@
+"""What went wrong, where, and what to do: the one shape of every problem.
+
+Laws of this module:
+
+1. A diagnostic is data. It knows no exit code and no exception (``confobjects.errors`` does).
+2. Whoever makes a diagnostic masks secrets first: nothing later can.
+3. Problems are collected and reported together, never only the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal
+
+Severity = Literal["error", "warning"]
+
+MASK: Final = "********"
+"""What stands in place of a secret in every output."""
+
+
+class Diagnostic:
+    """One problem, with its place, its cause and its remedy.
+
+    ``code`` is a key of :data:`confobjects.errors.CODES`. ``path`` is a managed object path
+    (``/mail-server/one``), ``origin`` the file or source in which the thing was said, ``line`` and
+    ``column`` count from 1, ``pointer`` is a JSON pointer (RFC 6901). ``span`` is a half-open range of
+    offsets into ``excerpt``; it is drawn as a caret line.
+    """
+
+    __slots__ = (
+        "code",
+        "column",
+        "detail",
+        "excerpt",
+        "line",
+        "origin",
+        "path",
+        "pointer",
+        "property",
+        "remedy",
+        "severity",
+        "span",
+        "summary",
+        "value",
+    )
+
+    def __init__(  # noqa: PLR0913 - the fields of a record, all but two of them by keyword
+        self,
+        code: str,
+        summary: str,
+        *,
+        path: str = "",
+        property: str = "",  # noqa: A002 - the word of the field
+        value: str | None = None,
+        detail: str = "",
+        remedy: str = "",
+        origin: str = "",
+        line: int | None = None,
+        column: int | None = None,
+        pointer: str = "",
+        excerpt: str = "",
+        span: tuple[int, int] | None = None,
+        severity: Severity = "error",
+    ) -> None:
+        self.code = code
+        self.summary = summary
+        self.path = path
+        self.property = property
+        self.value = value
+        self.detail = detail
+        self.remedy = remedy
+        self.origin = origin
+        self.line = line
+        self.column = column
+        self.pointer = pointer
+        self.excerpt = excerpt
+        self.span = span
+        self.severity: Severity = severity
+
+    def __repr__(self) -> str:
+        return f"Diagnostic({self.code!r}, {self.summary!r}, path={self.path!r}, property={self.property!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Diagnostic):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.summary, self.path, self.property, self.line))
+
+    def replace(self, **changes: Any) -> Diagnostic:
+        """Return a copy with some fields changed: the path is often known only further up."""
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        fields.update(changes)
+        return Diagnostic(fields.pop("code"), fields.pop("summary"), **fields)
+
+    def where(self) -> str:
+        """Return the place in words: file and line, then object, then property."""
+        place = self.origin
+        if place and self.line is not None:
+            place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
+        return ", ".join(part for part in (place, self.pointer, self.path, self.property) if part)
+
+    def render(self) -> str:
+        """Return the problem for a person: place, summary, caret, detail and remedy, on several lines."""
+        where = self.where()
+        lines = [f"{where}: {self.summary}" if where else self.summary]
+        if self.excerpt:
+            lines.extend(_caret_lines(self.excerpt, self.span))
+        lines.extend(f"  {line}" for line in self.detail.splitlines())
+        if self.remedy:
+            first, *rest = self.remedy.splitlines()
+            lines.append(f"  remedy: {first}")
+            lines.extend(f"    {line}" for line in rest)
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the problem for a program; empty fields are left out."""
+        names = ("severity", "code", "path", "property", "value", "summary", "detail", "remedy", "origin", "pointer")
+        result = {name: getattr(self, name) for name in (*names, "line", "column") if getattr(self, name)}
+        if self.excerpt:
+            result["excerpt"] = self.excerpt
+            result["span"] = list(self.span) if self.span else None
+        return result
+
+
+def _caret_lines(excerpt: str, span: tuple[int, int] | None) -> Iterator[str]:
+    """Yield the excerpt, one line, and the carets below it; control characters would break the picture."""
+    yield "  " + "".join(character if character.isprintable() else "·" for character in excerpt)
+    if span is not None:
+        start, end = span
+        yield "  " + " " * start + "^" * max(1, end - start)
+
+
+class Collector:
+    """Gathers diagnostics so that they are reported all at once."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[Diagnostic] = ()) -> None:
+        self._items: list[Diagnostic] = list(items)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Add one problem."""
+        self._items.append(diagnostic)
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Add several problems."""
+        self._items.extend(diagnostics)
+
+    def error(self, code: str, summary: str, **fields: Any) -> None:
+        """Add an error; the fields are those of :class:`Diagnostic`."""
+        self._items.append(Diagnostic(code, summary, **fields))
+
+    def warning(self, code: str, summary: str, **fields: Any) -> None:
+        """Add a warning; the fields are those of :class:`Diagnostic`."""
+        self._items.append(Diagnostic(code, summary, severity="warning", **fields))
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The problems that stop the work."""
+        return tuple(item for item in self._items if item.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The problems that do not."""
+        return tuple(item for item in self._items if item.severity == "warning")
+
+    def raise_if_errors(self) -> None:
+        """Raise one :class:`~confobjects.errors.ConfobjectsError` that carries every error, if there is one."""
+        if errors := self.errors:
+            from confobjects.errors import error_for  # noqa: PLC0415 - errors is built on this module
+
+            raise error_for(errors)
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("_", "-").replace(" ", "-")
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant, or None."""
+    names = {_folded(name): name for name in known}
+    folded = _folded(word)
+    if folded in names:
+        return names[folded]
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it, a cold start does not
+
+    matches = get_close_matches(folded, names, n=1, cutoff=0.6)
+    return names[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean "x"?``, or an empty text when nothing is near."""
+    match = nearest(word, known)
+    return f'did you mean "{match}"?' if match is not None else ""

@@ -1,0 +1,87 @@
+"""Managed object paths: where an object stands in the tree of objects, whatever stores it.
+
+A path is a sequence of elements, each a relation and, for relations that hold several objects, a name:
+``/mail-server/one``, ``/backend/userRoot/backend-index/cn``, ``/global-configuration``. A slash in a
+name is written twice. Names compare ignoring case and surplus blanks.
+
+Laws: a path knows nothing of directories, files or definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+Element = tuple[str, str | None]
+
+
+def normal_name(name: str) -> str:
+    """Return the form in which object names are compared: case folded, runs of blanks made one."""
+    return " ".join(name.split()).casefold()
+
+
+class ManagedObjectPath:
+    """An immutable path; equality and hash ignore the case and surplus blanks of names."""
+
+    __slots__ = ("_key", "elements")
+
+    def __init__(self, elements: Sequence[Element] = ()) -> None:
+        self.elements: tuple[Element, ...] = tuple(elements)
+        self._key = tuple((relation, None if name is None else normal_name(name)) for relation, name in self.elements)
+
+    def child(self, relation: str, name: str | None = None) -> ManagedObjectPath:
+        """Return the path of a child."""
+        return ManagedObjectPath((*self.elements, (relation, name)))
+
+    @property
+    def parent(self) -> ManagedObjectPath:
+        """The path one element up; the root is its own parent."""
+        return ManagedObjectPath(self.elements[:-1])
+
+    @property
+    def relation(self) -> str:
+        """The relation of the last element, empty for the root."""
+        return self.elements[-1][0] if self.elements else ""
+
+    @property
+    def name(self) -> str | None:
+        """The name in the last element, None for the root and for singletons."""
+        return self.elements[-1][1] if self.elements else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names in the path, outermost first."""
+        return tuple(name for _, name in self.elements if name is not None)
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """All relations in the path, outermost first."""
+        return tuple(relation for relation, _ in self.elements)
+
+    def is_below(self, other: ManagedObjectPath) -> bool:
+        """Tell whether this path is strictly below another."""
+        return len(self._key) > len(other._key) and self._key[: len(other._key)] == other._key
+
+    def __str__(self) -> str:
+        words = []
+        for relation, name in self.elements:
+            words.append(relation)
+            if name is not None:
+                words.append(name.replace("/", "//"))
+        return "/" + "/".join(words)
+
+    def __repr__(self) -> str:
+        return f"ManagedObjectPath({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ManagedObjectPath) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __lt__(self, other: ManagedObjectPath) -> bool:
+        return [(r, n or "") for r, n in self._key] < [(r, n or "") for r, n in other._key]
+
+
+ROOT: Final = ManagedObjectPath()
+"""The path of the root, which is no object itself."""
