@@ -1,0 +1,226 @@
+"""The servers that tests talk to: one table, who installs them, and what a fixture gets.
+
+Laws:
+
+1. A server the tests need is one row of :data:`SERVERS`; nothing else in the project names its packages.
+2. Real servers only. A missing one is a skip that says what to type, and under ``CI`` (or with
+   ``CONFOBJECTS_REQUIRE_SERVERS=1``) a failure: a skip must never hide a missing server there.
+3. Standard library only, and pytest only inside :func:`require`: ``make test`` runs this file before the tests.
+4. Nothing is started here. The packaged daemon is kept from starting while a package is installed; every fixture
+   starts its own instance from its own directory.
+
+Run it as ``python -m tests.servers.packages`` to prepare the machine: as root on Debian it installs what is missing,
+elsewhere it says what is missing, which tests are skipped, and the line that installs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+POLICY = "/usr/sbin/policy-rc.d"
+"""The file that Debian's maintainer scripts ask before they start a service (invoke-rc.d(8))."""
+
+POLICY_MARK = "# written by the confobjects test set-up, for the time of one apt-get run\n"
+POLICY_TEXT = f"#!/bin/sh\n{POLICY_MARK}exit 101\n"
+
+SYSTEM_PATHS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+"""Daemons live here; an ordinary user's PATH often leaves them out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server the tests use.
+
+    ``probes`` maps the name a fixture asks for to where it is: a command looked up on PATH and the system
+    directories, or an absolute path that may hold wildcards. The server is there when all of them are.
+    ``preseed`` are answers to the package's questions (debconf-set-selections(1)). ``needs_root`` is true when
+    the daemon itself can only be started by root.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    probes: Mapping[str, str]
+    used_by: str
+    preseed: tuple[str, ...] = ()
+    needs_root: bool = False
+
+    @property
+    def install_line(self) -> str:
+        """The line to type on Debian and its family."""
+        return f"sudo apt-get install --no-install-recommends {' '.join(self.packages)}"
+
+
+SERVERS: Mapping[str, Server] = {
+    server.name: server
+    for server in (
+        Server(
+            name="postfix",
+            packages=("postfix", "sasl2-bin", "libsasl2-modules"),
+            probes={
+                "postfix": "postfix",
+                "postconf": "postconf",
+                "saslpasswd2": "saslpasswd2",
+                "libplain": "/usr/lib/*/sasl2/libplain.so*",
+                "libsasldb": "/usr/lib/*/sasl2/libsasldb.so*",
+            },
+            used_by="tests/transport and the mail parts of tests/cli",
+            preseed=("postfix postfix/main_mailer_type select No configuration",),
+            needs_root=True,
+        ),
+    )
+}
+
+
+def locate(server: Server) -> dict[str, str | None]:
+    """Where each probe of ``server`` is on this machine; ``None`` for one that is not."""
+    return {name: _find(probe) for name, probe in server.probes.items()}
+
+
+def missing(server: Server) -> tuple[str, ...]:
+    """Names of the probes that are not on this machine."""
+    return tuple(name for name, path in locate(server).items() if path is None)
+
+
+def required() -> bool:
+    """Whether a missing server is a failure: under CI, or when the environment asks for it."""
+    wanted = (os.environ.get("CI", ""), os.environ.get("CONFOBJECTS_REQUIRE_SERVERS", ""))
+    return any(text.lower() not in {"", "0", "false", "no"} for text in wanted)
+
+
+def require(name: str) -> dict[str, str]:
+    """Absolute paths of the parts of server ``name``, for a fixture; skips (under CI fails) when it is not here."""
+    server = SERVERS[name]
+    places = locate(server)
+    lacking = [part for part, path in places.items() if path is None]
+    if lacking:
+        _give_up(f"{name} is not installed ({', '.join(lacking)} not found); install it with: {server.install_line}")
+    if server.needs_root and os.geteuid() != 0:
+        _give_up(f"{name} can only be started by root; run the tests as root: sudo make test")
+    return {part: path for part, path in places.items() if path is not None}
+
+
+def _find(probe: str) -> str | None:
+    if probe.startswith("/"):
+        return min(glob.glob(probe), default=None)
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_PATHS))
+    return shutil.which(probe, path=path)
+
+
+def _give_up(reason: str) -> NoReturn:
+    import pytest  # only fixtures come here; the set-up run has no need of pytest
+
+    if required():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def prepare(servers: Sequence[Server]) -> int:
+    """Install what is missing where that can be done; say the rest. Returns an exit status: 1 only where a missing
+    server is a failure."""
+    lacking = [server for server in servers if missing(server)]
+    if lacking and os.geteuid() == 0 and shutil.which("apt-get"):
+        _install(lacking)
+    status = 0
+    for server in servers:
+        parts = missing(server)
+        if not parts:
+            print(f"{server.name}: here")
+            continue
+        status = 1 if required() else status
+        verdict = "needed, and" if required() else f"skipped: {server.used_by};"
+        print(f"{server.name}: {verdict} {', '.join(parts)} not found. To install it: {server.install_line}")
+    return status
+
+
+def _install(servers: Sequence[Server]) -> None:
+    packages = [package for server in servers for package in server.packages]
+    print(f"installing {' '.join(packages)}", flush=True)
+    with _no_daemons():
+        _preseed([answer for server in servers for answer in server.preseed])
+        install = ["install", "-y", "--no-install-recommends", *packages]
+        if not all(_has_candidate(package) for package in packages):
+            _apt_get("update")
+            _apt_get(*install)
+        elif _apt_get(*install) != 0:
+            # The lists were there but stale: they named versions that the mirror no longer keeps.
+            _apt_get("update")
+            _apt_get(*install)
+
+
+def _has_candidate(package: str) -> bool:
+    shown = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True, check=False).stdout
+    return "Candidate:" in shown and "Candidate: (none)" not in shown
+
+
+def _apt_get(*arguments: str) -> int:
+    command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold", *arguments]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment, check=False)
+    if done.returncode:
+        print(f"{shlex.join(command)}: exit {done.returncode}", file=sys.stderr, flush=True)
+    return done.returncode
+
+
+def _preseed(answers: Sequence[str]) -> None:
+    if answers and shutil.which("debconf-set-selections"):
+        subprocess.run(["debconf-set-selections"], input="".join(f"{line}\n" for line in answers), text=True, check=False)
+
+
+@contextlib.contextmanager
+def _no_daemons() -> Iterator[None]:
+    """Keep package scripts from starting a service meanwhile.
+
+    A policy file that is somebody else's stays as it is: whoever wrote it has decided already. Ours goes away at the
+    end, on an error, and on the signals that end a run; one that a ``kill -9`` left behind is known by its mark and
+    is removed by the next run.
+    """
+    if not _policy_is_free():
+        yield
+        return
+    with open(POLICY, "w", encoding="utf-8") as stream:
+        stream.write(POLICY_TEXT)
+    os.chmod(POLICY, 0o755)
+    caught = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, _leave) for number in caught}
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(POLICY)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _policy_is_free() -> bool:
+    try:
+        with open(POLICY, encoding="utf-8", errors="replace") as stream:
+            return POLICY_MARK in stream.read()
+    except FileNotFoundError:
+        return True
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def main(names: Sequence[str]) -> int:
+    """Prepare the named servers, all of them when none is named."""
+    unknown = [name for name in names if name not in SERVERS]
+    if unknown:
+        print(f"unknown server {', '.join(unknown)}; known: {', '.join(SERVERS)}", file=sys.stderr)
+        return 2
+    return prepare([SERVERS[name] for name in names] if names else list(SERVERS.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
