@@ -144,17 +144,21 @@ def prepare(servers: Sequence[Server]) -> int:
 
 def _install(servers: Sequence[Server]) -> None:
     packages = [package for server in servers for package in server.packages]
+    apt_install(packages, [answer for server in servers for answer in server.preseed])
+
+
+def apt_install(packages: Sequence[str], preseed: Sequence[str] = ()) -> bool:
+    """Install Debian packages as root, asking nothing and starting nothing; true when that worked.
+
+    The package lists are fetched only when they do not know a package, or know one that the mirror no longer keeps.
+    """
     print(f"installing {' '.join(packages)}", flush=True)
+    install = ("install", "-y", "--no-install-recommends", *packages)
     with _no_daemons():
-        _preseed([answer for server in servers for answer in server.preseed])
-        install = ["install", "-y", "--no-install-recommends", *packages]
-        if not all(_has_candidate(package) for package in packages):
-            _apt_get("update")
-            _apt_get(*install)
-        elif _apt_get(*install) != 0:
-            # The lists were there but stale: they named versions that the mirror no longer keeps.
-            _apt_get("update")
-            _apt_get(*install)
+        _preseed(preseed)
+        if all(_has_candidate(package) for package in packages) and _apt_get(*install):
+            return True
+        return _apt_get("update") and _apt_get(*install)
 
 
 def _has_candidate(package: str) -> bool:
@@ -162,18 +166,29 @@ def _has_candidate(package: str) -> bool:
     return "Candidate:" in shown and "Candidate: (none)" not in shown
 
 
-def _apt_get(*arguments: str) -> int:
-    command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold", *arguments]
+def _apt_get(*arguments: str) -> bool:
+    options = ("-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Use-Pty=0")
+    command = ["apt-get", *options, *arguments]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment, check=False)
-    if done.returncode:
-        print(f"{shlex.join(command)}: exit {done.returncode}", file=sys.stderr, flush=True)
-    return done.returncode
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        check=False,
+        text=True,
+    )
+    if done.returncode:  # a hundred lines of unpacking are of interest only then
+        print(f"{done.stdout}{shlex.join(command)}: exit {done.returncode}", file=sys.stderr, flush=True)
+    return done.returncode == 0
 
 
 def _preseed(answers: Sequence[str]) -> None:
     if answers and shutil.which("debconf-set-selections"):
-        subprocess.run(["debconf-set-selections"], input="".join(f"{line}\n" for line in answers), text=True, check=False)
+        subprocess.run(
+            ["debconf-set-selections"], input="".join(f"{line}\n" for line in answers), text=True, check=False
+        )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,199 @@
+"""Make the virtual environment that a target of the Makefile needs: ``setup.py demo|test|dev|bench``.
+
+Laws:
+
+1. Standard library only, and readable by every Python since 3.7: an old one has to come as far as looking for a newer one.
+2. A stamp, written last, says that an environment is whole and what it was made from. No stamp, or one that was made
+   from something else: the environment is thrown away and made again. So a try that died half-way does no harm.
+3. Packages come from wherever pip is configured to look; nothing is said about it here.
+4. As root on Debian a missing ``venv`` module is installed; anyone else reads the line to type.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from typing import NoReturn
+
+OLDEST = (3, 11)
+NEWER = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+DIRECTORIES = {"demo": ".venv", "test": ".venv", "dev": ".venv", "bench": ".venv-bench"}
+"""Which environment each target uses. Benchmarks have their own: a cold start is measured as a user has it, installed
+from a wheel and without the ``.pth`` files that an editable install, coverage and setuptools leave behind."""
+
+EXTRAS = {"demo": ("demo",), "test": ("test",), "dev": ("dev",), "bench": ()}
+
+FORGET = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE")
+"""Variables that would send packages, or look for them, elsewhere than in the new environment."""
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the text says why, and what to type."""
+
+
+def main(arguments: list[str]) -> None:
+    """Make the environment for one target, unless it is there."""
+    if len(arguments) != 1 or arguments[0] not in EXTRAS:
+        raise SetupError("usage: setup.py " + "|".join(EXTRAS))
+    if sys.version_info < OLDEST:
+        run_with_newer(arguments)
+    target = arguments[0]
+    for name in FORGET:
+        os.environ.pop(name, None)
+    os.chdir(ROOT)
+    # Two runs at once in one checkout: the second waits, and then finds the stamp.
+    with open("pyproject.toml", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        environment = Environment(DIRECTORIES[target])
+        if target not in environment.finished():
+            environment.make(target)
+        if target == "bench":
+            environment.install_as_released()
+
+
+def run_with_newer(arguments: list[str]) -> NoReturn:
+    """Start this script again with a Python that is new enough; never returns."""
+    found = "Python " + ".".join(map(str, sys.version_info[:3]))
+    if os.environ.get("PYTHON"):
+        raise SetupError(f"PYTHON={os.environ['PYTHON']} is {found}; 3.11 or later is needed")
+    probe = f"import sys; sys.exit(sys.version_info < {OLDEST!r})"
+    for name in NEWER:
+        path = shutil.which(name)
+        if path and subprocess.call([path, "-I", "-c", probe], stderr=subprocess.DEVNULL) == 0:
+            os.execv(path, [path, "-I", os.path.abspath(__file__), *arguments])
+    raise SetupError(f"python3 is {found} and no later one was found; name one: make PYTHON=/path/to/python3.11")
+
+
+class Environment:
+    """One virtual environment below the checkout, and its stamps."""
+
+    def __init__(self, directory: str) -> None:
+        """Take the directory, relative to the checkout."""
+        self.directory = directory
+        self.python = os.path.join(directory, "bin", "python")
+
+    def finished(self) -> set[str]:
+        """Return the targets this environment is whole for, made from what is in the checkout now."""
+        return {target for target in EXTRAS if self._read(target) == digest()}
+
+    def make(self, target: str) -> None:
+        """Bring the environment to where ``target`` can run."""
+        targets = sorted(self.finished() | {target})
+        print(f"preparing {self.directory} for {' and '.join(targets)}", flush=True)
+        if targets == [target]:
+            self._create()
+        # Until the new packages are in, the environment is whole for nobody.
+        for name in EXTRAS:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._stamp(name))
+        extras = sorted({extra for name in targets for extra in EXTRAS[name]})
+        # Editable, so that what runs is the checkout; "compat" writes a plain path where the default writes an import
+        # hook, which costs every cold start a few milliseconds.
+        requirement = f".[{','.join(extras)}]" if extras else "."
+        editable = [] if target == "bench" else ["--config-settings", "editable_mode=compat", "--editable"]
+        self._pip("install", *editable, requirement)
+        for name in targets:
+            self._write(name)
+
+    def install_as_released(self) -> None:
+        """Install the checkout as it is now, from a wheel, and remove what a user's environment does not have."""
+        shutil.rmtree("build", ignore_errors=True)  # setuptools would ship modules that are long deleted
+        self._pip("install", "--no-deps", "--force-reinstall", ".")
+        if os.path.exists(os.path.join(self.directory, "bin", "pip")):
+            subprocess.run([self.python, "-I", "-m", "pip", "--quiet", "uninstall", "--yes", "setuptools"], check=False)
+
+    def _stamp(self, target: str) -> str:
+        return os.path.join(self.directory, ".finished-" + target)
+
+    def _read(self, target: str) -> str | None:
+        try:
+            with open(self._stamp(target), encoding="ascii") as stream:
+                return stream.read()
+        except (OSError, ValueError):
+            return None
+
+    def _write(self, target: str) -> None:
+        unfinished = self._stamp(target) + ".new"
+        with open(unfinished, "w", encoding="ascii") as stream:
+            stream.write(digest())
+        os.replace(unfinished, self._stamp(target))
+
+    def _create(self) -> None:
+        self._remove()
+        if self._venv() or (self._install_venv_module() and self._venv()):
+            return
+        self._remove()
+        raise SetupError(
+            f"{sys.executable} has no working venv module, which Debian keeps in a package of its own; install it with:\n"
+            f"    sudo apt-get install {venv_package()}"
+        )
+
+    def _remove(self) -> None:
+        if os.path.islink(self.directory) or os.path.isfile(self.directory):
+            os.unlink(self.directory)
+        elif os.path.isdir(self.directory):
+            shutil.rmtree(self.directory)
+
+    def _venv(self) -> bool:
+        made = subprocess.run(
+            [sys.executable, "-I", "-m", "venv", self.directory],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        pip = [self.python, "-I", "-m", "pip", "--version"]
+        with contextlib.suppress(OSError):
+            if made.returncode == 0 and subprocess.call(pip, stdout=subprocess.DEVNULL) == 0:
+                return True
+        self._remove()
+        return False
+
+    def _install_venv_module(self) -> bool:
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            return False
+        sys.path.insert(0, ROOT)
+        from tests.servers.packages import apt_install  # noqa: PLC0415  written for Pythons that can run the project
+
+        return apt_install([venv_package()])
+
+    def _pip(self, *arguments: str) -> None:
+        command = [self.python, "-I", "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"]
+        command.extend(arguments)
+        # A pip configuration that says "user = true" would make pip refuse.
+        command.insert(command.index("install") + 1, "--no-user")
+        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
+            raise SetupError("pip could not install what is needed; what it said is above. Run make again to retry")
+
+
+def digest() -> str:
+    """Return the fingerprint of everything an environment is made from."""
+    parts = [sys.version, sys.executable, ROOT]
+    state = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape"))
+    for name in ("pyproject.toml", os.path.join(".ci", "setup.py")):
+        with open(os.path.join(ROOT, name), "rb") as stream:
+            state.update(stream.read())
+    return state.hexdigest()
+
+
+def venv_package() -> str:
+    """Return the Debian package that completes this interpreter."""
+    own = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return "python3-venv" if os.path.realpath("/usr/bin/python3").endswith(own) else own + "-venv"
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except SetupError as error:
+        sys.exit(f"setup: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,69 @@
+# Every target works alone, also on a fresh machine: .ci/setup.py makes the environment it needs first.
+# Another interpreter: make PYTHON=python3.13 test
+PYTHON ?= python3
+PY = .venv/bin/python
+SETUP = @$(PYTHON) -I .ci/setup.py
+
+# What the caller's shell says about Python must not reach the environment made here.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE VIRTUAL_ENV
+
+# More pytest arguments: make test PYTEST="-k postfix -x"
+PYTEST =
+
+.NOTPARALLEL:
+.PHONY: help demo test check lint types imports docs-check coverage format bench clean
+
+help:
+	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
+	@echo 'make test    prepare the servers the tests need, run the tests'
+	@echo 'make check   style, types, architecture, documentation, coverage'
+	@echo 'make bench   measure; the results go to benchmarks/results/'
+	@echo 'make format  put the sources into shape'
+	@echo 'make clean   remove everything the other targets made'
+
+demo:
+	$(SETUP) demo
+	@$(PY) -m confobjects.cli demo
+
+test:
+	$(SETUP) test
+	@$(PY) -m tests.servers.packages
+	@$(PY) -m pytest $(PYTEST)
+
+check: lint types imports docs-check coverage
+
+lint:
+	$(SETUP) dev
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+types:
+	$(SETUP) dev
+	$(PY) -m mypy
+
+imports:
+	$(SETUP) dev
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+docs-check:
+	$(SETUP) dev
+	@if test -f tests/docs_check.py; then $(PY) -m tests.docs_check; fi
+
+coverage:
+	$(SETUP) dev
+	@$(PY) -m tests.servers.packages
+	@$(PY) -m pytest --cov --cov-report=term:skip-covered $(PYTEST)
+
+format:
+	$(SETUP) dev
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+bench:
+	$(SETUP) bench
+	@.venv-bench/bin/python -m benchmarks.run
+
+clean:
+	rm -rf .venv .venv-bench build dist confobjects.egg-info htmlcov .coverage .coverage.*
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf '{}' +
