@@ -1,0 +1,339 @@
+"""What every syntax has in common: the contract, its errors, and the value ``unlimited``.
+
+Laws: nothing here knows a particular syntax, and nothing here is slow to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, ClassVar, Final, NoReturn, Self, final
+
+from confobjects.diagnostics import did_you_mean
+
+_SHOWN = 60
+BLANKS: Final = " \t"
+"""What may surround a one-line value without belonging to it. Line breaks are never taken off silently."""
+
+
+@final
+class Unlimited:
+    """The type of :data:`UNLIMITED`, which is greater than every number and equal only to itself."""
+
+    __slots__ = ()
+
+    def __new__(cls) -> Unlimited:
+        return UNLIMITED
+
+    def __str__(self) -> str:
+        return "unlimited"
+
+    def __repr__(self) -> str:
+        return "UNLIMITED"
+
+    def __gt__(self, other: object) -> bool:
+        return other is not self
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __ge__(self, other: object) -> bool:
+        return True
+
+    def __le__(self, other: object) -> bool:
+        return other is self
+
+    def __copy__(self) -> Unlimited:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Unlimited:
+        return self
+
+    def __reduce__(self) -> str:
+        return "UNLIMITED"
+
+
+UNLIMITED: Final[Unlimited] = object.__new__(Unlimited)
+"""The value of a limit that is switched off, where a syntax allows it."""
+
+
+class ValueSyntaxError(ValueError):
+    """A value is not of its syntax.
+
+    ``message`` says what is wrong, ``expected`` what would be right, ``remedy`` what to do where that is
+    plain, ``span`` is the half-open range of offsets into the text that is at fault. ``str()`` joins the words.
+    """
+
+    def __init__(self, message: str, expected: str = "", remedy: str = "", span: tuple[int, int] | None = None) -> None:
+        self.message = message
+        self.expected = expected
+        self.remedy = remedy
+        self.span = span
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = f"{self.message}, expected {self.expected}" if self.expected else self.message
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+    def masked(self) -> ValueSyntaxError:
+        """Return the same refusal without any part of the value, for a property that is a secret."""
+        return ValueSyntaxError("the value (not shown) is not acceptable", self.expected)
+
+
+class SyntaxParameterError(ValueError):
+    """A definition gives a syntax a parameter it cannot have. ``parameter`` is its name, ``""`` for the whole."""
+
+    def __init__(self, parameter: str, message: str, remedy: str = "") -> None:
+        self.parameter = parameter
+        self.message = message
+        self.remedy = remedy
+        super().__init__(f"{message}; {remedy}" if remedy else message)
+
+
+class UnknownSyntaxError(SyntaxParameterError):
+    """A definition names a syntax that does not exist."""
+
+    def __init__(self, name: object, known: Iterable[str]) -> None:
+        said = f"{name!r} is not a syntax" if isinstance(name, str) else "a syntax needs its name"
+        super().__init__(
+            "type",
+            said.replace("'", '"'),
+            (did_you_mean(name, known) if isinstance(name, str) else "") or f"the syntaxes are {', '.join(known)}",
+        )
+
+
+class LdapSyntax:
+    """How values are typed in an LDAP schema: object identifiers and matching rule names (RFC 4517)."""
+
+    __slots__ = ("equality", "oid", "ordering", "substring")
+
+    def __init__(self, oid: str, equality: str, ordering: str | None = None, substring: str | None = None) -> None:
+        self.oid = oid
+        self.equality = equality
+        self.ordering = ordering
+        self.substring = substring
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LdapSyntax):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash((self.oid, self.equality))
+
+    def __repr__(self) -> str:
+        return f"LdapSyntax({self.oid!r}, {self.equality!r}, {self.ordering!r}, {self.substring!r})"
+
+
+_DIRECTORY_STRING = "1.3.6.1.4.1.1466.115.121.1.15"
+EXACT: Final = LdapSyntax(_DIRECTORY_STRING, "caseExactMatch", substring="caseExactSubstringsMatch")
+IGNORE_CASE: Final = LdapSyntax(_DIRECTORY_STRING, "caseIgnoreMatch", substring="caseIgnoreSubstringsMatch")
+OCTETS: Final = LdapSyntax("1.3.6.1.4.1.1466.115.121.1.40", "octetStringMatch")
+
+GoodSample = tuple[Any, ...]
+BadSample = tuple[Mapping[str, Any], str, str]
+
+
+class Syntax:
+    """One way of writing a value. Instances are immutable; make them with :meth:`from_json`.
+
+    A new syntax is a subclass: it sets the class variables, gives its constructor one keyword per parameter
+    (hyphens become underscores), and overrides ``parse`` and, where the value is not a text, ``_write``.
+    """
+
+    __slots__: tuple[str, ...] = ()
+
+    name: ClassVar[str] = ""
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """JSON Schema (2020-12) of each parameter, by its name in JSON."""
+    required_parameters: ClassVar[tuple[str, ...]] = ()
+    samples_good: ClassVar[tuple[GoodSample, ...]] = ()
+    """(parameters, text) where the text is canonical, or (parameters, text, canonical text)."""
+    samples_bad: ClassVar[tuple[BadSample, ...]] = ()
+    """(parameters, text, exact words of the error)."""
+    sensitive: ClassVar[bool] = False
+    placeholder: ClassVar[str] = "STRING"
+    """One word for a value, as in ``--set timeout:DURATION``."""
+    value_type: ClassVar[str] = "str"
+    ldap_syntax: ClassVar[LdapSyntax] = IGNORE_CASE
+
+    @classmethod
+    def from_json(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the syntax with these parameters; raises :class:`SyntaxParameterError` at the first wrong one."""
+        if not parameters and not cls.required_parameters:
+            return cls()
+        for name, value in parameters.items():
+            fragment = cls.parameters.get(name)
+            if fragment is None:
+                known = did_you_mean(name, cls.parameters) or _known_parameters(cls.parameters)
+                raise SyntaxParameterError(name, f'the syntax {cls.name} has no parameter "{name}"', known)
+            if not _fits(value, fragment):
+                raise SyntaxParameterError(name, f'"{name}" has to be {_kind(fragment)}')
+        for name in cls.required_parameters:
+            if name not in parameters:
+                raise SyntaxParameterError(name, f'the syntax {cls.name} needs the parameter "{name}"')
+        return cls(**{name.replace("-", "_"): value for name, value in parameters.items()})
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, slot) == getattr(other, slot) for slot in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{slot}={getattr(self, slot)!r}" for slot in self.__slots__)
+        return f"{type(self).__name__}({fields})"
+
+    def parse(self, text: str) -> Any:
+        """Return the typed value of a text; raises :class:`ValueSyntaxError`."""
+        raise NotImplementedError
+
+    def format(self, value: Any) -> str:
+        """Return the canonical text of a typed value, a text, or anything :meth:`coerce` takes.
+
+        Raises :class:`ValueSyntaxError` when it is no value of this syntax, limits included.
+        """
+        return self._write(self.parse(self.coerce(value)))
+
+    def coerce(self, value: Any) -> str:
+        """Return the text of a Python value (``True``, ``587``, a path …), not checked; a text stays as it is."""
+        return value if isinstance(value, str) else self._write(value)
+
+    def _write(self, value: Any) -> str:
+        """Return the text of a value of the Python type of this syntax; anything else is refused."""
+        return value if isinstance(value, str) else self.refuse_type(value)
+
+    def refuse_type(self, value: object) -> NoReturn:
+        """Raise the error for a Python value of a type that this syntax does not know."""
+        raise ValueSyntaxError(f"a value of the Python type {type(value).__name__} does not fit", self.expected)
+
+    def normal(self, text: str) -> Hashable:
+        """Return the key by which two texts are the same value; text that does not parse stands for itself."""
+        try:
+            return self._normal(text)
+        except ValueSyntaxError:
+            return (None, text)
+
+    def _normal(self, text: str) -> Hashable:
+        value: Hashable = self.parse(text)
+        return value
+
+    def key(self, text: str) -> Hashable:
+        """Return what may occur only once among the values of one property: the normal form, mostly."""
+        return self.normal(text)
+
+    @property
+    def expected(self) -> str:
+        """What a value has to be, as a phrase for the middle of a sentence."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return the sentence under "Allowed values" in the reference."""
+        words = self.expected
+        return f"{words[0].upper()}{words[1:]}."
+
+    def choices(self) -> tuple[tuple[str, str], ...]:
+        """Return the values with their meaning where they can be counted, else nothing."""
+        return ()
+
+    def usage(self) -> str:
+        """Return the words of the "Syntax" column of ``list-properties``."""
+        return self.placeholder
+
+    def display(self, value: Any, unit_size: str = "", unit_time: str = "", exact: bool = False) -> str:
+        """Return a typed value for people, or with ``exact`` for scripts; the units are asked for by the user."""
+        del unit_size, unit_time, exact
+        return self._write(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema (2020-12) of what :meth:`to_json` gives."""
+        return {"type": "string", "minLength": 1}
+
+    def to_json(self, value: Any) -> Any:
+        """Return a typed value as JSON; ``coerce`` of it is a text of the same value."""
+        return self._write(value)
+
+    def ldap(self) -> LdapSyntax:
+        """Return the attribute syntax. Any value may be an expression, hence Directory String nearly everywhere."""
+        return self.ldap_syntax
+
+    @property
+    def python_type(self) -> str:
+        """The type of a parsed value in generated stubs."""
+        return self.value_type
+
+
+_KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {
+    "integer": ("a whole number", int),
+    "string": ("a text", str),
+    "boolean": ("true or false", bool),
+    "object": ("an object", Mapping),
+    "array": ("a list", (list, tuple)),
+}
+
+
+def _kinds(fragment: Mapping[str, Any]) -> tuple[str, ...]:
+    kinds = fragment.get("type", ())
+    return (kinds,) if isinstance(kinds, str) else tuple(kinds)
+
+
+def _fits(value: object, fragment: Mapping[str, Any]) -> bool:
+    """Tell whether the JSON type is right. The meta-schema judges the rest; a cold start does without it."""
+    kinds = _kinds(fragment)
+    if isinstance(value, bool):
+        return not kinds or "boolean" in kinds
+    return not kinds or any(isinstance(value, _KINDS[kind][1]) for kind in kinds)
+
+
+def _kind(fragment: Mapping[str, Any]) -> str:
+    return " or ".join(_KINDS[kind][0] for kind in _kinds(fragment))
+
+
+def _known_parameters(parameters: Mapping[str, object]) -> str:
+    return f"its parameters are {', '.join(parameters)}" if parameters else "it has no parameters"
+
+
+def quoted(text: str) -> str:
+    """Return a text for a message: in quotes, on one line, control characters escaped, not too long."""
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return f'"{shown}"'
+
+
+def require_text(text: str, expected: str) -> str:
+    """Return the text if it is not empty and can be stored as UTF-8; raises :class:`ValueSyntaxError`.
+
+    Undecodable bytes of an environment or a command line arrive as lone surrogates: they are caught here
+    and not when the value is written.
+    """
+    if not text:
+        raise ValueSyntaxError("the value is empty", expected)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            span = (error.start, error.end)
+            raise ValueSyntaxError("the value is not valid UTF-8", expected, span=span) from None
+    return text
+
+
+def require_line(text: str, expected: str) -> str:
+    """Return the text without blanks around it; refuses line breaks and other control characters within."""
+    line = require_text(text, expected).strip(BLANKS)
+    if not line:
+        raise ValueSyntaxError("the value is blank", expected)
+    if not line.isprintable():
+        refuse_controls(text, line, expected)
+    return line
+
+
+def refuse_controls(text: str, line: str, expected: str) -> None:
+    """Raise for the first control character (Unicode category Cc, or a line or paragraph separator), if any."""
+    for character in line:
+        if character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029":
+            at = text.index(character)
+            words = {"\n": "a line break", "\r": "a carriage return", "\0": "a NUL character", "\t": "a tab"}
+            said = words.get(character, f"the control character U+{ord(character):04X}")
+            raise ValueSyntaxError(f"{quoted(text)} holds {said}", expected, span=(at, at + 1))

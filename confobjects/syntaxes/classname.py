@@ -1,0 +1,75 @@
+"""The syntax class-name: where a class is found, in Python or in Java spelling. Nothing is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quoted, require_line
+
+
+class ClassName(Syntax):
+    """A class: ``package.module:Class`` (dots after the colon reach inner classes), or ``org.example.Class$Inner``.
+
+    ``instance-of`` names what the class has to extend or implement; whether it does is found out by the one
+    who loads it.
+    """
+
+    __slots__ = ("instance_of",)
+
+    name = "class-name"
+    placeholder = "CLASS"
+    ldap_syntax = EXACT
+    parameters = {
+        "instance-of": {
+            "description": "The classes or interfaces that the class has to be an instance of.",
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+        }
+    }
+    samples_good = (
+        ({}, "package.module:Class"),
+        ({}, "module:Outer.Inner"),
+        ({}, "org.example.server.Provider"),
+        ({}, "org.example.Provider$Inner"),
+        ({"instance-of": ["ssl.SSLContext"]}, " _private.mod:Größe ", "_private.mod:Größe"),
+    )
+    samples_bad = (
+        ({}, "", "the value is empty, expected a class such as package.module:Class"),
+        ({}, "package.module:", "the name of the class is missing, expected a class such as package.module:Class"),
+        ({}, ":Class", "the module is missing, expected a class such as package.module:Class"),
+        ({}, "a:b:C", '"a:b:C" has more than one colon, expected a class such as package.module:Class'),
+        ({}, "a..B", "a name is missing beside a dot, expected a class such as package.module:Class"),
+        ({}, "a.2b", '"2b" is not an identifier, expected a class such as package.module:Class'),
+        ({}, "some/module.py", '"some/module" is not an identifier, expected a class such as package.module:Class'),
+        ({}, "a b.C", '"a b" is not an identifier, expected a class such as package.module:Class'),
+    )
+
+    def __init__(self, *, instance_of: Sequence[str] = ()) -> None:
+        self.instance_of = tuple(instance_of)
+
+    def parse(self, text: str) -> str:
+        line = require_line(text, self.expected)
+        module, colon, qualified = line.partition(":")
+        if ":" in qualified:
+            raise ValueSyntaxError(f"{quoted(line)} has more than one colon", self.expected)
+        if colon and not (module and qualified):
+            missing = "the name of the class" if module else "the module"
+            raise ValueSyntaxError(f"{missing} is missing", self.expected)
+        names = module.split(".") + (qualified.split(".") if colon else [])
+        if not colon:
+            # Java writes inner classes with a dollar sign, which may also stand inside an identifier.
+            names[-1:] = names[-1].split("$")
+        for name in names:
+            if not name:
+                raise ValueSyntaxError("a name is missing beside a dot", self.expected)
+            if not name.isidentifier():
+                raise ValueSyntaxError(f"{quoted(name)} is not an identifier", self.expected)
+        return line
+
+    @property
+    def expected(self) -> str:
+        of = f" that is a {' and a '.join(self.instance_of)}" if self.instance_of else ""
+        return f"a class such as package.module:Class{of}"
+
+    def usage(self) -> str:
+        return f"CLASS <= {', '.join(self.instance_of)}" if self.instance_of else "CLASS"

@@ -1,0 +1,364 @@
+"""Syntaxes of hosts: host-port and ip-address, and what a host name is. Nothing is looked up.
+
+Laws: a host is kept as it was typed (case, script); a comparison ignores case and the spelling of IPv6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxError, quoted, require_line
+
+_LONGEST_HOST = 253
+_LONGEST_LABEL = 63
+
+
+def is_ipv4(text: str) -> bool:
+    """Tell whether a text is four decimal numbers up to 255; leading zeros are refused, as some read them as octal."""
+    parts = text.split(".")
+    return len(parts) == 4 and all(
+        part.isdecimal() and part.isascii() and len(part) <= 3 and int(part) <= 255 and (part[0] != "0" or part == "0")
+        for part in parts
+    )
+
+
+def is_ipv6(text: str) -> bool:
+    """Tell whether a text is an IPv6 address (RFC 4291), with or without a zone (RFC 4007)."""
+    return _ipv6(text) is not None
+
+
+def _ipv6(text: str) -> str | None:
+    """Return the compressed spelling of an IPv6 address, or None."""
+    if ":" not in text or not text.isascii():
+        return None
+    from ipaddress import IPv6Address  # noqa: PLC0415 - few configurations hold an IPv6 address
+
+    address, percent, zone = text.partition("%")
+    if percent and not (zone and zone.replace("-", "").replace("_", "").replace(".", "").isalnum()):
+        return None
+    try:
+        return f"{IPv6Address(address).compressed}{percent}{zone}"
+    except ValueError:
+        return None
+
+
+def host_problem(host: str) -> str:
+    """Return what is wrong with a host name or IPv4 address, or an empty text (RFC 1123, RFC 5890).
+
+    Letters and digits of any script, hyphens inside, underscores anywhere (names of containers and services
+    have them), one dot at the end for a fully qualified name. A name that ends in a number has to be an
+    IPv4 address.
+    """
+    name = host.removesuffix(".")
+    if not name:
+        return "the host is empty"
+    labels = name.split(".")
+    for label in labels:
+        if problem := _label_problem(label):
+            return problem
+    if labels[-1].isdigit() and not is_ipv4(host):
+        return f"{quoted(host)} ends in a number but is not an IPv4 address"
+    if len(name) > _LONGEST_HOST:
+        return f"the host is longer than {_LONGEST_HOST} characters"
+    return ""
+
+
+def _label_problem(label: str) -> str:
+    if label.isalnum() and label.isascii() and len(label) <= _LONGEST_LABEL:
+        return ""
+    if not label:
+        return "the host holds an empty part between its dots"
+    encoded = len(label)
+    if label.isascii():
+        wrong = next((c for c in label if not (c.isalnum() or c in "-_")), "")
+    else:
+        wrong = _wrong_character(label)
+        encoded = len(label) if wrong else len("xn--") + len(label.encode("punycode"))
+    if wrong:
+        return f"{quoted(wrong)} cannot stand in a host name" if wrong != " " else "a host name cannot hold a blank"
+    if label[0] == "-" or label[-1] == "-":
+        return f"{quoted(label)} starts or ends with a hyphen"
+    if encoded > _LONGEST_LABEL:
+        return f"{quoted(label)} is longer than {_LONGEST_LABEL} characters"
+    return ""
+
+
+def _wrong_character(label: str) -> str:
+    """Return the first character that an internationalised label cannot hold: only letters, marks and digits."""
+    from unicodedata import category  # noqa: PLC0415 - only names beyond ASCII need it
+
+    for character in label:
+        kind = category(character)
+        if kind[0] not in "LM" and kind != "Nd" and character not in "-_\u200c\u200d":
+            return character
+    return ""
+
+
+def normal_host(host: str) -> str:
+    """Return the form in which hosts compare: lower case, IPv6 compressed."""
+    return _ipv6(host) or host.lower() if ":" in host else host.lower()
+
+
+def _is_plain(host: str) -> bool:
+    """Tell quickly whether a host is of the usual kind; the rest is judged by :func:`host_problem`."""
+    if len(host) > _LONGEST_HOST or not host.isascii():
+        return False
+    label = ""
+    for label in host.split("."):
+        if not (label.isalnum() and len(label) <= _LONGEST_LABEL):
+            return False
+    return not label.isdigit()
+
+
+class HostPort(NamedTuple):
+    """Where to connect to: a host name or address (IPv6 without brackets) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{bracketed(self.host)}:{self.port}"
+
+
+class ImpliedPort(HostPort):
+    """A :class:`HostPort` whose port was not written but came from the definition; equal to the one that says it."""
+
+    __slots__ = ()
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it stands before a port: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+class HostPortSyntax(Syntax):
+    """A host and a port; with ``default-port`` the port may be left out, and is then not written either."""
+
+    __slots__ = ("default_port",)
+
+    name = "host-port"
+    placeholder = "HOST:PORT"
+    value_type = "HostPort"
+    parameters = {
+        "default-port": {
+            "description": "The port of a value that has none. Without it every value needs a port.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 65535,
+        }
+    }
+    samples_good = (
+        ({"default-port": 587}, "smtp.example.com"),
+        ({"default-port": 587}, "smtp.example.com:587"),
+        ({"default-port": 587}, " Mail-1.example.com:0025 ", "Mail-1.example.com:25"),
+        ({"default-port": 587}, "[2001:DB8::1]"),
+        ({}, "[::1]:25"),
+        ({}, "[fe80::1%eth0]:25"),
+        ({}, "192.0.2.1:1"),
+        ({}, "mail_relay:65535"),
+        ({}, "smtp.bücher.example:25"),
+        ({"default-port": 25}, "localhost."),
+    )
+    samples_bad = (
+        ({}, "", 'the value is empty, expected a host name or address, ":" and a port'),
+        ({}, "h", '"h" has no port, expected a host name or address, ":" and a port'),
+        ({}, "h:", '"h:" has no port after the colon, expected a host name or address, ":" and a port'),
+        (
+            {"default-port": 587},
+            "::1",
+            '"::1" is an IPv6 address without brackets, expected a host name or address, optionally followed by ":" '
+            'and a port (587 when absent); did you mean "[::1]:587"?',
+        ),
+        ({}, "h:0", '"0" is not a port, expected a host name or address, ":" and a port; ports go from 1 to 65535'),
+        (
+            {},
+            "h:65536",
+            '"65536" is not a port, expected a host name or address, ":" and a port; ports go from 1 to 65535',
+        ),
+        ({}, "h:2x", '"2x" is not a port, expected a host name or address, ":" and a port; ports go from 1 to 65535'),
+        ({}, "h:25:26", '"h:25:26" has more than one colon, expected a host name or address, ":" and a port'),
+        ({}, ":25", 'the host is empty, expected a host name or address, ":" and a port'),
+        (
+            {},
+            "a..b:25",
+            'the host holds an empty part between its dots, expected a host name or address, ":" and a port',
+        ),
+        ({}, "-a:25", '"-a" starts or ends with a hyphen, expected a host name or address, ":" and a port'),
+        ({}, "a b:25", 'a host name cannot hold a blank, expected a host name or address, ":" and a port'),
+        ({}, "a\n:25", '"a\\n:25" holds a line break, expected a host name or address, ":" and a port'),
+        (
+            {},
+            "smtp://h:25",
+            '"smtp://h:25" is a URL, expected a host name or address, ":" and a port; did you mean "h:25"?',
+        ),
+        (
+            {},
+            "10.0.0.256:25",
+            '"10.0.0.256" ends in a number but is not an IPv4 address, expected a host name or address, ":" and a port',
+        ),
+        ({}, "[h]:25", '"h" is not an IPv6 address, expected a host name or address, ":" and a port'),
+        ({}, "[::1", '"[::1" has no closing bracket, expected a host name or address, ":" and a port'),
+    )
+
+    def __init__(self, *, default_port: int | None = None) -> None:
+        if default_port is not None and not 1 <= default_port <= 65535:
+            raise SyntaxParameterError("default-port", f"{default_port} is not a port", "ports go from 1 to 65535")
+        self.default_port = default_port
+
+    def parse(self, text: str) -> HostPort:
+        host, colon, digits = text.partition(":")
+        if _is_plain(host):
+            if not colon:
+                if self.default_port is not None:
+                    return ImpliedPort(host, self.default_port)
+            elif digits.isdecimal() and digits.isascii() and len(digits) <= 5 and 0 < (port := int(digits)) < 65536:
+                return HostPort(host, port)
+        return self._parse_unusual(text)
+
+    def _parse_unusual(self, text: str) -> HostPort:
+        line = require_line(text, self.expected)
+        scheme, separator, rest = line.partition("://")
+        if separator and scheme.isalnum():
+            host = rest.partition("/")[0].rpartition("@")[2]
+            raise ValueSyntaxError(
+                f"{quoted(scheme + separator + host)} is a URL", self.expected, f'did you mean "{host}"?'
+            )
+        if line.startswith("["):
+            host, colon, digits = self._split_brackets(line)
+        else:
+            host, colon, digits = line.partition(":")
+            if ":" in digits:
+                raise self._bare_colons(line)
+            if problem := host_problem(host):
+                raise ValueSyntaxError(problem, self.expected, span=_span(text, host))
+        if colon:
+            return HostPort(host, self._port(text, line, digits))
+        if self.default_port is None:
+            raise ValueSyntaxError(f"{quoted(line)} has no port", self.expected)
+        return ImpliedPort(host, self.default_port)
+
+    def _split_brackets(self, line: str) -> tuple[str, str, str]:
+        host, bracket, rest = line[1:].partition("]")
+        if not bracket:
+            raise ValueSyntaxError(f"{quoted(line)} has no closing bracket", self.expected)
+        if not is_ipv6(host):
+            raise ValueSyntaxError(f"{quoted(host)} is not an IPv6 address", self.expected, span=_span(line, host))
+        if rest and rest[0] != ":":
+            raise ValueSyntaxError(f"{quoted(rest)} cannot follow the address", self.expected, span=_span(line, rest))
+        return host, rest[:1], rest[1:]
+
+    def _bare_colons(self, line: str) -> ValueSyntaxError:
+        if not is_ipv6(line):
+            return ValueSyntaxError(f"{quoted(line)} has more than one colon", self.expected)
+        port = self.default_port or "PORT"
+        head, _, tail = line.rpartition(":")
+        other = f' or "[{head}]:{tail}"' if tail.isdecimal() and is_ipv6(head) else ""
+        return ValueSyntaxError(
+            f"{quoted(line)} is an IPv6 address without brackets",
+            self.expected,
+            f'did you mean "[{line}]:{port}"{other}?',
+        )
+
+    def _port(self, text: str, line: str, digits: str) -> int:
+        if not digits:
+            raise ValueSyntaxError(f"{quoted(line)} has no port after the colon", self.expected)
+        digits_only = digits.isdecimal() and digits.isascii()
+        port = int(digits) if digits_only and len(digits) <= 20 else 0
+        if not 0 < port < 65536:
+            at = text.rindex(digits)
+            raise ValueSyntaxError(
+                f"{quoted(digits)} is not a port", self.expected, "ports go from 1 to 65535", (at, at + len(digits))
+            )
+        return port
+
+    def _write(self, value: Any) -> str:
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int:
+            host, port = value
+            if isinstance(value, ImpliedPort) and port == self.default_port:
+                return bracketed(host)
+            return f"{bracketed(host)}:{port}"
+        return self.refuse_type(value)
+
+    def _normal(self, text: str) -> Hashable:
+        value = self.parse(text)
+        return (normal_host(value.host), value.port)
+
+    @property
+    def expected(self) -> str:
+        if self.default_port is None:
+            return 'a host name or address, ":" and a port'
+        return f'a host name or address, optionally followed by ":" and a port ({self.default_port} when absent)'
+
+    def describe(self) -> str:
+        words = super().describe()
+        return f"{words} An IPv6 address stands in brackets."
+
+    def usage(self) -> str:
+        return "HOST:PORT" if self.default_port is None else f"HOST[:PORT] ({self.default_port})"
+
+
+class IpAddress(Syntax):
+    """A host name or an IPv4 or IPv6 address, as text: the name is not resolved."""
+
+    __slots__ = ()
+
+    name = "ip-address"
+    placeholder = "HOST_NAME"
+    samples_good = (
+        ({}, "192.0.2.1"),
+        ({}, "2001:DB8::1"),
+        ({}, "fe80::1%eth0"),
+        ({}, " ldap.example.com ", "ldap.example.com"),
+        ({}, "255.255.255.255"),
+    )
+    samples_bad = (
+        ({}, "", "the value is empty, expected a host name or an IP address"),
+        (
+            {},
+            "192.0.2.256",
+            '"192.0.2.256" ends in a number but is not an IPv4 address, expected a host name or an IP address',
+        ),
+        (
+            {},
+            "192.0.2.01",
+            '"192.0.2.01" ends in a number but is not an IPv4 address, expected a host name or an IP address',
+        ),
+        ({}, "[::1]", '"[::1]" has brackets, expected a host name or an IP address; did you mean "::1"?'),
+        ({}, "h:25", '"h:25" has a port, expected a host name or an IP address; did you mean "h"?'),
+        ({}, "1::2::3", '"1::2::3" is not an IPv6 address, expected a host name or an IP address'),
+        ({}, "10.0.0.0/8", '"/" cannot stand in a host name, expected a host name or an IP address'),
+        ({}, "a\rb", '"a\\rb" holds a carriage return, expected a host name or an IP address'),
+    )
+
+    def parse(self, text: str) -> str:
+        if _is_plain(text):
+            return text
+        line = require_line(text, self.expected)
+        if ":" in line:
+            if not is_ipv6(line):
+                raise self._colon_problem(line)
+        elif problem := host_problem(line):
+            raise ValueSyntaxError(problem, self.expected)
+        return line
+
+    def _colon_problem(self, line: str) -> ValueSyntaxError:
+        inner = line[1:-1]
+        if line[0] == "[" and line[-1] == "]" and is_ipv6(inner):
+            return ValueSyntaxError(f"{quoted(line)} has brackets", self.expected, f'did you mean "{inner}"?')
+        host, _, port = line.partition(":")
+        if port.isdecimal() and not host_problem(host):
+            return ValueSyntaxError(f"{quoted(line)} has a port", self.expected, f'did you mean "{host}"?')
+        return ValueSyntaxError(f"{quoted(line)} is not an IPv6 address", self.expected)
+
+    def _normal(self, text: str) -> Hashable:
+        return normal_host(self.parse(text))
+
+    @property
+    def expected(self) -> str:
+        return "a host name or an IP address"
+
+
+def _span(text: str, part: str) -> tuple[int, int]:
+    at = text.index(part)
+    return (at, at + max(1, len(part)))

@@ -1,0 +1,189 @@
+"""The syntax mail-address: one address as a protocol carries it, without display name or comments."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quoted, require_line
+from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
+
+_ATOM_SIGNS = frozenset("!#$%&'*+-/=?^_`{|}~")
+_LONGEST_LOCAL = 64
+_LONGEST_ADDRESS = 254
+
+
+class MailAddress(Syntax):
+    """``local-part@domain`` of RFC 5321 and RFC 5322, with UTF-8 (RFC 6531).
+
+    The local part is a dot-atom or a quoted string, the domain a host name or an address literal
+    (``[192.0.2.1]``, ``[IPv6:2001:db8::1]``). Lengths are judged in octets of UTF-8.
+    """
+
+    __slots__ = ()
+
+    name = "mail-address"
+    placeholder = "ADDRESS"
+    ldap_syntax = EXACT
+    samples_good = (
+        ({}, "ann@example.com"),
+        ({}, "ann.b+tag@mail.example.com"),
+        ({}, "root@localhost"),
+        ({}, '"ann b@c\\""@example.com'),
+        ({}, "postmaster@[192.0.2.1]"),
+        ({}, "postmaster@[IPv6:2001:db8::1]"),
+        ({}, "änn@bücher.example"),
+        ({}, " ann@Example.COM ", "ann@Example.COM"),
+    )
+    samples_bad = (
+        ({}, "", "the value is empty, expected a mail address such as ann@example.com"),
+        ({}, "ann", '"ann" has no "@", expected a mail address such as ann@example.com'),
+        ({}, "@example.com", 'there is nothing before "@", expected a mail address such as ann@example.com'),
+        ({}, "ann@", 'there is nothing after "@", expected a mail address such as ann@example.com'),
+        (
+            {},
+            "Ann <ann@example.com>",
+            '"Ann <ann@example.com>" has a name beside the address, expected a mail address such as ann@example.com; '
+            'did you mean "ann@example.com"?',
+        ),
+        (
+            {},
+            "mailto:ann@example.com",
+            '"mailto:ann@example.com" is a URL, expected a mail address such as ann@example.com; '
+            'did you mean "ann@example.com"?',
+        ),
+        ({}, "a@b@c", '"@" cannot stand in an unquoted local part, expected a mail address such as ann@example.com'),
+        ({}, "a..b@c", "two dots follow each other, expected a mail address such as ann@example.com"),
+        ({}, ".a@c", "the local part starts or ends with a dot, expected a mail address such as ann@example.com"),
+        ({}, "a b@c", '" " cannot stand in an unquoted local part, expected a mail address such as ann@example.com'),
+        ({}, 'a"b@c', '"\\"" cannot stand in an unquoted local part, expected a mail address such as ann@example.com'),
+        ({}, '"a@c', "a quote is not closed, expected a mail address such as ann@example.com"),
+        (
+            {},
+            "ann@exam_ple..com",
+            "the host holds an empty part between its dots, expected a mail address such as ann@example.com",
+        ),
+        (
+            {},
+            "ann@[1.2.3]",
+            '"[1.2.3]" is not an address literal, expected a mail address such as ann@example.com; '
+            "write [192.0.2.1] or [IPv6:2001:db8::1]",
+        ),
+        (
+            {},
+            "ann@192.0.2.1",
+            '"192.0.2.1" is an address without brackets, expected a mail address such as '
+            'ann@example.com; did you mean "ann@[192.0.2.1]"?',
+        ),
+        (
+            {},
+            "ann@example.com.",
+            "the domain ends with a dot, expected a mail address such as ann@example.com; "
+            'did you mean "ann@example.com"?',
+        ),
+        (
+            {},
+            "ann@example.com\r\nBcc: x@y",
+            '"ann@example.com\\r\\nBcc: x@y" holds a carriage return, expected a mail address such as ann@example.com',
+        ),
+        (
+            {},
+            "a" * 65 + "@c",
+            "the local part is longer than 64 octets, expected a mail address such as ann@example.com",
+        ),
+    )
+
+    def parse(self, text: str) -> str:
+        line = require_line(text, self.expected)
+        self._refuse_wrapping(line)
+        local, domain = self._split(line)
+        if problem := _quoted_problem(local) if local[0] == '"' else _dot_atom_problem(local):
+            raise ValueSyntaxError(problem, self.expected)
+        self._check_domain(local, domain)
+        if len(local.encode()) > _LONGEST_LOCAL:
+            raise ValueSyntaxError(f"the local part is longer than {_LONGEST_LOCAL} octets", self.expected)
+        if len(line.encode()) > _LONGEST_ADDRESS:
+            raise ValueSyntaxError(f"the address is longer than {_LONGEST_ADDRESS} octets", self.expected)
+        return line
+
+    def _refuse_wrapping(self, line: str) -> None:
+        if line[-1] == ">" and "<" in line:
+            inner = line[line.rindex("<") + 1 : -1]
+            said = "has a name beside the address" if line[0] != "<" else "stands in angle brackets"
+            raise ValueSyntaxError(f"{quoted(line)} {said}", self.expected, f"did you mean {quoted(inner)}?")
+        if line[:7].lower() == "mailto:":
+            raise ValueSyntaxError(f"{quoted(line)} is a URL", self.expected, f"did you mean {quoted(line[7:])}?")
+
+    def _split(self, line: str) -> tuple[str, str]:
+        local, at, domain = line.rpartition("@")
+        if line[0] == '"' and not local.endswith('"'):
+            raise ValueSyntaxError("a quote is not closed", self.expected, span=(0, 1))
+        if not at:
+            raise ValueSyntaxError(f'{quoted(line)} has no "@"', self.expected)
+        if not local or not domain:
+            raise ValueSyntaxError(f'there is nothing {"after" if local else "before"} "@"', self.expected)
+        return local, domain
+
+    def _check_domain(self, local: str, domain: str) -> None:
+        if domain[0] == "[":
+            if not _is_literal(domain):
+                raise ValueSyntaxError(
+                    f"{quoted(domain)} is not an address literal",
+                    self.expected,
+                    "write [192.0.2.1] or [IPv6:2001:db8::1]",
+                )
+            return
+        if problem := host_problem(domain):
+            raise ValueSyntaxError(problem, self.expected)
+        if is_ipv4(domain):
+            remedy = f'did you mean "{local}@[{domain}]"?'
+            raise ValueSyntaxError(f"{quoted(domain)} is an address without brackets", self.expected, remedy)
+        if domain[-1] == ".":
+            raise ValueSyntaxError(
+                "the domain ends with a dot", self.expected, f'did you mean "{local}@{domain[:-1]}"?'
+            )
+
+    def _normal(self, text: str) -> Hashable:
+        local, _, domain = self.parse(text).rpartition("@")
+        # Only the host of the address may say whether case counts in the local part (RFC 5321, 2.4).
+        return f"{local}@{domain.lower()}"
+
+    @property
+    def expected(self) -> str:
+        return "a mail address such as ann@example.com"
+
+
+def _dot_atom_problem(local: str) -> str:
+    if local[0] == "." or local[-1] == ".":
+        return "the local part starts or ends with a dot"
+    if ".." in local:
+        return "two dots follow each other"
+    for character in local:
+        if character == "." or character in _ATOM_SIGNS:
+            continue
+        if not (character.isalnum() if character.isascii() else character.isprintable()):
+            shown = '"\\""' if character == '"' else quoted(character)
+            return f"{shown} cannot stand in an unquoted local part"
+    return ""
+
+
+def _quoted_problem(local: str) -> str:
+    if len(local) < 2:
+        return "a quote is not closed"
+    escaped = False
+    for character in local[1:-1]:
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == '"':
+            return "a quote within the quoted local part has no backslash before it"
+    return "a quote is not closed" if escaped else ""
+
+
+def _is_literal(domain: str) -> bool:
+    inner = domain[1:-1]
+    if domain[-1] != "]":
+        return False
+    if inner[:5].lower() == "ipv6:":
+        return "%" not in inner and is_ipv6(inner[5:])
+    return is_ipv4(inner)

@@ -1,0 +1,358 @@
+"""Syntaxes of free text: string, password, name-value, path, and the names that references are made of.
+
+Laws: free text is never trimmed or altered; what it may hold (line breaks, NUL) is said by each class.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+from confobjects.diagnostics import MASK
+from confobjects.paths import normal_name
+from confobjects.syntaxes.base import (
+    BLANKS,
+    EXACT,
+    OCTETS,
+    Syntax,
+    SyntaxParameterError,
+    ValueSyntaxError,
+    quoted,
+    require_line,
+    require_text,
+)
+
+
+class String(Syntax):
+    """Any text that is not empty, or the whole of a pattern; line breaks are allowed unless the pattern forbids."""
+
+    __slots__ = ("_expression", "case_insensitive", "pattern")
+
+    name = "string"
+    ldap_syntax = EXACT
+    parameters = {
+        "case-insensitive": {
+            "description": "Whether two values that differ only in case are the same. True when absent.",
+            "type": "boolean",
+        },
+        "pattern": {
+            "description": "What the whole value has to match, with words for people.",
+            "type": "object",
+            "properties": {
+                "regex": {"type": "string", "format": "regex", "minLength": 1},
+                "usage": {"type": "string", "minLength": 1},
+                "synopsis": {"type": "string", "minLength": 1},
+            },
+            "required": ["regex", "usage", "synopsis"],
+            "additionalProperties": False,
+        },
+    }
+    samples_good = (
+        ({}, "any text"),
+        ({}, " kept as it is \n"),
+        ({"case-insensitive": False}, "Grüße"),
+        ({"pattern": {"regex": "[0-7]{3}", "usage": "MODE", "synopsis": "An octal file mode."}}, "640"),
+    )
+    samples_bad = (
+        ({}, "", "the value is empty, expected a text"),
+        ({}, "a\udcff", "the value is not valid UTF-8, expected a text"),
+        (
+            {"pattern": {"regex": "[0-7]{3}", "usage": "MODE", "synopsis": "An octal file mode."}},
+            "0640",
+            '"0640" does not have the form MODE, expected an octal file mode',
+        ),
+        (
+            {"pattern": {"regex": "[0-7]{3}", "usage": "MODE", "synopsis": "An octal file mode."}},
+            " 640",
+            '" 640" does not have the form MODE, expected an octal file mode; remove the blanks around the value',
+        ),
+    )
+
+    def __init__(self, *, case_insensitive: bool = True, pattern: Mapping[str, str] | None = None) -> None:
+        self.case_insensitive = case_insensitive
+        self.pattern = dict(pattern) if pattern else None
+        self._expression: re.Pattern[str] | None = None
+        if self.pattern is not None:
+            for part in ("regex", "usage", "synopsis"):
+                if not isinstance(self.pattern.get(part), str) or not self.pattern[part]:
+                    raise SyntaxParameterError("pattern", f'a pattern needs the text "{part}"')
+            try:
+                self._expression = re.compile(self.pattern["regex"])
+            except re.error as error:
+                raise SyntaxParameterError("pattern", f"the regular expression is broken: {error}") from None
+
+    def parse(self, text: str) -> str:
+        if not text or not text.isascii():
+            require_text(text, self.expected)
+        if self._expression is not None and self._expression.fullmatch(text) is None:
+            padded = self._expression.fullmatch(text.strip()) is not None
+            remedy = "remove the blanks around the value" if padded else ""
+            raise ValueSyntaxError(f"{quoted(text)} does not have the form {self._form}", self.expected, remedy)
+        return text
+
+    @property
+    def _form(self) -> str:
+        return self.pattern["usage"] if self.pattern else "STRING"
+
+    def _normal(self, text: str) -> Hashable:
+        return text.strip().lower() if self.case_insensitive else text.strip()
+
+    @property
+    def expected(self) -> str:
+        if self.pattern is None:
+            return "a text"
+        synopsis = self.pattern["synopsis"].rstrip(". ")
+        # An abbreviation at the start ("LDAP URL …") keeps its capitals.
+        return synopsis if synopsis[:2].isupper() else synopsis[0].lower() + synopsis[1:]
+
+    def describe(self) -> str:
+        if self.pattern is None:
+            return "Any text."
+        return f"{self.pattern['usage']}: {self.pattern['synopsis'].rstrip('. ')}."
+
+    def usage(self) -> str:
+        return f"{self.pattern['usage']} - {self.pattern['synopsis']}" if self.pattern else "STRING"
+
+
+class Password(Syntax):
+    """A secret text, kept to the last blank and line break; no message repeats it."""
+
+    __slots__ = ()
+
+    name = "password"
+    sensitive = True
+    ldap_syntax = OCTETS
+    samples_good = (
+        ({}, "correct horse"),
+        ({}, " padded \n"),
+        ({}, "pässwörd"),
+        ({}, "back\\slash"),
+    )
+    samples_bad = (
+        ({}, "", "the value is empty, expected a secret text"),
+        ({}, "canary\udc80", "the value is not valid UTF-8, expected a secret text"),
+    )
+
+    def parse(self, text: str) -> str:
+        if not text or not text.isascii():
+            try:
+                require_text(text, self.expected)
+            except ValueSyntaxError as error:
+                # Where in a secret the fault lies would tell of the secret.
+                raise ValueSyntaxError(error.message, error.expected) from None
+        return text
+
+    def _normal(self, text: str) -> Hashable:
+        return text
+
+    @property
+    def expected(self) -> str:
+        return "a secret text"
+
+    def describe(self) -> str:
+        return "Any text. It is a secret: it is stored exactly as given and never shown."
+
+    def display(self, value: Any, unit_size: str = "", unit_time: str = "", exact: bool = False) -> str:
+        del value, unit_size, unit_time, exact
+        return MASK
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "writeOnly": True}
+
+
+class NameValue(NamedTuple):
+    """One extra option: a name and its text."""
+
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+class NameValueSyntax(Syntax):
+    """``name=value``, split at the first equals sign; the value may be empty and is kept exactly.
+
+    Two values may not share a name: :meth:`key` is the name. Control characters are refused on both sides,
+    for such options end up in protocol lines.
+    """
+
+    __slots__ = ()
+
+    name = "name-value"
+    placeholder = "NAME=VALUE"
+    value_type = "NameValue"
+    ldap_syntax = EXACT
+    samples_good = (
+        ({}, "mail.smtp.timeout=5000"),
+        ({}, "greeting= two = signs "),
+        ({}, "empty="),
+        ({}, " padded.name =x", "padded.name=x"),
+    )
+    samples_bad = (
+        (
+            {},
+            "mail.smtp.timeout:5000",
+            '"mail.smtp.timeout:5000" has no "=", expected a name, "=" and a value; '
+            'did you mean "mail.smtp.timeout=5000"?',
+        ),
+        ({}, "alone", '"alone" has no "=", expected a name, "=" and a value'),
+        ({}, "=5000", 'there is no name before "=", expected a name, "=" and a value'),
+        (
+            {},
+            "two words=1",
+            'the name "two words" holds a blank or unprintable character, expected a name, "=" and a value',
+        ),
+        ({}, "a=b\nc", 'the value of "a" holds a control character, expected a name, "=" and a value'),
+        ({}, "", 'the value is empty, expected a name, "=" and a value'),
+    )
+
+    def parse(self, text: str) -> NameValue:
+        name, sign, value = text.partition("=")
+        if not (sign and name and text.isascii() and text.isprintable() and " " not in name):
+            name = self._checked_name(text, name, sign)
+            self._check_value(text, name, value)
+        return NameValue(name, value)
+
+    def _checked_name(self, text: str, name: str, sign: str) -> str:
+        require_text(text, self.expected)
+        if not sign:
+            before, colon, after = text.partition(":")
+            remedy = f'did you mean "{before}={after}"?' if colon and text.isprintable() and before else ""
+            raise ValueSyntaxError(f'{quoted(text)} has no "="', self.expected, remedy)
+        name = name.strip(BLANKS)
+        if not name:
+            raise ValueSyntaxError('there is no name before "="', self.expected, span=(0, 1))
+        if not name.isprintable() or any(character.isspace() for character in name):
+            raise ValueSyntaxError(
+                f"the name {quoted(name)} holds a blank or unprintable character",
+                self.expected,
+                span=(0, text.index("=")),
+            )
+        return name
+
+    def _check_value(self, text: str, name: str, value: str) -> None:
+        # The value is not repeated: options may carry secrets.
+        if not value.isprintable():
+            for at, character in enumerate(value, len(text) - len(value)):
+                if character < " " or "\x7f" <= character <= "\x9f":
+                    raise ValueSyntaxError(
+                        f"the value of {quoted(name)} holds a control character", self.expected, span=(at, at + 1)
+                    )
+
+    def _write(self, value: Any) -> str:
+        if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
+            return f"{value[0]}={value[1]}"
+        return self.refuse_type(value)
+
+    def key(self, text: str) -> Hashable:
+        try:
+            return self.parse(text).name
+        except ValueSyntaxError:
+            return (None, text)
+
+    @property
+    def expected(self) -> str:
+        return 'a name, "=" and a value'
+
+    def describe(self) -> str:
+        return "A name, an equals sign, and the value that belongs to the name."
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[^=]+="}
+
+
+class Path(Syntax):
+    """A path of the file system, kept as typed; whether it exists is not the business of a syntax."""
+
+    __slots__ = ()
+
+    name = "path"
+    placeholder = "PATH"
+    ldap_syntax = EXACT
+    samples_good = (
+        ({}, "security/trust store.p12"),
+        ({}, "/etc/ssl/certs"),
+        ({}, "C:\\stores\\ca.pem"),
+    )
+    samples_bad = (
+        ({}, "", "the value is empty, expected a path"),
+        ({}, "  ", "the value is blank, expected a path"),
+        ({}, "a\0b", '"a\\x00b" holds a NUL character, expected a path'),
+        ({}, "a\udcffb", "the value is not valid UTF-8, expected a path"),
+    )
+
+    def parse(self, text: str) -> str:
+        require_text(text, self.expected)
+        if text.isspace():
+            raise ValueSyntaxError("the value is blank", self.expected)
+        if "\0" in text:
+            at = text.index("\0")
+            raise ValueSyntaxError(f"{quoted(text)} holds a NUL character", self.expected, span=(at, at + 1))
+        return text
+
+    def _write(self, value: Any) -> str:
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        return value if isinstance(value, str) else self.refuse_type(value)
+
+    @property
+    def expected(self) -> str:
+        return "a path"
+
+    def describe(self) -> str:
+        return "A path of a file or directory; a relative one counts from the instance directory."
+
+
+class Aggregation(Syntax):
+    """The name of another managed object, reached by a relation; names match ignoring case and surplus blanks.
+
+    The two conditions (``target-enabled``, ``needed-when``) are accepted here because they stand in the same
+    JSON object; definitions read them, a single value knows nothing of them.
+    """
+
+    __slots__ = ("parent", "relation")
+
+    name = "aggregation"
+    placeholder = "NAME"
+    parameters = {
+        "relation": {"description": "The relation whose objects may be named.", "type": "string", "minLength": 1},
+        "parent": {
+            "description": "The managed object path above the relation. The root when absent.",
+            "type": "string",
+            "pattern": "^/",
+        },
+        "target-enabled": {"description": "The condition under which a target counts as enabled."},
+        "needed-when": {"description": "The condition under which the target has to be enabled."},
+    }
+    required_parameters = ("relation",)
+    samples_good = (
+        ({"relation": "trust-manager-provider"}, "JVM Trust Manager"),
+        ({"relation": "backend", "parent": "/"}, " padded  name ", "padded  name"),
+    )
+    samples_bad = (
+        ({"relation": "backend"}, "", "the value is empty, expected the name of an existing backend"),
+        ({"relation": "backend"}, " \t", "the value is blank, expected the name of an existing backend"),
+        ({"relation": "backend"}, "a\nb", '"a\\nb" holds a line break, expected the name of an existing backend'),
+    )
+
+    def __init__(
+        self, *, relation: str, parent: str = "/", target_enabled: object = None, needed_when: object = None
+    ) -> None:
+        del target_enabled, needed_when
+        if not relation:
+            raise SyntaxParameterError("relation", "the relation has no name")
+        self.relation = relation
+        self.parent = parent
+
+    def parse(self, text: str) -> str:
+        return require_line(text, self.expected)
+
+    def _normal(self, text: str) -> Hashable:
+        return normal_name(self.parse(text))
+
+    @property
+    def expected(self) -> str:
+        return f"the name of an existing {self.relation}"

@@ -1,0 +1,171 @@
+"""The syntax url: an absolute URL (RFC 3986), taken apart by hand so that messages show only the part at fault.
+
+Laws: no message repeats the part before ``@``, for it may hold a password. Nothing is fetched or resolved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from typing import Final, NamedTuple
+
+from confobjects.diagnostics import did_you_mean
+from confobjects.syntaxes.base import EXACT, Syntax, SyntaxParameterError, ValueSyntaxError, quoted, require_line
+from confobjects.syntaxes.hosts import host_problem, is_ipv6, normal_host
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
+_BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
+_NEVER: Final = frozenset(' <>"\\^`{|}')
+_WITHOUT_HOST: Final = frozenset(("file", "ldapi", "unix"))
+
+
+class _Url(NamedTuple):
+    """The parts of a URL; ``slashes`` is ``//`` where an authority follows, ``rest`` starts after it."""
+
+    scheme: str
+    slashes: str
+    user: str
+    host: str
+    port: str
+    rest: str
+
+
+class Url(Syntax):
+    """An absolute URL, kept as typed. ``schemes`` limits what may stand before the colon.
+
+    Where ``//`` follows the scheme, a host has to follow (except for file, ldapi and unix); its port, the
+    percent signs and the characters are judged. Letters beyond ASCII are accepted (RFC 3987).
+    """
+
+    __slots__ = ("schemes",)
+
+    name = "url"
+    placeholder = "URL"
+    ldap_syntax = EXACT
+    parameters = {
+        "schemes": {
+            "description": "The schemes that are allowed. Any when absent.",
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {"type": "string", "pattern": "^[a-z][a-z0-9+.-]*$"},
+        }
+    }
+    samples_good = (
+        ({}, "https://example.com/a?b=c#d"),
+        ({}, "HTTPS://Example.com:8443"),
+        ({"schemes": ["ldap", "ldaps"]}, "ldaps://[2001:db8::1]:636/dc=example,dc=com??sub?(cn=a)"),
+        ({}, "ldapi://%2Frun%2Fslapd/cn=config"),
+        ({}, "file:///etc/hosts"),
+        ({}, "mailto:ann@example.com"),
+        ({}, "https://user:pw@example.com/ü"),
+        ({}, " https://example.com ", "https://example.com"),
+    )
+    samples_bad = (
+        ({}, "", "the value is empty, expected a URL"),
+        ({}, "example.com/path", '"example.com/path" has no scheme, expected a URL'),
+        (
+            {"schemes": ["https"]},
+            "example.com",
+            '"example.com" has no scheme, expected a URL that starts with https:; did you mean "https://example.com"?',
+        ),
+        (
+            {"schemes": ["http", "https"]},
+            "htps://example.com",
+            'the scheme "htps" is not allowed, expected a URL that starts with http: or https:; did you mean "https"?',
+        ),
+        ({}, "https://", "the host is missing, expected a URL"),
+        ({}, "https:///path", "the host is missing, expected a URL"),
+        ({}, "https:", 'there is nothing after "https:", expected a URL'),
+        ({}, "https://user:canary@", "the host is missing, expected a URL"),
+        ({}, "https://h:0/", '"0" is not a port, expected a URL; ports go from 1 to 65535'),
+        ({}, "https://h:x/", '"x" is not a port, expected a URL; ports go from 1 to 65535'),
+        ({}, "https://-h/", '"-h" starts or ends with a hyphen, expected a URL'),
+        ({}, "https://[1.2]/", '"[1.2]" is not an IPv6 address in brackets, expected a URL'),
+        ({}, "https://h/a b", '" " cannot stand in a URL, expected a URL; write "%20"'),
+        ({}, "https://h/100%", '"%" has no two hexadecimal digits after it, expected a URL; write "%25"'),
+        ({}, "https://h/\n", "it holds a line break, expected a URL"),
+    )
+
+    def __init__(self, *, schemes: Sequence[str] = ()) -> None:
+        for scheme in schemes:
+            if _SCHEME.fullmatch(scheme) is None:
+                raise SyntaxParameterError("schemes", f"{scheme!r} is not a scheme")
+        self.schemes = tuple(scheme.lower() for scheme in schemes)
+
+    def parse(self, text: str) -> str:
+        line = self._line(text)
+        url = self._split(line)
+        for character in line:
+            if character in _NEVER:
+                raise ValueSyntaxError(
+                    f"{quoted(character)} cannot stand in a URL", self.expected, f'write "%{ord(character):02X}"'
+                )
+        if _BAD_PERCENT.search(line):
+            raise ValueSyntaxError('"%" has no two hexadecimal digits after it', self.expected, 'write "%25"')
+        self._check_authority(url)
+        return line
+
+    def _line(self, text: str) -> str:
+        try:
+            return require_line(text, self.expected)
+        except ValueSyntaxError as error:
+            _, holds, what = error.message.partition(" holds ")
+            raise ValueSyntaxError(
+                f"it holds {what}" if holds else error.message, error.expected, span=error.span
+            ) from None
+
+    def _split(self, line: str) -> _Url:
+        scheme, colon, rest = line.partition(":")
+        if not colon or _SCHEME.fullmatch(scheme) is None:
+            plain = "@" not in line and not any(character in _NEVER for character in line)
+            remedy = f'did you mean "{self.schemes[-1]}://{line}"?' if self.schemes and plain else ""
+            said = quoted(line) if plain else "it"
+            raise ValueSyntaxError(f"{said} has no scheme", self.expected, remedy)
+        if self.schemes and scheme.lower() not in self.schemes:
+            remedy = did_you_mean(scheme, self.schemes)
+            raise ValueSyntaxError(f"the scheme {quoted(scheme)} is not allowed", self.expected, remedy)
+        if not rest:
+            raise ValueSyntaxError(f'there is nothing after "{scheme}:"', self.expected)
+        if not rest.startswith("//"):
+            return _Url(scheme, "", "", "", "", rest)
+        end = next((at for at, character in enumerate(rest[2:], 2) if character in "/?#"), len(rest))
+        user, at_sign, address = rest[2:end].rpartition("@")
+        host, port = _host_and_port(address)
+        return _Url(scheme, "//", user + at_sign, host, port, rest[end:])
+
+    def _check_authority(self, url: _Url) -> None:
+        if not url.host:
+            if url.slashes and (url.user or url.port or url.scheme.lower() not in _WITHOUT_HOST):
+                raise ValueSyntaxError("the host is missing", self.expected)
+        elif url.host[0] == "[":
+            if not is_ipv6(url.host[1:-1].replace("%25", "%")) or url.host[-1] != "]":
+                raise ValueSyntaxError(f"{quoted(url.host)} is not an IPv6 address in brackets", self.expected)
+        elif "%" not in url.host and (problem := host_problem(url.host)):
+            raise ValueSyntaxError(problem, self.expected)
+        digits = url.port[1:]
+        if digits and not (digits.isdecimal() and digits.isascii() and len(digits) <= 5 and 0 < int(digits) < 65536):
+            raise ValueSyntaxError(f"{quoted(digits)} is not a port", self.expected, "ports go from 1 to 65535")
+
+    def _normal(self, text: str) -> Hashable:
+        scheme, slashes, user, host, port, rest = self._split(self.parse(text))
+        return f"{scheme.lower()}:{slashes}{user}{normal_host(host)}{port}{rest}"
+
+    @property
+    def expected(self) -> str:
+        if not self.schemes:
+            return "a URL"
+        *head, last = (f"{scheme}:" for scheme in self.schemes)
+        return f"a URL that starts with {', '.join(head) + ' or ' if head else ''}{last}"
+
+    def usage(self) -> str:
+        return " | ".join(f"{scheme}:URL" for scheme in self.schemes) if self.schemes else "URL"
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    """Return the host (with its brackets) and the port with its colon, if any."""
+    if address.startswith("["):
+        host, bracket, port = address.partition("]")
+        return host + bracket, port
+    host, colon, port = address.partition(":")
+    return host, colon + port
