@@ -24,7 +24,8 @@ class Diagnostic:
     ``code`` is a key of :data:`confobjects.errors.CODES`. ``path`` is a managed object path
     (``/mail-server/one``), ``origin`` the file or source in which the thing was said, ``line`` and
     ``column`` count from 1, ``pointer`` is a JSON pointer (RFC 6901). ``span`` is a half-open range of
-    offsets into ``excerpt``; it is drawn as a caret line.
+    offsets into ``excerpt``; it is drawn as a caret line. ``fix`` are (property, value) pairs which, set as
+    well, would make the refused change valid.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Diagnostic:
         "column",
         "detail",
         "excerpt",
+        "fix",
         "line",
         "origin",
         "path",
@@ -60,6 +62,7 @@ class Diagnostic:
         pointer: str = "",
         excerpt: str = "",
         span: tuple[int, int] | None = None,
+        fix: tuple[tuple[str, str], ...] = (),
         severity: Severity = "error",
     ) -> None:
         self.code = code
@@ -75,6 +78,7 @@ class Diagnostic:
         self.pointer = pointer
         self.excerpt = excerpt
         self.span = span
+        self.fix = fix
         self.severity: Severity = severity
 
     def __repr__(self) -> str:
@@ -121,6 +125,8 @@ class Diagnostic:
         if self.excerpt:
             result["excerpt"] = self.excerpt
             result["span"] = list(self.span) if self.span else None
+        if self.fix:
+            result["fix"] = [{"property": name, "value": value} for name, value in self.fix]
         return result
 
 

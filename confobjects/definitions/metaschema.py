@@ -1,0 +1,253 @@
+"""The meta-schema: what a definition file may look like, as JSON Schema 2020-12.
+
+It is generated from the vocabulary and from the parameters each syntax declares, so that a new syntax needs no
+second place. ``schemas/managed-object.schema.json`` is its printed form, checked by a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confobjects.definitions.model import ACTION_SENTENCES
+from confobjects.definitions.registry import OVERRIDABLE
+from confobjects.syntaxes import REGISTRY
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+NAME: Final = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+_ATTRIBUTE: Final = "^[A-Za-z][A-Za-z0-9-]*$"
+
+_TEXT: Final = {"type": "string", "minLength": 1}
+_FLAG: Final = {"type": "boolean"}
+_NAME: Final = {"type": "string", "pattern": NAME}
+_VALUES: Final = {"type": "array", "items": _TEXT, "minItems": 1}
+_NAMES: Final = {"type": "array", "items": _NAME, "uniqueItems": True}
+_CONDITION: Final = {"$ref": "#/$defs/condition"}
+
+_FACTS: Final[Mapping[str, Any]] = {
+    "synopsis": _TEXT,
+    "description": _TEXT,
+    "default": {"$ref": "#/$defs/default"},
+    "mandatory": _FLAG,
+    "multi-valued": _FLAG,
+    "advanced": _FLAG,
+    "hidden": _FLAG,
+    "read-only": _FLAG,
+    "sensitive": _FLAG,
+    "admin-action": {"$ref": "#/$defs/admin-action"},
+    "deprecated": _TEXT,
+    "renamed-from": _NAMES,
+    "profile": {
+        "type": "object",
+        "properties": {
+            "ldap": {
+                "type": "object",
+                "properties": {"attribute": {"type": "string", "pattern": _ATTRIBUTE}},
+                "additionalProperties": False,
+            }
+        },
+        "additionalProperties": False,
+    },
+}
+
+
+def _object(properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _one_of_keys(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_object(properties), "minProperties": 1, "maxProperties": 1}
+
+
+def _syntax() -> dict[str, Any]:
+    """A syntax is its name, where it needs no parameters, or an object with its type and parameters."""
+    plain = [name for name, cls in REGISTRY.items() if not cls.required_parameters]
+    branches: list[dict[str, Any]] = [{"if": {"type": "string"}, "then": {"enum": plain}}]
+    for name, cls in REGISTRY.items():
+        parameters = {key: _CONDITION if key in _CONDITIONS else value for key, value in cls.parameters.items()}
+        branches.append(
+            {
+                "if": {"type": "object", "properties": {"type": {"const": name}}, "required": ["type"]},
+                "then": _object({"type": {}, **parameters}, ("type", *cls.required_parameters)),
+            }
+        )
+    return {
+        "type": ["string", "object"],
+        "properties": {"type": {"enum": list(REGISTRY)}},
+        "required": ["type"],
+        "allOf": branches,
+    }
+
+
+_CONDITIONS: Final = frozenset({"target-enabled", "needed-when"})
+
+
+def _definition() -> dict[str, Any]:
+    properties = {"type": "object", "propertyNames": {"pattern": NAME}, "additionalProperties": {"$ref": "#/$defs/property"}}
+    overrides = {name: _FACTS[name] for name in OVERRIDABLE}
+    return _object(
+        {
+            "$schema": _TEXT,
+            "name": _NAME,
+            "version": {"type": "integer", "minimum": 1},
+            "synopsis": _TEXT,
+            "description": _TEXT,
+            "note": _TEXT,
+            "deprecated": _TEXT,
+            "user-friendly-name": _TEXT,
+            "user-friendly-plural-name": _TEXT,
+            "tags": _NAMES,
+            "abstract": _FLAG,
+            "advanced": _FLAG,
+            "hidden": _FLAG,
+            "extends": _NAME,
+            "relation": {"$ref": "#/$defs/relation"},
+            "profile": {"$ref": "#/$defs/profile"},
+            "enabled-when": _CONDITION,
+            "properties": properties,
+            "overrides": {
+                "type": "object",
+                "propertyNames": {"pattern": NAME},
+                "additionalProperties": {**_object(overrides), "minProperties": 1},
+            },
+            "constraints": {"type": "array", "items": {"$ref": "#/$defs/constraint"}},
+        },
+        ("name", "version", "synopsis"),
+    )
+
+
+def _package() -> dict[str, Any]:
+    return _object(
+        {
+            "$schema": _TEXT,
+            "package": _NAME,
+            "version": {"type": "integer", "minimum": 1},
+            "synopsis": _TEXT,
+            "description": _TEXT,
+            "tags": {"type": "object", "propertyNames": {"pattern": NAME}, "additionalProperties": _TEXT},
+            "properties": {
+                "type": "object",
+                "propertyNames": {"pattern": NAME},
+                "additionalProperties": {"$ref": "#/$defs/property"},
+            },
+        },
+        ("package", "version", "synopsis"),
+    )
+
+
+def _property() -> dict[str, Any]:
+    declared = _object({**_FACTS, "syntax": {"$ref": "#/$defs/syntax"}}, ("synopsis", "syntax"))
+    used = _object(
+        {"use": {"type": "string", "pattern": f"{NAME[:-1]}/{NAME[1:]}"}, **{name: _FACTS[name] for name in OVERRIDABLE}},
+        ("use",),
+    )
+    return {"type": "object", "if": {"required": ["use"]}, "then": used, "else": declared}
+
+
+def _relation() -> dict[str, Any]:
+    default_object = _object(
+        {"name": _TEXT, "type": _NAME, "properties": {"type": "object", "additionalProperties": _VALUES}}, ("name",)
+    )
+    return _object(
+        {
+            "name": _NAME,
+            "plural": _NAME,
+            "parent": _NAME,
+            "kind": {"enum": ["singleton", "optional", "instantiable", "set"]},
+            "branch": {"type": "string"},
+            "naming-property": _NAME,
+            "synopsis": _TEXT,
+            "hidden": _FLAG,
+            "default-objects": {"type": "array", "items": default_object},
+        },
+        ("parent", "kind"),
+    )
+
+
+def _profile() -> dict[str, Any]:
+    return _object(
+        {
+            "ldap": _object(
+                {
+                    "object-class": {"type": "string", "pattern": _ATTRIBUTE},
+                    "naming-attribute": {"type": "string", "pattern": _ATTRIBUTE},
+                    "constants": {
+                        "type": "object",
+                        "propertyNames": {"pattern": _ATTRIBUTE},
+                        "additionalProperties": _VALUES,
+                    },
+                }
+            ),
+            "cli": _object({"list": _NAMES, "custom": _FLAG, "name-option": _NAME}),
+        }
+    )
+
+
+def _constraint() -> dict[str, Any]:
+    return {
+        **_object(
+            {
+                "name": _NAME,
+                "synopsis": _TEXT,
+                "remedy": _TEXT,
+                "severity": {"enum": ["error", "warning"]},
+                "property": _NAME,
+                "condition": _CONDITION,
+                "function": {"type": "string", "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"},
+                "fixes": {"type": "array", "items": {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}},
+            },
+            ("name", "synopsis"),
+        ),
+    }
+
+
+def _condition() -> dict[str, Any]:
+    several = {"type": "array", "items": _CONDITION, "minItems": 1}
+    pair = {"type": "array", "items": _CONDITION, "minItems": 2, "maxItems": 2}
+    words = {
+        "and": several,
+        "or": several,
+        "not": _CONDITION,
+        "implies": pair,
+        "is-present": _NAME,
+        "contains": {"type": "array", "prefixItems": [_NAME, _TEXT], "minItems": 2, "maxItems": 2},
+    }
+    return {"type": ["boolean", "object"], "if": {"type": "object"}, "then": _one_of_keys(words)}
+
+
+def _default() -> dict[str, Any]:
+    absolute = _object({"path": _TEXT, "property": _NAME}, ("path", "property"))
+    relative = _object({"offset": {"type": "integer", "minimum": 1}, "property": _NAME}, ("offset", "property"))
+    inherited = {"type": "object", "if": {"required": ["path"]}, "then": absolute, "else": relative}
+    return _one_of_keys({"values": _VALUES, "alias": _TEXT, "undefined": {"const": True}, "inherited": inherited})
+
+
+def metaschema() -> dict[str, Any]:
+    """Return the meta-schema as JSON."""
+    return {
+        "$schema": DIALECT,
+        "$id": "urn:confobjects:managed-object",
+        "title": "Managed object definition",
+        "description": "One kind of managed object, or (with \"package\") tags and properties that several share.",
+        "type": "object",
+        "if": {"required": ["package"]},
+        "then": {"$ref": "#/$defs/package"},
+        "else": {"$ref": "#/$defs/definition"},
+        "$defs": {
+            "definition": _definition(),
+            "package": _package(),
+            "property": _property(),
+            "syntax": _syntax(),
+            "default": _default(),
+            "admin-action": _object({"kind": {"enum": list(ACTION_SENTENCES)}, "note": _TEXT}, ("kind",)),
+            "relation": _relation(),
+            "profile": _profile(),
+            "constraint": _constraint(),
+            "condition": _condition(),
+        },
+    }

@@ -1,0 +1,178 @@
+"""The records a definition consists of. Frozen; named tuples because a cold command pays for each class it makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from confobjects.definitions.conditions import Condition
+    from confobjects.syntaxes import Syntax
+
+ROOT_NAME = "root"
+"""What a relation names as its parent when the object stands at the top."""
+
+
+class Default(NamedTuple):
+    """Default behaviour of a property.
+
+    ``kind`` is ``defined`` (``values``), ``alias`` (``sentence`` says what happens without a value),
+    ``undefined``, ``inherited-absolute`` (``property`` of the object at ``path``) or ``inherited-relative``
+    (``property`` of the object ``offset`` path elements up).
+    """
+
+    kind: str
+    values: tuple[str, ...] = ()
+    sentence: str = ""
+    path: str = ""
+    offset: int = 0
+    property: str = ""
+
+
+class AdminAction(NamedTuple):
+    """What an administrator has to do before a change acts: none, component-restart, server-restart or other."""
+
+    kind: str = "none"
+    note: str = ""
+
+    def sentence(self) -> str:
+        """Return the action for people, with its note."""
+        return " ".join(part for part in (ACTION_SENTENCES[self.kind], self.note) if part)
+
+
+ACTION_SENTENCES = {
+    "none": "None.",
+    "component-restart": "The object must be disabled and re-enabled for changes to take effect.",
+    "server-restart": "The server must be restarted for changes to take effect.",
+    "other": "",
+}
+"""The administrator actions there are, each with its sentence; ``other`` lives by its note."""
+
+
+class Reference(NamedTuple):
+    """An aggregation: the property names objects of a relation.
+
+    ``target_enabled`` is judged on the object named, ``needed_when`` on the object that names it: where the
+    latter holds, so must the former.
+    """
+
+    relation: str
+    parent: str
+    target_enabled: Condition | None = None
+    needed_when: Condition | None = None
+
+
+class PropertyDefinition(NamedTuple):
+    """Everything there is to know of one property."""
+
+    name: str
+    syntax: Syntax
+    synopsis: str
+    description: str = ""
+    default: Default = Default("undefined")
+    mandatory: bool = False
+    multi_valued: bool = False
+    advanced: bool = False
+    hidden: bool = False
+    read_only: bool = False
+    sensitive: bool = False
+    admin_action: AdminAction = AdminAction()
+    reference: Reference | None = None
+    attribute: str = ""
+    renamed_from: tuple[str, ...] = ()
+    deprecated: str = ""
+    declared_by: str = ""
+
+
+class Constraint(NamedTuple):
+    """A rule over the properties of one object: a condition, or a function for what conditions cannot say.
+
+    ``fixes`` are sets of values, each of which would make it hold: the first that leaves alone what the user
+    has just set is offered as the corrected command.
+    """
+
+    name: str
+    synopsis: str
+    remedy: str = ""
+    condition: Condition | None = None
+    function: str = ""
+    severity: str = "error"
+    property: str = ""
+    fixes: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+
+class Relation(NamedTuple):
+    """How objects of a type hang below their parent: ``singleton``, ``optional``, ``instantiable`` or ``set``.
+
+    ``branch`` is the relative DN text of the entry that holds them (for a single object: of its own entry),
+    ``naming_property`` the property whose value names an object, if it is not a plain name.
+    """
+
+    name: str
+    kind: str
+    parent: str
+    target: str
+    branch: str = ""
+    naming_property: str = ""
+    naming_attribute: str = "cn"
+    plural: str = ""
+    friendly: str = ""
+    synopsis: str = ""
+    hidden: bool = False
+    name_option: str = ""
+    default_objects: tuple[DefaultObject, ...] = ()
+
+    @property
+    def named(self) -> bool:
+        """Whether objects of the relation have names: instantiable by a free name, set by their type."""
+        return self.kind in {"instantiable", "set"}
+
+
+class DefaultObject(NamedTuple):
+    """An object that comes into being with its parent."""
+
+    name: str
+    type: str
+    values: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class ManagedObjectDefinition(NamedTuple):
+    """A kind of managed object, with everything inherited resolved.
+
+    ``ancestors`` are the names from the top type down to the direct parent; ``properties`` come in order of
+    declaration, the top type's first; ``constants`` are LDAP attributes an entry carries without being properties.
+    """
+
+    name: str
+    version: int
+    synopsis: str
+    description: str
+    friendly: str
+    friendly_plural: str
+    tags: tuple[str, ...]
+    abstract: bool
+    advanced: bool
+    hidden: bool
+    ancestors: tuple[str, ...]
+    properties: Mapping[str, PropertyDefinition]
+    constraints: tuple[Constraint, ...]
+    enabled_when: Condition | None
+    object_classes: tuple[str, ...]
+    constants: Mapping[str, tuple[str, ...]]
+    list_columns: tuple[str, ...]
+    custom: bool
+    note: str
+    deprecated: str
+    by_attribute: Mapping[str, PropertyDefinition]
+    former_attributes: Mapping[str, PropertyDefinition]
+    raw: Mapping[str, Any]
+
+    @property
+    def top(self) -> str:
+        """The name of the topmost type this one descends from, itself included."""
+        return self.ancestors[0] if self.ancestors else self.name
+
+    def is_a(self, name: str) -> bool:
+        """Tell whether this is the named type or descends from it."""
+        return name == self.name or name in self.ancestors

@@ -1,0 +1,393 @@
+"""The registry: all definitions at hand, each built on first use from its JSON document.
+
+It trusts its documents (see :mod:`confobjects.definitions.checking`), so that a cold command builds only the
+types it asks for. Lookups of a name that does not exist raise
+:class:`~confobjects.errors.UnknownNameError` with the nearest known one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from confobjects.definitions.conditions import Condition, condition
+from confobjects.definitions.model import (
+    ROOT_NAME,
+    AdminAction,
+    Constraint,
+    Default,
+    DefaultObject,
+    ManagedObjectDefinition,
+    PropertyDefinition,
+    Reference,
+    Relation,
+)
+from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.errors import UnknownNameError
+from confobjects.syntaxes import Syntax, syntax
+
+OVERRIDABLE = (
+    "synopsis",
+    "description",
+    "default",
+    "mandatory",
+    "advanced",
+    "hidden",
+    "read-only",
+    "admin-action",
+    "deprecated",
+)
+"""What a subtype's override, or the use of a shared property, may change."""
+
+_UPPER = frozenset(
+    "aci ca cn cpu crl dn dns dsml gssapi http https id ip jdbc je jks jmx json ldap ldif lmdb mac oid pem pin pkcs11 "
+    "pta qos rdn rest saml sasl scram smtp snmp sql ssl tcp tls ttl uid uri url uuid vlv xml".split()
+)
+
+
+class Document(NamedTuple):
+    """A definition document: the file it came from and its parsed JSON."""
+
+    origin: str
+    data: Mapping[str, Any]
+
+
+def friendly_name(name: str) -> str:
+    """Return the name for people: hyphens become blanks, words capitals, known abbreviations upper case."""
+    return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("-"))
+
+
+class Registry:
+    """Definitions by name, relations by parent, subtypes and users of each type."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self.documents: dict[str, Document] = {}
+        self.packages: dict[str, Document] = {}
+        for document in documents:
+            if "package" in document.data:
+                self.packages[document.data["package"]] = document
+            else:
+                self.documents[document.data["name"]] = document
+        self._built: dict[str, ManagedObjectDefinition] = {}
+        self._relations: dict[str, Relation] | None = None
+        self._children: dict[str, tuple[Relation, ...]] = {}
+        self._subtypes: dict[str, tuple[str, ...]] = {}
+
+    # -- definitions ---------------------------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all definitions, sorted."""
+        return tuple(sorted(self.documents))
+
+    def __iter__(self) -> Iterator[ManagedObjectDefinition]:
+        return (self.definition(name) for name in self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.documents
+
+    def definition(self, name: str) -> ManagedObjectDefinition:
+        """Return a definition by its full name."""
+        built = self._built.get(name)
+        if built is None:
+            if name not in self.documents:
+                raise _unknown("object type", name, self.documents)
+            built = self._built[name] = self._build(name)
+        return built
+
+    def property(self, definition: ManagedObjectDefinition, name: str) -> PropertyDefinition:
+        """Return a property of a definition; its name ignores case."""
+        found = definition.properties.get(name) or definition.properties.get(name.lower())
+        if found is None:
+            raise _unknown(f"property of {definition.friendly}", name, definition.properties)
+        return found
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """Return the names of the types a type descends from, topmost first."""
+        chain: list[str] = []
+        above = self.documents[name].data.get("extends")
+        while above:
+            chain.append(above)
+            above = self.documents[above].data.get("extends")
+        return tuple(reversed(chain))
+
+    def subtypes(self, name: str) -> tuple[str, ...]:
+        """Return the names of a type's descendants, itself included and first, then sorted."""
+        found = self._subtypes.get(name)
+        if found is None:
+            below = sorted(other for other in self.documents if other != name and name in self.parents(other))
+            found = self._subtypes[name] = (name, *below)
+        return found
+
+    def concrete(self, name: str) -> tuple[ManagedObjectDefinition, ...]:
+        """Return the types of which objects can be made, among a type and its descendants."""
+        return tuple(d for d in map(self.definition, self.subtypes(name)) if not d.abstract)
+
+    # -- relations -----------------------------------------------------------------------------------------------
+
+    def relations(self) -> Mapping[str, Relation]:
+        """Return all relations by name."""
+        if self._relations is None:
+            found = (_relation(document.data) for document in self.documents.values() if "relation" in document.data)
+            self._relations = {relation.name: relation for relation in found}
+        return self._relations
+
+    def relation(self, name: str) -> Relation:
+        """Return a relation by its name, which is the object kind people use."""
+        try:
+            return self.relations()[name]
+        except KeyError:
+            raise _unknown("object", name, self.relations()) from None
+
+    def children(self, definition: str) -> tuple[Relation, ...]:
+        """Return the relations that hang below objects of a type, inherited ones included; sorted by name."""
+        found = self._children.get(definition)
+        if found is None:
+            parents = {definition} if definition == ROOT_NAME else {definition, *self.parents(definition)}
+            relations = self.relations().values()
+            found = tuple(sorted((r for r in relations if r.parent in parents), key=lambda r: r.name))
+            self._children[definition] = found
+        return found
+
+    def lineage(self, relation: Relation) -> tuple[Relation, ...]:
+        """Return the relations on the way from the root to a relation, itself included and last."""
+        chain = [relation]
+        while chain[0].parent != ROOT_NAME:
+            top = self.parents(chain[0].parent)
+            chain.insert(0, self.relation_of(top[0] if top else chain[0].parent))
+        return tuple(chain)
+
+    def relation_of(self, top: str) -> Relation:
+        """Return the relation whose objects are of a (top) type."""
+        return next(relation for relation in self.relations().values() if relation.target == top)
+
+    def types(self, relation: Relation) -> dict[str, ManagedObjectDefinition]:
+        """Return the concrete types of a relation by their short names, sorted: what ``--type`` takes."""
+        return dict(sorted((self.short_type(d, relation), d) for d in self.concrete(relation.target)))
+
+    def short_type(self, definition: ManagedObjectDefinition, relation: Relation) -> str:
+        """Return the short name of a type: without the suffix it shares with the relation's own type."""
+        if definition.name == relation.target:
+            return "custom" if definition.custom else "generic"
+        short = definition.name.removesuffix(f"-{relation.target}")
+        return f"custom-{short}" if definition.custom else short
+
+    def users(self, relation: str) -> tuple[tuple[str, PropertyDefinition], ...]:
+        """Return who may refer to objects of a relation: (declaring type, property) pairs, sorted.
+
+        Only the documents that mention the relation are built.
+        """
+        found = []
+        for name, document in sorted(self.documents.items()):
+            own = document.data.get("properties", {})
+            for prop in own:
+                spec = self._merged(own[prop])["syntax"]
+                if isinstance(spec, Mapping) and spec["type"] == "aggregation" and spec["relation"] == relation:
+                    found.append((name, self.definition(name).properties[prop]))
+        return tuple(found)
+
+    def tags(self) -> dict[str, str]:
+        """Return all declared tags with their synopsis."""
+        result: dict[str, str] = {}
+        for _, package in sorted(self.packages.items()):
+            result.update(package.data.get("tags", {}))
+        return result
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _merged(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a property's JSON with the shared property it uses laid below it."""
+        if "use" not in spec:
+            return spec
+        package, _, name = spec["use"].partition("/")
+        return {**self.packages[package].data["properties"][name], **spec}
+
+    def _sources(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
+        """Return the JSON of every property of a type with the type that declared it, overrides laid over."""
+        result: dict[str, tuple[Mapping[str, Any], str]] = {}
+        for level in (*self.parents(name), name):
+            data = self.documents[level].data
+            for prop, spec in data.get("properties", {}).items():
+                result[prop] = (self._merged(spec), level)
+            for prop, change in data.get("overrides", {}).items():
+                spec, declared = result[prop]
+                result[prop] = ({**spec, **change}, declared)
+        return result
+
+    def _build(self, name: str) -> ManagedObjectDefinition:
+        data = self.documents[name].data
+        ancestors = self.parents(name)
+        levels = [self.documents[level].data for level in (*ancestors, name)]
+        sources = self._sources(name)
+        syntaxes = {prop: syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
+
+        def normal(prop: str, text: str) -> Hashable:
+            return syntaxes[prop].normal(text)
+
+        properties = {
+            prop: self._property(prop, spec, declared, syntaxes[prop], normal)
+            for prop, (spec, declared) in sources.items()
+        }
+        enabled_when = next((level["enabled-when"] for level in reversed(levels) if "enabled-when" in level), None)
+        constants: dict[str, tuple[str, ...]] = {}
+        for level in levels:
+            constants.update({k: tuple(v) for k, v in _profile(level, "ldap").get("constants", {}).items()})
+        friendly = data.get("user-friendly-name") or friendly_name(name)
+        return ManagedObjectDefinition(
+            name=name,
+            version=data["version"],
+            synopsis=data["synopsis"],
+            description=data.get("description", ""),
+            friendly=friendly,
+            friendly_plural=data.get("user-friendly-plural-name") or f"{friendly}s",
+            tags=tuple(dict.fromkeys(tag for level in levels for tag in level.get("tags", ()))),
+            abstract=data.get("abstract", False),
+            advanced=data.get("advanced", False),
+            hidden=data.get("hidden", False),
+            ancestors=ancestors,
+            properties=properties,
+            constraints=tuple(_constraint(c, normal) for level in levels for c in level.get("constraints", ())),
+            enabled_when=None if enabled_when is None else condition(enabled_when, normal),
+            object_classes=("top", *(_object_class(level) for level in levels)),
+            constants=constants,
+            list_columns=next(
+                (tuple(columns) for level in reversed(levels) if (columns := _profile(level, "cli").get("list"))), ()
+            ),
+            custom=_profile(data, "cli").get("custom", False),
+            note=data.get("note", ""),
+            deprecated=data.get("deprecated", ""),
+            by_attribute={prop.attribute.lower(): prop for prop in properties.values()},
+            former_attributes={
+                f"ds-cfg-{former}".lower(): prop for prop in properties.values() for former in prop.renamed_from
+            },
+            raw=data,
+        )
+
+    def _property(  # noqa: PLR0913 - the parts of one declaration, each needed
+        self,
+        name: str,
+        spec: Mapping[str, Any],
+        declared: str,
+        syntax_: Syntax,
+        normal: Any,
+    ) -> PropertyDefinition:
+        action = spec.get("admin-action", {})
+        return PropertyDefinition(
+            name=name,
+            syntax=syntax_,
+            synopsis=spec["synopsis"],
+            description=spec.get("description", ""),
+            default=_default(spec.get("default")),
+            mandatory=spec.get("mandatory", False),
+            multi_valued=spec.get("multi-valued", False),
+            advanced=spec.get("advanced", False),
+            hidden=spec.get("hidden", False),
+            read_only=spec.get("read-only", False),
+            sensitive=spec.get("sensitive", syntax_.sensitive),
+            admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
+            reference=self._reference(spec["syntax"], normal),
+            attribute=_profile(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
+            renamed_from=tuple(spec.get("renamed-from", ())),
+            deprecated=spec.get("deprecated", ""),
+            declared_by=declared,
+        )
+
+    def _reference(self, spec: Any, normal: Any) -> Reference | None:
+        if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
+            return None
+        target = self.relation(spec["relation"]).target
+
+        def of_target(prop: str, text: str) -> Hashable:
+            source, _ = self._sources(target)[prop]
+            return syntax(source["syntax"]).normal(text)
+
+        enabled = spec.get("target-enabled")
+        return Reference(
+            relation=spec["relation"],
+            parent=spec.get("parent", "/"),
+            target_enabled=None if enabled is None else condition(enabled, of_target),
+            needed_when=_optional(spec.get("needed-when"), normal),
+        )
+
+
+def _optional(source: Any, normal: Any) -> Condition | None:
+    return None if source is None else condition(source, normal)
+
+
+def _profile(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = data.get("profile", {}).get(kind, {})
+    return found
+
+
+def _object_class(data: Mapping[str, Any]) -> str:
+    return str(_profile(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
+
+
+def _relation(data: Mapping[str, Any]) -> Relation:
+    spec = data["relation"]
+    name = spec.get("name", data["name"])
+    target = data["name"]
+    return Relation(
+        name=name,
+        kind=spec["kind"],
+        parent=spec["parent"],
+        target=target,
+        branch=spec.get("branch", ""),
+        naming_property=spec.get("naming-property", ""),
+        naming_attribute=_naming_attribute(data, spec),
+        plural=spec.get("plural", f"{name}s"),
+        friendly=data.get("user-friendly-name") or friendly_name(name),
+        synopsis=spec.get("synopsis", data["synopsis"]),
+        hidden=spec.get("hidden", False),
+        name_option=_profile(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
+        default_objects=tuple(_default_object(item, target) for item in spec.get("default-objects", ())),
+    )
+
+
+def _naming_attribute(data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
+    """The RDN attribute: the naming property's own, unless the profile says otherwise."""
+    stated = _profile(data, "ldap").get("naming-attribute")
+    if stated:
+        return str(stated)
+    naming = relation.get("naming-property")
+    if not naming:
+        return "cn"
+    return str(_profile(data["properties"][naming], "ldap").get("attribute", f"ds-cfg-{naming}"))
+
+
+def _default_object(item: Mapping[str, Any], target: str) -> DefaultObject:
+    values = item.get("properties", {}).items()
+    return DefaultObject(item["name"], item.get("type", target), tuple((k, tuple(v)) for k, v in values))
+
+
+def _default(spec: Mapping[str, Any] | None) -> Default:
+    if not spec or "undefined" in spec:
+        return Default("undefined")
+    if "values" in spec:
+        return Default("defined", values=tuple(spec["values"]))
+    if "alias" in spec:
+        return Default("alias", sentence=spec["alias"])
+    inherited = spec["inherited"]
+    if "path" in inherited:
+        return Default("inherited-absolute", path=inherited["path"], property=inherited["property"])
+    return Default("inherited-relative", offset=inherited["offset"], property=inherited["property"])
+
+
+def _constraint(spec: Mapping[str, Any], normal: Any) -> Constraint:
+    return Constraint(
+        name=spec["name"],
+        synopsis=spec["synopsis"],
+        remedy=spec.get("remedy", ""),
+        condition=_optional(spec.get("condition"), normal),
+        function=spec.get("function", ""),
+        severity=spec.get("severity", "error"),
+        property=spec.get("property", ""),
+        fixes=tuple(tuple(fix.items()) for fix in spec.get("fixes", ())),
+    )
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    names = sorted(known)
+    hint = did_you_mean(name, names)
+    if not hint and names:
+        hint = f"known: {', '.join(names)}" if len(names) <= 20 else ""  # noqa: PLR2004 - what fits a glance
+    return UnknownNameError(Diagnostic("unknown-name", f'there is no {what} "{name}"', value=name, remedy=hint))

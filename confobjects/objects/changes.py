@@ -1,0 +1,258 @@
+"""Changes: what set, add, remove and reset make of an object, and what came of it all.
+
+Applied in the order reset, set, remove, add (as dsconfig does); ``add`` and ``remove`` start from the current
+values, defaults included. Values are stored in canonical form, expressions and secrets exactly as given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
+from confobjects.objects.model import Deferred, ManagedObject, Texts
+from confobjects.objects.reading import Reader, has_opener, shown, value_problem
+from confobjects.syntaxes import ValueSyntaxError
+
+if TYPE_CHECKING:
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition
+    from confobjects.paths import ManagedObjectPath
+
+Action = Literal["create", "modify", "delete", "rename"]
+Value = object
+"""A value as a caller gives it: text, or the Python value of the property's syntax."""
+
+
+class PropertyChanges(NamedTuple):
+    """What a caller wants changed on one object."""
+
+    set: Mapping[str, Sequence[Value]] = {}
+    add: Mapping[str, Sequence[Value]] = {}
+    remove: Mapping[str, Sequence[Value]] = {}
+    reset: Sequence[str] = ()
+
+
+class ObjectChange(NamedTuple):
+    """What came of a change for one object: stored texts of each changed property, before and after."""
+
+    path: ManagedObjectPath
+    action: Action
+    definition: ManagedObjectDefinition
+    before: Mapping[str, Texts]
+    after: Mapping[str, Texts]
+    new_path: ManagedObjectPath | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the changed properties in order of declaration."""
+        return tuple(
+            name for name in self.definition.properties if self.before.get(name, ()) != self.after.get(name, ())
+        )
+
+
+class RequiredAction(NamedTuple):
+    """An administrator action that a change makes necessary."""
+
+    path: ManagedObjectPath
+    property: str
+    action: str
+    synopsis: str
+
+
+class ChangeReport(NamedTuple):
+    """Everything a change did, or would do."""
+
+    changes: tuple[ObjectChange, ...]
+    admin_actions: tuple[RequiredAction, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or would be, written."""
+        return bool(self.changes)
+
+
+class Changer:
+    """Applies property changes to one object, collecting what is wrong with them."""
+
+    def __init__(self, obj: ManagedObject, reader: Reader, problems: Collector, *, creating: bool) -> None:
+        self.obj = obj
+        self.reader = reader
+        self.problems = problems
+        self.creating = creating
+        self.values: dict[str, Texts] = dict(obj.values)
+
+    def apply(self, changes: PropertyChanges) -> ManagedObject:
+        """Return the object as changed; problems are in the collector."""
+        exclusive = {self._key(name) for name in (*changes.set, *changes.reset)}
+        for name in changes.reset:
+            self._reset(name)
+        for name, given in changes.set.items():
+            self._set(name, given)
+        for kind, mapping in (("remove", changes.remove), ("add", changes.add)):
+            for name, given in mapping.items():
+                if self._key(name) in exclusive:
+                    self._wrong(name, f"{kind} cannot be combined with set or reset of the same property")
+                else:
+                    self._add_or_remove(kind, name, given)
+        return self.obj._replace(values={name: texts for name, texts in self.values.items() if texts})
+
+    def _key(self, name: str) -> str:
+        return name.lower()
+
+    def _wrong(self, name: str, summary: str, **fields: Any) -> None:
+        code = fields.pop("code", "usage")
+        self.problems.error(code, summary, path=str(self.obj.path), property=name, **fields)
+
+    def _property(self, name: str) -> PropertyDefinition | None:
+        """Return the property to change, None when it may not be, which is then in the collector."""
+        properties = self.obj.definition.properties
+        prop = properties.get(self._key(name))
+        if prop is None:
+            prop = next((p for p in properties.values() if self._key(name) in p.renamed_from), None)
+        if prop is None:
+            friendly = self.obj.definition.friendly
+            hint = did_you_mean(name, properties) or f"known: {', '.join(properties)}"
+            self._wrong(name, f'{friendly} has no property "{name}"', code="unknown-name", remedy=hint)
+            return None
+        if prop.read_only and not self.creating:
+            self._wrong(prop.name, f"{prop.name} is read-only: it can be set only when the object is created")
+            return None
+        if prop.deprecated:
+            self.problems.warning(
+                "usage",
+                f"{prop.name} is deprecated",
+                path=str(self.obj.path),
+                property=prop.name,
+                remedy=prop.deprecated,
+            )
+        return prop
+
+    def _reset(self, name: str) -> None:
+        prop = self._property(name)
+        if prop is None:
+            return
+        if prop.mandatory and not self.reader.default(self.obj.path, prop)[0]:
+            self._wrong(
+                prop.name,
+                f"the mandatory property {prop.name} has no default to go back to",
+                code="missing-mandatory",
+                remedy=f"set another value: --set {prop.name}:…",
+            )
+            return
+        self.values.pop(prop.name, None)
+
+    def _set(self, name: str, given: Sequence[Value]) -> None:
+        prop = self._property(name)
+        if prop is None:
+            return
+        if not given:
+            self._reset(name)
+            return
+        texts = self._texts(prop, given)
+        if texts is None:
+            return
+        if len(texts) > 1 and not prop.multi_valued:
+            # Said here and not left to the judge: a canonical form may make two texts one.
+            self._wrong(
+                prop.name,
+                f"{prop.name} takes one value, {len(texts)} were given",
+                code="invalid-value",
+                remedy=f"keep one: --set {prop.name}:{shown(prop, texts[-1])}",
+            )
+            return
+        self.values[prop.name] = texts
+
+    def _add_or_remove(self, kind: str, name: str, given: Sequence[Value]) -> None:
+        prop = self._property(name)
+        if prop is None:
+            return
+        texts = self._texts(prop, given)
+        if texts is None:
+            return
+        current, _ = self.reader.current(self.obj._replace(values=self.values), prop)
+        after = self._added(prop, current, texts) if kind == "add" else self._removed(prop, current, texts)
+        if after is None:
+            return
+        if not after and prop.mandatory:
+            self._wrong(
+                prop.name,
+                f"removing the last value of {prop.name} leaves a mandatory property without one",
+                code="missing-mandatory",
+            )
+            return
+        if after != current:
+            self.values[prop.name] = after
+
+    def _added(self, prop: PropertyDefinition, current: Texts, texts: Texts) -> Texts | None:
+        if not prop.multi_valued and current and texts != current:
+            self._wrong(
+                prop.name,
+                f"{prop.name} takes one value and has one: {', '.join(shown(prop, text) for text in current)}",
+                code="invalid-value",
+                remedy=f"replace it: --set {prop.name}:{shown(prop, texts[0])}",
+            )
+            return None
+        return tuple(dict.fromkeys((*current, *texts)))
+
+    def _removed(self, prop: PropertyDefinition, current: Texts, texts: Texts) -> Texts | None:
+        keys = {text if has_opener(text) else prop.syntax.normal(text): text for text in current}
+        unwanted = set()
+        for text in texts:
+            key = text if has_opener(text) else prop.syntax.normal(text)
+            if key not in keys:
+                there = ", ".join(shown(prop, other) for other in current) or "none"
+                self._wrong(
+                    prop.name,
+                    f"{prop.name} has no value {shown(prop, text)!r} to remove",
+                    code="invalid-value",
+                    detail=f"its values: {there}",
+                )
+                return None
+            unwanted.add(keys[key])
+        return tuple(text for text in current if text not in unwanted)
+
+    def _texts(self, prop: PropertyDefinition, given: Iterable[Value]) -> Texts | None:
+        """Return the canonical texts of the given values, None when one is wrong."""
+        texts = []
+        wrong = False
+        for value in given:
+            text = value if isinstance(value, str) else None
+            try:
+                text = prop.syntax.coerce(value) if text is None else text
+                texts.append(canonical(prop, text))
+            except ValueSyntaxError as error:
+                self.problems.add(value_problem(str(self.obj.path), prop, str(value), error, ""))
+                wrong = True
+        return None if wrong else tuple(texts)
+
+
+def canonical(prop: PropertyDefinition, text: str) -> str:
+    """Return a value text as it is stored: expressions as typed, everything else in its syntax's canonical form.
+
+    Raises :class:`~confobjects.syntaxes.ValueSyntaxError`.
+    """
+    if not text:
+        message = "a value may not be empty"
+        raise ValueSyntaxError(message)
+    if has_opener(text):
+        return text
+    return prop.syntax.format(prop.syntax.parse(text))
+
+
+def required_actions(
+    change: ObjectChange, *, enabled_before: bool | None, enabled_after: bool | None
+) -> Iterable[RequiredAction]:
+    """Yield the administrator actions a modification needs.
+
+    A component has to be restarted only where it stays enabled through the change: one that is disabled takes
+    the new value when it is enabled again.
+    """
+    if change.action != "modify":
+        return
+    stays = enabled_before is not False and enabled_after is not False
+    for name in change.names():
+        action = change.definition.properties[name].admin_action
+        if action.kind == "none" or (action.kind == "component-restart" and not stays):
+            continue
+        yield RequiredAction(change.path, name, action.kind, action.sentence())

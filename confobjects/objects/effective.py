@@ -1,0 +1,181 @@
+"""The effective configuration: every value evaluated and typed, each with its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
+from confobjects.errors import NoSuchObjectError, UnknownNameError
+from confobjects.paths import ManagedObjectPath, normal_name
+
+if TYPE_CHECKING:
+    from confobjects.definitions import PropertyDefinition, Registry
+    from confobjects.objects.judging import Judged
+
+Name = str | tuple[str, ...]
+
+
+class EffectiveObject:
+    """One object of the effective configuration.
+
+    ``object[property]`` is the typed value of a single-valued property (None without one), or a tuple for a
+    multi-valued one. Values are those of startup; they do not change with the storage.
+    """
+
+    __slots__ = ("_configuration", "_judged", "instance_directory")
+
+    def __init__(self, judged: Judged, configuration: EffectiveConfiguration) -> None:
+        self._judged = judged
+        self._configuration = configuration
+        self.instance_directory = configuration.instance_directory
+
+    @property
+    def path(self) -> str:
+        """The managed object path, as text."""
+        return str(self._judged.object.path)
+
+    @property
+    def name(self) -> str:
+        """The object's name, empty for a singleton."""
+        return self._judged.object.name
+
+    @property
+    def kind(self) -> str:
+        """The name of the relation it belongs to: the object kind (``trust-manager-provider``)."""
+        return self._judged.object.path.relation
+
+    @property
+    def type(self) -> str:
+        """The name of its concrete type (``file-based-trust-manager-provider``)."""
+        return self._judged.object.definition.name
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of its properties."""
+        return iter(self._judged.object.definition.properties)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._judged.object.definition.properties
+
+    def __getitem__(self, name: str) -> Any:
+        prop = self._property(name)
+        typed = self._judged.readings[name].typed or ()
+        if prop.multi_valued:
+            return typed
+        return typed[0] if typed else None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a property's value, or a default when the type has no such property or it has no value."""
+        if name not in self:
+            return default
+        value = self[name]
+        return default if value is None or value == () else value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the effective value texts in canonical form; not masked."""
+        prop = self._property(name)
+        return tuple(prop.syntax.format(value) for value in self._judged.readings[name].typed or ())
+
+    def origin(self, name: str) -> str:
+        """Return where the value came from: ``stored``, ``default``, ``environment variable X``, …, ``none``."""
+        self._property(name)
+        reading = self._judged.readings[name]
+        return ", ".join(dict.fromkeys(reading.origins)) or reading.origin
+
+    def is_secret(self, name: str) -> bool:
+        """Tell whether the value must never be shown."""
+        return self._property(name).sensitive
+
+    def reference(self, name: str) -> EffectiveObject | None:
+        """Return the object a reference property names (the first, if several), None when it names none."""
+        return next(iter(self.references(name)), None)
+
+    def references(self, name: str) -> tuple[EffectiveObject, ...]:
+        """Return all objects a reference property names."""
+        prop = self._property(name)
+        if prop.reference is None:
+            raise UnknownNameError(Diagnostic("unknown-name", f"{name} is not a reference", path=self.path))
+        return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop))
+
+    def _property(self, name: str) -> PropertyDefinition:
+        try:
+            return self._judged.object.definition.properties[name]
+        except KeyError:
+            known = self._judged.object.definition.properties
+            raise UnknownNameError(
+                Diagnostic(
+                    "unknown-name",
+                    f'{self._judged.object.definition.friendly} has no property "{name}"',
+                    path=self.path,
+                    remedy=did_you_mean(name, known),
+                )
+            ) from None
+
+    def __repr__(self) -> str:
+        values = ", ".join(
+            f"{name}={MASK if self.is_secret(name) else self[name]!r}" for name in self if self[name] not in (None, ())
+        )
+        return f"<{self.path} {values}>"
+
+
+class EffectiveConfiguration:
+    """All objects as they are after startup, by kind and name; iterating yields them sorted by path."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        judged: Mapping[ManagedObjectPath, Judged],
+        targets: Any,
+        warnings: tuple[Diagnostic, ...],
+        instance_directory: str,
+    ) -> None:
+        self.registry = registry
+        self.warnings = warnings
+        self.instance_directory = instance_directory
+        self.targets = targets
+        self._judged = judged
+
+    def at(self, path: ManagedObjectPath) -> EffectiveObject:
+        """Return the object at a path. Raises :class:`~confobjects.errors.NoSuchObjectError`."""
+        judged = self._judged.get(path)
+        if judged is None:
+            there = [str(other) for other in self._judged if other.relation == path.relation]
+            raise NoSuchObjectError(
+                Diagnostic(
+                    "no-such-object", f"there is no object {path}", path=str(path), remedy=did_you_mean(str(path), there)
+                )
+            )
+        return EffectiveObject(judged, self)
+
+    def __getitem__(self, key: tuple[str, *tuple[str, ...]] | str) -> EffectiveObject:
+        """Return an object by kind and names: ``config["mail-server", "one"]``, ``config["global-configuration"]``."""
+        kind, *names = (key,) if isinstance(key, str) else key
+        return self.at(path_of(self.registry, kind, tuple(names)))
+
+    def __iter__(self) -> Iterator[EffectiveObject]:
+        return (EffectiveObject(self._judged[path], self) for path in sorted(self._judged))
+
+    def __len__(self) -> int:
+        return len(self._judged)
+
+    def of(self, kind: str) -> tuple[EffectiveObject, ...]:
+        """Return the objects of a kind, sorted by path."""
+        self.registry.relation(kind)
+        return tuple(EffectiveObject(self._judged[p], self) for p in sorted(self._judged) if p.relation == kind)
+
+
+def path_of(registry: Registry, kind: str, name: Name = ()) -> ManagedObjectPath:
+    """Return the path of an object: its kind and the names of the named objects on the way to it.
+
+    Raises :class:`~confobjects.errors.UnknownNameError` for an unknown kind or a wrong number of names.
+    """
+    names = [name] if isinstance(name, str) else list(name)
+    lineage = registry.lineage(registry.relation(kind))
+    wanted = [relation for relation in lineage if relation.named]
+    if len(names) != len(wanted) or not all(normal_name(given) for given in names):
+        expected = ", ".join(f"the name of the {relation.friendly}" for relation in wanted) or "no name"
+        raise UnknownNameError(Diagnostic("unknown-name", f"{kind} takes {expected}; given: {', '.join(names) or '-'}"))
+    path = ManagedObjectPath()
+    for relation in lineage:
+        path = path.child(relation.name, names.pop(0) if relation.named else None)
+    return path

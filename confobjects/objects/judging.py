@@ -1,0 +1,271 @@
+"""The judge: is an object right by itself, and in the world it stands in?
+
+By itself: every value of its syntax, mandatory properties present, constraints met. In its world: what it
+refers to exists and is enabled where that is needed; what refers to it still may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.objects.model import Deferred, Evaluate, ManagedObject, Reading, World
+from confobjects.objects.reading import Reader, parse_path
+from confobjects.paths import ROOT, ManagedObjectPath
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Constraint, PropertyDefinition, Registry
+    from confobjects.definitions.conditions import Condition, Values
+
+
+class Judged(NamedTuple):
+    """An object with every property read, and all that is wrong with it."""
+
+    object: ManagedObject
+    readings: Mapping[str, Reading]
+    problems: tuple[Diagnostic, ...]
+    deferred: tuple[Deferred, ...]
+
+    def view(self, name: str) -> Values:
+        """Return the normal forms of a property's values, None when they are not known."""
+        return self.readings[name].normals
+
+    def typed(self, name: str) -> tuple[Any, ...] | None:
+        """Return the typed values of a property, None when they are not known."""
+        return self.readings[name].typed
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The problems that are errors."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+class User(NamedTuple):
+    """An object that refers to another, and through which property.
+
+    ``sure`` is False when only an expression may come to that name; ``needs`` tells whether the user needs its
+    target enabled (None when that is not known).
+    """
+
+    object: ManagedObject
+    property: PropertyDefinition
+    sure: bool
+    needs: bool | None
+
+
+ConstraintFunction = Callable[[Callable[[str], "tuple[Any, ...] | None"]], Iterable[Diagnostic]]
+"""A constraint in Python: given a function from property name to typed values, it yields what is wrong."""
+
+
+class Judge:
+    """Judges objects of one world with one evaluator."""
+
+    def __init__(self, registry: Registry, world: World, evaluate: Evaluate) -> None:
+        self.registry = registry
+        self.world = world
+        self.reader = Reader(registry, world, evaluate)
+        self._functions: dict[str, ConstraintFunction] = {}
+
+    # -- an object by itself -------------------------------------------------------------------------------------
+
+    def judge(self, obj: ManagedObject) -> Judged:
+        """Judge an object by itself: values, mandatory properties, constraints."""
+        reader = self.reader
+        readings = {name: reader.read(obj, prop) for name, prop in obj.definition.properties.items()}
+        problems = list(obj.problems)
+        deferred: list[Deferred] = []
+        for name, reading in readings.items():
+            if reading.problems:
+                problems.extend(reading.problems)
+            if reading.deferred:
+                deferred.extend(Deferred(obj.path, name, text, "value") for text in reading.deferred)
+            if not reading.texts and obj.definition.properties[name].mandatory:
+                problems.append(_missing(obj, obj.definition.properties[name]))
+        judged = Judged(obj, readings, (), ())
+        for constraint in obj.definition.constraints:
+            problems.extend(self._constraint(judged, constraint, deferred))
+        return judged._replace(problems=tuple(problems), deferred=tuple(deferred))
+
+    def _constraint(self, judged: Judged, constraint: Constraint, deferred: list[Deferred]) -> Iterator[Diagnostic]:
+        path = str(judged.object.path)
+        if constraint.function:
+            for problem in self._function(constraint.function)(judged.typed):
+                yield problem.replace(path=path, remedy=problem.remedy or constraint.remedy)
+            return
+        if constraint.condition is None:
+            return
+        holds = constraint.condition.judge(judged.view)
+        if holds is False:
+            yield Diagnostic(
+                "constraint-violated",
+                constraint.synopsis,
+                path=path,
+                property=constraint.property,
+                detail="" if constraint.severity == "warning" else _state(judged, constraint.condition),
+                remedy=constraint.remedy,
+                severity="warning" if constraint.severity == "warning" else "error",
+            )
+        elif holds is None and constraint.severity != "warning":
+            deferred.append(Deferred(judged.object.path, "", constraint.name, "constraint"))
+
+    def _function(self, name: str) -> ConstraintFunction:
+        function = self._functions.get(name)
+        if function is None:
+            module, _, attribute = name.partition(":")
+            function = self._functions[name] = getattr(import_module(module), attribute)
+        return function
+
+    def enabled(self, judged: Judged) -> bool | None:
+        """Tell whether an object is enabled; one whose definition knows no such state always is."""
+        condition = judged.object.definition.enabled_when
+        return True if condition is None else condition.judge(judged.view)
+
+    # -- what it refers to ---------------------------------------------------------------------------------------
+
+    def targets(self, judged: Judged, prop: PropertyDefinition) -> tuple[ManagedObjectPath, ...]:
+        """Return the paths a reference property names; none while its value is not known."""
+        assert prop.reference is not None  # noqa: S101 - asked of references only
+        base = ROOT if prop.reference.parent == "/" else parse_path(prop.reference.parent, self.registry)
+        names = judged.readings[prop.name].typed or ()
+        return tuple(base.child(prop.reference.relation, name) for name in names)
+
+    def references(self, judged: Judged) -> Iterator[Diagnostic]:
+        """Yield what is wrong with an object's references."""
+        for prop in judged.object.definition.properties.values():
+            if prop.reference is not None and judged.readings[prop.name].typed:
+                yield from self._reference(judged, prop)
+
+    def _reference(self, judged: Judged, prop: PropertyDefinition) -> Iterator[Diagnostic]:
+        reference = prop.reference
+        assert reference is not None  # noqa: S101 - asked of references only
+        for path in self.targets(judged, prop):
+            target = self.world.find(path)
+            if target is None:
+                yield self._no_target(judged, prop, path)
+            elif reference.target_enabled is not None:
+                needed = True if reference.needed_when is None else reference.needed_when.judge(judged.view)
+                if needed and reference.target_enabled.judge(self._view(target)) is False:
+                    yield _disabled_target(judged, prop, path, reference.needed_when)
+
+    def _no_target(self, judged: Judged, prop: PropertyDefinition, path: ManagedObjectPath) -> Diagnostic:
+        relation = self.registry.relation(path.relation)
+        there = sorted(member.name for member in self.world.members(relation, path.parent))
+        known = f"there are: {', '.join(there)}" if there else f"there is no {relation.friendly} yet"
+        return Diagnostic(
+            "constraint-violated",
+            f'{prop.name} names the {relation.friendly} "{path.name}", which does not exist',
+            path=str(judged.object.path),
+            property=prop.name,
+            value=path.name,
+            detail=known,
+            remedy=f"create it first (create-{relation.name} --{relation.name_option} "
+            f'"{path.name}" …), or name an existing one',
+        )
+
+    def _view(self, obj: ManagedObject) -> Callable[[str], Values]:
+        """A view that reads only the properties it is asked for: a target is not judged as a whole."""
+        return lambda name: self.reader.read(obj, obj.definition.properties[name]).normals
+
+    # -- what refers to it ---------------------------------------------------------------------------------------
+
+    def users(self, path: ManagedObjectPath) -> Iterator[User]:
+        """Yield the objects that refer to the one at a path, or may."""
+        for declaring, declared in self.registry.users(path.relation):
+            for obj in self._instances(declaring):
+                prop = obj.definition.properties[declared.name]
+                reading = self.reader.read(obj, prop)
+                if reading.deferred:
+                    yield User(obj, prop, sure=False, needs=None)
+                elif reading.typed and path in self._paths(prop, reading.typed):
+                    yield User(obj, prop, sure=True, needs=self._needs(obj, prop))
+
+    def _paths(self, prop: PropertyDefinition, names: tuple[Any, ...]) -> tuple[ManagedObjectPath, ...]:
+        assert prop.reference is not None  # noqa: S101 - asked of references only
+        base = ROOT if prop.reference.parent == "/" else parse_path(prop.reference.parent, self.registry)
+        return tuple(base.child(prop.reference.relation, name) for name in names)
+
+    def _needs(self, obj: ManagedObject, prop: PropertyDefinition) -> bool | None:
+        reference = prop.reference
+        if reference is None or reference.target_enabled is None:
+            return False
+        return True if reference.needed_when is None else reference.needed_when.judge(self._view(obj))
+
+    def _instances(self, type_name: str) -> Iterator[ManagedObject]:
+        """Yield every object of a type or its descendants, wherever it hangs."""
+        top = (*self.registry.parents(type_name), type_name)[0]
+        for obj in all_members(self.registry, self.world, self.registry.relation_of(top).name):
+            if obj.definition.is_a(type_name):
+                yield obj
+
+    def users_harmed(self, judged: Judged) -> Iterator[Diagnostic]:
+        """Yield a problem for each object that needs this one enabled while it is not."""
+        path = judged.object.path
+        for user in self.users(path):
+            reference = user.property.reference
+            if not (user.sure and user.needs) or reference is None or reference.target_enabled is None:
+                continue
+            if reference.target_enabled.judge(judged.view) is False:
+                friendly = judged.object.definition.friendly
+                yield Diagnostic(
+                    "constraint-violated",
+                    f'the {friendly} "{path.name}" cannot be disabled: {user.object.path} needs it '
+                    f"({user.property.name})",
+                    path=str(path),
+                    detail=_because(reference.needed_when),
+                    remedy=f"disable {user.object.path} first, or let its {user.property.name} name another",
+                )
+
+
+def all_members(registry: Registry, world: World, relation_name: str) -> Iterator[ManagedObject]:
+    """Yield every object of a relation, below all parents it can have."""
+    chain = registry.lineage(registry.relation(relation_name))
+    parents: list[ManagedObjectPath] = [ROOT]
+    for above in chain[:-1]:
+        parents = [obj.path for parent in parents for obj in world.members(above, parent)]
+    for parent in parents:
+        yield from world.members(chain[-1], parent)
+
+
+def _missing(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:
+    return Diagnostic(
+        "missing-mandatory",
+        f"the mandatory property {prop.name} has no value",
+        path=str(obj.path),
+        property=prop.name,
+        detail=f"expected: {prop.syntax.describe()}",
+        remedy=f"--set {prop.name}:…",
+    )
+
+
+def _state(judged: Judged, condition: Condition) -> str:
+    """Name the values the condition was judged on, and where they come from."""
+    parts = []
+    for name in dict.fromkeys(condition.properties()):
+        reading = judged.readings[name]
+        prop = judged.object.definition.properties[name]
+        if prop.sensitive:
+            value = "set" if reading.texts else "not set"
+        else:
+            value = ", ".join(reading.texts) or "not set"
+        parts.append(f"{name} is {value}" + (" by default" if reading.origin == "default" else ""))
+    return "; ".join(parts)
+
+
+def _because(needed_when: Condition | None) -> str:
+    return f"it is needed while {needed_when.words()}" if needed_when is not None else "it is always needed enabled"
+
+
+def _disabled_target(
+    judged: Judged, prop: PropertyDefinition, path: ManagedObjectPath, needed_when: Condition | None
+) -> Diagnostic:
+    return Diagnostic(
+        "constraint-violated",
+        f'{prop.name} names "{path.name}", which is disabled',
+        path=str(judged.object.path),
+        property=prop.name,
+        value=path.name,
+        detail=_because(needed_when),
+        remedy=f"enable {path} first, or name an enabled one",
+    )
