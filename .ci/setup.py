@@ -176,7 +176,7 @@ class Environment:
 
 def digest() -> str:
     """Return the fingerprint of everything an environment is made from."""
-    parts = [sys.version, sys.executable, ROOT]
+    parts = [sys.implementation.name, repr(tuple(sys.version_info)), sys.executable, ROOT]
     state = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape"))
     for name in ("pyproject.toml", os.path.join(".ci", "setup.py")):
         with open(os.path.join(ROOT, name), "rb") as stream:
