@@ -43,7 +43,7 @@ types:
 
 imports:
 	$(SETUP) dev
-	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	.venv/bin/lint-imports --no-logo
 
 docs-check:
 	$(SETUP) dev
