@@ -182,8 +182,8 @@ class DN:
 def _make(text: str, normal: str) -> DN:
     """Return a name of two texts that are known to belong together."""
     dn = DN.__new__(DN)
-    dn._text = text
-    dn._normal = text if text == normal else normal
+    dn._text = text  # noqa: SLF001 - this is the constructor, outside so that no caller pairs two texts
+    dn._normal = text if text == normal else normal  # noqa: SLF001 - as above
     return dn
 
 
