@@ -1,0 +1,345 @@
+"""Entries and the operations that change them, as a directory knows them (RFC 4511 sections 4.6 to 4.9).
+
+Laws of this module:
+
+1. ``apply(a, diff(a, b)) == b`` for entries of one DN.
+2. Attribute names compare ignoring case and keep their spelling; values compare exactly and keep their order.
+3. A value is text, or bytes where it is no UTF-8 text or the attribute has the option ``;binary``.
+   :func:`stored_value` makes it so; every storage gives entries in that form back.
+4. Nothing here shows a value in a message: any of them may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import ChangedMeanwhileError, InvalidValueError, NoSuchObjectError
+
+Value = str | bytes
+Values = tuple[Value, ...]
+Kind = Literal["add", "delete", "replace"]
+
+OBJECT_CLASS: Final = "objectClass"
+
+
+class Entry:
+    """An entry: its DN and its attributes. Treat it as frozen.
+
+    ``attributes`` maps names, in their own spelling, to the values, at least one each. Attributes given without
+    values are left out; names that differ in case only are one attribute, spelled as the first.
+    """
+
+    __slots__ = ("attributes", "dn")
+
+    dn: DN
+    attributes: Mapping[str, Values]
+
+    def __init__(self, dn: DN, attributes: Mapping[str, Iterable[Value]]) -> None:
+        self.dn = dn
+        kept: dict[str, Values] = {}
+        spellings: dict[str, str] = {}
+        for name, values in attributes.items():
+            if items := tuple(values):
+                spelling = spellings.setdefault(name.lower(), name)
+                kept[spelling] = kept.get(spelling, ()) + items
+        self.attributes = kept
+
+    @classmethod
+    def trusted(cls, dn: DN, attributes: Mapping[str, Values]) -> Entry:
+        """Return an entry of attributes that are known to be well-formed; a parser has no time to check twice."""
+        entry = cls.__new__(cls)
+        entry.dn = dn
+        entry.attributes = attributes
+        return entry
+
+    def get(self, name: str) -> Values:
+        """Return the values of an attribute, none if it is not there."""
+        values = self.attributes.get(name)
+        if values is None:
+            spelling = self.spelling(name)
+            return self.attributes[spelling] if spelling is not None else ()
+        return values
+
+    def spelling(self, name: str) -> str | None:
+        """Return the attribute's name as this entry spells it, None if it is not there."""
+        if name in self.attributes:
+            return name
+        key = name.lower()
+        return next((spelling for spelling in self.attributes if spelling.lower() == key), None)
+
+    @property
+    def object_classes(self) -> tuple[str, ...]:
+        """The object classes, as they are spelled."""
+        return tuple(value for value in self.get(OBJECT_CLASS) if isinstance(value, str))
+
+    def has_object_class(self, name: str) -> bool:
+        """Return whether the entry is of an object class; the name ignores case."""
+        classes = self.get(OBJECT_CLASS)
+        key = name.lower()
+        return name in classes or any(isinstance(value, str) and value.lower() == key for value in classes)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry):
+            return NotImplemented
+        if self.dn != other.dn:
+            return False
+        return self.attributes == other.attributes or self._by_key() == other._by_key()
+
+    def _by_key(self) -> dict[str, Values]:
+        return {name.lower(): values for name, values in self.attributes.items()}
+
+    def __hash__(self) -> int:
+        return hash(self.dn)
+
+    def __repr__(self) -> str:
+        return f"Entry({str(self.dn)!r}, attributes: {', '.join(self.attributes)})"
+
+
+class _Record:
+    """Equality and a picture by the slots; cheaper at import than four data classes."""
+
+    __slots__ = ()
+
+    def _fields(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields() == other._fields() if isinstance(other, type(self)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._fields()))
+
+
+class Modification(_Record):
+    """One step of a modify operation: add or delete values, or replace all of them.
+
+    A delete without values removes the attribute; so does a replace without values, which may find none.
+    """
+
+    __slots__ = ("attribute", "kind", "values")
+
+    def __init__(self, kind: Kind, attribute: str, values: Iterable[Value] = ()) -> None:
+        self.kind: Kind = kind
+        self.attribute = attribute
+        self.values: Values = stored_values(attribute, values)
+        if kind == "add" and not self.values:
+            raise InvalidValueError(f"the modification of {attribute} adds no value")
+
+    def __repr__(self) -> str:
+        return f"Modification({self.kind} {self.attribute}, {len(self.values)} values)"
+
+
+class AddEntry(_Record):
+    """Add an entry; its parent must exist, unless it is the base of the storage."""
+
+    __slots__ = ("entry",)
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = Entry(entry.dn, {name: stored_values(name, values) for name, values in entry.attributes.items()})
+
+    def __repr__(self) -> str:
+        return f"AddEntry({self.entry!r})"
+
+
+class ModifyEntry(_Record):
+    """Change the attributes of an entry; all of the modifications or none."""
+
+    __slots__ = ("dn", "modifications")
+
+    def __init__(self, dn: DN, modifications: Iterable[Modification]) -> None:
+        self.dn = dn
+        self.modifications = tuple(modifications)
+
+    def __repr__(self) -> str:
+        return f"ModifyEntry({str(self.dn)!r}, {self.modifications!r})"
+
+
+class DeleteEntry(_Record):
+    """Delete an entry that has none below it."""
+
+    __slots__ = ("dn",)
+
+    def __init__(self, dn: DN) -> None:
+        self.dn = dn
+
+    def __repr__(self) -> str:
+        return f"DeleteEntry({str(self.dn)!r})"
+
+
+class RenameEntry(_Record):
+    """Rename or move an entry with all below it; the old naming value goes."""
+
+    __slots__ = ("dn", "new_dn")
+
+    def __init__(self, dn: DN, new_dn: DN) -> None:
+        self.dn = dn
+        self.new_dn = new_dn
+
+    def __repr__(self) -> str:
+        return f"RenameEntry({str(self.dn)!r}, {str(self.new_dn)!r})"
+
+
+Change = AddEntry | ModifyEntry | DeleteEntry | RenameEntry
+"""One operation of a directory."""
+
+
+def is_binary(attribute: str) -> bool:
+    """Return whether an attribute's values are bytes whatever they look like (option ``;binary``, RFC 4522)."""
+    return ";" in attribute and "binary" in attribute.lower().split(";")[1:]
+
+
+def stored_value(attribute: str, value: Value) -> Value:
+    """Return a value in its one form: text, or bytes if it is not UTF-8 or the attribute is binary.
+
+    Raises :class:`~confobjects.errors.InvalidValueError` for a text that has no UTF-8 (half a surrogate pair).
+    """
+    try:
+        if is_binary(attribute):
+            return value.encode() if isinstance(value, str) else value
+        if isinstance(value, str):
+            value.encode()
+            return value
+    except UnicodeEncodeError as cause:
+        raise InvalidValueError(f"a value of {attribute} is not text: it cannot be written as UTF-8") from cause
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def stored_values(attribute: str, values: Iterable[Value]) -> Values:
+    """Return several values in their one form."""
+    return tuple([stored_value(attribute, value) for value in values])
+
+
+def diff(old: Entry, new: Entry, *, swap: Container[str] = ()) -> tuple[Modification, ...]:
+    """Return the modifications that make ``new`` of ``old``, in the order of the attributes; the DNs do not count.
+
+    Attributes in ``swap`` (lower-case names) change by deleting the old values and adding the new ones, so that
+    of two writers who read the same values one fails. Values added to or taken from several are said one by one;
+    everything else is replaced.
+    """
+    return tuple(_differences(old, new, swap))
+
+
+def _differences(old: Entry, new: Entry, swap: Container[str]) -> Iterator[Modification]:
+    names = {name.lower(): name for name in (*new.attributes, *old.attributes)}
+    for key, name in names.items():
+        before, after = old.get(name), new.get(name)
+        if before == after:
+            continue
+        if key in swap:
+            if before:
+                yield Modification("delete", name, before)
+            if after:
+                yield Modification("add", name, after)
+        else:
+            yield from _steps(name, before, after)
+
+
+def _steps(name: str, before: Values, after: Values) -> Iterator[Modification]:
+    """Yield the smallest steps from some values to others that keep the order."""
+    kept = [value for value in before if value in after]
+    added = [value for value in after if value not in before]
+    unique = len(set(before)) == len(before) and len(set(after)) == len(after)
+    if not unique or not kept or (*kept, *added) != after:
+        yield Modification("replace", name, after)
+        return
+    if gone := [value for value in before if value not in after]:
+        yield Modification("delete", name, gone)
+    if added:
+        yield Modification("add", name, added)
+
+
+def apply(entry: Entry, modifications: Iterable[Modification]) -> Entry:
+    """Return the entry as the modifications make it.
+
+    Raises :class:`~confobjects.errors.ChangedMeanwhileError` when a value to add is there already (LDAP result
+    20) or one to delete is not (16): someone else was faster; and
+    :class:`~confobjects.errors.InvalidValueError` when the new values hold one twice.
+    """
+    attributes = dict(entry.attributes)
+    for modification in modifications:
+        name = next((known for known in attributes if known.lower() == modification.attribute.lower()), None)
+        before = attributes[name] if name is not None else ()
+        after = _STEPS[modification.kind](entry, modification, before)
+        if after:
+            attributes[name if name is not None else modification.attribute] = after
+        elif name is not None:
+            del attributes[name]
+    return Entry.trusted(entry.dn, attributes)
+
+
+def _add(entry: Entry, step: Modification, before: Values) -> Values:
+    if any(value in before for value in step.values):
+        raise _changed(entry, f"a value to be added to {step.attribute} is there already")
+    return before + _each_once(step)
+
+
+def _delete(entry: Entry, step: Modification, before: Values) -> Values:
+    if not before or any(value not in before for value in step.values):
+        raise _changed(entry, f"a value to be deleted from {step.attribute} is not there any more")
+    return tuple(value for value in before if value not in step.values) if step.values else ()
+
+
+def _replace(entry: Entry, step: Modification, before: Values) -> Values:  # noqa: ARG001 - one shape for all steps
+    return _each_once(step)
+
+
+_STEPS: Final = {"add": _add, "delete": _delete, "replace": _replace}
+
+
+def _each_once(step: Modification) -> Values:
+    if len(set(step.values)) != len(step.values):
+        raise InvalidValueError(f"{step.attribute} is given the same value twice")
+    return step.values
+
+
+def _changed(entry: Entry, summary: str) -> ChangedMeanwhileError:
+    problem = Diagnostic(
+        "changed-meanwhile",
+        f'the entry "{entry.dn}" was changed by someone else meanwhile: {summary}',
+        remedy="read the object again and repeat the change",
+    )
+    return ChangedMeanwhileError(problem)
+
+
+def renamed(entry: Entry, new_dn: DN) -> Entry:
+    """Return the entry under another DN: the values of the old RDN give way to those of the new one."""
+    attributes = dict(entry.attributes)
+    old_pairs = [(kind.lower(), value) for rdn in entry.dn.rdns[:1] for kind, value in rdn]
+    for kind, value in (pair for rdn in new_dn.rdns[:1] for pair in rdn):
+        name = next((known for known in attributes if known.lower() == kind.lower()), kind)
+        old = [value for old_kind, value in old_pairs if old_kind == kind.lower()]
+        rest = tuple(v for v in attributes.get(name, ()) if v != value and not _same_name(v, old))
+        attributes[name] = (value, *rest)
+    new_kinds = {kind.lower() for rdn in new_dn.rdns[:1] for kind, _ in rdn}
+    for kind, value in old_pairs:
+        name = next((known for known in attributes if known.lower() == kind), "")
+        if kind in new_kinds or not name:
+            continue
+        attributes[name] = tuple(v for v in attributes[name] if not _same_name(v, [value]))
+    return Entry(new_dn, attributes)
+
+
+def _same_name(value: Value, names: Sequence[str]) -> bool:
+    """Return whether a value equals one of the names as names in DNs do."""
+    if isinstance(value, bytes):
+        return False
+    return any(DN.of(("cn", value)) == DN.of(("cn", name)) for name in names)
+
+
+def has_naming_values(entry: Entry) -> bool:
+    """Return whether the entry's attributes hold the values of its RDN, as a directory demands."""
+    for kind, name in entry.dn.rdns[0] if entry.dn else ():
+        if not any(_same_name(value, [name]) for value in entry.get(kind)):
+            return False
+    return True
+
+
+def no_such_entry(dn: DN, reason: str = "") -> NoSuchObjectError:
+    """Return the error for an entry that is not there."""
+    return NoSuchObjectError(f'there is no entry "{dn}"' + (f": {reason}" if reason else ""))
