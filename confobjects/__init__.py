@@ -1,5 +1,65 @@
-"""Configuration objects with one definition each: commands, storage, expressions, documentation and mail follow from it."""
+"""Configuration objects with one definition each: commands, storage, expressions, documentation and mail follow from it.
+
+::
+
+    import confobjects
+
+    with confobjects.open("ldif:config.ldif") as ctx:
+        ctx.create("mail-server", "one", {"enabled": True, "smtp-server": "smtp.example.com"})
+    config = confobjects.load("ldif:config.ldif")
+    config["mail-server", "one"]["smtp-server"].port
+
+Names are loaded when they are first used, so that a program pays only for what it calls.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ConfobjectsError",
+    "Diagnostic",
+    "EffectiveConfiguration",
+    "EffectiveObject",
+    "Mailer",
+    "ManagementContext",
+    "PropertyChanges",
+    "__version__",
+    "load",
+    "open",
+]
+
+if TYPE_CHECKING:
+    from confobjects.diagnostics import Diagnostic
+    from confobjects.errors import ConfobjectsError
+    from confobjects.management import ManagementContext
+    from confobjects.objects.changes import PropertyChanges
+    from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.startup import load, open  # noqa: A004 - confobjects.open is the public verb
+    from confobjects.transport.mailer import Mailer
+
+_HOMES = {
+    "ConfobjectsError": "confobjects.errors",
+    "Diagnostic": "confobjects.diagnostics",
+    "EffectiveConfiguration": "confobjects.objects.effective",
+    "EffectiveObject": "confobjects.objects.effective",
+    "Mailer": "confobjects.transport.mailer",
+    "ManagementContext": "confobjects.management",
+    "PropertyChanges": "confobjects.objects.changes",
+    "load": "confobjects.startup",
+    "open": "confobjects.startup",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home (PEP 562)."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module  # noqa: PLC0415 - the package itself imports nothing
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

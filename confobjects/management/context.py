@@ -1,0 +1,140 @@
+"""The management context: the door to the objects of one storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self
+
+from confobjects.errors import NoSuchObjectError
+from confobjects.management.world import StorageWorld, absent
+from confobjects.mapping.objects import Mapper
+from confobjects.objects.effective import Name, path_of
+from confobjects.objects.model import ManagedObject, World
+from confobjects.objects.reading import Reader
+from confobjects.paths import ROOT, ManagedObjectPath, normal_name
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from confobjects.definitions import Registry, Relation
+    from confobjects.management.transaction import Given, Transaction
+    from confobjects.objects.changes import ChangeReport, PropertyChanges
+    from confobjects.objects.judging import Judge
+    from confobjects.objects.model import Evaluate
+    from confobjects.storage import Storage
+
+
+class ManagementContext:
+    """The objects of one storage, to be listed, read and changed.
+
+    ``evaluate`` is the evaluator of write time: it knows no environment, only what expressions say themselves.
+    """
+
+    def __init__(self, registry: Registry, storage: Storage, evaluate: Evaluate) -> None:
+        self.registry = registry
+        self.storage = storage
+        self.evaluate = evaluate
+        self.mapper = Mapper(registry, storage.base)
+        self._listeners: list[Callable[[ChangeReport], None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the storage."""
+        self.storage.close()
+
+    def world(self) -> StorageWorld:
+        """Return a fresh view of the storage."""
+        return StorageWorld(self.registry, self.storage, self.mapper)
+
+    def reader(self, world: StorageWorld | None = None) -> Reader:
+        """Return a reader of current values over a view of the storage."""
+        return Reader(self.registry, world or self.world(), self.evaluate)
+
+    def judge(self, world: World | None = None) -> Judge:
+        """Return a judge over a view of the storage."""
+        from confobjects.objects.judging import Judge  # noqa: PLC0415 - a cold get judges nothing
+
+        return Judge(self.registry, world or self.world(), self.evaluate)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def get(self, kind: str, name: Name = ()) -> ManagedObject:
+        """Return one object by kind and name (a tuple of names for a nested one).
+
+        Raises :class:`~confobjects.errors.NoSuchObjectError`, :class:`~confobjects.errors.UnknownNameError`.
+        """
+        path = path_of(self.registry, kind, name)
+        world = self.world()
+        obj = world.find(path)
+        if obj is None:
+            raise NoSuchObjectError(absent(self.registry, world, path))
+        return obj
+
+    def list(self, kind: str, parents: Name = ()) -> list[ManagedObject]:
+        """Return the objects of a kind below the named parents, sorted by name ignoring case."""
+        relation = self.registry.relation(kind)
+        lineage = self.registry.lineage(relation)
+        parent = path_of(self.registry, lineage[-2].name, parents) if len(lineage) > 1 else ROOT
+        world = self.world()
+        if parent != ROOT and world.find(parent) is None:
+            raise NoSuchObjectError(absent(self.registry, world, parent))
+        return sorted(world.members(relation, parent), key=lambda obj: normal_name(obj.name))
+
+    def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
+        """Yield every object, parents before children; singletons also when they have nothing but defaults."""
+        world = world or self.world()
+        waiting: list[tuple[Relation, ManagedObjectPath]] = [(r, ROOT) for r in self.registry.children("root")]
+        for relation, parent in waiting:
+            for obj in world.members(relation, parent):
+                yield obj
+                waiting.extend((child, obj.path) for child in self.registry.children(obj.definition.name))
+
+    # -- changing ------------------------------------------------------------------------------------------------
+
+    def change(self, *, dry_run: bool = False) -> Transaction:
+        """Return a transaction: a ``with`` block whose changes are judged as a whole and written when it ends."""
+        from confobjects.management.transaction import Transaction  # noqa: PLC0415 - reading needs none of it
+
+        return Transaction(self, dry_run=dry_run)
+
+    def create(
+        self, kind: str, name: Name, values: Given, *, type: str | None = None, dry_run: bool = False  # noqa: A002
+    ) -> ChangeReport:
+        """Create one object. See :meth:`Transaction.create`."""
+        with self.change(dry_run=dry_run) as tx:
+            tx.create(kind, name, values, type=type)
+        return tx.report
+
+    def modify(self, kind: str, name: Name, changes: PropertyChanges, *, dry_run: bool = False) -> ChangeReport:
+        """Change properties of one object. See :meth:`Transaction.modify`."""
+        with self.change(dry_run=dry_run) as tx:
+            tx.modify(kind, name, changes)
+        return tx.report
+
+    def delete(self, kind: str, name: Name = (), *, force: bool = False, dry_run: bool = False) -> ChangeReport:
+        """Delete one object and what is below it. See :meth:`Transaction.delete`."""
+        with self.change(dry_run=dry_run) as tx:
+            tx.delete(kind, name, force=force)
+        return tx.report
+
+    def rename(self, kind: str, name: Name, new_name: str, *, dry_run: bool = False) -> ChangeReport:
+        """Rename one object, and every reference to it. See :meth:`Transaction.rename`."""
+        with self.change(dry_run=dry_run) as tx:
+            tx.rename(kind, name, new_name)
+        return tx.report
+
+    def listen(self, listener: Callable[[ChangeReport], None]) -> None:
+        """Have a function called with the report of every change committed through this context."""
+        self._listeners.append(listener)
+
+    def committed(self, report: ChangeReport) -> None:
+        """Tell the listeners."""
+        for listener in self._listeners:
+            listener(report)

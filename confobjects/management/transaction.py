@@ -1,0 +1,260 @@
+"""A transaction: changes planned together, visible to each other, judged as a whole and written in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
+from confobjects.errors import NoSuchObjectError, error_for
+from confobjects.management.commit import Outcome, Outcomes, storage_changes
+from confobjects.management.verdict import Verdict
+from confobjects.management.world import Overlay, absent
+from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
+from confobjects.objects.effective import Name, path_of
+from confobjects.objects.model import ManagedObject
+from confobjects.paths import ROOT, ManagedObjectPath, normal_name
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from confobjects.definitions import ManagedObjectDefinition, Relation
+    from confobjects.management.context import ManagementContext
+
+Given = Mapping[str, Any]
+"""Property values as a caller gives them: one value, or a sequence of them, by property name."""
+
+
+class Transaction:
+    """Changes to the objects of a context, made in a ``with`` block.
+
+    At the end of the block everything is judged; then it is written, or an error with every problem is raised
+    and nothing is written. ``report`` holds the outcome after the block. With ``dry_run`` nothing is written
+    in any case.
+    """
+
+    def __init__(self, context: ManagementContext, *, dry_run: bool = False) -> None:
+        self.context = context
+        self.registry = context.registry
+        self.dry_run = dry_run
+        self.report: ChangeReport
+        self._lock = context.storage.writing()
+
+    def __enter__(self) -> Self:
+        self._lock.__enter__()
+        self._below = self.context.world()
+        self._world = Overlay(self._below)
+        self._judge = self.context.judge(self._world)
+        self._problems = Collector()
+        self._touched: dict[ManagedObjectPath, set[str]] = {}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._lock.__exit__(kind, error, trace)
+        if kind is None and self.report.changed and not self.dry_run:
+            self.context.committed(self.report)
+
+    # -- what a caller asks for ----------------------------------------------------------------------------------
+
+    def create(self, kind: str, name: Name, values: Given, *, type: str | None = None) -> None:  # noqa: A002
+        """Create an object of a kind (or one of its types, by short or full name), with values by property.
+
+        A value may be text, the syntax's Python value, or a sequence of them.
+        """
+        relation = self.registry.relation(kind)
+        path = self._new_path(kind, name, relation)
+        definition = self._creatable(relation, type)
+        if path.parent != ROOT and self._world.find(path.parent) is None:
+            raise NoSuchObjectError(absent(self.registry, self._world, path.parent))
+        existing = self._world.find(path)
+        if existing is not None and self._is_written(path):
+            self._problems.add(_exists(relation, existing))
+            return
+        naming = relation.naming_property
+        if naming and naming in {given.lower() for given in values}:
+            summary = f"{naming} is the name of the {relation.friendly}: it is not set besides"
+            self._problems.error("usage", summary, path=str(path), property=naming)
+            return
+        changer = Changer(ManagedObject(path, definition, {}), self._judge.reader, self._problems, creating=True)
+        obj = changer.apply(PropertyChanges(set={key: several(value) for key, value in values.items()}))
+        if naming:
+            obj = obj._replace(values={naming: (path.name or "",), **obj.values})
+        self._put(obj, values)
+        self._default_objects(obj)
+
+    def modify(self, kind: str, name: Name, changes: PropertyChanges) -> None:
+        """Change properties of an object: reset, set, remove, add, in that order."""
+        obj = self._existing(kind, name)
+        given = PropertyChanges(
+            {key: several(value) for key, value in changes.set.items()},
+            {key: several(value) for key, value in changes.add.items()},
+            {key: several(value) for key, value in changes.remove.items()},
+            changes.reset,
+        )
+        changed = Changer(obj, self._judge.reader, self._problems, creating=False).apply(given)
+        names = {key.lower() for key in (*given.set, *given.add, *given.remove, *given.reset)}
+        # A broken value that is replaced is no problem any more.
+        remaining = tuple(problem for problem in obj.problems if problem.property not in names)
+        self._put(changed._replace(problems=remaining), names)
+
+    def set(self, kind: str, name: Name, values: Given) -> None:
+        """Set properties of an object; a value None or an empty sequence resets."""
+        self.modify(kind, name, PropertyChanges(set=values))
+
+    def reset(self, kind: str, name: Name, properties: Sequence[str]) -> None:
+        """Let properties of an object go back to their defaults."""
+        self.modify(kind, name, PropertyChanges(reset=tuple(properties)))
+
+    def delete(self, kind: str, name: Name = (), *, force: bool = False) -> None:
+        """Delete an object and everything below it; with ``force`` an absent one is no error."""
+        path = path_of(self.registry, kind, name)
+        if self.registry.relation(kind).kind == "singleton":
+            self._problems.error("usage", f"{kind} cannot be deleted: there is always one", path=str(path))
+            return
+        obj = self._world.find(path)
+        if obj is None:
+            if not force:
+                raise NoSuchObjectError(absent(self.registry, self._world, path))
+            return
+        for child in self._descendants(obj):
+            self._world.pending[child.path] = None
+        self._world.pending[obj.path] = None
+
+    def rename(self, kind: str, name: Name, new_name: str) -> None:
+        """Give an object another name; objects that refer to it are changed with it."""
+        obj = self._existing(kind, name)
+        relation = self.registry.relation(kind)
+        if not relation.named:
+            self._problems.error("usage", f"{kind} has no name to change", path=str(obj.path))
+            return
+        new_path = self._new_path(kind, (*obj.path.names[:-1], new_name), relation)
+        if new_path.elements == obj.path.elements:
+            return
+        if new_path != obj.path and (existing := self._world.find(new_path)) is not None:
+            self._problems.add(_exists(relation, existing))
+            return
+        users = list(self._judge.users(obj.path))
+        for moved in (*self._descendants(obj), obj):
+            self._move(moved, obj.path, new_path, relation)
+        self._world.renamed[obj.path] = new_path
+        for user in users:
+            if user.sure:
+                self._rereferred(user.object, user.property.name, obj.name, new_name)
+            else:
+                self._problems.add(Verdict.perhaps_used(user, obj.path))
+
+    # -- the parts of it -----------------------------------------------------------------------------------------
+
+    def _existing(self, kind: str, name: Name) -> ManagedObject:
+        path = path_of(self.registry, kind, name)
+        obj = self._world.find(path)
+        if obj is None:
+            raise NoSuchObjectError(absent(self.registry, self._world, path))
+        return obj
+
+    def _is_written(self, path: ManagedObjectPath) -> bool:
+        """Tell whether an object is or will be in the storage: a singleton with nothing but defaults is not."""
+        return path in self._world.pending or path in self._below.entries
+
+    def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
+        self._world.pending[obj.path] = obj
+        self._touched.setdefault(obj.path, set()).update(name.lower() for name in names)
+
+    def _creatable(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
+        types = self.registry.types(relation)
+        if type_ is None:
+            if len(types) == 1:
+                return next(iter(types.values()))
+            if generic := types.get("generic"):
+                return generic
+            remedy = f"--type with one of: {', '.join(types)}"
+            raise error_for([Diagnostic("usage", f"a {relation.friendly} needs a type", remedy=remedy)])
+        found = types.get(type_.lower()) or next((d for d in types.values() if d.name == type_), None)
+        if found is None:
+            hint = did_you_mean(type_, types) or f"one of: {', '.join(types)}"
+            problem = Diagnostic("unknown-name", f'there is no type "{type_}" of {relation.friendly}', remedy=hint)
+            raise error_for([problem])
+        return found
+
+    def _new_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath:
+        """Return the path of a new object; its name loses blanks around it and may hold no control characters."""
+        path = path_of(self.registry, kind, name)
+        if path.name is None:
+            return path
+        clean = path.name.strip()
+        if not clean.isprintable():
+            self._problems.error("invalid-value", "the name holds a control character", path=str(path), value=repr(clean))
+        if relation.naming_property:
+            prop = self.registry.definition(relation.target).properties[relation.naming_property]
+            try:
+                clean = prop.syntax.format(clean)
+            except ValueError as error:
+                self._problems.error("invalid-value", str(error), path=str(path), property=prop.name, value=clean)
+        return path.parent.child(path.relation, clean)
+
+    def _default_objects(self, obj: ManagedObject) -> None:
+        for relation in self.registry.children(obj.definition.name):
+            for item in relation.default_objects:
+                names = (*obj.path.names, item.name) if relation.named else obj.path.names
+                self.create(relation.name, names, dict(item.values), type=item.type)
+
+    def _descendants(self, obj: ManagedObject) -> Iterator[ManagedObject]:
+        """Yield what is stored below an object, deepest first."""
+        for relation in self.registry.children(obj.definition.name):
+            for child in self._world.members(relation, obj.path):
+                yield from self._descendants(child)
+                if self._is_written(child.path):
+                    yield child
+
+    def _move(self, obj: ManagedObject, old: ManagedObjectPath, new: ManagedObjectPath, relation: Relation) -> None:
+        path = ManagedObjectPath((*new.elements, *obj.path.elements[len(old.elements) :]))
+        values = dict(obj.values)
+        if obj.path == old and relation.naming_property:
+            values[relation.naming_property] = (new.name or "",)
+        self._world.pending[obj.path] = None
+        self._world.pending[path] = obj._replace(path=path, values=values)
+
+    def _rereferred(self, user: ManagedObject, prop: str, old: str, new: str) -> None:
+        obj = self._world.find(user.path) or user
+        texts = tuple(new if normal_name(text) == normal_name(old) else text for text in obj.values.get(prop, ()))
+        self._put(obj._replace(values={**obj.values, prop: texts}), [prop])
+
+    def _finish(self) -> None:
+        outcomes: list[Outcome] = list(Outcomes(self._world))
+        verdict = Verdict(self.registry, self._judge, self._below, self._problems)
+        verdict.judge(outcomes)
+        if self._problems.errors:
+            raise error_for(verdict.with_fixes(self._world.pending.values(), self._touched))
+        self.report = ChangeReport(
+            tuple(outcome.change for outcome in outcomes),
+            tuple(verdict.actions),
+            tuple(verdict.deferred),
+            self._problems.warnings,
+        )
+        if outcomes and not self.dry_run:
+            self.context.storage.commit(storage_changes(self.context, self._below, outcomes))
+
+
+def _exists(relation: Relation, existing: ManagedObject) -> Diagnostic:
+    return Diagnostic(
+        "object-exists",
+        f'there is a {relation.friendly} "{existing.name}" already',
+        path=str(existing.path),
+        remedy=f"change it with set-{relation.name}-prop, or choose another name",
+    )
+
+
+def several(value: Any) -> tuple[Any, ...]:
+    """Return the values a caller gave for one property: None is none, a text or other single value is one."""
+    if value is None:
+        return ()
+    # A named tuple is one value of a syntax (host and port), not several.
+    if isinstance(value, (list, set, frozenset)) or (isinstance(value, tuple) and not hasattr(value, "_fields")):
+        return tuple(value)
+    return (value,)

@@ -1,0 +1,109 @@
+"""Views of a storage as objects: what is there, and what will be there once pending changes are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.objects.model import ManagedObject, World
+from confobjects.paths import ROOT, ManagedObjectPath
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry, Relation
+    from confobjects.mapping.entry import Entry
+    from confobjects.mapping.objects import Mapper
+    from confobjects.storage import Storage
+
+
+class StorageWorld:
+    """The objects of a storage, each read once. Lives for one operation."""
+
+    def __init__(self, registry: Registry, storage: Storage, mapper: Mapper) -> None:
+        self.registry = registry
+        self.storage = storage
+        self.mapper = mapper
+        self.entries: dict[ManagedObjectPath, Entry] = {}
+        self._objects: dict[ManagedObjectPath, ManagedObject | None] = {}
+        self._members: dict[tuple[str, ManagedObjectPath], list[ManagedObjectPath]] = {}
+
+    def find(self, path: ManagedObjectPath) -> ManagedObject | None:
+        """Return the object at a path. A singleton that was never written is there all the same, with its defaults."""
+        if path not in self._objects:
+            self._objects[path] = self._read(path)
+        return self._objects[path]
+
+    def _read(self, path: ManagedObjectPath) -> ManagedObject | None:
+        relation = self.registry.relation(path.relation)
+        entry = self.storage.read(self.mapper.dn(path))
+        if entry is not None:
+            return self._decoded(entry, relation, path.parent)
+        definition = self.registry.definition(relation.target)
+        if relation.kind != "singleton" or definition.abstract:
+            return None
+        if path.parent != ROOT and self.find(path.parent) is None:
+            return None
+        return ManagedObject(path, definition, {})
+
+    def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
+        """Return the objects of a relation below a parent, in the storage's order."""
+        if not relation.named:
+            single = self.find(parent.child(relation.name))
+            return [] if single is None else [single]
+        key = (relation.name, parent)
+        if key not in self._members:
+            object_class = self.registry.definition(relation.target).object_classes[-1]
+            found = self.storage.search(self.mapper.branch(relation, parent), "one", object_class)
+            objects = [self._decoded(entry, relation, parent) for entry in found]
+            self._members[key] = [obj.path for obj in objects]
+        return [obj for path in self._members[key] if (obj := self.find(path)) is not None]
+
+    def _decoded(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
+        obj = self.mapper.decode(entry, relation, parent)
+        self.entries[obj.path] = entry
+        self._objects[obj.path] = obj
+        return obj
+
+
+class Overlay:
+    """A world with pending changes laid over it."""
+
+    def __init__(self, below: StorageWorld) -> None:
+        self.below = below
+        self.pending: dict[ManagedObjectPath, ManagedObject | None] = {}
+        self.renamed: dict[ManagedObjectPath, ManagedObjectPath] = {}
+
+    def find(self, path: ManagedObjectPath) -> ManagedObject | None:
+        """Return the object at a path as it will be."""
+        return self.pending[path] if path in self.pending else self.below.find(path)
+
+    def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
+        """Return the objects of a relation as they will be."""
+        before = [] if self._is_new(parent) else self.below.members(relation, parent)
+        result = {obj.path: obj for obj in before if obj.path not in self.pending}
+        for path, obj in self.pending.items():
+            if path.relation == relation.name and path.parent == parent:
+                if obj is not None:
+                    result[path] = obj
+        return list(result.values())
+
+    def source(self, path: ManagedObjectPath) -> ManagedObjectPath:
+        """Return where the object that will be at a path is stored now."""
+        for old, new in self.renamed.items():
+            if path == new or path.is_below(new):
+                return ManagedObjectPath((*old.elements, *path.elements[len(new.elements) :]))
+        return path
+
+    def _is_new(self, path: ManagedObjectPath) -> bool:
+        return path in self.pending and path not in self.below.entries
+
+
+def absent(registry: Registry, world: World, path: ManagedObjectPath) -> Diagnostic:
+    """Return the diagnostic of an object that is not there, with the nearest that is; of its parent if that lacks too."""
+    if path.parent != ROOT and world.find(path.parent) is None:
+        return absent(registry, world, path.parent)
+    relation = registry.relation(path.relation)
+    named = f' "{path.name}"' if path.name is not None else ""
+    hint = did_you_mean(path.name or "", [member.name for member in world.members(relation, path.parent)])
+    if not hint and relation.named:
+        hint = f"list-{relation.plural} shows those there are"
+    return Diagnostic("no-such-object", f"there is no {relation.friendly}{named}", path=str(path), remedy=hint)

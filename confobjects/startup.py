@@ -1,0 +1,238 @@
+"""Startup: the only place that wires. Definitions from files, a storage from its URL, expressions from their sources.
+
+:func:`open` gives a :class:`~confobjects.management.ManagementContext` to manage stored objects;
+:func:`load` gives the effective configuration: every expression evaluated, every object judged, or one error with
+every problem. Nothing is printed and nothing is remembered between calls.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confobjects.definitions.registry import Document, Registry
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import DefinitionError, error_for
+from confobjects.management import ManagementContext
+
+if TYPE_CHECKING:
+    from confobjects.objects.effective import EffectiveConfiguration
+    from confobjects.objects.judging import Judged
+    from confobjects.objects.model import Evaluate
+    from confobjects.storage import Storage
+
+_open_file = open  # the built-in: the public verb below takes its name
+
+URL_VARIABLE = "CONFOBJECTS_URL"
+INSTANCE_VARIABLE = "CONFOBJECTS_INSTANCE"
+EXPRESSION_DIRECTORIES_VARIABLE = "CONFOBJECTS_ENVCONFIG_DIRS"
+METASCHEMA_FILE = "managed-object.schema.json"
+
+
+def builtin_directory() -> str:
+    """Return the directory of the definitions that come with the library."""
+    import confobjects.schemas  # noqa: PLC0415 - a package of data, wanted only here
+
+    return os.path.dirname(confobjects.schemas.__file__ or "")
+
+
+def registry(directories: Iterable[str] = ()) -> Registry:
+    """Return the definitions of the library and of some directories more (every ``*.json`` in each).
+
+    Definitions of the library are trusted, all others are checked. Raises
+    :class:`~confobjects.errors.DefinitionError` with every problem.
+    """
+    builtin = _builtin()
+    texts = [text for directory in directories for text in _definition_texts(directory)]
+    if not texts:
+        return Registry(builtin)
+    from confobjects.definitions.checking import check, documents_of  # noqa: PLC0415 - foreign definitions only
+
+    documents, problems = documents_of(texts)
+    problems.extend(check(documents, builtin))
+    if problems:
+        raise DefinitionError(problems)
+    return Registry([*builtin, *documents])
+
+
+def _builtin() -> list[Document]:
+    import json  # noqa: PLC0415 - the parser is wanted only here
+
+    return [Document(os.path.basename(path), json.loads(text)) for path, text in _texts(builtin_directory())]
+
+
+def _definition_texts(directory: str) -> list[tuple[str, str]]:
+    try:
+        return list(_texts(directory))
+    except OSError as error:
+        raise DefinitionError(
+            Diagnostic("broken-definition", f"the definitions cannot be read: {error.strerror}", origin=directory)
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DefinitionError(
+            Diagnostic("broken-definition", f"a definition is not UTF-8 text: {error.reason}", origin=directory)
+        ) from None
+
+
+def _texts(directory: str) -> Iterator[tuple[str, str]]:
+    for name in sorted(os.listdir(directory)):
+        if name.endswith(".json") and name != METASCHEMA_FILE:
+            path = os.path.join(directory, name)
+            with _open_file(path, encoding="utf-8") as file:
+                yield path, file.read()
+
+
+class Place(NamedTuple):
+    """Where the configuration is: the storage's URL, and the directory that relative paths count from."""
+
+    url: str
+    instance_directory: str
+
+
+def default_url(environment: Mapping[str, str]) -> str:
+    """Return the URL of the LDIF file used when nothing else is said: in the platform's configuration directory."""
+    home = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".config")
+    return f"ldif:{os.path.join(home, 'confobjects', 'config.ldif')}"
+
+
+def place(url: str | None, instance: str | None, environment: Mapping[str, str]) -> Place:
+    """Decide where the configuration is: what the caller says, then the environment, then the platform's place."""
+    chosen = url or environment.get(URL_VARIABLE) or default_url(environment)
+    directory = instance or environment.get(INSTANCE_VARIABLE)
+    if not directory:
+        scheme, _, rest = chosen.partition(":")
+        directory = os.path.dirname(os.path.abspath(rest)) if scheme == "ldif" else os.getcwd()
+    return Place(chosen, directory)
+
+
+def open(  # noqa: A001 - the verb of the public face: confobjects.open
+    url: str | None = None,
+    *,
+    definitions: Sequence[str] = (),
+    missing_ok: bool = True,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,
+) -> ManagementContext:
+    """Open the configuration at a URL (``ldif:PATH``, …) for management.
+
+    ``definitions`` are directories of further definitions; ``options`` go to the storage. Without a URL the
+    environment decides (``CONFOBJECTS_URL``), else the LDIF file in the platform's configuration directory. A
+    missing LDIF file is an empty configuration unless ``missing_ok`` is false.
+
+    Raises :class:`~confobjects.errors.DefinitionError`, :class:`~confobjects.errors.StorageError` and other
+    errors of the storage.
+    """
+    from confobjects.objects.evaluating import defaults_alone  # noqa: PLC0415 - see _storage
+
+    where = place(url, None, os.environ if environment is None else environment)
+    known = registry(definitions)
+    return ManagementContext(known, _storage(where.url, missing_ok=missing_ok, **options), defaults_alone)
+
+
+def _storage(url: str, **options: Any) -> Storage:
+    from confobjects.storage import open_storage  # noqa: PLC0415 - definitions alone (list-properties) need none
+
+    return open_storage(url, **options)
+
+
+def resolver(
+    instance_directory: str,
+    *,
+    define: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    expression_directories: Sequence[str] | None = None,
+) -> Evaluate:
+    """Return the evaluator of startup, with the sources of values in their order.
+
+    ``environment`` defaults to the process's own; ``expression_directories`` to those it names in
+    ``CONFOBJECTS_ENVCONFIG_DIRS``.
+    """
+    from confobjects.objects.evaluating import evaluator  # noqa: PLC0415 - a stored value is shown without it
+    from confobjects.resolvers import Resolvers  # noqa: PLC0415 - as above
+
+    variables = os.environ if environment is None else environment
+    if expression_directories is None:
+        listed = variables.get(EXPRESSION_DIRECTORIES_VARIABLE, "")
+        expression_directories = [part.strip() for part in listed.split(",") if part.strip()]
+    return evaluator(
+        Resolvers(
+            define=define or {},
+            environment=variables,
+            directories=tuple(expression_directories),
+            instance_directory=instance_directory,
+        )
+    )
+
+
+def load(
+    url: str | None = None,
+    *,
+    definitions: Sequence[str] = (),
+    define: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    expression_directories: Sequence[str] | None = None,
+    instance: str | None = None,
+    missing_ok: bool = False,
+    **options: Any,
+) -> EffectiveConfiguration:
+    """Return the effective configuration: evaluate every value, judge every object.
+
+    Raises one :class:`~confobjects.errors.ConfobjectsError` that carries every problem. A missing LDIF file is
+    refused unless ``missing_ok``. Warnings are in the result.
+    """
+    variables = os.environ if environment is None else environment
+    where = place(url, instance, variables)
+    evaluate = resolver(
+        where.instance_directory,
+        define=define,
+        environment=variables,
+        expression_directories=expression_directories,
+    )
+    known = registry(definitions)
+    with ManagementContext(known, _storage(where.url, missing_ok=missing_ok, **options), evaluate) as context:
+        configuration, problems = judge_all(context, where.instance_directory)
+    if problems:
+        raise error_for(problems)
+    return configuration
+
+
+def judge_all(
+    context: ManagementContext, instance_directory: str
+) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
+    """Judge every object with a context's evaluator: the effective configuration, and every error found."""
+    from confobjects.objects.effective import EffectiveConfiguration  # noqa: PLC0415 - a cold get needs neither
+    from confobjects.objects.judging import Judge  # noqa: PLC0415 - as above
+
+    world = context.world()
+    judge = Judge(context.registry, world, context.evaluate)
+    judged_all: dict[Any, Judged] = {}
+    errors: list[Diagnostic] = []
+    warnings: list[Diagnostic] = list(context.storage.warnings)
+    for obj in context.all(world):
+        judged = judge.judge(obj)
+        judged_all[obj.path] = judged
+        problems = [*judged.problems, *judge.references(judged)]
+        if problems and judge.enabled(judged) is False:
+            # A disabled object does nothing yet: a value that is not there yet does not stop the others.
+            problems = [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
+        errors.extend(p for p in problems if p.severity == "error")
+        warnings.extend(p for p in problems if p.severity == "warning")
+        warnings.extend(_unknown(obj))
+    configuration = EffectiveConfiguration(
+        context.registry, judged_all, judge.targets, tuple(warnings), instance_directory
+    )
+    return configuration, tuple(errors)
+
+
+def _unknown(obj: Any) -> Iterator[Diagnostic]:
+    for attribute in obj.unknown:
+        yield Diagnostic(
+            "broken-data",
+            f"the attribute {attribute} belongs to no property: it is kept and not used",
+            path=str(obj.path),
+            severity="warning",
+        )
+
+
+__all__ = ["Place", "judge_all", "load", "open", "place", "registry", "resolver"]
