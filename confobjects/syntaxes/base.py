@@ -64,11 +64,12 @@ class ValueSyntaxError(ValueError):
     """
 
     def __init__(self, message: str, expected: str = "", remedy: str = "", span: tuple[int, int] | None = None) -> None:
-        self.message = message
+        # Control and direction characters of a value must not reach a terminal, wherever they were quoted.
+        self.message = printable(message)
         self.expected = expected
-        self.remedy = remedy
+        self.remedy = printable(remedy)
         self.span = span
-        super().__init__(message)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         text = f"{self.message}, expected {self.expected}" if self.expected else self.message
@@ -294,12 +295,16 @@ def _known_parameters(parameters: Mapping[str, object]) -> str:
     return f"its parameters are {', '.join(parameters)}" if parameters else "it has no parameters"
 
 
+def printable(text: str) -> str:
+    """Return a text on one line, with characters that cannot be printed as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def quoted(text: str) -> str:
-    """Return a text for a message: in quotes, on one line, control characters escaped, not too long."""
-    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    if not shown.isprintable():
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
-    return f'"{shown}"'
+    """Return a text for a message: in quotes, on one line, not too long."""
+    return f'"{printable(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")}"'
 
 
 def require_text(text: str, expected: str) -> str:

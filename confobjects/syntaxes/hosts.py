@@ -102,13 +102,11 @@ def normal_host(host: str) -> str:
 
 def _is_plain(host: str) -> bool:
     """Tell quickly whether a host is of the usual kind; the rest is judged by :func:`host_problem`."""
-    if len(host) > _LONGEST_HOST or not host.isascii():
+    if len(host) > _LONGEST_LABEL or not host.isascii() or not host.replace("-", "").replace(".", "").isalnum():
         return False
-    label = ""
-    for label in host.split("."):
-        if not (label.isalnum() and len(label) <= _LONGEST_LABEL):
-            return False
-    return not label.isdigit()
+    if ".." in host or "-." in host or ".-" in host or host[0] in "-." or host[-1] in "-.":
+        return False
+    return not host[-1].isdigit() or not host.rpartition(".")[2].isdigit()
 
 
 class HostPort(NamedTuple):

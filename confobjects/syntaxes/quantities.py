@@ -230,12 +230,9 @@ class Duration(Amount):
         self.maximum_unit = _time_unit("maximum-unit", maximum_unit) if maximum_unit else ""
         if self.maximum_unit and TIME_UNITS[self.maximum_unit] < TIME_UNITS[self.base]:
             raise SyntaxParameterError("maximum-unit", f"{maximum_unit} is smaller than the base unit {base_unit}")
-        self.lower = 0
-        self.upper = None
-        self.allow_unlimited = False
-        self.lower = self._limit("lower", lower)
-        self.upper = None if upper is None else self._limit("upper", upper)
-        self.allow_unlimited = allow_unlimited
+        self.lower, self.upper, self.allow_unlimited = 0, None, False
+        least, most = self._limit("lower", lower), None if upper is None else self._limit("upper", upper)
+        self.lower, self.upper, self.allow_unlimited = least, most, allow_unlimited
         if self.upper is not None and allow_unlimited:
             raise SyntaxParameterError(
                 "upper", "a duration with an upper limit cannot be unlimited", "leave out one of the two"
@@ -491,12 +488,9 @@ class Size(Amount):
     )
 
     def __init__(self, *, lower: int | str = 0, upper: int | str | None = None, allow_unlimited: bool = False) -> None:
-        self.lower = 0
-        self.upper = None
-        self.allow_unlimited = False
-        self.lower = self._limit("lower", lower)
-        self.upper = None if upper is None else self._limit("upper", upper)
-        self.allow_unlimited = allow_unlimited
+        self.lower, self.upper, self.allow_unlimited = 0, None, False
+        least, most = self._limit("lower", lower), None if upper is None else self._limit("upper", upper)
+        self.lower, self.upper, self.allow_unlimited = least, most, allow_unlimited
         if self.upper is not None and self.upper < self.lower:
             raise SyntaxParameterError("upper", "the upper limit is below the lower limit")
 

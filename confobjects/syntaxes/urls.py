@@ -90,7 +90,7 @@ class Url(Syntax):
     def __init__(self, *, schemes: Sequence[str] = ()) -> None:
         for scheme in schemes:
             if _SCHEME.fullmatch(scheme) is None:
-                raise SyntaxParameterError("schemes", f"{scheme!r} is not a scheme")
+                raise SyntaxParameterError("schemes", f"{quoted(scheme)} is not a scheme")
         self.schemes = tuple(scheme.lower() for scheme in schemes)
 
     def parse(self, text: str) -> str:
