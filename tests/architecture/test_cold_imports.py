@@ -1,0 +1,120 @@
+"""A cold command imports nothing that it does not use.
+
+Each command runs in a child interpreter that starts without site hooks (``-I -S``), so that what is found loaded was
+loaded by the command.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT
+
+NOT_FOR_READING = {
+    "aiosmtpd",
+    "asyncio",
+    "certifi",
+    "concurrent.futures",
+    "cryptography",
+    "difflib",
+    "email",
+    "hypothesis",
+    "importlib.metadata",
+    "jsonschema",
+    "ldap3",
+    "logging",
+    "multiprocessing",
+    "pydoc",
+    "smtplib",
+    "socket",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "trustme",
+    "unittest",
+    "urllib.request",
+    "confobjects.definitions.checking",
+    "confobjects.definitions.metaschema",
+    "confobjects.reference",
+    "confobjects.testing",
+    "confobjects.transport",
+}
+"""What reading a configuration never needs. The last rows are rooms of ours: checking the shipped definitions is what
+the tests are for, and a read sends no mail."""
+
+RUN = """
+import json, sys
+sys.path[:0] = {paths!r}
+from confobjects.cli.main import main
+sys.argv = ["confobjects", *{arguments!r}]
+status = 0
+try:
+    status = main() or 0
+except SystemExit as end:
+    status = end.code or 0
+print(json.dumps([status, sorted(sys.modules)]))
+"""
+
+
+def _run(arguments: list[str]) -> tuple[int, set[str]]:
+    paths = [str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    code = RUN.format(paths=paths, arguments=arguments)
+    child = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert child.stdout, child.stderr
+    status, modules = json.loads(child.stdout.splitlines()[-1])
+    assert status == 0, child.stdout + child.stderr
+    return status, set(modules)
+
+
+pytestmark = pytest.mark.skipif(not (ROOT / "cli" / "main.py").exists(), reason="there is no command line yet")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the URL of a small configuration, made by the command line itself."""
+    file = tmp_path_factory.mktemp("cold") / "config.ldif"
+    place = f"ldif:{file}"
+    values = ["--set", "enabled:true", "--set", "smtp-server:mail.example.com:587"]
+    _run(["create-mail-server", "--url", place, "--server-name", "one", *values, "--no-prompt"])
+    return place
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["get-mail-server-prop", "--server-name", "one"],
+        ["get-mail-server-prop", "--server-name", "one", "--output", "json"],
+        ["list-mail-servers"],
+        ["list-properties"],
+        ["--version"],
+        ["--help"],
+    ],
+    ids=" ".join,
+)
+def test_a_reading_command_loads_only_what_it_uses(command: list[str], url: str) -> None:
+    own = [] if command[0].startswith("--") else ["--url", url]
+    _, modules = _run([*command, *own])
+    assert sorted(modules & NOT_FOR_READING) == []
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import confobjects; print(*sys.modules)"
+    child = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert sorted(set(child.stdout.split()) & NOT_FOR_READING) == []
+
+
+def test_the_guard_sees_what_a_child_loads(tmp_path: Path) -> None:
+    child = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", "import sys, ssl; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert {"ssl", "socket"} <= set(child.stdout.split()) & NOT_FOR_READING

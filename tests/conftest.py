@@ -1,0 +1,42 @@
+"""What every test may rely on: the same world on every machine.
+
+No test sees the developer's own configuration, and Hypothesis looks for the same examples in every run of CI.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# No deadline: a test never judges by the clock, and a loaded machine is no bug.
+settings.register_profile("developer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("developer"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+FOREIGN = ("CONFOBJECTS_", "SMTP_", "MAIL_", "XDG_")
+"""Variables that begin so would change what the library or the command line finds."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_world_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    keep = {"CONFOBJECTS_REQUIRE_SERVERS"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(FOREIGN) and name not in keep:
+                patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """Return the directory that holds ``pyproject.toml``."""
+    return ROOT
