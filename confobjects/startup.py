@@ -92,7 +92,9 @@ class Place(NamedTuple):
 
 def default_url(environment: Mapping[str, str]) -> str:
     """Return the URL of the LDIF file used when nothing else is said: in the platform's configuration directory."""
-    home = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".config")
+    home = environment.get("XDG_CONFIG_HOME") or os.path.join(
+        environment.get("HOME") or os.path.expanduser("~"), ".config"
+    )
     return f"ldif:{os.path.join(home, 'confobjects', 'config.ldif')}"
 
 
@@ -165,7 +167,7 @@ def resolver(
     )
 
 
-def load(
+def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     url: str | None = None,
     *,
     definitions: Sequence[str] = (),

@@ -48,7 +48,8 @@ def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
     except RecursionError:
         return None, [Diagnostic("broken-definition", "the JSON is nested too deeply", origin=origin)]
     problems = [
-        Diagnostic("broken-definition", f'the key "{key}" is given twice in one object', origin=origin) for key in repeated
+        Diagnostic("broken-definition", f'the key "{key}" is given twice in one object', origin=origin)
+        for key in repeated
     ]
     return (Document(origin, data) if not problems else None), problems
 
@@ -70,10 +71,14 @@ def check_shape(document: Document) -> Iterator[Diagnostic]:
     """Yield where a document departs from the meta-schema."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - heavy; built-in definitions are not checked again
 
-    if not isinstance(document.data, Mapping):
+    data: Any = document.data  # whatever the file held
+    if not isinstance(data, Mapping):
         yield Diagnostic("broken-definition", "a definition is a JSON object", origin=document.origin)
         return
-    errors = sorted(_leaves(Draft202012Validator(metaschema()).iter_errors(document.data)), key=lambda e: list(map(str, e.absolute_path)))
+    errors = sorted(
+        _leaves(Draft202012Validator(metaschema()).iter_errors(data)),
+        key=lambda e: list(map(str, e.absolute_path)),
+    )
     for error in errors:
         pointer = "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in error.absolute_path)
         for summary, remedy in _WORDS.get(error.validator, _other)(error):
@@ -108,8 +113,9 @@ def _required(error: Any) -> Words:
 
 def _enum(error: Any) -> Words:
     known = [str(value) for value in error.validator_value]
-    yield f"{_shown(error.instance)} is none of the known words", (
-        did_you_mean(str(error.instance), known) or f"known: {', '.join(known)}"
+    yield (
+        f"{_shown(error.instance)} is none of the known words",
+        (did_you_mean(str(error.instance), known) or f"known: {', '.join(known)}"),
     )
 
 
@@ -151,10 +157,13 @@ def _empty(error: Any) -> Words:
 def _count(error: Any) -> Words:
     known = list(error.schema.get("properties", {}))
     yield (
-        f"one of the keys {', '.join(known)} is expected, {len(error.instance)} are given"
-        if known
-        else f"{len(error.instance)} values are given, {error.validator_value} are expected"
-    ), ""
+        (
+            f"one of the keys {', '.join(known)} is expected, {len(error.instance)} are given"
+            if known
+            else f"{len(error.instance)} values are given, {error.validator_value} are expected"
+        ),
+        "",
+    )
 
 
 def _unique(error: Any) -> Words:
@@ -188,7 +197,7 @@ _WORDS: Mapping[str, Callable[[Any], Words]] = {
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - what fits a line
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def documents_of(texts: Sequence[tuple[str, str]]) -> tuple[list[Document], list[Diagnostic]]:

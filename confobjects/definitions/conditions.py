@@ -177,7 +177,7 @@ class Implies(_Compound):
         return f"if {self.parts[0].words()} then {self.parts[1].words()}"
 
 
-def _negate(value: bool | None) -> bool | None:  # noqa: FBT001 - a truth value, not a switch
+def _negate(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 

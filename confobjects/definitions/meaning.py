@@ -74,9 +74,9 @@ def _name(document: Document) -> str:
 def _orphans(documents: Iterable[Document]) -> Iterator[str]:
     """Yield the names of the definitions whose ancestors are not all there, or form a circle."""
     above = {d.data["name"]: d.data.get("extends") for d in documents if "name" in d.data}
-    for name in above:
+    for name, extended in above.items():
         seen = {name}
-        parent = above[name]
+        parent = extended
         while parent is not None:
             if parent in seen or parent not in above:
                 yield name
@@ -110,7 +110,11 @@ class _Check:
         while (up := above.get(chain[-1])) is not None and up not in chain:
             chain.append(up)
         if above.get(chain[-1]) is not None:
-            yield "/extends", f"the types extend each other in a circle: {' → '.join([*chain, above[chain[-1]] or ''])}", ""
+            yield (
+                "/extends",
+                f"the types extend each other in a circle: {' → '.join([*chain, above[chain[-1]] or ''])}",
+                "",
+            )
 
     # -- packages ------------------------------------------------------------------------------------------------
 
@@ -146,7 +150,11 @@ class _Check:
             yield from self._condition("/enabled-when", self.data["enabled-when"], self.syntaxes)
         for index, column in enumerate(self.data.get("profile", {}).get("cli", {}).get("list", ())):
             if column not in self._known_below():
-                yield f"/profile/cli/list/{index}", f'there is no property "{column}"', did_you_mean(column, self.syntaxes)
+                yield (
+                    f"/profile/cli/list/{index}",
+                    f'there is no property "{column}"',
+                    did_you_mean(column, self.syntaxes),
+                )
         yield from self._default_objects()
 
     def _known_below(self) -> set[str]:
@@ -197,11 +205,17 @@ class _Check:
         relations = self.registry.relations()
         target = relations.get(spec["relation"])
         if target is None:
-            yield f"{pointer}/relation", f'there is no relation "{spec["relation"]}"', did_you_mean(spec["relation"], relations)
+            yield (
+                f"{pointer}/relation",
+                f'there is no relation "{spec["relation"]}"',
+                did_you_mean(spec["relation"], relations),
+            )
         elif not target.named:
             yield f"{pointer}/relation", f'"{spec["relation"]}" holds a single object: there is nothing to choose', ""
         elif "target-enabled" in spec:
-            yield from self._condition(f"{pointer}/target-enabled", spec["target-enabled"], self._of_type(target.target))
+            yield from self._condition(
+                f"{pointer}/target-enabled", spec["target-enabled"], self._of_type(target.target)
+            )
 
     def _of_type(self, name: str) -> dict[str, Syntax]:
         """The syntaxes of a type's properties, as far as they can be made."""
@@ -237,7 +251,11 @@ class _Check:
             return
         parents = [ROOT_NAME, *self.registry.documents]
         if spec["parent"] not in parents:
-            yield "/relation/parent", f'there is no definition "{spec["parent"]}"', did_you_mean(spec["parent"], parents)
+            yield (
+                "/relation/parent",
+                f'there is no definition "{spec["parent"]}"',
+                did_you_mean(spec["parent"], parents),
+            )
         elif self._circular():
             yield "/relation/parent", "the relations hang below each other in a circle", ""
         yield from self._branch(spec)
@@ -322,7 +340,11 @@ class _Check:
             relations = self.registry.relations()
             if not words or words[0] not in relations:
                 known = list(relations)
-                yield f"{pointer}/path", f'"{spec["path"]}" is no path of an object', did_you_mean(words[0] if words else "", known)
+                yield (
+                    f"{pointer}/path",
+                    f'"{spec["path"]}" is no path of an object',
+                    did_you_mean(words[0] if words else "", known),
+                )
                 return
             owner = relations[next(word for word in reversed(words) if word in relations)]
         elif spec["offset"] >= len(lineage) and spec["offset"] > 0:
@@ -346,7 +368,9 @@ class _Check:
         top = (*self.registry.parents(self.name), self.name)[0]
         return self.registry.lineage(self.registry.relation_of(top))
 
-    def _values(self, pointer: str, name: str, texts: Iterable[str], syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
+    def _values(
+        self, pointer: str, name: str, texts: Iterable[str], syntaxes: Mapping[str, Syntax]
+    ) -> Iterator[Finding]:
         if name not in syntaxes:
             yield pointer, f'there is no property "{name}"', did_you_mean(name, syntaxes)
             return
@@ -403,5 +427,3 @@ class _Check:
 def _same_branch(other: Relation, branch: str) -> bool:
     """Single objects of one parent and branch are the same entry; named ones may share theirs only when it is empty."""
     return (DN.parse(other.branch) if other.branch else None) == (DN.parse(branch) if branch else None)
-
-

@@ -88,7 +88,11 @@ _CONDITIONS: Final = frozenset({"target-enabled", "needed-when"})
 
 
 def _definition() -> dict[str, Any]:
-    properties = {"type": "object", "propertyNames": {"pattern": NAME}, "additionalProperties": {"$ref": "#/$defs/property"}}
+    properties = {
+        "type": "object",
+        "propertyNames": {"pattern": NAME},
+        "additionalProperties": {"$ref": "#/$defs/property"},
+    }
     overrides = {name: _FACTS[name] for name in OVERRIDABLE}
     return _object(
         {
@@ -143,7 +147,10 @@ def _package() -> dict[str, Any]:
 def _property() -> dict[str, Any]:
     declared = _object({**_FACTS, "syntax": {"$ref": "#/$defs/syntax"}}, ("synopsis", "syntax"))
     used = _object(
-        {"use": {"type": "string", "pattern": f"{NAME[:-1]}/{NAME[1:]}"}, **{name: _FACTS[name] for name in OVERRIDABLE}},
+        {
+            "use": {"type": "string", "pattern": f"{NAME[:-1]}/{NAME[1:]}"},
+            **{name: _FACTS[name] for name in OVERRIDABLE},
+        },
         ("use",),
     )
     return {"type": "object", "if": {"required": ["use"]}, "then": used, "else": declared}
@@ -199,7 +206,10 @@ def _constraint() -> dict[str, Any]:
                 "property": _NAME,
                 "condition": _CONDITION,
                 "function": {"type": "string", "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"},
-                "fixes": {"type": "array", "items": {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}},
+                "fixes": {
+                    "type": "array",
+                    "items": {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},
+                },
             },
             ("name", "synopsis"),
         ),
@@ -233,7 +243,7 @@ def metaschema() -> dict[str, Any]:
         "$schema": DIALECT,
         "$id": "urn:confobjects:managed-object",
         "title": "Managed object definition",
-        "description": "One kind of managed object, or (with \"package\") tags and properties that several share.",
+        "description": 'One kind of managed object, or (with "package") tags and properties that several share.',
         "type": "object",
         "if": {"required": ["package"]},
         "then": {"$ref": "#/$defs/package"},

@@ -40,8 +40,54 @@ OVERRIDABLE = (
 """What a subtype's override, or the use of a shared property, may change."""
 
 _UPPER = frozenset(
-    "aci ca cn cpu crl dn dns dsml gssapi http https id ip jdbc je jks jmx json ldap ldif lmdb mac oid pem pin pkcs11 "
-    "pta qos rdn rest saml sasl scram smtp snmp sql ssl tcp tls ttl uid uri url uuid vlv xml".split()
+    [
+        "aci",
+        "ca",
+        "cn",
+        "cpu",
+        "crl",
+        "dn",
+        "dns",
+        "dsml",
+        "gssapi",
+        "http",
+        "https",
+        "id",
+        "ip",
+        "jdbc",
+        "je",
+        "jks",
+        "jmx",
+        "json",
+        "ldap",
+        "ldif",
+        "lmdb",
+        "mac",
+        "oid",
+        "pem",
+        "pin",
+        "pkcs11",
+        "pta",
+        "qos",
+        "rdn",
+        "rest",
+        "saml",
+        "sasl",
+        "scram",
+        "smtp",
+        "snmp",
+        "sql",
+        "ssl",
+        "tcp",
+        "tls",
+        "ttl",
+        "uid",
+        "uri",
+        "url",
+        "uuid",
+        "vlv",
+        "xml",
+    ]
 )
 
 
@@ -262,7 +308,7 @@ class Registry:
             raw=data,
         )
 
-    def _property(  # noqa: PLR0913 - the parts of one declaration, each needed
+    def _property(
         self,
         name: str,
         spec: Mapping[str, Any],
@@ -389,5 +435,5 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     names = sorted(known)
     hint = did_you_mean(name, names)
     if not hint and names:
-        hint = f"known: {', '.join(names)}" if len(names) <= 20 else ""  # noqa: PLR2004 - what fits a glance
+        hint = f"known: {', '.join(names)}" if len(names) <= 20 else ""
     return UnknownNameError(Diagnostic("unknown-name", f'there is no {what} "{name}"', value=name, remedy=hint))

@@ -105,7 +105,13 @@ class ManagementContext:
         return Transaction(self, dry_run=dry_run)
 
     def create(
-        self, kind: str, name: Name, values: Given, *, type: str | None = None, dry_run: bool = False  # noqa: A002
+        self,
+        kind: str,
+        name: Name,
+        values: Given,
+        *,
+        type: str | None = None,  # noqa: A002 - the word of the option
+        dry_run: bool = False,
     ) -> ChangeReport:
         """Create one object. See :meth:`Transaction.create`."""
         with self.change(dry_run=dry_run) as tx:

@@ -189,7 +189,9 @@ class Transaction:
             return path
         clean = path.name.strip()
         if not clean.isprintable():
-            self._problems.error("invalid-value", "the name holds a control character", path=str(path), value=repr(clean))
+            self._problems.error(
+                "invalid-value", "the name holds a control character", path=str(path), value=repr(clean)
+            )
         if relation.naming_property:
             prop = self.registry.definition(relation.target).properties[relation.naming_property]
             try:

@@ -80,10 +80,11 @@ class Overlay:
         """Return the objects of a relation as they will be."""
         before = [] if self._is_new(parent) else self.below.members(relation, parent)
         result = {obj.path: obj for obj in before if obj.path not in self.pending}
-        for path, obj in self.pending.items():
-            if path.relation == relation.name and path.parent == parent:
-                if obj is not None:
-                    result[path] = obj
+        result.update(
+            (path, obj)
+            for path, obj in self.pending.items()
+            if path.relation == relation.name and path.parent == parent and obj is not None
+        )
         return list(result.values())
 
     def source(self, path: ManagedObjectPath) -> ManagedObjectPath:

@@ -133,7 +133,9 @@ class Mapper:
         from confobjects.objects.reading import parse_path  # noqa: PLC0415 - only references below a parent need it
 
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        parent = ManagedObjectPath() if prop.reference.parent == "/" else parse_path(prop.reference.parent, self.registry)
+        parent = (
+            ManagedObjectPath() if prop.reference.parent == "/" else parse_path(prop.reference.parent, self.registry)
+        )
         return self.branch(self._reference_relation(prop), parent)
 
     # -- decoding ------------------------------------------------------------------------------------------------
@@ -215,13 +217,16 @@ class Mapper:
         found = self.registry.definition(relation.target)
         if found.object_classes[-1].lower() not in classes:
             expected = found.object_classes[-1]
-            problems.append(_broken(path, "", f"the entry is no {found.friendly}: it lacks the object class {expected}"))
+            problems.append(
+                _broken(path, "", f"the entry is no {found.friendly}: it lacks the object class {expected}")
+            )
             return found
         for name in self.registry.subtypes(relation.target):
             candidate = self.registry.definition(name)
-            if len(candidate.ancestors) > len(found.ancestors) and {
-                c.lower() for c in candidate.object_classes if c != "top"
-            } <= classes:
+            if (
+                len(candidate.ancestors) > len(found.ancestors)
+                and {c.lower() for c in candidate.object_classes if c != "top"} <= classes
+            ):
                 found = candidate
         if found.abstract:
             types = ", ".join(d.object_classes[-1] for d in self.registry.concrete(relation.target))

@@ -142,7 +142,10 @@ class EffectiveConfiguration:
             there = [str(other) for other in self._judged if other.relation == path.relation]
             raise NoSuchObjectError(
                 Diagnostic(
-                    "no-such-object", f"there is no object {path}", path=str(path), remedy=did_you_mean(str(path), there)
+                    "no-such-object",
+                    f"there is no object {path}",
+                    path=str(path),
+                    remedy=did_you_mean(str(path), there),
                 )
             )
         return EffectiveObject(judged, self)

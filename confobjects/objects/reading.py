@@ -62,7 +62,7 @@ class Reader:
         if stored := owner.values.get(ancestor.name):
             return stored, f"inherited from {source}"
         texts, origin = self._default(source, ancestor, seen | {(source, prop.default.property)})
-        return texts, origin if origin in {"none"} or origin.startswith("inherited") else f"inherited from {source}"
+        return texts, origin if origin == "none" or origin.startswith("inherited") else f"inherited from {source}"
 
     def _source(self, path: ManagedObjectPath, prop: PropertyDefinition) -> ManagedObjectPath:
         if prop.default.kind == "inherited-relative":
