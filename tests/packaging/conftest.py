@@ -1,0 +1,46 @@
+"""One build of the wheel and the source distribution, shared by the tests that look into them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "confobjects", "cli", "schemas")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Where the two files are."""
+
+    wheel: Path
+    sdist: Path
+
+
+@pytest.fixture(scope="session")
+def built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build the source distribution, and the wheel from it: so the one must hold all that the other needs.
+
+    From a copy, because setuptools writes beside the sources and would ship what an earlier build left there.
+    """
+    source = tmp_path_factory.mktemp("source")
+    output = tmp_path_factory.mktemp("dist")
+    for name in BUILT_FROM:
+        _copy(checkout / name, source / name)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(output), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [wheel] = output.glob("*.whl")
+    [sdist] = output.glob("*.tar.gz")
+    return Built(wheel, sdist)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy2(source, target)
