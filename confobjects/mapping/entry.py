@@ -101,7 +101,7 @@ class Entry:
 class _Record:
     """Equality and a picture by the slots; cheaper at import than four data classes."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def _fields(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
