@@ -154,7 +154,7 @@ def apt_install(packages: Sequence[str], preseed: Sequence[str] = ()) -> bool:
     """
     print(f"installing {' '.join(packages)}", flush=True)
     install = ("install", "-y", "--no-install-recommends", *packages)
-    with _no_daemons():
+    with no_daemons():
         _preseed(preseed)
         if all(_has_candidate(package) for package in packages) and _apt_get(*install):
             return True
@@ -192,7 +192,7 @@ def _preseed(answers: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _no_daemons() -> Iterator[None]:
+def no_daemons() -> Iterator[None]:
     """Keep package scripts from starting a service meanwhile.
 
     A policy file that is somebody else's stays as it is: whoever wrote it has decided already. Ours goes away at the
