@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from confobjects.syntaxes.base import (
     UNLIMITED,
@@ -30,10 +30,16 @@ from confobjects.syntaxes.base import (
     ValueSyntaxError,
 )
 
+if TYPE_CHECKING:
+    from confobjects.syntaxes.hosts import HostPort
+    from confobjects.syntaxes.text import NameValue
+
 __all__ = [
     "REGISTRY",
     "UNLIMITED",
+    "HostPort",
     "LdapSyntax",
+    "NameValue",
     "Syntax",
     "SyntaxParameterError",
     "UnknownSyntaxError",
@@ -49,7 +55,7 @@ _CLASSES = {
     "boolean": "words:Boolean",
     "class-name": "classname:ClassName",
     "dn": "directory:Dn",
-    "duration": "quantities:Duration",
+    "duration": "durations:Duration",
     "enumeration": "words:Enumeration",
     "host-port": "hosts:HostPortSyntax",
     "integer": "integers:Integer",
@@ -60,7 +66,7 @@ _CLASSES = {
     "oid": "directory:Oid",
     "password": "text:Password",
     "path": "text:Path",
-    "size": "quantities:Size",
+    "size": "sizes:Size",
     "string": "text:String",
     "url": "urls:Url",
 }
@@ -83,6 +89,17 @@ class _Registry(Mapping[str, type[Syntax]]):
 
     def __contains__(self, name: object) -> bool:
         return name in _CLASSES
+
+
+_VALUES = {"HostPort": "hosts", "NameValue": "text"}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Return a value type of a module that is loaded only when it is used."""
+        if name not in _VALUES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_VALUES[name]}"), name)
 
 
 REGISTRY: Mapping[str, type[Syntax]] = _Registry()

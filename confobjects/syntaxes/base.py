@@ -270,7 +270,7 @@ _KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "string": ("a text", str),
     "boolean": ("true or false", bool),
     "object": ("an object", Mapping),
-    "array": ("a list", (list, tuple)),
+    "array": ("a list of texts", list),
 }
 
 
@@ -284,7 +284,9 @@ def _fits(value: object, fragment: Mapping[str, Any]) -> bool:
     kinds = _kinds(fragment)
     if isinstance(value, bool):
         return not kinds or "boolean" in kinds
-    return not kinds or any(isinstance(value, _KINDS[kind][1]) for kind in kinds)
+    if kinds and not any(isinstance(value, _KINDS[kind][1]) for kind in kinds):
+        return False
+    return not isinstance(value, list) or all(_fits(item, fragment.get("items", {})) for item in value)
 
 
 def _kind(fragment: Mapping[str, Any]) -> str:

@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confobjects.dn import DN
-from confobjects.syntaxes import REGISTRY, UNLIMITED, Syntax, ValueSyntaxError, syntax
-from confobjects.syntaxes.hosts import HostPort
-from confobjects.syntaxes.text import NameValue
+from confobjects.syntaxes import REGISTRY, UNLIMITED, HostPort, NameValue, Syntax, ValueSyntaxError, syntax
 
 INSTANCES: list[Syntax] = []
 """One instance per distinct set of parameters in the samples of every class."""
@@ -37,7 +35,7 @@ jumble = st.lists(pieces, max_size=8).map("".join)
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
     """A sample with something put into it, taken out or doubled."""
-    text = draw(st.sampled_from(SEEDS))
+    text: str = draw(st.sampled_from(SEEDS))
     at = draw(st.integers(0, len(text)))
     cut = draw(st.integers(0, 2))
     return text[:at] + draw(st.one_of(st.just(""), pieces)) + text[at + cut :]

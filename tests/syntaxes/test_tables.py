@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from confobjects.dn import DN
-from confobjects.syntaxes import REGISTRY, UNLIMITED, SyntaxParameterError, ValueSyntaxError, syntax
-from confobjects.syntaxes.hosts import HostPort
-from confobjects.syntaxes.text import NameValue
+from confobjects.syntaxes import (
+    REGISTRY,
+    UNLIMITED,
+    HostPort,
+    NameValue,
+    SyntaxParameterError,
+    ValueSyntaxError,
+    syntax,
+)
 
 MS = {"type": "duration", "base-unit": "ms"}
 COLOURS = {"type": "enumeration", "values": {"red": "warm", "blue": "cold"}}
@@ -65,7 +71,7 @@ def test_duration_is_read(text: str, milliseconds: int) -> None:
         "1 s s",
         "1 y",
         "10",
-        "1٠ s",
+        "1\u0660 s",
         "1_0 s",
         "9223372036854775808 ms",
         "999999999999999999999 w",
@@ -296,6 +302,8 @@ def test_description(spec: Any, sentence: str) -> None:
         ),
         ({"type": "aggregation", "relation": ""}, "relation", "the relation has no name"),
         ({"type": "host-port", "default-port": 0}, "default-port", "0 is not a port; ports go from 1 to 65535"),
+        ({"type": "url", "schemes": [1]}, "schemes", '"schemes" has to be a list of texts'),
+        ({"type": "class-name", "instance-of": "a.B"}, "instance-of", '"instance-of" has to be a list of texts'),
         ({"type": "url", "schemes": ["1x"]}, "schemes", '"1x" is not a scheme'),
     ],
 )
@@ -411,6 +419,55 @@ def test_where_the_fault_is(spec: str, text: str, span: tuple[int, int] | None) 
         syntax(spec).parse(text)
     if span is not None:
         assert caught.value.span == span
+
+
+@pytest.mark.parametrize(
+    ("spec", "text", "message"),
+    [
+        ("host-port", "[fe80::1%]:25", '"fe80::1%" is not an IPv6 address'),
+        ("host-port", "[::1]25", '"25" cannot follow the address'),
+        ("host-port", f"{'a' * 64}:25", f'"{"a" * 59}…" is longer than 63 characters'),
+        ("host-port", f"{'ü' * 62}:25", f'"{"ü" * 59}…" is longer than 63 characters'),
+        ("host-port", f"{'abc.' * 64}example:25", "the host is longer than 253 characters"),
+        ("host-port", "☃.example:25", '"☃" cannot stand in a host name'),
+        ("host-port", "a/b:25", '"/" cannot stand in a host name'),
+        ("ip-address", "example.\u0660", '"example.\u0660" ends in a number but is not an IPv4 address'),
+        ("dn", "   ", "the value is blank"),
+        ("integer", "-" + "9" * 500, "-9999999999999999999… (501 characters) is too small"),
+        ("integer", "9" * 500, "99999999999999999999… (500 characters) is too large"),
+        ("duration", "1" * 500 + " s", f'"{"1" * 59}…" is not a duration'),
+        ("size", "1" * 500, f'"{"1" * 59}…" is not a size'),
+        ("mail-address", f"{'a' * 64}@{'abc.' * 48}example", "the address is longer than 254 octets"),
+        ("mail-address", '"a"b"@c', "a quote within the quoted local part has no backslash before it"),
+        ("mail-address", '"a\\"@c', "a quote is not closed"),
+        ("mail-address", '"@c', "a quote is not closed"),
+        ("mail-address", "a@[::1]", '"[::1]" is not an address literal'),
+        ("mail-address", "<a@c>", '"<a@c>" stands in angle brackets'),
+        ("string", "", "the value is empty"),
+        ("boolean", "\u202etrue", '"\\u202etrue" is neither true nor false'),
+        ("path", "x" * 80 + "\0", f'"{"x" * 59}…" holds a NUL character'),
+    ],
+)
+def test_what_is_wrong(spec: str, text: str, message: str) -> None:
+    with pytest.raises(ValueSyntaxError) as caught:
+        syntax(spec).parse(text)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("integer", "0" * 500 + "7"),
+        ("host-port", "हिन्दी.example:25"),
+        ("host-port", "faß.example:25"),
+        ("mail-address", '"a\\"b"@c'),
+        ("mail-address", "a@c_d"),
+        ("url", "urn:isbn:0451450523"),
+    ],
+)
+def test_unusual_but_right(spec: str, text: str) -> None:
+    it = syntax(spec)
+    assert it.parse(it.format(text)) == it.parse(text)
 
 
 def test_ldap_syntaxes() -> None:
