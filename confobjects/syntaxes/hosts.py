@@ -59,7 +59,7 @@ def host_problem(host: str) -> str:
             return problem
     if labels[-1].isdigit() and not is_ipv4(host):
         return f"{quoted(host)} ends in a number but is not an IPv4 address"
-    if len(name) > _LONGEST_HOST:
+    if sum(map(_encoded_length, labels)) + len(labels) - 1 > _LONGEST_HOST:
         return f"the host is longer than {_LONGEST_HOST} characters"
     return ""
 
@@ -69,19 +69,22 @@ def _label_problem(label: str) -> str:
         return ""
     if not label:
         return "the host holds an empty part between its dots"
-    encoded = len(label)
     if label.isascii():
         wrong = next((c for c in label if not (c.isalnum() or c in "-_")), "")
     else:
         wrong = _wrong_character(label)
-        encoded = len(label) if wrong else len("xn--") + len(label.encode("punycode"))
     if wrong:
         return f"{quoted(wrong)} cannot stand in a host name" if wrong != " " else "a host name cannot hold a blank"
     if label[0] == "-" or label[-1] == "-":
         return f"{quoted(label)} starts or ends with a hyphen"
-    if encoded > _LONGEST_LABEL:
+    if _encoded_length(label) > _LONGEST_LABEL:
         return f"{quoted(label)} is longer than {_LONGEST_LABEL} characters"
     return ""
+
+
+def _encoded_length(label: str) -> int:
+    """Return the length of a label as the domain name system carries it."""
+    return len(label) if label.isascii() else len("xn--") + len(label.encode("punycode"))
 
 
 def _wrong_character(label: str) -> str:

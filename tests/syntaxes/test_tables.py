@@ -429,6 +429,7 @@ def test_where_the_fault_is(spec: str, text: str, span: tuple[int, int] | None) 
         ("host-port", f"{'a' * 64}:25", f'"{"a" * 59}…" is longer than 63 characters'),
         ("host-port", f"{'ü' * 62}:25", f'"{"ü" * 59}…" is longer than 63 characters'),
         ("host-port", f"{'abc.' * 64}example:25", "the host is longer than 253 characters"),
+        ("host-port", f"{'ü.' * 40}example:25", "the host is longer than 253 characters"),
         ("host-port", "☃.example:25", '"☃" cannot stand in a host name'),
         ("host-port", "a/b:25", '"/" cannot stand in a host name'),
         ("ip-address", "example.\u0660", '"example.\u0660" ends in a number but is not an IPv4 address'),
