@@ -1,0 +1,52 @@
+"""How long a person waits for one property: a cold command against a bare interpreter."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import configuration
+from benchmarks.harness import Command, Report, Target, in_turns, median_memory, median_wall, paired_ratio, program
+
+ROUNDS = 60
+LIMIT = 6
+"""A cold ``get`` costs at most so many bare interpreters."""
+
+
+def measure() -> Report:
+    """Run the commands in turns with a bare interpreter."""
+    with tempfile.TemporaryDirectory() as place:
+        commands = _commands(Path(place))
+        samples = in_turns(commands, ROUNDS, place)
+    report = Report("cold-start", f"A cold command, {ROUNDS} runs each, in turns with a bare interpreter")
+    bare = samples[0]
+    report.lines.append(f"{'command':44} {'median':>9} {'ratio':>7} {'memory':>10}")
+    for command, taken in zip(commands, samples, strict=True):
+        wall, ratio, memory = median_wall(taken), paired_ratio(taken, bare), median_memory(taken)
+        report.lines.append(f"{command.name:44} {wall * 1000:6.1f} ms {ratio:6.2f}x {memory:6.1f} MiB")
+        report.figures[command.name] = {
+            "median_ms": round(wall * 1000, 2),
+            "paired_ratio": round(ratio, 3),
+            "memory_mib": round(memory, 1),
+        }
+    report.targets.append(_target(report, commands[1].name))
+    return report
+
+
+def _commands(place: Path) -> list[Command]:
+    script = program("confobjects")
+    small, large = configuration.write(place, 1), configuration.write(place, 1000)
+    name = ("--server-name", configuration.NAME)
+    get = (script, "get-mail-server-prop", *name, "--url")
+    return [
+        Command("bare interpreter", (sys.executable, "-c", "pass")),
+        Command("get-mail-server-prop, 1 object", (*get, f"ldif:{small}")),
+        Command("get-mail-server-prop, 1,000 objects", (*get, f"ldif:{large}")),
+        Command("list-mail-servers, 1 object", (script, "list-mail-servers", "--url", f"ldif:{small}")),
+        Command("--version", (script, "--version")),
+    ]
+
+
+def _target(report: Report, name: str) -> Target:
+    return Target("cold get-mail-server-prop", LIMIT, report.figures[name]["paired_ratio"], "bare interpreters")

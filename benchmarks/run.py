@@ -1,0 +1,37 @@
+"""Run the benchmarks, all or those named: ``python -m benchmarks.run [cold_start] [loading]``.
+
+Exit status 1 when a promise was not kept.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from benchmarks.harness import BenchmarkError, Report
+
+BENCHMARKS = ("cold_start", "loading")
+"""One module each, with ``measure() -> Report``."""
+
+
+def main(names: list[str]) -> int:
+    """Measure, show and save."""
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        print(f"no such benchmark: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    kept = True
+    for name in names or BENCHMARKS:
+        try:
+            report: Report = importlib.import_module(f"benchmarks.{name}").measure()
+        except BenchmarkError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 1
+        print(report.title, *report.lines, *report.targets, "", sep="\n", flush=True)
+        report.save()
+        kept = kept and all(target.kept for target in report.targets)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
