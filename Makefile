@@ -2,7 +2,7 @@
 # Another interpreter: make PYTHON=python3.13 test
 PYTHON ?= python3
 PY = .venv/bin/python
-SETUP = @$(PYTHON) -I .ci/setup.py
+SETUP = @"$(PYTHON)" -I .ci/setup.py
 
 # What the caller's shell says about Python must not reach the environment made here.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE VIRTUAL_ENV

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -128,34 +129,31 @@ class Environment:
 
     def _create(self) -> None:
         self._remove()
-        if self._venv() or (self._install_venv_module() and self._venv()):
-            return
-        self._remove()
-        raise SetupError(
-            f"{sys.executable} has no working venv module, which Debian keeps in a package of its own; install it with:\n"
-            f"    sudo apt-get install {venv_package()}"
-        )
-
-    def _remove(self) -> None:
-        if os.path.islink(self.directory) or os.path.isfile(self.directory):
-            os.unlink(self.directory)
-        elif os.path.isdir(self.directory):
-            shutil.rmtree(self.directory)
-
-    def _venv(self) -> bool:
+        if not has_venv_module() and not self._install_venv_module():
+            raise SetupError(
+                f"{sys.executable} has no venv module, which Debian keeps in a package of its own; install it with:\n"
+                f"    sudo apt-get install {venv_package()}"
+            )
         made = subprocess.run(
             [sys.executable, "-I", "-m", "venv", self.directory],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
+            text=True,
         )
-        pip = [self.python, "-I", "-m", "pip", "--version"]
-        with contextlib.suppress(OSError):
-            if made.returncode == 0 and subprocess.call(pip, stdout=subprocess.DEVNULL) == 0:
-                return True
-        self._remove()
-        return False
+        if made.returncode:
+            self._remove()
+            raise SetupError(f"{self.directory} could not be made: {made.stdout.strip()}")
+
+    def _remove(self) -> None:
+        try:
+            if os.path.islink(self.directory) or os.path.isfile(self.directory):
+                os.unlink(self.directory)
+            elif os.path.isdir(self.directory):
+                shutil.rmtree(self.directory)
+        except OSError as error:
+            raise SetupError(f"{self.directory} is not whole and cannot be removed: {error}") from None
 
     def _install_venv_module(self) -> bool:
         if os.geteuid() != 0 or not shutil.which("apt-get"):
@@ -182,6 +180,11 @@ def digest() -> str:
         with open(os.path.join(ROOT, name), "rb") as stream:
             state.update(stream.read())
     return state.hexdigest()
+
+
+def has_venv_module() -> bool:
+    """Tell whether this Python can make environments. Debian leaves ``venv`` in and takes ``ensurepip`` out."""
+    return bool(importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"))
 
 
 def venv_package() -> str:

@@ -57,13 +57,11 @@ class Checkout:
         (root / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
         (root / "backend.py").write_text(BACKEND, encoding="utf-8")
 
-    def setup(
-        self, *arguments: str, interpreter: str = sys.executable, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the script as the Makefile does, in an environment of garbage; ``interpreter`` is who it takes itself for."""
+    def setup(self, *arguments: str, before: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the script as the Makefile does, in an environment of garbage; ``before`` is Python to run first."""
         script = str(self.root / ".ci" / "setup.py")
         start = (
-            f"import runpy, sys; sys.executable = {interpreter!r}; sys.argv = {[script, *arguments]!r}; "
+            f"import runpy, sys; sys.argv = {[script, *arguments]!r}; {before}\n"
             f"runpy.run_path({script!r}, run_name='__main__')"
         )
         command = [sys.executable, "-I", "-c", start]
@@ -116,20 +114,20 @@ def test_a_try_that_broke_off_leaves_no_stamp_and_is_thrown_away(small: Checkout
     assert (mended.returncode, mark.exists(), small.stamps()) == (0, False, [".finished-demo"]), mended.stderr
 
 
-def test_without_a_venv_module_the_line_to_type_is_said(small: Checkout, tmp_path: Path) -> None:
-    crippled = tmp_path / "python"
-    crippled.write_text(
-        f'#!/bin/sh\ncase "$*" in *venv*) exit 1 ;; esac\nexec {sys.executable!r} "$@"\n', encoding="utf-8"
-    )
-    crippled.chmod(0o755)
+def test_without_a_venv_module_the_line_to_type_is_said(small: Checkout) -> None:
     small.environment.mkdir()
 
-    said = small.setup("demo", interpreter=str(crippled), PATH="/nowhere")  # no apt-get there
+    said = small.setup("demo", before="sys.modules['ensurepip'] = None", PATH="/nowhere")  # no apt-get there
 
     assert said.returncode == 1
-    assert said.stderr.startswith(f"setup: {crippled} has no working venv module")
+    assert said.stderr.startswith(f"setup: {sys.executable} has no venv module")
     assert "\n    sudo apt-get install python3" in said.stderr
     assert not small.environment.exists()
+
+
+def test_an_environment_that_cannot_be_made_says_why(small: Checkout) -> None:
+    said = small.setup("demo", before="sys.executable = '/bin/false'")
+    assert (said.returncode, said.stderr) == (1, "setup: .venv could not be made: \n")
 
 
 def test_a_wrong_target_is_refused(small: Checkout) -> None:
