@@ -100,6 +100,24 @@ def parse(text: str, origin: str = "") -> Document:
     return _Parser(text, origin).document()
 
 
+def decode(data: bytes, origin: str = "") -> str:
+    """Return the text of a file's bytes. Raises :class:`~confobjects.errors.BrokenDataError` if they are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as cause:
+        line = data.count(b"\n", 0, cause.start) + 1
+        column = cause.start - data.rfind(b"\n", 0, cause.start)
+        problem = Diagnostic(
+            "broken-data",
+            f"the byte {data[cause.start]:#04x} is not part of UTF-8 text",
+            origin=origin,
+            line=line,
+            column=column,
+            remedy="save the file as UTF-8; a value that is no text stands in base64 behind two colons",
+        )
+        raise BrokenDataError(problem) from cause
+
+
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,82 @@
+"""The interface every storage has, defined below all of them so that management can name it.
+
+Law: whatever a storage is, the same changes leave equal entries in it, and the same mistake raises the same error;
+``tests/storage`` holds every storage to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.mapping.entry import Change, Entry
+
+Scope = Literal["one", "sub"]
+
+
+class Storage(Protocol):
+    """A tree of entries below a base DN, to be read and changed. Close it, or use it as a context manager."""
+
+    @property
+    def url(self) -> str:
+        """The URL that opens this storage; it holds no secret."""
+        ...
+
+    @property
+    def base(self) -> DN:
+        """The DN below which the configuration lies. May have to read the storage."""
+        ...
+
+    @property
+    def serialises_writers(self) -> bool:
+        """Whether :meth:`writing` keeps all other writers out; else they may meet, and the revision tells them."""
+        ...
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """What the user should know about the storage so far: it is missing, entries have no parent."""
+        ...
+
+    def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:
+        """Return an entry, None if it is not there. ``attributes`` names those needed; there may be more."""
+        ...
+
+    def search(
+        self,
+        base: DN,
+        scope: Scope = "one",
+        object_class: str | None = None,
+        attributes: Sequence[str] | None = None,
+    ) -> Iterable[Entry]:
+        """Return the entries right below a base, or with "sub" the base and all below it, parents first.
+
+        ``object_class`` selects entries of that class. Nothing is found below a base that is not there.
+        """
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Return a context in which to read, plan and :meth:`commit`; what is read in it is current.
+
+        Raises :class:`~confobjects.errors.StorageError` when another writer does not finish in time,
+        :class:`~confobjects.errors.UsageError` inside another one of the same storage and thread.
+        """
+        ...
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Carry out some changes in order, inside :meth:`writing`. Files and memory take all of them or none.
+
+        Raises :class:`~confobjects.errors.ObjectExistsError` (an entry to add is there),
+        :class:`~confobjects.errors.NoSuchObjectError` (an entry to change or the parent of a new one is not),
+        :class:`~confobjects.errors.ObjectInUseError` (an entry to delete has others below it),
+        :class:`~confobjects.errors.ChangedMeanwhileError` (a value to add is there, one to delete is not),
+        :class:`~confobjects.errors.ConstraintError` (an entry would lose its naming value),
+        :class:`~confobjects.errors.AccessError` and :class:`~confobjects.errors.StorageError`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections. Closing twice is no mistake."""
+        ...

@@ -1,0 +1,53 @@
+"""The storage room: where entries are kept, one module per kind.
+
+For: reading and changing entries in memory, in an LDIF file, later in a directory. May import: errors,
+diagnostics, dn and the mapping room. Must never know: what the entries mean. It knows no definition, no property
+and no managed object; it prints nothing. Every storage passes the one contract test in ``tests/storage``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from confobjects.diagnostics import Diagnostic, nearest
+from confobjects.errors import UsageError
+from confobjects.mapping.protocol import Scope, Storage
+
+__all__ = ["SCHEMES", "Scope", "Storage", "open_storage"]
+
+SCHEMES: Final[dict[str, str]] = {
+    "ldif": "confobjects.storage.ldif_file:open_url",
+    "memory": "confobjects.storage.memory:open_url",
+}
+"""URL scheme -> ``module:function`` that opens such URLs; the module is imported when a URL asks for it."""
+
+
+def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storage:
+    """Return the storage a URL names: ``ldif:PATH`` or ``memory:``. Nothing is read before it is asked for.
+
+    ``missing_ok=False`` makes a storage that does not exist an error; else it is empty, with a warning. The
+    other options are those of the kind of storage. Raises :class:`~confobjects.errors.UsageError` for a URL
+    that is none, or of an unknown scheme.
+    """
+    scheme, colon, _ = url.partition(":")
+    target = SCHEMES.get(scheme.lower()) if colon else None
+    if target is None:
+        raise UsageError(_unknown(url, scheme if colon else ""))
+    from importlib import import_module  # noqa: PLC0415 - kept out of the import of this module, like its targets
+
+    module, _, function = target.partition(":")
+    storage: Storage = getattr(import_module(module), function)(url, missing_ok=missing_ok, **options)
+    return storage
+
+
+def _unknown(url: str, scheme: str) -> Diagnostic:
+    known = ", ".join(f"{name}:" for name in SCHEMES)
+    near = nearest(scheme, SCHEMES) if scheme else None
+    remedy = f"known kinds: {known}"
+    if near is not None:
+        remedy = f'did you mean "{near}:{url.partition(":")[2]}"? {remedy}'
+    elif "/" in url or url.endswith(".ldif"):
+        remedy = f'did you mean "ldif:{url}"? {remedy}'
+    if scheme and "/" not in scheme:
+        return Diagnostic("usage", f'no storage is known for URLs that start with "{scheme}:"', remedy=remedy)
+    return Diagnostic("usage", "a storage is named by a URL, which starts with its kind and a colon", remedy=remedy)

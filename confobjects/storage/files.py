@@ -1,0 +1,351 @@
+"""Files that are replaced whole or not at all: a lock between processes, the atomic replacement, the archive.
+
+Laws of this module:
+
+1. Whatever happens, the file holds the old content or the new one: full disk, Ctrl-C, kill -9, power cut.
+2. Nothing is replaced that is not in the archive before.
+3. Owner, group, mode and extended attributes stay; where they cannot, the write is refused.
+4. Every error of the operating system comes with the path, its own words and what to do.
+
+The heavy modules are imported where they are used: reading a configuration needs none of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, NamedTuple, Self
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import AccessError, ConfobjectsError, StorageError
+
+PRIVATE: Final = 0o600
+"""The mode of every new file: configurations hold secrets."""
+PRIVATE_DIRECTORY: Final = 0o700
+
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in place of the file must not hang us
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ACCESS: Final = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
+_REMEDIES: Final = {
+    errno.EACCES: "run as the user who owns the file, or give this user the right to read it and to write its directory",
+    errno.EPERM: "run as the user who owns the file",
+    errno.EROFS: "the file system is mounted read-only: remount it, or name another file",
+    errno.ENOSPC: "make room on the disk and repeat; the file is as it was",
+    errno.EDQUOT: "the user's quota is used up: make room and repeat; the file is as it was",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and repeat; the file is as it was",
+    errno.EISDIR: "name a file, not a directory",
+    errno.ENOTDIR: "a part of the path is a file: name a file in a directory",
+    errno.ELOOP: "symbolic links lead in a circle: correct them",
+    errno.ENOLCK: "the file system knows no locks: keep the file on a local one",
+}
+
+
+class Signature(NamedTuple):
+    """What tells at a glance whether a file is the one that was read."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+
+def failure(error: OSError, doing: str, path: str) -> ConfobjectsError:
+    """Return the error for a failed system call; ``doing`` completes "cannot …"."""
+    number = error.errno or 0
+    code = "access-refused" if number in _ACCESS else "storage-failed"
+    summary = f"cannot {doing}: {os.strerror(number) if number else error}"
+    problem = Diagnostic(code, summary, origin=path, remedy=_REMEDIES.get(number, ""))
+    return AccessError(problem) if number in _ACCESS else StorageError(problem)
+
+
+@contextmanager
+def told(doing: str, path: str) -> Iterator[None]:
+    """Turn errors of the operating system into ours."""
+    try:
+        yield
+    except OSError as error:
+        raise failure(error, doing, path) from error
+
+
+def signature(path: str) -> Signature | None:
+    """Return the signature of a file, None if there is none."""
+    try:
+        return _signature(os.stat(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise failure(error, "read the file", path) from error
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def read(path: str) -> tuple[bytes, Signature] | None:
+    """Return the content of a regular file and its signature, None if there is no file."""
+    try:
+        descriptor = os.open(path, _READ)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise failure(error, "read the file", path) from error
+    with told("read the file", path), open(descriptor, "rb") as file:  # closes the descriptor in any case
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode):
+            raise StorageError(Diagnostic("storage-failed", "this is not a regular file", origin=path))
+        return file.read(), _signature(status)
+
+
+def make_directory(path: str) -> None:
+    """Create a directory and what is missing above it, for this user alone."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for directory in reversed(missing):
+        with told("create the directory", directory), suppress(FileExistsError):
+            os.mkdir(directory, PRIVATE_DIRECTORY)
+
+
+# -- the lock --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(path: str, deadline: float) -> Iterator[None]:
+    """Keep other processes and threads that lock ``path`` out. The lock lies in ``<path>.lock``, which stays.
+
+    The kernel frees it when the process ends, however that comes about. Raises
+    :class:`~confobjects.errors.StorageError` when it is not free within ``deadline`` seconds.
+    """
+    import fcntl  # noqa: PLC0415 - only writers lock
+
+    lock = path + ".lock"
+    with told("open the lock file", lock):
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    try:
+        _belong(descriptor, path)
+        with told("lock the file", lock):
+            while not _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                deadline = _wait(deadline, descriptor, path)
+        with suppress(OSError):  # the number serves a message only; a full disk must not stop a reader of it
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        yield
+    finally:
+        os.close(descriptor)  # frees the lock
+
+
+def _try_lock(flock: object, descriptor: int, operation: int) -> bool:
+    try:
+        flock(descriptor, operation)  # type: ignore[operator]  # fcntl.flock, handed over as it is imported late
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait(deadline: float, descriptor: int, path: str) -> float:
+    """Sleep a moment and return what is left of the time; raise when nothing is."""
+    import time  # noqa: PLC0415 - beside fcntl
+
+    if deadline <= 0:
+        raise _held(descriptor, path)
+    pause = min(deadline, 0.02)
+    time.sleep(pause)
+    return deadline - pause
+
+
+def _held(descriptor: int, path: str) -> StorageError:
+    holder = os.pread(descriptor, 32, 0).strip()
+    number = int(holder) if holder.isdigit() else 0
+    who = f"process {number}" if number else "another process"
+    if number == os.getpid():
+        who = "another part of this process"
+    end = f"look at it (ps {number}) and end it if it hangs" if number and number != os.getpid() else "end it"
+    return StorageError(
+        Diagnostic(
+            "storage-failed",
+            f"{who} is writing this file and does not finish",
+            origin=path,
+            remedy=f"repeat in a while; if that does not help, {end}: the lock goes with it",
+        )
+    )
+
+
+def _belong(descriptor: int, path: str) -> None:
+    """Give a file beside ``path`` to the owner of ``path``: what root leaves behind must not shut the owner out."""
+    with suppress(OSError):
+        status = os.stat(path)
+        if os.geteuid() == 0:
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+
+
+# -- the replacement -------------------------------------------------------------------------------------------------
+
+
+class Replacement:
+    """New content for a file, complete on the disk beside it. Use as a context manager; :meth:`take_place` ends it."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.temporary = temporary_name(path)
+        self.signature: Signature | None = None
+        self._data = data
+
+    def __enter__(self) -> Self:
+        _check_writable(self.path)
+        try:
+            with told("write the file", self.path):
+                self._fill()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _fill(self) -> None:
+        descriptor = os.open(self.temporary, _CREATE, PRIVATE)
+        try:
+            rest = memoryview(self._data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            _keep_rights(descriptor, self.path)
+            os.fsync(descriptor)
+            self.signature = _signature(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def take_place(self) -> None:
+        """Put the new content in the place of the old one, at once and to stay."""
+        with told("replace the file", self.path):
+            os.replace(self.temporary, self.path)
+            sync_directory(os.path.dirname(self.path))
+
+    def __exit__(self, *exc: object) -> None:
+        with suppress(OSError):  # gone when it took its place; else the next writer removes it
+            os.unlink(self.temporary)
+
+
+def temporary_name(path: str) -> str:
+    """Return the name of the file in the making; one name is enough, for the lock lets one writer in."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}.new")
+
+
+def remove_leftovers(path: str) -> None:
+    """Remove what a killed writer left; call it with the lock held."""
+    for leftover in (temporary_name(path), temporary_name(_archive_directory(path))):
+        with suppress(OSError):  # what cannot be removed stops the write later, with its reason
+            os.unlink(leftover)
+
+
+def sync_directory(path: str) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_writable(path: str) -> None:
+    """Refuse to replace a file that says it is read-only: replacing needs no right to the file itself."""
+    if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=True):
+        raise failure(OSError(errno.EACCES, ""), "write the file", path)
+
+
+def _keep_rights(descriptor: int, path: str) -> None:
+    """Give the new file the owner, group, mode and extended attributes of the one it replaces."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return
+    own = os.fstat(descriptor)
+    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+        try:
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        except PermissionError as error:
+            raise _foreign(path, status) from error
+    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+    for name in os.listxattr(path) if hasattr(os, "listxattr") else ():
+        _copy_attribute(descriptor, path, name)
+
+
+def _copy_attribute(descriptor: int, path: str, name: str) -> None:
+    try:
+        os.setxattr(descriptor, name, os.getxattr(path, name))
+    except OSError:
+        if name.startswith("system.posix_acl"):
+            raise  # without its access list the file might be open to others
+
+
+def _foreign(path: str, status: os.stat_result) -> AccessError:
+    owner = f"user {_name('pwd', status.st_uid)} and group {_name('grp', status.st_gid)}"
+    return AccessError(
+        Diagnostic(
+            "access-refused",
+            f"the file belongs to {owner}, and this user cannot give a new one to them",
+            origin=path,
+            remedy=f"run as user {_name('pwd', status.st_uid)}",
+        )
+    )
+
+
+def _name(database: str, number: int) -> str:
+    """Return the name of a user (``pwd``) or group (``grp``), or its number."""
+    from importlib import import_module  # noqa: PLC0415 - only for this message
+
+    look_up = {"pwd": "getpwuid", "grp": "getgrgid"}[database]
+    try:
+        return str(getattr(import_module(database), look_up)(number)[0])
+    except KeyError:
+        return str(number)
+
+
+# -- the archive -----------------------------------------------------------------------------------------------------
+
+
+def _archive_directory(path: str) -> str:
+    return path + ".archive"
+
+
+def archive(path: str, data: bytes) -> str:
+    """Keep ``data``, the content that is about to be replaced, compressed in ``<path>.archive``; return its path."""
+    import time  # noqa: PLC0415 - only writers need the clock
+    import zlib  # noqa: PLC0415 - as above
+
+    directory = _archive_directory(path)
+    make_directory(directory)
+    now = time.time_ns()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
+    name = os.path.join(directory, f"{os.path.basename(path)}.{stamp}.gz")
+    temporary = temporary_name(directory)
+    with told("archive the previous version", name):
+        descriptor = os.open(temporary, _CREATE, PRIVATE)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(zlib.compress(data, 1, wbits=31))  # 31: with the header of gzip, so that zcat reads it
+                file.flush()
+                _belong(descriptor, path)
+                os.fsync(descriptor)
+            os.replace(temporary, name)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+        sync_directory(directory)
+    return name
+
+
+def prune(path: str, keep: int, newest: str) -> None:
+    """Remove the oldest archives of a file but for ``keep``; never the ``newest``, whatever the clock did."""
+    directory = _archive_directory(path)
+    start, end = os.path.basename(path) + ".", ".gz"
+    with told("remove old archives", directory):
+        names = sorted(name for name in os.listdir(directory) if name.startswith(start) and name.endswith(end))
+        for name in names[:-keep] if keep else names:
+            if name != os.path.basename(newest):
+                os.unlink(os.path.join(directory, name))

@@ -1,0 +1,255 @@
+"""Entries in an LDIF file that people edit too.
+
+Laws of this module:
+
+1. What is read is what the file holds now; what is read inside ``writing()`` does not change.
+2. A commit changes the lines it must and no others, and never overwrites what it has not read: an edit by hand
+   that comes in between is kept, and the changes are made on top of it.
+3. A file that cannot be read whole is not touched.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import get_ident  # what threading is made of; importing that costs a cold command
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Self
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, StorageError, UsageError
+from confobjects.mapping.entry import Change, Entry
+from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
+from confobjects.mapping.protocol import Scope
+from confobjects.storage import files
+from confobjects.storage.tree import Tree
+
+BASE: Final = DN.of(("cn", "config"))
+"""The base DN of a new file; that of another is its first entry."""
+_ATTEMPTS: Final = 5
+
+
+class _Version:
+    """The file as it was read; ``data`` is None while there is no file."""
+
+    __slots__ = ("data", "document", "signature", "tree")
+
+    def __init__(self, data: bytes | None, document: Document, tree: Tree, signature: files.Signature | None) -> None:
+        self.data = data
+        self.document = document
+        self.tree = tree
+        self.signature = signature
+
+
+class LdifFileStorage:
+    """A storage in an LDIF file.
+
+    ``missing_ok=False`` makes a missing file an error; else it is empty and created by the first commit, for this
+    user alone. ``base`` overrides the base DN. A writer waits ``deadline`` seconds for another one. ``archives``
+    is the number of previous versions kept in ``<file>.archive``.
+    """
+
+    serialises_writers = True
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        missing_ok: bool = True,
+        base: DN | None = None,
+        deadline: float = 10.0,
+        archives: int = 20,
+    ) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))
+        self.url = f"ldif:{self.path}"
+        self._missing_ok = missing_ok
+        self._base = base
+        self._deadline = deadline
+        self._archives = archives
+        self._version: _Version | None = None
+        self._writer: _Version | None = None
+        self._owner: int | None = None
+        self._remarks: list[Diagnostic] = []
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def base(self) -> DN:
+        """The DN below which the configuration lies: the file's first entry, ``cn=config`` if it has none."""
+        return self._current().tree.base
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """What the user should know: the file is missing, entries have no parent."""
+        version = self._current()
+        found = list(self._remarks)
+        if version.data is None:
+            summary = "there is no such file: the configuration is empty"
+            remedy = "the first change creates it; if it should be there, correct the path"
+            found.append(self._warning(summary, remedy))
+        for entry in version.tree.orphans():
+            summary = f'the entry "{entry.dn}" has no parent: there is no entry "{entry.dn.parent}"'
+            found.append(self._warning(summary, "add the parent, or correct the DN"))
+        return found
+
+    def _warning(self, summary: str, remedy: str) -> Diagnostic:
+        return Diagnostic("storage-failed", summary, origin=self.path, remedy=remedy, severity="warning")
+
+    def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - all are at hand
+        """Return an entry, None if it is not there."""
+        return self._current().tree.read(dn)
+
+    def search(
+        self,
+        base: DN,
+        scope: Scope = "one",
+        object_class: str | None = None,
+        attributes: Sequence[str] | None = None,  # noqa: ARG002 - all are at hand
+    ) -> list[Entry]:
+        """Return the entries right below a base, or with "sub" the base and all below it."""
+        return self._current().tree.search(base, scope, object_class)
+
+    def _current(self) -> _Version:
+        """Return the file as it is now; to a writer, as it was when the writing began."""
+        if self._writer is not None and self._owner == get_ident():
+            return self._writer
+        version = self._version
+        if version is None or files.signature(self.path) != version.signature:
+            version = self._version = self._load()
+        return version
+
+    def _load(self) -> _Version:
+        found = files.read(self.path)
+        if found is None:
+            if not self._missing_ok:
+                raise StorageError(
+                    Diagnostic("storage-failed", "there is no such file", origin=self.path, remedy="correct the path")
+                )
+            document = parse(NEW_DOCUMENT)
+            return _Version(None, document, self._tree(document), None)
+        data, signature = found
+        known = self._version
+        if known is not None and known.data == data:
+            return _Version(data, known.document, known.tree, signature)
+        document = parse(decode(data, self.path), self.path) if data.strip() else parse(NEW_DOCUMENT)
+        return _Version(data, document, self._tree(document), signature)
+
+    def _tree(self, document: Document) -> Tree:
+        first = next(iter(document.entries.values()), None)
+        base = self._base or (first.dn if first is not None else BASE)
+        return Tree(document.entries, base)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep other writers out, whatever process or thread, and read the file again."""
+        if self._owner == get_ident():
+            raise UsageError("writing() is open already: it does not nest")
+        target = os.path.realpath(self.path)
+        if not self._missing_ok:
+            self._current()
+        files.make_directory(os.path.dirname(target))
+        with files.locked(target, self._deadline):
+            self._owner = get_ident()
+            try:
+                files.remove_leftovers(target)
+                self._writer = self._version = self._load()
+                yield
+            finally:
+                self._owner = self._writer = None
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Carry out some changes, all or none."""
+        if self._owner != get_ident() or self._writer is None:
+            raise UsageError("commit() is called inside writing() only")
+        if not changes:
+            return
+        target = os.path.realpath(self.path)
+        version = self._writer
+        for _ in range(_ATTEMPTS):
+            tree = version.tree.copy()
+            edits = tree.apply(changes)
+            written = self._replace(target, version, tree, edits)
+            if written is not None:
+                self._writer = self._version = written
+                return
+            version = self._edited_meanwhile(version, edits)
+        raise self._changed("the file keeps changing")
+
+    def _replace(self, target: str, version: _Version, tree: Tree, edits: Sequence[Edit]) -> _Version | None:
+        """Write a new version of the file, None if the file is not the version it is made from any more."""
+        document = version.document.edited(edits)
+        data = document.serialise().encode()
+        with files.Replacement(target, data) as replacement:
+            archived = files.archive(target, version.data) if version.data else ""
+            found = files.read(target)
+            if (found[0] if found is not None else None) != version.data:
+                return None
+            replacement.take_place()
+        if archived:
+            self._prune(target, archived)
+        return _Version(data, document, Tree(document.entries, tree.base), replacement.signature)
+
+    def _prune(self, target: str, archived: str) -> None:
+        try:
+            files.prune(target, self._archives, archived)
+        except ConfobjectsError as error:  # the change itself is done and safe
+            self._remarks = [self._warning(problem.summary, problem.remedy) for problem in error.diagnostics]
+
+    def _edited_meanwhile(self, version: _Version, edits: Sequence[Edit]) -> _Version:
+        """Return the file as someone else, who does not know the lock, has just made it.
+
+        The changes may be made on top if none of their entries is another than it was when they were planned.
+        """
+        fresh = self._load()
+        for edit in edits:
+            dn = edit.old.dn if edit.old is not None else None
+            if dn is not None and fresh.tree.read(dn) != version.tree.read(dn):
+                raise self._changed(f'the entry "{dn}" is not what it was')
+        return fresh
+
+    def _changed(self, summary: str) -> ChangedMeanwhileError:
+        return ChangedMeanwhileError(
+            Diagnostic(
+                "changed-meanwhile",
+                f"the file was edited while a change was being written: {summary}",
+                origin=self.path,
+                remedy="the file is as the other one left it; repeat the change",
+            )
+        )
+
+    def close(self) -> None:
+        """Forget what was read; no file stays open between calls."""
+        self._version = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def open_url(
+    url: str,
+    *,
+    missing_ok: bool = True,
+    base: DN | None = None,
+    deadline: float = 10.0,
+    archives: int = 20,
+) -> LdifFileStorage:
+    """Return the storage of a URL ``ldif:PATH``; a leading ``~`` is the home directory.
+
+    ``ldif:///path`` means the same as ``ldif:/path``. Raises :class:`~confobjects.errors.UsageError` without a
+    path, or with a host.
+    """
+    path = url.partition(":")[2]
+    if path.startswith("//"):
+        if not path.startswith("///"):
+            remedy = f'write "ldif:{path[2:]}" for a path that starts here, "ldif:{path[1:]}" for one that starts at /'
+            raise UsageError(Diagnostic("usage", "an LDIF file is on no host", remedy=remedy))
+        path = path[2:]
+    if not path or "\0" in path:
+        raise UsageError(Diagnostic("usage", f'"{url}" names no file', remedy='write "ldif:" and the path of the file'))
+    return LdifFileStorage(path, missing_ok=missing_ok, base=base, deadline=deadline, archives=archives)

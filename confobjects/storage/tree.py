@@ -1,0 +1,197 @@
+"""A tree of entries in memory that takes changes as a directory does (RFC 4511): what memory and files share.
+
+Laws: some changes are made all or none; each gives an :class:`~confobjects.mapping.ldif.Edit` per entry touched;
+every step costs the same however large the tree is, but for renaming, which costs what is renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import ConstraintError, NoSuchObjectError, ObjectExistsError, ObjectInUseError
+from confobjects.mapping.entry import (
+    AddEntry,
+    Change,
+    DeleteEntry,
+    Entry,
+    ModifyEntry,
+    RenameEntry,
+    apply,
+    has_naming_values,
+    no_such_entry,
+    renamed,
+)
+from confobjects.mapping.ldif import Edit
+from confobjects.mapping.protocol import Scope
+
+
+class Tree:
+    """Entries by the normal form of their DN, in the order they came. ``base`` may be added without a parent."""
+
+    def __init__(self, entries: dict[str, Entry], base: DN) -> None:
+        self.entries = entries
+        self.base = base
+        self._index: dict[str, dict[str, None]] | None = None
+
+    def copy(self) -> Tree:
+        """Return a tree that may be changed without changing this one."""
+        return Tree(dict(self.entries), self.base)
+
+    @property
+    def _children(self) -> dict[str, dict[str, None]]:
+        """Normal DN -> those right below it, as an ordered set. Built when first wanted: one read needs none."""
+        if self._index is None:
+            self._index = {}
+            for key in self.entries:
+                self._link(key)
+        return self._index
+
+    def _link(self, key: str) -> None:
+        if self._index is not None:
+            self._index.setdefault(_parent(key), {})[key] = None
+
+    def _unlink(self, key: str) -> None:
+        if self._index is not None:
+            siblings = self._index[_parent(key)]
+            del siblings[key]
+            if not siblings:
+                del self._index[_parent(key)]
+
+    def read(self, dn: DN) -> Entry | None:
+        """Return an entry, None if it is not there."""
+        return self.entries.get(dn.normal)
+
+    def search(self, base: DN, scope: Scope, object_class: str | None) -> list[Entry]:
+        """Return the entries right below a base, or the base and all below it, parents first."""
+        key = base.normal
+        keys: Iterable[str] = list(self._children.get(key, ())) if scope == "one" else self._below(key)
+        found = [self.entries[key] for key in keys]
+        if object_class is None:
+            return found
+        return [entry for entry in found if entry.has_object_class(object_class)]
+
+    def _below(self, key: str) -> Iterator[str]:
+        """Yield an entry, if it is there, and all below it. Not recursive: a file decides how deep the tree is."""
+        waiting = [key]
+        while waiting:
+            key = waiting.pop()
+            if key in self.entries:
+                yield key
+            waiting.extend(reversed(self._children.get(key, {})))
+
+    def orphans(self) -> Iterator[Entry]:
+        """Yield the entries that lie below the base and have no parent."""
+        for key, entry in self.entries.items():
+            if _parent(key) not in self.entries and entry.dn.is_below(self.base):
+                yield entry
+
+    def apply(self, changes: Sequence[Change]) -> list[Edit]:
+        """Make some changes in order and return what they did to each entry; all or none. Raises as ``commit``."""
+        edits: list[Edit] = []
+        try:
+            for change in changes:
+                for edit in _HOW[type(change)](self, change):
+                    self._put(edit)
+                    edits.append(edit)
+        except BaseException:
+            for old, new in reversed(edits):
+                self._put(Edit(new, old))
+            raise
+        return edits
+
+    def _put(self, edit: Edit) -> None:
+        old, new = edit
+        if old is not None and (new is None or old.dn != new.dn):
+            del self.entries[old.dn.normal]
+            self._unlink(old.dn.normal)
+        if new is not None:
+            self.entries[new.dn.normal] = new
+            if old is None or old.dn != new.dn:
+                self._link(new.dn.normal)
+
+    def _existing(self, dn: DN) -> Entry:
+        entry = self.entries.get(dn.normal)
+        if entry is None:
+            raise no_such_entry(dn)
+        return entry
+
+    def _check_place(self, dn: DN) -> None:
+        """Refuse a new entry where one is already, or below nothing."""
+        if dn.normal in self.entries:
+            raise ObjectExistsError(f'there is an entry "{dn}" already')
+        if dn != self.base and dn.parent.normal not in self.entries:
+            raise NoSuchObjectError(f'there is no entry "{dn.parent}" to put "{dn.rdns[0][0][1] if dn else ""}" below')
+
+    def add(self, change: AddEntry) -> Iterator[Edit]:
+        """Plan the edit of an addition."""
+        entry = change.entry
+        self._check_place(entry.dn)
+        if not has_naming_values(entry):
+            raise _unnamed(entry.dn)
+        yield Edit(None, entry)
+
+    def modify(self, change: ModifyEntry) -> Iterator[Edit]:
+        """Plan the edit of a modification."""
+        old = self._existing(change.dn)
+        new = apply(old, change.modifications)
+        if not has_naming_values(new) and has_naming_values(old):  # a file may hold entries that never had it
+            raise _unnamed(old.dn)
+        yield Edit(old, new)
+
+    def delete(self, change: DeleteEntry) -> Iterator[Edit]:
+        """Plan the edit of a deletion."""
+        entry = self._existing(change.dn)
+        if below := self._children.get(change.dn.normal):
+            count = f"{len(below)} entries" if len(below) > 1 else f'the entry "{self.entries[next(iter(below))].dn}"'
+            raise ObjectInUseError(
+                Diagnostic(
+                    "object-in-use",
+                    f'the entry "{change.dn}" cannot be deleted: below it there is {count}',
+                    remedy="delete what is below it first",
+                )
+            )
+        yield Edit(entry, None)
+
+    def rename(self, change: RenameEntry) -> Iterator[Edit]:
+        """Plan the edits of a renaming: the entry, then all below it."""
+        old = self._existing(change.dn)
+        if change.new_dn == change.dn:
+            yield Edit(old, renamed(old, change.new_dn))
+            return
+        if change.new_dn.is_below(change.dn):
+            raise ConstraintError(f'the entry "{change.dn}" cannot be moved below itself')
+        self._check_place(change.new_dn)
+        for key in list(self._below(change.dn.normal)):
+            entry = self.entries[key]
+            if entry is old:
+                yield Edit(old, renamed(old, change.new_dn))
+                continue
+            rdns = entry.dn.rdns[: len(entry.dn) - len(change.dn)]
+            yield Edit(entry, Entry.trusted(DN.of(*rdns, *change.new_dn.rdns), entry.attributes))
+
+
+_HOW: Final[dict[type[Change], Callable[[Tree, Change], Iterator[Edit]]]] = {
+    AddEntry: Tree.add,  # type: ignore[dict-item]  # each is called with its own kind of change only
+    ModifyEntry: Tree.modify,  # type: ignore[dict-item]  # as above
+    DeleteEntry: Tree.delete,  # type: ignore[dict-item]  # as above
+    RenameEntry: Tree.rename,  # type: ignore[dict-item]  # as above
+}
+
+
+def _parent(key: str) -> str:
+    """Return the normal form of the parent: in a normal form, a comma always separates RDNs."""
+    return key.partition(",")[2]
+
+
+def _unnamed(dn: DN) -> ConstraintError:
+    attribute = dn.rdns[0][0][0]
+    return ConstraintError(
+        Diagnostic(
+            "constraint-violated",
+            f'the entry "{dn}" must have the value of its name in the attribute {attribute}',
+            remedy="to change the name, rename the entry",
+        )
+    )
