@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.judging import Judged
     from confobjects.objects.model import Evaluate
-    from confobjects.storage import Storage
+    from confobjects.mapping.protocol import Storage
 
 _open_file = open  # the built-in: the public verb below takes its name
 

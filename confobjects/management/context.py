@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import ChangeReport, PropertyChanges
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import Evaluate
-    from confobjects.storage import Storage
+    from confobjects.mapping.protocol import Storage
 
 
 class ManagementContext:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
     from confobjects.mapping.entry import Entry
     from confobjects.mapping.objects import Mapper
-    from confobjects.storage import Storage
+    from confobjects.mapping.protocol import Storage
 
 
 class StorageWorld:
