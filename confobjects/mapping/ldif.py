@@ -31,6 +31,7 @@ NEW_DOCUMENT: Final = f"version: 1\n{MARKER} {FORMAT}\n"
 
 _FOLD: Final = 76
 _MOST_PROBLEMS: Final = 20
+_SEE: Final = "look at the line; previous versions are in the archive beside the file"
 _TWICE: Final = "merge them, or delete one of them"
 _REMEMBERED_LINES: Final = 4096
 _LONGEST_REMEMBERED: Final = 64
@@ -124,10 +125,11 @@ def decode(data: bytes, origin: str = "") -> str:
 class _BrokenLineError(Exception):
     """A logical line of an entry cannot be read."""
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str, *, says_all: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.says_all = says_all  # more lines of the entry would only give more of the same
 
 
 class _Parser:
@@ -156,25 +158,39 @@ class _Parser:
             if len(self.problems) >= _MOST_PROBLEMS:
                 break
         if self.problems:
-            raise BrokenDataError(self.problems[:_MOST_PROBLEMS])
+            raise BrokenDataError(self._first_problems())
         return Document(self.text, self.entries, self.ends)
+
+    def _first_problems(self) -> list[Diagnostic]:
+        if len(self.problems) < _MOST_PROBLEMS:
+            return self.problems
+        *shown, last = self.problems[:_MOST_PROBLEMS]
+        return [*shown, last.replace(detail="there may be more problems; the text was read no further")]
 
     def _check_characters(self) -> None:
         """Refuse what no line may hold, and a format from the future."""
         at = self.text.find("\0")
         if at >= 0:
-            problem = self.problem("a NUL character: this is no LDIF text, or it was damaged", self.line(at))
+            problem = self.problem(
+                "a NUL character: this is no LDIF text, or it was damaged", self.line(at), remedy=_SEE
+            )
             raise BrokenDataError(problem)
         at = _lone_carriage_return(self.text)
         if at >= 0:
             message = "a carriage return inside a line; lines end with a line feed, or with both"
-            raise BrokenDataError(self.problem(message, self.line(at)))
+            raise BrokenDataError(
+                self.problem(message, self.line(at), remedy="remove it, or write the value in base64")
+            )
         at = self.text.find(MARKER)
         if at < 0 or (at > 0 and self.text[at - 1] not in "\n\ufeff"):
             return
         marker = self.text[at + len(MARKER) : at + len(MARKER) + _LONGEST_REMEMBERED].partition("\n")[0].strip()
         if not (marker.isascii() and marker.isdigit()):
-            problem = self.problem(f'the format marker must be a number, found "{marker}"', self.line(at))
+            problem = self.problem(
+                f'the format marker must be a number, found "{marker}"',
+                self.line(at),
+                remedy=f'write "{MARKER} {FORMAT}"',
+            )
             raise BrokenDataError(problem)
         if int(marker) > FORMAT:
             message = f"the text is of format {marker}; this version knows formats up to {FORMAT}"
@@ -216,7 +232,7 @@ class _Parser:
             if not first or line[:8].lower() != "version:":
                 return number
             if line[8:].strip() != "1":
-                raise _BrokenLineError(f'the LDIF version must be 1, found "{line[8:].strip()}"')
+                raise _BrokenLineError(f'the LDIF version must be 1, found "{line[8:].strip()}"', 'write "version: 1"')
         return len(lines)
 
     def _attributes(self, lines: list[str], head: int) -> dict[str, Values]:
@@ -264,7 +280,9 @@ class _Parser:
             raise _BrokenLineError("a second DN inside an entry", remedy)
         if key == "changetype":
             message = "this is a change record; the file holds entries as they are"
-            raise _BrokenLineError(message, "write the entry itself, or make the change with the command line")
+            raise _BrokenLineError(
+                message, "write the entry itself, or make the change with the command line", says_all=True
+            )
         self.names[name] = key
         self.careful = self.careful or self.spellings.setdefault(key, name) != name
 
@@ -335,7 +353,7 @@ def _dn(line: str) -> DN:
     if colon and name.lower() == "dn":
         value = _value(rest)
         if isinstance(value, bytes):
-            raise _BrokenLineError("the DN is not UTF-8 text")
+            raise _BrokenLineError("the DN is not UTF-8 text", "write it anew, in UTF-8")
         return DN.parse(value)
     if line[:1] == " ":
         raise _BrokenLineError("a continuation line that continues nothing", "remove the blank it starts with")
@@ -355,7 +373,8 @@ def _value(rest: str) -> Value:
     try:
         data = a2b_base64(rest[1:].strip(" "), strict_mode=True)
     except (Base64Error, ValueError) as cause:
-        raise _BrokenLineError("the value after :: is not base64") from cause
+        remedy = "encode it again (base64), or write it as it is behind a single colon"
+        raise _BrokenLineError("the value after :: is not base64", remedy) from cause
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -399,6 +418,8 @@ def _diagnose(parser: _Parser, start: int, end: int, first: bool) -> Iterator[Di
                 parser._uncommon(line)  # noqa: SLF001 - as above
         except _BrokenLineError as broken:
             yield _problem(parser, broken, number)
+            if broken.says_all:
+                return
     if dn is not None and dn.normal in parser.entries:
         detail = f"the first is in line {_line_of(parser, dn)}"
         yield parser.problem(f'there are two entries "{dn}"', numbers[head], remedy=_TWICE, detail=detail)
@@ -423,7 +444,8 @@ def _problem(parser: _Parser, broken: _BrokenLineError, line: int) -> Diagnostic
 
 
 def _dn_problem(parser: _Parser, line: str, broken: DNSyntaxError, number: int) -> Diagnostic:
-    problem = parser.problem(f"the DN cannot be read: {broken}", number)
+    remedy = "correct it; a separator inside a value is written with a backslash before it"
+    problem = parser.problem(f"the DN cannot be read: {broken}", number, remedy=remedy)
     if line[3:4] == ":":
         return problem.replace(detail="the DN is written in base64")
     offset = len(line) - len(line[3:].lstrip(" "))
