@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from confobjects.definitions.meaning import check_meaning
-from confobjects.definitions.metaschema import metaschema
+from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, PATH, SHARED, metaschema
 from confobjects.definitions.registry import Document
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
+from confobjects.syntaxes import REGISTRY
 
 
 def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
@@ -54,37 +55,51 @@ def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
     return (Document(origin, data) if not problems else None), problems
 
 
-def check(documents: Iterable[Document], trusted: Iterable[Document] = ()) -> tuple[Diagnostic, ...]:
-    """Return everything that is wrong with some documents, which may build on trusted ones."""
+def check(
+    documents: Iterable[Document], trusted: Iterable[Document] = (), *, incomplete: bool = False
+) -> tuple[Diagnostic, ...]:
+    """Return everything that is wrong with some documents, which may build on trusted ones.
+
+    ``incomplete`` says that further documents could not even be parsed: then a name that is not there may be theirs,
+    and nothing is said of it.
+    """
     problems = Collector()
-    sound = []
+    sound, left_out = [], []
     for document in documents:
         found = list(check_shape(document))
         problems.extend(found)
-        if not found:
-            sound.append(document)
-    problems.extend(check_meaning(sound, list(trusted), unsound=len(problems) > 0))
+        (left_out if found else sound).append(document)
+    problems.extend(check_meaning(sound, list(trusted), left_out, incomplete=incomplete))
     return tuple(problems)
 
 
 def check_shape(document: Document) -> Iterator[Diagnostic]:
     """Yield where a document departs from the meta-schema."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - heavy; built-in definitions are not checked again
-
     data: Any = document.data  # whatever the file held
     if not isinstance(data, Mapping):
         yield Diagnostic("broken-definition", "a definition is a JSON object", origin=document.origin)
         return
-    errors = sorted(
-        _leaves(Draft202012Validator(metaschema()).iter_errors(data)),
-        key=lambda e: list(map(str, e.absolute_path)),
-    )
+    try:
+        errors = sorted(_leaves(_validator().iter_errors(data)), key=lambda e: list(map(str, e.absolute_path)))
+    except RecursionError:
+        yield Diagnostic("broken-definition", "the definition is nested too deeply", origin=document.origin)
+        return
     for error in errors:
-        pointer = "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in error.absolute_path)
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.absolute_path)
         for summary, remedy in _WORDS.get(error.validator, _other)(error):
-            yield Diagnostic(
-                "broken-definition", summary, origin=document.origin, pointer=pointer.rstrip("/"), remedy=remedy
-            )
+            yield Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
+
+
+def _validator() -> Any:
+    """The meta-schema's validator; 1.0 is a whole number to JSON Schema, but not to a program that counts with it."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - heavy; built-in definitions are not checked again
+    from jsonschema.validators import extend  # noqa: PLC0415 - as above
+
+    def whole(_checker: Any, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", whole)
+    return extend(Draft202012Validator, type_checker=checker)(metaschema())
 
 
 def _leaves(errors: Iterable[Any]) -> Iterator[Any]:
@@ -112,6 +127,11 @@ def _required(error: Any) -> Words:
 
 
 def _enum(error: Any) -> Words:
+    if error.instance in REGISTRY and error.absolute_path[-1:] and error.absolute_path[-1] == "syntax":
+        needed = ", ".join(REGISTRY[error.instance].required_parameters)
+        remedy = f'write {{"type": {_shown(error.instance)}, …}} with {needed}'
+        yield f"the syntax {_shown(error.instance)} needs parameters", remedy
+        return
     known = [str(value) for value in error.validator_value]
     yield (
         f"{_shown(error.instance)} is none of the known words",
@@ -140,14 +160,17 @@ def _type(error: Any) -> Words:
 
 
 def _pattern(error: Any) -> Words:
-    yield (
-        f"{_shown(error.instance)} is not a valid name",
-        f"names match {error.validator_value}",
-    )
+    expected = _PATTERNS.get(error.validator_value, f"it has to match {error.validator_value}")
+    yield f"{_shown(error.instance)} is not a valid name", expected
 
 
-def _names(error: Any) -> Words:
-    yield from _pattern(error)
+_PATTERNS = {
+    NAME: "a name is made of lower-case letters, digits and single hyphens, a letter first",
+    ATTRIBUTE: "an attribute's name is made of letters, digits and hyphens, a letter first",
+    SHARED: 'a shared property is named by its package, a slash and its name ("network/listen-port")',
+    FUNCTION: 'a function is named by its module, a colon and its name ("package.module:function")',
+    PATH: 'a path starts at the root ("/trust-manager-provider/one")',
+}
 
 
 def _empty(error: Any) -> Words:

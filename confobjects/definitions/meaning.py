@@ -1,7 +1,7 @@
 """The third step of the check: do documents of the right shape make sense together?
 
-Each rule is a method of :class:`_Check` that yields (JSON pointer, summary, remedy). Rules that need a sound
-family (inherited properties, conditions) run only for documents whose names and ancestors are in order.
+Documents that stand by themselves (:mod:`~confobjects.definitions.family`) are put in a registry, and each is
+asked the rules below. Every rule yields (JSON pointer, summary, remedy).
 """
 
 from __future__ import annotations
@@ -11,419 +11,425 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from confobjects.definitions.conditions import condition
-from confobjects.definitions.model import ROOT_NAME, Relation
+from confobjects.definitions.family import Family, Finding, duplicates, names_in, standing
+from confobjects.definitions.model import REVISION_ATTRIBUTE, ROOT_NAME, Relation
 from confobjects.definitions.registry import Document, Registry
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.dn import DN
-from confobjects.syntaxes import Syntax, SyntaxParameterError, ValueSyntaxError, syntax
+from confobjects.errors import UnknownNameError
+from confobjects.syntaxes import Syntax, ValueSyntaxError, syntax
 
-Finding = tuple[str, str, str]
-"""JSON pointer, summary, remedy."""
+Specs = Mapping[str, Mapping[str, Any]]
+"""The JSON of every property of a type, overrides and shared properties laid together."""
 
 
 def check_meaning(
-    documents: Sequence[Document], trusted: Sequence[Document], *, unsound: bool = False
+    documents: Sequence[Document], trusted: Sequence[Document], left_out: Sequence[Document], *, incomplete: bool
 ) -> Iterator[Diagnostic]:
     """Yield what is wrong with documents of the right shape, which may build on trusted ones.
 
-    ``unsound`` says that some documents were left out: then a name that is not known may be theirs, and only
-    what is certain is reported.
+    ``left_out`` are those of a wrong shape: nothing is said of a name that may be theirs; with ``incomplete`` of
+    no missing name at all.
     """
-    yield from _duplicates(documents, trusted)
-    everything = [*trusted, *documents]
-    orphans = set(_orphans(everything))
-    family = [document for document in everything if document.data.get("name") not in orphans]
-    registry = Registry(family)
-    for document in documents:
-        check = _Check(document, registry, everything)
-        if document.data.get("name") in orphans:
-            findings = check.ancestry() if not unsound else iter(())
-        elif "package" in document.data:
-            findings = check.package()
+    found: list[tuple[Document, Diagnostic]] = list(duplicates(documents, trusted))
+    twice = {id(document) for document, _ in found}
+    once = [document for document in documents if id(document) not in twice]
+    absent = [name for document in left_out for name in names_in(document.data)]
+    family, findings = standing(Family([*trusted, *once], absent, incomplete=incomplete), once)
+    registry = Registry(family.documents())
+    standing_ones = {id(document) for document in family.documents()}
+    for document in once:
+        if id(document) in standing_ones:
+            rules = _Package if "package" in document.data else _Definition
+            findings.extend((document, finding) for finding in rules(document.data, registry, family).findings())
+    found.extend((document, _diagnostic(document, finding)) for document, finding in findings)
+    order = {id(document): number for number, document in enumerate(documents)}
+    yield from (problem for _, problem in sorted(found, key=lambda item: order[id(item[0])]))
+
+
+def _diagnostic(document: Document, finding: Finding) -> Diagnostic:
+    pointer, summary, remedy = finding
+    return Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
+
+
+def specs_of(registry: Registry, name: str) -> Specs:
+    """Return the JSON of every property of a type."""
+    return {prop: spec for prop, (spec, _) in registry.sources(name).items()}
+
+
+class _Rules:
+    """What the rules of definitions and packages have in common."""
+
+    def __init__(self, data: Mapping[str, Any], registry: Registry, family: Family) -> None:
+        self.data = data
+        self.registry = registry
+        self.family = family
+
+    def syntaxes(self, specs: Specs) -> dict[str, Syntax]:
+        return {name: syntax(spec["syntax"]) for name, spec in specs.items()}
+
+    def aggregation(self, pointer: str, spec: Any) -> Iterator[Finding]:
+        """What a reference says of its targets: the relation, where it hangs, when a target is enabled."""
+        if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
+            return
+        relations = self.registry.relations()
+        name = spec["relation"]
+        if name not in relations:
+            summary = f'there is no relation "{name}"'
+            yield from self.family.unknown(f"{pointer}/relation", summary, name, relations)
+            return
+        target = relations[name]
+        if not target.named:
+            yield (
+                f"{pointer}/relation",
+                f'"{name}" holds a single object: there is nothing to choose',
+                "a reference names an object of an instantiable relation or a set",
+            )
+            return
+        yield from self._parent(f"{pointer}/parent", spec.get("parent", "/"), target)
+        if "target-enabled" in spec:
+            specs = specs_of(self.registry, target.target)
+            yield from self.condition(f"{pointer}/target-enabled", spec["target-enabled"], self.syntaxes(specs))
+
+    def _parent(self, pointer: str, text: str, target: Relation) -> Iterator[Finding]:
+        """The objects of the relation have to hang below the path given."""
+        owner, findings = self.path(pointer, text)
+        yield from findings
+        if findings:
+            return
+        if owner is None:
+            hangs = target.parent == ROOT_NAME
         else:
-            findings = check.definition()
-        for pointer, summary, remedy in findings:
-            yield Diagnostic(
-                "broken-definition", summary, origin=document.origin, pointer=pointer.rstrip("/"), remedy=remedy
+            hangs = target.parent in {*self.registry.parents(owner.target), *self.registry.subtypes(owner.target)}
+        if not hangs:
+            where = f"objects of {target.parent}" if target.parent != ROOT_NAME else "the root"
+            yield (
+                pointer,
+                f'"{target.name}" does not hang below {text} but below {where}',
+                "give the path of its parent",
             )
 
+    def path(self, pointer: str, text: str) -> tuple[Relation | None, list[Finding]]:
+        """Return the relation of the last object on a path (None for the root), or what is wrong with the path."""
+        try:
+            path = self.registry.path(text)
+        except UnknownNameError as error:
+            problem = error.diagnostics[0]
+            return None, list(
+                self.family.unknown(pointer, problem.summary, problem.value or "", self.registry.relations())
+            )
+        except ValueError as error:
+            return None, [(pointer, str(error), "for example /trust-manager-provider/one")]
+        return (self.registry.relation(path.relation) if path.relation else None), []
 
-def _duplicates(documents: Sequence[Document], trusted: Sequence[Document]) -> Iterator[Diagnostic]:
-    seen: dict[tuple[str, str], str] = {}
-    for document in (*trusted, *documents):
-        keys = [("definition" if "name" in document.data else "package", _name(document))]
-        if isinstance(relation := document.data.get("relation"), Mapping):
-            keys.append(("relation", relation.get("name", _name(document))))
-        for kind, name in keys:
-            first = seen.setdefault((kind, name), document.origin)
-            if first != document.origin:
-                yield Diagnostic(
-                    "broken-definition",
-                    f'the {kind} "{name}" is declared twice',
-                    origin=document.origin,
-                    pointer="/relation/name" if kind == "relation" else f"/{'name' if kind == 'definition' else kind}",
-                    detail=f"the other one is in {first}",
-                    remedy="give one of them another name",
+    def values(self, pointer: str, name: str, texts: Sequence[str], specs: Specs) -> Iterator[Finding]:
+        """Values follow the property's syntax, each once, and only one where the property takes one."""
+        if name not in specs:
+            yield pointer, f'there is no property "{name}"', did_you_mean(name, specs)
+            return
+        made = syntax(specs[name]["syntax"])
+        plain = [text for text in texts if not any(opener in text for opener in ("&{", "$<", "${"))]
+        for text in plain:  # expressions are judged when they are evaluated
+            try:
+                made.parse(text)
+            except ValueSyntaxError as error:
+                expected = f"expected: {error.expected}" if error.expected else ""
+                yield pointer, f"{error.message} (a value of {name})", error.remedy or expected
+        if len({made.key(text) for text in plain}) < len(plain):
+            yield pointer, f"a value of {name} is given twice", "leave one of them out"
+        if len(texts) > 1 and not specs[name].get("multi-valued"):
+            yield pointer, f"{name} takes one value, {len(texts)} are given", "keep one of them"
+
+    def condition(self, pointer: str, source: Any, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
+        """A condition looks at properties that exist, for values they can have."""
+        made = condition(source, lambda _name, text: text)
+        for name in dict.fromkeys(made.properties()):
+            if name not in syntaxes:
+                yield pointer, f'the condition looks at "{name}", which is no property', did_you_mean(name, syntaxes)
+        for name, text in made.values():
+            if name in syntaxes:
+                try:
+                    syntaxes[name].parse(text)
+                except ValueSyntaxError as error:
+                    yield pointer, f"{name} never has the value of the condition: {error.message}", error.remedy
+
+
+class _Package(_Rules):
+    """The rules for a package; what its properties mean with their neighbours is judged where they are used."""
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong."""
+        for name, spec in self.data.get("properties", {}).items():
+            yield from self.aggregation(f"/properties/{name}/syntax", spec["syntax"])
+            if "values" in spec.get("default", {}):
+                yield from self.values(
+                    f"/properties/{name}/default/values", name, spec["default"]["values"], {name: spec}
                 )
 
 
-def _name(document: Document) -> str:
-    return str(document.data.get("name") or document.data.get("package"))
+class _Definition(_Rules):
+    """The rules for a definition."""
 
-
-def _orphans(documents: Iterable[Document]) -> Iterator[str]:
-    """Yield the names of the definitions whose ancestors are not all there, or form a circle."""
-    above = {d.data["name"]: d.data.get("extends") for d in documents if "name" in d.data}
-    for name, extended in above.items():
-        seen = {name}
-        parent = extended
-        while parent is not None:
-            if parent in seen or parent not in above:
-                yield name
-                break
-            seen.add(parent)
-            parent = above[parent]
-
-
-class _Check:
-    """The rules for one document."""
-
-    def __init__(self, document: Document, registry: Registry, everything: Sequence[Document]) -> None:
-        self.data: Mapping[str, Any] = document.data
-        self.name = _name(document)
-        self.registry = registry
-        self.everything = everything
-
-    # -- ancestry ------------------------------------------------------------------------------------------------
-
-    def ancestry(self) -> Iterator[Finding]:
-        """The parent type is not there, or leads back to this one."""
-        names = [_name(d) for d in self.everything if "name" in d.data]
-        parent = self.data.get("extends")
-        if parent is None:
-            return
-        if parent not in names:
-            yield "/extends", f'there is no definition "{parent}" to extend', did_you_mean(parent, names)
-            return
-        above = {d.data["name"]: d.data.get("extends") for d in self.everything if "name" in d.data}
-        chain = [self.name]
-        while (up := above.get(chain[-1])) is not None and up not in chain:
-            chain.append(up)
-        if above.get(chain[-1]) is not None:
-            yield (
-                "/extends",
-                f"the types extend each other in a circle: {' → '.join([*chain, above[chain[-1]] or ''])}",
-                "",
-            )
-
-    # -- packages ------------------------------------------------------------------------------------------------
-
-    def package(self) -> Iterator[Finding]:
-        """Shared properties have a usable syntax; the rest is judged where they are used."""
-        for name, spec in self.data.get("properties", {}).items():
-            if "use" in spec:
-                yield f"/properties/{name}/use", "a shared property cannot use another one", ""
-                continue
-            _, findings = self._syntax(f"/properties/{name}/syntax", spec["syntax"])
-            yield from findings
-
-    # -- definitions ---------------------------------------------------------------------------------------------
-
-    def definition(self) -> Iterator[Finding]:
-        """Every rule for a definition whose ancestors are in order."""
-        declared = list(self._declarations())
-        yield from declared
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong."""
+        self.name: str = self.data["name"]
+        self.specs = specs_of(self.registry, self.name)
+        self.own_syntaxes = self.syntaxes(self.specs)
         yield from self._tags()
-        yield from self._relation()
-        if declared:
-            return  # what follows reads the properties
-        self.syntaxes = self._syntaxes()
-        self.sources = self.registry._sources(self.name)  # noqa: SLF001 - one room
-        for prop in self.data.get("properties", {}):
-            yield from self._property(prop, f"/properties/{prop}")
-        for prop in self.data.get("overrides", {}):
-            yield from self._default(prop, f"/overrides/{prop}/default")
+        yield from self._where()
+        for prop, spec in self.data.get("properties", {}).items():
+            yield from self._property(prop, spec)
+        for prop, spec in self.data.get("overrides", {}).items():
+            yield from self._default(prop, spec, f"/overrides/{prop}/default")
         yield from self._naming()
+        yield from self._former_names()
         yield from self._attributes()
         yield from self._constraints()
         if "enabled-when" in self.data:
-            yield from self._condition("/enabled-when", self.data["enabled-when"], self.syntaxes)
-        for index, column in enumerate(self.data.get("profile", {}).get("cli", {}).get("list", ())):
-            if column not in self._known_below():
-                yield (
-                    f"/profile/cli/list/{index}",
-                    f'there is no property "{column}"',
-                    did_you_mean(column, self.syntaxes),
-                )
+            yield from self.condition("/enabled-when", self.data["enabled-when"], self.own_syntaxes)
+        yield from self._columns()
         yield from self._default_objects()
-
-    def _known_below(self) -> set[str]:
-        """The properties of this type and its descendants: a list may show what only some of them have."""
-        names = set(self.syntaxes)
-        for below in self.registry.subtypes(self.name):
-            names.update(self.registry.documents[below].data.get("properties", {}))
-        return names
-
-    def _declarations(self) -> Iterator[Finding]:
-        """Names of properties: each declared once in a family, overrides and uses of what exists, known syntaxes."""
-        inherited: dict[str, str] = {}
-        for level in self.registry.parents(self.name):
-            inherited.update(dict.fromkeys(self.registry.documents[level].data.get("properties", {}), level))
-        for name, spec in self.data.get("properties", {}).items():
-            pointer = f"/properties/{name}"
-            if name in inherited:
-                yield pointer, f'the property "{name}" is inherited from {inherited[name]}', "change it under overrides"
-            if "use" in spec:
-                yield from self._use(pointer, spec["use"])
-            else:
-                _, findings = self._syntax(f"{pointer}/syntax", spec["syntax"])
-                yield from findings
-        for name in self.data.get("overrides", {}):
-            if name not in inherited:
-                remedy = did_you_mean(name, inherited)
-                yield f"/overrides/{name}", f'there is no inherited property "{name}" to override', remedy
-
-    def _use(self, pointer: str, use: str) -> Iterator[Finding]:
-        package, _, name = use.partition("/")
-        packages = self.registry.packages
-        if package not in packages:
-            yield f"{pointer}/use", f'there is no package "{package}"', did_you_mean(package, packages)
-        elif name not in (shared := packages[package].data.get("properties", {})):
-            yield f"{pointer}/use", f'the package "{package}" has no property "{name}"', did_you_mean(name, shared)
-
-    def _syntax(self, pointer: str, spec: Any) -> tuple[Syntax | None, list[Finding]]:
-        try:
-            made = syntax(spec)
-        except SyntaxParameterError as error:
-            where = f"{pointer}/{error.parameter}" if error.parameter and isinstance(spec, Mapping) else pointer
-            return None, [(where, error.message, error.remedy)]
-        return made, list(self._aggregation(pointer, spec))
-
-    def _aggregation(self, pointer: str, spec: Any) -> Iterator[Finding]:
-        if not isinstance(spec, Mapping) or spec.get("type") != "aggregation":
-            return
-        relations = self.registry.relations()
-        target = relations.get(spec["relation"])
-        if target is None:
-            yield (
-                f"{pointer}/relation",
-                f'there is no relation "{spec["relation"]}"',
-                did_you_mean(spec["relation"], relations),
-            )
-        elif not target.named:
-            yield f"{pointer}/relation", f'"{spec["relation"]}" holds a single object: there is nothing to choose', ""
-        elif "target-enabled" in spec:
-            yield from self._condition(
-                f"{pointer}/target-enabled", spec["target-enabled"], self._of_type(target.target)
-            )
-
-    def _of_type(self, name: str) -> dict[str, Syntax]:
-        """The syntaxes of a type's properties, as far as they can be made."""
-        result = {}
-        for level in (*self.registry.parents(name), name):
-            for prop, spec in self.registry.documents[level].data.get("properties", {}).items():
-                try:
-                    result[prop] = syntax(self.registry._merged(spec)["syntax"])  # noqa: SLF001 - one room
-                except (KeyError, SyntaxParameterError):
-                    continue
-        return result
-
-    def _syntaxes(self) -> dict[str, Syntax]:
-        return self._of_type(self.name)
 
     def _tags(self) -> Iterator[Finding]:
         known = self.registry.tags()
         for index, tag in enumerate(self.data.get("tags", ())):
             if tag not in known:
-                yield f"/tags/{index}", f'no package declares the tag "{tag}"', did_you_mean(tag, known)
+                yield from self.family.unknown(f"/tags/{index}", f'no package declares the tag "{tag}"', tag, known)
 
-    # -- relations -----------------------------------------------------------------------------------------------
+    def _columns(self) -> Iterator[Finding]:
+        """A list may also show what only some of the subtypes have."""
+        known = {prop for below in self.registry.subtypes(self.name) for prop in specs_of(self.registry, below)}
+        for index, column in enumerate(self.data.get("profile", {}).get("cli", {}).get("list", ())):
+            if column not in known:
+                summary = f'there is no property "{column}" to list'
+                yield f"/profile/cli/list/{index}", summary, did_you_mean(column, known)
 
-    def _relation(self) -> Iterator[Finding]:
-        spec = self.data.get("relation")
-        ancestors = self.registry.parents(self.name)
-        if spec is None:
-            if not ancestors:
-                yield "/relation", "a type that extends no other needs a relation: where do its objects hang?", ""
-            return
-        if ancestors:
-            yield "/relation", f"a subtype hangs where {ancestors[0]} does: it has no relation of its own", ""
-            return
-        parents = [ROOT_NAME, *self.registry.documents]
-        if spec["parent"] not in parents:
-            yield (
-                "/relation/parent",
-                f'there is no definition "{spec["parent"]}"',
-                did_you_mean(spec["parent"], parents),
-            )
-        elif self._circular():
-            yield "/relation/parent", "the relations hang below each other in a circle", ""
-        yield from self._branch(spec)
-
-    def _circular(self) -> bool:
-        relations = self.registry.relations().values()
-        above = {relation.target: relation.parent for relation in relations}
-        seen, at = {self.name}, above.get(self.name, ROOT_NAME)
-        while at != ROOT_NAME:
-            chain = (*self.registry.parents(at), at) if at in self.registry.documents else (at,)
-            if chain[0] in seen:
-                return True
-            seen.add(chain[0])
-            at = above.get(chain[0], ROOT_NAME)
-        return False
-
-    def _branch(self, spec: Mapping[str, Any]) -> Iterator[Finding]:
-        branch = spec.get("branch", "")
-        try:
-            rdns = DN.parse(branch).rdns if branch else ()
-        except ValueError as error:
-            yield "/relation/branch", f"the branch is not a relative DN: {error}", "for example cn=Mail Servers"
-            return
-        if any(len(rdn) != 1 for rdn in rdns):
-            yield "/relation/branch", "each part of a branch has one attribute", ""
-        for other in self.registry.relations().values():
-            if other.target != self.name and other.parent == spec["parent"] and _same_branch(other, branch):
-                yield "/relation/branch", f'the relation "{other.name}" has the same branch', "give each its own"
-
-    def _naming(self) -> Iterator[Finding]:
-        spec = self.data.get("relation", {})
-        naming = spec.get("naming-property")
-        if naming is None:
-            return
-        own = self.data.get("properties", {})
-        if spec["kind"] != "instantiable":
-            yield "/relation/naming-property", f"a relation of kind {spec['kind']} names no objects", ""
-        if naming not in own:
-            yield "/relation/naming-property", f'there is no property "{naming}"', did_you_mean(naming, own)
-            return
-        prop, _ = self.sources[naming]
-        if prop.get("multi-valued") or not prop.get("mandatory") or not prop.get("read-only"):
-            yield f"/properties/{naming}", "a naming property is mandatory, read-only and takes one value", ""
-
-    def _default_objects(self) -> Iterator[Finding]:
-        types = self.registry.subtypes(self.name)
-        for index, item in enumerate(self.data.get("relation", {}).get("default-objects", ())):
-            pointer = f"/relation/default-objects/{index}"
-            type_name = item.get("type", self.name)
-            if type_name not in types:
-                yield f"{pointer}/type", f'"{type_name}" is no type of {self.name}', did_you_mean(type_name, types)
-                continue
-            syntaxes = self._of_type(type_name)
-            for prop, texts in item.get("properties", {}).items():
-                yield from self._values(f"{pointer}/properties/{prop}", prop, texts, syntaxes)
-
-    # -- properties ----------------------------------------------------------------------------------------------
-
-    def _property(self, name: str, pointer: str) -> Iterator[Finding]:
-        spec, _ = self.sources[name]
-        yield from self._default(name, f"{pointer}/default")
-        if isinstance(spec["syntax"], Mapping) and "needed-when" in spec["syntax"]:
-            yield from self._condition(f"{pointer}/syntax/needed-when", spec["syntax"]["needed-when"], self.syntaxes)
-        for former in spec.get("renamed-from", ()):
-            if former in self.sources:
-                yield f"{pointer}/renamed-from", f'"{former}" is the name of another property', ""
-
-    def _default(self, name: str, pointer: str) -> Iterator[Finding]:
-        spec, _ = self.sources[name]
-        default = spec.get("default", {})
-        if "values" in default:
-            yield from self._values(f"{pointer}/values", name, default["values"], self.syntaxes)
-            if len(default["values"]) > 1 and not spec.get("multi-valued"):
-                yield f"{pointer}/values", f'"{name}" takes one value, its default has {len(default["values"])}', ""
-        elif "inherited" in default:
-            yield from self._inherited(name, f"{pointer}/inherited", default["inherited"])
-
-    def _inherited(self, name: str, pointer: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
-        lineage = self._lineage()
-        if "path" in spec:
-            words = [word for word in spec["path"].split("/") if word]
-            relations = self.registry.relations()
-            if not words or words[0] not in relations:
-                known = list(relations)
-                yield (
-                    f"{pointer}/path",
-                    f'"{spec["path"]}" is no path of an object',
-                    did_you_mean(words[0] if words else "", known),
-                )
-                return
-            owner = relations[next(word for word in reversed(words) if word in relations)]
-        elif spec["offset"] >= len(lineage) and spec["offset"] > 0:
-            yield f"{pointer}/offset", f"there are only {len(lineage) - 1} objects above this one", ""
-            return
-        else:
-            owner = lineage[-1 - spec["offset"]]
-        known_there = {
-            prop
-            for below in self.registry.subtypes(owner.target)
-            for level in (*self.registry.parents(below), below)
-            for prop in self.registry.documents[level].data.get("properties", {})
-        }
-        if spec["property"] not in known_there:
-            remedy = did_you_mean(spec["property"], known_there)
-            yield f"{pointer}/property", f'{owner.target} has no property "{spec["property"]}"', remedy
-        elif spec["property"] == name and owner.target in {self.name, *self.registry.parents(self.name)}:
-            yield f"{pointer}/property", f'the default of "{name}" would be inherited from itself', ""
+    # -- where objects hang --------------------------------------------------------------------------------------
 
     def _lineage(self) -> tuple[Relation, ...]:
         top = (*self.registry.parents(self.name), self.name)[0]
         return self.registry.lineage(self.registry.relation_of(top))
 
-    def _values(
-        self, pointer: str, name: str, texts: Iterable[str], syntaxes: Mapping[str, Syntax]
-    ) -> Iterator[Finding]:
-        if name not in syntaxes:
-            yield pointer, f'there is no property "{name}"', did_you_mean(name, syntaxes)
+    def _where(self) -> Iterator[Finding]:
+        """Commands and entries of a relation are not mistaken for those of another."""
+        if "relation" not in self.data:
+            yield from self._short_name()
             return
-        for text in texts:
-            if any(opener in text for opener in ("&{", "$<", "${")):
-                continue  # an expression: judged when it is evaluated
-            try:
-                syntaxes[name].parse(text)
-            except ValueSyntaxError as error:
-                yield pointer, f"{error.message} (a value of {name})", error.expected and f"expected: {error.expected}"
+        *above, own = self._lineage()
+        for other in above:
+            if own.named and other.named and own.name_option == other.name_option:
+                yield (
+                    "/profile/cli/name-option",
+                    f'the option --{own.name_option} is that of "{other.name}" above it as well',
+                    "give it another name-option",
+                )
+        for other in self.registry.relations().values():
+            if other.target != self.name and self._neighbours(other, own) and _branch(other) == _branch(own):
+                yield "/relation/branch", f'the relation "{other.name}" has the same branch', "give each its own"
+
+    def _neighbours(self, one: Relation, other: Relation) -> bool:
+        """Whether two relations can hang below the same object."""
+        if ROOT_NAME in {one.parent, other.parent}:
+            return one.parent == other.parent
+        return one.parent in {other.parent, *self.registry.parents(other.parent), *self.registry.subtypes(other.parent)}
+
+    def _short_name(self) -> Iterator[Finding]:
+        """The short names of the types of a relation differ."""
+        own = self.registry.definition(self.name)
+        relation = self._lineage()[-1]
+        short = self.registry.short_type(own, relation)
+        for other in self.registry.concrete(relation.target):
+            first = other.name < self.name or other.name == relation.target  # the later of two is told
+            if first and not own.abstract and self.registry.short_type(other, relation) == short:
+                yield "/name", f'its short name "{short}" is also that of {other.name}', "choose another name"
+
+    # -- properties ----------------------------------------------------------------------------------------------
+
+    def _property(self, name: str, own: Mapping[str, Any]) -> Iterator[Finding]:
+        spec, pointer = self.specs[name], f"/properties/{name}"
+        if "use" in own:
+            where = f"{pointer}/use"
+        else:
+            where = f"{pointer}/syntax/needed-when"
+            yield from self.aggregation(f"{pointer}/syntax", spec["syntax"])
+        if isinstance(spec["syntax"], Mapping) and "needed-when" in spec["syntax"]:
+            yield from self.condition(where, spec["syntax"]["needed-when"], self.own_syntaxes)
+        if spec.get("admin-action", {}).get("kind") == "other" and not spec["admin-action"].get("note"):
+            yield f"{pointer}/admin-action", "an administrator action of kind other says in its note what to do", ""
+        yield from self._default(name, own, f"{pointer}/default")
+
+    def _default(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
+        default = own.get("default", {})
+        if "values" in default:
+            yield from self.values(f"{pointer}/values", name, default["values"], self.specs)
+        elif "inherited" in default:
+            yield from self._inherited(name, f"{pointer}/inherited", default["inherited"])
+
+    def _inherited(self, name: str, pointer: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+        owner, findings = self._owner(pointer, spec)
+        yield from findings
+        if owner is None:
+            return
+        sources = self._sources_of(owner, spec)
+        if not sources:
+            known = {prop for below in self.registry.subtypes(owner) for prop in specs_of(self.registry, below)}
+            summary = f'{owner} has no property "{spec["property"]}"'
+            yield f"{pointer}/property", summary, did_you_mean(spec["property"], known)
+            return
+        yield from self._suitable(name, f"{pointer}/property", owner, sources)
+        if spec.get("offset") == 0 and self._circle(name):
+            yield f"{pointer}/property", f'the default of "{name}" would be inherited from itself', ""
+
+    def _owner(self, pointer: str, spec: Mapping[str, Any]) -> tuple[str | None, list[Finding]]:
+        """The type of the object a default is inherited from."""
+        if "path" in spec:
+            relation, findings = self.path(f"{pointer}/path", spec["path"])
+            if relation is None and not findings:
+                findings = [(f"{pointer}/path", "the root has no properties", "give the path of an object")]
+            return (relation.target if relation is not None else None), findings
+        lineage = self._lineage()
+        if spec["offset"] >= len(lineage):
+            there = f"only {len(lineage) - 1}" if len(lineage) > 1 else "no"
+            summary = f"there are {there} objects above this one"
+            return None, [
+                (f"{pointer}/offset", summary, "the offset counts path elements upwards, 0 is the object itself")
+            ]
+        return (self.name if spec["offset"] == 0 else lineage[-1 - spec["offset"]].target), []
+
+    def _sources_of(self, owner: str, spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The properties of that name in the types the owner can be of."""
+        types = (owner,) if spec.get("offset") == 0 else self.registry.subtypes(owner)
+        found = [specs_of(self.registry, name).get(spec["property"]) for name in types]
+        return [source for source in found if source is not None]
+
+    def _suitable(self, name: str, pointer: str, owner: str, sources: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+        """A value can be inherited where it would be a value, and where it stays a secret."""
+        own = self.specs[name]
+        kind = self.own_syntaxes[name].name
+        for source in sources:
+            made = syntax(source["syntax"])
+            if made.name != kind:
+                yield pointer, f"the property of {owner} is of syntax {made.name}, this one of {kind}", ""
+            elif source.get("multi-valued") and not own.get("multi-valued"):
+                yield pointer, f"the property of {owner} takes several values, this one takes one", ""
+            elif source.get("sensitive", made.sensitive) and not own.get("sensitive", made.sensitive):
+                yield (
+                    pointer,
+                    f"the property of {owner} is sensitive, this one would show its value",
+                    "make it sensitive",
+                )
+
+    def _circle(self, name: str) -> bool:
+        """Whether defaults inherited within the object itself lead back to where they started."""
+        at, seen = name, set()
+        while at not in seen:
+            seen.add(at)
+            inherited = self.specs[at].get("default", {}).get("inherited", {})
+            if inherited.get("offset") != 0 or inherited["property"] not in self.specs:
+                return False
+            at = inherited["property"]
+        return at == name
+
+    def _naming(self) -> Iterator[Finding]:
+        relation = self.data.get("relation", {})
+        naming = relation.get("naming-property")
+        if naming is None:
+            return
+        if relation["kind"] != "instantiable":
+            yield "/relation/naming-property", f"a relation of kind {relation['kind']} has no names to give", ""
+        spec = self.specs[naming]
+        if spec.get("multi-valued") or not spec.get("mandatory") or not spec.get("read-only"):
+            yield f"/properties/{naming}", "a naming property is mandatory, read-only and takes one value", ""
+        if spec.get("sensitive", self.own_syntaxes[naming].sensitive):
+            yield f"/properties/{naming}", "a naming property cannot be sensitive: names are shown", ""
+
+    def _former_names(self) -> Iterator[Finding]:
+        """A former name leads to one property."""
+        owners: dict[str, str] = {}
+        for name, spec in self.specs.items():
+            for former in spec.get("renamed-from", ()):
+                pointer = f"/properties/{name}/renamed-from"
+                if former in self.specs:
+                    yield pointer, f'"{former}" is the name of another property', ""
+                elif owners.setdefault(former, name) != name:
+                    yield pointer, f'"{former}" is also a former name of "{owners[former]}"', ""
 
     def _attributes(self) -> Iterator[Finding]:
-        """Two properties of a type cannot share an attribute."""
-        attributes: dict[str, str] = {}
-        for name, (spec, _) in self.sources.items():
+        """Two properties cannot share an attribute, nor take one that entries need for something else."""
+        relation = self._lineage()[-1]
+        taken = {"objectclass": "the object classes", REVISION_ATTRIBUTE: "the revision"}
+        if relation.named and not relation.naming_property:
+            taken[relation.naming_attribute.lower()] = "the name"
+        for attribute in self.registry.definition(self.name).constants:
+            if attribute.lower() in taken:
+                summary = f'the attribute "{attribute}" is already that of {taken[attribute.lower()]}'
+                yield "/profile/ldap/constants", summary, ""
+            taken[attribute.lower()] = "a constant"
+        for name, spec in self.specs.items():
             attribute = spec.get("profile", {}).get("ldap", {}).get("attribute", f"ds-cfg-{name}")
-            other = attributes.setdefault(attribute.lower(), name)
-            if other != name:
-                yield f"/properties/{name}", f'the attribute "{attribute}" is also that of "{other}"', ""
+            other = taken.setdefault(attribute.lower(), f'"{name}"')
+            if other != f'"{name}"':
+                yield f"/properties/{name}", f'the attribute "{attribute}" is already that of {other}', ""
 
     # -- constraints ---------------------------------------------------------------------------------------------
 
     def _constraints(self) -> Iterator[Finding]:
+        levels = (*self.registry.parents(self.name), self.name)
         names = Counter(
-            item["name"]
-            for level in (*self.registry.parents(self.name), self.name)
-            for item in self.registry.documents[level].data.get("constraints", ())
+            item["name"] for level in levels for item in self.registry.documents[level].data.get("constraints", ())
         )
         for index, item in enumerate(self.data.get("constraints", ())):
             pointer = f"/constraints/{index}"
             if names[item["name"]] > 1:
-                yield f"{pointer}/name", f'the constraint "{item["name"]}" is declared twice', ""
-            if ("condition" in item) == ("function" in item):
-                yield pointer, "a constraint has either a condition or a function", ""
-            if "condition" in item:
-                yield from self._condition(f"{pointer}/condition", item["condition"], self.syntaxes)
-            if item.get("property", self.name) not in {*self.syntaxes, self.name}:
-                remedy = did_you_mean(item["property"], self.syntaxes)
-                yield f"{pointer}/property", f'there is no property "{item["property"]}"', remedy
-            for number, fix in enumerate(item.get("fixes", ())):
-                for prop, text in fix.items():
-                    yield from self._values(f"{pointer}/fixes/{number}/{prop}", prop, [text], self.syntaxes)
+                yield f"{pointer}/name", f'the constraint "{item["name"]}" is declared twice', "give each its own name"
+            yield from self._constraint(pointer, item)
 
-    def _condition(self, pointer: str, source: Any, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
-        made = condition(source, lambda _name, text: text)
-        for name in dict.fromkeys(made.properties()):
-            if name not in syntaxes:
-                yield pointer, f'there is no property "{name}"', did_you_mean(name, syntaxes)
-        for name, text in made.values():
-            if name in syntaxes:
-                yield from self._values(pointer, name, [text], syntaxes)
+    def _constraint(self, pointer: str, item: Mapping[str, Any]) -> Iterator[Finding]:
+        if ("condition" in item) == ("function" in item):
+            yield pointer, "a constraint has either a condition or a function", ""
+        if "condition" in item:
+            yield from self.condition(f"{pointer}/condition", item["condition"], self.own_syntaxes)
+        if "property" in item and item["property"] not in self.specs:
+            summary = f'the constraint is about "{item["property"]}", which is no property'
+            yield f"{pointer}/property", summary, did_you_mean(item["property"], self.specs)
+        for number, fix in enumerate(item.get("fixes", ())):
+            for prop, text in fix.items():
+                yield from self.values(f"{pointer}/fixes/{number}/{prop}", prop, [text], self.specs)
+
+    # -- objects that come with their parent ---------------------------------------------------------------------
+
+    def _default_objects(self) -> Iterator[Finding]:
+        relation = self.data.get("relation", {})
+        types = [definition.name for definition in self.registry.concrete(self.name)]
+        seen: set[str] = set()
+        for index, item in enumerate(relation.get("default-objects", ())):
+            pointer = f"/relation/default-objects/{index}"
+            if relation["kind"] == "singleton" or relation["parent"] == ROOT_NAME:
+                yield pointer, "only objects below another one can come into being with it", ""
+            if item["name"].casefold() in seen:
+                yield f"{pointer}/name", f'there are two default objects "{item["name"]}"', ""
+            seen.add(item["name"].casefold())
+            type_name = item.get("type", self.name)
+            if type_name in types:
+                yield from self._default_object(pointer, item, specs_of(self.registry, type_name))
+            else:
+                summary = f'"{type_name}" is no type of which a {self.name} can be made'
+                yield f"{pointer}/type", summary, did_you_mean(type_name, types)
+
+    def _default_object(self, pointer: str, item: Mapping[str, Any], specs: Specs) -> Iterator[Finding]:
+        given = item.get("properties", {})
+        naming = self.data["relation"].get("naming-property")
+        for prop, texts in given.items():
+            yield from self.values(f"{pointer}/properties/{prop}", prop, texts, specs)
+        if naming is not None:
+            yield from self.values(f"{pointer}/name", naming, [item["name"]], specs)
+        for prop, spec in specs.items():
+            has_value = (
+                prop in given or prop == naming or not {"values", "inherited"}.isdisjoint(spec.get("default", {}))
+            )
+            if spec.get("mandatory") and not has_value:
+                yield f"{pointer}/properties", f'the mandatory property "{prop}" has no value', ""
 
 
-def _same_branch(other: Relation, branch: str) -> bool:
-    """Single objects of one parent and branch are the same entry; named ones may share theirs only when it is empty."""
-    return (DN.parse(other.branch) if other.branch else None) == (DN.parse(branch) if branch else None)
+def _branch(relation: Relation) -> DN | None:
+    return DN.parse(relation.branch) if relation.branch else None

@@ -6,6 +6,8 @@ second place. ``schemas/managed-object.schema.json`` is its printed form, checke
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,8 +16,13 @@ from confobjects.definitions.registry import OVERRIDABLE
 from confobjects.syntaxes import REGISTRY
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-NAME: Final = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
-_ATTRIBUTE: Final = "^[A-Za-z][A-Za-z0-9-]*$"
+# In Python "$" also matches before a line break at the end; the look-ahead closes that door, and is true elsewhere.
+_END: Final = r"$(?!\n)"
+NAME: Final = f"^[a-z][a-z0-9]*(-[a-z0-9]+)*{_END}"
+ATTRIBUTE: Final = f"^[A-Za-z][A-Za-z0-9-]*{_END}"
+SHARED: Final = f"{NAME.removesuffix(_END)}/{NAME[1:]}"
+FUNCTION: Final = rf"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*{_END}"
+PATH: Final = "^/"
 
 _TEXT: Final = {"type": "string", "minLength": 1}
 _FLAG: Final = {"type": "boolean"}
@@ -42,7 +49,7 @@ _FACTS: Final[Mapping[str, Any]] = {
         "properties": {
             "ldap": {
                 "type": "object",
-                "properties": {"attribute": {"type": "string", "pattern": _ATTRIBUTE}},
+                "properties": {"attribute": {"type": "string", "pattern": ATTRIBUTE}},
                 "additionalProperties": False,
             }
         },
@@ -148,7 +155,7 @@ def _property() -> dict[str, Any]:
     declared = _object({**_FACTS, "syntax": {"$ref": "#/$defs/syntax"}}, ("synopsis", "syntax"))
     used = _object(
         {
-            "use": {"type": "string", "pattern": f"{NAME[:-1]}/{NAME[1:]}"},
+            "use": {"type": "string", "pattern": SHARED},
             **{name: _FACTS[name] for name in OVERRIDABLE},
         },
         ("use",),
@@ -181,11 +188,11 @@ def _profile() -> dict[str, Any]:
         {
             "ldap": _object(
                 {
-                    "object-class": {"type": "string", "pattern": _ATTRIBUTE},
-                    "naming-attribute": {"type": "string", "pattern": _ATTRIBUTE},
+                    "object-class": {"type": "string", "pattern": ATTRIBUTE},
+                    "naming-attribute": {"type": "string", "pattern": ATTRIBUTE},
                     "constants": {
                         "type": "object",
-                        "propertyNames": {"pattern": _ATTRIBUTE},
+                        "propertyNames": {"pattern": ATTRIBUTE},
                         "additionalProperties": _VALUES,
                     },
                 }
@@ -205,7 +212,7 @@ def _constraint() -> dict[str, Any]:
                 "severity": {"enum": ["error", "warning"]},
                 "property": _NAME,
                 "condition": _CONDITION,
-                "function": {"type": "string", "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"},
+                "function": {"type": "string", "pattern": FUNCTION},
                 "fixes": {
                     "type": "array",
                     "items": {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},
@@ -231,8 +238,8 @@ def _condition() -> dict[str, Any]:
 
 
 def _default() -> dict[str, Any]:
-    absolute = _object({"path": _TEXT, "property": _NAME}, ("path", "property"))
-    relative = _object({"offset": {"type": "integer", "minimum": 1}, "property": _NAME}, ("offset", "property"))
+    absolute = _object({"path": {"type": "string", "pattern": PATH}, "property": _NAME}, ("path", "property"))
+    relative = _object({"offset": {"type": "integer", "minimum": 0}, "property": _NAME}, ("offset", "property"))
     inherited = {"type": "object", "if": {"required": ["path"]}, "then": absolute, "else": relative}
     return _one_of_keys({"values": _VALUES, "alias": _TEXT, "undefined": {"const": True}, "inherited": inherited})
 
@@ -261,3 +268,12 @@ def metaschema() -> dict[str, Any]:
             "condition": _condition(),
         },
     }
+
+
+def printed() -> str:
+    """Return the meta-schema as the text of ``schemas/managed-object.schema.json``."""
+    return json.dumps(metaschema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(printed())

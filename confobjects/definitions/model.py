@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 ROOT_NAME = "root"
 """What a relation names as its parent when the object stands at the top."""
+REVISION_ATTRIBUTE = "ds-cfg-revision"
+"""The attribute that counts an entry's changes; no property may take it."""
 
 
 class Default(NamedTuple):
@@ -19,7 +21,7 @@ class Default(NamedTuple):
 
     ``kind`` is ``defined`` (``values``), ``alias`` (``sentence`` says what happens without a value),
     ``undefined``, ``inherited-absolute`` (``property`` of the object at ``path``) or ``inherited-relative``
-    (``property`` of the object ``offset`` path elements up).
+    (``property`` of the object ``offset`` path elements up; 0 is the object itself).
     """
 
     kind: str

@@ -24,6 +24,7 @@ from confobjects.definitions.model import (
 )
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
+from confobjects.paths import ManagedObjectPath
 from confobjects.syntaxes import Syntax, syntax
 
 OVERRIDABLE = (
@@ -118,6 +119,7 @@ class Registry:
         self._relations: dict[str, Relation] | None = None
         self._children: dict[str, tuple[Relation, ...]] = {}
         self._subtypes: dict[str, tuple[str, ...]] = {}
+        self._users: dict[str, tuple[tuple[str, PropertyDefinition], ...]] = {}
 
     # -- definitions ---------------------------------------------------------------------------------------------
 
@@ -173,9 +175,39 @@ class Registry:
     def relations(self) -> Mapping[str, Relation]:
         """Return all relations by name."""
         if self._relations is None:
-            found = (_relation(document.data) for document in self.documents.values() if "relation" in document.data)
+            found = (self._relation(d.data) for d in self.documents.values() if "relation" in d.data)
             self._relations = {relation.name: relation for relation in found}
         return self._relations
+
+    def _relation(self, data: Mapping[str, Any]) -> Relation:
+        spec = data["relation"]
+        name = spec.get("name", data["name"])
+        target = data["name"]
+        return Relation(
+            name=name,
+            kind=spec["kind"],
+            parent=spec["parent"],
+            target=target,
+            branch=spec.get("branch", ""),
+            naming_property=spec.get("naming-property", ""),
+            naming_attribute=self._naming_attribute(data, spec),
+            plural=spec.get("plural", f"{name}s"),
+            friendly=data.get("user-friendly-name") or friendly_name(name),
+            synopsis=spec.get("synopsis", data["synopsis"]),
+            hidden=spec.get("hidden", False),
+            name_option=_profile(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
+            default_objects=tuple(_default_object(item, target) for item in spec.get("default-objects", ())),
+        )
+
+    def _naming_attribute(self, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
+        """The RDN attribute: the naming property's own, unless the profile says otherwise."""
+        stated = _profile(data, "ldap").get("naming-attribute")
+        if stated:
+            return str(stated)
+        naming = relation.get("naming-property")
+        if not naming:
+            return "cn"
+        return str(_profile(self._merged(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}"))
 
     def relation(self, name: str) -> Relation:
         """Return a relation by its name, which is the object kind people use."""
@@ -217,19 +249,44 @@ class Registry:
         short = definition.name.removesuffix(f"-{relation.target}")
         return f"custom-{short}" if definition.custom else short
 
+    def path(self, text: str) -> ManagedObjectPath:
+        """Return the path a text names: relations from the root down, each with a name where it needs one.
+
+        Raises :class:`~confobjects.errors.UnknownNameError` for a relation that does not exist,
+        :class:`ValueError` where a name is missing or a relation does not hang below the one before it.
+        """
+        words = [word.replace("\0", "/") for word in text.replace("//", "\0").split("/") if word]
+        path, above = ManagedObjectPath(), ROOT_NAME
+        while words:
+            relation = self.relation(words.pop(0))
+            family = {above} if above == ROOT_NAME else {*self.parents(above), *self.subtypes(above)}
+            if relation.parent not in family:
+                message = f'the path "{text}" is wrong: "{relation.name}" hangs below {relation.parent}'
+                raise ValueError(message)
+            if relation.named and not words:
+                message = f'the path "{text}" lacks a name after "{relation.name}"'
+                raise ValueError(message)
+            path = path.child(relation.name, words.pop(0) if relation.named else None)
+            above = relation.target
+        return path
+
     def users(self, relation: str) -> tuple[tuple[str, PropertyDefinition], ...]:
         """Return who may refer to objects of a relation: (declaring type, property) pairs, sorted.
 
         Only the documents that mention the relation are built.
         """
-        found = []
+        found = self._users.get(relation)
+        if found is None:
+            found = self._users[relation] = tuple(self._users_of(relation))
+        return found
+
+    def _users_of(self, relation: str) -> Iterator[tuple[str, PropertyDefinition]]:
         for name, document in sorted(self.documents.items()):
             own = document.data.get("properties", {})
             for prop in own:
                 spec = self._merged(own[prop])["syntax"]
                 if isinstance(spec, Mapping) and spec["type"] == "aggregation" and spec["relation"] == relation:
-                    found.append((name, self.definition(name).properties[prop]))
-        return tuple(found)
+                    yield name, self.definition(name).properties[prop]
 
     def tags(self) -> dict[str, str]:
         """Return all declared tags with their synopsis."""
@@ -247,7 +304,7 @@ class Registry:
         package, _, name = spec["use"].partition("/")
         return {**self.packages[package].data["properties"][name], **spec}
 
-    def _sources(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
+    def sources(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
         """Return the JSON of every property of a type with the type that declared it, overrides laid over."""
         result: dict[str, tuple[Mapping[str, Any], str]] = {}
         for level in (*self.parents(name), name):
@@ -263,7 +320,7 @@ class Registry:
         data = self.documents[name].data
         ancestors = self.parents(name)
         levels = [self.documents[level].data for level in (*ancestors, name)]
-        sources = self._sources(name)
+        sources = self.sources(name)
         syntaxes = {prop: syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
 
         def normal(prop: str, text: str) -> Hashable:
@@ -343,7 +400,7 @@ class Registry:
         target = self.relation(spec["relation"]).target
 
         def of_target(prop: str, text: str) -> Hashable:
-            source, _ = self._sources(target)[prop]
+            source, _ = self.sources(target)[prop]
             return syntax(source["syntax"]).normal(text)
 
         enabled = spec.get("target-enabled")
@@ -366,38 +423,6 @@ def _profile(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 def _object_class(data: Mapping[str, Any]) -> str:
     return str(_profile(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
-
-
-def _relation(data: Mapping[str, Any]) -> Relation:
-    spec = data["relation"]
-    name = spec.get("name", data["name"])
-    target = data["name"]
-    return Relation(
-        name=name,
-        kind=spec["kind"],
-        parent=spec["parent"],
-        target=target,
-        branch=spec.get("branch", ""),
-        naming_property=spec.get("naming-property", ""),
-        naming_attribute=_naming_attribute(data, spec),
-        plural=spec.get("plural", f"{name}s"),
-        friendly=data.get("user-friendly-name") or friendly_name(name),
-        synopsis=spec.get("synopsis", data["synopsis"]),
-        hidden=spec.get("hidden", False),
-        name_option=_profile(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
-        default_objects=tuple(_default_object(item, target) for item in spec.get("default-objects", ())),
-    )
-
-
-def _naming_attribute(data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
-    """The RDN attribute: the naming property's own, unless the profile says otherwise."""
-    stated = _profile(data, "ldap").get("naming-attribute")
-    if stated:
-        return str(stated)
-    naming = relation.get("naming-property")
-    if not naming:
-        return "cn"
-    return str(_profile(data["properties"][naming], "ldap").get("attribute", f"ds-cfg-{naming}"))
 
 
 def _default_object(item: Mapping[str, Any], target: str) -> DefaultObject:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.mapping.entry import Entry
@@ -21,7 +22,7 @@ from confobjects.paths import ManagedObjectPath
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 
-REVISION: Final = "ds-cfg-revision"
+REVISION: Final = REVISION_ATTRIBUTE
 """The attribute that counts an entry's changes; concurrent writers collide on it."""
 BRANCH_CLASS: Final = "ds-cfg-branch"
 _OPENERS = ("&{", "$<", "${")

@@ -1,0 +1,277 @@
+"""Which documents stand: names, ancestry, declarations and relations, before anything is built of them.
+
+A document that breaks one of these rules is reported and left out of what follows, with everything that is built
+on it: whoever extends it, hangs below it or uses its shared properties is judged when it has been mended. So one
+mistake is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from confobjects.definitions.model import ROOT_NAME
+from confobjects.definitions.registry import Document
+from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.dn import DN
+from confobjects.syntaxes import SyntaxParameterError, syntax
+
+Finding = tuple[str, str, str]
+"""JSON pointer, summary, remedy."""
+
+
+class Family:
+    """Documents of the right shape, by name; and the names that are missing only because a document was left out.
+
+    ``absent`` are those names; with ``incomplete`` they are not even known (a file was no JSON), so that nothing
+    is said of a name that is not there.
+    """
+
+    def __init__(self, documents: Iterable[Document], absent: Iterable[str], *, incomplete: bool) -> None:
+        self.definitions: dict[str, Document] = {}
+        self.packages: dict[str, Document] = {}
+        for document in documents:
+            by_name = self.packages if "package" in document.data else self.definitions
+            by_name.setdefault(name_of(document), document)
+        self.absent = set(absent)
+        self.incomplete = incomplete
+
+    def documents(self) -> list[Document]:
+        """Return all documents."""
+        return [*self.packages.values(), *self.definitions.values()]
+
+    def unknown(self, pointer: str, summary: str, name: str, known: Iterable[str]) -> Iterator[Finding]:
+        """Yield that a name is not there, unless it may be in a document that was left out."""
+        if not self.incomplete and name not in self.absent:
+            yield pointer, summary, did_you_mean(name, known)
+
+    def chain(self, name: str) -> tuple[str, ...]:
+        """Return a definition and those it extends, as far as they are there and lead on; the topmost last."""
+        found = [name]
+        while (above := self.definitions[found[-1]].data.get("extends")) in self.definitions and above not in found:
+            found.append(above)
+        return tuple(found)
+
+    def without(self, broken: Sequence[Document]) -> Family:
+        """Return the family without some documents and without all that is built on them."""
+        left_out = {id(document) for document in broken}
+        while True:
+            kept = [d for d in self.documents() if id(d) not in left_out]
+            known = {ROOT_NAME, *(name_of(d) for d in kept if "name" in d.data)}
+            packages = {name_of(d) for d in kept if "package" in d.data}
+            fallen = {id(d) for d in kept if not _foundations(d.data) <= known or not _uses(d.data) <= packages}
+            if not fallen:
+                gone = [name for d in self.documents() if id(d) in left_out for name in names_in(d.data)]
+                return Family(kept, [*self.absent, *gone], incomplete=self.incomplete)
+            left_out |= fallen
+
+
+def name_of(document: Document) -> str:
+    """Return the name of a definition or package."""
+    return str(document.data.get("name") or document.data.get("package"))
+
+
+def names_in(data: Any) -> Iterator[str]:
+    """Yield every name a document of whatever shape brings, as far as it can be read."""
+    if not isinstance(data, Mapping):
+        return
+    relation, tags = data.get("relation"), data.get("tags")
+    for name in (
+        data.get("name"),
+        data.get("package"),
+        relation.get("name") if isinstance(relation, Mapping) else None,
+    ):
+        if isinstance(name, str):
+            yield name
+    if "package" in data and isinstance(tags, Mapping):
+        yield from tags
+
+
+def _foundations(data: Mapping[str, Any]) -> set[str]:
+    """The definitions without which a definition cannot be built."""
+    found = {data["extends"]} if "extends" in data else set()
+    return found | ({data["relation"]["parent"]} if "relation" in data else set())
+
+
+def _uses(data: Mapping[str, Any]) -> set[str]:
+    """The packages whose shared properties a definition uses."""
+    return {spec["use"].partition("/")[0] for spec in data.get("properties", {}).values() if "use" in spec}
+
+
+def standing(family: Family, documents: Sequence[Document]) -> tuple[Family, list[tuple[Document, Finding]]]:
+    """Return the part of a family that can be built, and what is wrong with the given documents of it."""
+    findings: list[tuple[Document, Finding]] = []
+    broken: list[Document] = []
+    for document in documents:
+        found = list(_Standing(document, family).findings())
+        if found:
+            broken.append(document)
+            findings.extend((document, finding) for finding in found)
+    return family.without(broken), findings
+
+
+def duplicates(documents: Sequence[Document], trusted: Sequence[Document]) -> Iterator[tuple[Document, Diagnostic]]:
+    """Yield the documents that declare a name another one before them has, with the diagnostic."""
+    seen: dict[tuple[str, str], Document] = {}
+    for document in (*trusted, *documents):
+        for (kind, name), pointer in _declared(document.data):
+            first = seen.setdefault((kind, name), document)
+            if first is not document:
+                yield (
+                    document,
+                    Diagnostic(
+                        "broken-definition",
+                        f'the {kind} "{name}" is declared twice',
+                        origin=document.origin,
+                        pointer=pointer,
+                        detail=f"the other one is in {first.origin}",
+                        remedy="give one of them another name",
+                    ),
+                )
+
+
+def _declared(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """What has to be unique in a whole family, with its JSON pointer."""
+    if "package" in data:
+        yield ("package", data["package"]), "/package"
+        return
+    name = data["name"]
+    yield ("definition", name), "/name"
+    stated = data.get("profile", {}).get("ldap", {}).get("object-class")
+    object_class = (stated or f"ds-cfg-{name}").lower()
+    yield ("object class", object_class), "/profile/ldap/object-class" if stated else "/name"
+    if "relation" in data:
+        relation = data["relation"].get("name", name)
+        yield ("relation", relation), "/relation/name" if "name" in data["relation"] else "/name"
+        plural = data["relation"].get("plural", f"{relation}s")
+        yield ("plural", plural), "/relation/plural" if "plural" in data["relation"] else "/name"
+
+
+class _Standing:
+    """The rules a document has to meet before it can be built."""
+
+    def __init__(self, document: Document, family: Family) -> None:
+        self.data: Mapping[str, Any] = document.data
+        self.name = name_of(document)
+        self.family = family
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong."""
+        if "package" in self.data:
+            yield from self._package()
+            return
+        if self.name == ROOT_NAME:
+            yield "/name", f'"{ROOT_NAME}" is the word for the top of the tree', "give the definition another name"
+        lost = list(self._ancestry())
+        yield from lost
+        if not lost:
+            yield from self._declarations()
+            yield from self._relation()
+
+    def _package(self) -> Iterator[Finding]:
+        for name, spec in self.data.get("properties", {}).items():
+            if "use" in spec:
+                yield f"/properties/{name}/use", "a shared property cannot use another one", "declare it here in full"
+            else:
+                yield from self._syntax(f"/properties/{name}/syntax", spec["syntax"])
+
+    def _ancestry(self) -> Iterator[Finding]:
+        parent = self.data.get("extends")
+        if parent is None:
+            return
+        known = self.family.definitions
+        if parent not in known:
+            yield from self.family.unknown("/extends", f'there is no definition "{parent}" to extend', parent, known)
+            return
+        chain = self.family.chain(self.name)
+        above = known[chain[-1]].data.get("extends")
+        if above in chain:
+            circle = " → ".join([*chain[chain.index(above) :], above])
+            yield "/extends", f"the types extend each other in a circle: {circle}", "one of them extends no other"
+
+    def _declarations(self) -> Iterator[Finding]:
+        """Each property declared once in a family; overrides and uses of what exists; known syntaxes."""
+        inherited = {
+            prop: level
+            for level in self.family.chain(self.name)[1:]
+            for prop in self.family.definitions[level].data.get("properties", {})
+        }
+        for name, spec in self.data.get("properties", {}).items():
+            pointer = f"/properties/{name}"
+            if name in inherited:
+                yield pointer, f'the property "{name}" is inherited from {inherited[name]}', "change it under overrides"
+            if "use" in spec:
+                yield from self._use(f"{pointer}/use", spec["use"])
+            else:
+                yield from self._syntax(f"{pointer}/syntax", spec["syntax"])
+        for name in self.data.get("overrides", {}):
+            if name not in inherited:
+                summary = f'there is no inherited property "{name}" to override'
+                yield f"/overrides/{name}", summary, did_you_mean(name, inherited)
+
+    def _use(self, pointer: str, use: str) -> Iterator[Finding]:
+        package, _, name = use.partition("/")
+        packages = self.family.packages
+        if package not in packages:
+            yield from self.family.unknown(pointer, f'there is no package "{package}"', package, packages)
+        elif name not in (shared := packages[package].data.get("properties", {})):
+            yield pointer, f'the package "{package}" has no property "{name}"', did_you_mean(name, shared)
+
+    @staticmethod
+    def _syntax(pointer: str, spec: Any) -> Iterator[Finding]:
+        try:
+            syntax(spec)
+        except SyntaxParameterError as error:
+            where = f"{pointer}/{error.parameter}" if error.parameter and isinstance(spec, Mapping) else pointer
+            yield where, error.message, error.remedy
+
+    # -- relations -----------------------------------------------------------------------------------------------
+
+    def _relation(self) -> Iterator[Finding]:
+        spec = self.data.get("relation")
+        *_, top = self.family.chain(self.name)
+        if spec is None:
+            if top == self.name:
+                yield "/relation", "a type that extends no other needs a relation: where do its objects hang?", ""
+            return
+        if top != self.name:
+            yield "/relation", f"a subtype hangs where {top} does: it has no relation of its own", "leave it out"
+            return
+        known = [ROOT_NAME, *self.family.definitions]
+        parent = spec["parent"]
+        if parent not in known:
+            yield from self.family.unknown("/relation/parent", f'there is no definition "{parent}"', parent, known)
+        elif self._circular():
+            yield "/relation/parent", "the relations hang below each other in a circle", "let one hang below root"
+        yield from self._branch(spec)
+        naming, own = spec.get("naming-property"), self.data.get("properties", {})
+        if naming is not None and naming not in own:
+            yield "/relation/naming-property", f'there is no property "{naming}"', did_you_mean(naming, own)
+
+    def _circular(self) -> bool:
+        """Whether the way up from this relation comes back to it."""
+        seen, at = {self.name}, self.data["relation"]["parent"]
+        while at in self.family.definitions:
+            *_, top = self.family.chain(at)
+            if top in seen:
+                return top == self.name
+            seen.add(top)
+            at = self.family.definitions[top].data.get("relation", {}).get("parent")
+        return False
+
+    @staticmethod
+    def _branch(spec: Mapping[str, Any]) -> Iterator[Finding]:
+        branch = spec.get("branch", "")
+        try:
+            rdns = DN.parse(branch).rdns if branch else ()
+        except ValueError as error:
+            yield "/relation/branch", f"the branch is not a relative DN: {error}", "for example cn=Mail Servers"
+            return
+        if any(len(rdn) != 1 for rdn in rdns):
+            yield "/relation/branch", "each part of a branch has one attribute", "for example cn=Mail Servers"
+        if not rdns and spec["parent"] != ROOT_NAME and spec["kind"] in {"singleton", "optional"}:
+            yield (
+                "/relation/branch",
+                "without a branch a single object would be the entry of its parent",
+                "give it an entry of its own, for example cn=Settings",
+            )
