@@ -176,10 +176,10 @@ class Judge:
             for obj in self._instances(declaring):
                 prop = obj.definition.properties[declared.name]
                 reading = self.reader.read(obj, prop)
-                if reading.deferred:
-                    yield User(obj, prop, sure=False, needs=None)
-                elif reading.typed and path in self._paths(prop, reading.typed):
+                if reading.typed and path in self._paths(prop, reading.typed):
                     yield User(obj, prop, sure=True, needs=self._needs(obj, prop))
+                elif reading.deferred:
+                    yield User(obj, prop, sure=False, needs=None)
 
     def _paths(self, prop: PropertyDefinition, names: tuple[Any, ...]) -> tuple[ManagedObjectPath, ...]:
         assert prop.reference is not None  # noqa: S101 - asked of references only

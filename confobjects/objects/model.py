@@ -47,11 +47,14 @@ class Evaluated(NamedTuple):
     """What an evaluator made of one value text.
 
     ``values`` is None when they are not known yet. ``origins`` say for each value where it came from.
+    ``provisional`` values stand on defaults that startup may replace: what they break is refused, and they
+    are listed as deferred all the same.
     """
 
     values: Texts | None
     origins: Texts = ()
     problems: tuple[Diagnostic, ...] = ()
+    provisional: bool = False
 
 
 class Evaluate(Protocol):

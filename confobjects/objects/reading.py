@@ -91,6 +91,7 @@ class Reader:
         origins: list[str] = []
         problems: list[Diagnostic] = []
         deferred: list[str] = []
+        known = True
         for text in texts:
             if not has_opener(text):
                 values.append(text)
@@ -98,14 +99,16 @@ class Reader:
                 continue
             result = self._evaluated(obj, prop, text)
             problems.extend(result.problems)
-            if result.values is None:
+            if result.values is None or result.provisional:
                 deferred.append(text)
+            if result.values is None:
+                known = False
             else:
                 values.extend(result.values)
                 origins.extend(result.origins or (origin,) * len(result.values))
         typed, normals, wrong = self._parsed(obj, prop, values, origins)
         problems.extend(wrong)
-        known = not deferred and not problems
+        known = known and not problems
         return Reading(
             texts,
             origin,

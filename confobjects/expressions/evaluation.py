@@ -1,0 +1,226 @@
+"""The evaluation of templates with what a provider gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from confobjects.expressions.functions import FUNCTIONS
+from confobjects.expressions.grammar import (
+    Expression,
+    ExpressionSyntaxError,
+    Parts,
+    Problem,
+    Template,
+    parse,
+    token_problem,
+)
+
+MAX_DEPTH: Final = 32
+"""How many sources may refer to each other in a row."""
+
+
+class Need(NamedTuple):
+    """Something the world has to provide: a token (``function`` is None), or the argument of a function."""
+
+    function: str | None
+    argument: str
+
+    def __str__(self) -> str:
+        return self.argument if self.function is None else f"{self.function}:{self.argument}"
+
+
+class Found(NamedTuple):
+    """What a provider found. ``texts`` has one value, or several where the source is a list.
+
+    ``literal`` is False when the text is itself expression text. ``splittable`` says that commas in it separate
+    values.
+    """
+
+    texts: tuple[str, ...]
+    origin: str
+    literal: bool = True
+    splittable: bool = False
+
+
+class NotFound(NamedTuple):
+    """Nothing was found; ``looked_in`` says where."""
+
+    looked_in: tuple[str, ...] = ()
+
+
+class Failed(NamedTuple):
+    """The source is there and cannot be used."""
+
+    message: str
+    remedy: str = ""
+
+
+Provide = Callable[[Need], "Found | NotFound | Failed"]
+
+
+class Result(NamedTuple):
+    """What a template came to: values with their origins, or None when one lacks, and all problems."""
+
+    values: tuple[str, ...] | None
+    origins: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def needs(template: Template) -> tuple[Need, ...]:
+    """Return what a template needs from outside, as far as it can be said before evaluation."""
+    found: dict[Need, None] = {}
+    for expression in template.expressions():
+        function = FUNCTIONS.get(expression.function or "")
+        if (function is None or function.compute is None) and all(isinstance(p, str) for p in expression.argument):
+            found[Need(expression.function, "".join(p for p in expression.argument if isinstance(p, str)))] = None
+    return tuple(found)
+
+
+def nothing(_: Need) -> NotFound:
+    """Provide nothing: the evaluation with defaults alone, as at write time."""
+    return NotFound()
+
+
+def evaluate(template: Template, provide: Provide, *, split: bool = False) -> Result:
+    """Return the value of a template.
+
+    With ``split``, a template that is one whole expression may come to several values: those of a list, or the
+    comma-separated parts of a source that says so.
+    """
+    run = _Run(provide)
+    if template.whole and split:
+        values, origins = run.several(template.parts[0], ())
+    else:
+        text, where = run.joined(template.parts, None, ())
+        values, origins = ((text,), (", ".join(where),)) if text is not None else (None, ())
+    if run.problems or values is None:
+        return Result(None, (), tuple(run.problems))
+    return Result(values, origins)
+
+
+class _Run:
+    """One evaluation. Spans are those of the outermost text: what is wrong deeper is shown at its expression."""
+
+    def __init__(self, provide: Provide) -> None:
+        self.provide = provide
+        self.problems: list[Problem] = []
+
+    def fail(self, message: str, span: tuple[int, int], remedy: str = "", *, missing: bool = False) -> None:
+        problem = Problem(message, span, remedy, missing)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def joined(
+        self, parts: Parts, span: tuple[int, int] | None, chain: tuple[Need, ...]
+    ) -> tuple[str | None, dict[str, None]]:
+        """Return the text of some parts, None if one has no value, and the origins of its expressions."""
+        words: list[str] = []
+        origins: dict[str, None] = {}
+        known = True
+        for part in parts:
+            if isinstance(part, str):
+                words.append(part)
+                continue
+            text, where = self.single(part, span or part.span, chain)
+            origins.update(dict.fromkeys(where))
+            if text is None:
+                known = False
+            else:
+                words.append(text)
+        return ("".join(words) if known else None), origins
+
+    def single(
+        self, expression: Expression, span: tuple[int, int], chain: tuple[Need, ...]
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """Return the one text of an expression and where it came from."""
+        found = self.found(expression, span, chain)
+        if found is None:
+            return None, ()
+        if len(found.texts) != 1:
+            self.fail(
+                f"{found.origin} gives {len(found.texts)} values where one is needed",
+                span,
+                "a list stands alone as the whole value of a multi-valued property",
+            )
+            return None, ()
+        return found.texts[0], (found.origin,)
+
+    def several(
+        self, expression: str | Expression, chain: tuple[Need, ...]
+    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        """Return all values of an expression that is a whole value."""
+        assert isinstance(expression, Expression)  # noqa: S101 - the caller asked for a whole template
+        found = self.found(expression, expression.span, chain)
+        if found is None:
+            return None, ()
+        texts = found.texts
+        if found.splittable and len(texts) == 1:
+            texts = tuple(part.strip() for part in texts[0].split(",") if part.strip())
+        return texts, (found.origin,) * len(texts)
+
+    def found(self, expression: Expression, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
+        argument, _ = self.joined(expression.argument, span, chain)
+        if argument is None:
+            return None
+        need = Need(expression.function, argument)
+        if expression.function is None and not self.is_token(argument, span):
+            return None
+        function = FUNCTIONS.get(expression.function or "")
+        if function is not None and function.compute is not None:
+            return self.computed(need, function.compute, span)
+        answer = self.provide(need)
+        if isinstance(answer, Found):
+            return self.resolved(need, answer, span, chain)
+        if isinstance(answer, Failed):
+            self.fail(answer.message, span, answer.remedy)
+            return None
+        if expression.default is not None:
+            text, origins = self.joined(expression.default, span, chain)
+            origin = "default in the expression"
+            inner = ", ".join(o for o in origins if o != origin)
+            return None if text is None else Found((text,), f"{origin} ({inner})" if inner else origin)
+        self.fail(
+            f'"{need}" has no value',
+            span,
+            f"looked in: {'; '.join(answer.looked_in)}" if answer.looked_in else "",
+            missing=True,
+        )
+        return None
+
+    def is_token(self, token: str, span: tuple[int, int]) -> bool:
+        problem, _ = token_problem(token, span)
+        if problem is not None:
+            self.fail(problem.message, span, problem.remedy)
+        return problem is None
+
+    def computed(self, need: Need, compute: Callable[[str], str], span: tuple[int, int]) -> Found | None:
+        try:
+            return Found((compute(need.argument),), f"{need.function}: in the expression")
+        except ValueError as error:
+            self.fail(f"{need.function}: cannot be computed: {error}", span)
+            return None
+
+    def resolved(self, need: Need, answer: Found, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
+        """Evaluate what was found, if it is expression text itself."""
+        if answer.literal:
+            return answer
+        if need in chain:
+            circle = " → ".join(map(str, (*chain[chain.index(need) :], need)))
+            self.fail(f"the expressions refer to each other in a circle: {circle}", span)
+            return None
+        if len(chain) >= MAX_DEPTH:
+            self.fail(f"the expressions refer to each other more than {MAX_DEPTH} deep", span)
+            return None
+        texts = [self.inner(text, answer.origin, span, (*chain, need)) for text in answer.texts]
+        known = tuple(text for text in texts if text is not None)
+        return answer._replace(texts=known) if len(known) == len(texts) else None
+
+    def inner(self, text: str, origin: str, span: tuple[int, int], chain: tuple[Need, ...]) -> str | None:
+        try:
+            template = parse(text)
+        except ExpressionSyntaxError as error:
+            for problem in error.problems:
+                self.fail(f"in {origin}: {problem.message}", span, problem.remedy)
+            return None
+        return self.joined(template.parts, span, chain)[0]

@@ -1,0 +1,37 @@
+"""The functions of expressions, in one place: a new one is one row.
+
+A function either computes its value from its argument, or names something the world has to provide (a file, an
+environment variable): then it has no ``compute`` and becomes a need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+
+class Function(NamedTuple):
+    """A function: what it is, and how it computes, if it does. ``compute`` raises ValueError with what is wrong."""
+
+    synopsis: str
+    example: str
+    compute: Callable[[str], str] | None = None
+
+
+def _base64(text: str) -> str:
+    import base64  # noqa: PLC0415 - rarely used, and a cold start should not pay for it
+    import binascii  # noqa: PLC0415 - as above
+
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        reason = "it does not decode to UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it is not base64"
+        raise ValueError(reason) from None
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    "file": Function("The text of a file, without one line end at its end.", "&{file:secrets/smtp.pin}"),
+    "env": Function("The value of the environment variable of exactly that name.", "&{env:SMTP_PASSWORD}"),
+    "base64": Function("The text that base64 stands for.", "&{base64:c2VjcmV0}", _base64),
+}
+"""Every function by name."""

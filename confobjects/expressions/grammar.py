@@ -1,0 +1,282 @@
+"""The grammar of expressions.
+
+Outside an expression everything is text but the openers ``&{``, ``$<`` and ``${``. A backslash is special there only
+in a run of them right before an opener: each pair stands for one, an odd one makes the opener text. Inside, the
+innermost expression's own closer ends it, the first ``|`` begins the default, and a backslash takes an opener, the
+closer, ``|`` or another backslash literally.
+
+::
+
+    expression = opener [ function ":" ] argument [ "|" default ] closer
+    token      = part *( ( "." / "-" ) part )        part = 1*( a-z / 0-9 )
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from confobjects.diagnostics import MASK, did_you_mean
+from confobjects.expressions.functions import FUNCTIONS
+
+OPENERS: Final = {"&{": "}", "$<": ">", "${": "}"}
+"""Every opener with its closer."""
+MAX_NESTING: Final = 16
+
+_OPENER: Final = re.compile(r"(\\*)(&\{|\$<|\$\{)")
+_FUNCTION: Final = re.compile(r"([A-Za-z][A-Za-z0-9_-]*):")
+_TOKEN: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+_LOST: Final = re.compile(r"[:$]$")
+
+
+class Problem(NamedTuple):
+    """What is wrong at a place of a text: half-open range of offsets, and what to do.
+
+    ``missing`` tells a value that no source has from a text that is wrong.
+    """
+
+    message: str
+    span: tuple[int, int]
+    remedy: str = ""
+    missing: bool = False
+
+
+class ExpressionSyntaxError(ValueError):
+    """A text is no valid template; ``problems`` are all that could be told apart."""
+
+    def __init__(self, text: str, problems: tuple[Problem, ...]) -> None:
+        self.text = text
+        self.problems = problems
+        super().__init__("; ".join(problem.message for problem in problems))
+
+
+class Expression(NamedTuple):
+    """One expression: its function (None for a token), its argument and default, and where it stands in the text.
+
+    ``default_span`` is the range of the default's text, without the bar.
+    """
+
+    function: str | None
+    argument: Parts
+    default: Parts | None
+    span: tuple[int, int]
+    default_span: tuple[int, int] | None
+
+
+Parts = tuple["str | Expression", ...]
+
+
+class Template(NamedTuple):
+    """A parsed text: literal parts and expressions. ``text`` is as it was typed."""
+
+    text: str
+    parts: Parts
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether there is no expression in it."""
+        return not any(isinstance(part, Expression) for part in self.parts)
+
+    @property
+    def literal(self) -> str:
+        """The text a template without expressions stands for."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is exactly one expression and nothing else."""
+        return len(self.parts) == 1 and isinstance(self.parts[0], Expression)
+
+    @property
+    def has_default(self) -> bool:
+        """Whether any expression in it has a default."""
+        return any(expression.default is not None for expression in self.expressions())
+
+    def expressions(self) -> Iterator[Expression]:
+        """Yield every expression, outer ones before those they hold."""
+        yield from _within(self.parts)
+
+    def masked(self) -> str:
+        """Return the text as it may be shown when the value is a secret.
+
+        One expression alone is shown, with a mask in place of its default; anything else is masked whole.
+        """
+        if not self.whole:
+            return MASK
+        expression = self.parts[0]
+        assert isinstance(expression, Expression)  # noqa: S101 - whole says so
+        if expression.default_span is None:
+            return self.text if not self.has_default else MASK
+        start, end = expression.default_span
+        return f"{self.text[:start]}{MASK}{self.text[end:]}"
+
+
+def _within(parts: Parts) -> Iterator[Expression]:
+    for part in parts:
+        if isinstance(part, Expression):
+            yield part
+            yield from _within(part.argument)
+            yield from _within(part.default or ())
+
+
+def has_opener(text: str) -> bool:
+    """Tell whether a text may hold an expression. All others are their own value."""
+    return "&{" in text or "$<" in text or "${" in text
+
+
+def parse(text: str) -> Template:
+    """Return the template of a text. Raises :class:`ExpressionSyntaxError` with every problem."""
+    if not has_opener(text):
+        return Template(text, (text,) if text else ())
+    parser = _Parser(text)
+    parts = parser.outside()
+    if parser.problems:
+        raise ExpressionSyntaxError(text, tuple(parser.problems))
+    return Template(text, parts, tuple(parser.warnings))
+
+
+class _Parser:
+    """Reads a text from left to right; problems are gathered, and reading goes on behind them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def outside(self) -> Parts:
+        parts: list[str | Expression] = []
+        while match := _OPENER.search(self.text, self.at):
+            backslashes = match.group(1)
+            literal = self.text[self.at : match.start()] + "\\" * (len(backslashes) // 2)
+            if len(backslashes) % 2:
+                _append(parts, literal + match.group(2))
+                self.at = match.end()
+                continue
+            _append(parts, literal)
+            self.at = match.start(2)
+            parts.append(self.expression(1))
+        _append(parts, self.text[self.at :])
+        return tuple(parts)
+
+    def expression(self, depth: int) -> Expression:
+        start = self.at
+        opener = self.text[start : start + 2]
+        closer = OPENERS[opener]
+        self.at += 2
+        if depth > MAX_NESTING:
+            self.problems.append(Problem(f"expressions are nested more than {MAX_NESTING} deep", (start, start + 2)))
+            self.at = len(self.text)
+            return Expression(None, (), None, (start, self.at), None)
+        function = self.function()
+        begin = self.at
+        argument, stop = self.inside(closer, depth, bar=True)
+        end_of_argument = self.at
+        default, default_span = None, None
+        if stop == "|":
+            self.at += 1
+            default_begin = self.at
+            default, stop = self.inside(closer, depth, bar=False)
+            default_span = (default_begin, self.at)
+        if stop != closer:
+            remedy = f'end it with "{closer}", or write "\\{opener}" for the plain text'
+            self.problems.append(
+                Problem(f'the expression that starts here is never closed by "{closer}"', (start, start + 2), remedy)
+            )
+        else:
+            self.at += 1
+            self.check(function, argument, (begin, end_of_argument), start)
+        return Expression(function, argument, default, (start, self.at), default_span)
+
+    def function(self) -> str | None:
+        """Read a function's name, if one stands here."""
+        match = _FUNCTION.match(self.text, self.at)
+        if match is None:
+            return None
+        name = match.group(1)
+        if name not in FUNCTIONS:
+            remedy = did_you_mean(name, FUNCTIONS) or f"functions: {', '.join(FUNCTIONS)}"
+            self.problems.append(Problem(f'there is no function "{name}"', match.span(1), remedy))
+        self.at = match.end()
+        return name
+
+    def inside(self, closer: str, depth: int, *, bar: bool) -> tuple[Parts, str]:
+        """Read up to the closer, or to the first bar where one is looked for; return what it stopped at."""
+        parts: list[str | Expression] = []
+        text = self.text
+        while self.at < len(text):
+            character = text[self.at]
+            pair = text[self.at : self.at + 2]
+            if character == closer or (bar and character == "|"):
+                return tuple(parts), character
+            if pair in OPENERS:
+                parts.append(self.expression(depth + 1))
+            elif character == "\\" and (taken := self.escaped(closer)):
+                _append(parts, taken)
+                self.at += 1 + len(taken)
+            else:
+                _append(parts, character)
+                self.at += 1
+        return tuple(parts), ""
+
+    def escaped(self, closer: str) -> str:
+        """Return what the backslash here takes literally, empty if it is only a backslash."""
+        following = self.text[self.at + 1 : self.at + 3]
+        if following in OPENERS:
+            return following
+        return following[:1] if following[:1] in (closer, "|", "\\") and following else ""
+
+    def check(self, function: str | None, argument: Parts, span: tuple[int, int], start: int) -> None:
+        """Judge the argument of a closed expression, as far as it is plain text."""
+        place = span if span[0] < span[1] else (start, start + 2)
+        if not argument:
+            what = "a token" if function is None else f"an argument for {function}:"
+            self.problems.append(Problem(f"the expression lacks {what}", place))
+        elif function is None and all(isinstance(part, str) for part in argument):
+            token = "".join(part for part in argument if isinstance(part, str))
+            problem, warning = token_problem(token, place)
+            if problem is not None:
+                self.problems.append(problem)
+            if warning is not None:
+                self.warnings.append(warning)
+
+
+def token_problem(token: str, span: tuple[int, int]) -> tuple[Problem | None, Problem | None]:
+    """Return what is wrong with a token, and what is doubtful about it."""
+    if _TOKEN.fullmatch(token):
+        if "." in token or "-" in token:
+            return None, None
+        doubt = Problem(
+            f'the token "{token}" is a single word: any environment variable {token.upper()} would meet it',
+            span,
+            f"give it a prefix, such as &{{app.{token}}}",
+        )
+        return None, doubt
+    folded = token.lower().replace("_", ".")
+    if _TOKEN.fullmatch(folded):
+        right = f"&{{{folded}}} for the token, or &{{env:{token}}} for the environment variable of that exact name"
+        return Problem(f'the token "{token}" is not in lower case with dots', span, f"write {right}"), None
+    return Problem(
+        f'"{token}" is not a token', span, 'a token is words of a-z and 0-9, joined by "." or "-": smtp.password'
+    ), None
+
+
+def _append(parts: list[str | Expression], text: str) -> None:
+    if not text:
+        return
+    if parts and isinstance(parts[-1], str):
+        parts[-1] += text
+    else:
+        parts.append(text)
+
+
+def escape(text: str) -> str:
+    """Return a text whose template is literally the given text."""
+    return _OPENER.sub(lambda match: match.group(1) * 2 + "\\" + match.group(2), text)
+
+
+def looks_lost(text: str) -> bool:
+    """Tell whether a value looks as if a shell had taken an expression out of it: it ends in a colon or a dollar."""
+    return _LOST.search(text) is not None

@@ -1,0 +1,65 @@
+"""Resolvers: where the values of expressions come from. IO: they read files, and the environment they are given.
+
+Order of the sources for a token, first hit wins: definitions given to the command or the API, the environment,
+expression files. A default in the expression comes after all of them. Functions are ``file:`` and ``env:``.
+
+Laws: a source is read when it is first needed and once; what it gives says where it was found; the process's own
+environment is read nowhere here, it comes in as an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from confobjects.expressions import Failed, Found, Need, NotFound
+from confobjects.resolvers.files import ExpressionFiles, FileFunction, env_file
+
+__all__ = ["ExpressionFiles", "FileFunction", "Resolvers", "env_file", "variable_of"]
+
+
+def variable_of(token: str) -> str:
+    """Return the name of the environment variable that a token meets: ``smtp.password`` meets SMTP_PASSWORD."""
+    return token.upper().replace(".", "_").replace("-", "_")
+
+
+class Resolvers:
+    """All sources in their order; an instance is the provider the evaluator asks."""
+
+    def __init__(
+        self,
+        *,
+        define: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        directories: Sequence[str] = (),
+        instance_directory: str = ".",
+        environment_name: str = "environment variable",
+    ) -> None:
+        self.define = define or {}
+        self.environment = environment or {}
+        self.files = ExpressionFiles(directories)
+        self.file = FileFunction(instance_directory)
+        self.environment_name = environment_name
+
+    def __call__(self, need: Need) -> Found | NotFound | Failed:
+        """Return what the sources have for a need."""
+        if need.function == "file":
+            return self.file(need.argument)
+        if need.function == "env":
+            return self._variable(need.argument, splittable=True)
+        return self._token(need.argument)
+
+    def _variable(self, name: str, *, splittable: bool) -> Found | NotFound:
+        text = self.environment.get(name)
+        where = f"{self.environment_name} {name}"
+        return NotFound((where,)) if text is None else Found((text,), where, splittable=splittable)
+
+    def _token(self, token: str) -> Found | NotFound | Failed:
+        if token in self.define:
+            return Found((self.define[token],), f"--define {token}", splittable=True)
+        variable = self._variable(variable_of(token), splittable=True)
+        if isinstance(variable, Found):
+            return variable
+        from_file = self.files(token)
+        if not isinstance(from_file, NotFound):
+            return from_file
+        return NotFound(("--define", *variable.looked_in, *from_file.looked_in))

@@ -1,0 +1,229 @@
+"""Values from files: expression files (``*.json``, ``*.properties``), whole files, and files of variables."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ExpressionError
+from confobjects.expressions import Failed, Found, NotFound
+
+MAX_FILE_SIZE: Final = 1024 * 1024
+"""Bytes; what ``file:`` reads is a pin, a token or a certificate, not a data file."""
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file. Raises ExpressionError that says what hinders, and the path."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_SIZE + 1)
+    except OSError as error:
+        raise ExpressionError(_unreadable(path, (error.strerror or str(error)).lower())) from None
+    if len(data) > MAX_FILE_SIZE:
+        raise ExpressionError(_unreadable(path, f"it is larger than {MAX_FILE_SIZE // 1024} KiB"))
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ExpressionError(_unreadable(path, "it is not UTF-8 text")) from None
+
+
+def _unreadable(path: str, reason: str) -> Diagnostic:
+    return Diagnostic("unresolved-expression", f"the file {path} cannot be read: {reason}", origin=path)
+
+
+class FileFunction:
+    """``file:PATH``: the text of a file, one line end at its end removed; relative to the instance directory."""
+
+    def __init__(self, instance_directory: str) -> None:
+        self.instance_directory = instance_directory
+
+    def __call__(self, path: str) -> Found | NotFound | Failed:
+        """Return the text; an absent file is not found (a default may stand in), an unreadable one an error."""
+        full = os.path.join(self.instance_directory, path)
+        if "\0" in path:
+            return Failed("the path holds a NUL character")
+        if not os.path.lexists(full):
+            return NotFound((f"file {full}",))
+        try:
+            text = read_text(full)
+        except ExpressionError as error:
+            return Failed(error.diagnostics[0].summary)
+        if text.endswith("\n"):
+            text = text[:-2] if text.endswith("\r\n") else text[:-1]
+        return Found((text,), f"file {path}")
+
+
+class _Value:
+    """What an expression file says of a token: texts, or what is wrong with it."""
+
+    __slots__ = ("origin", "problem", "splittable", "texts")
+
+    def __init__(self, texts: tuple[str, ...], origin: str, problem: str = "", *, splittable: bool = False) -> None:
+        self.texts = texts
+        self.origin = origin
+        self.problem = problem
+        self.splittable = splittable
+
+
+class ExpressionFiles:
+    """The ``*.json`` and ``*.properties`` files of some directories; the first directory that has a token wins.
+
+    A JSON path is the token: ``{"smtp": {"password": "x"}}`` gives ``smtp.password``. Sub-directories are not read.
+    """
+
+    def __init__(self, directories: Sequence[str]) -> None:
+        self.directories = tuple(directories)
+        self._loaded: list[dict[str, _Value]] | None = None
+        self._failed: str = ""
+
+    def __call__(self, token: str) -> Found | NotFound | Failed:
+        """Return what the files have for a token."""
+        if self._loaded is None and not self._failed:
+            try:
+                self._loaded = [self._directory(directory) for directory in self.directories]
+            except ExpressionError as error:
+                self._failed = "; ".join(d.summary for d in error.diagnostics)
+        if self._failed:
+            return Failed(self._failed, "correct the file; nothing of its directory is used until then")
+        for values in self._loaded or ():
+            if (value := values.get(token)) is not None:
+                if value.problem:
+                    return Failed(value.problem)
+                return Found(value.texts, value.origin, literal=False, splittable=value.splittable)
+        return NotFound(tuple(f"expression files in {directory}" for directory in self.directories))
+
+    def _directory(self, directory: str) -> dict[str, _Value]:
+        try:
+            names = sorted(name for name in os.listdir(directory) if name.endswith((".json", ".properties")))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            problem = Diagnostic(
+                "unresolved-expression", f"the directory of expression files {directory} cannot be read: {reason}"
+            )
+            raise ExpressionError(problem) from None
+        result: dict[str, _Value] = {}
+        for name in names:
+            path = os.path.join(directory, name)
+            read = _json_values if name.endswith(".json") else _properties
+            for token, value in read(path):
+                if token in result and result[token].origin != value.origin:
+                    twice = f'the token "{token}" is in two files: {result[token].origin} and {value.origin}'
+                    raise ExpressionError(Diagnostic("unresolved-expression", twice, origin=path))
+                result[token] = value
+        return result
+
+
+def _json_values(path: str) -> Iterator[tuple[str, _Value]]:
+    import json  # noqa: PLC0415 - only where there are expression files
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in items]
+        if repeated := next((key for key in keys if keys.count(key) > 1), None):
+            raise ExpressionError(
+                Diagnostic("unresolved-expression", f'the key "{repeated}" is given twice in {path}', origin=path)
+            )
+        return dict(items)
+
+    try:
+        # Numbers keep their spelling: 1.10 is a text like any other.
+        data = json.loads(read_text(path), parse_int=_Number, parse_float=_Number, object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        said = f"{path} is not JSON: {error.msg[0].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
+        raise ExpressionError(Diagnostic("unresolved-expression", said, origin=path, line=error.lineno)) from None
+    if not isinstance(data, dict):
+        raise ExpressionError(Diagnostic("unresolved-expression", f"{path} holds no JSON object", origin=path))
+    yield from _tokens(data, "", f"expression file {path}")
+
+
+class _Number(str):
+    """A JSON number by its text."""
+
+    __slots__ = ()
+
+
+def _tokens(data: dict[str, Any], prefix: str, origin: str) -> Iterator[tuple[str, _Value]]:
+    for key, value in data.items():
+        token = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield token, _Value((), origin, f'"{token}" is an object in {origin}: name one of its keys')
+            yield from _tokens(value, f"{token}.", origin)
+        else:
+            items = value if isinstance(value, list) else [value]
+            texts = tuple(_text(item) for item in items)
+            if None in texts:
+                yield token, _Value((), origin, f'"{token}" is null or a structure in {origin}: it has no text')
+            else:
+                yield token, _Value(tuple(text for text in texts if text is not None), origin)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str) else None
+
+
+_KEY: Final = re.compile(r"((?:\\.|[^\\=:\s])+)\s*[=:]?\s*(.*)", re.DOTALL)
+_UNICODE: Final = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)", re.DOTALL)
+_CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+def _properties(path: str) -> Iterator[tuple[str, _Value]]:
+    """Yield the tokens of a Java properties file in UTF-8."""
+    for line in _logical_lines(read_text(path)):
+        match = _KEY.fullmatch(line)
+        if match is None:
+            said = f'{path} holds a line without a key: "{line[:40]}"'
+            raise ExpressionError(Diagnostic("unresolved-expression", said, origin=path))
+        yield (
+            _unescaped(match.group(1)),
+            _Value((_unescaped(match.group(2)),), f"expression file {path}", splittable=True),
+        )
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    pending = ""
+    for raw in text.splitlines():
+        line = raw.lstrip()
+        if not pending and (not line or line[0] in "#!"):
+            continue
+        trailing = len(line) - len(line.rstrip("\\"))
+        if trailing % 2:
+            pending += line[:-1]
+            continue
+        yield pending + line
+        pending = ""
+    if pending:
+        yield pending
+
+
+def _unescaped(text: str) -> str:
+    # Surrogate pairs written as two escapes are one character.
+    plain = _UNICODE.sub(
+        lambda match: chr(int(match.group(1), 16)) if match.group(1) else _CONTROLS.get(match.group(2), match.group(2)),
+        text,
+    )
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def env_file(path: str) -> dict[str, str]:
+    """Return the variables in a file of ``NAME=VALUE`` lines; comments begin with ``#``, quotes around a value go.
+
+    Raises :class:`~confobjects.errors.ExpressionError` for a line of another form, with its number.
+    """
+    variables: dict[str, str] = {}
+    for number, raw in enumerate(read_text(path).splitlines(), 1):
+        line = raw.strip().removeprefix("export ").strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
+            raise ExpressionError(
+                Diagnostic("unresolved-expression", "expected NAME=VALUE", origin=path, line=number, excerpt=line)
+            )
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        variables[name.strip()] = value
+    return variables
