@@ -46,7 +46,7 @@ def _unknown(url: str, scheme: str) -> Diagnostic:
     remedy = f"known kinds: {known}"
     if near is not None:
         remedy = f'did you mean "{near}:{url.partition(":")[2]}"? {remedy}'
-    elif "/" in url or url.endswith(".ldif"):
+    elif "/" in scheme or (not scheme and ("/" in url or url.endswith(".ldif"))):
         remedy = f'did you mean "ldif:{url}"? {remedy}'
     if scheme and "/" not in scheme:
         return Diagnostic("usage", f'no storage is known for URLs that start with "{scheme}:"', remedy=remedy)

@@ -123,7 +123,9 @@ class Tree:
         if dn.normal in self.entries:
             raise ObjectExistsError(f'there is an entry "{dn}" already')
         if dn != self.base and dn.parent.normal not in self.entries:
-            raise NoSuchObjectError(f'there is no entry "{dn.parent}" to put "{dn.rdns[0][0][1] if dn else ""}" below')
+            if not dn.is_below(self.base):
+                raise NoSuchObjectError(f'the entry "{dn}" would lie outside the base "{self.base}"')
+            raise NoSuchObjectError(f'there is no entry "{dn.parent}", which is to be the parent of "{dn}"')
 
     def add(self, change: AddEntry) -> Iterator[Edit]:
         """Plan the edit of an addition."""

@@ -1,0 +1,328 @@
+"""The contract every storage keeps: the same changes leave equal entries, the same mistake is the same error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from confobjects import errors
+from confobjects.dn import DN, ROOT
+from confobjects.errors import ConfobjectsError
+from confobjects.mapping.entry import (
+    AddEntry,
+    Change,
+    DeleteEntry,
+    Entry,
+    ModifyEntry,
+    Modification,
+    RenameEntry,
+    Value,
+    diff,
+)
+from confobjects.storage import Storage, open_storage
+
+CONFIG = DN.parse("cn=config")
+SERVERS = DN.parse("cn=Mail Servers,cn=config")
+ONE = SERVERS.child("cn", "one")
+
+
+def entry(dn: DN, object_class: str = "branch", **attributes: Iterable[Value]) -> Entry:
+    fixed = {"objectClass": ("top", object_class), dn.naming_attribute: (dn.name,)}
+    return Entry(dn, {**fixed, **{name.replace("_", "-"): tuple(values) for name, values in attributes.items()}})
+
+
+def add(dn: DN, object_class: str = "branch", **attributes: Iterable[Value]) -> AddEntry:
+    return AddEntry(entry(dn, object_class, **attributes))
+
+
+def modify(dn: DN, *modifications: Modification) -> ModifyEntry:
+    return ModifyEntry(dn, modifications)
+
+
+def commit(storage: Storage, *changes: Change) -> None:
+    with storage.writing():
+        storage.commit(changes)
+
+
+BRANCHES = (add(CONFIG), add(SERVERS))
+FILLED = (*BRANCHES, add(ONE, "server", a=("1", "2")))
+
+
+@pytest.fixture
+def filled(storage: Storage) -> Storage:
+    commit(storage, *FILLED)
+    return storage
+
+
+def everything(storage: Storage) -> dict[str, Entry]:
+    return {str(found.dn): found for found in storage.search(storage.base, "sub")}
+
+
+def test_an_empty_storage_has_a_base_and_nothing_else(storage: Storage) -> None:
+    assert storage.base == CONFIG
+    assert storage.read(CONFIG) is None
+    assert list(storage.search(CONFIG)) == []
+    assert list(storage.search(CONFIG, "sub")) == []
+    assert storage.serialises_writers
+
+
+def test_what_is_added_is_read(filled: Storage) -> None:
+    one = entry(ONE, "server", a=("1", "2"))
+    assert filled.read(ONE) == one
+    assert filled.read(DN.parse("CN=ONE,  cn=mail  servers,CN=config")) == one
+    assert filled.read(SERVERS.child("cn", "two")) is None
+    wanted = filled.read(ONE, ["A"])
+    assert wanted is not None
+    assert wanted.get("a") == ("1", "2")
+
+
+def test_searching(filled: Storage) -> None:
+    two, deep = SERVERS.child("cn", "two"), ONE.child("cn", "deep")
+    commit(filled, add(two, "Server"), add(deep, "server"))
+
+    def names(base: DN, *how: str) -> list[str]:
+        return sorted(str(found.dn).partition(",")[0] for found in filled.search(base, *how))  # type: ignore[arg-type]
+
+    assert names(SERVERS) == ["cn=one", "cn=two"]
+    assert names(SERVERS, "one", "SERVER") == ["cn=one", "cn=two"]
+    assert names(SERVERS, "one", "branch") == []
+    assert names(CONFIG, "sub", "server") == ["cn=deep", "cn=one", "cn=two"]
+    assert names(SERVERS, "sub") == ["cn=Mail Servers", "cn=deep", "cn=one", "cn=two"]
+    assert names(deep) == []
+    assert names(DN.parse("cn=other"), "sub") == []
+    found = [str(found.dn) for found in filled.search(CONFIG, "sub")]
+    assert found.index(str(SERVERS)) < found.index(str(ONE)) < found.index(str(deep))
+
+
+def test_modifying(filled: Storage) -> None:
+    commit(
+        filled,
+        modify(ONE, Modification("delete", "A", ["1"]), Modification("add", "a", ["3"])),
+        modify(ONE, Modification("replace", "b", ["x"]), Modification("add", "c", [b"\xff", "é", " blank "])),
+    )
+    assert filled.read(ONE) == entry(ONE, "server", a=("2", "3"), b=("x",), c=(b"\xff", "é", " blank "))
+    commit(filled, modify(ONE, Modification("delete", "a"), Modification("replace", "b")))
+    assert filled.read(ONE) == entry(ONE, "server", c=(b"\xff", "é", " blank "))
+
+
+def test_bytes_that_are_text_are_text(filled: Storage) -> None:
+    commit(filled, modify(ONE, Modification("add", "b", [b"text"]), Modification("add", "c;binary", [b"text"])))
+    found = filled.read(ONE)
+    assert found is not None
+    assert (found.get("b"), found.get("c;binary")) == (("text",), (b"text",))
+
+
+def test_deleting(filled: Storage) -> None:
+    commit(filled, DeleteEntry(ONE), DeleteEntry(SERVERS))
+    assert filled.read(ONE) is None
+    assert list(everything(filled)) == [str(CONFIG)]
+
+
+def test_renaming_takes_along_what_is_below(filled: Storage) -> None:
+    deep = ONE.child("cn", "a,b").child("cn", "c")
+    commit(filled, add(deep.parent), add(deep, x=("1",)))
+    uno = SERVERS.child("cn", "uno")
+    commit(filled, RenameEntry(ONE, uno))
+    assert filled.read(ONE) is None
+    assert filled.read(uno) == entry(uno, "server", a=("1", "2"))
+    moved = uno.child("cn", "a,b").child("cn", "c")
+    assert filled.read(moved) == entry(moved, x=("1",))
+    assert [found.dn for found in filled.search(uno.child("cn", "a,b"))] == [moved]
+    assert filled.read(deep) is None
+
+
+def test_renaming_may_change_the_spelling_alone(filled: Storage) -> None:
+    commit(filled, RenameEntry(ONE, SERVERS.child("cn", "ONE")))
+    found = filled.read(ONE)
+    assert found is not None
+    assert (str(found.dn), found.get("cn")) == ("cn=ONE,cn=Mail Servers,cn=config", ("ONE",))
+
+
+def test_moving_below_another_parent(filled: Storage) -> None:
+    other = CONFIG.child("cn", "other")
+    commit(filled, add(other), RenameEntry(ONE, other.child("cn", "one")))
+    assert [found.dn for found in filled.search(other)] == [other.child("cn", "one")]
+    assert list(filled.search(SERVERS)) == []
+
+
+MISTAKES: list[tuple[str, Change, type[ConfobjectsError], str]] = [
+    ("there already", add(ONE), errors.ObjectExistsError, f'there is an entry "{ONE}" already'),
+    (
+        "no parent",
+        add(SERVERS.child("cn", "x").child("cn", "y")),
+        errors.NoSuchObjectError,
+        'there is no entry "cn=x,cn=Mail Servers,cn=config", which is to be the parent of "cn=y,cn=x,cn=Mail Servers,',
+    ),
+    (
+        "outside",
+        add(DN.parse("cn=other")),
+        errors.NoSuchObjectError,
+        'the entry "cn=other" would lie outside the base "cn=config"',
+    ),
+    (
+        "no naming value",
+        AddEntry(Entry(SERVERS.child("cn", "x"), {"objectClass": ("top",)})),
+        errors.ConstraintError,
+        'the entry "cn=x,cn=Mail Servers,cn=config" must have the value of its name in the attribute cn',
+    ),
+    ("modify nothing", modify(SERVERS.child("cn", "x")), errors.NoSuchObjectError, "there is no entry"),
+    (
+        "lose the name",
+        modify(ONE, Modification("replace", "cn", ["other"])),
+        errors.ConstraintError,
+        "to change the name, rename the entry",
+    ),
+    ("add twice", modify(ONE, Modification("add", "a", ["2"])), errors.ChangedMeanwhileError, "is there already"),
+    ("stale", modify(ONE, Modification("delete", "a", ["9"])), errors.ChangedMeanwhileError, "is not there any more"),
+    ("delete nothing", DeleteEntry(SERVERS.child("cn", "x")), errors.NoSuchObjectError, "there is no entry"),
+    (
+        "delete a parent",
+        DeleteEntry(SERVERS),
+        errors.ObjectInUseError,
+        f'the entry "{SERVERS}" cannot be deleted: below it there is the entry "{ONE}"',
+    ),
+    ("rename nothing", RenameEntry(SERVERS.child("cn", "x"), ONE), errors.NoSuchObjectError, "there is no entry"),
+    ("rename onto another", RenameEntry(ONE, SERVERS), errors.ObjectExistsError, "already"),
+    ("below itself", RenameEntry(SERVERS, ONE.child("cn", "x")), errors.ConstraintError, "below itself"),
+    ("rename to nowhere", RenameEntry(ONE, DN.parse("cn=a,cn=b")), errors.NoSuchObjectError, "outside"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+def test_a_mistake_is_told_and_undoes_the_whole_commit(
+    filled: Storage, change: Change, error: type[ConfobjectsError], message: str
+) -> None:
+    before = everything(filled)
+    others: Sequence[Change] = [
+        modify(SERVERS, Modification("add", "x", ["1"])),
+        add(SERVERS.child("cn", "new")),
+        RenameEntry(SERVERS.child("cn", "new"), SERVERS.child("cn", "newer")),
+        DeleteEntry(SERVERS.child("cn", "newer")),
+    ]
+    with pytest.raises(ConfobjectsError) as caught:
+        commit(filled, *others, change)
+    assert type(caught.value) is error
+    assert message in str(caught.value)
+    assert everything(filled) == before
+    commit(filled, *others)
+    assert everything(filled) == {**before, str(SERVERS): entry(SERVERS, x=("1",))}
+
+
+def test_nothing_to_change_is_no_mistake(filled: Storage) -> None:
+    before = everything(filled)
+    commit(filled)
+    assert everything(filled) == before
+
+
+def test_writing_does_not_nest(filled: Storage) -> None:
+    with filled.writing(), pytest.raises(errors.UsageError, match="does not nest"), filled.writing():
+        pass
+    commit(filled, DeleteEntry(ONE))
+
+
+def test_commit_belongs_inside_writing(filled: Storage) -> None:
+    with pytest.raises(errors.UsageError, match=r"commit\(\) is called inside writing\(\) only"):
+        filled.commit([DeleteEntry(ONE)])
+    assert filled.read(ONE) is not None
+
+
+def test_several_commits_in_one_writing(filled: Storage) -> None:
+    with filled.writing():
+        filled.commit([modify(ONE, Modification("replace", "a", ["3"]))])
+        found = filled.read(ONE)
+        assert found is not None
+        assert found.get("a") == ("3",)
+        filled.commit([DeleteEntry(ONE)])
+        assert filled.read(ONE) is None
+    assert filled.read(ONE) is None
+
+
+def test_an_error_inside_writing_ends_it(filled: Storage) -> None:
+    with pytest.raises(RuntimeError), filled.writing():
+        raise RuntimeError
+    commit(filled, DeleteEntry(ONE))
+
+
+def in_another_thread(action: Callable[[], object]) -> list[BaseException]:
+    caught: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return caught
+
+
+def test_another_thread_waits_its_turn_and_not_for_ever(filled: Storage) -> None:
+    with filled.writing():
+        (error,) = in_another_thread(lambda: commit(filled, DeleteEntry(ONE)))
+        assert isinstance(error, errors.StorageError)
+        (error,) = in_another_thread(lambda: filled.commit([DeleteEntry(ONE)]))
+        assert isinstance(error, errors.UsageError)
+        assert in_another_thread(lambda: filled.read(ONE)) == []
+    assert in_another_thread(lambda: commit(filled, DeleteEntry(ONE))) == []
+    assert filled.read(ONE) is None
+
+
+def test_closing_twice_is_no_mistake(filled: Storage) -> None:
+    filled.close()
+    filled.close()
+
+
+def test_a_storage_has_a_url_without_options(storage: Storage) -> None:
+    assert open_storage(storage.url).url == storage.url
+
+
+NAMES = st.sampled_from(["one", "two", "Three, four", "é"])
+VALUES = st.lists(st.sampled_from(["1", "2", " ", "é", "\n", b"\xff"]), unique=True, max_size=3).map(tuple)
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> list[list[Change]]:
+    """Changes as a caller makes them; many will be refused, and by all storages."""
+    dns = st.sampled_from([CONFIG, SERVERS]).flatmap(lambda base: NAMES.map(lambda name: base.child("cn", name)))
+    deep = st.tuples(dns, NAMES).map(lambda pair: pair[0].child("cn", pair[1]))
+    anywhere = st.one_of(dns, deep)
+    attributes = st.dictionaries(st.sampled_from(["a", "A", "b;binary"]), VALUES, max_size=2)
+    made = st.tuples(anywhere, attributes).map(lambda pair: entry(pair[0], **pair[1]))
+    old_and_new = st.tuples(attributes, attributes).map(
+        lambda pair: diff(*(AddEntry(Entry(ROOT, found)).entry for found in pair))
+    )
+    change = st.one_of(
+        made.map(AddEntry),
+        st.tuples(anywhere, old_and_new).map(lambda pair: ModifyEntry(*pair)),
+        anywhere.map(DeleteEntry),
+        st.tuples(anywhere, anywhere).map(lambda pair: RenameEntry(*pair)),
+    )
+    return draw(st.lists(st.lists(change, min_size=1, max_size=3), min_size=3, max_size=12))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(script=scripts())
+def test_law_one_script_leaves_equal_entries_in_every_storage(
+    make_every_storage: Callable[[], list[Storage]], script: list[list[Change]]
+) -> None:
+    storages = make_every_storage()
+    for changes in [list(BRANCHES), *script]:
+        outcomes = []
+        for storage in storages:
+            try:
+                commit(storage, *changes)
+                outcomes.append("")
+            except ConfobjectsError as error:
+                outcomes.append(f"{error.code}: {error}")
+        assert len(set(outcomes)) == 1
+        first, *rest = [everything(storage) for storage in storages]
+        assert all(other == first for other in rest)
+        for storage in storages:
+            if storage.url != "memory:":
+                assert everything(open_storage(storage.url)) == first

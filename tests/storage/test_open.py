@@ -1,0 +1,103 @@
+"""The URL of a storage: what it may be, and what is said when it is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from confobjects.dn import DN
+from confobjects.errors import StorageError, UsageError
+from confobjects.storage import SCHEMES, open_storage
+
+KNOWN = "known kinds: ldif:, memory:"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", f"a storage is named by a URL, which starts with its kind and a colon\n  remedy: {KNOWN}"),
+        (
+            "/etc/config.ldif",
+            "a storage is named by a URL, which starts with its kind and a colon\n"
+            f'  remedy: did you mean "ldif:/etc/config.ldif"? {KNOWN}',
+        ),
+        (
+            "ldfi:/etc/x",
+            f'no storage is known for URLs that start with "ldfi:"\n  remedy: did you mean "ldif:/etc/x"? {KNOWN}',
+        ),
+        ("redis://h", f'no storage is known for URLs that start with "redis:"\n  remedy: {KNOWN}'),
+        (
+            "./a:b",
+            "a storage is named by a URL, which starts with its kind and a colon\n"
+            f'  remedy: did you mean "ldif:./a:b"? {KNOWN}',
+        ),
+        ("ldif:", '"ldif:" names no file\n  remedy: write "ldif:" and the path of the file'),
+        ("ldif:a\0b", '"ldif:a\0b" names no file\n  remedy: write "ldif:" and the path of the file'),
+        (
+            "ldif://etc/x",
+            "an LDIF file is on no host\n"
+            '  remedy: write "ldif:etc/x" for a path that starts here, "ldif:/etc/x" for one that starts at /',
+        ),
+        ("memory:name", 'a storage in memory has no name\n  remedy: write "memory:"'),
+    ],
+)
+def test_refused(url: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_storage(url)
+    assert str(caught.value) == message
+
+
+def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert open_storage("ldif:a.ldif").url == f"ldif:{tmp_path}/a.ldif"
+    assert open_storage("LDIF:///etc/a.ldif").url == "ldif:/etc/a.ldif"
+    assert open_storage("ldif:~/a.ldif").url == f"ldif:{tmp_path}/home/a.ldif"
+
+
+def test_a_missing_file_is_empty_with_a_warning_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "config.ldif"
+    storage = open_storage(f"ldif:{path}")
+    assert [warning.render() for warning in storage.warnings] == [
+        f"{path}: there is no such file: the configuration is empty\n"
+        "  remedy: the first change creates it; if it should be there, correct the path"
+    ]
+    strict = open_storage(f"ldif:{path}", missing_ok=False)
+    for use in (lambda: strict.base, lambda: strict.read(DN.parse("cn=config")), lambda: strict.writing().__enter__()):
+        with pytest.raises(StorageError) as caught:
+            use()
+        assert str(caught.value) == f"{path}: there is no such file\n  remedy: correct the path"
+    assert not path.parent.exists()
+
+
+def test_the_base_is_given_or_the_first_entry(tmp_path: Path) -> None:
+    path = tmp_path / "x.ldif"
+    path.write_text("dn: o=house\no: house\n\ndn: cn=config\ncn: config\n")
+    assert str(open_storage(f"ldif:{path}").base) == "o=house"
+    assert str(open_storage(f"ldif:{path}", base=DN.parse("cn=config")).base) == "cn=config"
+    path.write_text("# nothing yet\n")
+    assert str(open_storage(f"ldif:{path}").base) == "cn=config"
+
+
+def test_every_scheme_names_something_that_can_be_opened() -> None:
+    assert all(scheme == scheme.lower() and ":" in target for scheme, target in SCHEMES.items())
+
+
+def test_reading_imports_nothing_that_only_writing_needs(tmp_path: Path) -> None:
+    path = tmp_path / "x.ldif"
+    path.write_text("dn: cn=config\ncn: config\n")
+    heavy = {"fcntl", "tempfile", "gzip", "zlib", "hashlib", "pathlib", "threading", "logging", "dataclasses", "json"}
+    program = (
+        "import sys; before = set(sys.modules)\n"
+        "from confobjects.dn import DN\n"
+        "from confobjects.storage import open_storage\n"
+        f"assert open_storage('ldif:{path}').read(DN.parse('cn=config'))\n"
+        f"print(sorted({heavy!r} & (set(sys.modules) - before)))"
+    )
+    root = Path(__file__).parents[2]
+    # -S: no site-packages, whose .pth files may import anything
+    found = subprocess.run([sys.executable, "-S", "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
