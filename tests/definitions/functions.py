@@ -1,0 +1,15 @@
+"""Constraints in Python for the family of definitions in the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from confobjects.diagnostics import Diagnostic
+
+
+def even(typed: Callable[[str], tuple[Any, ...] | None]) -> Iterator[Diagnostic]:
+    """The serial number, where it is known, is even."""
+    for serial in typed("serial") or ():
+        if serial % 2:
+            yield Diagnostic("constraint-violated", f"the serial number {serial} is odd", property="serial")

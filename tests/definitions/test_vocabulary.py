@@ -1,0 +1,149 @@
+"""The second family of definitions uses every word of the vocabulary, so that no word is untried."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
+
+from confobjects.definitions import ManagedObjectDefinition
+from confobjects.definitions import conditions as room
+from confobjects.definitions.checking import check
+from confobjects.definitions.metaschema import metaschema, printed
+from confobjects.definitions.model import ACTION_SENTENCES
+from confobjects.syntaxes import REGISTRY
+from tests.definitions.documents import BUILTIN, FAMILY, METASCHEMA, depot, documents
+
+Word = tuple[int, str]
+SCHEMA = metaschema()
+
+
+def words(schema: Any, where: str = "") -> Iterator[tuple[Word, str]]:
+    """Yield every key and every listed value of the meta-schema, with the place for people."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from words(item, where)
+        return
+    if not isinstance(schema, dict):
+        return
+    for key, below in schema.items():
+        if key == "properties" and isinstance(below, dict):
+            for name in below:
+                yield (id(below), name), f"{where}.{name}"
+            for name, value in below.items():
+                yield from words(value, f"{where}.{name}")
+        elif key == "enum":
+            for value in below:
+                yield (id(below), json.dumps(value)), f"{where}={value}"
+        elif key == "$defs":
+            for name, value in below.items():
+                yield from words(value, name)
+        else:
+            yield from words(below, where)
+
+
+def used(instances: list[Any]) -> set[Word]:
+    """Return the words a validation of some documents comes by."""
+    met: set[Word] = set()
+
+    def properties(validator: Any, names: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if isinstance(instance, dict):
+            met.update((id(names), name) for name in names if name in instance)
+        yield from Draft202012Validator.VALIDATORS["properties"](validator, names, instance, schema)
+
+    def enum(validator: Any, values: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        met.add((id(values), json.dumps(instance)))
+        yield from Draft202012Validator.VALIDATORS["enum"](validator, values, instance, schema)
+
+    validator = extend(Draft202012Validator, {"properties": properties, "enum": enum})(SCHEMA)  # type: ignore[no-untyped-call]
+    for instance in instances:
+        assert not list(validator.iter_errors(instance))
+    return met
+
+
+def test_the_family_uses_every_word_of_the_meta_schema() -> None:
+    known = dict(words(SCHEMA))
+    # A syntax without required parameters may be written short or long: either is a use of its name.
+    met = used([document.data for document in documents(FAMILY)])
+    unused = sorted(place for word, place in known.items() if word not in met and not _spelled_short(place))
+    assert unused == []
+
+
+def _spelled_short(place: str) -> bool:
+    return place.startswith(("syntax=", "syntax.type"))
+
+
+def test_the_family_uses_every_syntax() -> None:
+    names = {prop.syntax.name for definition in depot() for prop in definition.properties.values()}
+    assert names == set(REGISTRY)
+
+
+def test_every_flag_and_default_behaviour_and_action_is_used_both_ways() -> None:
+    props = [prop for definition in depot() for prop in definition.properties.values()]
+    flags = ("mandatory", "multi_valued", "advanced", "hidden", "read_only", "sensitive")
+    assert {(flag, getattr(prop, flag)) for prop in props for flag in flags} == {
+        (f, v) for f in flags for v in (True, False)
+    }
+    assert {prop.default.kind for prop in props} == {
+        "defined",
+        "alias",
+        "undefined",
+        "inherited-absolute",
+        "inherited-relative",
+    }
+    assert {prop.default.offset for prop in props if prop.default.kind == "inherited-relative"} == {0, 1, 2}
+    assert {prop.admin_action.kind for prop in props} == set(ACTION_SENTENCES)
+    conditions = {
+        (prop.reference.target_enabled is None, prop.reference.needed_when is None) for prop in props if prop.reference
+    }
+    assert conditions == {(True, True), (False, True), (False, False)}
+
+
+def test_every_node_of_conditions_is_used() -> None:
+    nodes = {type(node) for definition in depot() for source in _conditions(definition) for node in _nodes(source)}
+    classes = {value for value in vars(room).values() if isinstance(value, type) and issubclass(value, room.Condition)}
+    assert nodes == {c for c in classes if not c.__subclasses__()}
+    constants = [node for d in depot() for c in _conditions(d) for node in _nodes(c) if isinstance(node, room.Constant)]
+    assert {bool(node.source) for node in constants} == {True, False}
+
+
+def _conditions(definition: ManagedObjectDefinition) -> Iterator[room.Condition]:
+    yield from (c.condition for c in definition.constraints if c.condition is not None)
+
+
+def _nodes(condition: room.Condition) -> Iterator[room.Condition]:
+    yield condition
+    for part in getattr(condition, "parts", ()):
+        yield from _nodes(part)
+
+
+def test_relations_of_every_kind_hang_up_to_three_deep() -> None:
+    relations = depot().relations().values()
+    assert {relation.kind for relation in relations} == {"singleton", "optional", "instantiable", "set"}
+    assert {bool(relation.naming_property) for relation in relations if relation.kind == "instantiable"} == {
+        True,
+        False,
+    }
+    assert max(len(depot().lineage(relation)) for relation in relations) == 3
+
+
+@pytest.mark.parametrize("directory", [FAMILY, BUILTIN], ids=["family", "builtin"])
+def test_the_families_are_in_order(directory: Any) -> None:
+    assert [problem.render() for problem in check(documents(directory))] == []
+
+
+def test_the_families_are_in_order_together() -> None:
+    assert [problem.render() for problem in check(documents(FAMILY), documents(BUILTIN))] == []
+
+
+def test_the_printed_meta_schema_is_up_to_date() -> None:
+    """Renew it with ``python -m confobjects.definitions.metaschema > schemas/managed-object.schema.json``."""
+    assert METASCHEMA.read_text("utf-8") == printed()
+
+
+def test_the_meta_schema_is_json_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
