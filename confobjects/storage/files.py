@@ -38,7 +38,7 @@ _REMEDIES: Final = {
     errno.EFBIG: "raise the limit on file sizes (ulimit -f) and repeat; the file is as it was",
     errno.EISDIR: "name a file, not a directory",
     errno.ENOTDIR: "a part of the path is a file: name a file in a directory",
-    errno.ELOOP: "symbolic links lead in a circle: correct them",
+    errno.ELOOP: "a symbolic link leads in a circle, or is where none may be: correct or remove it",
     errno.ENOLCK: "the file system knows no locks: keep the file on a local one",
 }
 
@@ -312,13 +312,23 @@ def _archive_directory(path: str) -> str:
     return path + ".archive"
 
 
+def _make_archive_directory(directory: str, path: str) -> None:
+    if os.path.isdir(directory):
+        return
+    make_directory(directory)
+    with told("open the directory", directory):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _belong(descriptor, path)
+    os.close(descriptor)
+
+
 def archive(path: str, data: bytes) -> str:
     """Keep ``data``, the content that is about to be replaced, compressed in ``<path>.archive``; return its path."""
     import time  # noqa: PLC0415 - only writers need the clock
     import zlib  # noqa: PLC0415 - as above
 
     directory = _archive_directory(path)
-    make_directory(directory)
+    _make_archive_directory(directory, path)
     now = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
     name = os.path.join(directory, f"{os.path.basename(path)}.{stamp}.gz")

@@ -12,9 +12,10 @@ from confobjects.mapping.entry import (
     AddEntry,
     DeleteEntry,
     Entry,
-    ModifyEntry,
     Modification,
+    ModifyEntry,
     RenameEntry,
+    Value,
     apply,
     diff,
     has_naming_values,
@@ -196,7 +197,8 @@ def test_naming_values() -> None:
 
 
 NAMES = st.sampled_from(["cn", "CN", "a", "A", "b;binary", "c", "rev"])
-VALUES = st.lists(st.sampled_from(["1", "2", "3", "", "é", b"\xff"]), unique=True, max_size=4).map(tuple)
+SOME: st.SearchStrategy[Value] = st.sampled_from(["1", "2", "3", "", "é", b"\xff"])
+VALUES: st.SearchStrategy[tuple[Value, ...]] = st.lists(SOME, unique=True, max_size=4).map(tuple)
 
 
 @st.composite

@@ -312,9 +312,7 @@ def test_law_an_edited_document_reads_as_its_entries(
     entries: dict[str, Entry] = {}
     for state in states:
         after = {name: made(name, attributes) for name, attributes in state.items()}
-        step = [
-            Edit(entries.get(name), after.get(name)) for name in sorted(entries.keys() | after) if name in "abcd"
-        ]
+        step = [Edit(entries.get(name), after.get(name)) for name in sorted(entries.keys() | after) if name in "abcd"]
         entries = after
         edits += step
         if not at_once:
@@ -335,8 +333,8 @@ def test_law_any_text_is_a_document_or_a_list_of_problems(text: str) -> None:
     try:
         document = parse(text)
     except BrokenDataError as refusal:
-        lines = [problem.line for problem in refusal.diagnostics]  # noqa: PT017 - both ways out are right
-        assert all(line and line <= text.count("\n") + 1 for line in lines)  # noqa: PT017 - as above
+        lines = [problem.line for problem in refusal.diagnostics]
+        assert all(line and line <= text.count("\n") + 1 for line in lines)
     else:
         assert document.edited([]).serialise() == text
         for entry in document.entries.values():

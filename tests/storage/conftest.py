@@ -17,7 +17,7 @@ def _ldif(folder: Path) -> Storage:
     return open_storage(f"ldif:{folder / 'config.ldif'}", deadline=0.2)
 
 
-def _memory(folder: Path) -> Storage:  # noqa: ARG001 - one shape for all
+def _memory(folder: Path) -> Storage:
     return open_storage("memory:", deadline=0.2)
 
 

@@ -17,8 +17,8 @@ from confobjects.mapping.entry import (
     Change,
     DeleteEntry,
     Entry,
-    ModifyEntry,
     Modification,
+    ModifyEntry,
     RenameEntry,
     Value,
     diff,
@@ -192,7 +192,9 @@ MISTAKES: list[tuple[str, Change, type[ConfobjectsError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "error", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+@pytest.mark.parametrize(
+    ("change", "error", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
+)
 def test_a_mistake_is_told_and_undoes_the_whole_commit(
     filled: Storage, change: Change, error: type[ConfobjectsError], message: str
 ) -> None:
@@ -283,7 +285,8 @@ def test_a_storage_has_a_url_without_options(storage: Storage) -> None:
 
 
 NAMES = st.sampled_from(["one", "two", "Three, four", "é"])
-VALUES = st.lists(st.sampled_from(["1", "2", " ", "é", "\n", b"\xff"]), unique=True, max_size=3).map(tuple)
+SOME: st.SearchStrategy[Value] = st.sampled_from(["1", "2", " ", "é", "\n", b"\xff"])
+VALUES: st.SearchStrategy[tuple[Value, ...]] = st.lists(SOME, unique=True, max_size=3).map(tuple)
 
 
 @st.composite
@@ -293,13 +296,12 @@ def scripts(draw: st.DrawFn) -> list[list[Change]]:
     deep = st.tuples(dns, NAMES).map(lambda pair: pair[0].child("cn", pair[1]))
     anywhere = st.one_of(dns, deep)
     attributes = st.dictionaries(st.sampled_from(["a", "A", "b;binary"]), VALUES, max_size=2)
-    made = st.tuples(anywhere, attributes).map(lambda pair: entry(pair[0], **pair[1]))
-    old_and_new = st.tuples(attributes, attributes).map(
-        lambda pair: diff(*(AddEntry(Entry(ROOT, found)).entry for found in pair))
-    )
+    made = st.tuples(anywhere, attributes).map(lambda pair: entry(pair[0], "branch", **pair[1]))
+    states = attributes.map(lambda found: AddEntry(Entry(ROOT, found)).entry)
+    steps = st.tuples(states, states).map(lambda pair: diff(pair[0], pair[1]))
     change = st.one_of(
         made.map(AddEntry),
-        st.tuples(anywhere, old_and_new).map(lambda pair: ModifyEntry(*pair)),
+        st.tuples(anywhere, steps).map(lambda pair: ModifyEntry(*pair)),
         anywhere.map(DeleteEntry),
         st.tuples(anywhere, anywhere).map(lambda pair: RenameEntry(*pair)),
     )
@@ -312,7 +314,8 @@ def test_law_one_script_leaves_equal_entries_in_every_storage(
     make_every_storage: Callable[[], list[Storage]], script: list[list[Change]]
 ) -> None:
     storages = make_every_storage()
-    for changes in [list(BRANCHES), *script]:
+    start = [add(base.child("cn", name), a=("1",)) for base in (CONFIG, SERVERS) for name in ("one", "é")]
+    for changes in [list(BRANCHES), start, *script]:
         outcomes = []
         for storage in storages:
             try:
