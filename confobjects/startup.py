@@ -17,10 +17,10 @@ from confobjects.errors import DefinitionError, error_for
 from confobjects.management import ManagementContext
 
 if TYPE_CHECKING:
+    from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.judging import Judged
-    from confobjects.objects.model import Evaluate
-    from confobjects.mapping.protocol import Storage
+    from confobjects.objects.model import Evaluate, Evaluated
 
 _open_file = open  # the built-in: the public verb below takes its name
 
@@ -125,11 +125,16 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     Raises :class:`~confobjects.errors.DefinitionError`, :class:`~confobjects.errors.StorageError` and other
     errors of the storage.
     """
-    from confobjects.objects.evaluating import defaults_alone  # noqa: PLC0415 - see _storage
-
     where = place(url, None, os.environ if environment is None else environment)
     known = registry(definitions)
-    return ManagementContext(known, _storage(where.url, missing_ok=missing_ok, **options), defaults_alone)
+    return ManagementContext(known, _storage(where.url, missing_ok=missing_ok, **options), _at_write_time)
+
+
+def _at_write_time(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
+    """The evaluator of write time, loaded with the first expression that is met."""
+    from confobjects.objects.evaluating import defaults_alone  # noqa: PLC0415 - most values hold no expression
+
+    return defaults_alone(text, multi_valued=multi_valued, secret=secret)
 
 
 def _storage(url: str, **options: Any) -> Storage:

@@ -17,6 +17,7 @@ from confobjects.definitions.registry import Document, Registry
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.dn import DN
 from confobjects.errors import UnknownNameError
+from confobjects.expressions.openers import has_opener
 from confobjects.syntaxes import Syntax, ValueSyntaxError, syntax
 
 Specs = Mapping[str, Mapping[str, Any]]
@@ -128,7 +129,7 @@ class _Rules:
             yield pointer, f'there is no property "{name}"', did_you_mean(name, specs)
             return
         made = syntax(specs[name]["syntax"])
-        plain = [text for text in texts if not any(opener in text for opener in ("&{", "$<", "${"))]
+        plain = [text for text in texts if not has_opener(text)]
         for text in plain:  # expressions are judged when they are evaluated
             try:
                 made.parse(text)

@@ -14,18 +14,22 @@ Laws of this room:
 
 from __future__ import annotations
 
-from confobjects.expressions.evaluation import Failed, Found, Need, NotFound, Provide, Result, evaluate, needs
-from confobjects.expressions.functions import FUNCTIONS
-from confobjects.expressions.grammar import (
-    OPENERS,
-    Expression,
-    ExpressionSyntaxError,
-    Problem,
-    Template,
-    escape,
-    looks_lost,
-    parse,
-)
+from typing import TYPE_CHECKING, Any
+
+from confobjects.expressions.openers import OPENERS, has_opener
+
+if TYPE_CHECKING:
+    from confobjects.expressions.evaluation import Failed, Found, Need, NotFound, Provide, Result, evaluate, needs
+    from confobjects.expressions.functions import FUNCTIONS
+    from confobjects.expressions.grammar import (
+        Expression,
+        ExpressionSyntaxError,
+        Problem,
+        Template,
+        escape,
+        looks_lost,
+        parse,
+    )
 
 __all__ = [
     "FUNCTIONS",
@@ -42,7 +46,21 @@ __all__ = [
     "Template",
     "escape",
     "evaluate",
+    "has_opener",
     "looks_lost",
     "needs",
     "parse",
 ]
+
+_EVALUATION = {"Failed", "Found", "Need", "NotFound", "Provide", "Result", "evaluate", "needs"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the grammar and the evaluation when they are first used: most values hold no expression (PEP 562)."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module  # noqa: PLC0415 - only on this way
+
+    home = "functions" if name == "FUNCTIONS" else "evaluation" if name in _EVALUATION else "grammar"
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -175,18 +175,20 @@ class _Run:
         if isinstance(answer, Failed):
             self.fail(answer.message, span, answer.remedy)
             return None
-        if expression.default is not None:
-            text, origins = self.joined(expression.default, span, chain)
-            origin = "default in the expression"
-            inner = ", ".join(o for o in origins if o != origin)
-            return None if text is None else Found((text,), f"{origin} ({inner})" if inner else origin)
-        self.fail(
-            f'"{need}" has no value',
-            span,
-            f"looked in: {'; '.join(answer.looked_in)}" if answer.looked_in else "",
-            missing=True,
-        )
-        return None
+        return self.instead(expression, need, answer, span, chain)
+
+    def instead(
+        self, expression: Expression, need: Need, answer: NotFound, span: tuple[int, int], chain: tuple[Need, ...]
+    ) -> Found | None:
+        """Return the default of an expression for which nothing was found; without one that is a problem."""
+        if expression.default is None:
+            looked = f"looked in: {'; '.join(answer.looked_in)}" if answer.looked_in else ""
+            self.fail(f'"{need}" has no value', span, looked, missing=True)
+            return None
+        text, origins = self.joined(expression.default, span, chain)
+        origin = "default in the expression"
+        inner = ", ".join(other for other in origins if other != origin)
+        return None if text is None else Found((text,), f"{origin} ({inner})" if inner else origin)
 
     def is_token(self, token: str, span: tuple[int, int]) -> bool:
         problem, _ = token_problem(token, span)

@@ -19,9 +19,8 @@ from typing import Final, NamedTuple
 
 from confobjects.diagnostics import MASK, did_you_mean
 from confobjects.expressions.functions import FUNCTIONS
+from confobjects.expressions.openers import OPENERS, has_opener
 
-OPENERS: Final = {"&{": "}", "$<": ">", "${": "}"}
-"""Every opener with its closer."""
 MAX_NESTING: Final = 16
 
 _OPENER: Final = re.compile(r"(\\*)(&\{|\$<|\$\{)")
@@ -119,11 +118,6 @@ def _within(parts: Parts) -> Iterator[Expression]:
             yield part
             yield from _within(part.argument)
             yield from _within(part.default or ())
-
-
-def has_opener(text: str) -> bool:
-    """Tell whether a text may hold an expression. All others are their own value."""
-    return "&{" in text or "$<" in text or "${" in text
 
 
 def parse(text: str) -> Template:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
+from confobjects.expressions.openers import has_opener
 from confobjects.mapping.entry import Entry
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.paths import ManagedObjectPath
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 REVISION: Final = REVISION_ATTRIBUTE
 """The attribute that counts an entry's changes; concurrent writers collide on it."""
 BRANCH_CLASS: Final = "ds-cfg-branch"
-_OPENERS = ("&{", "$<", "${")
 
 
 class Mapper:
@@ -122,7 +122,7 @@ class Mapper:
 
     def reference_text(self, prop: PropertyDefinition, text: str) -> str:
         """Return the DN text of the object a reference names; an expression stays as it is."""
-        if any(opener in text for opener in _OPENERS):
+        if has_opener(text):
             return text
         return str(self._reference_base(prop).child(self._reference_relation(prop).naming_attribute, text))
 
@@ -200,7 +200,7 @@ class Mapper:
         return self._names[key]
 
     def _parse_reference(self, prop: PropertyDefinition, text: str) -> str | None:
-        if any(opener in text for opener in _OPENERS):
+        if has_opener(text):
             return text
         try:
             dn = DN.parse(text)

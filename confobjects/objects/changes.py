@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
+from confobjects.expressions.openers import has_opener
 from confobjects.objects.model import Deferred, ManagedObject, Texts
-from confobjects.objects.reading import Reader, has_opener, shown, value_problem
+from confobjects.objects.reading import Reader, shown, value_problem
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.expressions.openers import has_opener
 from confobjects.objects.model import Evaluate, Evaluated, ManagedObject, Reading, Texts, World
 from confobjects.paths import ManagedObjectPath
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
-
-OPENERS = ("&{", "$<", "${")
-
-
-def has_opener(text: str) -> bool:
-    """Tell whether a text may hold an expression; all others are their own value."""
-    return "&{" in text or "$<" in text or "${" in text
 
 
 def shown(prop: PropertyDefinition, text: str) -> str:
