@@ -77,13 +77,19 @@ def _is_worldly(owner: str, name: str) -> bool:
     return name in WORLDLY_ATTRIBUTES.get(owner, ())
 
 
+def _as_imported(tree: ast.Module) -> ast.Module:
+    """Leave out ``if __name__ == "__main__"``: a module that is run is a program, whatever room it stands in."""
+    kept = [node for node in tree.body if not (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))]
+    return ast.Module(kept, tree.type_ignores)
+
+
 def _is_pure(source: Source) -> bool:
     return any(source.module == room or source.module.startswith(f"{room}.") for room in pure_rooms())
 
 
 @pytest.mark.parametrize("source", [source for source in sources() if _is_pure(source)], ids=lambda source: source.path)
 def test_a_pure_room_does_not_touch_the_world(source: Source) -> None:
-    assert list(worldly(source.tree)) == []
+    assert list(worldly(_as_imported(source.tree))) == []
 
 
 def test_every_pure_room_has_a_module() -> None:
