@@ -253,7 +253,8 @@ def sync_directory(path: str) -> None:
 
 def _check_writable(path: str) -> None:
     """Refuse to replace a file that says it is read-only: replacing needs no right to the file itself."""
-    if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=True):
+    effective = os.access in os.supports_effective_ids
+    if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=effective):
         raise failure(OSError(errno.EACCES, ""), "write the file", path)
 
 

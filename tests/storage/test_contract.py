@@ -315,7 +315,8 @@ def test_law_one_script_leaves_equal_entries_in_every_storage(
 ) -> None:
     storages = make_every_storage()
     start = [add(base.child("cn", name), a=("1",)) for base in (CONFIG, SERVERS) for name in ("one", "é")]
-    for changes in [list(BRANCHES), start, *script]:
+    steps: list[Sequence[Change]] = [BRANCHES, start, *script]
+    for changes in steps:
         outcomes = []
         for storage in storages:
             try:
