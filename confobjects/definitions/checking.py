@@ -33,7 +33,7 @@ def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
     try:
         data = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        line = text.splitlines()[error.lineno - 1] if text.strip() else ""
+        line = next(iter(text.split("\n")[error.lineno - 1 :]), "")
         at = error.colno - 1
         return None, [
             Diagnostic(
@@ -64,7 +64,8 @@ def check(
     and nothing is said of it.
     """
     problems = Collector()
-    sound, left_out = [], []
+    sound: list[Document] = []
+    left_out: list[Document] = []
     for document in documents:
         found = list(check_shape(document))
         problems.extend(found)
@@ -79,15 +80,28 @@ def check_shape(document: Document) -> Iterator[Diagnostic]:
     if not isinstance(data, Mapping):
         yield Diagnostic("broken-definition", "a definition is a JSON object", origin=document.origin)
         return
-    try:
-        errors = sorted(_leaves(_validator().iter_errors(data)), key=lambda e: list(map(str, e.absolute_path)))
-    except RecursionError:
+    if _too_deep(data):
         yield Diagnostic("broken-definition", "the definition is nested too deeply", origin=document.origin)
         return
+    errors = sorted(_leaves(_validator().iter_errors(data)), key=lambda e: list(map(str, e.absolute_path)))
     for error in errors:
         pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.absolute_path)
         for summary, remedy in _WORDS.get(error.validator, _other)(error):
             yield Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
+
+
+def _too_deep(data: Any) -> bool:
+    """Whether the validator, which calls itself a dozen times a level, would run out of stack."""
+    level = [data]
+    for _ in range(_DEEPEST):
+        below = (item.values() if isinstance(item, Mapping) else item for item in level)
+        level = [part for parts in below for part in parts if isinstance(part, (Mapping, list))]
+        if not level:
+            return False
+    return True
+
+
+_DEEPEST = 32
 
 
 def _validator() -> Any:
@@ -99,7 +113,8 @@ def _validator() -> Any:
         return isinstance(value, int) and not isinstance(value, bool)
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", whole)
-    return extend(Draft202012Validator, type_checker=checker)(metaschema())
+    validator: Any = extend
+    return validator(Draft202012Validator, type_checker=checker)(metaschema())
 
 
 def _leaves(errors: Iterable[Any]) -> Iterator[Any]:
@@ -127,12 +142,13 @@ def _required(error: Any) -> Words:
 
 
 def _enum(error: Any) -> Words:
-    if error.instance in REGISTRY and error.absolute_path[-1:] and error.absolute_path[-1] == "syntax":
+    is_syntax = list(error.absolute_path)[-1:] == ["syntax"]
+    if is_syntax and error.instance in REGISTRY:
         needed = ", ".join(REGISTRY[error.instance].required_parameters)
         remedy = f'write {{"type": {_shown(error.instance)}, …}} with {needed}'
         yield f"the syntax {_shown(error.instance)} needs parameters", remedy
         return
-    known = [str(value) for value in error.validator_value]
+    known = list(REGISTRY) if is_syntax else [str(value) for value in error.validator_value]
     yield (
         f"{_shown(error.instance)} is none of the known words",
         (did_you_mean(str(error.instance), known) or f"known: {', '.join(known)}"),
@@ -174,7 +190,11 @@ _PATTERNS = {
 
 
 def _empty(error: Any) -> Words:
-    yield f"{_shown(error.instance)} is empty or too short", ""
+    yield f"{_shown(error.instance)} is empty", "say it, or leave the key out"
+
+
+def _few(error: Any) -> Words:
+    yield f"{_shown(error.instance)} has too few values", f"the least is {error.validator_value}"
 
 
 def _count(error: Any) -> Words:
@@ -209,7 +229,7 @@ _WORDS: Mapping[str, Callable[[Any], Words]] = {
     "type": _type,
     "pattern": _pattern,
     "minLength": _empty,
-    "minItems": _empty,
+    "minItems": _few,
     "maxItems": _count,
     "minProperties": _count,
     "maxProperties": _count,

@@ -116,7 +116,7 @@ def duplicates(documents: Sequence[Document], trusted: Sequence[Document]) -> It
     for document in (*trusted, *documents):
         for (kind, name), pointer in _declared(document.data):
             first = seen.setdefault((kind, name), document)
-            if first is not document:
+            if first is not document:  # the other names mostly follow from this one
                 yield (
                     document,
                     Diagnostic(
@@ -128,6 +128,7 @@ def duplicates(documents: Sequence[Document], trusted: Sequence[Document]) -> It
                         remedy="give one of them another name",
                     ),
                 )
+                break
 
 
 def _declared(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
@@ -162,9 +163,17 @@ class _Standing:
             return
         if self.name == ROOT_NAME:
             yield "/name", f'"{ROOT_NAME}" is the word for the top of the tree', "give the definition another name"
-        lost = list(self._ancestry())
-        yield from lost
-        if not lost:
+            return
+        parent = self.data.get("extends")
+        known = self.family.definitions
+        if parent is not None and parent not in known:
+            yield from self.family.unknown("/extends", f'there is no definition "{parent}" to extend', parent, known)
+        elif circle := self._circle():
+            # Told of one of them: the others fall with it.
+            if self.name == min(circle):
+                words = " → ".join([*circle, circle[0]])
+                yield "/extends", f"the types extend each other in a circle: {words}", "one of them extends no other"
+        else:
             yield from self._declarations()
             yield from self._relation()
 
@@ -175,19 +184,11 @@ class _Standing:
             else:
                 yield from self._syntax(f"/properties/{name}/syntax", spec["syntax"])
 
-    def _ancestry(self) -> Iterator[Finding]:
-        parent = self.data.get("extends")
-        if parent is None:
-            return
-        known = self.family.definitions
-        if parent not in known:
-            yield from self.family.unknown("/extends", f'there is no definition "{parent}" to extend', parent, known)
-            return
+    def _circle(self) -> tuple[str, ...]:
+        """The types above this one that extend each other in a circle, if they do."""
         chain = self.family.chain(self.name)
-        above = known[chain[-1]].data.get("extends")
-        if above in chain:
-            circle = " → ".join([*chain[chain.index(above) :], above])
-            yield "/extends", f"the types extend each other in a circle: {circle}", "one of them extends no other"
+        above = self.family.definitions[chain[-1]].data.get("extends")
+        return chain[chain.index(above) :] if above in chain else ()
 
     def _declarations(self) -> Iterator[Finding]:
         """Each property declared once in a family; overrides and uses of what exists; known syntaxes."""
@@ -241,21 +242,21 @@ class _Standing:
         parent = spec["parent"]
         if parent not in known:
             yield from self.family.unknown("/relation/parent", f'there is no definition "{parent}"', parent, known)
-        elif self._circular():
+        elif self._is_first_of_a_circle():
             yield "/relation/parent", "the relations hang below each other in a circle", "let one hang below root"
         yield from self._branch(spec)
         naming, own = spec.get("naming-property"), self.data.get("properties", {})
         if naming is not None and naming not in own:
             yield "/relation/naming-property", f'there is no property "{naming}"', did_you_mean(naming, own)
 
-    def _circular(self) -> bool:
-        """Whether the way up from this relation comes back to it."""
-        seen, at = {self.name}, self.data["relation"]["parent"]
+    def _is_first_of_a_circle(self) -> bool:
+        """Whether the way up from this relation comes back to it; told of the first of them by name."""
+        seen, at = [self.name], self.data["relation"]["parent"]
         while at in self.family.definitions:
             *_, top = self.family.chain(at)
             if top in seen:
-                return top == self.name
-            seen.add(top)
+                return top == self.name == min(seen)
+            seen.append(top)
             at = self.family.definitions[top].data.get("relation", {}).get("parent")
         return False
 

@@ -6,7 +6,6 @@ asked the rules below. Every rule yields (JSON pointer, summary, remedy).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -68,6 +67,10 @@ class _Rules:
 
     def syntaxes(self, specs: Specs) -> dict[str, Syntax]:
         return {name: syntax(spec["syntax"]) for name, spec in specs.items()}
+
+    def concrete(self, name: str) -> list[str]:
+        """Return the types of which objects can be made, without building them: others may still be wrong."""
+        return [n for n in self.registry.subtypes(name) if not self.registry.documents[n].data.get("abstract")]
 
     def aggregation(self, pointer: str, spec: Any) -> Iterator[Finding]:
         """What a reference says of its targets: the relation, where it hangs, when a target is enabled."""
@@ -236,13 +239,12 @@ class _Definition(_Rules):
 
     def _short_name(self) -> Iterator[Finding]:
         """The short names of the types of a relation differ."""
-        own = self.registry.definition(self.name)
         relation = self._lineage()[-1]
-        short = self.registry.short_type(own, relation)
-        for other in self.registry.concrete(relation.target):
-            first = other.name < self.name or other.name == relation.target  # the later of two is told
-            if first and not own.abstract and self.registry.short_type(other, relation) == short:
-                yield "/name", f'its short name "{short}" is also that of {other.name}', "choose another name"
+        short = self.registry.short_name(self.name, relation)
+        for other in self.concrete(relation.target):
+            first = other < self.name or other == relation.target  # the later of two is told
+            if first and not self.data.get("abstract") and self.registry.short_name(other, relation) == short:
+                yield "/name", f'its short name "{short}" is also that of {other}', "choose another name"
 
     # -- properties ----------------------------------------------------------------------------------------------
 
@@ -278,7 +280,7 @@ class _Definition(_Rules):
             yield f"{pointer}/property", summary, did_you_mean(spec["property"], known)
             return
         yield from self._suitable(name, f"{pointer}/property", owner, sources)
-        if spec.get("offset") == 0 and self._circle(name):
+        if spec.get("offset") == 0 and name == min(self._circle(name), default=""):
             yield f"{pointer}/property", f'the default of "{name}" would be inherited from itself', ""
 
     def _owner(self, pointer: str, spec: Mapping[str, Any]) -> tuple[str | None, list[Finding]]:
@@ -320,16 +322,17 @@ class _Definition(_Rules):
                     "make it sensitive",
                 )
 
-    def _circle(self, name: str) -> bool:
-        """Whether defaults inherited within the object itself lead back to where they started."""
-        at, seen = name, set()
-        while at not in seen:
-            seen.add(at)
+    def _circle(self, name: str) -> tuple[str, ...]:
+        """The properties whose defaults, inherited within the object itself, lead back to this one, if they do."""
+        way: list[str] = []
+        at = name
+        while at not in way:
+            way.append(at)
             inherited = self.specs[at].get("default", {}).get("inherited", {})
             if inherited.get("offset") != 0 or inherited["property"] not in self.specs:
-                return False
+                return ()
             at = inherited["property"]
-        return at == name
+        return tuple(way) if at == name else ()
 
     def _naming(self) -> Iterator[Finding]:
         relation = self.data.get("relation", {})
@@ -361,7 +364,9 @@ class _Definition(_Rules):
         taken = {"objectclass": "the object classes", REVISION_ATTRIBUTE: "the revision"}
         if relation.named and not relation.naming_property:
             taken[relation.naming_attribute.lower()] = "the name"
-        for attribute in self.registry.definition(self.name).constants:
+        levels = [self.registry.documents[level].data for level in (*self.registry.parents(self.name), self.name)]
+        constants = [name for d in levels for name in d.get("profile", {}).get("ldap", {}).get("constants", {})]
+        for attribute in constants:
             if attribute.lower() in taken:
                 summary = f'the attribute "{attribute}" is already that of {taken[attribute.lower()]}'
                 yield "/profile/ldap/constants", summary, ""
@@ -375,14 +380,13 @@ class _Definition(_Rules):
     # -- constraints ---------------------------------------------------------------------------------------------
 
     def _constraints(self) -> Iterator[Finding]:
-        levels = (*self.registry.parents(self.name), self.name)
-        names = Counter(
-            item["name"] for level in levels for item in self.registry.documents[level].data.get("constraints", ())
-        )
+        above = [self.registry.documents[level].data for level in self.registry.parents(self.name)]
+        names = {item["name"] for level in above for item in level.get("constraints", ())}
         for index, item in enumerate(self.data.get("constraints", ())):
             pointer = f"/constraints/{index}"
-            if names[item["name"]] > 1:
+            if item["name"] in names:
                 yield f"{pointer}/name", f'the constraint "{item["name"]}" is declared twice', "give each its own name"
+            names.add(item["name"])
             yield from self._constraint(pointer, item)
 
     def _constraint(self, pointer: str, item: Mapping[str, Any]) -> Iterator[Finding]:
@@ -401,7 +405,7 @@ class _Definition(_Rules):
 
     def _default_objects(self) -> Iterator[Finding]:
         relation = self.data.get("relation", {})
-        types = [definition.name for definition in self.registry.concrete(self.name)]
+        types = self.concrete(self.name)
         seen: set[str] = set()
         for index, item in enumerate(relation.get("default-objects", ())):
             pointer = f"/relation/default-objects/{index}"

@@ -244,10 +244,15 @@ class Registry:
 
     def short_type(self, definition: ManagedObjectDefinition, relation: Relation) -> str:
         """Return the short name of a type: without the suffix it shares with the relation's own type."""
-        if definition.name == relation.target:
-            return "custom" if definition.custom else "generic"
-        short = definition.name.removesuffix(f"-{relation.target}")
-        return f"custom-{short}" if definition.custom else short
+        return self.short_name(definition.name, relation)
+
+    def short_name(self, name: str, relation: Relation) -> str:
+        """Return the short name of the type of a name, which need not be built."""
+        custom = _profile(self.documents[name].data, "cli").get("custom", False)
+        if name == relation.target:
+            return "custom" if custom else "generic"
+        short = name.removesuffix(f"-{relation.target}")
+        return f"custom-{short}" if custom else short
 
     def path(self, text: str) -> ManagedObjectPath:
         """Return the path a text names: relations from the root down, each with a name where it needs one.

@@ -27,23 +27,17 @@ def words(schema: Any, where: str = "") -> Iterator[tuple[Word, str]]:
     if isinstance(schema, list):
         for item in schema:
             yield from words(item, where)
-        return
-    if not isinstance(schema, dict):
-        return
-    for key, below in schema.items():
-        if key == "properties" and isinstance(below, dict):
-            for name in below:
-                yield (id(below), name), f"{where}.{name}"
-            for name, value in below.items():
-                yield from words(value, f"{where}.{name}")
-        elif key == "enum":
-            for value in below:
-                yield (id(below), json.dumps(value)), f"{where}={value}"
-        elif key == "$defs":
-            for name, value in below.items():
-                yield from words(value, name)
-        else:
-            yield from words(below, where)
+    elif isinstance(schema, dict):
+        for key, below in schema.items():
+            if key == "enum":
+                yield from (((id(below), json.dumps(value)), f"{where}={value}") for value in below)
+            elif key in {"properties", "$defs"} and isinstance(below, dict):
+                for name, value in below.items():
+                    place = f"{where}.{name}" if key == "properties" else name
+                    yield from [((id(below), name), place)] * (key == "properties")
+                    yield from words(value, place)
+            else:
+                yield from words(below, where)
 
 
 def used(instances: list[Any]) -> set[Word]:

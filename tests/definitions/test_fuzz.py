@@ -1,0 +1,122 @@
+"""Whatever the documents hold, the check answers with diagnostics; and what it passes can be used."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from confobjects.definitions import Document, Registry
+from confobjects.definitions.checking import check, parse
+from tests.definitions.documents import BUILTIN, FAMILY, documents
+
+DOCUMENTS = [*documents(FAMILY), *documents(BUILTIN)]
+
+
+def places(data: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value of a document."""
+    if way:
+        yield way
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield from places(value, (*way, key))
+
+
+def at(data: Any, way: tuple[Any, ...]) -> Any:
+    for step in way:
+        data = data[step]
+    return data
+
+
+NAMES = sorted({str(step) for document in DOCUMENTS for way in places(document.data) for step in way})
+LEAVES = sorted(
+    {
+        leaf
+        for document in DOCUMENTS
+        for way in places(document.data)
+        if isinstance(leaf := at(document.data, way), str) and len(leaf) < 30
+    }
+)
+words = st.sampled_from([*NAMES, *LEAVES, "root", "", "x", "/", "//", "/queue//", "a\n", "cn=a,", "\ud800", "&{x}"])
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 70000), st.just(1.5), st.just(10**30), words, st.text(max_size=5)
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=6
+)
+pieces = st.sampled_from([(d.data, way) for d in DOCUMENTS for way in places(d.data)])
+"""A value that stands somewhere in a document: put elsewhere, it often has the right shape and a wrong meaning."""
+
+
+@st.composite
+def families(draw: st.DrawFn) -> list[Document]:
+    family = [Document(d.origin, copy.deepcopy(d.data)) for d in DOCUMENTS]
+    for _ in range(draw(st.integers(1, 3))):
+        document = family[draw(st.integers(0, len(family) - 1))]
+        way = draw(st.sampled_from(list(places(document.data))))
+        holder = at(document.data, way[:-1])
+        kind = draw(st.sampled_from(["drop", "replace", "transplant", "add", "rename"]))
+        if kind == "drop":
+            del holder[way[-1]]
+        elif kind == "replace":
+            holder[way[-1]] = draw(values)
+        elif kind == "transplant":
+            data, there = draw(pieces)
+            holder[way[-1]] = copy.deepcopy(at(data, there))
+        elif isinstance(holder, dict):
+            new = draw(words)
+            holder[new] = draw(values) if kind == "add" else holder.pop(way[-1])
+        else:
+            holder.append(draw(scalars))
+        if not document.data:
+            break
+    return family
+
+
+def use(registry: Registry) -> None:
+    """Ask a registry everything that it promises of sound documents."""
+    for definition in registry:
+        for prop in definition.properties.values():
+            prop.syntax.describe()
+            if prop.default.kind == "defined":
+                assert all(prop.syntax.parse(value) is not None for value in prop.default.values if "{" not in value)
+            if prop.default.kind == "inherited-absolute":
+                assert registry.path(prop.default.path).elements
+            if prop.reference is not None:
+                registry.path(prop.reference.parent)
+                assert registry.relation(prop.reference.relation).named
+    for relation in registry.relations().values():
+        assert registry.lineage(relation)[-1] is relation
+        assert len(registry.types(relation)) == len(registry.concrete(relation.target))
+        registry.users(relation.name)
+        registry.children(relation.target)
+
+
+@settings(max_examples=60)
+@given(families())
+def test_the_check_never_raises_and_what_passes_can_be_used(family: list[Document]) -> None:
+    problems = check(family)
+    assert all(problem.summary and problem.origin for problem in problems)
+    assert all(isinstance(problem.render(), str) for problem in problems)
+    if not problems:
+        use(Registry(family))
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(DOCUMENTS), families())
+def test_any_part_of_a_family_can_be_checked_alone(document: Document, family: list[Document]) -> None:
+    check([document])
+    check(family[:3], family[3:5])
+
+
+@given(st.text(max_size=40) | st.binary(max_size=40).map(lambda raw: raw.decode("latin-1")))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    document, problems = parse("x.json", text)
+    assert (document is None) == bool(problems)
+
+
+def test_the_sound_family_can_be_used() -> None:
+    use(Registry(DOCUMENTS))
