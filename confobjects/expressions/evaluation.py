@@ -99,15 +99,22 @@ def evaluate(template: Template, provide: Provide, *, split: bool = False) -> Re
     return Result(values, origins)
 
 
+def _inherited(span: tuple[int, int], chain: tuple[Need, ...]) -> tuple[int, int] | None:
+    """Return the place to show for what is inside an expression: its own, unless its text is a source's."""
+    return span if chain else None
+
+
 class _Run:
-    """One evaluation. Spans are those of the outermost text: what is wrong deeper is shown at its expression."""
+    """One evaluation. Spans are those of the evaluated text: what a source holds is shown where it is asked for."""
 
     def __init__(self, provide: Provide) -> None:
         self.provide = provide
         self.problems: list[Problem] = []
 
-    def fail(self, message: str, span: tuple[int, int], remedy: str = "", *, missing: bool = False) -> None:
-        problem = Problem(message, span, remedy, missing)
+    def fail(self, message: str, span: tuple[int, int], remedy: str = "") -> None:
+        self.add(Problem(message, span, remedy))
+
+    def add(self, problem: Problem) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -160,7 +167,7 @@ class _Run:
         return texts, (found.origin,) * len(texts)
 
     def found(self, expression: Expression, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
-        argument, _ = self.joined(expression.argument, span, chain)
+        argument, _ = self.joined(expression.argument, _inherited(span, chain), chain)
         if argument is None:
             return None
         need = Need(expression.function, argument)
@@ -183,9 +190,10 @@ class _Run:
         """Return the default of an expression for which nothing was found; without one that is a problem."""
         if expression.default is None:
             looked = f"looked in: {'; '.join(answer.looked_in)}" if answer.looked_in else ""
-            self.fail(f'"{need}" has no value', span, looked, missing=True)
+            remedy = "provide it in one of these, or give the expression a default"
+            self.add(Problem(f'"{need}" has no value', span, remedy if looked else "", missing=True, detail=looked))
             return None
-        text, origins = self.joined(expression.default, span, chain)
+        text, origins = self.joined(expression.default, _inherited(span, chain), chain)
         origin = "default in the expression"
         inner = ", ".join(other for other in origins if other != origin)
         return None if text is None else Found((text,), f"{origin} ({inner})" if inner else origin)

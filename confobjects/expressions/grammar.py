@@ -32,13 +32,14 @@ _LOST: Final = re.compile(r"[:$]$")
 class Problem(NamedTuple):
     """What is wrong at a place of a text: half-open range of offsets, and what to do.
 
-    ``missing`` tells a value that no source has from a text that is wrong.
+    ``missing`` tells a value that no source has from a text that is wrong; ``detail`` says more about either.
     """
 
     message: str
     span: tuple[int, int]
     remedy: str = ""
     missing: bool = False
+    detail: str = ""
 
 
 class ExpressionSyntaxError(ValueError):

@@ -43,6 +43,7 @@ def diagnostics(text: str, problems: tuple[Problem, ...], *, secret: bool) -> tu
         Diagnostic(
             "unresolved-expression" if problem.missing else "invalid-value",
             problem.message,
+            detail=problem.detail,
             remedy=problem.remedy,
             value=MASK if secret else text,
             excerpt="" if secret else text,

@@ -1,0 +1,159 @@
+"""The grammar: one row per sentence of its rules, then its laws."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confobjects.expressions import Expression, ExpressionSyntaxError, escape, evaluate, has_opener, looks_lost, parse
+from confobjects.expressions.evaluation import Found, Need, NotFound, nothing
+
+PIECES = st.lists(
+    st.sampled_from(["&{", "$<", "${", "}", ">", "|", "\\", ":", "a.b", "x", "file:", " ", "é", "$", "&", "<", "{"]),
+    max_size=12,
+).map("".join)
+
+
+def value(text: str, **tokens: str) -> str | None:
+    given_tokens = {name.replace("_", "."): found for name, found in tokens.items()}
+
+    def provide(need: Need) -> Found | NotFound:
+        found = given_tokens.get(need.argument) if need.function is None else None
+        return NotFound() if found is None else Found((found,), "a test")
+
+    result = evaluate(parse(text), provide)
+    return None if result.values is None else result.values[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("&{a.b}", "V"),
+        ("$<a.b>", "V"),
+        ("${a.b}", "V"),
+        ("x&{a.b}y${a.b}z", "xVyVz"),
+        # a backslash is special only right before an opener
+        (r"C:\dir\{x}", r"C:\dir\{x}"),
+        (r"\&{a.b}", "&{a.b}"),
+        (r"\\&{a.b}", r"\V"),
+        (r"\\\&{a.b}", r"\&{a.b}"),
+        (r"\\\\&{a.b}", r"\\V"),
+        (r"a\b\\c&{a.b}", r"a\b\\cV"),
+        # other brackets and bars are text outside
+        ("a|b}c>d", "a|b}c>d"),
+        ("5 $ < 6 & {x}", "5 $ < 6 & {x}"),
+        # only the innermost expression's own closer closes it
+        ("&{no.x|a>b}", "a>b"),
+        ("$<no.x|a}b>", "a}b"),
+        ("&{no.x|$<no.y|}>}", "}"),
+        # the first bar separates, later ones are text
+        ("&{no.x|a|b}", "a|b"),
+        ("&{no.x|}", ""),
+        # escapes inside
+        (r"&{no.x|\}}", "}"),
+        (r"&{no.x|a\|b}", "a|b"),
+        (r"&{no.x|\\}", "\\"),
+        (r"&{no.x|\&{y}}", "&{y}"),
+        (r"&{no.x|a\b}", r"a\b"),
+        # nesting in argument and default
+        ("&{&{p.q|a}.b}", "V"),
+        ("&{no.x|<&{a.b}>}", "<V>"),
+    ],
+)
+def test_what_a_text_comes_to(text: str, expected: str) -> None:
+    assert value(text, a_b="V") == expected
+
+
+@pytest.mark.parametrize("token", ["a", "a.b", "a-b", "smtp.password", "a1.2b", "0"])
+def test_tokens(token: str) -> None:
+    (expression,) = parse(f"&{{{token}}}").parts
+    assert isinstance(expression, Expression)
+    assert expression.argument == (token,)
+
+
+@pytest.mark.parametrize("token", ["a..b", ".a", "a.", "-a", "a b", "a/b", "ä", "a:b", "A B"])
+def test_what_is_no_token(token: str) -> None:
+    with pytest.raises(ExpressionSyntaxError):
+        parse(f"&{{{token}}}")
+
+
+def test_an_upper_case_token_gets_both_right_spellings() -> None:
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse("&{SMTP_HOST}")
+    assert caught.value.problems[0].remedy == (
+        "write &{smtp.host} for the token, or &{env:SMTP_HOST} for the environment variable of that exact name"
+    )
+
+
+def test_a_one_word_token_is_doubtful() -> None:
+    (warning,) = parse("&{path}").warnings
+    assert "PATH" in warning.message
+    assert parse("&{my.path}").warnings == ()
+
+
+def test_every_problem_of_a_text_is_told_at_its_place() -> None:
+    text = "&{} &{A} &{nope:x} &{open"
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse(text)
+    assert [text[slice(*problem.span)] for problem in caught.value.problems] == ["&{", "A", "nope", "&{"]
+
+
+def test_nesting_has_an_end() -> None:
+    with pytest.raises(ExpressionSyntaxError, match="nested more than"):
+        parse("&{a.b|" * 500 + "}" * 500)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("&{smtp.password}", "&{smtp.password}"),
+        ("&{smtp.password|hunter2}", "&{smtp.password|********}"),
+        ("$<file:a.pin|hunter2>", "$<file:a.pin|********>"),
+        ("x&{smtp.password}", "********"),
+        ("plain", "********"),
+        ("&{a.&{b.c|hunter2}}", "********"),
+    ],
+)
+def test_a_secret_text_shows_no_more_than_its_expression(text: str, shown: str) -> None:
+    assert parse(text).masked() == shown
+
+
+@pytest.mark.parametrize(("text", "lost"), [("smtp.example.com:", True), ("pass$", True), ("a:b", False), ("", False)])
+def test_what_a_shell_may_have_eaten(text: str, lost: bool) -> None:
+    assert looks_lost(text) is lost
+
+
+@given(PIECES | st.text())
+def test_parsing_is_total_and_keeps_the_text(text: str) -> None:
+    try:
+        template = parse(text)
+    except ExpressionSyntaxError as error:
+        assert error.problems
+        assert all(0 <= p.span[0] < p.span[1] <= len(text) for p in error.problems)
+    else:
+        assert template.text == text
+        assert template.is_literal or has_opener(text)
+
+
+@given(PIECES | st.text())
+def test_an_escaped_text_stands_for_itself(text: str) -> None:
+    template = parse(escape(text))
+    assert template.is_literal
+    assert template.literal == text
+
+
+@given(st.text().filter(lambda text: not has_opener(text)))
+def test_a_text_without_openers_is_its_own_value(text: str) -> None:
+    assert evaluate(parse(text), nothing).values == (text,)
+
+
+@given(PIECES)
+def test_evaluation_is_total(text: str) -> None:
+    try:
+        template = parse(text)
+    except ExpressionSyntaxError:
+        return
+    result = evaluate(template, lambda need: Found((f"<{need.argument}>",), "a test"))
+    assert (result.values is None) == bool(result.problems)

@@ -1,0 +1,157 @@
+"""Where values come from: the order of the sources, and each source."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from confobjects.errors import ExpressionError
+from confobjects.expressions import Failed, Found, Need, NotFound
+from confobjects.resolvers import ExpressionFiles, FileFunction, Resolvers, env_file, variable_of
+
+TOKEN = Need(None, "smtp.password")
+
+
+def found(answer: Found | NotFound | Failed) -> tuple[tuple[str, ...], str]:
+    assert isinstance(answer, Found), answer
+    return answer.texts, answer.origin
+
+
+def failed(answer: Found | NotFound | Failed) -> str:
+    assert isinstance(answer, Failed), answer
+    return answer.message
+
+
+def test_the_first_source_that_has_a_token_wins(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for directory, text in ((one, "from one"), (two, "from two")):
+        directory.mkdir()
+        (directory / "x.json").write_text(json.dumps({"smtp": {"password": text}}))
+    everything = Resolvers(
+        define={"smtp.password": "defined"},
+        environment={"SMTP_PASSWORD": "from the environment"},
+        directories=[str(one), str(two)],
+    )
+    assert found(everything(TOKEN)) == (("defined",), "--define smtp.password")
+    everything.define = {}
+    assert found(everything(TOKEN)) == (("from the environment",), "environment variable SMTP_PASSWORD")
+    everything.environment = {}
+    assert found(everything(TOKEN)) == (("from one",), f"expression file {one / 'x.json'}")
+    assert found(Resolvers(directories=[str(two), str(one)])(TOKEN))[0] == ("from two",)
+
+
+def test_what_was_looked_for_is_said(tmp_path: Path) -> None:
+    answer = Resolvers(directories=[str(tmp_path)])(TOKEN)
+    assert answer == NotFound(("--define", "environment variable SMTP_PASSWORD", f"expression files in {tmp_path}"))
+
+
+@pytest.mark.parametrize(("token", "name"), [("a.b", "A_B"), ("a-b.c", "A_B_C"), ("a1", "A1")])
+def test_the_variable_of_a_token(token: str, name: str) -> None:
+    assert variable_of(token) == name
+
+
+def test_env_takes_the_exact_name() -> None:
+    resolvers = Resolvers(environment={"Mixed": "x"})
+    assert found(resolvers(Need("env", "Mixed"))) == (("x",), "environment variable Mixed")
+    assert isinstance(resolvers(Need("env", "MIXED")), NotFound)
+
+
+@pytest.mark.parametrize(
+    ("data", "token", "texts"),
+    [
+        ('{"a": {"b": "x"}}', "a.b", ("x",)),
+        ('{"a.b": "x"}', "a.b", ("x",)),
+        ('{"a": 1.10}', "a", ("1.10",)),
+        ('{"a": true}', "a", ("true",)),
+        ('{"a": ["x", 2, false]}', "a", ("x", "2", "false")),
+        ('{"a": []}', "a", ()),
+    ],
+)
+def test_json_files(tmp_path: Path, data: str, token: str, texts: tuple[str, ...]) -> None:
+    (tmp_path / "x.json").write_text(data)
+    assert found(ExpressionFiles([str(tmp_path)])(token))[0] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "token", "value"),
+    [
+        ("a.b=x", "a.b", "x"),
+        ("  a.b : x y ", "a.b", "x y "),
+        ("a.b x", "a.b", "x"),
+        ("a.b", "a.b", ""),
+        ("# c\n! d\n\na.b=\\u00e9\\t|", "a.b", "é\t|"),
+        ("a.b=one\\\n   two", "a.b", "onetwo"),
+        ("a.b=back\\\\slash", "a.b", "back\\slash"),
+        ("a\\ b=x", "a b", "x"),
+        ("a.b=\\ud83d\\ude00", "a.b", "😀"),
+        ("a.b=1\na.b=2", "a.b", "2"),
+    ],
+)
+def test_properties_files(tmp_path: Path, text: str, token: str, value: str) -> None:
+    (tmp_path / "x.properties").write_text(text)
+    assert found(ExpressionFiles([str(tmp_path)])(token))[0] == (value,)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"x.json": "{"}, "is not JSON"),
+        ({"x.json": "[]"}, "holds no JSON object"),
+        ({"x.json": '{"a": null}'}, "is null or a structure"),
+        ({"x.json": '{"a": {"c": 1}}'}, "is an object"),
+        ({"x.json": '{"a": 1, "a": 2}'}, 'the key "a" is given twice'),
+        ({"x.json": '{"a": 1}', "y.properties": "a=1"}, "is in two files"),
+        ({"x.properties": "=x"}, "without a key"),
+        ({"x.json": b"\xff"}, "is not UTF-8"),
+    ],
+)
+def test_wrong_files(tmp_path: Path, files: dict[str, str | bytes], words: str) -> None:
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    assert words in failed(ExpressionFiles([str(tmp_path)])("a"))
+
+
+def test_subdirectories_and_other_files_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "x.json").write_text('{"a": 1}')
+    (tmp_path / "x.txt").write_text("a=1")
+    assert isinstance(ExpressionFiles([str(tmp_path)])("a"), NotFound)
+
+
+def test_a_missing_directory_is_said(tmp_path: Path) -> None:
+    assert "cannot be read" in failed(ExpressionFiles([str(tmp_path / "no")])("a"))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [(b"pin", "pin"), (b"pin\n", "pin"), (b"pin\r\n", "pin"), (b"pin\n\n", "pin\n"), (b" pin ", " pin "), (b"", "")],
+)
+def test_the_text_of_a_file(tmp_path: Path, data: bytes, text: str) -> None:
+    (tmp_path / "a.pin").write_bytes(data)
+    assert found(FileFunction(str(tmp_path))("a.pin")) == ((text,), "file a.pin")
+    assert found(FileFunction("/")(str(tmp_path / "a.pin")))[0] == (text,)
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    function = FileFunction(str(tmp_path))
+    assert isinstance(function("absent"), NotFound)
+    assert "is a directory" in failed(function("."))
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert "not UTF-8" in failed(function("binary"))
+    (tmp_path / "large").write_bytes(b"x" * (1024 * 1024 + 1))
+    assert "larger than" in failed(function("large"))
+    os.symlink("nowhere", tmp_path / "dangling")
+    assert "no such file" in failed(function("dangling"))
+    assert "NUL" in failed(function("a\0b"))
+
+
+def test_a_file_of_variables(tmp_path: Path) -> None:
+    path = tmp_path / "prod.env"
+    path.write_text("# comment\n\nA=1\nexport B='two words'\nC=\"x=y\"\nD=\n")
+    assert env_file(str(path)) == {"A": "1", "B": "two words", "C": "x=y", "D": ""}
+    path.write_text("A=1\nnot a variable\n")
+    with pytest.raises(ExpressionError, match="prod.env:2: expected NAME=VALUE"):
+        env_file(str(path))
