@@ -23,6 +23,7 @@ Values = tuple[Value, ...]
 Kind = Literal["add", "delete", "replace"]
 
 OBJECT_CLASS: Final = "objectClass"
+_RESERVED: Final = frozenset(("dn", "changetype"))  # LDIF gives them another meaning
 
 
 class Entry:
@@ -191,6 +192,16 @@ def is_binary(attribute: str) -> bool:
     return ";" in attribute and "binary" in attribute.lower().split(";")[1:]
 
 
+def is_attribute(name: str) -> bool:
+    """Return whether a text is an attribute description: a name or OID, and options (RFC 4512 section 2.5)."""
+    kind, *options = name.split(";")
+    if not name.isascii() or not all(option.replace("-", "").isalnum() for option in options):
+        return False
+    if kind[:1].isalpha():
+        return kind.replace("-", "").isalnum()
+    return len(arcs := kind.split(".")) > 1 and all(arc.isdecimal() for arc in arcs)
+
+
 def stored_value(attribute: str, value: Value) -> Value:
     """Return a value in its one form: text, or bytes if it is not UTF-8 or the attribute is binary.
 
@@ -211,7 +222,9 @@ def stored_value(attribute: str, value: Value) -> Value:
 
 
 def stored_values(attribute: str, values: Iterable[Value]) -> Values:
-    """Return several values in their one form."""
+    """Return several values in their one form. Raises the same error for what is no attribute name."""
+    if not is_attribute(attribute) or attribute.lower() in _RESERVED:
+        raise InvalidValueError(f'"{attribute}" is not an attribute name')
     return tuple([stored_value(attribute, value) for value in values])
 
 

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN, DNSyntaxError
 from confobjects.errors import BrokenDataError
-from confobjects.mapping.entry import Entry, Value, Values, stored_value
+from confobjects.mapping.entry import Entry, Value, Values, is_attribute, stored_value
 
 FORMAT: Final = 1
 """The format of the documents written here; a newer one is refused."""
@@ -272,7 +272,7 @@ class _Parser:
 
     def _learn(self, name: str) -> None:
         key = name.lower()
-        if not _is_attribute(name):
+        if not is_attribute(name):
             remedy = "letters, digits and hyphens; a line that continues the one before must start with a blank"
             raise _BrokenLineError("what stands before the colon is not an attribute name", remedy)
         if key == "dn":
@@ -379,16 +379,6 @@ def _value(rest: str) -> Value:
         return data.decode()
     except UnicodeDecodeError:
         return data
-
-
-def _is_attribute(name: str) -> bool:
-    """Return whether a text is an attribute description (RFC 4512 section 2.5)."""
-    kind, *options = name.split(";")
-    if not name.isascii() or not all(option.replace("-", "").isalnum() for option in options):
-        return False
-    if kind[:1].isalpha():
-        return kind.replace("-", "").isalnum()
-    return len(arcs := kind.split(".")) > 1 and all(arc.isdecimal() for arc in arcs)
 
 
 # -- saying what is wrong --------------------------------------------------------------------------------------------
@@ -510,7 +500,8 @@ class _Editor:
         elif old is not None:
             slot.piece = _without_entry(slot.piece)
         elif new is not None:
-            separator = self.newline if any(before.piece for before in self.slots[-1:]) else ""
+            # Pieces of deleted entries may be empty: only one with text needs to be set apart from.
+            separator = self.newline if any(before.piece for before in reversed(self.slots)) else ""
             slot.piece = separator + entry_lines(new, self.newline)
             self.slots.append(slot)
         slot.entry = new

@@ -18,7 +18,7 @@ Scope = Literal["one", "sub"]
 
 
 class Storage(Protocol):
-    """A tree of entries below a base DN, to be read and changed. Close it, or use it as a context manager."""
+    """A tree of entries below a base DN, to be read and changed. Close it when done."""
 
     @property
     def url(self) -> str:

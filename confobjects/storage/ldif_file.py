@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
-from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, StorageError, UsageError
+from confobjects.errors import BrokenDataError, ChangedMeanwhileError, ConfobjectsError, StorageError, UsageError
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
 from confobjects.mapping.protocol import Scope
@@ -181,6 +181,7 @@ class LdifFileStorage:
     def _replace(self, target: str, version: _Version, tree: Tree, edits: Sequence[Edit]) -> _Version | None:
         """Write a new version of the file, None if the file is not the version it is made from any more."""
         document = version.document.edited(edits)
+        self._check(document)
         data = document.serialise().encode()
         with files.Replacement(target, data) as replacement:
             archived = files.archive(target, version.data) if version.data else ""
@@ -191,6 +192,17 @@ class LdifFileStorage:
         if archived:
             self._prune(target, archived)
         return _Version(data, document, Tree(document.entries, tree.base), replacement.signature)
+
+    def _check(self, document: Document) -> None:
+        """Read what is about to be written: no mistake of ours shall ever damage the file."""
+        try:
+            right = parse(document.serialise()).entries == document.entries
+        except BrokenDataError:
+            right = False
+        if not right:
+            summary = "the new content would not read back as it was meant; the file is left as it is"
+            remedy = "this is a bug of confobjects: please report it"
+            raise ConfobjectsError(Diagnostic("internal-error", summary, origin=self.path, remedy=remedy))
 
     def _prune(self, target: str, archived: str) -> None:
         try:

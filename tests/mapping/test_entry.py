@@ -87,6 +87,14 @@ def test_a_value_has_one_form(attribute: str, value: str | bytes, stored: str | 
     assert AddEntry(Entry(ONE, {attribute: (value,)})).entry.get(attribute) == (stored,)
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a\ndn", "a:", "é", "1", "a;", "a;b c", "-a", "DN", "changeType"])
+def test_what_is_no_attribute_name_is_refused(name: str) -> None:
+    with pytest.raises(InvalidValueError, match="is not an attribute name"):
+        Modification("add", name, ["1"])
+    with pytest.raises(InvalidValueError, match="is not an attribute name"):
+        AddEntry(Entry(ONE, {name: ("1",)}))
+
+
 def test_half_a_surrogate_pair_is_no_text() -> None:
     with pytest.raises(InvalidValueError, match="a value of cn is not text: it cannot be written as UTF-8"):
         Modification("replace", "cn", ["\ud800"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confobjects.dn import DN
@@ -227,6 +227,14 @@ def test_edits_follow_one_another() -> None:
     assert parse(document.serialise()).entries == document.entries == {"cn=b": b}
 
 
+def test_an_entry_added_after_the_last_was_deleted_is_one_of_its_own() -> None:
+    text = "dn: cn=a\ncn: a\n\ndn: cn=b\ncn: b\n"
+    document = parse(text)
+    c = Entry(DN.parse("cn=c"), {"cn": ("c",)})
+    after = document.edited([Edit(lookup(document, "cn=b"), None), Edit(None, c)])
+    assert after.serialise() == text.replace("b", "c")
+
+
 @pytest.mark.parametrize(
     ("value", "line"),
     [
@@ -303,6 +311,7 @@ def test_law_what_is_written_is_read_back(
 STATES = st.lists(st.dictionaries(st.sampled_from("abcd"), ATTRIBUTES), min_size=1, max_size=4)
 
 
+@settings(max_examples=200)  # what follows what matters here, and there are many ways
 @given(STATES, st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_law_an_edited_document_reads_as_its_entries(
     states: list[dict[str, dict[str, tuple[str | bytes, ...]]]], newline: str, at_once: bool

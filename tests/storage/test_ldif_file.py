@@ -351,6 +351,19 @@ def test_old_archives_that_cannot_be_removed_are_a_warning(path: Path) -> None:
     assert [warning.summary for warning in storage.warnings] == ["cannot remove old archives: Is a directory"]
 
 
+@pytest.mark.parametrize("wrong", ["no colon\n", "a: something else\n", "dn: cn=second,cn=config\n"])
+def test_a_bug_of_ours_does_not_damage_the_file(
+    storage: LdifFileStorage, path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("confobjects.mapping.ldif.attribute_line", lambda *_: wrong)
+        with pytest.raises(ConfobjectsError, match="please report it") as caught:
+            commit(storage, put("2"))
+        assert caught.value.exit_code == 70
+    assert path.read_text() == TEXT
+    assert value(storage) == ("1",)
+
+
 @pytest.fixture
 def interrupt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of system calls in which Ctrl-C comes, once: what a signal does at that moment, without its chance."""
