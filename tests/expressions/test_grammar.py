@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.expressions import Expression, ExpressionSyntaxError, escape, evaluate, has_opener, looks_lost, parse
+from confobjects.expressions import Expression, ExpressionSyntaxError, Problem, escape, evaluate, has_opener, looks_lost, parse
 from confobjects.expressions.evaluation import Found, Need, NotFound, nothing
 
 PIECES = st.lists(
@@ -127,14 +127,17 @@ def test_what_a_shell_may_have_eaten(text: str, lost: bool) -> None:
 
 @given(PIECES | st.text())
 def test_parsing_is_total_and_keeps_the_text(text: str) -> None:
+    problems: tuple[Problem, ...] = ()
     try:
         template = parse(text)
     except ExpressionSyntaxError as error:
-        assert error.problems
-        assert all(0 <= p.span[0] < p.span[1] <= len(text) for p in error.problems)
+        problems = error.problems
     else:
         assert template.text == text
         assert template.is_literal or has_opener(text)
+        return
+    assert problems
+    assert all(0 <= problem.span[0] < problem.span[1] <= len(text) for problem in problems)
 
 
 @given(PIECES | st.text())

@@ -153,5 +153,5 @@ def test_a_file_of_variables(tmp_path: Path) -> None:
     path.write_text("# comment\n\nA=1\nexport B='two words'\nC=\"x=y\"\nD=\n")
     assert env_file(str(path)) == {"A": "1", "B": "two words", "C": "x=y", "D": ""}
     path.write_text("A=1\nnot a variable\n")
-    with pytest.raises(ExpressionError, match="prod.env:2: expected NAME=VALUE"):
+    with pytest.raises(ExpressionError, match=r"prod\.env:2: expected NAME=VALUE"):
         env_file(str(path))
