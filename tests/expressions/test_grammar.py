@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.expressions import Expression, ExpressionSyntaxError, Problem, escape, evaluate, has_opener, looks_lost, parse
+from confobjects.expressions import (
+    Expression,
+    ExpressionSyntaxError,
+    Problem,
+    escape,
+    evaluate,
+    has_opener,
+    looks_lost,
+    parse,
+)
 from confobjects.expressions.evaluation import Found, Need, NotFound, nothing
 
 PIECES = st.lists(
