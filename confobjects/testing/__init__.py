@@ -1,0 +1,77 @@
+"""Test doubles for programs that use this library: a storage in memory, values of expressions from a dictionary.
+
+They are the real thing without the world around it: the same definitions, the same judge, the same errors.
+
+::
+
+    from confobjects.testing import configuration
+
+    config = configuration({("mail-server", "one"): {"enabled": True, "smtp-server": "mx.example.com"}})
+    assert config["mail-server", "one"]["smtp-server"].port == 587
+
+May import every room; nothing but tests may import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confobjects.errors import error_for
+from confobjects.expressions import Failed, Found, Need, NotFound
+from confobjects.management import ManagementContext
+from confobjects.objects.effective import EffectiveConfiguration
+from confobjects.objects.evaluating import defaults_alone, evaluator
+from confobjects.startup import judge_all, registry
+from confobjects.storage.memory import MemoryStorage
+
+__all__ = ["DictResolver", "MemoryStorage", "configuration", "context"]
+
+Objects = Mapping[tuple[str, ...], Mapping[str, Any]]
+"""Objects by kind and names. A key ``type`` among the values, where no property has that name, is the short type."""
+
+
+class DictResolver:
+    """A provider of expression values: tokens, and ``file:…`` or ``env:…`` spelt out, from a dictionary."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+
+    def __call__(self, need: Need) -> Found | NotFound | Failed:
+        """Return the value of a need; commas separate values where several are possible."""
+        text = self.values.get(str(need))
+        if text is None:
+            return NotFound(("the dictionary",))
+        return Found((text,), f"the dictionary's {need}", splittable=need.function != "file")
+
+
+def context(objects: Objects | None = None, *, definitions: Sequence[str] = ()) -> ManagementContext:
+    """Return a management context over a storage in memory that holds some objects, created in one transaction.
+
+    Raises the errors of :meth:`~confobjects.management.ManagementContext.create`.
+    """
+    made = ManagementContext(registry(definitions), MemoryStorage(), defaults_alone)
+    with made.change() as tx:
+        for (kind, *names), values in (objects or {}).items():
+            given = dict(values)
+            tx.create(kind, tuple(names), given, type=given.pop("type", None))
+    return made
+
+
+def configuration(
+    objects: Objects,
+    *,
+    values: Mapping[str, str] | None = None,
+    definitions: Sequence[str] = (),
+    instance_directory: str = ".",
+) -> EffectiveConfiguration:
+    """Return the effective configuration of some objects; ``values`` are those of expressions, by token.
+
+    Raises one error with every problem, as :func:`confobjects.load` does.
+    """
+    with context(objects, definitions=definitions) as made:
+        made.evaluate = evaluator(DictResolver(values or {}))
+        result, problems = judge_all(made, instance_directory)
+    if problems:
+        raise error_for(problems)
+    return result
