@@ -31,6 +31,8 @@ HARMLESS_OF_OS_PATH = {"basename", "commonpath", "dirname", "isabs", "join", "no
 WORLDLY_ATTRIBUTES = {
     "datetime": {"now", "today", "utcnow"},
     "date": {"today"},
+    "email.utils": {"formatdate", "localtime", "make_msgid"},
+    "io": {"FileIO", "open", "open_code"},
     "uuid": {"getnode", "uuid1", "uuid4"},
     "sys": {"argv", "exit", "stdin", "stdout", "stderr"},
 }
@@ -110,6 +112,8 @@ def test_every_pure_room_has_a_module() -> None:
         ("from os import getenv", "os.getenv"),
         ("import os\nos.path.exists('x')", "os.path.exists"),
         ("from os.path import isfile", "os.path.isfile"),
+        ("import io\nio.open('x')", "io.open"),
+        ("from email.utils import make_msgid", "email.utils.make_msgid"),
         ("import datetime\ndatetime.datetime.now()", "datetime.now"),
         ("from datetime import date\ndate.today()", "date.today"),
         ("import uuid\nuuid.uuid4()", "uuid.uuid4"),
@@ -124,6 +128,7 @@ def test_each_touch_of_the_world_is_seen(text: str, found: str) -> None:
     "text",
     [
         "import os\nos.path.join('a', 'b')",
+        "from io import BytesIO",
         "import uuid\nuuid.uuid5(x, y)",
         "from datetime import timedelta",
         "self.open()",
