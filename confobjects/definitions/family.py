@@ -270,7 +270,9 @@ class _Standing:
             return
         if any(len(rdn) != 1 for rdn in rdns):
             yield "/relation/branch", "each part of a branch has one attribute", "for example cn=Mail Servers"
-        if not rdns and spec["parent"] != ROOT_NAME and spec["kind"] in {"singleton", "optional"}:
+        # Only the base DN itself may be an object besides: there is one, and it never goes.
+        taken = spec["kind"] == "optional" or (spec["kind"] == "singleton" and spec["parent"] != ROOT_NAME)
+        if not rdns and taken:
             yield (
                 "/relation/branch",
                 "without a branch a single object would be the entry of its parent",

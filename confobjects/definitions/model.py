@@ -171,6 +171,11 @@ class ManagedObjectDefinition(NamedTuple):
     raw: Mapping[str, Any]
 
     @property
+    def constant_names(self) -> frozenset[str]:
+        """The attributes of ``constants``, in lower case."""
+        return frozenset(name.lower() for name in self.constants)
+
+    @property
     def top(self) -> str:
         """The name of the topmost type this one descends from, itself included."""
         return self.ancestors[0] if self.ancestors else self.name

@@ -1,10 +1,18 @@
-"""From pending objects to storage changes: what differs from the storage, and the operations that make it so."""
+"""From pending objects to storage changes: what differs from the storage, and the operations that make it so.
+
+The order keeps every step possible: what goes is deleted first, deepest first; then come renames, parents before
+children and a name only when it is free; then the rest, in the order it was asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import UsageError
 from confobjects.mapping.entry import (
     AddEntry,
     Change,
@@ -16,58 +24,87 @@ from confobjects.mapping.entry import (
     diff,
 )
 from confobjects.mapping.objects import REVISION
-from confobjects.objects.changes import ObjectChange
+from confobjects.objects.changes import Action, ObjectChange
+from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
-    from confobjects.dn import DN
     from confobjects.management.context import ManagementContext
-    from confobjects.management.world import Overlay, StorageWorld
+    from confobjects.management.world import Overlay
     from confobjects.objects.model import ManagedObject
-    from confobjects.paths import ManagedObjectPath
 
 
 class Outcome(NamedTuple):
-    """One object that differs: the change, the object as it will be (None when deleted), where it was stored."""
+    """One object that differs: the change, the object as it will be (None when deleted), where it is stored now."""
 
     change: ObjectChange
     object: ManagedObject | None
-    source: ManagedObjectPath
+    source: ManagedObjectPath | None
 
 
-class Outcomes:
-    """Iterates over what differs between the pending objects and the storage: renames first, then in order."""
+def outcomes(world: Overlay) -> list[Outcome]:
+    """Return what differs between the pending objects and the storage, in the order it is to be written."""
+    deleted = sorted(_deleted(world), key=lambda outcome: -len(outcome.change.path.elements))
+    written = [outcome for obj in world.pending.values() if obj is not None for outcome in _written(world, obj)]
+    return [*deleted, *_renamed(world), *written]
 
-    def __init__(self, world: Overlay) -> None:
-        self.world = world
-        self.below = world.below
 
-    def __iter__(self) -> Iterator[Outcome]:
-        for old, new in self.world.renamed.items():
-            before, after = self.below.find(old), self.world.find(new)
-            if before is not None and after is not None:
-                change = ObjectChange(old, "rename", after.definition, before.values, after.values, new)
-                yield Outcome(change, after, old)
-        for path, obj in self.world.pending.items():
-            outcome = self._deleted(path) if obj is None else self._written(obj)
-            if outcome is not None:
-                yield outcome
+def _deleted(world: Overlay) -> Iterator[Outcome]:
+    stays = set(world.moved.values())
+    for path, obj in world.pending.items():
+        before = world.below.find(path) if path in world.below.entries and path not in stays else None
+        if before is not None and (obj is None or obj.definition is not before.definition):
+            yield Outcome(ObjectChange(path, "delete", before.definition, before.values, {}), None, path)
 
-    def _deleted(self, path: ManagedObjectPath) -> Outcome | None:
-        moved = any(path == old or path.is_below(old) for old in self.world.renamed)
-        before = self.below.find(path) if path in self.below.entries and not moved else None
-        if before is None:
-            return None
-        return Outcome(ObjectChange(path, "delete", before.definition, before.values, {}), None, path)
 
-    def _written(self, obj: ManagedObject) -> Outcome | None:
-        source = self.world.source(obj.path)
-        if source not in self.below.entries:
-            return Outcome(ObjectChange(obj.path, "create", obj.definition, {}, obj.values), obj, source)
-        before = self.below.find(source)
-        naming = self.below.registry.relation(obj.path.relation).naming_property
-        if before is None or _besides(before, naming) == _besides(obj, naming):
-            return None
-        return Outcome(ObjectChange(obj.path, "modify", obj.definition, before.values, obj.values), obj, source)
+def _renamed(world: Overlay) -> Iterator[Outcome]:
+    """The renames, each when the new name is free: by then nothing stored has it that is renamed itself."""
+    renames = [(new, old) for new, old in world.moved.items() if new.elements[-1] != old.elements[-1]]
+    renames.sort(key=lambda rename: len(rename[0].elements))
+    for _, level in groupby(renames, key=lambda rename: len(rename[0].elements)):
+        waiting = list(level)
+        while waiting:
+            names = {place_before(new, old): new for new, old in waiting}
+            free = [(new, old) for new, old in waiting if names.get(new, new) == new]
+            if not free:
+                raise UsageError(_circle([new for new, _ in waiting]))
+            waiting = [rename for rename in waiting if rename not in free]
+            yield from (_rename(world, new, old) for new, old in free)
+
+
+def _rename(world: Overlay, new: ManagedObjectPath, old: ManagedObjectPath) -> Outcome:
+    obj = world.pending[new]
+    assert obj is not None  # noqa: S101 - what was moved is there
+    naming = world.below.registry.relation(new.relation).naming_property
+    before, after = ({naming: (path.name or "",)} if naming else {} for path in (old, new))
+    return Outcome(ObjectChange(old, "rename", obj.definition, before, after, obj.path), obj, old)
+
+
+def place_before(new: ManagedObjectPath, old: ManagedObjectPath) -> ManagedObjectPath:
+    """Return where a renamed object is just before it gets its new name: below its parent's new one."""
+    return new.parent.child(*old.elements[-1])
+
+
+def _circle(paths: Sequence[ManagedObjectPath]) -> Diagnostic:
+    return Diagnostic(
+        "usage",
+        f"the names of {' and '.join(map(str, paths))} cannot be exchanged in one change",
+        path=str(paths[0]),
+        remedy="rename one of them to a name in between first",
+    )
+
+
+def _written(world: Overlay, obj: ManagedObject) -> Iterator[Outcome]:
+    relation = world.below.registry.relation(obj.path.relation)
+    source = world.source(obj.path)
+    before = None if source is None else world.below.find(source)
+    if before is None or before.definition is not obj.definition:
+        # To people a singleton was there all along: its first entry is a change of it.
+        action: Action = "modify" if relation.kind == "singleton" else "create"
+        yield Outcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
+        return
+    naming = relation.naming_property
+    if _besides(before, naming) != _besides(obj, naming):
+        yield Outcome(ObjectChange(obj.path, "modify", obj.definition, before.values, obj.values), obj, source)
 
 
 def _besides(obj: ManagedObject, naming: str) -> dict[str, tuple[str, ...]]:
@@ -75,37 +112,85 @@ def _besides(obj: ManagedObject, naming: str) -> dict[str, tuple[str, ...]]:
     return {name: texts for name, texts in obj.values.items() if name != naming}
 
 
-def storage_changes(context: ManagementContext, before: StorageWorld, outcomes: Iterable[Outcome]) -> Sequence[Change]:
-    """Return the storage operations that bring some outcomes about."""
-    changes: list[Change] = []
-    made: set[DN] = set()
-    mapper = context.mapper
-    for change, obj, source in outcomes:
+class Writer:
+    """Makes storage operations of outcomes."""
+
+    def __init__(self, context: ManagementContext, world: Overlay) -> None:
+        self.mapper = context.mapper
+        self.storage = context.storage
+        self.world = world
+        self._there: set[DN] = set()
+        self._gone: set[DN] = set()
+
+    def changes(self, found: Sequence[Outcome]) -> list[Change]:
+        """Return the storage operations that bring some outcomes about."""
+        return [change for outcome in found for change in self._changes(outcome)]
+
+    def _changes(self, outcome: Outcome) -> Iterator[Change]:
+        change, obj, source = outcome
         if obj is None:
-            changes.append(DeleteEntry(mapper.dn(change.path)))
+            yield from self._deletion(change.path)
+        elif source is None:
+            yield from self._creation(obj)
         elif change.action == "rename":
-            changes.append(RenameEntry(mapper.dn(source), mapper.dn(obj.path)))
-        elif change.action == "create":
-            changes.extend(_creation(context, obj, made))
+            yield RenameEntry(self.mapper.dn(place_before(obj.path, source)), self.mapper.dn(obj.path))
         else:
-            changes.append(_modification(context, before.entries[source], obj))
-    return changes
+            yield self._modification(self.world.below.entries[source], obj)
 
+    def _deletion(self, path: ManagedObjectPath) -> Iterator[Change]:
+        """The entry and all below it, branches and entries of others too: a directory keeps no orphans."""
+        below = self.storage.search(self.mapper.dn(path), "sub")
+        for entry in sorted(below, key=lambda entry: -len(entry.dn)):
+            if entry.dn not in self._gone:
+                self._gone.add(entry.dn)
+                yield DeleteEntry(entry.dn)
 
-def _creation(context: ManagementContext, obj: ManagedObject, made: set[DN]) -> Iterator[Change]:
-    """The object's entry, after the entries above it that are not there yet."""
-    for entry in context.mapper.scaffold(obj.path):
-        if entry.dn not in made and context.storage.read(entry.dn) is None:
-            made.add(entry.dn)
+    def _creation(self, obj: ManagedObject) -> Iterator[Change]:
+        """The object's entry, after those above it that are not there yet: branches, and singletons never written."""
+        for length in range(1, len(obj.path.elements)):
+            path = ManagedObjectPath(obj.path.elements[:length])
+            above = self.world.find(path)
+            if above is not None and not self.world.is_written(path) and self.mapper.dn(path) not in self._there:
+                yield from self._scaffold(path)
+                yield from self._addition(above)
+        yield from self._scaffold(obj.path)
+        yield from self._addition(obj)
+
+    def _addition(self, obj: ManagedObject) -> Iterator[Change]:
+        entry = self.mapper.encode(obj)
+        # A single object's entry may be there before it, as the base or as a branch of others.
+        existing = None if obj.path.name is not None else self.storage.read(entry.dn)
+        if existing is None or existing.dn in self._gone:
             yield AddEntry(entry)
-    yield AddEntry(context.mapper.encode(obj))
+        else:
+            yield ModifyEntry(entry.dn, diff(existing, self.mapper.adopt(existing, entry)))
+        self._there.add(entry.dn)
 
+    def _scaffold(self, path: ManagedObjectPath) -> Iterator[Change]:
+        for entry in self.mapper.scaffold(path):
+            if not self._is_there(entry.dn, path):
+                self._there.add(entry.dn)
+                yield AddEntry(entry)
 
-def _modification(context: ManagementContext, stored: Entry, obj: ManagedObject) -> ModifyEntry:
-    """One modification that swaps the revision: it fails if somebody else changed the entry meanwhile."""
-    new = context.mapper.update(stored, obj)
-    modifications = [m for m in diff(stored, new) if m.attribute.lower() != REVISION]
-    if revision := stored.get(REVISION):
-        modifications.append(Modification("delete", REVISION, revision))
-    modifications.append(Modification("add", REVISION, new.get(REVISION)))
-    return ModifyEntry(context.mapper.dn(obj.path), tuple(modifications))
+    def _is_there(self, dn: DN, path: ManagedObjectPath) -> bool:
+        """Whether an entry on the way to a path is in the storage, where the path's parent is stored now."""
+        if dn not in self._there:
+            parent = self.world.stored_place(path.parent)
+            if parent is None:
+                return False
+            here, there = self.mapper.dn(path.parent), self.mapper.dn(parent)
+            moved = here != there and dn.is_below(here)
+            place = DN.of(*dn.relative_to(here).rdns, *there.rdns) if moved else dn
+            if place in self._gone or self.storage.read(place) is None:
+                return False
+            self._there.add(dn)
+        return True
+
+    def _modification(self, stored: Entry, obj: ManagedObject) -> ModifyEntry:
+        """One modification that swaps the revision: it fails if somebody else changed the entry meanwhile."""
+        new = self.mapper.update(stored, obj)
+        modifications = [m for m in diff(stored, new) if m.attribute.lower() != REVISION]
+        if revision := stored.get(REVISION):
+            modifications.append(Modification("delete", REVISION, revision))
+        modifications.append(Modification("add", REVISION, new.get(REVISION)))
+        return ModifyEntry(self.mapper.dn(obj.path), tuple(modifications))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, error_for
-from confobjects.management.commit import Outcome, Outcomes, storage_changes
+from confobjects.management.commit import Writer, outcomes
 from confobjects.management.verdict import Verdict
 from confobjects.management.world import Overlay, absent
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
 from confobjects.objects.effective import Name, path_of
 from confobjects.objects.model import ManagedObject
+from confobjects.objects.reading import Reader
 from confobjects.paths import ROOT, ManagedObjectPath, normal_name
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from confobjects.definitions import ManagedObjectDefinition, Relation
     from confobjects.management.context import ManagementContext
+    from confobjects.objects.judging import User
 
 Given = Mapping[str, Any]
 """Property values as a caller gives them: one value, or a sequence of them, by property name."""
@@ -44,7 +46,7 @@ class Transaction:
         self._lock.__enter__()
         self._below = self.context.world()
         self._world = Overlay(self._below)
-        self._judge = self.context.judge(self._world)
+        self._reader = Reader(self.registry, self._world, self.context.evaluate)
         self._problems = Collector()
         self._touched: dict[ManagedObjectPath, set[str]] = {}
         return self
@@ -69,11 +71,13 @@ class Transaction:
         """
         relation = self.registry.relation(kind)
         path = self._new_path(kind, name, relation)
+        if relation.kind == "set":  # its objects are named by their type
+            type = self._type_of_name(path, type)  # noqa: A001 - the argument's name is the word of the option
         definition = self._creatable(relation, type)
         if path.parent != ROOT and self._world.find(path.parent) is None:
             raise NoSuchObjectError(absent(self.registry, self._world, path.parent))
         existing = self._world.find(path)
-        if existing is not None and self._is_written(path):
+        if existing is not None and self._world.is_written(path):
             self._problems.add(_exists(relation, existing))
             return
         naming = relation.naming_property
@@ -81,11 +85,11 @@ class Transaction:
             summary = f"{naming} is the name of the {relation.friendly}: it is not set besides"
             self._problems.error("usage", summary, path=str(path), property=naming)
             return
-        changer = Changer(ManagedObject(path, definition, {}), self._judge.reader, self._problems, creating=True)
+        changer = Changer(ManagedObject(path, definition, {}), self._reader, self._problems, creating=True)
         obj = changer.apply(PropertyChanges(set={key: several(value) for key, value in values.items()}))
         if naming:
             obj = obj._replace(values={naming: (path.name or "",), **obj.values})
-        self._put(obj, values)
+        self._put(obj, [changer.key(key) for key in values])
         self._default_objects(obj)
 
     def modify(self, kind: str, name: Name, changes: PropertyChanges) -> None:
@@ -97,11 +101,31 @@ class Transaction:
             {key: several(value) for key, value in changes.remove.items()},
             changes.reset,
         )
-        changed = Changer(obj, self._judge.reader, self._problems, creating=False).apply(given)
-        names = {key.lower() for key in (*given.set, *given.add, *given.remove, *given.reset)}
+        if self._names_it(obj, given):
+            return
+        changer = Changer(obj, self._reader, self._problems, creating=False)
+        changed = changer.apply(given)
         # A broken value that is replaced is no problem any more.
-        remaining = tuple(problem for problem in obj.problems if problem.property not in names)
+        replaced = {changer.key(name) for name in (*given.set, *given.reset)}
+        remaining = tuple(problem for problem in obj.problems if problem.property not in replaced)
+        names = {changer.key(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
         self._put(changed._replace(problems=remaining), names)
+
+    def _names_it(self, obj: ManagedObject, given: PropertyChanges) -> bool:
+        """Whether a change touches the property that names the object, which is a problem of its own."""
+        naming = self.registry.relation(obj.path.relation).naming_property
+        found = bool(naming) and naming in {
+            key.lower() for key in (*given.set, *given.add, *given.remove, *given.reset)
+        }
+        if found:
+            self._problems.error(
+                "usage",
+                f"{naming} is the name of {obj.path}: it is changed by renaming",
+                path=str(obj.path),
+                property=naming,
+                remedy="rename the object",
+            )
+        return found
 
     def set(self, kind: str, name: Name, values: Given) -> None:
         """Set properties of an object; a value None or an empty sequence resets."""
@@ -123,15 +147,16 @@ class Transaction:
                 raise NoSuchObjectError(absent(self.registry, self._world, path))
             return
         for child in self._descendants(obj):
-            self._world.pending[child.path] = None
-        self._world.pending[obj.path] = None
+            self._world.remove(child.path)
+        self._world.remove(obj.path)
 
     def rename(self, kind: str, name: Name, new_name: str) -> None:
         """Give an object another name; objects that refer to it are changed with it."""
         obj = self._existing(kind, name)
         relation = self.registry.relation(kind)
-        if not relation.named:
-            self._problems.error("usage", f"{kind} has no name to change", path=str(obj.path))
+        if relation.kind != "instantiable":
+            summary = f"{kind} is named by its type" if relation.named else f"{kind} has no name to change"
+            self._problems.error("usage", summary, path=str(obj.path))
             return
         new_path = self._new_path(kind, (*obj.path.names[:-1], new_name), relation)
         if new_path.elements == obj.path.elements:
@@ -139,15 +164,11 @@ class Transaction:
         if new_path != obj.path and (existing := self._world.find(new_path)) is not None:
             self._problems.add(_exists(relation, existing))
             return
-        users = list(self._judge.users(obj.path))
-        for moved in (*self._descendants(obj), obj):
+        users = list(self.context.judge(self._world).users(obj.path))
+        for moved in (obj, *self._descendants(obj)):
             self._move(moved, obj.path, new_path, relation)
-        self._world.renamed[obj.path] = new_path
         for user in users:
-            if user.sure:
-                self._rereferred(user.object, user.property.name, obj.name, new_name)
-            else:
-                self._problems.add(Verdict.perhaps_used(user, obj.path))
+            self._follow(user, obj.path, new_path)
 
     # -- the parts of it -----------------------------------------------------------------------------------------
 
@@ -158,12 +179,8 @@ class Transaction:
             raise NoSuchObjectError(absent(self.registry, self._world, path))
         return obj
 
-    def _is_written(self, path: ManagedObjectPath) -> bool:
-        """Tell whether an object is or will be in the storage: a singleton with nothing but defaults is not."""
-        return path in self._world.pending or path in self._below.entries
-
     def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
-        self._world.pending[obj.path] = obj
+        self._world.put(obj)
         self._touched.setdefault(obj.path, set()).update(name.lower() for name in names)
 
     def _creatable(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
@@ -211,36 +228,65 @@ class Transaction:
         for relation in self.registry.children(obj.definition.name):
             for child in self._world.members(relation, obj.path):
                 yield from self._descendants(child)
-                if self._is_written(child.path):
+                if self._world.is_written(child.path):
                     yield child
+
+    def _type_of_name(self, path: ManagedObjectPath, type_: str | None) -> str:
+        name = path.name or ""
+        if type_ is not None and type_.lower() != name.lower():
+            self._problems.error(
+                "usage",
+                f'an object of {path.relation} is named by its type: "{name}" cannot be of type "{type_}"',
+                path=str(path),
+                remedy=f'name it "{type_}"',
+            )
+        return name
 
     def _move(self, obj: ManagedObject, old: ManagedObjectPath, new: ManagedObjectPath, relation: Relation) -> None:
         path = ManagedObjectPath((*new.elements, *obj.path.elements[len(old.elements) :]))
         values = dict(obj.values)
         if obj.path == old and relation.naming_property:
             values[relation.naming_property] = (new.name or "",)
-        self._world.pending[obj.path] = None
-        self._world.pending[path] = obj._replace(path=path, values=values)
+        self._world.move(obj.path, obj._replace(path=path, values=values))
+        self._touched[path] = self._touched.pop(obj.path, set())
 
-    def _rereferred(self, user: ManagedObject, prop: str, old: str, new: str) -> None:
-        obj = self._world.find(user.path) or user
-        texts = tuple(new if normal_name(text) == normal_name(old) else text for text in obj.values.get(prop, ()))
-        self._put(obj._replace(values={**obj.values, prop: texts}), [prop])
+    def _follow(self, user: User, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
+        """Let a reference name a renamed object; one that is an expression cannot follow."""
+        path, prop = user.object.path, user.property
+        if path == old or path.is_below(old):  # it was moved itself
+            path = ManagedObjectPath((*new.elements, *path.elements[len(old.elements) :]))
+        obj = self._world.find(path)
+        if not user.sure or obj is None:
+            self._problems.add(Verdict.perhaps_used(user, old))
+            return
+        name = normal_name(old.name or "")
+        texts = obj.values.get(prop.name, ())
+        if any(normal_name(text) == name for text in texts):
+            after = tuple(new.name or "" if normal_name(text) == name else text for text in texts)
+            self._put(obj._replace(values={**obj.values, prop.name: after}), [prop.name])
+            return
+        self._problems.error(
+            "object-in-use",
+            f"{old} cannot be renamed: {path} names it in an expression ({prop.name})",
+            path=str(old),
+            remedy=f"change {prop.name} of {path} in the same change",
+        )
 
     def _finish(self) -> None:
-        outcomes: list[Outcome] = list(Outcomes(self._world))
-        verdict = Verdict(self.registry, self._judge, self._below, self._problems)
-        verdict.judge(outcomes)
+        found = outcomes(self._world)
+        before = self.context.judge(self._below)
+        verdict = Verdict(self.registry, self.context.judge(self._world), before, self._problems)
+        verdict.judge(found)
         if self._problems.errors:
             raise error_for(verdict.with_fixes(self._world.pending.values(), self._touched))
         self.report = ChangeReport(
-            tuple(outcome.change for outcome in outcomes),
+            tuple(outcome.change for outcome in found),
             tuple(verdict.actions),
             tuple(verdict.deferred),
             self._problems.warnings,
         )
-        if outcomes and not self.dry_run:
-            self.context.storage.commit(storage_changes(self.context, self._below, outcomes))
+        if found and not self.dry_run:
+            self.context.storage.commit(Writer(self.context, self._world).changes(found))
 
 
 def _exists(relation: Relation, existing: ManagedObject) -> Diagnostic:

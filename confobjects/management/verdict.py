@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.objects.changes import RequiredAction, required_actions
-from confobjects.objects.judging import Judge, User
+from confobjects.objects.judging import Judge, Judged, User
 from confobjects.objects.model import Deferred, ManagedObject
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.commit import Outcome
-    from confobjects.management.world import StorageWorld
     from confobjects.paths import ManagedObjectPath
 
 
 class Verdict:
     """Judges the outcomes of a transaction; problems go to its collector."""
 
-    def __init__(self, registry: Registry, judge: Judge, before: StorageWorld, problems: Collector) -> None:
+    def __init__(self, registry: Registry, judge: Judge, before: Judge, problems: Collector) -> None:
         self.registry = registry
         self.judge_ = judge
         self.before = before
@@ -30,13 +29,17 @@ class Verdict:
 
     def judge(self, outcomes: Iterable[Outcome]) -> None:
         """Judge every object that will be written or deleted, and what refers to it."""
+        judged: dict[ManagedObjectPath, Judged] = {}
         for outcome in outcomes:
-            if outcome.object is None:
+            obj = outcome.object
+            if obj is None:
                 self._deletion(outcome.change.path)
-            else:
-                self._object(outcome, outcome.object)
+                continue
+            if obj.path not in judged:  # renamed and modified, it is judged once
+                judged[obj.path] = self._object(obj)
+            self._actions(outcome, judged[obj.path])
 
-    def _object(self, outcome: Outcome, obj: ManagedObject) -> None:
+    def _object(self, obj: ManagedObject) -> Judged:
         judge = self.judge_
         judged = judge.judge(obj)
         self.problems.extend(judged.problems)
@@ -49,11 +52,16 @@ class Verdict:
         if definition.deprecated:
             summary = f"{definition.friendly} is deprecated"
             self.problems.warning("usage", summary, path=str(obj.path), remedy=definition.deprecated)
-        if outcome.change.action == "modify" and (old := self.before.find(outcome.source)) is not None:
-            was = judge.enabled(judge.judge(old))
-            self.actions.extend(
-                required_actions(outcome.change, enabled_before=was, enabled_after=judge.enabled(judged))
-            )
+        return judged
+
+    def _actions(self, outcome: Outcome, judged: Judged) -> None:
+        """What an administrator has to do; the object before the change is judged in the world before it."""
+        if outcome.change.action != "modify":
+            return
+        old = self.before.world.find(outcome.source or outcome.change.path)
+        was = None if old is None else self.before.enabled(self.before.judge(old))
+        now = self.judge_.enabled(judged)
+        self.actions.extend(required_actions(outcome.change, enabled_before=was, enabled_after=now))
 
     def _deletion(self, path: ManagedObjectPath) -> None:
         relation = self.registry.relation(path.relation)

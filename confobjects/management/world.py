@@ -35,12 +35,17 @@ class StorageWorld:
     def _read(self, path: ManagedObjectPath) -> ManagedObject | None:
         relation = self.registry.relation(path.relation)
         entry = self.storage.read(self.mapper.dn(path))
-        if entry is not None:
+        if entry is not None and not self.mapper.is_bare(entry, relation):
             return self._decoded(entry, relation, path.parent)
+        if path.parent != ROOT and self.find(path.parent) is None:
+            return None
+        return self.unwritten(path)
+
+    def unwritten(self, path: ManagedObjectPath) -> ManagedObject | None:
+        """Return the singleton at a path with nothing but its defaults, None when there is none without being made."""
+        relation = self.registry.relation(path.relation)
         definition = self.registry.definition(relation.target)
         if relation.kind != "singleton" or definition.abstract:
-            return None
-        if path.parent != ROOT and self.find(path.parent) is None:
             return None
         return ManagedObject(path, definition, {})
 
@@ -65,37 +70,77 @@ class StorageWorld:
 
 
 class Overlay:
-    """A world with pending changes laid over it."""
+    """A world with pending changes laid over it.
+
+    ``pending`` holds the objects that will be at a path, None for those that will be gone; ``moved`` says of
+    renamed objects, and of those below them, where they are stored now.
+    """
 
     def __init__(self, below: StorageWorld) -> None:
         self.below = below
         self.pending: dict[ManagedObjectPath, ManagedObject | None] = {}
-        self.renamed: dict[ManagedObjectPath, ManagedObjectPath] = {}
+        self.moved: dict[ManagedObjectPath, ManagedObjectPath] = {}
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the object at a path as it will be."""
-        return self.pending[path] if path in self.pending else self.below.find(path)
+        if path in self.pending:
+            return self.pending[path]
+        if path.parent == ROOT:
+            return self.below.find(path)
+        if self.find(path.parent) is None:
+            return None
+        return self.below.find(path) or self.below.unwritten(path)
 
     def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
         """Return the objects of a relation as they will be."""
-        before = [] if self._is_new(parent) else self.below.members(relation, parent)
+        if not relation.named:
+            single = self.find(parent.child(relation.name))
+            return [] if single is None else [single]
+        is_new = parent in self.pending and parent not in self.below.entries
+        before = [] if is_new else self.below.members(relation, parent)
         result = {obj.path: obj for obj in before if obj.path not in self.pending}
         result.update(
             (path, obj)
             for path, obj in self.pending.items()
-            if path.relation == relation.name and path.parent == parent and obj is not None
+            if path.relation == relation.name and obj is not None and path.parent == parent
         )
         return list(result.values())
 
-    def source(self, path: ManagedObjectPath) -> ManagedObjectPath:
-        """Return where the object that will be at a path is stored now."""
-        for old, new in self.renamed.items():
-            if path == new or path.is_below(new):
-                return ManagedObjectPath((*old.elements, *path.elements[len(new.elements) :]))
-        return path
+    def is_written(self, path: ManagedObjectPath) -> bool:
+        """Tell whether an object is or will be in the storage: a singleton with nothing but defaults is not."""
+        return path in self.pending or path in self.below.entries
 
-    def _is_new(self, path: ManagedObjectPath) -> bool:
-        return path in self.pending and path not in self.below.entries
+    def put(self, obj: ManagedObject) -> None:
+        """Let an object be there, in place of what was at its path."""
+        self.pending[obj.path] = obj
+
+    def remove(self, path: ManagedObjectPath) -> None:
+        """Let there be nothing at a path."""
+        self.pending[path] = None
+        self.moved.pop(path, None)
+
+    def move(self, old: ManagedObjectPath, obj: ManagedObject) -> None:
+        """Let the object at an old path be another, at its own path, and remember where it is stored."""
+        source = self.source(old)
+        self.remove(old)
+        self.put(obj)
+        if source is not None:
+            self.moved[obj.path] = source
+
+    def source(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
+        """Return where the object that will be at a path is stored now, None for a new one."""
+        if path in self.moved:
+            return self.moved[path]
+        return path if path in self.below.entries and path not in self.moved.values() else None
+
+    def stored_place(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
+        """Return where a path leads in the storage as it is now, None when it is below something new."""
+        for length in range(len(path.elements), 0, -1):
+            above = ManagedObjectPath(path.elements[:length])
+            if self.pending.get(above) is not None:
+                source = self.source(above)
+                return None if source is None else ManagedObjectPath((*source.elements, *path.elements[length:]))
+        return path
 
 
 def absent(registry: Registry, world: World, path: ManagedObjectPath) -> Diagnostic:

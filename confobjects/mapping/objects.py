@@ -9,14 +9,14 @@ Law: ``decode(encode(object)) == object``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.expressions.openers import has_opener
-from confobjects.mapping.entry import Entry
+from confobjects.mapping.entry import OBJECT_CLASS, Entry
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.paths import ManagedObjectPath
 
@@ -35,7 +35,8 @@ class Mapper:
         self.registry = registry
         self.base = base
         self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
-        self._names: dict[tuple[str, str], str | None] = {}
+        self._names: dict[tuple[str, str, str], str | None] = {}
+        self._types: dict[tuple[str, tuple[str, ...]], tuple[ManagedObjectDefinition, str]] = {}
 
     # -- paths and DNs -------------------------------------------------------------------------------------------
 
@@ -65,32 +66,47 @@ class Mapper:
 
     def scaffold(self, path: ManagedObjectPath) -> Iterator[Entry]:
         """Yield the entries that have to exist above an object and are no objects themselves, outermost first."""
-        if len(path.elements) == 1:
-            yield self._plain(self.base)
-        *_, (relation_name, _) = path.elements
-        relation = self.registry.relation(relation_name)
+        relation = self.registry.relation(path.relation)
         dn = self.dn(path.parent)
-        self._below(dn, relation)
+        if len(path.elements) == 1 and self.dn(path) != self.base:
+            yield self._plain(self.base)
         steps = self._branches[relation.name]
         for attribute, value in steps if relation.named else steps[:-1]:
             dn = dn.child(attribute, value)
             yield self._plain(dn)
 
     def _plain(self, dn: DN) -> Entry:
-        return Entry(dn, {"objectClass": ("top", BRANCH_CLASS), dn.naming_attribute: (dn.name,)})
+        return Entry(dn, {OBJECT_CLASS: ("top", BRANCH_CLASS), **_naming_values(dn)})
 
     # -- encoding ------------------------------------------------------------------------------------------------
 
     def encode(self, obj: ManagedObject) -> Entry:
         """Return the entry of an object that is new to the storage."""
         dn = self.dn(obj.path)
-        attributes: dict[str, tuple[str | bytes, ...]] = {"objectClass": obj.definition.object_classes}
-        if dn != self.base:
-            attributes[dn.naming_attribute] = (dn.name,)
+        attributes: dict[str, tuple[str | bytes, ...]] = {OBJECT_CLASS: obj.definition.object_classes}
+        attributes.update(_naming_values(dn))
         attributes.update(obj.definition.constants)
         attributes.update(self._attributes(obj))
         attributes[REVISION] = (str(obj.revision or 1),)
         return Entry(dn, attributes)
+
+    def is_bare(self, entry: Entry, relation: Relation) -> bool:
+        """Tell whether the entry of a single object is there without the object: the base, or a branch of others."""
+        if relation.named or entry.has_object_class(self.registry.definition(relation.target).object_classes[-1]):
+            return False
+        return entry.dn == self.base or entry.has_object_class(BRANCH_CLASS)
+
+    def adopt(self, bare: Entry, entry: Entry) -> Entry:
+        """Return a bare entry as that of an object; what it holds besides stays."""
+        attributes = dict(bare.attributes)
+        naming = {name.lower() for name in _naming_values(bare.dn)}
+        for name, values in entry.attributes.items():
+            spelling = bare.spelling(name)
+            if name == OBJECT_CLASS:
+                values = tuple(dict.fromkeys((*bare.object_classes, *values)))  # noqa: PLW2901 - of both
+            if spelling is None or name.lower() not in naming:
+                attributes[spelling or name] = values
+        return Entry(bare.dn, attributes)
 
     def update(self, entry: Entry, obj: ManagedObject) -> Entry:
         """Return an existing entry with an object's values and the next revision; the rest stays."""
@@ -107,7 +123,7 @@ class Mapper:
             if values:
                 attributes[name] = values
         attributes.update(new)
-        attributes[REVISION] = (str(obj.revision + 1),)
+        attributes[entry.spelling(REVISION) or REVISION] = (str(_revision(entry.get(REVISION)) + 1),)
         return Entry(entry.dn, attributes)
 
     def _attributes(self, obj: ManagedObject) -> Iterator[tuple[str, Texts]]:
@@ -131,42 +147,58 @@ class Mapper:
         return self.registry.relation(prop.reference.relation)
 
     def _reference_base(self, prop: PropertyDefinition) -> DN:
-        from confobjects.objects.reading import parse_path  # noqa: PLC0415 - only references below a parent need it
-
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        parent = (
-            ManagedObjectPath() if prop.reference.parent == "/" else parse_path(prop.reference.parent, self.registry)
-        )
-        return self.branch(self._reference_relation(prop), parent)
+        return self.branch(self._reference_relation(prop), self.registry.path(prop.reference.parent))
 
     # -- decoding ------------------------------------------------------------------------------------------------
 
     def decode(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         """Return the object an entry holds, with every problem of reading it; never raises for broken data."""
         problems: list[Diagnostic] = []
-        name = entry.dn.name if relation.named else None
+        name = self._name(entry, relation) if relation.named else None
         path = parent.child(relation.name, name)
         definition = self._type(entry, relation, path, problems)
-        values: dict[str, Texts] = {}
-        unknown: list[str] = []
-        revision = 0
-        naming = relation.naming_attribute.lower() if relation.named else ""
-        for attribute, raw in entry.attributes.items():
-            key = attribute.lower()
-            if key == REVISION:
-                revision = _revision(raw)
-                continue
-            prop = definition.by_attribute.get(key)
-            if prop is None and key in definition.former_attributes:
-                prop = definition.former_attributes[key]
-            if prop is None:
-                if key not in {"objectclass", naming} and attribute not in definition.constants:
-                    unknown.append(attribute)
-                continue
-            values[prop.name] = self._texts(prop, raw, path, problems)
+        values, unknown = self._values(entry, definition, path, problems)
         if relation.naming_property and name is not None:
             values[relation.naming_property] = (name,)
-        return ManagedObject(path, definition, values, tuple(problems), tuple(unknown), revision)
+        if relation.named:
+            problems.extend(self._misnamed(entry, relation, path, definition))
+        return ManagedObject(path, definition, values, tuple(problems), unknown, _revision(entry.get(REVISION)))
+
+    @staticmethod
+    def _name(entry: Entry, relation: Relation) -> str:
+        """The name of an object; of an entry that is named otherwise, the whole RDN, so that it can be told apart."""
+        return _single_name(entry.dn, relation.naming_attribute) or str(entry.dn.relative_to(entry.dn.parent))
+
+    def _misnamed(
+        self, entry: Entry, relation: Relation, path: ManagedObjectPath, definition: ManagedObjectDefinition
+    ) -> Iterator[Diagnostic]:
+        if _single_name(entry.dn, relation.naming_attribute) is None:
+            summary = f"the entry {entry.dn} is not named by {relation.naming_attribute}"
+            yield _broken(path, "", summary, "rename the entry")
+        elif relation.kind == "set" and path.name != self.registry.short_type(definition, relation):
+            expected = self.registry.short_type(definition, relation)
+            yield _broken(path, "", f'an object of this set is named by its type, which is "{expected}"')
+
+    def _values(
+        self, entry: Entry, definition: ManagedObjectDefinition, path: ManagedObjectPath, problems: list[Diagnostic]
+    ) -> tuple[dict[str, Texts], tuple[str, ...]]:
+        """The texts of every property, and the attributes that belong to none."""
+        values: dict[str, Texts] = {}
+        unknown: list[str] = []
+        former: list[tuple[PropertyDefinition, tuple[str | bytes, ...]]] = []
+        for attribute, raw in entry.attributes.items():
+            key = attribute.lower()
+            if prop := definition.by_attribute.get(key):
+                values[prop.name] = self._texts(prop, raw, path, problems)
+            elif key in definition.former_attributes:
+                former.append((definition.former_attributes[key], raw))
+            elif key not in _OURS and key not in definition.constant_names and not _is_naming(key, entry.dn):
+                unknown.append(attribute)
+        for prop, raw in former:
+            if prop.name not in values:  # the new name counts, wherever both are there
+                values[prop.name] = self._texts(prop, raw, path, problems)
+        return values, tuple(unknown)
 
     def _texts(
         self,
@@ -194,7 +226,7 @@ class Mapper:
     def _reference_name(self, prop: PropertyDefinition, text: str) -> str | None:
         """Return the name in a stored reference, None when it points elsewhere. Kept: many objects share targets."""
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        key = (prop.reference.relation, text)
+        key = (prop.reference.relation, prop.reference.parent, text)
         if key not in self._names:
             self._names[key] = self._parse_reference(prop, text)
         return self._names[key]
@@ -207,39 +239,59 @@ class Mapper:
         except ValueError:
             return None
         naming = self._reference_relation(prop).naming_attribute
-        fits = dn.parent == self._reference_base(prop) and dn.naming_attribute.lower() == naming.lower()
-        return dn.name if fits else None
+        name = _single_name(dn, naming)
+        return name if dn.parent == self._reference_base(prop) else None
 
     def _type(
         self, entry: Entry, relation: Relation, path: ManagedObjectPath, problems: list[Diagnostic]
     ) -> ManagedObjectDefinition:
-        """Walk down the types as far as the entry has their object classes."""
-        classes = {name.lower() for name in entry.object_classes}
-        found = self.registry.definition(relation.target)
-        if found.object_classes[-1].lower() not in classes:
-            expected = found.object_classes[-1]
-            problems.append(
-                _broken(path, "", f"the entry is no {found.friendly}: it lacks the object class {expected}")
-            )
-            return found
-        for name in self.registry.subtypes(relation.target):
-            candidate = self.registry.definition(name)
-            if (
-                len(candidate.ancestors) > len(found.ancestors)
-                and {c.lower() for c in candidate.object_classes if c != "top"} <= classes
-            ):
-                found = candidate
-        if found.abstract:
-            types = ", ".join(d.object_classes[-1] for d in self.registry.concrete(relation.target))
-            problems.append(
-                _broken(
-                    path,
-                    "",
-                    f"the type of this {found.friendly} is not known: no object class says it",
-                    remedy=f"one of: {types}; a newer or other set of definitions may know it (--definitions)",
-                )
-            )
+        """The type an entry's object classes say. Kept: many objects are of one type."""
+        key = (relation.name, entry.object_classes)
+        if key not in self._types:
+            self._types[key] = self._typed({name.lower() for name in entry.object_classes}, relation)
+        found, problem = self._types[key]
+        if problem:
+            problems.append(_broken(path, "", problem, _NEWER if found.abstract else ""))
         return found
+
+    def _typed(self, classes: set[str], relation: Relation) -> tuple[ManagedObjectDefinition, str]:
+        """Walk down the types as far as an entry has their object classes; return what is wrong besides."""
+        top = self.registry.definition(relation.target)
+        if top.object_classes[-1].lower() not in classes:
+            return top, f"the entry is no {top.friendly}: it lacks the object class {top.object_classes[-1]}"
+        types = map(self.registry.definition, self.registry.subtypes(relation.target))
+        fitting = [d for d in types if {c.lower() for c in d.object_classes if c != "top"} <= classes]
+        found = max(fitting, key=lambda d: len(d.ancestors))
+        if others := [d for d in fitting if not found.is_a(d.name)]:
+            return found, f"the entry is of two types at once: {found.name} and {others[0].name}"
+        if found.abstract:
+            known = ", ".join(d.object_classes[-1] for d in self.registry.concrete(relation.target))
+            return found, f"the type of this {top.friendly} is not known: no object class says it (one of {known})"
+        return found, ""
+
+
+_OURS: Final = frozenset({"objectclass", REVISION})
+_NEWER: Final = "a newer or another set of definitions may know it (--definitions)"
+
+
+def _naming_values(dn: DN) -> dict[str, tuple[str, ...]]:
+    """The attributes an entry needs because they are in its name."""
+    return {attribute: (value,) for attribute, value in (dn.rdns[0] if dn else ())}
+
+
+def _is_naming(key: str, dn: DN) -> bool:
+    try:
+        return dn.naming_attribute.lower() == key
+    except ValueError:  # several attributes make the name
+        return key in {name.lower() for name in _naming_values(dn)}
+
+
+def _single_name(dn: DN, attribute: str) -> str | None:
+    """The value of the first RDN, if it is of this attribute alone."""
+    try:
+        return dn.name if dn.naming_attribute.lower() == attribute.lower() else None
+    except ValueError:
+        return None
 
 
 def _revision(raw: tuple[str | bytes, ...]) -> int:
@@ -249,8 +301,3 @@ def _revision(raw: tuple[str | bytes, ...]) -> int:
 
 def _broken(path: ManagedObjectPath, name: str, summary: str, remedy: str = "") -> Diagnostic:
     return Diagnostic("broken-data", summary, path=str(path), property=name, remedy=remedy)
-
-
-def schema_classes(registry: Registry) -> Mapping[str, str]:
-    """Return every object class the definitions use, with the definition that brings it."""
-    return {definition.object_classes[-1]: definition.name for definition in registry}

@@ -85,21 +85,27 @@ class Changer:
 
     def apply(self, changes: PropertyChanges) -> ManagedObject:
         """Return the object as changed; problems are in the collector."""
-        exclusive = {self._key(name) for name in (*changes.set, *changes.reset)}
+        replaced = {self.key(name) for name in changes.set}
         for name in changes.reset:
-            self._reset(name)
+            if self.key(name) not in replaced:  # reset and set of one property is set
+                self._reset(name)
         for name, given in changes.set.items():
             self._set(name, given)
+        exclusive = {*replaced, *map(self.key, changes.reset)}
         for kind, mapping in (("remove", changes.remove), ("add", changes.add)):
             for name, given in mapping.items():
-                if self._key(name) in exclusive:
+                if self.key(name) in exclusive:
                     self._wrong(name, f"{kind} cannot be combined with set or reset of the same property")
+                elif kind == "add":
+                    self._add(name, given)
                 else:
-                    self._add_or_remove(kind, name, given)
+                    self._remove(name, given)
         return self.obj._replace(values={name: texts for name, texts in self.values.items() if texts})
 
-    def _key(self, name: str) -> str:
-        return name.lower()
+    def key(self, name: str) -> str:
+        """The property's name as its definition has it now, as far as there is such a property."""
+        prop = property_named(self.obj.definition, name)
+        return prop.name if prop is not None else name.lower()
 
     def _wrong(self, name: str, summary: str, **fields: Any) -> None:
         code = fields.pop("code", "usage")
@@ -108,9 +114,7 @@ class Changer:
     def _property(self, name: str) -> PropertyDefinition | None:
         """Return the property to change, None when it may not be, which is then in the collector."""
         properties = self.obj.definition.properties
-        prop = properties.get(self._key(name))
-        if prop is None:
-            prop = next((p for p in properties.values() if self._key(name) in p.renamed_from), None)
+        prop = property_named(self.obj.definition, name)
         if prop is None:
             friendly = self.obj.definition.friendly
             hint = did_you_mean(name, properties) or f"known: {', '.join(properties)}"
@@ -133,7 +137,7 @@ class Changer:
         prop = self._property(name)
         if prop is None:
             return
-        if prop.mandatory and not self.reader.default(self.obj.path, prop)[0]:
+        if prop.mandatory and not self.reader.default(self.obj, prop)[0]:
             self._wrong(
                 prop.name,
                 f"the mandatory property {prop.name} has no default to go back to",
@@ -164,54 +168,67 @@ class Changer:
             return
         self.values[prop.name] = texts
 
-    def _add_or_remove(self, kind: str, name: str, given: Sequence[Value]) -> None:
-        prop = self._property(name)
-        if prop is None:
-            return
-        texts = self._texts(prop, given)
-        if texts is None:
-            return
-        current, _ = self.reader.current(self.obj._replace(values=self.values), prop)
-        after = self._added(prop, current, texts) if kind == "add" else self._removed(prop, current, texts)
-        if after is None:
-            return
-        if not after and prop.mandatory:
-            self._wrong(
-                prop.name,
-                f"removing the last value of {prop.name} leaves a mandatory property without one",
-                code="missing-mandatory",
-            )
-            return
-        if after != current:
-            self.values[prop.name] = after
+    def _current(self, prop: PropertyDefinition) -> tuple[Texts, str]:
+        return self.reader.current(self.obj._replace(values=self.values), prop)
 
-    def _added(self, prop: PropertyDefinition, current: Texts, texts: Texts) -> Texts | None:
-        if not prop.multi_valued and current and texts != current:
+    def _add(self, name: str, given: Sequence[Value]) -> None:
+        prop = self._property(name)
+        texts = self._texts(prop, given) if prop is not None else None
+        if prop is None or texts is None:
+            return
+        current, _ = self._current(prop)
+        keys = {_identity(prop, text) for text in current}
+        if not prop.multi_valued and current and {_identity(prop, text) for text in texts} != keys:
             self._wrong(
                 prop.name,
                 f"{prop.name} takes one value and has one: {', '.join(shown(prop, text) for text in current)}",
                 code="invalid-value",
                 remedy=f"replace it: --set {prop.name}:{shown(prop, texts[0])}",
             )
-            return None
-        return tuple(dict.fromkeys((*current, *texts)))
+            return
+        if added := [text for text in texts if text not in current]:
+            self.values[prop.name] = (*current, *dict.fromkeys(added)) if prop.multi_valued or not current else current
 
-    def _removed(self, prop: PropertyDefinition, current: Texts, texts: Texts) -> Texts | None:
-        keys = {text if has_opener(text) else prop.syntax.normal(text): text for text in current}
-        unwanted = set()
-        for text in texts:
-            key = text if has_opener(text) else prop.syntax.normal(text)
-            if key not in keys:
-                there = ", ".join(shown(prop, other) for other in current) or "none"
-                self._wrong(
-                    prop.name,
-                    f"{prop.name} has no value {shown(prop, text)!r} to remove",
-                    code="invalid-value",
-                    detail=f"its values: {there}",
-                )
-                return None
-            unwanted.add(keys[key])
-        return tuple(text for text in current if text not in unwanted)
+    def _remove(self, name: str, given: Sequence[Value]) -> None:
+        """Values to remove need not be valid: that is how a broken one is got rid of."""
+        prop = self._property(name)
+        if prop is None:
+            return
+        current, origin = self._current(prop)
+        unwanted = [text for value in given if (text := self._present(prop, value, current)) is not None]
+        if len(unwanted) < len(given):
+            return
+        after = tuple(text for text in current if text not in unwanted)
+        if after:
+            self.values[prop.name] = after
+        elif origin != "stored" or (prop.mandatory and not self.reader.default(self.obj, prop)[0]):
+            self._emptied(prop, origin)
+        else:
+            self.values.pop(prop.name)
+
+    def _present(self, prop: PropertyDefinition, value: Value, current: Texts) -> str | None:
+        """Return the current text that is meant by a value to remove, None when there is none, which is a problem."""
+        try:
+            wanted = value if isinstance(value, str) else prop.syntax.coerce(value)
+        except ValueSyntaxError:
+            wanted = str(value)
+        if wanted in current:
+            return wanted
+        key = _identity(prop, wanted)
+        found = next((text for text in current if _identity(prop, text) == key), None)
+        if found is None:
+            there = ", ".join(shown(prop, text) for text in current) or "none"
+            summary = f'{prop.name} has no value "{shown(prop, wanted)}" to remove'
+            self._wrong(prop.name, summary, code="invalid-value", detail=f"its values: {there}")
+        return found
+
+    def _emptied(self, prop: PropertyDefinition, origin: str) -> None:
+        if origin == "stored":
+            summary = f"removing the last value of {prop.name} leaves a mandatory property without one"
+            self._wrong(prop.name, summary, code="missing-mandatory", remedy=f"set another value: --set {prop.name}:…")
+        else:
+            summary = f"the values of {prop.name} are its default: all of them cannot be removed"
+            self._wrong(prop.name, summary, code="invalid-value", remedy=f"set others instead: --set {prop.name}:…")
 
     def _texts(self, prop: PropertyDefinition, given: Iterable[Value]) -> Texts | None:
         """Return the canonical texts of the given values, None when one is wrong."""
@@ -226,6 +243,20 @@ class Changer:
                 self.problems.add(value_problem(str(self.obj.path), prop, str(value), error, ""))
                 wrong = True
         return None if wrong else tuple(texts)
+
+
+def property_named(definition: ManagedObjectDefinition, name: str) -> PropertyDefinition | None:
+    """Return a property by its name or a former one; names ignore case."""
+    key = name.lower()
+    found = definition.properties.get(key)
+    if found is None:
+        found = next((prop for prop in definition.properties.values() if key in prop.renamed_from), None)
+    return found
+
+
+def _identity(prop: PropertyDefinition, text: str) -> object:
+    """What two texts have in common that are the same value; an expression is only itself."""
+    return text if has_opener(text) else prop.syntax.normal(text)
 
 
 def canonical(prop: PropertyDefinition, text: str) -> str:

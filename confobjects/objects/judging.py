@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from confobjects.diagnostics import Diagnostic
+from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.errors import DefinitionError
 from confobjects.objects.model import Deferred, Evaluate, ManagedObject, Reading, World
-from confobjects.objects.reading import Reader, parse_path
+from confobjects.objects.reading import Reader, shown
 from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Judge:
         self.world = world
         self.reader = Reader(registry, world, evaluate)
         self._functions: dict[str, ConstraintFunction] = {}
+        self._uses: dict[str, _Uses] = {}
 
     # -- an object by itself -------------------------------------------------------------------------------------
 
@@ -79,10 +81,12 @@ class Judge:
         for name, reading in readings.items():
             if reading.problems:
                 problems.extend(reading.problems)
+            prop = obj.definition.properties[name]
             if reading.deferred:
-                deferred.extend(Deferred(obj.path, name, text, "value") for text in reading.deferred)
-            if not reading.texts and obj.definition.properties[name].mandatory:
-                problems.append(_missing(obj, obj.definition.properties[name]))
+                deferred.extend(Deferred(obj.path, name, shown(prop, text), "value") for text in reading.deferred)
+            # An expression may come to no value at all.
+            if prop.mandatory and (not reading.texts or reading.typed == ()) and not _is_told(obj, name):
+                problems.append(_missing(obj, prop))
         judged = Judged(obj, readings, (), ())
         for constraint in obj.definition.constraints:
             problems.extend(self._constraint(judged, constraint, deferred))
@@ -92,7 +96,8 @@ class Judge:
         path = str(judged.object.path)
         if constraint.function:
             for problem in self._function(constraint.function)(judged.typed):
-                yield problem.replace(path=path, remedy=problem.remedy or constraint.remedy)
+                severity = "warning" if constraint.severity == "warning" else problem.severity
+                yield problem.replace(path=path, remedy=problem.remedy or constraint.remedy, severity=severity)
             return
         if constraint.condition is None:
             return
@@ -114,7 +119,12 @@ class Judge:
         function = self._functions.get(name)
         if function is None:
             module, _, attribute = name.partition(":")
-            function = self._functions[name] = getattr(import_module(module), attribute)
+            try:
+                function = self._functions[name] = getattr(import_module(module), attribute)
+            except (ImportError, AttributeError) as error:
+                summary = f"the function {name} of a constraint is not there: {error}"
+                remedy = "install the package that has it, or correct the definition"
+                raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
         return function
 
     def enabled(self, judged: Judged) -> bool | None:
@@ -127,9 +137,7 @@ class Judge:
     def targets(self, judged: Judged, prop: PropertyDefinition) -> tuple[ManagedObjectPath, ...]:
         """Return the paths a reference property names; none while its value is not known."""
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        base = ROOT if prop.reference.parent == "/" else parse_path(prop.reference.parent, self.registry)
-        names = judged.readings[prop.name].typed or ()
-        return tuple(base.child(prop.reference.relation, name) for name in names)
+        return self._paths(prop, judged.readings[prop.name].typed or ())
 
     def references(self, judged: Judged) -> Iterator[Diagnostic]:
         """Yield what is wrong with an object's references."""
@@ -152,7 +160,10 @@ class Judge:
     def _no_target(self, judged: Judged, prop: PropertyDefinition, path: ManagedObjectPath) -> Diagnostic:
         relation = self.registry.relation(path.relation)
         there = sorted(member.name for member in self.world.members(relation, path.parent))
-        known = f"there are: {', '.join(there)}" if there else f"there is no {relation.friendly} yet"
+        if len(there) > _MANY:
+            known = did_you_mean(path.name or "", there) or f"there are {len(there)} others"
+        else:
+            known = f"there are: {', '.join(there)}" if there else f"there is no {relation.friendly} yet"
         return Diagnostic(
             "constraint-violated",
             f'{prop.name} names the {relation.friendly} "{path.name}", which does not exist',
@@ -171,19 +182,37 @@ class Judge:
     # -- what refers to it ---------------------------------------------------------------------------------------
 
     def users(self, path: ManagedObjectPath) -> Iterator[User]:
-        """Yield the objects that refer to the one at a path, or may."""
-        for declaring, declared in self.registry.users(path.relation):
+        """Yield the objects that refer to the one at a path, or may.
+
+        All references of a relation are read when the first is asked for: a judge sees a world that stands still.
+        """
+        uses = self._uses.get(path.relation)
+        if uses is None:
+            uses = self._uses[path.relation] = self._read_uses(path.relation)
+        for obj, prop in uses.sure.get(path, ()):
+            yield User(obj, prop, sure=True, needs=self._needs(obj, prop))
+        for obj, prop, targets in uses.perhaps:
+            if path not in targets:
+                yield User(obj, prop, sure=False, needs=None)
+
+    def _read_uses(self, relation: str) -> _Uses:
+        uses = _Uses({}, [])
+        for declaring, declared in self.registry.users(relation):
             for obj in self._instances(declaring):
                 prop = obj.definition.properties[declared.name]
                 reading = self.reader.read(obj, prop)
-                if reading.typed and path in self._paths(prop, reading.typed):
-                    yield User(obj, prop, sure=True, needs=self._needs(obj, prop))
-                elif reading.deferred:
-                    yield User(obj, prop, sure=False, needs=None)
+                targets = self._paths(prop, reading.typed or ())
+                for path in dict.fromkeys(targets):
+                    uses.sure.setdefault(path, []).append((obj, prop))
+                if reading.deferred:
+                    uses.perhaps.append((obj, prop, targets))
+        return uses
 
     def _paths(self, prop: PropertyDefinition, names: tuple[Any, ...]) -> tuple[ManagedObjectPath, ...]:
+        if not names:
+            return ()
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        base = ROOT if prop.reference.parent == "/" else parse_path(prop.reference.parent, self.registry)
+        base = self.registry.path(prop.reference.parent)
         return tuple(base.child(prop.reference.relation, name) for name in names)
 
     def _needs(self, obj: ManagedObject, prop: PropertyDefinition) -> bool | None:
@@ -202,20 +231,36 @@ class Judge:
     def users_harmed(self, judged: Judged) -> Iterator[Diagnostic]:
         """Yield a problem for each object that needs this one enabled while it is not."""
         path = judged.object.path
+        references = [prop.reference for _, prop in self.registry.users(path.relation)]
+        enabled = [
+            r.target_enabled.judge(judged.view) for r in references if r is not None and r.target_enabled is not None
+        ]
+        if False not in enabled:
+            return  # nobody has to be looked for
         for user in self.users(path):
             reference = user.property.reference
             if not (user.sure and user.needs) or reference is None or reference.target_enabled is None:
                 continue
             if reference.target_enabled.judge(judged.view) is False:
-                friendly = judged.object.definition.friendly
                 yield Diagnostic(
                     "constraint-violated",
-                    f'the {friendly} "{path.name}" cannot be disabled: {user.object.path} needs it '
-                    f"({user.property.name})",
+                    f'the {judged.object.definition.friendly} "{path.name}" cannot be disabled: {user.object.path} '
+                    f"needs it ({user.property.name})",
                     path=str(path),
                     detail=_because(reference.needed_when),
                     remedy=f"disable {user.object.path} first, or let its {user.property.name} name another",
                 )
+
+
+class _Uses(NamedTuple):
+    """The references to objects of one relation: those known, and those an expression may yet make of it."""
+
+    sure: dict[ManagedObjectPath, list[tuple[ManagedObject, PropertyDefinition]]]
+    perhaps: list[tuple[ManagedObject, PropertyDefinition, tuple[ManagedObjectPath, ...]]]
+
+
+_MANY = 20
+"""How many names a message lists."""
 
 
 def all_members(registry: Registry, world: World, relation_name: str) -> Iterator[ManagedObject]:
@@ -226,6 +271,11 @@ def all_members(registry: Registry, world: World, relation_name: str) -> Iterato
         parents = [obj.path for parent in parents for obj in world.members(above, parent)]
     for parent in parents:
         yield from world.members(chain[-1], parent)
+
+
+def _is_told(obj: ManagedObject, name: str) -> bool:
+    """Whether reading the object told already what became of the property's value."""
+    return any(problem.property == name for problem in obj.problems)
 
 
 def _missing(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 
 
 def shown(prop: PropertyDefinition, text: str) -> str:
-    """Return a value text as it may be shown: masked when the property is sensitive and the text a secret."""
-    return MASK if prop.sensitive and not has_opener(text) else text
+    """Return a value text as it may be shown: of a sensitive property an expression alone, without its default."""
+    if not prop.sensitive:
+        return text
+    if not has_opener(text):
+        return MASK
+    from confobjects.expressions import ExpressionSyntaxError, parse  # noqa: PLC0415 - kept off the cold path
+
+    try:
+        return parse(text).masked()
+    except ExpressionSyntaxError:
+        return MASK
 
 
 class Reader:
@@ -34,34 +43,39 @@ class Reader:
         stored = obj.values.get(prop.name)
         if stored:
             return stored, "stored"
-        return self._default(obj.path, prop, frozenset())
+        return self.default(obj, prop)
 
-    def default(self, path: ManagedObjectPath, prop: PropertyDefinition) -> tuple[Texts, str]:
-        """Return the texts a property has without a stored value, and their origin."""
-        return self._default(path, prop, frozenset())
-
-    def _default(self, path: ManagedObjectPath, prop: PropertyDefinition, seen: frozenset[object]) -> tuple[Texts, str]:
-        kind = prop.default.kind
-        if kind == "defined":
+    def default(self, obj: ManagedObject, prop: PropertyDefinition) -> tuple[Texts, str]:
+        """Return the texts a property of an object has without a stored value, and their origin."""
+        if prop.default.kind == "defined":
             return prop.default.values, "default"
-        if not kind.startswith("inherited"):
+        if not prop.default.kind.startswith("inherited"):
             return (), "none"
-        source = self._source(path, prop)
-        # A chain that comes back to itself has no value: the definitions' check refuses it where it can see it.
-        if (source, prop.default.property) in seen or (owner := self.world.find(source)) is None:
-            return (), "none"
-        ancestor = owner.definition.properties.get(prop.default.property)
-        if ancestor is None:
-            return (), "none"
-        if stored := owner.values.get(ancestor.name):
-            return stored, f"inherited from {source}"
-        texts, origin = self._default(source, ancestor, seen | {(source, prop.default.property)})
-        return texts, origin if origin == "none" or origin.startswith("inherited") else f"inherited from {source}"
+        return self._inherited(obj, prop, frozenset())
 
-    def _source(self, path: ManagedObjectPath, prop: PropertyDefinition) -> ManagedObjectPath:
-        if prop.default.kind == "inherited-relative":
-            return ManagedObjectPath(path.elements[: -prop.default.offset])
-        return parse_path(prop.default.path, self.registry)
+    def _inherited(self, obj: ManagedObject, prop: PropertyDefinition, seen: frozenset[object]) -> tuple[Texts, str]:
+        owner = self._owner(obj, prop)
+        if owner is None or (owner.path, prop.default.property) in seen:
+            return (), "none"  # no such object, or a chain that comes back to itself
+        source = owner.definition.properties.get(prop.default.property)
+        if source is None:
+            return (), "none"
+        origin = f"inherited from {owner.path}"
+        if stored := owner.values.get(source.name):
+            return stored, origin
+        if source.default.kind == "defined":
+            return source.default.values, origin
+        if not source.default.kind.startswith("inherited"):
+            return (), "none"
+        return self._inherited(owner, source, seen | {(owner.path, source.name)})
+
+    def _owner(self, obj: ManagedObject, prop: PropertyDefinition) -> ManagedObject | None:
+        """The object a default is inherited from; of the object itself the state that is being read."""
+        if prop.default.kind == "inherited-absolute":
+            path = self.registry.path(prop.default.path)
+        else:
+            path = ManagedObjectPath(obj.path.elements[: len(obj.path.elements) - prop.default.offset])
+        return obj if path == obj.path else self.world.find(path)
 
     def read(self, obj: ManagedObject, prop: PropertyDefinition) -> Reading:
         """Return a property with its values evaluated and parsed; problems carry path and property."""
@@ -191,20 +205,3 @@ def _together(obj: ManagedObject, prop: PropertyDefinition, values: list[str]) -
             )
         seen.setdefault(key, value)
     return problems
-
-
-def parse_path(text: str, registry: Registry) -> ManagedObjectPath:
-    """Return the path a text names, by the relations of a registry.
-
-    Raises :class:`~confobjects.errors.UnknownNameError` for a relation that does not exist, :class:`ValueError`
-    where a name is missing.
-    """
-    words = [word.replace("\0", "/") for word in text.strip("/").replace("//", "\0").split("/") if word]
-    path = ManagedObjectPath()
-    while words:
-        relation = registry.relation(words.pop(0))
-        if relation.named and not words:
-            message = f'the path "{text}" lacks a name after "{relation.name}"'
-            raise ValueError(message)
-        path = path.child(relation.name, words.pop(0) if relation.named else None)
-    return path
