@@ -1,0 +1,69 @@
+"""The envelope of a message: who sends, who receives, in the form the wire needs (RFC 5321, RFC 5891, RFC 6531)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from confobjects.diagnostics import Collector
+from confobjects.errors import MailError
+from confobjects.mail.replies import printable
+from confobjects.syntaxes.base import ValueSyntaxError
+from confobjects.syntaxes.mailaddress import MailAddress
+
+_SYNTAX = MailAddress()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Checked addresses with ASCII domains. ``utf8`` tells that one needs SMTPUTF8; an empty sender is ``<>``."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    utf8: bool = False
+
+
+def make_envelope(sender: str, recipients: Iterable[str], *, path: str = "") -> Envelope:
+    """Return the envelope for some addresses, each recipient once.
+
+    Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every address that is none.
+    """
+    problems = Collector()
+    checked_sender = _address(sender, "mail", problems, path) if sender else ""
+    found = (_address(recipient, "rcpt", problems, path) for recipient in recipients)
+    checked = tuple(dict.fromkeys(recipient for recipient in found if recipient))
+    if not checked and not problems.errors:
+        problems.error("mail-rcpt", "there is no recipient", path=path, remedy="Name at least one (--to).")
+    if problems.errors:
+        raise MailError(problems.errors)
+    utf8 = not all(address.isascii() for address in (checked_sender, *checked))
+    return Envelope(checked_sender, checked, utf8)
+
+
+def _address(text: str, stage: str, problems: Collector, path: str) -> str:
+    what = "sender" if stage == "mail" else "recipient"
+    try:
+        return ascii_domain(_SYNTAX.parse(text))
+    except (ValueSyntaxError, UnicodeError) as error:
+        problems.error(
+            f"mail-{stage}",
+            f"the {what} is not a mail address: {printable(str(error))}",
+            path=path,
+            value=printable(text),
+            remedy=getattr(error, "remedy", "") or "Correct the address.",
+        )
+        return ""
+
+
+def ascii_domain(address: str) -> str:
+    """Return an address with its domain as the domain name system carries it (``bücher`` -> ``xn--bcher-kva``).
+
+    Raises UnicodeError for a domain that has no such form.
+    """
+    local, _, domain = address.rpartition("@")
+    return address if domain.isascii() else f"{local}@{ascii_host(domain)}"
+
+
+def ascii_host(host: str) -> str:
+    """Return a host name in ASCII (RFC 3490). Raises UnicodeError."""
+    return host if host.isascii() else host.encode("idna").decode("ascii")

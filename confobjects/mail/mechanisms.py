@@ -1,0 +1,243 @@
+"""Login mechanisms (SASL, RFC 4422) without a socket: challenges in, responses out; and which one to use.
+
+Laws: one attempt, with one mechanism: trying others after a refusal locks accounts. User names and passwords are
+UTF-8. What a server sends is not believed: SCRAM checks the server's signature and refuses a nonce that is not built on
+ours; a cheap iteration count is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from confobjects.mail.plan import Login
+
+
+class LoginProblem(Exception):  # noqa: N818 - a refusal of ours, in words
+    """The login cannot go on; the message says why and holds no secret. ``kind`` is a stable word."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Mechanism(Protocol):
+    """One login."""
+
+    initial: bytes | None
+    """The response that goes with the AUTH command, None when the server speaks first."""
+
+    def respond(self, challenge: bytes) -> bytes:
+        """Return the response to a challenge. Raises :class:`LoginProblem`."""
+
+    def finished(self) -> None:
+        """The server accepts: raise :class:`LoginProblem` when it has not proved what it had to."""
+
+
+class _Single:
+    """A mechanism of one response."""
+
+    def __init__(self, response: bytes, *, on_error: bytes | None = None) -> None:
+        self.initial: bytes | None = response
+        self._on_error = on_error
+
+    def respond(self, challenge: bytes) -> bytes:
+        del challenge
+        if self._on_error is None:
+            raise LoginProblem("unexpected-challenge", "the server asks for more than the mechanism has to say")
+        return self._on_error
+
+    def finished(self) -> None:
+        """Nothing is left to prove."""
+
+
+def _no_nul(login: Login) -> None:
+    if "\0" in login.username + login.password + login.authorization_id:
+        raise LoginProblem("unusable-credentials", "the user name or the password holds a NUL character")
+
+
+def plain(login: Login, nonce: str) -> Mechanism:
+    """PLAIN (RFC 4616)."""
+    del nonce
+    _no_nul(login)
+    return _Single(f"{login.authorization_id}\0{login.username}\0{login.password}".encode())
+
+
+class _LoginMechanism:
+    """LOGIN: the server asks for the user name, then for the password."""
+
+    def __init__(self, login: Login) -> None:
+        self.initial: bytes | None = None
+        self._answers = [login.username.encode(), login.password.encode()]
+
+    def respond(self, challenge: bytes) -> bytes:
+        del challenge  # its words differ between servers; the order does not
+        if not self._answers:
+            raise LoginProblem("unexpected-challenge", "the server asks for more than user name and password")
+        return self._answers.pop(0)
+
+    def finished(self) -> None:
+        """Nothing is left to prove."""
+
+
+def login_(login: Login, nonce: str) -> Mechanism:
+    """LOGIN, which no RFC describes and many servers offer."""
+    del nonce
+    return _LoginMechanism(login)
+
+
+class _CramMd5:
+    def __init__(self, login: Login) -> None:
+        self.initial: bytes | None = None
+        self._login = login
+
+    def respond(self, challenge: bytes) -> bytes:
+        digest = hmac.new(self._login.password.encode(), challenge, hashlib.md5).hexdigest()
+        return f"{self._login.username} {digest}".encode()
+
+    def finished(self) -> None:
+        """Nothing is left to prove: CRAM-MD5 knows no proof of the server."""
+
+
+def cram_md5(login: Login, nonce: str) -> Mechanism:
+    """CRAM-MD5 (RFC 2195): the password stays here, but the digest can be attacked off line."""
+    del nonce
+    return _CramMd5(login)
+
+
+_FEWEST_ITERATIONS: Final = 4096
+_MOST_ITERATIONS: Final = 10_000_000
+
+
+class _Scram:
+    """SCRAM (RFC 5802, RFC 7677), without channel binding."""
+
+    def __init__(self, login: Login, digest: str, nonce: str) -> None:
+        user = login.username.replace("=", "=3D").replace(",", "=2C")
+        authorization = login.authorization_id.replace("=", "=3D").replace(",", "=2C")
+        self._header = f"n,{f'a={authorization}' if authorization else ''},"
+        self._bare = f"n={user},r={nonce}"
+        self._nonce = nonce
+        self._digest = digest
+        self._password = _prepared(login.password)
+        self._signature = b""
+        self._proved = False
+        self.initial: bytes | None = (self._header + self._bare).encode()
+
+    def respond(self, challenge: bytes) -> bytes:
+        fields = _scram_fields(challenge)
+        if self._signature:
+            self._check(fields)
+            return b""
+        nonce, salt, count = fields.get("r", ""), fields.get("s", ""), fields.get("i", "")
+        if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
+            raise LoginProblem("server-not-genuine", "the server's nonce is not built on ours")
+        if not (count.isdecimal() and count.isascii() and _FEWEST_ITERATIONS <= int(count[:9]) <= _MOST_ITERATIONS):
+            raise LoginProblem("server-not-genuine", "the server asks for an unsafe number of iterations")
+        final = f"c={b64encode(self._header.encode()).decode()},r={nonce}"
+        message = f"{self._bare},{challenge.decode('utf-8', 'replace')},{final}".encode()
+        return f"{final},p={self._proof(_decoded(salt), int(count), message)}".encode()
+
+    def _proof(self, salt: bytes, count: int, message: bytes) -> str:
+        salted = hashlib.pbkdf2_hmac(self._digest, self._password, salt, count)
+        client_key = hmac.digest(salted, b"Client Key", self._digest)
+        stored_key = hashlib.new(self._digest, client_key).digest()
+        signature = hmac.digest(stored_key, message, self._digest)
+        self._signature = hmac.digest(hmac.digest(salted, b"Server Key", self._digest), message, self._digest)
+        return b64encode(bytes(a ^ b for a, b in zip(client_key, signature, strict=True))).decode()
+
+    def _check(self, fields: dict[str, str]) -> None:
+        if "e" in fields:
+            raise LoginProblem("refused", f"the server refused the login: {fields['e']}")
+        if not hmac.compare_digest(_decoded(fields.get("v", "")), self._signature):
+            raise LoginProblem("server-not-genuine", "the server does not know the password: its signature is wrong")
+        self._proved = True
+
+    def finished(self) -> None:
+        if not self._proved:
+            raise LoginProblem("server-not-genuine", "the server accepted without proving that it knows the password")
+
+
+def _prepared(password: str) -> bytes:
+    """Prepare a password as SASLprep (RFC 4013) mostly does: compatibility composition."""
+    if password.isascii():
+        return password.encode()
+    from unicodedata import normalize  # noqa: PLC0415 - only passwords beyond ASCII need it
+
+    return normalize("NFKC", password).encode()
+
+
+def _scram_fields(message: bytes) -> dict[str, str]:
+    parts = message.decode("utf-8", "replace").split(",")
+    return {part[0]: part[2:] for part in parts if part[1:2] == "="}
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise LoginProblem("server-not-genuine", "the server sent what is not base64") from None
+
+
+def scram_sha_1(login: Login, nonce: str) -> Mechanism:
+    """SCRAM-SHA-1 (RFC 5802)."""
+    return _Scram(login, "sha1", nonce)
+
+
+def scram_sha_256(login: Login, nonce: str) -> Mechanism:
+    """SCRAM-SHA-256 (RFC 7677)."""
+    return _Scram(login, "sha256", nonce)
+
+
+def xoauth2(login: Login, nonce: str) -> Mechanism:
+    """XOAUTH2 of Google and Microsoft; a refusal comes as a challenge, which wants an empty response."""
+    del nonce
+    return _Single(f"user={login.username}\x01auth=Bearer {login.token}\x01\x01".encode(), on_error=b"")
+
+
+def oauthbearer(login: Login, nonce: str) -> Mechanism:
+    """OAUTHBEARER (RFC 7628)."""
+    del nonce
+    user = login.username.replace("=", "=3D").replace(",", "=2C")
+    return _Single(f"n,a={user},\x01auth=Bearer {login.token}\x01\x01".encode(), on_error=b"\x01")
+
+
+def external(login: Login, nonce: str) -> Mechanism:
+    """EXTERNAL (RFC 4422, appendix A): the TLS client certificate says who it is."""
+    del nonce
+    return _Single(login.authorization_id.encode())
+
+
+MECHANISMS: Final[dict[str, Callable[[Login, str], Mechanism]]] = {
+    "OAUTHBEARER": oauthbearer,
+    "XOAUTH2": xoauth2,
+    "PLAIN": plain,
+    "LOGIN": login_,
+    "SCRAM-SHA-256": scram_sha_256,
+    "SCRAM-SHA-1": scram_sha_1,
+    "CRAM-MD5": cram_md5,
+    "EXTERNAL": external,
+}
+"""Name -> what makes one login of it, from the credentials and a fresh nonce."""
+
+TOKEN: Final = ("XOAUTH2", "OAUTHBEARER")
+UNDER_TLS: Final = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5")
+IN_CLEAR: Final = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
+"""In clear, where that is allowed at all, what hides the password comes first."""
+
+
+def usable(login: Login, *, tls: bool) -> tuple[str, ...]:
+    """Return the mechanisms a login may use, in order of preference: the operator's own list, or the default."""
+    if login.mechanisms:
+        return login.mechanisms
+    if login.token:
+        return tuple(name for name in TOKEN if name not in login.disabled)
+    return tuple(name for name in (UNDER_TLS if tls else IN_CLEAR) if name not in login.disabled)
+
+
+def choose(login: Login, offered: Sequence[str], *, tls: bool) -> str | None:
+    """Return the mechanism to use: the first usable one that is offered, None when there is none."""
+    return next((name for name in usable(login, tls=tls) if name in offered), None)

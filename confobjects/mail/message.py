@@ -1,0 +1,152 @@
+"""A message as bytes: from an ``EmailMessage``, from bytes, or from an open binary file.
+
+Laws: what the caller handed in is not changed; Bcc never leaves; a header that could become two is refused; the message
+fits what the server offers (8-bit text, UTF-8 headers), or is refused before anything is sent.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from email.generator import BytesGenerator
+from email.headerregistry import Address
+from email.message import EmailMessage, Message
+from email.policy import Compat32, EmailPolicy
+from email.utils import getaddresses
+from io import BytesIO
+from typing import Any, BinaryIO, Final
+
+from confobjects.mail.diagnosis import Trouble
+from confobjects.mail.envelope import ascii_domain, ascii_host
+from confobjects.mail.wire import WireError
+
+Sendable = Message | bytes | BinaryIO
+PIECE: Final = 1 << 16
+_RECIPIENTS: Final = ("to", "cc", "bcc")
+_ADDRESSES: Final = ("from", "sender", "reply-to", "to", "cc")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message ready to be sent: ``pieces()`` gives its bytes from the start; ``size`` is their number."""
+
+    pieces: Callable[[], Iterable[bytes]]
+    size: int
+    eight_bit: bool
+    utf8_headers: bool = False
+
+
+def recipients_of(message: Message) -> tuple[str, ...]:
+    """Return the addresses in To, Cc and Bcc, each once (with Resent- headers: those of the last resending)."""
+    prefix = "resent-" if "resent-to" in message else ""
+    values = [str(value) for name in _RECIPIENTS for value in message.get_all(prefix + name, [])]
+    return tuple(dict.fromkeys(address for _, address in getaddresses(values) if address))
+
+
+def needs_utf8(message: Message) -> str:
+    """Return an address in the headers that only SMTPUTF8 can carry, or an empty text."""
+    values = [str(value) for name in _ADDRESSES for value in message.get_all(name, [])]
+    for _, address in getaddresses(values):
+        if not address.rpartition("@")[0].isascii():
+            return address
+    return ""
+
+
+def prepare(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
+    """Return a message's content: with UTF-8 headers if ``utf8``, with 8-bit parts left as they are if ``keep_8bit``.
+
+    Raises :class:`~confobjects.mail.wire.WireError` for a header that holds a line break.
+    """
+    if isinstance(message, Message):
+        data = _flattened(message, utf8=utf8, keep_8bit=keep_8bit)
+        return Content(lambda: _cut(data), len(data), not data.isascii(), utf8)
+    if isinstance(message, bytes | bytearray | memoryview):
+        data = bytes(message)
+        return Content(lambda: _cut(data), len(data), not data.isascii())
+    return _from_file(message)
+
+
+def _cut(data: bytes) -> Iterable[bytes]:
+    return (data,) if len(data) <= PIECE else (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+
+
+def _from_file(file: BinaryIO) -> Content:
+    start, size, eight_bit = file.tell(), 0, False
+    while piece := file.read(PIECE):
+        size += len(piece)
+        eight_bit = eight_bit or not piece.isascii()
+
+    def pieces() -> Iterator[bytes]:
+        file.seek(start)
+        while piece := file.read(PIECE):
+            yield piece
+
+    return Content(pieces, size, eight_bit)
+
+
+def _flattened(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
+    for name, value in message.raw_items():
+        _checked_header(name, str(value))
+    clone = copy.copy(message)
+    # Deleting gives the copy a header list of its own, so that the original keeps what the copy loses.
+    del clone["bcc"]
+    del clone["resent-bcc"]
+    if isinstance(clone, EmailMessage) and not utf8:
+        _use_ascii_domains(clone)
+    buffer = BytesIO()
+    BytesGenerator(buffer, mangle_from_=False, policy=_policy(clone.policy, utf8=utf8, keep_8bit=keep_8bit)).flatten(
+        clone
+    )
+    return buffer.getvalue()
+
+
+def _policy(policy: Any, *, utf8: bool, keep_8bit: bool) -> EmailPolicy | Compat32:
+    changes: dict[str, Any] = {"linesep": "\r\n", "cte_type": "8bit" if keep_8bit else "7bit"}
+    if isinstance(policy, EmailPolicy):
+        changes["utf8"] = utf8
+    result: EmailPolicy | Compat32 = policy.clone(**changes)
+    return result
+
+
+def _checked_header(name: str, value: str) -> None:
+    """Refuse a header that would end early: a line break that no blank follows begins another header, or the body."""
+    if not name.isascii() or not name.isprintable() or ":" in name or " " in name:
+        raise WireError("a header", "the name of a header holds a character that cannot stand there")
+    lines = value.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if any(line[:1] not in (" ", "\t") for line in lines[1:]) or "\0" in value:
+        raise WireError(f"the header {name}", f"the header {name} holds a line break or a NUL character")
+
+
+def _use_ascii_domains(message: EmailMessage) -> None:
+    """Write internationalised domains in the address headers in their ASCII form; only EmailMessage parses them."""
+    for name in _ADDRESSES:
+        header = message[name]
+        if header is None or all(address.domain.isascii() for address in header.addresses):
+            continue
+        message.replace_header(
+            name,
+            [Address(a.display_name, a.username, ascii_host(a.domain)) for a in header.addresses],
+        )
+
+
+def fit(
+    message: Sendable, *, extensions: Iterable[str], utf8_wanted: bool, keep_8bit: bool, utf8_needed: str
+) -> Content:
+    """Return the content in the form a server with some extensions takes.
+
+    ``utf8_needed`` is an address of the envelope that needs SMTPUTF8. Raises
+    :class:`~confobjects.mail.diagnosis.Trouble` of stage mail where the server cannot take the message at all.
+    """
+    offered = set(extensions)
+    needed = utf8_needed or (needs_utf8(message) if isinstance(message, Message) else "")
+    if needed and "SMTPUTF8" not in offered:
+        raise Trouble("mail", "utf8-not-offered", address=needed)
+    utf8 = bool(needed) or (utf8_wanted and "SMTPUTF8" in offered)
+    content = prepare(message, utf8=utf8, keep_8bit=keep_8bit and "8BITMIME" in offered)
+    if content.eight_bit and not utf8 and "8BITMIME" not in offered:
+        raise Trouble("mail", "8bit-not-offered")
+    return content
+
+
+__all__ = ["Content", "Sendable", "ascii_domain", "fit", "needs_utf8", "prepare", "recipients_of"]

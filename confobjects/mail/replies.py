@@ -1,0 +1,157 @@
+"""Replies of an SMTP server: bytes in, replies out, within bounds (RFC 5321, section 4.2).
+
+Laws: a reply has at most :data:`MAX_LINES` lines of at most :data:`MAX_LINE` bytes each; a server that goes beyond is
+cut off, whatever it may be sending. A line that is no reply line ends the conversation: nothing is guessed. What a
+server says is shown with unprintable characters escaped, so that it can harm no terminal and forge no log line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+MAX_LINE: Final = 2048
+"""Bytes; RFC 5321 promises 512, servers in the field are chattier."""
+
+MAX_LINES: Final = 128
+
+
+class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
+    """The server said what SMTP does not allow. ``kind`` is a stable word, ``line`` what it said (escaped)."""
+
+    def __init__(self, kind: str, message: str, line: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.line = line
+
+
+def printable(data: bytes | str) -> str:
+    """Return a server's bytes as text for people: UTF-8 where it is, everything unprintable escaped."""
+    text = data.decode("utf-8", "backslashreplace") if isinstance(data, bytes) else data
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class Reply:
+    """One reply: its code, and its lines without code and separator, as bytes."""
+
+    __slots__ = ("code", "lines")
+
+    def __init__(self, code: int, lines: tuple[bytes, ...]) -> None:
+        self.code = code
+        self.lines = lines
+
+    @property
+    def positive(self) -> bool:
+        """Whether the command was carried out (2xx)."""
+        return self.code < 300
+
+    @property
+    def intermediate(self) -> bool:
+        """Whether the server waits for more (3xx)."""
+        return 300 <= self.code < 400
+
+    @property
+    def temporary(self) -> bool:
+        """Whether trying again later may help (4xx)."""
+        return 400 <= self.code < 500
+
+    @property
+    def enhanced(self) -> str:
+        """The enhanced status code (RFC 3463: ``5.7.8``), empty when the reply has none."""
+        first = self.lines[0].split(b" ", 1)[0]
+        parts = first.split(b".")
+        if (
+            len(parts) == 3
+            and all(part.isdigit() and len(part) <= 3 for part in parts)
+            and parts[0] in (b"2", b"4", b"5")
+        ):
+            return first.decode("ascii")
+        return ""
+
+    @property
+    def text(self) -> str:
+        """The whole text on one line, for people, without the code."""
+        return " ".join(printable(line) for line in self.lines)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".rstrip()
+
+    def __repr__(self) -> str:
+        return f"Reply({self.code}, {self.lines!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reply) and (self.code, self.lines) == (other.code, other.lines)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.lines))
+
+
+class ReplyParser:
+    """Cuts a stream of bytes into replies.
+
+    Feed it what arrives, in pieces of any size; it gives what is complete. Lines end with LF, before which a CR is
+    taken away: servers are forgiven bare LF, as nothing rests on the difference in this direction.
+    """
+
+    __slots__ = ("_buffer", "_code", "_lines")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._code = b""
+        self._lines: list[bytes] = []
+
+    @property
+    def pending(self) -> bytes:
+        """What has arrived and belongs to no complete reply."""
+        return b"\r\n".join([*self._lines, self._buffer])
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything that arrived has been given out."""
+        return not self._buffer and not self._lines
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """Take bytes, yield the replies they complete. Raises :class:`ProtocolViolation`.
+
+        What was fed is kept before the first reply is yielded: the iteration may be left and taken up again.
+        """
+        self._buffer += data
+        return self._replies()
+
+    def _replies(self) -> Iterator[Reply]:
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = self._buffer[:end]
+            self._buffer = self._buffer[end + 1 :]
+            reply = self._line(line[:-1] if line.endswith(b"\r") else line)
+            if reply is not None:
+                yield reply
+        if len(self._buffer) > MAX_LINE:
+            raise self._too_long(self._buffer)
+
+    def _line(self, line: bytes) -> Reply | None:
+        if len(line) > MAX_LINE:
+            raise self._too_long(line)
+        code, mark, text = line[:3], line[3:4], line[4:]
+        if not (len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and mark in (b" ", b"-", b"")):
+            raise ProtocolViolation(
+                "not-smtp", f'the server sent what is no SMTP reply: "{_excerpt(line)}"', _excerpt(line)
+            )
+        if self._lines and code != self._code:
+            raise ProtocolViolation("not-smtp", "the lines of one reply have different codes", _excerpt(line))
+        if len(self._lines) >= MAX_LINES:
+            raise ProtocolViolation("reply-too-long", f"a reply has more than {MAX_LINES} lines", _excerpt(line))
+        self._code = code
+        self._lines.append(text)
+        if mark == b"-":
+            return None
+        lines, self._lines = tuple(self._lines), []
+        return Reply(int(code), lines)
+
+    def _too_long(self, line: bytes) -> ProtocolViolation:
+        return ProtocolViolation("reply-too-long", f"a reply line is longer than {MAX_LINE} bytes", _excerpt(line))
+
+
+def _excerpt(line: bytes) -> str:
+    return printable(line[:120]) + ("…" if len(line) > 120 else "")

@@ -1,0 +1,362 @@
+"""The client's side of SMTP without a socket: commands and content in, bytes out; bytes in, answers out.
+
+Theory of operation. The state says what may be sent next. Commands move it by :data:`SENDS` when they are sent;
+answers move it by :data:`RECEIVES` when they arrive. Commands that are the last of a group (RFC 2920) lead to
+``WAITING``, where nothing may be sent; the others may follow each other when the server offers PIPELINING. Answers
+come in the order of the commands.
+
+Laws:
+
+1. Nothing is sent that the tables do not allow: a wrong call is a :class:`Misuse`, a bug of ours, never a line on the
+   wire.
+2. Bytes that arrive before TLS do not survive it: anything left over when STARTTLS is accepted ends the conversation.
+   What the server offered in clear is forgotten.
+3. A reply nobody asked for ends the conversation, except 421, with which a server says that it is closing.
+4. Every field is checked before it becomes part of a line; secrets are noted masked.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from enum import Enum
+from typing import Final, NamedTuple
+
+from confobjects.diagnostics import MASK
+from confobjects.mail.replies import ProtocolViolation, Reply, ReplyParser
+from confobjects.mail.transcript import Transcript
+from confobjects.mail.wire import DotStuffer, LineEnds, WireError, checked, checked_path
+
+
+class State(Enum):
+    """What may be sent next."""
+
+    BANNER = "nothing: the server speaks first"
+    GREETED = "EHLO or HELO"
+    SESSION = "a command outside a transaction"
+    ENVELOPE = "recipients, or the message"
+    CONTENT = "the content"
+    CHALLENGED = "the response to a login challenge"
+    TLS = "nothing: TLS is to be negotiated"
+    WAITING = "nothing: an answer is awaited"
+    REJECTED = "QUIT"
+    CLOSED = "nothing"
+
+
+class Misuse(Exception):  # noqa: N818 - not an error of the conversation but of its driver
+    """The engine was asked for what the protocol does not allow now."""
+
+
+_S = State
+
+SENDS: Final[dict[tuple[State, str], State]] = {
+    (_S.GREETED, "EHLO"): _S.WAITING,
+    (_S.GREETED, "HELO"): _S.WAITING,
+    (_S.GREETED, "QUIT"): _S.WAITING,
+    (_S.SESSION, "EHLO"): _S.WAITING,
+    (_S.SESSION, "STARTTLS"): _S.WAITING,
+    (_S.SESSION, "AUTH"): _S.WAITING,
+    (_S.SESSION, "MAIL"): _S.ENVELOPE,
+    (_S.SESSION, "RSET"): _S.SESSION,
+    (_S.SESSION, "NOOP"): _S.WAITING,
+    (_S.SESSION, "QUIT"): _S.WAITING,
+    (_S.ENVELOPE, "RCPT"): _S.ENVELOPE,
+    (_S.ENVELOPE, "DATA"): _S.WAITING,
+    (_S.ENVELOPE, "BDAT"): _S.ENVELOPE,
+    (_S.ENVELOPE, "BDAT LAST"): _S.SESSION,
+    (_S.ENVELOPE, "RSET"): _S.SESSION,
+    (_S.ENVELOPE, "QUIT"): _S.WAITING,
+    (_S.CONTENT, "END"): _S.SESSION,
+    (_S.CHALLENGED, "RESPONSE"): _S.WAITING,
+    (_S.REJECTED, "QUIT"): _S.WAITING,
+}
+"""(state, what is sent) -> the state after it."""
+
+RECEIVES: Final[dict[tuple[str, int], State]] = {
+    ("BANNER", 2): _S.GREETED,
+    ("BANNER", 4): _S.REJECTED,
+    ("BANNER", 5): _S.REJECTED,
+    ("EHLO", 2): _S.SESSION,
+    ("EHLO", 4): _S.GREETED,
+    ("EHLO", 5): _S.GREETED,
+    ("HELO", 2): _S.SESSION,
+    ("HELO", 4): _S.GREETED,
+    ("HELO", 5): _S.GREETED,
+    ("STARTTLS", 2): _S.TLS,
+    ("STARTTLS", 4): _S.SESSION,
+    ("STARTTLS", 5): _S.SESSION,
+    ("AUTH", 2): _S.SESSION,
+    ("AUTH", 3): _S.CHALLENGED,
+    ("AUTH", 4): _S.SESSION,
+    ("AUTH", 5): _S.SESSION,
+    ("DATA", 3): _S.CONTENT,
+    ("DATA", 4): _S.ENVELOPE,
+    ("DATA", 5): _S.ENVELOPE,
+    ("NOOP", 2): _S.SESSION,
+    ("NOOP", 4): _S.SESSION,
+    ("NOOP", 5): _S.SESSION,
+    ("QUIT", 2): _S.CLOSED,
+    ("QUIT", 4): _S.CLOSED,
+    ("QUIT", 5): _S.CLOSED,
+}
+"""(what is answered, first digit of the answer) -> the state after it; answers that are not here move nothing."""
+
+_MOVELESS: Final = frozenset({"MAIL", "RCPT", "RSET", "END", "BDAT", "BDAT LAST"})
+_LONGEST_COMMAND: Final = 512
+
+
+class Answer(NamedTuple):
+    """A reply and what it answers: the verb sent (``BANNER`` for the greeting), and its argument as shown."""
+
+    verb: str
+    argument: str
+    reply: Reply
+
+
+class SmtpClient:
+    """One SMTP conversation. ``tls`` tells whether it runs inside TLS from its first byte."""
+
+    __slots__ = (
+        "_expected",
+        "_out",
+        "_parser",
+        "_stuffer",
+        "extensions",
+        "greeting",
+        "state",
+        "tls",
+        "transcript",
+    )
+
+    def __init__(self, *, tls: bool = False) -> None:
+        self.state = State.BANNER
+        self.tls = tls
+        self.extensions: dict[str, str] = {}
+        self.greeting: Reply | None = None
+        self.transcript = Transcript()
+        self._parser = ReplyParser()
+        self._expected: deque[tuple[str, str]] = deque([("BANNER", "")])
+        self._out: list[bytes] = []
+        self._stuffer = DotStuffer()
+
+    # -- what the server offers --------------------------------------------------------------------------------------
+
+    @property
+    def pipelining(self) -> bool:
+        """Whether commands may be sent before earlier ones are answered."""
+        return "PIPELINING" in self.extensions
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The login mechanisms the server offers, in its order."""
+        return tuple(dict.fromkeys(self.extensions.get("AUTH", "").upper().split()))
+
+    @property
+    def size_limit(self) -> int | None:
+        """The largest message the server takes, in bytes (RFC 1870); None when it does not say."""
+        limit = self.extensions.get("SIZE", "").strip()
+        return int(limit) if limit.isdecimal() and limit.isascii() and int(limit[:20]) > 0 else None
+
+    @property
+    def verdict_awaited(self) -> bool:
+        """Whether the whole message has been handed over and the answer to it is still to come."""
+        return any(verb in ("END", "BDAT LAST") for verb, _ in self._expected)
+
+    @property
+    def awaited(self) -> int:
+        """How many answers are still to come."""
+        return len(self._expected)
+
+    # -- bytes in ----------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[Answer]:
+        """Take bytes from the server, return the answers they complete; no bytes at all mean that it closed.
+
+        Raises :class:`~confobjects.mail.replies.ProtocolViolation`, also of kind ``closed``.
+        """
+        if not data:
+            self.state = State.CLOSED
+            raise ProtocolViolation("closed", "the server closed the connection")
+        try:
+            return [self._answer(reply) for reply in self._parser.feed(data)]
+        except ProtocolViolation:
+            self.state = State.CLOSED
+            raise
+
+    def _answer(self, reply: Reply) -> Answer:
+        login = bool(self._expected) and self._expected[0][0] == "AUTH" and reply.code == 334
+        # A challenge is half of a login: with the other half it could be attacked off line.
+        self.transcript.server(Reply(334, (MASK.encode(),)) if login and reply.lines[0].strip() else reply)
+        if self.state is State.TLS:
+            raise self._left_over()
+        if not self._expected:
+            if reply.code == 421:
+                self.state = State.CLOSED
+                return Answer("", "", reply)
+            raise ProtocolViolation("unsolicited", f'the server sent a reply to nothing: "{reply}"', str(reply))
+        verb, argument = self._expected.popleft()
+        self._move(verb, reply)
+        return Answer(verb, argument, reply)
+
+    def _move(self, verb: str, reply: Reply) -> None:
+        if reply.code == 421 and verb != "BANNER":
+            self.state = State.CLOSED
+            self._expected.clear()
+        elif verb not in _MOVELESS:
+            after = RECEIVES.get((verb, reply.code // 100))
+            if after is None:
+                raise ProtocolViolation("unexpected", f'the server answered {verb} with "{reply}"', str(reply))
+            self.state = after
+            self._note_answer(verb, reply)
+        elif reply.code // 100 == 3:
+            raise ProtocolViolation("unexpected", f'the server answered {verb} with "{reply}"', str(reply))
+
+    def _note_answer(self, verb: str, reply: Reply) -> None:
+        if verb == "BANNER":
+            self.greeting = reply
+        elif verb in ("EHLO", "HELO") and reply.positive:
+            self.extensions = _extensions(reply) if verb == "EHLO" else {}
+        elif verb == "STARTTLS" and reply.positive:
+            self.extensions = {}
+            if not self._parser.empty:
+                raise self._left_over()
+
+    def _left_over(self) -> ProtocolViolation:
+        return ProtocolViolation(
+            "bytes-before-tls",
+            "the server sent more than its answer to STARTTLS before TLS began: someone may be injecting commands",
+        )
+
+    def tls_established(self, description: str) -> None:
+        """Go on inside TLS. Raises ProtocolViolation when bytes in clear were left over."""
+        if self.state is not State.TLS:
+            raise Misuse("TLS was not agreed on")
+        if not self._parser.empty:
+            self.state = State.CLOSED
+            raise self._left_over()
+        self.transcript.event(f"TLS is established: {description}")
+        self.tls = True
+        self.state = State.GREETED
+
+    # -- bytes out ---------------------------------------------------------------------------------------------------
+
+    def data_to_send(self) -> bytes:
+        """Return what is to be sent now, and forget it."""
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def _send(self, verb: str, line: str, argument: str = "", shown: str | None = None) -> None:
+        after = SENDS.get((self.state, verb))
+        if after is None:
+            raise Misuse(f"{verb} cannot be sent now; the protocol allows {self.state.value}")
+        if self._expected and not self.pipelining:
+            raise Misuse(f"{verb} cannot be sent before the last command is answered")
+        self._out.append(line.encode("utf-8") + b"\r\n")
+        self.transcript.client(line if shown is None else shown)
+        self._expected.append(("AUTH" if verb == "RESPONSE" else verb, argument))
+        self.state = after
+
+    def greet(self, name: str, *, extended: bool = True) -> None:
+        """Send EHLO (or HELO) with the name of this host."""
+        checked(name, "the EHLO name")
+        if not name or " " in name or not name.isascii():
+            raise WireError("the EHLO name", "the EHLO name is empty, holds a blank or is not ASCII")
+        verb = "EHLO" if extended else "HELO"
+        self._send(verb, f"{verb} {name}")
+
+    def starttls(self) -> None:
+        """Ask for TLS."""
+        if self.tls:
+            raise Misuse("TLS is established already")
+        self._send("STARTTLS", "STARTTLS")
+
+    def auth(self, mechanism: str, initial: bytes | None) -> None:
+        """Begin a login; an initial response that makes the line too long is kept for the server's first challenge.
+
+        Returns nothing; the driver answers challenges with :meth:`respond`.
+        """
+        checked(mechanism, "the login mechanism")
+        line = f"AUTH {mechanism}"
+        if initial is None or not self.fits(mechanism, initial):
+            self._send("AUTH", line, mechanism)
+        else:
+            encoded = base64.b64encode(initial).decode("ascii") or "="
+            self._send("AUTH", f"{line} {encoded}", mechanism, f"{line} {MASK}")
+
+    @staticmethod
+    def fits(mechanism: str, initial: bytes) -> bool:
+        """Tell whether an initial response fits into the AUTH line (RFC 4954, section 4)."""
+        return len(mechanism) + len(initial) * 4 // 3 + 12 <= _LONGEST_COMMAND
+
+    def respond(self, response: bytes | None) -> None:
+        """Answer a login challenge; None gives the login up."""
+        line = "*" if response is None else base64.b64encode(response).decode("ascii")
+        self._send("RESPONSE", line, "", "*" if response is None else MASK)
+
+    def mail(self, sender: str, parameters: str = "") -> None:
+        """Begin a transaction. ``parameters`` is the text after the path, with its leading blank."""
+        path = checked_path(sender, "the sender address")
+        self._send("MAIL", f"MAIL FROM:<{path}>{checked(parameters, 'a parameter of MAIL')}", sender)
+
+    def rcpt(self, recipient: str, parameters: str = "") -> None:
+        """Name a recipient."""
+        path = checked_path(recipient, "a recipient address")
+        self._send("RCPT", f"RCPT TO:<{path}>{checked(parameters, 'a parameter of RCPT')}", recipient)
+
+    def data(self) -> None:
+        """Ask for the server's go-ahead to send the content."""
+        self._stuffer = DotStuffer()
+        self._send("DATA", "DATA")
+
+    def content(self, piece: bytes) -> None:
+        """Send a piece of the message; line ends and dots are taken care of here."""
+        if self.state is not State.CONTENT:
+            raise Misuse(f"content cannot be sent now; the protocol allows {self.state.value}")
+        self._out.append(self._stuffer.feed(piece))
+
+    def end(self, size: int = 0) -> None:
+        """Send the dot that ends the content; ``size`` is for the transcript."""
+        if self.state is not State.CONTENT:
+            raise Misuse(f"the final dot cannot be sent now; the protocol allows {self.state.value}")
+        self._out.append(self._stuffer.finish())
+        self.transcript.client(f"({size} bytes of message, then a dot)")
+        self._expected.append(("END", ""))
+        self.state = State.SESSION
+
+    def bdat(self, piece: bytes, *, last: bool) -> None:
+        """Send a piece of the message by BDAT (RFC 3030); its line ends have been made CRLF by the caller."""
+        if "CHUNKING" not in self.extensions:
+            raise Misuse("BDAT was not offered")
+        self._send("BDAT LAST" if last else "BDAT", f"BDAT {len(piece)}{' LAST' if last else ''}")
+        self._out.append(piece)
+
+    def rset(self) -> None:
+        """Give the transaction up."""
+        self._send("RSET", "RSET")
+
+    def noop(self) -> None:
+        """Ask for a sign of life."""
+        self._send("NOOP", "NOOP")
+
+    def quit(self) -> None:
+        """Say goodbye."""
+        self._send("QUIT", "QUIT")
+
+
+def with_crlf(data: bytes) -> bytes:
+    """Return a whole message with CRLF line ends, the last one included. Raises WireError for NUL."""
+    ends = LineEnds()
+    return ends.feed(data) + ends.finish()
+
+
+def _extensions(reply: Reply) -> dict[str, str]:
+    """Return the extensions of an EHLO answer: keyword in capitals -> parameters. AUTH lines add up."""
+    found: dict[str, str] = {}
+    for line in reply.lines[1:]:
+        keyword, _, parameters = line.decode("ascii", "replace").strip().partition(" ")
+        name = keyword.upper()
+        if name.startswith("AUTH="):  # how servers older than RFC 4954 say it
+            name, parameters = "AUTH", f"{keyword[5:]} {parameters}"
+        found[name] = f"{found[name]} {parameters}" if name in found else parameters
+    return found

@@ -1,0 +1,71 @@
+"""What was said in a conversation, fit to be shown: secrets masked, unprintable bytes escaped, length bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from confobjects.diagnostics import MASK
+from confobjects.mail.replies import Reply, printable
+
+KEPT: Final = 400
+"""Entries; of a longer conversation the newest are kept."""
+
+
+class Transcript:
+    """The lines of one connection, in order: ``C:`` the client, ``S:`` the server, ``*`` what happened beside them.
+
+    ``hide`` names secrets that must not appear even when a server repeats them.
+    """
+
+    __slots__ = ("_entries", "_secrets", "_total")
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[str, str | bytes | Reply]] = deque(maxlen=KEPT)
+        self._secrets: tuple[str, ...] = ()
+        self._total = 0
+
+    def hide(self, *secrets: str) -> None:
+        """Mask some texts wherever they appear, also when a server repeats them."""
+        found = {secret for secret in secrets if secret}
+        self._secrets = tuple(sorted(found | set(self._secrets), key=len, reverse=True))
+
+    def masked(self, text: str) -> str:
+        """Return a text without the hidden secrets."""
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return text
+
+    def client(self, line: str | bytes) -> None:
+        """Note a line that was sent; whoever sends a secret hands in the masked line."""
+        self._add("C: ", line)
+
+    def server(self, reply: Reply) -> None:
+        """Note a reply."""
+        self._add("S: ", reply)
+
+    def event(self, text: str) -> None:
+        """Note what happened beside the conversation: a connection, a TLS handshake, a timeout."""
+        self._add("* ", text)
+
+    def _add(self, mark: str, entry: str | bytes | Reply) -> None:
+        self._entries.append((mark, entry))
+        self._total += 1
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Everything noted, as lines of text."""
+        return tuple(self.masked(line) for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        if self._total > KEPT:
+            yield f"* {self._total - KEPT} earlier entries are left out"
+        for mark, entry in self._entries:
+            if isinstance(entry, Reply):
+                for number, line in enumerate(entry.lines, start=1):
+                    separator = " " if number == len(entry.lines) else "-"
+                    yield f"{mark}{entry.code}{separator}{printable(line)}".rstrip()
+            else:
+                yield mark + printable(entry)

@@ -1,0 +1,105 @@
+"""What may go on the wire: fields of commands checked, line ends made CRLF, dots stuffed (RFC 5321, 2.3.8 and 4.5.2).
+
+Laws: CR, LF, NUL and every other control character are refused in a field, never dropped or escaped: a changed
+address is a wrong address. In content every line end becomes CRLF, so no bare CR or LF leaves; NUL is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_UNQUOTED: Final = re.compile(r"[\s<>]")
+
+
+class WireError(ValueError):
+    """Something may not go on the wire. ``field`` says which part of what was to be sent."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+_NAMES: Final = {"\r": "a carriage return", "\n": "a line feed", "\0": "a NUL character"}
+
+
+def checked(text: str, field: str) -> str:
+    """Return a text that may stand in a command. Raises :class:`WireError` without repeating the text."""
+    found = _CONTROL.search(text)
+    if found is not None:
+        what = _NAMES.get(found[0], "a control character")
+        raise WireError(field, f"{field} holds {what}, which cannot be sent in an SMTP command")
+    return text
+
+
+def checked_path(address: str, field: str) -> str:
+    """Return an address as it stands between angle brackets. Raises :class:`WireError`.
+
+    The address has been parsed before; this holds whatever was parsed: outside quotes there is no blank and no
+    bracket, so an address cannot end the path and add a parameter.
+    """
+    checked(address, field)
+    local_end = address.rfind('"') if address.startswith('"') else -1
+    if _UNQUOTED.search(address, local_end + 1):
+        raise WireError(field, f"{field} holds a blank or an angle bracket outside quotes")
+    return address
+
+
+class LineEnds:
+    """Makes every line end CRLF, piece by piece: CR, LF and CRLF alike."""
+
+    __slots__ = ("_held", "ended")
+
+    def __init__(self) -> None:
+        self._held = b""
+        self.ended = True  # whether what was given out ends a line; nothing at all does
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return a piece with CRLF line ends. Raises :class:`WireError` for NUL."""
+        if b"\0" in chunk:
+            raise WireError("the message", "the message holds a NUL character, which cannot be sent by SMTP")
+        if self._held:
+            chunk, self._held = self._held + chunk, b""
+        if chunk.endswith(b"\r"):  # its LF may be in the next piece
+            chunk, self._held = chunk[:-1], b"\r"
+        pairs = chunk.count(b"\r\n")
+        if chunk.count(b"\n") != pairs or chunk.count(b"\r") != pairs:
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+        if chunk:
+            self.ended = chunk.endswith(b"\n")
+        return chunk
+
+    def finish(self) -> bytes:
+        """Return what completes the last line."""
+        if self._held or not self.ended:
+            self._held, self.ended = b"", True
+            return b"\r\n"
+        return b""
+
+
+class DotStuffer:
+    """Makes content ready for DATA: CRLF line ends, and a dot before each dot that begins a line."""
+
+    __slots__ = ("_at_start", "_ends")
+
+    def __init__(self) -> None:
+        self._ends = LineEnds()
+        self._at_start = True
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return a piece as it goes on the wire. Raises :class:`WireError` for NUL."""
+        return self._stuffed(self._ends.feed(chunk))
+
+    def finish(self) -> bytes:
+        """Return the end of the last line, and the line with the single dot that ends the content."""
+        return self._stuffed(self._ends.finish()) + b".\r\n"
+
+    def _stuffed(self, data: bytes) -> bytes:
+        if not data:
+            return data
+        stuffed = data.replace(b"\n.", b"\n..")
+        if self._at_start and stuffed.startswith(b"."):
+            stuffed = b"." + stuffed
+        self._at_start = data.endswith(b"\n")
+        return stuffed

@@ -1,0 +1,106 @@
+"""A connected socket whose every use has an end: bytes out, bytes in, TLS on top.
+
+Failures leave as :class:`~confobjects.mail.diagnosis.Trouble` of the stage that was named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import Final
+
+from confobjects.mail.diagnosis import Trouble
+from confobjects.mail.plan import Timeouts
+from confobjects.transport.deadline import Deadline, DeadlineExceeded, Step
+
+_QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+_PIECE: Final = 1 << 16
+
+
+class Channel:
+    """One connection within a deadline. ``renew`` gives it a fresh deadline when it is used again."""
+
+    def __init__(self, sock: socket.socket, timeouts: Timeouts, deadline: Deadline) -> None:
+        self._sock = sock
+        self._timeouts = timeouts
+        self.deadline = deadline
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def local_address(self) -> str:
+        """The IP address of this end."""
+        return str(self._sock.getsockname()[0])
+
+    def reply_step(self) -> Step:
+        """Begin the wait for one reply."""
+        return self.deadline.step(self._timeouts.reply)
+
+    def send(self, data: bytes, stage: str) -> None:
+        """Send all bytes; each write has its limit. Raises Trouble."""
+        view = memoryview(data)
+        try:
+            while view:
+                step = self.deadline.step(self._timeouts.write)
+                self._sock.settimeout(step.remaining())
+                view = view[self._sock.send(view) :]
+        except (OSError, DeadlineExceeded) as error:
+            raise self._trouble(error, stage, self._timeouts.write) from None
+
+    def receive(self, step: Step, stage: str) -> bytes:
+        """Return what arrives, no bytes when the server closed. Raises Trouble."""
+        try:
+            self._sock.settimeout(step.remaining())
+            if _QUICKACK is not None and self._sock.family != socket.AF_UNIX:
+                # A server that waits for our acknowledgement before its next segment (Nagle) would wait 40 ms.
+                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            return self._sock.recv(_PIECE)
+        except (OSError, DeadlineExceeded) as error:
+            raise self._trouble(error, stage, step.limit) from None
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> str:
+        """Negotiate TLS; return its version and suite. Raises Trouble of stage tls."""
+        step = self.deadline.step(self._timeouts.reply)
+        try:
+            self._sock.settimeout(step.remaining())
+            tls = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
+            self._sock = tls
+            tls.settimeout(step.remaining())
+            tls.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise Trouble(
+                "tls", "certificate", verify_code=error.verify_code, message=error.verify_message or "no reason given"
+            ) from None
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise Trouble("tls", "closed") from None
+        except ssl.SSLError as error:
+            raise Trouble("tls", "tls-error", reason=error.reason or "", message=error.reason or str(error)) from None
+        except (OSError, DeadlineExceeded, ValueError) as error:
+            raise self._trouble(error, "tls", step.limit) from None
+        suite = tls.cipher()
+        return f"{tls.version()} {suite[0] if suite else ''}".strip()
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The server's certificate (DER), None without TLS."""
+        return self._sock.getpeercert(binary_form=True) if isinstance(self._sock, ssl.SSLSocket) else None
+
+    def close(self) -> None:
+        """Close the connection; nothing is said any more."""
+        with contextlib.suppress(OSError):
+            self._sock.close()
+
+    def _trouble(self, error: Exception, stage: str, limit: float) -> Trouble:
+        if isinstance(error, DeadlineExceeded):
+            kind = "total-timeout" if error.total else "timeout"
+            return Trouble(stage, kind, limit=f"{error.limit:g}")
+        if isinstance(error, TimeoutError):
+            try:
+                self.deadline.remaining()
+            except DeadlineExceeded as over:
+                return Trouble(stage, "total-timeout", limit=f"{over.limit:g}")
+            return Trouble(stage, "timeout", limit=f"{limit:g}")
+        if isinstance(error, OSError):
+            return Trouble(stage, "connection-lost", message=error.strerror or str(error))
+        return Trouble(stage, "tls-failed", message=str(error))

@@ -1,0 +1,62 @@
+"""Time: one deadline for everything, and a limit for each step below it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+Clock = Callable[[], float]
+
+
+class DeadlineExceeded(Exception):  # noqa: N818 - a signal between the channel and its driver
+    """Time is up. ``limit`` is the limit in seconds, ``total`` tells that it was the one for everything."""
+
+    def __init__(self, limit: float, *, total: bool) -> None:
+        super().__init__(f"{limit:g} s have passed")
+        self.limit = limit
+        self.total = total
+
+
+class Deadline:
+    """The end of a delivery, ``total`` seconds from its making; ``clock`` is a monotonic clock."""
+
+    __slots__ = ("_clock", "_end", "total")
+
+    def __init__(self, total: float, clock: Clock = time.monotonic) -> None:
+        self.total = total
+        self._clock = clock
+        self._end = clock() + total
+
+    def now(self) -> float:
+        """The clock's time in seconds."""
+        return self._clock()
+
+    def step(self, limit: float) -> Step:
+        """Begin a step that may take ``limit`` seconds."""
+        return Step(self, limit, self._clock() + limit)
+
+    def remaining(self) -> float:
+        """Return the seconds left, above zero. Raises :class:`DeadlineExceeded`."""
+        left = self._end - self._clock()
+        if left <= 0:
+            raise DeadlineExceeded(self.total, total=True)
+        return left
+
+
+class Step:
+    """One step within a deadline."""
+
+    __slots__ = ("_deadline", "_end", "limit")
+
+    def __init__(self, deadline: Deadline, limit: float, end: float) -> None:
+        self._deadline = deadline
+        self._end = end
+        self.limit = limit
+
+    def remaining(self) -> float:
+        """Return the seconds left for the step, above zero. Raises :class:`DeadlineExceeded`."""
+        total_left = self._deadline.remaining()
+        left = self._end - self._deadline.now()
+        if left <= 0:
+            raise DeadlineExceeded(self.limit, total=False)
+        return min(left, total_left)

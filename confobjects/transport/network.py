@@ -1,0 +1,258 @@
+"""Reaching a host: names into addresses, addresses into a connected socket.
+
+Several addresses are raced the way RFC 8305 (happy eyeballs) describes: families alternate, and the next address is
+tried when the last has not answered for a quarter of a second. Each address has its own limit, so that one that
+swallows packets cannot use up the time of the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from confobjects.mail.diagnosis import Trouble
+from confobjects.mail.envelope import ascii_host
+from confobjects.syntaxes.hosts import bracketed, is_ipv4, is_ipv6
+from confobjects.transport.deadline import Deadline, DeadlineExceeded
+
+HEAD_START: Final = 0.25
+"""Seconds an address has for itself before the next one is tried beside it (RFC 8305, section 5)."""
+
+
+class Address(NamedTuple):
+    """One address of a host, as :func:`socket.getaddrinfo` gives it."""
+
+    family: int
+    sockaddr: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"{bracketed(str(self.sockaddr[0]))}:{self.sockaddr[1]}"
+
+
+def lookup(host: str, port: int) -> list[Address]:
+    """Ask the system for the addresses of a host. Raises :class:`socket.gaierror`."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(Address(int(family), sockaddr) for family, _, _, _, sockaddr in found))
+
+
+def begin(address: Address, source: tuple[str, int] | None) -> socket.socket:
+    """Return a socket, not blocking, that is connecting to an address. Raises OSError."""
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if source is not None:
+            sock.bind(source)
+        status = sock.connect_ex(address.sockaddr)
+        if status not in (0, errno.EINPROGRESS):
+            raise OSError(status, _text(status))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How names are resolved and connections begun; tests hand in their own."""
+
+    lookup: Callable[[str, int], list[Address]] = lookup
+    begin: Callable[[Address, tuple[str, int] | None], socket.socket] = begin
+
+
+def _text(status: int) -> str:
+    from os import strerror  # noqa: PLC0415 - failures only
+
+    return strerror(status)
+
+
+def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: float) -> list[Address]:
+    """Return the addresses of a host, families alternating. Raises Trouble of stage resolve."""
+    try:
+        name = host if is_ipv6(host) else ascii_host(host)
+    except UnicodeError as error:
+        raise Trouble("resolve", "name-unusable", message=str(error)) from None
+    try:
+        if is_ipv4(name) or is_ipv6(name):
+            found = network.lookup(name, port)
+        else:
+            found = _in_time(lambda: network.lookup(name, port), min(limit, deadline.remaining()))
+    except TimeoutError:
+        raise Trouble("resolve", "resolve-timeout", limit=limit) from None
+    except DeadlineExceeded as over:
+        raise Trouble("resolve", "total-timeout", limit=over.limit) from None
+    except OSError as error:
+        raise _lookup_trouble(error) from None
+    if not found:
+        raise Trouble("resolve", "name-unknown")
+    return interleaved(found)
+
+
+def _lookup_trouble(error: OSError) -> Trouble:
+    temporary = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+    unknown = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+    if temporary:
+        return Trouble("resolve", "name-temporary")
+    if isinstance(error, socket.gaierror) and error.errno in unknown:
+        return Trouble("resolve", "name-unknown")
+    return Trouble("resolve", "name-unusable", message=error.strerror or str(error))
+
+
+def _in_time(ask: Callable[[], list[Address]], limit: float) -> list[Address]:
+    """Run a look-up that knows no time limit of its own; one that hangs is left behind. Raises TimeoutError."""
+    result: list[list[Address] | BaseException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            result.append(ask())
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            result.append(error)
+        done.set()
+
+    threading.Thread(target=run, name="confobjects-resolve", daemon=True).start()
+    if not done.wait(limit):
+        raise TimeoutError
+    if isinstance(result[0], BaseException):
+        raise result[0]
+    return result[0]
+
+
+def interleaved(addresses: Sequence[Address]) -> list[Address]:
+    """Return addresses with their families alternating, beginning with the first one's (RFC 8305, section 4)."""
+    first = [a for a in addresses if a.family == addresses[0].family]
+    others = [a for a in addresses if a.family != addresses[0].family]
+    mixed: list[Address] = []
+    while first or others:
+        mixed.extend(group.pop(0) for group in (first, others) if group)
+    return mixed
+
+
+def connect(
+    network: Network,
+    addresses: Sequence[Address],
+    deadline: Deadline,
+    limit: float,
+    source: tuple[str, int] | None = None,
+) -> tuple[socket.socket, Address]:
+    """Return a connected socket and its address; the first address that answers wins. Raises Trouble."""
+    race = _Race(network, addresses, deadline, limit, source)
+    try:
+        return race.run()
+    except DeadlineExceeded as over:
+        raise Trouble("connect", "total-timeout", limit=over.limit) from None
+    finally:
+        race.close()
+
+
+class _Race:
+    """Connections to several addresses under way at the same time."""
+
+    def __init__(
+        self,
+        network: Network,
+        addresses: Sequence[Address],
+        deadline: Deadline,
+        limit: float,
+        source: tuple[str, int] | None,
+    ) -> None:
+        self._network = network
+        self._waiting = list(addresses)
+        self._deadline = deadline
+        self._limit = limit
+        self._source = source
+        self._selector = selectors.DefaultSelector()
+        self._running: dict[socket.socket, tuple[Address, float]] = {}
+        self._failures: list[tuple[Address, OSError]] = []
+
+    def run(self) -> tuple[socket.socket, Address]:
+        while self._waiting or self._running:
+            next_start = self._start()
+            for key, _ in self._selector.select(self._patience(next_start)):
+                winner = self._arrived(key.data)
+                if winner is not None:
+                    return winner
+            self._expire()
+        raise _connect_trouble(self._failures, self._limit)
+
+    def _start(self) -> float:
+        """Begin with the next address when none is under way; return when to begin with the one after it."""
+        while self._waiting and not self._running:
+            self._begin(self._waiting.pop(0))
+        youngest = max((began for _, began in self._running.values()), default=self._deadline.now())
+        if self._waiting and self._deadline.now() >= youngest + HEAD_START:
+            self._begin(self._waiting.pop(0))
+            return self._deadline.now() + HEAD_START
+        return youngest + HEAD_START
+
+    def _begin(self, address: Address) -> None:
+        try:
+            sock = self._network.begin(address, self._source)
+        except OSError as error:
+            self._failures.append((address, error))
+            return
+        self._running[sock] = (address, self._deadline.now())
+        self._selector.register(sock, selectors.EVENT_WRITE, sock)
+
+    def _patience(self, next_start: float) -> float:
+        now = self._deadline.now()
+        ends = [began + self._limit for _, began in self._running.values()]
+        if self._waiting:
+            ends.append(next_start)
+        return max(0.0, min([self._deadline.remaining(), *(end - now for end in ends)]))
+
+    def _arrived(self, sock: socket.socket) -> tuple[socket.socket, Address] | None:
+        self._selector.unregister(sock)
+        address, _ = self._running.pop(sock)
+        status = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if status == 0:
+            return sock, address
+        sock.close()
+        self._failures.append((address, OSError(status, _text(status))))
+        return None
+
+    def _expire(self) -> None:
+        now = self._deadline.now()
+        for sock, (address, began) in list(self._running.items()):
+            if now >= began + self._limit:
+                self._selector.unregister(sock)
+                del self._running[sock]
+                sock.close()
+                self._failures.append((address, TimeoutError(errno.ETIMEDOUT, "timed out")))
+
+    def close(self) -> None:
+        """Give up whatever is still under way."""
+        for sock in self._running:
+            with contextlib.suppress(OSError):
+                sock.close()
+        self._selector.close()
+
+
+_KINDS: Final = {
+    errno.ECONNREFUSED: "connection-refused",
+    errno.ETIMEDOUT: "connect-timeout",
+    errno.ENETUNREACH: "unreachable",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.EADDRNOTAVAIL: "local-address",
+    errno.EADDRINUSE: "local-address",
+}
+
+
+def _connect_trouble(failures: Sequence[tuple[Address, OSError]], limit: float) -> Trouble:
+    """Return one trouble for all addresses: the first failure that tells more than a missing route."""
+    told = [one for one in failures if _KINDS.get(one[1].errno or 0) != "unreachable"]
+    address, error = (told or list(failures))[0]
+    detail = [f"{one}: {failure.strerror or failure}" for one, failure in failures] if len(failures) > 1 else []
+    return Trouble(
+        "connect",
+        _KINDS.get(error.errno or 0, "connect-failed"),
+        address=str(address),
+        message=error.strerror or str(error),
+        limit=f"{limit:g}",
+        detail=detail,
+    )

@@ -1,0 +1,325 @@
+"""From a trust manager provider to an :class:`ssl.SSLContext`. One loader per type in :data:`LOADERS`.
+
+Laws: TLS 1.2 at least; names as RFC 9525 has them (no common name); a certificate in the store is trusted whether
+it is a root, an intermediate or the server's own. A store that is missing, wrong or empty is an error with its path
+before anything is connected: an empty set of authorities would trust nothing and say nothing. A context is kept as
+long as its content is the same; every TLS negotiation asks anew, so a change counts from the next one on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from confobjects.diagnostics import Diagnostic, nearest
+from confobjects.errors import MailError
+from confobjects.mail.plan import TlsSettings, TrustSource
+from confobjects.transport.stores import StoreProblem, read_store
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a provider trusts: certificates (DER), or ``blind`` for anything, or the system's own stores (``system``).
+
+    ``places`` names where each certificate came from, for messages. ``fingerprint`` changes with the content.
+    """
+
+    certificates: tuple[bytes, ...] = ()
+    blind: bool = False
+    system: bool = False
+    places: tuple[str, ...] = ()
+    context: Callable[[], ssl.SSLContext] | None = None
+    version: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the content: equal content, equal trust."""
+        digest = hashlib.sha256(f"{self.blind} {self.system} {self.version}".encode())
+        for certificate in sorted(self.certificates):
+            digest.update(hashlib.sha256(certificate).digest())
+        return digest.hexdigest()
+
+
+# -- loaders -----------------------------------------------------------------------------------------------------------
+
+
+def _located(source: TrustSource, path: str) -> str:
+    return os.path.join(source.instance_directory, path)
+
+
+def _unusable(source: TrustSource, summary: str, advice: str, name: str) -> MailError:
+    return MailError(Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
+
+
+def blind(source: TrustSource) -> Material:
+    """Trust any certificate."""
+    del source
+    return Material(blind=True)
+
+
+class _Files:
+    """Contents of files, read again when path, inode, size or modification time have changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str, str], tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
+
+    def certificates(self, path: str, kind: str, pin: str) -> tuple[bytes, ...]:
+        """Return the certificates of a store. Raises OSError and StoreProblem."""
+        status = os.stat(path)
+        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        key = (path, kind, hashlib.sha256(pin.encode()).hexdigest())
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and kept[0] == state:
+            return kept[1]
+        with open(path, "rb") as file:
+            certificates = read_store(file.read(), kind, pin)
+        with self._lock:
+            self._kept[key] = (state, certificates)
+        return certificates
+
+
+_FILES: Final = _Files()
+
+
+def file_based(source: TrustSource) -> Material:
+    """Trust the certificates of one store file."""
+    path = _located(source, source.get("trust-store-file"))
+    try:
+        found = _FILES.certificates(path, source.get("trust-store-type") or "", source.get("trust-store-pin") or "")
+    except OSError as error:
+        raise _unreadable(source, path, error, "trust-store-file") from None
+    except StoreProblem as problem:
+        name = "trust-store-pin" if "pin" in str(problem) else "trust-store-file"
+        raise _unusable(source, f"the trust store {path} cannot be used: {problem}", problem.advice, name) from None
+    return Material(found, places=(path,) * len(found))
+
+
+def _unreadable(source: TrustSource, path: str, error: OSError, name: str) -> MailError:
+    advice = f"Set {name} to a file that can be read; a relative path counts from {source.instance_directory or '.'}."
+    return _unusable(source, f"{path} cannot be read: {error.strerror}", advice, name)
+
+
+def pem_directory(source: TrustSource) -> Material:
+    """Trust the first certificate of each file in a directory."""
+    directory = _located(source, source.get("pem-directory"))
+    excluded = source.get("excluded-filename-pattern")
+    try:
+        names = sorted(entry.name for entry in os.scandir(directory) if entry.is_file())
+        pattern = re.compile(excluded) if excluded else None
+    except OSError as error:
+        raise _unreadable(source, directory, error, "pem-directory") from None
+    except re.error as error:
+        raise _unusable(
+            source, f"the pattern is no regular expression: {error}", "Correct it.", "excluded-filename-pattern"
+        ) from None
+    wanted = [name for name in names if pattern is None or not pattern.fullmatch(name)]
+    found = list(_first_certificates(source, directory, wanted))
+    if not found:
+        raise _unusable(
+            source,
+            f"no file in {directory} holds a certificate: nothing would be trusted",
+            "Put PEM files with the certificates to trust into it.",
+            "pem-directory",
+        )
+    return Material(tuple(one for _, one in found), places=tuple(path for path, _ in found))
+
+
+def _first_certificates(source: TrustSource, directory: str, names: list[str]) -> Iterator[tuple[str, bytes]]:
+    for name in names:
+        path = os.path.join(directory, name)
+        try:
+            yield path, _FILES.certificates(path, "", "")[0]
+        except FileNotFoundError:
+            continue  # removed between listing and reading
+        except OSError as error:
+            raise _unreadable(source, path, error, "pem-directory") from None
+        except StoreProblem:
+            continue  # a key, a README: only files with a certificate count
+
+
+def system(source: TrustSource) -> Material:
+    """Trust the public authorities of the operating system, or the bundled ones."""
+    if source.get("source") == "bundled":
+        return _bundled(source)
+    if not _system_has_any():
+        raise _unusable(
+            source,
+            "the operating system trusts no authority at all: every server would be refused",
+            "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager provider "
+            "with source:bundled.",
+            "trust-manager-provider" if source.type == "runtime" else "source",
+        )
+    return Material(system=True)
+
+
+def _bundled(source: TrustSource) -> Material:
+    try:
+        import certifi  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise _unusable(
+            source,
+            "the bundled set of authorities is not installed",
+            'Install it (pip install "confobjects[bundled]"), or set source:os.',
+            "source",
+        ) from None
+    path = certifi.where()
+    found = _FILES.certificates(path, "PEM", "")
+    return Material(found, places=(path,) * len(found))
+
+
+def _system_has_any() -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    if context.cert_store_stats()["x509_ca"]:
+        return True
+    # OpenSSL reads a directory of hashed names only when it needs one of them.
+    directory = ssl.get_default_verify_paths().capath
+    return os.path.isdir(directory or "") and any(
+        re.fullmatch(r"[0-9a-f]{8}\.\d+", name) for name in os.listdir(directory)
+    )
+
+
+LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {
+    "runtime": system,
+    "blind-trust-manager-provider": blind,
+    "file-based-trust-manager-provider": file_based,
+    "pem-trust-manager-provider": pem_directory,
+    "system-trust-manager-provider": system,
+}
+"""Type of trust manager provider -> what loads its certificates; ``runtime`` stands for none being named."""
+
+
+def load(source: TrustSource) -> Material:
+    """Return what a provider trusts now. Raises :class:`~confobjects.errors.MailError` of stage trust."""
+    loader = LOADERS.get(source.type)
+    if loader is None:
+        near = nearest(source.type, LOADERS)
+        raise _unusable(
+            source,
+            f"trust manager providers of type {source.type} cannot be used for mail",
+            f'did you mean "{near}"?' if near else f"Use one of: {', '.join(LOADERS)}.",
+            "trust-manager-provider",
+        )
+    return loader(source)
+
+
+# -- contexts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A context and what it was made of. ``fingerprint`` tells whether a connection was made under the same trust."""
+
+    context: ssl.SSLContext
+    material: Material
+    fingerprint: str
+
+    def expired(self, now: str) -> list[str]:
+        """Return the trusted certificates that had expired at a time (``YYYYMMDDHHMMSSZ``), with their places."""
+        from cryptography import x509  # noqa: PLC0415 - failures only
+
+        found = []
+        for certificate, place in zip(self.material.certificates, self.material.places, strict=True):
+            parsed = x509.load_der_x509_certificate(certificate)
+            end = parsed.not_valid_after_utc
+            if end.strftime("%Y%m%d%H%M%SZ") < now:
+                found.append(f"{parsed.subject.rfc4514_string()} in {place} (until {end:%Y-%m-%d})")
+        return found
+
+
+_CONTEXTS: dict[tuple[str, TlsSettings, bool], ssl.SSLContext] = {}
+_CONTEXTS_LOCK: Final = threading.Lock()
+_KEPT: Final = 64
+
+
+def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = False) -> Trust:
+    """Return the trust for connections under a provider and some settings.
+
+    ``unchecked`` leaves the certificate unchecked whatever the provider says (the host is one of ``ssl.trust``). Raises
+    :class:`~confobjects.errors.MailError` of stage trust.
+    """
+    material = Material(blind=True) if unchecked else load(source)
+    key = (material.fingerprint, settings, unchecked)
+    with _CONTEXTS_LOCK:
+        context = _CONTEXTS.get(key)
+    if context is None:
+        context = _context(source, material, settings)
+        with _CONTEXTS_LOCK:
+            if len(_CONTEXTS) >= _KEPT:
+                _CONTEXTS.pop(next(iter(_CONTEXTS)))
+            _CONTEXTS[key] = context
+    return Trust(context, material, f"{material.fingerprint} {settings}")
+
+
+def _context(source: TrustSource, material: Material, settings: TlsSettings) -> ssl.SSLContext:
+    context = material.context() if material.context is not None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _limit_versions(context, settings)
+    if settings.suites:
+        _limit_suites(source, context, settings)
+    context.hostname_checks_common_name = False  # RFC 9525, section 2
+    if material.blind:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.check_hostname = settings.check_name
+    # A certificate in the store is an anchor even when another signed it, as in the Java family.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if material.system:
+        context.load_default_certs()
+    if material.certificates:
+        try:
+            context.load_verify_locations(cadata=b"".join(material.certificates))
+        except ssl.SSLError as error:
+            raise _unusable(
+                source,
+                f"a certificate in {material.places[0]} cannot be read: {error.reason or error}",
+                "Export the certificates again.",
+                "trust-manager-provider",
+            ) from None
+    return context
+
+
+def _limit_versions(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    versions = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+    wanted = [versions[name] for name in settings.versions]
+    context.minimum_version, context.maximum_version = min(wanted), max(wanted)
+
+
+def _limit_suites(source: TrustSource, context: ssl.SSLContext, settings: TlsSettings) -> None:
+    try:
+        context.set_ciphers(":".join(map(openssl_name, settings.suites)))
+    except ssl.SSLError:
+        raise MailError(
+            Diagnostic(
+                "mail-plan",
+                f"none of these cipher suites is known: {', '.join(settings.suites)}",
+                path=source.path,
+                property="smtp-property",
+                remedy="Use names of the IANA registry, such as TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384.",
+            )
+        ) from None
+
+
+def openssl_name(suite: str) -> str:
+    """Return OpenSSL's name of a cipher suite of TLS 1.2; other names are returned as they are.
+
+    ``TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384`` -> ``ECDHE-RSA-AES256-GCM-SHA384``.
+    """
+    if not suite.startswith(("TLS_", "SSL_")) or "_WITH_" not in suite:
+        return suite
+    exchange, _, cipher = suite[4:].partition("_WITH_")
+    cipher = (
+        re.sub(r"AES_(\d+)", r"AES\1", cipher)
+        .replace("_CBC", "")
+        .replace("CHACHA20_POLY1305_SHA256", "CHACHA20_POLY1305")
+    )
+    return (cipher if exchange == "RSA" else f"{exchange}_{cipher}").replace("_", "-")

@@ -1,0 +1,72 @@
+"""Servers that tests start themselves, and the objects that say how to reach them.
+
+:func:`mail_server` and :func:`provider` give what an effective object gives, without a storage behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from confobjects.syntaxes.hosts import HostPort
+from confobjects.syntaxes.text import NameValue
+
+_SECRET = {"auth-password", "trust-store-pin"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """An object of some kind with the values a test gives it."""
+
+    kind: str
+    type: str
+    name: str
+    values: Mapping[str, Any]
+    instance_directory: str = ""
+    targets: Mapping[str, Given] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return f"/{self.kind}/{self.name}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def origin(self, name: str) -> str:
+        return "default" if self.values[name] in (None, ()) else "stored"
+
+    def is_secret(self, name: str) -> bool:
+        return name in _SECRET
+
+    def reference(self, name: str) -> Given | None:
+        return self.targets.get(name)
+
+
+def provider(type_: str, *, enabled: bool = True, instance_directory: str = "", **values: Any) -> Given:
+    """Return a trust manager provider: ``provider("file-based", trust_store_file=…)``."""
+    properties = {name.replace("_", "-"): value for name, value in values.items()}
+    full = f"{type_}-trust-manager-provider"
+    return Given("trust-manager-provider", full, "the provider", {"enabled": enabled, **properties}, instance_directory)
+
+
+def mail_server(
+    port: int = 587, *smtp_property: str, host: str = "localhost", trust: Given | None = None, **values: Any
+) -> Given:
+    """Return a mail server: ``mail_server(port, "mail.smtp.timeout=1", use_ssl=True, …)``."""
+    properties: dict[str, Any] = {
+        "enabled": True,
+        "smtp-server": HostPort(host, port),
+        "auth-username": None,
+        "auth-password": None,
+        "use-ssl": False,
+        "use-start-tls": not values.get("use_ssl", False),
+        "trust-manager-provider": trust.name if trust else None,
+        "smtp-property": tuple(NameValue(*one.split("=", 1)) for one in smtp_property),
+    }
+    properties.update({name.replace("_", "-"): value for name, value in values.items()})
+    targets = {} if trust is None else {"trust-manager-provider": trust}
+    return Given("mail-server", "mail-server", "one", properties, targets=targets)

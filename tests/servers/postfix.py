@@ -1,0 +1,188 @@
+"""A real Postfix for the tests: unprivileged ports on loopback, its own directory, started and stopped by them.
+
+It discards what it accepts. Listeners: ``plain`` (offers STARTTLS; login only inside TLS), ``submission`` (nothing
+before STARTTLS), ``smtps`` (TLS from the first byte), and one ``smtps`` listener more for each certificate that is
+handed in by name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from tests.servers.certificates import Certificate
+from tests.servers.packages import require
+
+USER = "alice"
+PASSWORD = "correct horse canary 7Q"
+REALM = "mx.test"
+
+_MAIN = """\
+compatibility_level = 3.6
+queue_directory = {root}/spool
+data_directory = {root}/lib
+command_directory = {command_directory}
+daemon_directory = {daemon_directory}
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.test
+mydestination =
+mynetworks =
+alias_maps =
+alias_database =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+maillog_file = {root}/log/mail.log
+maillog_file_prefixes = {root}, /var, /dev/stdout
+default_transport = discard:
+smtpd_tls_cert_file = {certificate}
+smtpd_tls_key_file = {key}
+smtpd_tls_security_level = may
+smtpd_tls_auth_only = yes
+smtpd_tls_session_cache_database =
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = cyrus
+smtpd_sasl_path = smtpd
+smtpd_sasl_local_domain = {realm}
+smtpd_sasl_security_options = noanonymous
+smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+smtpd_recipient_restrictions = check_recipient_access inline:{{{{nobody@refused.test=550 5.1.1 no such user}}, \
+{{later@refused.test=450 4.2.0 greylisted, come back later}}}}
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+smtpd_error_sleep_time = 0
+message_size_limit = 102400
+header_checks =
+"""
+
+_SERVICES = """\
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+discard unix - - n - - discard
+error unix - - n - - error
+retry unix - - n - - error
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+local unix - n n - - local
+showq unix n - n - - showq
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+_SASL = """\
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+mech_list: PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256
+sasldb_path: {database}
+"""
+
+
+def free_port() -> int:
+    """Return a port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Postfix:
+    """One running Postfix below a directory; a context manager that starts and stops it."""
+
+    root: Path
+    certificate: Certificate
+    others: Mapping[str, Certificate] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def __enter__(self) -> Postfix:
+        programs = require("postfix")
+        self._postfix = programs["postfix"]
+        self._lay_out(programs)
+        self._make_user(programs)
+        self._run(self._postfix, "-c", str(self.etc), "start")
+        self._wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        subprocess.run([self._postfix, "-c", str(self.etc), "stop"], check=False, capture_output=True)
+
+    @property
+    def etc(self) -> Path:
+        return self.root / "etc"
+
+    @property
+    def log(self) -> str:
+        """Everything Postfix has logged."""
+        return (self.root / "log" / "mail.log").read_text(encoding="utf-8", errors="replace")
+
+    def _lay_out(self, programs: Mapping[str, str]) -> None:
+        for name in ("etc/sasl", "spool", "lib", "log"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        for above in (self.root, *self.root.parents):  # the daemons run as another user and have to pass through
+            if above.stat().st_mode & 0o001 == 0:
+                above.chmod(above.stat().st_mode | 0o011)
+        shutil.chown(self.root / "lib", "postfix")
+        certificate, key = self.certificate.write(self.etc, "server")
+        defaults = {
+            name: self._run(programs["postconf"], "-dh", name).strip()
+            for name in ("command_directory", "daemon_directory")
+        }
+        facts = {"root": self.root, "certificate": certificate, "key": key, "realm": REALM}
+        (self.etc / "main.cf").write_text(_MAIN.format(**facts, **defaults), encoding="utf-8")
+        (self.etc / "master.cf").write_text(self._listeners() + _SERVICES, encoding="utf-8")
+
+    def _listeners(self) -> str:
+        lines = [self._listener("plain", ""), self._listener("submission", "-o smtpd_tls_security_level=encrypt")]
+        lines.append(self._listener("smtps", "-o smtpd_tls_wrappermode=yes"))
+        for name, certificate in self.others.items():
+            path, key = certificate.write(self.etc, name)
+            options = f"-o smtpd_tls_wrappermode=yes -o smtpd_tls_cert_file={path} -o smtpd_tls_key_file={key}"
+            lines.append(self._listener(name, options))
+        return "".join(lines)
+
+    def _listener(self, name: str, options: str) -> str:
+        self.ports[name] = free_port()
+        return f"127.0.0.1:{self.ports[name]} inet n - n - - smtpd {options}\n"
+
+    def _make_user(self, programs: Mapping[str, str]) -> None:
+        # Debian's build looks for smtpd.conf here, whatever cyrus_sasl_config_path says.
+        database = self.etc / "sasl" / "sasldb2"
+        (self.etc / "sasl" / "smtpd.conf").write_text(_SASL.format(database=database), encoding="utf-8")
+        make = [programs["saslpasswd2"], "-p", "-c", "-f", str(database), "-u", REALM, USER]
+        subprocess.run(make, input=PASSWORD, text=True, check=True, capture_output=True)
+        shutil.chown(database, "postfix")
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _wait(self) -> None:
+        """Wait until every listener accepts: Postfix's master binds them all before it says it is up."""
+        end = time.monotonic() + 30
+        for port in self.ports.values():
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                    break
+                except ConnectionRefusedError:
+                    assert time.monotonic() < end, self.log
+                    time.sleep(0.02)
