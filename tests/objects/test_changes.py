@@ -1,0 +1,179 @@
+"""What set, add, remove and reset make of an object: tables over the job depot and the mail server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from confobjects.definitions import Registry
+from confobjects.diagnostics import Collector
+from confobjects.objects.changes import Changer, PropertyChanges
+from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.model import ManagedObject
+from confobjects.objects.reading import Reader
+from confobjects.paths import ManagedObjectPath
+from confobjects.syntaxes import HostPort
+from tests.definitions.documents import builtin, depot
+
+Stored = dict[str, tuple[str, ...]]
+
+
+class Nothing:
+    """A world without other objects."""
+
+    def find(self, path: ManagedObjectPath) -> None:
+        return None
+
+    def members(self, relation: object, parent: ManagedObjectPath) -> list[ManagedObject]:
+        return []
+
+
+def change(
+    registry: Registry, type_name: str, stored: Stored, creating: bool = False, **changes: Any
+) -> tuple[Stored, list[tuple[str, str]]]:
+    definition = registry.definition(type_name)
+    path = ManagedObjectPath([(registry.relation_of(definition.top).name, "one")])
+    problems = Collector()
+    obj = ManagedObject(path, definition, stored)
+    reader = Reader(registry, Nothing(), defaults_alone)
+    after = Changer(obj, reader, problems, creating=creating).apply(PropertyChanges(**changes))
+    return dict(after.values), [(problem.code, problem.summary) for problem in problems]
+
+
+def disk(stored: Stored, **changes: Any) -> tuple[Stored, list[tuple[str, str]]]:
+    return change(depot(), "disk-queue", stored, **changes)
+
+
+def mail(stored: Stored, **changes: Any) -> tuple[Stored, list[tuple[str, str]]]:
+    return change(builtin(), "mail-server", stored, **changes)
+
+
+DEFAULT_CHECKS = ("crc32", "sha-256")
+
+
+@pytest.mark.parametrize(
+    ("stored", "changes", "after"),
+    [
+        # set replaces; several values are several; canonical form is stored, whatever was typed
+        ({}, {"set": {"enabled": ["TRUE"]}}, {"enabled": ("true",)}),
+        ({"enabled": ("true",)}, {"set": {"enabled": [False]}}, {"enabled": ("false",)}),
+        ({}, {"set": {"Time-To-Live": ["60 M"]}}, {"time-to-live": ("60 m",)}),
+        ({}, {"set": {"checksum": ["NONE", "Crc32"]}}, {"checksum": ("none", "crc32")}),
+        ({}, {"set": {"enabled": ["&{Queue.on|false}"]}}, {"enabled": ("&{Queue.on|false}",)}),
+        # a former name is the present one
+        ({}, {"set": {"rank": ["3"]}}, {"priority": ("3",)}),
+        ({"priority": ("3",)}, {"reset": ["rank"]}, {}),
+        # no value is a reset
+        ({"priority": ("3",)}, {"set": {"priority": []}}, {}),
+        ({"priority": ("3",)}, {"reset": ["priority"]}, {}),
+        ({}, {"reset": ["priority"]}, {}),
+        # reset and set is set, also of a mandatory property
+        ({"enabled": ("true",)}, {"reset": ["enabled"], "set": {"enabled": ["false"]}}, {"enabled": ("false",)}),
+        # add and remove start from the current values, defaults included
+        ({}, {"add": {"checksum": ["none"]}}, {"checksum": (*DEFAULT_CHECKS, "none")}),
+        ({}, {"remove": {"checksum": ["CRC32"]}}, {"checksum": ("sha-256",)}),
+        ({}, {"add": {"checksum": ["crc32"]}}, {}),
+        ({"checksum": ("none",)}, {"remove": {"checksum": ["none"]}, "add": {"watch": ["a"]}}, {"watch": ("a",)}),
+        ({"checksum": ("none", "crc32")}, {"remove": {"checksum": ["none"]}, "add": {"checksum": ["sha-256"]}},
+         {"checksum": ("crc32", "sha-256")}),
+        ({"watch": ("a", "b")}, {"remove": {"watch": [" A "]}}, {"watch": ("b",)}),
+        ({"watch": ("&{x}", "b")}, {"remove": {"watch": ["&{x}"]}}, {"watch": ("b",)}),
+        ({"priority": ("3",)}, {"add": {"priority": ["+3"]}}, {"priority": ("3",)}),
+        ({}, {"add": {"store": ["a"]}}, {"store": ("a",)}),
+        # a broken value can be replaced, reset and removed
+        ({"priority": ("many",)}, {"set": {"priority": ["1"]}}, {"priority": ("1",)}),
+        ({"priority": ("many",)}, {"reset": ["priority"]}, {}),
+        ({"priority": ("many",)}, {"remove": {"priority": ["many"]}}, {}),
+    ],
+)  # fmt: skip
+def test_what_a_change_makes(stored: Stored, changes: Any, after: Stored) -> None:
+    assert disk(stored, **changes) == (after, [])
+
+
+@pytest.mark.parametrize(
+    ("stored", "changes", "problem"),
+    [
+        ({}, {"set": {"enabld": ["true"]}}, ("unknown-name", 'Disk Queue has no property "enabld"')),
+        ({}, {"set": {"enabled": ["yes"]}}, ("invalid-value", '"yes" is neither true nor false')),
+        ({}, {"set": {"enabled": [""]}}, ("invalid-value", "a value may not be empty")),
+        ({}, {"set": {"enabled": [3]}}, ("invalid-value", "a value of the Python type int does not fit")),
+        ({}, {"set": {"priority": ["1", "2"]}}, ("invalid-value", "priority takes one value, 2 were given")),
+        ({}, {"add": {"priority": ["1"]}}, ("invalid-value", "priority takes one value and has one: 0")),
+        ({"priority": ("3",)}, {"add": {"priority": ["1"]}}, ("invalid-value", "priority takes one value and has one: 3")),
+        ({}, {"remove": {"checksum": ["none"]}}, ("invalid-value", 'checksum has no value "none" to remove')),
+        ({}, {"remove": {"checksum": ["nun"]}}, ("invalid-value", 'checksum has no value "nun" to remove')),
+        ({}, {"remove": {"checksum": ["crc32", "sha-256"]}},
+         ("invalid-value", "the values of checksum are its default: all of them cannot be removed")),
+        ({"enabled": ("true",)}, {"remove": {"enabled": ["true"]}},
+         ("missing-mandatory", "removing the last value of enabled leaves a mandatory property without one")),
+        ({"enabled": ("true",)}, {"reset": ["enabled"]},
+         ("missing-mandatory", "the mandatory property enabled has no default to go back to")),
+        ({"enabled": ("true",)}, {"set": {"enabled": []}},
+         ("missing-mandatory", "the mandatory property enabled has no default to go back to")),
+        ({}, {"set": {"checksum": ["none"]}, "add": {"checksum": ["crc32"]}},
+         ("usage", "add cannot be combined with set or reset of the same property")),
+        ({}, {"reset": ["Checksum"], "remove": {"checksum": ["crc32"]}},
+         ("usage", "remove cannot be combined with set or reset of the same property")),
+        ({}, {"set": {"priority": ["1"]}, "add": {"rank": ["2"]}},
+         ("usage", "add cannot be combined with set or reset of the same property")),
+        ({}, {"set": {"serial": ["7"]}}, ("usage", "serial is read-only: it can be set only when the object is created")),
+        ({"serial": ("8",)}, {"reset": ["serial"]},
+         ("usage", "serial is read-only: it can be set only when the object is created")),
+    ],
+)  # fmt: skip
+def test_what_a_change_may_not_be(stored: Stored, changes: Any, problem: tuple[str, str]) -> None:
+    _, problems = disk(stored, **changes)
+    assert problems == [problem]
+
+
+def test_a_read_only_property_is_set_when_the_object_is_created() -> None:
+    assert disk({}, creating=True, set={"serial": ["8"]}) == ({"serial": ("8",)}, [])
+
+
+def test_every_wrong_value_is_told() -> None:
+    _, problems = disk({}, set={"enabled": ["maybe"], "priority": ["11"], "colour": ["red"], "checksum": ["a", "b"]})
+    assert [code for code, _ in problems] == ["invalid-value", "invalid-value", "unknown-name", "invalid-value", "invalid-value"]
+
+
+def test_a_deprecated_property_warns_with_what_to_use_instead() -> None:
+    after, problems = change(depot(), "mirrored-disk-queue", {}, set={"sync-interval": ["1 s"]})
+    assert after == {"sync-interval": ("1000 ms",)}
+    assert problems == [("usage", "sync-interval is deprecated")]
+
+
+@pytest.mark.parametrize("secret", [" Secret ", "s3cret\\", "&{pw}", "a&{b}c", "pass word", "\\&{no}"])
+def test_secrets_are_stored_as_given(secret: str) -> None:
+    assert mail({}, set={"auth-password": [secret]}) == ({"auth-password": (secret,)}, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("MX.Example.COM:25", "MX.Example.COM:25"),
+        (HostPort("mx.example.com", 25), "mx.example.com:25"),
+        ("[2001:DB8::1]:465", "[2001:db8::1]:465"),
+    ],
+)
+def test_python_values_and_texts_are_stored_alike(value: Any, text: str) -> None:
+    after, problems = mail({}, set={"smtp-server": [value]})
+    assert problems == []
+    assert after["smtp-server"][0].lower() == text.lower()
+
+
+def test_no_message_shows_a_secret() -> None:
+    stored = {"auth-password": ("CANARY-1",)}
+    for changes in (
+        {"add": {"auth-password": ["CANARY-2"]}},
+        {"remove": {"auth-password": ["CANARY-2"]}},
+        {"set": {"auth-password": ["CANARY-1", "CANARY-2"]}},
+        {"remove": {"auth-password": ["&{pw|CANARY-3}"]}},
+    ):
+        definition = builtin().definition("mail-server")
+        problems = Collector()
+        obj = ManagedObject(ManagedObjectPath([("mail-server", "one")]), definition, stored)
+        Changer(obj, Reader(builtin(), Nothing(), defaults_alone), problems, creating=False).apply(
+            PropertyChanges(**changes)  # type: ignore[arg-type]
+        )
+        assert len(problems) == 1
+        assert "CANARY" not in "".join(problem.render() + str(problem.as_json()) for problem in problems)
