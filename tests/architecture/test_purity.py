@@ -16,7 +16,6 @@ from tests.architecture.tree import Source, pure_rooms, sources
 WORLDLY_CALLS = {"open", "input", "print", "breakpoint"}
 WORLDLY_MODULES = {
     "glob",
-    "io",
     "pathlib",
     "platform",
     "random",
