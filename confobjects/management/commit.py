@@ -52,7 +52,7 @@ def _deleted(world: Overlay) -> Iterator[Outcome]:
     stays = set(world.moved.values())
     for path, obj in world.pending.items():
         before = world.below.find(path) if path in world.below.entries and path not in stays else None
-        if before is not None and (obj is None or obj.definition is not before.definition):
+        if before is not None and (obj is None or world.source(path) is None):
             yield Outcome(ObjectChange(path, "delete", before.definition, before.values, {}), None, path)
 
 
@@ -97,7 +97,7 @@ def _written(world: Overlay, obj: ManagedObject) -> Iterator[Outcome]:
     relation = world.below.registry.relation(obj.path.relation)
     source = world.source(obj.path)
     before = None if source is None else world.below.find(source)
-    if before is None or before.definition is not obj.definition:
+    if before is None:
         # To people a singleton was there all along: its first entry is a change of it.
         action: Action = "modify" if relation.kind == "singleton" else "create"
         yield Outcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
@@ -159,8 +159,9 @@ class Writer:
     def _addition(self, obj: ManagedObject) -> Iterator[Change]:
         entry = self.mapper.encode(obj)
         # A single object's entry may be there before it, as the base or as a branch of others.
-        existing = None if obj.path.name is not None else self.storage.read(entry.dn)
-        if existing is None or existing.dn in self._gone:
+        single = obj.path.name is None and self._is_there(entry.dn, obj.path)
+        existing = self.storage.read(entry.dn) if single else None
+        if existing is None:
             yield AddEntry(entry)
         else:
             yield ModifyEntry(entry.dn, diff(existing, self.mapper.adopt(existing, entry)))

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from confobjects.definitions import Registry, Relation
     from confobjects.management.transaction import Given, Transaction
+    from confobjects.mapping.protocol import Storage
     from confobjects.objects.changes import ChangeReport, PropertyChanges
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import Evaluate
-    from confobjects.mapping.protocol import Storage
 
 
 class ManagementContext:

@@ -71,9 +71,13 @@ class Transaction:
         """
         relation = self.registry.relation(kind)
         path = self._new_path(kind, name, relation)
-        if relation.kind == "set":  # its objects are named by their type
+        if path is None:
+            return
+        if relation.kind == "set":
             type = self._type_of_name(path, type)  # noqa: A001 - the argument's name is the word of the option
         definition = self._creatable(relation, type)
+        if relation.kind == "set":  # its objects are named by their type
+            path = path.parent.child(path.relation, self.registry.short_type(definition, relation))
         if path.parent != ROOT and self._world.find(path.parent) is None:
             raise NoSuchObjectError(absent(self.registry, self._world, path.parent))
         existing = self._world.find(path)
@@ -159,7 +163,7 @@ class Transaction:
             self._problems.error("usage", summary, path=str(obj.path))
             return
         new_path = self._new_path(kind, (*obj.path.names[:-1], new_name), relation)
-        if new_path.elements == obj.path.elements:
+        if new_path is None or new_path.elements == obj.path.elements:
             return
         if new_path != obj.path and (existing := self._world.find(new_path)) is not None:
             self._problems.add(_exists(relation, existing))
@@ -199,22 +203,24 @@ class Transaction:
             raise error_for([problem])
         return found
 
-    def _new_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath:
-        """Return the path of a new object; its name loses blanks around it and may hold no control characters."""
+    def _new_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath | None:
+        """Return the path of a new name, without blanks around it; None where it cannot be one, which is a problem."""
         path = path_of(self.registry, kind, name)
         if path.name is None:
             return path
-        clean = path.name.strip()
+        clean, wrong = path.name.strip(), ""
         if not clean.isprintable():
-            self._problems.error(
-                "invalid-value", "the name holds a control character", path=str(path), value=repr(clean)
-            )
-        if relation.naming_property:
+            wrong = "the name holds a control character"
+        elif relation.naming_property:
             prop = self.registry.definition(relation.target).properties[relation.naming_property]
             try:
                 clean = prop.syntax.format(clean)
             except ValueError as error:
-                self._problems.error("invalid-value", str(error), path=str(path), property=prop.name, value=clean)
+                wrong = str(error)
+        if wrong:
+            naming = relation.naming_property
+            self._problems.error("invalid-value", wrong, path=str(path.parent), property=naming, value=ascii(clean))
+            return None
         return path.parent.child(path.relation, clean)
 
     def _default_objects(self, obj: ManagedObject) -> None:

@@ -64,6 +64,8 @@ class Verdict:
         self.actions.extend(required_actions(outcome.change, enabled_before=was, enabled_after=now))
 
     def _deletion(self, path: ManagedObjectPath) -> None:
+        if self.judge_.world.find(path) is not None:
+            return  # another object of that name takes its place
         relation = self.registry.relation(path.relation)
         for user in self.judge_.users(path):
             if not user.sure:

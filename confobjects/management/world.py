@@ -111,7 +111,9 @@ class Overlay:
         return path in self.pending or path in self.below.entries
 
     def put(self, obj: ManagedObject) -> None:
-        """Let an object be there, in place of what was at its path."""
+        """Let an object be there, in place of what was at its path; one that comes anew comes last."""
+        if self.pending.get(obj.path) is None:
+            self.pending.pop(obj.path, None)
         self.pending[obj.path] = obj
 
     def remove(self, path: ManagedObjectPath) -> None:
@@ -131,7 +133,16 @@ class Overlay:
         """Return where the object that will be at a path is stored now, None for a new one."""
         if path in self.moved:
             return self.moved[path]
-        return path if path in self.below.entries and path not in self.moved.values() else None
+        if path not in self.below.entries or path in self.moved.values():
+            return None
+        above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements) + 1))
+        return None if any(map(self._is_replaced, above)) else path
+
+    def _is_replaced(self, path: ManagedObjectPath) -> bool:
+        """Whether an object gives way to one of another type, which is another entry, as is all below it."""
+        obj = self.pending.get(path)
+        before = self.below.find(path) if obj is not None and path in self.below.entries else None
+        return obj is not None and before is not None and obj.definition is not before.definition
 
     def stored_place(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
         """Return where a path leads in the storage as it is now, None when it is below something new."""

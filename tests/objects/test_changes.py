@@ -133,7 +133,13 @@ def test_a_read_only_property_is_set_when_the_object_is_created() -> None:
 
 def test_every_wrong_value_is_told() -> None:
     _, problems = disk({}, set={"enabled": ["maybe"], "priority": ["11"], "colour": ["red"], "checksum": ["a", "b"]})
-    assert [code for code, _ in problems] == ["invalid-value", "invalid-value", "unknown-name", "invalid-value", "invalid-value"]
+    assert [code for code, _ in problems] == [
+        "invalid-value",
+        "invalid-value",
+        "unknown-name",
+        "invalid-value",
+        "invalid-value",
+    ]
 
 
 def test_a_deprecated_property_warns_with_what_to_use_instead() -> None:
