@@ -17,7 +17,7 @@ from confobjects.objects.reading import Reader, shown
 from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
-    from confobjects.definitions import Constraint, PropertyDefinition, Registry
+    from confobjects.definitions import Constraint, PropertyDefinition, Reference, Registry
     from confobjects.definitions.conditions import Condition, Values
 
 
@@ -61,7 +61,7 @@ ConstraintFunction = Callable[[Callable[[str], "tuple[Any, ...] | None"]], Itera
 
 
 class Judge:
-    """Judges objects of one world with one evaluator."""
+    """Judges objects of one world, which stands still meanwhile, with one evaluator."""
 
     def __init__(self, registry: Registry, world: World, evaluate: Evaluate) -> None:
         self.registry = registry
@@ -69,6 +69,7 @@ class Judge:
         self.reader = Reader(registry, world, evaluate)
         self._functions: dict[str, ConstraintFunction] = {}
         self._uses: dict[str, _Uses] = {}
+        self._targets: dict[tuple[int, str], _Target] = {}
 
     # -- an object by itself -------------------------------------------------------------------------------------
 
@@ -89,31 +90,20 @@ class Judge:
                 problems.append(_missing(obj, prop))
         judged = Judged(obj, readings, (), ())
         for constraint in obj.definition.constraints:
-            problems.extend(self._constraint(judged, constraint, deferred))
+            if constraint.function:
+                problems.extend(self._by_function(judged, constraint))
+            elif constraint.condition is not None and not (holds := constraint.condition.judge(judged.view)):
+                if holds is False:
+                    problems.append(_violated(judged, constraint, constraint.condition))
+                elif constraint.severity != "warning":
+                    deferred.append(Deferred(obj.path, "", constraint.name, "constraint"))
         return judged._replace(problems=tuple(problems), deferred=tuple(deferred))
 
-    def _constraint(self, judged: Judged, constraint: Constraint, deferred: list[Deferred]) -> Iterator[Diagnostic]:
-        path = str(judged.object.path)
-        if constraint.function:
-            for problem in self._function(constraint.function)(judged.typed):
-                severity = "warning" if constraint.severity == "warning" else problem.severity
-                yield problem.replace(path=path, remedy=problem.remedy or constraint.remedy, severity=severity)
-            return
-        if constraint.condition is None:
-            return
-        holds = constraint.condition.judge(judged.view)
-        if holds is False:
-            yield Diagnostic(
-                "constraint-violated",
-                constraint.synopsis,
-                path=path,
-                property=constraint.property,
-                detail="" if constraint.severity == "warning" else _state(judged, constraint.condition),
-                remedy=constraint.remedy,
-                severity="warning" if constraint.severity == "warning" else "error",
-            )
-        elif holds is None and constraint.severity != "warning":
-            deferred.append(Deferred(judged.object.path, "", constraint.name, "constraint"))
+    def _by_function(self, judged: Judged, constraint: Constraint) -> Iterator[Diagnostic]:
+        for problem in self._function(constraint.function)(judged.typed):
+            severity = "warning" if constraint.severity == "warning" else problem.severity
+            remedy = problem.remedy or constraint.remedy
+            yield problem.replace(path=str(judged.object.path), remedy=remedy, severity=severity)
 
     def _function(self, name: str) -> ConstraintFunction:
         function = self._functions.get(name)
@@ -148,14 +138,26 @@ class Judge:
     def _reference(self, judged: Judged, prop: PropertyDefinition) -> Iterator[Diagnostic]:
         reference = prop.reference
         assert reference is not None  # noqa: S101 - asked of references only
-        for path in self.targets(judged, prop):
-            target = self.world.find(path)
-            if target is None:
-                yield self._no_target(judged, prop, path)
-            elif reference.target_enabled is not None:
+        for name in judged.readings[prop.name].typed or ():
+            target = self._target(prop, reference, name)
+            if not target.exists:
+                yield self._no_target(judged, prop, target.path)
+            elif target.enabled is False:
                 needed = True if reference.needed_when is None else reference.needed_when.judge(judged.view)
-                if needed and reference.target_enabled.judge(self._view(target)) is False:
-                    yield _disabled_target(judged, prop, path, reference.needed_when)
+                if needed:
+                    yield _disabled_target(judged, prop, target.path, reference.needed_when)
+
+    def _target(self, prop: PropertyDefinition, reference: Reference, name: str) -> _Target:
+        """Return what a reference comes to. Kept: many objects name the same few."""
+        key = (id(prop), name)
+        found = self._targets.get(key)
+        if found is None:
+            (path,) = self._paths(prop, (name,))
+            obj = self.world.find(path)
+            condition = reference.target_enabled
+            enabled = None if obj is None or condition is None else condition.judge(self._view(obj))
+            found = self._targets[key] = _Target(path, obj is not None, enabled)
+        return found
 
     def _no_target(self, judged: Judged, prop: PropertyDefinition, path: ManagedObjectPath) -> Diagnostic:
         relation = self.registry.relation(path.relation)
@@ -182,10 +184,7 @@ class Judge:
     # -- what refers to it ---------------------------------------------------------------------------------------
 
     def users(self, path: ManagedObjectPath) -> Iterator[User]:
-        """Yield the objects that refer to the one at a path, or may.
-
-        All references of a relation are read when the first is asked for: a judge sees a world that stands still.
-        """
+        """Yield the objects that refer to the one at a path, or may. All references of a relation are read at once."""
         uses = self._uses.get(path.relation)
         if uses is None:
             uses = self._uses[path.relation] = self._read_uses(path.relation)
@@ -252,6 +251,14 @@ class Judge:
                 )
 
 
+class _Target(NamedTuple):
+    """What a reference names; ``enabled`` is None where that is not known or does not matter."""
+
+    path: ManagedObjectPath
+    exists: bool
+    enabled: bool | None
+
+
 class _Uses(NamedTuple):
     """The references to objects of one relation: those known, and those an expression may yet make of it."""
 
@@ -271,6 +278,18 @@ def all_members(registry: Registry, world: World, relation_name: str) -> Iterato
         parents = [obj.path for parent in parents for obj in world.members(above, parent)]
     for parent in parents:
         yield from world.members(chain[-1], parent)
+
+
+def _violated(judged: Judged, constraint: Constraint, condition: Condition) -> Diagnostic:
+    return Diagnostic(
+        "constraint-violated",
+        constraint.synopsis,
+        path=str(judged.object.path),
+        property=constraint.property,
+        detail="" if constraint.severity == "warning" else _state(judged, condition),
+        remedy=constraint.remedy,
+        severity="warning" if constraint.severity == "warning" else "error",
+    )
 
 
 def _is_told(obj: ManagedObject, name: str) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, Relation
     from confobjects.diagnostics import Diagnostic
     from confobjects.paths import ManagedObjectPath
+    from confobjects.syntaxes import Syntax
 
 Texts = tuple[str, ...]
 
@@ -64,20 +65,42 @@ class Evaluate(Protocol):
         """Return the values, without path and property in the problems: the caller adds them."""
 
 
-class Reading(NamedTuple):
+class Reading:
     """One property of one object, read: its current texts, and what they came to.
 
-    ``origin`` is ``stored``, ``default``, ``inherited from PATH`` or ``none``; ``origins`` are those of the
-    evaluated values, one for each. ``typed`` and ``normals`` are None while a value is not known, or is wrong.
+    ``origin`` is ``stored``, ``default``, ``inherited from PATH`` or ``none``; ``values`` are the evaluated texts
+    and ``origins`` say of each where it came from. ``typed`` is None while a value is not known, or is wrong.
     """
 
-    texts: Texts
-    origin: str
-    origins: Texts
-    typed: tuple[Any, ...] | None
-    normals: frozenset[Hashable] | None
-    problems: tuple[Diagnostic, ...] = ()
-    deferred: Texts = ()
+    __slots__ = ("_normals", "_syntax", "deferred", "origin", "origins", "problems", "texts", "typed", "values")
+
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
+        self,
+        syntax: Syntax,
+        texts: Texts,
+        origin: str,
+        values: Texts,
+        origins: Texts,
+        typed: tuple[Any, ...] | None,
+        problems: tuple[Diagnostic, ...] = (),
+        deferred: Texts = (),
+    ) -> None:
+        self.texts = texts
+        self.origin = origin
+        self.values = values
+        self.origins = origins
+        self.typed = typed
+        self.problems = problems
+        self.deferred = deferred
+        self._syntax = syntax
+        self._normals: frozenset[Hashable] | None = None
+
+    @property
+    def normals(self) -> frozenset[Hashable] | None:
+        """The normal forms of the values, None where ``typed`` is. Made when a condition asks: few do."""
+        if self._normals is None and self.typed is not None:
+            self._normals = frozenset([self._syntax.normal(value) for value in self.values])
+        return self._normals
 
 
 class Deferred(NamedTuple):

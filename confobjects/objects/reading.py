@@ -82,30 +82,30 @@ class Reader:
         stored = obj.values.get(prop.name)
         if stored:
             return self._reading(obj, prop, stored, "stored")
-        if prop.default.kind == "defined":
-            known = self._defaults.get(id(prop))
-            if known is None:
-                known = self._reading(obj, prop, prop.default.values, "default")
-                if not known.problems:  # problems name the object, so they are not shared
-                    self._defaults[id(prop)] = known
-            return known
-        texts, origin = self.current(obj, prop)
-        if not texts:
-            return _NOTHING
-        return self._reading(obj, prop, texts, origin)
+        if prop.default.kind.startswith("inherited"):
+            return self._reading(obj, prop, *self.default(obj, prop))
+        known = self._defaults.get(id(prop))
+        if known is None:
+            known = self._reading(obj, prop, *self.default(obj, prop))
+            if not known.problems:  # problems name the object, so they are not shared
+                self._defaults[id(prop)] = known
+        return known
 
     def _reading(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts, origin: str) -> Reading:
+        if any(map(has_opener, texts)):
+            return self._with_expressions(obj, prop, texts, origin)
+        origins = (origin,) * len(texts)
+        typed, problems = self._parsed(obj, prop, texts, origins)
+        return Reading(prop.syntax, texts, origin, texts, origins, None if problems else typed, problems)
+
+    def _with_expressions(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts, origin: str) -> Reading:
         values: list[str] = []
         origins: list[str] = []
         problems: list[Diagnostic] = []
         deferred: list[str] = []
         known = True
         for text in texts:
-            if not has_opener(text):
-                values.append(text)
-                origins.append(origin)
-                continue
-            result = self._evaluated(obj, prop, text)
+            result = self._evaluated(obj, prop, text) if has_opener(text) else Evaluated((text,))
             problems.extend(result.problems)
             if result.values is None or result.provisional:
                 deferred.append(text)
@@ -114,16 +114,16 @@ class Reader:
             else:
                 values.extend(result.values)
                 origins.extend(result.origins or (origin,) * len(result.values))
-        typed, normals, wrong = self._parsed(obj, prop, values, origins)
-        problems.extend(wrong)
-        known = known and not problems
+        typed, wrong = self._parsed(obj, prop, tuple(values), tuple(origins))
+        known = known and not problems and not wrong
         return Reading(
+            prop.syntax,
             texts,
             origin,
+            tuple(values),
             tuple(origins),
             typed if known else None,
-            normals if known else None,
-            tuple(problems),
+            (*problems, *wrong),
             tuple(deferred),
         )
 
@@ -134,20 +134,17 @@ class Reader:
         placed = tuple(problem.replace(path=str(obj.path), property=prop.name) for problem in result.problems)
         return result._replace(problems=placed)
 
-    def _parsed(self, obj: ManagedObject, prop: PropertyDefinition, values: list[str], origins: list[str]) -> _Parsed:
+    def _parsed(self, obj: ManagedObject, prop: PropertyDefinition, values: Texts, origins: Texts) -> _Parsed:
         syntax = prop.syntax
         try:  # the usual case: everything is right
             typed = tuple([syntax.parse(value) for value in values])
         except ValueSyntaxError:
-            return (), frozenset(), [p for v, o in zip(values, origins, strict=True) for p in _wrong(obj, prop, v, o)]
-        normals = frozenset([syntax.normal(value) for value in values])
-        if len(values) == 1:
-            return typed, normals, []
-        return typed, normals, list(_together(obj, prop, values))
+            wrong = (p for v, o in zip(values, origins, strict=True) for p in _wrong(obj, prop, v, o))
+            return (), tuple(wrong)
+        return typed, () if len(values) < 2 else tuple(_together(obj, prop, values))
 
 
-_Parsed = tuple[tuple[object, ...], "frozenset[object]", list[Diagnostic]]
-_NOTHING = Reading((), "none", (), (), frozenset())
+_Parsed = tuple[tuple[object, ...], tuple[Diagnostic, ...]]
 
 
 def _wrong(obj: ManagedObject, prop: PropertyDefinition, value: str, origin: str) -> list[Diagnostic]:
@@ -175,7 +172,7 @@ def value_problem(
     )
 
 
-def _together(obj: ManagedObject, prop: PropertyDefinition, values: list[str]) -> list[Diagnostic]:
+def _together(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -> list[Diagnostic]:
     """Return what is wrong with several values of one property: more than it takes, or one of them twice."""
     path = str(obj.path)
     if not prop.multi_valued and len(values) > 1:
