@@ -18,8 +18,8 @@ from confobjects.mail.mechanisms import MECHANISMS, LoginProblem, Mechanism, cho
 from confobjects.mail.message import Content, Sendable, fit
 from confobjects.mail.plan import DeliveryPlan, Login
 from confobjects.mail.replies import Reply, printable
-from confobjects.mail.smtp import Answer, SmtpClient, State, with_crlf
-from confobjects.mail.wire import WireError
+from confobjects.mail.smtp import Answer, SmtpClient, State
+from confobjects.mail.wire import WireError, with_crlf
 
 
 class Step(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.envelope import ascii_domain, ascii_host
-from confobjects.mail.wire import WireError
+from confobjects.mail.wire import LineEnds, WireError, with_crlf
 
 Sendable = Message | bytes | BinaryIO
 PIECE: Final = 1 << 16
@@ -29,7 +29,10 @@ _ADDRESSES: Final = ("from", "sender", "reply-to", "to", "cc")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A message ready to be sent: ``pieces()`` gives its bytes from the start; ``size`` is their number."""
+    """A message ready to be sent: ``pieces()`` gives its bytes from the start.
+
+    ``size`` is the number of bytes with CRLF line ends, which the pieces of a file get only when they are sent.
+    """
 
     pieces: Callable[[], Iterable[bytes]]
     size: int
@@ -56,13 +59,13 @@ def needs_utf8(message: Message) -> str:
 def prepare(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
     """Return a message's content: with UTF-8 headers if ``utf8``, with 8-bit parts left as they are if ``keep_8bit``.
 
-    Raises :class:`~confobjects.mail.wire.WireError` for a header that holds a line break.
+    Raises :class:`~confobjects.mail.wire.WireError` for a header that holds a line break, and for NUL anywhere.
     """
     if isinstance(message, Message):
-        data = _flattened(message, utf8=utf8, keep_8bit=keep_8bit)
+        data = with_crlf(_flattened(message, utf8=utf8, keep_8bit=keep_8bit))
         return Content(lambda: _cut(data), len(data), not data.isascii(), utf8)
     if isinstance(message, bytes | bytearray | memoryview):
-        data = bytes(message)
+        data = with_crlf(bytes(message))
         return Content(lambda: _cut(data), len(data), not data.isascii())
     return _from_file(message)
 
@@ -72,10 +75,11 @@ def _cut(data: bytes) -> Iterable[bytes]:
 
 
 def _from_file(file: BinaryIO) -> Content:
-    start, size, eight_bit = file.tell(), 0, False
+    start, size, eight_bit, ends = file.tell(), 0, False, LineEnds()
     while piece := file.read(PIECE):
-        size += len(piece)
+        size += len(ends.feed(piece))
         eight_bit = eight_bit or not piece.isascii()
+    size += len(ends.finish())
 
     def pieces() -> Iterator[bytes]:
         file.seek(start)

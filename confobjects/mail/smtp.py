@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 from confobjects.diagnostics import MASK
 from confobjects.mail.replies import ProtocolViolation, Reply, ReplyParser
 from confobjects.mail.transcript import Transcript
-from confobjects.mail.wire import DotStuffer, LineEnds, WireError, checked, checked_path
+from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path
 
 
 class State(Enum):
@@ -342,12 +342,6 @@ class SmtpClient:
     def quit(self) -> None:
         """Say goodbye."""
         self._send("QUIT", "QUIT")
-
-
-def with_crlf(data: bytes) -> bytes:
-    """Return a whole message with CRLF line ends, the last one included. Raises WireError for NUL."""
-    ends = LineEnds()
-    return ends.feed(data) + ends.finish()
 
 
 def _extensions(reply: Reply) -> dict[str, str]:

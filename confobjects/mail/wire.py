@@ -103,3 +103,9 @@ class DotStuffer:
             stuffed = b"." + stuffed
         self._at_start = data.endswith(b"\n")
         return stuffed
+
+
+def with_crlf(data: bytes) -> bytes:
+    """Return a whole message with CRLF line ends, the last one included. Raises WireError for NUL."""
+    ends = LineEnds()
+    return ends.feed(data) + ends.finish()

@@ -48,14 +48,14 @@ class Channel:
         except (OSError, DeadlineExceeded) as error:
             raise self._trouble(error, stage, self._timeouts.write) from None
 
-    def receive(self, step: Step, stage: str) -> bytes:
-        """Return what arrives, no bytes when the server closed. Raises Trouble."""
+    def receive(self, step: Step, stage: str, most: int = _PIECE) -> bytes:
+        """Return what arrives, at most so many bytes, none when the server closed. Raises Trouble."""
         try:
             self._sock.settimeout(step.remaining())
             if _QUICKACK is not None and self._sock.family != socket.AF_UNIX:
                 # A server that waits for our acknowledgement before its next segment (Nagle) would wait 40 ms.
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-            return self._sock.recv(_PIECE)
+            return self._sock.recv(most)
         except (OSError, DeadlineExceeded) as error:
             raise self._trouble(error, stage, step.limit) from None
 

@@ -24,6 +24,7 @@ from confobjects.mail.smtp import Answer, SmtpClient, State
 from confobjects.transport.channel import Channel
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.network import Network, connect, resolve
+from confobjects.transport.proxy import tunnel
 from confobjects.transport.trust import Trust, trust_for
 
 T = TypeVar("T")
@@ -74,13 +75,16 @@ class Connection:
     def reach(self) -> None:
         """Resolve and connect."""
         plan = self.plan
-        with self._told(), self._stage("resolve"):
-            found = resolve(self.network, plan.host, plan.port, self._deadline, plan.timeouts.connect)
+        host, port = (plan.proxy.host, plan.proxy.port) if plan.proxy else (plan.host, plan.port)
+        with self._told(host=host), self._stage("resolve"):
+            found = resolve(self.network, host, port, self._deadline, plan.timeouts.connect)
         source = (plan.local_address, plan.local_port) if plan.local_address or plan.local_port else None
         with self._told(), self._stage("connect"):
             sock, address = connect(self.network, found, self._deadline, plan.timeouts.connect, source)
-        self.address = str(address)
-        self._channel = Channel(sock, plan.timeouts, self._deadline)
+            self.address = str(address)
+            self._channel = Channel(sock, plan.timeouts, self._deadline)
+            if plan.proxy is not None:
+                tunnel(self._channel, plan.proxy, plan.host, plan.port)
         self.client.transcript.event(f"connected to {self.address}")
         self.ehlo_name = plan.ehlo_name or address_literal(self._channel.local_address)
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tests.servers.certificates import Certificate
 from tests.servers.packages import require
@@ -110,7 +111,7 @@ class Postfix:
     others: Mapping[str, Certificate] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
-    def __enter__(self) -> Postfix:
+    def __enter__(self) -> Self:
         programs = require("postfix")
         self._postfix = programs["postfix"]
         self._lay_out(programs)

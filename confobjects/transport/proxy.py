@@ -1,0 +1,95 @@
+"""Connecting through a proxy: HTTP CONNECT (RFC 9110, section 9.3.6) and SOCKS5 (RFC 1928).
+
+The proxy gets the name of the mail server as it was configured: the name is resolved where the proxy is.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Final
+
+from confobjects.mail.diagnosis import Trouble
+from confobjects.mail.plan import Proxy
+from confobjects.mail.replies import printable
+from confobjects.mail.wire import checked
+from confobjects.syntaxes.hosts import bracketed
+from confobjects.transport.channel import Channel
+
+_LONGEST_ANSWER: Final = 16_384
+
+_SOCKS_ANSWERS: Final = {
+    1: "general failure",
+    2: "its rules do not allow the connection",
+    3: "the network is unreachable",
+    4: "the host is unreachable",
+    5: "the connection was refused",
+    6: "the time to live expired",
+    7: "it does not know CONNECT",
+    8: "it does not know this type of address",
+}
+
+
+def tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
+    """Have the proxy connect to a host. Raises :class:`~confobjects.mail.diagnosis.Trouble` of stage connect."""
+    _TUNNELS[proxy.kind](channel, proxy, checked(host, "the host name"), port)
+
+
+def _http(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
+    target = f"{bracketed(host)}:{port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if proxy.username:
+        credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+        lines.append(f"Proxy-Authorization: Basic {credentials}")
+    channel.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode(), "connect")
+    answer = _until_blank_line(channel, proxy)
+    status = answer.split(b"\r\n", 1)[0].split(b" ", 2)
+    if len(status) < 2 or not status[0].startswith(b"HTTP/") or not status[1].isdigit():
+        raise _refused(proxy, f'it is no HTTP proxy: "{printable(answer[:80])}"')
+    if status[1][:1] != b"2":
+        raise _refused(proxy, printable(b" ".join(status[1:])))
+
+
+def _until_blank_line(channel: Channel, proxy: Proxy) -> bytes:
+    """Return the head of the answer. It is read byte by byte: what follows belongs to the mail server."""
+    step, answer = channel.reply_step(), b""
+    while not answer.endswith(b"\r\n\r\n"):
+        piece = channel.receive(step, "connect", 1)
+        if not piece:
+            raise _refused(proxy, "it closed the connection")
+        answer += piece
+        if len(answer) > _LONGEST_ANSWER:
+            raise _refused(proxy, "its answer does not end")
+    return answer
+
+
+def _socks5(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
+    channel.send(b"\x05\x01\x00", "connect")  # version 5, one method: no login
+    version, method = _exactly(channel, proxy, 2)
+    if version != 5:
+        raise _refused(proxy, "it is no SOCKS5 proxy")
+    if method != 0:
+        raise _refused(proxy, "it wants a login, which these settings cannot give")
+    name = host.encode("idna") if not host.isascii() else host.encode()
+    channel.send(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2, "big"), "connect")
+    _, status, _, kind = _exactly(channel, proxy, 4)
+    if status != 0:
+        raise _refused(proxy, _SOCKS_ANSWERS.get(status, f"answer {status}"))
+    length = {1: 4, 4: 16}.get(kind) or _exactly(channel, proxy, 1)[0]
+    _exactly(channel, proxy, length + 2)  # the address it connected from, which nobody needs
+
+
+def _exactly(channel: Channel, proxy: Proxy, count: int) -> bytes:
+    step, answer = channel.reply_step(), b""
+    while len(answer) < count:
+        piece = channel.receive(step, "connect", count - len(answer))
+        if not piece:
+            raise _refused(proxy, "it closed the connection")
+        answer += piece
+    return answer
+
+
+def _refused(proxy: Proxy, message: str) -> Trouble:
+    return Trouble("connect", "proxy-refused", proxy=f"{bracketed(proxy.host)}:{proxy.port}", message=message)
+
+
+_TUNNELS: Final = {"http": _http, "socks5": _socks5}

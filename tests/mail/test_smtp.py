@@ -1,0 +1,439 @@
+"""The engine: its tables, its laws, and conversations told over lists of bytes."""
+
+from __future__ import annotations
+
+import base64
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confobjects.mail.diagnosis import Trouble, diagnose
+from confobjects.mail.dialogue import Dialogue, Outcome, deliver, log_in, open_session
+from confobjects.mail.envelope import make_envelope
+from confobjects.mail.plan import DeliveryPlan, Login, plan_delivery
+from confobjects.mail.replies import ProtocolViolation
+from confobjects.mail.smtp import RECEIVES, SENDS, Misuse, SmtpClient, State
+from tests.servers import mail_server
+
+FULL = (
+    b"250-hi\r\n250-PIPELINING\r\n250-STARTTLS\r\n250-SIZE 1000\r\n250-DSN\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n"
+)
+SLOW = b"250-hi\r\n250 SIZE 1000\r\n"
+
+
+def converse(client: SmtpClient, dialogue: Dialogue[Any], *answers: bytes) -> tuple[Any, list[bytes]]:
+    """Drive a conversation: one piece of bytes per step; return its result and what was sent at each step."""
+    script, sent = list(answers), []
+    try:
+        step = next(dialogue)
+        while True:
+            sent.append(client.data_to_send())
+            if step.stage == "tls":
+                client.tls_established("TLSv1.3 test")
+                step = dialogue.send(())
+                continue
+            found: list[Any] = []
+            while len(found) < step.answers and client.state is not State.CLOSED:
+                found.extend(client.receive(script.pop(0)))
+            step = dialogue.send(found)
+    except StopIteration as end:
+        assert script == []
+        return end.value, sent
+    except Trouble as trouble:
+        trouble.add_note(repr(sent))
+        raise
+
+
+def session(extensions: bytes = FULL) -> SmtpClient:
+    client = SmtpClient(tls=True)
+    client.receive(b"220 hi\r\n")
+    client.greet("me.example")
+    client.receive(extensions)
+    client.data_to_send()
+    return client
+
+
+def plan(*settings: str, **values: Any) -> DeliveryPlan:
+    return plan_delivery(mail_server(587, *settings, **values))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_state_can_be_left_or_is_an_end() -> None:
+    sending = {state for state, _ in SENDS}
+    assert set(State) - sending == {State.BANNER, State.TLS, State.WAITING, State.CLOSED}
+    reached = {State.BANNER, *SENDS.values(), *RECEIVES.values()}
+    assert reached == set(State)
+
+
+@given(st.lists(st.sampled_from(["greet", "starttls", "auth", "mail", "rcpt", "data", "end", "rset", "noop", "quit"])))
+def test_no_order_of_calls_sends_what_the_tables_do_not_allow(calls: list[str]) -> None:
+    client = session()
+    arguments = {"greet": ("me",), "auth": ("PLAIN", b"x"), "mail": ("a@b",), "rcpt": ("c@d",)}
+    for call in calls:
+        before = client.state
+        verb = {"greet": "EHLO"}.get(call, call.upper())
+        try:
+            getattr(client, call)(*arguments.get(call, ()))
+        except Misuse:
+            assert (before, verb) not in SENDS or verb == "STARTTLS"
+            assert client.data_to_send() == b""
+        else:
+            assert (before, verb) in SENDS
+            client.data_to_send()
+
+
+def test_without_pipelining_a_command_waits_for_the_last_answer() -> None:
+    client = session(SLOW)
+    client.mail("a@b.example")
+    with pytest.raises(Misuse):
+        client.rcpt("c@d.example")
+
+
+# -- laws --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"220 go\r\n250 injected\r\n"],
+        [b"220 go\r\n250 inj"],
+        [b"220 go\r\n", b"250 injected\r\n"],
+        [b"220 go\r\n\x16\x03"],
+    ],
+)
+def test_bytes_left_before_tls_end_the_conversation(pieces: list[bytes]) -> None:
+    client = SmtpClient()
+    client.receive(b"220 hi\r\n")
+    client.greet("me")
+    client.receive(FULL)
+    client.starttls()
+    with pytest.raises(ProtocolViolation) as caught:
+        for piece in pieces:
+            client.receive(piece)
+        client.tls_established("x")
+    assert caught.value.kind == "bytes-before-tls"
+    assert client.state is State.CLOSED
+
+
+def test_what_was_offered_in_clear_is_forgotten() -> None:
+    client = SmtpClient()
+    client.receive(b"220 hi\r\n")
+    client.greet("me")
+    client.receive(FULL)
+    client.starttls()
+    client.receive(b"220 go\r\n")
+    assert (client.extensions, client.state) == ({}, State.TLS)
+
+
+def test_a_reply_to_nothing_ends_the_conversation_but_421_closes_it() -> None:
+    client = session()
+    with pytest.raises(ProtocolViolation) as caught:
+        client.receive(b"250 what\r\n")
+    assert caught.value.kind == "unsolicited"
+    client = session()
+    [answer] = client.receive(b"421 bye\r\n")
+    assert (answer.verb, client.state) == ("", State.CLOSED)
+
+
+def test_a_closed_connection_is_a_violation() -> None:
+    with pytest.raises(ProtocolViolation) as caught:
+        session().receive(b"")
+    assert caught.value.kind == "closed"
+
+
+@pytest.mark.parametrize("answer", [b"354 what\r\n", b"334 what\r\n"])
+def test_an_answer_that_asks_for_more_where_there_is_no_more(answer: bytes) -> None:
+    client = session()
+    client.mail("a@b")
+    with pytest.raises(ProtocolViolation):
+        client.receive(answer)
+
+
+@pytest.mark.parametrize(
+    ("line", "limit"), [(b"SIZE 100", 100), (b"SIZE", None), (b"SIZE 0", None), (b"SIZE x", None), (b"size 7", 7)]
+)
+def test_the_size_limit(line: bytes, limit: int | None) -> None:
+    assert session(b"250-hi\r\n250 " + line + b"\r\n").size_limit == limit
+
+
+def test_auth_lines_add_up_in_old_and_new_spelling() -> None:
+    client = session(b"250-hi\r\n250-AUTH PLAIN login\r\n250 AUTH=LOGIN XOAUTH2\r\n")
+    assert client.mechanisms == ("PLAIN", "LOGIN", "XOAUTH2")
+
+
+# -- session -----------------------------------------------------------------------------------------------------------
+
+
+def test_starttls_is_done_before_anything_else() -> None:
+    client = SmtpClient()
+    _, sent = converse(
+        client, open_session(client, plan(), "me.example"), b"220 hi\r\n", FULL, b"220 go\r\n", b"250 hi again\r\n"
+    )
+    assert sent == [b"", b"EHLO me.example\r\n", b"STARTTLS\r\n", b"", b"EHLO me.example\r\n"]
+    assert client.tls
+    assert client.extensions == {}
+
+
+@pytest.mark.parametrize(
+    ("answers", "stage", "code"),
+    [
+        ([b"554 go away\r\n"], "banner", "banner-refused"),
+        ([b"421 busy\r\n"], "banner", "banner-busy"),
+        ([b"220 hi\r\n", b"550 who\r\n"], "ehlo", "ehlo-refused"),
+        ([b"220 hi\r\n", b"250 hi\r\n"], "starttls", "starttls-not-offered"),
+        ([b"220 hi\r\n", FULL, b"454 4.7.0 no\r\n"], "starttls", "starttls-unavailable"),
+        ([b"220 hi\r\n", FULL, b"502 no\r\n"], "starttls", "starttls-refused"),
+        ([b"220 hi\r\n", FULL, b"220 go\r\n", b"501 bad name\r\n"], "ehlo-tls", "ehlo-refused"),
+    ],
+)
+def test_a_session_that_cannot_be_secured_sends_nothing_more(answers: list[bytes], stage: str, code: str) -> None:
+    client = SmtpClient()
+    with pytest.raises(Trouble) as caught:
+        converse(client, open_session(client, plan(), "me.example"), *answers)
+    diagnosis = diagnose(caught.value, {})
+    assert (diagnosis.stage, diagnosis.code) == (stage, code)
+    assert "AUTH" not in caught.value.__notes__[0] and "MAIL" not in caught.value.__notes__[0]
+
+
+def test_a_server_that_does_not_know_ehlo_gets_helo_only_where_no_tls_is_wanted() -> None:
+    client = SmtpClient()
+    clear = plan(use_start_tls=False)
+    _, sent = converse(client, open_session(client, clear, "me"), b"220 hi\r\n", b"502 what\r\n", b"250 hi\r\n")
+    assert sent[-1] == b"HELO me\r\n"
+    client = SmtpClient()
+    with pytest.raises(Trouble):
+        converse(client, open_session(client, plan(), "me"), b"220 hi\r\n", b"502 what\r\n")
+
+
+def test_opportunistic_starttls_goes_on_in_clear() -> None:
+    client = SmtpClient()
+    weak = plan("mail.smtp.starttls.required=false", "confobjects.allow-insecure=opportunistic-starttls")
+    converse(client, open_session(client, weak, "me"), b"220 hi\r\n", b"250 hi\r\n")
+    assert not client.tls
+
+
+# -- login -------------------------------------------------------------------------------------------------------------
+
+ANN = Login("ann", "canary-päss")
+
+
+def test_one_login_with_one_mechanism_in_utf8() -> None:
+    client = session()
+    name, sent = converse(client, log_in(client, ANN, "nonce"), b"235 ok\r\n")
+    assert name == "PLAIN"
+    [line] = sent
+    assert base64.b64decode(line.split()[2]) == "\0ann\0canary-päss".encode()
+    assert "canary" not in str(client.transcript.lines)
+    assert line.split()[2].decode() not in str(client.transcript.lines)
+
+
+def test_a_refused_login_is_not_tried_again() -> None:
+    client = session()
+    with pytest.raises(Trouble) as caught:
+        converse(client, log_in(client, ANN, "nonce"), b"535 5.7.8 no\r\n")
+    assert diagnose(caught.value, {}).code == "auth-rejected"
+    assert caught.value.__notes__[0].count("AUTH") == 1
+
+
+@pytest.mark.parametrize(
+    ("login", "extensions", "code"),
+    [
+        (ANN, b"250 hi\r\n", "auth-not-offered"),
+        (Login("ann", "x", mechanisms=("CRAM-MD5",)), FULL, "auth-no-common-mechanism"),
+        (Login("ann", token="t"), FULL, "auth-no-common-mechanism"),
+        (Login("ann", "x", disabled=frozenset({"PLAIN", "LOGIN"})), FULL, "auth-no-common-mechanism"),
+    ],
+)
+def test_a_login_that_cannot_be_tried(login: Login, extensions: bytes, code: str) -> None:
+    client = session(extensions)
+    with pytest.raises(Trouble) as caught:
+        converse(client, log_in(client, login, "nonce"))
+    assert diagnose(caught.value, {}).code == code
+
+
+def test_no_login_in_clear_unless_allowed() -> None:
+    client = session()
+    client.tls = False
+    with pytest.raises(Trouble) as caught:
+        converse(client, log_in(client, ANN, "nonce"))
+    assert caught.value.kind == "auth-in-clear"
+    weak = Login("ann", "x", in_clear=True)
+    assert converse(client, log_in(client, weak, "nonce"), b"235 ok\r\n")[0] == "PLAIN"
+
+
+def test_a_long_response_waits_for_the_challenge() -> None:
+    client = session(b"250-hi\r\n250 AUTH XOAUTH2\r\n")
+    login = Login("ann", token="t" * 2000)
+    _, sent = converse(client, log_in(client, login, "n"), b"334 \r\n", b"235 ok\r\n")
+    assert sent[0] == b"AUTH XOAUTH2\r\n"
+    assert base64.b64decode(sent[1]).startswith(b"user=ann\x01auth=Bearer tttt")
+    assert "tttt" not in str(client.transcript.lines)
+
+
+def test_a_refused_token_tells_what_the_provider_said() -> None:
+    client = session(b"250-hi\r\n250 AUTH XOAUTH2\r\n")
+    challenge = base64.b64encode(b'{"status":"400","scope":"mail"}')
+    with pytest.raises(Trouble) as caught:
+        converse(
+            client, log_in(client, Login("ann", token="t"), "n"), b"334 " + challenge + b"\r\n", b"535 5.7.8 no\r\n"
+        )
+    diagnosis = diagnose(caught.value, {})
+    assert diagnosis.code == "auth-token-rejected"
+    assert '"scope":"mail"' in diagnosis.summary
+
+
+def test_a_server_that_goes_on_asking_is_left() -> None:
+    client = session()
+    with pytest.raises(Trouble) as caught:
+        converse(client, log_in(client, ANN, "n"), b"334 eA==\r\n", b"501 cancelled\r\n")
+    assert caught.value.kind == "auth-protocol"
+    assert "*" in client.transcript.lines[-2]
+
+
+# -- transaction -------------------------------------------------------------------------------------------------------
+
+
+def message(text: str = "hello\n") -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"] = "test"
+    mail.set_content(text)
+    return mail
+
+
+def sent_to(
+    client: SmtpClient, to: list[str], *answers: bytes, settings: tuple[str, ...] = ()
+) -> tuple[Outcome, list[bytes]]:
+    envelope = make_envelope("me@example.com", to)
+    return converse(client, deliver(client, plan(*settings), envelope, message()), *answers)
+
+
+OK = b"250 ok\r\n"
+
+
+def test_one_recipient_takes_two_round_trips() -> None:
+    outcome, sent = sent_to(session(), ["a@b.example"], OK + OK + b"354 go\r\n", b"250 queued\r\n")
+    assert len(sent) == 2
+    assert sent[0].split(b"\r\n")[1:] == [b"RCPT TO:<a@b.example>", b"DATA", b""]
+    assert sent[1].endswith(b"hello\r\n.\r\n")
+    assert outcome.final.text == "queued"
+
+
+def test_without_pipelining_each_command_waits() -> None:
+    outcome, sent = sent_to(session(SLOW), ["a@b", "c@d"], OK, OK, OK, b"354 go\r\n", b"250 queued\r\n")
+    assert [line.split(b" ")[0].strip() for line in sent[:4]] == [b"MAIL", b"RCPT", b"RCPT", b"DATA"]
+    assert [reply.code for _, reply in outcome.recipients] == [250, 250]
+
+
+@pytest.mark.parametrize("extensions", [FULL, SLOW])
+def test_all_or_nothing_is_the_rule(extensions: bytes) -> None:
+    client = session(extensions)
+    answers = [OK, OK, b"550 5.1.1 no such user\r\n", b"250 reset\r\n"]
+    with pytest.raises(Trouble) as caught:
+        sent_to(client, ["a@b", "c@d"], *answers)
+    assert diagnose(caught.value, {}).code == "no-such-recipient"
+    assert "DATA" not in caught.value.__notes__[0]
+    assert client.state is State.SESSION
+
+
+@pytest.mark.parametrize("extensions", [FULL, SLOW])
+def test_sendpartial_sends_to_the_good_ones(extensions: bytes) -> None:
+    answers = [OK, OK, b"550 5.1.1 no\r\n", b"354 go\r\n", b"250 queued\r\n"]
+    outcome, _ = sent_to(session(extensions), ["a@b", "c@d"], *answers, settings=("mail.smtp.sendpartial=true",))
+    assert [reply.code for _, reply in outcome.recipients] == [250, 550]
+    assert outcome.final.code == 250
+
+
+@pytest.mark.parametrize("go_ahead", [b"354 go\r\n", b"554 no valid recipients\r\n"])
+def test_nobody_accepted_after_data_was_sent_along(go_ahead: bytes) -> None:
+    client = session()
+    end = [b"554 nobody\r\n"] if go_ahead.startswith(b"354") else []
+    with pytest.raises(Trouble) as caught:
+        sent_to(client, ["a@b"], OK + b"550 5.7.1 relaying denied\r\n" + go_ahead, *end, b"250 reset\r\n")
+    assert diagnose(caught.value, {}).code == "relay-denied"
+    assert "hello" not in caught.value.__notes__[0]
+    assert client.state is State.SESSION
+
+
+def test_a_refused_sender_with_data_sent_along() -> None:
+    client = session()
+    with pytest.raises(Trouble) as caught:
+        sent_to(client, ["a@b"], b"553 5.7.1 not yours\r\n503 no\r\n503 no\r\n", b"250 reset\r\n")
+    assert diagnose(caught.value, {"sender": "me"}).code == "sender-refused"
+
+
+def test_a_server_that_closes_in_the_middle_of_a_group() -> None:
+    client = session()
+    with pytest.raises(Trouble) as caught:
+        sent_to(client, ["a@b"], OK + b"421 4.3.2 shutting down\r\n")
+    assert diagnose(caught.value, {}).code == "closing"
+    assert client.state is State.CLOSED
+
+
+def test_a_message_over_the_limit_is_not_begun() -> None:
+    client = session()
+    envelope = make_envelope("me@example.com", ["a@b"])
+    with pytest.raises(Trouble) as caught:
+        converse(client, deliver(client, plan(), envelope, b"x" * 1001))
+    diagnosis = diagnose(caught.value, {})
+    assert diagnosis.code == "message-too-large"
+    assert diagnosis.summary.endswith(": it has 1003 bytes, the server takes 1000")
+
+
+def test_parameters_are_those_of_the_extensions_offered() -> None:
+    settings = (
+        "mail.smtp.dsn.ret=HDRS",
+        "mail.smtp.dsn.notify=FAILURE",
+        "mail.smtp.submitter=a+b@c",
+        "mail.smtp.mailextension=X=1",
+    )
+    answers = (OK + OK + b"354 go\r\n", b"250 queued\r\n")
+    _, sent = sent_to(session(), ["a@b"], *answers, settings=settings)
+    mail, rcpt, *_ = sent[0].split(b"\r\n")
+    assert mail.split(b" ")[2:] == [b"SIZE=119", b"RET=HDRS", b"AUTH=a+2Bb@c", b"X=1"]
+    assert rcpt == b"RCPT TO:<a@b> NOTIFY=FAILURE"
+    _, sent = sent_to(session(SLOW), ["a@b"], OK, OK, b"354 go\r\n", b"250 queued\r\n", settings=settings[:3])
+    assert sent[0] == b"MAIL FROM:<me@example.com> SIZE=119\r\n"
+
+
+def test_eight_bit_content_needs_8bitmime() -> None:
+    envelope = make_envelope("me@example.com", ["a@b"])
+    data = "Subject: x\r\n\r\ngrüß\r\n".encode()
+    client = session()
+    _, sent = converse(client, deliver(client, plan(), envelope, data), OK + OK + b"354 go\r\n", OK)
+    assert b"BODY=8BITMIME" in sent[0]
+    client = session(SLOW)
+    with pytest.raises(Trouble) as caught:
+        converse(client, deliver(client, plan(), envelope, data))
+    assert caught.value.kind == "8bit-not-offered"
+
+
+def test_an_address_that_needs_smtputf8() -> None:
+    envelope = make_envelope("me@example.com", ["änn@bücher.example"])
+    assert envelope.recipients == ("änn@xn--bcher-kva.example",)
+    client = session()
+    with pytest.raises(Trouble) as caught:
+        converse(client, deliver(client, plan(), envelope, message()))
+    assert caught.value.kind == "utf8-not-offered"
+    client = session(b"250-hi\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n")
+    _, sent = converse(client, deliver(client, plan(), envelope, message()), OK + OK + b"354 go\r\n", OK)
+    assert b" SMTPUTF8\r\nRCPT TO:<\xc3\xa4nn@xn--bcher-kva.example>" in sent[0]
+
+
+def test_chunks_need_no_go_ahead() -> None:
+    client = session(b"250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    _, sent = sent_to(client, ["a@b"], OK + OK, OK, b"250 queued\r\n", settings=("mail.smtp.chunksize=60",))
+    assert sent[1].startswith(b"BDAT 60\r\n")
+    assert sent[2].startswith(b"BDAT 59 LAST\r\n")
+
+
+def test_a_nul_in_the_message_is_refused_before_anything_is_sent() -> None:
+    envelope = make_envelope("me@example.com", ["a@b"])
+    client = session()
+    with pytest.raises(Trouble) as caught:
+        converse(client, deliver(client, plan(), envelope, b"a\0b"))
+    assert caught.value.kind == "wire"
