@@ -77,6 +77,33 @@ SERVERS: Mapping[str, Server] = {
             preseed=("postfix postfix/main_mailer_type select No configuration",),
             needs_root=True,
         ),
+        Server(
+            name="slapd",
+            packages=("slapd", "ldap-utils"),
+            probes={
+                "slapd": "slapd",
+                "slapadd": "slapadd",
+                "ldapsearch": "ldapsearch",
+                "ldapmodify": "ldapmodify",
+                "modules": "/usr/lib/ldap",
+                "schema": "/etc/ldap/schema",
+            },
+            used_by="the OpenLDAP part of tests/storage, tests/management and tests/cli",
+            preseed=("slapd slapd/no_configuration boolean true",),
+        ),
+        Server(
+            name="389-ds",
+            packages=("389-ds-base",),
+            probes={
+                "ns-slapd": "ns-slapd",
+                "dscreate": "dscreate",
+                "dsconf": "dsconf",
+                "setpriv": "setpriv",
+                "plugins": "/usr/lib/*/dirsrv/plugins",
+            },
+            used_by="the 389-ds part of tests/storage, tests/management and tests/cli",
+            needs_root=True,
+        ),
     )
 }
 

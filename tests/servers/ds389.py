@@ -1,0 +1,157 @@
+"""A real 389 Directory Server for the tests: made and run as the user ``dirsrv``, below a directory of its own.
+
+Debian lets only that user read ``/etc/dirsrv``, so everything runs as it, and nothing outside the directory is
+written. The server has no TLS here; it listens on loopback, and on a socket where root is the Directory Manager.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from tests.servers import processes
+from tests.servers.packages import require
+
+SUFFIX = "dc=example,dc=com"
+BASE = f"ou=config,{SUFFIX}"
+ROOT_DN = "cn=Directory Manager"
+PASSWORD = "ds389 canary 8T"
+USER = "dirsrv"
+
+TEST_SCHEMA = """\
+dn: cn=schema
+attributeTypes: ( 2.25.1.1 NAME 'a' EQUALITY caseExactMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+attributeTypes: ( 2.25.1.2 NAME 'b' EQUALITY caseExactMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+attributeTypes: ( 2.25.1.3 NAME 'd' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
+attributeTypes: ( 2.25.1.4 NAME 'x' EQUALITY caseExactMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+objectClasses: ( 2.25.1.5 NAME 'branch' SUP top STRUCTURAL MAY ( cn $ ou $ a $ b $ d $ x ) )
+objectClasses: ( 2.25.1.6 NAME 'server' SUP top STRUCTURAL MAY ( cn $ ou $ a $ b $ d $ x ) )
+"""
+"""The same as for slapd, as a schema file of this server."""
+
+_INF = """\
+[general]
+config_version = 2
+full_machine_name = localhost
+start = False
+systemd = False
+selinux = False
+strict_host_checking = False
+
+[slapd]
+instance_name = test
+port = {port}
+secure_port = {secure_port}
+root_password = {password}
+self_sign_cert = False
+user = {user}
+group = {user}
+
+[backend-userroot]
+suffix = {suffix}
+create_suffix_entry = True
+"""
+
+
+@dataclass
+class Ds389:
+    """One running 389 Directory Server; a context manager. ``schema`` are schema files (entries ``cn=schema``)."""
+
+    schema: Sequence[str] = (TEST_SCHEMA,)
+    port: int = field(default_factory=processes.free_port)
+
+    def __enter__(self) -> Self:
+        self.programs = require("389-ds")
+        self.root = processes.memory_directory("389ds")
+        try:
+            shutil.chown(self.root, USER, USER)
+            self._create()
+            self.start()
+        except BaseException:
+            processes.remove(self.root)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        processes.stop(self.process)
+        processes.remove(self.root)
+
+    def _as_user(self, *command: str) -> list[str]:
+        return [
+            self.programs["setpriv"],
+            f"--reuid={USER}",
+            f"--regid={USER}",
+            "--clear-groups",
+            "--pdeathsig",
+            "TERM",
+            *command,
+        ]
+
+    def _run(self, *command: str) -> None:
+        environment = {**os.environ, "HOME": str(self.root), "PATH": f"{self.root / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"}
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(
+            self._as_user(*command), cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+
+    def _write(self, path: Path, text: str) -> None:
+        path.write_text(text, encoding="utf-8")
+        shutil.chown(path, USER, USER)
+
+    def _create(self) -> None:
+        tree, programs = self.root / "ds", self.root / "bin"
+        for made in (tree, programs):
+            made.mkdir()
+            shutil.chown(made, USER, USER)
+        self._run(self.programs["dscreate"], "ds-root", str(tree), str(programs))
+        plugins = Path(self.programs["plugins"])
+        defaults = tree / "share/dirsrv/inf/defaults.inf"
+        settings = {"lib_dir": str(plugins.parent.parent), "plugin_dir": str(plugins)}
+        lines = [_with_setting(line, settings) for line in defaults.read_text(encoding="utf-8").splitlines()]
+        self._write(defaults, "\n".join([*lines, ""]))
+        template = tree / "share/dirsrv/data/template-dse.ldif"
+        lines = template.read_text(encoding="utf-8").splitlines()
+        at = next(number for number, line in enumerate(lines) if line.startswith("nsslapd-port:"))
+        lines.insert(at + 1, "nsslapd-listenhost: 127.0.0.1")
+        self._write(template, "\n".join([*lines, ""]))
+        answers = self.root / "answers.inf"
+        facts = {"port": self.port, "secure_port": processes.free_port(), "suffix": SUFFIX}
+        self._write(answers, _INF.format(password=PASSWORD, user=USER, **facts))
+        self._run(str(programs / "dscreate"), "from-file", str(answers))
+        self.config = tree / "etc/dirsrv/slapd-test"
+        for number, text in enumerate(self.schema):
+            self._write(self.config / "schema" / f"6{number}tests.ldif", text)
+
+    def start(self) -> None:
+        """Start the server, also again after it was killed."""
+        log = self.root / "server.log"
+        pid = str(self.root / "pid")
+        command = self._as_user(self.programs["ns-slapd"], "-D", str(self.config), "-i", pid, "-d", "0")
+        self.process = processes.start(command, log)
+        processes.wait_until(lambda: processes.accepts(self.port), self.process, log)
+
+    @property
+    def url(self) -> str:
+        return f"ldap://127.0.0.1:{self.port}/"
+
+    @property
+    def socket_url(self) -> str:
+        settings = (self.config / "dse.ldif").read_text(encoding="utf-8")
+        path = next(line.partition(": ")[2] for line in settings.splitlines() if line.startswith("nsslapd-ldapifilepath"))
+        return f"ldapi://{quote(path, safe='')}/"
+
+
+def _with_setting(line: str, settings: dict[str, str]) -> str:
+    name = line.partition("=")[0].strip()
+    return f"{name} = {settings[name]}" if name in settings else line
