@@ -44,13 +44,15 @@ def registry(directories: Iterable[str] = ()) -> Registry:
     :class:`~confobjects.errors.DefinitionError` with every problem.
     """
     builtin = _builtin()
-    texts = [text for directory in directories for text in _definition_texts(directory)]
-    if not texts:
+    texts: list[tuple[str, str]] = []
+    unread = [problem for directory in directories for problem in _read_definitions(directory, texts)]
+    if not texts and not unread:
         return Registry(builtin)
     from confobjects.definitions.checking import check, documents_of  # noqa: PLC0415 - foreign definitions only
 
     documents, problems = documents_of(texts)
-    problems.extend(check(documents, builtin))
+    problems.extend(unread)
+    problems.extend(check(documents, builtin, incomplete=bool(problems)))
     if problems:
         raise DefinitionError(problems)
     return Registry([*builtin, *documents])
@@ -59,28 +61,39 @@ def registry(directories: Iterable[str] = ()) -> Registry:
 def _builtin() -> list[Document]:
     import json  # noqa: PLC0415 - the parser is wanted only here
 
-    return [Document(os.path.basename(path), json.loads(text)) for path, text in _texts(builtin_directory())]
+    return [
+        Document(os.path.basename(path), json.loads(_read(path))) for path in _definition_files(builtin_directory())
+    ]
 
 
-def _definition_texts(directory: str) -> list[tuple[str, str]]:
+def _read_definitions(directory: str, texts: list[tuple[str, str]]) -> Iterator[Diagnostic]:
+    """Read the definitions of a directory, as (path, text); yield what cannot be read."""
     try:
-        return list(_texts(directory))
+        paths = _definition_files(directory)
     except OSError as error:
-        raise DefinitionError(
-            Diagnostic("broken-definition", f"the definitions cannot be read: {error.strerror}", origin=directory)
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DefinitionError(
-            Diagnostic("broken-definition", f"a definition is not UTF-8 text: {error.reason}", origin=directory)
-        ) from None
+        yield _unreadable(directory, error.strerror or str(error))
+        return
+    for path in paths:
+        try:
+            texts.append((path, _read(path)))
+        except OSError as error:
+            yield _unreadable(path, error.strerror or str(error))
+        except UnicodeDecodeError as error:
+            yield _unreadable(path, f"it is not UTF-8 text ({error.reason} at byte {error.start})")
 
 
-def _texts(directory: str) -> Iterator[tuple[str, str]]:
-    for name in sorted(os.listdir(directory)):
-        if name.endswith(".json") and name != METASCHEMA_FILE:
-            path = os.path.join(directory, name)
-            with _open_file(path, encoding="utf-8") as file:
-                yield path, file.read()
+def _unreadable(origin: str, reason: str) -> Diagnostic:
+    return Diagnostic("broken-definition", f"the definitions cannot be read: {reason}", origin=origin)
+
+
+def _definition_files(directory: str) -> list[str]:
+    names = sorted(os.listdir(directory))
+    return [os.path.join(directory, name) for name in names if name.endswith(".json") and name != METASCHEMA_FILE]
+
+
+def _read(path: str) -> str:
+    with _open_file(path, encoding="utf-8") as file:
+        return file.read()
 
 
 class Place(NamedTuple):
@@ -111,14 +124,14 @@ def place(url: str | None, instance: str | None, environment: Mapping[str, str])
 def open(  # noqa: A001 - the verb of the public face: confobjects.open
     url: str | None = None,
     *,
-    definitions: Sequence[str] = (),
+    definitions: Sequence[str] | Registry = (),
     missing_ok: bool = True,
     environment: Mapping[str, str] | None = None,
     **options: Any,
 ) -> ManagementContext:
     """Open the configuration at a URL (``ldif:PATH``, …) for management.
 
-    ``definitions`` are directories of further definitions; ``options`` go to the storage. Without a URL the
+    ``definitions`` are directories of further definitions, or a registry made before; ``options`` go to the storage. Without a URL the
     environment decides (``CONFOBJECTS_URL``), else the LDIF file in the platform's configuration directory. A
     missing LDIF file is an empty configuration unless ``missing_ok`` is false.
 
@@ -126,7 +139,7 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     errors of the storage.
     """
     where = place(url, None, os.environ if environment is None else environment)
-    known = registry(definitions)
+    known = definitions if isinstance(definitions, Registry) else registry(definitions)
     return ManagementContext(known, _storage(where.url, missing_ok=missing_ok, **options), _at_write_time)
 
 
@@ -175,7 +188,7 @@ def resolver(
 def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     url: str | None = None,
     *,
-    definitions: Sequence[str] = (),
+    definitions: Sequence[str] | Registry = (),
     define: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     expression_directories: Sequence[str] | None = None,
@@ -196,7 +209,7 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         environment=variables,
         expression_directories=expression_directories,
     )
-    known = registry(definitions)
+    known = definitions if isinstance(definitions, Registry) else registry(definitions)
     with ManagementContext(known, _storage(where.url, missing_ok=missing_ok, **options), evaluate) as context:
         configuration, problems = judge_all(context, where.instance_directory)
     if problems:
