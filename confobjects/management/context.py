@@ -65,24 +65,24 @@ class ManagementContext:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def get(self, kind: str, name: Name = ()) -> ManagedObject:
-        """Return one object by kind and name (a tuple of names for a nested one).
+    def get(self, kind: str, name: Name = (), world: StorageWorld | None = None) -> ManagedObject:
+        """Return one object by kind and name (a tuple of names for a nested one), in a view or in a fresh one.
 
         Raises :class:`~confobjects.errors.NoSuchObjectError`, :class:`~confobjects.errors.UnknownNameError`.
         """
         path = path_of(self.registry, kind, name)
-        world = self.world()
+        world = world or self.world()
         obj = world.find(path)
         if obj is None:
             raise NoSuchObjectError(absent(self.registry, world, path))
         return obj
 
-    def list(self, kind: str, parents: Name = ()) -> list[ManagedObject]:
+    def list(self, kind: str, parents: Name = (), world: StorageWorld | None = None) -> list[ManagedObject]:
         """Return the objects of a kind below the named parents, sorted by name ignoring case."""
         relation = self.registry.relation(kind)
         lineage = self.registry.lineage(relation)
         parent = path_of(self.registry, lineage[-2].name, parents) if len(lineage) > 1 else ROOT
-        world = self.world()
+        world = world or self.world()
         if parent != ROOT and world.find(parent) is None:
             raise NoSuchObjectError(absent(self.registry, world, parent))
         return sorted(world.members(relation, parent), key=lambda obj: normal_name(obj.name))

@@ -1,0 +1,84 @@
+"""What came of a change: for people, and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .shown import masked_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from confobjects.objects.changes import ChangeReport, ObjectChange
+
+    from .invocation import Invocation
+
+
+def tell(invocation: Invocation, report: ChangeReport, done: str) -> int:
+    """Say what came of a change. ``done`` is the sentence for a change that was made."""
+    if invocation.form == "json":
+        _tell_json(invocation, report)
+        return 0
+    invocation.warn(report.warnings)
+    if not report.changed:
+        invocation.succeeded("Nothing changed.")
+        return 0
+    if invocation.dry_run:
+        invocation.say("\n".join(_plan(report.changes)))
+    else:
+        invocation.succeeded(done)
+    for deferred in report.deferred:
+        what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
+        invocation.note(f"to be judged at startup: {deferred.path}: {what}")
+    for action in report.admin_actions:
+        invocation.note(f"{action.path}, {action.property}: {action.synopsis}")
+    return 0
+
+
+def _plan(changes: Iterable[ObjectChange]) -> Iterable[str]:
+    for change in changes:
+        target = f" to {change.new_path}" if change.new_path is not None else ""
+        yield f"would {change.action} {change.path}{target}"
+        for name in change.names():
+            before, after = (_shown(change, name, side) for side in (change.before, change.after))
+            yield f"  {name}: {', '.join(before) or '-'} -> {', '.join(after) or '-'}"
+
+
+def _shown(change: ObjectChange, name: str, side: Any) -> list[str]:
+    prop = change.definition.properties[name]
+    return [masked_text(prop, text) for text in side.get(name, ())]
+
+
+def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
+    from .json_output import dumps  # noqa: PLC0415 - for this form only
+
+    changes = []
+    for change in report.changes:
+        item: dict[str, Any] = {
+            "path": str(change.path),
+            "action": change.action,
+            "properties": {
+                name: {"before": _shown(change, name, change.before), "after": _shown(change, name, change.after)}
+                for name in change.names()
+            },
+        }
+        if change.new_path is not None:
+            item["new_path"] = str(change.new_path)
+        changes.append(item)
+    invocation.say(
+        dumps(
+            {
+                "changed": report.changed,
+                "dry_run": invocation.dry_run,
+                "changes": changes,
+                "admin_actions": [
+                    {"path": str(a.path), "property": a.property, "action": a.action, "synopsis": a.synopsis}
+                    for a in report.admin_actions
+                ],
+                "deferred": [
+                    {"path": str(d.path), "property": d.property, "text": d.text, "why": d.why} for d in report.deferred
+                ],
+                "warnings": [w.as_json() for w in report.warnings],
+            }
+        )
+    )

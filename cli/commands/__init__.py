@@ -1,0 +1,150 @@
+"""The table of commands. Five verbs for every object are made from the definitions; the rest are rows.
+
+A command's module is imported when the command is asked for, and only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from confobjects import startup
+from confobjects.diagnostics import did_you_mean
+
+from ..options import OPTIONS, Option  # noqa: TID252 - siblings inside cli are imported relatively: it has two names
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry, Relation
+
+    from ..words import Words  # noqa: TID252 - as above
+
+
+class Row(NamedTuple):
+    """A command that is no verb of an object: its module, and a line for the overview."""
+
+    module: str
+    summary: str
+
+
+SPECIAL: Final[dict[str, Row]] = {
+    "check": Row("check", "Judge the whole configuration as a start would."),
+    "completion": Row("completion", "Print the completion script for a shell."),
+    "demo": Row("demo", "Configure a mail server and send a mail through it, on this machine."),
+    "describe": Row("describe", "Explain an object or a property."),
+    "explain": Row("explain", "Show how an expression comes to its value."),
+    "json-schema": Row("json_schema", "Print the JSON Schema of an object."),
+    "list-properties": Row("list_properties", "List the properties of objects with their syntax."),
+    "rename": Row("rename", "Give an object another name; references follow."),
+    "send-test-email": Row("send_test_email", "Send a test mail through a mail server."),
+}
+"""Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
+
+VERBS: Final = ("create", "list", "get", "set", "delete")
+
+
+def verbs_of(relation: Relation) -> dict[str, str]:
+    """Return the names of an object's commands by verb."""
+    names = {"get": f"get-{relation.name}-prop", "set": f"set-{relation.name}-prop"}
+    if relation.kind == "singleton":
+        return names
+    listed = {"list": f"list-{relation.plural}"} if relation.named else {"list": f"list-{relation.name}"}
+    return {"create": f"create-{relation.name}", **listed, **names, "delete": f"delete-{relation.name}"}
+
+
+def names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
+    """Yield the names of all commands."""
+    for relation in registry.relations().values():
+        if hidden or not relation.hidden:
+            yield from verbs_of(relation).values()
+    yield from SPECIAL
+
+
+def resolve(words: Words) -> click.Command:
+    """Return the command of a command line. Raises click.UsageError for one that does not exist."""
+    if words.has("--version", "-V"):
+        return _module("overview").version()
+    if not words.command:
+        return _module("overview").build(words)
+    row = SPECIAL.get(words.command.lower())
+    registry = startup.registry(words.definitions)
+    if row is not None:
+        return _module(row.module).build(words, registry)
+    name = words.command.lower()
+    for relation in _candidates(registry, name):
+        for verb, command in verbs_of(relation).items():
+            if command == name:
+                return _module("objects").build(verb, relation, words, registry)
+    raise click.UsageError(f'there is no command "{words.command}"' + _hint(words.command, registry))
+
+
+def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
+    """Yield the relations that a command name can be of: those whose name or plural it holds."""
+    return (r for r in registry.relations().values() if r.name in name or r.plural in name)
+
+
+def _hint(command: str, registry: Registry) -> str:
+    near = did_you_mean(command, names(registry))
+    return f"; {near}" if near else "; confobjects --help-all lists them"
+
+
+def _module(name: str) -> Any:
+    return import_module(f"{__name__}.{name}")
+
+
+def make(
+    words: Words,
+    registry: Registry,
+    parameters: list[click.Parameter],
+    function: Callable[..., int | None],
+    help: str,  # noqa: A002 - the word of click
+) -> click.Command:
+    """Return a click command with its own parameters and all global options.
+
+    ``function`` is called with an Invocation and the own parameters by name; it returns the exit status.
+    """
+    from ..invocation import Invocation  # noqa: PLC0415, TID252 - it imports this table's users
+
+    own = {parameter.name for parameter in parameters}
+
+    def run(**values: Any) -> int | None:
+        given = {name: value for name, value in values.items() if name not in own}
+        invocation = Invocation(given, words.arguments, registry)
+        return function(invocation, **{name: value for name, value in values.items() if name in own})
+
+    command = click.Command(
+        words.command,
+        params=[*parameters, *(_global(option) for option in OPTIONS)],
+        callback=run,
+        help=help,
+        epilog="Global options: confobjects --help. They may stand before or after the command.",
+        add_help_option=False,
+        context_settings={"token_normalize_func": normalised, "max_content_width": 100},
+    )
+    command.params[-1] = _help_option()
+    return command
+
+
+def normalised(name: str) -> str:
+    """Long options ignore case; short ones, which differ in nothing else, do not."""
+    return name.lower() if len(name) > 1 else name
+
+
+def _global(option: Option) -> click.Option:
+    declared = [*option.spellings, option.name]
+    if option.value is None:
+        return click.Option(declared, is_flag=True, hidden=True)
+    return click.Option(declared, metavar=option.value, multiple=option.repeat, hidden=True)
+
+
+def _help_option() -> click.Option:
+    def show(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            click.echo(context.get_help())
+            context.exit()
+
+    return click.Option(
+        ["-H", "-?", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=show, help="Show this help."
+    )

@@ -1,0 +1,322 @@
+"""The five verbs of every object, made from its relation: create, list, get, set, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confobjects.errors import error_for
+from confobjects.paths import normal_name
+
+from ..invocation import Invocation  # noqa: TID252 - cli has two names, so siblings are imported relatively
+from ..shown import Shown, chosen, show, units_of  # noqa: TID252 - as above
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry, Relation
+    from confobjects.objects.model import ManagedObject
+    from confobjects.objects.reading import Reader
+
+    from ..words import Words  # noqa: TID252 - as above
+
+
+def build(verb: str, relation: Relation, words: Words, registry: Registry) -> click.Command:
+    """Return the command of a verb for the objects of a relation."""
+    return _BUILDERS[verb](relation, words, registry)
+
+
+# -- the options of the verbs ------------------------------------------------------------------------------------
+
+
+def name_options(relation: Relation, registry: Registry, *, parents_only: bool = False) -> list[click.Parameter]:
+    """Return an option for the name of each object on the way to one of a relation."""
+    lineage = [step for step in registry.lineage(relation) if step.named]
+    if parents_only and relation.named:
+        lineage = lineage[:-1]
+    return [
+        click.Option(
+            [f"--{step.name_option}", _parameter(step)],
+            metavar="NAME",
+            required=True,
+            help=f"The name of the {step.friendly}.",
+        )
+        for step in lineage
+    ]
+
+
+def _parameter(relation: Relation) -> str:
+    return f"name_of_{relation.name.replace('-', '_')}"
+
+
+def names_of(relation: Relation, registry: Registry, values: dict[str, Any]) -> tuple[str, ...]:
+    """Take the names out of the given values, outermost first."""
+    lineage = [step for step in registry.lineage(relation) if _parameter(step) in values]
+    return tuple(values.pop(_parameter(step)) for step in lineage)
+
+
+def _many(spelling: str, metavar: str, help: str) -> click.Option:  # noqa: A002 - the word of click
+    return click.Option([spelling], metavar=metavar, multiple=True, help=help)
+
+
+def _value_options() -> list[click.Parameter]:
+    return [
+        _many("--set", "PROPERTY:VALUE", "Set a property; given again, a further value of it."),
+        _many("--set-file", "PROPERTY:PATH", "Set a property to the text of a file."),
+        _many("--set-env", "PROPERTY:VARIABLE", "Set a property to the value of an environment variable."),
+        _many("--set-prompt", "PROPERTY", "Ask for the value of a property without showing it."),
+    ]
+
+
+def _unit_options() -> list[click.Parameter]:
+    return [
+        click.Option(["-z", "--unit-size"], metavar="UNIT", help="Show sizes in this unit (b, kb, kib, mb, …)."),
+        click.Option(["-m", "--unit-time"], metavar="UNIT", help="Show durations in this unit (ms, s, m, h, d, w)."),
+    ]
+
+
+# -- create, set, delete -----------------------------------------------------------------------------------------
+
+
+def _create(relation: Relation, words: Words, registry: Registry) -> click.Command:
+    types = registry.types(relation)
+    type_option = click.Option(
+        ["-t", "--type", "type_"],
+        metavar="TYPE",
+        required=len(types) > 1 and "generic" not in types,
+        help=f"The type of the {relation.friendly}: {', '.join(types)}.",
+    )
+
+    def run(invocation: Invocation, type_: str | None, **values: Any) -> int:
+        from ..assignments import given_values  # noqa: PLC0415, TID252 - writing only
+        from ..changes_output import tell  # noqa: PLC0415, TID252 - writing only
+
+        names = names_of(relation, registry, values)
+        assigned = given_values(invocation, relation, **values)
+        with invocation.open() as context:
+            report = context.create(relation.name, names, assigned, type=type_, dry_run=invocation.dry_run)
+            invocation.warn(context.storage.warnings)
+        return tell(invocation, report, f"The {relation.friendly} {_quoted(names)}was created.")
+
+    parameters = [*name_options(relation, registry), type_option, *_value_options()]
+    return make(words, registry, parameters, run, f"Create a {relation.friendly}.\n\n{relation.synopsis}")
+
+
+def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
+    def run(invocation: Invocation, **values: Any) -> int:
+        from ..assignments import given_changes  # noqa: PLC0415, TID252 - writing only
+        from ..changes_output import tell  # noqa: PLC0415, TID252 - writing only
+
+        names = names_of(relation, registry, values)
+        changes = given_changes(invocation, relation, **values)
+        with invocation.open() as context:
+            report = context.modify(relation.name, names, changes, dry_run=invocation.dry_run)
+            invocation.warn(context.storage.warnings)
+        return tell(invocation, report, f"The {relation.friendly} {_quoted(names)}was changed.")
+
+    parameters = [
+        *name_options(relation, registry),
+        *_value_options(),
+        _many("--add", "PROPERTY:VALUE", "Add a value to a property."),
+        _many("--remove", "PROPERTY:VALUE", "Remove a value from a property."),
+        _many("--reset", "PROPERTY", "Let a property go back to its default."),
+    ]
+    return make(words, registry, parameters, run, f"Change properties of a {relation.friendly}.")
+
+
+def _delete(relation: Relation, words: Words, registry: Registry) -> click.Command:
+    def run(invocation: Invocation, force: bool, **values: Any) -> int:
+        from ..changes_output import tell  # noqa: PLC0415, TID252 - writing only
+
+        names = names_of(relation, registry, values)
+        with invocation.open() as context:
+            report = context.delete(relation.name, names, force=force, dry_run=invocation.dry_run)
+            invocation.warn(context.storage.warnings)
+        status = tell(invocation, report, "")
+        if report.changed and invocation.form == "table" and not (invocation.quiet or invocation.dry_run):
+            invocation.say(f"The {relation.friendly} {_quoted(names)}was deleted.")
+        return status
+
+    force = click.Option(["-f", "--force"], is_flag=True, help="An absent object is no error.")
+    parameters = [*name_options(relation, registry), force]
+    return make(words, registry, parameters, run, f"Delete a {relation.friendly}, with everything below it.")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return f'"{names[-1]}" ' if names else ""
+
+
+# -- get, list ---------------------------------------------------------------------------------------------------
+
+
+def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
+    def run(invocation: Invocation, **values: Any) -> int:
+        names = names_of(relation, registry, values)
+        with invocation.open() as context:
+            world = context.world()
+            obj = context.get(relation.name, names, world)
+            effective = bool(values["effective"])
+            reader = context.reader(world)
+            if effective:
+                reader.evaluate = invocation.evaluator()
+            units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
+            wanted = chosen(obj.definition, values["property_"], registry, advanced=invocation.advanced)
+            shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
+            _print_object(invocation, relation, obj, shown, record=values["record"], origin=values["origin"])
+            invocation.warn(context.storage.warnings)
+            return _broken(obj, reader)
+
+    parameters = [
+        *name_options(relation, registry),
+        click.Option(["--property", "property_"], metavar="PROPERTY", multiple=True, help="Show only this property."),
+        click.Option(["-E", "--record"], is_flag=True, help="One line for each value."),
+        click.Option(["--effective"], is_flag=True, help="Show values with their expressions evaluated."),
+        click.Option(["--origin"], is_flag=True, help="Show where each value comes from."),
+        *_unit_options(),
+    ]
+    return make(words, registry, parameters, run, f"Show the properties of a {relation.friendly}.")
+
+
+def _print_object(
+    invocation: Invocation, relation: Relation, obj: ManagedObject, shown: list[Shown], *, record: bool, origin: bool
+) -> None:
+    if invocation.form == "json":
+        from ..json_output import dumps, properties  # noqa: PLC0415, TID252 - for this form only
+
+        head = {"object": relation.name, "name": obj.name, "path": str(obj.path)}
+        kind = invocation.registry.short_type(obj.definition, relation)
+        invocation.say(dumps({**head, "type": kind, "properties": properties(shown)}))
+        return
+    rows = [row for item in shown for row in _rows(invocation, item, record=record, origin=origin)]
+    if invocation.form == "script":
+        invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in rows))
+        return
+    from ..table import table  # noqa: PLC0415, TID252 - for this form only
+
+    headings = ["Property", "Value(s)"] if not origin else ["Property", "Origin", "Value(s)"]
+    invocation.say(table(headings, rows))
+
+
+def _rows(invocation: Invocation, item: Shown, *, record: bool, origin: bool) -> list[list[str]]:
+    """Return the lines of one property: one, or with ``record`` one for each value."""
+    head = [item.property.name, *([item.origin] if origin else [])]
+    if invocation.form == "script":
+        return [[*head, value] for value in item.values] if record and item.values else [[*head, *item.values]]
+    from ..table import joined  # noqa: PLC0415, TID252 - for this form only
+
+    if record and item.values:
+        return [[*head, joined([value])] for value in item.values]
+    alias = item.property.default.sentence if invocation.verbose and not item.values else ""
+    return [[*head, alias or joined(item.values)]]
+
+
+def _plain(cell: str) -> str:
+    """A cell for scripts holds neither the separator nor a line end."""
+    return cell.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+
+
+def _broken(obj: ManagedObject, reader: Reader) -> int:
+    """Return 0 for a sound object; raise what is wrong with a broken one, after what can be shown of it."""
+    problems = [*obj.problems]
+    for name, prop in obj.definition.properties.items():
+        if name in obj.values:
+            problems.extend(p for p in reader.read(obj, prop).problems if p.severity == "error")
+    if problems:
+        raise error_for([p.replace(code="broken-data") if p.code == "invalid-value" else p for p in problems])
+    return 0
+
+
+def _list(relation: Relation, words: Words, registry: Registry) -> click.Command:
+    def run(invocation: Invocation, property_: Sequence[str], **values: Any) -> int:
+        parents = names_of(relation, registry, values)
+        with invocation.open() as context:
+            world = context.world()
+            objects = context.list(relation.name, parents, world)
+            columns = [name.lower() for name in property_] or _columns(relation, registry)
+            _known_columns(relation, registry, columns)
+            units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
+            reader = context.reader(world)
+            shown = [(obj, _columns_of(obj, columns, reader, units)) for obj in objects]
+            _print_list(invocation, relation, columns, shown, named=bool(property_))
+            invocation.warn(context.storage.warnings)
+        return 0
+
+    parameters = [
+        *name_options(relation, registry, parents_only=True),
+        click.Option(["--property", "property_"], metavar="PROPERTY", multiple=True, help="Show this property."),
+        *_unit_options(),
+    ]
+    return make(words, registry, parameters, run, f"List the {registry.definition(relation.target).friendly_plural}.")
+
+
+def _columns(relation: Relation, registry: Registry) -> list[str]:
+    return list(registry.definition(relation.target).list_columns)
+
+
+def _known_columns(relation: Relation, registry: Registry, columns: Sequence[str]) -> None:
+    """Refuse a column that no type of the relation has."""
+    definition = registry.definition(relation.target)
+    known = {name for d in registry.concrete(relation.target) for name in d.properties}
+    for column in columns:
+        if column not in known:
+            registry.property(definition, column)
+
+
+def _columns_of(obj: ManagedObject, columns: Sequence[str], reader: Reader, units: Any) -> list[Shown | None]:
+    properties = obj.definition.properties
+    return [show(obj, properties[c], reader, units, effective=False) if c in properties else None for c in columns]
+
+
+def _print_list(
+    invocation: Invocation,
+    relation: Relation,
+    columns: Sequence[str],
+    objects: Sequence[tuple[ManagedObject, Sequence[Shown | None]]],
+    *,
+    named: bool,
+) -> None:
+    registry = invocation.registry
+    objects = sorted(objects, key=lambda item: normal_name(item[0].name))
+    if invocation.form == "json":
+        from ..json_output import dumps, properties  # noqa: PLC0415, TID252 - for this form only
+
+        items = [
+            {"name": obj.name, "type": registry.short_type(obj.definition, relation)}
+            | {"properties": properties(item for item in shown if item is not None)}
+            for obj, shown in objects
+        ]
+        invocation.say(dumps({"object": relation.name, "items": items}))
+        return
+    if invocation.form == "script":
+        cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown in objects]
+        invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in cells))
+        return
+    from ..table import joined, table  # noqa: PLC0415, TID252 - for this form only
+
+    typed = list(registry.types(relation)) != ["generic"]
+    rows = [
+        [
+            obj.name,
+            *([registry.short_type(obj.definition, relation)] if typed else []),
+            *(joined(s.values) if s is not None else "-" for s in shown),
+        ]
+        for obj, shown in objects
+    ]
+    if rows:
+        invocation.say(table([relation.friendly, *(["Type"] if typed else []), *columns], rows))
+    elif not invocation.quiet:
+        invocation.note(f"There are no {registry.definition(relation.target).friendly_plural}.")
+
+
+def _script_cell(shown: Shown | None) -> str:
+    return ",".join(shown.values) if shown is not None else ""
+
+
+_BUILDERS: dict[str, Callable[[Relation, Words, Registry], click.Command]] = {
+    "create": _create,
+    "list": _list,
+    "get": _get,
+    "set": _set,
+    "delete": _delete,
+}

@@ -1,0 +1,104 @@
+"""The command line without a command: help, the list of all commands, the version."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+import confobjects
+from confobjects import startup
+from confobjects.errors import UsageError
+
+from ..options import OPTIONS  # noqa: TID252 - cli has two names, so siblings are imported relatively
+from . import SPECIAL, verbs_of
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry, Relation
+
+    from ..words import Words  # noqa: TID252 - as above
+
+_INTRODUCTION = """\
+confobjects: configuration objects in a directory or an LDIF file.
+
+usage: confobjects COMMAND [OPTIONS]        options stand before or after the command; long ones ignore case
+"""
+
+
+def version() -> click.Command:
+    """Return the command that prints the version."""
+    return click.Command("confobjects", callback=lambda: print(f"confobjects {confobjects.__version__}"), params=[])
+
+
+def build(words: Words) -> click.Command:
+    """Return the command that prints help: a page, or with --help-all every command."""
+
+    def run() -> int:
+        registry = startup.registry(words.definitions)
+        if words.has("--help-all"):
+            print(_INTRODUCTION + _all(registry, registry.relations().values()))
+            return 0
+        tag = next((word for word in words.rest if word.startswith("--help-")), None)
+        if tag is not None:
+            print(_INTRODUCTION + _tagged(registry, tag.removeprefix("--help-")))
+            return 0
+        page = _INTRODUCTION + _page(registry)
+        if words.has("--help", "-H", "-?"):
+            print(page)
+            return 0
+        print(page, file=sys.stderr)
+        if "-h" in words.rest:
+            print("\n-h is the host name, as in dsconfig; for help use --help", file=sys.stderr)
+        return 2
+
+    return click.Command("confobjects", callback=run, params=[_Anything(["words"], nargs=-1)], add_help_option=False)
+
+
+class _Anything(click.Argument):
+    """Takes every word: without a command there is nothing to check them against."""
+
+    def add_to_parser(self, parser: click.parser._OptionParser, ctx: click.Context) -> None:
+        parser.ignore_unknown_options = True
+        super().add_to_parser(parser, ctx)
+        self.expose_value = False
+
+
+def _tagged(registry: Registry, tag: str) -> str:
+    tags = registry.tags()
+    if tag not in tags:
+        raise UsageError(f'there is no group "{tag}" of commands; the groups: {", ".join(sorted(tags))}')
+    relations = [r for r in registry.relations().values() if tag in registry.definition(r.target).tags]
+    return f"\n{tags[tag]}\n{_all(registry, relations)}"
+
+
+def _all(registry: Registry, relations: Iterable[Relation]) -> str:
+    lines = []
+    for relation in sorted(relations, key=lambda r: r.name):
+        if not relation.hidden:
+            lines.append(f"\n{registry.definition(relation.target).friendly_plural}")
+            lines.extend(f"  {name}" for name in verbs_of(relation).values())
+    lines.append("\nOther commands")
+    lines.extend(f"  {name:<20} {row.summary}" for name, row in sorted(SPECIAL.items()))
+    return "\n".join(lines)
+
+
+def _page(registry: Registry) -> str:
+    lines = ["\nObjects, each with create-X, list-Xs, get-X-prop, set-X-prop, delete-X:"]
+    for name, relation in sorted(registry.relations().items()):
+        definition = registry.definition(relation.target)
+        if not (relation.hidden or definition.advanced):
+            lines.append(f"  {name:<28} {definition.synopsis}")
+    lines.append("\nOther commands:")
+    lines.extend(f"  {name:<28} {row.summary}" for name, row in sorted(SPECIAL.items()))
+    groups = ", ".join(f"--help-{tag}" for tag in sorted(registry.tags()))
+    lines.append(f"\n  --help-all lists every command; by subject: {groups}; COMMAND --help explains one.")
+    for group in dict.fromkeys(option.group for option in OPTIONS):
+        shown = [option for option in OPTIONS if option.group == group and option.help]
+        if shown:
+            lines.append(f"\n{group}:")
+        for option in shown:
+            left = ", ".join(option.spellings) + (f" {option.value}" if option.value else "")
+            lines.append(f"  {left:<38} {option.help}" if len(left) < 38 else f"  {left}\n{'':41}{option.help}")
+    return "\n".join(lines)

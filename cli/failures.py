@@ -1,0 +1,115 @@
+"""From errors to words and an exit status. The status belongs to the error's class."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from confobjects.diagnostics import MASK, did_you_mean
+
+if TYPE_CHECKING:
+    import click
+
+    from confobjects.errors import ConfobjectsError
+
+    from .words import Words
+
+_SECRET_OPTIONS = ("-w", "-T", "-W", "--bindpassword", "--truststorepassword", "--keystorepassword")
+
+
+def report(error: ConfobjectsError, arguments: Sequence[str], output: str, *, debug: bool) -> int:
+    """Print an error of the library and return its exit status."""
+    if debug:
+        import traceback  # noqa: PLC0415 - asked for
+
+        traceback.print_exc()
+    if output == "json":
+        _json(error.code, error.exit_code, [d.as_json() for d in error.diagnostics])
+        return error.exit_code
+    for diagnostic in error.diagnostics:
+        print(diagnostic.render(), file=sys.stderr)
+        if diagnostic.fix:
+            print(f"  try: {corrected(arguments, diagnostic.fix)}", file=sys.stderr)
+    return error.exit_code
+
+
+def usage(error: click.UsageError, words: Words, output: str) -> int:
+    """Print a mistake in the command line, with what was probably meant, and return 2."""
+    import click  # noqa: PLC0415 - loaded already; named here only
+
+    message = error.format_message().rstrip(".")
+    remedy = ""
+    if isinstance(error, click.NoSuchOption):
+        known = [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
+        remedy = did_you_mean(error.option_name, known)
+        message = f'there is no option "{error.option_name}"'
+    elif isinstance(error, click.MissingParameter) and error.param is not None:
+        message = f"the option {error.param.opts[-1]} is missing"
+        remedy = f"{error.param.opts[-1]} {error.param.metavar or 'VALUE'}"
+    if not remedy and "-h" in words.rest:
+        remedy = "-h is the host name, as in dsconfig; for help use --help"
+    if output == "json":
+        _json("usage", 2, [{"severity": "error", "code": "usage", "summary": message, "remedy": remedy}])
+        return 2
+    print(message, file=sys.stderr)
+    if remedy:
+        print(f"  remedy: {remedy}", file=sys.stderr)
+    hint = f"confobjects {words.command} --help" if words.command else "confobjects --help"
+    print(f"  help: {hint}", file=sys.stderr)
+    return 2
+
+
+def report_bug(error: Exception, *, debug: bool) -> int:
+    """Say that we made a mistake and how to report it; return 70."""
+    import traceback  # noqa: PLC0415 - as seldom as possible
+
+    if debug:
+        traceback.print_exc()
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+    # The error's own words may hold a value, and a value may be a secret: its type and place have to do.
+    print(
+        f"internal error: {type(error).__name__} in {where}. This is a mistake of the program, not yours.\n"
+        "  Please report it with the command you typed (without secrets) and the output of the same command with "
+        "--debug.",
+        file=sys.stderr,
+    )
+    return 70
+
+
+def corrected(arguments: Sequence[str], fix: Sequence[tuple[str, str]]) -> str:
+    """Return the command line with a refused change made valid, quoted for a shell and without secrets."""
+    words = [*masked(arguments), *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
+    return " ".join(["confobjects", *(quoted(word) for word in words)])
+
+
+def masked(arguments: Sequence[str], secrets: Sequence[str] = ()) -> list[str]:
+    """Return the words of a command line with passwords replaced."""
+    result: list[str] = []
+    hide = False
+    for word in arguments:
+        name, equals, _ = word.partition("=")
+        if hide:
+            result.append(MASK)
+            hide = False
+        elif equals and name.lower() in _SECRET_OPTIONS:
+            result.append(f"{name}={MASK}")
+        else:
+            hide = word in _SECRET_OPTIONS or word.lower() in _SECRET_OPTIONS
+            prop, colon, _ = word.partition(":")
+            result.append(f"{prop}:{MASK}" if colon and prop.lower() in secrets else word)
+    return result
+
+
+def quoted(word: str) -> str:
+    """Quote a word for a shell where it needs it."""
+    if word and all(c.isalnum() or c in "@%+=:,./-_*" for c in word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _json(code: str, status: int, diagnostics: list[dict[str, Any]]) -> None:
+    import json  # noqa: PLC0415 - for this form only
+
+    print(json.dumps({"error": {"code": code, "exit": status, "diagnostics": diagnostics}}, indent=2), file=sys.stderr)

@@ -1,0 +1,116 @@
+"""One run of one command: its global options, and what they open."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from confobjects import startup
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
+
+from .options import OPTIONS
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management import ManagementContext
+    from confobjects.objects.model import Evaluate
+
+_LDAP_WORDS = ("hostname", "port", "usessl", "usestarttls", "basedn")
+
+
+class Invocation:
+    """The global options of a run by name, the definitions they load and the storage they name."""
+
+    def __init__(self, options: Mapping[str, Any], arguments: tuple[str, ...], registry: Registry) -> None:
+        self.options = options
+        self.arguments = arguments
+        self.registry = registry
+        self.script = bool(options["script_friendly"])
+        self.verbose = bool(options["verbose"])
+        self.quiet = bool(options["quiet"])
+        self.advanced = bool(options["advanced"])
+        self.dry_run = bool(options["dry_run"])
+        self.form = self._form()
+        self._conflicts()
+        for option in OPTIONS:
+            if option.unused and options[option.name]:
+                self.note(f"{option.spellings[-1]} has no effect: {option.unused}")
+
+    def _form(self) -> str:
+        form = self.options["output"] or ("script" if self.script else "table")
+        if form not in {"table", "json", "tsv", "script"}:
+            raise UsageError(Diagnostic("usage", f'--output takes table, json or tsv, not "{form}"'))
+        return "script" if form == "tsv" else str(form)
+
+    def _conflicts(self) -> None:
+        for one, other in (("quiet", "verbose"), ("script_friendly", "verbose")):
+            if self.options[one] and self.options[other]:
+                words = f"--{one.replace('_', '-')} and --{other}"
+                raise UsageError(Diagnostic("usage", f"{words} exclude each other"))
+
+    # -- what is said --------------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Print a result."""
+        if text:
+            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+    def note(self, text: str) -> None:
+        """Print a remark to standard error, unless the user wants quiet."""
+        if not self.quiet:
+            sys.stderr.write(f"{text}\n")
+
+    def warn(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Print warnings to standard error."""
+        for diagnostic in diagnostics:
+            self.note(f"warning: {diagnostic.render()}")
+
+    def succeeded(self, text: str) -> None:
+        """Say that a change was made: to a person at a terminal, or to whoever asks with --verbose."""
+        if self.form == "table" and not self.quiet and (self.verbose or sys.stdout.isatty()):
+            self.say(text)
+
+    # -- what is opened ------------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> startup.Place:
+        """Where the configuration is."""
+        return startup.place(self._url(), self.options["instancepath"], os.environ)
+
+    def _url(self) -> str | None:
+        url, file = self.options["url"], self.options["configfile"]
+        ldap = [name for name in _LDAP_WORDS if self.options[name]]
+        if ldap and (url or file or self.options["offline"]):
+            other = "--url" if url else "--configFile" if file else "--offline"
+            raise UsageError(Diagnostic("usage", f"{other} and the options of an LDAP connection exclude each other"))
+        if url and file:
+            raise UsageError(Diagnostic("usage", "--url and --configFile exclude each other"))
+        if file:
+            return f"ldif:{file}"
+        if ldap:
+            scheme = "ldaps" if self.options["usessl"] else "ldap"
+            host, port = self.options["hostname"] or "localhost", self.options["port"]
+            address = f"{host}:{port}" if port else host
+            return f"{scheme}://{address}/{self.options['basedn'] or ''}"
+        return str(url) if url else None
+
+    def open(self) -> ManagementContext:
+        """Open the configuration for management; what its storage has to say comes as warnings later."""
+        return startup.open(self.place.url, definitions=self.registry)
+
+    def evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluate:
+        """Return the evaluator of startup, with this run's definitions of tokens."""
+        return startup.resolver(self.place.instance_directory, define=self.defined(), environment=environment)
+
+    def defined(self) -> dict[str, str]:
+        """Return the tokens given with --define."""
+        result = {}
+        for item in self.options["define"]:
+            token, equals, value = item.partition("=")
+            if not equals:
+                raise UsageError(Diagnostic("usage", f'--define takes TOKEN=VALUE, not "{token}"'))
+            result[token] = value
+        return result

@@ -1,0 +1,78 @@
+"""The global options: one table, every command takes all of them, on either side of the command word.
+
+Spellings and meanings are dsconfig's. An option that has no meaning here is accepted and says so once.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Option(NamedTuple):
+    """One global option: spellings, the word for its value (None for a switch), help, group, what became of it.
+
+    ``unused`` says why an option of dsconfig has no effect here; ``repeat`` that it may be given several times.
+    """
+
+    spellings: tuple[str, ...]
+    value: str | None
+    help: str
+    group: str
+    unused: str = ""
+    repeat: bool = False
+
+    @property
+    def name(self) -> str:
+        """The parameter name: the long spelling in snake case."""
+        return self.spellings[-1].lstrip("-").lower().replace("-", "_").replace(":", "_")
+
+
+_NO_TOOLS: Final = "tools.properties files are not read yet"
+
+OPTIONS: Final[tuple[Option, ...]] = (
+    Option(("--url",), "URL", "Where the configuration is: ldif:PATH, ldap://host:port/baseDN, …", "Storage"),
+    Option(("--offline",), None, "Work on the LDIF file, without a server.", "Storage"),
+    Option(("--configFile",), "PATH", "The LDIF file to work on.", "Storage"),
+    Option(("--instancePath",), "DIR", "The directory that relative paths in values count from.", "Storage"),
+    Option(("--definitions",), "DIR", "A directory of further object definitions.", "Storage", repeat=True),
+    Option(("--define",), "TOKEN=VALUE", "A value for configuration expressions.", "Storage", repeat=True),
+    Option(("-h", "--hostname"), "HOST", "The directory server's host name or address.", "LDAP connection"),
+    Option(("-p", "--port"), "PORT", "The directory server's port.", "LDAP connection"),
+    Option(("-D", "--bindDn"), "DN", "The DN to bind with.", "LDAP connection"),
+    Option(("-w", "--bindPassword"), "PASSWORD", "The password to bind with.", "LDAP connection"),
+    Option(
+        ("--bindPassword:env",), "VARIABLE", "The variable that holds the password to bind with.", "LDAP connection"
+    ),
+    Option(("--bindPassword:file",), "PATH", "The file that holds the password to bind with.", "LDAP connection"),
+    Option(("-j", "--bindPasswordFile"), "PATH", "As --bindPassword:file.", "LDAP connection"),
+    Option(("-Z", "--useSsl"), None, "Connect with TLS (ldaps).", "LDAP connection"),
+    Option(("-q", "--useStartTls"), None, "Secure the connection with StartTLS.", "LDAP connection"),
+    Option(("-X", "--trustAll"), None, "Accept any server certificate. For tests only.", "LDAP connection"),
+    Option(("--trustStorePath",), "PATH", "Certificates to trust (PEM or PKCS#12).", "LDAP connection"),
+    Option(("-T", "--trustStorePassword"), "PIN", "The pin of the trust store.", "LDAP connection"),
+    Option(("--trustStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
+    Option(("--trustStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
+    Option(("--keyStorePath",), "PATH", "The client's certificate and key.", "LDAP connection"),
+    Option(("-W", "--keyStorePassword"), "PIN", "The pin of the key store.", "LDAP connection"),
+    Option(("--keyStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
+    Option(("--keyStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
+    Option(("-N", "--certNickname"), "NAME", "Which certificate of the key store.", "LDAP connection"),
+    Option(("-o", "--saslOption"), "NAME=VALUE", "A SASL option (mech=EXTERNAL).", "LDAP connection", repeat=True),
+    Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
+    Option(("--baseDN",), "DN", "The DN below which the configuration lies.", "LDAP connection"),
+    Option(("-n", "--no-prompt"), None, "Never ask.", "Input and output"),
+    Option(("-s", "--script-friendly"), None, "Output for scripts.", "Input and output"),
+    Option(("--output",), "table|json|tsv", "The form of the output.", "Input and output"),
+    Option(("-v", "--verbose"), None, "Say more.", "Input and output"),
+    Option(("-Q", "--quiet"), None, "Say only what went wrong.", "Input and output"),
+    Option(("--advanced",), None, "Show advanced objects and properties as well.", "Input and output"),
+    Option(("--dry-run",), None, "Say what would be done, and write nothing.", "Input and output"),
+    Option(("--debug",), None, "Show a traceback when something goes wrong.", "Input and output"),
+    Option(("--displayCommand",), None, "", "dsconfig", "the equivalent command is shown by interactive mode only"),
+    Option(("--commandFilePath",), "PATH", "", "dsconfig", "commands are recorded by interactive mode only"),
+    Option(("--propertiesFilePath",), "PATH", "", "dsconfig", _NO_TOOLS),
+    Option(("--noPropertiesFile",), None, "", "dsconfig"),
+    Option(("-V", "--version"), None, "Show the version.", "General"),
+    Option(("-H", "-?", "--help"), None, "Show help.", "General"),
+)
+"""Every global option, in the order of the help."""

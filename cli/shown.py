@@ -1,0 +1,108 @@
+"""Values as they may be shown: masked, in units, typed for programs. No layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.errors import UsageError
+from confobjects.expressions.openers import has_opener
+from confobjects.syntaxes import ValueSyntaxError
+
+if TYPE_CHECKING:
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+    from confobjects.objects.model import ManagedObject
+    from confobjects.objects.reading import Reader
+
+
+class Units(NamedTuple):
+    """The units asked for, and whether values are for scripts (exact) or for people."""
+
+    size: str = ""
+    time: str = ""
+    exact: bool = False
+
+
+class Shown(NamedTuple):
+    """One property of one object as it may be shown."""
+
+    property: PropertyDefinition
+    values: tuple[str, ...]
+    origin: str
+    typed: tuple[Any, ...]
+
+
+def masked_text(prop: PropertyDefinition, text: str) -> str:
+    """Return a stored text as it may be shown: of a secret, one expression alone without its default."""
+    if not prop.sensitive:
+        return text
+    if not has_opener(text):
+        return MASK
+    from confobjects.expressions import ExpressionSyntaxError, parse  # noqa: PLC0415 - secrets from expressions only
+
+    try:
+        return parse(text).masked()
+    except ExpressionSyntaxError:
+        return MASK
+
+
+def show(obj: ManagedObject, prop: PropertyDefinition, reader: Reader, units: Units, *, effective: bool) -> Shown:
+    """Return a property's current values, or its effective ones, as they may be shown."""
+    if effective:
+        reading = reader.read(obj, prop)
+        texts: Sequence[str] = [prop.syntax.format(value) for value in reading.typed or ()]
+        if reading.typed is None:
+            texts = reading.texts
+        origin = ", ".join(dict.fromkeys(reading.origins)) or reading.origin
+        if prop.sensitive:
+            return Shown(prop, (MASK,) * len(texts), origin, (MASK,) * len(texts))
+    else:
+        texts, origin = reader.current(obj, prop)
+    values, typed = [], []
+    for text in texts:
+        plain, value = _one(prop, text, units)
+        values.append(plain)
+        typed.append(value)
+    return Shown(prop, tuple(values), origin, tuple(typed))
+
+
+def _one(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, Any]:
+    if prop.sensitive or has_opener(text):
+        shown = masked_text(prop, text)
+        return shown, shown
+    try:
+        value = prop.syntax.parse(text)
+    except ValueSyntaxError:
+        return text, text  # broken: shown as it is stored, and reported besides
+    return prop.syntax.display(value, units.size, units.time, units.exact), prop.syntax.to_json(value)
+
+
+def chosen(
+    definition: ManagedObjectDefinition, named: Iterable[str], registry: Registry, *, advanced: bool
+) -> list[PropertyDefinition]:
+    """Return the properties to show: those named, else all but hidden ones and, unless asked for, advanced ones."""
+    if named:
+        return [registry.property(definition, name) for name in dict.fromkeys(n.lower() for n in named)]
+    return [p for _, p in sorted(definition.properties.items()) if not p.hidden and (advanced or not p.advanced)]
+
+
+def units_of(size: str | None, time: str | None, *, exact: bool) -> Units:
+    """Return the units asked for. Raises UsageError for one that does not exist."""
+    if size:
+        from confobjects.syntaxes.sizes import SIZE_UNITS  # noqa: PLC0415 - asked for
+
+        _known("--unit-size", size, SIZE_UNITS)
+    if time:
+        from confobjects.syntaxes.durations import TIME_UNITS  # noqa: PLC0415 - asked for
+
+        _known("--unit-time", time, TIME_UNITS)
+    return Units((size or "").lower(), (time or "").lower(), exact)
+
+
+def _known(option: str, unit: str, units: Iterable[str]) -> None:
+    names = list(units)
+    if unit.lower() not in names:
+        raise UsageError(
+            Diagnostic("usage", f'{option}: there is no unit "{unit}"', remedy=f"one of: {', '.join(names)}")
+        )
