@@ -55,22 +55,25 @@ class Mapper:
         return self._below(self.dn(parent), relation)
 
     def _below(self, dn: DN, relation: Relation) -> DN:
-        steps = self._branches.get(relation.name)
-        if steps is None:
-            parsed = DN.parse(relation.branch) if relation.branch else None
-            steps = tuple(reversed([rdn[0] for rdn in parsed.rdns])) if parsed is not None else ()
-            self._branches[relation.name] = steps
-        for attribute, value in steps:
+        for attribute, value in self._steps(relation):
             dn = dn.child(attribute, value)
         return dn
 
+    def _steps(self, relation: Relation) -> tuple[tuple[str, str], ...]:
+        """The RDNs of a relation's branch, outermost first."""
+        steps = self._branches.get(relation.name)
+        if steps is None:
+            rdns = DN.parse(relation.branch).rdns if relation.branch else ()
+            steps = self._branches[relation.name] = tuple(reversed([rdn[0] for rdn in rdns]))
+        return steps
+
     def scaffold(self, path: ManagedObjectPath) -> Iterator[Entry]:
         """Yield the entries that have to exist above an object and are no objects themselves, outermost first."""
-        relation = self.registry.relation(path.relation)
-        dn = self.dn(path.parent)
         if len(path.elements) == 1 and self.dn(path) != self.base:
             yield self._plain(self.base)
-        steps = self._branches[relation.name]
+        relation = self.registry.relation(path.relation)
+        steps = self._steps(relation)
+        dn = self.dn(path.parent)
         for attribute, value in steps if relation.named else steps[:-1]:
             dn = dn.child(attribute, value)
             yield self._plain(dn)
