@@ -1,0 +1,318 @@
+"""The LDAP schema and the access rules that a set of definitions asks of a directory.
+
+Laws of this module:
+
+1. An object identifier follows from the name alone (2.25 and a version 5 UUID, X.667): never from a counter, so that
+   two people who load the same definitions get the same schema, and one who adds to them changes nothing that is there.
+2. Only the naming attribute is mandatory, and an attribute is single-valued only where all definitions agree: what
+   the definitions demand beyond that is judged by them, and may change without touching a server.
+3. An attribute that servers bring along (RFC 4519) is used and never defined again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import UUID, uuid5
+
+from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.dn import DN
+from confobjects.errors import BrokenDataError, UsageError
+from confobjects.mapping.ldif import attribute_line
+from confobjects.mapping.objects import BRANCH_CLASS, REVISION
+from confobjects.syntaxes import LdapSyntax
+
+if TYPE_CHECKING:
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+
+FORMATS: Final = ("openldap", "rfc4512")
+"""How a schema is written: as an entry below ``cn=schema,cn=config``, or as the subschema entry of RFC 4512."""
+SERVERS: Final = ("openldap", "389ds")
+"""The servers whose access rules are known."""
+
+_NAMESPACE: Final = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")  # that of object identifiers, RFC 4122 appendix C
+_DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
+_IGNORE_CASE: Final = LdapSyntax(_DIRECTORY_STRING, "caseIgnoreMatch", substring="caseIgnoreSubstringsMatch")
+_EXACT: Final = LdapSyntax(_DIRECTORY_STRING, "caseExactMatch", substring="caseExactSubstringsMatch")
+_INTEGER: Final = LdapSyntax("1.3.6.1.4.1.1466.115.121.1.27", "integerMatch", "integerOrderingMatch")
+_STANDARD: Final = frozenset(
+    ("cn", "dc", "description", "l", "member", "name", "o", "objectclass", "ou", "owner", "seealso", "uid", "userpassword")
+)
+_BRANCH_NAMES: Final = ("cn", "dc", "o", "ou")
+
+
+class SchemaElement(NamedTuple):
+    """One attribute type or object class. ``text`` is its description in the form of RFC 4512 section 4.1."""
+
+    kind: str
+    name: str
+    text: str
+
+
+class Schema(NamedTuple):
+    """Everything a server has to know to keep the entries of some definitions; each element after those it needs."""
+
+    attribute_types: tuple[SchemaElement, ...]
+    object_classes: tuple[SchemaElement, ...]
+
+
+def oid(kind: str, name: str) -> str:
+    """Return the object identifier of a name; ``kind`` is "at" for attribute types and "oc" for object classes."""
+    return f"2.25.{uuid5(_NAMESPACE, f'{kind}:{name.lower()}').int}"
+
+
+def schema(registry: Registry) -> Schema:
+    """Return the schema of all definitions of a registry."""
+    attributes = _Attributes()
+    classes = _Classes(registry)
+    for definition in registry:
+        attributes.add(definition)
+        classes.add(definition)
+    return Schema(tuple(attributes.elements()), tuple(classes.elements()))
+
+
+class _Attributes:
+    """Collects what every definition says of an attribute."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._syntaxes: dict[str, list[LdapSyntax]] = {}
+        self._single: dict[str, bool] = {}
+
+    def add(self, definition: ManagedObjectDefinition) -> None:
+        for prop in definition.properties.values():
+            self._note(prop.attribute, prop.syntax.ldap(), single=not prop.multi_valued)
+        for name, prop in definition.former_attributes.items():
+            self._note(name, prop.syntax.ldap(), single=False)
+        for name in definition.constants:
+            self._note(name, _IGNORE_CASE, single=False)
+
+    def _note(self, name: str, syntax: LdapSyntax, *, single: bool) -> None:
+        key = name.lower()
+        if key in _STANDARD:
+            return
+        self._names.setdefault(key, name)
+        self._syntaxes.setdefault(key, []).append(syntax)
+        self._single[key] = self._single.get(key, True) and single
+
+    def elements(self) -> Iterator[SchemaElement]:
+        yield _attribute_type(REVISION, _INTEGER, single=True)
+        for key, name in sorted(self._names.items()):
+            syntaxes = set(self._syntaxes[key])
+            # Where definitions differ, the rule that keeps more values apart is the one that loses none.
+            syntax = syntaxes.pop() if len(syntaxes) == 1 else _EXACT
+            yield _attribute_type(name, syntax, single=self._single[key])
+
+
+def _attribute_type(name: str, syntax: LdapSyntax, *, single: bool) -> SchemaElement:
+    rules = {"EQUALITY": syntax.equality, "ORDERING": syntax.ordering, "SUBSTR": syntax.substring, "SYNTAX": syntax.oid}
+    words = [oid("at", name), f"NAME '{name}'", *(f"{word} {rule}" for word, rule in rules.items() if rule)]
+    if single:
+        words.append("SINGLE-VALUE")
+    return SchemaElement("attribute type", name, f"( {' '.join(words)} X-ORIGIN 'confobjects' )")
+
+
+class _Classes:
+    """Collects the object classes; definitions may share one."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._must = {r.target: r.naming_attribute for r in registry.relations().values() if r.named}
+        single = (r.branch for r in registry.relations().values() if not r.named and r.branch)
+        self._single = [DN.parse(branch).naming_attribute for branch in single]
+        self._branches = [
+            kind for r in registry.relations().values() if r.branch for rdn in DN.parse(r.branch).rdns for kind, _ in rdn
+        ]
+        self._found: dict[str, dict[str, list[str]]] = {}
+        self._abstract: dict[str, bool] = {}
+        self._above: dict[str, str] = {}
+
+    def add(self, definition: ManagedObjectDefinition) -> None:
+        name = definition.object_classes[-1]
+        above = next((c for c in reversed(definition.object_classes[:-1]) if c.lower() != name.lower()), "top")
+        self._above.setdefault(name, above)
+        self._abstract[name] = self._abstract.get(name, True) and definition.abstract
+        lists = self._found.setdefault(name, {"MUST": [], "MAY": []})
+        naming = self._must.get(definition.name)
+        lists["MUST"].extend([naming] if naming is not None else [])
+        lists["MAY"].extend(self._may(definition, naming))
+
+    def _may(self, definition: ManagedObjectDefinition, naming: str | None) -> Iterator[str]:
+        """The attributes the class adds to those of the class above it."""
+        inherited: set[str] = set()
+        if definition.ancestors:
+            parent = self._registry.definition(definition.ancestors[-1])
+            inherited = {*parent.by_attribute, *parent.former_attributes, *(name.lower() for name in parent.constants)}
+        else:
+            yield REVISION
+            yield from () if naming is not None else dict.fromkeys(("cn", *self._single))
+        own = [prop.attribute for prop in definition.properties.values()]
+        for name in (*own, *definition.former_attributes, *definition.constants):
+            if name.lower() not in inherited and name.lower() != (naming or "").lower():
+                yield name
+
+    def elements(self) -> Iterator[SchemaElement]:
+        names = sorted(dict.fromkeys((*_BRANCH_NAMES, *self._branches)))
+        yield _object_class(BRANCH_CLASS, "top", (), (*names, REVISION), "STRUCTURAL")
+        done = {"top"}
+        waiting = sorted(self._found)
+        while waiting:
+            name = next(name for name in waiting if self._above[name] in done or self._above[name] not in self._found)
+            waiting.remove(name)
+            done.add(name)
+            lists = self._found[name]
+            kind = "ABSTRACT" if self._abstract[name] else "STRUCTURAL"
+            yield _object_class(name, self._above[name], lists["MUST"], lists["MAY"], kind)
+
+
+def _object_class(name: str, above: str, must: Iterable[str], may: Iterable[str], kind: str) -> SchemaElement:
+    words = [oid("oc", name), f"NAME '{name}'", f"SUP {above}", kind]
+    for word, names in (("MUST", must), ("MAY", may)):
+        if each_once := {name.lower(): name for name in names}:
+            words.append(f"{word} ( {' $ '.join(each_once[key] for key in sorted(each_once))} )")
+    return SchemaElement("object class", name, f"( {' '.join(words)} X-ORIGIN 'confobjects' )")
+
+
+# -- as text -------------------------------------------------------------------------------------------------------
+
+_HEADS: Final = {
+    "openldap": "dn: cn=confobjects,cn=schema,cn=config\nobjectClass: olcSchemaConfig\ncn: confobjects\n",
+    "rfc4512": "dn: cn=schema\n",
+}
+_ATTRIBUTES: Final = {"openldap": "olcAttributeTypes", "rfc4512": "attributeTypes"}
+_CLASSES: Final = {"openldap": "olcObjectClasses", "rfc4512": "objectClasses"}
+
+
+def as_ldif(found: Schema, form: str) -> str:
+    """Return a schema as LDIF in one of :data:`FORMATS`. Raises :class:`~confobjects.errors.UsageError` for another."""
+    _known(form, FORMATS, "schema format")
+    lines = [attribute_line(_ATTRIBUTES[form], element.text) for element in found.attribute_types]
+    lines += [attribute_line(_CLASSES[form], element.text) for element in found.object_classes]
+    return _HEADS[form] + "".join(_with_newline(line) for line in lines)
+
+
+def _with_newline(line: str) -> str:
+    return line if line.endswith("\n") else f"{line}\n"
+
+
+def _known(word: str, known: tuple[str, ...], what: str) -> None:
+    if word not in known:
+        remedy = did_you_mean(word, known) or f"one of: {', '.join(known)}"
+        raise UsageError(Diagnostic("usage", f'there is no {what} "{word}"', remedy=remedy))
+
+
+def upgrade(found: Schema, installed: str, form: str, origin: str = "") -> str:
+    """Return the changes, as LDIF for ldapmodify, that make an installed schema the one asked for.
+
+    ``installed`` is LDIF that holds the older descriptions, as this module or a server writes them. Nothing is taken
+    away: what the definitions do not know any more may still be in entries. An empty text means nothing to do.
+    Raises :class:`~confobjects.errors.BrokenDataError` when it holds no description at all.
+    """
+    _known(form, FORMATS, "schema format")
+    old, dn = _descriptions(installed)
+    if not old:
+        remedy = "give the file that was loaded, or what ldapsearch prints of the schema entry with its attributes"
+        raise BrokenDataError(Diagnostic("broken-data", "no schema description is in it", origin=origin, remedy=remedy))
+    default = "cn={N}confobjects,cn=schema,cn=config" if form == "openldap" else "cn=schema"
+    target = dn if dn is not None and (form == "rfc4512" or dn.lower().startswith("cn={")) else default
+    steps = [step for name, elements in ((_ATTRIBUTES[form], found.attribute_types), (_CLASSES[form], found.object_classes))
+             for element in elements for step in _step(name, element, old)]  # fmt: skip
+    if not steps:
+        return ""
+    note = "# Replace {N} by the number the server gave the entry.\n" if "{N}" in target else ""
+    return f"{note}dn: {target}\nchangetype: modify\n" + "-\n".join(steps) + "-\n"
+
+
+def _step(attribute: str, element: SchemaElement, old: dict[str, tuple[str, str]]) -> Iterator[str]:
+    number = _number(element.text)
+    if number not in old:
+        yield f"add: {attribute}\n{_with_newline(attribute_line(attribute, element.text))}"
+        return
+    stored, plain = old[number]
+    if _normal(plain) != _normal(element.text):
+        yield f"delete: {attribute}\n{_with_newline(attribute_line(attribute, stored))}"
+        yield f"add: {attribute}\n{_with_newline(attribute_line(attribute, element.text))}"
+
+
+def _number(text: str) -> str:
+    return text.split()[1]
+
+
+def _normal(text: str) -> str:
+    """The description without what servers add or write differently: origin, quotes, brackets, case."""
+    head = text.partition(" X-")[0].removesuffix(")")
+    return " ".join(head.replace("'", " ").replace("(", " ").replace(")", " ").lower().split())
+
+
+def _descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | None]:
+    """OID -> (the value as the server keeps it, without its ordinal), and the DN it stands in."""
+    found: dict[str, tuple[str, str]] = {}
+    dn: str | None = None
+    kinds = {name.lower() for names in (_ATTRIBUTES, _CLASSES) for name in names.values()}
+    for line in text.replace("\r\n", "\n").replace("\n ", "").split("\n"):
+        name, _, value = line.partition(":")
+        if name.lower() == "dn" and dn is None:
+            dn = value.strip()
+        elif name.lower() in kinds:
+            stored = value.strip()
+            plain = stored[stored.find("(") :]
+            if plain.startswith("(") and len(plain.split()) > 1:
+                found[_number(plain if plain[1:2] == " " else f"( {plain[1:]}")] = (stored, plain)
+    return found, dn
+
+
+# -- access ----------------------------------------------------------------------------------------------------------
+
+
+def secret_attributes(registry: Registry) -> tuple[str, ...]:
+    """Return the attributes that hold secrets in any definition, sorted."""
+    secrets = {prop.attribute: None for d in registry for prop in d.properties.values() if is_secret(prop)}
+    return tuple(sorted(secrets))
+
+
+def is_secret(prop: PropertyDefinition) -> bool:
+    """Tell whether the values of a property are secrets."""
+    return prop.sensitive or prop.syntax.sensitive
+
+
+def access_rules(registry: Registry, server: str, base: DN, admin: DN) -> str:
+    """Return LDIF for ldapmodify with rules for the entries at and below a base.
+
+    ``admin`` reads and writes everything, other users who have logged in read all but the secrets, and nobody else
+    reads anything. Raises :class:`~confobjects.errors.UsageError` for a server that is not in :data:`SERVERS`.
+    """
+    _known(server, SERVERS, "server")
+    return _ACCESS[server](secret_attributes(registry), base, admin)
+
+
+def _openldap_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
+    rules = []
+    if secrets:
+        rules.append(f'to dn.subtree="{base}" attrs={",".join(secrets)} by dn.exact="{admin}" write by * none')
+    rules.append(f'to dn.subtree="{base}" by dn.exact="{admin}" write by users read by * none')
+    lines = "".join(_with_newline(attribute_line("olcAccess", f"{{{n}}}{rule}")) for n, rule in enumerate(rules))
+    return (
+        "# Replace {N}mdb by the database that holds the base. The rules go before those that are there.\n"
+        "# A database that had none let everybody read everything; with these it lets nobody read what is\n"
+        "# outside the base, unless a rule is added for it.\n"
+        f"dn: olcDatabase={{N}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\n{lines}-\n"
+    )
+
+
+def _ds389_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
+    url = f'(target="ldap:///{base}")'
+    who = f'userdn="ldap:///{admin}"'
+    rules = [f'{url}(targetattr="*")(version 3.0; acl "confobjects: administration"; allow (all) {who};)']
+    readable = '(targetattr="*")'
+    if secrets:
+        names = " || ".join(secrets)
+        readable = f'(targetattr!="{names}")'
+        rule = f'acl "confobjects: secrets"; deny (read, search, compare) userdn!="ldap:///{admin}";'
+        rules.append(f'{url}(targetattr="{names}")(version 3.0; {rule})')
+    rule = 'acl "confobjects: reading"; allow (read, search, compare) userdn="ldap:///all";'
+    rules.append(f"{url}{readable}(version 3.0; {rule})")
+    lines = "".join(_with_newline(attribute_line("aci", rule)) for rule in rules)
+    return f"dn: {base}\nchangetype: modify\nadd: aci\n{lines}-\n"
+
+
+_ACCESS: Final = {"openldap": _openldap_access, "389ds": _ds389_access}
