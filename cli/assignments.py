@@ -18,21 +18,18 @@ if TYPE_CHECKING:
 Given = dict[str, list[str]]
 
 
-def given_values(
-    invocation: Invocation,
-    relation: Relation,
-    set: Sequence[str],  # noqa: A002 - the words of the options
-    set_file: Sequence[str],
-    set_env: Sequence[str],
-    set_prompt: Sequence[str],
-) -> Given:
-    """Return the values given for a new object, by property. Raises one error with every malformed option."""
+def given_values(invocation: Invocation, relation: Relation, **setting: Sequence[str]) -> Given:
+    """Return the values given with ``--set`` and its kin, by property.
+
+    ``setting`` holds what was given for set, set_file, set_env and set_prompt. Raises one error with every malformed
+    option.
+    """
     problems = Collector()
-    values = _assigned(invocation, relation, "--set", set, problems)
-    _from_files(set_file, values, problems)
-    _from_environment(set_env, values, problems)
+    values = _assigned(invocation, relation, "--set", setting["set"], problems)
+    _from_files(setting["set_file"], values, problems)
+    _from_environment(setting["set_env"], values, problems)
     problems.raise_if_errors()
-    for name in set_prompt:
+    for name in setting["set_prompt"]:
         values.setdefault(name.lower(), []).append(_asked(invocation, name))
     return values
 

@@ -14,12 +14,12 @@ import click
 from confobjects import startup
 from confobjects.diagnostics import did_you_mean
 
-from ..options import OPTIONS, Option  # noqa: TID252 - siblings inside cli are imported relatively: it has two names
+from ..options import OPTIONS, Option
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
-    from ..words import Words  # noqa: TID252 - as above
+    from ..words import Words
 
 
 class Row(NamedTuple):
@@ -65,18 +65,18 @@ def names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
 def resolve(words: Words) -> click.Command:
     """Return the command of a command line. Raises click.UsageError for one that does not exist."""
     if words.has("--version", "-V"):
-        return _module("overview").version()
+        return _built("overview", "version")
     if not words.command:
-        return _module("overview").build(words)
+        return _built("overview", "build", words)
     row = SPECIAL.get(words.command.lower())
     registry = startup.registry(words.definitions)
     if row is not None:
-        return _module(row.module).build(words, registry)
+        return _built(row.module, "build", words, registry)
     name = words.command.lower()
     for relation in _candidates(registry, name):
         for verb, command in verbs_of(relation).items():
             if command == name:
-                return _module("objects").build(verb, relation, words, registry)
+                return _built("objects", "build", verb, relation, words, registry)
     raise click.UsageError(f'there is no command "{words.command}"' + _hint(words.command, registry))
 
 
@@ -90,8 +90,9 @@ def _hint(command: str, registry: Registry) -> str:
     return f"; {near}" if near else "; confobjects --help-all lists them"
 
 
-def _module(name: str) -> Any:
-    return import_module(f"{__name__}.{name}")
+def _built(module: str, function: str, *arguments: Any) -> click.Command:
+    made: click.Command = getattr(import_module(f"{__name__}.{module}"), function)(*arguments)
+    return made
 
 
 def make(
@@ -105,7 +106,7 @@ def make(
 
     ``function`` is called with an Invocation and the own parameters by name; it returns the exit status.
     """
-    from ..invocation import Invocation  # noqa: PLC0415, TID252 - it imports this table's users
+    from ..invocation import Invocation  # noqa: PLC0415 - it imports this table's users
 
     own = {parameter.name for parameter in parameters}
 

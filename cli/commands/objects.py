@@ -10,8 +10,8 @@ import click
 from confobjects.errors import error_for
 from confobjects.paths import normal_name
 
-from ..invocation import Invocation  # noqa: TID252 - cli has two names, so siblings are imported relatively
-from ..shown import Shown, chosen, show, units_of  # noqa: TID252 - as above
+from ..invocation import Invocation
+from ..shown import Shown, chosen, show, units_of
 from . import make
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.reading import Reader
 
-    from ..words import Words  # noqa: TID252 - as above
+    from ..words import Words
 
 
 def build(verb: str, relation: Relation, words: Words, registry: Registry) -> click.Command:
@@ -89,8 +89,8 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
     )
 
     def run(invocation: Invocation, type_: str | None, **values: Any) -> int:
-        from ..assignments import given_values  # noqa: PLC0415, TID252 - writing only
-        from ..changes_output import tell  # noqa: PLC0415, TID252 - writing only
+        from ..assignments import given_values  # noqa: PLC0415 - writing only
+        from ..changes_output import tell  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
         assigned = given_values(invocation, relation, **values)
@@ -105,8 +105,8 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
 
 def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, **values: Any) -> int:
-        from ..assignments import given_changes  # noqa: PLC0415, TID252 - writing only
-        from ..changes_output import tell  # noqa: PLC0415, TID252 - writing only
+        from ..assignments import given_changes  # noqa: PLC0415 - writing only
+        from ..changes_output import tell  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
         changes = given_changes(invocation, relation, **values)
@@ -127,7 +127,7 @@ def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
 
 def _delete(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, force: bool, **values: Any) -> int:
-        from ..changes_output import tell  # noqa: PLC0415, TID252 - writing only
+        from ..changes_output import tell  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
         with invocation.open() as context:
@@ -163,7 +163,7 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             wanted = chosen(obj.definition, values["property_"], registry, advanced=invocation.advanced)
             shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
-            _print_object(invocation, relation, obj, shown, record=values["record"], origin=values["origin"])
+            _print_object(invocation, obj, shown, record=values["record"], origin=values["origin"])
             invocation.warn(context.storage.warnings)
             return _broken(obj, reader)
 
@@ -179,11 +179,12 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
 
 
 def _print_object(
-    invocation: Invocation, relation: Relation, obj: ManagedObject, shown: list[Shown], *, record: bool, origin: bool
+    invocation: Invocation, obj: ManagedObject, shown: list[Shown], *, record: bool, origin: bool
 ) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps, properties  # noqa: PLC0415, TID252 - for this form only
+        from ..json_output import dumps, properties  # noqa: PLC0415 - for this form only
 
+        relation = invocation.registry.relation(obj.path.relation)
         head = {"object": relation.name, "name": obj.name, "path": str(obj.path)}
         kind = invocation.registry.short_type(obj.definition, relation)
         invocation.say(dumps({**head, "type": kind, "properties": properties(shown)}))
@@ -192,7 +193,7 @@ def _print_object(
     if invocation.form == "script":
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in rows))
         return
-    from ..table import table  # noqa: PLC0415, TID252 - for this form only
+    from ..table import table  # noqa: PLC0415 - for this form only
 
     headings = ["Property", "Value(s)"] if not origin else ["Property", "Origin", "Value(s)"]
     invocation.say(table(headings, rows))
@@ -203,7 +204,7 @@ def _rows(invocation: Invocation, item: Shown, *, record: bool, origin: bool) ->
     head = [item.property.name, *([item.origin] if origin else [])]
     if invocation.form == "script":
         return [[*head, value] for value in item.values] if record and item.values else [[*head, *item.values]]
-    from ..table import joined  # noqa: PLC0415, TID252 - for this form only
+    from ..table import joined  # noqa: PLC0415 - for this form only
 
     if record and item.values:
         return [[*head, joined([value])] for value in item.values]
@@ -279,7 +280,7 @@ def _print_list(
     registry = invocation.registry
     objects = sorted(objects, key=lambda item: normal_name(item[0].name))
     if invocation.form == "json":
-        from ..json_output import dumps, properties  # noqa: PLC0415, TID252 - for this form only
+        from ..json_output import dumps, properties  # noqa: PLC0415 - for this form only
 
         items = [
             {"name": obj.name, "type": registry.short_type(obj.definition, relation)}
@@ -292,7 +293,7 @@ def _print_list(
         cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown in objects]
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in cells))
         return
-    from ..table import joined, table  # noqa: PLC0415, TID252 - for this form only
+    from ..table import joined, table  # noqa: PLC0415 - for this form only
 
     typed = list(registry.types(relation)) != ["generic"]
     rows = [

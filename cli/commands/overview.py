@@ -12,13 +12,13 @@ import confobjects
 from confobjects import startup
 from confobjects.errors import UsageError
 
-from ..options import OPTIONS  # noqa: TID252 - cli has two names, so siblings are imported relatively
+from ..options import OPTIONS
 from . import SPECIAL, verbs_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
-    from ..words import Words  # noqa: TID252 - as above
+    from ..words import Words
 
 _INTRODUCTION = """\
 confobjects: configuration objects in a directory or an LDIF file.

@@ -97,6 +97,12 @@ class EffectiveObject:
             raise UnknownNameError(Diagnostic("unknown-name", f"{name} is not a reference", path=self.path))
         return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop))
 
+    def referenced(self) -> tuple[EffectiveObject, ...]:
+        """Return every object that any property refers to, as far as it exists."""
+        properties = self._judged.object.definition.properties.values()
+        paths = (p for prop in properties if prop.reference for p in self._configuration.targets(self._judged, prop))
+        return tuple(self._configuration.at(path) for path in paths if path in self._configuration)
+
     def _property(self, name: str) -> PropertyDefinition:
         try:
             return self._judged.object.definition.properties[name]
@@ -154,6 +160,9 @@ class EffectiveConfiguration:
         """Return an object by kind and names: ``config["mail-server", "one"]``, ``config["global-configuration"]``."""
         kind, *names = (key,) if isinstance(key, str) else key
         return self.at(path_of(self.registry, kind, tuple(names)))
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._judged
 
     def __iter__(self) -> Iterator[EffectiveObject]:
         return (EffectiveObject(self._judged[path], self) for path in sorted(self._judged))

@@ -1,0 +1,56 @@
+"""``check``: judge the whole configuration as a start would, and say everything that is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects import startup
+from confobjects.errors import error_for
+
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+_HELP = """Judge the whole configuration as a start would.
+
+Every expression is evaluated, every object judged. With --env-file the variables in a file stand in for the
+environment, so that one machine can check what another will see."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(["--env-file"], metavar="FILE", help="Variables (NAME=VALUE) instead of the environment.")
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, env_file: str | None) -> int:
+    environment = None
+    if env_file is not None:
+        from confobjects.resolvers import env_file as read  # noqa: PLC0415 - asked for
+
+        environment = read(env_file)
+    evaluate = invocation.evaluator(environment)
+    with invocation.open() as context:
+        context.evaluate = evaluate
+        configuration, problems = startup.judge_all(context, invocation.place.instance_directory)
+    if invocation.form != "json":
+        invocation.warn(configuration.warnings)
+    if problems:
+        raise error_for(problems)
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        warnings = [warning.as_json() for warning in configuration.warnings]
+        invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": warnings}))
+    elif not invocation.quiet:
+        count = len(configuration)
+        invocation.say(f"{count} object{'' if count == 1 else 's'} checked: no problem found.")
+    return 0

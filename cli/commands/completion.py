@@ -1,0 +1,143 @@
+"""``completion SHELL``: the script that makes a shell complete our words.
+
+The script calls ``confobjects completion SHELL --at N -- WORD…``: what could stand at place N of the command line. Object
+names are the only answers that need the storage, and are looked up only where one can stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.errors import ConfobjectsError
+
+from ..invocation import Invocation
+from ..options import OPTIONS
+from . import make, names, resolve, verbs_of
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry, Relation
+
+    from ..words import Words
+
+_BASH = """\
+_confobjects() {
+    local IFS=$'\\n'
+    COMPREPLY=( $(confobjects completion bash --at "$COMP_CWORD" -- "${COMP_WORDS[@]}" 2>/dev/null) )
+    if [ "${#COMPREPLY[@]}" -eq 1 ] && [[ "${COMPREPLY[0]}" == *: ]]; then compopt -o nospace; fi
+}
+COMP_WORDBREAKS=${COMP_WORDBREAKS//:}
+complete -F _confobjects confobjects
+"""
+_ZSH = """\
+#compdef confobjects
+_confobjects() {
+    local -a found
+    found=("${(@f)$(confobjects completion zsh --at "$((CURRENT - 1))" -- "${words[@]}" 2>/dev/null)}")
+    compadd -Q -S '' -- "${found[@]}"
+}
+compdef _confobjects confobjects
+"""
+_FISH = """\
+function __confobjects
+    set -l words (commandline -opc) (commandline -ct)
+    confobjects completion fish --at (math (count $words) - 1) -- $words 2>/dev/null
+end
+complete -c confobjects -f -a '(__confobjects)'
+"""
+_SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+
+_HELP = """Print the completion script for a shell.
+
+bash: eval "$(confobjects completion bash)"; zsh and fish alike, in their start files."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["shell"], type=click.Choice(sorted(_SCRIPTS))),
+        click.Option(["--at"], type=int, hidden=True),
+        click.Argument(["typed"], nargs=-1),
+    ]
+
+    def run(invocation: Invocation, shell: str, at: int | None, typed: Sequence[str]) -> int:
+        if at is None:
+            invocation.say(_SCRIPTS[shell])
+            return 0
+        current = typed[at] if at < len(typed) else ""
+        found = sorted(set(_candidates(invocation, list(typed[1:at]), current)))
+        if found:
+            invocation.say("\n".join(found))
+        return 0
+
+    return make(words, registry, parameters, run, _HELP)
+
+
+def _candidates(invocation: Invocation, before: list[str], current: str) -> Iterator[str]:
+    """Yield what may stand next, given the words before it (without the program's name)."""
+    registry = invocation.registry
+    command = next((word for word in before if not word.startswith("-")), None)
+    if command is None:
+        options = (spelling for option in OPTIONS for spelling in option.spellings if option.help)
+        return (word for word in (*names(registry), *options) if word.startswith(current))
+    found = _values(invocation, command, before[-1] if before else "", current)
+    if found is None:
+        found = _options(command, registry)
+    return (word for word in found if word.lower().startswith(current.lower()))
+
+
+def _options(command: str, registry: Registry) -> Iterator[str]:
+    from ..words import take_apart  # noqa: PLC0415 - only to build the other command
+
+    try:
+        built = resolve(take_apart([command]))
+    except click.UsageError:
+        return
+    for parameter in built.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            yield from (spelling for spelling in parameter.opts if spelling.startswith("--"))
+    if command in {"describe", "json-schema", "rename"}:
+        yield from registry.relations()
+    yield from (o.spellings[-1] for o in OPTIONS if o.help)
+
+
+def _values(invocation: Invocation, command: str, option: str, current: str) -> Iterable[str] | None:
+    """Return the values an option takes, None when the word before is no option with known values."""
+    registry = invocation.registry
+    relation = _relation(registry, command)
+    if relation is None:
+        return None
+    if option in {"--set", "--add", "--remove", "--set-file", "--set-env"}:
+        return _assignments(registry, relation, current)
+    if option in {"--property", "--reset", "--set-prompt"}:
+        return {name for d in registry.concrete(relation.target) for name in d.properties}
+    if option in {"--type", "-t"}:
+        return registry.types(relation)
+    if option == f"--{relation.name_option}" and not command.startswith("create-"):
+        return _object_names(invocation, relation)
+    return None
+
+
+def _relation(registry: Registry, command: str) -> Relation | None:
+    return next((r for r in registry.relations().values() if command in verbs_of(r).values()), None)
+
+
+def _assignments(registry: Registry, relation: Relation, current: str) -> Iterator[str]:
+    """Yield ``property:``, or with a property already typed its possible values."""
+    name, colon, _ = current.partition(":")
+    for definition in registry.concrete(relation.target):
+        for prop in definition.properties.values():
+            if not colon:
+                yield f"{prop.name}:"
+            elif prop.name == name.lower():
+                yield from (f"{name}:{value}" for value, _ in prop.syntax.choices())
+
+
+def _object_names(invocation: Invocation, relation: Relation) -> list[str]:
+    try:
+        with invocation.open() as context:
+            return [obj.name for obj in context.list(relation.name)]
+    except ConfobjectsError:
+        return []

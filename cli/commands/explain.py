@@ -1,0 +1,66 @@
+"""``explain TEXT``: how a text with expressions comes to its value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.errors import error_for
+from confobjects.expressions import ExpressionSyntaxError, needs, parse
+from confobjects.objects.evaluating import diagnostics
+
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.expressions import Template
+
+    from ..words import Words
+
+_HELP = """Show how a text with expressions comes to its value: what it needs, where each part comes from.
+
+Quote the text for the shell: '&{smtp.password}'. The value itself is shown; do not use this on secrets in public."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["text"]),
+        click.Option(["--secret"], is_flag=True, help="Do not show the value."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, text: str, secret: bool) -> int:
+    try:
+        template = parse(text)
+    except ExpressionSyntaxError as error:
+        raise error_for(diagnostics(text, error.problems, secret=False)) from None
+    result = invocation.evaluator()(text, multi_valued=True, secret=secret)
+    if result.problems:
+        raise error_for(result.problems)
+    values = [("********" if secret else value) for value in result.values or ()]
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        document = {"text": text, "needs": [str(n) for n in needs(template)]}
+        invocation.say(dumps({**document, "values": values, "origins": list(result.origins)}))
+        return 0
+    invocation.say("\n".join(_lines(template, values, result.origins)))
+    for warning in template.warnings:
+        invocation.note(f"warning: {warning.message}" + (f"; {warning.remedy}" if warning.remedy else ""))
+    return 0
+
+
+def _lines(template: Template, values: list[str], origins: tuple[str, ...]) -> list[str]:
+    lines = [f"text:   {template.text}"]
+    lines.extend(f"needs:  {need}" for need in needs(template))
+    if template.is_literal:
+        lines.append("no expression in it: the text stands for itself")
+    for index, value in enumerate(values):
+        lines.append(f"value:  {value}")
+        if index < len(origins) and origins[index]:
+            lines.append(f"from:   {origins[index]}")
+    return lines

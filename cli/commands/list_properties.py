@@ -1,0 +1,74 @@
+"""``list-properties``: what there is to configure, as the ancestor lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.errors import UnknownNameError
+from confobjects.reference.listing import HEADINGS, OPTIONS_KEY, Row, rows
+
+from ..invocation import Invocation
+from ..table import table
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(["-c", "--category"], metavar="CATEGORY", help="Only this object, type or group (tag)."),
+        click.Option(["-t", "--type", "types"], metavar="TYPE", multiple=True, help="Only this type."),
+        click.Option(["--property", "properties"], metavar="PROPERTY", multiple=True, help="Only this property."),
+        click.Option(["--inherited"], is_flag=True, help="Show what a type inherits as well."),
+    ]
+    return make(words, registry, parameters, _run, "List the properties of objects with their options and syntax.")
+
+
+def _run(
+    invocation: Invocation, category: str | None, types: Sequence[str], properties: Sequence[str], inherited: bool
+) -> int:
+    wanted = {name.lower() for name in properties}
+    found = [
+        row
+        for row in rows(
+            invocation.registry,
+            types=types,
+            category=category or "",
+            inherited=inherited or bool(wanted),
+            advanced=invocation.advanced or bool(wanted),
+        )
+        if not wanted or row.property.name in wanted
+    ]
+    if not found:
+        raise UnknownNameError(_nothing(invocation.registry, category, properties))
+    _print(invocation, found)
+    return 0
+
+
+def _nothing(registry: Registry, category: str | None, properties: Sequence[str]) -> Diagnostic:
+    known = {*registry.relations(), *registry.names(), *registry.tags()} if category else set()
+    known |= {row.property.name for row in rows(registry, inherited=True, advanced=True)}
+    asked = (category or "", *properties)
+    hints = [hint for word in asked if word and (hint := did_you_mean(word, known - {word}))]
+    return Diagnostic("unknown-name", "no property matches", remedy="; ".join(hints))
+
+
+def _print(invocation: Invocation, found: Sequence[Row]) -> None:
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        keys = [heading.lower() for heading in HEADINGS]
+        invocation.say(dumps({"properties": [dict(zip(keys, row.cells(), strict=True)) for row in found]}))
+    elif invocation.form == "script":
+        invocation.say("\n".join("\t".join(row.cells()) for row in found))
+    else:
+        invocation.say(OPTIONS_KEY)
+        invocation.say(table(HEADINGS, [row.cells() for row in found], separator="  "))

@@ -1,0 +1,38 @@
+"""``rename OBJECT --…-name NAME --to NEW``: another name for an object; what refers to it follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..changes_output import tell
+from ..invocation import Invocation
+from . import make
+from .objects import name_options, names_of
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command; the name options are those of the object it is asked for."""
+    kind = next((word.lower() for word in words.rest if word.lower() in registry.relations()), None)
+    names = name_options(registry.relations()[kind], registry) if kind is not None else []
+    parameters: list[click.Parameter] = [
+        click.Argument(["object_"], metavar="OBJECT"),
+        *names,
+        click.Option(["--to"], metavar="NAME", required=True, help="The new name."),
+    ]
+
+    def run(invocation: Invocation, object_: str, to: str, **values: Any) -> int:
+        relation = invocation.registry.relation(object_.lower())
+        old = names_of(relation, invocation.registry, values)
+        with invocation.open() as context:
+            report = context.rename(relation.name, old, to, dry_run=invocation.dry_run)
+        return tell(invocation, report, f'The {relation.friendly} "{old[-1] if old else ""}" is now "{to}".')
+
+    help_ = "Give an object another name; objects that refer to it are changed with it.\n\nExample: rename mail-server --server-name one --to two"
+    return make(words, registry, parameters, run, help_)

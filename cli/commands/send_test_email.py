@@ -1,0 +1,83 @@
+"""``send-test-email``: a real mail through a configured mail server, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects import startup
+from confobjects.errors import error_for
+
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.mail.report import DeliveryReport
+    from confobjects.objects.effective import EffectiveObject
+
+    from ..words import Words
+
+_HELP = """Send a test mail through a mail server, as saved.
+
+The exit status tells the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
+47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to send through."),
+        click.Option(["--to"], metavar="ADDRESS", required=True, help="Where to send the mail."),
+        click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; without it the mail server's own."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -> int:
+    from confobjects.mail.diagnosis import DeliveryError  # noqa: PLC0415 - sending loads TLS, help does not
+    from confobjects.transport.mailer import send_test  # noqa: PLC0415 - as above
+
+    server = _server(invocation, server_name)
+    try:
+        report = send_test(server, to, from_)
+    except DeliveryError as error:
+        if invocation.verbose and invocation.form != "json":
+            invocation.note("\n".join(error.report.transcript))
+        raise
+    _print(invocation, report)
+    return 0
+
+
+def _server(invocation: Invocation, name: str) -> EffectiveObject:
+    """Return the mail server as a start would see it; what is wrong with other objects does not matter here."""
+    relation = invocation.registry.relation("mail-server")
+    with invocation.open() as context:
+        path = context.get(relation.name, name).path
+        context.evaluate = invocation.evaluator()
+        configuration, problems = startup.judge_all(context, invocation.place.instance_directory)
+    server = configuration.at(path)
+    related = {str(path), *(obj.path for obj in server.referenced())}
+    hindering = [problem for problem in problems if problem.path in related]
+    if hindering:
+        raise error_for(hindering)
+    return server
+
+
+def _print(invocation: Invocation, report: DeliveryReport) -> None:
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        invocation.say(dumps(report.as_json()))
+        return
+    if invocation.quiet:
+        return
+    for one in report.recipients:
+        word = "accepted" if one.accepted else "refused"
+        invocation.say(f"The test mail to {one.address} was {word} by {report.host}: {one.reply or report.reply}")
+    login = f", logged in with {report.mechanism}" if report.mechanism else ", without login"
+    invocation.say(f"  through {report.host}:{report.port} ({report.address}), {report.security}{login}")
+    invocation.say(f"  sender {report.sender}; the server said: {report.reply}")
+    if invocation.verbose:
+        invocation.say("\n".join(f"  {line}" for line in report.transcript))

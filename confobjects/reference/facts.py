@@ -1,0 +1,65 @@
+"""The nine facts of a property, in the order of the servers' configuration reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from confobjects.definitions import PropertyDefinition, Registry
+
+HEADINGS = (
+    "Synopsis",
+    "Description",
+    "Default value",
+    "Allowed values",
+    "Multi-valued",
+    "Required",
+    "Admin action required",
+    "Advanced",
+    "Read-only",
+)
+
+
+def facts(prop: PropertyDefinition, registry: Registry) -> Iterator[tuple[str, str]]:
+    """Yield the facts of a property as (heading, text); a missing description is left out."""
+    yield "Synopsis", prop.synopsis
+    if prop.description:
+        yield "Description", prop.description
+    yield "Default value", default(prop)
+    yield "Allowed values", allowed(prop, registry)
+    yield "Multi-valued", _yes(prop.multi_valued)
+    yield "Required", _yes(prop.mandatory)
+    yield "Admin action required", prop.admin_action.sentence()
+    yield "Advanced", _yes(prop.advanced)
+    yield "Read-only", _yes(prop.read_only)
+
+
+def _yes(value: bool) -> str:
+    return "Yes" if value else "No"
+
+
+def default(prop: PropertyDefinition) -> str:
+    """Return what a property is without a value, in words."""
+    behaviour = prop.default
+    if behaviour.kind == "defined":
+        return ", ".join(behaviour.values)
+    if behaviour.kind == "alias":
+        return behaviour.sentence
+    if behaviour.kind == "inherited-absolute":
+        return f"The value of {behaviour.property} of {behaviour.path}."
+    if behaviour.kind == "inherited-relative":
+        steps = "the object above" if behaviour.offset == 1 else f"the object {behaviour.offset} levels above"
+        return f"The value of {behaviour.property} of {steps}."
+    return "None"
+
+
+def allowed(prop: PropertyDefinition, registry: Registry) -> str:
+    """Return the values a property takes, in words."""
+    if prop.reference is None:
+        choices = "; ".join(f"{value}: {meaning}" for value, meaning in prop.syntax.choices() if meaning)
+        return choices or prop.syntax.describe()
+    friendly = registry.relation(prop.reference.relation).friendly
+    words = f"The name of an existing {friendly}."
+    if prop.reference.target_enabled is None:
+        return words
+    needed = prop.reference.needed_when
+    return f"{words} It must be enabled{f' while {needed.words()}' if needed is not None else ''}."

@@ -1,0 +1,74 @@
+"""The rows of ``list-properties``: component, type, property, options and syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+
+HEADINGS = ("Component", "Type", "Property", "Options", "Syntax")
+OPTIONS_KEY = """\
+Options: r  may be read           w  may be changed
+         m  mandatory             s  takes one value
+         a  needs an administrator action
+"""
+
+
+class Row(NamedTuple):
+    """One property of one type of an object."""
+
+    relation: Relation
+    type: str
+    property: PropertyDefinition
+
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """Return the columns as they are printed."""
+        prop = self.property
+        return self.relation.name, self.type, prop.name, options(prop), prop.syntax.usage()
+
+
+def options(prop: PropertyDefinition) -> str:
+    """Return the five letters of a property: ``rwmsa``, a hyphen where one does not hold."""
+    letters = (
+        ("r", True),
+        ("w", not prop.read_only),
+        ("m", prop.mandatory),
+        ("s", not prop.multi_valued),
+        ("a", prop.admin_action.kind != "none"),
+    )
+    return "".join(letter if holds else "-" for letter, holds in letters)
+
+
+def rows(
+    registry: Registry,
+    *,
+    types: Iterable[str] = (),
+    category: str = "",
+    inherited: bool = False,
+    advanced: bool = False,
+) -> Iterator[Row]:
+    """Yield the properties of all objects, sorted.
+
+    ``types`` are short or full names; ``category`` is a tag, a relation or a type. A subtype shows only what it
+    adds, unless ``inherited``.
+    """
+    wanted = {name.lower() for name in types}
+    for name, relation in sorted(registry.relations().items()):
+        for definition in map(registry.definition, sorted(registry.subtypes(relation.target))):
+            short = registry.short_type(definition, relation)
+            if relation.hidden or (definition.advanced and not advanced):
+                continue
+            if wanted and not wanted & {short, definition.name}:
+                continue
+            if category and category.lower() not in {name, definition.name, *definition.tags, *definition.ancestors}:
+                continue
+            for prop in shown(definition, inherited=inherited, advanced=advanced):
+                yield Row(relation, short, prop)
+
+
+def shown(definition: ManagedObjectDefinition, *, inherited: bool, advanced: bool) -> Iterator[PropertyDefinition]:
+    """Yield the properties of a definition that are to be listed, sorted."""
+    for _, prop in sorted(definition.properties.items()):
+        if not prop.hidden and (advanced or not prop.advanced) and (inherited or prop.declared_by == definition.name):
+            yield prop

@@ -1,0 +1,92 @@
+"""Objects and properties explained for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+from confobjects.reference.facts import facts
+from confobjects.syntaxes import REGISTRY
+
+
+def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79) -> str:
+    """Return what an object is, its types, whom it refers to and who refers to it, and its properties."""
+    definition = registry.definition(relation.target)
+    lines = [definition.friendly, "", *_wrapped(definition.synopsis, width)]
+    if definition.description:
+        lines += ["", *_wrapped(definition.description, width)]
+    types = registry.types(relation)
+    if list(types) != ["generic"]:
+        lines += ["", "Types (--type):"]
+        lines += [f"  {short:<14} {d.synopsis}" for short, d in types.items()]
+    lines += _dependencies(relation, registry)
+    for name in registry.subtypes(relation.target):
+        lines += _properties(registry.definition(name), advanced=advanced, own=name != relation.target)
+    return "\n".join(lines)
+
+
+def _dependencies(relation: Relation, registry: Registry) -> Iterator[str]:
+    needs = depends_on(registry, relation.target)
+    if needs:
+        yield ""
+        yield f"Refers to: {', '.join(needs)}"
+    users = sorted({registry.definition(name).friendly for name, _ in registry.users(relation.name)})
+    if users:
+        yield ""
+        yield f"Referred to by: {', '.join(users)}"
+
+
+def depends_on(registry: Registry, name: str) -> list[str]:
+    """Return the friendly names of what a type and its descendants refer to, sorted."""
+    properties = [p for below in registry.subtypes(name) for p in registry.definition(below).properties.values()]
+    return sorted({registry.relation(p.reference.relation).friendly for p in properties if p.reference is not None})
+
+
+def _properties(definition: ManagedObjectDefinition, *, advanced: bool, own: bool) -> Iterator[str]:
+    properties = [
+        prop
+        for _, prop in sorted(definition.properties.items())
+        if not prop.hidden and (not own or prop.declared_by == definition.name)
+    ]
+    for heading, wanted in (("Properties", False), ("Advanced properties", True)):
+        shown = [prop for prop in properties if prop.advanced is wanted]
+        if not shown or (wanted and not advanced):
+            if wanted and shown:
+                yield f"  (--advanced shows {len(shown)} more)"
+            continue
+        yield ""
+        yield f"{heading} of {definition.friendly}:"
+        for prop in shown:
+            yield f"  {prop.name:<26} {prop.synopsis}"
+
+
+def describe_property(prop: PropertyDefinition, registry: Registry, *, width: int = 79) -> str:
+    """Return the nine facts of a property, with examples of values."""
+    lines = [prop.name, ""]
+    for heading, text in facts(prop, registry):
+        lines += textwrap.wrap(
+            text, width, initial_indent=f"{heading + ':':<23}", subsequent_indent=" " * 23, break_long_words=False
+        )
+    examples = example_values(prop)
+    if examples:
+        lines.append(f"{'Examples:':<23}{'  '.join(examples)}")
+    return "\n".join(lines)
+
+
+def example_values(prop: PropertyDefinition, most: int = 3) -> list[str]:
+    """Return some valid texts of a property, found among the samples of its syntax."""
+    found = []
+    for sample in REGISTRY[prop.syntax.name].samples_good:
+        text = sample[1]
+        try:
+            prop.syntax.parse(text)
+        except ValueError:
+            continue
+        if text == text.strip() and text.isprintable() and len(text) <= 30 and text not in found and not prop.sensitive:
+            found.append(text)
+    return found[:most]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width)
