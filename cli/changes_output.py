@@ -27,7 +27,11 @@ def tell(invocation: Invocation, report: ChangeReport, done: str) -> int:
         invocation.say("\n".join(_plan(report.changes)))
     else:
         invocation.succeeded(done)
+    touched = {(change.new_path or change.path, name) for change in report.changes for name in change.names()}
     for deferred in report.deferred:
+        # What was deferred before and is not touched now was said then; the JSON has it all.
+        if deferred.property and (deferred.path, deferred.property) not in touched:
+            continue
         what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
         invocation.note(f"to be judged at startup: {deferred.path}: {what}")
     for action in report.admin_actions:

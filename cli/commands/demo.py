@@ -1,0 +1,119 @@
+"""``demo``: the main job on this machine, told step by step: configure a mail server, send a mail through it.
+
+The story is ``cli/demo.txt``: every line that begins with ``$`` is run through the real command line, ``!`` is the exit
+status it must have, ``=`` sets a variable, ``#`` is told to the reader.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ConfobjectsError, UsageError
+
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+_HELP = """Configure a mail server and send a mail through it, on this machine.
+
+Everything happens in a temporary directory and on a loopback port, and is gone afterwards. Needs the extra "demo"."""
+_VARIABLES = ("CONFOBJECTS_URL", "CONFOBJECTS_INSTANCE", "CONFOBJECTS_ENVCONFIG_DIRS", "SMTP_PASSWORD")
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    return make(words, registry, [], _run, _HELP)
+
+
+class Step(NamedTuple):
+    """A command of the story, the exit status it has to have, or a variable to set (``=``)."""
+
+    kind: str
+    text: str
+    status: int = 0
+
+
+def _run(invocation: Invocation) -> int:
+    import tempfile  # noqa: PLC0415 - this command only
+
+    demo = _extra()
+    password = "Demo-" + os.urandom(6).hex()
+    with (
+        tempfile.TemporaryDirectory(prefix="confobjects-demo-") as directory,
+        _environment(directory),
+        demo(directory, "demo", password) as server,
+        redirect_stderr(sys.stdout),  # one story: refusals stand where they belong
+    ):
+        for step in _story(port=server.port):
+            _tell(invocation, step, password)
+        invocation.say("\n# What arrived:\n" + "\n".join(f"  {line}" for line in server.arrived()))
+    invocation.say("\n# Done: the mail went out over verified TLS, through what was configured.")
+    return 0
+
+
+def _extra() -> Any:
+    try:
+        from ..demo_server import DemoServer  # noqa: PLC0415 - an optional extra
+    except ImportError as error:
+        raise UsageError(
+            Diagnostic(
+                "usage",
+                f"the demonstration needs the extra packages that are not installed ({error.name})",
+                remedy="pip install 'confobjects[demo]'",
+            )
+        ) from None
+    return DemoServer
+
+
+@contextmanager
+def _environment(directory: str) -> Iterator[None]:
+    """Point the commands of the story at a file in a directory; what was set before comes back."""
+    before = {name: os.environ.pop(name, None) for name in _VARIABLES}
+    os.environ["CONFOBJECTS_URL"] = f"ldif:{os.path.join(directory, 'config.ldif')}"
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _story(*, port: int) -> Iterator[Step]:
+    with open(os.path.join(os.path.dirname(os.path.dirname(__file__)), "demo.txt"), encoding="utf-8") as file:
+        lines = file.read().format(port=port).splitlines()
+    for index, line in enumerate(lines):
+        kind, text = line[:1], line[2:]
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        if kind != "!":
+            yield Step(kind, text, int(following[2:]) if following.startswith("! ") else 0)
+
+
+def _tell(invocation: Invocation, step: Step, password: str) -> None:
+    from ..main import main  # noqa: PLC0415 - main imports the commands
+
+    if step.kind == "=":
+        os.environ[step.text] = password
+        invocation.say(f"\n$ export {step.text}=…")
+        return
+    if step.kind != "$":
+        invocation.say(f"# {step.text}" if step.kind == "#" else "\n")  # a blank line parts the steps
+        return
+    invocation.say(f"$ {step.text}")
+    status = main(shlex.split(step.text)[1:])
+    if status != step.status:
+        raise ConfobjectsError(f"the demonstration went wrong: exit status {status}, expected {step.status}")
+    if status:
+        invocation.say(f"(exit status {status})")
