@@ -64,9 +64,7 @@ def names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
 
 def resolve(words: Words) -> click.Command:
     """Return the command of a command line. Raises click.UsageError for one that does not exist."""
-    if words.has("--version", "-V"):
-        return _built("overview", "version")
-    if not words.command:
+    if not words.command or words.has("--version", "-V"):
         return _built("overview", "build", words)
     row = SPECIAL.get(words.command.lower())
     registry = startup.registry(words.definitions)

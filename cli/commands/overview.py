@@ -27,15 +27,13 @@ usage: confobjects COMMAND [OPTIONS]        options stand before or after the co
 """
 
 
-def version() -> click.Command:
-    """Return the command that prints the version."""
-    return click.Command("confobjects", callback=lambda: print(f"confobjects {confobjects.__version__}"), params=[])
-
-
 def build(words: Words) -> click.Command:
-    """Return the command that prints help: a page, or with --help-all every command."""
+    """Return the command that prints the version, or help: a page, with --help-all every command."""
 
     def run() -> int:
+        if words.has("--version", "-V"):
+            print(f"confobjects {confobjects.__version__}")
+            return 0
         registry = startup.registry(words.definitions)
         if words.has("--help-all"):
             print(_INTRODUCTION + _all(registry, registry.relations().values()))
