@@ -12,6 +12,9 @@ from confobjects.paths import ManagedObjectPath, normal_name
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.objects.judging import Judged
+    from confobjects.objects.typed import Lookups
+else:
+    Lookups = object
 
 Name = str | tuple[str, ...]
 
@@ -124,7 +127,7 @@ class EffectiveObject:
         return f"<{self.path} {values}>"
 
 
-class EffectiveConfiguration:
+class EffectiveConfiguration(Lookups):
     """All objects as they are after startup, by kind and name; iterating yields them sorted by path."""
 
     def __init__(
@@ -156,10 +159,12 @@ class EffectiveConfiguration:
             )
         return EffectiveObject(judged, self)
 
-    def __getitem__(self, key: tuple[str, *tuple[str, ...]] | str) -> EffectiveObject:
-        """Return an object by kind and names: ``config["mail-server", "one"]``, ``config["global-configuration"]``."""
-        kind, *names = (key,) if isinstance(key, str) else key
-        return self.at(path_of(self.registry, kind, tuple(names)))
+    if not TYPE_CHECKING:  # type checkers have the generated overloads of Lookups instead
+
+        def __getitem__(self, key: tuple[str, ...] | str) -> EffectiveObject:
+            """Return an object by kind and names: ``config["mail-server", "one"]``, a single one by kind alone."""
+            kind, *names = (key,) if isinstance(key, str) else key
+            return self.at(path_of(self.registry, kind, tuple(names)))
 
     def __contains__(self, path: object) -> bool:
         return path in self._judged

@@ -1,0 +1,71 @@
+"""The typed API: a stub by which a type checker knows every property of every kind of object.
+
+``confobjects/objects/typed.pyi`` has no module beside it: only type checkers read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from confobjects.definitions import PropertyDefinition, Registry, Relation
+
+_HEAD = """\
+# generated from the definitions by `python -m tests.docs_check --write`; do not edit
+from typing import Any, Literal, overload
+
+from confobjects.dn import DN as DN
+from confobjects.objects.effective import EffectiveObject
+from confobjects.syntaxes import HostPort as HostPort
+from confobjects.syntaxes import NameValue as NameValue
+from confobjects.syntaxes import Unlimited as Unlimited
+"""
+
+
+def stub(registry: Registry) -> str:
+    """Return the text of the stub."""
+    relations = [relation for _, relation in sorted(registry.relations().items())]
+    return "\n".join(
+        [_HEAD, *(line for r in relations for line in _class(r, registry)), *_lookups(relations, registry)]
+    )
+
+
+def class_name(relation: Relation) -> str:
+    """Return the name of the class that stands for a kind of object."""
+    return "".join(word.capitalize() for word in relation.name.split("-"))
+
+
+def _class(relation: Relation, registry: Registry) -> Iterator[str]:
+    yield f"class {class_name(relation)}(EffectiveObject):"
+    own = registry.definition(relation.target).properties
+    every: dict[str, tuple[PropertyDefinition, bool]] = {}
+    for name in registry.subtypes(relation.target):
+        for prop in registry.definition(name).properties.values():
+            every.setdefault(prop.name, (prop, prop.name in own))
+    for name, (prop, common) in sorted(every.items()):
+        yield "    @overload"
+        yield f'    def __getitem__(self, name: Literal["{name}"]) -> {value_type(prop, sure=common)}: ...'
+    yield "    @overload"
+    yield "    def __getitem__(self, name: str) -> Any: ..."
+    yield ""
+
+
+def value_type(prop: PropertyDefinition, *, sure: bool = True) -> str:
+    """Return the type of a property's value; None is possible where a value may lack."""
+    kind = prop.syntax.python_type
+    if prop.multi_valued:
+        return f"tuple[{kind}, ...]"
+    always = sure and (prop.mandatory or prop.default.kind == "defined")
+    return kind if always else f"{kind} | None"
+
+
+def _lookups(relations: list[Relation], registry: Registry) -> Iterator[str]:
+    yield "class Lookups:"
+    for relation in relations:
+        names = ["str" for step in registry.lineage(relation) if step.named]
+        kind = f'Literal["{relation.name}"]'
+        key = f"tuple[{', '.join([kind, *names])}]" if names else kind
+        yield "    @overload"
+        yield f"    def __getitem__(self, key: {key}) -> {class_name(relation)}: ..."
+    yield "    @overload"
+    yield "    def __getitem__(self, key: tuple[str, ...] | str) -> EffectiveObject: ..."
+    yield ""

@@ -1,0 +1,49 @@
+"""What is generated from the definitions: written with ``--write``, else compared with what is committed.
+
+Run as ``python -m tests.docs_check``; ``make check`` does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from confobjects.definitions.metaschema import metaschema
+from confobjects.reference.markdown import pages
+from confobjects.reference.stubs import stub
+from confobjects.startup import registry
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def generated() -> dict[Path, str]:
+    """Return every generated file with the text it has to have."""
+    known = registry()
+    files = {ROOT / "docs" / "reference" / name: text for name, text in pages(known).items()}
+    files[ROOT / "schemas" / "managed-object.schema.json"] = json.dumps(metaschema(), indent=2) + "\n"
+    files[ROOT / "confobjects" / "objects" / "typed.pyi"] = stub(known)
+    return files
+
+
+def stale() -> list[Path]:
+    """Return the files that differ from what would be generated, and pages nobody generates any more."""
+    files = generated()
+    differing = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    return differing + [path for path in (ROOT / "docs" / "reference").glob("*.md") if path not in files]
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare; return 1 when something differs."""
+    if "--write" in arguments:
+        for path, text in generated().items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return 0
+    for path in stale():
+        sys.stderr.write(f"{path.relative_to(ROOT)} is not up to date: python -m tests.docs_check --write\n")
+    return 1 if stale() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,182 @@
+"""The reference says everything the definitions say, and what is generated is up to date."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from confobjects.reference.facts import HEADINGS, allowed, facts
+from confobjects.reference.jsonschema import object_schema
+from confobjects.reference.listing import options, rows
+from confobjects.reference.markdown import pages
+from confobjects.reference.stubs import stub
+from confobjects.reference.text import describe_object, describe_property, example_values
+from confobjects.startup import registry
+from tests import docs_check
+
+FAMILY = Path(__file__).parent.parent / "definitions" / "family"
+OWN = registry()
+BOTH = registry([str(FAMILY)])
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    assert docs_check.stale() == []
+
+
+def test_what_is_stale_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docs_check, "ROOT", tmp_path)
+    assert len(docs_check.stale()) == len(docs_check.generated())
+    assert docs_check.main(["--write"]) == 0
+    assert docs_check.main([]) == 0
+    (tmp_path / "docs" / "reference" / "gone.md").write_text("x")
+    (tmp_path / "docs" / "reference" / "index.md").write_text("x")
+    assert docs_check.main([]) == 1
+
+
+@pytest.mark.parametrize("definition", list(BOTH), ids=lambda d: d.name)
+def test_every_property_has_its_nine_facts(definition) -> None:  # type: ignore[no-untyped-def]
+    page = pages(BOTH)[f"{definition.name}.md"]
+    for prop in definition.properties.values():
+        if prop.hidden:
+            assert f"#### {prop.name}\n" not in page
+            continue
+        block = page.split(f"#### {prop.name}\n", 1)[1].split("####", 1)[0]
+        present = [heading for heading in HEADINGS if f"| *{heading}* |" in block]
+        assert present == [h for h in HEADINGS if h != "Description" or prop.description]
+        assert describe_property(prop, BOTH).startswith(prop.name)
+
+
+def test_links_within_the_reference_resolve() -> None:
+    everything = pages(BOTH)
+    anchors = {
+        name: {line.lstrip("#").strip().lower().replace(" ", "-") for line in text.splitlines() if line.startswith("#")}
+        for name, text in everything.items()
+    }
+    for name, text in everything.items():
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            if target.startswith("../"):
+                continue
+            file, _, anchor = target.partition("#")
+            assert (file or name) in everything, (name, target)
+            assert not anchor or anchor in anchors[file or name], (name, target)
+
+
+def test_the_facts_of_a_reference_say_when_its_target_has_to_be_enabled() -> None:
+    prop = OWN.definition("mail-server").properties["trust-manager-provider"]
+    assert allowed(prop, OWN) == (
+        "The name of an existing Trust Manager Provider. "
+        "It must be enabled while enabled is true and (use-ssl is true or use-start-tls is true)."
+    )
+
+
+def test_the_letters_of_list_properties() -> None:
+    properties = OWN.definition("mail-server").properties
+    letters = {name: options(prop) for name, prop in properties.items()}
+    assert letters["enabled"] == "rwms-"
+    assert letters["use-ssl"] == "rw-sa"
+    assert letters["smtp-property"] == "rw---"
+
+
+def test_a_subtype_lists_what_it_adds_unless_asked_for_all() -> None:
+    def names(**how: bool) -> list[str]:
+        return [row.property.name for row in rows(OWN, types=["pem"], **how)]
+
+    assert names() == ["excluded-filename-pattern", "pem-directory"]
+    assert names(inherited=True) == ["enabled", "excluded-filename-pattern", "pem-directory"]
+
+
+@pytest.mark.parametrize("relation", list(BOTH.relations().values()), ids=lambda r: r.name)
+def test_every_object_is_described_and_has_a_schema(relation) -> None:  # type: ignore[no-untyped-def]
+    text = describe_object(relation, BOTH, advanced=True)
+    for name in BOTH.subtypes(relation.target):
+        for prop in BOTH.definition(name).properties.values():
+            assert prop.hidden or f"  {prop.name} " in text
+    Draft202012Validator.check_schema(object_schema(relation, BOTH))
+
+
+@pytest.mark.parametrize(
+    ("document", "valid"),
+    [
+        ({"enabled": True, "smtp-server": "h:25"}, True),
+        ({"enabled": "&{mail.on|true}", "smtp-server": "$<smtp.host>"}, True),
+        ({"enabled": True}, False),
+        ({"enabled": "yes", "smtp-server": "h"}, False),
+        ({"enabled": True, "smtp-server": "h", "smtp-property": ["a=b"]}, True),
+        ({"enabled": True, "smtp-server": "h", "smtp-property": "a=b"}, False),
+        ({"enabled": True, "smtp-server": "h", "use-sll": True}, False),
+    ],
+)
+def test_the_schema_of_a_mail_server(document: dict[str, object], valid: bool) -> None:
+    schema = object_schema(OWN.relation("mail-server"), OWN)
+    assert Draft202012Validator(schema).is_valid(document) is valid
+
+
+def test_the_schema_of_an_object_with_types() -> None:
+    validator = Draft202012Validator(object_schema(OWN.relation("trust-manager-provider"), OWN))
+    assert validator.is_valid({"type": "pem", "enabled": True, "pem-directory": "certs"})
+    assert not validator.is_valid({"type": "blind", "enabled": True, "pem-directory": "certs"})
+    assert not validator.is_valid({"enabled": True})
+
+
+def test_examples_are_valid_and_never_secret() -> None:
+    for definition in BOTH:
+        for prop in definition.properties.values():
+            examples = example_values(prop)
+            assert not (prop.sensitive and examples)
+            for example in examples:
+                prop.syntax.parse(example)
+
+
+def test_facts_are_sentences() -> None:
+    for definition in OWN:
+        for prop in definition.properties.values():
+            for heading, text in facts(prop, OWN):
+                assert text.strip(), (definition.name, prop.name, heading)
+
+
+PROGRAM = """
+import confobjects
+from confobjects.syntaxes import HostPort
+
+def f() -> tuple[str, bool, str | None]:
+    server = confobjects.load("ldif:x")["mail-server", "one"]
+    address: HostPort = server["smtp-server"]
+    return address.host, server["use-ssl"], server["auth-username"]
+
+def g() -> int:
+    return confobjects.load("ldif:x")["mail-server", "one"]["use-ssl-typo-is-any"]
+
+def h() -> str:
+    return confobjects.load("ldif:x")["mail-server", "one"]["use-ssl"]
+"""
+
+
+def test_a_type_checker_knows_every_property(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--no-error-summary",
+        "--cache-dir",
+        str(tmp_path),
+        str(program),
+    ]
+    pytest.importorskip("mypy")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=docs_check.ROOT, check=False)
+    wrong = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith(str(program))]
+    assert wrong == [
+        'error: Returning Any from function declared to return "int"  [no-any-return]',
+        'error: Incompatible return value type (got "bool", expected "str")  [return-value]',
+    ]
+
+
+def test_the_stub_is_made_for_any_definitions() -> None:
+    compile(stub(BOTH), "typed.pyi", "exec")
