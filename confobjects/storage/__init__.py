@@ -1,6 +1,6 @@
 """The storage room: where entries are kept, one module per kind.
 
-For: reading and changing entries in memory, in an LDIF file, later in a directory. May import: errors,
+For: reading and changing entries in memory, in an LDIF file, in a directory. May import: errors,
 diagnostics, dn and the mapping room. Must never know: what the entries mean. It knows no definition, no property
 and no managed object; it prints nothing. Every storage passes the one contract test in ``tests/storage``.
 """
@@ -16,6 +16,9 @@ from confobjects.mapping.protocol import Scope, Storage
 __all__ = ["SCHEMES", "Scope", "Storage", "open_storage"]
 
 SCHEMES: Final[dict[str, str]] = {
+    "ldap": "confobjects.storage.ldap:open_url",
+    "ldapi": "confobjects.storage.ldap:open_url",
+    "ldaps": "confobjects.storage.ldap:open_url",
     "ldif": "confobjects.storage.ldif_file:open_url",
     "memory": "confobjects.storage.memory:open_url",
 }
@@ -23,7 +26,7 @@ SCHEMES: Final[dict[str, str]] = {
 
 
 def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storage:
-    """Return the storage a URL names: ``ldif:PATH`` or ``memory:``. Nothing is read before it is asked for.
+    """Return the storage a URL names: ``ldif:PATH``, ``ldap://…``, ``ldaps://…``, ``ldapi://…`` or ``memory:``. Nothing is read before it is asked for.
 
     ``missing_ok=False`` makes a storage that does not exist an error; else it is empty, with a warning. The
     other options are those of the kind of storage. Raises :class:`~confobjects.errors.UsageError` for a URL

@@ -97,7 +97,11 @@ class Ds389:
         ]
 
     def _run(self, *command: str) -> None:
-        environment = {**os.environ, "HOME": str(self.root), "PATH": f"{self.root / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"}
+        environment = {
+            **os.environ,
+            "HOME": str(self.root),
+            "PATH": f"{self.root / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
+        }
         environment.pop("PYTHONPATH", None)
         done = subprocess.run(
             self._as_user(*command), cwd=self.root, env=environment, capture_output=True, text=True, check=False
@@ -148,7 +152,9 @@ class Ds389:
     @property
     def socket_url(self) -> str:
         settings = (self.config / "dse.ldif").read_text(encoding="utf-8")
-        path = next(line.partition(": ")[2] for line in settings.splitlines() if line.startswith("nsslapd-ldapifilepath"))
+        path = next(
+            line.partition(": ")[2] for line in settings.splitlines() if line.startswith("nsslapd-ldapifilepath")
+        )
         return f"ldapi://{quote(path, safe='')}/"
 
 

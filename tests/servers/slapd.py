@@ -11,7 +11,6 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -72,7 +71,7 @@ olcDatabase: {{-1}}frontend
 olcSizeLimit: {size_limit}
 olcAccess: {{0}}to dn.base="" by * read
 olcAccess: {{1}}to dn.base="cn=Subschema" by * read
-
+{frontend_access}
 dn: olcDatabase={{0}}config,cn=config
 objectClass: olcDatabaseConfig
 olcDatabase: {{0}}config
@@ -225,6 +224,8 @@ class Slapd:
             more_schema="\n".join(f"{text.rstrip()}\n" for text in self.schema),
             server_id=f"olcServerID: {self.number}\n" if self.number else "",
             tls=self._tls(),
+            # Without rules of its own a database is open to readers, as one from a package is.
+            frontend_access="" if self.access else "olcAccess: {2}to * by * read\n",
             uid=os.getuid(),
             gid=os.getgid(),
             databases=databases,

@@ -8,25 +8,64 @@ from tempfile import mkdtemp
 
 import pytest
 
-from confobjects.storage import SCHEMES, Storage, open_storage
+from confobjects.dn import DN
+from confobjects.mapping.entry import DeleteEntry
+from confobjects.storage import Storage, open_storage
+from confobjects.storage.memory import MemoryStorage
+from tests.servers import ds389
+from tests.servers import slapd as openldap
+from tests.servers.ds389 import Ds389
+from tests.servers.slapd import Slapd
 
-Maker = Callable[[], Storage]
+BASE = DN.parse("cn=config,dc=example,dc=com")
 
 
 def _ldif(folder: Path) -> Storage:
-    return open_storage(f"ldif:{folder / 'config.ldif'}", deadline=0.2)
+    return open_storage(f"ldif:{folder / 'config.ldif'}", base=BASE, deadline=0.2)
 
 
 def _memory(folder: Path) -> Storage:
-    return open_storage("memory:", deadline=0.2)
+    return MemoryStorage(base=BASE, deadline=0.2)
 
 
 MAKERS: dict[str, Callable[[Path], Storage]] = {"ldif": _ldif, "memory": _memory}
 
 
-@pytest.fixture(params=sorted(SCHEMES))
+def emptied(storage: Storage) -> Storage:
+    """Return a storage on a server that tests share, with nothing in it."""
+    found = sorted(storage.search(BASE, "sub"), key=lambda entry: -len(entry.dn))
+    with storage.writing():
+        for entry in found:
+            storage.commit([DeleteEntry(entry.dn)])
+    return storage
+
+
+def on_slapd(server: Slapd) -> Storage:
+    options = {"bind_dn": openldap.ROOT_DN, "bind_password": openldap.PASSWORD, "deadline": 2.0}
+    return emptied(open_storage(server.url, base=BASE, **options))
+
+
+def on_ds389(server: Ds389) -> Storage:
+    options = {"bind_dn": ds389.ROOT_DN, "bind_password": ds389.PASSWORD, "deadline": 2.0}
+    return emptied(open_storage(server.url, base=BASE, **options))
+
+
+@pytest.fixture(params=["389-ds", "ldif", "memory", "slapd"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     """An empty storage of every kind."""
+    if request.param == "slapd":
+        made = on_slapd(request.getfixturevalue("slapd"))
+    elif request.param == "389-ds":
+        made = on_ds389(request.getfixturevalue("ds389_server"))
+    else:
+        made = MAKERS[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def in_process(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """An empty storage of every kind that needs no server."""
     made = MAKERS[request.param](tmp_path)
     yield made
     made.close()
@@ -34,10 +73,10 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
 
 @pytest.fixture
 def make_every_storage(tmp_path: Path) -> Callable[[], list[Storage]]:
-    """Return a maker of empty storages, one of each kind."""
+    """Return a maker of empty storages, one of each kind that needs no server."""
 
     def make() -> list[Storage]:
         folder = Path(mkdtemp(dir=tmp_path))
-        return [MAKERS[scheme](folder) for scheme in sorted(SCHEMES)]
+        return [MAKERS[scheme](folder) for scheme in sorted(MAKERS)]
 
     return make

@@ -12,7 +12,7 @@ from confobjects.dn import DN
 from confobjects.errors import StorageError, UsageError
 from confobjects.storage import SCHEMES, open_storage
 
-KNOWN = "known kinds: ldif:, memory:"
+KNOWN = "known kinds: ldap:, ldapi:, ldaps:, ldif:, memory:"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,21 @@
+"""The LDAP storage: entries in a directory server, and the only room that knows the LDAP client library.
+
+For: URLs ``ldap:``, ``ldaps:`` and ``ldapi:``. May import: errors, diagnostics, dn, the mapping room, and ldap3. Must
+never know: what the entries mean. Laws:
+
+1. No exception of the client library, of a socket or of TLS leaves this room: all are errors of ours, with the
+   server's text and DN kept.
+2. Every step has a deadline: resolving, connecting, TLS, logging in and each request. A server that lets one pass is
+   left for the next.
+3. No password is sent in clear, unless to this machine or by a decision of the caller.
+4. A write is repeated only when it is known not to have happened.
+
+Floors inside: ``results`` (codes to errors) and ``address`` (URLs) know no network; ``channel`` is the socket with a
+deadline, ``session`` one bound connection, ``servers`` the choice among several, ``store`` the storage.
+"""
+
+from __future__ import annotations
+
+from confobjects.storage.ldap.store import LdapStorage, open_url
+
+__all__ = ["LdapStorage", "open_url"]

@@ -1,0 +1,215 @@
+"""A socket that is left when time is up, however slowly the other side drips, and TLS that verifies.
+
+TLS verifies the peer against the authorities given, or the system's, and its name or IP address against the
+certificate; the platform's ``ssl`` does both. Only ``trust_all`` switches it off.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+import time
+from typing import Any, NamedTuple
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import AccessError, CannotConnectError, UsageError
+from confobjects.storage.ldap.address import Address
+
+
+class Tls(NamedTuple):
+    """How TLS is spoken: ``trust_store`` is a PEM file of authorities, ``certificate`` and ``key`` are PEM files of
+    the client's own; ``key_password`` opens the key.
+    """
+
+    trust_all: bool = False
+    trust_store: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    key_password: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self.trust_all:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif self.trust_store:
+            _load("trust store", self.trust_store, lambda path: context.load_verify_locations(cafile=path))
+        else:
+            context.load_default_certs()
+        if self.certificate:
+            key, password = self.key, self.key_password or ""  # a text, so that nobody is asked at the terminal
+            _load("client certificate", self.certificate, lambda path: context.load_cert_chain(path, key, password))
+        return context
+
+
+def _load(what: str, path: str, load: Any) -> None:
+    try:
+        load(path)
+    except ssl.SSLError as error:
+        raise UsageError(
+            Diagnostic(
+                "usage",
+                f"the {what} cannot be used: {error.reason or error}",
+                origin=path,
+                remedy="it has to be a PEM file; a key that is encrypted needs its password",
+            )
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            Diagnostic("usage", f"the {what} cannot be read: {error.strerror or error}", origin=path)
+        ) from None
+
+
+class Channel:
+    """A connected socket. Set :meth:`expire` before each step; when its time is up, sending and receiving fail."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._end = 0.0
+        self.failure: Exception | None = None
+        self.sent = False
+
+    def expire(self, seconds: float) -> None:
+        """Begin a step that may take some seconds in all."""
+        self._end = time.monotonic() + seconds
+        self.failure = None
+        self.sent = False
+
+    def _arm(self) -> None:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(left)
+
+    def recv(self, size: int) -> bytes:
+        """Receive at most some bytes."""
+        try:
+            self._arm()
+            data = self._socket.recv(size)
+        except OSError as error:
+            self.failure = error
+            raise
+        if not data:
+            self.failure = ConnectionResetError("the server closed the connection")
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of some bytes."""
+        self.sent = True  # from here on nobody knows how much of it the server has seen
+        try:
+            self._arm()
+            self._socket.sendall(data)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def secure(self, context: ssl.SSLContext, name: str) -> None:
+        """Negotiate TLS. Raises :class:`OSError`, of which :class:`ssl.SSLError` is one."""
+        self._arm()
+        self._socket = context.wrap_socket(self._socket, server_hostname=name)
+
+    def shutdown(self, how: int) -> None:
+        """End the traffic."""
+        self._socket.shutdown(how)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+def connect(address: Address, seconds: float) -> Channel:
+    """Return a channel to a server, trying each of its addresses within the time.
+
+    Raises :class:`~confobjects.errors.CannotConnectError`.
+    """
+    end = time.monotonic() + seconds
+    failure: Exception = TimeoutError("timed out")
+    for family, place in _places(address, seconds):
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(left)
+            sock.connect(place)
+            if family != socket.AF_UNIX:  # else the bind after StartTLS waits 40 ms for an acknowledgement
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return Channel(sock)
+        except OSError as error:
+            sock.close()
+            failure = error
+    raise unreachable(address, failure, "connecting", seconds)
+
+
+def _places(address: Address, seconds: float) -> list[tuple[int, Any]]:
+    if address.scheme == "ldapi":
+        return [(socket.AF_UNIX, address.host)]
+    found: list[Any] = []
+
+    def resolve() -> None:
+        try:
+            found.extend(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
+    # The system's resolver takes no deadline; a thread of its own may be left behind in it.
+    thread = threading.Thread(target=resolve, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not found:
+        raise unreachable(address, TimeoutError("timed out"), "finding the host", seconds)
+    if isinstance(found[0], Exception):
+        reason = getattr(found[0], "strerror", None) or str(found[0])
+        raise CannotConnectError(
+            Diagnostic(
+                "cannot-connect",
+                f"the host of {address} cannot be found: {reason}",
+                remedy="correct the host name, or see that the name service knows it",
+            )
+        )
+    return [(family, place) for family, _, _, _, place in found]
+
+
+def unreachable(address: Address, failure: BaseException, step: str, seconds: float) -> CannotConnectError:
+    """Return the error of a server that cannot be reached, by what failed and in which step."""
+    remedy = "see that the server runs and that host and port are right"
+    if isinstance(failure, TimeoutError):
+        summary = f"{address} did not answer within {seconds:g} s ({step})"
+        remedy = "see that the server is not hung and no firewall is between; --connectTimeout gives it more time"
+    elif isinstance(failure, ConnectionRefusedError):
+        summary = f"{address} refused the connection: nothing listens there"
+    elif isinstance(failure, FileNotFoundError):
+        summary = f"{address}: there is no such socket"
+        remedy = "see that the server runs and listens on that socket"
+    elif isinstance(failure, ssl.SSLCertVerificationError):
+        return _certificate(address, failure)
+    elif isinstance(failure, ssl.SSLError):
+        summary = f"{address}: TLS failed: {(failure.reason or str(failure)).replace('_', ' ').lower()}"
+        remedy = "see that the port speaks TLS (ldaps:// from the first byte; ldap:// with -q after StartTLS)"
+    elif isinstance(failure, (ConnectionResetError, BrokenPipeError)):
+        summary = f"{address} closed the connection ({step})"
+        remedy = "see the server's log; on a port that speaks TLS from the first byte use ldaps:// (-Z)"
+    else:
+        reason = getattr(failure, "strerror", None) or str(failure)
+        summary = f"{address} cannot be reached: {reason} ({step})"
+    return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
+
+
+def _certificate(address: Address, failure: ssl.SSLCertVerificationError) -> CannotConnectError:
+    remedy = "give the authority's certificate with --trustStorePath FILE (PEM)"
+    if "expired" in failure.verify_message or "not yet valid" in failure.verify_message:
+        remedy = "have the server's certificate renewed, and see that both clocks are right"
+    elif "mismatch" in failure.verify_message.lower():
+        remedy = "connect by a name that is in the certificate, or have one issued for this name"
+    summary = f"{address}: its certificate is not accepted: {failure.verify_message}"
+    return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
+
+
+def check_socket_access(address: Address) -> None:
+    """Raise :class:`~confobjects.errors.AccessError` when this user may not use the socket of an ``ldapi`` address."""
+    if address.scheme == "ldapi" and os.path.exists(address.host) and not os.access(address.host, os.W_OK):
+        remedy = "run as a user who may use the socket"
+        raise AccessError(Diagnostic("access-refused", f"{address}: no access to the socket", remedy=remedy))

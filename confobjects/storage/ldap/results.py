@@ -1,0 +1,169 @@
+"""LDAP results as errors of ours (RFC 4511 section 4.1.9): one table, and the words for each change.
+
+Law: the server's own text and DN are kept, in the detail of the diagnostic; our words come first.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import CODES, ConfobjectsError
+from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, ModifyEntry, RenameEntry
+
+SUCCESS: Final = 0
+NO_SUCH_OBJECT: Final = 32
+NOT_ALLOWED_ON_NONLEAF: Final = 66
+REFERRAL: Final = 10
+AWAY: Final = frozenset((51, 52))
+"""Busy, unavailable: another server may answer."""
+
+
+class Result(NamedTuple):
+    """What a server answered: the code and its name, the DN and the text that came with it, referral URLs."""
+
+    code: int
+    name: str
+    dn: str = ""
+    text: str = ""
+    referrals: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """The server's words on one line, for the detail."""
+        parts = [f"result {self.code} ({self.name})"]
+        parts.extend(part for part in (self.text.strip(), f'at "{self.dn}"' if self.dn else "") if part)
+        parts.extend(f"refers to {url}" for url in self.referrals)
+        return "the server says: " + ", ".join(parts)
+
+
+class _Meaning(NamedTuple):
+    code: str
+    summary: str
+    remedy: str = ""
+
+
+_RIGHTS: Final = "log in as a user with the rights (-D), or have the server's access rules changed"
+_LOGIN: Final = "correct the bind DN (-D) and the password (-j FILE)"
+_ENCRYPT: Final = "use StartTLS (-q) or ldaps:// (-Z)"
+_LIMIT: Final = "raise the server's limit for this user, or log in as one with a higher limit"
+_SCHEMA: Final = "load the schema that `confobjects ldap-schema` prints; --upgrade shows what an older one lacks"
+_READ_ONLY: Final = "give the URL of a server that takes writes"
+
+_MEANINGS: Final[dict[int, _Meaning]] = {
+    1: _Meaning("storage-failed", "the server could not carry out the request"),
+    2: _Meaning("storage-failed", "the server does not understand the request"),
+    3: _Meaning("storage-failed", "the server's time limit was reached", _LIMIT),
+    4: _Meaning("storage-failed", "the server's size limit was reached: it holds more entries than it shows", _LIMIT),
+    7: _Meaning("access-refused", "the server does not know this way of logging in", "log in with -D and -j"),
+    8: _Meaning("access-refused", "the server asks for a stronger login", _ENCRYPT),
+    10: _Meaning("access-refused", "this server takes no writes and refers to another", _READ_ONLY),
+    11: _Meaning("storage-failed", "an administrative limit of the server was reached", _LIMIT),
+    12: _Meaning("storage-failed", "the server lacks a control that is needed"),
+    13: _Meaning("access-refused", "the server asks for an encrypted connection", _ENCRYPT),
+    14: _Meaning("access-refused", "the login takes more steps than this client knows"),
+    16: _Meaning("changed-meanwhile", "a value to be deleted is not there any more"),
+    17: _Meaning("storage-failed", "the server's schema does not know an attribute: it is missing or older", _SCHEMA),
+    18: _Meaning("storage-failed", "the server's schema cannot compare an attribute", _SCHEMA),
+    19: _Meaning("constraint-violated", "the server refused a value by a rule of its own"),
+    20: _Meaning("changed-meanwhile", "a value to be added is there already"),
+    21: _Meaning("invalid-value", "the server's schema does not accept a value"),
+    32: _Meaning("no-such-object", "there is no such entry"),
+    33: _Meaning("storage-failed", "the entry is a broken alias"),
+    34: _Meaning("usage", "the server does not accept the DN"),
+    36: _Meaning("storage-failed", "the entry is an alias"),
+    48: _Meaning("access-refused", "the server does not allow this user to log in this way", _LOGIN),
+    49: _Meaning("access-refused", "the server refused the login: the bind DN or the password is wrong", _LOGIN),
+    50: _Meaning("access-refused", "the user has no right to do this", _RIGHTS),
+    51: _Meaning("cannot-connect", "the server is busy", "try again later"),
+    52: _Meaning("cannot-connect", "the server is not available now", "try again later"),
+    53: _Meaning("access-refused", "the server is unwilling to do this", _READ_ONLY),
+    54: _Meaning("storage-failed", "the server found a loop"),
+    64: _Meaning("constraint-violated", "the name of an entry cannot be changed this way", "rename the entry"),
+    65: _Meaning("storage-failed", "the server's schema does not allow the entry: it is missing or older", _SCHEMA),
+    66: _Meaning("object-in-use", "the entry cannot be deleted: there are others below it", "delete those first"),
+    67: _Meaning("constraint-violated", "the name of an entry cannot be changed this way", "rename the entry"),
+    68: _Meaning("object-exists", "there is an entry already"),
+    69: _Meaning("storage-failed", "the server does not let an entry change its object class"),
+    71: _Meaning("storage-failed", "the change concerns several servers at once"),
+    80: _Meaning("storage-failed", "the server failed for a reason of its own", "see the server's log"),
+}
+_OTHER: Final = _Meaning("storage-failed", "the server refused the request")
+_COLLISIONS: Final = frozenset((16, 19, 20, 65))
+
+
+def failure(result: Result, what: str, origin: str = "") -> ConfobjectsError:
+    """Return the error a result means; ``what`` says in words what was tried."""
+    meaning = _MEANINGS.get(result.code, _OTHER)
+    return _error(meaning.code, f"{what}: {meaning.summary}", result, meaning.remedy, origin)
+
+
+def _error(code: str, summary: str, result: Result, remedy: str, origin: str) -> ConfobjectsError:
+    problem = Diagnostic(code, summary, detail=result.said, remedy=remedy, origin=origin)
+    return CODES[code](problem)
+
+
+def collided(change: Change, result: Result) -> bool:
+    """Tell whether a modification failed because someone else was faster.
+
+    A stale value says so itself (16, 20). The revision, where it is added for the first time, collides with the one
+    another writer added: 19 or 65, and the text names the attribute.
+    """
+    if not isinstance(change, ModifyEntry) or result.code not in _COLLISIONS:
+        return False
+    if result.code in (16, 20):
+        return True
+    added = {m.attribute.lower() for m in change.modifications if m.kind == "add"}
+    return any(name in result.text.lower() for name in added if f"{name}-" not in result.text.lower()) and (
+        "single" in result.text.lower() or "multiple" in result.text.lower()
+    )
+
+
+def write_failure(change: Change, result: Result, origin: str = "") -> ConfobjectsError:
+    """Return the error for a change that a server refused, in the words all storages use."""
+    if isinstance(change, ModifyEntry) and collided(change, result):
+        which = "is not there any more" if result.code == 16 else "is there already"
+        verb = "deleted" if result.code == 16 else "added"
+        summary = f'the entry "{change.dn}" was changed by someone else meanwhile: a value to be {verb} {which}'
+        return _error("changed-meanwhile", summary, result, "read the object again and repeat the change", origin)
+    dn = target(change)
+    if result.code == 68:
+        return _error("object-exists", f'there is an entry "{dn}" already', result, "", origin)
+    if result.code == NO_SUCH_OBJECT:
+        return _error("no-such-object", _missing(change, dn, result), result, "", origin)
+    if result.code in (64, 67):
+        attribute = dn.rdns[0][0][0]
+        summary = f'the entry "{dn}" must have the value of its name in the attribute {attribute}'
+        return _error("constraint-violated", summary, result, "to change the name, rename the entry", origin)
+    return failure(result, f'the entry "{dn}" {_DOING[type(change)]}', origin)
+
+
+_DOING: Final = {
+    AddEntry: "was not added",
+    ModifyEntry: "was not changed",
+    DeleteEntry: "was not deleted",
+    RenameEntry: "was not renamed",
+}
+
+
+def target(change: Change) -> DN:
+    """Return the DN of the entry that a change makes or concerns."""
+    if isinstance(change, AddEntry):
+        return change.entry.dn
+    return change.new_dn if isinstance(change, RenameEntry) else change.dn
+
+
+def _missing(change: Change, dn: DN, result: Result) -> str:
+    if isinstance(change, AddEntry):
+        return f'there is no entry "{dn.parent}", which is to be the parent of "{dn}"'
+    if isinstance(change, RenameEntry):
+        try:
+            if result.dn and change.dn.parent == DN.parse(result.dn):
+                return f'there is no entry "{change.dn}"'
+        except ValueError:
+            pass
+        if change.dn.parent != change.new_dn.parent:
+            return f'there is no entry "{change.dn}", or none "{change.new_dn.parent}" to be its parent'
+        return f'there is no entry "{change.dn}"'
+    return f'there is no entry "{dn}"'

@@ -1,0 +1,100 @@
+"""The choice among several servers: one is used as long as it answers, then the next in order.
+
+Laws: whoever writes stays with one server while it is healthy (two that replicate to each other may lose one of two
+writes that meet); a request that cannot change anything is repeated on the next server, any other only when it was
+not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import CannotConnectError
+from confobjects.storage.ldap.address import Address
+from confobjects.storage.ldap.results import AWAY, Result, failure
+from confobjects.storage.ldap.session import Login, LostError, Session
+
+_T = TypeVar("_T")
+
+
+class Servers:
+    """The servers of one configuration. Not safe for threads: the storage lets one in at a time."""
+
+    def __init__(
+        self, addresses: tuple[Address, ...], login: Login, *, connect_timeout: float, deadline: float
+    ) -> None:
+        self.addresses = addresses
+        self.login = login
+        self.connect_timeout = connect_timeout
+        self._deadline = deadline
+        self._session: Session | None = None
+        self._next = 0
+
+    @property
+    def current(self) -> Address:
+        """The server in use, or the first to be tried."""
+        return self.addresses[self._next]
+
+    def session(self) -> Session:
+        """Return a session that is logged in, the one there is or a new one with the first server that takes it.
+
+        Raises :class:`~confobjects.errors.CannotConnectError` with what each server did,
+        :class:`~confobjects.errors.AccessError` of the first that refused the login.
+        """
+        if self._session is not None:
+            return self._session
+        problems: list[Diagnostic] = []
+        for _ in self.addresses:
+            try:
+                self._session = Session.open(self.current, self.login, self.connect_timeout, self._deadline)
+            except CannotConnectError as error:
+                problems.extend(error.diagnostics)
+                self._leave()
+            else:
+                return self._session
+        raise CannotConnectError(problems)
+
+    def _leave(self) -> None:
+        self._session = None
+        self._next = (self._next + 1) % len(self.addresses)
+
+    def lost(self) -> None:
+        """Take note that the session is gone; the next request goes to the next server."""
+        self._leave()
+
+    def ask(self, request: Callable[[Session], _T]) -> _T:
+        """Make a request that changes nothing, on the next server if one is lost over it."""
+        problems: list[Diagnostic] = []
+        for _ in range(len(self.addresses) + 1):  # the only server may just have been started again
+            session = self.session()
+            try:
+                answer = request(session)
+            except LostError as lost:
+                problems.extend(lost.error.diagnostics)
+                self._leave()
+                continue
+            if (result := _result(answer)) is not None and result.code in AWAY:
+                problems.extend(failure(result, str(session.address)).diagnostics)
+                self.close()
+                self._leave()
+                continue
+            return answer
+        raise CannotConnectError(problems)
+
+    def attempts(self) -> Iterator[int]:
+        """Yield a number for each time a write may be tried in all."""
+        yield from range(len(self.addresses) + 1)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _result(answer: object) -> Result | None:
+    if isinstance(answer, Result):
+        return answer
+    return answer[0] if isinstance(answer, tuple) and answer and isinstance(answer[0], Result) else None

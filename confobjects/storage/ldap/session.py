@@ -1,0 +1,277 @@
+"""One connection to one server, secured and logged in: requests in, results out.
+
+The client library only writes and reads messages here; sockets, TLS and time are ours (its own default verifies no
+certificate, knows no deadline for a dripping server, and waits 40 ms after StartTLS).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses names that have gone out of use
+    import ldap3
+    from ldap3.core.exceptions import LDAPExceptionError
+    from ldap3.strategy.sync import SyncStrategy
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import AccessError, CannotConnectError, ConfobjectsError, StorageError
+from confobjects.storage.ldap.address import Address
+from confobjects.storage.ldap.channel import Channel, Tls, check_socket_access, connect, unreachable
+from confobjects.storage.ldap.results import AWAY, SUCCESS, Result, failure
+
+PAGE: Final = 1000
+_START_TLS: Final = "1.3.6.1.4.1.1466.20037"
+_PAGED: Final = "1.2.840.113556.1.4.319"
+
+RawEntry = tuple[str, dict[str, list[bytes]]]
+"""A DN as the server writes it, and the attributes' values as bytes."""
+
+
+class Login(NamedTuple):
+    """Who logs in and how: ``mechanism`` is "anonymous", "simple" or "external"; how the connection is secured."""
+
+    mechanism: str = "anonymous"
+    bind_dn: str = ""
+    password: str = ""
+    start_tls: bool = False
+    tls: Tls = Tls()
+    allow_clear_password: bool = False
+
+
+class LostError(Exception):
+    """The connection is gone. ``error`` is ours to raise; ``sent`` tells that the request may have been carried out."""
+
+    def __init__(self, error: ConfobjectsError, *, sent: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.sent = sent
+
+
+class _Messages(SyncStrategy):  # type: ignore[misc]  # the client library ships no types
+    """The library's synchronous strategy over a socket that is connected already."""
+
+    def adopt(self, channel: Channel) -> None:
+        """Begin to use a channel."""
+        self._outstanding: dict[int, Any] = {}
+        self.connection.socket = channel
+        self.connection.closed = False
+        self._start_listen()
+
+
+class Session:
+    """A connection to a server. :meth:`open` returns one that is ready; requests raise :class:`LostError`."""
+
+    def __init__(self, address: Address, channel: Channel, deadline: float) -> None:
+        self.address = address
+        self._channel = channel
+        self._deadline = deadline
+        server = ldap3.Server("localhost", get_info=ldap3.NONE)  # never resolved: the channel is connected
+        connection = ldap3.Connection(
+            server,
+            auto_bind=ldap3.AUTO_BIND_NONE,
+            client_strategy=ldap3.SYNC,
+            auto_referrals=False,
+            auto_range=False,
+            check_names=False,
+            return_empty_attributes=False,
+            raise_exceptions=False,
+        )
+        strategy = _Messages(connection)
+        connection.strategy = strategy
+        connection.send = strategy.send
+        connection.open = strategy.open
+        connection.get_response = strategy.get_response
+        connection.post_send_single_response = strategy.post_send_single_response
+        connection.post_send_search = strategy.post_send_search
+        strategy.adopt(channel)
+        self._connection = connection
+
+    @classmethod
+    def open(cls, address: Address, login: Login, connect_timeout: float, deadline: float) -> Session:
+        """Connect, secure and log in.
+
+        Raises :class:`~confobjects.errors.CannotConnectError`, :class:`~confobjects.errors.AccessError`.
+        """
+        _refuse_clear(address, login)
+        check_socket_access(address)
+        context = login.tls.context() if address.scheme == "ldaps" or login.start_tls else None
+        channel = connect(address, connect_timeout)
+        try:
+            session = cls(address, channel, deadline)
+            if context is not None:
+                session._secure(context, connect_timeout)
+            session._log_in(login)
+        except LostError as lost:
+            channel.close()
+            raise lost.error from None
+        except BaseException:
+            channel.close()
+            raise
+        return session
+
+    def _secure(self, context: Any, seconds: float) -> None:
+        if self.address.scheme == "ldap":
+            result = self._ask("StartTLS", lambda: self._connection.extended(_START_TLS))
+            if result.code != SUCCESS:
+                what = f"{self.address} does not start TLS"
+                remedy = "have TLS set up on the server; without it, only a connection on the same machine is safe"
+                problem = Diagnostic("cannot-connect", what, detail=result.said, remedy=remedy)
+                raise CannotConnectError(problem)
+        self._channel.expire(seconds)
+        try:
+            self._channel.secure(context, self.address.host)
+        except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
+            raise unreachable(self.address, error, "negotiating TLS", seconds) from None
+        self._connection.tls_started = True
+
+    def _log_in(self, login: Login) -> None:
+        connection = self._connection
+        if login.mechanism == "anonymous":
+            return
+        if login.mechanism == "external":
+            connection.authentication, connection.sasl_mechanism = ldap3.SASL, ldap3.EXTERNAL
+            connection.sasl_credentials = ""  # None would leave the server waiting for them
+        else:
+            connection.authentication = ldap3.SIMPLE
+            connection.user, connection.password = login.bind_dn, login.password
+        result = self._ask("logging in", connection.bind)
+        connection.password = None
+        if result.code in AWAY:
+            raise CannotConnectError(failure(result, str(self.address)).diagnostics)
+        if result.code != SUCCESS:
+            raise failure(result, f"{self.address}, logging in{_as(login)}")
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def add(self, dn: str, attributes: dict[str, list[bytes]]) -> Result:
+        """Add an entry."""
+        return self._ask("adding an entry", lambda: self._connection.add(dn, attributes=attributes))
+
+    def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]]) -> Result:
+        """Change an entry; each modification is a kind, an attribute and values, in order."""
+        changes: dict[str, list[tuple[str, list[bytes]]]] = {}
+        for kind, attribute, values in modifications:
+            changes.setdefault(attribute, []).append((_KINDS[kind], values))
+        return self._ask("changing an entry", lambda: self._connection.modify(dn, changes))
+
+    def delete(self, dn: str) -> Result:
+        """Delete an entry."""
+        return self._ask("deleting an entry", lambda: self._connection.delete(dn))
+
+    def rename(self, dn: str, rdn: str, parent: str | None) -> Result:
+        """Rename an entry, and move it when a parent is given."""
+        return self._ask("renaming an entry", lambda: self._connection.modify_dn(dn, rdn, True, parent))
+
+    def read(self, dn: str, attributes: Sequence[str]) -> tuple[Result, RawEntry | None]:
+        """Read one entry."""
+        result, found, _ = self._search(dn, ldap3.BASE, "(objectClass=*)", attributes, page=None, cookie=b"")
+        return result, next(iter(found), None)
+
+    def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[Result | RawEntry]:
+        """Yield the entries found, page by page, and the result at last."""
+        cookie = b""
+        while True:
+            wide = ldap3.LEVEL if scope == "one" else ldap3.SUBTREE
+            result, found, cookie = self._search(base, wide, filter_, attributes, page=PAGE, cookie=cookie)
+            yield from found
+            if result.code != SUCCESS or not cookie:
+                yield result
+                return
+
+    def _search(  # noqa: PLR0913 - the parameters of a search request
+        self, base: str, scope: str, filter_: str, attributes: Sequence[str], *, page: int | None, cookie: bytes
+    ) -> tuple[Result, list[RawEntry], bytes]:
+        connection = self._connection
+
+        def search() -> None:
+            connection.search(
+                base,
+                filter_,
+                scope,
+                dereference_aliases=ldap3.DEREF_NEVER,
+                attributes=list(attributes),
+                paged_size=page,
+                paged_cookie=cookie or None,
+                paged_criticality=False,
+            )
+
+        result = self._ask("searching", search)
+        found = [
+            (answer["raw_dn"].decode("utf-8", "replace"), answer["raw_attributes"])
+            for answer in connection.response or ()
+            if answer["type"] == "searchResEntry"
+        ]
+        controls = connection.result.get("controls") or {}
+        control = controls.get(_PAGED)
+        connection.response = None
+        return result, found, control["value"]["cookie"] if control else b""
+
+    def _ask(self, step: str, request: Callable[[], Any]) -> Result:
+        """Carry out one request within the deadline. Raises :class:`LostError`; the session is closed then."""
+        channel = self._channel
+        channel.expire(self._deadline)
+        try:
+            request()
+        except (LDAPExceptionError, OSError) as error:
+            cause = channel.failure or error
+            self.close()
+            if channel.failure is None and not channel.sent:
+                raise StorageError(f"{self.address}: the request cannot be written: {error}") from None
+            if channel.failure is None:
+                raise LostError(_babble(self.address, step), sent=True) from None
+            raise LostError(unreachable(self.address, cause, step, self._deadline), sent=channel.sent) from None
+        except Exception:  # noqa: BLE001 - the library meets bytes it cannot read with whatever its decoder raises
+            self.close()
+            raise LostError(_babble(self.address, step), sent=channel.sent) from None
+        found = self._connection.result
+        if not isinstance(found, dict) or not isinstance(found.get("result"), int):
+            self.close()
+            raise LostError(_babble(self.address, step), sent=channel.sent)
+        return Result(
+            found["result"],
+            str(found.get("description", "")),
+            str(found.get("dn") or ""),
+            str(found.get("message") or ""),
+            tuple(found.get("referrals") or ()),
+        )
+
+    def close(self) -> None:
+        """Say good-bye, without waiting for an answer, and close the connection."""
+        if not self._connection.closed and self._channel.failure is None:
+            self._channel.expire(min(1.0, self._deadline))
+            with suppress(Exception):  # nobody waits for a good-bye
+                self._connection.unbind()
+        self._connection.closed = True
+        self._channel.close()
+
+
+_KINDS: Final = {"add": ldap3.MODIFY_ADD, "delete": ldap3.MODIFY_DELETE, "replace": ldap3.MODIFY_REPLACE}
+
+
+def _as(login: Login) -> str:
+    return f' as "{login.bind_dn}"' if login.bind_dn else ""
+
+
+def _babble(address: Address, step: str) -> CannotConnectError:
+    summary = f"{address} answered with something that is no LDAP ({step})"
+    return CannotConnectError(
+        Diagnostic("cannot-connect", summary, remedy="see that a directory server listens there; TLS needs -Z or -q")
+    )
+
+
+def _refuse_clear(address: Address, login: Login) -> None:
+    """Refuse to send a password in clear over a network, before there is a connection."""
+    if login.mechanism != "simple" or login.start_tls or login.allow_clear_password:
+        return
+    if address.scheme == "ldap" and not address.is_local:
+        raise AccessError(
+            Diagnostic(
+                "access-refused",
+                f"{address}: the password would be sent in clear over the network",
+                remedy="use StartTLS (-q) or ldaps:// (-Z); --allowClearPassword sends it all the same",
+            )
+        )
