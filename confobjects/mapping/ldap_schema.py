@@ -36,7 +36,21 @@ _IGNORE_CASE: Final = LdapSyntax(_DIRECTORY_STRING, "caseIgnoreMatch", substring
 _EXACT: Final = LdapSyntax(_DIRECTORY_STRING, "caseExactMatch", substring="caseExactSubstringsMatch")
 _INTEGER: Final = LdapSyntax("1.3.6.1.4.1.1466.115.121.1.27", "integerMatch", "integerOrderingMatch")
 _STANDARD: Final = frozenset(
-    ("cn", "dc", "description", "l", "member", "name", "o", "objectclass", "ou", "owner", "seealso", "uid", "userpassword")
+    (
+        "cn",
+        "dc",
+        "description",
+        "l",
+        "member",
+        "name",
+        "o",
+        "objectclass",
+        "ou",
+        "owner",
+        "seealso",
+        "uid",
+        "userpassword",
+    )
 )
 _BRANCH_NAMES: Final = ("cn", "dc", "o", "ou")
 
@@ -121,7 +135,11 @@ class _Classes:
         single = (r.branch for r in registry.relations().values() if not r.named and r.branch)
         self._single = [DN.parse(branch).naming_attribute for branch in single]
         self._branches = [
-            kind for r in registry.relations().values() if r.branch for rdn in DN.parse(r.branch).rdns for kind, _ in rdn
+            kind
+            for r in registry.relations().values()
+            if r.branch
+            for rdn in DN.parse(r.branch).rdns
+            for kind, _ in rdn
         ]
         self._found: dict[str, dict[str, list[str]]] = {}
         self._abstract: dict[str, bool] = {}
