@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, error_for
-from confobjects.management.commit import Writer, outcomes
+from confobjects.management.commit import Outcome, Writer, outcomes
 from confobjects.management.verdict import Verdict
 from confobjects.management.world import Overlay, absent
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
@@ -20,11 +21,35 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from confobjects.definitions import ManagedObjectDefinition, Relation
+    from confobjects.dn import DN
     from confobjects.management.context import ManagementContext
+    from confobjects.mapping.entry import Change, Entry
     from confobjects.objects.judging import User
 
 Given = Mapping[str, Any]
 """Property values as a caller gives them: one value, or a sequence of them, by property name."""
+
+_Arguments = ParamSpec("_Arguments")
+
+
+def _remembered(
+    verb: Callable[Concatenate[Transaction, _Arguments], None],
+) -> Callable[Concatenate[Transaction, _Arguments], None]:
+    """Have a transaction remember what it is asked for, and not what that in turn asks for."""
+
+    @wraps(verb)
+    def remember(self: Transaction, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        if self._nested:
+            verb(self, *args, **kwargs)
+            return
+        self._nested = True
+        try:
+            verb(self, *args, **kwargs)
+        finally:
+            self._nested = False
+        self._asked.append(lambda: remember(self, *args, **kwargs))
+
+    return remember
 
 
 class Transaction:
@@ -41,15 +66,28 @@ class Transaction:
         self.dry_run = dry_run
         self.report: ChangeReport
         self._lock = context.storage.writing()
+        self._asked: list[Callable[[], None]] = []
+        self._nested = False
 
     def __enter__(self) -> Self:
         self._lock.__enter__()
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
+        """Look at the storage anew, with nothing changed yet."""
         self._below = self.context.world()
         self._world = Overlay(self._below)
         self._reader = Reader(self.registry, self._world, self.context.evaluate)
         self._problems = Collector()
         self._touched: dict[ManagedObjectPath, set[str]] = {}
-        return self
+
+    def replay(self) -> None:
+        """Plan everything that was asked for again, on what the storage holds now."""
+        self._begin()
+        asked, self._asked = self._asked, []
+        for call in asked:
+            call()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,6 +102,7 @@ class Transaction:
 
     # -- what a caller asks for ----------------------------------------------------------------------------------
 
+    @_remembered
     def create(self, kind: str, name: Name, values: Given, *, type: str | None = None) -> None:  # noqa: A002
         """Create an object of a kind (or one of its types, by short or full name), with values by property.
 
@@ -96,6 +135,7 @@ class Transaction:
         self._put(obj, [changer.key(key) for key in values])
         self._default_objects(obj)
 
+    @_remembered
     def modify(self, kind: str, name: Name, changes: PropertyChanges) -> None:
         """Change properties of an object: reset, set, remove, add, in that order."""
         obj = self._existing(kind, name)
@@ -139,6 +179,7 @@ class Transaction:
         """Let properties of an object go back to their defaults."""
         self.modify(kind, name, PropertyChanges(reset=tuple(properties)))
 
+    @_remembered
     def delete(self, kind: str, name: Name = (), *, force: bool = False) -> None:
         """Delete an object and everything below it; with ``force`` an absent one is no error."""
         path = path_of(self.registry, kind, name)
@@ -154,6 +195,7 @@ class Transaction:
             self._world.remove(child.path)
         self._world.remove(obj.path)
 
+    @_remembered
     def rename(self, kind: str, name: Name, new_name: str) -> None:
         """Give an object another name; objects that refer to it are changed with it."""
         obj = self._existing(kind, name)
@@ -279,6 +321,17 @@ class Transaction:
         )
 
     def _finish(self) -> None:
+        if self.context.storage.serialises_writers or self.dry_run:
+            found = self.plan()
+            if found and not self.dry_run:
+                self.context.storage.commit(self.changes(found))
+            return
+        from confobjects.management.confirm import settle  # noqa: PLC0415 - a lock makes it needless
+
+        settle(self)
+
+    def plan(self) -> list[Outcome]:
+        """Judge what was asked for as a whole and report it; raise every problem."""
         found = outcomes(self._world)
         before = self.context.judge(self._below)
         verdict = Verdict(self.registry, self.context.judge(self._world), before, self._problems)
@@ -291,8 +344,15 @@ class Transaction:
             tuple(verdict.deferred),
             self._problems.warnings,
         )
-        if found and not self.dry_run:
-            self.context.storage.commit(Writer(self.context, self._world).changes(found))
+        return found
+
+    def stored(self) -> Mapping[DN, Entry]:
+        """Return the entries that were read for the plan."""
+        return {entry.dn: entry for entry in self._below.entries.values()}
+
+    def changes(self, found: Sequence[Outcome]) -> list[Change]:
+        """Return the storage operations that bring some outcomes about."""
+        return Writer(self.context, self._world).changes(found)
 
 
 def _exists(relation: Relation, existing: ManagedObject) -> Diagnostic:

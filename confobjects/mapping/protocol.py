@@ -77,6 +77,10 @@ class Storage(Protocol):
         """
         ...
 
+    def pause(self, turn: int) -> None:
+        """Give other writers a moment, longer with each turn, where :attr:`serialises_writers` is false."""
+        ...
+
     def close(self) -> None:
         """Let go of files and connections. Closing twice is no mistake."""
         ...

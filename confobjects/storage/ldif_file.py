@@ -232,6 +232,9 @@ class LdifFileStorage:
             )
         )
 
+    def pause(self, turn: int) -> None:
+        """Do nothing: the other writers are kept out."""
+
     def close(self) -> None:
         """Forget what was read; no file stays open between calls."""
         self._version = None

@@ -67,6 +67,9 @@ class MemoryStorage:
             raise UsageError("commit() is called inside writing() only")
         self._tree.apply(changes)
 
+    def pause(self, turn: int) -> None:
+        """Do nothing: the other writers are kept out."""
+
     def close(self) -> None:
         """Do nothing: there is nothing to let go of, and the entries stay."""
 

@@ -48,7 +48,8 @@ from confobjects.storage.ldap.servers import Servers
 from confobjects.storage.ldap.session import Login, LostError, RawEntry, Session
 
 _USER_ATTRIBUTES: Final = ("*",)
-_PAUSE: Final = 0.1
+_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.3
 
 
 class LdapStorage:
@@ -189,11 +190,13 @@ class LdapStorage:
             self._seen = {}
             self._lock.release()
 
-    def pause(self) -> None:
-        """Give other writers a moment."""
-        from time import sleep  # noqa: PLC0415 - wanted after a collision only
+    def pause(self, turn: int) -> None:
+        """Give other writers a moment: the more often they have met, the longer and the more unlike each other."""
+        from random import uniform  # noqa: PLC0415 - wanted after a collision only
+        from time import sleep  # noqa: PLC0415 - as above
 
-        sleep(_PAUSE)
+        longest = min(_LONGEST_PAUSE, _PAUSE * 2**turn)
+        sleep(uniform(longest / 2, longest))  # noqa: S311 - it keeps writers apart, nothing secret
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Carry out some changes in order; when one is refused, those before it are taken back."""

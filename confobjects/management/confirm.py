@@ -1,0 +1,241 @@
+"""Changes in a storage that keeps no other writer out: what is written is looked at once more.
+
+Laws of this module:
+
+1. A change planned on a state that is not there any more is planned again, on what is there; when it cannot be made
+   then, the caller is told that someone else was faster, and why that matters.
+2. Two changes that are valid one by one and not together never both stay. Each writer looks after it has written, so
+   the later one sees both. The one whose object refers to the other yields at once; the other one waits for that,
+   and yields only when it does not happen.
+3. Taking back restores what this change changed and nothing that others have changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import (
+    ChangedMeanwhileError,
+    ConfobjectsError,
+    ConstraintError,
+    NoSuchObjectError,
+    ObjectExistsError,
+    ObjectInUseError,
+)
+from confobjects.mapping.entry import (
+    AddEntry,
+    Change,
+    DeleteEntry,
+    Entry,
+    Modification,
+    ModifyEntry,
+    RenameEntry,
+    apply,
+    diff,
+)
+from confobjects.mapping.objects import REVISION
+
+if TYPE_CHECKING:
+    from confobjects.dn import DN
+    from confobjects.management.commit import Outcome
+    from confobjects.management.context import ManagementContext
+    from confobjects.management.transaction import Transaction
+    from confobjects.management.world import StorageWorld
+    from confobjects.mapping.protocol import Storage
+    from confobjects.objects.judging import Judge
+    from confobjects.paths import ManagedObjectPath
+
+_ATTEMPTS: Final = 16
+"""How often a change is planned again when the entry itself keeps changing."""
+_OTHER_ATTEMPTS: Final = 3
+"""The same when an entry was there and is not, or the other way round: that seldom happens twice."""
+_PATIENCE: Final = 12
+"""How often the writer who need not yield looks again."""
+_MANY: Final = 4
+"""From how many objects of one kind on all of them are read at once."""
+
+
+def settle(transaction: Transaction) -> None:
+    """Plan, commit and confirm a transaction. Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others."""
+    storage = transaction.context.storage
+    for attempt in range(_ATTEMPTS):
+        found = _planned(transaction, again=attempt > 0)
+        if not found:
+            return
+        changes = transaction.changes(found)
+        before = _before(storage, transaction.stored(), changes)
+        try:
+            storage.commit(changes)
+        except (ChangedMeanwhileError, NoSuchObjectError, ObjectExistsError, ObjectInUseError) as error:
+            limit = _ATTEMPTS if isinstance(error, ChangedMeanwhileError) else _OTHER_ATTEMPTS
+            if attempt + 1 >= limit:
+                raise
+            storage.pause(attempt)
+            continue
+        _confirm(transaction.context, found, changes, before)
+        return
+
+
+def _planned(transaction: Transaction, *, again: bool) -> list[Outcome]:
+    """The plan; one that worked before and fails now fails for what someone else has done meanwhile."""
+    try:
+        if again:
+            transaction.replay()
+        return transaction.plan()
+    except (ConstraintError, ObjectInUseError) as error:
+        if not again:
+            raise
+        _changed("the object, or one it depends on, was changed by someone else meanwhile", error.diagnostics)
+
+
+def _changed(summary: str, causes: Sequence[Diagnostic]) -> NoReturn:
+    path = next((cause.path for cause in causes if cause.path), "")
+    remedy = "look at the objects as they are now, and repeat the change if it is still wanted"
+    problem = Diagnostic("changed-meanwhile", summary, path=path, remedy=remedy)
+    raise ChangedMeanwhileError([problem, *causes])
+
+
+# -- after the commit ------------------------------------------------------------------------------------------------
+
+
+class _Finding(NamedTuple):
+    """What does not go together; ``yields`` tells that this writer is the one to give way."""
+
+    problems: tuple[Diagnostic, ...]
+    yields: bool
+
+
+def _confirm(
+    context: ManagementContext, found: Sequence[Outcome], changes: Sequence[Change], before: Mapping[DN, Entry]
+) -> None:
+    """Look at what was written and what it depends on; take the change back when it does not go with another."""
+    finding = _look(context, found)
+    for turn in range(_PATIENCE):
+        if not finding.problems:
+            return
+        if finding.yields:
+            break
+        context.storage.pause(turn)
+        finding = _look(context, found)
+    if not finding.problems:
+        return
+    stuck = tuple(_take_back(context.storage, changes, before))
+    taken = "was not taken back whole" if stuck else "was taken back"
+    summary = f"someone else made a change at the same time that does not go with this one; this one {taken}"
+    _changed(summary, (*finding.problems, *stuck))
+
+
+def _look(context: ManagementContext, found: Sequence[Outcome]) -> _Finding:
+    world = context.world()
+    _read_ahead(world, found)
+    judge = context.judge(world)
+    yielding: list[Diagnostic] = []
+    waiting: list[Diagnostic] = []
+    for outcome in found:
+        path = outcome.change.path if outcome.object is None else outcome.object.path
+        obj = world.find(path)
+        if obj is None:
+            if outcome.object is None:
+                waiting.extend(_dangling(judge, path))
+            continue
+        judged = judge.judge(obj)
+        yielding.extend(p for p in (*judged.problems, *judge.references(judged)) if p.severity == "error")
+        waiting.extend(judge.users_harmed(judged))
+    return _Finding((*yielding, *waiting), bool(yielding))
+
+
+def _dangling(judge: Judge, path: ManagedObjectPath) -> Iterator[Diagnostic]:
+    for user in judge.users(path):
+        if user.sure:
+            summary = f"{user.object.path} names it ({user.property.name}), and it was deleted"
+            yield Diagnostic("object-in-use", summary, path=str(path))
+
+
+def _read_ahead(world: StorageWorld, found: Sequence[Outcome]) -> None:
+    """Read the objects of one kind at once where there are several: one search instead of many reads."""
+    counts: dict[tuple[str, ManagedObjectPath], int] = {}
+    for outcome in found:
+        if outcome.object is not None:
+            key = (outcome.object.path.relation, outcome.object.path.parent)
+            counts[key] = counts.get(key, 0) + 1
+    for (relation, parent), count in counts.items():
+        if count >= _MANY:
+            world.members(world.registry.relation(relation), parent)
+
+
+# -- taking back -----------------------------------------------------------------------------------------------------
+
+
+def _before(storage: Storage, stored: Mapping[DN, Entry], changes: Iterable[Change]) -> dict[DN, Entry]:
+    """The entries that some changes will modify or delete, as they are before."""
+    found: dict[DN, Entry] = {}
+    for change in changes:
+        if not isinstance(change, (ModifyEntry, DeleteEntry)):
+            continue
+        entry = stored.get(change.dn) or storage.read(change.dn)
+        if entry is not None:
+            found[change.dn] = entry
+    return found
+
+
+def _take_back(storage: Storage, changes: Sequence[Change], before: Mapping[DN, Entry]) -> Iterator[Diagnostic]:
+    """Undo some changes, the last first; yield what could not be undone."""
+    for change in reversed(changes):
+        try:
+            _undo(storage, change, before)
+        except ConfobjectsError as error:
+            yield from error.diagnostics
+
+
+def _undo(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> None:
+    for attempt in range(_ATTEMPTS):
+        inverse = _inverse(storage, change, before)
+        if inverse is None:
+            return
+        try:
+            storage.commit([inverse])
+        except ChangedMeanwhileError:
+            if attempt + 1 == _ATTEMPTS:
+                raise
+            storage.pause(attempt)
+        else:
+            return
+
+
+def _inverse(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> Change | None:
+    if isinstance(change, AddEntry):
+        # Entries without a revision are branches, which others may use by now.
+        is_object = bool(change.entry.get(REVISION))
+        return DeleteEntry(change.entry.dn) if is_object and storage.read(change.entry.dn) is not None else None
+    if isinstance(change, RenameEntry):
+        return RenameEntry(change.new_dn, change.dn)
+    old = before.get(change.dn)
+    if old is None:
+        return None
+    if isinstance(change, DeleteEntry):
+        return AddEntry(old) if storage.read(change.dn) is None else None
+    return _restored(storage, change, old)
+
+
+def _restored(storage: Storage, change: ModifyEntry, old: Entry) -> ModifyEntry | None:
+    """The modification that gives attributes their old values back where they still have those of the change."""
+    now = storage.read(change.dn)
+    if now is None:
+        return None
+    ours = apply(old, change.modifications)
+    attributes = dict(now.attributes)
+    for name in {
+        m.attribute.lower(): m.attribute for m in change.modifications if m.attribute.lower() != REVISION
+    }.values():
+        if set(now.get(name)) == set(ours.get(name)):
+            attributes.pop(now.spelling(name) or name, None)
+            attributes[name] = old.get(name)
+    steps = [*diff(now, Entry(now.dn, attributes))]
+    revision = now.get(REVISION)
+    text = revision[0] if revision and isinstance(revision[0], str) else "0"
+    if revision:
+        steps.append(Modification("delete", REVISION, revision))
+    steps.append(Modification("add", REVISION, (str(int(text) + 1 if text.isdigit() else 1),)))
+    return ModifyEntry(change.dn, steps)
