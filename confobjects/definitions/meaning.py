@@ -17,7 +17,6 @@ from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.dn import DN
 from confobjects.errors import UnknownNameError
 from confobjects.expressions.openers import has_opener
-from confobjects.expressions.openers import has_opener
 from confobjects.syntaxes import Syntax, ValueSyntaxError, syntax
 
 Specs = Mapping[str, Mapping[str, Any]]

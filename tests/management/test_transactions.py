@@ -170,7 +170,6 @@ def test_every_problem_of_a_change_is_told() -> None:
         ("unknown-name", 'Store has no property "colour"'),
         ("invalid-value", "99 is too large"),
         ("usage", "depot-settings cannot be deleted: there is always one"),
-        ("missing-mandatory", "the mandatory property enabled has no value"),
         ("missing-mandatory", "the mandatory property location has no value"),
         ("constraint-violated", 'store names the Store "nowhere", which does not exist'),
     ]
@@ -249,7 +248,7 @@ def test_an_object_of_a_set_is_named_by_its_type() -> None:
         (lambda c: c.rename("store", "one", "TWO"), "object-exists", 'there is a Store "two" already'),
         (lambda c: c.create("store", "a\tb", {"enabled": True, "location": "/"}), "invalid-value",
          "the name holds a control character"),
-        (lambda c: c.create("store", " ", {}), "unknown-name", "store takes the name of the Store; given:  "),
+        (lambda c: c.create("store", " ", {}), "unknown-name", "the name of the Store is empty"),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_told(call: Any, code: str, summary: str) -> None:
