@@ -142,7 +142,7 @@ def test_what_nothing_resolves_stops_an_enabled_object_and_warns_of_a_disabled_o
         ("/mail-server/one", "smtp-server", "unresolved-expression")
     ]
     config = load(file, server("one", enabled="false", smtp_server="&{smtp.host}"))
-    assert config["mail-server", "one"]["smtp-server"] is None
+    assert config["mail-server", "one"].get("smtp-server") is None
     assert [(w.property, w.code, w.severity) for w in config.warnings] == [
         ("smtp-server", "unresolved-expression", "warning")
     ]
@@ -180,7 +180,7 @@ def test_unknown_attributes_warn(file: Path) -> None:
 def test_singletons_are_loaded_with_their_defaults(file: Path) -> None:
     config = load(file, definitions=[str(FAMILY)])
     assert config["depot-settings"]["batch-size"] == 50
-    assert config["depot-settings"].name == ""
+    assert config["depot-settings"].path == "/depot-settings"
 
 
 def test_what_is_not_there_is_told_with_the_nearest(file: Path) -> None:
