@@ -63,7 +63,7 @@ def reach(request: pytest.FixtureRequest) -> Opener:
     return made
 
 
-SERVER = {"enabled": True, "smtp-server": "mx.example.com", "use-start-tls": False}
+SERVER: dict[str, Any] = {"enabled": True, "smtp-server": "mx.example.com", "use-start-tls": False}
 
 
 def _write(reach: Opener, number: int) -> None:
@@ -157,10 +157,10 @@ def test_two_writers_of_one_object_that_together_break_a_constraint(
     first, second = two
     first.create("mail-server", "one", SERVER)
     for _ in range(ROUNDS):
-        first.modify("mail-server", "one", PropertyChanges(set={"use-ssl": False, "use-start-tls": False}))
+        first.modify("mail-server", "one", PropertyChanges(set={"use-ssl": ["false"], "use-start-tls": ["false"]}))
         refused = together(
-            (first, lambda ctx: ctx.modify("mail-server", "one", PropertyChanges(set={"use-ssl": True}))),
-            (second, lambda ctx: ctx.modify("mail-server", "one", PropertyChanges(set={"use-start-tls": True}))),
+            (first, lambda ctx: ctx.modify("mail-server", "one", PropertyChanges(set={"use-ssl": ["true"]}))),
+            (second, lambda ctx: ctx.modify("mail-server", "one", PropertyChanges(set={"use-start-tls": ["true"]}))),
         )
         assert is_valid(first)
         assert any("exclude each other" in problem.summary for problem in the_loser(refused).diagnostics)
@@ -176,7 +176,10 @@ def test_one_writer_disables_what_another_begins_to_need(two: tuple[ManagementCo
             tx.reset("mail-server", "one", ["trust-manager-provider"])
             tx.set("trust-manager-provider", "trust", {"enabled": True})
         refused = together(
-            (first, lambda ctx: ctx.modify("trust-manager-provider", "trust", PropertyChanges(set={"enabled": False}))),
+            (
+                first,
+                lambda ctx: ctx.modify("trust-manager-provider", "trust", PropertyChanges(set={"enabled": ["false"]})),
+            ),
             (second, lambda ctx: ctx.modify("mail-server", "one", needs)),
         )
         assert is_valid(first)
