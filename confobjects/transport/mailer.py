@@ -16,7 +16,7 @@ from confobjects.mail.message import Sendable, recipients_of
 from confobjects.mail.plan import DeliveryPlan, plan_delivery
 from confobjects.mail.report import DeliveryReport
 from confobjects.transport.network import Network
-from confobjects.transport.smtp import Connection
+from confobjects.transport.smtp import Connection, open_connection
 
 
 class Mailer:
@@ -39,9 +39,8 @@ class Mailer:
         recipients are those in its To, Cc and Bcc headers; without ``from_`` the envelope sender is the plan's. A
         missing Date and Message-ID are added to what is sent. Raises :class:`~confobjects.errors.MailError`.
         """
-        connection = Connection(self.plan, self._network)
         recipients = self._recipients(message, to)
-        connection.open()
+        connection = open_connection(self.plan, self._network)
         try:
             return self._deliver(connection, message, from_, recipients)
         finally:

@@ -173,6 +173,8 @@ class _Race:
     def run(self) -> tuple[socket.socket, Address]:
         while self._waiting or self._running:
             next_start = self._start()
+            if not self._running:
+                break  # each of them failed at once
             for key, _ in self._selector.select(self._patience(next_start)):
                 winner = self._arrived(key.data)
                 if winner is not None:

@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -58,7 +59,8 @@ class Connection:
         """
         try:
             if self.plan.security != "none":
-                self.trust = self._trust()
+                with self._told():
+                    self.trust = self._trust()
             self.reach()
             self.greet()
             self.log_in()
@@ -69,7 +71,7 @@ class Connection:
     def _trust(self) -> Trust:
         unchecked = self.plan.tls.unchecked_hosts
         if unchecked and "*" not in unchecked and self.plan.host not in unchecked:
-            raise self.failure(Trouble("tls", "host-not-in-trust-list"))
+            raise Trouble("tls", "host-not-in-trust-list")
         return trust_for(self.plan.trust, self.plan.tls, unchecked=bool(unchecked))
 
     def reach(self) -> None:
@@ -276,3 +278,22 @@ class Connection:
             transcript=self.client.transcript.lines,
             **facts,
         )
+
+
+def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Connection:
+    """Return an open connection, logged in.
+
+    Where ``socketFactory.fallback`` is set and allowed, a failure of TLS leads to a second try in clear, without the
+    login unless that too is allowed. Raises :class:`~confobjects.errors.MailError`.
+    """
+    connection = Connection(plan, network)
+    try:
+        connection.open()
+    except DeliveryError as error:
+        if not plan.options.fall_back_to_clear or error.stage != "tls":
+            raise
+        login = plan.login if plan.login is not None and plan.login.in_clear else None
+        connection = Connection(replace(plan, security="none", login=login), network)
+        connection.client.transcript.event(f"TLS failed ({error.diagnosis.code}); going on in clear, as it was allowed")
+        connection.open()
+    return connection

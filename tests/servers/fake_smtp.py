@@ -64,7 +64,7 @@ def close(session: Session) -> None:
 
 def hang(session: Session) -> None:
     """Say nothing until the client goes away or the server is stopped."""
-    session.stream.read(1)
+    session.stream.read()
     session.open = False
 
 
