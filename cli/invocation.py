@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 
+from .connection import storage_options
 from .options import OPTIONS
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.model import Evaluate
 
-_LDAP_WORDS = ("hostname", "port", "usessl", "usestarttls", "basedn")
+_LDAP_WORDS = ("hostname", "port", "usessl")
 
 
 class Invocation:
@@ -93,13 +95,24 @@ class Invocation:
         if ldap:
             scheme = "ldaps" if self.options["usessl"] else "ldap"
             host, port = self.options["hostname"] or "localhost", self.options["port"]
-            address = f"{host}:{port}" if port else host
-            return f"{scheme}://{address}/{self.options['basedn'] or ''}"
+            host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+            return f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
         return str(url) if url else None
 
     def open(self) -> ManagementContext:
         """Open the configuration for management; what its storage has to say comes as warnings later."""
-        return startup.open(self.place.url, definitions=self.registry)
+        url = self.place.url
+        return startup.open(url, definitions=self.registry, **storage_options(self.options, url))
+
+    @contextmanager
+    def changing(self) -> Iterator[ManagementContext]:
+        """Open the configuration for a change, and say afterwards when that made a new file."""
+        with self.open() as context:
+            missing = {warning.origin for warning in context.storage.warnings}
+            yield context
+            for origin in sorted(missing - {warning.origin for warning in context.storage.warnings}):
+                self.note(f"new base entry on {origin}" if "://" in origin else f"new file {origin}")
+            self.warn(context.storage.warnings)
 
     def evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluate:
         """Return the evaluator of startup, with this run's definitions of tokens."""

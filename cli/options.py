@@ -58,6 +58,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--keyStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
     Option(("-N", "--certNickname"), "NAME", "Which certificate of the key store.", "LDAP connection"),
     Option(("-o", "--saslOption"), "NAME=VALUE", "A SASL option (mech=EXTERNAL).", "LDAP connection", repeat=True),
+    Option(("--allowClearPassword",), None, "Send the password even where others can read it.", "LDAP connection"),
     Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
     Option(("--baseDN",), "DN", "The DN below which the configuration lies.", "LDAP connection"),
     Option(("-n", "--no-prompt"), None, "Never ask.", "Input and output"),

@@ -14,20 +14,21 @@ import time
 from typing import Any, NamedTuple
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import AccessError, CannotConnectError, UsageError
+from confobjects.errors import AccessError, CannotConnectError
+from confobjects.storage.ldap import stores
 from confobjects.storage.ldap.address import Address
 
 
 class Tls(NamedTuple):
-    """How TLS is spoken: ``trust_store`` is a PEM file of authorities, ``certificate`` and ``key`` are PEM files of
-    the client's own; ``key_password`` opens the key.
+    """How TLS is spoken: ``trust_store`` is a file of authorities, ``key_store`` one with the client's own
+    certificate and key; each is PEM, or PKCS #12 that its password opens.
     """
 
     trust_all: bool = False
     trust_store: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    key_password: str | None = None
+    trust_store_password: str = ""
+    key_store: str | None = None
+    key_store_password: str = ""
 
     def context(self) -> ssl.SSLContext:
         """Return the context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
@@ -36,31 +37,12 @@ class Tls(NamedTuple):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         elif self.trust_store:
-            _load("trust store", self.trust_store, lambda path: context.load_verify_locations(cafile=path))
+            stores.trust(context, self.trust_store, self.trust_store_password)
         else:
             context.load_default_certs()
-        if self.certificate:
-            key, password = self.key, self.key_password or ""  # a text, so that nobody is asked at the terminal
-            _load("client certificate", self.certificate, lambda path: context.load_cert_chain(path, key, password))
+        if self.key_store:
+            stores.identify(context, self.key_store, self.key_store_password)
         return context
-
-
-def _load(what: str, path: str, load: Any) -> None:
-    try:
-        load(path)
-    except ssl.SSLError as error:
-        raise UsageError(
-            Diagnostic(
-                "usage",
-                f"the {what} cannot be used: {error.reason or error}",
-                origin=path,
-                remedy="it has to be a PEM file; a key that is encrypted needs its password",
-            )
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            Diagnostic("usage", f"the {what} cannot be read: {error.strerror or error}", origin=path)
-        ) from None
 
 
 class Channel:

@@ -450,9 +450,9 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
     start_tls: bool = False,
     trust_all: bool = False,
     trust_store: str | None = None,
-    certificate: str | None = None,
-    key: str | None = None,
-    key_password: str | None = None,
+    trust_store_password: str = "",
+    key_store: str | None = None,
+    key_store_password: str = "",
     allow_clear_password: bool = False,
     connect_timeout: float = 10.0,
     deadline: float = 10.0,
@@ -460,16 +460,17 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
     """Return the storage of one or several LDAP URLs, blank-separated, tried in order.
 
     ``mechanism`` is "anonymous", "simple" or "external"; without it, a ``bind_dn`` means simple, and a socket
-    (``ldapi``) or a client certificate means external. ``trust_store``, ``certificate`` and ``key`` are PEM files.
+    (``ldapi``) or a client certificate means external. ``trust_store`` and ``key_store`` are
+    PEM or PKCS #12 files.
     Raises :class:`~confobjects.errors.UsageError`.
     """
     directory = parse(url)
     schemes = {address.scheme for address in directory.addresses}
     if not mechanism:
-        outside = schemes == {"ldapi"} or certificate
+        outside = schemes == {"ldapi"} or key_store
         mechanism = "simple" if bind_dn or bind_password else "external" if outside else "anonymous"
     _check_login(mechanism, bind_dn, bind_password, start_tls, schemes)
-    tls = Tls(trust_all, trust_store, certificate, key, key_password)
+    tls = Tls(trust_all, trust_store, trust_store_password, key_store, key_store_password)
     login = Login(mechanism, bind_dn, bind_password, start_tls, tls, allow_clear_password)
     return LdapStorage(
         directory, login, base=base, missing_ok=missing_ok, connect_timeout=connect_timeout, deadline=deadline

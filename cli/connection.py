@@ -1,0 +1,97 @@
+"""The options of an LDAP connection as those of the storage; secrets come from a file, the environment or a prompt."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import UsageError
+
+PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
+
+
+def is_ldap(url: str) -> bool:
+    """Tell whether a URL is one of a directory."""
+    return url.partition(":")[0].lower() in {"ldap", "ldaps", "ldapi"}
+
+
+def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """Return what the options of a command line say to the storage of a URL; nothing unless it is a directory.
+
+    Raises :class:`~confobjects.errors.UsageError` for values that cannot be used.
+    """
+    if not is_ldap(url):
+        return {}
+    found: dict[str, Any] = {
+        "bind_dn": options["binddn"] or "",
+        "start_tls": bool(options["usestarttls"]),
+        "trust_all": bool(options["trustall"]),
+        "trust_store": options["truststorepath"],
+        "trust_store_password": secret(options, "truststorepassword") or "",
+        "key_store": options["keystorepath"],
+        "key_store_password": secret(options, "keystorepassword") or "",
+        "allow_clear_password": bool(options["allowclearpassword"]),
+        "mechanism": _mechanism(options["sasloption"]),
+    }
+    if options["basedn"]:
+        found["base"] = _dn(options["basedn"])
+    if options["connecttimeout"]:
+        found["connect_timeout"] = _seconds(options["connecttimeout"])
+    if found["mechanism"] in {"", "simple"} and (found["bind_dn"] or secret(options, "bindpassword")):
+        found["bind_password"] = _password(options)
+    return found
+
+
+def _password(options: Mapping[str, Any]) -> str:
+    password = secret(options, "bindpassword") or os.environ.get(PASSWORD_VARIABLE)
+    if password is None and not options["no_prompt"] and sys.stdin.isatty():
+        from getpass import getpass  # noqa: PLC0415 - for a person at a terminal only
+
+        password = getpass(f"Password of {options['binddn']}: ")
+    return password or ""
+
+
+def secret(options: Mapping[str, Any], name: str) -> str | None:
+    """Return a secret given as itself, by a variable or by a file; None when it is not given."""
+    if options.get(name) is not None:
+        return str(options[name])
+    variable = options.get(f"{name}_env")
+    if variable is not None:
+        if variable not in os.environ:
+            raise UsageError(Diagnostic("usage", f'the environment has no variable "{variable}"'))
+        return os.environ[variable]
+    path = options.get(f"{name}_file") or options.get(f"{name}file")
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(Diagnostic("usage", f"the secret cannot be read: {reason}", origin=str(path))) from None
+
+
+def _mechanism(given: tuple[str, ...]) -> str:
+    for item in given:
+        name, _, value = item.partition("=")
+        if name.strip().lower() != "mech" or value.strip().upper() != "EXTERNAL":
+            remedy = "the one there is: -o mech=EXTERNAL"
+            raise UsageError(Diagnostic("usage", f'the SASL option "{item}" is not known', remedy=remedy))
+    return "external" if given else ""
+
+
+def _dn(text: str) -> DN:
+    try:
+        return DN.parse(text)
+    except ValueError as error:
+        raise UsageError(Diagnostic("usage", f'--baseDN takes a DN, not "{text}": {error}')) from None
+
+
+def _seconds(text: str) -> float:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise UsageError(Diagnostic("usage", f'--connectTimeout takes a number of milliseconds, not "{text}"'))
+    return int(text) / 1000
