@@ -72,7 +72,7 @@ class DemoServer:
 def _authenticator(user: str, password: str) -> Any:
     def check(server: SMTP, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:  # noqa: ARG001 - aiosmtpd's signature
         right = isinstance(data, LoginPassword) and (data.login, data.password) == (user.encode(), password.encode())
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=False)  # the server itself answers a refusal
 
     return check
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK, did_you_mean
@@ -30,8 +30,18 @@ def report(error: ConfobjectsError, arguments: Sequence[str], output: str, *, de
     for diagnostic in error.diagnostics:
         print(diagnostic.render(), file=sys.stderr)
         if diagnostic.fix:
-            print(f"  try: {corrected(arguments, diagnostic.fix)}", file=sys.stderr)
+            print(f"  try: {corrected(arguments, diagnostic.fix, _secrets(arguments))}", file=sys.stderr)
     return error.exit_code
+
+
+def _secrets(arguments: Sequence[str]) -> set[str]:
+    """Return the names of all sensitive properties of the definitions in use."""
+    from confobjects.startup import registry  # noqa: PLC0415 - loaded already; named here only
+
+    from .words import take_apart  # noqa: PLC0415 - as above
+
+    definitions = registry(take_apart(arguments).definitions)
+    return {prop.name for definition in definitions for prop in definition.properties.values() if prop.sensitive}
 
 
 def usage(error: click.UsageError, words: Words, output: str) -> int:
@@ -78,13 +88,13 @@ def report_bug(error: Exception, *, debug: bool) -> int:
     return 70
 
 
-def corrected(arguments: Sequence[str], fix: Sequence[tuple[str, str]]) -> str:
+def corrected(arguments: Sequence[str], fix: Sequence[tuple[str, str]], secrets: Collection[str]) -> str:
     """Return the command line with a refused change made valid, quoted for a shell and without secrets."""
-    words = [*masked(arguments), *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
+    words = [*masked(arguments, secrets), *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
     return " ".join(["confobjects", *(quoted(word) for word in words)])
 
 
-def masked(arguments: Sequence[str], secrets: Sequence[str] = ()) -> list[str]:
+def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]:
     """Return the words of a command line with passwords replaced."""
     result: list[str] = []
     hide = False
@@ -98,8 +108,13 @@ def masked(arguments: Sequence[str], secrets: Sequence[str] = ()) -> list[str]:
         else:
             hide = word in _SECRET_OPTIONS or word.lower() in _SECRET_OPTIONS
             prop, colon, _ = word.partition(":")
-            result.append(f"{prop}:{MASK}" if colon and prop.lower() in secrets else word)
+            result.append(f"{prop}:{MASK}" if colon and _property_named(prop) in secrets else word)
     return result
+
+
+def _property_named(word: str) -> str:
+    """The property in ``PROPERTY`` or ``--set=PROPERTY``."""
+    return word.rpartition("=")[2].lower()
 
 
 def quoted(word: str) -> str:

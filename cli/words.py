@@ -1,18 +1,22 @@
 """The words of a command line before any command is built: which command, which definitions.
 
-Only the options that come before the command word have to be known here, to step over their values.
+Only the global options are known here. A word behind any other option may be that option's value, so the command is
+the first word that is surely none; behind it click knows all options.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from .options import OPTIONS
 
 
 class Words(NamedTuple):
-    """A command line taken apart: the command word (empty when there is none), and all other words in order."""
+    """A command line taken apart: the command word (empty when there is none), all other words in order, and the
+    directories of further definitions. ``arguments`` are the words as they were typed.
+    """
 
     command: str
     rest: tuple[str, ...]
@@ -21,7 +25,7 @@ class Words(NamedTuple):
 
     def has(self, *spellings: str) -> bool:
         """Tell whether one of some options is given (long ones ignoring case)."""
-        return any(_normal(word) in spellings for word in self.rest)
+        return any(word in spellings for word in self.rest)
 
 
 def _normal(word: str) -> str:
@@ -29,29 +33,37 @@ def _normal(word: str) -> str:
     return name.lower() + equals + value if name.startswith("--") else word
 
 
-_TAKES_VALUE = {_normal(spelling) for option in OPTIONS if option.value for spelling in option.spellings}
+_GLOBAL = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
 
 
 def take_apart(arguments: Sequence[str]) -> Words:
     """Return the parts of a command line; long options come in lower case."""
-    command = ""
-    rest: list[str] = []
-    definitions: list[str] = []
+    words = [_normal(word) for word in arguments]
+    at = _command_at(words)
+    rest = [word for index, word in enumerate(words) if index != at]
+    command = "" if at is None else arguments[at]
+    return Words(command, tuple(rest), tuple(_definitions(words)), tuple(arguments))
+
+
+def _command_at(words: Sequence[str]) -> int | None:
+    """Return the place of the command word: the first that is surely no option's value, else the first that may be."""
+    perhaps: int | None = None
     index = 0
-    while index < len(arguments):
-        word = _normal(arguments[index])
-        following = arguments[index + 1] if index + 1 < len(arguments) else None
+    while index < len(words):
+        word = words[index]
+        if not word.startswith("-"):
+            return index
         index += 1
-        if word.startswith("--definitions="):
-            definitions.append(word.partition("=")[2])
-        if not command and not word.startswith("-"):
-            command = arguments[index - 1]
+        option = _GLOBAL.get(word.partition("=")[0])
+        if "=" in word or (option is not None and option.value is None) or index == len(words):
             continue
-        rest.append(word)
-        # A value is stepped over before the command word is known; behind it click knows all options.
-        if word in _TAKES_VALUE and following is not None:
-            if word == "--definitions":
-                definitions.append(following)
-            rest.append(following)
+        if option is None and perhaps is None and not words[index].startswith("-"):
+            perhaps = index
+        if option is not None or not words[index].startswith("-"):
             index += 1
-    return Words(command, tuple(rest), tuple(definitions), tuple(arguments))
+    return perhaps
+
+
+def _definitions(words: Sequence[str]) -> list[str]:
+    found = [word.partition("=")[2] for word in words if word.startswith("--definitions=")]
+    return found + [after for word, after in pairwise(words) if word == "--definitions"]

@@ -32,10 +32,13 @@ class Row(NamedTuple):
 SPECIAL: Final[dict[str, Row]] = {
     "check": Row("check", "Judge the whole configuration as a start would."),
     "completion": Row("completion", "Print the completion script for a shell."),
+    "copy": Row("copy", "Copy a configuration to another storage."),
     "demo": Row("demo", "Configure a mail server and send a mail through it, on this machine."),
     "describe": Row("describe", "Explain an object or a property."),
     "explain": Row("explain", "Show how an expression comes to its value."),
+    "init": Row("init", "Make the base and the branches of a configuration."),
     "json-schema": Row("json_schema", "Print the JSON Schema of an object."),
+    "ldap-schema": Row("ldap_schema", "Print the LDAP schema and access rules of the definitions."),
     "list-properties": Row("list_properties", "List the properties of objects with their syntax."),
     "rename": Row("rename", "Give an object another name; references follow."),
     "send-test-email": Row("send_test_email", "Send a test mail through a mail server."),

@@ -8,6 +8,7 @@ import click
 
 from confobjects import startup
 from confobjects.errors import error_for
+from confobjects.management.copying import exposed
 
 from ..invocation import Invocation
 from . import make
@@ -41,15 +42,16 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
     with invocation.open() as context:
         context.evaluate = evaluate
         configuration, problems = startup.judge_all(context, invocation.place.instance_directory)
+        warnings = [*configuration.warnings, *exposed(context)]
     if invocation.form != "json":
-        invocation.warn(configuration.warnings)
+        invocation.warn(warnings)
     if problems:
         raise error_for(problems)
     if invocation.form == "json":
         from ..json_output import dumps  # noqa: PLC0415 - for this form only
 
-        warnings = [warning.as_json() for warning in configuration.warnings]
-        invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": warnings}))
+        shown = [warning.as_json() for warning in warnings]
+        invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": shown}))
     elif not invocation.quiet:
         count = len(configuration)
         invocation.say(f"{count} object{'' if count == 1 else 's'} checked: no problem found.")

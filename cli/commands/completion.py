@@ -16,6 +16,7 @@ from confobjects.errors import ConfobjectsError
 from ..invocation import Invocation
 from ..options import OPTIONS
 from . import make, names, resolve, verbs_of
+from .objects import option_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -57,7 +58,7 @@ bash: eval "$(confobjects completion bash)"; zsh and fish alike, in their start 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Argument(["shell"], type=click.Choice(sorted(_SCRIPTS))),
+        click.Argument(["shell"], metavar="SHELL", type=click.Choice(sorted(_SCRIPTS))),
         click.Option(["--at"], type=int, hidden=True),
         click.Argument(["typed"], nargs=-1),
     ]
@@ -115,7 +116,7 @@ def _values(invocation: Invocation, command: str, option: str, current: str) -> 
         return {name for d in registry.concrete(relation.target) for name in d.properties}
     if option in {"--type", "-t"}:
         return registry.types(relation)
-    if option == f"--{relation.name_option}" and not command.startswith("create-"):
+    if option == option_of(relation) and not command.startswith("create-"):
         return _object_names(invocation, relation)
     return None
 

@@ -37,13 +37,23 @@ def name_options(relation: Relation, registry: Registry, *, parents_only: bool =
         lineage = lineage[:-1]
     return [
         click.Option(
-            [f"--{step.name_option}", _parameter(step)],
-            metavar="NAME",
-            required=True,
-            help=f"The name of the {step.friendly}.",
+            [option_of(step), _parameter(step)], metavar="NAME", required=True, help=_name_help(step, registry)
         )
         for step in lineage
     ]
+
+
+def option_of(relation: Relation) -> str:
+    """Return the option that names an object of a relation; objects of a set are named by their type."""
+    if relation.kind == "set":
+        return f"--{relation.name_option.removesuffix('-name')}-type"
+    return f"--{relation.name_option}"
+
+
+def _name_help(relation: Relation, registry: Registry) -> str:
+    if relation.kind == "set":
+        return f"The type, which names the {relation.friendly}: {', '.join(registry.types(relation))}."
+    return f"The name of the {relation.friendly}."
 
 
 def _parameter(relation: Relation) -> str:
@@ -88,18 +98,18 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
         help=f"The type of the {relation.friendly}: {', '.join(types)}.",
     )
 
-    def run(invocation: Invocation, type_: str | None, **values: Any) -> int:
+    def run(invocation: Invocation, type_: str | None = None, **values: Any) -> int:
         from ..assignments import given_values  # noqa: PLC0415 - writing only
         from ..changes_output import tell  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
         assigned = given_values(invocation, relation, **values)
-        with invocation.open() as context:
+        with invocation.changing() as context:
             report = context.create(relation.name, names, assigned, type=type_, dry_run=invocation.dry_run)
-            invocation.warn(context.storage.warnings)
         return tell(invocation, report, f"The {relation.friendly} {_quoted(names)}was created.")
 
-    parameters = [*name_options(relation, registry), type_option, *_value_options()]
+    typed = [] if relation.kind == "set" else [type_option]
+    parameters = [*name_options(relation, registry), *typed, *_value_options()]
     return make(words, registry, parameters, run, f"Create a {relation.friendly}.\n\n{relation.synopsis}")
 
 
@@ -110,9 +120,8 @@ def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
 
         names = names_of(relation, registry, values)
         changes = given_changes(invocation, relation, **values)
-        with invocation.open() as context:
+        with invocation.changing() as context:
             report = context.modify(relation.name, names, changes, dry_run=invocation.dry_run)
-            invocation.warn(context.storage.warnings)
         return tell(invocation, report, f"The {relation.friendly} {_quoted(names)}was changed.")
 
     parameters = [
@@ -130,9 +139,8 @@ def _delete(relation: Relation, words: Words, registry: Registry) -> click.Comma
         from ..changes_output import tell  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
-        with invocation.open() as context:
+        with invocation.changing() as context:
             report = context.delete(relation.name, names, force=force, dry_run=invocation.dry_run)
-            invocation.warn(context.storage.warnings)
         status = tell(invocation, report, "")
         if report.changed and invocation.form == "table" and not (invocation.quiet or invocation.dry_run):
             invocation.say(f"The {relation.friendly} {_quoted(names)}was deleted.")
@@ -195,21 +203,22 @@ def _print_object(
         return
     from ..table import table  # noqa: PLC0415 - for this form only
 
-    headings = ["Property", "Value(s)"] if not origin else ["Property", "Origin", "Value(s)"]
+    headings = ["Property", "Value(s)", *(["Origin"] if origin else [])]
     invocation.say(table(headings, rows))
 
 
 def _rows(invocation: Invocation, item: Shown, *, record: bool, origin: bool) -> list[list[str]]:
     """Return the lines of one property: one, or with ``record`` one for each value."""
-    head = [item.property.name, *([item.origin] if origin else [])]
+    name, tail = item.property.name, [item.origin] if origin else []
     if invocation.form == "script":
-        return [[*head, value] for value in item.values] if record and item.values else [[*head, *item.values]]
+        groups = [[value] for value in item.values] if record and item.values else [list(item.values)]
+        return [[name, *values, *tail] for values in groups]
     from ..table import joined  # noqa: PLC0415 - for this form only
 
     if record and item.values:
-        return [[*head, joined([value])] for value in item.values]
+        return [[name, joined([value]), *tail] for value in item.values]
     alias = item.property.default.sentence if invocation.verbose and not item.values else ""
-    return [[*head, alias or joined(item.values)]]
+    return [[name, alias or joined(item.values), *tail]]
 
 
 def _plain(cell: str) -> str:

@@ -30,7 +30,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, object_: str, to: str, **values: Any) -> int:
         relation = invocation.registry.relation(object_.lower())
         old = names_of(relation, invocation.registry, values)
-        with invocation.open() as context:
+        with invocation.changing() as context:
             report = context.rename(relation.name, old, to, dry_run=invocation.dry_run)
         return tell(invocation, report, f'The {relation.friendly} "{old[-1] if old else ""}" is now "{to}".')
 

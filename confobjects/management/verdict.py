@@ -42,7 +42,11 @@ class Verdict:
     def _object(self, obj: ManagedObject) -> Judged:
         judge = self.judge_
         judged = judge.judge(obj)
-        self.problems.extend(judged.problems)
+        told = {(problem.path, problem.property) for problem in self.problems.errors}
+        # A value that was refused is not there: that it is missing besides would only be said twice.
+        self.problems.extend(
+            p for p in judged.problems if p.code != "missing-mandatory" or (p.path, p.property) not in told
+        )
         self.problems.extend(judge.references(judged))
         self.problems.extend(judge.users_harmed(judged))
         self.deferred.extend(judged.deferred)

@@ -189,7 +189,10 @@ def path_of(registry: Registry, kind: str, name: Name = ()) -> ManagedObjectPath
     names = [name] if isinstance(name, str) else list(name)
     lineage = registry.lineage(registry.relation(kind))
     wanted = [relation for relation in lineage if relation.named]
-    if len(names) != len(wanted) or not all(normal_name(given) for given in names):
+    blank = next((r for r, given in zip(wanted, names, strict=False) if not normal_name(given)), None)
+    if blank is not None:
+        raise UnknownNameError(Diagnostic("unknown-name", f"the name of the {blank.friendly} is empty"))
+    if len(names) != len(wanted):
         expected = ", ".join(f"the name of the {relation.friendly}" for relation in wanted) or "no name"
         raise UnknownNameError(Diagnostic("unknown-name", f"{kind} takes {expected}; given: {', '.join(names) or '-'}"))
     path = ManagedObjectPath()

@@ -38,16 +38,32 @@ def defaults_alone(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
 
 
 def diagnostics(text: str, problems: tuple[Problem, ...], *, secret: bool) -> tuple[Diagnostic, ...]:
-    """Return problems of a text as diagnostics with a caret; a secret's text is not shown."""
-    return tuple(
-        Diagnostic(
-            "unresolved-expression" if problem.missing else "invalid-value",
+    """Return problems of a text as diagnostics with a caret.
+
+    Of a secret only the token or file that has no value is named. A text that is no expression at all may be the
+    secret itself, so nothing of it is shown.
+    """
+    return tuple(_diagnostic(text, problem, secret=secret) for problem in problems)
+
+
+def _diagnostic(text: str, problem: Problem, *, secret: bool) -> Diagnostic:
+    code = "unresolved-expression" if problem.missing else "invalid-value"
+    if not secret:
+        return Diagnostic(
+            code,
             problem.message,
             detail=problem.detail,
             remedy=problem.remedy,
-            value=MASK if secret else text,
-            excerpt="" if secret else text,
-            span=None if secret else problem.span,
+            value=text,
+            excerpt=text,
+            span=problem.span,
         )
-        for problem in problems
+    if problem.missing:
+        return Diagnostic(code, problem.message, detail=problem.detail, remedy=problem.remedy, value=MASK)
+    return Diagnostic(
+        code,
+        "the value (not shown) holds an expression that is not valid",
+        value=MASK,
+        remedy="a token is lower-case words joined by dots, as in &{smtp.password}; explain shows what is wrong with a "
+        'text; a backslash before "&{", "$<" or "${" makes it plain text',
     )

@@ -303,7 +303,7 @@ def _missing(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:
         f"the mandatory property {prop.name} has no value",
         path=str(obj.path),
         property=prop.name,
-        detail=f"expected: {prop.syntax.describe()}",
+        detail=f"expected: {prop.syntax.expected}",
         remedy=f"--set {prop.name}:…",
     )
 

@@ -211,7 +211,11 @@ def subcommands_page(registry: Registry) -> str:
 
 def commands_of(relation: Relation, registry: Registry) -> Iterable[str]:
     """Yield the command lines of an object's verbs with their most important options."""
-    named = [f"--{step.name_option} NAME" for step in registry.lineage(relation) if step.named]
+    lineage = [step for step in registry.lineage(relation) if step.named]
+    named = [
+        f"--{s.name_option} NAME" if s.kind != "set" else f"--{s.name_option.removesuffix('name')}type TYPE"
+        for s in lineage
+    ]
     names = "".join(f" {option}" for option in named)
     above = "".join(f" {option}" for option in (named[:-1] if relation.named else named))
     if relation.kind != "singleton":

@@ -1,0 +1,403 @@
+"""The command line as a process and at its edges: secrets, prompts, pipes, signals, broken files, other users."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from confobjects.cli.main import main
+from tests.cli.sessions import Outcome, fresh, run
+from tests.docs_check import ROOT
+
+CANARY = "Kanarienvogel-7!x"
+CREATE = ["create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:127.0.0.1:9"]
+NAME = ["--server-name", "one"]
+
+
+@pytest.fixture(autouse=True)
+def _own_file(tmp_path: Path) -> Iterator[None]:
+    with fresh(tmp_path):
+        yield
+
+
+def process(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "confobjects.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_a_process_ends_with_the_status_of_its_error() -> None:
+    assert process(*CREATE, stdin=subprocess.DEVNULL).returncode == 0
+    assert process("get-mail-server-prop", "--server-name", "two").returncode == 12
+    done = process("list-mail-servers", "-s")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "one\n", "")
+
+
+def test_a_reader_that_goes_away_is_no_error_of_ours() -> None:
+    command = f"{sys.executable} -m confobjects.cli --help-all | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] in {"0", "141"}
+
+
+def test_a_full_pipe_that_breaks_gives_141(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "confobjects.cli", "--help-all"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_ctrl_c_while_asking_is_said_and_nothing_is_written(tmp_path: Path) -> None:
+    parent, child = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "confobjects.cli",
+        *CREATE,
+        "--set",
+        "auth-username:u",
+        "--set-prompt",
+        "auth-password",
+    ]
+    asking = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, cwd=ROOT, start_new_session=True)
+    os.close(child)
+    shown = b""
+    while b"auth-password:" not in shown:
+        shown += os.read(parent, 1000)
+    os.kill(asking.pid, signal.SIGINT)
+    assert asking.wait() == 130
+    shown = _rest(parent)
+    assert b"interrupted" in shown
+    assert b"Traceback" not in shown
+    assert not (tmp_path / "config.ldif").exists()
+
+
+def test_a_password_asked_for_is_not_shown(tmp_path: Path) -> None:
+    parent, child = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "confobjects.cli",
+        *CREATE,
+        "--set",
+        "auth-username:u",
+        "--set-prompt",
+        "auth-password",
+    ]
+    asking = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, cwd=ROOT, start_new_session=True)
+    os.close(child)
+    shown = b""
+    while b"auth-password:" not in shown:
+        shown += os.read(parent, 1000)
+    os.write(parent, CANARY.encode() + b"\n")
+    shown += _rest(parent)
+    assert asking.wait() == 0
+    assert CANARY.encode() not in shown
+    assert CANARY in (tmp_path / "config.ldif").read_text()
+
+
+def _rest(terminal: int) -> bytes:
+    found = b""
+    while True:
+        try:
+            part = os.read(terminal, 1000)
+        except OSError:  # the other side has closed
+            return found
+        if not part:
+            return found
+        found += part
+
+
+def test_a_secret_comes_from_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pin").write_text(f" {CANARY} \n")
+    monkeypatch.setenv("THE_PIN", CANARY)
+    assert run(*CREATE, "--set", "auth-username:u", "--set-file", f"auth-password:{tmp_path / 'pin'}").status == 0
+    assert f"ds-cfg-auth-password:: {_base64(f' {CANARY} ')}" in (tmp_path / "config.ldif").read_text()
+    assert run("set-mail-server-prop", *NAME, "--set-env", "auth-password:THE_PIN").status == 0
+    assert f"ds-cfg-auth-password: {CANARY}" in (tmp_path / "config.ldif").read_text()
+
+
+def _base64(text: str) -> str:
+    import base64
+
+    return base64.b64encode(text.encode()).decode()
+
+
+EVERYTHING = [
+    ["get-mail-server-prop", *NAME],
+    ["get-mail-server-prop", *NAME, "--advanced", "--effective", "--origin"],
+    ["get-mail-server-prop", *NAME, "--output", "json"],
+    ["get-mail-server-prop", *NAME, "-s", "--record"],
+    ["list-mail-servers", "--property", "auth-password"],
+    ["list-mail-servers", "--property", "auth-password", "--output", "json"],
+    ["list-mail-servers", "--property", "auth-password", "--output", "tsv"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:{CANARY}2", "--dry-run"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:{CANARY}2", "--dry-run", "--output", "json"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:{CANARY}", "--set", "use-ssl:true"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:{CANARY}", "--set", "use-ssl:true", "--output", "json"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:{CANARY}", "--set", "use-ssl:x", "--debug"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:&{{{CANARY}}}"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:&{{x.y|{CANARY}"],
+    ["set-mail-server-prop", *NAME, "--remove", f"auth-password:{CANARY}3"],
+    ["set-mail-server-prop", *NAME, "--add", f"auth-password:{CANARY}3"],
+    ["set-mail-server-prop", *NAME, "--set", f"auth-password:{CANARY}", "--set", f"auth-password:{CANARY}"],
+    ["set-mail-server-prop", *NAME, "--reset", f"auth-password:{CANARY}"],
+    ["delete-mail-server", *NAME, "--dry-run"],
+    ["delete-mail-server", *NAME, "--dry-run", "--output", "json"],
+    ["rename", "mail-server", *NAME, "--to", "two", "--dry-run", "--output", "json"],
+    ["check"],
+    ["check", "--output", "json"],
+    ["describe", "mail-server", "auth-password"],
+    ["send-test-email", *NAME, "--to", "a@example.com", "-v", "--debug"],
+]
+
+
+@pytest.mark.parametrize("command", EVERYTHING, ids=" ".join)
+def test_no_output_shows_a_secret(command: list[str]) -> None:
+    made = run(
+        *CREATE, "--set", "auth-username:u", "--set", f"auth-password:{CANARY}", "--set", "smtp-server:127.0.0.1:9"
+    )
+    assert made.status == 10  # two values of smtp-server: the refusal shows none of them in clear either
+    assert CANARY not in made.out + made.err
+    assert run(*CREATE, "--set", "auth-username:u", "--set", f"auth-password:{CANARY}").status == 0
+    done = run(*command)
+    assert "Traceback" not in done.err or "--debug" in command
+    assert CANARY not in done.out + done.err
+
+
+def test_a_command_offered_instead_hides_the_password() -> None:
+    refused = run(*CREATE, "--set", "auth-username:u", "--set", f"auth-password:{CANARY}", "--set", "use-ssl:true")
+    assert refused.status == 11
+    assert "--set auth-password:******** --set use-ssl:true --set use-start-tls:false" in refused.err
+
+
+def test_the_command_offered_instead_works() -> None:
+    refused = run(*CREATE, "--set", "use-ssl:true")
+    offered = next(line.strip().removeprefix("try: ") for line in refused.err.splitlines() if "try: " in line)
+    import shlex
+
+    assert run(*shlex.split(offered)[1:]).status == 0
+
+
+# -- storages that cannot be used ----------------------------------------------------------------------------------------
+
+
+def no_traceback(outcome: Outcome | subprocess.CompletedProcess[str]) -> str:
+    words = outcome.err if isinstance(outcome, Outcome) else outcome.stderr
+    assert "Traceback" not in words
+    assert "internal error" not in words
+    return words
+
+
+def test_a_broken_file_is_refused_with_its_line_and_left_alone(tmp_path: Path) -> None:
+    run(*CREATE)
+    file = tmp_path / "config.ldif"
+    broken = file.read_text() + "\ndn: cn=x,cn=config\nno colon here\n"
+    file.write_text(broken)
+    lines = len(broken.splitlines())
+    for command in (["list-mail-servers"], ["set-mail-server-prop", *NAME, "--set", "enabled:false"]):
+        done = run(*command)
+        assert done.status == 31
+        assert f"{file}:{lines}" in no_traceback(done)
+    assert file.read_text() == broken
+
+
+def test_an_object_broken_by_hand_shows_what_it_can_and_may_be_mended(tmp_path: Path) -> None:
+    run(*CREATE)
+    file = tmp_path / "config.ldif"
+    file.write_text(file.read_text().replace("ds-cfg-enabled: true", "ds-cfg-enabled: perhaps"))
+    done = run("get-mail-server-prop", *NAME, "-s", "--property", "enabled", "--property", "smtp-server")
+    assert (done.status, done.out) == (31, "enabled\tperhaps\nsmtp-server\t127.0.0.1:9\n")
+    assert '"perhaps" is neither true nor false' in done.err
+    assert run("check").status == 10
+    assert run("list-mail-servers", "-s").out == "one\n"
+    assert run("set-mail-server-prop", *NAME, "--set", "auth-username:u").status == 10
+    assert run("set-mail-server-prop", *NAME, "--set", "enabled:true").status == 0
+    assert run("get-mail-server-prop", *NAME).status == 0
+
+
+def test_a_read_only_storage_is_said_to_another_user(tmp_path: Path) -> None:
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can become another user, with setpriv (util-linux)")
+    run(*CREATE)
+    folder = Path(os.environ["CONFOBJECTS_URL"].removeprefix("ldif:")).parent
+    home = Path("/tmp") / f"confobjects-read-only-{os.getpid()}"
+    shutil.copytree(folder, home)
+    try:
+        (home / "config.ldif").chmod(0o444)
+        home.chmod(0o555)
+        url = ["--url", f"ldif:{home / 'config.ldif'}"]
+        code = f"import sys; sys.path[:0] = {sys.path!r}; from confobjects.cli.main import main; sys.exit(main())"
+        as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code]
+        command = [*as_nobody, *url, "set-mail-server-prop", *NAME, "--set", "enabled:false"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
+        if "Permission denied" in done.stderr and done.returncode not in {21, 31}:
+            pytest.skip("the interpreter is not readable by another user")
+        assert done.returncode in {21, 31}
+        assert str(home) in no_traceback(done)
+    finally:
+        home.chmod(0o755)
+        shutil.rmtree(home)
+
+
+def test_a_path_that_is_a_directory_is_said(tmp_path: Path) -> None:
+    done = run("--url", f"ldif:{tmp_path}", "list-mail-servers")
+    assert done.status in {21, 31}
+    assert str(tmp_path) in no_traceback(done)
+
+
+def test_our_own_mistake_is_admitted_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    from confobjects.management import ManagementContext
+
+    def wrong(*arguments: object) -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr(ManagementContext, "list", wrong)
+    done = run("list-mail-servers")
+    assert done.status == 70
+    assert "internal error: RuntimeError" in done.err
+    assert "report" in done.err
+    assert CANARY not in done.err
+    assert "Traceback" in run("list-mail-servers", "--debug").err
+
+
+# -- options -------------------------------------------------------------------------------------------------------------
+
+
+def test_options_of_dsconfig_that_mean_nothing_here_are_accepted_and_say_so() -> None:
+    done = run(*CREATE, "--displayCommand", "--noPropertiesFile", "--trustAll", "-n")
+    assert done.status == 0
+    assert "--displayCommand has no effect" in done.err
+
+
+def test_the_storage_named_by_an_option_beats_the_environment(tmp_path: Path) -> None:
+    other = tmp_path / "other.ldif"
+    run(*CREATE, "--url", f"ldif:{other}")
+    assert other.exists()
+    assert not (tmp_path / "config.ldif").exists()
+    assert run("list-mail-servers", "-s", "--offline", "--configFile", str(other)).out == "one\n"
+
+
+def test_the_platform_s_file_is_used_when_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONFOBJECTS_URL")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    done = run(*CREATE)
+    file = tmp_path / "xdg" / "confobjects" / "config.ldif"
+    assert f"new file {file}" in done.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("CONFOBJECTS_URL", "ldif:unused")
+
+
+def test_quiet_says_only_what_is_wrong() -> None:
+    assert run(*CREATE, "-Q", "--set", "auth-username:u") == (0, "", "")
+    assert run("delete-mail-server", *NAME, "--quiet") == (0, "", "")
+    assert run("delete-mail-server", *NAME, "--quiet").err
+
+
+def test_an_environment_of_another_machine_can_be_checked(tmp_path: Path) -> None:
+    run(*CREATE, "--set", "auth-username:u", "--set", "auth-password:&{smtp.password}")
+    (tmp_path / "prod.env").write_text("SMTP_PASSWORD=x\n")
+    assert run("check").status == 30
+    assert run("check", "--env-file", str(tmp_path / "prod.env")).status == 0
+    assert run("check", "--env-file", str(tmp_path / "no.env")).status == 30
+
+
+def test_arguments_that_are_not_text_are_refused() -> None:
+    done = run(*CREATE, "--set", "auth-username:\udcff")
+    assert done.status in {2, 10}
+    no_traceback(done)
+
+
+# -- completion ----------------------------------------------------------------------------------------------------------
+
+
+def complete(*words: str) -> list[str]:
+    return run("completion", "bash", "--at", str(len(words)), "--", "confobjects", *words).out.splitlines()
+
+
+def test_completion() -> None:
+    run(*CREATE)
+    run("create-mail-server", "--server-name", "other one", "--set", "enabled:false", "--set", "smtp-server:h")
+    assert complete("list-m") == ["list-mail-servers"]
+    assert complete("get-mail-server-prop", "--server-name", "") == ["one", "other one"]
+    assert complete("set-mail-server-prop", "--set", "use") == ["use-ssl:", "use-start-tls:"]
+    assert complete("set-mail-server-prop", "--set", "use-ssl:") == ["use-ssl:false", "use-ssl:true"]
+    assert complete("create-trust-manager-provider", "--type", "") == ["blind", "file-based", "pem", "system"]
+    assert "--server-name" in complete("get-mail-server-prop", "--se")
+    assert complete("describe", "trust") == ["trust-manager-provider"]
+    assert complete("get-mail-server-prop", "--property", "smtp") == ["smtp-property", "smtp-server"]
+
+
+def test_completion_in_a_real_shell(tmp_path: Path) -> None:
+    program = tmp_path / "confobjects"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m confobjects.cli "$@"\n')
+    program.chmod(0o755)
+    script = (
+        'eval "$(confobjects completion bash)"; COMP_WORDS=(confobjects list-tr); COMP_CWORD=1; _confobjects; '
+        'echo "${COMPREPLY[@]}"'
+    )
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout.strip() == "list-trust-manager-providers"
+
+
+# -- mail ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    story = capsys.readouterr().out
+    for part in ("TLSv1.", "logged in with", "envelope: demo@example.com -> operator@example.com", "Done:"):
+        assert part in story
+    assert "(exit status 11)" in story
+
+
+@pytest.fixture
+def mail_server(tmp_path: Path) -> Iterator[object]:
+    from confobjects.cli.demo_server import DemoServer
+
+    with DemoServer(str(tmp_path), "demo", CANARY) as server:
+        run("create-trust-manager-provider", "--provider-name", "CA", "--type", "pem", "--set", "enabled:true",
+            "--set", "pem-directory:authorities")  # fmt: skip
+        run(*CREATE[:5], "--set", f"smtp-server:localhost:{server.port}", "--set", "auth-username:demo", "--set",
+            "auth-password:&{smtp.password}", "--set", "trust-manager-provider:CA")  # fmt: skip
+        yield server
+
+
+SEND = ["send-test-email", *NAME, "--to", "a@example.com", "--from", "b@example.com"]
+
+
+def test_a_test_mail_arrives(mail_server: object) -> None:
+    done = run(*SEND, "--define", f"smtp.password={CANARY}", "--output", "json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["security"].startswith("TLSv1.")
+    assert len(mail_server.mailbox.messages) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ([], 46),
+        (["--reset", "trust-manager-provider"], 42),
+        (["--set", "smtp-server:127.0.0.1:1"], 41),
+        (["--set", "smtp-server:no-such-host.invalid"], 40),
+        (["--set", "enabled:false"], 51),
+    ],
+)
+def test_a_test_mail_that_fails_tells_the_stage(mail_server: object, change: list[str], status: int) -> None:
+    if change:
+        assert run("set-mail-server-prop", *NAME, *change).status == 0
+    done = run(*SEND, "--define", f"smtp.password={CANARY}wrong", "-v")
+    assert done.status == status, done.err
+    assert "remedy:" in done.err
+    assert CANARY not in no_traceback(done)
