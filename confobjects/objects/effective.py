@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, UnknownNameError
+from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath, normal_name
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.objects.judging import Judged
-    from confobjects.objects.typed import Lookups
-else:
-    Lookups = object
 
 Name = str | tuple[str, ...]
 

@@ -1,6 +1,6 @@
 """The typed API: a stub by which a type checker knows every property of every kind of object.
 
-``confobjects/objects/typed.pyi`` has no module beside it: only type checkers read it.
+``confobjects/objects/typed.pyi`` is for type checkers; the module beside it is empty.
 """
 
 from __future__ import annotations
