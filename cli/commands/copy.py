@@ -1,0 +1,82 @@
+"""``copy FROM TO``: copy a configuration between two storages."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects import startup
+from confobjects.management.copying import CopyReport, Progress, copy
+
+from ..connection import storage_options
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management import ManagementContext
+
+    from ..words import Words
+
+_HELP = """Copy every object of one configuration to another, secrets included.
+
+FROM and TO are URLs (ldif:PATH, ldap://host:port/baseDN, …); the options of an LDAP connection are for both. An
+interrupted copy goes on where it stopped when it is started again. --dry-run says what would be copied."""
+_WIDTH = 30
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["source"], metavar="FROM"),
+        click.Argument(["target"], metavar="TO"),
+        click.Option(["-f", "--force"], is_flag=True, help="Replace objects of the same name that differ."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _open(invocation: Invocation, url: str, *, missing_ok: bool) -> ManagementContext:
+    options = storage_options(invocation.options, url)
+    return startup.open(url, definitions=invocation.registry, missing_ok=missing_ok, **options)
+
+
+def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
+    with _open(invocation, source, missing_ok=False) as old, _open(invocation, target, missing_ok=True) as new:
+        bar = _bar(invocation)
+        report = copy(old, new, replace=force, dry_run=invocation.dry_run, progress=bar)
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        warnings = [warning.as_json() for warning in report.warnings]
+        counts = {"created": report.created, "replaced": report.replaced, "same": report.same}
+        invocation.say(dumps({"changed": bool(report.created or report.replaced), **counts, "warnings": warnings}))
+        return 0
+    invocation.warn(report.warnings)
+    if not invocation.quiet:
+        invocation.say(_sentence(report, dry_run=invocation.dry_run))
+    return 0
+
+
+def _sentence(report: CopyReport, *, dry_run: bool) -> str:
+    verb = "would be copied" if dry_run else "copied"
+    parts = [f"{report.created} object{'' if report.created == 1 else 's'} {verb}"]
+    if report.replaced:
+        parts.append(f"{report.replaced} replaced")
+    if report.same:
+        parts.append(f"{report.same} there already")
+    return ", ".join(parts)
+
+
+def _bar(invocation: Invocation) -> Progress | None:
+    if invocation.quiet or not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        filled = _WIDTH * done // max(total, 1)
+        end = "\n" if done == total else ""
+        sys.stderr.write(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {done} of {total}{end}")
+        sys.stderr.flush()
+
+    return show

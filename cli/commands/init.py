@@ -1,0 +1,45 @@
+"""``init``: make the base and the branches of a configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.management.copying import exposed, initialise
+
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+_HELP = """Make the base and the branches of a configuration, where they are not there yet.
+
+On a directory it also warns when somebody who has not logged in can read a secret."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    return make(words, registry, [], _run, _HELP)
+
+
+def _run(invocation: Invocation) -> int:
+    with invocation.open() as context:
+        made = initialise(context, dry_run=invocation.dry_run)
+        found = exposed(context)
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        entries = [str(dn) for dn in made]
+        warnings = [warning.as_json() for warning in found]
+        invocation.say(dumps({"changed": bool(made), "entries": entries, "warnings": warnings}))
+        return 0
+    invocation.warn(found)
+    if not invocation.quiet:
+        verb = "would be made" if invocation.dry_run else "made"
+        lines = [f'the entry "{dn}" {"was " if verb == "made" else ""}{verb}' for dn in made]
+        invocation.say("\n".join(lines) or "everything is there already")
+    return 0

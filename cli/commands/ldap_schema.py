@@ -1,0 +1,72 @@
+"""``ldap-schema``: the LDAP schema of the definitions, what an older one lacks, and access rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import UsageError
+from confobjects.mapping import ldap_schema
+
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+_HELP = """Print the LDAP schema of the definitions, as LDIF.
+
+--format openldap is an entry for ldapadd to cn=config; --format rfc4512 is a schema file for 389 Directory Server
+and others. --upgrade FILE prints what an installed, older schema lacks. --acl prints access rules that keep secrets
+from everybody but the administrator."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(["--format", "form"], default="openldap", metavar="|".join(ldap_schema.FORMATS), help="The form."),
+        click.Option(["--upgrade"], metavar="FILE", help="An older schema: print what it lacks."),
+        click.Option(["--acl"], metavar="|".join(ldap_schema.SERVERS), help="Print access rules for a server."),
+        click.Option(["--admin"], metavar="DN", help="Who may read and write everything (with --acl)."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, form: str, upgrade: str | None, acl: str | None, admin: str | None) -> int:
+    if acl is not None:
+        base = _dn("--baseDN", invocation.options["basedn"])
+        text = ldap_schema.access_rules(invocation.registry, acl.lower(), base, _dn("--admin", admin))
+        invocation.say(text)
+        return 0
+    schema = ldap_schema.schema(invocation.registry)
+    if upgrade is None:
+        invocation.say(ldap_schema.as_ldif(schema, form.lower()))
+        return 0
+    text = ldap_schema.upgrade(schema, _read(upgrade), form.lower(), upgrade)
+    invocation.say(text)
+    if not text:
+        invocation.note("the installed schema lacks nothing")
+    return 0
+
+
+def _dn(option: str, text: str | None) -> DN:
+    if not text:
+        raise UsageError(Diagnostic("usage", f"access rules need {option} DN"))
+    try:
+        return DN.parse(text)
+    except ValueError as error:
+        raise UsageError(Diagnostic("usage", f'{option} takes a DN, not "{text}": {error}')) from None
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(Diagnostic("usage", f"the schema cannot be read: {reason}", origin=path)) from None

@@ -1,0 +1,233 @@
+"""Moving a configuration from one storage to another, whichever they are; and preparing an empty one.
+
+Laws of this module:
+
+1. Nothing is written before everything that is to be copied has been read and judged.
+2. What is there already and equal is left alone, so that a copy that was interrupted goes on where it stopped; what
+   is there and different is refused, unless it is to be replaced.
+3. An object is written after those it hangs below or refers to: a copy that stops half-way leaves no dangling name.
+4. When all is written, all of it is read again and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from confobjects.definitions.model import REVISION_ATTRIBUTE
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import ConfobjectsError, ObjectExistsError, StorageError, error_for
+from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
+from confobjects.paths import ROOT, ManagedObjectPath
+
+if TYPE_CHECKING:
+    from confobjects.management.context import ManagementContext
+    from confobjects.objects.model import ManagedObject
+
+Progress = Callable[[int, int], None]
+"""Told how many objects of how many are done."""
+_CHUNK: Final = 100
+_SHOWN: Final = 20
+
+
+class CopyReport(NamedTuple):
+    """What a copy did: objects that were written new, written over others, and found equal."""
+
+    created: int
+    replaced: int
+    same: int
+    warnings: tuple[Diagnostic, ...]
+
+
+class _Source(NamedTuple):
+    objects: dict[ManagedObjectPath, ManagedObject]
+    entries: dict[ManagedObjectPath, Entry]
+
+
+def copy(
+    source: ManagementContext,
+    target: ManagementContext,
+    *,
+    replace: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> CopyReport:
+    """Copy every object of one configuration to another, secrets included.
+
+    Raises :class:`~confobjects.errors.ObjectExistsError` when objects of the same name differ and ``replace`` is
+    false, the error of the first problem of an object that is broken, and the errors of the storages.
+    """
+    found, warnings = _read(source)
+    there = _stored(target)
+    different = [path for path, obj in found.objects.items() if path in there and not _equal(obj, there[path])]
+    if different and not replace:
+        raise ObjectExistsError([_differs(path) for path in different[:_SHOWN]])
+    missing = [path for path in _ordered(source, found.objects) if path not in there or path in different]
+    same = len(found.objects) - len(missing)
+    if not dry_run:
+        tell = progress or (lambda *_: None)
+        tell(same, len(found.objects))
+        for start in range(0, len(missing), _CHUNK):
+            chunk = missing[start : start + _CHUNK]
+            with target.storage.writing():
+                target.storage.commit(_changes(target, found, chunk))
+            tell(same + start + len(chunk), len(found.objects))
+        _verify(target, found)
+    return CopyReport(len(missing) - len(different), len(different), same, tuple(warnings))
+
+
+def _differs(path: ManagedObjectPath) -> Diagnostic:
+    remedy = "let the copy replace it (--force), or delete one of the two"
+    return Diagnostic("object-exists", "the target holds another object of that name", path=str(path), remedy=remedy)
+
+
+def _read(source: ManagementContext) -> tuple[_Source, list[Diagnostic]]:
+    """Everything that is stored, judged; raises every problem."""
+    world = source.world()
+    objects = {obj.path: obj for obj in source.all(world) if obj.path in world.entries}
+    judge = source.judge(world)
+    problems: list[Diagnostic] = []
+    for obj in objects.values():
+        judged = judge.judge(obj)
+        problems.extend((*judged.problems, *judge.references(judged)))
+        problems.extend(_kept(obj, name) for name in obj.unknown)
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise error_for(errors)
+    return _Source(objects, world.entries), [p for p in problems if p.severity == "warning" and p.code == "broken-data"]
+
+
+def _kept(obj: ManagedObject, name: str) -> Diagnostic:
+    summary = f"the attribute {name} belongs to no property: it is copied as it is"
+    return Diagnostic("broken-data", summary, path=str(obj.path), severity="warning")
+
+
+def _stored(context: ManagementContext) -> dict[ManagedObjectPath, ManagedObject]:
+    world = context.world()
+    return {obj.path: obj for obj in context.all(world) if obj.path in world.entries}
+
+
+def _equal(one: ManagedObject, other: ManagedObject) -> bool:
+    """Whether two objects say the same; the order of values counts, their revision does not."""
+    mine = {name: texts for name, texts in one.values.items() if texts}
+    return one.definition is other.definition and mine == {n: t for n, t in other.values.items() if t}
+
+
+def _ordered(
+    context: ManagementContext, objects: dict[ManagedObjectPath, ManagedObject]
+) -> Iterator[ManagedObjectPath]:
+    """Yield the paths so that each comes after those it needs."""
+    done: set[ManagedObjectPath] = set()
+    for start in objects:
+        waiting = [(start, False)]
+        while waiting:
+            path, ready = waiting.pop()
+            if path in done:
+                continue
+            if ready:
+                done.add(path)
+                yield path
+                continue
+            waiting.append((path, True))
+            needed = [need for need in _needs(context, objects[path]) if need in objects and need not in done]
+            open_ = {entry for entry, visited in waiting if visited}
+            waiting.extend((need, False) for need in needed if need not in open_)  # a circle has no order
+
+
+def _needs(context: ManagementContext, obj: ManagedObject) -> Iterator[ManagedObjectPath]:
+    if obj.path.parent != ROOT:
+        yield obj.path.parent
+    for name, texts in obj.values.items():
+        reference = obj.definition.properties[name].reference
+        if reference is not None:
+            base = context.registry.path(reference.parent)
+            yield from (base.child(reference.relation, text) for text in texts)
+
+
+def _changes(target: ManagementContext, found: _Source, paths: Sequence[ManagedObjectPath]) -> list[Change]:
+    changes: list[Change] = []
+    there: set[DN] = set()
+    for path in paths:
+        for entry in target.mapper.scaffold(path):
+            if entry.dn not in there and target.storage.read(entry.dn) is None:
+                changes.append(AddEntry(entry))
+            there.add(entry.dn)
+        entry = _entry(target, found, path)
+        existing = target.storage.read(entry.dn)
+        changes.append(AddEntry(entry) if existing is None else _replacement(existing, entry))
+        there.add(entry.dn)
+    return changes
+
+
+def _entry(target: ManagementContext, found: _Source, path: ManagedObjectPath) -> Entry:
+    """The entry of an object as the target keeps it, with what no property stands for."""
+    obj = found.objects[path]
+    made = target.mapper.encode(obj)
+    unknown = {name: found.entries[path].get(name) for name in obj.unknown}
+    return Entry(made.dn, {**made.attributes, **unknown})
+
+
+def _replacement(existing: Entry, entry: Entry) -> ModifyEntry:
+    """The modification that makes one entry another, with the revision swapped."""
+    attributes = {name: values for name, values in entry.attributes.items() if name.lower() != REVISION_ATTRIBUTE}
+    old = existing.get(REVISION_ATTRIBUTE)
+    before = Entry(existing.dn, {n: v for n, v in existing.attributes.items() if n.lower() != REVISION_ATTRIBUTE})
+    steps = list(diff(before, Entry(existing.dn, attributes)))
+    number = int(old[0]) + 1 if old and isinstance(old[0], str) and old[0].isdigit() else 1
+    if old:
+        steps.append(Modification("delete", REVISION_ATTRIBUTE, old))
+    steps.append(Modification("add", REVISION_ATTRIBUTE, (str(number),)))
+    return ModifyEntry(existing.dn, steps)
+
+
+def _verify(target: ManagementContext, found: _Source) -> None:
+    there = _stored(target)
+    wrong = [path for path, obj in found.objects.items() if path not in there or not _equal(obj, there[path])]
+    if wrong:
+        summary = "it was copied and does not read back as it was written"
+        remedy = "see that nobody else writes there, and copy again"
+        raise StorageError([Diagnostic("storage-failed", summary, path=str(p), remedy=remedy) for p in wrong[:_SHOWN]])
+
+
+# -- an empty one ----------------------------------------------------------------------------------------------------
+
+
+def initialise(context: ManagementContext, *, dry_run: bool = False) -> list[DN]:
+    """Make the base and the branches that are not there yet; return the DNs of those that were made."""
+    made: list[DN] = []
+    with context.storage.writing():
+        changes: list[Change] = []
+        for relation in context.registry.children("root"):
+            path = ROOT.child(relation.name, "name" if relation.named else None)
+            for entry in context.mapper.scaffold(path):
+                if entry.dn not in made and context.storage.read(entry.dn) is None:
+                    made.append(entry.dn)
+                    changes.append(AddEntry(entry))
+        if changes and not dry_run:
+            context.storage.commit(changes)
+    return made
+
+
+def exposed(context: ManagementContext) -> list[Diagnostic]:
+    """Return a warning for each object of which somebody who has not logged in sees a secret."""
+    open_anonymously = getattr(context.storage, "anonymous", None)
+    if open_anonymously is None:
+        return []
+    from confobjects.mapping.ldap_schema import secret_attributes  # noqa: PLC0415 - wanted for directories only
+
+    secrets = secret_attributes(context.registry)
+    with open_anonymously() as storage:
+        try:
+            entries = list(storage.search(context.storage.base, "sub", None, secrets))
+        except ConfobjectsError:
+            return []  # whoever is refused sees nothing
+    shown = [(entry, names) for entry in entries if (names := [n for n in secrets if entry.get(n)])]
+    return [
+        Diagnostic(
+            "access-refused",
+            f'anybody can read {" and ".join(names)} of the entry "{entry.dn}" without logging in',
+            remedy="load the access rules that `confobjects ldap-schema --acl` prints",
+            severity="warning",
+        )
+        for entry, names in shown
+    ]
