@@ -7,7 +7,7 @@ that is wrong is reported in one :class:`~confobjects.errors.MailError`, before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
@@ -41,7 +41,9 @@ class Origins(Protocol):
     def type(self) -> str:
         """The name of its concrete type."""
 
-    instance_directory: str
+    @property
+    def instance_directory(self) -> str:
+        """The directory that relative paths count from."""
 
     def __iter__(self) -> Iterator[str]: ...
     def __getitem__(self, name: str, /) -> Any: ...
@@ -85,13 +87,18 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class TrustSource:
-    """A trust manager provider as the transport needs it: its type and its values. ``secrets`` are never shown."""
+    """A trust manager provider as the transport needs it: its type and its values. ``secrets`` are never shown.
+
+    ``entries`` reads the entries below a DN of the configuration's own storage, for the types that keep certificates
+    there: it yields mappings from attribute to values.
+    """
 
     type: str
     path: str
     values: Mapping[str, Any]
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     instance_directory: str = ""
+    entries: Callable[[str], Iterable[Any]] | None = field(default=None, repr=False, compare=False)
 
     def get(self, name: str) -> Any:
         """Return a value, None where there is none."""
@@ -512,7 +519,8 @@ def trust_source(provider: Origins) -> TrustSource:
     """Return a trust manager provider's values as the transport needs them."""
     secret = {name: provider[name] for name in provider if provider.is_secret(name)}
     open_ = {name: provider[name] for name in provider if not provider.is_secret(name)}
-    return TrustSource(provider.type, provider.path, open_, secret, provider.instance_directory)
+    entries = getattr(provider, "entries", None)
+    return TrustSource(provider.type, provider.path, open_, secret, provider.instance_directory, entries)
 
 
 def address_literal(address: str) -> str:

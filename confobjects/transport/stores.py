@@ -1,15 +1,21 @@
 """Trust stores: their bytes in, the certificates they trust out. One reader per format in :data:`FORMATS`.
 
-The format is found from the bytes; a type that is said and does not fit is a problem with that in its words.
+The format is found from the bytes; a type that is said and does not fit is a problem with that in its words. The Java
+formats are read here: PKCS #12 is RFC 7292; JKS and JCEKS are those of the Java runtime (``sun.security.provider``,
+``com.sun.crypto.provider``); BCFKS is the one Bouncy Castle documents (``org.bouncycastle.asn1.bc``).
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
+
+from confobjects.transport import der
 
 _PEM: Final = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----\s*(.*?)-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
@@ -17,11 +23,25 @@ _PEM: Final = re.compile(
 
 
 class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path further up
-    """A store cannot be used: why, and what to do. No pin stands in it."""
+    """A store cannot be used: why, and what to do. No pin stands in it. ``pin`` tells that the pin is the reason."""
 
-    def __init__(self, message: str, advice: str) -> None:
+    def __init__(self, message: str, advice: str, *, pin: bool = False) -> None:
         super().__init__(message)
         self.advice = advice
+        self.pin = pin
+
+
+def _damaged() -> StoreProblem:
+    return StoreProblem("it is damaged: its bytes end too early or contradict themselves", "Make it anew.")
+
+
+def _wrong_pin(pin: str) -> StoreProblem:
+    if pin:
+        return StoreProblem("the pin is wrong, or it is damaged", "Correct trust-store-pin.", pin=True)
+    return StoreProblem("it cannot be opened without a pin", "Set trust-store-pin.", pin=True)
+
+
+# -- PEM, DER, PKCS #12 ------------------------------------------------------------------------------------------------
 
 
 def pem(data: bytes, pin: str) -> tuple[bytes, ...]:
@@ -30,10 +50,10 @@ def pem(data: bytes, pin: str) -> tuple[bytes, ...]:
     found = []
     for match in _PEM.finditer(data):
         try:
-            der = base64.b64decode(b"".join(match[1].split()), validate=True)
+            decoded = base64.b64decode(b"".join(match[1].split()), validate=True)
+            found.append(der.first(decoded).whole)  # a TRUSTED CERTIFICATE carries OpenSSL's own data behind it
         except ValueError:
-            raise StoreProblem("a certificate in it is not valid base64", "Export the certificate again.") from None
-        found.append(_first_element(der))  # a TRUSTED CERTIFICATE carries OpenSSL's own data behind it
+            raise StoreProblem("a certificate in it is damaged", "Export the certificate again.") from None
     return tuple(found)
 
 
@@ -58,15 +78,161 @@ def pkcs12(data: bytes, pin: str) -> tuple[bytes, ...]:
         except ValueError:
             continue
     if loaded is None:
-        if not pin:
-            raise StoreProblem("it cannot be opened without a pin", "Set trust-store-pin.")
-        raise StoreProblem("the pin is wrong, or it is damaged", "Correct trust-store-pin.")
-    own = (loaded.cert,) if loaded.cert is not None else ()
+        raise _wrong_pin(pin)
+    # The certificate that belongs to a key of one's own is not trusted for others.
+    own = (loaded.cert,) if loaded.cert is not None and loaded.key is None else ()
     return tuple(one.certificate.public_bytes(Encoding.DER) for one in (*own, *loaded.additional_certs))
 
 
+# -- JKS and JCEKS -----------------------------------------------------------------------------------------------------
+
+
+class _Java:
+    """Reads the numbers and texts of Java's data streams."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        piece = self._data[self._at : self._at + count]
+        if len(piece) < count:
+            raise _damaged()
+        self._at += count
+        return piece
+
+    def number(self, size: int = 4) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def text(self) -> bytes:
+        return self.take(self.number(2))
+
+
+_KEY, _CERTIFICATE, _SECRET = 1, 2, 3
+
+
+def jks(data: bytes, pin: str) -> tuple[bytes, ...]:
+    """Return the trusted certificates of a JKS or JCEKS store. Without a pin its integrity is not checked."""
+    body, digest = data[:-20], data[-20:]
+    if pin:
+        expected = hashlib.sha1(pin.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()  # noqa: S324 - its format
+        if not hmac.compare_digest(expected, digest):
+            raise _wrong_pin(pin)
+    stream = _Java(body)
+    stream.number()
+    version, count = stream.number(), stream.number()
+    return tuple(one for _ in range(count) for one in _entry(stream, version))
+
+
+def _entry(stream: _Java, version: int) -> list[bytes]:
+    kind = stream.number()
+    stream.text()  # the alias
+    stream.take(8)  # the date
+    if kind == _CERTIFICATE:
+        return [_java_certificate(stream, version)]
+    if kind == _KEY:
+        stream.take(stream.number())
+        for _ in range(stream.number()):
+            _java_certificate(stream, version)
+        return []  # the certificate of a key of one's own is not trusted for others
+    if kind == _SECRET:
+        raise StoreProblem("it holds secret keys besides certificates", "Use a store of its own for certificates.")
+    raise _damaged()
+
+
+def _java_certificate(stream: _Java, version: int) -> bytes:
+    if version >= 2:
+        stream.text()  # the type, X.509
+    return stream.take(stream.number())
+
+
+# -- BCFKS -------------------------------------------------------------------------------------------------------------
+
+_PBES2: Final = "1.2.840.113549.1.5.13"
+_PBKDF2: Final = "1.2.840.113549.1.5.12"
+_SCRYPT: Final = "1.3.6.1.4.1.11591.4.11"
+_AES_256_CCM: Final = "2.16.840.1.101.3.4.1.47"
+_AES_256_WRAP_PAD: Final = "2.16.840.1.101.3.4.1.48"
+_DIGESTS: Final = {
+    "1.2.840.113549.2.7": "sha1",
+    "1.2.840.113549.2.9": "sha256",
+    "1.2.840.113549.2.10": "sha384",
+    "1.2.840.113549.2.11": "sha512",
+    "2.16.840.1.101.3.4.2.14": "sha3_256",
+    "2.16.840.1.101.3.4.2.15": "sha3_384",
+    "2.16.840.1.101.3.4.2.16": "sha3_512",
+}
+_MOST_ITERATIONS: Final = 10_000_000
+_MOST_MEMORY: Final = 256 << 20
+
+
+def bcfks(data: bytes, pin: str) -> tuple[bytes, ...]:
+    """Return the trusted certificates of a BCFKS store; its integrity is always checked."""
+    try:
+        stored, check = der.first(data).children
+        _check_integrity(stored, check, pin)
+        content = _decrypted(stored, pin) if stored.children[0].tag == der.SEQUENCE else stored
+        entries = content.children[4]
+        return tuple(one.children[4].content for one in entries.children if one.children[0].integer == 0)
+    except (ValueError, IndexError, KeyError):
+        raise _damaged() from None
+
+
+def _check_integrity(stored: der.Element, check: der.Element, pin: str) -> None:
+    algorithm, derivation, digest = check.children
+    name = _DIGESTS[algorithm.children[0].oid]
+    key = _derived(derivation, pin, "INTEGRITY_CHECK", hashlib.new(name).digest_size)
+    if not hmac.compare_digest(hmac.digest(key, stored.whole, name), digest.content):
+        raise _wrong_pin(pin)
+
+
+def _decrypted(stored: der.Element, pin: str) -> der.Element:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - only for such stores
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.keywrap import (  # noqa: PLC0415 - as above
+        InvalidUnwrap,
+        aes_key_unwrap_with_padding,
+    )
+
+    algorithm, secret = stored.children
+    if algorithm.children[0].oid != _PBES2:
+        raise ValueError("an algorithm that is not known")
+    derivation, cipher = algorithm.children[1].children
+    key = _derived(derivation, pin, "STORE_ENCRYPTION", 32)
+    try:
+        if cipher.children[0].oid == _AES_256_CCM:
+            nonce, *length = cipher.children[1].children
+            tag_length = length[0].integer if length else 12
+            return der.first(AESCCM(key, tag_length).decrypt(nonce.content, secret.content, None))
+        if cipher.children[0].oid == _AES_256_WRAP_PAD:
+            return der.first(aes_key_unwrap_with_padding(key, secret.content))
+    except (InvalidTag, InvalidUnwrap):
+        raise _wrong_pin(pin) from None
+    raise ValueError("an algorithm that is not known")
+
+
+def _derived(derivation: der.Element, pin: str, purpose: str, length: int) -> bytes:
+    """Derive a key from the pin the way Bouncy Castle does: pin and purpose both as PKCS #12 writes passwords."""
+    password = b"".join(f"{part}\0".encode("utf-16-be") for part in (pin, purpose))
+    algorithm, parameters = derivation.children
+    salt, *numbers = parameters.children
+    if algorithm.oid == _SCRYPT:
+        n, r, p = (number.integer for number in numbers[:3])
+        return hashlib.scrypt(password, salt=salt.content, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=length)
+    if algorithm.oid != _PBKDF2 or not 0 < numbers[0].integer <= _MOST_ITERATIONS:
+        raise ValueError("a derivation that is not known")
+    digests = [number.children[0].oid for number in numbers if number.tag == der.SEQUENCE]
+    name = _DIGESTS[digests[0]] if digests else "sha1"
+    return hashlib.pbkdf2_hmac(name, password, salt.content, numbers[0].integer, length)
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
 FORMATS: Final[dict[str, Callable[[bytes, str], tuple[bytes, ...]]]] = {
     "PKCS12": pkcs12,
+    "JKS": jks,
+    "JCEKS": jks,
+    "BCFKS": bcfks,
     "PEM": pem,
     "DER": der_certificate,
 }
@@ -81,13 +247,23 @@ def detect(data: bytes) -> str:
         return "JCEKS"
     if b"-----BEGIN " in data:
         return "PEM"
-    if data[:1] != b"\x30":
-        return ""
-    inner = _content(data)
-    if inner[:3] == b"\x02\x01\x03":  # PFX: its version is 3
+    tags = list(_first_tags(data))
+    if tags[:2] == [der.SEQUENCE, der.INTEGER]:  # PFX begins with its version
         return "PKCS12"
-    deeper = _content(inner)[:1]
-    return "BCFKS" if deeper == b"\x30" else "DER" if deeper in (b"\xa0", b"\x02") else ""
+    if tags[:2] != [der.SEQUENCE, der.SEQUENCE]:
+        return ""
+    # A certificate's inner sequence begins with its version or serial number, a BCFKS store's with an algorithm.
+    return "BCFKS" if tags[2:] == [der.SEQUENCE] else "DER" if tags[2:] in ([0xA0], [der.INTEGER]) else ""
+
+
+def _first_tags(data: bytes) -> Iterator[int]:
+    try:
+        for _ in range(3):
+            element = der.first(data)
+            yield element.tag
+            data = element.content
+    except ValueError:
+        return
 
 
 def read_store(data: bytes, kind: str, pin: str) -> tuple[bytes, ...]:
@@ -96,42 +272,13 @@ def read_store(data: bytes, kind: str, pin: str) -> tuple[bytes, ...]:
     if not data:
         raise StoreProblem("it is empty", "Put the certificates to trust into it.")
     if not found:
-        raise StoreProblem(
-            "it is no trust store of a known format",
-            f"Use one of: {', '.join(key for key in FORMATS if key != 'DER')}.",
-        )
+        names = ", ".join(name for name in FORMATS if name != "DER")
+        raise StoreProblem("it is no trust store of a known format, or damaged", f"Use one of: {names}.")
     if kind and kind != found and (kind, found) != ("PEM", "DER"):
         raise StoreProblem(
             f"trust-store-type says {kind}, and its bytes say {found}", f"Set trust-store-type:{found}, or reset it."
         )
-    if found not in FORMATS:
-        raise StoreProblem(
-            f"stores of type {found} cannot be read",
-            "Convert it: keytool -importkeystore -srckeystore STORE -destkeystore NEW.p12 -deststoretype PKCS12",
-        )
     certificates = FORMATS[found](data, pin)
     if not certificates:
-        raise StoreProblem("it holds no certificate", "Put the certificates to trust into it.")
+        raise StoreProblem("it holds no trusted certificate", "Put the certificates to trust into it.")
     return certificates
-
-
-def _header(data: bytes) -> tuple[int, int]:
-    """Return where the content of a DER element begins and how long it is; (0, 0) when it is cut short."""
-    if len(data) < 2:
-        return 0, 0
-    length, start = data[1], 2
-    if length & 0x80:
-        count = length & 0x7F
-        start += count
-        length = int.from_bytes(data[2:start], "big")
-    return start, length
-
-
-def _content(data: bytes) -> bytes:
-    start, length = _header(data)
-    return data[start : start + length]
-
-
-def _first_element(data: bytes) -> bytes:
-    start, length = _header(data)
-    return data[: start + length]

@@ -15,7 +15,8 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic, nearest
 from confobjects.errors import MailError
@@ -34,7 +35,7 @@ class Material:
     blind: bool = False
     system: bool = False
     places: tuple[str, ...] = ()
-    context: Callable[[], ssl.SSLContext] | None = None
+    context: ssl.SSLContext | None = None
     version: str = ""
 
     @property
@@ -97,7 +98,7 @@ def file_based(source: TrustSource) -> Material:
     except OSError as error:
         raise _unreadable(source, path, error, "trust-store-file") from None
     except StoreProblem as problem:
-        name = "trust-store-pin" if "pin" in str(problem) else "trust-store-file"
+        name = "trust-store-pin" if problem.pin else "trust-store-file"
         raise _unusable(source, f"the trust store {path} cannot be used: {problem}", problem.advice, name) from None
     return Material(found, places=(path,) * len(found))
 
@@ -149,15 +150,34 @@ def system(source: TrustSource) -> Material:
     """Trust the public authorities of the operating system, or the bundled ones."""
     if source.get("source") == "bundled":
         return _bundled(source)
-    if not _system_has_any():
-        raise _unusable(
-            source,
-            "the operating system trusts no authority at all: every server would be refused",
-            "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager provider "
-            "with source:bundled.",
-            "trust-manager-provider" if source.type == "runtime" else "source",
-        )
-    return Material(system=True)
+    version = _system_version()
+    if version not in _SYSTEM_FOUND:
+        if not _system_has_any():
+            raise _unusable(
+                source,
+                "the operating system trusts no authority at all: every server would be refused",
+                "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager "
+                "provider with source:bundled.",
+                "trust-manager-provider" if source.type == "runtime" else "source",
+            )
+        _SYSTEM_FOUND.add(version)
+    return Material(system=True, version=version)
+
+
+_SYSTEM_FOUND: Final[set[str]] = set()
+"""States of the system's store that were found to hold authorities: looking costs 40 ms."""
+
+
+def _system_version() -> str:
+    """Return what changes when the system's store does: its paths and their modification times."""
+    paths = ssl.get_default_verify_paths()
+    found = []
+    for path in (paths.cafile, paths.capath):
+        try:
+            found.append(f"{path} {os.stat(path or '').st_mtime_ns}")
+        except OSError:
+            found.append(f"{path} missing")
+    return "; ".join(found)
 
 
 def _bundled(source: TrustSource) -> Material:
@@ -187,12 +207,115 @@ def _system_has_any() -> bool:
     )
 
 
+def ldap(source: TrustSource) -> Material:
+    """Trust the certificates held in entries of the configuration's own storage."""
+    base = source.get("base-dn")
+    if source.entries is None:
+        raise _unusable(
+            source,
+            "the entries of the configuration's storage cannot be read from here",
+            "Use another type of trust manager provider.",
+            "base-dn",
+        )
+    found = [
+        value
+        for entry in source.entries(str(base))
+        for attribute in _CERTIFICATE_ATTRIBUTES
+        for value in entry.get(attribute) or ()
+        if isinstance(value, bytes)
+    ]
+    if not found:
+        raise _unusable(
+            source,
+            f"no entry below {base} holds a certificate: nothing would be trusted",
+            f"Add entries with {_CERTIFICATE_ATTRIBUTES[0]}, or correct base-dn.",
+            "base-dn",
+        )
+    return Material(tuple(dict.fromkeys(found)), places=(str(base),) * len(dict.fromkeys(found)))
+
+
+_CERTIFICATE_ATTRIBUTES: Final = ("ds-keystore-certificate;binary", "cACertificate;binary", "userCertificate;binary")
+
+
+def pkcs11(source: TrustSource) -> Material:
+    """Trust the certificates on a PKCS #11 token."""
+    try:
+        library: Any = import_module("pkcs11")  # an optional extra
+        import_module("pkcs11.exceptions")
+    except ImportError:
+        raise _unusable(
+            source,
+            "tokens cannot be read: the package for PKCS #11 is not installed",
+            'Install it: pip install "confobjects[pkcs11]".',
+            "pkcs11-provider-arg",
+        ) from None
+    module = source.get("pkcs11-provider-arg")
+    if not module:
+        raise _unusable(
+            source, "no PKCS #11 module is named", "Set pkcs11-provider-arg to its path.", "pkcs11-provider-arg"
+        )
+    try:
+        found = tuple(_on_tokens(library, module, source.get("trust-store-pin")))
+    except library.exceptions.PinIncorrect:
+        raise _unusable(
+            source, "the pin of the token is wrong", "Correct trust-store-pin.", "trust-store-pin"
+        ) from None
+    except (library.exceptions.PKCS11Error, RuntimeError) as error:
+        words = str(error) or type(error).__name__
+        raise _unusable(
+            source, f"the token cannot be read through {module}: {words}", "Check the module.", "pkcs11-provider-arg"
+        ) from None
+    if not found:
+        raise _unusable(
+            source, "the token holds no certificate", "Put the certificates to trust on it.", "pkcs11-provider-arg"
+        )
+    return Material(found, places=(module,) * len(found))
+
+
+def _on_tokens(library: Any, module: str, pin: str | None) -> Iterator[bytes]:
+    query = {library.Attribute.CLASS: library.ObjectClass.CERTIFICATE}
+    for slot in library.lib(module).get_slots(token_present=True):
+        token = slot.get_token()
+        if library.TokenFlag.TOKEN_INITIALIZED not in token.flags:
+            continue
+        with token.open(user_pin=pin) as session:
+            yield from (bytes(one[library.Attribute.VALUE]) for one in session.get_objects(query))
+
+
+def custom(source: TrustSource) -> Material:
+    """Trust what an importable class decides: an object of it is called with nothing and returns an SSLContext.
+
+    The class gets the provider's values as keyword argument ``values``. Its context is limited to TLS 1.2 and later;
+    whether it verifies anything is its own business.
+    """
+    path = str(source.get("provider-class"))
+    module, colon, name = path.partition(":")
+    try:
+        if not colon:
+            raise ImportError("a module, a colon and a class are expected")
+        made = getattr(import_module(module), name)(values=dict(source.values))
+        context = made()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise _unusable(
+            source,
+            f"the class {path} cannot be used: {error}",
+            "Correct provider-class (package.module:Class).",
+            "provider-class",
+        ) from None
+    if not isinstance(context, ssl.SSLContext):
+        raise _unusable(source, f"the class {path} yields no ssl.SSLContext", "Correct the class.", "provider-class")
+    return Material(context=context, version=f"{path} {getattr(made, 'version', '')}")
+
+
 LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {
     "runtime": system,
     "blind-trust-manager-provider": blind,
     "file-based-trust-manager-provider": file_based,
     "pem-trust-manager-provider": pem_directory,
     "system-trust-manager-provider": system,
+    "ldap-trust-manager-provider": ldap,
+    "pkcs11-trust-manager-provider": pkcs11,
+    "custom-trust-manager-provider": custom,
 }
 """Type of trust manager provider -> what loads its certificates; ``runtime`` stands for none being named."""
 
@@ -260,10 +383,12 @@ def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = F
 
 
 def _context(source: TrustSource, material: Material, settings: TlsSettings) -> ssl.SSLContext:
-    context = material.context() if material.context is not None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = material.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _limit_versions(context, settings)
     if settings.suites:
         _limit_suites(source, context, settings)
+    if material.context is not None:
+        return context
     context.hostname_checks_common_name = False  # RFC 9525, section 2
     if material.blind:
         context.check_hostname = False

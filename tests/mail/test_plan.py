@@ -173,7 +173,7 @@ def test_a_login_can_be_switched_off_and_its_mechanisms_chosen() -> None:
         mail_server(587, "mail.smtp.auth.mechanisms=LOGIN", "mail.smtp.auth.plain.disable=true", **LOGIN)
     )
     assert chosen.login is not None
-    assert (chosen.login.mechanisms, chosen.login.disabled) == (("LOGIN",), {"PLAIN"})
+    assert (chosen.login.mechanisms, chosen.login.disabled) == (("LOGIN",), frozenset({"PLAIN"}))
 
 
 def test_a_token_replaces_the_password() -> None:

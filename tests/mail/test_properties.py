@@ -13,6 +13,7 @@ from confobjects.mail.properties import (
     NO_EFFECT,
     REFUSED,
     WEAKNESSES,
+    Row,
     check_smtp_property,
     key_of,
     names,
@@ -24,23 +25,90 @@ from confobjects.mail.properties import (
 from confobjects.syntaxes.hosts import HostPort
 from confobjects.syntaxes.text import NameValue
 
-DOCUMENTED = """
-user host port connectiontimeout timeout writetimeout executor.writetimeout from localhost localaddress localport ehlo
-auth auth.mechanisms auth.login.disable auth.plain.disable auth.digest-md5.disable auth.ntlm.disable
-auth.ntlm.domain auth.ntlm.flags auth.xoauth2.disable submitter dsn.notify dsn.ret allow8bitmime sendpartial
-sasl.enable sasl.mechanisms sasl.authorizationid sasl.realm sasl.usecanonicalhostname quitwait quitonsessionreject
-reportsuccess socketFactory socketFactory.class socketFactory.fallback socketFactory.port ssl.enable
-ssl.checkserveridentity ssl.hostnameverifier ssl.hostnameverifier.class ssl.trust ssl.socketFactory
-ssl.socketFactory.class ssl.socketFactory.port ssl.protocols ssl.ciphersuites starttls.enable starttls.required
-proxy.host proxy.port proxy.user proxy.password socks.host socks.port mailextension userset noop.strict chunksize
-""".split()
+DOCUMENTED = [
+    "user",
+    "host",
+    "port",
+    "connectiontimeout",
+    "timeout",
+    "writetimeout",
+    "executor.writetimeout",
+    "from",
+    "localhost",
+    "localaddress",
+    "localport",
+    "ehlo",
+    "auth",
+    "auth.mechanisms",
+    "auth.login.disable",
+    "auth.plain.disable",
+    "auth.digest-md5.disable",
+    "auth.ntlm.disable",
+    "auth.ntlm.domain",
+    "auth.ntlm.flags",
+    "auth.xoauth2.disable",
+    "submitter",
+    "dsn.notify",
+    "dsn.ret",
+    "allow8bitmime",
+    "sendpartial",
+    "sasl.enable",
+    "sasl.mechanisms",
+    "sasl.authorizationid",
+    "sasl.realm",
+    "sasl.usecanonicalhostname",
+    "quitwait",
+    "quitonsessionreject",
+    "reportsuccess",
+    "socketFactory",
+    "socketFactory.class",
+    "socketFactory.fallback",
+    "socketFactory.port",
+    "ssl.enable",
+    "ssl.checkserveridentity",
+    "ssl.hostnameverifier",
+    "ssl.hostnameverifier.class",
+    "ssl.trust",
+    "ssl.socketFactory",
+    "ssl.socketFactory.class",
+    "ssl.socketFactory.port",
+    "ssl.protocols",
+    "ssl.ciphersuites",
+    "starttls.enable",
+    "starttls.required",
+    "proxy.host",
+    "proxy.port",
+    "proxy.user",
+    "proxy.password",
+    "socks.host",
+    "socks.port",
+    "mailextension",
+    "userset",
+    "noop.strict",
+    "chunksize",
+]
 """The names in the SMTP provider's documentation, without their prefix."""
 
-GENERIC = """
-mail.debug mail.from mail.host mail.user mail.transport.protocol mail.transport.protocol.rfc822 mail.store.protocol
-mail.event.scope mail.event.executor mail.mime.address.strict mail.mime.allowutf8 mail.alternates mail.replyallcc
-mail.mime.charset mail.mime.encodefilename mail.mime.decodetext.strict mail.mime.multipart.allowempty mail.debug.auth
-""".split()
+GENERIC = [
+    "mail.debug",
+    "mail.from",
+    "mail.host",
+    "mail.user",
+    "mail.transport.protocol",
+    "mail.transport.protocol.rfc822",
+    "mail.store.protocol",
+    "mail.event.scope",
+    "mail.event.executor",
+    "mail.mime.address.strict",
+    "mail.mime.allowutf8",
+    "mail.alternates",
+    "mail.replyallcc",
+    "mail.mime.charset",
+    "mail.mime.encodefilename",
+    "mail.mime.decodetext.strict",
+    "mail.mime.multipart.allowempty",
+    "mail.debug.auth",
+]
 
 GOOD = [
     ("mail.smtp.port", "2525", 2525),
@@ -128,10 +196,9 @@ def test_a_generic_name_takes_no_prefix() -> None:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=lambda row: row.name)
-def test_every_row_says_what_it_does_or_why_not(row: object) -> None:
-    _, _, state, meaning = row  # type: ignore[misc, attr-defined]
-    assert len(meaning) > 10
-    assert meaning.endswith(".") == (state == "honoured")
+def test_every_row_says_what_it_does_or_why_not(row: Row) -> None:
+    assert len(row.meaning) > 10
+    assert row.meaning.endswith(".") == (row.state == "honoured")
 
 
 @pytest.mark.parametrize(("name", "text", "value"), GOOD)
@@ -151,19 +218,17 @@ def test_a_bad_value_is_refused_in_words(name: str, text: str, message: str | No
 
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.state == REFUSED], ids=lambda row: row.name)
-def test_a_refused_row_refuses_with_its_reason(row: object) -> None:
-    name, _, _, reason = row  # type: ignore[misc, attr-defined]
-    [problem] = check_smtp_property(name, "anything")
-    assert reason in problem.summary
+def test_a_refused_row_refuses_with_its_reason(row: Row) -> None:
+    [problem] = check_smtp_property(row.name, "anything")
+    assert row.meaning in problem.summary
 
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.state == NO_EFFECT], ids=lambda row: row.name)
-def test_a_row_without_effect_warns_with_its_reason(row: object) -> None:
-    name, kind, _, reason = row  # type: ignore[misc, attr-defined]
-    sample = {"boolean": "true", "integer": "1", "text": "x"}.get(kind, kind.split("|")[0])
-    [problem] = check_smtp_property(name, sample)
+def test_a_row_without_effect_warns_with_its_reason(row: Row) -> None:
+    sample = {"boolean": "true", "integer": "1", "text": "x"}.get(row.type, row.type.split("|")[0])
+    [problem] = check_smtp_property(row.name, sample)
     assert problem.severity == "warning"
-    assert reason in problem.summary
+    assert row.meaning in problem.summary
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,12 @@ def provider(type_: str, *, enabled: bool = True, instance_directory: str = "", 
     return Given("trust-manager-provider", full, "the provider", {"enabled": enabled, **properties}, instance_directory)
 
 
-def mail_server(
-    port: int = 587, *smtp_property: str, host: str = "localhost", trust: Given | None = None, **values: Any
-) -> Given:
-    """Return a mail server: ``mail_server(port, "mail.smtp.timeout=1", use_ssl=True, …)``."""
+def mail_server(port: int = 587, *smtp_property: str, **values: Any) -> Given:
+    """Return a mail server: ``mail_server(port, "mail.smtp.timeout=1", use_ssl=True, …)``.
+
+    ``host`` is the host to connect to (localhost), ``trust`` the trust manager provider; all else are properties.
+    """
+    host, trust = values.pop("host", "localhost"), values.pop("trust", None)
     properties: dict[str, Any] = {
         "enabled": True,
         "smtp-server": HostPort(host, port),

@@ -169,7 +169,7 @@ class FakeSmtp:
 
     def _command(self, session: Session, line: str) -> None:
         self.commands.append(line)
-        verb = line.split(" ")[0].upper()
+        verb = line.split(" ", 1)[0].upper()
         if verb not in self.script:
             self._act(session, "auth")  # a line inside a login
             return

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.servers import Given, provider
 from tests.servers.certificates import Authority, Certificate
@@ -32,14 +32,8 @@ def certificates(authority: Authority) -> dict[str, Certificate]:
         "no-names": authority.issue(common_name="localhost"),
         "stranger": Authority("Nobody Knows").issue("localhost"),
         "self-signed": authority.issue("localhost", self_signed=True),
-        "client": authority.issue("localhost", purpose=_client_purpose()),
+        "client": authority.issue("localhost", purpose=ExtendedKeyUsageOID.CLIENT_AUTH),
     }
-
-
-def _client_purpose() -> object:
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    return ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 @pytest.fixture(scope="session")

@@ -64,11 +64,8 @@ def test_without_tls_neither_login_nor_mail_is_seen(script: Script, code: str | 
 
 
 def test_a_login_without_tls_never_leaves() -> None:
-    script = {"EHLO": [b"250-fake\r\n250 STARTTLS\r\n", b"250-fake\r\n250 AUTH PLAIN\r\n"]}
-    with FakeSmtp(script) as fake:
+    with FakeSmtp({"EHLO": b"250-fake\r\n250 AUTH PLAIN\r\n"}) as fake:
         opportunistic = ("mail.smtp.starttls.required=false", "confobjects.allow-insecure=opportunistic-starttls")
-        script["EHLO"] = [b"250-fake\r\n250 AUTH PLAIN\r\n"]
-        fake.script.update(script)
         error = failure(mail_server(fake.port, *opportunistic, **LOGIN))
         assert error.diagnosis.code == "auth-in-clear"
         assert "AUTH" not in fake.verbs
@@ -155,7 +152,7 @@ def test_each_fault_has_its_diagnosis(stage: str, action: Any, code: str, extens
         assert not error.report.delivered
         if isinstance(action, bytes) and code != "not-smtp":
             assert error.diagnosis.reply == action.decode().strip()
-        assert "{" not in error.diagnosis.summary and "?" not in error.diagnosis.summary
+        assert not set("{}?") & set(error.diagnosis.summary)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""As much of DER (ITU-T X.690) as trust stores need: elements cut apart, nothing interpreted.
+
+Lengths that reach beyond the data and lengths of more than four bytes are refused: a store is not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+INTEGER: Final = 0x02
+OCTETS: Final = 0x04
+OID: Final = 0x06
+SEQUENCE: Final = 0x30
+
+
+class Element(NamedTuple):
+    """One element: its tag, its content, and all of its bytes."""
+
+    tag: int
+    content: bytes
+    whole: bytes
+
+    @property
+    def children(self) -> tuple[Element, ...]:
+        """The elements of a constructed element. Raises ValueError."""
+        return tuple(elements(self.content))
+
+    @property
+    def integer(self) -> int:
+        """The value of an INTEGER."""
+        return int.from_bytes(self.content, "big", signed=True)
+
+    @property
+    def oid(self) -> str:
+        """The value of an OBJECT IDENTIFIER in dotted form."""
+        first, *rest = _arcs(self.content)
+        head = (min(first // 40, 2), first - 40 * min(first // 40, 2))
+        return ".".join(map(str, (*head, *rest)))
+
+
+def _arcs(content: bytes) -> Iterator[int]:
+    value = 0
+    for byte in content:
+        value = value << 7 | byte & 0x7F
+        if not byte & 0x80:
+            yield value
+            value = 0
+
+
+def elements(data: bytes) -> Iterator[Element]:
+    """Yield the elements of some bytes one after the other. Raises ValueError where they are cut short."""
+    at = 0
+    while at < len(data):
+        element = first(data[at:])
+        yield element
+        at += len(element.whole)
+
+
+def first(data: bytes) -> Element:
+    """Return the first element of some bytes. Raises ValueError where it is cut short."""
+    if len(data) < 2:
+        raise ValueError("cut short")
+    length, start = data[1], 2
+    if length & 0x80:
+        count = length & 0x7F
+        if not 1 <= count <= 4 or len(data) < 2 + count:
+            raise ValueError("a length that cannot be")
+        start += count
+        length = int.from_bytes(data[2:start], "big")
+    if len(data) < start + length:
+        raise ValueError("cut short")
+    return Element(data[0], data[start : start + length], data[: start + length])
