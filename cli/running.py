@@ -1,0 +1,70 @@
+"""One run: find the command word, build that one command, run it, and turn errors into words and a status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from confobjects.errors import BROKEN_PIPE, INTERRUPTED
+
+from .commands import resolve
+from .failures import report, report_bug, usage
+from .words import Words, take_apart
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    words = take_apart(arguments)
+    debug = words.has("--debug")
+    try:
+        status = _run(words, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_output()
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place before the user
+        return report_bug(error, debug=debug)
+    return status
+
+
+def _run(words: Words, arguments: Sequence[str]) -> int:
+    from confobjects.errors import ConfobjectsError  # noqa: PLC0415 - named here only
+
+    output = _wanted_output(arguments)
+    try:
+        command = resolve(words)
+        with command.make_context(words.command or "confobjects", list(words.rest)) as context:
+            result = command.invoke(context)
+        return int(result or 0)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        return usage(error, words, output)
+    except ConfobjectsError as error:
+        return report(error, arguments, output, debug=words.has("--debug"))
+    except UnicodeEncodeError as error:
+        return usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
+
+
+def _wanted_output(arguments: Sequence[str]) -> str:
+    """Return the form of the output asked for, before the options are parsed: errors have it too."""
+    for index, word in enumerate(arguments):
+        if word.lower() == "--output" and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if word.lower().startswith("--output="):
+            return word.partition("=")[2]
+    return "table"
+
+
+def _abandon_output() -> None:
+    """Let the interpreter's own flush at exit write nowhere: the reader is gone."""
+    import os  # noqa: PLC0415 - as above
+
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
