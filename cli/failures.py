@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK, did_you_mean
 
+from .options import OPTIONS
+
 if TYPE_CHECKING:
     import click
 
@@ -51,7 +53,8 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
     message = error.format_message().rstrip(".")
     remedy = ""
     if isinstance(error, click.NoSuchOption):
-        known = [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
+        known = [spelling for option in OPTIONS for spelling in option.spellings]
+        known += [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
         remedy = did_you_mean(error.option_name, known)
         message = f'there is no option "{error.option_name}"'
     elif isinstance(error, click.MissingParameter) and error.param is not None:

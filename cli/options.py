@@ -26,6 +26,13 @@ class Option(NamedTuple):
         """The parameter name: the long spelling in snake case."""
         return self.spellings[-1].lstrip("-").lower().replace("-", "_").replace(":", "_")
 
+    @property
+    def absent(self) -> bool | tuple[str, ...] | None:
+        """The parameter's value when the option is not given."""
+        if self.value is None:
+            return False
+        return () if self.repeat else None
+
 
 _NO_TOOLS: Final = "tools.properties files are not read yet"
 

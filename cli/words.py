@@ -27,6 +27,15 @@ class Words(NamedTuple):
         """Tell whether one of some options is given (long ones ignoring case)."""
         return any(word in spellings for word in self.rest)
 
+    def may_have(self, spellings: Sequence[str]) -> bool:
+        """Tell whether an option may be given; short ones may stand together in one word (``-sn``)."""
+        return any(
+            word.partition("=")[0] == spelling or (len(spelling) == 2 and word[:1] == "-" and spelling[1] in word[1:])
+            for spelling in map(_normal, spellings)
+            for word in self.rest
+            if word[:1] == "-"
+        )
+
 
 def _normal(word: str) -> str:
     name, equals, value = word.partition("=")

@@ -110,23 +110,23 @@ def make(
     from ..invocation import Invocation  # noqa: PLC0415 - it imports this table's users
 
     own = {parameter.name for parameter in parameters}
+    unused = {option.name: option.absent for option in OPTIONS}
 
     def run(**values: Any) -> int | None:
-        given = {name: value for name, value in values.items() if name not in own}
+        given = {**unused, **{name: value for name, value in values.items() if name not in own}}
         invocation = Invocation(given, words.arguments, registry)
         return function(invocation, **{name: value for name, value in values.items() if name in own})
 
-    command = click.Command(
+    return click.Command(
         words.command,
-        params=[*parameters, *(_global(option) for option in OPTIONS)],
+        # Making all global options costs more than reading the configuration: only those that may be meant are made.
+        params=[*parameters, *(_global(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
         callback=run,
         help=help,
         epilog="Global options: confobjects --help. They may stand before or after the command.",
         add_help_option=False,
         context_settings={"token_normalize_func": normalised, "max_content_width": 100},
     )
-    command.params[-1] = _help_option()
-    return command
 
 
 def normalised(name: str) -> str:
