@@ -18,7 +18,7 @@ from .options import OPTIONS
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
-    from confobjects.objects.model import Evaluate
+    from confobjects.objects.protocols import Evaluate
 
 _LDAP_WORDS = ("hostname", "port", "usessl")
 

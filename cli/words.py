@@ -42,9 +42,6 @@ def _normal(word: str) -> str:
     return name.lower() + equals + value if name.startswith("--") else word
 
 
-_GLOBAL = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
-
-
 def take_apart(arguments: Sequence[str]) -> Words:
     """Return the parts of a command line; long options come in lower case."""
     words = [_normal(word) for word in arguments]
@@ -56,6 +53,9 @@ def take_apart(arguments: Sequence[str]) -> Words:
 
 def _command_at(words: Sequence[str]) -> int | None:
     """Return the place of the command word: the first that is surely no option's value, else the first that may be."""
+    if words and not words[0].startswith("-"):
+        return 0
+    options = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
     perhaps: int | None = None
     index = 0
     while index < len(words):
@@ -63,7 +63,7 @@ def _command_at(words: Sequence[str]) -> int | None:
         if not word.startswith("-"):
             return index
         index += 1
-        option = _GLOBAL.get(word.partition("=")[0])
+        option = options.get(word.partition("=")[0])
         if "=" in word or (option is not None and option.value is None) or index == len(words):
             continue
         if option is None and perhaps is None and not words[index].startswith("-"):

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from typing import Final
 
 Element = tuple[str, str | None]
+Name = str | tuple[str, ...]
+"""An object's name, or for a nested object the names on the way to it, outermost first."""
 
 
 def normal_name(name: str) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.judging import Judged
-    from confobjects.objects.model import Evaluate, Evaluated
+    from confobjects.objects.model import Evaluated
+    from confobjects.objects.protocols import Evaluate
 
 _open_file = open  # the built-in: the public verb below takes its name
 

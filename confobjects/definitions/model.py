@@ -1,8 +1,10 @@
-"""The records a definition consists of. Frozen; named tuples because a cold command pays for each class it makes."""
+"""The records a definition consists of, all frozen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from confobjects.definitions.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +18,7 @@ REVISION_ATTRIBUTE = "ds-cfg-revision"
 """The attribute that counts an entry's changes; no property may take it."""
 
 
-class Default(NamedTuple):
+class Default(Record):
     """Default behaviour of a property.
 
     ``kind`` is ``defined`` (``values``), ``alias`` (``sentence`` says what happens without a value),
@@ -32,7 +34,7 @@ class Default(NamedTuple):
     property: str = ""
 
 
-class AdminAction(NamedTuple):
+class AdminAction(Record):
     """What an administrator has to do before a change acts: none, component-restart, server-restart or other."""
 
     kind: str = "none"
@@ -52,7 +54,7 @@ ACTION_SENTENCES = {
 """The administrator actions there are, each with its sentence; ``other`` lives by its note."""
 
 
-class Reference(NamedTuple):
+class Reference(Record):
     """An aggregation: the property names objects of a relation.
 
     ``target_enabled`` is judged on the object named, ``needed_when`` on the object that names it: where the
@@ -65,7 +67,7 @@ class Reference(NamedTuple):
     needed_when: Condition | None = None
 
 
-class PropertyDefinition(NamedTuple):
+class PropertyDefinition(Record):
     """Everything there is to know of one property."""
 
     name: str
@@ -87,7 +89,7 @@ class PropertyDefinition(NamedTuple):
     declared_by: str = ""
 
 
-class Constraint(NamedTuple):
+class Constraint(Record):
     """A rule over the properties of one object: a condition, or a function for what conditions cannot say.
 
     ``fixes`` are sets of values, each of which would make it hold: the first that leaves alone what the user
@@ -104,7 +106,7 @@ class Constraint(NamedTuple):
     fixes: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
-class Relation(NamedTuple):
+class Relation(Record):
     """How objects of a type hang below their parent: ``singleton``, ``optional``, ``instantiable`` or ``set``.
 
     ``branch`` is the relative DN text of the entry that holds them (for a single object: of its own entry),
@@ -131,7 +133,7 @@ class Relation(NamedTuple):
         return self.kind in {"instantiable", "set"}
 
 
-class DefaultObject(NamedTuple):
+class DefaultObject(Record):
     """An object that comes into being with its parent."""
 
     name: str
@@ -139,7 +141,7 @@ class DefaultObject(NamedTuple):
     values: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-class ManagedObjectDefinition(NamedTuple):
+class ManagedObjectDefinition(Record):
     """A kind of managed object, with everything inherited resolved.
 
     ``ancestors`` are the names from the top type down to the direct parent; ``properties`` come in order of

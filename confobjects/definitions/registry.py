@@ -24,7 +24,7 @@ from confobjects.definitions.model import (
 )
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
-from confobjects.paths import ManagedObjectPath
+from confobjects.paths import ManagedObjectPath, Name, normal_name
 from confobjects.syntaxes import Syntax, syntax
 
 OVERRIDABLE = (
@@ -273,6 +273,26 @@ class Registry:
                 raise ValueError(message)
             path = path.child(relation.name, words.pop(0) if relation.named else None)
             above = relation.target
+        return path
+
+    def path_of(self, kind: str, name: Name = ()) -> ManagedObjectPath:
+        """Return the path of an object: its kind and the names of the named objects on the way to it.
+
+        Raises :class:`~confobjects.errors.UnknownNameError` for an unknown kind or a wrong number of names.
+        """
+        names = [name] if isinstance(name, str) else list(name)
+        lineage = self.lineage(self.relation(kind))
+        wanted = [relation for relation in lineage if relation.named]
+        blank = next((r for r, given in zip(wanted, names, strict=False) if not normal_name(given)), None)
+        if blank is not None:
+            raise UnknownNameError(Diagnostic("unknown-name", f"the name of the {blank.friendly} is empty"))
+        if len(names) != len(wanted):
+            expected = ", ".join(f"the name of the {relation.friendly}" for relation in wanted) or "no name"
+            given = ", ".join(names) or "-"
+            raise UnknownNameError(Diagnostic("unknown-name", f"{kind} takes {expected}; given: {given}"))
+        path = ManagedObjectPath()
+        for relation in lineage:
+            path = path.child(relation.name, names.pop(0) if relation.named else None)
         return path
 
     def users(self, relation: str) -> tuple[tuple[str, PropertyDefinition], ...]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Self
 from confobjects.errors import NoSuchObjectError
 from confobjects.management.world import StorageWorld, absent
 from confobjects.mapping.objects import Mapper
-from confobjects.objects.effective import Name, path_of
-from confobjects.objects.model import ManagedObject, World
+from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import Reader
-from confobjects.paths import ROOT, ManagedObjectPath, normal_name
+from confobjects.paths import ROOT, ManagedObjectPath, Name, normal_name
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.changes import ChangeReport, PropertyChanges
     from confobjects.objects.judging import Judge
-    from confobjects.objects.model import Evaluate
+    from confobjects.objects.protocols import Evaluate, World
 
 
 class ManagementContext:
@@ -70,7 +69,7 @@ class ManagementContext:
 
         Raises :class:`~confobjects.errors.NoSuchObjectError`, :class:`~confobjects.errors.UnknownNameError`.
         """
-        path = path_of(self.registry, kind, name)
+        path = self.registry.path_of(kind, name)
         world = world or self.world()
         obj = world.find(path)
         if obj is None:
@@ -81,7 +80,7 @@ class ManagementContext:
         """Return the objects of a kind below the named parents, sorted by name ignoring case."""
         relation = self.registry.relation(kind)
         lineage = self.registry.lineage(relation)
-        parent = path_of(self.registry, lineage[-2].name, parents) if len(lineage) > 1 else ROOT
+        parent = self.registry.path_of(lineage[-2].name, parents) if len(lineage) > 1 else ROOT
         world = world or self.world()
         if parent != ROOT and world.find(parent) is None:
             raise NoSuchObjectError(absent(self.registry, world, parent))

@@ -12,10 +12,9 @@ from confobjects.management.commit import Outcome, Writer, outcomes
 from confobjects.management.verdict import Verdict
 from confobjects.management.world import Overlay, absent
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
-from confobjects.objects.effective import Name, path_of
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import Reader
-from confobjects.paths import ROOT, ManagedObjectPath, normal_name
+from confobjects.paths import ROOT, ManagedObjectPath, Name, normal_name
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -182,7 +181,7 @@ class Transaction:
     @_remembered
     def delete(self, kind: str, name: Name = (), *, force: bool = False) -> None:
         """Delete an object and everything below it; with ``force`` an absent one is no error."""
-        path = path_of(self.registry, kind, name)
+        path = self.registry.path_of(kind, name)
         if self.registry.relation(kind).kind == "singleton":
             self._problems.error("usage", f"{kind} cannot be deleted: there is always one", path=str(path))
             return
@@ -219,7 +218,7 @@ class Transaction:
     # -- the parts of it -----------------------------------------------------------------------------------------
 
     def _existing(self, kind: str, name: Name) -> ManagedObject:
-        path = path_of(self.registry, kind, name)
+        path = self.registry.path_of(kind, name)
         obj = self._world.find(path)
         if obj is None:
             raise NoSuchObjectError(absent(self.registry, self._world, path))
@@ -247,7 +246,7 @@ class Transaction:
 
     def _new_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath | None:
         """Return the path of a new name, without blanks around it; None where it cannot be one, which is a problem."""
-        path = path_of(self.registry, kind, name)
+        path = self.registry.path_of(kind, name)
         if path.name is None:
             return path
         clean, wrong = path.name.strip(), ""

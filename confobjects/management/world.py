@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic, did_you_mean
-from confobjects.objects.model import ManagedObject, World
+from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from confobjects.mapping.entry import Entry
     from confobjects.mapping.objects import Mapper
     from confobjects.mapping.protocol import Storage
+    from confobjects.objects.protocols import World
 
 
 class StorageWorld:

@@ -13,6 +13,6 @@ Laws of this room:
 
 from __future__ import annotations
 
-from confobjects.objects.model import Deferred, ManagedObject, Reading, World
+from confobjects.objects.model import Deferred, ManagedObject, Reading
 
-__all__ = ["Deferred", "ManagedObject", "Reading", "World"]
+__all__ = ["Deferred", "ManagedObject", "Reading"]

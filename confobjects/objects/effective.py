@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, UnknownNameError
 from confobjects.objects.typed import Lookups
-from confobjects.paths import ManagedObjectPath, normal_name
+from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.objects.judging import Judged
-
-Name = str | tuple[str, ...]
 
 
 class EffectiveObject:
@@ -162,7 +160,7 @@ class EffectiveConfiguration(Lookups):
         def __getitem__(self, key: tuple[str, ...] | str) -> EffectiveObject:
             """Return an object by kind and names: ``config["mail-server", "one"]``, a single one by kind alone."""
             kind, *names = (key,) if isinstance(key, str) else key
-            return self.at(path_of(self.registry, kind, tuple(names)))
+            return self.at(self.registry.path_of(kind, tuple(names)))
 
     def __contains__(self, path: object) -> bool:
         return path in self._judged
@@ -177,23 +175,3 @@ class EffectiveConfiguration(Lookups):
         """Return the objects of a kind, sorted by path."""
         self.registry.relation(kind)
         return tuple(EffectiveObject(self._judged[p], self) for p in sorted(self._judged) if p.relation == kind)
-
-
-def path_of(registry: Registry, kind: str, name: Name = ()) -> ManagedObjectPath:
-    """Return the path of an object: its kind and the names of the named objects on the way to it.
-
-    Raises :class:`~confobjects.errors.UnknownNameError` for an unknown kind or a wrong number of names.
-    """
-    names = [name] if isinstance(name, str) else list(name)
-    lineage = registry.lineage(registry.relation(kind))
-    wanted = [relation for relation in lineage if relation.named]
-    blank = next((r for r, given in zip(wanted, names, strict=False) if not normal_name(given)), None)
-    if blank is not None:
-        raise UnknownNameError(Diagnostic("unknown-name", f"the name of the {blank.friendly} is empty"))
-    if len(names) != len(wanted):
-        expected = ", ".join(f"the name of the {relation.friendly}" for relation in wanted) or "no name"
-        raise UnknownNameError(Diagnostic("unknown-name", f"{kind} takes {expected}; given: {', '.join(names) or '-'}"))
-    path = ManagedObjectPath()
-    for relation in lineage:
-        path = path.child(relation.name, names.pop(0) if relation.named else None)
-    return path

@@ -9,7 +9,8 @@ from __future__ import annotations
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions import ExpressionSyntaxError, Problem, Provide, evaluate, parse
 from confobjects.expressions.evaluation import nothing
-from confobjects.objects.model import Evaluate, Evaluated
+from confobjects.objects.model import Evaluated
+from confobjects.objects.protocols import Evaluate
 
 
 def evaluator(provide: Provide) -> Evaluate:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import DefinitionError
-from confobjects.objects.model import Deferred, Evaluate, ManagedObject, Reading, World
+from confobjects.objects.model import Deferred, ManagedObject, Reading
 from confobjects.objects.reading import Reader, shown
 from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.definitions import Constraint, PropertyDefinition, Reference, Registry
     from confobjects.definitions.conditions import Condition, Values
+    from confobjects.objects.protocols import Evaluate, World
 
 
 class Judged(NamedTuple):

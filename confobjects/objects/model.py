@@ -1,12 +1,12 @@
-"""The records of this room: an object as stored, a property as read, and the world objects live in."""
+"""The records of this room: an object as stored, and a property as read."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from confobjects.definitions import ManagedObjectDefinition, Relation
+    from confobjects.definitions import ManagedObjectDefinition
     from confobjects.diagnostics import Diagnostic
     from confobjects.paths import ManagedObjectPath
     from confobjects.syntaxes import Syntax
@@ -34,16 +34,6 @@ class ManagedObject(NamedTuple):
         return self.path.name or ""
 
 
-class World(Protocol):
-    """Where other objects are found while one is judged."""
-
-    def find(self, path: ManagedObjectPath) -> ManagedObject | None:
-        """Return the object at a path, None when there is none."""
-
-    def members(self, relation: Relation, parent: ManagedObjectPath) -> Iterable[ManagedObject]:
-        """Return the objects of a relation below a parent."""
-
-
 class Evaluated(NamedTuple):
     """What an evaluator made of one value text.
 
@@ -56,13 +46,6 @@ class Evaluated(NamedTuple):
     origins: Texts = ()
     problems: tuple[Diagnostic, ...] = ()
     provisional: bool = False
-
-
-class Evaluate(Protocol):
-    """Evaluates a value text that holds an expression opener."""
-
-    def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
-        """Return the values, without path and property in the problems: the caller adds them."""
 
 
 class Reading:

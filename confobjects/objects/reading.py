@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.model import Evaluate, Evaluated, ManagedObject, Reading, Texts, World
+from confobjects.objects.model import Evaluated, ManagedObject, Reading, Texts
 from confobjects.paths import ManagedObjectPath
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
+    from confobjects.objects.protocols import Evaluate, World
 
 
 def shown(prop: PropertyDefinition, text: str) -> str:

@@ -1,0 +1,30 @@
+"""What this room is handed: a world to find other objects in, and an evaluator of expressions.
+
+Only type checkers read this module, so a cold command does not pay for the protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from confobjects.definitions import Relation
+from confobjects.objects.model import Evaluated, ManagedObject
+from confobjects.paths import ManagedObjectPath
+
+
+class World(Protocol):
+    """Where other objects are found while one is judged."""
+
+    def find(self, path: ManagedObjectPath) -> ManagedObject | None:
+        """Return the object at a path, None when there is none."""
+
+    def members(self, relation: Relation, parent: ManagedObjectPath) -> Iterable[ManagedObject]:
+        """Return the objects of a relation below a parent."""
+
+
+class Evaluate(Protocol):
+    """Evaluates a value text that holds an expression opener."""
+
+    def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
+        """Return the values, without path and property in the problems: the caller adds them."""
