@@ -11,7 +11,7 @@ where a second probe can tell (see the transport room).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -50,6 +50,8 @@ class Trouble(Exception):  # noqa: N818 - a raw signal, not yet an error with wo
         self.kind = kind
         self.reply = reply
         self.facts: dict[str, Any] = facts
+        self.answers: Sequence[Any] = ()
+        """Answers of the same step that had arrived before it happened."""
 
     @classmethod
     def of(cls, stage: str, violation: ProtocolViolation) -> Trouble:
@@ -104,6 +106,12 @@ TABLE: Final[dict[str, _Row]] = {
         "there is no route to {address}: {message}",
         "Check the network; for an IPv6 address, that this machine has IPv6.",
         "smtp-server",
+        retry=True,
+    ),
+    "pool-exhausted": _Row(
+        "no connection became free within {limit} s",
+        "Raise smtp-property:confobjects.pool.max-connections, or send less at a time.",
+        "smtp-property",
         retry=True,
     ),
     "connect-failed": _Row("the connection to {address} failed: {message}", "Check host and port.", "smtp-server"),
@@ -641,14 +649,16 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
 class DeliveryError(MailError):
     """A delivery or a test failed in one stage.
 
-    ``diagnosis`` says what it means, ``report`` what was done until then, ``delivered`` are the recipients that have
-    the message all the same; ``unknown`` tells that the server may have taken it.
+    ``diagnosis`` says what it means, ``report`` what was done until then, ``trouble`` is the raw signal.
     """
 
-    def __init__(self, diagnosis: Diagnosis, path: str = "", *, report: Any = None) -> None:
+    def __init__(
+        self, diagnosis: Diagnosis, path: str = "", *, report: Any = None, trouble: Trouble | None = None
+    ) -> None:
         super().__init__(diagnosis.diagnostic(path))
         self.diagnosis = diagnosis
         self.report = report
+        self.trouble = trouble
 
     @property
     def retryable(self) -> bool:

@@ -9,7 +9,7 @@ tests over a list of bytes) knows nothing of SMTP. A conversation that cannot go
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple, TypeVar
 
 from confobjects.mail.diagnosis import Trouble
@@ -33,10 +33,13 @@ T = TypeVar("T")
 Dialogue = Generator[Step, Sequence[Answer], T]
 
 
+Results = tuple[tuple[str, Reply], ...]
+
+
 class Outcome(NamedTuple):
     """How a transaction ended: the answer to each recipient, and the answer to the message."""
 
-    recipients: tuple[tuple[str, Reply], ...]
+    recipients: Results
     final: Reply
     size: int
 
@@ -174,11 +177,12 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
         content = fitted(client, plan, envelope, message)
         return (yield from _transaction(client, plan, envelope, content))
     except WireError as error:
-        raise Trouble(
-            "data" if error.field.startswith(("the message", "the header", "a header")) else "mail",
-            "wire",
-            message=str(error),
-        ) from None
+        raise _not_for_the_wire(error) from None
+
+
+def _not_for_the_wire(error: WireError) -> Trouble:
+    of_message = error.field.startswith(("the message", "the header", "a header"))
+    return Trouble("data" if of_message else "mail", "wire", message=str(error))
 
 
 def fitted(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
@@ -218,6 +222,151 @@ def _transaction(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, con
     return (yield from _content(client, results, content))
 
 
+Note = Callable[[int, Outcome | Trouble], None]
+
+
+def deliver_many(
+    client: SmtpClient, plan: DeliveryPlan, items: Sequence[tuple[Envelope, Sendable]], note: Note
+) -> Dialogue[None]:
+    """Send messages one after the other, noting how each ended.
+
+    With PIPELINING the envelope of a message goes along with the content of the one before it, so that a message
+    costs one round trip. A message that fails does not stop the others; a connection that fails raises Trouble, with
+    the message it befell not noted.
+    """
+    number = 0
+    while number < len(items):
+        if client.state is not State.SESSION:
+            raise Trouble("mail", "closed")
+        if _streams(client, plan, items[number][0]):
+            number = yield from _stream(client, plan, items, number, note)
+        else:
+            envelope, message = items[number]
+            try:
+                note(number, (yield from deliver(client, plan, envelope, message)))
+            except Trouble as trouble:
+                if client.state is not State.SESSION:
+                    raise
+                note(number, trouble)
+            number += 1
+
+
+def _streams(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool:
+    """Tell whether DATA may go along with the envelope: no answer to a recipient could make us change our mind."""
+    alone = plan.options.send_partial or len(envelope.recipients) == 1
+    return alone and client.pipelining and not _chunked(client, plan)
+
+
+def _stream(
+    client: SmtpClient, plan: DeliveryPlan, items: Sequence[tuple[Envelope, Sendable]], number: int, note: Note
+) -> Dialogue[int]:
+    """Send messages back to back from one on; return the number of the first that was not begun."""
+    current = _begun(client, plan, items[number], number, note)
+    if current is None:
+        return number + 1
+    answers = yield Step("mail", current.answers)
+    while True:
+        go_ahead = yield from _may_go_on(client, current, [answer.reply for answer in answers])
+        if isinstance(go_ahead, Trouble):
+            if client.state is State.CLOSED:
+                raise go_ahead
+            note(number, go_ahead)
+            return number + 1
+        yield from _pour(client, current.content)
+        following = number + 1
+        then = None
+        if following < len(items) and _streams(client, plan, items[following][0]):
+            then = _begun(client, plan, items[following], following, note)
+        wanted = 1 + (then.answers if then else 0)
+        try:
+            answers = yield Step("data", wanted)
+        except Trouble as trouble:
+            if trouble.answers:  # the connection failed, but this message had its answer before
+                note(number, _ended(go_ahead, trouble.answers[0].reply, current))
+            raise
+        note(number, _ended(go_ahead, answers[0].reply, current))
+        if len(answers) < wanted:
+            raise Trouble("data", "reply", answers[-1].reply)
+        if then is None:
+            return following + (following < len(items) and _streams(client, plan, items[following][0]))
+        number, current, answers = following, then, answers[1:]
+
+
+def _ended(results: Results, final: Reply, current: _Begun) -> Outcome | Trouble:
+    if final.positive:
+        return Outcome(results, final, current.content.size)
+    return Trouble("data", "reply", final, results=results)
+
+
+class _Begun(NamedTuple):
+    """A message whose envelope and DATA have been handed to the engine."""
+
+    envelope: Envelope
+    content: Content
+
+    @property
+    def answers(self) -> int:
+        return 2 + len(self.envelope.recipients)
+
+
+def _begun(
+    client: SmtpClient, plan: DeliveryPlan, item: tuple[Envelope, Sendable], number: int, note: Note
+) -> _Begun | None:
+    envelope, message = item
+    try:
+        content = fitted(client, plan, envelope, message)
+        client.mail(envelope.sender, mail_parameters(client, plan, envelope, content))
+        parameters = _rcpt_parameters(client, plan)
+        for recipient in envelope.recipients:
+            client.rcpt(recipient, parameters)
+        client.data()
+    except Trouble as trouble:
+        note(number, trouble)
+        return None
+    except WireError as error:
+        note(number, _not_for_the_wire(error))
+        return None
+    return _Begun(envelope, content)
+
+
+def _may_go_on(client: SmtpClient, current: _Begun, replies: list[Reply]) -> Dialogue[Results | Trouble]:
+    """Judge the answers to envelope and DATA: the recipients' answers, or why the message is not sent."""
+    recipients = current.envelope.recipients
+    results = tuple(zip(recipients, replies[1:], strict=False))
+    ahead = replies[-1]
+    if len(replies) < current.answers:
+        return Trouble("mail", "reply", ahead, results=results)
+    refused = [one for one in results if not one[1].positive]
+    if not replies[0].positive or len(refused) == len(results):
+        yield from _end_empty(client, ahead)
+        yield from _give_up(client)
+        if not replies[0].positive:
+            return Trouble("mail", "reply", replies[0], sender=current.envelope.sender or "<>")
+        return _refusal(refused, results)
+    if not ahead.intermediate:
+        yield from _give_up(client)
+        return Trouble("data", "reply", ahead, results=results)
+    return results
+
+
+def _pour(client: SmtpClient, content: Content) -> Dialogue[None]:
+    """Hand the content to the engine; large ones are sent piece by piece."""
+    for piece in content.pieces():
+        client.content(piece)
+        if content.size > len(piece):
+            yield Step("data", 0)
+    client.end(content.size)
+
+
+def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> Dialogue[Results]:
+    """Name sender and recipients, then give the transaction up: nothing is sent. Raises Trouble as a delivery would."""
+    content = Content(lambda: (), 0, eight_bit=False)
+    results = yield from _envelope_in_steps(client, plan, envelope, content)
+    yield from _judge(client, plan, results)
+    yield from _give_up(client)
+    return results
+
+
 def mail_parameters(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> str:
     """Return the parameters of MAIL: of each extension in use, where the server offers it."""
     offered, options = client.extensions, plan.options
@@ -244,9 +393,6 @@ def xtext(text: str) -> str:
 
 def _rcpt_parameters(client: SmtpClient, plan: DeliveryPlan) -> str:
     return f" NOTIFY={plan.options.notify}" if plan.options.notify and "DSN" in client.extensions else ""
-
-
-Results = tuple[tuple[str, Reply], ...]
 
 
 def _envelope_at_once(
@@ -294,7 +440,8 @@ def _envelope_in_steps(
 def _judge(client: SmtpClient, plan: DeliveryPlan, results: Results) -> Dialogue[None]:
     """Stop when recipients are refused: any one, or with ``sendpartial`` all of them."""
     refused = [(address, reply) for address, reply in results if not reply.positive]
-    if refused and (not plan.options.send_partial or len(refused) == len(results)):
+    partial = plan.options.send_partial and client.state is not State.CLOSED
+    if refused and (not partial or len(refused) == len(results)):
         yield from _give_up(client)
         raise _refusal(refused, results)
 
@@ -331,11 +478,7 @@ def _chunked(client: SmtpClient, plan: DeliveryPlan) -> bool:
 
 
 def _content(client: SmtpClient, results: Results, content: Content) -> Dialogue[Outcome]:
-    for piece in content.pieces():
-        client.content(piece)
-        if content.size > len(piece):
-            yield Step("data", 0)
-    client.end(content.size)
+    yield from _pour(client, content)
     final = yield from _one("data")
     if not final.positive:
         raise Trouble("data", "reply", final, results=results)
@@ -372,4 +515,14 @@ def sign_of_life(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[bool]:
     return reply.code == 250 or (not plan.options.strict_noop and not plan.options.probe_with_rset)
 
 
-__all__ = ["Dialogue", "Outcome", "Step", "deliver", "farewell", "log_in", "open_session", "sign_of_life"]
+__all__ = [
+    "Dialogue",
+    "Outcome",
+    "Step",
+    "deliver",
+    "farewell",
+    "log_in",
+    "open_session",
+    "sign_of_life",
+    "try_envelope",
+]

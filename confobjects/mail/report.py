@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from confobjects.mail.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class DeliveryReport:
     """The account of one delivery or test.
 
     ``security`` is the TLS version and suite in use, or ``none``; ``reply`` the server's last word on the message,
-    which mostly names the queue entry; ``transcript`` what was said, masked.
+    which mostly names the queue entry. Of a kept connection the stages and the transcript are those of this delivery.
+    ``failed_over`` are the codes of the failures of mail servers that were tried before this one.
     """
 
     server: str
@@ -44,8 +47,14 @@ class DeliveryReport:
     reply: str = ""
     size: int = 0
     message_id: str = ""
+    failed_over: tuple[str, ...] = ()
     stages: tuple[StageTime, ...] = ()
-    transcript: tuple[str, ...] = ()
+    conversation: Transcript | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def transcript(self) -> tuple[str, ...]:
+        """What was said, line by line, masked."""
+        return self.conversation.lines if self.conversation is not None else ()
 
     @property
     def delivered(self) -> tuple[str, ...]:
@@ -74,5 +83,6 @@ class DeliveryReport:
             "size": self.size,
             "message_id": self.message_id,
             "stages": [{"stage": one.stage, "ms": round(one.milliseconds, 3), "ok": one.ok} for one in self.stages],
+            "failed_over": list(self.failed_over),
             "transcript": list(self.transcript),
         }

@@ -167,6 +167,11 @@ class SmtpClient:
         """How many answers are still to come."""
         return len(self._expected)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the conversation is over."""
+        return self.state is State.CLOSED
+
     # -- bytes in ----------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Answer]:
@@ -177,11 +182,16 @@ class SmtpClient:
         if not data:
             self.state = State.CLOSED
             raise ProtocolViolation("closed", "the server closed the connection")
+        answers: list[Answer] = []
         try:
-            return [self._answer(reply) for reply in self._parser.feed(data)]
+            for reply in self._parser.feed(data):
+                if self.closed:  # it has said 421: what comes behind that is of no interest
+                    break
+                answers.append(self._answer(reply))
         except ProtocolViolation:
             self.state = State.CLOSED
             raise
+        return answers
 
     def _answer(self, reply: Reply) -> Answer:
         login = bool(self._expected) and self._expected[0][0] == "AUTH" and reply.code == 334
@@ -194,8 +204,10 @@ class SmtpClient:
                 self.state = State.CLOSED
                 return Answer("", "", reply)
             raise ProtocolViolation("unsolicited", f'the server sent a reply to nothing: "{reply}"', str(reply))
-        verb, argument = self._expected.popleft()
-        self._move(verb, reply)
+        verb, argument = self._expected[0]
+        self._move(verb, reply)  # what it refuses stays unanswered
+        if self._expected:
+            self._expected.popleft()
         return Answer(verb, argument, reply)
 
     def _move(self, verb: str, reply: Reply) -> None:

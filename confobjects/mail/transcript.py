@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from confobjects.diagnostics import MASK
@@ -21,15 +21,25 @@ class Transcript:
 
     __slots__ = ("_entries", "_secrets", "_total")
 
-    def __init__(self) -> None:
-        self._entries: deque[tuple[str, str | bytes | Reply]] = deque(maxlen=KEPT)
-        self._secrets: tuple[str, ...] = ()
-        self._total = 0
+    def __init__(
+        self, entries: Iterable[tuple[str, str | bytes | Reply]] = (), total: int = 0, secrets: tuple[str, ...] = ()
+    ) -> None:
+        self._entries: deque[tuple[str, str | bytes | Reply]] = deque(entries, maxlen=KEPT)
+        self._total = total
+        self._secrets = secrets
 
     def hide(self, *secrets: str) -> None:
         """Mask some texts wherever they appear, also when a server repeats them."""
         found = {secret for secret in secrets if secret}
         self._secrets = tuple(sorted(found | set(self._secrets), key=len, reverse=True))
+
+    def fresh(self) -> Transcript:
+        """Return an empty transcript that hides the same secrets."""
+        return Transcript(secrets=self._secrets)
+
+    def copy(self) -> Transcript:
+        """Return a transcript of what was said so far, which does not grow any more."""
+        return Transcript(self._entries, self._total, self._secrets)
 
     def masked(self, text: str) -> str:
         """Return a text without the hidden secrets."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.plan import Timeouts
+from confobjects.transport.certificates import sent_chain
 from confobjects.transport.deadline import Deadline, DeadlineExceeded, Step
 
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
@@ -25,6 +26,7 @@ class Channel:
         self._sock = sock
         self._timeouts = timeouts
         self.deadline = deadline
+        self._secured = False
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -78,13 +80,14 @@ class Channel:
             raise Trouble("tls", "tls-error", reason=error.reason or "", message=error.reason or str(error)) from None
         except (OSError, DeadlineExceeded, ValueError) as error:
             raise self._trouble(error, "tls", step.limit) from None
+        self._secured = True
         suite = tls.cipher()
         return f"{tls.version()} {suite[0] if suite else ''}".strip()
 
     @property
-    def certificate(self) -> bytes | None:
-        """The server's certificate (DER), None without TLS."""
-        return self._sock.getpeercert(binary_form=True) if isinstance(self._sock, ssl.SSLSocket) else None
+    def certificates(self) -> tuple[bytes, ...]:
+        """The certificates the server sent (DER), its own first; none without TLS."""
+        return sent_chain(self._sock) if self._secured and isinstance(self._sock, ssl.SSLSocket) else ()
 
     def close(self) -> None:
         """Close the connection; nothing is said any more."""

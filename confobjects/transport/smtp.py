@@ -15,22 +15,30 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from confobjects.mail.diagnosis import DeliveryError, Diagnosis, Trouble, diagnose
-from confobjects.mail.dialogue import Dialogue, Outcome, Step, deliver, farewell, log_in, open_session, sign_of_life
+from confobjects.mail.dialogue import (
+    Dialogue,
+    Outcome,
+    Step,
+    deliver,
+    deliver_many,
+    farewell,
+    log_in,
+    open_session,
+    sign_of_life,
+)
 from confobjects.mail.envelope import Envelope, ascii_host
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
 from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, RecipientResult, StageTime
-from confobjects.mail.smtp import Answer, SmtpClient, State
+from confobjects.mail.smtp import Answer, Misuse, SmtpClient, State
 from confobjects.transport.channel import Channel
 from confobjects.transport.deadline import Deadline
-from confobjects.transport.network import Network, connect, resolve
+from confobjects.transport.network import Address, Network, connect, resolve
 from confobjects.transport.proxy import tunnel
 from confobjects.transport.trust import Trust, trust_for
 
 T = TypeVar("T")
-
-_LOST = {"closed", "timeout", "total-timeout", "connection-lost"}
 
 
 class Connection:
@@ -48,6 +56,8 @@ class Connection:
         self.trust: Trust | None = None
         self.messages = 0
         self._channel: Channel | None = None
+        self._found: Sequence[Address] = ()
+        self._sent_certificates: tuple[bytes, ...] = ()
         self._deadline = Deadline(plan.timeouts.total)
 
     # -- making ------------------------------------------------------------------------------------------------------
@@ -58,15 +68,17 @@ class Connection:
         Raises :class:`~confobjects.errors.MailError` (stage trust) and DeliveryError.
         """
         try:
-            if self.plan.security != "none":
-                with self._told():
-                    self.trust = self._trust()
-            self.reach()
-            self.greet()
-            self.log_in()
+            for stage in (self.load_trust, self.resolve, self.connect, self.start, self.greet, self.log_in):
+                stage()
         except BaseException:
             self.close()
             raise
+
+    def load_trust(self) -> None:
+        """Load what is trusted, where TLS is planned: nothing is connected before that is in order."""
+        if self.plan.security != "none":
+            with self._told():
+                self.trust = self._trust()
 
     def _trust(self) -> Trust:
         unchecked = self.plan.tls.unchecked_hosts
@@ -74,15 +86,19 @@ class Connection:
             raise Trouble("tls", "host-not-in-trust-list")
         return trust_for(self.plan.trust, self.plan.tls, unchecked=bool(unchecked))
 
-    def reach(self) -> None:
-        """Resolve and connect."""
+    def resolve(self) -> None:
+        """Look the host up, or the proxy's."""
         plan = self.plan
         host, port = (plan.proxy.host, plan.proxy.port) if plan.proxy else (plan.host, plan.port)
         with self._told(host=host), self._stage("resolve"):
-            found = resolve(self.network, host, port, self._deadline, plan.timeouts.connect)
+            self._found = resolve(self.network, host, port, self._deadline, plan.timeouts.connect)
+
+    def connect(self) -> None:
+        """Connect to one of the addresses found."""
+        plan = self.plan
         source = (plan.local_address, plan.local_port) if plan.local_address or plan.local_port else None
         with self._told(), self._stage("connect"):
-            sock, address = connect(self.network, found, self._deadline, plan.timeouts.connect, source)
+            sock, address = connect(self.network, self._found, self._deadline, plan.timeouts.connect, source)
             self.address = str(address)
             self._channel = Channel(sock, plan.timeouts, self._deadline)
             if plan.proxy is not None:
@@ -90,13 +106,21 @@ class Connection:
         self.client.transcript.event(f"connected to {self.address}")
         self.ehlo_name = plan.ehlo_name or address_literal(self._channel.local_address)
 
-    def greet(self) -> None:
-        """Negotiate TLS if it comes first, greet, and do STARTTLS if that is planned."""
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses found for the host."""
+        return tuple(map(str, self._found))
+
+    def start(self) -> None:
+        """Negotiate TLS, if it comes first."""
         if self.plan.security == "implicit-tls":
             with self._told(), self._stage("tls"):
                 self.security = self._start_tls()
             self.client.tls = True
             self.client.transcript.event(f"TLS is established: {self.security}")
+
+    def greet(self) -> None:
+        """Wait for the greeting, greet, and do STARTTLS if that is planned."""
         self.run(open_session(self.client, self.plan, self.ehlo_name))
 
     def log_in(self) -> None:
@@ -105,8 +129,15 @@ class Connection:
             self.mechanism = self.run(log_in(self.client, self.plan.login, secrets.token_urlsafe(24)))
 
     def _start_tls(self) -> str:
-        assert self._channel is not None and self.trust is not None  # noqa: S101, PT018 - set by reach and open
+        assert self._channel is not None and self.trust is not None  # noqa: S101, PT018 - set by connect and load_trust
         return self._channel.start_tls(self.trust.context, ascii_host(self.plan.host).rstrip("."))
+
+    @property
+    def sent_certificates(self) -> tuple[bytes, ...]:
+        """The certificates the server sent (DER), its own first; also after the connection is closed."""
+        if self._channel is not None:
+            self._sent_certificates = self._channel.certificates or self._sent_certificates
+        return self._sent_certificates
 
     # -- using -------------------------------------------------------------------------------------------------------
 
@@ -116,11 +147,39 @@ class Connection:
         if self._channel is not None:
             self._channel.deadline = self._deadline
         self.stages = []
+        self.client.transcript = self.client.transcript.fresh()
+        self.client.transcript.event(f"on the connection to {self.address} that was opened before")
 
     def deliver(self, envelope: Envelope, message: Sendable) -> Outcome:
         """Send one message. Raises DeliveryError."""
         self.messages += 1
         return self.run(deliver(self.client, self.plan, envelope, message), sender=envelope.sender or "<>")
+
+    def deliver_many(self, items: Sequence[tuple[Envelope, Sendable]]) -> list[Outcome | DeliveryError | None]:
+        """Send messages in a row; return how each ended, None for those that were not begun."""
+        ended: list[Outcome | DeliveryError | None] = [None] * len(items)
+
+        def note(number: int, end: Outcome | Trouble) -> None:
+            self.messages += 1
+            ended[number] = end if isinstance(end, Outcome) else self.failure(end, sender=items[number][0].sender)
+
+        with contextlib.suppress(DeliveryError):  # the message it befell is noted below
+            try:
+                self.run(deliver_many(self.client, self.plan, items, note))
+            except DeliveryError as error:
+                if error.unknown:
+                    ended[ended.index(None)] = error
+                raise
+        return ended
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        return self._channel is None or self.client.state is State.CLOSED
+
+    def trust_unchanged(self) -> bool:
+        """Tell whether the provider still trusts what it did when the connection was made. Raises MailError."""
+        return self.trust is None or self._trust().fingerprint == self.trust.fingerprint
 
     def alive(self) -> bool:
         """Ask the server whether the connection still lives."""
@@ -145,6 +204,7 @@ class Connection:
     def close(self) -> None:
         """Close without a word."""
         if self._channel is not None:
+            self._sent_certificates = self.sent_certificates
             self._channel.close()
             self._channel = None
 
@@ -156,7 +216,12 @@ class Connection:
             try:
                 step = next(dialogue)
                 while True:
-                    step = dialogue.send(self._answers(step))
+                    try:
+                        answers = self._answers(step)
+                    except Trouble as trouble:
+                        step = dialogue.throw(trouble)
+                    else:
+                        step = dialogue.send(answers)
             except StopIteration as end:
                 result: T = end.value
                 return result
@@ -170,6 +235,14 @@ class Connection:
             self._mark_failed(trouble.stage)
             self.close()
             raise self.failure(trouble, **facts) from None
+        except Misuse:
+            if not self.client.closed:
+                raise
+            # The server said that it is closing behind an answer that let us go on.
+            stage = self.stages[-1].stage
+            self._mark_failed(stage)
+            self.close()
+            raise self.failure(Trouble(stage, "closing"), **facts) from None
 
     def _mark_failed(self, stage: str) -> None:
         spent = 0.0
@@ -190,26 +263,29 @@ class Connection:
         channel = self._channel
         if channel is None:
             raise Trouble(step.stage, "connection-lost", message="it is closed")
-        data = self.client.data_to_send()
-        if data:
-            channel.send(data, step.stage)
         answers: list[Answer] = []
         try:
-            while len(answers) < step.answers and self.client.state is not State.CLOSED:
+            if data := self.client.data_to_send():
+                channel.send(data, step.stage)
+            while len(answers) < step.answers and not self.client.closed:
                 limit = channel.reply_step()
                 before = len(answers)
                 while len(answers) == before:
-                    answers.extend(self.client.receive(channel.receive(limit, step.stage)))
+                    received = self.client.receive(channel.receive(limit, step.stage))
+                    answers.extend(answer for answer in received if answer.verb)
+                    if self.client.closed:
+                        break
         except ProtocolViolation as violation:
-            raise self._lost(Trouble.of(step.stage, violation)) from None
+            raise self._lost(Trouble.of(step.stage, violation), answers) from None
         except Trouble as trouble:
-            raise self._lost(trouble) from None
+            raise self._lost(trouble, answers) from None
         return answers
 
-    def _lost(self, trouble: Trouble) -> Trouble:
+    def _lost(self, trouble: Trouble, answers: Sequence[Answer]) -> Trouble:
         """After the final dot a lost connection means that nobody knows what became of the message."""
-        if trouble.kind in _LOST and self.client.verdict_awaited:
-            return Trouble(trouble.stage, "unknown-outcome", detail=[f"what happened: {trouble.kind}"])
+        if self.client.verdict_awaited:
+            trouble = Trouble(trouble.stage, "unknown-outcome", detail=[f"what happened: {trouble.kind}"])
+        trouble.answers = answers
         return trouble
 
     @contextlib.contextmanager
@@ -232,6 +308,15 @@ class Connection:
     def failure(self, trouble: Trouble, **facts: Any) -> DeliveryError:
         """Return the error for a trouble, with all that is known."""
         plan = self.plan
+        self.client.transcript.event(f"failed in stage {trouble.stage}: {trouble.kind}")
+        diagnosis = self.diagnosed(trouble, **facts)
+        results = trouble.facts.get("results", ())
+        report = self.report(results, trouble.reply, final=False)
+        return DeliveryError(diagnosis, plan.server, report=report, trouble=trouble)
+
+    def diagnosed(self, trouble: Trouble, **facts: Any) -> Diagnosis:
+        """Return what a trouble means, with all that is known here."""
+        plan = self.plan
         known: dict[str, Any] = {
             "host": plan.host,
             "port": plan.port,
@@ -244,12 +329,6 @@ class Connection:
             "source": plan.local_address,
             **facts,
         }
-        self.client.transcript.event(f"failed in stage {trouble.stage}: {trouble.kind}")
-        diagnosis = self._diagnosis(trouble, known)
-        results = trouble.facts.get("results", ())
-        return DeliveryError(diagnosis, plan.server, report=self.report(results, trouble.reply, final=False))
-
-    def _diagnosis(self, trouble: Trouble, known: dict[str, Any]) -> Diagnosis:
         if trouble.kind == "certificate" and trouble.facts.get("verify_code") == 10 and self.trust is not None:
             expired = self.trust.expired(datetime.now(UTC).strftime("%Y%m%d%H%M%SZ"))
             if expired:
@@ -275,7 +354,7 @@ class Connection:
             recipients=recipients,
             reply=mask(str(reply)) if reply is not None and (final or not reply.positive) else "",
             stages=tuple(self.stages),
-            transcript=self.client.transcript.lines,
+            conversation=self.client.transcript.copy(),
             **facts,
         )
 

@@ -46,6 +46,15 @@ class Session:
         self.connection = connection
         self.stream = connection.makefile("rb")
         self.open = True
+        self.transaction = {"RCPT": False, "DATA": False}
+
+    def note(self, verb: str, answer: bytes) -> None:
+        """Remember what may come next: recipients after an accepted sender, content after an accepted recipient."""
+        accepted = not answer.startswith((b"4", b"5"))
+        if verb == "MAIL":
+            self.transaction = {"RCPT": accepted, "DATA": False}
+        else:
+            self.transaction["DATA"] |= accepted
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -175,7 +184,12 @@ class FakeSmtp:
             return
         if verb == "BDAT":
             self.messages.append(session.stream.read(int(line.split(" ")[1])))
+        if verb in ("RCPT", "DATA") and not session.transaction[verb]:
+            session.send(b"503 5.5.1 not now\r\n")
+            return
         answer = self._act(session, verb)
+        if verb in ("MAIL", "RCPT"):
+            session.note(verb, answer)
         if verb == "DATA" and answer.startswith(b"354"):
             self._content(session)
         elif verb == "QUIT":
@@ -183,7 +197,9 @@ class FakeSmtp:
 
     def _content(self, session: Session) -> None:
         lines = []
-        while (line := session.stream.readline()) not in (b".\r\n", b""):
+        while (line := session.stream.readline()) != b".\r\n":
+            if not line:
+                return  # the client has left in the middle
             lines.append(line)
         self.messages.append(b"".join(lines))
         self.commands.append(".")
@@ -197,6 +213,7 @@ class FakeSmtp:
             action = action[min(turn, len(action) - 1)]
         if isinstance(action, bytes):
             session.send(action)
+            session.open = session.open and b"421 " not in action
             return action
         action(session)
         return b""

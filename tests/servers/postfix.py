@@ -7,6 +7,7 @@ handed in by name.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -104,11 +105,13 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def free_port() -> int:
-    """Return a port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that are free now, all different."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @dataclass
@@ -127,6 +130,15 @@ class Postfix:
         self._make_user(programs)
         self._run(self._postfix, "-c", str(self.etc), "check")  # makes the directories of the queue
         master = self._run(programs["postconf"], "-c", str(self.etc), "-h", "daemon_directory").strip() + "/master"
+        for _ in range(5):  # a port that was free may be taken by the time it is bound
+            self._choose_ports()
+            self._start(master)
+            if self._is_up():
+                return self
+            self._master.wait(30)
+        raise AssertionError(self.log)
+
+    def _start(self, master: str) -> None:
         # In the foreground and bound to this process: a test run that is killed leaves no server behind.
         self._master = subprocess.Popen(
             [master, "-c", str(self.etc), "-d"],
@@ -135,8 +147,6 @@ class Postfix:
             stderr=subprocess.DEVNULL,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - it does nothing but one system call
         )
-        self._wait()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -167,20 +177,22 @@ class Postfix:
         }
         facts = {"root": self.root, "certificate": certificate, "key": key, "realm": REALM}
         (self.etc / "main.cf").write_text(_MAIN.format(**facts, **defaults), encoding="utf-8")
-        (self.etc / "master.cf").write_text(self._listeners() + _SERVICES, encoding="utf-8")
+        self._options = {
+            "plain": "",
+            "submission": "-o smtpd_tls_security_level=encrypt",
+            "smtps": "-o smtpd_tls_wrappermode=yes",
+        }
+        for name, other in self.others.items():
+            path, key = other.write(self.etc, name)
+            self._options[name] = (
+                f"-o smtpd_tls_wrappermode=yes -o smtpd_tls_cert_file={path} -o smtpd_tls_key_file={key}"
+            )
+        (self.etc / "master.cf").write_text(_SERVICES, encoding="utf-8")
 
-    def _listeners(self) -> str:
-        lines = [self._listener("plain", ""), self._listener("submission", "-o smtpd_tls_security_level=encrypt")]
-        lines.append(self._listener("smtps", "-o smtpd_tls_wrappermode=yes"))
-        for name, certificate in self.others.items():
-            path, key = certificate.write(self.etc, name)
-            options = f"-o smtpd_tls_wrappermode=yes -o smtpd_tls_cert_file={path} -o smtpd_tls_key_file={key}"
-            lines.append(self._listener(name, options))
-        return "".join(lines)
-
-    def _listener(self, name: str, options: str) -> str:
-        self.ports[name] = free_port()
-        return f"127.0.0.1:{self.ports[name]} inet n - n - - smtpd {options}\n"
+    def _choose_ports(self) -> None:
+        self.ports.update(zip(self._options, free_ports(len(self._options)), strict=True))
+        lines = [f"127.0.0.1:{self.ports[name]} inet n - n - - smtpd {rest}\n" for name, rest in self._options.items()]
+        (self.etc / "master.cf").write_text("".join(lines) + _SERVICES, encoding="utf-8")
 
     def _make_user(self, programs: Mapping[str, str]) -> None:
         # Debian's build looks for smtpd.conf here, whatever cyrus_sasl_config_path says.
@@ -195,14 +207,14 @@ class Postfix:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def _wait(self) -> None:
-        """Wait until every listener accepts: Postfix's master binds them all before it says it is up."""
+    def _is_up(self) -> bool:
+        """Wait until every listener accepts, or Postfix has given up."""
         end = time.monotonic() + 30
-        for port in self.ports.values():
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                    break
-                except ConnectionRefusedError:
-                    assert time.monotonic() < end, self.log
-                    time.sleep(0.02)
+        waiting = list(self.ports.values())
+        while waiting and self._master.poll() is None and time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", waiting[-1]), timeout=5).close()
+                waiting.pop()
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+        return not waiting

@@ -1,0 +1,59 @@
+"""Certificates in words, for diagnoses: whose, by whom, for which names, until when."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Described(NamedTuple):
+    """A certificate's facts. ``names`` are the host names and addresses it is for; dates are ``YYYY-MM-DD``."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    begin: str
+    end: str
+    sha256: str
+
+    def __str__(self) -> str:
+        names = f", for {', '.join(self.names)}" if self.names else ""
+        return (
+            f"{self.subject or '(no subject)'}{names}, issued by {self.issuer or '(nobody)'}, valid {self.begin} to "
+            f"{self.end}, SHA-256 {self.sha256}"
+        )
+
+
+def describe(der: bytes) -> Described:
+    """Return the facts of a certificate. Raises ValueError when it is none."""
+    from cryptography import x509  # noqa: PLC0415 - 40 ms, for failures only
+
+    certificate = x509.load_der_x509_certificate(der)
+    try:
+        alternatives: Any = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = tuple(map(str, alternatives.get_values_for_type(x509.DNSName)))
+        names += tuple(map(str, alternatives.get_values_for_type(x509.IPAddress)))
+    except (x509.ExtensionNotFound, ValueError):
+        names = ()
+    return Described(
+        certificate.subject.rfc4514_string(),
+        certificate.issuer.rfc4514_string(),
+        names,
+        f"{certificate.not_valid_before_utc:%Y-%m-%d}",
+        f"{certificate.not_valid_after_utc:%Y-%m-%d}",
+        hashlib.sha256(der).hexdigest(),
+    )
+
+
+def sent_chain(tls: ssl.SSLSocket) -> tuple[bytes, ...]:
+    """Return the certificates a server sent, its own first; only that one where Python cannot tell the others."""
+    leaf = tls.getpeercert(binary_form=True)
+    public = getattr(tls, "get_unverified_chain", None)  # Python 3.13 and later
+    private = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)
+    ask = public or private
+    chain: Sequence[Any] = (ask() or ()) if ask is not None else ()
+    # Before 3.13 the elements are objects that give their bytes; 2 is the constant for DER.
+    found = tuple(one if isinstance(one, bytes) else bytes(one.public_bytes(2)) for one in chain)
+    return found or ((leaf,) if leaf else ())

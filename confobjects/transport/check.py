@@ -1,0 +1,200 @@
+"""Testing a mail server object: how far does it get, and if no further, why?
+
+A test never raises because the server fails: that is its result. No mail is sent before the last depth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any, Final, Literal
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import MailError
+from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.dialogue import try_envelope
+from confobjects.mail.envelope import make_envelope
+from confobjects.mail.plan import DeliveryPlan, TransportSetting, plan_delivery
+from confobjects.mail.report import DeliveryReport, StageTime
+from confobjects.transport.certificates import describe
+from confobjects.transport.mailer import deliver_through, trial_message
+from confobjects.transport.network import Network
+from confobjects.transport.probes import explained
+from confobjects.transport.smtp import Connection
+
+DEPTHS: Final = ("resolve", "connect", "tls", "ehlo", "auth", "envelope", "send")
+"""How far a test can go; each includes those before it. Only the last sends mail."""
+
+DEFAULT_DEPTH: Final = "auth"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What a test found out.
+
+    ``tested`` says whether saved or unsaved values were tested. ``code``, ``stage``, ``summary``, ``remedy``,
+    ``property`` and ``reply`` are those of the diagnosis, empty after success; ``found`` are facts learnt on the way
+    (addresses, certificate, extensions, …).
+    """
+
+    __test__ = False  # the name tells people what it is; pytest is not meant
+
+    server: str
+    depth: str
+    tested: Literal["saved", "unsaved"]
+    ok: bool
+    code: str = ""
+    stage: str = ""
+    summary: str = ""
+    remedy: str = ""
+    property: str = ""
+    reply: str = ""
+    exit_code: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
+    stages: tuple[StageTime, ...] = ()
+    transcript: tuple[str, ...] = ()
+    found: dict[str, Any] = field(default_factory=dict)
+    settings: tuple[TransportSetting, ...] = ()
+    report: DeliveryReport | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result for a program."""
+        result: dict[str, Any] = {"ok": self.ok, "server": self.server, "tested": self.tested, "depth": self.depth}
+        names = ("code", "stage", "summary", "remedy", "property", "reply")
+        result.update({name: getattr(self, name) for name in names if getattr(self, name)})
+        if not self.ok:
+            result["exit"] = self.exit_code
+            result["diagnostics"] = [one.as_json() for one in self.diagnostics]
+        result["found"] = self.found
+        result["stages"] = [{"stage": one.stage, "ms": round(one.milliseconds, 3), "ok": one.ok} for one in self.stages]
+        result["transcript"] = list(self.transcript)
+        return result
+
+    def timeline(self) -> list[str]:
+        """Return one line per stage: its name, how long it took, whether it succeeded."""
+        return [f"{one.stage:<9}{one.milliseconds:>9.1f} ms  {'ok' if one.ok else 'FAILED'}" for one in self.stages]
+
+
+def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
+    server: Any,
+    *,
+    depth: str = DEFAULT_DEPTH,
+    to: Iterable[str] = (),
+    from_: str | None = None,
+    unsaved: bool = False,
+    token: str = "",
+    network: Network | None = None,
+) -> TestResult:
+    """Test a mail server object up to a depth and return the result, good or bad.
+
+    ``unsaved`` tells that the object holds values that are not saved; the result repeats it. ``to`` is needed for the
+    depths envelope and send. Raises ValueError for an unknown depth.
+    """
+    if depth not in DEPTHS:
+        raise ValueError(f"unknown depth {depth}; known: {', '.join(DEPTHS)}")
+    tested: Literal["saved", "unsaved"] = "unsaved" if unsaved else "saved"
+    try:
+        plan = plan_delivery(server, token=token, local_host=socket.gethostname())
+    except MailError as error:
+        return _failed(TestResult(server.path, depth, tested, ok=False), error)
+    test = _Test(plan, network or Network(), tuple(to), from_)
+    ok = TestResult(server.path, depth, tested, ok=True, settings=plan.settings)
+    try:
+        test.run(depth)
+    except MailError as error:
+        return _failed(test.told(ok), test.explained(error))
+    finally:
+        test.connection.close()
+    return test.told(ok)
+
+
+class _Test:
+    """One test on its way."""
+
+    def __init__(self, plan: DeliveryPlan, network: Network, to: tuple[str, ...], from_: str | None) -> None:
+        self.plan = plan
+        self.connection = Connection(plan, network)
+        self.to = to
+        self.from_ = from_
+        self.report: DeliveryReport | None = None
+
+    def run(self, depth: str) -> None:
+        connection = self.connection
+        steps = {
+            "resolve": (connection.load_trust, connection.resolve),
+            "connect": (connection.connect,),
+            "tls": (connection.start, *((connection.greet,) if self.plan.security.startswith("starttls") else ())),
+            "ehlo": () if self.plan.security.startswith("starttls") else (connection.greet,),
+            "auth": (connection.log_in,),
+            "envelope": (self._envelope,),
+            "send": (self._send,),
+        }
+        for name in DEPTHS[: DEPTHS.index(depth) + 1]:
+            if name == "envelope" and depth == "send":
+                continue
+            for step in steps[name]:
+                step()
+        with contextlib.suppress(DeliveryError):
+            connection.quit()
+
+    def _envelope(self) -> None:
+        sender = self.plan.sender_for(self.connection.ehlo_name) if self.from_ is None else self.from_
+        envelope = make_envelope(sender, self.to, path=self.plan.server)
+        results = self.connection.run(try_envelope(self.connection.client, self.plan, envelope), sender=sender or "<>")
+        self.report = self.connection.report(results, sender=envelope.sender)
+
+    def _send(self) -> None:
+        self.report = deliver_through(self.connection, self.message(), self.from_, self.to)
+
+    def message(self) -> EmailMessage:
+        return trial_message(self.plan, self.to)
+
+    def explained(self, error: MailError) -> MailError:
+        return explained(error, self.connection) if isinstance(error, DeliveryError) else error
+
+    def told(self, result: TestResult) -> TestResult:
+        from dataclasses import replace  # noqa: PLC0415 - beside its only use
+
+        connection = self.connection
+        return replace(
+            result,
+            stages=tuple(connection.stages),
+            transcript=connection.client.transcript.lines,
+            found=self._found(),
+            report=self.report,
+            reply=self.report.reply if self.report else "",
+        )
+
+    def _found(self) -> dict[str, Any]:
+        connection, client = self.connection, self.connection.client
+        certificate = next(iter(connection.sent_certificates), None)
+        facts: dict[str, Any] = {
+            "addresses": list(connection.addresses),
+            "address": connection.address,
+            "security": connection.security,
+            "certificate": str(describe(certificate)) if certificate else "",
+            "extensions": [f"{name} {rest}".strip() for name, rest in client.extensions.items()],
+            "mechanism": connection.mechanism,
+            "ehlo": connection.ehlo_name,
+        }
+        return {name: value for name, value in facts.items() if value}
+
+
+def _failed(result: TestResult, error: MailError) -> TestResult:
+    from dataclasses import replace  # noqa: PLC0415 - beside its only use
+
+    first = error.diagnostics[0]
+    facts: dict[str, Any] = {
+        "code": first.code,
+        "stage": error.stage,
+        "summary": first.summary,
+        "remedy": first.remedy,
+        "property": first.property,
+    }
+    if isinstance(error, DeliveryError):
+        diagnosis = error.diagnosis
+        facts.update(code=diagnosis.code, stage=diagnosis.stage, reply=diagnosis.reply, report=error.report)
+    return replace(result, ok=False, exit_code=error.exit_code, diagnostics=error.diagnostics, **facts)

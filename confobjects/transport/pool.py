@@ -1,0 +1,148 @@
+"""Connections that are kept: opened when needed, used again while they are fresh, alive and under the same trust.
+
+Laws: never more connections than the limit; a connection is used by one thread at a time; one that idled is asked for
+a sign of life before it is used; one made under a trust that has changed since is closed. There is no thread in the
+background: what has idled too long is closed when the pool is used next, or closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from confobjects.errors import MailError
+from confobjects.mail.diagnosis import DeliveryError, Trouble
+from confobjects.mail.plan import DeliveryPlan
+from confobjects.transport.deadline import Clock
+from confobjects.transport.network import Network
+from confobjects.transport.smtp import Connection, open_connection
+
+_SURE = 1.0
+"""Seconds for which a connection that was just used is believed to live, and its trust to be unchanged."""
+
+
+class Pool:
+    """Connections of one plan; safe for use by threads."""
+
+    def __init__(
+        self,
+        plan: DeliveryPlan,
+        network: Network | None = None,
+        *,
+        clock: Clock = time.monotonic,
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.plan = plan
+        self._network = network
+        self._clock = clock
+        self._opened = opened
+        self._idle: list[tuple[Connection, float]] = []
+        self._count = 0
+        self._closed = False
+        self._free = threading.Condition()
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection. After an error it is closed, else kept. Raises MailError."""
+        connection = self._take()
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
+
+    def close(self) -> None:
+        """Say goodbye on every idle connection; those in use are closed when they come back."""
+        with self._free:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._count -= len(idle)
+            self._free.notify_all()
+        for connection, _ in idle:
+            connection.quit()
+
+    # -- taking ------------------------------------------------------------------------------------------------------
+
+    def _take(self) -> Connection:
+        while True:
+            kept, since, stale = self._reserve()
+            for one in stale:
+                one.quit()
+            if kept is None:
+                return self._open()
+            if self._still_good(kept, since):
+                return kept
+            kept.close()
+            self._forget()
+
+    def _reserve(self) -> tuple[Connection | None, float, list[Connection]]:
+        """Return an idle connection, or None with leave to open one; and those that have idled too long."""
+        end = self._clock() + self.plan.timeouts.total
+        with self._free:
+            while True:
+                stale = self._drop_stale()
+                if self._idle:
+                    connection, since = self._idle.pop()  # the one used last is the most likely to live
+                    return connection, since, stale
+                if self._count < self.plan.pool.connections:
+                    self._count += 1
+                    return None, 0.0, stale
+                if not self._free.wait(max(0.0, end - self._clock())) and self._clock() >= end:
+                    failed = Connection(self.plan, self._network)
+                    raise failed.failure(Trouble("connect", "pool-exhausted", limit=f"{self.plan.timeouts.total:g}"))
+
+    def _drop_stale(self) -> list[Connection]:
+        oldest = self._clock() - self.plan.pool.idle
+        stale = [connection for connection, since in self._idle if since < oldest]
+        if stale:
+            self._idle = [one for one in self._idle if one[1] >= oldest]
+            self._count -= len(stale)
+        return stale
+
+    def _open(self) -> Connection:
+        try:
+            connection = open_connection(self.plan, self._network)
+        except BaseException:
+            self._forget()
+            raise
+        self._opened()
+        return connection
+
+    def _still_good(self, connection: Connection, since: float) -> bool:
+        if self._clock() - since <= _SURE:
+            connection.renew()
+            return True
+        try:
+            if not connection.trust_unchanged():
+                connection.quit()
+                return False
+        except MailError:
+            connection.quit()
+            raise
+        alive = connection.alive()
+        connection.renew()
+        return alive
+
+    # -- giving back -------------------------------------------------------------------------------------------------
+
+    def _give_back(self, connection: Connection) -> None:
+        keep = connection.usable and connection.messages < self.plan.pool.messages
+        with self._free:
+            if keep and not self._closed:
+                self._idle.append((connection, self._clock()))
+                self._free.notify()
+                return
+        connection.quit()
+        self._forget()
+
+    def _forget(self) -> None:
+        with self._free:
+            self._count -= 1
+            self._free.notify()
+
+
+def is_stale(error: DeliveryError, connection: Connection) -> bool:
+    """Tell whether a kept connection failed in a way that a new one cures, with nothing handed over."""
+    reused = connection.messages > 1
+    return reused and not error.unknown and error.diagnosis.code in ("closing", "closed", "connection-lost")

@@ -1,0 +1,146 @@
+"""Second looks: after a failure, one more connection that turns a guess into an answer. One row per kind of failure.
+
+A second look sends no login and no mail, and it never makes a failure worse: when it fails itself, the first diagnosis
+stands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from confobjects.mail.diagnosis import DeliveryError, Trouble, code_of
+from confobjects.mail.plan import DeliveryPlan, Timeouts, TlsSettings
+from confobjects.mail.replies import printable
+from confobjects.transport.certificates import Described, describe
+from confobjects.transport.network import Network
+from confobjects.transport.smtp import Connection
+from confobjects.transport.trust import Material, load
+
+_PATIENCE: Final = 5.0
+"""Seconds a second look may take."""
+
+
+def _looking(plan: DeliveryPlan, **changes: Any) -> DeliveryPlan:
+    """Return a plan to look at a server: no login, no check of the certificate, and little time."""
+    limits = plan.timeouts
+    timeouts = Timeouts(*(min(_PATIENCE, limit) for limit in (limits.connect, limits.reply, limits.write, _PATIENCE)))
+    unchecked = TlsSettings(plan.tls.versions, plan.tls.suites, check_name=False, unchecked_hosts=("*",))
+    return replace(plan, timeouts=timeouts, login=None, tls=unchecked, **changes)
+
+
+def _reached(plan: DeliveryPlan, network: Network) -> Connection:
+    connection = Connection(plan, network)
+    for stage in (connection.load_trust, connection.resolve, connection.connect, connection.start):
+        stage()
+    return connection
+
+
+def _maybe_tls(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
+    """A silent port: does it answer a TLS handshake?"""
+    if plan.security == "implicit-tls":
+        return trouble
+    try:
+        connection = _reached(_looking(plan, security="implicit-tls"), network)
+    except DeliveryError as error:
+        # An alert is TLS too: only a server that speaks it can refuse it.
+        if error.diagnosis.code not in ("tls-no-common-version", "tls-no-common-cipher"):
+            return trouble
+    else:
+        connection.close()
+    return Trouble(trouble.stage, "tls-port-without-tls", detail=["a second connection with TLS was answered"])
+
+
+def _maybe_clear(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
+    """No TLS on the port: what does it say in clear, and does it offer STARTTLS?"""
+    connection = _reached(_looking(plan, security="none"), network)
+    with contextlib.closing(connection):
+        connection.greet()
+        said = connection.client.greeting
+        offers = "offers" if "STARTTLS" in connection.client.extensions else "does not offer"
+        detail = [f'a second connection without TLS was greeted with "{said}"; the server {offers} STARTTLS']
+    trouble.facts["detail"] = detail
+    return trouble
+
+
+def _certificates(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
+    """A certificate that was refused: which one is it, and what did the server send along?"""
+    connection = _reached(_looking(plan), network)
+    with contextlib.closing(connection):
+        if plan.security != "implicit-tls":
+            connection.greet()
+        chain = [describe(one) for one in connection.sent_certificates]
+    if chain:
+        trouble.facts.update(_certificate_facts(chain, load(plan.trust)))
+    return trouble
+
+
+def _certificate_facts(chain: list[Described], trusted: Material) -> dict[str, Any]:
+    leaf, last = chain[0], chain[-1]
+    detail = [f"certificate {number} of the server: {one}" for number, one in enumerate(chain)]
+    anchors = [describe(one).subject for one in trusted.certificates]
+    if anchors:
+        detail.append(f"trusted are: {'; '.join(anchors[:10])}{' …' if len(anchors) > 10 else ''}")
+    if len(chain) == 1 and leaf.issuer != leaf.subject and leaf.issuer not in anchors:
+        detail.append("the server sends no intermediate certificate: it may have forgotten one")
+    return {
+        "subject": f" ({leaf.subject})" if leaf.subject else "",
+        "issuer": last.issuer or "nobody",
+        "names": ", ".join(leaf.names) or "no name at all",
+        "expiry": f" on {leaf.end}",
+        "detail": detail,
+    }
+
+
+def _offered_before(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
+    """No login offered: is one offered on the other side of TLS?"""
+    wanted = "none" if plan.security != "none" else "starttls-if-offered"
+    connection = _reached(_looking(plan, security=wanted), network)
+    with contextlib.closing(connection):
+        connection.greet()
+        mechanisms = " ".join(connection.client.mechanisms)
+        side = "inside TLS" if connection.client.tls else "without TLS"
+    if mechanisms:
+        trouble.facts["detail"] = [f"{side} the server does offer a login: {printable(mechanisms)}"]
+    return trouble
+
+
+Probe = Callable[[Trouble, DeliveryPlan, Network], Trouble]
+
+PROBES: Final[dict[str, Probe]] = {
+    "silent": _maybe_tls,
+    "closed-before-banner": _maybe_tls,
+    "not-a-tls-port": _maybe_clear,
+    "auth-not-offered": _offered_before,
+    **dict.fromkeys(
+        (
+            "certificate-expired",
+            "certificate-not-yet-valid",
+            "certificate-self-signed",
+            "certificate-unknown-authority",
+            "certificate-wrong-name",
+            "certificate-wrong-purpose",
+            "certificate-weak",
+            "certificate-revoked",
+            "certificate-refused",
+        ),
+        _certificates,
+    ),
+}
+"""Code of a diagnosis -> the second look that can say more."""
+
+
+def explained(error: DeliveryError, connection: Connection) -> DeliveryError:
+    """Return the error with what a second look found out; the same one where there is nothing to look for."""
+    trouble = error.trouble
+    probe = PROBES.get(error.diagnosis.code)
+    if trouble is None or probe is None or code_of(trouble) != error.diagnosis.code:
+        return error
+    try:
+        refined = probe(trouble, connection.plan, connection.network)
+    except (DeliveryError, ValueError):
+        return error
+    diagnosis = connection.diagnosed(refined)
+    return DeliveryError(diagnosis, connection.plan.server, report=error.report, trouble=refined)

@@ -1,0 +1,144 @@
+"""Testing a mail server: depths, second looks, and results that never raise."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from confobjects.transport.check import DEPTHS, TestResult, check_server
+from tests.servers import Given, mail_server, provider
+from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, close, hang, starttls
+from tests.servers.postfix import PASSWORD, USER
+
+CLEAR: dict[str, Any] = {"use_start_tls": False}
+LOGIN = {"auth_username": USER, "auth_password": PASSWORD}
+SHORT = "mail.smtp.timeout=300"
+
+
+def checked(server: Given, **options: Any) -> TestResult:
+    result = check_server(server, **options)
+    assert PASSWORD not in json.dumps(result.as_json()) + repr(result)
+    assert len(result.timeline()) == len(result.stages)
+    return result
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_test_goes_as_deep_as_it_is_told(
+    postfix: SimpleNamespace, trusting: Given, depth: str, implicit: bool
+) -> None:
+    listener = "smtps" if implicit else "submission"
+    server = mail_server(postfix.ports[listener], use_ssl=implicit, trust=trusting, **LOGIN)
+    result = checked(server, depth=depth, to=["bob@example.com"])
+    assert (result.ok, result.tested, result.depth, result.exit_code) == (True, "saved", depth, 0)
+    said = "\n".join(result.transcript)
+    deep = DEPTHS.index(depth)
+    assert ("C: AUTH" in said) == (deep >= DEPTHS.index("auth"))
+    assert ("RCPT TO" in said) == (deep >= DEPTHS.index("envelope"))
+    assert ("C: DATA" in said) == (depth == "send")
+    assert bool(result.found.get("address")) == (deep >= DEPTHS.index("connect"))
+    assert ("CN=localhost" in result.found.get("certificate", "")) == (deep >= DEPTHS.index("tls"))
+    assert result.as_json()["ok"] is True
+    assert result.reply.startswith("250") == (depth == "send")
+
+
+def test_unsaved_values_are_said_to_be_unsaved() -> None:
+    with FakeSmtp() as fake:
+        assert checked(mail_server(fake.port, **CLEAR), unsaved=True).tested == "unsaved"
+
+
+def test_what_fails_in_the_plan_is_a_result_too() -> None:
+    result = checked(mail_server(25, "mail.smtp.prot=1", **CLEAR))
+    assert (result.ok, result.stage, result.exit_code) == (False, "plan", 51)
+    assert result.as_json()["diagnostics"][0]["remedy"] == 'did you mean "mail.smtp.port"?'
+    result = checked(mail_server(25, trust=provider("file-based", trust_store_file="/nowhere.p12")))
+    assert (result.stage, result.exit_code) == ("trust", 50)
+
+
+def test_an_unknown_depth() -> None:
+    with pytest.raises(ValueError, match="known: resolve"):
+        check_server(mail_server(25, **CLEAR), depth="deep")
+
+
+def test_the_envelope_is_given_up() -> None:
+    with FakeSmtp() as fake:
+        assert checked(mail_server(fake.port, **CLEAR), depth="envelope", to=["a@b.example"]).ok
+        assert fake.verbs == ["EHLO", "MAIL", "RCPT", "RSET", "QUIT"]
+    with FakeSmtp({"RCPT": b"550 5.1.1 no\r\n"}) as fake:
+        result = checked(mail_server(fake.port, **CLEAR), depth="envelope", to=["a@b.example"])
+        assert (result.ok, result.code, result.exit_code) == (False, "no-such-recipient", 48)
+
+
+def test_a_refused_login_is_told_with_everything(postfix: SimpleNamespace, trusting: Given) -> None:
+    server = mail_server(postfix.ports["submission"], trust=trusting, auth_username=USER, auth_password="canary-w")
+    result = checked(server)
+    facts = result.as_json()
+    assert (facts["ok"], facts["code"], facts["stage"], facts["exit"]) == (False, "auth-rejected", "auth", 46)
+    assert facts["property"] == "auth-password"
+    assert facts["reply"].startswith("535 5.7.8")
+    assert facts["stages"][-1] == {"stage": "auth", "ms": facts["stages"][-1]["ms"], "ok": False}
+    assert any(line == "C: AUTH PLAIN ********" for line in facts["transcript"])
+    assert result.timeline()[-1].endswith("FAILED")
+    assert "canary-w" not in json.dumps(facts)
+
+
+# -- second looks ------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_port_that_speaks_tls_is_known_for_it(postfix: SimpleNamespace) -> None:
+    result = checked(mail_server(postfix.ports["smtps"], SHORT))
+    assert (result.code, result.stage, result.property) == ("tls-port-without-tls", "banner", "use-ssl")
+
+
+@pytest.mark.parametrize("action", [hang, close])
+def test_a_silent_port_that_does_not_stays_silent(action: Any) -> None:
+    with FakeSmtp({"banner": action}) as fake:
+        result = checked(mail_server(fake.port, SHORT))
+        assert result.code == ("silent" if action is hang else "closed-before-banner")
+
+
+@pytest.mark.parametrize(
+    ("extensions", "word"), [(EHLO, "offers STARTTLS"), (NO_PIPELINING, "does not offer STARTTLS")]
+)
+def test_a_port_without_tls_is_asked_for_starttls(extensions: bytes, word: str, trusting: Given) -> None:
+    with FakeSmtp({"EHLO": extensions}) as fake:
+        result = checked(mail_server(fake.port, use_ssl=True, trust=trusting))
+        assert result.code == "not-a-tls-port"
+        assert f'was greeted with "220 fake ESMTP"; the server {word}' in result.diagnostics[0].detail
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("expired", ["(CN=localhost) has expired on 20"]),
+        ("early", ["is not valid yet"]),
+        ("wrong-name", ["is not for localhost: it is for other.test, third.test"]),
+        ("no-names", ["is not for localhost: it is for no name at all"]),
+        ("stranger", ["was issued by CN=Nobody Knows, which is not trusted", "no intermediate"]),
+        ("self-signed", ["(CN=localhost) is self-signed"]),
+        ("client", ["(CN=localhost) is not meant for servers"]),
+    ],
+)
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_refused_certificate_is_shown(
+    server_context: dict[str, ssl.SSLContext], trusting: Given, name: str, words: list[str], implicit: bool
+) -> None:
+    with FakeSmtp({"STARTTLS": starttls}, tls=server_context[name], implicit=implicit) as fake:
+        result = checked(mail_server(fake.port, use_ssl=implicit, trust=trusting, auth_username="u", auth_password="p"))
+        told = result.diagnostics[0].render()
+        assert all(word in told for word in words), told
+        assert "certificate 0 of the server: CN=" in told
+        assert "SHA-256" in told
+        assert "trusted are: CN=Test Authority" in told
+        assert not {"AUTH", "MAIL"} & set(fake.verbs)
+
+
+def test_a_login_that_is_offered_on_the_other_side_of_tls(postfix: SimpleNamespace) -> None:
+    weak = "confobjects.allow-insecure=login-in-clear"
+    result = checked(mail_server(postfix.ports["plain"], weak, **CLEAR, **LOGIN))
+    assert result.code == "auth-not-offered"
+    assert "inside TLS the server does offer a login: PLAIN" in result.diagnostics[0].detail
