@@ -1,0 +1,271 @@
+"""What a directory does to us, and what the user is told: each with its exit code, its words and its remedy."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from confobjects.dn import DN
+from confobjects.errors import ConfobjectsError
+from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
+from confobjects.storage import Storage, open_storage
+from tests.servers import fake_ldap
+from tests.servers.fake_ldap import ADD, BIND, DELETE, EXTENDED, MODIFY, RENAME, SEARCH, FakeLdap, Reply, answer
+
+BASE = DN.parse("cn=config,dc=example,dc=com")
+ONE = BASE.child("cn", "one")
+SOON = {"deadline": 0.3, "connect_timeout": 0.3}
+LOGIN = {"bind_dn": "cn=admin", "bind_password": "canary 3P"}
+
+
+def refused(url: str, act: Callable[[Storage], Any] = lambda storage: storage.read(ONE), **options: Any) -> tuple[int, str]:
+    """Do something that goes wrong; return the exit code and the words, without the port."""
+    storage = open_storage(url, **{"base": BASE, **SOON, **options})
+    try:
+        with pytest.raises(ConfobjectsError) as caught:
+            act(storage)
+    finally:
+        storage.close()
+    assert "canary" not in str(caught.value)
+    return caught.value.exit_code, re.sub(r"127\.0\.0\.1:\d+", "HOST", str(caught.value))
+
+
+HUNG = "did not answer within 0.3 s"
+CLOSED = "closed the connection"
+NONSENSE = "answered with something that is no LDAP"
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "words"),
+    [
+        ({BIND: fake_ldap.hang}, LOGIN, f"ldap://HOST {HUNG} (logging in)"),
+        ({BIND: fake_ldap.drip}, LOGIN, f"ldap://HOST {HUNG} (logging in)"),
+        ({BIND: fake_ldap.close}, LOGIN, f"ldap://HOST {CLOSED} (logging in)"),
+        ({BIND: fake_ldap.babble}, LOGIN, f"ldap://HOST {NONSENSE} (logging in)"),
+        ({EXTENDED: fake_ldap.hang}, {"start_tls": True}, f"ldap://HOST {HUNG} (StartTLS)"),
+        ({EXTENDED: fake_ldap.drip}, {"start_tls": True}, f"ldap://HOST {HUNG} (StartTLS)"),
+        ({EXTENDED: answer(2, "no TLS here")}, {"start_tls": True}, "ldap://HOST does not start TLS\n  the server says: result 2 (protocolError), no TLS here"),
+        ({EXTENDED: lambda peer: (answer()(peer), peer.hang())[-1]}, {"start_tls": True}, f"ldap://HOST {HUNG} (negotiating TLS)"),
+        ({SEARCH: fake_ldap.hang}, {}, f"ldap://HOST {HUNG} (searching)"),
+        ({SEARCH: fake_ldap.drip}, {}, f"ldap://HOST {HUNG} (searching)"),
+        ({SEARCH: fake_ldap.close}, {}, f"ldap://HOST {CLOSED} (searching)"),
+        ({SEARCH: fake_ldap.babble}, {}, f"ldap://HOST {NONSENSE} (searching)"),
+        ({SEARCH: answer(51, "too many")}, {}, "the server is busy\n  the server says: result 51 (busy), too many"),
+        ({SEARCH: answer(52)}, {}, "the server is not available now"),
+        ({SEARCH: answer(10, referrals=("ldap://other/cn=config",))}, {}, "does not hold it and refers to ldap://other/cn=config"),
+    ],
+)  # fmt: skip
+def test_a_server_that_cannot_be_used_is_left_in_every_stage(
+    script: dict[int, Reply], options: dict[str, Any], words: str
+) -> None:
+    with FakeLdap(script) as server:
+        code, text = refused(server.url, **options)
+    assert code == 20
+    assert words in text
+    assert "remedy: " in text
+
+
+@pytest.mark.parametrize("greeting", [fake_ldap.hang, fake_ldap.close, fake_ldap.babble])
+def test_a_port_that_speaks_no_tls(greeting: Reply) -> None:
+    with FakeLdap(greeting=greeting) as server:
+        code, text = refused(server.url.replace("ldap:", "ldaps:"))
+    assert code == 20
+    assert "(negotiating TLS)" in text or "TLS failed" in text
+
+
+def test_nothing_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    assert refused(f"ldap://127.0.0.1:{port}") == (
+        20,
+        "ldap://HOST refused the connection: nothing listens there\n"
+        "  remedy: see that the server runs and that host and port are right",
+    )
+
+
+def test_a_host_that_does_not_exist() -> None:
+    code, text = refused("ldap://nowhere.invalid", deadline=10.0, connect_timeout=10.0)
+    assert code == 20
+    assert "nowhere.invalid:389" in text
+
+
+def test_a_socket_that_does_not_exist() -> None:
+    assert refused("ldapi://%2Fno%2Fsuch%2Fsocket") == (
+        20,
+        "ldapi://%2Fno%2Fsuch%2Fsocket: there is no such socket\n"
+        "  remedy: see that the server runs and listens on that socket",
+    )
+
+
+def test_a_password_is_never_sent_in_clear_over_a_network() -> None:
+    code, text = refused("ldap://directory.example.com", **LOGIN)
+    assert (code, text) == (
+        21,
+        "ldap://directory.example.com:389: the password would be sent in clear over the network\n"
+        "  remedy: use StartTLS (-q) or ldaps:// (-Z); --allowClearPassword sends it all the same",
+    )
+    code, text = refused("ldap://nowhere.invalid", **LOGIN, allow_clear_password=True)
+    assert code == 20
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "words"),
+    [
+        (3, 31, "the server's time limit was reached"),
+        (4, 31, "the server's size limit was reached"),
+        (11, 31, "an administrative limit of the server was reached"),
+        (8, 21, "the server asks for a stronger login"),
+        (13, 21, "the server asks for an encrypted connection"),
+        (50, 21, "the user has no right to do this"),
+        (53, 21, "the server is unwilling to do this"),
+        (80, 31, "the server failed for a reason of its own"),
+        (118, 31, "the server refused the request"),
+    ],
+)
+def test_every_refusal_to_read_is_an_error_with_the_servers_own_words(code: int, exit_code: int, words: str) -> None:
+    with FakeLdap({SEARCH: answer(code, "its own words", "dc=com")}) as server:
+        found = refused(server.url, lambda storage: list(storage.search(BASE)))
+    assert found[0] == exit_code
+    assert words in found[1]
+    assert "its own words" in found[1]
+    assert 'at "dc=com"' in found[1]
+
+
+ADDITION = AddEntry(Entry(ONE, {"objectClass": ("top",), "cn": ("one",)}))
+SWAP = ModifyEntry(ONE, [Modification("delete", "ds-cfg-revision", ["1"]), Modification("add", "ds-cfg-revision", ["2"])])
+FIRST = ModifyEntry(ONE, [Modification("add", "ds-cfg-revision", ["1"])])
+CHANGES: dict[str, tuple[int, Change]] = {
+    "add": (ADD, ADDITION),
+    "modify": (MODIFY, SWAP),
+    "first revision": (MODIFY, FIRST),
+    "delete": (DELETE, DeleteEntry(ONE)),
+    "rename": (RENAME, RenameEntry(ONE, BASE.child("cn", "two"))),
+}
+
+
+def write(change: Change) -> Callable[[Storage], None]:
+    def act(storage: Storage) -> None:
+        with storage.writing():
+            storage.commit([change])
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("which", "code", "text", "exit_code", "words"),
+    [
+        ("modify", 16, "no such value", 22, "was changed by someone else meanwhile"),
+        ("modify", 20, "", 22, "was changed by someone else meanwhile"),
+        ("first revision", 19, "ds-cfg-revision: multiple values provided", 22, "was changed by someone else meanwhile"),
+        ("first revision", 65, 'single-valued attribute "ds-cfg-revision" has multiple values', 22, "was changed by someone"),
+        ("modify", 19, "a rule of its own", 11, "the server refused a value by a rule of its own"),
+        ("modify", 65, "attribute 'x' not allowed", 31, "the server's schema does not allow the entry: it is missing or older"),
+        ("add", 17, "ds-cfg-enabled: attribute type undefined", 31, "the server's schema does not know an attribute"),
+        ("add", 21, "objectClass: value #1 invalid per syntax", 10, "the server's schema does not accept a value"),
+        ("add", 68, "", 13, f'there is an entry "{ONE}" already'),
+        ("add", 32, "", 12, f'there is no entry "{BASE}", which is to be the parent of "{ONE}"'),
+        ("add", 50, "no write access", 21, f'the entry "{ONE}" was not added: the user has no right to do this'),
+        ("modify", 10, "", 21, "this server takes no writes and refers to another"),
+        ("modify", 53, "shadow context; no update referral", 21, "the server is unwilling to do this"),
+        ("delete", 32, "", 12, f'there is no entry "{ONE}"'),
+        ("delete", 50, "", 21, f'the entry "{ONE}" was not deleted'),
+        ("rename", 64, "", 11, "must have the value of its name"),
+        ("rename", 71, "", 31, "the change concerns several servers at once"),
+    ],
+)  # fmt: skip
+def test_every_refusal_to_write_is_an_error(which: str, code: int, text: str, exit_code: int, words: str) -> None:
+    request, change = CHANGES[which]
+    with FakeLdap({request: answer(code, text)}) as server:
+        found = refused(server.url, write(change))
+    assert found[0] == exit_code
+    assert words in found[1]
+    assert f"result {code} " in found[1]
+    assert text in found[1]
+
+
+@pytest.mark.parametrize("which", CHANGES)
+@pytest.mark.parametrize("reply", [fake_ldap.hang, fake_ldap.close, fake_ldap.drip])
+def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply) -> None:
+    request, change = CHANGES[which]
+    with FakeLdap({request: reply, SEARCH: answer(52)}) as server:
+        code, text = refused(server.url, write(change))
+    assert code == 20
+    assert "is not known: the answer was lost" in text
+    assert server.requests.count(request) == 1  # never repeated blindly
+    assert SEARCH in server.requests
+
+
+def test_a_write_that_happened_though_its_answer_was_lost_is_not_repeated() -> None:
+    def found(peer: fake_ldap.Peer) -> None:
+        peer.send(fake_ldap.entry(peer.message, str(ONE), {"objectClass": ["top"], "cn": ["one"]}))
+        answer()(peer)
+
+    with FakeLdap({ADD: fake_ldap.close, SEARCH: found}) as server:
+        storage = open_storage(server.url, base=BASE, **SOON)  # type: ignore[arg-type]  # as the others
+        write(ADDITION)(storage)
+        storage.close()
+    assert server.requests == [ADD, SEARCH]
+
+
+def test_a_write_that_did_not_happen_is_repeated() -> None:
+    seen = []
+
+    def lose_the_first(peer: fake_ldap.Peer) -> None:
+        seen.append(peer)
+        (fake_ldap.close if len(seen) == 1 else answer())(peer)
+
+    with FakeLdap({ADD: lose_the_first, SEARCH: answer(32)}) as server:
+        storage = open_storage(server.url, base=BASE, **SOON)  # type: ignore[arg-type]  # as the others
+        write(ADDITION)(storage)
+        storage.close()
+    assert server.requests == [ADD, SEARCH, ADD]
+
+
+@pytest.mark.parametrize("script", [{SEARCH: fake_ldap.hang}, {SEARCH: fake_ldap.close}, {BIND: fake_ldap.hang}])
+def test_the_next_server_is_asked(script: dict[int, Reply]) -> None:
+    def found(peer: fake_ldap.Peer) -> None:
+        peer.send(fake_ldap.entry(peer.message, str(ONE), {"cn": ["one"]}))
+        answer()(peer)
+
+    with FakeLdap(script) as hung, FakeLdap({SEARCH: found}) as well:
+        storage = open_storage(f"{hung.url} {well.url}", base=BASE, **SOON, **LOGIN)  # type: ignore[arg-type]  # as above
+        assert storage.read(ONE) == Entry(ONE, {"cn": ("one",)})
+        before = len(hung.requests)
+        assert storage.read(ONE) is not None
+        assert len(hung.requests) == before  # it stays with the one that answers
+        storage.close()
+
+
+def test_when_no_server_can_be_used_each_is_told_of() -> None:
+    with FakeLdap({SEARCH: fake_ldap.close}) as first, FakeLdap({BIND: fake_ldap.hang}) as second:
+        code, text = refused(f"{first.url} {second.url}", **LOGIN)
+    assert code == 20
+    assert CLOSED in text
+    assert HUNG in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(b"vendorName: OpenDJ", True), (b"", False)],
+)
+def test_the_base_is_known_on_a_server_of_the_opendj_family_and_asked_for_elsewhere(kind: bytes, told: bool) -> None:
+    attributes = {"objectClass": ["top", "ds-root-dse" if told else "x"], "namingContexts": ["dc=example,dc=com"]}
+
+    def root(peer: fake_ldap.Peer) -> None:
+        peer.send(fake_ldap.entry(peer.message, "", attributes))
+        answer()(peer)
+
+    with FakeLdap({SEARCH: root}) as server:
+        if told:
+            storage = open_storage(server.url, **SOON)  # type: ignore[arg-type]  # as above
+            assert str(storage.base) == "cn=config"
+            storage.close()
+        else:
+            code, text = refused(server.url, lambda storage: storage.base, base=None)
+            assert code == 2
+            assert "--baseDN DN" in text
+            assert "this server holds dc=example,dc=com" in text
