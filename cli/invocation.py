@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from .options import OPTIONS
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
+    from confobjects.management.operations import Operation
     from confobjects.objects.protocols import Evaluate
 
 _LDAP_WORDS = ("hostname", "port", "usessl")
@@ -30,6 +31,8 @@ class Invocation:
         self.options = options
         self.arguments = arguments
         self.registry = registry
+        self.sink: Callable[[Operation], None] | None = None
+        """Where operations go instead of being carried out: to the batch this command stands in."""
         self.script = bool(options["script_friendly"])
         self.verbose = bool(options["verbose"])
         self.quiet = bool(options["quiet"])
@@ -53,6 +56,11 @@ class Invocation:
                 words = f"--{one.replace('_', '-')} and --{other}"
                 raise UsageError(Diagnostic("usage", f"{words} exclude each other"))
 
+    @property
+    def tells_people(self) -> bool:
+        """Whether sentences are wanted besides results."""
+        return self.form == "table" and not self.quiet
+
     # -- what is said --------------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
@@ -72,7 +80,7 @@ class Invocation:
 
     def succeeded(self, text: str) -> None:
         """Say that a change was made: to a person at a terminal, or to whoever asks with --verbose."""
-        if self.form == "table" and not self.quiet and (self.verbose or sys.stdout.isatty()):
+        if self.tells_people and (self.verbose or sys.stdout.isatty()):
             self.say(text)
 
     # -- what is opened ------------------------------------------------------------------------------------------

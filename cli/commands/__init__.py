@@ -115,6 +115,7 @@ def make(
     def run(**values: Any) -> int | None:
         given = {**unused, **{name: value for name, value in values.items() if name not in own}}
         invocation = Invocation(given, words.arguments, registry)
+        invocation.sink = click.get_current_context().obj
         return function(invocation, **{name: value for name, value in values.items() if name in own})
 
     return click.Command(

@@ -98,31 +98,29 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
         help=f"The type of the {relation.friendly}: {', '.join(types)}.",
     )
 
-    def run(invocation: Invocation, type_: str | None = None, **values: Any) -> int:
+    def run(invocation: Invocation, if_absent: bool, type_: str | None = None, **values: Any) -> int:
         from ..assignments import given_values  # noqa: PLC0415 - writing only
-        from ..changes_output import tell  # noqa: PLC0415 - writing only
+        from ..performing import Operation, PropertyChanges, perform  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
-        assigned = given_values(invocation, relation, **values)
-        with invocation.changing() as context:
-            report = context.create(relation.name, names, assigned, type=type_, dry_run=invocation.dry_run)
-        return tell(invocation, report, f"The {relation.friendly} {_quoted(names)}was created.")
+        changes = PropertyChanges(set=given_values(invocation, relation, **values))
+        operation = Operation("create", relation.name, names, type_, changes, tolerant=if_absent)
+        return perform(invocation, operation, f"The {relation.friendly} {_quoted(names)}was created.")
 
     typed = [] if relation.kind == "set" else [type_option]
-    parameters = [*name_options(relation, registry), *typed, *_value_options()]
+    tolerant = click.Option(["--if-absent"], is_flag=True, help="Leave an object that is there as it is.")
+    parameters = [*name_options(relation, registry), *typed, *_value_options(), tolerant]
     return make(words, registry, parameters, run, f"Create a {relation.friendly}.\n\n{relation.synopsis}")
 
 
 def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, **values: Any) -> int:
         from ..assignments import given_changes  # noqa: PLC0415 - writing only
-        from ..changes_output import tell  # noqa: PLC0415 - writing only
+        from ..performing import Operation, perform  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
-        changes = given_changes(invocation, relation, **values)
-        with invocation.changing() as context:
-            report = context.modify(relation.name, names, changes, dry_run=invocation.dry_run)
-        return tell(invocation, report, f"The {relation.friendly} {_quoted(names)}was changed.")
+        operation = Operation("modify", relation.name, names, changes=given_changes(invocation, relation, **values))
+        return perform(invocation, operation, f"The {relation.friendly} {_quoted(names)}was changed.")
 
     parameters = [
         *name_options(relation, registry),
@@ -136,15 +134,11 @@ def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
 
 def _delete(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, force: bool, **values: Any) -> int:
-        from ..changes_output import tell  # noqa: PLC0415 - writing only
+        from ..performing import Operation, perform  # noqa: PLC0415 - writing only
 
         names = names_of(relation, registry, values)
-        with invocation.changing() as context:
-            report = context.delete(relation.name, names, force=force, dry_run=invocation.dry_run)
-        status = tell(invocation, report, "")
-        if report.changed and invocation.form == "table" and not (invocation.quiet or invocation.dry_run):
-            invocation.say(f"The {relation.friendly} {_quoted(names)}was deleted.")
-        return status
+        operation = Operation("delete", relation.name, names, tolerant=force)
+        return perform(invocation, operation, f"The {relation.friendly} {_quoted(names)}was deleted.")
 
     force = click.Option(["-f", "--force"], is_flag=True, help="An absent object is no error.")
     parameters = [*name_options(relation, registry), force]

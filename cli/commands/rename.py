@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..changes_output import tell
 from ..invocation import Invocation
+from ..performing import Operation, perform
 from . import make
 from .objects import name_options, names_of
 
@@ -30,9 +30,8 @@ def build(words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, object_: str, to: str, **values: Any) -> int:
         relation = invocation.registry.relation(object_.lower())
         old = names_of(relation, invocation.registry, values)
-        with invocation.changing() as context:
-            report = context.rename(relation.name, old, to, dry_run=invocation.dry_run)
-        return tell(invocation, report, f'The {relation.friendly} "{old[-1] if old else ""}" is now "{to}".')
+        operation = Operation("rename", relation.name, old, new_name=to)
+        return perform(invocation, operation, f'The {relation.friendly} "{old[-1] if old else ""}" is now "{to}".')
 
     help_ = "Give an object another name; objects that refer to it are changed with it.\n\nExample: rename mail-server --server-name one --to two"
     return make(words, registry, parameters, run, help_)

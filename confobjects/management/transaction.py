@@ -102,10 +102,20 @@ class Transaction:
     # -- what a caller asks for ----------------------------------------------------------------------------------
 
     @_remembered
-    def create(self, kind: str, name: Name, values: Given, *, type: str | None = None) -> None:  # noqa: A002
+    def create(  # noqa: PLR0913 - what a creation may be told
+        self,
+        kind: str,
+        name: Name,
+        values: Given,
+        *,
+        type: str | None = None,  # noqa: A002 - the word of the option
+        if_absent: bool = False,
+        bare: bool = False,
+    ) -> None:
         """Create an object of a kind (or one of its types, by short or full name), with values by property.
 
-        A value may be text, the syntax's Python value, or a sequence of them.
+        A value may be text, the syntax's Python value, or a sequence of them. With ``if_absent`` an object that is
+        there is left as it is; with ``bare`` the default objects below it are not created.
         """
         relation = self.registry.relation(kind)
         path = self._new_path(kind, name, relation)
@@ -120,7 +130,8 @@ class Transaction:
             raise NoSuchObjectError(absent(self.registry, self._world, path.parent))
         existing = self._world.find(path)
         if existing is not None and self._world.is_written(path):
-            self._problems.add(_exists(relation, existing))
+            if not if_absent:
+                self._problems.add(_exists(relation, existing))
             return
         naming = relation.naming_property
         if naming and naming in {given.lower() for given in values}:
@@ -132,7 +143,8 @@ class Transaction:
         if naming:
             obj = obj._replace(values={naming: (path.name or "",), **obj.values})
         self._put(obj, [changer.key(key) for key in values])
-        self._default_objects(obj)
+        if not bare:
+            self._default_objects(obj)
 
     @_remembered
     def modify(self, kind: str, name: Name, changes: PropertyChanges) -> None:

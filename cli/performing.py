@@ -1,0 +1,30 @@
+"""One operation of one command line: carried out at once, or handed to the batch that the line stands in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confobjects.management.operations import Operation
+from confobjects.objects.changes import PropertyChanges
+
+from .changes_output import tell
+
+if TYPE_CHECKING:
+    from .invocation import Invocation
+
+__all__ = ["Operation", "PropertyChanges", "perform"]
+
+
+def perform(invocation: Invocation, operation: Operation, done: str) -> int:
+    """Carry out an operation and say what came of it; ``done`` is the sentence for a change that was made."""
+    if invocation.sink is not None:
+        invocation.sink(operation)
+        return 0
+    with invocation.changing() as context, context.change(dry_run=invocation.dry_run) as transaction:
+        operation.ask(transaction)
+    report = transaction.report
+    status = tell(invocation, report, "" if operation.action == "delete" else done)
+    if operation.action == "delete" and report.changed and invocation.tells_people and not invocation.dry_run:
+        # What is gone cannot be looked at any more: that it is gone is said in a pipe, too.
+        invocation.say(done)
+    return status
