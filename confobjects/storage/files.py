@@ -297,12 +297,10 @@ def _foreign(path: str, status: os.stat_result) -> AccessError:
 
 def _name(database: str, number: int) -> str:
     """Return the name of a user (``pwd``) or group (``grp``), or its number."""
-    from importlib import import_module  # noqa: PLC0415 - only for this message
-
     look_up = {"pwd": "getpwuid", "grp": "getgrgid"}[database]
     try:
-        return str(getattr(import_module(database), look_up)(number)[0])
-    except KeyError:
+        return str(getattr(__import__(database), look_up)(number)[0])
+    except (KeyError, ImportError):
         return str(number)
 
 

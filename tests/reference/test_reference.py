@@ -83,8 +83,8 @@ def test_the_letters_of_list_properties() -> None:
 
 
 def test_a_subtype_lists_what_it_adds_unless_asked_for_all() -> None:
-    def names(**how: bool) -> list[str]:
-        return [row.property.name for row in rows(OWN, types=["pem"], **how)]
+    def names(*, inherited: bool = False) -> list[str]:
+        return [row.property.name for row in rows(OWN, types=["pem"], inherited=inherited)]
 
     assert names() == ["excluded-filename-pattern", "pem-directory"]
     assert names(inherited=True) == ["enabled", "excluded-filename-pattern", "pem-directory"]
