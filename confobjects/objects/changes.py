@@ -32,6 +32,11 @@ class PropertyChanges(NamedTuple):
     remove: Mapping[str, Sequence[Value]] = {}
     reset: Sequence[str] = ()
 
+    def __repr__(self) -> str:
+        """Tell which properties are changed; a value may be a secret."""
+        parts = (f"{kind} {', '.join(names)}" for kind, names in zip(self._fields, self, strict=True) if names)
+        return f"<{'; '.join(parts) or 'no changes'}>"
+
 
 class ObjectChange(NamedTuple):
     """What came of a change for one object: stored texts of each changed property, before and after."""
@@ -48,6 +53,10 @@ class ObjectChange(NamedTuple):
         return tuple(
             name for name in self.definition.properties if self.before.get(name, ()) != self.after.get(name, ())
         )
+
+    def __repr__(self) -> str:
+        """Tell what changed where; a value may be a secret."""
+        return f"<{self.action} {self.path}: {', '.join(self.names()) or 'no values'}>"
 
 
 class RequiredAction(NamedTuple):

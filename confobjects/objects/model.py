@@ -33,6 +33,10 @@ class ManagedObject(NamedTuple):
         """The object's own name, empty for a singleton."""
         return self.path.name or ""
 
+    def __repr__(self) -> str:
+        """Tell which object it is and which properties it has; a value may be a secret, and representations get out."""
+        return f"<{self.definition.name} {self.path}: {', '.join(self.values) or 'no values'}>"
+
 
 class Evaluated(NamedTuple):
     """What an evaluator made of one value text.

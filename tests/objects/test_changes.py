@@ -8,7 +8,7 @@ import pytest
 
 from confobjects.definitions import Registry
 from confobjects.diagnostics import Collector
-from confobjects.objects.changes import Changer, PropertyChanges
+from confobjects.objects.changes import Changer, ObjectChange, PropertyChanges
 from confobjects.objects.evaluating import defaults_alone
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import Reader
@@ -183,3 +183,19 @@ def test_no_message_shows_a_secret() -> None:
         )
         assert len(problems) == 1
         assert "CANARY" not in "".join(problem.render() + str(problem.as_json()) for problem in problems)
+
+
+def test_no_representation_shows_a_value() -> None:
+    """They end up in logs and tracebacks, and a value may be a secret."""
+    definition = builtin().definition("mail-server")
+    path = ManagedObjectPath([("mail-server", "one")])
+    values = {"auth-password": ("canary-7",)}
+    obj = ManagedObject(path, definition, values)
+    modified = ObjectChange(path, "modify", definition, {}, values)
+    asked = PropertyChanges(set={"auth-password": ["canary-7"]}, reset=["enabled"])
+    assert [repr(thing) for thing in (obj, modified, asked, PropertyChanges())] == [
+        "<mail-server /mail-server/one: auth-password>",
+        "<modify /mail-server/one: auth-password>",
+        "<set auth-password; reset enabled>",
+        "<no changes>",
+    ]
