@@ -313,6 +313,32 @@ class Registry:
                 if isinstance(spec, Mapping) and spec["type"] == "aggregation" and spec["relation"] == relation:
                     yield name, self.definition(name).properties[prop]
 
+    def heirs(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:
+        """Return the properties whose defaults are inherited, at last, from properties of some names.
+
+        The type is one that has the property; so are those that extend it.
+        """
+        sources = {name: self._inherited(name) for name in sorted(self.documents)}
+        found: dict[tuple[str, str], None] = {}
+        wanted = set(names)
+        size = -1
+        while size != len(found):  # what is inherited may be inherited on
+            size = len(found)
+            for name, inherited in sources.items():
+                for prop, source in inherited.items():
+                    if source in wanted:
+                        found[name, prop] = None
+                        wanted.add(prop)
+        return [(name, self.definition(name).properties[prop]) for name, prop in found]
+
+    def _inherited(self, name: str) -> dict[str, str]:
+        """The properties of a type that inherit their default, with the name of the property it comes from."""
+        text = str(self.documents[name].data)
+        if "inherited" not in text and "'use'" not in text:  # merging the JSON of most would be work for nothing
+            return {}
+        specs = {prop: spec.get("default", {}) for prop, (spec, _) in self.sources(name).items()}
+        return {prop: default["inherited"]["property"] for prop, default in specs.items() if "inherited" in default}
+
     def tags(self) -> dict[str, str]:
         """Return all declared tags with their synopsis."""
         result: dict[str, str] = {}

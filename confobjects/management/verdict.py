@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.objects.changes import RequiredAction, required_actions
+from confobjects.objects.heirs import heirs
 from confobjects.objects.judging import Judge, Judged, User
 from confobjects.objects.model import Deferred, ManagedObject
 
@@ -27,7 +28,7 @@ class Verdict:
         self.actions: list[RequiredAction] = []
         self.deferred: list[Deferred] = []
 
-    def judge(self, outcomes: Iterable[Outcome]) -> None:
+    def judge(self, outcomes: Sequence[Outcome]) -> None:
         """Judge every object that will be written or deleted, and what refers to it."""
         judged: dict[ManagedObjectPath, Judged] = {}
         for outcome in outcomes:
@@ -38,6 +39,21 @@ class Verdict:
             if obj.path not in judged:  # renamed and modified, it is judged once
                 judged[obj.path] = self._object(obj)
             self._actions(outcome, judged[obj.path])
+        self._heirs(outcomes, judged)
+
+    def _heirs(self, outcomes: Sequence[Outcome], judged: Mapping[ManagedObjectPath, Judged]) -> None:
+        """Judge the objects that inherit a default that changed; what was wrong with them before is not in the way."""
+        changed = {o.object.path: frozenset(o.change.names()) for o in outcomes if o.object is not None}
+        for heir in heirs(self.judge_, changed):
+            if heir.path not in judged:
+                before = self.before.world.find(heir.path)
+                known = () if before is None else self._problems_of(self.before, before)
+                self.problems.extend(p for p in self._problems_of(self.judge_, heir) if p not in known)
+
+    @staticmethod
+    def _problems_of(judge: Judge, obj: ManagedObject) -> tuple[Diagnostic, ...]:
+        judged = judge.judge(obj)
+        return (*judged.problems, *judge.references(judged), *judge.users_harmed(judged))
 
     def _object(self, obj: ManagedObject) -> Judged:
         judge = self.judge_

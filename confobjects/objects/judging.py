@@ -198,7 +198,7 @@ class Judge:
     def _read_uses(self, relation: str) -> _Uses:
         uses = _Uses({}, [])
         for declaring, declared in self.registry.users(relation):
-            for obj in self._instances(declaring):
+            for obj in self.instances(declaring):
                 prop = obj.definition.properties[declared.name]
                 reading = self.reader.read(obj, prop)
                 targets = self._paths(prop, reading.typed or ())
@@ -221,7 +221,7 @@ class Judge:
             return False
         return True if reference.needed_when is None else reference.needed_when.judge(self._view(obj))
 
-    def _instances(self, type_name: str) -> Iterator[ManagedObject]:
+    def instances(self, type_name: str) -> Iterator[ManagedObject]:
         """Yield every object of a type or its descendants, wherever it hangs."""
         top = (*self.registry.parents(type_name), type_name)[0]
         for obj in all_members(self.registry, self.world, self.registry.relation_of(top).name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
@@ -52,23 +53,29 @@ class Reader:
             return prop.default.values, "default"
         if not prop.default.kind.startswith("inherited"):
             return (), "none"
-        return self._inherited(obj, prop, frozenset())
+        for owner, source in self.inherited_from(obj, prop):
+            if stored := owner.values.get(source.name):
+                return stored, f"inherited from {owner.path}"
+            if source.default.kind == "defined":
+                return source.default.values, f"inherited from {owner.path}"
+        return (), "none"
 
-    def _inherited(self, obj: ManagedObject, prop: PropertyDefinition, seen: frozenset[object]) -> tuple[Texts, str]:
-        owner = self._owner(obj, prop)
-        if owner is None or (owner.path, prop.default.property) in seen:
-            return (), "none"  # no such object, or a chain that comes back to itself
-        source = owner.definition.properties.get(prop.default.property)
-        if source is None:
-            return (), "none"
-        origin = f"inherited from {owner.path}"
-        if stored := owner.values.get(source.name):
-            return stored, origin
-        if source.default.kind == "defined":
-            return source.default.values, origin
-        if not source.default.kind.startswith("inherited"):
-            return (), "none"
-        return self._inherited(owner, source, seen | {(owner.path, source.name)})
+    def inherited_from(
+        self, obj: ManagedObject, prop: PropertyDefinition
+    ) -> Iterator[tuple[ManagedObject, PropertyDefinition]]:
+        """Yield the objects and properties a default is inherited from, nearest first, up to one with a value."""
+        seen: set[object] = set()
+        owner: ManagedObject | None = obj
+        while owner is not None and prop.default.kind.startswith("inherited"):
+            name = prop.default.property
+            owner = self._owner(owner, prop)
+            if owner is None or name not in owner.definition.properties or (owner.path, name) in seen:
+                return  # no such object, or a chain that comes back to itself
+            seen.add((owner.path, name))
+            prop = owner.definition.properties[name]
+            yield owner, prop
+            if owner.values.get(name):
+                return
 
     def _owner(self, obj: ManagedObject, prop: PropertyDefinition) -> ManagedObject | None:
         """The object a default is inherited from; of the object itself the state that is being read."""

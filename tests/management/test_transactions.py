@@ -567,3 +567,29 @@ def test_somebody_else_in_between_is_noticed() -> None:
         overtaken()
     assert caught.value.code == "changed-meanwhile"
     assert ctx.get("store", "one").values["location"] == ("/var/one",)
+
+
+# -- inherited defaults -----------------------------------------------------------------------------------------------
+
+
+def test_a_change_is_refused_when_an_heir_of_the_value_cannot_live_with_it() -> None:
+    """A consumer takes ahead what it takes at once: what its queue hands out at once, at last what the depot does."""
+    ctx = filled()
+    wrong = refused(ctx, lambda: ctx.modify("depot-settings", (), PropertyChanges(set={"batch-size": [450]})))
+    assert [(p.code, p.path, p.property) for p in wrong] == [
+        ("invalid-value", "/queue/jobs/consumer/mail", "prefetch"),
+    ]
+    assert ctx.modify("depot-settings", (), PropertyChanges(set={"batch-size": [400]})).changed
+
+
+def test_an_heir_with_a_value_of_its_own_or_broken_before_is_not_in_the_way() -> None:
+    ctx = filled()
+    with ctx.change() as tx:
+        tx.set("consumer", ("jobs", "mail"), {"prefetch": 7})
+    assert ctx.modify("depot-settings", (), PropertyChanges(set={"batch-size": [450]})).changed
+    broken = ModifyEntry(
+        DN.parse("cn=jobs,cn=Queues,cn=config"), [Modification("add", "ds-cfg-time-to-live", ("soon",))]
+    )
+    with ctx.storage.writing():
+        ctx.storage.commit([broken])
+    assert ctx.modify("depot-settings", (), PropertyChanges(set={"batch-size": [440]})).changed
