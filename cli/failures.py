@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK, did_you_mean
 
+from .commands import UnknownCommandError
 from .options import OPTIONS
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
     print(message, file=sys.stderr)
     if remedy:
         print(f"  remedy: {remedy}", file=sys.stderr)
-    hint = f"confobjects {words.command} --help" if words.command else "confobjects --help"
+    known = words.command and not isinstance(error, UnknownCommandError)
+    hint = f"confobjects {words.command} --help" if known else "confobjects --help"
     print(f"  help: {hint}", file=sys.stderr)
     return 2
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ..words import Words
 
 
+class UnknownCommandError(click.UsageError):
+    """The command word is none."""
+
+
 class Row(NamedTuple):
     """A command that is no verb of an object: its module, and a line for the overview."""
 
@@ -78,7 +82,7 @@ def resolve(words: Words) -> click.Command:
         for verb, command in verbs_of(relation).items():
             if command == name:
                 return _built("objects", "build", verb, relation, words, registry)
-    raise click.UsageError(f'there is no command "{words.command}"' + _hint(words.command, registry))
+    raise UnknownCommandError(f'there is no command "{words.command}"' + _hint(words.command, registry))
 
 
 def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
