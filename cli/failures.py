@@ -69,8 +69,8 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
     print(message, file=sys.stderr)
     if remedy:
         print(f"  remedy: {remedy}", file=sys.stderr)
-    known = words.command and not isinstance(error, UnknownCommandError)
-    hint = f"confobjects {words.command} --help" if known else "confobjects --help"
+    of_command = bool(words.command) and not isinstance(error, UnknownCommandError)
+    hint = f"confobjects {words.command} --help" if of_command else "confobjects --help"
     print(f"  help: {hint}", file=sys.stderr)
     return 2
 
