@@ -54,7 +54,7 @@ def test_the_wheel_says_what_it_is(built: Built) -> None:
     assert required == {"click", "cryptography", "jsonschema", "ldap3"}
     assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     [points] = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
-    assert "confobjects = confobjects.cli.main:main" in archive.read(points).decode("utf-8")
+    assert "confobjects = confobjects.cli.main:process" in archive.read(points).decode("utf-8")
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_built_from(built: Built, checkout: Path) -> None:
