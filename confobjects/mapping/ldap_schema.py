@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, UsageError
-from confobjects.mapping.ldif import attribute_line
+from confobjects.mapping.ldif.writing import attribute_line
 from confobjects.mapping.objects import BRANCH_CLASS, REVISION
 from confobjects.syntaxes import LdapSyntax
 

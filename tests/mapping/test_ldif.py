@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import AddEntry, Entry
-from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, attribute_line, decode, entry_lines, parse
+from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
+from confobjects.mapping.ldif.writing import attribute_line, entry_lines
 
 BAD = Path(__file__).parents[1] / "bad" / "ldif"
 

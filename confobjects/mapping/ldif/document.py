@@ -1,0 +1,80 @@
+"""The parsed text: entries, and the piece of the text that each of them stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from confobjects.dn import DN
+from confobjects.mapping.entry import Entry
+
+FORMAT: Final = 1
+"""The format of the documents written here; a newer one is refused."""
+MARKER: Final = "# confobjects-format:"
+NEW_DOCUMENT: Final = f"version: 1\n{MARKER} {FORMAT}\n"
+"""How every new document starts."""
+
+
+class Edit(NamedTuple):
+    """One entry as it was and as it shall be: None for not there."""
+
+    old: Entry | None
+    new: Entry | None
+
+
+class Document:
+    """A parsed LDIF text. Make one with :func:`parse`; :meth:`edited` gives a new one."""
+
+    __slots__ = ("_ends", "entries", "text")
+
+    def __init__(self, text: str, entries: dict[str, Entry], ends: Sequence[int]) -> None:
+        self.text = text
+        self.entries = entries
+        """The entries by the normal form of their DN, in the order of the text."""
+        self._ends = ends  # where the piece of text of each entry ends; it starts where the one before ends
+
+    def serialise(self) -> str:
+        """Return the text."""
+        return self.text
+
+    def get(self, dn: DN) -> Entry | None:
+        """Return the entry of a DN, if there is one."""
+        return self.entries.get(dn.normal)
+
+    def edited(self, edits: Sequence[Edit]) -> Document:
+        """Return the document after some edits, one after the other.
+
+        A changed entry keeps its place and a new one comes last. With an entry goes the comment right above it;
+        comments set apart by an empty line stay.
+        """
+        from confobjects.mapping.ldif.writing import Editor  # noqa: PLC0415 - reading needs none of it
+
+        editor = Editor(self)
+        for edit in edits:
+            editor.edit(edit)
+        return editor.document()
+
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        """Yield the normal DN of every entry with its piece of the text: what precedes it, then its lines."""
+        start = 0
+        for key, end in zip(self.entries, self._ends, strict=True):
+            yield key, self.text[start:end]
+            start = end
+
+    @property
+    def tail(self) -> str:
+        """What follows the last entry."""
+        return self.text[self._ends[-1] :] if self._ends else self.text
+
+    @property
+    def newline(self) -> str:
+        """The line end of the text, that of its first line."""
+        end = self.text.find("\n")
+        return "\r\n" if end > 0 and self.text[end - 1] == "\r" else "\n"
+
+
+def physical_lines(text: str) -> list[str]:
+    """Return the lines with their ends. Not ``splitlines``: it also splits at characters a value may hold."""
+    lines = [line + "\n" for line in text.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]

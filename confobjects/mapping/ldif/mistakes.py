@@ -1,0 +1,69 @@
+"""Saying what is wrong: the other half of the parser, run for a block that could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN, DNSyntaxError
+from confobjects.mapping.ldif.document import physical_lines
+from confobjects.mapping.ldif.parser import TWICE, BrokenLineError, Parser, dn_of
+
+
+def diagnose(parser: Parser, start: int, end: int, first: bool) -> Iterator[Diagnostic]:
+    """Yield the problems of a block that could not be read, line by line."""
+    lines = parser.lines(start, end)
+    numbers = _line_numbers(parser.text[start:end], parser.line(start))
+    try:
+        head = parser.head(lines, first)
+    except BrokenLineError as broken:
+        number = next(i for i, line in enumerate(lines) if line[:1] != "#")
+        yield _problem(parser, broken, numbers[number])
+        return
+    dn = None
+    try:
+        dn = dn_of(lines[head])
+    except DNSyntaxError as broken:
+        yield _dn_problem(parser, lines[head], broken, numbers[head])
+    except BrokenLineError as broken:
+        yield _problem(parser, broken, numbers[head])
+        return  # what is no entry would only give more of the same
+    for line, number in zip(lines[head + 1 :], numbers[head + 1 :], strict=True):
+        try:
+            if line[:1] != "#":
+                parser.uncommon(line)
+        except BrokenLineError as broken:
+            yield _problem(parser, broken, number)
+            if broken.says_all:
+                return
+    if dn is not None and dn.normal in parser.entries:
+        detail = f"the first is in line {_line_of(parser, dn)}"
+        yield parser.problem(f'there are two entries "{dn}"', numbers[head], remedy=TWICE, detail=detail)
+
+
+def _line_numbers(block: str, number: int) -> list[int]:
+    """Return the number of the line each logical line starts in."""
+    return [number + index for index, line in enumerate(physical_lines(block)) if line[:1] != " " or index == 0]
+
+
+def _line_of(parser: Parser, dn: DN) -> int:
+    """Return the line of the ``dn`` of an entry read before."""
+    index = list(parser.entries).index(dn.normal)
+    start = parser.ends[index - 1] if index else 0
+    piece = physical_lines(parser.text[start : parser.ends[index]])
+    offset = next(i for i, line in enumerate(piece) if line.removeprefix("\ufeff")[:3].lower() == "dn:")
+    return parser.line(start) + offset
+
+
+def _problem(parser: Parser, broken: BrokenLineError, line: int) -> Diagnostic:
+    return parser.problem(broken.message, line, remedy=broken.remedy)
+
+
+def _dn_problem(parser: Parser, line: str, broken: DNSyntaxError, number: int) -> Diagnostic:
+    remedy = "correct it; a separator inside a value is written with a backslash before it"
+    problem = parser.problem(f"the DN cannot be read: {broken}", number, remedy=remedy)
+    if line[3:4] == ":":
+        return problem.replace(detail="the DN is written in base64")
+    offset = len(line) - len(line[3:].lstrip(" "))
+    span = broken.span or (0, 1)
+    return problem.replace(excerpt=line[offset:], span=span, column=offset + span[0] + 1)

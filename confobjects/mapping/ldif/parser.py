@@ -1,0 +1,300 @@
+"""Reading: one pass over the text, and what stops it."""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Iterator
+from typing import Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN, DNSyntaxError
+from confobjects.errors import BrokenDataError
+from confobjects.mapping.entry import Entry, Value, Values, is_attribute, stored_value
+from confobjects.mapping.ldif.document import FORMAT, MARKER, Document, physical_lines
+
+_MOST_PROBLEMS: Final = 20
+_SEE: Final = "look at the line; previous versions are in the archive beside the file"
+TWICE: Final = "merge them, or delete one of them"
+_REMEMBERED_LINES: Final = 4096
+_LONGEST_REMEMBERED: Final = 64
+
+
+def parse(text: str, origin: str = "") -> Document:
+    """Return the document written in ``text``; ``origin`` names it in messages.
+
+    Raises :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
+    """
+    return Parser(text, origin).document()
+
+
+def decode(data: bytes, origin: str = "") -> str:
+    """Return the text of a file's bytes. Raises :class:`~confobjects.errors.BrokenDataError` if they are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as cause:
+        line = data.count(b"\n", 0, cause.start) + 1
+        column = cause.start - data.rfind(b"\n", 0, cause.start)
+        problem = Diagnostic(
+            "broken-data",
+            f"the byte {data[cause.start]:#04x} is not part of UTF-8 text",
+            origin=origin,
+            line=line,
+            column=column,
+            remedy="save the file as UTF-8; a value that is no text stands in base64 behind two colons",
+        )
+        raise BrokenDataError(problem) from cause
+
+
+class BrokenLineError(Exception):
+    """A logical line of an entry cannot be read."""
+
+    def __init__(self, message: str, remedy: str, *, says_all: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.says_all = says_all  # more lines of the entry would only give more of the same
+
+
+class Parser:
+    """One pass over a text. Nearly all lines are plain: they cost one look-up and one cut."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        self.text = text
+        self.origin = origin
+        self.problems: list[Diagnostic] = []
+        self.entries: dict[str, Entry] = {}
+        self.ends: list[int] = []
+        self.names: dict[str, str] = {}  # every spelling of an attribute that was checked -> its key
+        self.spellings: dict[str, str] = {}  # key -> first spelling; another one needs a careful look
+        self.careful = False
+        self.remembered: dict[str, tuple[str, Values]] = {}  # lines that repeat share one tuple
+
+    def document(self) -> Document:
+        self._check_characters()
+        first = True
+        for start, end in _blocks(self.text):
+            try:
+                self._block(start, end, first)
+            except (BrokenLineError, DNSyntaxError):
+                from confobjects.mapping.ldif.mistakes import diagnose  # noqa: PLC0415 - for broken texts only
+
+                self.problems.extend(diagnose(self, start, end, first))
+            first = first and not self.ends and _only_comments(self.text[start:end])
+            if len(self.problems) >= _MOST_PROBLEMS:
+                break
+        if self.problems:
+            raise BrokenDataError(self._first_problems())
+        return Document(self.text, self.entries, self.ends)
+
+    def _first_problems(self) -> list[Diagnostic]:
+        if len(self.problems) < _MOST_PROBLEMS:
+            return self.problems
+        *shown, last = self.problems[:_MOST_PROBLEMS]
+        return [*shown, last.replace(detail="there may be more problems; the text was read no further")]
+
+    def _check_characters(self) -> None:
+        """Refuse what no line may hold, and a format from the future."""
+        at = self.text.find("\0")
+        if at >= 0:
+            problem = self.problem(
+                "a NUL character: this is no LDIF text, or it was damaged", self.line(at), remedy=_SEE
+            )
+            raise BrokenDataError(problem)
+        at = _lone_carriage_return(self.text)
+        if at >= 0:
+            message = "a carriage return inside a line; lines end with a line feed, or with both"
+            raise BrokenDataError(
+                self.problem(message, self.line(at), remedy="remove it, or write the value in base64")
+            )
+        at = self.text.find(MARKER)
+        if at < 0 or (at > 0 and self.text[at - 1] not in "\n\ufeff"):
+            return
+        marker = self.text[at + len(MARKER) : at + len(MARKER) + _LONGEST_REMEMBERED].partition("\n")[0].strip()
+        if not (marker.isascii() and marker.isdigit()):
+            problem = self.problem(
+                f'the format marker must be a number, found "{marker}"',
+                self.line(at),
+                remedy=f'write "{MARKER} {FORMAT}"',
+            )
+            raise BrokenDataError(problem)
+        if int(marker) > FORMAT:
+            message = f"the text is of format {marker}; this version knows formats up to {FORMAT}"
+            raise BrokenDataError(self.problem(message, self.line(at), remedy="use a newer version of confobjects"))
+
+    def _block(self, start: int, end: int, first: bool) -> None:
+        """Read the entry of one run of lines between empty ones; comments alone are none."""
+        lines = self.lines(start, end)
+        head = 0
+        if first or lines[0][:1] == "#":
+            head = self.head(lines, first)
+            if head == len(lines):
+                return
+        dn = dn_of(lines[head])
+        entry = Entry.trusted(dn, self._attributes(lines, head + 1))
+        if self.careful:
+            entry = Entry(dn, entry.attributes)
+        key = dn.normal
+        if key in self.entries:
+            raise BrokenLineError(f'there are two entries "{dn}"', TWICE)
+        self.entries[key] = entry
+        self.ends.append(end)
+
+    def lines(self, start: int, end: int) -> list[str]:
+        """Return the logical lines of a block: line ends cut off, continuations joined."""
+        block = self.text[start : end - 1] if self.text[end - 1] == "\n" else self.text[start:end]
+        if "\r" in block:
+            block = block.replace("\r\n", "\n").removesuffix("\r")
+        if "\n " in block:
+            block = block.replace("\n ", "")
+        return block.split("\n")
+
+    def head(self, lines: list[str], first: bool) -> int:
+        """Return the number of lines before the ``dn``: comments, and in the first block the version."""
+        lines[0] = lines[0].removeprefix("\ufeff") if first else lines[0]
+        for number, line in enumerate(lines):
+            if line[:1] == "#":
+                continue
+            if not first or line[:8].lower() != "version:":
+                return number
+            if line[8:].strip() != "1":
+                raise BrokenLineError(f'the LDIF version must be 1, found "{line[8:].strip()}"', 'write "version: 1"')
+        return len(lines)
+
+    def _attributes(self, lines: list[str], head: int) -> dict[str, Values]:
+        attributes: dict[str, Values] = {}
+        remembered = self.remembered
+        for line in lines[head:]:
+            pair = remembered.get(line)
+            if pair is None:
+                if line[:1] == "#":
+                    continue
+                pair = self._pair(line)
+            name, values = pair
+            attributes[name] = attributes[name] + values if name in attributes else values
+        return attributes
+
+    def _pair(self, line: str) -> tuple[str, Values]:
+        """Return the name and the value of a line, the value as a tuple of one."""
+        name, colon, text = line.partition(": ")
+        value: Value = text
+        if not colon or name not in self.names or text[:1] == " " or ";" in name:
+            name, value = self.uncommon(line)
+        pair = (name, (value,))
+        if len(line) < _LONGEST_REMEMBERED and len(self.remembered) < _REMEMBERED_LINES:
+            self.remembered[line] = pair
+        return pair
+
+    def uncommon(self, line: str) -> tuple[str, Value]:
+        """Read a line whose name is new, or whose value is in base64, indented, binary or missing."""
+        name, colon, rest = line.partition(":")
+        if not colon:
+            message = 'expected "attribute: value", found a line without a colon'
+            raise BrokenLineError(message, "a line that continues the one before must start with a blank")
+        if name not in self.names:
+            self._learn(name)
+        value = value_of(rest)
+        return name, value if isinstance(value, str) and ";" not in name else stored_value(name, value)
+
+    def _learn(self, name: str) -> None:
+        key = name.lower()
+        if not is_attribute(name):
+            remedy = "letters, digits and hyphens; a line that continues the one before must start with a blank"
+            raise BrokenLineError("what stands before the colon is not an attribute name", remedy)
+        if key == "dn":
+            remedy = "put an empty line before it; a line of blanks continues the line above"
+            raise BrokenLineError("a second DN inside an entry", remedy)
+        if key == "changetype":
+            message = "this is a change record; the file holds entries as they are"
+            raise BrokenLineError(
+                message, "write the entry itself, or make the change with the command line", says_all=True
+            )
+        self.names[name] = key
+        self.careful = self.careful or self.spellings.setdefault(key, name) != name
+
+    def line(self, offset: int) -> int:
+        """Return the number of the line at an offset."""
+        return self.text.count("\n", 0, offset) + 1
+
+    def problem(self, summary: str, line: int, *, remedy: str = "", detail: str = "") -> Diagnostic:
+        return Diagnostic("broken-data", summary, origin=self.origin, line=line, remedy=remedy, detail=detail)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of every run of lines without an empty one, the end behind the last line end."""
+    if "\r" in text:
+        yield from _blocks_with_carriage_returns(text)
+        return
+    at, size = 0, len(text)
+    while True:
+        while text.startswith("\n", at):
+            at += 1
+        if at >= size:
+            return
+        found = text.find("\n\n", at)
+        end = size if found < 0 else found + 1
+        yield at, end
+        at = end + 1
+
+
+def _blocks_with_carriage_returns(text: str) -> Iterator[tuple[int, int]]:
+    at, start = 0, -1
+    for line in text.split("\n"):
+        end = min(at + len(line) + 1, len(text))
+        empty = line in ("", "\r")
+        if empty and start >= 0:
+            yield start, at
+            start = -1
+        elif not empty and start < 0:
+            start = at
+        at = end
+    if start >= 0:
+        yield start, len(text)
+
+
+def _lone_carriage_return(text: str) -> int:
+    """Return where a carriage return stands that is no part of a line end, -1 if nowhere."""
+    at = text.find("\r")
+    while at >= 0 and text.startswith("\n", at + 1):
+        at = text.find("\r", at + 1)
+    return at
+
+
+def _only_comments(block: str) -> bool:
+    return all(line[:1] in ("#", " ") for line in physical_lines(block.removeprefix("\ufeff")))
+
+
+def dn_of(line: str) -> DN:
+    """Return the DN in the first line of an entry."""
+    if line[:4] == "dn: ":
+        return DN.parse(line[4:])
+    name, colon, rest = line.partition(":")
+    if colon and name.lower() == "dn":
+        value = value_of(rest)
+        if isinstance(value, bytes):
+            raise BrokenLineError("the DN is not UTF-8 text", "write it anew, in UTF-8")
+        return DN.parse(value)
+    if line[:1] == " ":
+        raise BrokenLineError("a continuation line that continues nothing", "remove the blank it starts with")
+    if name.lower() == "version" and colon:
+        raise BrokenLineError('"version" after the start of the text', "it may stand once, before all entries")
+    remedy = "every entry starts with a line that gives its DN; a stray empty line may have cut this one in two"
+    raise BrokenLineError('expected "dn: …" at the start of an entry', remedy)
+
+
+def value_of(rest: str) -> Value:
+    """Return the value behind the first colon of a line."""
+    if rest[:1] == "<":
+        message = "a value taken from a URL (:<): a configuration reads no other files"
+        raise BrokenLineError(message, "write the value itself, or an expression such as &{file:path}")
+    if rest[:1] != ":":
+        return rest.lstrip(" ")
+    try:
+        data = a2b_base64(rest[1:].strip(" "), strict_mode=True)
+    except (Base64Error, ValueError) as cause:
+        remedy = "encode it again (base64), or write it as it is behind a single colon"
+        raise BrokenLineError("the value after :: is not base64", remedy) from cause
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

@@ -1,0 +1,171 @@
+"""Writing: values and entries as lines, and the editing of a document that leaves all other lines alone."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from confobjects.mapping.entry import Entry, Value, Values, stored_value
+from confobjects.mapping.ldif.document import MARKER, Document, Edit, physical_lines
+from confobjects.mapping.ldif.parser import value_of
+
+_FOLD: Final = 76
+
+
+def attribute_line(name: str, value: Value, newline: str = "\n") -> str:
+    """Return a value as a line; base64, folded at 76 columns, where plain text would not be safe."""
+    if isinstance(value, str) and _is_safe(value):
+        return f"{name}: {value}{newline}" if value else f"{name}:{newline}"
+    data = value.encode() if isinstance(value, str) else value
+    text = f"{name}:: {b2a_base64(data, newline=False).decode()}"
+    lines = [text[:_FOLD], *(" " + text[at : at + _FOLD - 1] for at in range(_FOLD, len(text), _FOLD - 1))]
+    return newline.join(lines) + newline
+
+
+def _is_safe(value: str) -> bool:
+    """Return whether a value may stand as it is: what RFC 2849 calls a safe string, without control characters."""
+    return value.isascii() and value.isprintable() and value[:1] not in (" ", ":", "<") and value[-1:] != " "
+
+
+def entry_lines(entry: Entry, newline: str = "\n") -> str:
+    """Return an entry as lines, without the empty one around it."""
+    lines = [attribute_line("dn", str(entry.dn), newline)]
+    for name, values in entry.attributes.items():
+        lines.extend(attribute_line(name, value, newline) for value in values)
+    return "".join(lines)
+
+
+class _Slot:
+    """A piece of the text and the entry at its end, None when that is gone or was never there."""
+
+    __slots__ = ("entry", "piece")
+
+    def __init__(self, piece: str, entry: Entry | None) -> None:
+        self.piece = piece
+        self.entry = entry
+
+
+class Editor:
+    """A document cut up for editing."""
+
+    def __init__(self, document: Document) -> None:
+        self.newline = document.newline
+        entries = document.entries
+        self.slots = [_Slot(piece, entries[key]) for key, piece in document.pieces()]
+        self.by_key = dict(zip(entries, self.slots, strict=True))
+        self.tail = document.tail
+        if not self.slots:  # a text without entries is the head of what comes
+            self.slots.append(_Slot(self.tail, None))
+            self.tail = ""
+
+    def edit(self, edit: Edit) -> None:
+        old, new = edit
+        slot = self.by_key.pop(old.dn.normal) if old is not None else _Slot("", None)
+        if old is not None and new is not None:
+            slot.piece = _rewritten(slot.piece, old, new, self.newline)
+        elif old is not None:
+            slot.piece = _without_entry(slot.piece)
+        elif new is not None:
+            # Pieces of deleted entries may be empty: only one with text needs to be set apart from.
+            separator = self.newline if any(before.piece for before in reversed(self.slots)) else ""
+            slot.piece = separator + entry_lines(new, self.newline)
+            self.slots.append(slot)
+        slot.entry = new
+        if new is not None:
+            self.by_key[new.dn.normal] = slot
+
+    def document(self) -> Document:
+        entries: dict[str, Entry] = {}
+        ends: list[int] = []
+        texts: list[str] = []
+        at = 0
+        for slot in self.slots:
+            if texts and texts[-1][-1:] not in ("\n", ""):
+                texts.append(self.newline)
+                at += len(self.newline)
+            texts.append(slot.piece)
+            at += len(slot.piece)
+            if slot.entry is not None:
+                entries[slot.entry.dn.normal] = slot.entry
+                ends.append(at)
+        return Document("".join(texts) + self.tail, entries, ends)
+
+
+def _logical_lines(piece: str) -> list[str]:
+    """Return the lines of a piece with their ends, each with its continuations."""
+    lines: list[str] = []
+    for line in physical_lines(piece):
+        if line[:1] == " " and lines:
+            lines[-1] += line
+        else:
+            lines.append(line)
+    return lines
+
+
+def _unfolded(line: str) -> str:
+    return line.replace("\r\n", "\n").replace("\n ", "").rstrip("\n")
+
+
+def _dn_index(lines: list[str]) -> int:
+    return next(i for i, line in enumerate(lines) if line.removeprefix("\ufeff")[:3].lower() == "dn:")
+
+
+def _without_entry(piece: str) -> str:
+    """Return what stays of a piece when its entry goes: all but the entry and the comment right above it."""
+    lines = _logical_lines(piece)
+    index = _dn_index(lines)
+    while index and lines[index - 1][:1] == "#" and not lines[index - 1].startswith(MARKER):
+        index -= 1
+    kept = lines[:index]
+    while kept and not kept[-1].strip():
+        kept.pop()
+    return "".join(kept)
+
+
+def _rewritten(piece: str, old: Entry, new: Entry, newline: str) -> str:
+    """Return the piece of an entry with the lines of its changed attributes made anew, all others as they were."""
+    lines = _logical_lines(piece if piece.endswith("\n") else piece + newline)
+    head = _dn_index(lines)
+    if str(old.dn) != str(new.dn):
+        mark = "\ufeff" if lines[head][:1] == "\ufeff" else ""
+        lines[head] = mark + attribute_line("dn", str(new.dn), newline)
+    places: dict[str, list[tuple[int, Value]]] = {}
+    for index in range(head + 1, len(lines)):
+        if lines[index][:1] != "#":
+            name, _, rest = _unfolded(lines[index]).partition(":")
+            places.setdefault(name.lower(), []).append((index, stored_value(name, value_of(rest))))
+    spellings = {name.lower(): name for name in (*new.attributes, *old.attributes)}
+    for key, name in spellings.items():
+        before, after = old.get(name), new.get(name)
+        if before != after:
+
+            def write(values: Sequence[Value], name: str = name) -> str:
+                return "".join(attribute_line(name, value, newline) for value in values)
+
+            _place(lines, places.get(key, []), before, after, write)
+    return "".join(lines)
+
+
+def _place(
+    lines: list[str],
+    places: list[tuple[int, Value]],
+    before: Values,
+    after: Values,
+    write: Callable[[Sequence[Value]], str],
+) -> None:
+    """Put the values of an attribute where it stands, at the end if it is new."""
+    kept = [value for value in before if value in after]
+    added = [value for value in after if value not in before]
+    if kept and (*kept, *added) == after and len(set(before)) == len(before):
+        for index, value in places:
+            lines[index] = lines[index] if value in after else ""
+        last = max(index for index, value in places if value in after)
+    else:
+        added = list(after)
+        for index, _ in places:
+            lines[index] = ""
+        last = places[0][0] if places else len(lines)
+    if last == len(lines):
+        lines.append("")
+    lines[last] += write(added)
