@@ -71,6 +71,7 @@ class Parser:
         self.remembered: dict[str, tuple[str, Values]] = {}  # lines that repeat share one tuple
 
     def document(self) -> Document:
+        """Read everything. Raises :class:`~confobjects.errors.BrokenDataError` with every problem found."""
         self._check_characters()
         first = True
         for start, end in _blocks(self.text):
@@ -217,6 +218,7 @@ class Parser:
         return self.text.count("\n", 0, offset) + 1
 
     def problem(self, summary: str, line: int, *, remedy: str = "", detail: str = "") -> Diagnostic:
+        """Return a diagnostic about a line of the text."""
         return Diagnostic("broken-data", summary, origin=self.origin, line=line, remedy=remedy, detail=detail)
 
 

@@ -60,6 +60,7 @@ class Editor:
             self.tail = ""
 
     def edit(self, edit: Edit) -> None:
+        """Change, add or take out one entry."""
         old, new = edit
         slot = self.by_key.pop(old.dn.normal) if old is not None else _Slot("", None)
         if old is not None and new is not None:
@@ -76,6 +77,7 @@ class Editor:
             self.by_key[new.dn.normal] = slot
 
     def document(self) -> Document:
+        """Put the pieces together."""
         entries: dict[str, Entry] = {}
         ends: list[int] = []
         texts: list[str] = []
