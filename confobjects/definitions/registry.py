@@ -7,25 +7,14 @@ types it asks for. Lookups of a name that does not exist raise
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from confobjects.definitions.conditions import Condition, condition
-from confobjects.definitions.model import (
-    ROOT_NAME,
-    AdminAction,
-    Constraint,
-    Default,
-    DefaultObject,
-    ManagedObjectDefinition,
-    PropertyDefinition,
-    Reference,
-    Relation,
-)
+from confobjects.definitions import building
+from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
 from confobjects.paths import ManagedObjectPath, Name, normal_name
-from confobjects.syntaxes import Syntax, syntax
 
 OVERRIDABLE = (
     "synopsis",
@@ -40,68 +29,12 @@ OVERRIDABLE = (
 )
 """What a subtype's override, or the use of a shared property, may change."""
 
-_UPPER = frozenset(
-    [
-        "aci",
-        "ca",
-        "cn",
-        "cpu",
-        "crl",
-        "dn",
-        "dns",
-        "dsml",
-        "gssapi",
-        "http",
-        "https",
-        "id",
-        "ip",
-        "jdbc",
-        "je",
-        "jks",
-        "jmx",
-        "json",
-        "ldap",
-        "ldif",
-        "lmdb",
-        "mac",
-        "oid",
-        "pem",
-        "pin",
-        "pkcs11",
-        "pta",
-        "qos",
-        "rdn",
-        "rest",
-        "saml",
-        "sasl",
-        "scram",
-        "smtp",
-        "snmp",
-        "sql",
-        "ssl",
-        "tcp",
-        "tls",
-        "ttl",
-        "uid",
-        "uri",
-        "url",
-        "uuid",
-        "vlv",
-        "xml",
-    ]
-)
-
 
 class Document(NamedTuple):
     """A definition document: the file it came from and its parsed JSON."""
 
     origin: str
     data: Mapping[str, Any]
-
-
-def friendly_name(name: str) -> str:
-    """Return the name for people: hyphens become blanks, words capitals, known abbreviations upper case."""
-    return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("-"))
 
 
 class Registry:
@@ -139,7 +72,7 @@ class Registry:
         if built is None:
             if name not in self.documents:
                 raise _unknown("object type", name, self.documents)
-            built = self._built[name] = self._build(name)
+            built = self._built[name] = building.definition(self, name)
         return built
 
     def property(self, definition: ManagedObjectDefinition, name: str) -> PropertyDefinition:
@@ -175,39 +108,9 @@ class Registry:
     def relations(self) -> Mapping[str, Relation]:
         """Return all relations by name."""
         if self._relations is None:
-            found = (self._relation(d.data) for d in self.documents.values() if "relation" in d.data)
+            found = (building.relation(self, d.data) for d in self.documents.values() if "relation" in d.data)
             self._relations = {relation.name: relation for relation in found}
         return self._relations
-
-    def _relation(self, data: Mapping[str, Any]) -> Relation:
-        spec = data["relation"]
-        name = spec.get("name", data["name"])
-        target = data["name"]
-        return Relation(
-            name=name,
-            kind=spec["kind"],
-            parent=spec["parent"],
-            target=target,
-            branch=spec.get("branch", ""),
-            naming_property=spec.get("naming-property", ""),
-            naming_attribute=self._naming_attribute(data, spec),
-            plural=spec.get("plural", f"{name}s"),
-            friendly=data.get("user-friendly-name") or friendly_name(name),
-            synopsis=spec.get("synopsis", data["synopsis"]),
-            hidden=spec.get("hidden", False),
-            name_option=_profile(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
-            default_objects=tuple(_default_object(item, target) for item in spec.get("default-objects", ())),
-        )
-
-    def _naming_attribute(self, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
-        """The RDN attribute: the naming property's own, unless the profile says otherwise."""
-        stated = _profile(data, "ldap").get("naming-attribute")
-        if stated:
-            return str(stated)
-        naming = relation.get("naming-property")
-        if not naming:
-            return "cn"
-        return str(_profile(self._merged(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}"))
 
     def relation(self, name: str) -> Relation:
         """Return a relation by its name, which is the object kind people use."""
@@ -248,7 +151,7 @@ class Registry:
 
     def short_name(self, name: str, relation: Relation) -> str:
         """Return the short name of the type of a name, which need not be built."""
-        custom = _profile(self.documents[name].data, "cli").get("custom", False)
+        custom = building.profile(self.documents[name].data, "cli").get("custom", False)
         if name == relation.target:
             return "custom" if custom else "generic"
         short = name.removesuffix(f"-{relation.target}")
@@ -309,7 +212,7 @@ class Registry:
         for name, document in sorted(self.documents.items()):
             own = document.data.get("properties", {})
             for prop in own:
-                spec = self._merged(own[prop])["syntax"]
+                spec = self.merged(own[prop])["syntax"]
                 if isinstance(spec, Mapping) and spec["type"] == "aggregation" and spec["relation"] == relation:
                     yield name, self.definition(name).properties[prop]
 
@@ -346,9 +249,9 @@ class Registry:
             result.update(package.data.get("tags", {}))
         return result
 
-    # -- building ------------------------------------------------------------------------------------------------
+    # -- what the documents say ------------------------------------------------------------------------------------------------
 
-    def _merged(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    def merged(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a property's JSON with the shared property it uses laid below it."""
         if "use" not in spec:
             return spec
@@ -361,150 +264,11 @@ class Registry:
         for level in (*self.parents(name), name):
             data = self.documents[level].data
             for prop, spec in data.get("properties", {}).items():
-                result[prop] = (self._merged(spec), level)
+                result[prop] = (self.merged(spec), level)
             for prop, change in data.get("overrides", {}).items():
                 spec, declared = result[prop]
                 result[prop] = ({**spec, **change}, declared)
         return result
-
-    def _build(self, name: str) -> ManagedObjectDefinition:
-        data = self.documents[name].data
-        ancestors = self.parents(name)
-        levels = [self.documents[level].data for level in (*ancestors, name)]
-        sources = self.sources(name)
-        syntaxes = {prop: syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
-
-        def normal(prop: str, text: str) -> Hashable:
-            return syntaxes[prop].normal(text)
-
-        properties = {
-            prop: self._property(prop, spec, declared, syntaxes[prop], normal)
-            for prop, (spec, declared) in sources.items()
-        }
-        enabled_when = next((level["enabled-when"] for level in reversed(levels) if "enabled-when" in level), None)
-        constants: dict[str, tuple[str, ...]] = {}
-        for level in levels:
-            constants.update({k: tuple(v) for k, v in _profile(level, "ldap").get("constants", {}).items()})
-        friendly = data.get("user-friendly-name") or friendly_name(name)
-        return ManagedObjectDefinition(
-            name=name,
-            version=data["version"],
-            synopsis=data["synopsis"],
-            description=data.get("description", ""),
-            friendly=friendly,
-            friendly_plural=data.get("user-friendly-plural-name") or f"{friendly}s",
-            tags=tuple(dict.fromkeys(tag for level in levels for tag in level.get("tags", ()))),
-            abstract=data.get("abstract", False),
-            advanced=data.get("advanced", False),
-            hidden=data.get("hidden", False),
-            ancestors=ancestors,
-            properties=properties,
-            constraints=tuple(_constraint(c, normal) for level in levels for c in level.get("constraints", ())),
-            enabled_when=None if enabled_when is None else condition(enabled_when, normal),
-            object_classes=("top", *(_object_class(level) for level in levels)),
-            constants=constants,
-            list_columns=next(
-                (tuple(columns) for level in reversed(levels) if (columns := _profile(level, "cli").get("list"))), ()
-            ),
-            custom=_profile(data, "cli").get("custom", False),
-            note=data.get("note", ""),
-            deprecated=data.get("deprecated", ""),
-            by_attribute={prop.attribute.lower(): prop for prop in properties.values()},
-            former_attributes={
-                f"ds-cfg-{former}".lower(): prop for prop in properties.values() for former in prop.renamed_from
-            },
-            raw=data,
-        )
-
-    def _property(
-        self,
-        name: str,
-        spec: Mapping[str, Any],
-        declared: str,
-        syntax_: Syntax,
-        normal: Any,
-    ) -> PropertyDefinition:
-        action = spec.get("admin-action", {})
-        return PropertyDefinition(
-            name=name,
-            syntax=syntax_,
-            synopsis=spec["synopsis"],
-            description=spec.get("description", ""),
-            default=_default(spec.get("default")),
-            mandatory=spec.get("mandatory", False),
-            multi_valued=spec.get("multi-valued", False),
-            advanced=spec.get("advanced", False),
-            hidden=spec.get("hidden", False),
-            read_only=spec.get("read-only", False),
-            sensitive=spec.get("sensitive", syntax_.sensitive),
-            admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
-            reference=self._reference(spec["syntax"], normal),
-            attribute=_profile(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
-            renamed_from=tuple(spec.get("renamed-from", ())),
-            deprecated=spec.get("deprecated", ""),
-            declared_by=declared,
-        )
-
-    def _reference(self, spec: Any, normal: Any) -> Reference | None:
-        if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
-            return None
-        target = self.relation(spec["relation"]).target
-
-        def of_target(prop: str, text: str) -> Hashable:
-            source, _ = self.sources(target)[prop]
-            return syntax(source["syntax"]).normal(text)
-
-        enabled = spec.get("target-enabled")
-        return Reference(
-            relation=spec["relation"],
-            parent=spec.get("parent", "/"),
-            target_enabled=None if enabled is None else condition(enabled, of_target),
-            needed_when=_optional(spec.get("needed-when"), normal),
-        )
-
-
-def _optional(source: Any, normal: Any) -> Condition | None:
-    return None if source is None else condition(source, normal)
-
-
-def _profile(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = data.get("profile", {}).get(kind, {})
-    return found
-
-
-def _object_class(data: Mapping[str, Any]) -> str:
-    return str(_profile(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
-
-
-def _default_object(item: Mapping[str, Any], target: str) -> DefaultObject:
-    values = item.get("properties", {}).items()
-    return DefaultObject(item["name"], item.get("type", target), tuple((k, tuple(v)) for k, v in values))
-
-
-def _default(spec: Mapping[str, Any] | None) -> Default:
-    if not spec or "undefined" in spec:
-        return Default("undefined")
-    if "values" in spec:
-        return Default("defined", values=tuple(spec["values"]))
-    if "alias" in spec:
-        return Default("alias", sentence=spec["alias"])
-    inherited = spec["inherited"]
-    if "path" in inherited:
-        return Default("inherited-absolute", path=inherited["path"], property=inherited["property"])
-    return Default("inherited-relative", offset=inherited["offset"], property=inherited["property"])
-
-
-def _constraint(spec: Mapping[str, Any], normal: Any) -> Constraint:
-    return Constraint(
-        name=spec["name"],
-        synopsis=spec["synopsis"],
-        remedy=spec.get("remedy", ""),
-        condition=_optional(spec.get("condition"), normal),
-        function=spec.get("function", ""),
-        severity=spec.get("severity", "error"),
-        property=spec.get("property", ""),
-        fixes=tuple(tuple(fix.items()) for fix in spec.get("fixes", ())),
-    )
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:

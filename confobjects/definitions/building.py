@@ -1,0 +1,250 @@
+"""Building: from the JSON of checked documents to the records of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from confobjects.definitions.conditions import Condition, condition
+from confobjects.definitions.model import (
+    AdminAction,
+    Constraint,
+    Default,
+    DefaultObject,
+    ManagedObjectDefinition,
+    PropertyDefinition,
+    Reference,
+    Relation,
+)
+from confobjects.syntaxes import Syntax, syntax
+
+if TYPE_CHECKING:
+    from confobjects.definitions.registry import Registry
+
+_UPPER = frozenset(
+    [
+        "aci",
+        "ca",
+        "cn",
+        "cpu",
+        "crl",
+        "dn",
+        "dns",
+        "dsml",
+        "gssapi",
+        "http",
+        "https",
+        "id",
+        "ip",
+        "jdbc",
+        "je",
+        "jks",
+        "jmx",
+        "json",
+        "ldap",
+        "ldif",
+        "lmdb",
+        "mac",
+        "oid",
+        "pem",
+        "pin",
+        "pkcs11",
+        "pta",
+        "qos",
+        "rdn",
+        "rest",
+        "saml",
+        "sasl",
+        "scram",
+        "smtp",
+        "snmp",
+        "sql",
+        "ssl",
+        "tcp",
+        "tls",
+        "ttl",
+        "uid",
+        "uri",
+        "url",
+        "uuid",
+        "vlv",
+        "xml",
+    ]
+)
+
+
+def friendly_name(name: str) -> str:
+    """Return the name for people: hyphens become blanks, words capitals, known abbreviations upper case."""
+    return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("-"))
+
+
+def relation(registry: Registry, data: Mapping[str, Any]) -> Relation:
+    """Return the relation that a document declares."""
+    spec = data["relation"]
+    name = spec.get("name", data["name"])
+    target = data["name"]
+    return Relation(
+        name=name,
+        kind=spec["kind"],
+        parent=spec["parent"],
+        target=target,
+        branch=spec.get("branch", ""),
+        naming_property=spec.get("naming-property", ""),
+        naming_attribute=_naming_attribute(registry, data, spec),
+        plural=spec.get("plural", f"{name}s"),
+        friendly=data.get("user-friendly-name") or friendly_name(name),
+        synopsis=spec.get("synopsis", data["synopsis"]),
+        hidden=spec.get("hidden", False),
+        name_option=profile(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
+        default_objects=tuple(_default_object(item, target) for item in spec.get("default-objects", ())),
+    )
+
+
+def _naming_attribute(registry: Registry, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
+    """The RDN attribute: the naming property's own, unless the profile says otherwise."""
+    stated = profile(data, "ldap").get("naming-attribute")
+    if stated:
+        return str(stated)
+    naming = relation.get("naming-property")
+    if not naming:
+        return "cn"
+    return str(profile(registry.merged(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}"))
+
+
+def definition(registry: Registry, name: str) -> ManagedObjectDefinition:
+    """Return the definition of a name, everything inherited resolved."""
+    data = registry.documents[name].data
+    ancestors = registry.parents(name)
+    levels = [registry.documents[level].data for level in (*ancestors, name)]
+    sources = registry.sources(name)
+    syntaxes = {prop: syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
+
+    def normal(prop: str, text: str) -> Hashable:
+        return syntaxes[prop].normal(text)
+
+    properties = {
+        prop: _property(prop, spec, declared, syntaxes[prop], _reference(registry, spec["syntax"], normal))
+        for prop, (spec, declared) in sources.items()
+    }
+    enabled_when = next((level["enabled-when"] for level in reversed(levels) if "enabled-when" in level), None)
+    constants: dict[str, tuple[str, ...]] = {}
+    for level in levels:
+        constants.update({k: tuple(v) for k, v in profile(level, "ldap").get("constants", {}).items()})
+    friendly = data.get("user-friendly-name") or friendly_name(name)
+    return ManagedObjectDefinition(
+        name=name,
+        version=data["version"],
+        synopsis=data["synopsis"],
+        description=data.get("description", ""),
+        friendly=friendly,
+        friendly_plural=data.get("user-friendly-plural-name") or f"{friendly}s",
+        tags=tuple(dict.fromkeys(tag for level in levels for tag in level.get("tags", ()))),
+        abstract=data.get("abstract", False),
+        advanced=data.get("advanced", False),
+        hidden=data.get("hidden", False),
+        ancestors=ancestors,
+        properties=properties,
+        constraints=tuple(_constraint(c, normal) for level in levels for c in level.get("constraints", ())),
+        enabled_when=None if enabled_when is None else condition(enabled_when, normal),
+        object_classes=("top", *(_object_class(level) for level in levels)),
+        constants=constants,
+        list_columns=next(
+            (tuple(columns) for level in reversed(levels) if (columns := profile(level, "cli").get("list"))), ()
+        ),
+        custom=profile(data, "cli").get("custom", False),
+        note=data.get("note", ""),
+        deprecated=data.get("deprecated", ""),
+        by_attribute={prop.attribute.lower(): prop for prop in properties.values()},
+        former_attributes={
+            f"ds-cfg-{former}".lower(): prop for prop in properties.values() for former in prop.renamed_from
+        },
+        raw=data,
+    )
+
+
+def _property(
+    name: str, spec: Mapping[str, Any], declared: str, syntax_: Syntax, reference: Reference | None
+) -> PropertyDefinition:
+    action = spec.get("admin-action", {})
+    return PropertyDefinition(
+        name=name,
+        syntax=syntax_,
+        synopsis=spec["synopsis"],
+        description=spec.get("description", ""),
+        default=_default(spec.get("default")),
+        mandatory=spec.get("mandatory", False),
+        multi_valued=spec.get("multi-valued", False),
+        advanced=spec.get("advanced", False),
+        hidden=spec.get("hidden", False),
+        read_only=spec.get("read-only", False),
+        sensitive=spec.get("sensitive", syntax_.sensitive),
+        admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
+        reference=reference,
+        attribute=profile(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
+        renamed_from=tuple(spec.get("renamed-from", ())),
+        deprecated=spec.get("deprecated", ""),
+        declared_by=declared,
+    )
+
+
+def _reference(registry: Registry, spec: Any, normal: Any) -> Reference | None:
+    if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
+        return None
+    target = registry.relation(spec["relation"]).target
+
+    def of_target(prop: str, text: str) -> Hashable:
+        source, _ = registry.sources(target)[prop]
+        return syntax(source["syntax"]).normal(text)
+
+    enabled = spec.get("target-enabled")
+    return Reference(
+        relation=spec["relation"],
+        parent=spec.get("parent", "/"),
+        target_enabled=None if enabled is None else condition(enabled, of_target),
+        needed_when=_optional(spec.get("needed-when"), normal),
+    )
+
+
+def _optional(source: Any, normal: Any) -> Condition | None:
+    return None if source is None else condition(source, normal)
+
+
+def profile(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """Return the profile of a kind (``ldap``, ``cli``) in a document or a property."""
+    found: Mapping[str, Any] = data.get("profile", {}).get(kind, {})
+    return found
+
+
+def _object_class(data: Mapping[str, Any]) -> str:
+    return str(profile(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
+
+
+def _default_object(item: Mapping[str, Any], target: str) -> DefaultObject:
+    values = item.get("properties", {}).items()
+    return DefaultObject(item["name"], item.get("type", target), tuple((k, tuple(v)) for k, v in values))
+
+
+def _default(spec: Mapping[str, Any] | None) -> Default:
+    if not spec or "undefined" in spec:
+        return Default("undefined")
+    if "values" in spec:
+        return Default("defined", values=tuple(spec["values"]))
+    if "alias" in spec:
+        return Default("alias", sentence=spec["alias"])
+    inherited = spec["inherited"]
+    if "path" in inherited:
+        return Default("inherited-absolute", path=inherited["path"], property=inherited["property"])
+    return Default("inherited-relative", offset=inherited["offset"], property=inherited["property"])
+
+
+def _constraint(spec: Mapping[str, Any], normal: Any) -> Constraint:
+    return Constraint(
+        name=spec["name"],
+        synopsis=spec["synopsis"],
+        remedy=spec.get("remedy", ""),
+        condition=_optional(spec.get("condition"), normal),
+        function=spec.get("function", ""),
+        severity=spec.get("severity", "error"),
+        property=spec.get("property", ""),
+        fixes=tuple(tuple(fix.items()) for fix in spec.get("fixes", ())),
+    )
