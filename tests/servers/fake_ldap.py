@@ -31,14 +31,12 @@ def _number(value: int) -> bytes:
     return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
-def result(
-    message: int, request: int, code: int = 0, text: str = "", dn: str = "", referrals: tuple[str, ...] = ()
-) -> bytes:
-    """Encode the answer to a request, with a result code."""
+def result(peer: Peer, code: int = 0, text: str = "", dn: str = "", referrals: tuple[str, ...] = ()) -> bytes:
+    """Encode the answer to a peer's request, with a result code."""
     body = tlv(0x0A, bytes([code])) + tlv(0x04, dn.encode()) + tlv(0x04, text.encode())
     if referrals:
         body += tlv(0xA3, b"".join(tlv(0x04, url.encode()) for url in referrals))
-    return tlv(0x30, _number(message) + tlv(_RESPONSES[request], body))
+    return tlv(0x30, _number(peer.message) + tlv(_RESPONSES[peer.request], body))
 
 
 def entry(message: int, dn: str, attributes: dict[str, list[str]]) -> bytes:
@@ -78,9 +76,9 @@ class Peer:
         self.socket.close()
 
     def receive(self) -> bool:
-        """Read one request; false when the other side is gone."""
+        """Read one request; false when the other side is gone, or speaks something else (TLS)."""
         head = self._exactly(2)
-        if head is None:
+        if head is None or head[0] != 0x30:
             return False
         size = head[1]
         if size & 0x80:
@@ -109,7 +107,7 @@ class Peer:
 
 def answer(code: int = 0, text: str = "", dn: str = "", referrals: tuple[str, ...] = ()) -> Reply:
     """Answer with a result."""
-    return lambda peer: peer.send(result(peer.message, peer.request, code, text, dn, referrals))
+    return lambda peer: peer.send(result(peer, code, text, dn, referrals))
 
 
 def hang(peer: Peer) -> None:
@@ -119,7 +117,7 @@ def hang(peer: Peer) -> None:
 
 def drip(peer: Peer) -> None:
     """Answer rightly, one byte after the other, and never end."""
-    peer.drip(result(peer.message, peer.request, 0, "x" * 2000))
+    peer.drip(result(peer, 0, "x" * 2000))
 
 
 def close(peer: Peer) -> None:

@@ -88,7 +88,7 @@ SERVERS: Mapping[str, Server] = {
                 "modules": "/usr/lib/ldap",
                 "schema": "/etc/ldap/schema",
             },
-            used_by="the OpenLDAP part of tests/storage, tests/management and tests/cli",
+            used_by="tests/storage with tests/management and tests/cli, their OpenLDAP part",
             preseed=("slapd slapd/no_configuration boolean true",),
         ),
         Server(
@@ -101,7 +101,7 @@ SERVERS: Mapping[str, Server] = {
                 "setpriv": "setpriv",
                 "plugins": "/usr/lib/*/dirsrv/plugins",
             },
-            used_by="the 389-ds part of tests/storage, tests/management and tests/cli",
+            used_by="tests/storage with tests/management and tests/cli, their 389-ds part",
             needs_root=True,
         ),
     )

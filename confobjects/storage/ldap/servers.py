@@ -37,15 +37,16 @@ class Servers:
         """The server in use, or the first to be tried."""
         return self.addresses[self._next]
 
-    def session(self) -> Session:
+    def session(self, problems: list[Diagnostic] | None = None) -> Session:
         """Return a session that is logged in, the one there is or a new one with the first server that takes it.
 
+        What the servers before it did is added to ``problems``.
         Raises :class:`~confobjects.errors.CannotConnectError` with what each server did,
         :class:`~confobjects.errors.AccessError` of the first that refused the login.
         """
         if self._session is not None:
             return self._session
-        problems: list[Diagnostic] = []
+        problems = [] if problems is None else problems
         for _ in self.addresses:
             try:
                 self._session = Session.open(self.current, self.login, self.connect_timeout, self._deadline)
@@ -54,7 +55,7 @@ class Servers:
                 self._leave()
             else:
                 return self._session
-        raise CannotConnectError(problems)
+        raise CannotConnectError(_once(problems))
 
     def _leave(self) -> None:
         self._session = None
@@ -68,7 +69,7 @@ class Servers:
         """Make a request that changes nothing, on the next server if one is lost over it."""
         problems: list[Diagnostic] = []
         for _ in range(len(self.addresses) + 1):  # the only server may just have been started again
-            session = self.session()
+            session = self.session(problems)
             try:
                 answer = request(session)
             except LostError as lost:
@@ -81,7 +82,7 @@ class Servers:
                 self._leave()
                 continue
             return answer
-        raise CannotConnectError(problems)
+        raise CannotConnectError(_once(problems))
 
     def attempts(self) -> Iterator[int]:
         """Yield a number for each time a write may be tried in all."""
@@ -92,6 +93,11 @@ class Servers:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _once(problems: list[Diagnostic]) -> list[Diagnostic]:
+    """What was said, each sentence once: a server may have been asked again."""
+    return list({problem.summary: problem for problem in problems}.values())
 
 
 def _result(answer: object) -> Result | None:

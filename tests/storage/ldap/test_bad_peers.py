@@ -18,11 +18,13 @@ from tests.servers.fake_ldap import ADD, BIND, DELETE, EXTENDED, MODIFY, RENAME,
 
 BASE = DN.parse("cn=config,dc=example,dc=com")
 ONE = BASE.child("cn", "one")
-SOON = {"deadline": 0.3, "connect_timeout": 0.3}
-LOGIN = {"bind_dn": "cn=admin", "bind_password": "canary 3P"}
+SOON: dict[str, Any] = {"deadline": 0.3, "connect_timeout": 0.3}
+LOGIN: dict[str, Any] = {"bind_dn": "cn=admin", "bind_password": "canary 3P"}
 
 
-def refused(url: str, act: Callable[[Storage], Any] = lambda storage: storage.read(ONE), **options: Any) -> tuple[int, str]:
+def refused(
+    url: str, act: Callable[[Storage], Any] = lambda storage: storage.read(ONE), **options: Any
+) -> tuple[int, str]:
     """Do something that goes wrong; return the exit code and the words, without the port."""
     storage = open_storage(url, **{"base": BASE, **SOON, **options})
     try:
@@ -136,7 +138,9 @@ def test_every_refusal_to_read_is_an_error_with_the_servers_own_words(code: int,
 
 
 ADDITION = AddEntry(Entry(ONE, {"objectClass": ("top",), "cn": ("one",)}))
-SWAP = ModifyEntry(ONE, [Modification("delete", "ds-cfg-revision", ["1"]), Modification("add", "ds-cfg-revision", ["2"])])
+SWAP = ModifyEntry(
+    ONE, [Modification("delete", "ds-cfg-revision", ["1"]), Modification("add", "ds-cfg-revision", ["2"])]
+)
 FIRST = ModifyEntry(ONE, [Modification("add", "ds-cfg-revision", ["1"])])
 CHANGES: dict[str, tuple[int, Change]] = {
     "add": (ADD, ADDITION),
@@ -205,7 +209,7 @@ def test_a_write_that_happened_though_its_answer_was_lost_is_not_repeated() -> N
         answer()(peer)
 
     with FakeLdap({ADD: fake_ldap.close, SEARCH: found}) as server:
-        storage = open_storage(server.url, base=BASE, **SOON)  # type: ignore[arg-type]  # as the others
+        storage = open_storage(server.url, base=BASE, **SOON)
         write(ADDITION)(storage)
         storage.close()
     assert server.requests == [ADD, SEARCH]
@@ -219,7 +223,7 @@ def test_a_write_that_did_not_happen_is_repeated() -> None:
         (fake_ldap.close if len(seen) == 1 else answer())(peer)
 
     with FakeLdap({ADD: lose_the_first, SEARCH: answer(32)}) as server:
-        storage = open_storage(server.url, base=BASE, **SOON)  # type: ignore[arg-type]  # as the others
+        storage = open_storage(server.url, base=BASE, **SOON)
         write(ADDITION)(storage)
         storage.close()
     assert server.requests == [ADD, SEARCH, ADD]
@@ -232,7 +236,7 @@ def test_the_next_server_is_asked(script: dict[int, Reply]) -> None:
         answer()(peer)
 
     with FakeLdap(script) as hung, FakeLdap({SEARCH: found}) as well:
-        storage = open_storage(f"{hung.url} {well.url}", base=BASE, **SOON, **LOGIN)  # type: ignore[arg-type]  # as above
+        storage = open_storage(f"{hung.url} {well.url}", base=BASE, **SOON, **LOGIN)
         assert storage.read(ONE) == Entry(ONE, {"cn": ("one",)})
         before = len(hung.requests)
         assert storage.read(ONE) is not None
@@ -261,7 +265,7 @@ def test_the_base_is_known_on_a_server_of_the_opendj_family_and_asked_for_elsewh
 
     with FakeLdap({SEARCH: root}) as server:
         if told:
-            storage = open_storage(server.url, **SOON)  # type: ignore[arg-type]  # as above
+            storage = open_storage(server.url, **SOON)
             assert str(storage.base) == "cn=config"
             storage.close()
         else:
