@@ -267,19 +267,20 @@ class Connection:
         try:
             if data := self.client.data_to_send():
                 channel.send(data, step.stage)
-            while len(answers) < step.answers and not self.client.closed:
+            while len(answers) < step.answers and not self._is_over():
                 limit = channel.reply_step()
                 before = len(answers)
-                while len(answers) == before:
+                while len(answers) == before and not self._is_over():
                     received = self.client.receive(channel.receive(limit, step.stage))
                     answers.extend(answer for answer in received if answer.verb)
-                    if self.client.closed:
-                        break
         except ProtocolViolation as violation:
             raise self._lost(Trouble.of(step.stage, violation), answers) from None
         except Trouble as trouble:
             raise self._lost(trouble, answers) from None
         return answers
+
+    def _is_over(self) -> bool:
+        return self.client.closed
 
     def _lost(self, trouble: Trouble, answers: Sequence[Answer]) -> Trouble:
         """After the final dot a lost connection means that nobody knows what became of the message."""

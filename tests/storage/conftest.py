@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 
@@ -41,12 +42,12 @@ def emptied(storage: Storage) -> Storage:
 
 
 def on_slapd(server: Slapd) -> Storage:
-    options = {"bind_dn": openldap.ROOT_DN, "bind_password": openldap.PASSWORD, "deadline": 2.0}
+    options: dict[str, Any] = {"bind_dn": openldap.ROOT_DN, "bind_password": openldap.PASSWORD, "deadline": 2.0}
     return emptied(open_storage(server.url, base=BASE, **options))
 
 
 def on_ds389(server: Ds389) -> Storage:
-    options = {"bind_dn": ds389.ROOT_DN, "bind_password": ds389.PASSWORD, "deadline": 2.0}
+    options: dict[str, Any] = {"bind_dn": ds389.ROOT_DN, "bind_password": ds389.PASSWORD, "deadline": 2.0}
     return emptied(open_storage(server.url, base=BASE, **options))
 
 
