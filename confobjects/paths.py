@@ -22,6 +22,15 @@ def normal_name(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
+def first_name(text: str) -> tuple[str, str]:
+    """Return the name at the start of a piece of a path, its slashes no longer doubled, and what follows it."""
+    at = text.find("/")
+    while at >= 0 and text[at : at + 2] == "//":
+        at = text.find("/", at + 2)
+    end = len(text) if at < 0 else at
+    return text[:end].replace("//", "/"), text[end + 1 :]
+
+
 class ManagedObjectPath:
     """An immutable path; equality and hash ignore the case and surplus blanks of names."""
 
@@ -81,8 +90,12 @@ class ManagedObjectPath:
     def __hash__(self) -> int:
         return hash(self._key)
 
+    def sort_key(self) -> tuple[tuple[str, str], ...]:
+        """Return what paths are sorted by: a parent comes before its children, names ignore case."""
+        return tuple((relation, name or "") for relation, name in self._key)
+
     def __lt__(self, other: ManagedObjectPath) -> bool:
-        return [(r, n or "") for r, n in self._key] < [(r, n or "") for r, n in other._key]
+        return self.sort_key() < other.sort_key()
 
 
 ROOT: Final = ManagedObjectPath()

@@ -14,7 +14,7 @@ from confobjects.definitions import building
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
-from confobjects.paths import ManagedObjectPath, Name, normal_name
+from confobjects.paths import ManagedObjectPath, Name, first_name, normal_name
 
 OVERRIDABLE = (
     "synopsis",
@@ -163,18 +163,22 @@ class Registry:
         Raises :class:`~confobjects.errors.UnknownNameError` for a relation that does not exist,
         :class:`ValueError` where a name is missing or a relation does not hang below the one before it.
         """
-        words = [word.replace("\0", "/") for word in text.replace("//", "\0").split("/") if word]
         path, above = ManagedObjectPath(), ROOT_NAME
-        while words:
-            relation = self.relation(words.pop(0))
+        rest = text.removeprefix("/")
+        while rest:
+            word, _, rest = rest.partition("/")
+            relation = self.relation(word)
             family = {above} if above == ROOT_NAME else {*self.parents(above), *self.subtypes(above)}
             if relation.parent not in family:
                 message = f'the path "{text}" is wrong: "{relation.name}" hangs below {relation.parent}'
                 raise ValueError(message)
-            if relation.named and not words:
-                message = f'the path "{text}" lacks a name after "{relation.name}"'
-                raise ValueError(message)
-            path = path.child(relation.name, words.pop(0) if relation.named else None)
+            name = None
+            if relation.named:
+                name, rest = first_name(rest)
+                if not name:
+                    message = f'the path "{text}" lacks a name after "{relation.name}"'
+                    raise ValueError(message)
+            path = path.child(relation.name, name)
             above = relation.target
         return path
 

@@ -1,0 +1,357 @@
+"""A configuration as one JSON document, and back.
+
+::
+
+    {"confobjects-format": 1,
+     "objects": {"/mail-server/one": {"type": "generic", "properties": {"enabled": true, "smtp-server": "mx:25"}}}}
+
+An object in a document is said whole: a property that is not there has its default. Only secrets may be left open:
+one that is not there stays as it is, ``null`` says that there is none, and ``secrets`` names those that have a value
+which the document does not hold. An expression is no secret, as far as it holds no literal default.
+
+Law: ``read(write(objects))`` says of every object what was said, but for the values of secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.errors import UnknownNameError
+from confobjects.expressions.openers import has_opener
+from confobjects.objects.changes import canonical
+from confobjects.objects.model import ManagedObject, Texts
+from confobjects.objects.reading import shown, value_problem
+from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.syntaxes import ValueSyntaxError
+
+if TYPE_CHECKING:
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+
+FORMAT: Final = 1
+"""The format of the documents written here; a newer one is refused."""
+MARKER: Final = "confobjects-format"
+Pointer = tuple[str, ...]
+"""The keys and indexes on the way to a part of a document."""
+
+
+class ObjectState(NamedTuple):
+    """One object as somebody says it is: value texts by property, without the name.
+
+    ``kept`` are secrets that have a value which is not known here, ``silent`` those of which nothing is said.
+    """
+
+    path: ManagedObjectPath
+    definition: ManagedObjectDefinition
+    values: Mapping[str, Texts]
+    kept: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        """Tell which object it is; a value may be a secret."""
+        return f"<{self.definition.name} {self.path}: {', '.join(self.values) or 'no values'}>"
+
+
+class Doubt(NamedTuple):
+    """A part of a document that is not plainly right. ``sure`` tells that it is wrong whatever a schema says."""
+
+    pointer: Pointer
+    problem: Diagnostic
+    sure: bool = True
+
+
+class Contents(NamedTuple):
+    """What a document says, and where it is not plainly right; ``data`` is its JSON."""
+
+    objects: Mapping[ManagedObjectPath, ObjectState]
+    keys: Mapping[ManagedObjectPath, str]
+    doubts: tuple[Doubt, ...]
+    data: Any
+
+
+def state_of(obj: ManagedObject, registry: Registry) -> ObjectState:
+    """Return the state of a stored object: everything is known of it."""
+    naming = registry.relation(obj.path.relation).naming_property
+    values = {name: texts for name, texts in obj.values.items() if texts and name != naming}
+    return ObjectState(obj.path, obj.definition, values)
+
+
+def without_secrets(state: ObjectState) -> ObjectState:
+    """Return a state that may be shown: secrets that are no plain expressions are only kept."""
+    properties = state.definition.properties
+    hidden = {
+        name
+        for name, texts in state.values.items()
+        if properties[name].sensitive and any(shown(properties[name], text) != text for text in texts)
+    }
+    if not hidden:
+        return state
+    values = {name: texts for name, texts in state.values.items() if name not in hidden}
+    return state._replace(values=values, kept=state.kept | hidden)
+
+
+# -- writing -----------------------------------------------------------------------------------------------------
+
+
+def write(states: Iterable[ObjectState], registry: Registry) -> str:
+    """Return the document of some objects: sorted by path and property, without secrets."""
+    objects = {str(state.path): _object(without_secrets(state), registry) for state in in_order(states)}
+    return json.dumps({MARKER: FORMAT, "objects": objects}, indent=2, ensure_ascii=False) + "\n"
+
+
+def in_order(states: Iterable[ObjectState]) -> list[ObjectState]:
+    """Return states in the order of their paths, which is that of people: a parent first, names ignoring case."""
+    return sorted(states, key=lambda state: state.path.sort_key())
+
+
+def _object(state: ObjectState, registry: Registry) -> dict[str, Any]:
+    relation = registry.relation(state.path.relation)
+    naming = relation.naming_property
+    properties: dict[str, Any] = {}
+    for name, prop in sorted(state.definition.properties.items()):
+        if texts := state.values.get(name):
+            values = [json_value(prop, text) for text in texts]
+            properties[name] = values if prop.multi_valued else values[0] if len(values) == 1 else values
+        elif prop.sensitive and name != naming and name not in state.kept and name not in state.silent:
+            properties[name] = None
+    made: dict[str, Any] = {"type": registry.short_type(state.definition, relation), "properties": properties}
+    if state.kept:
+        made["secrets"] = sorted(state.kept)
+    return made
+
+
+def json_value(prop: PropertyDefinition, text: str) -> Any:
+    """Return a stored text as JSON: typed, but for expressions and for what does not follow the syntax."""
+    if has_opener(text):
+        return text
+    try:
+        return prop.syntax.to_json(prop.syntax.parse(text))
+    except ValueSyntaxError:
+        return text
+
+
+# -- reading -----------------------------------------------------------------------------------------------------
+
+
+def read(data: Any, registry: Registry) -> Contents:
+    """Return what the JSON of a document says. What is doubtful is told, and left out where it cannot be used."""
+    return _Reader(registry).contents(data)
+
+
+class _Reader:
+    """Reads one document. Values are looked up before they are parsed: most objects share theirs."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.doubts: list[Doubt] = []
+        self._texts: dict[tuple[int, type, Any], str | Doubt] = {}
+        self._kinds: dict[str, _Kind] = {}
+
+    def contents(self, data: Any) -> Contents:
+        states: dict[ManagedObjectPath, ObjectState] = {}
+        keys: dict[ManagedObjectPath, str] = {}
+        objects = data.get("objects") if isinstance(data, dict) else None
+        if not isinstance(objects, dict) or not self._head(data):
+            self._doubt((), "this is no document of confobjects", sure=False)
+            return Contents({}, {}, tuple(self.doubts), data)
+        for key, item in objects.items():
+            state = self._state(key, item)
+            if state is not None and state.path in keys:
+                self._doubt(("objects", key), f'the object is in the document already, as "{keys[state.path]}"')
+            elif state is not None:
+                states[state.path] = state
+                keys[state.path] = key
+        self._orphans(states, keys)
+        return Contents(states, keys, tuple(self.doubts), data)
+
+    def _head(self, data: Mapping[str, Any]) -> bool:
+        if type(data.get(MARKER)) is int and data[MARKER] > FORMAT:
+            remedy = "read it with the version of confobjects that wrote it, or a newer one"
+            self._doubt((MARKER,), f"format {data[MARKER]} is newer than this program knows", remedy=remedy)
+        return type(data.get(MARKER)) is int and data[MARKER] == FORMAT and data.keys() <= _HEAD
+
+    def _doubt(
+        self, pointer: Pointer, summary: str, *, sure: bool = True, code: str = "broken-data", **words: Any
+    ) -> None:
+        self.doubts.append(Doubt(pointer, Diagnostic(code, summary, **words), sure))
+
+    def _state(self, key: str, item: Any) -> ObjectState | None:
+        path = self._path(key)
+        if path is None:
+            return None
+        kind = self._kinds.get(path.relation)
+        if kind is None:
+            kind = self._kinds[path.relation] = _kind(path.relation, self.registry)
+        if not isinstance(item, dict) or not item.keys() <= _OBJECT:
+            self._doubt(("objects", key), "this is no object of a document", sure=False)
+            return None
+        definition = self._type(key, item.get("type"), kind)
+        properties = item.get("properties", {})
+        if definition is None or not isinstance(properties, dict):
+            self._doubt(("objects", key), "this is no object of a document", sure=False)
+            return None
+        return self._said(key, path, kind.types[definition], properties, item.get("secrets", ()))
+
+    def _path(self, key: str) -> ManagedObjectPath | None:
+        at = ("objects", key)
+        try:
+            path = self.registry.path(key)
+        except UnknownNameError as error:
+            problem = error.diagnostics[0]
+            self._doubt(at, problem.summary, code="unknown-name", remedy=problem.remedy)
+            return None
+        except ValueError as error:
+            self._doubt(at, str(error))
+            return None
+        if path == ROOT or key[:1] != "/":
+            self._doubt(at, "an object's path starts at the root", remedy='for example "/mail-server/one"')
+            return None
+        if not key.isprintable():
+            self._doubt(at, "the path holds a control character")
+            return None
+        return path
+
+    def _type(self, key: str, given: Any, kind: _Kind) -> str | None:
+        if given is None and len(kind.types) == 1:
+            return next(iter(kind.types))
+        if isinstance(given, str) and given in kind.types:
+            return given
+        self._doubt(("objects", key, "type"), "the type is missing or unknown", sure=False)
+        return None
+
+    def _said(self, key: str, path: ManagedObjectPath, type_: _Type, properties: Any, secrets: Any) -> ObjectState:
+        here = ("objects", key, "properties")
+        values: dict[str, Texts] = {}
+        for name, value in properties.items():
+            prop = type_.properties.get(name)
+            if prop is None:
+                self._doubt((*here, name), f"there is no property {name} to set", code="unknown-name", sure=False)
+            elif value is not None and (texts := self._values(str(path), prop, value, (*here, name))):
+                values[name] = texts
+        kept = self._secrets(key, type_, properties, secrets) if secrets else frozenset()
+        if not type_.required <= properties.keys():
+            self._doubt(here, "a property is missing", sure=False)
+        return ObjectState(path, type_.definition, values, kept, type_.secrets - kept - properties.keys())
+
+    def _secrets(self, key: str, type_: _Type, properties: Mapping[str, Any], given: Any) -> frozenset[str]:
+        at = ("objects", key, "secrets")
+        if not isinstance(given, list) or not all(isinstance(name, str) and name in type_.secrets for name in given):
+            self._doubt(at, "these are not the names of secrets", sure=False)
+            return frozenset()
+        for name in given:
+            if name in properties:
+                words = f"{name} is among the secrets that are not in the document, and it is in the document"
+                self._doubt(at, words, remedy="keep one of the two")
+        return frozenset(given)
+
+    def _values(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> Texts:
+        if not prop.multi_valued:
+            text = self._text(path, prop, value, at)
+            return () if text is None else (text,)
+        if not isinstance(value, list):
+            self._doubt(at, f"{prop.name} takes a list of values", sure=False)
+            return ()
+        texts = [self._text(path, prop, item, (*at, str(index))) for index, item in enumerate(value)]
+        if len(set(texts)) < len(texts):
+            self._doubt(at, f"a value of {prop.name} is given twice", sure=False)
+        return tuple(text for text in texts if text is not None)
+
+    def _text(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> str | None:
+        """Return the canonical text of a value; None where there is none, which is in doubt."""
+        if not isinstance(value, (str, int)):
+            self._doubt(at, f"a value of {prop.name} is {kind_of(value)}", sure=False)
+            return None
+        key = (id(prop), type(value), value)
+        found = self._texts.get(key)
+        if found is None:
+            found = self._texts[key] = _text_of(prop, value)
+        if isinstance(found, str):
+            return found
+        self.doubts.append(found._replace(pointer=at, problem=found.problem.replace(path=path)))
+        return None if found.sure else found.problem.value
+
+    def _orphans(self, states: Mapping[ManagedObjectPath, ObjectState], keys: Mapping[ManagedObjectPath, str]) -> None:
+        """An object below one of a type that cannot have it."""
+        for path, state in states.items():
+            parent = states.get(path.parent)
+            if parent is None:
+                continue
+            below = [relation.name for relation in self.registry.children(parent.definition.name)]
+            if path.relation not in below:
+                friendly = parent.definition.friendly
+                words = f"a {friendly} has no {self.registry.relation(state.path.relation).friendly} below it"
+                self._doubt(("objects", keys[path]), words)
+
+
+_HEAD: Final = {MARKER, "objects", "$schema"}
+_OBJECT: Final = {"type", "properties", "secrets"}
+
+
+def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
+    """The text of a JSON value. In doubt is what a schema might refuse: another spelling of a value than ours."""
+    if isinstance(value, str) and has_opener(value):
+        if prop.sensitive and MASK in value:
+            return Doubt((), _masked(prop))
+        return value
+    if prop.sensitive and isinstance(value, str) and MASK in value:
+        return Doubt((), _masked(prop))
+    try:
+        text = canonical(prop, prop.syntax.coerce(value))
+        back = prop.syntax.to_json(prop.syntax.parse(text))
+    except ValueSyntaxError as error:
+        return Doubt((), value_problem("", prop, str(value), error, ""))
+    if type(back) is type(value) and back == value:
+        return text
+    remedy = "" if prop.sensitive else f"write {json.dumps(back, ensure_ascii=False)}"
+    return Doubt((), Diagnostic("invalid-value", "", property=prop.name, value=text, remedy=remedy), sure=False)
+
+
+def _masked(prop: PropertyDefinition) -> Diagnostic:
+    return Diagnostic(
+        "invalid-value",
+        f"{prop.name} is masked: the document shows that there is a secret, not which",
+        property=prop.name,
+        value=MASK,
+        remedy=f'leave {prop.name} out, which leaves it as it is, or write an expression such as "&{{file:PATH}}"',
+    )
+
+
+class _Type(NamedTuple):
+    """What a document may say of objects of one type."""
+
+    definition: ManagedObjectDefinition
+    properties: Mapping[str, PropertyDefinition]
+    secrets: frozenset[str]
+    required: frozenset[str]
+
+
+class _Kind(NamedTuple):
+    """The types of a relation by their short names."""
+
+    types: Mapping[str, _Type]
+
+
+def _kind(relation: str, registry: Registry) -> _Kind:
+    known = registry.relation(relation)
+    made = {}
+    for short, definition in registry.types(known).items():
+        properties = {name: p for name, p in definition.properties.items() if name != known.naming_property}
+        secrets = frozenset(name for name, prop in properties.items() if prop.sensitive)
+        required = frozenset(name for name, prop in properties.items() if is_required(prop))
+        made[short] = _Type(definition, properties, secrets, required)
+    return _Kind(made)
+
+
+def is_required(prop: PropertyDefinition) -> bool:
+    """Tell whether a document has to give a property: one that needs a value, has no default and is no secret."""
+    return prop.mandatory and prop.default.kind == "undefined" and not prop.sensitive
+
+
+def kind_of(value: Any) -> str:
+    """Return what kind of JSON a value is, in words: the value itself may be a secret."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    names: dict[type, str] = {str: "a text", dict: "an object", list: "a list", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
