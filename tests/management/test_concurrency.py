@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from multiprocessing import get_context
 from typing import Any
 
@@ -13,12 +14,14 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError
 from confobjects.management import ManagementContext
-from confobjects.mapping.entry import Change, DeleteEntry
+from confobjects.mapping.entry import Change
+from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 
-BASE = DN.parse("cn=config,dc=example,dc=com")
+BASES = (DN.parse(f"cn=writers {number},dc=example,dc=com") for number in count())
+"""A base for each test: what writers in a crowd leave on a server is in nobody's way."""
 PROCESSES = 16
 ROUNDS = 25
 SETTINGS = (
@@ -45,22 +48,16 @@ Opener = Callable[[], ManagementContext]
 
 
 def opener(url: str, dn: str, password: str) -> Opener:
-    return lambda: confobjects.open(url, base=BASE, bind_dn=dn, bind_password=password)
+    base = next(BASES)
+    return lambda: confobjects.open(url, base=base, bind_dn=dn, bind_password=password)
 
 
 @pytest.fixture(params=["slapd", "389-ds"])
 def reach(request: pytest.FixtureRequest) -> Opener:
     """How to open an empty configuration on a server."""
     if request.param == "slapd":
-        server = request.getfixturevalue("slapd")
-        made = opener(server.url, openldap.ROOT_DN, openldap.PASSWORD)
-    else:
-        server = request.getfixturevalue("ds389_server")
-        made = opener(server.url, ds389.ROOT_DN, ds389.PASSWORD)
-    with made() as ctx, ctx.storage.writing():
-        for entry in sorted(ctx.storage.search(BASE, "sub"), key=lambda entry: -len(entry.dn)):
-            ctx.storage.commit([DeleteEntry(entry.dn)])
-    return made
+        return opener(request.getfixturevalue("slapd").url, openldap.ROOT_DN, openldap.PASSWORD)
+    return opener(request.getfixturevalue("ds389_server").url, ds389.ROOT_DN, ds389.PASSWORD)
 
 
 SERVER: dict[str, Any] = {"enabled": True, "smtp-server": "mx.example.com", "use-start-tls": False}
@@ -111,10 +108,10 @@ def together(*works: tuple[ManagementContext, Callable[[ManagementContext], Any]
         ctx, work = works[number]
         commit = ctx.storage.commit
 
-        def meet_and_commit(changes: Sequence[Change]) -> None:
+        def meet_and_commit(changes: Sequence[Change], record: Note | None = None) -> int | None:
             ctx.storage.commit = commit  # type: ignore[method-assign]  # only the first commit waits
             barrier.wait()
-            commit(changes)
+            return commit(changes, record)
 
         ctx.storage.commit = meet_and_commit  # type: ignore[method-assign]  # put back above
         try:
@@ -134,7 +131,7 @@ def together(*works: tuple[ManagementContext, Callable[[ManagementContext], Any]
 def two(reach: Opener) -> Iterator[tuple[ManagementContext, ManagementContext]]:
     with reach() as first, reach() as second:
         for ctx in (first, second):
-            assert ctx.storage.read(BASE) is None  # connected before the race begins
+            assert ctx.storage.read(ctx.storage.base) is None  # connected before the race begins
         yield first, second
 
 
