@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from confobjects.errors import DefinitionError, error_for
 from confobjects.management import ManagementContext
 
 if TYPE_CHECKING:
+    from confobjects.management.history import Signature
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.judging import Judged
@@ -130,20 +131,51 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     definitions: Sequence[str] | Registry = (),
     missing_ok: bool = True,
     environment: Mapping[str, str] | None = None,
+    command: Callable[[], str] = lambda: "api",
     **options: Any,
 ) -> ManagementContext:
     """Open the configuration at a URL (``ldif:PATH``, …) for management.
 
     ``definitions`` are directories of further definitions, or a registry made before; ``options`` go to the storage. Without a URL the
     environment decides (``CONFOBJECTS_URL``), else the LDIF file in the platform's configuration directory. A
-    missing LDIF file is an empty configuration unless ``missing_ok`` is false.
+    missing LDIF file is an empty configuration unless ``missing_ok`` is false. ``command`` is asked, when a change is
+    made, what the history is to name as its source; nothing in it may be a secret.
 
     Raises :class:`~confobjects.errors.DefinitionError`, :class:`~confobjects.errors.StorageError` and other
     errors of the storage.
     """
     where = place(url, None, os.environ if environment is None else environment)
     known = definitions if isinstance(definitions, Registry) else registry(definitions)
-    return ManagementContext(known, _storage(where.url, missing_ok=missing_ok, **options), _at_write_time)
+    actor = str(options.get("bind_dn") or "")
+    return ManagementContext(
+        known,
+        _storage(where.url, missing_ok=missing_ok, **options),
+        _at_write_time,
+        lambda: _signature(actor or user(), command()),
+    )
+
+
+def _signature(actor: str, command: str) -> Signature:
+    from confobjects.management.history import Signature  # noqa: PLC0415 - for changes only
+
+    return Signature(now(), actor, command)
+
+
+def now() -> str:
+    """Return the time in UTC (ISO 8601, to the second)."""
+    from time import gmtime, strftime  # noqa: PLC0415 - as above
+
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+
+
+def user() -> str:
+    """Return the name of the operating system's user, or the number of one without a name."""
+    try:
+        from pwd import getpwuid  # noqa: PLC0415 - as above
+
+        return getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError):
+        return str(os.geteuid())
 
 
 def _at_write_time(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:

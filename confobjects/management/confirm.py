@@ -67,14 +67,14 @@ def settle(transaction: Transaction) -> None:
         changes = transaction.changes(found)
         before = _before(storage, transaction.stored(), changes)
         try:
-            storage.commit(changes)
+            number = storage.commit(changes, transaction.note())
         except (ChangedMeanwhileError, NoSuchObjectError, ObjectExistsError, ObjectInUseError) as error:
             limit = _ATTEMPTS if isinstance(error, ChangedMeanwhileError) else _OTHER_ATTEMPTS
             if attempt + 1 >= limit:
                 raise
             storage.pause(attempt)
             continue
-        _confirm(transaction.context, found, changes, before)
+        _confirm(transaction.context, found, changes, before, number)
         return
 
 
@@ -108,7 +108,11 @@ class _Finding(NamedTuple):
 
 
 def _confirm(
-    context: ManagementContext, found: Sequence[Outcome], changes: Sequence[Change], before: Mapping[DN, Entry]
+    context: ManagementContext,
+    found: Sequence[Outcome],
+    changes: Sequence[Change],
+    before: Mapping[DN, Entry],
+    number: int | None,
 ) -> None:
     """Look at what was written and what it depends on; take the change back when it does not go with another."""
     finding = _look(context, found)
@@ -122,6 +126,8 @@ def _confirm(
     if not finding.problems:
         return
     stuck = tuple(_take_back(context.storage, changes, before))
+    if number is not None and not stuck:
+        context.storage.withdraw(number)
     taken = "was not taken back whole" if stuck else "was taken back"
     summary = f"someone else made a change at the same time that does not go with this one; this one {taken}"
     _changed(summary, (*finding.problems, *stuck))

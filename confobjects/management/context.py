@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 from confobjects.errors import NoSuchObjectError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from confobjects.definitions import Registry, Relation
+    from confobjects.management.history import Objects, Record, Signature
     from confobjects.management.transaction import Given, Transaction
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.changes import ChangeReport, PropertyChanges
@@ -27,12 +28,20 @@ class ManagementContext:
     """The objects of one storage, to be listed, read and changed.
 
     ``evaluate`` is the evaluator of write time: it knows no environment, only what expressions say themselves.
+    ``sign`` is asked, when a change is made, for who makes it and when.
     """
 
-    def __init__(self, registry: Registry, storage: Storage, evaluate: Evaluate) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        storage: Storage,
+        evaluate: Evaluate,
+        sign: Callable[[], Signature] | None = None,
+    ) -> None:
         self.registry = registry
         self.storage = storage
         self.evaluate = evaluate
+        self.sign = sign
         self.mapper = Mapper(registry, storage.base)
         self._listeners: list[Callable[[ChangeReport], None]] = []
 
@@ -94,6 +103,35 @@ class ManagementContext:
             for obj in world.members(relation, parent):
                 yield obj
                 waiting.extend((child, obj.path) for child in self.registry.children(obj.definition.name))
+
+    # -- history ---------------------------------------------------------------------------------------------------
+
+    def history(self) -> Sequence[Record]:
+        """Return the changes that the storage keeps a record of, the oldest first.
+
+        Raises :class:`~confobjects.errors.NoSuchObjectError` where it keeps none.
+        """
+        from confobjects.management import history  # noqa: PLC0415 - a cold get needs no history
+
+        return history.records(self)
+
+    def as_of(self, number: int) -> Objects:
+        """Return the stored objects by path as they were right after a change. See :func:`history.as_of`."""
+        from confobjects.management import history  # noqa: PLC0415 - as above
+
+        return history.as_of(self, number)
+
+    def undo(self, number: int, *, dry_run: bool = False) -> ChangeReport:
+        """Take one change back. See :func:`undoing.undo`."""
+        from confobjects.management import undoing  # noqa: PLC0415 - as above
+
+        return undoing.undo(self, number, dry_run=dry_run)
+
+    def undo_to(self, number: int, *, dry_run: bool = False) -> ChangeReport:
+        """Take back every change after one. See :func:`undoing.undo_to`."""
+        from confobjects.management import undoing  # noqa: PLC0415 - as above
+
+        return undoing.undo_to(self, number, dry_run=dry_run)
 
     # -- changing ------------------------------------------------------------------------------------------------
 

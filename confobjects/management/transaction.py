@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from confobjects.dn import DN
     from confobjects.management.context import ManagementContext
     from confobjects.mapping.entry import Change, Entry
+    from confobjects.mapping.journal import Note
     from confobjects.objects.judging import User
 
 Given = Mapping[str, Any]
@@ -64,6 +65,8 @@ class Transaction:
         self.registry = context.registry
         self.dry_run = dry_run
         self.report: ChangeReport
+        self.undoes: tuple[int, ...] = ()
+        """The numbers of the changes that this one takes back."""
         self._lock = context.storage.writing()
         self._asked: list[Callable[[], None]] = []
         self._nested = False
@@ -335,7 +338,7 @@ class Transaction:
         if self.context.storage.serialises_writers or self.dry_run:
             found = self.plan()
             if found and not self.dry_run:
-                self.context.storage.commit(self.changes(found))
+                self.context.storage.commit(self.changes(found), self.note())
             return
         from confobjects.management.confirm import settle  # noqa: PLC0415 - a lock makes it needless
 
@@ -356,6 +359,18 @@ class Transaction:
             self._problems.warnings,
         )
         return found
+
+    @property
+    def world(self) -> Overlay:
+        """The objects as they are with what was asked for so far."""
+        return self._world
+
+    def note(self) -> Note:
+        """Return what the history is to know of the change that was planned."""
+        from confobjects.management.history import Signature, note_of  # noqa: PLC0415 - a dry run needs none
+
+        sign = self.context.sign
+        return note_of(self.report.changes, sign() if sign is not None else Signature(), self.undoes)
 
     def stored(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""

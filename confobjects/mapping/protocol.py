@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.mapping.entry import Change, Entry
+
+if TYPE_CHECKING:
+    from confobjects.mapping.journal import Note, Noted
 
 Scope = Literal["one", "sub"]
 
@@ -65,9 +68,11 @@ class Storage(Protocol):
         """
         ...
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
         """Carry out some changes in order, inside :meth:`writing`. Files and memory take all of them or none.
 
+        With a ``record`` they are noted in the history, and its number there is returned; None where the storage
+        keeps no history.
         Raises :class:`~confobjects.errors.ObjectExistsError` (an entry to add is there),
         :class:`~confobjects.errors.NoSuchObjectError` (an entry to change or the parent of a new one is not),
         :class:`~confobjects.errors.ObjectInUseError` (an entry to delete has others below it),
@@ -75,6 +80,17 @@ class Storage(Protocol):
         :class:`~confobjects.errors.ConstraintError` (an entry would lose its naming value),
         :class:`~confobjects.errors.AccessError` and :class:`~confobjects.errors.StorageError`.
         """
+        ...
+
+    def history(self) -> Sequence[Noted]:
+        """Return the noted changes that are kept, the oldest first, but for those that came to nothing.
+
+        Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps no history.
+        """
+        ...
+
+    def withdraw(self, number: int) -> None:
+        """Note that the change of a number was taken back by other changes, inside :meth:`writing`."""
         ...
 
     def pause(self, turn: int) -> None:

@@ -128,7 +128,7 @@ def locked(path: str, deadline: float) -> Iterator[None]:
     with told("open the lock file", lock):
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
     try:
-        _belong(descriptor, path)
+        belong(descriptor, path)
         with told("lock the file", lock):
             while not _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 deadline = _wait(deadline, descriptor, path)
@@ -176,7 +176,7 @@ def _held(descriptor: int, path: str) -> StorageError:
     )
 
 
-def _belong(descriptor: int, path: str) -> None:
+def belong(descriptor: int, path: str) -> None:
     """Give a file beside ``path`` to the owner of ``path``: what root leaves behind must not shut the owner out."""
     with suppress(OSError):
         status = os.stat(path)
@@ -317,7 +317,7 @@ def _make_archive_directory(directory: str, path: str) -> None:
     make_directory(directory)
     with told("open the directory", directory):
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    _belong(descriptor, path)
+    belong(descriptor, path)
     os.close(descriptor)
 
 
@@ -338,7 +338,7 @@ def archive(path: str, data: bytes) -> str:
             with open(descriptor, "wb") as file:
                 file.write(zlib.compress(data, 1, wbits=31))  # 31: with the header of gzip, so that zcat reads it
                 file.flush()
-                _belong(descriptor, path)
+                belong(descriptor, path)
                 os.fsync(descriptor)
             os.replace(temporary, name)
         except BaseException:

@@ -13,17 +13,28 @@ from __future__ import annotations
 import os
 from _thread import get_ident  # what threading is made of; importing that costs a cold command
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, Self
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
-from confobjects.errors import BrokenDataError, ChangedMeanwhileError, ConfobjectsError, StorageError, UsageError
+from confobjects.errors import (
+    AccessError,
+    BrokenDataError,
+    ChangedMeanwhileError,
+    ConfobjectsError,
+    StorageError,
+    UsageError,
+)
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
 from confobjects.mapping.protocol import Scope
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from confobjects.mapping.journal import Note, Noted
+    from confobjects.storage.history import Pen
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of a new file; that of another is its first entry."""
@@ -160,38 +171,61 @@ class LdifFileStorage:
             finally:
                 self._owner = self._writer = None
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Carry out some changes, all or none."""
+    def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
+        """Carry out some changes, all or none; what the history is to know is on the disk before."""
         if self._owner != get_ident() or self._writer is None:
             raise UsageError("commit() is called inside writing() only")
         if not changes:
-            return
+            return None
         target = os.path.realpath(self.path)
         version = self._writer
         for _ in range(_ATTEMPTS):
             tree = version.tree.copy()
             edits = tree.apply(changes)
-            written = self._replace(target, version, tree, edits)
+            written = self._replace(target, version, tree, edits, record)
             if written is not None:
-                self._writer = self._version = written
-                return
+                self._writer = self._version = written[0]
+                return written[1] or None
             version = self._edited_meanwhile(version, edits)
         raise self._changed("the file keeps changing")
 
-    def _replace(self, target: str, version: _Version, tree: Tree, edits: Sequence[Edit]) -> _Version | None:
-        """Write a new version of the file, None if the file is not the version it is made from any more."""
+    def _replace(
+        self, target: str, version: _Version, tree: Tree, edits: Sequence[Edit], record: Note | None
+    ) -> tuple[_Version, int] | None:
+        """Write a new version of the file, and return it with its number in the history.
+
+        None if the file is not the version it is made from any more.
+        """
+        from confobjects.storage.history import Pen, digest, time_of  # noqa: PLC0415 - writers only
+
         document = version.document.edited(edits)
         self._check(document)
         data = document.serialise().encode()
         with files.Replacement(target, data) as replacement:
             archived = files.archive(target, version.data) if version.data else ""
-            found = files.read(target)
-            if (found[0] if found is not None else None) != version.data:
-                return None
-            replacement.take_place()
+            pen, edited = Pen(target), time_of(version.signature.modified) if version.signature else ""
+            number = pen.intend(digest(version.data), digest(data), record, edited)
+            happened = False
+            try:
+                found = files.read(target)
+                if (found[0] if found is not None else None) != version.data:
+                    return None
+                replacement.take_place()
+                happened = True
+            finally:
+                self._tell(pen, target, number, data, happened=happened)
         if archived:
             self._prune(target, archived)
-        return _Version(data, document, Tree(document.entries, tree.base), replacement.signature)
+        return _Version(data, document, Tree(document.entries, tree.base), replacement.signature), number
+
+    @staticmethod
+    def _tell(pen: Pen, target: str, number: int, data: bytes, *, happened: bool) -> None:
+        """Say in the history what became of a change; where that fails, the digests say it."""
+        with suppress(ConfobjectsError):
+            if not happened:
+                found = files.read(target)
+                happened = found is not None and found[0] == data
+            pen.tell(number, "done" if happened else "void")
 
     def _check(self, document: Document) -> None:
         """Read what is about to be written: no mistake of ours shall ever damage the file."""
@@ -231,6 +265,33 @@ class LdifFileStorage:
                 remedy="the file is as the other one left it; repeat the change",
             )
         )
+
+    def history(self) -> list[Noted]:
+        """Return the noted changes, the oldest first; edits by hand are among them."""
+        from confobjects.storage import history  # noqa: PLC0415 - a cold get needs no history
+
+        target = os.path.realpath(self.path)
+        if self._owner == get_ident() or history.read(target).is_settled:
+            return self._noted(target)
+        with suppress(AccessError), files.locked(target, self._deadline):
+            return self._noted(target)  # the writer has finished, or is dead: the file tells
+        return self._noted(target)
+
+    @staticmethod
+    def _noted(target: str) -> list[Noted]:
+        from confobjects.storage import history  # noqa: PLC0415 - as above
+
+        lines = history.read(target)
+        found = files.read(target)
+        data, signature = found if found is not None else (None, None)
+        when = history.time_of(signature.modified) if signature is not None else ""
+        return history.noted(lines, history.digest(data), when)
+
+    def withdraw(self, number: int) -> None:
+        """Note that the change of a number was taken back."""
+        from confobjects.storage.history import Pen  # noqa: PLC0415 - writers only
+
+        Pen(os.path.realpath(self.path)).tell(number, "void")
 
     def pause(self, turn: int) -> None:
         """Do nothing: the other writers are kept out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import RLock, get_ident  # what threading is made of; importing that costs a cold command
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -13,6 +13,9 @@ from confobjects.errors import StorageError, UsageError
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from confobjects.mapping.journal import Note, Noted
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of a storage that holds nothing yet."""
@@ -31,6 +34,8 @@ class MemoryStorage:
         self._lock = RLock()
         self._owner: int | None = None
         self._deadline = deadline
+        self._notes: dict[int, Note] = {}
+        self._last = 0
 
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - all are at hand
         """Return an entry, None if it is not there."""
@@ -61,11 +66,27 @@ class MemoryStorage:
             self._owner = None
             self._lock.release()
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
         """Carry out some changes, all or none."""
         if self._owner != get_ident():
             raise UsageError("commit() is called inside writing() only")
         self._tree.apply(changes)
+        if record is None:
+            return None
+        self._last += 1
+        self._notes[self._last] = record
+        return self._last
+
+    def history(self) -> list[Noted]:
+        """Return the noted changes, the oldest first."""
+        from confobjects.mapping.journal import Noted  # noqa: PLC0415 - a cold get needs no history
+
+        with self._lock:
+            return [Noted(number, "done", *note) for number, note in self._notes.items()]
+
+    def withdraw(self, number: int) -> None:
+        """Forget a noted change that was taken back."""
+        self._notes.pop(number, None)
 
     def pause(self, turn: int) -> None:
         """Do nothing: the other writers are kept out."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from _thread import RLock, get_ident
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -46,6 +46,9 @@ from confobjects.storage.ldap.channel import Tls
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, Result
 from confobjects.storage.ldap.servers import Servers
 from confobjects.storage.ldap.session import Login, LostError, RawEntry, Session
+
+if TYPE_CHECKING:
+    from confobjects.mapping.journal import Note, Noted
 
 _USER_ATTRIBUTES: Final = ("*",)
 _PAUSE: Final = 0.005
@@ -198,7 +201,7 @@ class LdapStorage:
         longest = min(_LONGEST_PAUSE, _PAUSE * 2**turn)
         sleep(uniform(longest / 2, longest))  # noqa: S311 - it keeps writers apart, nothing secret
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:  # noqa: ARG002 - not yet
         """Carry out some changes in order; when one is refused, those before it are taken back."""
         if self._owner != get_ident():
             raise UsageError("commit() is called inside writing() only")
@@ -213,6 +216,14 @@ class LdapStorage:
                     raise
                 done.append((change, before))
                 self._remember(change, before)
+        return None
+
+    def history(self) -> list[Noted]:
+        """Return the noted changes, the oldest first."""
+        raise NoSuchObjectError("this directory keeps no history")
+
+    def withdraw(self, number: int) -> None:
+        """Note that the change of a number was taken back."""
 
     def _before(self, change: Change) -> Entry | None:
         """The entry as it is before a change; none before an addition."""

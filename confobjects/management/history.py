@@ -1,0 +1,273 @@
+"""The history of a configuration: each change as a record, and a record as a note that a storage keeps.
+
+Laws of this module:
+
+1. A record says what a change did to objects, in values before and after; applied backwards it gives the objects
+   before the change.
+2. No secret stands in a record's own fields: values of sensitive properties are masked there. The old texts are in
+   ``kept``, which a storage keeps in its protected place, and which nothing prints.
+3. Nothing here knows the clock or the user: a :class:`Signature` comes from above.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.errors import NoSuchObjectError
+from confobjects.mapping.journal import Note, Noted, State
+from confobjects.objects.changes import Action, ObjectChange
+from confobjects.objects.model import ManagedObject, Texts
+from confobjects.objects.reading import shown
+from confobjects.paths import ManagedObjectPath
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management.context import ManagementContext
+
+Values = Mapping[str, Texts]
+
+
+class Signature(NamedTuple):
+    """Who makes a change, when (UTC, ISO 8601), and by which command; a program that calls the library says "api"."""
+
+    time: str = ""
+    actor: str = ""
+    command: str = "api"
+
+
+class RecordedChange(NamedTuple):
+    """What a change did to one object: masked texts of each changed property, before and after.
+
+    ``type`` is the name of the object's definition, ``secrets`` the properties whose texts are masked.
+    """
+
+    path: ManagedObjectPath
+    action: Action
+    type: str
+    before: Values
+    after: Values
+    new_path: ManagedObjectPath | None = None
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The changed properties."""
+        return tuple(dict.fromkeys((*self.before, *self.after)))
+
+    @property
+    def paths(self) -> tuple[ManagedObjectPath, ...]:
+        """The paths of the object, before and after."""
+        return (self.path,) if self.new_path is None else (self.path, self.new_path)
+
+
+class Record(NamedTuple):
+    """One change of the history. ``undoes`` are the numbers of the changes that it takes back.
+
+    ``kept`` holds, for each object of ``changes``, the old texts of its secrets; it is empty for whoever may not read
+    the protected place.
+    """
+
+    number: int
+    state: State
+    signature: Signature
+    changes: tuple[RecordedChange, ...] = ()
+    undoes: tuple[int, ...] = ()
+    kept: tuple[Values, ...] = ()
+
+    def __repr__(self) -> str:
+        """Tell which change it is; it holds secrets."""
+        return f"<change {self.number}: {self.state}>"
+
+    def old_texts(self, index: int) -> Iterator[tuple[str, Texts | None]]:
+        """Yield the texts that the properties of a changed object had before, None for a secret that is not at hand."""
+        change = self.changes[index]
+        kept = self.kept[index] if index < len(self.kept) else {}
+        for name in change.names:
+            texts: Texts | None = change.before.get(name, ())
+            if texts and name in change.secrets:
+                texts = kept.get(name)
+            yield name, texts
+
+
+# -- into a note -----------------------------------------------------------------------------------------------------
+
+
+def note_of(changes: Sequence[ObjectChange], signature: Signature, undoes: Sequence[int] = ()) -> Note:
+    """Return the note of some changes, secrets apart."""
+    text: dict[str, Any] = signature._asdict()
+    if undoes:
+        text["undoes"] = list(undoes)
+    text["changes"] = [_change_json(change) for change in changes]
+    kept = [_secrets(change) for change in changes]
+    return Note(_dumps(text), _dumps(kept) if any(kept) else "")
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _change_json(change: ObjectChange) -> dict[str, Any]:
+    found: dict[str, Any] = {"path": change.path.elements, "action": change.action, "type": change.definition.name}
+    if change.new_path is not None:
+        found["new_path"] = change.new_path.elements
+    names = change.names()
+    for side, values in (("before", change.before), ("after", change.after)):
+        found[side] = {name: _masked(change, name, values[name]) for name in names if values.get(name)}
+    secrets = [name for name in names if _is_masked(change, name)]
+    if secrets:
+        found["secrets"] = secrets
+    return found
+
+
+def _masked(change: ObjectChange, name: str, texts: Texts) -> list[str]:
+    prop = change.definition.properties[name]
+    return [shown(prop, text) for text in texts]
+
+
+def _is_masked(change: ObjectChange, name: str) -> bool:
+    sides = (change.before.get(name, ()), change.after.get(name, ()))
+    return any(_masked(change, name, texts) != list(texts) for texts in sides)
+
+
+def _secrets(change: ObjectChange) -> dict[str, Texts]:
+    return {
+        name: change.before[name] for name in change.names() if change.before.get(name) and _is_masked(change, name)
+    }
+
+
+# -- and out of it ---------------------------------------------------------------------------------------------------
+
+
+def record_of(noted: Noted) -> Record:
+    """Return the record in a noted change; one that cannot be read has no changes, and that is unclear."""
+    if noted.state == "edited":
+        return Record(noted.number, "edited", Signature(noted.when, "", ""))
+    try:
+        text = json.loads(noted.text)
+        signature = Signature(str(text["time"]), str(text["actor"]), str(text["command"]))
+        changes = tuple(_change(item) for item in text["changes"])
+        undoes = tuple(int(number) for number in text.get("undoes", ()))
+        kept = tuple(_texts(item) for item in json.loads(noted.secret)) if noted.secret else ()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Record(noted.number, "unclear", Signature("", "", ""))
+    return Record(noted.number, noted.state, signature, changes, undoes, kept)
+
+
+def _change(item: Mapping[str, Any]) -> RecordedChange:
+    new_path = _path(item["new_path"]) if "new_path" in item else None
+    secrets = tuple(item.get("secrets", ()))
+    before, after = _texts(item["before"]), _texts(item["after"])
+    return RecordedChange(_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets)
+
+
+def _path(elements: Iterable[Sequence[str | None]]) -> ManagedObjectPath:
+    return ManagedObjectPath([(str(relation), name) for relation, name in elements])
+
+
+def _texts(item: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
+    return {str(name): tuple(map(str, texts)) for name, texts in item.items()}
+
+
+# -- what is asked of a history --------------------------------------------------------------------------------------
+
+
+def records(context: ManagementContext) -> list[Record]:
+    """Return the history of a context's storage, the oldest change first.
+
+    Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps none.
+    """
+    return [record_of(noted) for noted in context.storage.history()]
+
+
+def record(found: Iterable[Record], number: int) -> Record:
+    """Return the record of a number. Raises :class:`~confobjects.errors.NoSuchObjectError`."""
+    numbers = []
+    for one in found:
+        if one.number == number:
+            return one
+        numbers.append(one.number)
+    there = f"the history has the changes {numbers[0]} to {numbers[-1]}" if numbers else "the history is empty"
+    raise NoSuchObjectError(Diagnostic("no-such-object", f"there is no change {number}", remedy=there))
+
+
+def undone(found: Sequence[Record]) -> dict[int, int]:
+    """Return, for each change that was taken back and stays so, the number of the change that did it."""
+    result: dict[int, int] = {}
+    for one in reversed(found):
+        if one.number not in result and one.state == "done":
+            result.update((number, one.number) for number in one.undoes)
+    return result
+
+
+def of_object(found: Sequence[Record], path: ManagedObjectPath) -> list[Record]:
+    """Return the records that touch an object or what is below it, under the names it had; the oldest first."""
+    result = []
+    for one in reversed(found):
+        place = path
+        touches = False
+        for change in reversed(one.changes):
+            touches = touches or any(p == place or p.is_below(place) for p in change.paths)
+            if change.action == "rename" and change.new_path is not None:
+                place = moved(place, change.new_path, change.path)
+        path = place
+        if touches:
+            result.append(one)
+    return result[::-1]
+
+
+def moved(path: ManagedObjectPath, old: ManagedObjectPath, new: ManagedObjectPath) -> ManagedObjectPath:
+    """Return where a path leads when the object at ``old`` is at ``new``."""
+    if path == old or path.is_below(old):
+        return ManagedObjectPath((*new.elements, *path.elements[len(old.elements) :]))
+    return path
+
+
+Objects = dict[ManagedObjectPath, ManagedObject]
+
+
+def as_of(context: ManagementContext, number: int) -> Objects:
+    """Return the stored objects as they were right after a change; 0 is the time before the first one that is kept.
+
+    The changes since then are applied backwards to what is stored now. An edit by hand is no part of that: what it did
+    is not known. A secret that is not at hand is masked. Raises :class:`~confobjects.errors.NoSuchObjectError`,
+    and :class:`~confobjects.errors.UnknownNameError` when the definitions do not know an object of then.
+    """
+    found = records(context)
+    if number:
+        record(found, number)
+    world = context.world()
+    objects = {obj.path: obj for obj in context.all(world) if obj.path in world.entries}
+    for one in reversed(found):
+        if one.number > number:
+            revert(objects, one, context.registry)
+    return objects
+
+
+def revert(objects: Objects, one: Record, registry: Registry) -> None:
+    """Take one change back in some objects."""
+    for index in reversed(range(len(one.changes))):
+        change = one.changes[index]
+        old = {name: (MASK,) if texts is None else texts for name, texts in one.old_texts(index)}
+        if change.action == "rename" and change.new_path is not None:
+            _move(objects, change.new_path, change.path)
+        elif change.action == "create":
+            objects.pop(change.path, None)
+            continue
+        obj = objects.get(change.path)
+        if obj is None:
+            obj = ManagedObject(change.path, registry.definition(change.type), {})
+        values = {name: texts for name, texts in {**obj.values, **old}.items() if texts}
+        if not values and registry.relation(change.path.relation).kind == "singleton":
+            objects.pop(change.path, None)  # as it was before its first entry
+            continue
+        objects[change.path] = obj._replace(values=values)
+
+
+def _move(objects: Objects, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
+    for path in [path for path in objects if path == old or path.is_below(old)]:
+        obj = objects.pop(path)
+        place = moved(path, old, new)
+        objects[place] = obj._replace(path=place)

@@ -1,0 +1,203 @@
+"""Undo: the operations that take changes of the history back, and the reasons not to.
+
+Laws of this module:
+
+1. An undo is a change like any other: judged as a whole, recorded, and itself to be undone.
+2. What later changes, or edits by hand, have made of the same values is never lost: such an undo is refused, and the
+   reason names them. Values that nobody has touched since are given back, whatever else has happened.
+3. An old secret comes from the protected place or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.errors import AccessError, ConstraintError
+from confobjects.management import history
+from confobjects.management.operations import Operation, asked_by, reverted
+from confobjects.objects.changes import ChangeReport, ObjectChange
+from confobjects.objects.model import Texts
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management.context import ManagementContext
+    from confobjects.management.history import Record, RecordedChange
+    from confobjects.management.transaction import Transaction
+    from confobjects.objects.protocols import World
+
+_SHOWN = 20
+
+
+def undo(context: ManagementContext, number: int, *, dry_run: bool = False) -> ChangeReport:
+    """Take one change back.
+
+    Raises :class:`~confobjects.errors.NoSuchObjectError` (no such change), :class:`~confobjects.errors.ConstraintError`
+    (later changes touch the same values, or the change cannot be taken back),
+    :class:`~confobjects.errors.AccessError` (an old secret is not at hand) and what any change raises.
+    """
+    with context.change(dry_run=dry_run) as transaction:
+        found = history.records(context)
+        one = history.record(found, number)
+        _check_state(one)
+        by = history.undone(found)
+        if number in by:
+            remedy = f"undo {by[number]} makes it again"
+            _refuse(f"change {number} was taken back by change {by[number]} already", remedy)
+        if later := [other.number for other in effective(found, number) if _meet(other, one)]:
+            _refuse(
+                f"change {number} cannot be taken back alone: {_numbers(later)} touch{'es' * (len(later) == 1)} "
+                "the same values",
+                f"undo --to {_before(found, number)} takes them back as well, or undo them one by one, the last first",
+            )
+        _take_back(transaction, [one])
+    return transaction.report
+
+
+def undo_to(context: ManagementContext, number: int, *, dry_run: bool = False) -> ChangeReport:
+    """Take back every change after one, the last first; 0 takes back all that are kept. Raises as :func:`undo`."""
+    with context.change(dry_run=dry_run) as transaction:
+        found = history.records(context)
+        if number:
+            history.record(found, number)
+        later = [one for one in reversed(found) if one.number > number and one.state != "edited"]
+        for one in later:
+            _check_state(one)
+        _take_back(transaction, later)
+    return transaction.report
+
+
+def operations(one: Record, registry: Registry) -> Iterator[Operation]:
+    """Yield the operations that take a change back; a secret that is not at hand is masked in them."""
+    for index in reversed(range(len(one.changes))):
+        yield asked_by(reverted(_bound(one, index, registry)), registry)
+
+
+def effective(found: Sequence[Record], number: int) -> Iterator[Record]:
+    """Yield the changes after one that count: not those that were taken back, nor what took them back."""
+    by = history.undone(found)
+    for one in found:
+        neutral = one.number in by or (one.undoes and min(one.undoes) > number)
+        if one.number > number and one.state != "edited" and not neutral:
+            yield one
+
+
+# -- may it be done --------------------------------------------------------------------------------------------------
+
+
+def _refuse(summary: str, remedy: str) -> None:
+    raise ConstraintError(Diagnostic("constraint-violated", summary, remedy=remedy))
+
+
+def _check_state(one: Record) -> None:
+    if one.state == "done":
+        return
+    reasons = {
+        "edited": (
+            "is an edit by hand: what it changed is not known",
+            "the archive beside the file has the old version",
+        ),
+        "pending": ("is being made, or was interrupted", "the next change finishes it; repeat the undo then"),
+    }
+    unknown = ("was interrupted, and whether it was made is not known", "look at the objects, and change what is wrong")
+    reason, remedy = reasons.get(one.state, unknown)
+    _refuse(f"change {one.number} {reason}", remedy)
+
+
+def _meet(later: Record, one: Record) -> bool:
+    return any(_touches(new, old) for new in later.changes for old in one.changes)
+
+
+def _touches(new: RecordedChange, old: RecordedChange) -> bool:
+    """Whether taking an old change back would overrule a new one."""
+    for here in new.paths:
+        for there in old.paths:
+            if new.action != "modify" and (here == there or there.is_below(here)):
+                return True
+            if old.action == "create" and (here == there or here.is_below(there)):
+                return True
+            if here == there and set(new.names) & set(old.names):
+                return True
+    return False
+
+
+def _before(found: Sequence[Record], number: int) -> int:
+    return max((one.number for one in found if one.number < number and one.state == "done"), default=0)
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    *front, last = map(str, numbers[:_SHOWN])
+    more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
+    return f"changes {', '.join(front)} and {last}{more}" if front else f"change {last}"
+
+
+# -- doing it --------------------------------------------------------------------------------------------------------
+
+
+def _take_back(transaction: Transaction, several: Sequence[Record]) -> None:
+    """Ask a transaction for what takes some changes back; each step is checked on what those before it have made."""
+    registry = transaction.registry
+    for one in several:
+        if problems := list(_missing_secrets(one)):
+            raise AccessError(problems)
+        for index in reversed(range(len(one.changes))):
+            change = one.changes[index]
+            if problems := list(_edited(one.number, change, transaction.world)):
+                raise ConstraintError(problems)
+            asked_by(reverted(_bound(one, index, registry)), registry).ask(transaction)
+    transaction.undoes = tuple(sorted(one.number for one in several))
+
+
+def _missing_secrets(one: Record) -> Iterator[Diagnostic]:
+    for index, change in enumerate(one.changes):
+        if change.action == "create":
+            continue
+        for name, texts in one.old_texts(index):
+            if texts is None:
+                yield Diagnostic(
+                    "access-refused",
+                    f"change {one.number} cannot be taken back: the old value of {name} is not in the history, or this "
+                    "user may not read it there",
+                    path=str(change.path),
+                    property=name,
+                    remedy="do it as a user who may read secrets, or set the value anew",
+                )
+
+
+def _edited(number: int, change: RecordedChange, world: World) -> Iterator[Diagnostic]:
+    """Yield what is not as a change left it, and no change of the history says why."""
+    obj = world.find(change.new_path or change.path)
+    if change.action == "delete":
+        if obj is not None and world.find(change.path) is not None and change.before and obj.values:
+            yield _differs(number, change, "", "is there again")
+        return
+    if obj is None:
+        yield _differs(number, change, "", "is not there any more")
+        return
+    for name in change.names:
+        if name not in change.secrets and obj.values.get(name, ()) != change.after.get(name, ()):
+            yield _differs(number, change, name, f"has another value of {name}")
+
+
+def _differs(number: int, change: RecordedChange, name: str, how: str) -> Diagnostic:
+    return Diagnostic(
+        "constraint-violated",
+        f"change {number} cannot be taken back: the object {how}, by a change that is not in the history",
+        path=str(change.new_path or change.path),
+        property=name,
+        remedy="the storage was edited by other means: look at the object, and change it as it should be",
+    )
+
+
+def _bound(one: Record, index: int, registry: Registry) -> ObjectChange:
+    """Return a recorded change with its definition and the old secrets; what is not at hand stays masked."""
+    change = one.changes[index]
+    definition = registry.definition(change.type)
+    before: dict[str, Texts] = {}
+    after = dict(change.after)
+    for name, texts in one.old_texts(index):
+        before[name] = (MASK,) if texts is None else texts
+        if name in change.secrets:  # a new secret is nobody's business; that it differs from the old one is
+            after[name] = () if before[name] else (MASK,)
+    return ObjectChange(change.path, change.action, definition, before, after, change.new_path)

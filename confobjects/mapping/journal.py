@@ -1,0 +1,39 @@
+"""What a storage keeps of a change besides the change itself: a note going in, a noted change coming out.
+
+Laws: a storage keeps notes and never reads them; what is ``secret`` in one lies where only those who may read the
+secrets of the configuration can read it; and the state a storage gives a noted change is true, whenever a writer dies.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+State = Literal["done", "void", "pending", "unclear", "edited"]
+"""What became of a noted change. ``done``: it was made. ``void``: it was not, or was taken back. ``pending``: its writer
+is at it, or died in the middle, and the next writer finishes it. ``unclear``: its writer died, and the storage was
+changed by other means before anyone looked. ``edited``: not a change of ours; the storage was changed by other means."""
+
+
+class Note(NamedTuple):
+    """What is to be written down of a change: ``text`` for everybody, ``secret`` for the protected place."""
+
+    text: str
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        """Tell nothing: one of the two holds secrets."""
+        return "<a note>"
+
+
+class Noted(NamedTuple):
+    """A change as a storage has noted it. ``when`` is the time of an edit, in UTC as ISO 8601, empty if not known."""
+
+    number: int
+    state: State
+    text: str = ""
+    secret: str = ""
+    when: str = ""
+
+    def __repr__(self) -> str:
+        """Tell which one it is and what became of it, and nothing of what was noted."""
+        return f"<noted change {self.number}: {self.state}>"

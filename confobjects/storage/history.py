@@ -1,0 +1,289 @@
+"""The history of an LDIF file: ``<file>.history``, to which lines are only ever added.
+
+Laws of this module:
+
+1. What a change is going to do is on the disk before the file is replaced, with the digests of the file before and
+   after. So whoever comes next tells from the file alone what happened, whenever the writer died: the digest after
+   it means that the change was made, the digest before it that it was not.
+2. A digest that belongs to neither means that somebody edited the file, which is a line of its own.
+3. A line that was not written whole belongs to a change that was not made: it is passed over.
+4. The file holds old secrets: it is for its owner alone.
+
+A line is a JSON object: ``format`` (the first line), a change (``number``, ``before``, ``after``, ``record``,
+``secret``), an edit (``number``, ``edited``, ``before``, ``after``), a change that nobody asked to be noted (``before``,
+``after``), or what became of a change (``number``, ``state``).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from contextlib import suppress
+from time import gmtime, strftime
+from typing import Any, Final, NamedTuple
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import BrokenDataError, StorageError
+from confobjects.mapping.journal import Note, Noted, State
+from confobjects.storage import files
+
+FORMAT: Final = 1
+_TAIL: Final = 1 << 16
+_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Step(NamedTuple):
+    """One line that took the file from one digest to another; ``number`` is 0 where nobody asked for a note."""
+
+    number: int
+    before: str
+    after: str
+    edited: bool = False
+    text: str = ""
+    secret: str = ""
+    when: str = ""
+
+
+def digest(data: bytes | None) -> str:
+    """Return what tells one content of a file from another; of a file that is not there, nothing."""
+    return "" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def time_of(nanoseconds: int) -> str:
+    """Return a time of a file in UTC, to the second."""
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(nanoseconds // 10**9))
+
+
+# -- lines -----------------------------------------------------------------------------------------------------------
+
+
+def _embedded(text: str) -> Any:
+    """A note as it stands in a line: as the object it describes, where that loses nothing."""
+    with suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict) and _dumped(found) == text:
+            return found
+    return text
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _unembedded(value: Any) -> str:
+    return value if isinstance(value, str) else _dumped(value)
+
+
+def line_of(step: Step) -> str:
+    """Return a step as a line."""
+    line: dict[str, Any] = {"number": step.number} if step.number else {}
+    if step.edited:
+        line["edited"] = step.when
+    line.update(before=step.before, after=step.after)
+    if step.text:
+        line["record"] = _embedded(step.text)
+    if step.secret:
+        line["secret"] = _embedded(step.secret)
+    return _dumped(line) + "\n"
+
+
+def mark(number: int, state: State) -> str:
+    """Return the line that says what became of a change."""
+    return _dumped({"number": number, "state": state}) + "\n"
+
+
+class Lines:
+    """Lines as they were read: the steps in order, and what later lines say became of them."""
+
+    def __init__(self, data: bytes, origin: str) -> None:
+        self.steps: list[Step] = []
+        self.states: dict[int, State] = {}
+        for line in data.split(b"\n"):
+            self._take(line, origin)
+
+    def _take(self, line: bytes, origin: str) -> None:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(found, dict):
+            return
+        if found.get("format", FORMAT) != FORMAT:
+            summary = "the history was written by a newer version of confobjects"
+            raise BrokenDataError(Diagnostic("broken-data", summary, origin=origin, remedy="use that version"))
+        number = found.get("number", 0)
+        if "state" in found:
+            self.states[number] = found["state"]
+        elif "after" in found:
+            self.steps.append(_step(number, found))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is said what became of the last change; else a writer may be at it."""
+        last = self.steps[-1] if self.steps else None
+        return last is None or last.edited or last.number in self.states
+
+    def resolved(self, now: str) -> list[tuple[Step, State]]:
+        """Return each step with what became of it; ``now`` is the digest of the file."""
+        result: list[tuple[Step, State]] = []
+        following = [*(step.before for step in self.steps[1:]), now]
+        for step, later in zip(self.steps, following, strict=True):
+            result.append((step, self._state(step, later)))
+        return result
+
+    def _state(self, step: Step, later: str) -> State:
+        if step.edited:
+            return "edited"
+        if step.number in self.states and step.number:
+            return self.states[step.number]
+        if later == step.after:
+            return "done"
+        return "void" if later == step.before else "unclear"
+
+
+def _step(number: int, found: dict[str, Any]) -> Step:
+    return Step(
+        number,
+        str(found.get("before", "")),
+        str(found["after"]),
+        "edited" in found,
+        _unembedded(found.get("record", "")),
+        _unembedded(found.get("secret", "")),
+        str(found.get("edited", "")),
+    )
+
+
+def _left(step: Step, state: State, now: str) -> str:
+    """The digest that a step left; where nobody knows, that of what there is now."""
+    return {"void": step.before, "unclear": now}.get(state, step.after)
+
+
+def noted(lines: Lines, now: str, when: str) -> list[Noted]:
+    """Return the numbered steps that came to something, the oldest first, and the edit that nobody has noted yet."""
+    resolved = lines.resolved(now)
+    result = [
+        Noted(step.number, state, step.text, step.secret, step.when)
+        for step, state in resolved
+        if step.number and state != "void"
+    ]
+    if resolved:
+        step, state = resolved[-1]
+        if state == "unclear" or _left(step, state, now) != now:
+            number = max(step.number for step, _ in resolved) + 1
+            result.append(Noted(number, "edited", when=when))
+    return result
+
+
+# -- the file --------------------------------------------------------------------------------------------------------
+
+
+def path_of(path: str) -> str:
+    """Return the path of the history of a file."""
+    return path + ".history"
+
+
+def read(path: str) -> Lines:
+    """Return the whole history of a file."""
+    found = files.read(path_of(path))
+    return Lines(found[0] if found is not None else b"", path_of(path))
+
+
+class Pen:
+    """Writes to the history of a file; use it with the lock of the file held."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.file = path_of(path)
+
+    def intend(self, before: str, after: str, record: Note | None, edited: str) -> int:
+        """Note what is going to happen, durably, and return its number, 0 where there is nothing to note.
+
+        ``edited`` is the time of the file, for an edit that is found out now.
+        """
+        is_new = not os.path.exists(self.file)
+        if record is None and is_new:
+            return 0
+        lines = [_dumped({"format": FORMAT}) + "\n"] if is_new else []
+        last = 0
+        if not is_new:
+            last, found = self._caught_up(before, edited)
+            lines.extend(found)
+        number = last + 1 if record is not None else 0
+        lines.append(line_of(Step(number, before, after, False, *(record or ("", "")))))
+        self._append("".join(lines).encode(), durable=True)
+        if is_new:
+            with files.told("write the history", self.file):
+                files.sync_directory(os.path.dirname(self.file))
+        return number
+
+    def tell(self, number: int, state: State) -> None:
+        """Say what became of a change. It need not last: until then the digests say the same."""
+        if number:
+            self._append(mark(number, state).encode(), durable=False)
+
+    def _caught_up(self, now: str, when: str) -> tuple[int, list[str]]:
+        """The last number, and the lines that say what became of the last change and who edited the file since."""
+        lines = self._last()
+        if not lines.steps:
+            return 0, []
+        resolved = lines.resolved(now)
+        step, state = resolved[-1]
+        last = max(step.number for step, _ in resolved)
+        found = (
+            [mark(step.number, state)] if step.number and not step.edited and step.number not in lines.states else []
+        )
+        left = _left(step, state, now)
+        if state == "unclear" or left != now:
+            last += 1
+            found.append(line_of(Step(last, left, now, True, when=when)))
+        return last, found
+
+    def _last(self) -> Lines:
+        """The last lines, as many as it takes to have the last change with a number among them."""
+        with files.told("read the history", self.file), open(self.file, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            length = _TAIL
+            while True:
+                start = max(0, size - length)
+                file.seek(start)
+                data = file.read()
+                lines = Lines(data if not start else data.partition(b"\n")[2], self.file)
+                if not start or any(step.number for step in lines.steps):
+                    return lines
+                length *= 4
+
+    def _append(self, data: bytes, *, durable: bool) -> None:
+        """Add lines; a line that a killed writer left unfinished is ended first."""
+        with files.told("write the history", self.file):
+            try:
+                descriptor = os.open(self.file, _APPEND, files.PRIVATE)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    summary = "the history is a symbolic link: it holds secrets and is not followed"
+                    raise StorageError(Diagnostic("storage-failed", summary, origin=self.file)) from error
+                raise
+            try:
+                size = os.fstat(descriptor).st_size
+                if not size:
+                    files.belong(descriptor, self.path)
+                elif os.pread(descriptor, 1, size - 1) != b"\n":
+                    data = b"\n" + data
+                _write(descriptor, data, size)
+                if durable:
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes, size: int) -> None:
+    """Write all of it or nothing: a full disk leaves no half line."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except BaseException:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
