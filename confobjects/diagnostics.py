@@ -99,11 +99,12 @@ class Diagnostic:
         return Diagnostic(fields.pop("code"), fields.pop("summary"), **fields)
 
     def where(self) -> str:
-        """Return the place in words: file and line, then object, then property."""
+        """Return the place in words: file and line, then the part of the document, or object and property."""
         place = self.origin
         if place and self.line is not None:
             place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
-        return ", ".join(part for part in (place, self.pointer, self.path, self.property) if part)
+        inside = (self.pointer,) if self.pointer else (self.path, self.property)
+        return ", ".join(part for part in (place, *inside) if part)
 
     def render(self) -> str:
         """Return the problem for a person: place, summary, caret, detail and remedy, on several lines."""

@@ -10,7 +10,7 @@ from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, error_for
 from confobjects.management.commit import Outcome, Writer, outcomes
 from confobjects.management.verdict import Verdict
-from confobjects.management.world import Overlay, absent
+from confobjects.management.world import Overlay, StorageWorld, absent
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import Reader
@@ -101,6 +101,11 @@ class Transaction:
             self._lock.__exit__(kind, error, trace)
         if kind is None and self.report.changed and not self.dry_run:
             self.context.committed(self.report)
+
+    @property
+    def below(self) -> StorageWorld:
+        """The storage as it is, without the changes of this transaction."""
+        return self._below
 
     # -- what a caller asks for ----------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
@@ -54,12 +54,17 @@ class ObjectState(NamedTuple):
         return f"<{self.definition.name} {self.path}: {', '.join(self.values) or 'no values'}>"
 
 
+Certainty = Literal["wrong", "odd", "other"]
+"""Of a part of a document that is not plainly right: it is wrong; it is none that this reader knows, and a schema may
+say more of it; it is spelt in another way than ours, which a schema may allow."""
+
+
 class Doubt(NamedTuple):
-    """A part of a document that is not plainly right. ``sure`` tells that it is wrong whatever a schema says."""
+    """A part of a document that is not plainly right, and what to say of it."""
 
     pointer: Pointer
     problem: Diagnostic
-    sure: bool = True
+    certainty: Certainty = "wrong"
 
 
 class Contents(NamedTuple):
@@ -154,7 +159,7 @@ class _Reader:
         keys: dict[ManagedObjectPath, str] = {}
         objects = data.get("objects") if isinstance(data, dict) else None
         if not isinstance(objects, dict) or not self._head(data):
-            self._doubt((), "this is no document of confobjects", sure=False)
+            self._odd((), "this is no document of confobjects")
             return Contents({}, {}, tuple(self.doubts), data)
         for key, item in objects.items():
             state = self._state(key, item)
@@ -172,10 +177,11 @@ class _Reader:
             self._doubt((MARKER,), f"format {data[MARKER]} is newer than this program knows", remedy=remedy)
         return type(data.get(MARKER)) is int and data[MARKER] == FORMAT and data.keys() <= _HEAD
 
-    def _doubt(
-        self, pointer: Pointer, summary: str, *, sure: bool = True, code: str = "broken-data", **words: Any
-    ) -> None:
-        self.doubts.append(Doubt(pointer, Diagnostic(code, summary, **words), sure))
+    def _doubt(self, pointer: Pointer, summary: str, code: str = "broken-data", **words: Any) -> None:
+        self.doubts.append(Doubt(pointer, Diagnostic(code, summary, **words)))
+
+    def _odd(self, pointer: Pointer, summary: str) -> None:
+        self.doubts.append(Doubt(pointer, Diagnostic("broken-data", summary), "odd"))
 
     def _state(self, key: str, item: Any) -> ObjectState | None:
         path = self._path(key)
@@ -184,13 +190,15 @@ class _Reader:
         kind = self._kinds.get(path.relation)
         if kind is None:
             kind = self._kinds[path.relation] = _kind(path.relation, self.registry)
-        if not isinstance(item, dict) or not item.keys() <= _OBJECT:
-            self._doubt(("objects", key), "this is no object of a document", sure=False)
+        if not isinstance(item, dict):
+            self._odd(("objects", key), "this is no object of a document")
             return None
+        if not item.keys() <= _OBJECT:
+            self._odd(("objects", key), "this is no object of a document")
         definition = self._type(key, item.get("type"), kind)
         properties = item.get("properties", {})
         if definition is None or not isinstance(properties, dict):
-            self._doubt(("objects", key), "this is no object of a document", sure=False)
+            self._odd(("objects", key), "this is no object of a document")
             return None
         return self._said(key, path, kind.types[definition], properties, item.get("secrets", ()))
 
@@ -218,7 +226,7 @@ class _Reader:
             return next(iter(kind.types))
         if isinstance(given, str) and given in kind.types:
             return given
-        self._doubt(("objects", key, "type"), "the type is missing or unknown", sure=False)
+        self._odd(("objects", key, "type"), "the type is missing or unknown")
         return None
 
     def _said(self, key: str, path: ManagedObjectPath, type_: _Type, properties: Any, secrets: Any) -> ObjectState:
@@ -227,18 +235,18 @@ class _Reader:
         for name, value in properties.items():
             prop = type_.properties.get(name)
             if prop is None:
-                self._doubt((*here, name), f"there is no property {name} to set", code="unknown-name", sure=False)
+                self._odd((*here, name), f"there is no property {name} to set")
             elif value is not None and (texts := self._values(str(path), prop, value, (*here, name))):
                 values[name] = texts
         kept = self._secrets(key, type_, properties, secrets) if secrets else frozenset()
         if not type_.required <= properties.keys():
-            self._doubt(here, "a property is missing", sure=False)
+            self._odd(here, "a property is missing")
         return ObjectState(path, type_.definition, values, kept, type_.secrets - kept - properties.keys())
 
     def _secrets(self, key: str, type_: _Type, properties: Mapping[str, Any], given: Any) -> frozenset[str]:
         at = ("objects", key, "secrets")
         if not isinstance(given, list) or not all(isinstance(name, str) and name in type_.secrets for name in given):
-            self._doubt(at, "these are not the names of secrets", sure=False)
+            self._odd(at, "these are not the names of secrets")
             return frozenset()
         for name in given:
             if name in properties:
@@ -251,17 +259,19 @@ class _Reader:
             text = self._text(path, prop, value, at)
             return () if text is None else (text,)
         if not isinstance(value, list):
-            self._doubt(at, f"{prop.name} takes a list of values", sure=False)
+            self._doubt(at, f"{prop.name} takes a list of values, this is {kind_of(value)}", code="invalid-value")
             return ()
         texts = [self._text(path, prop, item, (*at, str(index))) for index, item in enumerate(value)]
         if len(set(texts)) < len(texts):
-            self._doubt(at, f"a value of {prop.name} is given twice", sure=False)
+            self._doubt(at, f"a value of {prop.name} is given twice", code="invalid-value")
         return tuple(text for text in texts if text is not None)
 
     def _text(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> str | None:
         """Return the canonical text of a value; None where there is none, which is in doubt."""
         if not isinstance(value, (str, int)):
-            self._doubt(at, f"a value of {prop.name} is {kind_of(value)}", sure=False)
+            words = f"{prop.name} takes one value, this is a list" if type(value) is list else ""
+            words = words or f"{kind_of(value)} is no value of {prop.name}"
+            self._doubt(at, words, code="invalid-value", remedy=f"expected: {prop.syntax.expected}")
             return None
         key = (id(prop), type(value), value)
         found = self._texts.get(key)
@@ -270,7 +280,7 @@ class _Reader:
         if isinstance(found, str):
             return found
         self.doubts.append(found._replace(pointer=at, problem=found.problem.replace(path=path)))
-        return None if found.sure else found.problem.value
+        return None if found.certainty == "wrong" else found.problem.value
 
     def _orphans(self, states: Mapping[ManagedObjectPath, ObjectState], keys: Mapping[ManagedObjectPath, str]) -> None:
         """An object below one of a type that cannot have it."""
@@ -304,8 +314,10 @@ def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
         return Doubt((), value_problem("", prop, str(value), error, ""))
     if type(back) is type(value) and back == value:
         return text
+    summary = f"{kind_of(value)} is not how a document writes a value of {prop.name}"
     remedy = "" if prop.sensitive else f"write {json.dumps(back, ensure_ascii=False)}"
-    return Doubt((), Diagnostic("invalid-value", "", property=prop.name, value=text, remedy=remedy), sure=False)
+    problem = Diagnostic("invalid-value", summary, property=prop.name, value=text, remedy=remedy)
+    return Doubt((), problem, "other")
 
 
 def _masked(prop: PropertyDefinition) -> Diagnostic:

@@ -17,6 +17,82 @@ _DEFS = {
 }
 
 
+DOCUMENT_MARKER = "confobjects-format"
+
+
+def document_schema(registry: Registry) -> dict[str, Any]:
+    """Return the schema of a document of a whole configuration: its objects by path."""
+    patterns = {
+        path_pattern(relation, registry): {"$ref": f"#/$defs/{name}"}
+        for name, relation in sorted(registry.relations().items())
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "A configuration",
+        "description": "Objects by path. A property that is not there has its default; a secret stays as it is.",
+        "type": "object",
+        "required": [DOCUMENT_MARKER, "objects"],
+        "properties": {
+            "$schema": {"description": "Where this schema is, for editors.", "type": "string"},
+            DOCUMENT_MARKER: {"description": "The format of the document.", "const": 1},
+            "objects": {"type": "object", "patternProperties": patterns, "additionalProperties": False},
+        },
+        "additionalProperties": False,
+        "$defs": {**_DEFS, **{n: _documented(r, registry) for n, r in sorted(registry.relations().items())}},
+    }
+
+
+def path_pattern(relation: Relation, registry: Registry) -> str:
+    """Return the regular expression of the paths of a relation's objects; a slash in a name is written twice."""
+    steps = (f"/{step.name}" + ("/(?:[^/]|//)+" if step.named else "") for step in registry.lineage(relation))
+    return f"^{''.join(steps)}$"
+
+
+def _documented(relation: Relation, registry: Registry) -> dict[str, Any]:
+    """The schema of an object in a document: its type, its properties, the names of secrets left out."""
+    types = registry.types(relation)
+    head: dict[str, Any] = {
+        "description": registry.definition(relation.target).synopsis,
+        "type": "object",
+        "properties": {"type": {"enum": list(types)}, "properties": {"type": "object"}, "secrets": {"type": "array"}},
+        "additionalProperties": False,
+    }
+    if len(types) == 1:
+        [definition] = types.values()
+        parts = _parts(definition, registry)
+        return {**head, "properties": {**head["properties"], **parts["properties"]}, "required": parts["required"]}
+    head["required"] = ["type"]
+    head["allOf"] = [
+        {"if": {"properties": {"type": {"const": short}}, "required": ["type"]}, "then": _parts(definition, registry)}
+        for short, definition in types.items()
+    ]
+    return head
+
+
+def _parts(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, Any]:
+    whole = _properties(definition, registry)
+    secrets = sorted(name for name, spec in whole["properties"].items() if spec.get("writeOnly"))
+    properties = {
+        name: {
+            "anyOf": [{key: spec.pop(key) for key in ("anyOf", "type", "items", "uniqueItems") if key in spec}, _NULL]
+        }
+        | spec
+        for name, spec in whole["properties"].items()
+    }
+    required = [name for name in whole["required"] if name not in secrets]
+    names = {"type": "array", "items": {"enum": secrets}, "uniqueItems": True} if secrets else {"maxItems": 0}
+    return {
+        "properties": {
+            "properties": {**whole, "properties": properties, "required": required},
+            "secrets": {"description": "Secrets that have a value which is not in the document.", **names},
+        },
+        "required": ["properties"] if required else [],
+    }
+
+
+_NULL = {"description": "The default; of a secret: none.", "type": "null"}
+
+
 def object_schema(relation: Relation, registry: Registry) -> dict[str, Any]:
     """Return the schema of one object of a relation: its properties by name, for several types one schema each."""
     types = registry.types(relation)

@@ -1,0 +1,208 @@
+"""From a configuration as it is and one as it shall be: the operations that make the one the other.
+
+Laws of this module:
+
+1. What is as it shall be is not touched, so that applying twice changes nothing.
+2. An object comes after those it refers to and hangs below, and goes before them.
+3. A secret that is left open stays as it is; where there is none to stay, all that lack are told at once.
+4. An object whose type, or a property given once for all, is another gives way to a new one; what is below it stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import error_for
+from confobjects.management.comparing import States, differs, snapshot
+from confobjects.management.operations import Operation
+from confobjects.mapping.documents import ObjectState
+from confobjects.objects.changes import PropertyChanges
+from confobjects.objects.model import Texts
+from confobjects.paths import ROOT, ManagedObjectPath
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management.context import ManagementContext
+    from confobjects.objects.changes import ChangeReport
+
+
+def operations(there: States, wanted: States, registry: Registry, *, prune: bool = False) -> list[Operation]:
+    """Return the operations that make what is there what is wanted; with ``prune`` what is not wanted goes.
+
+    Raises :class:`~confobjects.errors.MissingMandatoryError` with every secret that would be lost.
+    """
+    planner = _Planner(there, wanted, registry, prune=prune)
+    made = [operation for state in planner.written() for operation in planner.write(state)]
+    if planner.problems:
+        raise error_for(planner.problems)
+    return [*made, *planner.deleted()]
+
+
+def bring_about(
+    context: ManagementContext, wanted: States, *, prune: bool = False, dry_run: bool = False
+) -> ChangeReport:
+    """Make what is stored what is wanted, in one transaction, and return what that changed.
+
+    Raises as :func:`operations` and :class:`~confobjects.management.transaction.Transaction` do.
+    """
+    with context.change(dry_run=dry_run) as transaction:
+        there = snapshot(context, transaction.below).objects
+        for operation in operations(there, wanted, context.registry, prune=prune):
+            operation.ask(transaction)
+    return transaction.report
+
+
+class _Planner:
+    def __init__(self, there: States, wanted: States, registry: Registry, *, prune: bool) -> None:
+        self.there = there
+        self.wanted = wanted
+        self.registry = registry
+        self.prune = prune
+        self.problems: list[Diagnostic] = []
+        self.replaced = [
+            path for path, state in wanted.items() if path in there and self._gives_way(there[path], state)
+        ]
+
+    def _gives_way(self, have: ObjectState, state: ObjectState) -> bool:
+        if self.registry.relation(state.path.relation).kind == "singleton":
+            return False
+        if have.definition is not state.definition:
+            return True
+        names = {*have.values, *state.values}
+        return any(have.definition.properties[n].read_only and differs(have, state, n) for n in names)
+
+    # -- what is written -----------------------------------------------------------------------------------------
+
+    def written(self) -> Iterator[ObjectState]:
+        """Yield the objects that have to be written, each after those it needs."""
+        changed = {path: state for path, state in self.wanted.items() if self._is_changed(path, state)}
+        if self.replaced and not self.prune:
+            gone = (state for path, state in self.there.items() if path not in self.wanted)
+            changed.update((state.path, state) for state in gone if self._is_below_replaced(state.path))
+        return ordered(changed, self.registry)
+
+    def _is_changed(self, path: ManagedObjectPath, state: ObjectState) -> bool:
+        have = self._have(path)
+        if have is None or self._is_new(path):
+            return True
+        if have.values == state.values and not state.kept:
+            return False
+        return any(differs(have, state, name) for name in {*have.values, *state.values, *state.kept})
+
+    def _have(self, path: ManagedObjectPath) -> ObjectState | None:
+        have = self.there.get(path)
+        if have is None and self.registry.relation(path.relation).kind == "singleton":
+            return ObjectState(path, self.registry.definition(self.registry.relation(path.relation).target), {})
+        return have
+
+    def _is_below_replaced(self, path: ManagedObjectPath) -> bool:
+        return any(path.is_below(other) for other in self.replaced)
+
+    def _is_new(self, path: ManagedObjectPath) -> bool:
+        """Whether an object is made anew: it gives way, or hangs below one that does."""
+        return bool(self.replaced) and (path in self.replaced or self._is_below_replaced(path))
+
+    def write(self, state: ObjectState) -> Iterator[Operation]:
+        """Yield the operations that make one object what it shall be."""
+        relation = self.registry.relation(state.path.relation)
+        have = self._have(state.path)
+        if relation.kind == "singleton":
+            before = have if have is not None and not self._is_new(state.path) else state._replace(values={})
+            yield from self._modification(before, state._replace(values=self._whole(state, have)))
+            return
+        if have is not None and not self._is_new(state.path):
+            yield from self._modification(have, state)
+            return
+        if have is not None and state.path in self.replaced and not self._is_below_replaced(state.path):
+            yield Operation("delete", relation.name, state.path.names)
+        self._miss(state, have)
+        type_ = self.registry.short_type(state.definition, relation)
+        changes = PropertyChanges(set=self._whole(state, have))
+        yield Operation("create", relation.name, state.path.names, type_, changes, bare=True)
+
+    def _modification(self, have: ObjectState, state: ObjectState) -> Iterator[Operation]:
+        self._miss(state, have)
+        names = [n for n in state.definition.properties if differs(have, state, n) and n not in state.kept]
+        given = {name: state.values[name] for name in names if name in state.values}
+        reset = tuple(name for name in names if name not in state.values)
+        if names:
+            changes = PropertyChanges(set=given, reset=reset)
+            yield Operation("modify", state.path.relation, state.path.names, changes=changes)
+
+    def _whole(self, state: ObjectState, have: ObjectState | None) -> Mapping[str, Texts]:
+        """The values of an object that is made anew, with the secrets of the one that gives way."""
+        if have is None:
+            return state.values
+        kept = {n: have.values[n] for n in (*state.kept, *state.silent) if n in have.values}
+        return {**state.values, **kept}
+
+    def _miss(self, state: ObjectState, have: ObjectState | None) -> None:
+        """Tell of every secret that the object needs and nobody has."""
+        for name in sorted(state.kept | state.silent):
+            prop = state.definition.properties[name]
+            needed = name in state.kept or (prop.mandatory and prop.default.kind == "undefined")
+            if needed and not (have is not None and have.values.get(name)):
+                self.problems.append(_missing(state.path, name))
+
+    # -- what is deleted -----------------------------------------------------------------------------------------
+
+    def deleted(self) -> list[Operation]:
+        """Return the operations that take away what is not wanted, users before what they use."""
+        if not self.prune:
+            return []
+        gone = {p: s for p, s in self.there.items() if p not in self.wanted and not self._is_below_replaced(p)}
+        made = [self._deletion(state, gone) for state in ordered(gone, self.registry)]
+        return [operation for operation in reversed(made) if operation is not None]
+
+    def _deletion(self, state: ObjectState, gone: Collection[ManagedObjectPath]) -> Operation | None:
+        path = state.path
+        above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements)))
+        kinds = self.registry.relation
+        if any(other in gone and kinds(other.relation).kind != "singleton" for other in above):
+            return None  # it goes with what it hangs below
+        if kinds(path.relation).kind != "singleton":
+            return Operation("delete", path.relation, path.names)
+        changes = PropertyChanges(reset=tuple(state.values))
+        return Operation("modify", path.relation, path.names, changes=changes) if state.values else None
+
+
+def _missing(path: ManagedObjectPath, name: str) -> Diagnostic:
+    return Diagnostic(
+        "missing-mandatory",
+        f"the secret {name} is not in the document, and there is none that could stay",
+        path=str(path),
+        property=name,
+        remedy=f'write an expression for it into the document ("&{{file:PATH}}"), or create the object with {name} first',
+    )
+
+
+def ordered(states: States, registry: Registry) -> Iterator[ObjectState]:
+    """Yield some objects so that each comes after those of them it hangs below or refers to; a circle has no order."""
+    done: set[ManagedObjectPath] = set()
+    entered: set[ManagedObjectPath] = set()
+    for start in sorted(states, key=ManagedObjectPath.sort_key):
+        waiting = [start]
+        while waiting:
+            path = waiting[-1]
+            if path in entered:
+                waiting.pop()
+                if path not in done:
+                    done.add(path)
+                    yield states[path]
+                continue
+            entered.add(path)
+            needed = needs(states[path], registry)
+            waiting.extend(need for need in needed if need in states and need not in entered)
+
+
+def needs(state: ObjectState, registry: Registry) -> Iterator[ManagedObjectPath]:
+    """Yield the paths of what an object hangs below and refers to by name."""
+    if state.path.parent != ROOT:
+        yield state.path.parent
+    for name, texts in state.values.items():
+        reference = state.definition.properties[name].reference
+        if reference is not None:
+            base = registry.path(reference.parent)
+            yield from (base.child(reference.relation, text) for text in texts)

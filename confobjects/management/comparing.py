@@ -1,0 +1,170 @@
+"""Two configurations side by side: by object and property, whatever they are kept in.
+
+Laws of this module:
+
+1. What one side does not say (a secret that a document leaves out) is no difference.
+2. Secrets are compared and never shown: a difference of them holds masks.
+3. Values are compared in canonical form; the order of several is no difference, for a directory keeps none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.mapping.documents import ObjectState, in_order, state_of
+from confobjects.objects.changes import canonical
+from confobjects.objects.model import Texts
+from confobjects.objects.reading import shown
+from confobjects.syntaxes import ValueSyntaxError
+
+if TYPE_CHECKING:
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+    from confobjects.management.context import ManagementContext
+    from confobjects.management.world import StorageWorld
+    from confobjects.paths import ManagedObjectPath
+
+States = Mapping["ManagedObjectPath", ObjectState]
+
+
+class Snapshot(NamedTuple):
+    """Everything a storage holds, and what is wrong with it."""
+
+    objects: States
+    problems: tuple[Diagnostic, ...]
+
+
+class Pair(NamedTuple):
+    """The values of one property on both sides, as they may be shown. ``another`` tells of two different secrets."""
+
+    before: Texts
+    after: Texts
+    another: bool = False
+
+
+class Difference(NamedTuple):
+    """One object that differs: only the second has it, only the first, or both with other values or another type."""
+
+    path: ManagedObjectPath
+    action: Literal["create", "modify", "delete"]
+    types: Pair | None
+    properties: Mapping[str, Pair]
+
+
+def snapshot(context: ManagementContext, world: StorageWorld | None = None) -> Snapshot:
+    """Return what is stored, in a view or in a fresh one."""
+    world = world or context.world()
+    objects = [obj for obj in context.all(world) if obj.path in world.entries]
+    problems = tuple(problem for obj in objects for problem in obj.problems)
+    return Snapshot({obj.path: state_of(obj, context.registry) for obj in objects}, problems)
+
+
+def differences(one: States, other: States, registry: Registry) -> Iterator[Difference]:
+    """Yield what the second side has otherwise than the first, in the order of paths."""
+    paths = {**one, **{path: state for path, state in other.items() if path not in one}}
+    for state in in_order(paths.values()):
+        found = _difference(one.get(state.path), other.get(state.path), registry)
+        if found is not None:
+            yield found
+
+
+def _difference(one: ObjectState | None, other: ObjectState | None, registry: Registry) -> Difference | None:
+    there = one or other
+    assert there is not None  # noqa: S101 - one of them is there
+    relation = registry.relation(there.path.relation)
+    if relation.kind == "singleton":  # there is always one: what is not said of it has its default
+        one = one or ObjectState(there.path, there.definition, {})
+        other = other or ObjectState(there.path, there.definition, {})
+    if one is None or other is None:
+        pairs = {name: _pair(there.definition, name, one, other) for name in _names(one, other)}
+        types = Pair(_type(one, relation, registry), _type(other, relation, registry))
+        return Difference(there.path, "create" if one is None else "delete", types, pairs)
+    if one.definition is other.definition and one.values == other.values and not (one.kept or other.kept):
+        return None
+    pairs = {
+        n: _pair(_definition_of(n, one, other), n, one, other) for n in _names(one, other) if differs(one, other, n)
+    }
+    if one.definition is not other.definition:
+        types = Pair(_type(one, relation, registry), _type(other, relation, registry))
+        return Difference(there.path, "modify", types, pairs)
+    return Difference(there.path, "modify", None, pairs) if pairs else None
+
+
+def _type(state: ObjectState | None, relation: Relation, registry: Registry) -> Texts:
+    return () if state is None else (registry.short_type(state.definition, relation),)
+
+
+def _definition_of(name: str, one: ObjectState, other: ObjectState) -> ManagedObjectDefinition:
+    return other.definition if name in other.definition.properties else one.definition
+
+
+def _names(*states: ObjectState | None) -> list[str]:
+    """The properties that have a value on either side, sorted."""
+    return sorted({name for state in states if state is not None for name in (*state.values, *state.kept)})
+
+
+def differs(one: ObjectState, other: ObjectState, name: str) -> bool:
+    """Tell whether a property is surely not the same on both sides."""
+    if name in one.silent or name in other.silent:
+        return False
+    texts, others = one.values.get(name, ()), other.values.get(name, ())
+    if name in one.kept or name in other.kept:
+        return not (name in one.kept or texts) or not (name in other.kept or others)
+    if texts == others:
+        return False
+    prop = one.definition.properties.get(name)
+    there = other.definition.properties.get(name)
+    if prop is None or there is None:
+        return True
+    return _forms(prop, texts) != _forms(there, others)
+
+
+def _forms(prop: PropertyDefinition, texts: Texts) -> list[str]:
+    return sorted(_form(prop, text) for text in texts)
+
+
+def _form(prop: PropertyDefinition, text: str) -> str:
+    try:
+        return canonical(prop, text)
+    except ValueSyntaxError:
+        return text
+
+
+def _pair(definition: ManagedObjectDefinition, name: str, one: ObjectState | None, other: ObjectState | None) -> Pair:
+    prop = definition.properties[name]
+    before, after = (_shown(prop, state) for state in (one, other))
+    return Pair(before, after, another=before == after)
+
+
+def _shown(prop: PropertyDefinition, state: ObjectState | None) -> Texts:
+    if state is None:
+        return ()
+    if prop.name in state.kept:
+        return (MASK,)
+    return tuple(shown(prop, text) for text in state.values.get(prop.name, ()))
+
+
+# -- for people ----------------------------------------------------------------------------------------------------
+
+
+def unified(found: Iterable[Difference], one: str, other: str) -> Iterator[str]:
+    """Yield the lines of a unified difference: what only the first has with ``-``, what only the second has with ``+``."""
+    head = True
+    for difference in found:
+        if head:
+            yield from (f"--- {one}", f"+++ {other}")
+            head = False
+        yield f"@@ {difference.path} @@"
+        if difference.types is not None:
+            yield from _lines("type", difference.types)
+        for name, pair in difference.properties.items():
+            yield from _lines(name, pair)
+
+
+def _lines(name: str, pair: Pair) -> Iterator[str]:
+    for sign, texts, others in (("-", pair.before, pair.after), ("+", pair.after, pair.before)):
+        for text in texts:
+            if pair.another or text not in others:
+                note = " (another one)" if pair.another and sign == "+" else ""
+                yield f"{sign}{name}: {text}{note}".replace("\r", "\\r").replace("\n", "\\n")

@@ -1,0 +1,276 @@
+"""Documents as they are read for a comparison or to be applied: checked whole, each mistake with its place.
+
+What the reader of :mod:`confobjects.mapping.documents` doubts is put to the JSON Schema of documents, and only that: a
+document of 10,000 objects without a mistake is not validated in a second way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
+from confobjects.errors import BrokenDataError, error_for
+from confobjects.mapping.documents import Contents, Doubt, ObjectState, kind_of, read
+from confobjects.mapping.json_places import Places, Pointer, harmless, pointer_text
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.paths import ManagedObjectPath
+
+_SHOWN: Final = 60
+
+
+class ConfigurationDocument:
+    """A JSON document that is right: its objects, and where each part of it stands. ``origin`` is its file."""
+
+    def __init__(self, text: str, origin: str, registry: Registry) -> None:
+        """Read and check a text.
+
+        Raises one :class:`~confobjects.errors.ConfobjectsError` with every mistake, each with JSON pointer, line,
+        column and a caret.
+        """
+        self.origin = origin
+        self._text = text
+        self._registry = registry
+        self._places: Places | None = None
+        contents = read(self._parsed(), registry)
+        self._keys = contents.keys
+        self.objects: Mapping[ManagedObjectPath, ObjectState] = contents.objects
+        if contents.doubts:
+            self._judge(contents)
+
+    def _parsed(self) -> Any:
+        repeated = False
+
+        def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+            nonlocal repeated
+            made = dict(items)
+            repeated = repeated or len(made) < len(items)
+            return made
+
+        try:
+            data = json.loads(self._text, object_pairs_hook=pairs, parse_constant=_no_constant)
+        except json.JSONDecodeError as error:
+            raise BrokenDataError(self._no_json(error)) from None
+        except RecursionError:
+            summary = "the JSON is nested too deeply"
+            raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin)) from None
+        except ValueError as error:  # a constant that is no JSON, a number with too many digits
+            raise BrokenDataError(Diagnostic("broken-data", f"this is not JSON: {error}", origin=self.origin)) from None
+        if repeated:
+            raise BrokenDataError(list(self._repeated()))
+        return data
+
+    def _no_json(self, error: json.JSONDecodeError) -> Diagnostic:
+        line = next(iter(self._text.split("\n")[error.lineno - 1 :]), "")
+        before, after = harmless(line[: error.colno - 1]), harmless(line[error.colno - 1 :])
+        return Diagnostic(
+            "broken-data",
+            f"this is not JSON: {error.msg[0].lower()}{error.msg[1:]}",
+            origin=self.origin,
+            line=error.lineno,
+            column=error.colno,
+            excerpt=before[-_SHOWN:] + after[:_SHOWN],
+            span=(len(before[-_SHOWN:]), len(before[-_SHOWN:]) + 1) if line else None,
+        )
+
+    def _repeated(self) -> Iterator[Diagnostic]:
+        places = self.places
+        for pointer, span in places.repeated:
+            line, column = places.position(span.key_start)
+            first, _ = places.position(places.first[pointer].key_start)
+            yield Diagnostic(
+                "broken-data",
+                f"the key {_key(pointer[-1])} is given twice in one object, first in line {first}",
+                origin=self.origin,
+                pointer=pointer_text(pointer),
+                line=line,
+                column=column,
+                excerpt=f"{_key(pointer[-1])}: …",
+                span=(0, len(_key(pointer[-1]))),
+            )
+
+    @property
+    def places(self) -> Places:
+        """Where each part stands; found when something has to be shown."""
+        if self._places is None:
+            self._places = Places(self._text)
+        return self._places
+
+    # -- mistakes ------------------------------------------------------------------------------------------------
+
+    def _judge(self, contents: Contents) -> None:
+        refused = list(_refused(contents, self._registry))
+        problems = [self._placed(*found) for found in _told(contents.doubts, refused)]
+        if problems:
+            raise error_for(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+
+    def _placed(self, pointer: Pointer, problem: Diagnostic) -> Diagnostic:
+        span = self.places.find(pointer)
+        at_key = not self.places.has(pointer) or self._is_whole(pointer) or self._is_unknown(pointer)
+        offset = span.key_start if at_key and span.key_end > span.key_start else span.start
+        line, column = self.places.position(offset)
+        excerpt, caret = self._excerpt(pointer, at_key=at_key)
+        return problem.replace(
+            origin=self.origin, pointer=pointer_text(pointer), line=line, column=column, excerpt=excerpt, span=caret
+        )
+
+    def _is_whole(self, pointer: Pointer) -> bool:
+        span = self.places.find(pointer)
+        return self._text[span.start : span.start + 1] in {"{", "["}
+
+    def _is_unknown(self, pointer: Pointer) -> bool:
+        """Whether a part is none of a property that we know: its value may be a misspelt secret's."""
+        return len(pointer) >= 4 and pointer[2] == "properties" and not self._is_open(pointer)
+
+    def _is_open(self, pointer: Pointer) -> bool:
+        """Whether a value belongs to a property that is surely no secret."""
+        name = pointer[3]
+        found = [d.properties[name] for d in self._registry if name in d.properties]
+        return bool(found) and not any(prop.sensitive for prop in found)
+
+    def _excerpt(self, pointer: Pointer, *, at_key: bool) -> tuple[str, tuple[int, int] | None]:
+        """Return the key and the value of a part on one line, without what may be a secret."""
+        span = self.places.find(pointer)
+        key = self._text[span.key_start : span.key_end]
+        head = f"{key}: " if key else ""
+        if at_key or not (len(pointer) < 4 or self._is_open(pointer)):
+            value = "…" if self._is_whole(pointer) or len(pointer) < 4 else f'"{MASK}"'
+        else:
+            value = self._text[span.start : span.end]
+            value = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+        if not head and value == "…":
+            return "", None
+        start, end = (0, len(key)) if at_key and key else (len(head), len(head) + len(value))
+        return head + value, (start, end)
+
+    def located(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """Return problems of objects with the place in the document that they are about, where there is one."""
+        keys = {str(path): key for path, key in self._keys.items()}
+        return [self._located(problem, keys.get(problem.path)) for problem in problems]
+
+    def _located(self, problem: Diagnostic, key: str | None) -> Diagnostic:
+        if key is None or problem.origin:
+            return problem
+        pointer: Pointer = ("objects", key)
+        value = (*pointer, "properties", problem.property)
+        return self._placed(value if problem.property and self.places.has(value) else pointer, problem)
+
+
+def _no_constant(name: str) -> None:
+    message = f"{name} is no number of JSON"
+    raise ValueError(message)
+
+
+def _key(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)
+
+
+def _refused(contents: Contents, registry: Registry) -> Iterator[tuple[Pointer, Diagnostic]]:
+    """Put the doubtful objects of a document to its schema; yield what that refuses."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - heavy, and most documents leave no doubt
+    from jsonschema.validators import extend  # noqa: PLC0415 - as above
+
+    from confobjects.reference.jsonschema import document_schema  # noqa: PLC0415 - as above
+
+    def whole(_checker: Any, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", whole)
+    make: Any = extend
+    validator = make(Draft202012Validator, type_checker=checker)(document_schema(registry))
+    for error in validator.iter_errors(_doubtful(contents)):
+        pointer = tuple(str(part) for part in error.absolute_path)
+        words = _WORDS.get(error.validator)
+        if words is not None:
+            yield from ((pointer + more, problem) for more, problem in words(error))
+        else:
+            yield pointer, Diagnostic("invalid-value", f"{kind_of(error.instance)} is not possible here")
+
+
+def _doubtful(contents: Contents) -> Any:
+    data = contents.data
+    if not isinstance(data, dict) or not isinstance(data.get("objects"), dict):
+        return data
+    keys = {doubt.pointer[1] for doubt in contents.doubts if len(doubt.pointer) > 1}
+    return {**data, "objects": {key: item for key, item in data["objects"].items() if key in keys}}
+
+
+def _told(doubts: Iterable[Doubt], refused: list[tuple[Pointer, Diagnostic]]) -> Iterator[tuple[Pointer, Diagnostic]]:
+    """Yield each mistake once, in the words of whoever knows it best."""
+    left = dict(enumerate(refused))
+    for doubt in sorted(doubts, key=lambda doubt: doubt.certainty != "wrong"):
+        within = [n for n, (pointer, _) in left.items() if pointer[: len(doubt.pointer)] == doubt.pointer]
+        if doubt.certainty == "wrong" or (doubt.certainty == "other" and within):
+            yield doubt.pointer, doubt.problem
+            for number in within:
+                del left[number]
+        elif doubt.certainty == "odd" and not _is_told(doubt.pointer, refused):
+            yield doubt.pointer, doubt.problem
+    yield from left.values()
+
+
+def _is_told(pointer: Pointer, refused: Iterable[tuple[Pointer, Diagnostic]]) -> bool:
+    """Whether the schema has refused a part, something in it, or what it lies in, short of the whole document."""
+    for other, _ in refused:
+        shorter = min(len(other), len(pointer))
+        if other[:shorter] == pointer[:shorter] and (shorter > 1 or not pointer):
+            return True
+    return False
+
+
+# -- the schema's refusals in words ------------------------------------------------------------------------------
+
+
+_Found = Iterator[tuple[Pointer, Diagnostic]]
+
+
+def _unknown_key(error: Any) -> _Found:
+    known = error.schema.get("properties", {})
+    inner = list(error.absolute_path)
+    what = "property" if inner[2:] == ["properties"] else "key"
+    for key in error.instance:
+        if inner == ["objects"] or key in known:
+            continue  # a path that is none has been told
+        remedy = did_you_mean(key, known) or f"known: {', '.join(known)}"
+        yield (key,), Diagnostic("unknown-name", f'there is no {what} "{key}" here', remedy=remedy)
+
+
+def _missing_key(error: Any) -> _Found:
+    for key in error.validator_value:
+        if key not in error.instance and error.message.startswith(f"'{key}'"):
+            what = "mandatory property" if list(error.absolute_path)[2:] == ["properties"] else "key"
+            code = "missing-mandatory" if what == "mandatory property" else "broken-data"
+            yield (), Diagnostic(code, f'the {what} "{key}" is missing')
+
+
+def _not_listed(error: Any) -> _Found:
+    known = [str(value) for value in error.validator_value]
+    given = error.instance if isinstance(error.instance, str) else kind_of(error.instance)
+    remedy = did_you_mean(given, known) or f"known: {', '.join(known)}"
+    yield (), Diagnostic("unknown-name", f'"{given}" is none of the words that are possible here', remedy=remedy)
+
+
+def _wrong_kind(error: Any) -> _Found:
+    kind = {"object": "an object", "array": "a list", "string": "a text"}.get(error.validator_value, "something else")
+    yield (), Diagnostic("broken-data", f"this is {kind_of(error.instance)}, expected is {kind}")
+
+
+def _wrong_format(error: Any) -> _Found:
+    yield (), Diagnostic("broken-data", f"the format of a document is {error.validator_value}")
+
+
+def _twice(_error: Any) -> _Found:
+    yield (), Diagnostic("invalid-value", "a value is given twice in this list")
+
+
+_WORDS: Final = {
+    "additionalProperties": _unknown_key,
+    "required": _missing_key,
+    "enum": _not_listed,
+    "type": _wrong_kind,
+    "const": _wrong_format,
+    "uniqueItems": _twice,
+}

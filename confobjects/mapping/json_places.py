@@ -1,0 +1,123 @@
+"""Where the parts of a JSON text stand: from JSON pointers to offsets, and what of the text may be shown.
+
+A parser throws the places away. This scanner reads a text that a parser has accepted once more, when a mistake has to
+be shown. It calls nothing recursively: a text decides how deep it is nested.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+Pointer = tuple[str, ...]
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_LITERAL: Final = re.compile(r'("(?:[^"\\]|\\.)*(?:"|$))(\s*:)?|[^\s{}\[\],:"]+')
+
+
+class Span(NamedTuple):
+    """Half-open ranges of offsets: the value, and the key it has in its object (empty without one)."""
+
+    start: int
+    end: int
+    key_start: int
+    key_end: int
+
+
+class Places:
+    """The places of every part of a JSON text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.first: dict[Pointer, Span] = {}
+        self.repeated: list[tuple[Pointer, Span]] = []
+        for pointer, span in _spans(text):
+            if pointer not in self.first:
+                self.first[pointer] = span
+            elif span.key_end > span.key_start:
+                self.repeated.append((pointer, span))
+
+    def has(self, pointer: Pointer) -> bool:
+        """Tell whether there is such a part."""
+        return pointer in self.first
+
+    def find(self, pointer: Pointer) -> Span:
+        """Return where a part is, or the nearest part above it that there is."""
+        while pointer and pointer not in self.first:
+            pointer = pointer[:-1]
+        return self.first.get(pointer, Span(0, 0, 0, 0))
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the line and column of an offset, both from 1."""
+        start = self.text.rfind("\n", 0, offset) + 1
+        return self.text.count("\n", 0, offset) + 1, offset - start + 1
+
+
+class _Frame:
+    """A container that is being read."""
+
+    __slots__ = ("index", "is_object", "key", "key_span", "start")
+
+    def __init__(self, start: int, *, is_object: bool) -> None:
+        self.start = start
+        self.is_object = is_object
+        self.index = 0
+        self.key: str | None = None
+        self.key_span = (0, 0)
+
+
+def _spans(text: str) -> Iterator[tuple[Pointer, Span]]:
+    frames: list[_Frame] = []
+    pointer: list[str] = []
+    for match in _TOKEN.finditer(text):
+        piece = match[0]
+        frame = frames[-1] if frames else None
+        if piece in "{[":
+            _step(frame, pointer)
+            frames.append(_Frame(match.start(), is_object=piece == "{"))
+        elif piece in "}]":
+            ended = frames.pop()
+            yield tuple(pointer), _span(ended.start, match.end(), frames)
+            _leave(frames, pointer)
+        elif frame is not None and frame.is_object and frame.key is None and piece[0] == '"':
+            frame.key = json.loads(piece)
+            frame.key_span = match.span()
+        elif piece not in ",:":
+            _step(frame, pointer)
+            yield tuple(pointer), _span(*match.span(), frames)
+            _leave(frames, pointer)
+
+
+def _step(frame: _Frame | None, pointer: list[str]) -> None:
+    """Enter a value: its key or index becomes part of the pointer."""
+    if frame is not None:
+        pointer.append(frame.key or "" if frame.is_object else str(frame.index))
+
+
+def _leave(frames: list[_Frame], pointer: list[str]) -> None:
+    if frames:
+        pointer.pop()
+        frames[-1].key = None
+        frames[-1].index += 1
+
+
+def _span(start: int, end: int, frames: list[_Frame]) -> Span:
+    key = frames[-1].key_span if frames and frames[-1].is_object else (start, start)
+    return Span(start, end, *key)
+
+
+def pointer_text(pointer: Pointer) -> str:
+    """Return a pointer as RFC 6901 writes it."""
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
+
+
+def harmless(line: str) -> str:
+    """Return a line of a broken JSON text with every value hidden: any of them may be a secret."""
+
+    def hide(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0] if match[0] in {"true", "false", "null"} else "…"
+        return match[0] if match[2] else '"…"'
+
+    return _LITERAL.sub(hide, line)
