@@ -110,7 +110,14 @@ class Invocation:
     def open(self) -> ManagementContext:
         """Open the configuration for management; what its storage has to say comes as warnings later."""
         url = self.place.url
-        return startup.open(url, definitions=self.registry, **storage_options(self.options, url))
+        options = storage_options(self.options, url)
+        return startup.open(url, definitions=self.registry, command=self.command, **options)
+
+    def command(self) -> str:
+        """Return the command line as the history names it."""
+        from .recorded import command_of  # noqa: PLC0415 - asked for when something is written
+
+        return command_of(self.arguments, self.registry)
 
     @contextmanager
     def changing(self) -> Iterator[ManagementContext]:

@@ -40,12 +40,14 @@ SPECIAL: Final[dict[str, Row]] = {
     "demo": Row("demo", "Configure a mail server and send a mail through it, on this machine."),
     "describe": Row("describe", "Explain an object or a property."),
     "explain": Row("explain", "Show how an expression comes to its value."),
+    "history": Row("history", "Show the changes of the configuration, and who made them."),
     "init": Row("init", "Make the base and the branches of a configuration."),
     "json-schema": Row("json_schema", "Print the JSON Schema of an object."),
     "ldap-schema": Row("ldap_schema", "Print the LDAP schema and access rules of the definitions."),
     "list-properties": Row("list_properties", "List the properties of objects with their syntax."),
     "rename": Row("rename", "Give an object another name; references follow."),
     "send-test-email": Row("send_test_email", "Send a test mail through a mail server."),
+    "undo": Row("undo", "Take a change of the history back."),
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 

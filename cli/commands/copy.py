@@ -39,7 +39,9 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _open(invocation: Invocation, url: str, *, missing_ok: bool) -> ManagementContext:
     options = storage_options(invocation.options, url)
-    return startup.open(url, definitions=invocation.registry, missing_ok=missing_ok, **options)
+    return startup.open(
+        url, definitions=invocation.registry, missing_ok=missing_ok, command=invocation.command, **options
+    )
 
 
 def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:

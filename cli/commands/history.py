@@ -1,0 +1,168 @@
+"""``history``: every change of the configuration, who made it and when, and how to take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confobjects.errors import ConfobjectsError
+from confobjects.management import history
+from confobjects.management.undoing import operations
+
+from ..command_line import line_of
+from ..invocation import Invocation
+from . import make
+from .objects import name_options, names_of
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management.history import Record, RecordedChange
+
+    from ..words import Words
+
+_HELP = """Show the changes of the configuration, the oldest first.
+
+With OBJECT and its name only those of one object; with "show" and a number everything about one change: what it did,
+and the commands that take it back.
+
+Examples:
+  history --limit 10
+  history show 7
+  history mail-server --server-name one"""
+_STATES = {
+    "pending": "is being made, or was interrupted: the next change finishes it",
+    "unclear": "was interrupted, and whether it was made is not known",
+    "edited": "edited by hand",
+}
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command; the name options are those of the object it is asked for."""
+    kind = next((word.lower() for word in words.rest if word.lower() in registry.relations()), None)
+    names = name_options(registry.relations()[kind], registry) if kind is not None else []
+    parameters: list[click.Parameter] = [
+        click.Argument(["what"], metavar="[OBJECT|show]", required=False),
+        click.Argument(["number"], metavar="[NUMBER]", required=False, type=click.IntRange(min=1)),
+        *names,
+        click.Option(["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="Only the last changes."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, what: str | None, number: int | None, limit: int | None, **values: Any) -> int:
+    is_show = what is not None and what.lower() == "show"
+    if is_show != (number is not None):
+        raise click.UsageError(
+            "show takes the number of a change" if is_show else f'what is "{number}"? history show {number}'
+        )
+    with invocation.open() as context:
+        found = context.history()
+    by = history.undone(found)
+    if number is not None:
+        one = history.record(found, number)
+        _tell(invocation, [one], by, lambda: "\n".join(_whole(one, by, invocation.registry)))
+        return 0
+    if what is not None:
+        relation = invocation.registry.relation(what.lower())
+        path = invocation.registry.path_of(relation.name, names_of(relation, invocation.registry, values))
+        found = history.of_object(found, path)
+    chosen = found[-limit:] if limit else found
+    _tell(invocation, chosen, by, lambda: _listed(invocation, chosen, by))
+    return 0
+
+
+def _tell(invocation: Invocation, found: Sequence[Record], by: Mapping[int, int], text: Any) -> None:
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        invocation.say(dumps({"changes": [_as_json(one, by, invocation.registry) for one in found]}))
+    else:
+        invocation.say(text())
+
+
+# -- for people ------------------------------------------------------------------------------------------------------
+
+
+def _listed(invocation: Invocation, found: Sequence[Record], by: Mapping[int, int]) -> str:
+    rows = [(str(one.number), one.signature.time, one.signature.actor, _what(one, by)) for one in found]
+    if invocation.form == "script":
+        return "\n".join("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in rows)
+    from ..table import table  # noqa: PLC0415 - for people
+
+    return table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
+
+
+def _what(one: Record, by: Mapping[int, int]) -> str:
+    parts = [one.signature.command] if one.signature.command else []
+    if one.signature.command == "api":
+        parts = [f"api: {', '.join(dict.fromkeys(_headline(change) for change in one.changes))}"]
+    if one.state in _STATES:
+        parts.append(_STATES[one.state] if one.state == "edited" else f"({_STATES[one.state]})")
+    if one.number in by:
+        parts.append(f"(taken back by change {by[one.number]})")
+    return " ".join(parts)
+
+
+def _headline(change: RecordedChange) -> str:
+    target = f" to {change.new_path}" if change.new_path is not None else ""
+    return f"{change.action} {change.path}{target}"
+
+
+def _whole(one: Record, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
+    signed = one.signature
+    yield f"Change {one.number}: {signed.time or 'at an unknown time'}{f' by {signed.actor}' if signed.actor else ''}"
+    if signed.command:
+        yield f"Command: {signed.command}"
+    if one.state in _STATES:
+        yield f"State: {_STATES[one.state]}"
+    for change in one.changes:
+        yield _headline(change)
+        for name in change.names:
+            before, after = change.before.get(name, ()), change.after.get(name, ())
+            yield f"  {name}: {', '.join(before) or '-'} -> {', '.join(after) or '-'}"
+    if one.number in by:
+        yield f"Taken back by change {by[one.number]}"
+    elif lines := _undo(one, registry):
+        yield "To take it back by hand:"
+        yield from (f"  {line}" for line in lines)
+
+
+def _undo(one: Record, registry: Registry) -> list[str]:
+    """Return the commands that take a change back; none where the definitions do not know its objects any more."""
+    try:
+        return [line_of(operation, registry) for operation in operations(one, registry)]
+    except (ConfobjectsError, KeyError):
+        return []
+
+
+# -- for programs ----------------------------------------------------------------------------------------------------
+
+
+def _as_json(one: Record, by: Mapping[int, int], registry: Registry) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "number": one.number,
+        "state": one.state,
+        **one.signature._asdict(),
+        "undo": "\n".join(_undo(one, registry)),
+        "changes": [_change_json(change) for change in one.changes],
+    }
+    if one.undoes:
+        found["undoes"] = list(one.undoes)
+    if one.number in by:
+        found["undone_by"] = by[one.number]
+    return found
+
+
+def _change_json(change: RecordedChange) -> dict[str, Any]:
+    sides = (("before", change.before), ("after", change.after))
+    found: dict[str, Any] = {
+        "path": str(change.path),
+        "action": change.action,
+        "type": change.type,
+        "properties": {name: {side: list(values.get(name, ())) for side, values in sides} for name in change.names},
+    }
+    if change.new_path is not None:
+        found["new_path"] = str(change.new_path)
+    return found

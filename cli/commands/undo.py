@@ -1,0 +1,50 @@
+"""``undo``: take a change of the history back, or every change after one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..changes_output import tell
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+_HELP = """Take a change of the history back, or with --to every change after one (--to 0: all that are kept).
+
+It is refused when later changes, or somebody who edited the storage by hand, touched the same values. An undo is a
+change like any other: it is judged, it is recorded, and it can be undone. --dry-run says what would be done.
+
+Examples:
+  undo 7
+  undo --to 5 --dry-run"""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["number"], metavar="[NUMBER]", required=False, type=click.IntRange(min=1)),
+        click.Option(["--to"], metavar="NUMBER", type=click.IntRange(min=0), help="The last change that stays."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, number: int | None, to: int | None) -> int:
+    if (number is None) == (to is None):
+        raise click.UsageError("undo takes the number of a change, or --to and the number of the last one that stays")
+    with invocation.changing() as context:
+        if number is not None:
+            report = context.undo(number, dry_run=invocation.dry_run)
+            return tell(invocation, report, f"Change {number} was taken back.")
+        edits = [one.number for one in context.history() if one.number > (to or 0) and one.state == "edited"]
+        report = context.undo_to(to or 0, dry_run=invocation.dry_run)
+    for edit in edits:
+        invocation.note(f"change {edit} is an edit by hand: what it did is not known, and stays")
+    return tell(
+        invocation, report, f"Every change after {to} was taken back." if to else "Every change was taken back."
+    )

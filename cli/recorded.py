@@ -1,0 +1,60 @@
+"""The command line as the history names it: what was asked for, without how it was reached and without secrets.
+
+Global options are left out whole, with their values: where the configuration is and who logs in is no part of a
+change, and half of them may be passwords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .failures import masked, quoted
+from .options import OPTIONS, Option
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+
+def command_of(arguments: Sequence[str], registry: Registry) -> str:
+    """Return a command line as one line for the history."""
+    words = masked(list(_own(arguments)), _secrets(registry))
+    return " ".join(quoted(word) for word in words)
+
+
+def _own(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the words that are no global options nor their values."""
+    options = {
+        spelling.lower() if spelling.startswith("--") else spelling: o for o in OPTIONS for spelling in o.spellings
+    }
+    skip = False
+    for word in arguments:
+        if skip:
+            skip = False
+            continue
+        name, equals, _ = word.partition("=")
+        option = options.get(name.lower() if name.startswith("--") else name)
+        if option is not None:
+            skip = option.value is not None and not equals
+        elif word[:1] == "-" and word[1:2] not in {"", "-"} and len(word) > 2 and f"-{word[1]}" in options:
+            skip = _asks(word[1:], options)  # several short options in one word, or one with its value
+        else:
+            yield word
+
+
+def _asks(letters: str, options: Mapping[str, Option]) -> bool:
+    """Whether the last of several short options takes the next word as its value."""
+    for place, letter in enumerate(letters, start=1):
+        option = options.get(f"-{letter}")
+        if option is not None and option.value is not None:
+            return place == len(letters)
+    return False
+
+
+def _secrets(registry: Registry) -> Collection[str]:
+    names: set[str] = set()
+    for definition in registry:
+        for prop in definition.properties.values():
+            if prop.sensitive:
+                names.update((prop.name, *prop.renamed_from))
+    return names
