@@ -34,13 +34,16 @@ class Row(NamedTuple):
 
 
 SPECIAL: Final[dict[str, Row]] = {
+    "apply": Row("apply", "Make the configuration what a document says."),
     "check": Row("check", "Judge the whole configuration as a start would."),
     "completion": Row("completion", "Print the completion script for a shell."),
     "copy": Row("copy", "Copy a configuration to another storage."),
     "demo": Row("demo", "Configure a mail server and send a mail through it, on this machine."),
     "describe": Row("describe", "Explain an object or a property."),
+    "diff": Row("diff", "Compare two configurations."),
     "explain": Row("explain", "Show how an expression comes to its value."),
     "history": Row("history", "Show the changes of the configuration, and who made them."),
+    "export": Row("export", "Print the whole configuration as a document."),
     "init": Row("init", "Make the base and the branches of a configuration."),
     "json-schema": Row("json_schema", "Print the JSON Schema of an object."),
     "ldap-schema": Row("ldap_schema", "Print the LDAP schema and access rules of the definitions."),

@@ -1,0 +1,58 @@
+"""``apply FILE``: make the configuration what a document says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.errors import DIFFERENCES, ConfobjectsError
+from confobjects.management.applying import bring_about
+
+from ..changes_output import tell
+from ..invocation import Invocation
+from ..sides import Side, side
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.objects.changes import ChangeReport
+
+    from ..words import Words
+
+_HELP = """Make the configuration what a file says: a JSON document as export prints it, or LDIF; - is standard input.
+
+An object in the file is said whole: a property that is not there goes back to its default, but a secret stays as it
+is. Other objects stay, unless --prune deletes them. With --dry-run nothing is written, and the exit status is 1 when
+something would be."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["file"], metavar="FILE"),
+        click.Option(["--prune"], is_flag=True, help="Delete the objects that are not in the file."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, file: str, prune: bool) -> int:
+    wanted = side(invocation, file)
+    with invocation.changing() as context:
+        try:
+            report = bring_about(context, wanted.objects, prune=prune, dry_run=invocation.dry_run)
+        except ConfobjectsError as error:
+            raise _placed(error, wanted) from error
+    tell(invocation, report, _done(report))
+    return DIFFERENCES if invocation.dry_run and report.changed else 0
+
+
+def _placed(error: ConfobjectsError, wanted: Side) -> ConfobjectsError:
+    """The same error with the places in the document."""
+    return error if wanted.document is None else type(error)(wanted.document.located(error.diagnostics))
+
+
+def _done(report: ChangeReport) -> str:
+    words = {"create": "created", "modify": "changed", "delete": "deleted", "rename": "renamed"}
+    counts = {word: sum(change.action == action for change in report.changes) for action, word in words.items()}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."

@@ -1,0 +1,92 @@
+"""``diff A [B]``: what one configuration has otherwise than another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confobjects.errors import DIFFERENCES
+from confobjects.management.comparing import Difference, Pair, differences, unified
+
+from ..invocation import Invocation
+from ..sides import Side, current, side
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+_HELP = """Compare two configurations by object and property. The exit status is 1 when they differ.
+
+Each is a URL (ldif:PATH, ldap://…), a JSON document, an LDIF file, - for standard input, or archive:N for what the
+configuration's file was before its N-th last change. Without B, A is compared with the configuration itself."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["one"], metavar="A"),
+        click.Argument(["other"], metavar="[B]", required=False),
+        click.Option(["-u", "--unified", "as_text"], is_flag=True, help="Print lines with - and +."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, one: str, other: str | None, as_text: bool) -> int:
+    before = side(invocation, one)
+    after = current(invocation) if other is None else side(invocation, other)
+    for problem in (*before.problems, *after.problems):
+        invocation.note(f"warning: {problem.render()}")
+    found = list(differences(before.objects, after.objects, invocation.registry))
+    _print(invocation, found, before, after, as_text=as_text)
+    return DIFFERENCES if found else 0
+
+
+def _print(invocation: Invocation, found: list[Difference], before: Side, after: Side, *, as_text: bool) -> None:
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        names = {"before": before.name, "after": after.name}
+        invocation.say(dumps({"different": bool(found), **names, "differences": [_json(item) for item in found]}))
+    elif as_text:
+        invocation.say("\n".join(unified(found, before.name, after.name)))
+    elif invocation.form == "script":
+        invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in _rows(found)))
+    elif found:
+        from ..table import table  # noqa: PLC0415 - for this form only
+
+        invocation.say(table(["Object", "Property", "Before", "After"], _rows(found)))
+    elif invocation.tells_people:
+        invocation.note("There is no difference.")
+
+
+def _rows(found: list[Difference]) -> list[list[str]]:
+    from ..table import joined  # noqa: PLC0415 - for these forms only
+
+    rows = []
+    for item in found:
+        if item.types is not None or not item.properties:
+            rows.append([str(item.path), "(type)", *_cells(item.types or Pair((), ()))])
+        rows.extend([str(item.path), name, *_cells(pair)] for name, pair in item.properties.items())
+    return [[*row[:2], *(joined(cell) for cell in row[2:])] for row in rows]
+
+
+def _cells(pair: Pair) -> tuple[Any, Any]:
+    return pair.before, (f"{', '.join(pair.after)} (another one)",) if pair.another else pair.after
+
+
+def _plain(cell: str) -> str:
+    return cell.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+
+
+def _json(item: Difference) -> dict[str, Any]:
+    made: dict[str, Any] = {"path": str(item.path), "action": item.action}
+    if item.types is not None:
+        made["type"] = _pair(item.types)
+    return {**made, "properties": {name: _pair(pair) for name, pair in item.properties.items()}}
+
+
+def _pair(pair: Pair) -> dict[str, list[str]]:
+    return {"before": list(pair.before), "after": list(pair.after)}

@@ -1,0 +1,88 @@
+"""``export``: the whole configuration as a document, as LDIF, or as the commands that make it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.errors import error_for
+from confobjects.management.comparing import snapshot
+from confobjects.management.exporting import LeftOut, commands, ldif, left_out
+from confobjects.mapping.documents import write
+
+from ..command_line import line_of
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import PropertyDefinition, Registry
+    from confobjects.management import ManagementContext
+    from confobjects.management.comparing import States
+
+    from ..words import Words
+
+_HELP = """Print the whole configuration: as a JSON document (which apply takes), as LDIF, or as commands.
+
+Secrets are left out unless they are expressions; a document says which, and applying it leaves them as they are."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(
+            ["--format", "format_"],
+            type=click.Choice(["json", "ldif", "commands"]),
+            default="json",
+            metavar="json|ldif|commands",
+            help="The form; json without it.",
+        ),
+        click.Option(["--output-file"], metavar="PATH", help="Write to a file, for its owner alone if it is new."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
+    with invocation.open() as context:
+        found = snapshot(context)
+        text = _text(context, found.objects, format_)
+        invocation.warn(context.storage.warnings)
+    missing = left_out(found.objects)
+    if missing and format_ == "ldif":
+        count = f"{len(missing)} secret{'' if len(missing) == 1 else 's'}"
+        invocation.note(f"{count} left out: {', '.join(map(_words, missing))}")
+    if output_file is None:
+        invocation.say(text)
+    else:
+        _save(text, output_file)
+    if found.problems:
+        raise error_for(found.problems)
+    return 0
+
+
+def _text(context: ManagementContext, states: States, format_: str) -> str:
+    if format_ == "json":
+        return write(states.values(), context.registry)
+    if format_ == "ldif":
+        return ldif(states, context.mapper)
+    lines = [line_of(operation, context.registry, _as_it_is) for operation in commands(states, context.registry)]
+    absent = [f"# not in here, it is a secret: {_words(secret)}" for secret in left_out(states)]
+    return "\n".join(["# for confobjects --batch", *absent, *lines])
+
+
+def _as_it_is(_prop: PropertyDefinition, text: str) -> str:
+    """Secrets are gone already, but for expressions."""
+    return text
+
+
+def _words(secret: LeftOut) -> str:
+    return f"{secret.property} of {secret.path}"
+
+
+def _save(text: str, path: str) -> None:
+    from confobjects.storage import files  # noqa: PLC0415 - for a file only
+
+    target = os.path.realpath(path)
+    with files.Replacement(target, text.encode()) as replacement:
+        replacement.take_place()

@@ -1,0 +1,130 @@
+"""What ``diff`` and ``apply`` are given: a storage, a document, an LDIF file, an archived version of one.
+
+A side is a URL, the path of a file, ``-`` for standard input, or ``archive:N`` for what the configuration's file was
+before its N-th last change. What a file holds tells which kind it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from confobjects import startup
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import BrokenDataError, NoSuchObjectError, UsageError
+from confobjects.management.comparing import Snapshot, States, snapshot
+from confobjects.management.documents import ConfigurationDocument
+from confobjects.storage import SCHEMES
+
+from .connection import storage_options
+
+if TYPE_CHECKING:
+    from .invocation import Invocation
+
+_GZIP = b"\x1f\x8b"
+
+
+class Side(NamedTuple):
+    """One configuration: what it is called, its objects, the document they come from, and what is wrong with it."""
+
+    name: str
+    objects: States
+    document: ConfigurationDocument | None = None
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def current(invocation: Invocation) -> Side:
+    """Return the configuration that the options name."""
+    with invocation.open() as context:
+        invocation.warn(context.storage.warnings)
+        return _side(invocation.place.url, snapshot(context))
+
+
+def side(invocation: Invocation, text: str) -> Side:
+    """Return what a word of the command line names. Raises the errors of reading it."""
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme.lower() in SCHEMES:
+        options = storage_options(invocation.options, text)
+        with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
+            return _side(text, snapshot(context))
+    if colon and scheme.lower() == "archive":
+        path = _archived(invocation, rest)
+        return _of_bytes(invocation, _read(path), path)
+    return _of_bytes(invocation, _read(text), "standard input" if text == "-" else text)
+
+
+def _side(name: str, found: Snapshot) -> Side:
+    return Side(name, found.objects, None, found.problems)
+
+
+def _read(path: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        remedy = f"a file, or a URL ({', '.join(f'{scheme}:' for scheme in SCHEMES)})"
+        raise UsageError(Diagnostic("usage", f"it cannot be read: {reason}", origin=path, remedy=remedy)) from None
+
+
+def _of_bytes(invocation: Invocation, data: bytes, origin: str) -> Side:
+    if data.startswith(_GZIP):
+        data = _unpacked(data, origin)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        summary = f"this is not UTF-8 text ({error.reason} at byte {error.start})"
+        raise BrokenDataError(Diagnostic("broken-data", summary, origin=origin)) from None
+    if text.lstrip()[:1] in {"", "{", "["}:
+        document = ConfigurationDocument(text, origin, invocation.registry)
+        return Side(origin, document.objects, document)
+    return _of_ldif(invocation, text, origin)
+
+
+def _unpacked(data: bytes, origin: str) -> bytes:
+    import gzip  # noqa: PLC0415 - archived versions only
+    import zlib  # noqa: PLC0415 - as above
+
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BrokenDataError(Diagnostic("broken-data", f"it cannot be unpacked: {error}", origin=origin)) from None
+
+
+def _of_ldif(invocation: Invocation, text: str, origin: str) -> Side:
+    from confobjects.management import ManagementContext  # noqa: PLC0415 - LDIF only
+    from confobjects.mapping.ldif import parse  # noqa: PLC0415 - as above
+    from confobjects.storage.memory import BASE, MemoryStorage  # noqa: PLC0415 - as above
+
+    entries = list(parse(text, origin).entries.values())
+    storage = MemoryStorage(entries, base=entries[0].dn if entries else BASE)
+    with ManagementContext(invocation.registry, storage, invocation.evaluator()) as context:
+        return _side(origin, snapshot(context))
+
+
+def _archived(invocation: Invocation, number: str) -> str:
+    """Return the path of an archived version, counted back from the newest."""
+    scheme, _, file = invocation.place.url.partition(":")
+    if scheme.lower() != "ldif" or not number.isdecimal() or int(number) < 1:
+        raise UsageError(
+            Diagnostic(
+                "usage",
+                f"archive:{number} names no archived version",
+                remedy="archive:1 is what an LDIF file was before its last change",
+            )
+        )
+    target = os.path.realpath(os.path.expanduser(file.removeprefix("//")))
+    directory = f"{target}.archive"
+    try:
+        names = sorted((name for name in os.listdir(directory) if name.endswith(".gz")), reverse=True)
+    except OSError:
+        names = []
+    if int(number) > len(names):
+        there = f"there are {len(names)}" if names else "there is none"
+        raise NoSuchObjectError(
+            Diagnostic("no-such-object", f"there is no archived version {number}: {there}", origin=directory)
+        )
+    return os.path.join(directory, names[int(number) - 1])
