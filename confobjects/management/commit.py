@@ -121,6 +121,7 @@ class Writer:
         self.world = world
         self._there: set[DN] = set()
         self._gone: set[DN] = set()
+        self._bare: dict[DN, Entry] = {}  # entries on the way to others that are new themselves
 
     def changes(self, found: Sequence[Outcome]) -> list[Change]:
         """Return the storage operations that bring some outcomes about."""
@@ -160,7 +161,7 @@ class Writer:
         entry = self.mapper.encode(obj)
         # A single object's entry may be there before it, as the base or as a branch of others.
         single = obj.path.name is None and self._is_there(entry.dn, obj.path)
-        existing = self.storage.read(entry.dn) if single else None
+        existing = (self._bare.get(entry.dn) or self.storage.read(entry.dn)) if single else None
         if existing is None:
             yield AddEntry(entry)
         else:
@@ -171,6 +172,7 @@ class Writer:
         for entry in self.mapper.scaffold(path):
             if not self._is_there(entry.dn, path):
                 self._there.add(entry.dn)
+                self._bare[entry.dn] = entry
                 yield AddEntry(entry)
 
     def _is_there(self, dn: DN, path: ManagedObjectPath) -> bool:
