@@ -1,7 +1,8 @@
 """What ``diff`` and ``apply`` are given: a storage, a document, an LDIF file, an archived version of one.
 
-A side is a URL, the path of a file, ``-`` for standard input, or ``archive:N`` for what the configuration's file was
-before its N-th last change. What a file holds tells which kind it is.
+A side is a URL, the path of a file, ``-`` for standard input, ``archive:N`` for what the configuration's file was
+before its N-th last change, or ``history:N`` for the configuration right after change N. What a file holds tells which
+kind it is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, NoSuchObjectError, UsageError
 from confobjects.management.comparing import Snapshot, States, snapshot
 from confobjects.management.documents import ConfigurationDocument
+from confobjects.mapping.documents import known, state_of
 from confobjects.storage import SCHEMES
 
 from .connection import storage_options
@@ -51,7 +53,21 @@ def side(invocation: Invocation, text: str) -> Side:
     if colon and scheme.lower() == "archive":
         path = _archived(invocation, rest)
         return _of_bytes(invocation, _read(path), path)
+    if colon and scheme.lower() == "history":
+        return Side(text, _past(invocation, rest))
     return _of_bytes(invocation, _read(text), "standard input" if text == "-" else text)
+
+
+def _past(invocation: Invocation, number: str) -> States:
+    """Return the objects right after a change. A secret of which only the mask is at hand has a value, not known which."""
+    from confobjects.management.history import as_of  # noqa: PLC0415 - past versions only
+
+    if not number.isdecimal():
+        remedy = "history:7 is the configuration right after change 7, history:0 what was before the first one"
+        raise UsageError(Diagnostic("usage", f"history:{number} names no change", remedy=remedy))
+    with invocation.open() as context:
+        states = [state_of(obj, context.registry) for obj in as_of(context, int(number)).values()]
+    return {state.path: known(state) for state in states}
 
 
 def _side(name: str, found: Snapshot) -> Side:

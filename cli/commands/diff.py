@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _HELP = """Compare two configurations by object and property. The exit status is 1 when they differ.
 
-Each is a URL (ldif:PATH, ldap://…), a JSON document, an LDIF file, - for standard input, or archive:N for what the
-configuration's file was before its N-th last change. Without B, A is compared with the configuration itself."""
+Each is a URL (ldif:PATH, ldap://…), a JSON document, an LDIF file, - for standard input, history:N for the
+configuration right after change N, or archive:N for what its file was before its N-th last change. Without B, A is
+compared with the configuration itself."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:

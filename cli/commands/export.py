@@ -46,7 +46,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
     with invocation.open() as context:
         found = snapshot(context)
-        text = _text(context, found.objects, format_)
+        text = _text(context, found.objects, format_).rstrip("\n") + "\n"
         invocation.warn(context.storage.warnings)
     missing = left_out(found.objects)
     if missing and format_ == "ldif":

@@ -1,12 +1,14 @@
-"""``json-schema OBJECT``: the JSON Schema of an object, for editors and programs."""
+"""``json-schema OBJECT``: the JSON Schema of an object, of a whole document, or of what a command prints."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from confobjects.reference.jsonschema import object_schema
+from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.errors import UnknownNameError, UsageError
+from confobjects.reference.jsonschema import document_schema, object_schema
 
 from ..invocation import Invocation
 from ..json_output import dumps
@@ -17,14 +19,39 @@ if TYPE_CHECKING:
 
     from ..words import Words
 
+_HELP = """Print a JSON Schema (2020-12): of an object, with --document of what export prints and apply takes, with
+--shape of what commands print with --output json."""
+
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["object_"], metavar="[OBJECT]", required=False),
+        click.Option(["--document"], is_flag=True, help="The schema of a document of a whole configuration."),
+        click.Option(["--shape"], metavar="NAME", help="The schema of a form of output: get, list, change, error, …"),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
 
-    def run(invocation: Invocation, object_: str) -> int:
-        relation = invocation.registry.relation(object_.lower())
-        invocation.say(dumps(object_schema(relation, invocation.registry)))
-        return 0
 
-    help_ = "Print the JSON Schema (2020-12) of an object."
-    return make(words, registry, [click.Argument(["object_"], metavar="OBJECT")], run, help_)
+def _run(invocation: Invocation, object_: str | None, document: bool, shape: str | None) -> int:
+    if sum((object_ is not None, document, shape is not None)) != 1:
+        remedy = "json-schema OBJECT, json-schema --document, or json-schema --shape NAME"
+        raise UsageError(Diagnostic("usage", "one schema is wanted: that of what?", remedy=remedy))
+    if document:
+        schema = document_schema(invocation.registry)
+    elif shape is not None:
+        schema = _shape(shape.lower())
+    else:
+        schema = object_schema(invocation.registry.relation(str(object_).lower()), invocation.registry)
+    invocation.say(dumps(schema))
+    return 0
+
+
+def _shape(name: str) -> dict[str, Any]:
+    from confobjects.startup import output_schemas  # noqa: PLC0415 - files that only this needs
+
+    known = output_schemas()
+    if name not in known:
+        remedy = did_you_mean(name, known) or f"known: {', '.join(known)}"
+        raise UnknownNameError(Diagnostic("unknown-name", f'there is no form of output "{name}"', remedy=remedy))
+    return known[name]

@@ -53,11 +53,16 @@ class Difference(NamedTuple):
 
 
 def snapshot(context: ManagementContext, world: StorageWorld | None = None) -> Snapshot:
-    """Return what is stored, in a view or in a fresh one."""
+    """Return what is stored, in a view or in a fresh one. A singleton with nothing but defaults says nothing."""
     world = world or context.world()
     objects = [obj for obj in context.all(world) if obj.path in world.entries]
     problems = tuple(problem for obj in objects for problem in obj.problems)
-    return Snapshot({obj.path: state_of(obj, context.registry) for obj in objects}, problems)
+    states = {obj.path: state_of(obj, context.registry) for obj in objects}
+    single = [path for path, state in states.items() if path.name is None and not state.values]
+    for path in single:
+        if context.registry.relation(path.relation).kind == "singleton":
+            del states[path]
+    return Snapshot(states, problems)
 
 
 def differences(one: States, other: States, registry: Registry) -> Iterator[Difference]:

@@ -83,6 +83,14 @@ def state_of(obj: ManagedObject, registry: Registry) -> ObjectState:
     return ObjectState(obj.path, obj.definition, values)
 
 
+def known(state: ObjectState) -> ObjectState:
+    """Return a state without the masks that stand for secrets which are not known: those are only kept."""
+    masked = {name for name, texts in state.values.items() if texts == (MASK,)}
+    masked = {name for name in masked if state.definition.properties[name].sensitive}
+    values = {name: texts for name, texts in state.values.items() if name not in masked}
+    return state._replace(values=values, kept=state.kept | masked) if masked else state
+
+
 def without_secrets(state: ObjectState) -> ObjectState:
     """Return a state that may be shown: secrets that are no plain expressions are only kept."""
     properties = state.definition.properties
@@ -195,12 +203,12 @@ class _Reader:
             return None
         if not item.keys() <= _OBJECT:
             self._odd(("objects", key), "this is no object of a document")
-        definition = self._type(key, item.get("type"), kind)
+        definition = self._type(key, item, kind)
         properties = item.get("properties", {})
         if definition is None or not isinstance(properties, dict):
             self._odd(("objects", key), "this is no object of a document")
             return None
-        return self._said(key, path, kind.types[definition], properties, item.get("secrets", ()))
+        return self._said(key, path, kind.types[definition], properties, item.get("secrets", []))
 
     def _path(self, key: str) -> ManagedObjectPath | None:
         at = ("objects", key)
@@ -221,8 +229,9 @@ class _Reader:
             return None
         return path
 
-    def _type(self, key: str, given: Any, kind: _Kind) -> str | None:
-        if given is None and len(kind.types) == 1:
+    def _type(self, key: str, item: Mapping[str, Any], kind: _Kind) -> str | None:
+        given = item.get("type")
+        if "type" not in item and len(kind.types) == 1:
             return next(iter(kind.types))
         if isinstance(given, str) and given in kind.types:
             return given
@@ -238,7 +247,7 @@ class _Reader:
                 self._odd((*here, name), f"there is no property {name} to set")
             elif value is not None and (texts := self._values(str(path), prop, value, (*here, name))):
                 values[name] = texts
-        kept = self._secrets(key, type_, properties, secrets) if secrets else frozenset()
+        kept = frozenset() if secrets == [] else self._secrets(key, type_, properties, secrets)
         if not type_.required <= properties.keys():
             self._odd(here, "a property is missing")
         return ObjectState(path, type_.definition, values, kept, type_.secrets - kept - properties.keys())
@@ -248,6 +257,8 @@ class _Reader:
         if not isinstance(given, list) or not all(isinstance(name, str) and name in type_.secrets for name in given):
             self._odd(at, "these are not the names of secrets")
             return frozenset()
+        if len(set(given)) < len(given):
+            self._doubt(at, "a secret is named twice")
         for name in given:
             if name in properties:
                 words = f"{name} is among the secrets that are not in the document, and it is in the document"

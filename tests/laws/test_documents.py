@@ -1,0 +1,228 @@
+"""Laws of documents, over whole configurations of both families.
+
+1. ``read(write(x))`` says what x says, but for literal secrets; and a document's schema takes what is written.
+2. Applied with ``prune`` onto anything, the document of x gives x: secrets that it leaves out stay, or are missed.
+3. Applied twice it changes nothing the second time; a dry run says what the real one does, and writes nothing.
+4. The commands that an export prints make the same configuration from nothing.
+5. What the reader takes without a doubt the schema takes, and what it refuses the schema refuses.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from confobjects.definitions import Registry
+from confobjects.errors import ConfobjectsError, MissingMandatoryError
+from confobjects.management import ManagementContext
+from confobjects.management.applying import bring_about, operations
+from confobjects.management.comparing import differences, snapshot
+from confobjects.management.documents import ConfigurationDocument
+from confobjects.management.exporting import commands
+from confobjects.mapping.documents import ObjectState, read, state_of, write
+from confobjects.objects.evaluating import defaults_alone
+from confobjects.paths import ManagedObjectPath
+from confobjects.reference.jsonschema import document_schema
+from confobjects.storage.memory import MemoryStorage
+from tests.definitions.documents import builtin, depot
+from tests.laws.test_engine import objects_of, texts_of
+
+NAMES = ("one", "One", "two", "a/b", "/x/", "c d", "ß")
+PLAIN = ("&{a.b}", "$<env:A>")
+
+
+@st.composite
+def plans(draw: st.DrawFn, registry: Registry, *, literal: bool) -> list[ObjectState]:
+    """Objects somebody might want, parents or not, right or not."""
+    concrete = [definition for definition in registry if not definition.abstract]
+    found = []
+    for definition in draw(st.lists(st.sampled_from(concrete), max_size=8)):
+        obj = draw(objects_of(registry, definition))
+        path = obj.path
+        elements = [
+            (r, None if n is None else n if registry.relation(r).kind == "set" else draw(st.sampled_from(NAMES)))
+            for r, n in path.elements
+        ]
+        values = dict(obj.values)
+        for name, prop in definition.properties.items():
+            if prop.mandatory and name not in values and prop.reference is None:
+                values[name] = (texts_of(prop)[0],)
+            if prop.reference is not None and name in values:
+                values[name] = tuple(dict.fromkeys(draw(st.sampled_from(NAMES[:4])) for _ in values[name]))
+            if prop.sensitive and name in values and not literal:
+                values[name] = (draw(st.sampled_from(PLAIN)),)
+        made = obj._replace(path=ManagedObjectPath(elements), values=values)
+        found.append(state_of(made, registry))
+    return found
+
+
+def configuration(registry: Registry, plan: list[ObjectState]) -> ManagementContext:
+    """A configuration of as many of some objects as go together."""
+    ctx = ManagementContext(registry, MemoryStorage(), defaults_alone)
+    for state in plan:
+        try:
+            with ctx.change() as tx:
+                for operation in operations({}, {state.path: state}, registry):
+                    operation.ask(tx)
+        except ConfobjectsError:
+            continue
+    return ctx
+
+
+def document(ctx: ManagementContext) -> ConfigurationDocument:
+    return ConfigurationDocument(write(snapshot(ctx).objects.values(), ctx.registry), "x", ctx.registry)
+
+
+def said(ctx: ManagementContext) -> dict[str, Any]:
+    """What a configuration says."""
+    found = snapshot(ctx).objects
+    return {str(path).casefold(): (state.definition.name, dict(state.values)) for path, state in found.items()}
+
+
+@cache
+def validator(registry: Registry) -> Any:
+    return jsonschema.Draft202012Validator(document_schema(registry))
+
+
+families = st.sampled_from([builtin(), depot()])
+two = families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False), plans(r, literal=False)))
+two_with_secrets = families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=True), plans(r, literal=True)))
+
+
+@settings(max_examples=150)
+@given(two)
+def test_a_document_applied_onto_anything_gives_the_same(
+    made: tuple[Registry, list[ObjectState], list[ObjectState]],
+) -> None:
+    registry, one, other = made
+    x, y = configuration(registry, one), configuration(registry, other)
+    wanted = document(x)
+    assert not list(differences(snapshot(x).objects, wanted.objects, registry))
+    before = said(y)
+    would = bring_about(y, wanted.objects, prune=True, dry_run=True)
+    assert said(y) == before
+    did = bring_about(y, wanted.objects, prune=True)
+    assert would == did
+    assert said(y) == said(x)
+    assert not bring_about(y, wanted.objects, prune=True).changed
+    assert not list(differences(wanted.objects, snapshot(y).objects, registry))
+    assert document(y).objects.keys() == wanted.objects.keys()
+
+
+@settings(max_examples=100)
+@given(two_with_secrets)
+def test_secrets_that_a_document_leaves_out_stay_or_are_missed(
+    made: tuple[Registry, list[ObjectState], list[ObjectState]],
+) -> None:
+    registry, one, other = made
+    x, y = configuration(registry, one), configuration(registry, other)
+    wanted = document(x).objects
+    there = snapshot(y).objects
+    missing = {
+        (str(path), name)
+        for path, state in wanted.items()
+        for name in state.kept
+        if path not in there or not there[path].values.get(name)
+    }
+    before = said(y)
+    if missing:
+        with pytest.raises(MissingMandatoryError) as caught:
+            bring_about(y, wanted, prune=True)
+        assert {(problem.path, problem.property) for problem in caught.value.diagnostics} == missing
+        assert said(y) == before
+        return
+    bring_about(y, wanted, prune=True)
+    for path, state in wanted.items():
+        after = snapshot(y).objects.get(path)
+        for name in state.kept:
+            assert after is not None
+            assert after.values[name] == there[path].values[name]
+    assert not list(differences(wanted, snapshot(y).objects, registry))
+
+
+@settings(max_examples=100)
+@given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False))))
+def test_the_commands_of_an_export_make_the_same_from_nothing(made: tuple[Registry, list[ObjectState]]) -> None:
+    registry, plan = made
+    x, y = configuration(registry, plan), configuration(registry, [])
+    with y.change() as tx:
+        for operation in commands(snapshot(x).objects, registry):
+            operation.ask(tx)
+    assert said(y) == said(x)
+
+
+@settings(max_examples=100)
+@given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=True))))
+def test_what_is_written_comes_back_and_the_schema_takes_it(made: tuple[Registry, list[ObjectState]]) -> None:
+    registry, plan = made
+    ctx = configuration(registry, plan)
+    text = write(snapshot(ctx).objects.values(), registry)
+    data = json.loads(text)
+    validator(registry).validate(data)
+    contents = read(data, registry)
+    assert contents.doubts == ()
+    assert write(contents.objects.values(), registry) == text
+
+
+leaves = st.sampled_from(
+    [
+        True,
+        False,
+        None,
+        0,
+        5,
+        1.5,
+        "",
+        "x",
+        "true",
+        "7 d",
+        "&{a}",
+        "********",
+        "pre********",
+        [],
+        ["x"],
+        ["x", "x"],
+        [True],
+        {},
+        {"a": 1},
+        -1,
+        10**20,
+    ]
+)
+
+
+@settings(max_examples=200)
+@given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False))), st.data())
+def test_the_reader_and_the_schema_agree(made: tuple[Registry, list[ObjectState]], data: st.DataObject) -> None:
+    registry, plan = made
+    wanted = json.loads(write({state.path: state for state in plan}.values(), registry))
+    for item in wanted["objects"].values():
+        where = data.draw(st.sampled_from(["properties", "properties", "type", "secrets", "more", "drop"]))
+        if where == "properties" and item["properties"]:
+            item["properties"][data.draw(st.sampled_from([*item["properties"], "no-such"]))] = data.draw(leaves)
+        elif where == "drop" and item["properties"]:
+            item["properties"].pop(data.draw(st.sampled_from(list(item["properties"]))))
+        elif where in {"type", "secrets", "more"}:
+            item[where] = data.draw(leaves)
+    valid = validator(registry).is_valid(wanted)
+    doubts = read(wanted, registry).doubts
+    if not doubts:
+        assert valid, list(validator(registry).iter_errors(wanted))
+    if not valid:
+        assert doubts
+        try:
+            ConfigurationDocument(json.dumps(wanted, indent=1), "x", registry)
+        except ConfobjectsError as error:
+            for problem in error.diagnostics:
+                assert problem.pointer
+                assert problem.line
+                assert problem.column
+                assert problem.render()
+        else:
+            raise AssertionError
