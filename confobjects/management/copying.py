@@ -205,6 +205,9 @@ def initialise(context: ManagementContext, *, dry_run: bool = False) -> list[DN]
                     changes.append(AddEntry(entry))
         if changes and not dry_run:
             context.storage.commit(changes)
+        keep_history = getattr(context.storage, "keep_history", None)
+        if keep_history is not None and not dry_run:
+            made.extend(keep_history())
     return made
 
 

@@ -6,7 +6,7 @@ secrets of the configuration can read it; and the state a storage gives a noted 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 State = Literal["done", "void", "pending", "unclear", "edited"]
 """What became of a noted change. ``done``: it was made. ``void``: it was not, or was taken back. ``pending``: its writer
@@ -37,3 +37,20 @@ class Noted(NamedTuple):
     def __repr__(self) -> str:
         """Tell which one it is and what became of it, and nothing of what was noted."""
         return f"<noted change {self.number}: {self.state}>"
+
+
+# -- in a directory --------------------------------------------------------------------------------------------------
+
+HISTORY_CLASS: Final = "ds-cfg-history"
+RECORD_CLASS: Final = "ds-cfg-history-record"
+BRANCH: Final = ("cn", "History")
+"""The RDN of the entry below the base that the records hang below."""
+NUMBER: Final = "ds-cfg-history-number"
+STATE: Final = "ds-cfg-history-state"
+STEP: Final = "ds-cfg-history-step"
+TEXT: Final = "ds-cfg-history-text"
+WRITER: Final = "ds-cfg-history-writer"
+SECRET: Final = "ds-cfg-history-secret"  # noqa: S105 - the name of an attribute
+PLAN: Final = "ds-cfg-history-plan"
+PROTECTED: Final = (PLAN, SECRET)
+"""The attributes of a record that hold secrets."""

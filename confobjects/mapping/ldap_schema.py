@@ -18,6 +18,7 @@ from uuid import UUID, uuid5
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, UsageError
+from confobjects.mapping import journal
 from confobjects.mapping.ldif.writing import attribute_line
 from confobjects.mapping.objects import BRANCH_CLASS, REVISION
 from confobjects.syntaxes import LdapSyntax
@@ -35,6 +36,7 @@ _DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
 _IGNORE_CASE: Final = LdapSyntax(_DIRECTORY_STRING, "caseIgnoreMatch", substring="caseIgnoreSubstringsMatch")
 _EXACT: Final = LdapSyntax(_DIRECTORY_STRING, "caseExactMatch", substring="caseExactSubstringsMatch")
 _INTEGER: Final = LdapSyntax("1.3.6.1.4.1.1466.115.121.1.27", "integerMatch", "integerOrderingMatch")
+_OCTETS: Final = LdapSyntax("1.3.6.1.4.1.1466.115.121.1.40", "octetStringMatch")
 _STANDARD: Final = frozenset(
     (
         "cn",
@@ -82,7 +84,23 @@ def schema(registry: Registry) -> Schema:
     for definition in registry:
         attributes.add(definition)
         classes.add(definition)
-    return Schema(tuple(attributes.elements()), tuple(classes.elements()))
+    return Schema((*attributes.elements(), *_history_attributes()), (*classes.elements(), *_history_classes()))
+
+
+def _history_attributes() -> Iterator[SchemaElement]:
+    yield _attribute_type(journal.NUMBER, _INTEGER, single=True)
+    yield _attribute_type(journal.STATE, _IGNORE_CASE, single=True)
+    yield _attribute_type(journal.WRITER, _EXACT, single=True)
+    yield _attribute_type(journal.STEP, _EXACT, single=False)
+    for name in (journal.TEXT, *journal.PROTECTED):
+        yield _attribute_type(name, _OCTETS, single=False)
+
+
+def _history_classes() -> Iterator[SchemaElement]:
+    numbered = ("cn", journal.NUMBER)
+    yield _object_class(journal.HISTORY_CLASS, "top", ("cn",), (journal.NUMBER,), "STRUCTURAL")
+    others = (journal.STATE, journal.WRITER, journal.STEP, journal.TEXT, *journal.PROTECTED)
+    yield _object_class(journal.RECORD_CLASS, "top", numbered, others, "STRUCTURAL")
 
 
 class _Attributes:
@@ -283,9 +301,9 @@ def _descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | None]:
 
 
 def secret_attributes(registry: Registry) -> tuple[str, ...]:
-    """Return the attributes that hold secrets in any definition, sorted."""
-    secrets = {prop.attribute: None for d in registry for prop in d.properties.values() if is_secret(prop)}
-    return tuple(sorted(secrets))
+    """Return the attributes that hold secrets in any definition, and old ones in the history, sorted."""
+    secrets = {prop.attribute for d in registry for prop in d.properties.values() if is_secret(prop)}
+    return tuple(sorted(secrets.union(journal.PROTECTED)))
 
 
 def is_secret(prop: PropertyDefinition) -> bool:

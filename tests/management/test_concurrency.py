@@ -14,6 +14,7 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError
 from confobjects.management import ManagementContext
+from confobjects.management.history import of_object
 from confobjects.mapping.entry import Change
 from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
@@ -94,7 +95,9 @@ def test_sixteen_processes_lose_no_update(reach: Opener) -> None:
     with reach() as ctx:
         shared = ctx.get("mail-server", "shared")
         assert sorted(shared.values["smtp-property"]) == sorted(f"{name}=5000" for name in SETTINGS)
-        assert shared.revision == 1 + PROCESSES
+        told = of_object(ctx.history(), shared.path)  # none is missing, and none that was overtaken is there
+        assert [record.changes[-1].action for record in told] == ["create"] + ["modify"] * PROCESSES
+        assert shared.revision == told[-1].number
         own = {obj.name: obj.values["auth-username"] for obj in ctx.list("mail-server") if obj.name != "shared"}
         assert own == {f"own {number}": (str(number),) for number in range(PROCESSES)}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from _thread import RLock, get_ident
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from confobjects.diagnostics import Diagnostic
@@ -43,9 +43,12 @@ from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory, parse
 from confobjects.storage.ldap.channel import Tls
+from confobjects.storage.ldap.journal import Intent, Journal, Means
+from confobjects.storage.ldap.plans import Planned, forecast
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, Result
 from confobjects.storage.ldap.servers import Servers
 from confobjects.storage.ldap.session import Login, LostError, RawEntry, Session
+from confobjects.storage.ldap.truth import made_revision, revision_of
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, Noted
@@ -59,7 +62,8 @@ class LdapStorage:
     """A storage in a directory. Nothing is sent before something is asked for; threads take turns.
 
     ``connect_timeout`` seconds may pass until a server is connected and TLS is up, ``deadline`` seconds for each
-    request. ``base`` is needed when neither the URL nor the server (of the OpenDJ family) says it.
+    request. ``base`` is needed when neither the URL nor the server (of the OpenDJ family) says it. ``history`` is the
+    number of changes that are kept in mind.
     """
 
     serialises_writers = False
@@ -73,6 +77,7 @@ class LdapStorage:
         missing_ok: bool = True,
         connect_timeout: float = 10.0,
         deadline: float = 10.0,
+        history: int = 1000,
     ) -> None:
         self.url = str(directory)
         self._base = base or directory.base
@@ -83,6 +88,8 @@ class LdapStorage:
         self._owner: int | None = None
         self._turn = RLock()
         self._seen: dict[str, Entry | None] = {}
+        means = Means(lambda: self.base, self._read, self._find, self._carry_out, self._undo, self._has_been_made)
+        self._journal = Journal(means, history)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -115,7 +122,7 @@ class LdapStorage:
     def warnings(self) -> list[Diagnostic]:
         """What the user should know: the base is missing."""
         if self.read(self.base, ("objectClass",)) is not None:
-            return []
+            return list(self._journal.remarks)
         summary = f'there is no entry "{self.base}", or this user may not see it: the configuration is empty'
         remedy = "the first change makes it, as does `confobjects init`; if it should be there, correct the base"
         return [Diagnostic("storage-failed", summary, origin=self._origin, remedy=remedy, severity="warning")]
@@ -201,29 +208,85 @@ class LdapStorage:
         longest = min(_LONGEST_PAUSE, _PAUSE * 2**turn)
         sleep(uniform(longest / 2, longest))  # noqa: S311 - it keeps writers apart, nothing secret
 
-    def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:  # noqa: ARG002 - not yet
-        """Carry out some changes in order; when one is refused, those before it are taken back."""
+    def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
+        """Carry out some changes in order; when one is refused, those before it are taken back.
+
+        Where the directory keeps a history, the changes are noted there before the first one is made.
+        """
         if self._owner != get_ident():
             raise UsageError("commit() is called inside writing() only")
-        done: list[tuple[Change, Entry | None]] = []
         with self._turn:
-            for change in changes:
-                try:
-                    before = self._before(change) if len(changes) > 1 else None
-                    self._carry_out(change, before)
-                except ConfobjectsError as error:
-                    self._take_back(done, error)
-                    raise
-                done.append((change, before))
-                self._remember(change, before)
-        return None
+            if record is None or not changes:
+                self._make(changes, None)
+                return None
+            new_base, changes = self._new_base(changes)
+            try:
+                return self._noted(changes, record)
+            except ConfobjectsError:
+                for change in reversed(new_base):
+                    with suppress(ConfobjectsError):
+                        self._carry_out(DeleteEntry(results.target(change)), None)
+                raise
+
+    def _new_base(self, changes: Sequence[Change]) -> tuple[list[Change], Sequence[Change]]:
+        """Make a new base, and the history below it, before everything else; return what was made, and the rest."""
+        first = changes[0]
+        if not isinstance(first, AddEntry) or first.entry.dn != self.base:
+            return [], changes
+        self._make([first], None)
+        made: list[Change] = [first]
+        if (branch := self._journal.create()) is not None:
+            made.append(branch)
+        return made, changes[1:]
+
+    def _noted(self, changes: Sequence[Change], record: Note) -> int | None:
+        intent = self._journal.begin(forecast(changes, self._before), record) if self._journal.exists() else None
+        self._make(changes if intent is None else [step.change for step in intent.plan], intent)
+        if intent is None:
+            return None
+        self._journal.done(intent)
+        return intent.number
+
+    def _make(self, changes: Sequence[Change], intent: Intent | None) -> None:
+        done: list[Planned] = []
+        for change in changes:
+            if intent is not None:
+                self._journal.go_on(intent)
+            try:
+                before = self._before(change) if len(changes) > 1 else None
+                self._carry_out(change, before)
+            except ConfobjectsError as error:
+                stuck = self._take_back(done, error)
+                if intent is not None:
+                    self._journal.failed(intent, error, stuck)
+                if stuck:
+                    raise type(error)([*error.diagnostics, *stuck]) from error
+                raise
+            done.append(Planned(change, before))
+            self._remember(change, before)
 
     def history(self) -> list[Noted]:
         """Return the noted changes, the oldest first."""
-        raise NoSuchObjectError("this directory keeps no history")
+        with self._turn:
+            return self._journal.noted()
+
+    def keep_history(self) -> list[DN]:
+        """Have the directory keep a history below the base; return the DN of its entry if it had none."""
+        with self._turn:
+            branch = self._journal.create()
+        return [] if branch is None else [branch.entry.dn]
 
     def withdraw(self, number: int) -> None:
         """Note that the change of a number was taken back."""
+        with self._turn:
+            self._journal.withdraw(number)
+
+    def _find(self, base: DN, scope: Scope, filter_: str, wanted: Sequence[str]) -> list[Entry]:
+        """Return the entries that a filter selects; none below a base that is not there."""
+        result, found = self._servers.ask(lambda session: _all(session, str(base), scope, filter_, wanted))
+        if result.code not in (SUCCESS, NO_SUCH_OBJECT):
+            raise self._refused(result, f'the entries below "{base}" were not read')
+        return [_entry(raw) for raw in found]
 
     def _before(self, change: Change) -> Entry | None:
         """The entry as it is before a change; none before an addition."""
@@ -328,7 +391,11 @@ class LdapStorage:
         found = self._read(change.dn)
         return found is not None and _is_applied(found, change.modifications, before)
 
-    def _take_back(self, done: Sequence[tuple[Change, Entry | None]], reason: ConfobjectsError) -> None:
+    def _undo(self, done: Sequence[Planned]) -> list[Diagnostic]:
+        return self._take_back(done, StorageError("an interrupted change is taken back"))
+
+    def _take_back(self, done: Sequence[Planned], reason: ConfobjectsError) -> list[Diagnostic]:
+        """Undo some changes, the last first; return what could not be undone."""
         stuck: list[Diagnostic] = []
         for change, before in reversed(done):
             dn = results.target(change)
@@ -339,8 +406,15 @@ class LdapStorage:
                 detail = "\n".join(problem.summary for problem in error.diagnostics)
                 summary = f'the entry "{dn}" was changed before the change failed, and could not be changed back'
                 stuck.append(Diagnostic(reason.code, summary, detail=detail, origin=self._origin))
-        if stuck:
-            raise type(reason)([*reason.diagnostics, *stuck]) from reason
+        return stuck
+
+    def _has_been_made(self, change: Change, before: Entry | None) -> bool:
+        """Whether a change that has a number of its own, its revision, was made; of others, whether it looks so."""
+        revision = made_revision(change)
+        if not revision and not isinstance(change, AddEntry):
+            return self._looks_done(change, before)
+        found = self._read(results.target(change))
+        return found is not None and (not revision or revision_of(found) == revision)
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,398 @@
+"""The history in a directory: one entry for each commit, below ``cn=History`` below the base.
+
+Laws of this module:
+
+1. The entry of a commit is written before its first change. So no change is ever made that the history does not know,
+   unless the directory keeps none.
+2. A commit of one change is told by the revision it leaves, which is the number of its record: whatever moment its
+   writer dies at, the revision says whether it happened. That costs one request.
+3. A commit of several is an intent: its record holds the plan, with secrets in the protected attribute, and is marked
+   when all is done. An intent whose writer is dead is finished by the next command that changes something, or taken
+   back where the rest cannot be done any more; only one command does so, for it swaps the writer's name in the record.
+4. A number is above all revisions that the commit finds, and no two records have the same: the server sees to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic, time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import (
+    CannotConnectError,
+    ChangedMeanwhileError,
+    ConfobjectsError,
+    NoSuchObjectError,
+    ObjectExistsError,
+)
+from confobjects.mapping import journal as names
+from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry
+from confobjects.mapping.protocol import Scope
+from confobjects.storage.ldap import plans, writers
+from confobjects.storage.ldap.plans import Planned
+from confobjects.storage.ldap.truth import REVISION, Told, made_revision, places, revision_of, steps_of, truths
+
+if TYPE_CHECKING:
+    from confobjects.mapping.journal import Note, Noted
+
+_LOOK_AGAIN: Final = 60.0
+"""Seconds after which intents of others are looked for anew."""
+_TRIES: Final = 64
+_PRUNE_EVERY: Final = 64
+_STATES: Final = ("done", "void", "intent", "written", "unclear")
+
+
+class Means(NamedTuple):
+    """What the journal needs of the storage.
+
+    ``look_up`` returns an entry as the server has it now, ``find`` those that a filter selects, ``make`` makes one
+    change, ``take_back`` undoes some, the last first, and returns what could not be undone; ``has_been_made`` tells
+    whether a change has been made.
+    """
+
+    base: Callable[[], DN]
+    look_up: Callable[[DN, Sequence[str]], Entry | None]
+    find: Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
+    make: Callable[[Change, Entry | None], None]
+    take_back: Callable[[Sequence[Planned]], list[Diagnostic]]
+    has_been_made: Callable[[Change, Entry | None], bool]
+
+
+class Lease:
+    """The name that a writer has in its record, and since when; empty where it needs none."""
+
+    __slots__ = ("since", "writer")
+
+    def __init__(self, writer: str) -> None:
+        self.renew(writer)
+
+    def renew(self, writer: str) -> None:
+        """Begin anew under another name."""
+        self.writer = writer
+        self.since = monotonic()
+
+
+class Intent(NamedTuple):
+    """A commit that the history knows of: its number, what it is to do, and the name its writer has in the record."""
+
+    number: int
+    plan: tuple[Planned, ...]
+    lease: Lease
+
+    @property
+    def is_single(self) -> bool:
+        """Whether its revision alone tells whether it happened."""
+        return not self.lease.writer
+
+
+class Journal:
+    """The history below one base. ``keep`` is how many records stay."""
+
+    def __init__(self, directory: Means, keep: int) -> None:
+        self._directory = directory
+        self._keep = keep
+        self._exists = False
+        self._asked: float | None = None
+        self._last = 0
+        self._looked: float | None = None
+        self.remarks: list[Diagnostic] = []
+
+    @property
+    def _branch(self) -> DN:
+        return self._directory.base().child(*names.BRANCH)
+
+    def _dn(self, number: int) -> DN:
+        return self._branch.child("cn", str(number))
+
+    # -- is there one ------------------------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether this directory keeps a history. Asks the server once, and where there was none now and then."""
+        if self._asked is None or (not self._exists and monotonic() - self._asked > _LOOK_AGAIN):
+            self._asked = monotonic()
+            entry = self._directory.look_up(self._branch, ("objectClass", names.NUMBER))
+            self._exists = entry is not None and entry.has_object_class(names.HISTORY_CLASS)
+            self._last = revision_of(entry, names.NUMBER) if entry is not None else 0
+        return self._exists
+
+    def create(self) -> AddEntry | None:
+        """Make the branch of the history where it is not there, and return its addition.
+
+        A server whose schema does not know the history refuses; then changes are made without.
+        """
+        if self.exists():
+            return None
+        kind, value = names.BRANCH
+        entry = Entry(self._branch, {"objectClass": ("top", names.HISTORY_CLASS), kind: (value,), names.NUMBER: ("0",)})
+        made = AddEntry(entry)
+        self._asked = None
+        try:
+            self._directory.make(made, None)
+        except CannotConnectError:
+            raise
+        except ConfobjectsError:
+            return None
+        return made
+
+    # -- a commit ----------------------------------------------------------------------------------------------------
+
+    def begin(self, plan: Sequence[Planned], record: Note) -> Intent | None:
+        """Write down what is going to be done, and return it: what is to be done has the record's number in it.
+
+        None where the history is not there any more.
+        """
+        self._catch_up()
+        least = max((revision_of(step.before) for step in plan), default=0)
+        single = _is_single(plan)
+        writer = "" if single else writers.name(time())
+        for _ in range(_TRIES):
+            number = max(self._last, least) + 1
+            numbered = tuple(_numbered(step, number) for step in plan)
+            try:
+                self._write(number, numbered, record, writer)
+            except ObjectExistsError:
+                self._last = number
+                self._last = self._newest()
+                continue
+            except NoSuchObjectError:
+                self._exists = False
+                return None
+            self._last = number
+            return Intent(number, numbered, Lease(writer))
+        raise ChangedMeanwhileError("many others are changing the configuration: no number was free for this change")
+
+    def _write(self, number: int, plan: Sequence[Planned], record: Note, writer: str) -> None:
+        values: dict[str, Sequence[str | bytes]] = {
+            "objectClass": ("top", names.RECORD_CLASS),
+            "cn": (str(number),),
+            names.NUMBER: (str(number),),
+            names.STATE: ("intent" if writer else "written",),
+            names.STEP: tuple(dict.fromkeys(steps_of(plan))),
+        }
+        long = {names.TEXT: plans.packed(record.text)}
+        if record.secret:
+            long[names.SECRET] = plans.packed(record.secret)
+        if writer:
+            values[names.WRITER] = (writer,)
+            long[names.PLAN] = plans.packed(plans.as_text(plan))
+        more = [(name, piece) for name, pieces in long.items() for piece in pieces[1:]]
+        values.update((name, pieces[:1]) for name, pieces in long.items())
+        self._directory.make(AddEntry(Entry(self._dn(number), values)), None)
+        for name, piece in more:
+            self._modify(number, Modification("add", name, [piece]))
+
+    def _modify(self, number: int, *steps: Modification) -> None:
+        self._directory.make(ModifyEntry(self._dn(number), steps), None)
+
+    def go_on(self, intent: Intent) -> None:
+        """Tell the others, now and then, that the writer lives.
+
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` when another has taken over.
+        """
+        if not intent.is_single and monotonic() - intent.lease.since > writers.RENEWAL:
+            self._swap(intent.number, intent.lease)
+
+    def _swap(self, number: int, lease: Lease) -> None:
+        name = writers.name(time())
+        old, new = Modification("delete", names.WRITER, [lease.writer]), Modification("add", names.WRITER, [name])
+        self._modify(number, old, new)
+        lease.renew(name)
+
+    def done(self, intent: Intent) -> None:
+        """Mark an intent that is carried out; remove the oldest records now and then."""
+        if not intent.is_single:
+            with suppress(CannotConnectError):  # the change is made, and whoever comes next sees that
+                self._close(intent, "done")
+        if intent.number % _PRUNE_EVERY == 0:
+            with suppress(ConfobjectsError):
+                self._prune()
+
+    def _close(self, intent: Intent, state: str) -> None:
+        self._modify(
+            intent.number,
+            Modification("delete", names.WRITER, [intent.lease.writer]),
+            Modification("replace", names.STATE, [state]),
+            Modification("delete", names.PLAN),
+        )
+
+    def failed(self, intent: Intent, error: ConfobjectsError, stuck: Sequence[Diagnostic]) -> None:
+        """Forget a commit of which nothing is left. Where nobody can say, the record stays until somebody can."""
+        if stuck or isinstance(error, CannotConnectError):
+            return
+        with suppress(ConfobjectsError):
+            self._directory.make(DeleteEntry(self._dn(intent.number)), None)
+
+    def withdraw(self, number: int) -> None:
+        """Note that a change was taken back by others."""
+        self._modify(number, Modification("replace", names.STATE, ["void"]))
+
+    # -- what others left --------------------------------------------------------------------------------------------
+
+    def _newest(self) -> int:
+        found = self._directory.find(self._branch, "one", f"({names.NUMBER}>={self._last})", (names.NUMBER,))
+        return max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
+
+    def _catch_up(self) -> None:
+        """Find the newest number, and finish what dead writers left unfinished."""
+        now = monotonic()
+        if self._looked is not None and now - self._looked < _LOOK_AGAIN:
+            return
+        self._looked = now
+        filter_ = f"(|({names.STATE}=intent)({names.NUMBER}>={self._last}))"
+        found = self._directory.find(self._branch, "one", filter_, (names.NUMBER, names.STATE, names.WRITER))
+        self._last = max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
+        for entry in sorted(found, key=lambda entry: revision_of(entry, names.NUMBER)):
+            writer = _text(entry, names.WRITER)
+            if _text(entry, names.STATE) == "intent" and writer and not writers.lives(writer, time()):
+                self._recover(revision_of(entry, names.NUMBER), writer)
+
+    def _recover(self, number: int, writer: str) -> None:
+        """Finish an intent, or take it back; whoever swaps the name of its writer does it."""
+        lease = Lease(writer)
+        try:
+            self._swap(number, lease)
+        except (ChangedMeanwhileError, NoSuchObjectError):
+            return
+        entry = self._directory.look_up(self._dn(number), ("*",))
+        if entry is None:
+            return
+        try:
+            plan = plans.from_text(plans.unpacked(entry.get(names.PLAN)))
+        except (ValueError, KeyError, TypeError):
+            plan = []
+        intent = Intent(number, tuple(plan), lease)
+        if not plan:
+            # Killed while it wrote the plan, before the first change; or this user may not read plans.
+            if entry.get(names.PLAN):
+                self._close(intent, "void")
+            return
+        state, stuck = self._finished(intent)
+        self._close(intent, state)
+        self._remark(number, state, stuck)
+
+    def _finished(self, intent: Intent) -> tuple[str, list[Diagnostic]]:
+        made = [self._directory.has_been_made(*step) for step in intent.plan]
+        for index, step in enumerate(intent.plan):  # an entry that gave way to another is gone, though it is there
+            if isinstance(step.change, DeleteEntry) and not made[index]:
+                made[index] = any(
+                    made[later] and isinstance(other.change, AddEntry) and other.change.entry.dn == step.change.dn
+                    for later, other in enumerate(intent.plan)
+                )
+        if not any(made):
+            return "void", []
+        try:
+            for index, step in enumerate(intent.plan):
+                if not made[index]:
+                    self._directory.make(*step)
+                    made[index] = True
+        except CannotConnectError:
+            raise
+        except ConfobjectsError:
+            stuck = self._directory.take_back([step for index, step in enumerate(intent.plan) if made[index]])
+            return ("unclear" if stuck else "void"), stuck
+        return "done", []
+
+    def _remark(self, number: int, state: str, stuck: Sequence[Diagnostic]) -> None:
+        what = {
+            "done": "was finished",
+            "void": "was taken back: it could not be finished, or had not begun",
+        }.get(state, "could neither be finished nor be taken back")
+        remedy = f"history show {number} tells what it was" if state != "void" else ""
+        self.remarks.append(
+            Diagnostic(
+                "storage-failed",
+                f"change {number} was interrupted; it {what}",
+                detail="\n".join(problem.summary for problem in stuck),
+                remedy=remedy,
+                severity="warning",
+            )
+        )
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def noted(self) -> list[Noted]:
+        """Return the records, the oldest first. Raises :class:`~confobjects.errors.NoSuchObjectError` for no history."""
+        if not self.exists():
+            raise NoSuchObjectError(
+                Diagnostic(
+                    "no-such-object",
+                    f'the directory keeps no history: there is no entry "{self._branch}"',
+                    remedy="load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
+                )
+            )
+        wanted = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
+        found = self._directory.find(self._branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
+        records = sorted((_told(entry) for entry in found), key=lambda told: told.number)
+        states = truths(records, self._revisions(records))
+        return [_noted(record, states[record.number]) for record in records if states[record.number] != "void"]
+
+    def _revisions(self, records: Sequence[Told]) -> Callable[[DN], int | None]:
+        """How to look up the revision of an entry, None where there is no entry; many are looked up at once."""
+        wanted = places(records)
+        known: dict[str, int | None] = {}
+        if len(wanted) > 8:
+            found = self._directory.find(self._directory.base(), "sub", "(objectClass=*)", (REVISION,))
+            known = {dn.normal: None for dn in wanted}
+            known.update((entry.dn.normal, revision_of(entry)) for entry in found)
+
+        def look(dn: DN) -> int | None:
+            if dn.normal not in known:
+                entry = self._directory.look_up(dn, (REVISION,))
+                known[dn.normal] = None if entry is None else revision_of(entry)
+            return known[dn.normal]
+
+        return look
+
+    def _prune(self) -> None:
+        found = self._directory.find(
+            self._branch, "one", f"(objectClass={names.RECORD_CLASS})", (names.NUMBER, names.STATE)
+        )
+        old = sorted(found, key=lambda entry: revision_of(entry, names.NUMBER))
+        for entry in old[: -self._keep] if self._keep else old:
+            if _text(entry, names.STATE) != "intent":
+                with suppress(NoSuchObjectError):
+                    self._directory.make(DeleteEntry(entry.dn), None)
+        hint = [Modification("replace", names.NUMBER, [str(self._last)])]
+        self._directory.make(ModifyEntry(self._branch, hint), None)
+
+
+def _is_single(plan: Sequence[Planned]) -> bool:
+    """Whether a plan is one change that leaves its number as the revision of the entry."""
+    return len(plan) == 1 and made_revision(plan[0].change) > 0
+
+
+def _numbered(step: Planned, number: int) -> Planned:
+    """Return a step whose entry gets the record's number as its revision, where it has one."""
+    change = step.change
+    if isinstance(change, AddEntry) and change.entry.get(REVISION):
+        entry = Entry(change.entry.dn, {**change.entry.attributes, REVISION: (str(number),)})
+        return Planned(AddEntry(entry), step.before)
+    if not isinstance(change, ModifyEntry):
+        return step
+    steps = [
+        Modification("add", m.attribute, [str(number)]) if m.kind == "add" and m.attribute.lower() == REVISION else m
+        for m in change.modifications
+    ]
+    return Planned(ModifyEntry(change.dn, steps), step.before)
+
+
+def _text(entry: Entry, name: str) -> str:
+    values = entry.get(name)
+    return values[0] if values and isinstance(values[0], str) else ""
+
+
+def _told(entry: Entry) -> Told:
+    state = _text(entry, names.STATE).lower()
+    steps = tuple(value for value in entry.get(names.STEP) if isinstance(value, str))
+    return Told(revision_of(entry, names.NUMBER), state if state in _STATES else "unclear", steps, entry)
+
+
+def _noted(told: Told, state: names.State) -> Noted:
+    try:
+        text, secret = plans.unpacked(told.entry.get(names.TEXT)), plans.unpacked(told.entry.get(names.SECRET))
+    except ValueError:
+        text = secret = ""
+    return names.Noted(told.number, state, text, secret)

@@ -1,0 +1,156 @@
+"""What a commit is going to do, as bytes: so that whoever finds them can finish it, or take it back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from confobjects.dn import DN
+from confobjects.mapping.entry import (
+    AddEntry,
+    Change,
+    DeleteEntry,
+    Entry,
+    Modification,
+    ModifyEntry,
+    RenameEntry,
+    Value,
+    apply,
+    renamed,
+)
+
+_CHUNK: Final = 500_000
+"""Octets of one value; what is longer goes into several, for servers bound the size of a request."""
+_PLAIN: Final = 4096
+"""Up to here people can read the text in the directory; beyond it is compressed."""
+
+
+class Planned(NamedTuple):
+    """One change, and the entry it changes as it is before."""
+
+    change: Change
+    before: Entry | None
+
+
+def forecast(changes: Sequence[Change], before: Callable[[Change], Entry | None]) -> list[Planned]:
+    """Return each change with its entry as it will be before it; ``before`` reads an entry as it is now."""
+    here: dict[str, Entry | None] = {}
+    moves: list[tuple[DN, DN]] = []
+    result = []
+    for change in changes:
+        old = None if isinstance(change, AddEntry) else _forecast(change, here, moves, before)
+        result.append(Planned(change, old))
+        if isinstance(change, AddEntry):
+            here[change.entry.dn.normal] = change.entry
+        elif isinstance(change, DeleteEntry):
+            here[change.dn.normal] = None
+        elif isinstance(change, RenameEntry):
+            moves.append((change.dn, change.new_dn))
+            here = {_moved(key, change): entry for key, entry in here.items()}
+        elif old is not None:
+            here[change.dn.normal] = apply(old, change.modifications)
+    return result
+
+
+def _forecast(
+    change: ModifyEntry | DeleteEntry | RenameEntry,
+    here: Mapping[str, Entry | None],
+    moves: Sequence[tuple[DN, DN]],
+    before: Callable[[Change], Entry | None],
+) -> Entry | None:
+    if change.dn.normal in here:
+        return here[change.dn.normal]
+    place = change.dn
+    for old, new in reversed(moves):
+        if place == new or place.is_below(new):
+            place = DN.of(*place.rdns[: len(place) - len(new)], *old.rdns)
+    entry = before(change if place == change.dn else DeleteEntry(place))
+    return entry if entry is None or place == change.dn else renamed(entry, change.dn)
+
+
+def _moved(key: str, change: RenameEntry) -> str:
+    old = change.dn.normal
+    return key[: -len(old)] + change.new_dn.normal if key == old or key.endswith(f",{old}") else key
+
+
+# -- texts as values -------------------------------------------------------------------------------------------------
+
+
+def packed(text: str) -> list[bytes]:
+    """Return a text as values of an attribute, each with its place; values of a directory have no order."""
+    data = text.encode()
+    if len(data) > _PLAIN:
+        data = zlib.compress(data)
+    pieces = [data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)]
+    return [b"%04d:" % number + piece for number, piece in enumerate(pieces)]
+
+
+def unpacked(values: Iterable[Value]) -> str:
+    """Return the text of some values. Raises ValueError when it is not whole."""
+    pieces = sorted(value.encode() if isinstance(value, str) else value for value in values)
+    data = b"".join(piece[5:] for piece in pieces)
+    try:
+        return (zlib.decompress(data) if data[:1] == b"\x78" else data).decode()
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+
+
+# -- changes as text -------------------------------------------------------------------------------------------------
+
+
+def as_text(plan: Iterable[Planned]) -> str:
+    """Return a plan as text. It holds secrets."""
+    return json.dumps([[_change(step.change), _entry(step.before)] for step in plan], separators=(",", ":"))
+
+
+def from_text(text: str) -> list[Planned]:
+    """Return the plan in a text. Raises ValueError, KeyError or TypeError for what is none."""
+    return [Planned(_to_change(change), _to_entry(before)) for change, before in json.loads(text)]
+
+
+def _values(values: Sequence[Value]) -> list[Any]:
+    return [value if isinstance(value, str) else {"base64": base64.b64encode(value).decode()} for value in values]
+
+
+def _to_values(values: Iterable[Any]) -> list[Value]:
+    return [value if isinstance(value, str) else base64.b64decode(value["base64"]) for value in values]
+
+
+def _entry(entry: Entry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    return {"dn": str(entry.dn), "attributes": {name: _values(values) for name, values in entry.attributes.items()}}
+
+
+def _to_entry(item: Mapping[str, Any] | None) -> Entry | None:
+    if item is None:
+        return None
+    return Entry(DN.parse(item["dn"]), {name: _to_values(values) for name, values in item["attributes"].items()})
+
+
+def _change(change: Change) -> dict[str, Any]:
+    if isinstance(change, AddEntry):
+        return {"add": _entry(change.entry)}
+    if isinstance(change, DeleteEntry):
+        return {"delete": str(change.dn)}
+    if isinstance(change, RenameEntry):
+        return {"rename": str(change.dn), "to": str(change.new_dn)}
+    steps = [[step.kind, step.attribute, _values(step.values)] for step in change.modifications]
+    return {"modify": str(change.dn), "steps": steps}
+
+
+def _to_change(item: Mapping[str, Any]) -> Change:
+    if "add" in item:
+        entry = _to_entry(item["add"])
+        if entry is None:
+            raise ValueError("an addition without its entry")
+        return AddEntry(entry)
+    if "delete" in item:
+        return DeleteEntry(DN.parse(item["delete"]))
+    if "rename" in item:
+        return RenameEntry(DN.parse(item["rename"]), DN.parse(item["to"]))
+    steps = [Modification(kind, attribute, _to_values(values)) for kind, attribute, values in item["steps"]]
+    return ModifyEntry(DN.parse(item["modify"]), steps)

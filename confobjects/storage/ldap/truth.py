@@ -1,0 +1,157 @@
+"""What the records of a directory's history say, held against the revisions that the entries have.
+
+Law: a record of one change happened if, and only if, its number became the revision of its entry. The entry has that
+revision still, or a later change began from it; a later change that began where this one began proves the contrary.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from confobjects.definitions.model import REVISION_ATTRIBUTE
+from confobjects.dn import DN
+from confobjects.mapping.entry import AddEntry, Change, Entry, ModifyEntry, RenameEntry
+from confobjects.mapping.journal import State
+from confobjects.storage.ldap.plans import Planned
+from confobjects.storage.ldap.results import target
+
+REVISION: Final = REVISION_ATTRIBUTE
+
+
+class Step(NamedTuple):
+    """What a record says of one entry: how it was changed, the revision it had (0 for none), where it is now."""
+
+    kind: str
+    before: int
+    dn: DN
+    new_dn: DN | None = None
+
+
+class Told(NamedTuple):
+    """A record as it lies in the directory; ``state`` is what was written there."""
+
+    number: int
+    state: str
+    steps: tuple[str, ...]
+    entry: Entry
+
+    def parsed(self) -> list[Step]:
+        """Return the steps; what cannot be read is left out."""
+        return [step for text in self.steps if (step := _parsed(text)) is not None]
+
+
+def revision_of(entry: Entry | None, name: str = REVISION) -> int:
+    """Return the number in an attribute, 0 where there is none."""
+    values = entry.get(name) if entry is not None else ()
+    text = values[0] if values else ""
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
+
+
+def made_revision(change: Change) -> int:
+    """Return the revision that a change gives its entry, 0 where it gives none."""
+    if isinstance(change, AddEntry):
+        return revision_of(change.entry)
+    steps = change.modifications if isinstance(change, ModifyEntry) else ()
+    for step in steps:
+        if step.kind == "add" and step.attribute.lower() == REVISION:
+            return revision_of(Entry(target(change), {REVISION: step.values}))
+    return 0
+
+
+def steps_of(plan: Sequence[Planned]) -> Iterator[str]:
+    """Yield what a record says of each entry that a plan changes."""
+    for change, before in plan:
+        kind = {AddEntry: "add", ModifyEntry: "modify", RenameEntry: "rename"}.get(type(change), "delete")
+        words: list[object] = [
+            kind,
+            revision_of(before),
+            str(change.dn if isinstance(change, RenameEntry) else target(change)),
+        ]
+        if isinstance(change, RenameEntry):
+            words.append(str(change.new_dn))
+        yield json.dumps(words, ensure_ascii=False)
+
+
+def _parsed(text: str) -> Step | None:
+    try:
+        kind, before, dn, *new = json.loads(text)
+        return Step(str(kind), int(before), DN.parse(dn), DN.parse(new[0]) if new else None)
+    except (ValueError, TypeError):
+        return None
+
+
+class _Place:
+    """Where entries of the past are now: later records may have renamed them."""
+
+    def __init__(self) -> None:
+        self._moves: list[tuple[DN, DN]] = []
+
+    def note(self, steps: Sequence[Step]) -> None:
+        for step in reversed(steps):
+            if step.new_dn is not None:
+                self._moves.append((step.dn, step.new_dn))
+
+    def now(self, dn: DN) -> DN:
+        for old, new in reversed(self._moves):
+            if dn == old:
+                dn = new
+            elif dn.is_below(old):
+                dn = DN.of(*dn.rdns[: len(dn) - len(old)], *new.rdns)
+        return dn
+
+
+class _Claim(NamedTuple):
+    record: Told
+    step: Step
+    place: DN
+
+
+def _claims(records: Sequence[Told]) -> list[_Claim]:
+    """Every step of every record with the place of its entry now, the newest first."""
+    place = _Place()
+    result: list[_Claim] = []
+    for record in reversed(records):
+        steps = record.parsed()
+        if record.state == "done":
+            place.note(steps)
+        result.extend(_Claim(record, step, place.now(step.dn)) for step in steps)
+    return result
+
+
+def places(records: Sequence[Told]) -> list[DN]:
+    """Return where the entries are that records of one change speak of."""
+    return list({c.place.normal: c.place for c in _claims(records) if c.record.state == "written"}.values())
+
+
+def truths(records: Sequence[Told], revision: Callable[[DN], int | None]) -> dict[int, State]:
+    """Return what became of each record, the oldest first; ``revision`` looks up that of an entry, None for no entry."""
+    states: dict[int, State] = {record.number: _SAID.get(record.state, "unclear") for record in records}
+    seen: dict[str, set[int]] = {}
+    """The revisions that later writers found, by place: each was made by the record of that number."""
+    begun: dict[str, set[int]] = {}
+    """Those that changes which happened began from: no other change began there."""
+    for claim in _claims(records):
+        number, key = claim.record.number, claim.place.normal
+        if claim.record.state == "written":
+            known = seen.get(key, set()), begun.get(key, set())
+            states[number] = _truth(claim, *known, revision(claim.place))
+        seen.setdefault(key, set()).add(claim.step.before)
+        if states[number] == "done":
+            begun.setdefault(key, set()).add(claim.step.before)
+    return states
+
+
+_SAID: Final[dict[str, State]] = {"done": "done", "void": "void", "intent": "pending"}
+
+
+def _truth(claim: _Claim, seen: set[int], begun: set[int], now: int | None) -> State:
+    number, before = claim.record.number, claim.step.before
+    if now == number or number in seen:
+        return "done"
+    if before in begun:
+        return "void"
+    if now is None:
+        return "unclear" if claim.step.kind == "modify" else "void"
+    return "done" if now > number else "void"
