@@ -26,11 +26,13 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command to measure: what it is called in the results, its words, variables it gets beside the usual."""
+    """One command to measure: what it is called in the results, its words, variables it gets beside the usual, and the
+    exit status it has to have."""
 
     name: str
     words: Sequence[str]
     variables: Mapping[str, str] = field(default_factory=dict)
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def run(command: Command, directory: str) -> Sample:
         child = os.posix_spawn(command.words[0], list(command.words), variables, file_actions=streams)
         _, status, usage = os.wait4(child, 0)
         wall = time.perf_counter() - begin
-        if status:
+        if os.waitstatus_to_exitcode(status) != command.status:
             complaints.seek(0)
             said = complaints.read().decode("utf-8", "replace")
             raise BenchmarkError(
