@@ -53,7 +53,8 @@ def _deleted(world: Overlay) -> Iterator[Outcome]:
     for path, obj in world.pending.items():
         before = world.below.find(path) if path in world.below.entries and path not in stays else None
         if before is not None and (obj is None or world.source(path) is None):
-            yield Outcome(ObjectChange(path, "delete", before.definition, before.values, {}), None, path)
+            # As it is stored, for a name may have been asked for in other letters.
+            yield Outcome(ObjectChange(before.path, "delete", before.definition, before.values, {}), None, path)
 
 
 def _renamed(world: Overlay) -> Iterator[Outcome]:

@@ -183,7 +183,7 @@ class Changer:
     def _add(self, name: str, given: Sequence[Value]) -> None:
         prop = self._property(name)
         texts = self._texts(prop, given) if prop is not None else None
-        if prop is None or texts is None:
+        if prop is None or not texts:
             return
         current, _ = self._current(prop)
         keys = {_identity(prop, text) for text in current}
