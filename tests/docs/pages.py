@@ -1,0 +1,163 @@
+"""Pages of the documentation as something to run.
+
+A block marked ``console`` is a session in a shell: lines after ``$`` are typed (``>`` continues one), the other lines
+are what is printed, both streams together. A line ``…`` stands for any lines, ``…`` within a line for any words.
+All blocks of a page are one session, in one empty directory. A block marked ``python`` is a program; a block marked
+``text`` right after it is what it prints. Other blocks (``sh``, ``json``) are not run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_MARK = "\x1eend of command\x1e"
+ANYTHING = "…"
+
+
+class Block(NamedTuple):
+    """One fenced block: its language, its text, and the line it starts in."""
+
+    language: str
+    text: str
+    line: int
+
+
+class Command(NamedTuple):
+    """What is typed, what the page says is printed, and the line of the page."""
+
+    typed: str
+    printed: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page."""
+    text = page.read_text(encoding="utf-8")
+    return [Block(m[1], m[2], text.count("\n", 0, m.start()) + 1) for m in _FENCE.finditer(text)]
+
+
+def commands(found: list[Block]) -> Iterator[Command]:
+    """Yield the commands of the console blocks, in order."""
+    for block in found:
+        if block.language != "console":
+            continue
+        parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
+        line = block.line + 1 + parts[0].count("\n")
+        for part in parts[1:]:
+            lines = part.splitlines(keepends=True)
+            typed = lines.pop(0)
+            while lines and lines[0].startswith("> "):
+                typed += lines.pop(0)[2:]
+            yield Command(typed, "".join(lines), line)
+            line += part.count("\n")
+
+
+def environment(directory: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a page's session: a home of its own, and ``confobjects`` on the path."""
+    programs = directory / ".bin"
+    programs.mkdir(exist_ok=True)
+    program = programs / "confobjects"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m confobjects.cli "$@"\n')
+    program.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONFOBJECTS_", "XDG_"))}
+    path = f"{programs}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    return {
+        **kept,
+        "PATH": path,
+        "HOME": str(directory),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "100",
+        "LC_ALL": "C.UTF-8",
+        **(more or {}),
+    }
+
+
+def session(typed: list[str], directory: Path, env: Mapping[str, str]) -> list[str]:
+    """Type commands into one shell and return what each of them prints."""
+    script = "".join(f"{command}\nstatus=$?; printf '{_MARK}'; (exit $status)\n" for command in typed)
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-c", script],
+        cwd=directory,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    printed = done.stdout.split(_MARK)
+    assert len(printed) == len(typed) + 1, f"the shell ended early:\n{done.stdout}"
+    return printed[:-1]
+
+
+def agrees(printed: str, page: str) -> bool:
+    """Tell whether what was printed is what a page shows."""
+    lines = []
+    for line in page.splitlines():
+        words = ".*".join(re.escape(part) for part in line.split(ANYTHING))
+        lines.append("(?:.*\n)*?" if line.strip() == ANYTHING else f"{words}\n")
+    return re.fullmatch("".join(lines), printed if not printed or printed.endswith("\n") else printed + "\n") is not None
+
+
+def differences(page: Path, directory: Path, more: Mapping[str, str] | None = None) -> list[str]:
+    """Run a page; return what is not as it says, each with its line."""
+    found = blocks(page)
+    wanted = list(commands(found))
+    env = environment(directory, more)
+    wrong = []
+    for command, printed in zip(wanted, session([c.typed for c in wanted], directory, env), strict=True):
+        if not agrees(printed, command.printed):
+            wrong.append(f"{page.name}:{command.line}: $ {command.typed}prints\n{printed}instead of\n{command.printed}")
+    return [*wrong, *_programs(page, found, directory, env)]
+
+
+def _programs(page: Path, found: list[Block], directory: Path, env: Mapping[str, str]) -> Iterator[str]:
+    for block, following in zip(found, [*found[1:], Block("", "", 0)], strict=True):
+        if block.language != "python":
+            continue
+        done = subprocess.run(
+            [sys.executable, "-c", block.text],
+            cwd=directory,
+            env=dict(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        expected = following.text if following.language == "text" else ""
+        if done.returncode or not agrees(done.stdout, expected):
+            yield f"{page.name}:{block.line}: the program prints\n{done.stdout}instead of\n{expected}"
+
+
+def rewritten(page: Path, directory: Path, more: Mapping[str, str] | None = None) -> str:
+    """Return the text of a page with what its commands print now, where it is not as the page says."""
+    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
+    wanted = list(commands(blocks(page)))
+    printed = session([command.typed for command in wanted], directory, environment(directory, more))
+    for command, now in reversed(list(zip(wanted, printed, strict=True))):
+        if not agrees(now, command.printed):
+            start = command.line - 1 + command.typed.count("\n")
+            ended = now if not now or now.endswith("\n") else now + "\n"
+            lines[start : start + command.printed.count("\n")] = [ended]
+    return "".join(lines)
+
+
+def main() -> None:
+    """Write into the pages named what their commands print; read the difference before you commit it."""
+    for name in sys.argv[1:]:
+        with tempfile.TemporaryDirectory() as directory:
+            page = Path(name)
+            page.write_text(rewritten(page, Path(directory)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The guide says what happens: its commands are run; and every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs import pages
+from tests.docs.pages import ROOT
+
+GUIDE = ROOT / "docs" / "guide"
+WITHOUT_A_SERVER = [GUIDE / "tutorial.md", ROOT / "README.md"]
+MARKDOWN = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", WITHOUT_A_SERVER, ids=_name)
+def test_a_page_says_what_happens(page: Path, tmp_path: Path) -> None:
+    assert pages.differences(page, tmp_path) == []
+
+
+def test_a_page_that_says_something_else_is_found_out(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ echo one two\none …\n$ false\n$ echo $?\n0\n```\n\n```python\nprint(1)\n```\n")
+    wrong = pages.differences(page, tmp_path)
+    assert [line.split(" ", 1)[0] for line in wrong] == ["page.md:5:", "page.md:9:"]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=_name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("folder", ["guide", "decisions"])
+def test_every_page_is_in_its_index(folder: str) -> None:
+    place = ROOT / "docs" / folder
+    (index,) = [page for name in ("index.md", "README.md") if (page := place / name).exists()]
+    listed = set(_LINK.findall(index.read_text(encoding="utf-8")))
+    assert [page.name for page in sorted(place.glob("*.md")) if page != index and page.name not in listed] == []
