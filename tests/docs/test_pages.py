@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from pathlib import Path
 
@@ -58,3 +60,21 @@ def test_every_page_is_in_its_index(folder: str) -> None:
     (index,) = [page for name in ("index.md", "README.md") if (page := place / name).exists()]
     listed = set(_LINK.findall(index.read_text(encoding="utf-8")))
     assert [page.name for page in sorted(place.glob("*.md")) if page != index and page.name not in listed] == []
+
+
+def _tests_of(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_the_conformance_page_names_is_there() -> None:
+    text = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 50
+    assert [f"{file}::{name}" for file, name in named if name not in _tests_of(ROOT / file)] == []
+
+
+def test_every_property_of_the_mail_server_is_on_the_conformance_page() -> None:
+    text = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    data = json.loads((ROOT / "schemas" / "mail-server.json").read_text(encoding="utf-8"))
+    assert [name for name in data["properties"] if f"\n| {name} |" not in text] == []
