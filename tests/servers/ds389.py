@@ -151,7 +151,7 @@ class Ds389:
 
     @property
     def socket_url(self) -> str:
-        settings = (self.config / "dse.ldif").read_text(encoding="utf-8")
+        settings = (self.config / "dse.ldif").read_text(encoding="utf-8").replace("\n ", "")
         path = next(
             line.partition(": ")[2] for line in settings.splitlines() if line.startswith("nsslapd-ldapifilepath")
         )

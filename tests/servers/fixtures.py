@@ -7,13 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.dn import DN
+from confobjects.mapping.ldap_schema import access_rules, as_ldif, schema
+from confobjects.startup import registry
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 from tests.servers.certificates import Authority
 from tests.servers.ds389 import Ds389
 from tests.servers.slapd import Slapd
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+FAMILY = Path(__file__).resolve().parents[1] / "definitions" / "family"
+GUARDED = f"ou=guarded,{openldap.SUFFIX}"
+"""On the shared slapd, our access rules hold below this entry; elsewhere everybody reads everything."""
+_GUARDED_ENTRY = f"\ndn: {GUARDED}\nobjectClass: organizationalUnit\nou: guarded\n"
+
+
+def access_to(base: str, admin: str) -> tuple[str, ...]:
+    """Return the rules of ``ldap-schema --acl openldap`` for a base, and one that opens the rest to readers."""
+    text = access_rules(registry([str(FAMILY)]), "openldap", DN.parse(base), DN.parse(admin))
+    rules = [line for line in text.replace("\n ", "").splitlines() if line.startswith("olcAccess: ")]
+    return (*(rule.partition("}")[2] for rule in rules), "to * by * read")
+
+
+def schema_of_everything(form: str) -> str:
+    """Return the schema of our definitions and of the second family."""
+    return as_ldif(schema(registry([str(FAMILY)])), form)
 
 
 @pytest.fixture(scope="session")
@@ -25,15 +43,18 @@ def ldap_authority() -> Authority:
 @pytest.fixture(scope="session")
 def slapd(ldap_authority: Authority) -> Iterator[Slapd]:
     """An OpenLDAP server with our schema and that of the contract, on all three kinds of URL."""
-    ours = (SCHEMAS / "confobjects-openldap.ldif").read_text(encoding="utf-8")
-    certificate = ldap_authority.issue("localhost", "127.0.0.1")
-    with Slapd(schema=(openldap.TEST_SCHEMA, ours), certificate=certificate, authority=ldap_authority) as server:
+    with Slapd(
+        schema=(openldap.TEST_SCHEMA, schema_of_everything("openldap")),
+        access=access_to(GUARDED, openldap.ROOT_DN),
+        certificate=ldap_authority.issue("localhost", "127.0.0.1"),
+        authority=ldap_authority,
+        entries=openldap.ENTRIES + _GUARDED_ENTRY,
+    ) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def ds389_server() -> Iterator[Ds389]:
     """A 389 Directory Server with our schema and that of the contract."""
-    ours = (SCHEMAS / "confobjects-rfc4512.ldif").read_text(encoding="utf-8")
-    with Ds389(schema=(ds389.TEST_SCHEMA, ours)) as server:
+    with Ds389(schema=(ds389.TEST_SCHEMA, schema_of_everything("rfc4512"))) as server:
         yield server

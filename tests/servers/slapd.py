@@ -1,8 +1,7 @@
 """A real OpenLDAP slapd for the tests: loopback ports and a socket, its own directory in memory, no durable writes.
 
-One server offers plain LDAP with StartTLS, LDAPS and ldapi with SASL EXTERNAL. ``provider`` makes two that replicate
-to each other by delta-syncrepl, ``read_only`` a database that refuses writes, ``limits`` a size limit for all but the
-administrator.
+One server offers plain LDAP with StartTLS, LDAPS and ldapi, where the user who runs the tests is the administrator by
+SASL EXTERNAL. Two with each other's ports as ``peers`` replicate by delta-syncrepl.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ ROOT_DN = f"cn=admin,{SUFFIX}"
 PASSWORD = "slapd canary 4K"
 READER_DN = f"cn=reader,{SUFFIX}"
 READER_PASSWORD = "reader canary 9B"
+CLIENT = "configuration client"
+"""The common name of the client certificate that the administrator shows."""
 
 TEST_SCHEMA = """\
 dn: cn=contract,cn=schema,cn=config
@@ -46,6 +47,8 @@ cn: config
 olcPidFile: {root}/run/pid
 olcArgsFile: {root}/run/args
 olcLogLevel: none
+olcAuthzRegexp: gidNumber={gid}\\+uidNumber={uid},cn=peercred,cn=external,cn=auth {root_dn}
+olcAuthzRegexp: "^cn={client}$" {root_dn}
 {server_id}{tls}
 dn: cn=module{{0}},cn=config
 objectClass: olcModuleList
@@ -77,7 +80,7 @@ objectClass: olcDatabaseConfig
 olcDatabase: {{0}}config
 olcRootDN: cn=admin,cn=config
 olcRootPW: {password}
-olcAccess: {{0}}to * by dn.exact="gidNumber={gid}+uidNumber={uid},cn=peercred,cn=external,cn=auth" manage by * none
+olcAccess: {{0}}to * by dn.exact="{root_dn}" manage by * none
 
 {databases}"""
 
@@ -157,6 +160,9 @@ class Slapd:
 
     ``schema`` are schema entries in the form of cn=config; ``access`` the lines of olcAccess, in order (a stock
     server's own rules when there are none); ``peers`` ports this one replicates from, ``number`` its server id.
+    ``read_only`` is a database that refuses writes, ``update_ref`` the URL that a replica refers to for them,
+    ``size_limit`` how many entries anybody but the administrator is shown. Whoever shows a
+    certificate of the authority for :data:`CLIENT` is the administrator.
     """
 
     schema: Sequence[str] = (TEST_SCHEMA,)
@@ -211,6 +217,7 @@ class Slapd:
             "root": self.root,
             "suffix": SUFFIX,
             "root_dn": ROOT_DN,
+            "client": CLIENT,
             "password": PASSWORD,
             "size_limit": self.size_limit,
             "number": 2 if self.peers else 1,

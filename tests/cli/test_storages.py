@@ -1,0 +1,49 @@
+"""Every session prints the same on every storage: only what names the place may differ."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.cli.sessions import GOLDEN, replayed
+from tests.servers import ds389
+from tests.servers.fixtures import GUARDED
+
+SESSIONS = sorted(GOLDEN.glob("*.txt"))
+NUMBERS = count()
+PLACES = (
+    (re.compile(r"2> new (file|base entry on) \S+"), "2> new PLACE"),
+    (re.compile(r"2> warning: .*: there is no such file: the configuration is empty"), "2> warning: nothing there"),
+    (re.compile(r"2> warning: .*: there is no entry .*: the configuration is empty"), "2> warning: nothing there"),
+    (re.compile(r"2>   remedy: the first change (creates|makes) it.*"), "2>   remedy: the first change makes it"),
+)
+
+
+def without_places(text: str) -> str:
+    for pattern, word in PLACES:
+        text = pattern.sub(word, text)
+    return text
+
+
+@pytest.fixture(params=["389-ds", "slapd"])
+def place(request: pytest.FixtureRequest) -> str:
+    """The URL of a configuration that is not there yet; the user who runs the tests is the server's administrator."""
+    if request.param == "slapd":
+        url, above = request.getfixturevalue("slapd").socket_url, GUARDED
+    else:
+        url, above = request.getfixturevalue("ds389_server").socket_url, ds389.SUFFIX
+    return str(url) + quote(f"cn=session {next(NUMBERS)},{above}")
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda path: path.stem)
+def test_a_session_prints_the_same_on_a_directory(
+    session: Path, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFOBJECTS_URL", place)
+    monkeypatch.setenv("CONFOBJECTS_INSTANCE", str(tmp_path))
+    expected = session.read_text()
+    assert without_places(replayed(expected, tmp_path)) == without_places(expected)
