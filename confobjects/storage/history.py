@@ -128,7 +128,7 @@ class Lines:
     def resolved(self, now: str) -> list[tuple[Step, State]]:
         """Return each step with what became of it; ``now`` is the digest of the file."""
         result: list[tuple[Step, State]] = []
-        following = [*(step.before for step in self.steps[1:]), now]
+        following = [*(step.before for step in self.steps), now][1:]
         for step, later in zip(self.steps, following, strict=True):
             result.append((step, self._state(step, later)))
         return result
