@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.judging import Judged
     from confobjects.objects.model import Evaluated
-    from confobjects.objects.protocols import Evaluate
+    from confobjects.objects.protocols import Evaluate, World
 
 _open_file = open  # the built-in: the public verb below takes its name
 
@@ -275,13 +275,16 @@ def _resting_collector() -> Iterator[None]:
 
 
 def judge_all(
-    context: ManagementContext, instance_directory: str
+    context: ManagementContext, instance_directory: str, world: World | None = None
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge every object with a context's evaluator: the effective configuration, and every error found."""
+    """Judge every object with a context's evaluator: the effective configuration, and every error found.
+
+    ``world`` is what to judge in place of the storage: objects with changes that are not saved.
+    """
     from confobjects.objects.effective import EffectiveConfiguration  # noqa: PLC0415 - a cold get needs neither
     from confobjects.objects.judging import Judge  # noqa: PLC0415 - as above
 
-    world = context.world()
+    world = context.world() if world is None else world
     judge = Judge(context.registry, world, context.evaluate)
     judged_all: dict[Any, Judged] = {}
     errors: list[Diagnostic] = []

@@ -50,6 +50,7 @@ SPECIAL: Final[dict[str, Row]] = {
     "list-properties": Row("list_properties", "List the properties of objects with their syntax."),
     "rename": Row("rename", "Give an object another name; references follow."),
     "send-test-email": Row("send_test_email", "Send a test mail through a mail server."),
+    "test-mail-server": Row("test_mail_server", "Test how far a mail server lets us get, and say what is wrong."),
     "undo": Row("undo", "Take a change of the history back."),
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""

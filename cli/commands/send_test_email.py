@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects import startup
-from confobjects.errors import error_for
-
 from ..invocation import Invocation
+from ..mail_servers import mail_server
 from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.mail.report import DeliveryReport
-    from confobjects.objects.effective import EffectiveObject
 
     from ..words import Words
 
@@ -39,7 +36,7 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
     from confobjects.mail.diagnosis import DeliveryError  # noqa: PLC0415 - sending loads TLS, help does not
     from confobjects.transport.mailer import send_test  # noqa: PLC0415 - as above
 
-    server = _server(invocation, server_name)
+    server = mail_server(invocation, server_name)
     try:
         report = send_test(server, to, from_)
     except DeliveryError as error:
@@ -48,21 +45,6 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
         raise
     _print(invocation, report)
     return 0
-
-
-def _server(invocation: Invocation, name: str) -> EffectiveObject:
-    """Return the mail server as a start would see it; what is wrong with other objects does not matter here."""
-    relation = invocation.registry.relation("mail-server")
-    with invocation.open() as context:
-        path = context.get(relation.name, name).path
-        context.evaluate = invocation.evaluator()
-        configuration, problems = startup.judge_all(context, invocation.place.instance_directory)
-    server = configuration.at(path)
-    related = {str(path), *(obj.path for obj in server.referenced())}
-    hindering = [problem for problem in problems if problem.path in related]
-    if hindering:
-        raise error_for(hindering)
-    return server
 
 
 def _print(invocation: Invocation, report: DeliveryReport) -> None:

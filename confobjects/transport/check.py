@@ -58,6 +58,7 @@ class TestResult:
     transcript: tuple[str, ...] = ()
     found: dict[str, Any] = field(default_factory=dict)
     settings: tuple[TransportSetting, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
     report: DeliveryReport | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -69,6 +70,7 @@ class TestResult:
             result["exit"] = self.exit_code
             result["diagnostics"] = [one.as_json() for one in self.diagnostics]
         result["found"] = self.found
+        result["warnings"] = [one.as_json() for one in self.warnings]
         result["stages"] = [{"stage": one.stage, "ms": round(one.milliseconds, 3), "ok": one.ok} for one in self.stages]
         result["transcript"] = list(self.transcript)
         return result
@@ -101,7 +103,7 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     except MailError as error:
         return _failed(TestResult(server.path, depth, tested, ok=False), error)
     test = _Test(plan, network or Network(), tuple(to), from_)
-    ok = TestResult(server.path, depth, tested, ok=True, settings=plan.settings)
+    ok = TestResult(server.path, depth, tested, ok=True, settings=plan.settings, warnings=plan.warnings)
     try:
         test.run(depth)
     except MailError as error:

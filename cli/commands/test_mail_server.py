@@ -1,0 +1,158 @@
+"""``test-mail-server``: how far a mail server lets us get, and if no further, why and what to change."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
+
+from ..invocation import Invocation
+from ..mail_servers import mail_server
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.objects.changes import PropertyChanges
+    from confobjects.transport.check import TestResult
+
+    from ..words import Words
+
+_DEPTHS = {
+    "resolve": "up to the look-up of the host",
+    "connect": "up to the connection",
+    "tls": "up to TLS",
+    "ehlo": "up to the greeting",
+    "auth": "up to the login",
+    "envelope": "up to the naming of sender and recipients",
+    "send": "by sending a mail",
+}
+
+_HELP = """Test a mail server, as saved or with values laid over the saved ones, and say what stands in the way.
+
+Depths: resolve, connect, tls, ehlo, auth (the default), envelope, send; each includes those before it. No mail is sent
+before the last one.
+
+The exit status tells the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
+47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+
+    def many(spelling: str, metavar: str, text: str) -> click.Option:
+        return click.Option([spelling], metavar=metavar, multiple=True, help=text)
+
+    parameters: list[click.Parameter] = [
+        click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to test."),
+        click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(_DEPTHS)}."),
+        many("--to", "ADDRESS", "A recipient, for the depths envelope and send."),
+        click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; without it the mail server's own."),
+        many("--set", "PROPERTY:VALUE", "Test with this value; nothing is saved."),
+        many("--set-file", "PROPERTY:PATH", "Test with the text of a file."),
+        many("--set-env", "PROPERTY:VARIABLE", "Test with the value of an environment variable."),
+        many("--set-prompt", "PROPERTY", "Ask for the value to test with, without showing it."),
+        many("--add", "PROPERTY:VALUE", "Test with a further value of a property."),
+        many("--remove", "PROPERTY:VALUE", "Test without a value of a property."),
+        many("--reset", "PROPERTY", "Test with a property's default."),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(
+    invocation: Invocation,
+    server_name: str,
+    depth: str | None,
+    to: Sequence[str],
+    from_: str | None,
+    **changing: Sequence[str],
+) -> int:
+    chosen = _depth(depth, to)
+    unsaved = _unsaved(invocation, changing)
+    server = mail_server(invocation, server_name, unsaved)
+    from confobjects.transport.check import check_server  # noqa: PLC0415 - testing loads TLS, help does not
+
+    if invocation.tells_people:
+        default = ", the default" if depth is None else ""
+        what = "with unsaved values laid over the saved ones" if unsaved else "as saved"
+        invocation.say(f"Testing {server.path} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
+    result = check_server(server, depth=chosen, to=to, from_=from_, unsaved=unsaved is not None)
+    _print(invocation, result)
+    return result.exit_code
+
+
+def _depth(depth: str | None, to: Sequence[str]) -> str:
+    from confobjects.transport.check import DEFAULT_DEPTH  # noqa: PLC0415 - as above
+
+    chosen = (depth or DEFAULT_DEPTH).lower()
+    if chosen not in _DEPTHS:
+        raise UsageError(Diagnostic("usage", f'--depth takes {", ".join(_DEPTHS)}, not "{depth}"'))
+    if chosen in ("envelope", "send") and not to:
+        summary = f"the depth {chosen} needs a recipient"
+        raise UsageError(Diagnostic("usage", summary, remedy="--to ADDRESS"))
+    return chosen
+
+
+def _unsaved(invocation: Invocation, changing: dict[str, Sequence[str]]) -> PropertyChanges | None:
+    if not any(changing.values()):
+        return None
+    from ..assignments import given_changes  # noqa: PLC0415 - unsaved values only
+
+    return given_changes(invocation, invocation.registry.relation("mail-server"), **changing)
+
+
+def _print(invocation: Invocation, result: TestResult) -> None:
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        invocation.say(dumps(result.as_json()))
+    elif invocation.form == "script":
+        invocation.say("\n".join(_for_scripts(result)))
+    else:
+        if not invocation.quiet:
+            invocation.say("\n".join(_for_people(result, verbose=invocation.verbose)))
+        for diagnostic in result.diagnostics:
+            print(diagnostic.render(), file=sys.stderr)
+        if result.transcript and not result.ok:
+            invocation.note("\n".join(["  what was said:", *(f"    {line}" for line in result.transcript)]))
+
+
+def _for_scripts(result: TestResult) -> Iterator[str]:
+    facts = result.as_json()
+    for name in ("ok", "tested", "depth", "code", "stage", "summary", "property", "remedy", "reply"):
+        value = facts.get(name, "")
+        yield f"{name}\t{str(value).lower() if value in (True, False) else value}".replace("\n", " ")
+    for stage in facts["stages"]:
+        yield f"stage\t{stage['stage']}\t{stage['ms']}\t{str(stage['ok']).lower()}"
+
+
+def _for_people(result: TestResult, *, verbose: bool) -> Iterator[str]:
+    yield from (f"  {line}" for line in result.timeline())
+    if result.ok:
+        yield from _found(result)
+    if verbose:
+        yield from (f"  {setting.name} = {setting.value}  ({setting.origin})" for setting in result.settings)
+        yield from (f"  {line}" for line in result.transcript if result.ok)
+    for warning in result.warnings:
+        yield f"  warning: {warning.summary}"
+    if result.ok:
+        sent = "a test mail was sent" if result.depth == "send" else "no mail was sent"
+        yield f"The test passed; {sent}."
+
+
+def _found(result: TestResult) -> Iterator[str]:
+    for name, words in (("address", "connected to"), ("security", "protected by"), ("certificate", "certificate")):
+        if value := result.found.get(name):
+            yield f"  {words} {value}" if value != "none" else "  not protected: nothing is encrypted"
+    if mechanism := result.found.get("mechanism"):
+        yield f"  logged in with {mechanism}"
+    elif result.depth in ("auth", "envelope", "send"):
+        yield "  no login: none is configured"
+    for one in result.report.recipients if result.report else ():
+        yield f"  recipient {one.address}: {one.reply}"
+    if result.reply:
+        yield f"  the server said: {result.reply}"

@@ -1,0 +1,34 @@
+"""Values that are not saved, laid over those that are: for whoever wants to know what would be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confobjects.diagnostics import Collector
+from confobjects.errors import NoSuchObjectError
+from confobjects.management.world import Overlay, absent
+from confobjects.objects.changes import Changer, PropertyChanges
+from confobjects.objects.reading import Reader
+from confobjects.paths import Name
+
+if TYPE_CHECKING:
+    from confobjects.management.context import ManagementContext
+
+
+def tried(context: ManagementContext, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
+    """Return the world as it would be with changes to one object. Nothing is written, and nothing judged as a whole.
+
+    Raises :class:`~confobjects.errors.NoSuchObjectError`, and one error with every change that cannot be made.
+    """
+    world = Overlay(context.world())
+    path = context.registry.path_of(kind, name)
+    obj = world.find(path)
+    if obj is None:
+        raise NoSuchObjectError(absent(context.registry, world, path))
+    problems = Collector()
+    changer = Changer(obj, Reader(context.registry, world, context.evaluate), problems, creating=False)
+    changed = changer.apply(changes)
+    problems.raise_if_errors()
+    replaced = {changer.key(one) for one in (*changes.set, *changes.reset)}
+    world.put(changed._replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
+    return world
