@@ -59,8 +59,10 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
         remedy = did_you_mean(error.option_name, known)
         message = f'there is no option "{error.option_name}"'
     elif isinstance(error, click.MissingParameter) and error.param is not None:
-        message = f"the option {error.param.opts[-1]} is missing"
-        remedy = f"{error.param.opts[-1]} {error.param.metavar or 'VALUE'}"
+        is_option = isinstance(error.param, click.Option)
+        name = error.param.opts[-1] if is_option else error.param.human_readable_name
+        message = f"the {'option' if is_option else 'argument'} {name} is missing"
+        remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
     if not remedy and "-h" in words.rest:
         remedy = "-h is the host name, as in dsconfig; for help use --help"
     if output == "json":

@@ -299,6 +299,18 @@ def test_the_platform_s_file_is_used_when_nothing_is_said(tmp_path: Path, monkey
     monkeypatch.setenv("CONFOBJECTS_URL", "ldif:unused")
 
 
+@pytest.mark.parametrize(
+    ("typed", "missing"),
+    [(["describe"], "the argument OBJECT"), (["explain"], "the argument TEXT"), (["get-mail-server-prop"], "the option --server-name")],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_missing_is_named_as_the_help_names_it(typed: list[str], missing: str) -> None:
+    done = run(*typed)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"{missing} is missing\n")
+    assert missing.rpartition(" ")[2] in run(*typed, "--help").out
+
+
 def test_quiet_says_only_what_is_wrong() -> None:
     assert run(*CREATE, "-Q", "--set", "auth-username:u") == (0, "", "")
     assert run("delete-mail-server", *NAME, "--quiet") == (0, "", "")
