@@ -42,6 +42,7 @@ SPECIAL: Final[dict[str, Row]] = {
     "describe": Row("describe", "Explain an object or a property."),
     "diff": Row("diff", "Compare two configurations."),
     "explain": Row("explain", "Show how an expression comes to its value."),
+    "graph": Row("graph", "Print objects and their references as a picture."),
     "history": Row("history", "Show the changes of the configuration, and who made them."),
     "export": Row("export", "Print the whole configuration as a document."),
     "init": Row("init", "Make the base and the branches of a configuration."),

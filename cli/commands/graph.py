@@ -1,0 +1,73 @@
+"""``graph``: objects and their references as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import NoSuchObjectError, UsageError
+from confobjects.management.graphing import graph
+from confobjects.management.world import absent
+from confobjects.reference.graph import Graph, dot, mermaid
+
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.paths import ManagedObjectPath
+
+    from ..words import Words
+
+_HELP = """Print the objects and their references as a picture: for Graphviz, for Mermaid, or as an SVG image.
+
+OBJECT is a kind (mail-server) or a path (/mail-server/one): those objects, what they need, and what uses them.
+Disabled objects and references that lead nowhere look different."""
+
+
+def _svg(found: Graph) -> str:
+    from confobjects.reference.graph_svg import svg  # noqa: PLC0415 - the layout is for this form only
+
+    return svg(found)
+
+
+_FORMATS: Final[dict[str, Callable[[Graph], str]]] = {"dot": dot, "mermaid": mermaid, "svg": _svg}
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Argument(["objects"], metavar="[OBJECT…]", nargs=-1),
+        click.Option(
+            ["--format", "format_"],
+            type=click.Choice(list(_FORMATS)),
+            default="dot",
+            metavar="|".join(_FORMATS),
+            help="The form; dot without it.",
+        ),
+    ]
+    return make(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, objects: Sequence[str], format_: str) -> int:
+    kinds = [invocation.registry.relation(word.lower()).name for word in objects if "/" not in word]
+    paths = [_path(invocation.registry, word) for word in objects if "/" in word]
+    with invocation.open() as context:
+        world = context.world()
+        for path in paths:
+            if world.find(path) is None:
+                raise NoSuchObjectError(absent(invocation.registry, world, path))
+        found = graph(context, kinds, paths)
+        invocation.warn(context.storage.warnings)
+    invocation.say(_FORMATS[format_](found))
+    return 0
+
+
+def _path(registry: Registry, text: str) -> ManagedObjectPath:
+    try:
+        return registry.path(text)
+    except ValueError as error:
+        raise UsageError(Diagnostic("usage", str(error), remedy='for example "/mail-server/one"')) from None

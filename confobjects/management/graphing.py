@@ -1,0 +1,98 @@
+"""The graph of a configuration: which object refers to which, and what hangs below what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.reference.graph import Edge, Graph, Node, State
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management.context import ManagementContext
+    from confobjects.objects.judging import Judge, Judged
+    from confobjects.objects.model import ManagedObject
+
+
+def graph(context: ManagementContext, kinds: Iterable[str] = (), paths: Iterable[ManagedObjectPath] = ()) -> Graph:
+    """Return the objects of some kinds and at some paths, all that they need, and those that use them directly.
+
+    Without kinds and paths everything that is stored. An expression is followed as far as it says itself what it
+    comes to.
+    """
+    world = context.world()
+    judge = context.judge(world)
+    nodes: dict[str, Node] = {}
+    edges: list[Edge] = []
+    stored = [obj for obj in context.all(world) if obj.path in world.entries]
+    for obj in stored:
+        judged = judge.judge(obj)
+        nodes[str(obj.path)] = _node(judge, judged, context.registry)
+        edges.extend(_edges(judge, judged, nodes))
+    keys = {obj.path: str(obj.path) for obj in stored}
+    edges = [_ended(edge, nodes, keys, context.registry) for edge in edges]
+    chosen = _chosen(stored, set(kinds), set(paths))
+    if chosen is not None:
+        return _part(nodes, edges, chosen)
+    return Graph(list(nodes.values()), edges)
+
+
+def _node(judge: Judge, judged: Judged, registry: Registry) -> Node:
+    obj = judged.object
+    relation = registry.relation(obj.path.relation)
+    type_ = registry.short_type(obj.definition, relation)
+    kind = relation.name if len(registry.types(relation)) == 1 else f"{relation.name}, {type_}"
+    state: State = "disabled" if judge.enabled(judged) is False else "enabled"
+    return Node(str(obj.path), obj.name or relation.friendly, kind, state)
+
+
+def _edges(judge: Judge, judged: Judged, nodes: dict[str, Node]) -> Iterator[Edge]:
+    """Yield the references of an object; what an expression names only at startup becomes a node of its own."""
+    here = str(judged.object.path)
+    if judged.object.path.parent != ROOT:
+        yield Edge(str(judged.object.path.parent), here)
+    for name, prop in judged.object.definition.properties.items():
+        if prop.reference is None:
+            continue
+        for target in judge.targets(judged, prop):
+            yield Edge(here, str(target), name)
+        for text in judged.readings[name].deferred:
+            nodes.setdefault(text, Node(text, text, f"{prop.reference.relation}, known at startup", "unknown"))
+            yield Edge(here, text, name)
+
+
+def _ended(edge: Edge, nodes: dict[str, Node], keys: Mapping[ManagedObjectPath, str], registry: Registry) -> Edge:
+    """The edge with its end written as that object writes its name; where there is none, a missing one is made."""
+    if edge.target in nodes:
+        return edge._replace(broken=nodes[edge.target].state == "missing")
+    path = registry.path(edge.target)
+    if path in keys:  # names ignore case
+        return edge._replace(target=keys[path])
+    nodes[edge.target] = Node(edge.target, path.name or "", path.relation, "missing")
+    return edge._replace(broken=True)
+
+
+def _chosen(stored: Iterable[ManagedObject], kinds: set[str], paths: set[ManagedObjectPath]) -> set[str] | None:
+    if not kinds and not paths:
+        return None
+    return {str(obj.path) for obj in stored if obj.path.relation in kinds or obj.path in paths}
+
+
+def _part(nodes: dict[str, Node], edges: Sequence[Edge], chosen: set[str]) -> Graph:
+    following: dict[str, list[str]] = {}
+    for edge in edges:
+        following.setdefault(edge.source, []).append(edge.target)
+    needed = set(chosen)
+    waiting = list(chosen)
+    while waiting:
+        for target in following.get(waiting.pop(), ()):
+            if target not in needed:
+                needed.add(target)
+                waiting.append(target)
+    users = {edge.source for edge in edges if edge.target in chosen}
+    shown = needed | users
+    kept = [
+        e for e in edges if (e.source in needed and e.target in needed) or (e.source in users and e.target in chosen)
+    ]
+    return Graph([node for key, node in nodes.items() if key in shown], kept)

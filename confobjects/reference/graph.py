@@ -1,0 +1,102 @@
+"""Objects and their references as a picture: the graph, and its text for Graphviz and Mermaid.
+
+No text of an object can become part of the drawing language: every label is escaped, every node has a name of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal, NamedTuple
+
+State = Literal["enabled", "disabled", "missing", "unknown"]
+"""``missing``: only references tell of it. ``unknown``: what an expression may come to name."""
+
+
+class Node(NamedTuple):
+    """One object: its key in the graph, its name, its kind and type in words, and its state."""
+
+    key: str
+    name: str
+    kind: str
+    state: State = "enabled"
+
+    def words(self) -> str:
+        """Return the second line of its box: kind, and state where that is not the usual one."""
+        return f"{self.kind}, {self.state}" if self.state in {"disabled", "missing"} else self.kind
+
+
+class Edge(NamedTuple):
+    """A reference by a property, or without a label an object that hangs below another. ``broken``: it leads nowhere."""
+
+    source: str
+    target: str
+    label: str = ""
+    broken: bool = False
+
+
+class Graph(NamedTuple):
+    """Nodes in the order of their paths, and the edges between them."""
+
+    nodes: Sequence[Node]
+    edges: Sequence[Edge]
+
+
+STYLES: Final[dict[State, tuple[str, str, bool]]] = {
+    "enabled": ("#e8f3ea", "#2e7d32", False),
+    "disabled": ("#eeeeee", "#757575", True),
+    "missing": ("#fdecea", "#c62828", True),
+    "unknown": ("#fff8e1", "#b26a00", True),
+}
+"""How a node of each state looks: fill, border and text colour, whether the border is broken."""
+
+
+def _names(graph: Graph) -> dict[str, str]:
+    return {node.key: f"n{number}" for number, node in enumerate(graph.nodes)}
+
+
+def dot(graph: Graph) -> str:
+    """Return the graph in the language of Graphviz."""
+    return "\n".join(["digraph configuration {", *(f"  {line}" for line in _dot_lines(graph)), "}"])
+
+
+def _dot_lines(graph: Graph) -> Iterator[str]:
+    names = _names(graph)
+    yield "rankdir=LR;"
+    yield 'node [shape=box, style="filled,rounded", fontname="sans-serif"];'
+    yield 'edge [fontname="sans-serif", fontsize=10];'
+    for node in graph.nodes:
+        fill, line, broken = STYLES[node.state]
+        style = ', style="filled,rounded,dashed"' if broken else ""
+        label = f"{_dot_text(node.name)}\\n{_dot_text(node.words())}"
+        yield f'{names[node.key]} [label="{label}", fillcolor="{fill}", color="{line}"{style}];'
+    for edge in graph.edges:
+        style = ', color="#c62828", style=dashed' if edge.broken else "" if edge.label else ", style=dotted"
+        yield f'{names[edge.source]} -> {names[edge.target]} [label="{_dot_text(edge.label)}"{style}];'
+
+
+def _dot_text(text: str) -> str:
+    flat = "".join(character if character.isprintable() else " " for character in text)
+    return flat.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def mermaid(graph: Graph) -> str:
+    """Return the graph in the language of Mermaid."""
+    return "\n".join(["flowchart LR", *(f"  {line}" for line in _mermaid_lines(graph))])
+
+
+def _mermaid_lines(graph: Graph) -> Iterator[str]:
+    names = _names(graph)
+    for node in graph.nodes:
+        yield f'{names[node.key]}["{_mermaid_text(node.name)}<br>{_mermaid_text(node.words())}"]:::{node.state}'
+    for edge in graph.edges:
+        label = f'|"{_mermaid_text(edge.label)}"|' if edge.label else ""
+        arrow = "-.-x" if edge.broken else "-->" if edge.label else "-.->"
+        yield f"{names[edge.source]} {arrow}{label} {names[edge.target]}"
+    for state in sorted({node.state for node in graph.nodes}):
+        fill, line, broken = STYLES[state]
+        yield f"classDef {state} fill:{fill},stroke:{line}{',stroke-dasharray:4 3' if broken else ''}"
+
+
+def _mermaid_text(text: str) -> str:
+    """A text in which nothing but letters, digits and harmless signs stands for itself."""
+    return "".join(c if c.isalnum() or c in " -_./:,@=()" else f"#{ord(c)};" if c.isprintable() else " " for c in text)

@@ -1,0 +1,259 @@
+"""The graph as an SVG image, by a layered layout: users to the left, what they use to the right.
+
+In four steps: circles are broken by turning references round, each object gets the layer after its users, long
+references get a place to pass in each layer between, and the order within layers is that of the middle of the
+neighbours. It is linear but for sorting, and calls nothing recursively: a configuration may hold thousands of objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from confobjects.reference.graph import STYLES, Edge, Graph, Node
+
+_HEIGHT: Final = 44
+_GAP: Final = 18
+_ROOM: Final = 130
+"""Between two layers: room for the labels of references."""
+_MARGIN: Final = 20
+_LETTER: Final = 7.5
+"""How wide a letter is at most times; wide ones of East Asian scripts count twice."""
+_LONGEST: Final = 40
+_SWEEPS: Final = 6
+_COLOURS: Final = {"arrow": "#546e7a", "broken": "#c62828"}
+_PASSING: Final = 20_000
+"""How many places to pass all references get together; what is left over goes straight."""
+
+
+class _Place(NamedTuple):
+    """Where a box is: its left upper corner, its width."""
+
+    x: float
+    y: float
+    width: float
+
+    @property
+    def middle(self) -> float:
+        return self.y + _HEIGHT / 2
+
+
+class _Way(NamedTuple):
+    """An edge through the layers: the edge, and the keys it passes from the left to the right."""
+
+    edge: Edge
+    keys: tuple[str, ...]
+    turned: bool
+
+
+def svg(graph: Graph) -> str:
+    """Return the graph as an SVG document."""
+    graph = _merged(graph)
+    layers, ways = _arranged(graph)
+    places = _places(layers, {node.key: node for node in graph.nodes})
+    loops = any(edge.source == edge.target for edge in graph.edges)
+    right = max((place.x + place.width for place in places.values()), default=0.0) + _MARGIN + 60 * loops
+    bottom = max((place.y + _HEIGHT for place in places.values()), default=0.0) + _MARGIN
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{right:.0f}" height="{bottom:.0f}" viewBox="0 0 {right:.0f} {bottom:.0f}"'
+    style = ' font-family="sans-serif" font-size="13" role="img">'
+    markers = "".join(_marker(name, colour) for name, colour in _COLOURS.items())
+    return "\n".join(
+        [
+            head + style,
+            "<title>Objects and their references</title>",
+            f"<defs>{markers}</defs>",
+            *(line for way in ways for line in _drawn_way(way, places)),
+            *(line for node in graph.nodes for line in _drawn_node(node, places[node.key])),
+            "</svg>",
+        ]
+    )
+
+
+def _merged(graph: Graph) -> Graph:
+    """Make one edge of several references from one object to another: their lines would lie on each other."""
+    between: dict[tuple[str, str], Edge] = {}
+    for edge in graph.edges:
+        known = between.get((edge.source, edge.target))
+        labels = [label for label in (known.label if known else "", edge.label) if label]
+        between[edge.source, edge.target] = edge._replace(label=", ".join(labels))
+    return Graph(graph.nodes, list(between.values()))
+
+
+def _marker(name: str, colour: str) -> str:
+    place = 'viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto"'
+    return f'<marker id="{name}" {place}><path d="M0 0 8 4 0 8z" fill="{colour}"/></marker>'
+
+
+# -- the layout --------------------------------------------------------------------------------------------------
+
+
+def _arranged(graph: Graph) -> tuple[list[list[str]], list[_Way]]:
+    """Return the keys of each layer in order, and the ways of the edges through them."""
+    turned = _turned(graph)
+    pairs = [(e.target, e.source) if t else (e.source, e.target) for e, t in zip(graph.edges, turned, strict=True)]
+    depth = _depths([node.key for node in graph.nodes], pairs)
+    layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for key, layer in depth.items():
+        layers[layer].append(key)
+    ways = []
+    room = _PASSING
+    for number, (edge, back, (left, right)) in enumerate(zip(graph.edges, turned, pairs, strict=True)):
+        between = range(depth[left] + 1, depth[right])
+        passed = [f"\0{number}.{layer}" for layer in between] if len(between) <= room else []
+        room -= len(passed)
+        for layer, key in enumerate(passed, depth[left] + 1):
+            layers[layer].append(key)
+        keys = (left,) if left == right else (left, *passed, right)
+        ways.append(_Way(edge, keys, back))
+    _sort(layers, ways)
+    return layers, ways
+
+
+def _turned(graph: Graph) -> list[bool]:
+    """Tell of each edge whether it closes a circle."""
+    following: dict[str, list[tuple[int, str]]] = {}
+    for number, edge in enumerate(graph.edges):
+        following.setdefault(edge.source, []).append((number, edge.target))
+    turned = [False] * len(graph.edges)
+    done: set[str] = set()
+    for node in graph.nodes:
+        open_: set[str] = set()
+        waiting = [] if node.key in done else [(node.key, iter(following.get(node.key, ())))]
+        while waiting:
+            key, rest = waiting[-1]
+            open_.add(key)
+            step = next(rest, None)
+            if step is None:
+                waiting.pop()
+                open_.discard(key)
+                done.add(key)
+            elif step[1] in open_:
+                turned[step[0]] = True
+            elif step[1] not in done:
+                waiting.append((step[1], iter(following.get(step[1], ()))))
+    return turned
+
+
+def _depths(keys: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Return the layer of each node: one more than the last of those that point at it."""
+    following: dict[str, list[str]] = {}
+    waits = dict.fromkeys(keys, 0)
+    for source, target in pairs:
+        if source != target:
+            following.setdefault(source, []).append(target)
+            waits[target] += 1
+    depth = dict.fromkeys(keys, 0)
+    ready = [key for key in keys if not waits[key]]
+    for key in ready:
+        for target in following.get(key, ()):
+            depth[target] = max(depth[target], depth[key] + 1)
+            waits[target] -= 1
+            if not waits[target]:
+                ready.append(target)
+    pointed = {target for source, target in pairs if source != target}
+    for key in keys:  # whatever nothing points at stands close to what it uses
+        if key not in pointed and (targets := following.get(key)):
+            depth[key] = min(depth[target] for target in targets) - 1
+    return depth
+
+
+def _sort(layers: list[list[str]], ways: Sequence[_Way]) -> None:
+    """Order each layer by the middle of its neighbours, to the right and back again."""
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for way in ways:
+        for left, right in pairwise(way.keys):
+            after.setdefault(left, []).append(right)
+            before.setdefault(right, []).append(left)
+    for sweep in range(_SWEEPS):
+        forward = sweep % 2 == 0
+        order = range(1, len(layers)) if forward else range(len(layers) - 2, -1, -1)
+        for number in order:
+            rank = {key: index for index, key in enumerate(layers[number - 1 if forward else number + 1])}
+            neighbours = before if forward else after
+            middles = {key: _middle(neighbours.get(key, ()), rank, index) for index, key in enumerate(layers[number])}
+            layers[number].sort(key=middles.__getitem__)
+
+
+def _middle(keys: Sequence[str], rank: dict[str, int], otherwise: float) -> float:
+    return sum(rank[key] for key in keys) / len(keys) if keys else otherwise
+
+
+def _places(layers: Sequence[Sequence[str]], nodes: dict[str, Node]) -> dict[str, _Place]:
+    tallest = max(map(len, layers), default=0)
+    places: dict[str, _Place] = {}
+    x = float(_MARGIN)
+    for layer in layers:
+        width = max((_width(nodes[key]) for key in layer if key in nodes), default=0.0)
+        y = _MARGIN + (tallest - len(layer)) * (_HEIGHT + _GAP) / 2
+        for index, key in enumerate(layer):
+            places[key] = _Place(x, y + index * (_HEIGHT + _GAP), width)
+        x += width + _ROOM
+    return places
+
+
+def _width(node: Node) -> float:
+    longest = max(_letters(_short(node.name)), _letters(_short(node.words())))
+    return max(90.0, longest * _LETTER + 24)
+
+
+def _letters(text: str) -> int:
+    return sum(2 if character > "\u1100" else 1 for character in text)
+
+
+# -- the drawing -------------------------------------------------------------------------------------------------
+
+
+def _drawn_node(node: Node, place: _Place) -> Iterator[str]:
+    fill, line, broken = STYLES[node.state]
+    dash = ' stroke-dasharray="5 3"' if broken else ""
+    box = f'x="{place.x:.1f}" y="{place.y:.1f}" width="{place.width:.1f}" height="{_HEIGHT}" rx="7"'
+    middle = place.x + place.width / 2
+    yield f"<g><title>{escaped(node.key)}</title>"
+    yield f'<rect {box} fill="{fill}" stroke="{line}"{dash}/>'
+    yield f'<text x="{middle:.1f}" y="{place.y + 19:.1f}" text-anchor="middle">{escaped(_short(node.name))}</text>'
+    small = f'y="{place.y + 35:.1f}" text-anchor="middle" font-size="11" fill="{line}"'
+    yield f'<text x="{middle:.1f}" {small}>{escaped(_short(node.words()))}</text></g>'
+
+
+def _drawn_way(way: _Way, places: dict[str, _Place]) -> Iterator[str]:
+    first, last = places[way.keys[0]], places[way.keys[-1]]
+    if len(way.keys) == 1:  # an object that refers to itself
+        x, y = first.x + first.width, first.middle
+        line = f"M{x:.1f} {y - 8:.1f}C{x + 50:.1f} {y - 30:.1f} {x + 50:.1f} {y + 30:.1f} {x:.1f} {y + 8:.1f}"
+        at = (x + 44, y)
+    else:
+        points = [(first.x + first.width, first.middle)]
+        for key in way.keys[1:-1]:
+            place = places[key]
+            points += [(place.x, place.middle), (place.x + place.width, place.middle)]
+        points.append((last.x, last.middle))
+        line = _curve(points[::-1] if way.turned else points)
+        at = ((points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2)
+    end = "broken" if way.edge.broken else "arrow"
+    colour = _COLOURS[end]
+    dash = ' stroke-dasharray="5 3"' if way.edge.broken else "" if way.edge.label else ' stroke-dasharray="2 3"'
+    look = f'fill="none" stroke="{colour}"{dash} marker-end="url(#{end})"'
+    yield f'<path d="{line}" {look}/>'
+    if way.edge.label:
+        text = escaped(_short(way.edge.label))
+        yield f'<text x="{at[0]:.1f}" y="{at[1] - 4:.1f}" text-anchor="middle" font-size="11" fill="{colour}">{text}</text>'
+
+
+def _curve(points: Sequence[tuple[float, float]]) -> str:
+    parts = [f"M{points[0][0]:.1f} {points[0][1]:.1f}"]
+    for (x, y), (to_x, to_y) in pairwise(points):
+        bend = (to_x - x) / 2
+        parts.append(f"C{x + bend:.1f} {y:.1f} {to_x - bend:.1f} {to_y:.1f} {to_x:.1f} {to_y:.1f}")
+    return "".join(parts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def escaped(text: str) -> str:
+    """Return a text for the content of an XML element; what XML cannot hold becomes a blank."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
