@@ -46,6 +46,7 @@ class _Meaning(NamedTuple):
 
 _RIGHTS: Final = "log in as a user with the rights (-D), or have the server's access rules changed"
 _LOGIN: Final = "correct the bind DN (-D) and the password (-j FILE)"
+_LOGIN_FIRST: Final = "log in (-D DN and -j FILE)"
 _ENCRYPT: Final = "use StartTLS (-q) or ldaps:// (-Z)"
 _LIMIT: Final = "raise the server's limit for this user, or log in as one with a higher limit"
 _SCHEMA: Final = "load the schema that `confobjects ldap-schema` prints; --upgrade shows what an older one lacks"
@@ -57,7 +58,7 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
     3: _Meaning("storage-failed", "the server's time limit was reached", _LIMIT),
     4: _Meaning("storage-failed", "the server's size limit was reached: it holds more entries than it shows", _LIMIT),
     7: _Meaning("access-refused", "the server does not know this way of logging in", "log in with -D and -j"),
-    8: _Meaning("access-refused", "the server asks for a stronger login", _ENCRYPT),
+    8: _Meaning("access-refused", "the server asks for a stronger login", f"{_LOGIN_FIRST}, and {_ENCRYPT}"),
     10: _Meaning("access-refused", "this server takes no writes and refers to another", _READ_ONLY),
     11: _Meaning("storage-failed", "an administrative limit of the server was reached", _LIMIT),
     12: _Meaning("storage-failed", "the server lacks a control that is needed"),
@@ -73,7 +74,7 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
     33: _Meaning("storage-failed", "the entry is a broken alias"),
     34: _Meaning("usage", "the server does not accept the DN"),
     36: _Meaning("storage-failed", "the entry is an alias"),
-    48: _Meaning("access-refused", "the server does not allow this user to log in this way", _LOGIN),
+    48: _Meaning("access-refused", "the server does not allow this user, or this way of logging in", _LOGIN_FIRST),
     49: _Meaning("access-refused", "the server refused the login: the bind DN or the password is wrong", _LOGIN),
     50: _Meaning("access-refused", "the user has no right to do this", _RIGHTS),
     51: _Meaning("cannot-connect", "the server is busy", "try again later"),
@@ -96,6 +97,8 @@ _COLLISIONS: Final = frozenset((16, 19, 20, 65))
 def failure(result: Result, what: str, origin: str = "") -> ConfobjectsError:
     """Return the error a result means; ``what`` says in words what was tried."""
     meaning = _MEANINGS.get(result.code, _OTHER)
+    if result.code == 21 and result.text.lower().startswith("objectclass"):
+        meaning = _MEANINGS[65]  # slapd's answer to a class it does not know
     return _error(meaning.code, f"{what}: {meaning.summary}", result, meaning.remedy, origin)
 
 
@@ -131,7 +134,8 @@ def write_failure(change: Change, result: Result, origin: str = "") -> Confobjec
     if result.code == 68:
         return _error("object-exists", f'there is an entry "{dn}" already', result, "", origin)
     if result.code == NO_SUCH_OBJECT:
-        return _error("no-such-object", _missing(change, dn, result), result, "", origin)
+        remedy = "make that entry first, or correct the DN" if isinstance(change, AddEntry) else ""
+        return _error("no-such-object", _missing(change, dn, result), result, remedy, origin)
     if result.code in (64, 67):
         attribute = dn.rdns[0][0][0]
         summary = f'the entry "{dn}" must have the value of its name in the attribute {attribute}'

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, Noted
 
 _USER_ATTRIBUTES: Final = ("*",)
+_ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "vendorName", "vendorVersion")
+_NOT_HELD: Final = (NO_SUCH_OBJECT, 53)
+"""What servers answer to the addition of an entry that none of their databases holds: 32, and slapd 53."""
 _PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.3
 
@@ -100,18 +103,21 @@ class LdapStorage:
             self._base = self._find_base()
         return self._base
 
-    def _find_base(self) -> DN:
-        wanted = ["objectClass", "namingContexts", "vendorName", "vendorVersion"]
+    def _root(self) -> tuple[Result, dict[str, list[bytes]]]:
+        """What the server says of itself, by the names of attributes in lower case (RFC 4512 section 5.1)."""
         with self._turn:
-            result, found = self._servers.ask(lambda session: session.read("", wanted))
-        attributes = {name.lower(): values for name, values in (found[1] if found is not None else {}).items()}
-        told = b" ".join(value for name in wanted for value in attributes.get(name.lower(), ())).lower()
+            result, found = self._servers.ask(lambda session: session.read("", _ROOT_ATTRIBUTES))
+        return result, {name.lower(): values for name, values in (found[1] if found is not None else {}).items()}
+
+    def _find_base(self) -> DN:
+        result, attributes = self._root()
+        told = b" ".join(value for name in _ROOT_ATTRIBUTES for value in attributes.get(name.lower(), ())).lower()
         if any(mark in told for mark in (b"opendj", b"ds-root-dse", b"forgerock", b"pingds")):
             return DN.of(("cn", "config"))
-        contexts = b", ".join(attributes.get("namingcontexts", ())).decode("utf-8", "replace")
+        held = ", ".join(_contexts(attributes))
         remedy = "say where the configuration is to be: --baseDN DN, or at the end of the URL"
-        if contexts:
-            remedy += f"; this server holds {contexts}"
+        if held:
+            remedy += f"; this server holds {held}"
         raise UsageError(Diagnostic("usage", f"{self._origin} needs a base DN", detail=_said(result), remedy=remedy))
 
     @property
@@ -346,6 +352,8 @@ class LdapStorage:
             raise no_such_entry(dn)
 
     def _explained(self, change: Change, result: Result) -> ConfobjectsError:
+        if isinstance(change, AddEntry) and change.entry.dn == self.base and result.code in _NOT_HELD:
+            self._check_held(result)
         error = results.write_failure(change, result, self._origin)
         if isinstance(error, ObjectInUseError):
             return self._in_use(results.target(change), error)
@@ -355,6 +363,21 @@ class LdapStorage:
                 summary = f'there is no entry "{parent}", which is to be the parent of "{change.new_dn}"'
                 return NoSuchObjectError([problem.replace(summary=summary) for problem in error.diagnostics])
         return error
+
+    def _check_held(self, result: Result) -> None:
+        """Raise the error of a base that the server holds no part of, where that can be told."""
+        held = _contexts(self._root()[1])
+        if not held or any(self.base == dn or self.base.is_below(dn) for dn in map(DN.parse, held)):
+            return
+        raise NoSuchObjectError(
+            Diagnostic(
+                "no-such-object",
+                f'the server does not hold the base "{self.base}"',
+                detail=result.said,
+                remedy=f"correct the base (--baseDN DN, or the end of the URL): this server holds {', '.join(held)}",
+                origin=self._origin,
+            )
+        )
 
     def _in_use(self, dn: DN, error: ConfobjectsError) -> ConfobjectsError:
         _, below = self._servers.ask(lambda session: _all(session, str(dn), "one", "(objectClass=*)", ("1.1",)))
@@ -443,6 +466,10 @@ class LdapStorage:
 
 def _wanted(attributes: Sequence[str] | None) -> Sequence[str]:
     return _USER_ATTRIBUTES if attributes is None else tuple(attributes) or ("1.1",)
+
+
+def _contexts(root: dict[str, list[bytes]]) -> list[str]:
+    return [value.decode("utf-8", "replace") for value in root.get("namingcontexts", ())]
 
 
 def _said(result: Result) -> str:
