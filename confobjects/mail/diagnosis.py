@@ -125,8 +125,6 @@ TABLE: Final[dict[str, _Row]] = {
         "Check the proxy, its user name and password (mail.smtp.proxy.…), or mail.smtp.socks.host.",
         "smtp-property",
     ),
-    # trust
-    "trust-unusable": _Row("{message}", "{advice}", "trust-manager-provider"),
     # tls
     "not-a-tls-port": _Row(
         "the server does not speak TLS on port {port}",
@@ -644,6 +642,24 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
         elsewhere=row.elsewhere,
         facts=facts,
     )
+
+
+TRUST_REASONS: Final = {
+    "trust-store-unreadable": "a file or directory of the trust manager provider is missing or cannot be read",
+    "trust-store-pin": "the pin of the trust store is missing or wrong",
+    "trust-store-damaged": "the trust store is damaged, or of another format than was said",
+    "trust-store-empty": "the trust store holds no certificate to trust",
+    "trust-unusable": "the trust manager provider cannot be used for another reason",
+}
+"""Codes of failures of a trust manager provider, found before anything is connected."""
+
+
+class TrustError(MailError):
+    """What a trust manager provider trusts cannot be found out; ``reason`` is a key of :data:`TRUST_REASONS`."""
+
+    def __init__(self, reason: str, problem: Diagnostic) -> None:
+        super().__init__(problem)
+        self.reason = reason
 
 
 class DeliveryError(MailError):

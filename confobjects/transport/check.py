@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
-from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.dialogue import try_envelope
 from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan, TransportSetting, plan_delivery
@@ -190,7 +190,7 @@ def _failed(result: TestResult, error: MailError) -> TestResult:
 
     first = error.diagnostics[0]
     facts: dict[str, Any] = {
-        "code": first.code,
+        "code": error.reason if isinstance(error, TrustError) else first.code,
         "stage": error.stage,
         "summary": first.summary,
         "remedy": first.remedy,

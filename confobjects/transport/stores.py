@@ -23,12 +23,17 @@ _PEM: Final = re.compile(
 
 
 class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path further up
-    """A store cannot be used: why, and what to do. No pin stands in it. ``pin`` tells that the pin is the reason."""
+    """A store cannot be used: why, and what to do. No pin stands in it. ``reason`` is a stable code."""
 
-    def __init__(self, message: str, advice: str, *, pin: bool = False) -> None:
+    def __init__(self, message: str, advice: str, *, reason: str = "trust-store-damaged") -> None:
         super().__init__(message)
         self.advice = advice
-        self.pin = pin
+        self.reason = reason
+
+    @property
+    def pin(self) -> bool:
+        """Whether the pin is the reason."""
+        return self.reason == "trust-store-pin"
 
 
 def _damaged() -> StoreProblem:
@@ -37,8 +42,8 @@ def _damaged() -> StoreProblem:
 
 def _wrong_pin(pin: str) -> StoreProblem:
     if pin:
-        return StoreProblem("the pin is wrong, or it is damaged", "Correct trust-store-pin.", pin=True)
-    return StoreProblem("it cannot be opened without a pin", "Set trust-store-pin.", pin=True)
+        return StoreProblem("the pin is wrong, or it is damaged", "Correct trust-store-pin.", reason="trust-store-pin")
+    return StoreProblem("it cannot be opened without a pin", "Set trust-store-pin.", reason="trust-store-pin")
 
 
 # -- PEM, DER, PKCS #12 ------------------------------------------------------------------------------------------------
@@ -270,7 +275,7 @@ def read_store(data: bytes, kind: str, pin: str) -> tuple[bytes, ...]:
     """Return the certificates (DER) of a store. ``kind`` may be empty. Raises :class:`StoreProblem`."""
     found = detect(data)
     if not data:
-        raise StoreProblem("it is empty", "Put the certificates to trust into it.")
+        raise StoreProblem("it is empty", "Put the certificates to trust into it.", reason="trust-store-empty")
     if not found:
         names = ", ".join(name for name in FORMATS if name != "DER")
         raise StoreProblem("it is no trust store of a known format, or damaged", f"Use one of: {names}.")
@@ -280,5 +285,6 @@ def read_store(data: bytes, kind: str, pin: str) -> tuple[bytes, ...]:
         )
     certificates = FORMATS[found](data, pin)
     if not certificates:
-        raise StoreProblem("it holds no trusted certificate", "Put the certificates to trust into it.")
+        advice = "Put the certificates to trust into it."
+        raise StoreProblem("it holds no trusted certificate", advice, reason="trust-store-empty")
     return certificates

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic, nearest
 from confobjects.errors import MailError
+from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.transport.stores import StoreProblem, read_store
 
@@ -54,8 +55,8 @@ def _located(source: TrustSource, path: str) -> str:
     return os.path.join(source.instance_directory, path)
 
 
-def _unusable(source: TrustSource, summary: str, advice: str, name: str) -> MailError:
-    return MailError(Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
+def _unusable(source: TrustSource, summary: str, advice: str, name: str, reason: str = "trust-unusable") -> TrustError:
+    return TrustError(reason, Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
 
 
 def blind(source: TrustSource) -> Material:
@@ -99,13 +100,14 @@ def file_based(source: TrustSource) -> Material:
         raise _unreadable(source, path, error, "trust-store-file") from None
     except StoreProblem as problem:
         name = "trust-store-pin" if problem.pin else "trust-store-file"
-        raise _unusable(source, f"the trust store {path} cannot be used: {problem}", problem.advice, name) from None
+        summary = f"the trust store {path} cannot be used: {problem}"
+        raise _unusable(source, summary, problem.advice, name, problem.reason) from None
     return Material(found, places=(path,) * len(found))
 
 
 def _unreadable(source: TrustSource, path: str, error: OSError, name: str) -> MailError:
     advice = f"Set {name} to a file that can be read; a relative path counts from {source.instance_directory or '.'}."
-    return _unusable(source, f"{path} cannot be read: {error.strerror}", advice, name)
+    return _unusable(source, f"{path} cannot be read: {error.strerror}", advice, name, "trust-store-unreadable")
 
 
 def pem_directory(source: TrustSource) -> Material:
@@ -129,6 +131,7 @@ def pem_directory(source: TrustSource) -> Material:
             f"no file in {directory} holds a certificate: nothing would be trusted",
             "Put PEM files with the certificates to trust into it.",
             "pem-directory",
+            "trust-store-empty",
         )
     return Material(tuple(one for _, one in found), places=tuple(path for path, _ in found))
 
@@ -159,6 +162,7 @@ def system(source: TrustSource) -> Material:
                 "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager "
                 "provider with source:bundled.",
                 "trust-manager-provider" if source.type == "runtime" else "source",
+                "trust-store-empty",
             )
         _SYSTEM_FOUND.add(version)
     return Material(system=True, version=version)
@@ -230,6 +234,7 @@ def ldap(source: TrustSource) -> Material:
             f"no entry below {base} holds a certificate: nothing would be trusted",
             f"Add entries with {_CERTIFICATE_ATTRIBUTES[0]}, or correct base-dn.",
             "base-dn",
+            "trust-store-empty",
         )
     return Material(tuple(dict.fromkeys(found)), places=(str(base),) * len(dict.fromkeys(found)))
 
@@ -258,7 +263,7 @@ def pkcs11(source: TrustSource) -> Material:
         found = tuple(_on_tokens(library, module, source.get("trust-store-pin")))
     except library.exceptions.PinIncorrect:
         raise _unusable(
-            source, "the pin of the token is wrong", "Correct trust-store-pin.", "trust-store-pin"
+            source, "the pin of the token is wrong", "Correct trust-store-pin.", "trust-store-pin", "trust-store-pin"
         ) from None
     except (library.exceptions.PKCS11Error, RuntimeError) as error:
         words = str(error) or type(error).__name__
@@ -267,7 +272,11 @@ def pkcs11(source: TrustSource) -> Material:
         ) from None
     if not found:
         raise _unusable(
-            source, "the token holds no certificate", "Put the certificates to trust on it.", "pkcs11-provider-arg"
+            source,
+            "the token holds no certificate",
+            "Put the certificates to trust on it.",
+            "pkcs11-provider-arg",
+            "trust-store-empty",
         )
     return Material(found, places=(module,) * len(found))
 

@@ -140,13 +140,14 @@ class Postfix:
 
     def _start(self, master: str) -> None:
         # In the foreground and bound to this process: a test run that is killed leaves no server behind.
-        self._master = subprocess.Popen(
-            [master, "-c", str(self.etc), "-d"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it does nothing but one system call
-        )
+        with (self.root / "log" / "master.err").open("ab") as complaints:
+            self._master = subprocess.Popen(
+                [master, "-c", str(self.etc), "-d"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it does nothing but one system call
+            )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -160,8 +161,9 @@ class Postfix:
 
     @property
     def log(self) -> str:
-        """Everything Postfix has logged."""
-        return (self.root / "log" / "mail.log").read_text(encoding="utf-8", errors="replace")
+        """Everything Postfix has logged, and what it complained about before it could log."""
+        files = (self.root / "log" / name for name in ("mail.log", "master.err"))
+        return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.exists())
 
     def _lay_out(self, programs: Mapping[str, str]) -> None:
         for name in ("etc/sasl", "spool", "lib", "log"):
