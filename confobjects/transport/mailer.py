@@ -32,6 +32,7 @@ from confobjects.transport.probes import explained
 from confobjects.transport.smtp import Connection, open_connection
 
 _LOG: Final = logging.getLogger("confobjects.mail")
+_LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
 _BATCH: Final = 64
 
 

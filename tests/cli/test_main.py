@@ -414,3 +414,13 @@ def test_a_test_mail_that_fails_tells_the_stage(mail_server: object, change: lis
     assert done.status == status, done.err
     assert "remedy:" in done.err
     assert CANARY not in no_traceback(done)
+
+
+def test_what_a_test_mail_met_is_said_once(mail_server: object) -> None:
+    weak = "smtp-property:confobjects.allow-insecure=any-name"
+    assert run("set-mail-server-prop", *NAME, "--set", weak, "--set", "smtp-server:127.0.0.1:1").status == 0
+    words = process(*SEND, "--define", "smtp.password=x").stderr
+    assert words.count("warning: ") == words.count("allow-insecure names any-name") == 1
+    assert words.count("nothing accepts connections") == 1
+    silent = process(*SEND, "--define", "smtp.password=x", "--output", "json", "-Q").stderr
+    assert json.loads(silent)["error"]["exit"] == 41
