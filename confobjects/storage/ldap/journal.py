@@ -6,10 +6,11 @@ Laws of this module:
    unless the directory keeps none.
 2. A commit of one change is told by the revision it leaves, which is the number of its record: whatever moment its
    writer dies at, the revision says whether it happened. That costs one request.
-3. A commit of several is an intent: its record holds the plan, with secrets in the protected attribute, and is marked
+3. A commit never builds on an entry that an unfinished one has changed: it waits for that one, for it may be taken back.
+4. A commit of several is an intent: its record holds the plan, with secrets in the protected attribute, and is marked
    when all is done. An intent whose writer is dead is finished by the next command that changes something, or taken
    back where the rest cannot be done any more; only one command does so, for it swaps the writer's name in the record.
-4. A number is above all revisions that the commit finds, and no two records have the same: the server sees to it.
+5. A number is above all revisions that the commit finds, and no two records have the same: the server sees to it.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ class Journal:
         self._asked: float | None = None
         self._last = 0
         self._looked: float | None = None
+        self._settled = {0}
+        """Revisions of which it is known that they are not those of an intent that is still being carried out."""
         self.remarks: list[Diagnostic] = []
 
     @property
@@ -145,7 +148,10 @@ class Journal:
         None where the history is not there any more.
         """
         self._catch_up()
-        least = max((revision_of(step.before) for step in plan), default=0)
+        found = {revision_of(step.before) for step in plan}
+        for revision in found - self._settled:
+            self._wait_for(revision)
+        least = max(found, default=0)
         single = _is_single(plan)
         writer = "" if single else writers.name(time())
         for _ in range(_TRIES):
@@ -161,6 +167,7 @@ class Journal:
                 self._exists = False
                 return None
             self._last = number
+            self._settled.add(number)
             return Intent(number, numbered, Lease(writer))
         raise ChangedMeanwhileError("many others are changing the configuration: no number was free for this change")
 
@@ -248,6 +255,27 @@ class Journal:
             writer = _text(entry, names.WRITER)
             if _text(entry, names.STATE) == "intent" and writer and not writers.lives(writer, time()):
                 self._recover(revision_of(entry, names.NUMBER), writer)
+
+    def _wait_for(self, revision: int) -> None:
+        """Build on nothing that may yet be taken back.
+
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` for an entry that another commit has in hand; the
+        caller plans anew on what comes of it.
+        """
+        entry = self._directory.look_up(self._dn(revision), (names.STATE, names.WRITER))
+        if entry is None or _text(entry, names.STATE) != "intent":
+            self._settled.add(revision)
+            return
+        writer = _text(entry, names.WRITER)
+        if writer and not writers.lives(writer, time()):
+            self._recover(revision, writer)
+        raise ChangedMeanwhileError(
+            Diagnostic(
+                "changed-meanwhile",
+                f"the entry is in the hands of another change (number {revision}), which is not finished",
+                remedy="repeat the change in a while",
+            )
+        )
 
     def _recover(self, number: int, writer: str) -> None:
         """Finish an intent, or take it back; whoever swaps the name of its writer does it."""

@@ -138,7 +138,7 @@ def truths(records: Sequence[Told], revision: Callable[[DN], int | None]) -> dic
             known = seen.get(key, set()), begun.get(key, set())
             states[number] = _truth(claim, *known, revision(claim.place))
         seen.setdefault(key, set()).add(claim.step.before)
-        if states[number] == "done":
+        if states[number] == "done" and claim.step.kind != "delete":  # a deletion asks for no revision
             begun.setdefault(key, set()).add(claim.step.before)
     return states
 
