@@ -194,7 +194,8 @@ class Slapd:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        processes.stop(self.process)
+        self.process.kill()  # nothing is kept, and a replica would first wait for its provider
+        self.process.wait()
         processes.remove(self.root)
 
     def _configure(self) -> None:
