@@ -4,6 +4,16 @@ A block marked ``console`` is a session in a shell: lines after ``$`` are typed 
 are what is printed, both streams together. A line ``…`` stands for any lines, ``…`` within a line for any words.
 All blocks of a page are one session, in one empty directory. A block marked ``python`` is a program; a block marked
 ``text`` right after it is what it prints. Other blocks (``sh``, ``json``) are not run.
+
+A page that needs no server is listed in ``test_pages.py``. A page about servers is run by a test of its own, which starts
+them and hands over where they are; the page says ``$LDAP_URL``::
+
+    def test_the_page_on_directories(slapd: Slapd, tmp_path: Path) -> None:
+        assert pages.differences(GUIDE / "ldap-servers.md", tmp_path, {"LDAP_URL": slapd.url}) == []
+
+``python -m tests.docs.pages PAGE`` writes into a page what its commands print now, and nothing where it agrees; variables
+for it are those of the shell. A line that is printed cannot begin with ``$`` and a blank: leave it out with ``…``, or
+choose other lines with ``tail`` and ``grep``.
 """
 
 from __future__ import annotations
