@@ -23,6 +23,8 @@ SUFFIX = "dc=example,dc=com"
 BASE = f"ou=config,{SUFFIX}"
 ROOT_DN = "cn=Directory Manager"
 PASSWORD = "ds389 canary 8T"
+READER_DN = f"uid=reader,{SUFFIX}"
+READER_PASSWORD = "reader canary 5M"
 USER = "dirsrv"
 
 TEST_SCHEMA = """\
@@ -69,11 +71,13 @@ class Ds389:
 
     def __enter__(self) -> Self:
         self.programs = require("389-ds")
+        self.clients = require("slapd")
         self.root = processes.memory_directory("389ds")
         try:
             shutil.chown(self.root, USER, USER)
             self._create()
             self.start()
+            self.add_reader()
         except BaseException:
             processes.remove(self.root)
             raise
@@ -144,6 +148,39 @@ class Ds389:
         command = self._as_user(self.programs["ns-slapd"], "-D", str(self.config), "-i", pid, "-d", "0")
         self.process = processes.start(command, log)
         processes.wait_until(lambda: processes.accepts(self.port), self.process, log)
+
+    def add_reader(self) -> None:
+        """Add a user who reads everything and writes nothing."""
+        self.ldapmodify(
+            f"dn: {READER_DN}\nchangetype: add\nobjectClass: account\nobjectClass: simpleSecurityObject\n"
+            f"uid: reader\nuserPassword: {READER_PASSWORD}\n\n"
+            f'dn: {SUFFIX}\nchangetype: modify\nadd: aci\naci: (targetattr="*")(version 3.0; acl "reader"; '
+            f'allow (read, search, compare) userdn="ldap:///{READER_DN}";)\n'
+        )
+
+    def ldapmodify(self, text: str, *, user: str = ROOT_DN, password: str = PASSWORD) -> str:
+        """Change entries with OpenLDAP's client."""
+        command = [self.clients["ldapmodify"], "-x", "-H", self.url, "-D", user, "-w", password]
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+    change_configuration = ldapmodify
+    """The configuration of this server are entries like others."""
+
+    def ldapsearch(self, *arguments: str, anonymous: bool = False) -> str:
+        """Read entries with OpenLDAP's client, as LDIF without comments or folding."""
+        who = [] if anonymous else ["-D", ROOT_DN, "-w", PASSWORD]
+        command = [self.clients["ldapsearch"], "-x", "-LLL", "-o", "ldif-wrap=no", "-H", self.url, *who, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def installed_schema(self) -> str:
+        """Return the schema as the server tells it."""
+        return self.ldapsearch("-b", "cn=schema", "-s", "base", "attributeTypes", "objectClasses")
+
+    def limit(self, entries: int) -> None:
+        """Limit how many entries anybody but the administrator is shown."""
+        names = ("nsslapd-sizelimit", "nsslapd-pagedsizelimit")
+        steps = "-\n".join(f"replace: {name}\n{name}: {entries}\n" for name in names)
+        self.change_configuration(f"dn: cn=config\nchangetype: modify\n{steps}")
 
     @property
     def url(self) -> str:

@@ -295,6 +295,17 @@ class Slapd:
         command = [self.programs["ldapmodify"], "-x", "-H", self.url, "-D", user, "-w", password]
         return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
+    def change_configuration(self, text: str) -> str:
+        """Change the server's own configuration."""
+        return self.ldapmodify(text, user="cn=admin,cn=config")
+
+    def installed_schema(self) -> str:
+        """Return our schema as the server keeps it."""
+        command = [self.programs["ldapsearch"], "-x", "-LLL", "-o", "ldif-wrap=no", "-H", self.url]
+        who = ["-D", "cn=admin,cn=config", "-w", PASSWORD]
+        what = ["-b", "cn=schema,cn=config", "(cn=*confobjects)"]
+        return subprocess.run([*command, *who, *what], capture_output=True, text=True, check=True).stdout
+
     def ldapsearch(self, *arguments: str, anonymous: bool = False) -> str:
         """Read entries with the server's own client, as LDIF without comments or folding."""
         who = [] if anonymous else ["-D", ROOT_DN, "-w", PASSWORD]

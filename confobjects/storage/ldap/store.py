@@ -118,6 +118,7 @@ class LdapStorage:
         remedy = "say where the configuration is to be: --baseDN DN, or at the end of the URL"
         if held:
             remedy += f"; this server holds {held}"
+        self._servers.close()  # without a base nobody gets this storage to close it
         raise UsageError(Diagnostic("usage", f"{self._origin} needs a base DN", detail=_said(result), remedy=remedy))
 
     @property
@@ -568,12 +569,13 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
     allow_clear_password: bool = False,
     connect_timeout: float = 10.0,
     deadline: float = 10.0,
+    history: int = 1000,
 ) -> LdapStorage:
     """Return the storage of one or several LDAP URLs, blank-separated, tried in order.
 
     ``mechanism`` is "anonymous", "simple" or "external"; without it, a ``bind_dn`` means simple, and a socket
     (``ldapi``) or a client certificate means external. ``trust_store`` and ``key_store`` are
-    PEM or PKCS #12 files.
+    PEM or PKCS #12 files. ``history`` is the number of changes that the directory keeps in mind.
     Raises :class:`~confobjects.errors.UsageError`.
     """
     directory = parse(url)
@@ -585,7 +587,13 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
     tls = Tls(trust_all, trust_store, trust_store_password, key_store, key_store_password)
     login = Login(mechanism, bind_dn, bind_password, start_tls, tls, allow_clear_password)
     return LdapStorage(
-        directory, login, base=base, missing_ok=missing_ok, connect_timeout=connect_timeout, deadline=deadline
+        directory,
+        login,
+        base=base,
+        missing_ok=missing_ok,
+        connect_timeout=connect_timeout,
+        deadline=deadline,
+        history=history,
     )
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def until(true: Callable[[], bool]) -> None:
         sleep(0.02)
 
 
-def options(seconds: float = 0.5) -> dict[str, object]:
+def options(seconds: float = 0.5) -> dict[str, Any]:
     return {
         "base": BASE,
         "bind_dn": openldap.ROOT_DN,

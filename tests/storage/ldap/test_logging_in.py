@@ -195,7 +195,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.fixture(params=FAULTS.values(), ids=FAULTS)
+@pytest.fixture(params=FAULTS.values(), ids=list(FAULTS))
 def faulty(request: pytest.FixtureRequest, ldap_authority: Authority) -> Iterator[tuple[Slapd, str, str]]:
     """A server whose certificate has a fault, and what is to be said of it."""
     made, words, remedy = request.param
