@@ -51,7 +51,10 @@ def _password(options: Mapping[str, Any]) -> str:
     if password is None and not options["no_prompt"] and sys.stdin.isatty():
         from getpass import getpass  # noqa: PLC0415 - for a person at a terminal only
 
-        password = getpass(f"Password of {options['binddn']}: ")
+        try:
+            password = getpass(f"Password of {options['binddn']}: ")
+        except EOFError:
+            raise UsageError(Diagnostic("usage", "no password was given")) from None
     return password or ""
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SECRET_OPTIONS = ("-w", "-T", "-W", "--bindpassword", "--truststorepassword", "--keystorepassword")
 
 
-def report(error: ConfobjectsError, arguments: Sequence[str], output: str, *, debug: bool) -> int:
+def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
     """Print an error of the library and return its exit status."""
     if debug:
         import traceback  # noqa: PLC0415 - asked for
@@ -32,19 +32,21 @@ def report(error: ConfobjectsError, arguments: Sequence[str], output: str, *, de
         return error.exit_code
     for diagnostic in error.diagnostics:
         print(diagnostic.render(), file=sys.stderr)
-        if diagnostic.fix:
-            print(f"  try: {corrected(arguments, diagnostic.fix, _secrets(arguments))}", file=sys.stderr)
+        if diagnostic.fix and not diagnostic.pointer:  # what is in a file is not cured on the command line
+            print(f"  try: {corrected(words.arguments, diagnostic.fix, _secrets(words))}", file=sys.stderr)
     return error.exit_code
 
 
-def _secrets(arguments: Sequence[str]) -> set[str]:
+def _secrets(words: Words) -> set[str]:
     """Return the names of all sensitive properties of the definitions in use."""
     from confobjects.startup import registry  # noqa: PLC0415 - loaded already; named here only
 
-    from .words import take_apart  # noqa: PLC0415 - as above
-
-    definitions = registry(take_apart(arguments).definitions)
-    return {prop.name for definition in definitions for prop in definition.properties.values() if prop.sensitive}
+    return {
+        prop.name
+        for definition in registry(words.definitions)
+        for prop in definition.properties.values()
+        if prop.sensitive
+    }
 
 
 def usage(error: click.UsageError, words: Words, output: str) -> int:

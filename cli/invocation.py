@@ -12,8 +12,8 @@ from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 
-from .connection import storage_options
-from .options import OPTIONS
+from .connection import is_ldap, storage_options
+from .options import OPTIONS, conflict_among
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -51,10 +51,9 @@ class Invocation:
         return "script" if form == "tsv" else str(form)
 
     def _conflicts(self) -> None:
-        for one, other in (("quiet", "verbose"), ("script_friendly", "verbose")):
-            if self.options[one] and self.options[other]:
-                words = f"--{one.replace('_', '-')} and --{other}"
-                raise UsageError(Diagnostic("usage", f"{words} exclude each other"))
+        given = {name for name, value in self.options.items() if value not in {None, False, ()}}
+        if conflict := conflict_among(given):
+            raise UsageError(Diagnostic("usage", conflict))
 
     @property
     def tells_people(self) -> bool:
@@ -92,19 +91,15 @@ class Invocation:
 
     def _url(self) -> str | None:
         url, file = self.options["url"], self.options["configfile"]
-        ldap = [name for name in _LDAP_WORDS if self.options[name]]
-        if ldap and (url or file or self.options["offline"]):
-            other = "--url" if url else "--configFile" if file else "--offline"
-            raise UsageError(Diagnostic("usage", f"{other} and the options of an LDAP connection exclude each other"))
-        if url and file:
-            raise UsageError(Diagnostic("usage", "--url and --configFile exclude each other"))
         if file:
             return f"ldif:{file}"
-        if ldap:
+        if any(self.options[name] for name in _LDAP_WORDS):
             scheme = "ldaps" if self.options["usessl"] else "ldap"
             host, port = self.options["hostname"] or "localhost", self.options["port"]
             host = f"[{host}]" if ":" in host and not host.startswith("[") else host
             return f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
+        if self.options["offline"] and is_ldap(os.environ.get(startup.URL_VARIABLE, "")):
+            return startup.default_url(os.environ)
         return str(url) if url else None
 
     def open(self) -> ManagementContext:

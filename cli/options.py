@@ -5,6 +5,7 @@ Spellings and meanings are dsconfig's. An option that has no meaning here is acc
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 
@@ -33,8 +34,6 @@ class Option(NamedTuple):
             return False
         return () if self.repeat else None
 
-
-_NO_TOOLS: Final = "tools.properties files are not read yet"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--url",), "URL", "Where the configuration is: ldif:PATH, ldap://host:port/baseDN, …", "Storage"),
@@ -78,9 +77,61 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--debug",), None, "Show a traceback when something goes wrong.", "Input and output"),
     Option(("--displayCommand",), None, "", "dsconfig", "the equivalent command is shown by interactive mode only"),
     Option(("--commandFilePath",), "PATH", "", "dsconfig", "commands are recorded by interactive mode only"),
-    Option(("--propertiesFilePath",), "PATH", "", "dsconfig", _NO_TOOLS),
-    Option(("--noPropertiesFile",), None, "", "dsconfig"),
+    Option(("--propertiesFilePath",), "PATH", "The file of options that are always the same.", "Input and output"),
+    Option(("--noPropertiesFile",), None, "Read no such file (~/.confobjects/tools.properties).", "Input and output"),
     Option(("-V", "--version"), None, "Show the version.", "General"),
     Option(("-H", "-?", "--help"), None, "Show help.", "General"),
 )
 """Every global option, in the order of the help."""
+
+
+class Conflict(NamedTuple):
+    """Sides that exclude each other, each of one or more options by name, and why."""
+
+    sides: tuple[tuple[str, ...], ...]
+    why: str
+
+
+_ONE_OF_THEM: Final = "each says what the password is"
+_TRUST_STORE: Final = ("truststorepath", "truststorepassword", "truststorepassword_env", "truststorepassword_file")
+
+CONFLICTS: Final[tuple[Conflict, ...]] = (
+    Conflict((("quiet",), ("verbose",)), "one asks for less, the other for more"),
+    Conflict((("script_friendly",), ("verbose",)), "output for scripts has no room for remarks"),
+    Conflict((("propertiesfilepath",), ("nopropertiesfile",)), "one names the file, the other refuses any"),
+    Conflict(
+        (("url",), ("offline", "configfile"), ("hostname", "port", "usessl")),
+        "each says where the configuration is",
+    ),
+    Conflict((("usessl",), ("usestarttls",)), "TLS begins with the first byte, or after a command"),
+    Conflict((("trustall",), _TRUST_STORE), "who trusts every certificate has no use for some"),
+    Conflict(
+        (("bindpassword",), ("bindpassword_env",), ("bindpassword_file",), ("bindpasswordfile",)),
+        _ONE_OF_THEM,
+    ),
+    Conflict((("truststorepassword",), ("truststorepassword_env",), ("truststorepassword_file",)), _ONE_OF_THEM),
+    Conflict((("keystorepassword",), ("keystorepassword_env",), ("keystorepassword_file",)), _ONE_OF_THEM),
+)
+"""Every set of options that exclude each other: dsconfig's, and those of the place of the configuration."""
+
+SECRET_OPTIONS: Final = frozenset({"bindpassword", "truststorepassword", "keystorepassword"})
+"""The options whose value is a secret itself."""
+
+
+def rivals(name: str) -> Iterator[str]:
+    """Yield the options that an option excludes."""
+    for conflict in CONFLICTS:
+        if any(name in side for side in conflict.sides):
+            yield from (other for side in conflict.sides if name not in side for other in side)
+
+
+def conflict_among(given: Collection[str]) -> str:
+    """Return a sentence on options that were given and exclude each other, an empty text when there are none."""
+    for conflict in CONFLICTS:
+        meant = [
+            next(name for name in side if name in given) for side in conflict.sides if not set(side).isdisjoint(given)
+        ]
+        if len(meant) > 1:
+            spelled = [next(o.spellings[-1] for o in OPTIONS if o.name == name) for name in meant]
+            return f"{' and '.join(spelled)} exclude each other: {conflict.why}"
+    return ""

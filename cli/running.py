@@ -11,7 +11,7 @@ from confobjects.errors import BROKEN_PIPE, INTERRUPTED
 
 from .commands import resolve
 from .failures import report, report_bug, usage
-from .words import Words, take_apart
+from .words import Words, take_apart, with_defaults
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +38,9 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
 
     output = _wanted_output(arguments)
     try:
+        words = with_defaults(words)
+        if words.defaults is not None and not output:
+            output = str(words.defaults.below(()).get("output", ""))
         command = resolve(words)
         with command.make_context(words.command or "confobjects", list(words.rest)) as context:
             result = command.invoke(context)
@@ -47,7 +50,7 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
     except click.UsageError as error:
         return usage(error, words, output)
     except ConfobjectsError as error:
-        return report(error, arguments, output, debug=words.has("--debug"))
+        return report(error, words, output, debug=words.has("--debug"))
     except UnicodeEncodeError as error:
         return usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
 
@@ -59,7 +62,7 @@ def _wanted_output(arguments: Sequence[str]) -> str:
             return arguments[index + 1]
         if word.lower().startswith("--output="):
             return word.partition("=")[2]
-    return "table"
+    return ""
 
 
 def _abandon_output() -> None:

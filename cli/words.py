@@ -6,22 +6,28 @@ the first word that is surely none; behind it click knows all options.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .options import OPTIONS
+
+if TYPE_CHECKING:
+    from .properties_file import Defaults
 
 
 class Words(NamedTuple):
     """A command line taken apart: the command word (empty when there is none), all other words in order, and the
-    directories of further definitions. ``arguments`` are the words as they were typed.
+    directories of further definitions. ``arguments`` are the words as they were typed, ``defaults`` what a properties
+    file says besides.
     """
 
     command: str
     rest: tuple[str, ...]
     definitions: tuple[str, ...]
     arguments: tuple[str, ...]
+    defaults: Defaults | None = None
 
     def has(self, *spellings: str) -> bool:
         """Tell whether one of some options is given (long ones ignoring case)."""
@@ -76,3 +82,33 @@ def _command_at(words: Sequence[str]) -> int | None:
 def _definitions(words: Sequence[str]) -> list[str]:
     found = [word.partition("=")[2] for word in words if word.startswith("--definitions=")]
     return found + [after for word, after in pairwise(words) if word == "--definitions"]
+
+
+def value_of(words: Words, spelling: str) -> str | None:
+    """Return the value of an option before the options are parsed; None where it is not given."""
+    found = None
+    for index, word in enumerate(words.rest):
+        if word == spelling and index + 1 < len(words.rest):
+            found = words.rest[index + 1]
+        elif word.startswith(f"{spelling}="):
+            found = word.partition("=")[2]
+    return found
+
+
+def with_defaults(words: Words) -> Words:
+    """Return a command line with what the properties file says: the one it names, else the user's own if there is one.
+
+    Raises :class:`~confobjects.errors.UsageError` for a file with mistakes.
+    """
+    if words.has("--nopropertiesfile"):
+        return words
+    path = value_of(words, "--propertiesfilepath")
+    if path is None:
+        path = os.path.join(os.environ.get("HOME") or os.path.expanduser("~"), ".confobjects", "tools.properties")
+        if not os.path.exists(path):
+            return words
+    from .properties_file import read  # noqa: PLC0415 - most people have no such file
+
+    defaults = read(path)
+    more = defaults.own.get("definitions") or defaults.general.get("definitions", ())
+    return words._replace(defaults=defaults, definitions=words.definitions or more)

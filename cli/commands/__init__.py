@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from confobjects import startup
 from confobjects.diagnostics import did_you_mean
@@ -124,9 +125,15 @@ def make(
     unused = {option.name: option.absent for option in OPTIONS}
 
     def run(**values: Any) -> int | None:
+        context = click.get_current_context()
         given = {**unused, **{name: value for name, value in values.items() if name not in own}}
+        if words.defaults is not None:
+            typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+            given |= words.defaults.below(typed)
         invocation = Invocation(given, words.arguments, registry)
-        invocation.sink = click.get_current_context().obj
+        if words.defaults is not None:
+            invocation.warn(words.defaults.warnings)
+        invocation.sink = context.obj
         return function(invocation, **{name: value for name, value in values.items() if name in own})
 
     return click.Command(

@@ -1,0 +1,270 @@
+"""Properties files: options that are always the same, kept in a file (``~/.confobjects/tools.properties``).
+
+The file is a Java properties file in UTF-8; its keys are the long options without their dashes, ignoring case. A key
+with the tool's name before it (``confobjects.hostname``) wins over the plain one; keys with another tool's name are
+that tool's. A value given by option wins over the file, and the file wins over the environment.
+
+This module is imported only where there is a file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from confobjects.diagnostics import MASK, Collector, Diagnostic, nearest
+from confobjects.errors import UsageError
+
+from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
+
+TOOL: Final = "confobjects"
+_KEYS: Final[dict[str, Option]] = {
+    spelling[2:].lower(): option for option in OPTIONS for spelling in option.spellings if spelling.startswith("--")
+}
+_NOT_HERE: Final = {
+    "propertiesfilepath",
+    "nopropertiesfile",
+    "help",
+    "version",
+    "batch",
+    "batchfilepath",
+    "batch_continue_on_error",
+}
+"""Options that belong to one run."""
+_NATURAL_LINE: Final = re.compile(r"\r\n|\r|\n")
+_CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+_SUFFIXES: Final = ("env", "file")
+
+
+class Defaults(NamedTuple):
+    """What a file says: values by option, general ones and those of this tool, and what is to be warned about."""
+
+    general: Mapping[str, Any]
+    own: Mapping[str, Any]
+    warnings: tuple[Diagnostic, ...] = ()
+
+    def below(self, given: Collection[str]) -> dict[str, Any]:
+        """Return the values that hold besides the options given: none of those, nor of what they exclude."""
+        result: dict[str, Any] = {}
+        taken = set(given)
+        for level in (self.own, self.general):
+            kept = {name: value for name, value in level.items() if taken.isdisjoint({name, *rivals(name)})}
+            result.update(kept)
+            taken.update(kept)
+        return result
+
+
+class _Line:
+    """A logical line: its text without line breaks, and where each part of it stands in the file."""
+
+    def __init__(self, parts: list[tuple[int, int, str, str]]) -> None:
+        self.parts = parts  # (line, column of the first character, text, whole natural line)
+        self.text = "".join(text for _, _, text, _ in parts)
+
+    def place(self, offset: int) -> tuple[int, int, str]:
+        """Return the line and the column, from 1, of an offset into the text, and the natural line there."""
+        for line, column, text, whole in self.parts:
+            if offset < len(text):
+                return line, column + offset, whole
+            offset -= len(text)
+        line, column, text, whole = self.parts[-1]
+        return line, column + len(text), whole
+
+
+class _Entry(NamedTuple):
+    """A key and its value as the file has them, unescaped, with the offsets of both into their line."""
+
+    line: _Line
+    key: str
+    value: str
+    key_at: tuple[int, int]
+    value_at: tuple[int, int]
+
+
+def read(path: str) -> Defaults:
+    """Return what a file says. Raises :class:`~confobjects.errors.UsageError` with every mistake in it."""
+    text, mode = _text(path)
+    problems = Collector()
+    found: dict[str, dict[str, Any]] = {"": {}, TOOL: {}}
+    for entry in _entries(text, path, problems):
+        _take(entry, path, found, problems)
+    for level in found.values():
+        _conflicts(level, path, problems)
+    secrets = [name for level in found.values() for name in level if name in SECRET_OPTIONS]
+    if secrets and mode & 0o077:
+        problems.warning(
+            "usage", "other users may read this file, and it holds a password", origin=path, remedy=f"chmod 600 {path}"
+        )
+    if problems.errors:
+        remedy = "--noPropertiesFile runs without it"
+        raise UsageError([p if p.remedy else p.replace(remedy=remedy) for p in problems.errors])
+    return Defaults(found[""], found[TOOL], problems.warnings)
+
+
+def _text(path: str) -> tuple[str, int]:
+    """Return the text of a file and its mode."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+            mode = os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(_whole(path, f"the properties file cannot be read: {reason}")) from None
+    try:
+        return data.decode("utf-8-sig"), mode
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        problem = _whole(path, "the properties file is not UTF-8 text")
+        line = before.count("\n") + 1
+        raise UsageError(problem.replace(line=line, column=len(before) - before.rfind("\n"))) from None
+
+
+def _whole(path: str, summary: str) -> Diagnostic:
+    remedy = "--noPropertiesFile runs without one"
+    return Diagnostic("usage", summary, origin=path, remedy=remedy)
+
+
+# -- the syntax of Java's properties files ---------------------------------------------------------------------------
+
+
+def _logical_lines(text: str) -> Iterator[_Line]:
+    parts: list[tuple[int, int, str, str]] = []
+    for number, whole in enumerate(_NATURAL_LINE.split(text), start=1):
+        line = whole.lstrip(" \t\f")
+        if not parts and (not line or line[0] in "#!"):
+            continue
+        backslashes = len(line) - len(line.rstrip("\\"))
+        column = len(whole) - len(line) + 1
+        parts.append((number, column, line[:-1] if backslashes % 2 else line, whole))
+        if not backslashes % 2:
+            yield _Line(parts)
+            parts = []
+    if parts:
+        yield _Line(parts)
+
+
+def _entries(text: str, path: str, problems: Collector) -> Iterator[_Entry]:
+    for line in _logical_lines(text):
+        match = re.match(r"((?:\\.|[^\\=:\s])*)[ \t\f]*([=:]?)[ \t\f]*", line.text)
+        end, value_start = (match.end(1), match.end()) if match else (0, 0)
+        # A Java reader ends the key at a colon; people write the option as it is called: bindPassword:file=PATH.
+        suffix = re.match(r":(env|file)[ \t\f]*=[ \t\f]*", line.text[end:], re.IGNORECASE)
+        if suffix and f"{line.text[:end].rpartition('.')[2].lower()}:{suffix[1].lower()}" in _KEYS:
+            end, value_start = end + 1 + len(suffix[1]), end + suffix.end()
+        key = _unescaped(line, (0, end), path, problems, end)
+        if key is None:
+            continue
+        hide = end if _is_secret(key) else None
+        value = _unescaped(line, (value_start, len(line.text)), path, problems, hide)
+        if value is not None:
+            yield _Entry(line, key, value, (0, end), (value_start, len(line.text)))
+
+
+def _unescaped(line: _Line, span: tuple[int, int], path: str, problems: Collector, hide: int | None) -> str | None:
+    """Return a part of a line with its escapes resolved; None when one is malformed, which is then a problem."""
+    result, at = "", span[0]
+    while at < span[1]:
+        character = line.text[at]
+        if character != "\\":
+            result, at = result + character, at + 1
+            continue
+        following = line.text[at + 1 : at + 2]
+        if following != "u":
+            result, at = result + _CONTROLS.get(following, following), at + 2
+            continue
+        digits = line.text[at + 2 : at + 6]
+        if not re.fullmatch("[0-9a-fA-F]{4}", digits):
+            words = "\\u takes four hexadecimal digits; a backslash itself is written \\\\"
+            problems.add(_problem(line, (at, at + 2), path, words, hide=hide))
+            return None
+        result, at = result + chr(int(digits, 16)), at + 6
+    # Two escapes may make one character beyond U+FFFF.
+    return result.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _problem(line: _Line, span: tuple[int, int], path: str, summary: str, *, hide: int | None = None) -> Diagnostic:
+    """Return a problem with its place and its line; from the offset ``hide`` on the line may hold a secret."""
+    number, column, whole = line.place(span[0])
+    start, end = column - 1, line.place(max(span[0], span[1] - 1))[1]
+    if hide is not None:
+        _, cut, first = line.place(hide)
+        if span[0] < hide:
+            whole = first[: cut - 1]
+        else:
+            whole, start, end = f"{first[: cut - 1]}={MASK}", cut, cut + len(MASK)
+    shown = (start, max(start + 1, min(end, len(whole))))
+    return Diagnostic("usage", summary, origin=path, line=number, column=column, excerpt=whole, span=shown)
+
+
+# -- what the keys mean ----------------------------------------------------------------------------------------------
+
+
+def _is_secret(key: str) -> bool:
+    option = _KEYS.get(key.lower().rpartition(".")[2])
+    return option is not None and option.name in SECRET_OPTIONS
+
+
+def _take(entry: _Entry, path: str, found: dict[str, dict[str, Any]], problems: Collector) -> None:
+    prefix, _, key = entry.key.lower().rpartition(".")
+    if prefix not in found:
+        if nearest(prefix, [TOOL]):
+            words = f'"{entry.key}" is of no tool known here'
+            warned = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
+            problems.add(warned.replace(severity="warning", remedy=f'did you mean "{TOOL}.{key}"?'))
+        return  # another tool's
+    option = _KEYS.get(key)
+    if option is None or option.name in _NOT_HERE:
+        problems.add(_no_option(entry, key, path, known=option is not None))
+        return
+    wrong = _wrong(option, entry.value)
+    if wrong:
+        hide = entry.key_at[1] if option.name in SECRET_OPTIONS else None
+        at = entry.value_at if entry.value else entry.key_at
+        problems.add(_problem(entry.line, at, path, f"{entry.key} {wrong}", hide=hide))
+        return
+    level = found[prefix]
+    if option.name in level and not option.repeat:
+        words = f"{entry.key} is given again: this value is used, the one before is not"
+        again = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
+        problems.add(again.replace(severity="warning"))
+    value = entry.value.strip() if option.name not in SECRET_OPTIONS else entry.value
+    if option.value is None:
+        level[option.name] = value.lower() == "true"
+    else:
+        level[option.name] = (*level.get(option.name, ()), value) if option.repeat else value
+
+
+def _no_option(entry: _Entry, key: str, path: str, *, known: bool) -> Diagnostic:
+    if known:
+        words, remedy = f"{entry.key} has no effect in a properties file", ""
+    else:
+        near = nearest(key, [name for name, option in _KEYS.items() if option.name not in _NOT_HERE])
+        spelled = next((s[2:] for s in _KEYS[near].spellings if s[2:].lower() == near), near) if near else ""
+        words, remedy = f'there is no option "{entry.key}"', f'did you mean "{spelled}"?' if spelled else ""
+    # What stands behind an unknown key may be a password all the same: the line is not shown.
+    problem = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
+    return problem.replace(severity="warning", remedy=remedy)
+
+
+def _wrong(option: Option, value: str) -> str:
+    """Return what is wrong with a value, as the end of a sentence; nothing for a good one."""
+    text, form = value.strip(), option.value
+    if form is None:
+        return "" if text.lower() in {"true", "false"} else "takes true or false"
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    checks = (
+        (not text, "has no value"),
+        (form == "PORT" and not 1 <= number <= 65535, "takes a number from 1 to 65535"),
+        (form == "MILLISECONDS" and not number, "takes a number of milliseconds"),
+        ("|" in form and text not in form.split("|"), f"takes one of {form.replace('|', ', ')}"),
+        ("=" in form and "=" not in text, f"takes {form}"),
+    )
+    return next((words for wrong, words in checks if wrong), "")
+
+
+def _conflicts(level: Collection[str], path: str, problems: Collector) -> None:
+    conflict = conflict_among(level)
+    if conflict:
+        problems.add(_whole(path, conflict))
