@@ -103,7 +103,8 @@ class Diagnostic:
         place = self.origin
         if place and self.line is not None:
             place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
-        inside = (self.pointer,) if self.pointer else (self.path, self.property)
+        pointer = "".join(part if part.isprintable() else ascii(part)[1:-1] for part in self.pointer)
+        inside = (pointer,) if pointer else (self.path, self.property)
         return ", ".join(part for part in (place, *inside) if part)
 
     def render(self) -> str:

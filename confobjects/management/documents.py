@@ -14,12 +14,14 @@ from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
 from confobjects.errors import BrokenDataError, error_for
 from confobjects.mapping.documents import Contents, Doubt, ObjectState, kind_of, read
 from confobjects.mapping.json_places import Places, Pointer, harmless, pointer_text
+from confobjects.syntaxes.base import printable
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.paths import ManagedObjectPath
 
 _SHOWN: Final = 60
+_Refusal = tuple[Pointer, Diagnostic]
 
 
 class ConfigurationDocument:
@@ -78,7 +80,10 @@ class ConfigurationDocument:
 
     def _repeated(self) -> Iterator[Diagnostic]:
         places = self.places
+        whole = {pointer for pointer, _ in places.repeated}
         for pointer, span in places.repeated:
+            if any(pointer[:length] in whole for length in range(1, len(pointer))):
+                continue  # what lies in a repeated part is repeated with it
             line, column = places.position(span.key_start)
             first, _ = places.position(places.first[pointer].key_start)
             yield Diagnostic(
@@ -102,8 +107,18 @@ class ConfigurationDocument:
     # -- mistakes ------------------------------------------------------------------------------------------------
 
     def _judge(self, contents: Contents) -> None:
-        refused = list(_refused(contents, self._registry))
-        problems = [self._placed(*found) for found in _told(contents.doubts, refused)]
+        refused: dict[Pointer, list[tuple[Pointer, Diagnostic]]] = {}
+        for pointer, problem in _refused(contents, self._registry):
+            refused.setdefault(pointer[:2], []).append((pointer, problem))
+        doubts: dict[Pointer, list[Doubt]] = {}
+        for doubt in contents.doubts:
+            doubts.setdefault(doubt.pointer[:2], []).append(doubt)
+        everything = [found for several in refused.values() for found in several]
+        problems = [
+            self._placed(*found)
+            for part in {**doubts, **refused}  # object by object: a document may hold thousands
+            for found in _told(doubts.get(part, ()), refused.get(part, ()), () if len(part) > 1 else everything)
+        ]
         if problems:
             raise error_for(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
@@ -128,16 +143,20 @@ class ConfigurationDocument:
     def _is_open(self, pointer: Pointer) -> bool:
         """Whether a value belongs to a property that is surely no secret."""
         name = pointer[3]
-        found = [d.properties[name] for d in self._registry if name in d.properties]
-        return bool(found) and not any(prop.sensitive for prop in found)
+        return any(name in d.properties for d in self._registry) and not self._is_secret(name)
+
+    def _is_secret(self, name: str) -> bool:
+        return any(d.properties[name].sensitive for d in self._registry if name in d.properties)
 
     def _excerpt(self, pointer: Pointer, *, at_key: bool) -> tuple[str, tuple[int, int] | None]:
         """Return the key and the value of a part on one line, without what may be a secret."""
         span = self.places.find(pointer)
         key = self._text[span.key_start : span.key_end]
         head = f"{key}: " if key else ""
-        if at_key or not (len(pointer) < 4 or self._is_open(pointer)):
-            value = "…" if self._is_whole(pointer) or len(pointer) < 4 else f'"{MASK}"'
+        if len(pointer) >= 4 and pointer[2] == "properties" and not self._is_open(pointer):
+            value = f'"{MASK}"' if self._is_secret(pointer[3]) else "…"
+        elif at_key:
+            value = "…"
         else:
             value = self._text[span.start : span.end]
             value = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
@@ -165,7 +184,7 @@ def _no_constant(name: str) -> None:
 
 
 def _key(key: str) -> str:
-    return json.dumps(key, ensure_ascii=False)
+    return printable(json.dumps(key, ensure_ascii=False))
 
 
 def _refused(contents: Contents, registry: Registry) -> Iterator[tuple[Pointer, Diagnostic]]:
@@ -198,18 +217,22 @@ def _doubtful(contents: Contents) -> Any:
     return {**data, "objects": {key: item for key, item in data["objects"].items() if key in keys}}
 
 
-def _told(doubts: Iterable[Doubt], refused: list[tuple[Pointer, Diagnostic]]) -> Iterator[tuple[Pointer, Diagnostic]]:
+def _told(doubts: Iterable[Doubt], refused: Iterable[_Refusal], elsewhere: Iterable[_Refusal]) -> Iterator[_Refusal]:
     """Yield each mistake once, in the words of whoever knows it best."""
     left = dict(enumerate(refused))
+    told: list[Pointer] = []
     for doubt in sorted(doubts, key=lambda doubt: doubt.certainty != "wrong"):
         within = [n for n, (pointer, _) in left.items() if pointer[: len(doubt.pointer)] == doubt.pointer]
         if doubt.certainty == "wrong" or (doubt.certainty == "other" and within):
+            told.append(doubt.pointer)
             yield doubt.pointer, doubt.problem
             for number in within:
                 del left[number]
-        elif doubt.certainty == "odd" and not _is_told(doubt.pointer, refused):
+        elif doubt.certainty == "odd" and not _is_told(doubt.pointer, (*refused, *elsewhere)):
             yield doubt.pointer, doubt.problem
-    yield from left.values()
+    for pointer, problem in left.values():  # a list is refused for what is in it, which has been told
+        if len(pointer) < 4 or not any(other[: len(pointer)] == pointer for other in told):
+            yield pointer, problem
 
 
 def _is_told(pointer: Pointer, refused: Iterable[tuple[Pointer, Diagnostic]]) -> bool:
@@ -235,7 +258,7 @@ def _unknown_key(error: Any) -> _Found:
         if inner == ["objects"] or key in known:
             continue  # a path that is none has been told
         remedy = did_you_mean(key, known) or f"known: {', '.join(known)}"
-        yield (key,), Diagnostic("unknown-name", f'there is no {what} "{key}" here', remedy=remedy)
+        yield (key,), Diagnostic("unknown-name", f"there is no {what} {_key(key)} here", remedy=remedy)
 
 
 def _missing_key(error: Any) -> _Found:
@@ -248,9 +271,9 @@ def _missing_key(error: Any) -> _Found:
 
 def _not_listed(error: Any) -> _Found:
     known = [str(value) for value in error.validator_value]
-    given = error.instance if isinstance(error.instance, str) else kind_of(error.instance)
-    remedy = did_you_mean(given, known) or f"known: {', '.join(known)}"
-    yield (), Diagnostic("unknown-name", f'"{given}" is none of the words that are possible here', remedy=remedy)
+    given = _key(error.instance) if isinstance(error.instance, str) else kind_of(error.instance)
+    remedy = did_you_mean(given.strip('"'), known) or f"known: {', '.join(known)}"
+    yield (), Diagnostic("unknown-name", f"{given} is none of the words that are possible here", remedy=remedy)
 
 
 def _wrong_kind(error: Any) -> _Found:

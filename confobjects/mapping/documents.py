@@ -212,6 +212,9 @@ class _Reader:
 
     def _path(self, key: str) -> ManagedObjectPath | None:
         at = ("objects", key)
+        if not key.isprintable():
+            self._doubt(at, "the path holds a control character")
+            return None
         try:
             path = self.registry.path(key)
         except UnknownNameError as error:
@@ -223,9 +226,6 @@ class _Reader:
             return None
         if path == ROOT or key[:1] != "/":
             self._doubt(at, "an object's path starts at the root", remedy='for example "/mail-server/one"')
-            return None
-        if not key.isprintable():
-            self._doubt(at, "the path holds a control character")
             return None
         return path
 
@@ -282,7 +282,7 @@ class _Reader:
         if not isinstance(value, (str, int)):
             words = f"{prop.name} takes one value, this is a list" if type(value) is list else ""
             words = words or f"{kind_of(value)} is no value of {prop.name}"
-            self._doubt(at, words, code="invalid-value", remedy=f"expected: {prop.syntax.expected}")
+            self._doubt(at, words, code="invalid-value", detail=f"expected: {prop.syntax.expected}")
             return None
         key = (id(prop), type(value), value)
         found = self._texts.get(key)
@@ -312,17 +312,17 @@ _OBJECT: Final = {"type", "properties", "secrets"}
 
 def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
     """The text of a JSON value. In doubt is what a schema might refuse: another spelling of a value than ours."""
-    if isinstance(value, str) and has_opener(value):
-        if prop.sensitive and MASK in value:
-            return Doubt((), _masked(prop))
-        return value
     if prop.sensitive and isinstance(value, str) and MASK in value:
         return Doubt((), _masked(prop))
+    if isinstance(value, str) and has_opener(value):
+        return value
     try:
         text = canonical(prop, prop.syntax.coerce(value))
         back = prop.syntax.to_json(prop.syntax.parse(text))
     except ValueSyntaxError as error:
-        return Doubt((), value_problem("", prop, str(value), error, ""))
+        problem = value_problem("", prop, str(value), error, "")
+        plain = isinstance(value, str)
+        return Doubt((), problem if plain else problem.replace(summary=f"{kind_of(value)} is no value of {prop.name}"))
     if type(back) is type(value) and back == value:
         return text
     summary = f"{kind_of(value)} is not how a document writes a value of {prop.name}"

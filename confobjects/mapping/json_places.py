@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -30,6 +31,7 @@ class Places:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self.first: dict[Pointer, Span] = {}
         self.repeated: list[tuple[Pointer, Span]] = []
         for pointer, span in _spans(text):
@@ -50,8 +52,8 @@ class Places:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the line and column of an offset, both from 1."""
-        start = self.text.rfind("\n", 0, offset) + 1
-        return self.text.count("\n", 0, offset) + 1, offset - start + 1
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
 
 
 class _Frame:

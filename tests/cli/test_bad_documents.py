@@ -1,0 +1,54 @@
+"""Broken documents: each file of ``tests/bad/documents`` holds one mistake, with its exact message.
+
+``python -m tests.cli.test_bad_documents`` writes the messages anew; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.sessions import fresh, run
+
+BAD = Path(__file__).resolve().parent.parent / "bad" / "documents"
+CASES = sorted(path.stem for path in BAD.glob("*.json"))
+CANARY = "Kanarien"
+
+
+def said(name: str, directory: Path) -> str:
+    """What ``apply`` says of a document, and its exit status."""
+    with fresh(directory):
+        outcome = run("apply", str(BAD / f"{name}.json"))
+    assert outcome.out == ""
+    assert not (directory / "config.ldif").exists()
+    return outcome.err.replace(f"{BAD}/", "") + f"= {outcome.status}\n"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_mistake_is_told_exactly(name: str, tmp_path: Path) -> None:
+    assert said(name, tmp_path) == (BAD / f"{name}.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_message_has_its_place_and_short_lines(name: str) -> None:
+    text = (BAD / f"{name}.txt").read_text("utf-8")
+    assert text.startswith(f"{name}.json")
+    assert text.count(f"{name}.json") == 1 or name == "several"
+    assert CANARY not in text
+    assert max(map(len, text.splitlines())) < 300
+    if name not in {"json-nested-too-deeply", "json-not-a-number"}:
+        assert text.startswith(f"{name}.json:")
+
+
+def test_every_message_has_its_document() -> None:
+    assert {path.stem for path in BAD.glob("*.txt")} == set(CASES)
+
+
+if __name__ == "__main__":
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            (BAD / f"{case}.txt").write_text(said(case, Path(folder)), "utf-8")
+            sys.stdout.write(f"{case}\n")
