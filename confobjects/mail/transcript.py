@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -19,13 +18,13 @@ class Transcript:
     ``hide`` names secrets that must not appear even when a server repeats them.
     """
 
-    __slots__ = ("_entries", "_secrets", "_total")
+    __slots__ = ("_entries", "_left_out", "_secrets")
 
     def __init__(
-        self, entries: Iterable[tuple[str, str | bytes | Reply]] = (), total: int = 0, secrets: tuple[str, ...] = ()
+        self, entries: Iterable[tuple[str, str | bytes | Reply]] = (), left_out: int = 0, secrets: tuple[str, ...] = ()
     ) -> None:
-        self._entries: deque[tuple[str, str | bytes | Reply]] = deque(entries, maxlen=KEPT)
-        self._total = total
+        self._entries: list[tuple[str, str | bytes | Reply]] = list(entries)
+        self._left_out = left_out
         self._secrets = secrets
 
     def hide(self, *secrets: str) -> None:
@@ -39,7 +38,7 @@ class Transcript:
 
     def copy(self) -> Transcript:
         """Return a transcript of what was said so far, which does not grow any more."""
-        return Transcript(self._entries, self._total, self._secrets)
+        return Transcript(self._entries, self._left_out, self._secrets)
 
     def masked(self, text: str) -> str:
         """Return a text without the hidden secrets."""
@@ -50,19 +49,18 @@ class Transcript:
 
     def client(self, line: str | bytes) -> None:
         """Note a line that was sent; whoever sends a secret hands in the masked line."""
-        self._add("C: ", line)
+        self._entries.append(("C: ", line))
 
     def server(self, reply: Reply) -> None:
         """Note a reply."""
-        self._add("S: ", reply)
+        self._entries.append(("S: ", reply))
+        if len(self._entries) > 2 * KEPT:
+            self._left_out += len(self._entries) - KEPT
+            del self._entries[:-KEPT]
 
     def event(self, text: str) -> None:
         """Note what happened beside the conversation: a connection, a TLS handshake, a timeout."""
-        self._add("* ", text)
-
-    def _add(self, mark: str, entry: str | bytes | Reply) -> None:
-        self._entries.append((mark, entry))
-        self._total += 1
+        self._entries.append(("* ", text))
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -70,9 +68,10 @@ class Transcript:
         return tuple(self.masked(line) for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
-        if self._total > KEPT:
-            yield f"* {self._total - KEPT} earlier entries are left out"
-        for mark, entry in self._entries:
+        left_out = self._left_out + max(0, len(self._entries) - KEPT)
+        if left_out:
+            yield f"* {left_out} earlier entries are left out"
+        for mark, entry in self._entries[-KEPT:]:
             if isinstance(entry, Reply):
                 for number, line in enumerate(entry.lines, start=1):
                     separator = " " if number == len(entry.lines) else "-"

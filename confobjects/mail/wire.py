@@ -11,6 +11,7 @@ from typing import Final
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _UNQUOTED: Final = re.compile(r"[\s<>]")
+_PLAIN: Final = re.compile(r"[!#-;=?-~]*")  # printable ASCII without blank, quote and angle brackets
 
 
 class WireError(ValueError):
@@ -39,6 +40,8 @@ def checked_path(address: str, field: str) -> str:
     The address has been parsed before; this holds whatever was parsed: outside quotes there is no blank and no
     bracket, so an address cannot end the path and add a parameter.
     """
+    if _PLAIN.fullmatch(address):
+        return address
     checked(address, field)
     local_end = address.rfind('"') if address.startswith('"') else -1
     if _UNQUOTED.search(address, local_end + 1):
@@ -107,5 +110,8 @@ class DotStuffer:
 
 def with_crlf(data: bytes) -> bytes:
     """Return a whole message with CRLF line ends, the last one included. Raises WireError for NUL."""
+    pairs = data.count(b"\r\n")
+    if b"\0" not in data and data.count(b"\n") == pairs == data.count(b"\r") and data.endswith(b"\n"):
+        return data
     ends = LineEnds()
     return ends.feed(data) + ends.finish()
