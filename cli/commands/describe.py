@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
+from confobjects.management.operations import Operation
+from confobjects.objects.changes import Action, PropertyChanges
+from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import facts
-from confobjects.reference.text import describe_object, describe_property
+from confobjects.reference.listing import shown
+from confobjects.reference.text import depends_on, describe_object, describe_property
 
+from ..command_line import line_of
 from ..invocation import Invocation
 from ..table import width
 from . import make
@@ -34,17 +39,73 @@ def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
     registry = invocation.registry
     relation = registry.relation(object_.lower())
     if property_ is None:
-        invocation.say(describe_object(relation, registry, advanced=invocation.advanced, width=width()))
+        _object(invocation, relation)
         return 0
     prop = _property(registry, relation, property_.lower())
     if invocation.form == "json":
         from ..json_output import dumps  # noqa: PLC0415 - for this form only
 
-        document = {heading.lower().replace(" ", "_"): text for heading, text in facts(prop, registry)}
-        invocation.say(dumps({"object": relation.name, "property": prop.name, **document}))
-    else:
-        invocation.say(describe_property(prop, registry, width=width()))
+        invocation.say(dumps({"object": relation.name, **_as_json(prop, registry)}))
+        return 0
+    invocation.say(describe_property(prop, registry, width=width()))
+    examples = example_values(prop, registry, 1)
+    if examples and not prop.read_only:
+        changes = PropertyChanges(set={prop.name: examples})
+        line = _line(relation, registry, "modify", changes)
+        invocation.say(f"{'Set it with:':<23}{line}")
     return 0
+
+
+def _object(invocation: Invocation, relation: Relation) -> None:
+    registry = invocation.registry
+    if invocation.form == "json":
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        invocation.say(dumps(_object_as_json(relation, registry, advanced=invocation.advanced)))
+        return
+    invocation.say(describe_object(relation, registry, advanced=invocation.advanced, width=width()))
+    lines = [
+        _line(relation, registry, "create", PropertyChanges(set=example_object(definition, registry)), short)
+        for short, definition in registry.types(relation).items()
+        if relation.kind != "singleton"
+    ]
+    invocation.say("\n".join(["", "Examples:", *(f"  {line}" for line in lines)]) if lines else "")
+
+
+def _line(
+    relation: Relation, registry: Registry, action: Action, changes: PropertyChanges, type_: str | None = None
+) -> str:
+    """Return the command for an example, with example names."""
+    steps = [step for step in registry.lineage(relation) if step.named]
+    # Objects of a set are named by their type.
+    names = tuple(
+        (type_ or next(iter(registry.types(step)))) if step.kind == "set" else f"My {step.friendly}" for step in steps
+    )
+    operation = Operation(action, relation.name, names, type_, changes)
+    return f"confobjects {line_of(operation, registry)}"
+
+
+def _object_as_json(relation: Relation, registry: Registry, *, advanced: bool) -> dict[str, Any]:
+    definition = registry.definition(relation.target)
+    types = {
+        short: {
+            "synopsis": d.synopsis,
+            "properties": [_as_json(p, registry) for p in shown(d, inherited=True, advanced=advanced)],
+        }
+        for short, d in registry.types(relation).items()
+    }
+    return {
+        "object": relation.name,
+        "synopsis": definition.synopsis,
+        "description": definition.description,
+        "refers_to": depends_on(registry, relation.target),
+        "types": types,
+    }
+
+
+def _as_json(prop: PropertyDefinition, registry: Registry) -> dict[str, Any]:
+    document = {heading.lower().replace(" ", "_"): text for heading, text in facts(prop, registry)}
+    return {"property": prop.name, **document, "examples": example_values(prop, registry)}
 
 
 def _property(registry: Registry, relation: Relation, name: str) -> PropertyDefinition:

@@ -48,17 +48,32 @@ def _run(
         if not wanted or row.property.name in wanted
     ]
     if not found:
-        raise UnknownNameError(_nothing(invocation.registry, category, properties))
+        raise UnknownNameError(_nothing(invocation.registry, category, types, properties))
     _print(invocation, found)
     return 0
 
 
-def _nothing(registry: Registry, category: str | None, properties: Sequence[str]) -> Diagnostic:
-    known = {*registry.relations(), *registry.names(), *registry.tags()} if category else set()
-    known |= {row.property.name for row in rows(registry, inherited=True, advanced=True)}
-    asked = (category or "", *properties)
-    hints = [hint for word in asked if word and (hint := did_you_mean(word, known - {word}))]
-    return Diagnostic("unknown-name", "no property matches", remedy="; ".join(hints))
+def _nothing(registry: Registry, category: str | None, types: Sequence[str], properties: Sequence[str]) -> Diagnostic:
+    """Return why nothing is listed: a name that there is not, or names that do not meet."""
+    relations = registry.relations()
+    categories = {*relations, *registry.names(), *registry.tags()}
+    short = {name for relation in relations.values() for name in registry.types(relation)} | set(registry.names())
+    known = {row.property.name for row in rows(registry, inherited=True, advanced=True)}
+    asked = [
+        *((("category", category, categories),) if category else ()),
+        *(("type", name, short) for name in types),
+        *(("property", name, known) for name in properties),
+    ]
+    for what, name, names in asked:
+        if name.lower() not in names:
+            hint = did_you_mean(name, names) or f"the {_plural(what)}: {', '.join(sorted(names))}"
+            return Diagnostic("unknown-name", f'there is no {what} "{name}"', value=name, remedy=hint)
+    remedy = "ask for less at a time; --inherited and --advanced show more"
+    return Diagnostic("unknown-name", "no property is all that was asked for", remedy=remedy)
+
+
+def _plural(word: str) -> str:
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 def _print(invocation: Invocation, found: Sequence[Row]) -> None:

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+from confobjects.reference.examples import example_values
 from confobjects.reference.facts import facts
-from confobjects.syntaxes import REGISTRY
 
 
 def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79) -> str:
@@ -68,24 +68,10 @@ def describe_property(prop: PropertyDefinition, registry: Registry, *, width: in
         lines += textwrap.wrap(
             text, width, initial_indent=f"{heading + ':':<23}", subsequent_indent=" " * 23, break_long_words=False
         )
-    examples = example_values(prop)
+    examples = example_values(prop, registry)
     if examples:
         lines.append(f"{'Examples:':<23}{'  '.join(examples)}")
     return "\n".join(lines)
-
-
-def example_values(prop: PropertyDefinition, most: int = 3) -> list[str]:
-    """Return some valid texts of a property, found among the samples of its syntax."""
-    found = []
-    for sample in REGISTRY[prop.syntax.name].samples_good:
-        text = sample[1]
-        try:
-            prop.syntax.parse(text)
-        except ValueError:
-            continue
-        if text == text.strip() and text.isprintable() and len(text) <= 30 and text not in found and not prop.sensitive:
-            found.append(text)
-    return found[:most]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from confobjects.expressions.openers import has_opener
+from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import HEADINGS, allowed, facts
 from confobjects.reference.jsonschema import object_schema
 from confobjects.reference.listing import options, rows
 from confobjects.reference.markdown import pages
 from confobjects.reference.stubs import stub
-from confobjects.reference.text import describe_object, describe_property, example_values
+from confobjects.reference.text import describe_object, describe_property
 from confobjects.startup import registry
 from tests import docs_check
 
@@ -123,13 +125,36 @@ def test_the_schema_of_an_object_with_types() -> None:
     assert not validator.is_valid({"enabled": True})
 
 
-def test_examples_are_valid_and_never_secret() -> None:
+def test_every_property_has_valid_examples_and_of_a_secret_they_are_expressions() -> None:
+    without = []
     for definition in BOTH:
         for prop in definition.properties.values():
-            examples = example_values(prop)
-            assert not (prop.sensitive and examples)
+            examples = example_values(prop, BOTH)
+            if not examples:
+                without.append(prop.name)
             for example in examples:
                 prop.syntax.parse(example)
+                assert has_opener(example) is prop.sensitive
+    assert set(without) == {"word"}  # whose pattern no sample follows
+
+
+def test_the_likeliest_example_comes_first() -> None:
+    def first(kind: str, name: str) -> str:
+        return example_values(BOTH.definition(kind).properties[name], BOTH)[0]
+
+    assert first("depot-settings", "batch-size") == "50"  # its default
+    assert first("disk-queue", "checksum") == "crc32"
+    assert first("queue", "batch-size") == "1"  # its lower limit
+    assert first("queue", "store") == "My Store"
+    assert first("mail-server", "auth-password") == "&{auth.password}"
+
+
+def test_the_example_of_an_object_is_all_it_needs() -> None:
+    for relation in BOTH.relations().values():
+        for definition in BOTH.types(relation).values():
+            values = example_object(definition, BOTH)
+            needed = {p.name for p in definition.properties.values() if p.mandatory and p.default.kind != "defined"}
+            assert set(values) == needed - {relation.naming_property} or relation.naming_property in needed
 
 
 def test_facts_are_sentences() -> None:

@@ -1,0 +1,61 @@
+"""Examples of values: what a value of a property may look like, found in its definition and its syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+from confobjects.syntaxes import REGISTRY, ValueSyntaxError
+
+_HANDY = 40
+_HUGE = 10**9
+
+
+def example_values(prop: PropertyDefinition, registry: Registry, most: int = 3) -> list[str]:
+    """Return some texts that a property takes, the likeliest first.
+
+    For a secret they are expressions: a secret itself does not belong into a configuration.
+    """
+    if prop.sensitive:
+        return [f"&{{{prop.name.replace('-', '.')}}}", f"&{{file:secrets/{prop.name}}}"][:most]
+    found: list[str] = []
+    keys = set()
+    for text in _candidates(prop, registry):
+        try:
+            key = prop.syntax.normal(prop.syntax.format(text))
+        except ValueSyntaxError:
+            continue
+        if key not in keys and text == text.strip() and text.isprintable() and text:
+            keys.add(key)
+            found.append(text)
+    short = [text for text in found if len(text) <= _HANDY]
+    return (short or found)[:most]
+
+
+def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
+    if prop.reference is not None:
+        yield f"My {registry.relation(prop.reference.relation).friendly}"
+        return
+    if prop.default.kind == "defined":
+        yield from prop.default.values
+    yield from (value for value, _ in prop.syntax.choices())
+    schema = prop.syntax.json_schema()
+    yield from (str(schema[bound]) for bound in ("minimum", "maximum") if abs(schema.get(bound, _HUGE)) < _HUGE)
+    samples = REGISTRY[prop.syntax.name].samples_good
+    yield from (sample[1] for sample in samples if len(sample) == 2)
+    yield from (sample[1] for sample in samples)
+
+
+def example_object(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, list[str]]:
+    """Return an example of what an object is given when it is created: its mandatory properties without a default.
+
+    A property of which no example is known has none in the result.
+    """
+    needed = [p for p in definition.properties.values() if p.mandatory and p.default.kind != "defined"]
+    return {prop.name: examples for prop in needed if (examples := _likely(prop, registry))}
+
+
+def _likely(prop: PropertyDefinition, registry: Registry) -> list[str]:
+    """One example; of a switch the one that switches on."""
+    examples = example_values(prop, registry)
+    return ["true"] if "true" in examples else examples[:1]
