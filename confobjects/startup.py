@@ -100,15 +100,6 @@ def _read(path: str) -> str:
         return file.read()
 
 
-def output_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of every form of output of the command line, by name."""
-    import json  # noqa: PLC0415 - as above
-
-    directory = os.path.join(builtin_directory(), "output")
-    names = sorted(name.removesuffix(".json") for name in os.listdir(directory) if name.endswith(".json"))
-    return {name: json.loads(_read(os.path.join(directory, f"{name}.json"))) for name in names}
-
-
 class Place(NamedTuple):
     """Where the configuration is: the storage's URL, and the directory that relative paths count from."""
 

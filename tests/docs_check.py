@@ -11,6 +11,7 @@ from pathlib import Path
 
 from confobjects.definitions.metaschema import metaschema
 from confobjects.reference.markdown import pages
+from confobjects.reference.outputs import schemas
 from confobjects.reference.stubs import stub
 from confobjects.startup import registry
 
@@ -23,14 +24,17 @@ def generated() -> dict[Path, str]:
     files = {ROOT / "docs" / "reference" / name: text for name, text in pages(known).items()}
     files[ROOT / "schemas" / "managed-object.schema.json"] = json.dumps(metaschema(), indent=2) + "\n"
     files[ROOT / "confobjects" / "objects" / "typed.pyi"] = stub(known)
+    for name, schema in schemas().items():
+        files[ROOT / "schemas" / "output" / f"{name}.json"] = json.dumps(schema, indent=2) + "\n"
     return files
 
 
 def stale() -> list[Path]:
     """Return the files that differ from what would be generated, and pages nobody generates any more."""
     files = generated()
+    made = [*(ROOT / "docs" / "reference").glob("*.md"), *(ROOT / "schemas" / "output").glob("*.json")]
     differing = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
-    return differing + [path for path in (ROOT / "docs" / "reference").glob("*.md") if path not in files]
+    return differing + [path for path in made if path not in files]
 
 
 def main(arguments: list[str]) -> int:

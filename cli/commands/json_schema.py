@@ -48,9 +48,9 @@ def _run(invocation: Invocation, object_: str | None, document: bool, shape: str
 
 
 def _shape(name: str) -> dict[str, Any]:
-    from confobjects.startup import output_schemas  # noqa: PLC0415 - files that only this needs
+    from confobjects.reference.outputs import schemas  # noqa: PLC0415 - only this needs them
 
-    known = output_schemas()
+    known = schemas()
     if name not in known:
         remedy = did_you_mean(name, known) or f"known: {', '.join(known)}"
         raise UnknownNameError(Diagnostic("unknown-name", f'there is no form of output "{name}"', remedy=remedy))

@@ -16,6 +16,7 @@ from confobjects.errors import (
     ConfobjectsError,
     MailError,
 )
+from confobjects.reference import outputs
 from confobjects.reference.facts import facts
 from confobjects.syntaxes import REGISTRY
 
@@ -30,6 +31,7 @@ def pages(registry: Registry) -> Mapping[str, str]:
     result["syntaxes.md"] = syntaxes_page()
     result["subcommands.md"] = subcommands_page(registry)
     result["exit-codes.md"] = exit_codes_page()
+    result["output.md"] = outputs.page()
     return {name: _GENERATED + text for name, text in result.items()}
 
 

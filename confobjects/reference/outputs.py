@@ -1,0 +1,370 @@
+"""The JSON Schema of everything that the command line prints as JSON: one for each form of output.
+
+They are written to ``schemas/output`` and described in the reference; the tests hold every output to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confobjects.errors import CODES
+from confobjects.reference.jsonschema import DIALECT
+
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_FLAG: Final[Schema] = {"type": "boolean"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_PATH: Final[Schema] = {"description": "The path of an object.", "type": "string", "pattern": "^/"}
+_VALUE: Final[Schema] = {
+    "description": "A value with the type of its property; an expression, a masked secret or a broken value is a text.",
+    "type": ["string", "integer", "boolean"],
+}
+
+
+def _list(items: Schema, description: str = "") -> Schema:
+    return {**({"description": description} if description else {}), "type": "array", "items": items}
+
+
+def _object(properties: Mapping[str, Schema], optional: tuple[str, ...] = (), description: str = "") -> Schema:
+    """An object with these keys and no others; all of them are there, but for the optional ones."""
+    return {
+        **({"description": description} if description else {}),
+        "type": "object",
+        "properties": dict(properties),
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _by_name(values: Schema, description: str) -> Schema:
+    return {"description": description, "type": "object", "additionalProperties": values}
+
+
+_DIAGNOSTIC: Final[dict[str, Schema]] = {
+    "severity": {"enum": ["error", "warning"]},
+    "code": {"description": "What kind of problem it is.", "enum": sorted(CODES)},
+    "summary": _TEXT,
+    "path": _PATH,
+    "property": _TEXT,
+    "value": {"description": "The value at fault, masked when it is a secret.", "type": "string"},
+    "detail": _TEXT,
+    "remedy": _TEXT,
+    "origin": {"description": "The file or source it was said in.", "type": "string"},
+    "pointer": {"description": "The part of a JSON document (RFC 6901).", "type": "string"},
+    "line": {"type": "integer", "minimum": 1},
+    "column": {"type": "integer", "minimum": 1},
+    "excerpt": {"description": "The line or part at fault, without secrets.", "type": "string"},
+    "span": {"type": ["array", "null"], "items": _COUNT, "minItems": 2, "maxItems": 2},
+    "fix": _list(_object({"property": _TEXT, "value": _TEXT}), "Values which, set as well, make the change valid."),
+}
+_DEFS: Final[Schema] = {
+    "diagnostic": _object(
+        _DIAGNOSTIC, tuple(name for name in _DIAGNOSTIC if name not in {"severity", "code", "summary"}), "One problem."
+    ),
+    "shown": _by_name(
+        _object({"values": _list(_VALUE), "origin": {"description": "stored, default, …", "type": "string"}}),
+        "Properties by name.",
+    ),
+    "sides": _by_name(
+        _object({"before": _list(_TEXT), "after": _list(_TEXT)}), "Changed properties by name, secrets masked."
+    ),
+    "change": _object(
+        {
+            "path": _PATH,
+            "action": {"enum": ["create", "modify", "delete", "rename"]},
+            "properties": {"$ref": "#/$defs/sides"},
+            "new_path": _PATH,
+            "type": {"description": "The name of the object's definition.", "type": "string"},
+        },
+        ("new_path", "type"),
+        "What became of one object.",
+    ),
+    "stage": _object({"stage": _TEXT, "ms": {"type": "number", "minimum": 0}, "ok": _FLAG}, (), "A stage of a mail."),
+}
+_DIAGNOSTICS: Final = _list({"$ref": "#/$defs/diagnostic"})
+_SHOWN: Final[Schema] = {"$ref": "#/$defs/shown"}
+_SIDES: Final[Schema] = {"$ref": "#/$defs/sides"}
+_CHANGES: Final = _list({"$ref": "#/$defs/change"})
+_STAGES: Final = _list({"$ref": "#/$defs/stage"})
+
+
+class _Form:
+    """One form of output: which commands print it, what it is, its schema."""
+
+    def __init__(self, commands: str, description: str, schema: Schema) -> None:
+        self.commands = commands.split()
+        self.description = description
+        self.schema = schema
+
+
+_ADMIN_ACTION: Final = {
+    "path": _PATH,
+    "property": _TEXT,
+    "action": {"enum": ["component-restart", "server-restart", "other"]},
+    "synopsis": _TEXT,
+}
+_PAIR: Final = _object({"before": _list(_TEXT), "after": _list(_TEXT)})
+_FACTS: Final[dict[str, Schema]] = {
+    "property": _TEXT,
+    "synopsis": _TEXT,
+    "description": _TEXT,
+    "default_value": _TEXT,
+    "allowed_values": _TEXT,
+    "multi-valued": _TEXT,
+    "required": _TEXT,
+    "admin_action_required": _TEXT,
+    "advanced": _TEXT,
+    "read-only": _TEXT,
+    "examples": _list(_TEXT, "Values that it takes."),
+}
+_FACTS_OF_ONE: Final = _object(_FACTS, ("description", "examples"))
+_SIGNATURE: Final = {
+    "number": {"type": "integer", "minimum": 1},
+    "state": _TEXT,
+    "time": {"description": "In UTC (ISO 8601); empty for an edit by hand.", "type": "string"},
+    "actor": _TEXT,
+    "command": {"description": "As it was typed, secrets masked.", "type": "string"},
+    "undo": {"description": "The commands that take it back, one per line.", "type": "string"},
+    "changes": _CHANGES,
+    "undoes": _list({"type": "integer"}, "The numbers of the changes that this one takes back."),
+    "undone_by": {"type": "integer"},
+}
+_DELIVERY: Final = {
+    "server": _TEXT,
+    "host": _TEXT,
+    "port": {"type": "integer"},
+    "address": _TEXT,
+    "security": _TEXT,
+    "mechanism": _TEXT,
+    "sender": _TEXT,
+    "recipients": _list(_object({"address": _TEXT, "accepted": {"type": ["boolean", "null"]}, "reply": _TEXT})),
+    "reply": _TEXT,
+    "size": _COUNT,
+    "message_id": _TEXT,
+    "stages": _STAGES,
+    "failed_over": _list(_TEXT, "The codes of the failures of the mail servers that were tried before."),
+    "transcript": _list(_TEXT, "What was said, masked."),
+}
+_TEST: Final = {
+    "ok": _FLAG,
+    "server": _PATH,
+    "tested": {"description": "Whether the values tested are those that are saved.", "enum": ["saved", "unsaved"]},
+    "depth": _TEXT,
+    "code": _TEXT,
+    "stage": _TEXT,
+    "summary": _TEXT,
+    "remedy": _TEXT,
+    "property": _TEXT,
+    "reply": {"description": "The server's own line.", "type": "string"},
+    "exit": {"type": "integer"},
+    "diagnostics": _DIAGNOSTICS,
+    "found": {"description": "What was found out on the way.", "type": "object"},
+    "warnings": _DIAGNOSTICS,
+    "stages": _STAGES,
+    "transcript": _list(_TEXT, "What was said, masked."),
+}
+_FORMS: Final[dict[str, _Form]] = {
+    "change": _Form(
+        "create-X set-X-prop delete-X rename apply undo",
+        "What a change did, or with --dry-run would do.",
+        _object(
+            {
+                "changed": _FLAG,
+                "dry_run": _FLAG,
+                "changes": _CHANGES,
+                "admin_actions": _list(_object(_ADMIN_ACTION), "What has to be restarted, and why."),
+                "deferred": _list(
+                    _object(
+                        {"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "constraint"]}}
+                    ),
+                    "What can be judged at startup only.",
+                ),
+                "warnings": _DIAGNOSTICS,
+            }
+        ),
+    ),
+    "check": _Form(
+        "check",
+        "That the configuration is right; where it is not, it is an error.",
+        _object({"ok": {"const": True}, "objects": _COUNT, "warnings": _DIAGNOSTICS}),
+    ),
+    "copy": _Form(
+        "copy",
+        "How many objects a copy made, replaced and found the same.",
+        _object({"changed": _FLAG, "created": _COUNT, "replaced": _COUNT, "same": _COUNT, "warnings": _DIAGNOSTICS}),
+    ),
+    "describe": _Form(
+        "describe",
+        "A property with its nine facts.",
+        _object({"object": _TEXT, **_FACTS}, ("description", "examples")),
+    ),
+    "describe-object": _Form(
+        "describe",
+        "An object: what it is for, what it refers to, its types with their properties.",
+        _object(
+            {
+                "object": _TEXT,
+                "synopsis": _TEXT,
+                "description": _TEXT,
+                "refers_to": _list(_TEXT, "Kinds of objects."),
+                "types": _by_name(_object({"synopsis": _TEXT, "properties": _list(_FACTS_OF_ONE)}), "Types by name."),
+            }
+        ),
+    ),
+    "diff": _Form(
+        "diff",
+        "What one configuration has otherwise than another.",
+        _object(
+            {
+                "different": _FLAG,
+                "before": _TEXT,
+                "after": _TEXT,
+                "differences": _list(
+                    _object(
+                        {
+                            "path": _PATH,
+                            "action": {"enum": ["create", "modify", "delete"]},
+                            "type": {**_PAIR, "description": "The short type, where it differs."},
+                            "properties": _SIDES,
+                        },
+                        ("type",),
+                    )
+                ),
+            }
+        ),
+    ),
+    "error": _Form(
+        "*",
+        "Why a command failed, on standard error, after remarks if there are any: every problem at once.",
+        _object(
+            {
+                "error": _object(
+                    {
+                        "code": {"description": "The code of the first problem.", "enum": sorted(CODES)},
+                        "exit": {"description": "The exit status.", "type": "integer", "minimum": 1, "maximum": 255},
+                        "diagnostics": {**_DIAGNOSTICS, "minItems": 1},
+                    }
+                )
+            }
+        ),
+    ),
+    "explain": _Form(
+        "explain",
+        "How a text with expressions comes to its values.",
+        _object(
+            {
+                "text": _TEXT,
+                "needs": _list(_TEXT, "What it refers to."),
+                "values": _list(_TEXT),
+                "origins": _list(_TEXT, "Where each value comes from."),
+            }
+        ),
+    ),
+    "get": _Form(
+        "get-X-prop",
+        "The properties of an object.",
+        _object({"object": _TEXT, "name": _TEXT, "path": _PATH, "type": _TEXT, "properties": _SHOWN}),
+    ),
+    "history": _Form(
+        "history",
+        "Changes that were made, the oldest first.",
+        _object({"changes": _list(_object(_SIGNATURE, ("undoes", "undone_by")))}),
+    ),
+    "init": _Form(
+        "init",
+        "The entries that were made.",
+        _object({"changed": _FLAG, "entries": _list(_TEXT, "Their DNs."), "warnings": _DIAGNOSTICS}),
+    ),
+    "list": _Form(
+        "list-Xs",
+        "The objects of a kind.",
+        _object({"object": _TEXT, "items": _list(_object({"name": _TEXT, "type": _TEXT, "properties": _SHOWN}))}),
+    ),
+    "list-properties": _Form(
+        "list-properties",
+        "What there is to configure.",
+        _object(
+            {
+                "properties": _list(
+                    _object({"component": _TEXT, "type": _TEXT, "property": _TEXT, "options": _TEXT, "syntax": _TEXT})
+                )
+            }
+        ),
+    ),
+    "send": _Form("send-test-email", "What became of a test mail.", _object(_DELIVERY)),
+    "test": _Form(
+        "test-mail-server",
+        "What a test of a mail server found.",
+        _object(_TEST, ("code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")),
+    ),
+}
+
+
+def schemas() -> dict[str, Schema]:
+    """Return the schema of every form of output by name; ``x-commands`` names the commands that print it."""
+    return {name: _whole(name, form) for name, form in sorted(_FORMS.items())}
+
+
+def _whole(name: str, form: _Form) -> Schema:
+    head = {"$schema": DIALECT, "title": name, "description": form.description, "x-commands": form.commands}
+    body = {key: value for key, value in form.schema.items() if key != "description"}
+    used = _used(body, {})
+    return {**head, **body, **({"$defs": used} if used else {})}
+
+
+def _used(schema: Any, found: dict[str, Schema]) -> dict[str, Schema]:
+    """The shared parts that a schema refers to, those of the parts as well."""
+    if isinstance(schema, list):
+        for item in schema:
+            _used(item, found)
+    elif isinstance(schema, dict):
+        name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+        if name and name not in found:
+            found[name] = _DEFS[name]
+            _used(_DEFS[name], found)
+        for item in schema.values():
+            _used(item, found)
+    return found
+
+
+def page() -> str:
+    """Return the page of the reference: each form, which commands print it, its keys."""
+    lines = [
+        "# Output as JSON",
+        "",
+        "With `--output json` each command prints one JSON document of one of these forms. The schemas are in",
+        "`schemas/output`, are installed with the package, and are printed by `confobjects json-schema --shape NAME`.",
+        "Secrets are masked in all of them. What `export` prints is described by `confobjects json-schema --document`.",
+    ]
+    for name, schema in schemas().items():
+        commands = (
+            "every command" if schema["x-commands"] == ["*"] else ", ".join(f"`{c}`" for c in schema["x-commands"])
+        )
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            schema["description"],
+            "",
+            f"Printed by {commands}.",
+            "",
+            "| key | |",
+            "| --- | --- |",
+        ]
+        for key, part in schema["properties"].items():
+            lines.append(f"| `{key}` | {_words(part)}{'' if key in schema['required'] else ' (may be missing)'} |")
+    return "\n".join(lines) + "\n"
+
+
+def _words(part: Schema) -> str:
+    kinds = part.get("type", "")
+    kind = " or ".join(kinds) if isinstance(kinds, list) else kinds
+    if "$ref" in part:
+        return f"{part['$ref'].removeprefix('#/$defs/')} (see the schema)"
+    if "enum" in part:
+        kind = "one of " + ", ".join(f"`{value}`" for value in part["enum"])
+    elif "const" in part:
+        kind = f"`{str(part['const']).lower()}`"
+    return ". ".join(text for text in (part.get("description", "").rstrip("."), kind) if text)

@@ -1,0 +1,255 @@
+"""Everything printed as JSON has the form that its schema says: in the approved sessions, and in a run of each command."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from confobjects.cli.commands import SPECIAL, verbs_of
+from confobjects.mail.report import DeliveryReport, RecipientResult, StageTime
+from confobjects.reference.jsonschema import document_schema
+from confobjects.reference.outputs import schemas
+from confobjects.startup import registry
+from tests.cli.documents import CANARY, provider, server, small
+from tests.cli.sessions import FAMILY, GOLDEN, Outcome, fresh, run
+from tests.docs_check import ROOT
+
+OTHERWISE = {
+    "completion": "a script for a shell",
+    "demo": "a story",
+    "export": "a document of a configuration",
+    "graph": "a picture",
+    "json-schema": "a JSON Schema",
+    "ldap-schema": "LDIF",
+}
+"""The commands whose output is a document of its own, with and without ``--output json``."""
+KNOWN = ["--definitions", str(FAMILY)]
+
+
+@cache
+def validators() -> dict[str, Any]:
+    return {name: jsonschema.Draft202012Validator(schema) for name, schema in schemas().items()}
+
+
+def forms_of(command: str) -> list[str]:
+    """The forms that a command prints, by what their schemas say."""
+    verbs = {name: verb for r in registry([str(FAMILY)]).relations().values() for verb, name in verbs_of(r).items()}
+    general = {"create": "create-X", "list": "list-Xs", "get": "get-X-prop", "set": "set-X-prop", "delete": "delete-X"}
+    word = general[verbs[command]] if command in verbs else command
+    return [name for name, schema in schemas().items() if word in schema["x-commands"]]
+
+
+def judge(command: str, outcome: Outcome) -> str:
+    """Hold what a command printed to a form of it, and return that form's name."""
+    if outcome.out:
+        document = json.loads(outcome.out)
+        fitting = [name for name in forms_of(command) if validators()[name].is_valid(document)]
+        assert len(fitting) == 1, [*map(str, validators()[forms_of(command)[0]].iter_errors(document)), document]
+        return fitting[0]
+    assert outcome.status
+    text = outcome.err[re.search(r"(?m)^\{", outcome.err).start() :]  # type: ignore[union-attr]
+    document = json.loads(text)
+    validators()["error"].validate(document)
+    assert document["error"]["exit"] == outcome.status
+    assert document["error"]["code"] == document["error"]["diagnostics"][0]["code"]
+    return "error"
+
+
+# -- the schemas themselves ----------------------------------------------------------------------------------------
+
+
+def test_the_schemas_are_schemas_and_are_shipped() -> None:
+    for name, schema in schemas().items():
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert json.loads((ROOT / "schemas" / "output" / f"{name}.json").read_text()) == schema
+        assert json.loads(run("json-schema", "--shape", name).out) == schema
+        assert f"\n## {name}\n" in (ROOT / "docs" / "reference" / "output.md").read_text()
+
+
+def test_every_command_has_a_form_or_prints_something_else() -> None:
+    assert sorted(OTHERWISE) == sorted(name for name in SPECIAL if not forms_of(name))
+
+
+def test_a_schema_that_is_asked_for_wrongly() -> None:
+    assert run("json-schema").status == 2
+    assert run("json-schema", "mail-server", "--document").status == 2
+    assert 'did you mean "change"?' in run("json-schema", "--shape", "chnge").err
+
+
+# -- the approved sessions -----------------------------------------------------------------------------------------
+
+
+def printed(session: Path) -> Iterator[tuple[str, Outcome]]:
+    """Yield the commands of a session that print JSON, with what they print."""
+    for block in re.split(r"(?m)^(?=\$ )", session.read_text()):
+        line, _, rest = block.partition("\n")
+        words = shlex.split(line.removeprefix("$ "))
+        if "--output" not in words or words[words.index("--output") + 1] != "json":
+            continue
+        lines = [text for text in rest.splitlines() if not text.startswith("#")]
+        status = next((int(text[2:]) for text in lines if re.fullmatch(r"= \d+", text)), 0)
+        lines = [text for text in lines if not re.fullmatch(r"= \d+", text)]
+        out = "\n".join(text for text in lines if not text.startswith("2>"))
+        err = "\n".join(text[3:] for text in lines if text.startswith("2>"))
+        command = next(word for word in words[1:] if not word.startswith("-"))
+        yield command, Outcome(status, out.strip(), err)
+
+
+@pytest.mark.parametrize("session", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+def test_what_the_sessions_print_has_its_form(session: Path) -> None:
+    for command, outcome in printed(session):
+        judge(command, outcome)
+
+
+def test_the_sessions_hold_json() -> None:
+    found = {judge(command, outcome) for session in GOLDEN.glob("*.txt") for command, outcome in printed(session)}
+    assert {"change", "check", "error", "explain", "get", "list", "list-properties"} <= found
+
+
+# -- a run of each command -----------------------------------------------------------------------------------------
+
+RUNS: dict[str, list[list[str]]] = {
+    "change": [
+        ["create-mail-server", "--server-name", "n", "--set", "enabled:true", "--set", "smtp-server:h"],
+        [
+            "create-mail-server",
+            "--server-name",
+            "one",
+            "--if-absent",
+            "--set",
+            "enabled:true",
+            "--set",
+            "smtp-server:h",
+        ],
+        ["set-mail-server-prop", "--server-name", "one", "--set", "use-ssl:true", "--set", "use-start-tls:false"],
+        ["set-mail-server-prop", "--server-name", "one", "--set", "auth-username:&{user}"],
+        ["set-depot-settings-prop", "--set", "site-name:x", *KNOWN],
+        ["delete-mail-server", "--server-name", "two", "--dry-run"],
+        ["rename", "mail-server", "--server-name", "one", "--to", "other"],
+        ["apply", "{document}"],
+        ["apply", "{document}", "--prune", "--dry-run"],
+        ["undo", "6", "--dry-run"],
+        ["undo", "--to", "0"],
+    ],
+    "check": [["check"]],
+    "copy": [["copy", "{url}", "ldif:{dir}/copy.ldif"]],
+    "describe": [["describe", "mail-server", "use-ssl"], ["describe", "queue", "store", *KNOWN]],
+    "diff": [["diff", "{document}"], ["diff", "history:0"], ["diff", "history:0", "history:1"]],
+    "explain": [["explain", "a&{b|c}"], ["explain", "plain"]],
+    "get": [
+        ["get-mail-server-prop", "--server-name", "one", "--advanced"],
+        ["get-mail-server-prop", "--server-name", "one", "--effective"],
+        ["get-depot-settings-prop", *KNOWN],
+    ],
+    "history": [["history"], ["history", "--limit", "1"], ["history", "show", "1"]],
+    "init": [["init"]],
+    "list": [["list-mail-servers"], ["list-trust-manager-providers"], ["list-stores", *KNOWN]],
+    "list-properties": [["list-properties"], ["list-properties", *KNOWN]],
+    "test": [["test-mail-server", "--server-name", "closed"]],
+    "error": [
+        ["create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:h"],
+        [
+            "create-mail-server",
+            "--server-name",
+            "x",
+            "--set",
+            "enabled:perhaps",
+            "--set",
+            "auth-password:Kanarienvogel-7!x",
+        ],
+        ["create-mail-server", "--server-name", "x"],
+        ["create-mail-server"],
+        ["set-mail-server-prop", "--server-name", "one", "--set", "use-ssl:true"],
+        ["set-mail-server-prop", "--server-name", "one", "--set", "use-ssl=true"],
+        ["get-mail-server-prop", "--server-name", "nobody"],
+        ["delete-trust-manager-provider", "--provider-name", "blind"],
+        ["list-mail-servers", "--property", "x"],
+        ["list-mail-servers", "--no-such-option"],
+        ["list-mail-servers", "--url", "nonsense:x"],
+        ["list-properties", "--property", "x"],
+        ["describe", "nonsense"],
+        ["diff", "nowhere"],
+        ["apply", "{broken}"],
+        ["explain", "&{a"],
+        ["graph", "nonsense"],
+        ["history", "show", "99"],
+        ["undo", "99"],
+        ["nonsense"],
+        ["copy", "{url}", "nonsense"],
+        ["json-schema", "nonsense"],
+        ["rename", "mail-server", "--server-name", "nobody", "--to", "x"],
+        ["test-mail-server", "--server-name", "nobody"],
+        ["send-test-email", "--server-name", "closed", "--to", "a@example.com"],
+        ["check", "--env-file", "nowhere"],
+    ],
+}
+
+
+def prepared(directory: Path) -> dict[str, str]:
+    """Make a configuration, and return what the braces in the runs stand for."""
+    small()
+    server("closed", "use-start-tls:false")
+    assert run("set-mail-server-prop", "--server-name", "closed", "--set", "smtp-server:127.0.0.1:1").status == 0
+    assert run("set-mail-server-prop", "--server-name", "two", "--set", "auth-password:&{p|x}").status == 0
+    document = directory / "document.json"
+    document.write_text(run("export").out.replace("5000", "6000"))
+    broken = directory / "broken.json"
+    broken.write_text(document.read_text().replace("true", '"yes"', 1))
+    return {
+        "document": str(document),
+        "broken": str(broken),
+        "dir": str(directory),
+        "url": f"ldif:{directory / 'config.ldif'}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "words"), [(form, words) for form, several in RUNS.items() for words in several], ids=lambda x: str(x)[:60]
+)
+def test_a_run_prints_its_form(form: str, words: list[str], tmp_path: Path) -> None:
+    with fresh(tmp_path):
+        places = prepared(tmp_path)
+        filled = [re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), word) for word in words]
+        outcome = run(*filled, "--output", "json")
+    assert judge(words[0], outcome) == form
+    assert CANARY not in outcome.out + outcome.err
+
+
+def test_every_command_is_run() -> None:
+    ran = {words[0] for several in RUNS.values() for words in several}
+    assert set(SPECIAL) - set(OTHERWISE) <= ran
+
+
+def test_every_form_is_printed() -> None:
+    assert set(schemas()) - set(RUNS) <= {"send", "describe-object"}
+
+
+def test_a_delivery_has_its_form() -> None:
+    report = DeliveryReport(
+        "/mail-server/one",
+        "h",
+        25,
+        recipients=(
+            RecipientResult("a@example.com", None),
+            RecipientResult("b@example.com", accepted=True, reply="250"),
+        ),
+        stages=(StageTime("resolve", 0.25, ok=True),),
+    )
+    validators()["send"].validate(report.as_json())
+
+
+def test_a_document_and_its_schema_are_json(tmp_path: Path) -> None:
+    with fresh(tmp_path):
+        provider("p")
+        document = json.loads(run("export", "--output", "json").out)
+        schema = json.loads(run("json-schema", "--document").out)
+    assert schema == document_schema(registry())
+    jsonschema.Draft202012Validator(schema).validate(document)
