@@ -9,7 +9,7 @@ environment is read nowhere here, it comes in as an argument.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.resolvers.files import ExpressionFiles, FileFunction, env_file
@@ -37,26 +37,28 @@ class Resolvers:
         self.define = define or {}
         self.environment = environment or {}
         self.files = ExpressionFiles(directories)
-        self.file = FileFunction(instance_directory)
         self.environment_name = environment_name
+        self.functions: dict[str, Callable[[str], Found | NotFound | Failed]] = {
+            "file": FileFunction(instance_directory),
+            "env": self._variable,
+        }
+        """What provides the value of each function that needs the world, from its argument."""
 
     def __call__(self, need: Need) -> Found | NotFound | Failed:
         """Return what the sources have for a need."""
-        if need.function == "file":
-            return self.file(need.argument)
-        if need.function == "env":
-            return self._variable(need.argument, splittable=True)
-        return self._token(need.argument)
+        if need.function is None:
+            return self._token(need.argument)
+        return self.functions[need.function](need.argument)
 
-    def _variable(self, name: str, *, splittable: bool) -> Found | NotFound:
+    def _variable(self, name: str) -> Found | NotFound:
         text = self.environment.get(name)
         where = f"{self.environment_name} {name}"
-        return NotFound((where,)) if text is None else Found((text,), where, splittable=splittable)
+        return NotFound((where,)) if text is None else Found((text,), where, splittable=True)
 
     def _token(self, token: str) -> Found | NotFound | Failed:
         if token in self.define:
             return Found((self.define[token],), f"--define {token}", splittable=True)
-        variable = self._variable(variable_of(token), splittable=True)
+        variable = self._variable(variable_of(token))
         if isinstance(variable, Found):
             return variable
         from_file = self.files(token)

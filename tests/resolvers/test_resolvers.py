@@ -10,6 +10,7 @@ import pytest
 
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Failed, Found, Need, NotFound
+from confobjects.expressions.functions import FUNCTIONS
 from confobjects.resolvers import ExpressionFiles, FileFunction, Resolvers, env_file, variable_of
 
 TOKEN = Need(None, "smtp.password")
@@ -51,6 +52,10 @@ def test_what_was_looked_for_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("token", "name"), [("a.b", "A_B"), ("a-b.c", "A_B_C"), ("a1", "A1")])
 def test_the_variable_of_a_token(token: str, name: str) -> None:
     assert variable_of(token) == name
+
+
+def test_every_function_that_needs_the_world_is_provided_for() -> None:
+    assert set(Resolvers().functions) == {name for name, function in FUNCTIONS.items() if function.compute is None}
 
 
 def test_env_takes_the_exact_name() -> None:

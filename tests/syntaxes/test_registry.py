@@ -176,7 +176,7 @@ def test_unknown_syntax_names_the_nearest() -> None:
 
 def test_registry_is_a_sorted_mapping() -> None:
     assert sorted(REGISTRY) == NAMES
-    assert len(REGISTRY) == len(NAMES) == 20
+    assert len(REGISTRY) == len(NAMES) >= 20
     assert "boolean" in REGISTRY
     assert "bool" not in REGISTRY
     assert syntax("boolean") == REGISTRY["boolean"]()
