@@ -185,12 +185,21 @@ class _Test:
         return {name: value for name, value in facts.items() if value}
 
 
+_OWN_CODES: Final = {
+    "mail-plan": "plan-invalid",
+    "mail-auth": "auth-in-clear",
+    "mail-mail": "sender-syntax",
+    "mail-rcpt": "recipient-syntax",
+}
+"""Codes of what is found here before a server is asked."""
+
+
 def _failed(result: TestResult, error: MailError) -> TestResult:
     from dataclasses import replace  # noqa: PLC0415 - beside its only use
 
     first = error.diagnostics[0]
     facts: dict[str, Any] = {
-        "code": error.reason if isinstance(error, TrustError) else first.code,
+        "code": error.reason if isinstance(error, TrustError) else _OWN_CODES.get(first.code, first.code),
         "stage": error.stage,
         "summary": first.summary,
         "remedy": first.remedy,

@@ -75,8 +75,9 @@ def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: f
     """Return the addresses of a host, families alternating. Raises Trouble of stage resolve."""
     try:
         name = host if is_ipv6(host) else ascii_host(host)
-    except UnicodeError as error:
-        raise Trouble("resolve", "name-unusable", message=str(error)) from None
+    except UnicodeError:
+        words = "a part of it is empty, too long, or has no form in ASCII (RFC 3490)"
+        raise Trouble("resolve", "name-unusable", message=words) from None
     try:
         if is_ipv4(name) or is_ipv6(name):
             found = network.lookup(name, port)

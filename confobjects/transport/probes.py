@@ -107,6 +107,19 @@ def _offered_before(trouble: Trouble, plan: DeliveryPlan, network: Network) -> T
     return trouble
 
 
+def _without_limits(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
+    """No version or suite in common under limits of ours: what is agreed on without them?"""
+    usual = TlsSettings(check_name=False, unchecked_hosts=("*",))
+    if (plan.tls.versions, plan.tls.suites) == (usual.versions, usual.suites):
+        return trouble
+    connection = _reached(replace(_looking(plan), tls=usual), network)
+    with contextlib.closing(connection):
+        if plan.security != "implicit-tls":
+            connection.greet()
+        trouble.facts["detail"] = [f"without the limits set here, {connection.security} is agreed on"]
+    return trouble
+
+
 Probe = Callable[[Trouble, DeliveryPlan, Network], Trouble]
 
 PROBES: Final[dict[str, Probe]] = {
@@ -114,6 +127,8 @@ PROBES: Final[dict[str, Probe]] = {
     "closed-before-banner": _maybe_tls,
     "not-a-tls-port": _maybe_clear,
     "auth-not-offered": _offered_before,
+    "tls-no-common-version": _without_limits,
+    "tls-no-common-cipher": _without_limits,
     **dict.fromkeys(
         (
             "certificate-expired",

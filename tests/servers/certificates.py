@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = timedelta(days=1)
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def _name(text: str) -> x509.Name:
@@ -34,7 +35,7 @@ class Certificate:
     """A certificate and its key; ``chain`` are the certificates a server sends behind it."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: PrivateKey
     chain: tuple[x509.Certificate, ...] = ()
 
     @property
@@ -102,7 +103,7 @@ class Authority:
     def der(self) -> bytes:
         return self.certificate.public_bytes(Encoding.DER)
 
-    def issue(
+    def issue(  # noqa: PLR0913 - each is a fault a certificate can have
         self,
         *names: str,
         common_name: str = "",
@@ -110,9 +111,10 @@ class Authority:
         end: timedelta = 300 * DAY,
         purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
         self_signed: bool = False,
+        key: PrivateKey | None = None,
     ) -> Certificate:
         """Return a certificate for some names (host names or IP addresses), valid from ``begin`` to ``end`` from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = _name(common_name or (names[0] if names else "nobody"))
         now = datetime.now(UTC)
         signer = key if self_signed else self.key

@@ -1,0 +1,63 @@
+"""The table of diagnoses: complete, in words, and never wrong about what it does not know."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confobjects.errors import MAIL_STAGES
+from confobjects.mail.diagnosis import REPLY_RULES, STAGES, TABLE, DeliveryError, Trouble, code_of, diagnose
+from confobjects.mail.replies import Reply
+
+KNOWN = {"host": "mail.example", "port": 587, "address": "192.0.2.1:587", "trust": "of the runtime", "source": ""}
+
+
+@pytest.mark.parametrize("code", sorted({rule.code for rule in REPLY_RULES}))
+def test_every_rule_leads_to_a_row(code: str) -> None:
+    assert code in TABLE
+
+
+@pytest.mark.parametrize(("code", "row"), TABLE.items())
+def test_a_row_is_a_sentence_and_a_remedy(code: str, row: tuple[str, str, str, bool, bool]) -> None:
+    summary, remedy = row[:2]
+    assert code == code.lower()
+    assert summary[0].islower() or summary[0] == "{"
+    assert not summary.endswith(".")
+    assert remedy.endswith(".")
+    names = {name for text in (summary, remedy) for _, name, _, _ in string.Formatter().parse(text) if name}
+    assert all(name.isidentifier() for name in names)
+
+
+def test_a_reply_without_a_rule_is_said_to_be_a_refusal() -> None:
+    trouble = Trouble("quit", "reply", Reply(500, (b"what",)))
+    assert code_of(trouble) == "refused"
+    found = diagnose(trouble, KNOWN)
+    assert (found.code, found.reply, found.remedy) == ("refused", "500 what", "Its own words say why.")
+
+
+def test_what_is_not_known_is_a_breach_of_the_protocol() -> None:
+    assert code_of(Trouble("ehlo", "no-such-kind")) == "protocol"
+    assert code_of(Trouble("tls", "certificate", verify_code=7)) == "certificate-refused"
+    assert code_of(Trouble("tls", "tls-error", reason="SOMETHING_NEW")) == "tls-failed"
+
+
+@given(st.sampled_from(STAGES), st.integers(400, 599), st.lists(st.binary(max_size=60), min_size=1, max_size=3))
+def test_any_refusal_becomes_a_diagnosis(stage: str, code: int, lines: list[bytes]) -> None:
+    reply = Reply(code, tuple(line.replace(b"\n", b"").replace(b"\r", b"") for line in lines))
+    found = diagnose(Trouble(stage, "reply", reply), KNOWN)
+    assert found.code in TABLE
+    assert found.stage == stage
+    assert found.summary.isprintable()
+    assert found.reply.isprintable()
+    assert not code < 500 or found.retry
+    error = DeliveryError(found, "/mail-server/one")
+    assert error.exit_code in MAIL_STAGES.values()
+
+
+def test_a_secret_that_a_server_repeats_is_masked() -> None:
+    trouble = Trouble("auth", "reply", Reply(535, (b"5.7.8 no: hunter2",)), username="hunter2", mechanism="PLAIN")
+    found = diagnose(trouble, KNOWN, lambda text: text.replace("hunter2", "********"))
+    assert "hunter2" not in found.reply + found.summary + found.remedy + str(found.diagnostic().as_json())
