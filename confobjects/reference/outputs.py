@@ -119,7 +119,7 @@ _FACTS: Final[dict[str, Schema]] = {
     "read-only": _TEXT,
     "examples": _list(_TEXT, "Values that it takes."),
 }
-_FACTS_OF_ONE: Final = _object(_FACTS, ("description", "examples"))
+_FACTS_OF_ONE: Final = _object(_FACTS, ("description",))
 _SIGNATURE: Final = {
     "number": {"type": "integer", "minimum": 1},
     "state": _TEXT,
@@ -198,7 +198,7 @@ _FORMS: Final[dict[str, _Form]] = {
     "describe": _Form(
         "describe",
         "A property with its nine facts.",
-        _object({"object": _TEXT, **_FACTS}, ("description", "examples")),
+        _object({"object": _TEXT, **_FACTS}, ("description",)),
     ),
     "describe-object": _Form(
         "describe",
