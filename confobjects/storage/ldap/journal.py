@@ -167,7 +167,6 @@ class Journal:
                 self._exists = False
                 return None
             self._last = number
-            self._settled.add(number)
             return Intent(number, numbered, Lease(writer))
         raise ChangedMeanwhileError("many others are changing the configuration: no number was free for this change")
 
@@ -226,11 +225,16 @@ class Journal:
         )
 
     def failed(self, intent: Intent, error: ConfobjectsError, stuck: Sequence[Diagnostic]) -> None:
-        """Forget a commit of which nothing is left. Where nobody can say, the record stays until somebody can."""
+        """Note that nothing is left of a commit. Where nobody can say, the record stays until somebody can.
+
+        The record goes later: if its number were free again, it would be that of two.
+        """
         if stuck or isinstance(error, CannotConnectError):
             return
+        long = (names.TEXT, names.SECRET, names.PLAN, names.WRITER)
+        steps = [Modification("replace", name) for name in long]
         with suppress(ConfobjectsError):
-            self._directory.make(DeleteEntry(self._dn(intent.number)), None)
+            self._modify(intent.number, Modification("replace", names.STATE, ["void"]), *steps)
 
     def withdraw(self, number: int) -> None:
         """Note that a change was taken back by others."""
@@ -375,14 +379,15 @@ class Journal:
         return look
 
     def _prune(self) -> None:
-        found = self._directory.find(
-            self._branch, "one", f"(objectClass={names.RECORD_CLASS})", (names.NUMBER, names.STATE)
-        )
-        old = sorted(found, key=lambda entry: revision_of(entry, names.NUMBER))
-        for entry in old[: -self._keep] if self._keep else old:
-            if _text(entry, names.STATE) != "intent":
-                with suppress(NoSuchObjectError):
-                    self._directory.make(DeleteEntry(entry.dn), None)
+        """Remove what came to nothing, but for the newest, whose numbers may still be taken; then the oldest."""
+        wanted = (names.NUMBER, names.STATE)
+        found = self._directory.find(self._branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
+        found.sort(key=lambda entry: revision_of(entry, names.NUMBER))
+        void = [entry for entry in found[:-_PRUNE_EVERY] if _text(entry, names.STATE) == "void"]
+        rest = [entry for entry in found if entry not in void and _text(entry, names.STATE) != "intent"]
+        for entry in (*void, *(rest[: -self._keep] if self._keep else rest)):
+            with suppress(NoSuchObjectError):
+                self._directory.make(DeleteEntry(entry.dn), None)
         hint = [Modification("replace", names.NUMBER, [str(self._last)])]
         self._directory.make(ModifyEntry(self._branch, hint), None)
 

@@ -127,31 +127,41 @@ def places(records: Sequence[Told]) -> list[DN]:
 
 def truths(records: Sequence[Told], revision: Callable[[DN], int | None]) -> dict[int, State]:
     """Return what became of each record, the oldest first; ``revision`` looks up that of an entry, None for no entry."""
-    states: dict[int, State] = {record.number: _SAID.get(record.state, "unclear") for record in records}
+    claims = _claims(records)
     seen: dict[str, set[int]] = {}
-    """The revisions that later writers found, by place: each was made by the record of that number."""
-    begun: dict[str, set[int]] = {}
-    """Those that changes which happened began from: no other change began there."""
-    for claim in _claims(records):
-        number, key = claim.record.number, claim.place.normal
-        if claim.record.state == "written":
-            known = seen.get(key, set()), begun.get(key, set())
-            states[number] = _truth(claim, *known, revision(claim.place))
-        seen.setdefault(key, set()).add(claim.step.before)
-        if states[number] == "done" and claim.step.kind != "delete":  # a deletion asks for no revision
-            begun.setdefault(key, set()).add(claim.step.before)
+    """The revisions that writers found, by place: the record of that number happened, whatever became of theirs."""
+    for claim in claims:
+        seen.setdefault(claim.place.normal, set()).add(claim.step.before)
+    states: dict[int, State] = {record.number: _SAID.get(record.state, "unclear") for record in records}
+    single = [claim for claim in claims if claim.record.state == "written"]
+    proven = {
+        claim.record.number
+        for claim in single
+        if claim.record.number in seen[claim.place.normal] or revision(claim.place) == claim.record.number
+    }
+    begun = {
+        (claim.place.normal, claim.step.before)
+        for claim in claims
+        if claim.step.kind != "delete"  # a deletion asks for no revision
+        and (claim.record.number in proven or claim.record.state == "done")
+    }
+    """Where changes that surely happened began: no other one began there."""
+    for claim in single:
+        number = claim.record.number
+        if number in proven:
+            states[number] = "done"
+        elif (claim.place.normal, claim.step.before) in begun:
+            states[number] = "void"
+        else:
+            states[number] = _truth(claim, revision(claim.place))
     return states
 
 
 _SAID: Final[dict[str, State]] = {"done": "done", "void": "void", "intent": "pending"}
 
 
-def _truth(claim: _Claim, seen: set[int], begun: set[int], now: int | None) -> State:
-    number, before = claim.record.number, claim.step.before
-    if now == number or number in seen:
-        return "done"
-    if before in begun:
-        return "void"
+def _truth(claim: _Claim, now: int | None) -> State:
+    """What a record is when nothing in the history speaks for or against it."""
     if now is None:
         return "unclear" if claim.step.kind == "modify" else "void"
-    return "done" if now > number else "void"
+    return "done" if now > claim.record.number else "void"
