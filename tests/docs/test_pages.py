@@ -15,6 +15,9 @@ from tests.docs.pages import ROOT
 GUIDE = ROOT / "docs" / "guide"
 WITHOUT_A_SERVER = [GUIDE / "tutorial.md", ROOT / "README.md"]
 MARKDOWN = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_PATH = re.compile(r"`((?:benchmarks|cli|confobjects|docs|schemas|tests|\.ci)/[\w./*-]*)")
+_PLACE = re.compile(r"`(\w+)`(?: \([^)]*\))? of `([\w/.]+\.py)`")
+_DEFINED = r"(?m)^\s*(?:def |self\.)?%s\b(?:\(|:| =)"
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -60,6 +63,26 @@ def test_every_page_is_in_its_index(folder: str) -> None:
     (index,) = [page for name in ("index.md", "README.md") if (page := place / name).exists()]
     listed = set(_LINK.findall(index.read_text(encoding="utf-8")))
     assert [page.name for page in sorted(place.glob("*.md")) if page != index and page.name not in listed] == []
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=_name)
+def test_every_path_that_is_named_is_there(page: Path) -> None:
+    named = _PATH.findall(page.read_text(encoding="utf-8"))
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+def test_every_table_that_the_recipes_name_is_there() -> None:
+    recipes = _PLACE.findall((ROOT / "docs" / "contributing.md").read_text(encoding="utf-8"))
+    assert len(recipes) > 10
+    missing = [
+        f"{name} of {file}" for name, file in recipes if not re.search(_DEFINED % name, (ROOT / file).read_text())
+    ]
+    assert missing == []
+
+
+def test_the_change_log_has_a_place_for_what_is_not_released() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## Unreleased$(?:\n(?!## ).*)*\n- ", changes, re.MULTILINE)
 
 
 def _tests_of(file: Path) -> set[str]:
