@@ -314,7 +314,12 @@ def _print_list(
 
 
 def _script_cell(shown: Shown | None) -> str:
-    return ",".join(shown.values) if shown is not None else ""
+    """The values in one cell; of several that may be there one with a comma is quoted, so that they can be told apart."""
+    if shown is None:
+        return ""
+    if not shown.property.multi_valued:
+        return "".join(shown.values)
+    return ",".join(f'"{value}"' if "," in value else value for value in shown.values)
 
 
 _BUILDERS: dict[str, Callable[[Relation, Words, Registry], click.Command]] = {
