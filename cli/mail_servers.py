@@ -10,6 +10,7 @@ from confobjects.errors import error_for
 if TYPE_CHECKING:
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveObject
+    from confobjects.objects.protocols import World
 
     from .invocation import Invocation
 
@@ -17,22 +18,19 @@ if TYPE_CHECKING:
 def mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | None = None) -> EffectiveObject:
     """Return a mail server, evaluated, optionally with changes that are not saved.
 
-    What is wrong with other objects does not matter here; what is wrong with this one, or with one that it refers to,
-    is raised.
+    Raises what is wrong with it, or with an object that it refers to; other objects do not matter here.
     """
     relation = invocation.registry.relation("mail-server")
     with invocation.open() as context:
-        path = context.get(relation.name, name).path
-        world = None
+        world: World = context.world()
+        obj = context.get(relation.name, name)
         if unsaved is not None:
             from confobjects.management.trying import tried  # noqa: PLC0415 - unsaved values only
 
             world = tried(context, relation.name, name, unsaved)
+            obj = world.find(obj.path) or obj
         context.evaluate = invocation.evaluator()
-        configuration, problems = startup.judge_all(context, invocation.place.instance_directory, world)
-    server = configuration.at(path)
-    related = {str(path), *(obj.path for obj in server.referenced())}
-    hindering = [problem for problem in problems if problem.path in related]
-    if hindering:
-        raise error_for(hindering)
+        server, problems = startup.judge_one(context, obj, invocation.place.instance_directory, world)
+    if problems:
+        raise error_for(problems)
     return server

@@ -21,9 +21,9 @@ from confobjects.management import ManagementContext
 if TYPE_CHECKING:
     from confobjects.management.history import Signature
     from confobjects.mapping.protocol import Storage
-    from confobjects.objects.effective import EffectiveConfiguration
-    from confobjects.objects.judging import Judged
-    from confobjects.objects.model import Evaluated
+    from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.objects.judging import Judge, Judged
+    from confobjects.objects.model import Evaluated, ManagedObject
     from confobjects.objects.protocols import Evaluate, World
 
 _open_file = open  # the built-in: the public verb below takes its name
@@ -266,23 +266,50 @@ def _resting_collector() -> Iterator[None]:
 
 
 def judge_all(
-    context: ManagementContext, instance_directory: str, world: World | None = None
+    context: ManagementContext, instance_directory: str
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge every object with a context's evaluator: the effective configuration, and every error found.
+    """Judge every object with a context's evaluator: the effective configuration, and every error found."""
+    world = context.world()
+    return _judged(context, world, context.all(world), instance_directory)
 
-    ``world`` is what to judge in place of the storage: objects with changes that are not saved.
+
+def judge_one(
+    context: ManagementContext, obj: ManagedObject, instance_directory: str, world: World | None = None
+) -> tuple[EffectiveObject, tuple[Diagnostic, ...]]:
+    """Judge one object and those it refers to: the effective object, and every error found.
+
+    ``world`` is where the others are looked for, in place of the storage.
     """
+    waiting = [obj]
+    configuration, problems = _judged(
+        context, context.world() if world is None else world, waiting, instance_directory, waiting.append
+    )
+    return configuration.at(obj.path), problems
+
+
+def _judged(
+    context: ManagementContext,
+    world: World,
+    objects: Iterable[ManagedObject],
+    instance_directory: str,
+    follow: Callable[[ManagedObject], None] | None = None,
+) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
+    """Judge objects; ``follow`` takes those that they refer to."""
     from confobjects.objects.effective import EffectiveConfiguration  # noqa: PLC0415 - a cold get needs neither
     from confobjects.objects.judging import Judge  # noqa: PLC0415 - as above
 
-    world = context.world() if world is None else world
     judge = Judge(context.registry, world, context.evaluate)
     judged_all: dict[Any, Judged] = {}
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = list(context.storage.warnings)
-    for obj in context.all(world):
+    for obj in objects:
+        if obj.path in judged_all:
+            continue
         judged = judge.judge(obj)
         judged_all[obj.path] = judged
+        if follow is not None:
+            for found in _targets(judge, judged, world):
+                follow(found)
         problems = [*judged.problems, *judge.references(judged)]
         if problems and judge.enabled(judged) is False:
             # A disabled object does nothing yet: a value that is not there yet does not stop the others.
@@ -296,6 +323,13 @@ def judge_all(
     return configuration, tuple(errors)
 
 
+def _targets(judge: Judge, judged: Judged, world: World) -> Iterator[ManagedObject]:
+    """Yield the objects that one refers to, as far as they exist."""
+    for prop in judged.object.definition.properties.values():
+        if prop.reference is not None:
+            yield from (found for path in judge.targets(judged, prop) if (found := world.find(path)) is not None)
+
+
 def _unknown(obj: Any) -> Iterator[Diagnostic]:
     for attribute in obj.unknown:
         yield Diagnostic(
@@ -306,4 +340,4 @@ def _unknown(obj: Any) -> Iterator[Diagnostic]:
         )
 
 
-__all__ = ["Place", "judge_all", "load", "open", "place", "registry", "resolver"]
+__all__ = ["Place", "judge_all", "judge_one", "load", "open", "place", "registry", "resolver"]

@@ -16,6 +16,8 @@ from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
+    from confobjects.management import ManagementContext
+    from confobjects.objects.effective import Derived
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.reading import Reader
 
@@ -165,7 +167,8 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             wanted = chosen(obj.definition, values["property_"], registry, advanced=invocation.advanced)
             shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
-            _print_object(invocation, obj, shown, record=values["record"], origin=values["origin"])
+            views = _views(invocation, context, obj) if effective and not values["property_"] else ()
+            _print_object(invocation, obj, shown, views, record=values["record"], origin=values["origin"])
             invocation.warn(context.storage.warnings)
             return _broken(obj, reader)
 
@@ -180,8 +183,29 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
     return make(words, registry, parameters, run, f"Show the properties of a {relation.friendly}.")
 
 
-def _print_object(
-    invocation: Invocation, obj: ManagedObject, shown: list[Shown], *, record: bool, origin: bool
+def _views(invocation: Invocation, context: ManagementContext, obj: ManagedObject) -> tuple[Derived, ...]:
+    """Return what is worked out from an object's effective values, where its definition asks for that."""
+    if not obj.definition.views:
+        return ()
+    from confobjects import startup  # noqa: PLC0415 - for such objects only
+
+    context.evaluate = invocation.evaluator()
+    effective, problems = startup.judge_one(context, obj, invocation.place.instance_directory)
+    if problems:
+        return ()  # what cannot be evaluated is told by those values themselves
+    views = effective.views()
+    invocation.warn(problem for view in views for problem in view.problems)
+    return views
+
+
+def _print_object(  # noqa: PLR0913 - what to show, and how
+    invocation: Invocation,
+    obj: ManagedObject,
+    shown: list[Shown],
+    views: Sequence[Derived],
+    *,
+    record: bool,
+    origin: bool,
 ) -> None:
     if invocation.form == "json":
         from ..json_output import dumps, properties  # noqa: PLC0415 - for this form only
@@ -189,16 +213,29 @@ def _print_object(
         relation = invocation.registry.relation(obj.path.relation)
         head = {"object": relation.name, "name": obj.name, "path": str(obj.path)}
         kind = invocation.registry.short_type(obj.definition, relation)
-        invocation.say(dumps({**head, "type": kind, "properties": properties(shown)}))
+        worked_out = {"views": {view.name: _as_json(view) for view in views}} if views else {}
+        invocation.say(dumps({**head, "type": kind, "properties": properties(shown), **worked_out}))
         return
     rows = [row for item in shown for row in _rows(invocation, item, record=record, origin=origin)]
     if invocation.form == "script":
+        rows += [
+            [f"{view.name}/{name}", value, *([source] if origin else [])]
+            for view in views
+            for name, value, source in view.rows
+        ]
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in rows))
         return
     from ..table import table  # noqa: PLC0415 - for this form only
 
     headings = ["Property", "Value(s)", *(["Origin"] if origin else [])]
     invocation.say(table(headings, rows))
+    for view in views:
+        invocation.say(f"\n{view.name}: {view.synopsis}")
+        invocation.say("\n".join(f"  {name} = {value}  ({source})" for name, value, source in view.rows))
+
+
+def _as_json(view: Derived) -> list[dict[str, str]]:
+    return [{"name": name, "value": value, "origin": origin} for name, value, origin in view.rows]
 
 
 def _rows(invocation: Invocation, item: Shown, *, record: bool, origin: bool) -> list[list[str]]:

@@ -20,6 +20,7 @@ from confobjects.definitions.model import (
     PropertyDefinition,
     Reference,
     Relation,
+    View,
 )
 from confobjects.definitions.registry import Document, Registry
 
@@ -33,4 +34,5 @@ __all__ = [
     "Reference",
     "Registry",
     "Relation",
+    "View",
 ]

@@ -15,6 +15,7 @@ from confobjects.definitions.model import (
     PropertyDefinition,
     Reference,
     Relation,
+    View,
 )
 from confobjects.syntaxes import Syntax, syntax
 
@@ -145,6 +146,7 @@ def definition(registry: Registry, name: str) -> ManagedObjectDefinition:
         ancestors=ancestors,
         properties=properties,
         constraints=tuple(_constraint(c, normal) for level in levels for c in level.get("constraints", ())),
+        views=tuple(View(**view) for level in levels for view in level.get("views", ())),
         enabled_when=None if enabled_when is None else condition(enabled_when, normal),
         object_classes=("top", *(_object_class(level) for level in levels)),
         constants=constants,

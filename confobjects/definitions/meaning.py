@@ -189,6 +189,7 @@ class _Definition(_Rules):
         yield from self._former_names()
         yield from self._attributes()
         yield from self._constraints()
+        yield from self._views()
         if "enabled-when" in self.data:
             yield from self.condition("/enabled-when", self.data["enabled-when"], self.own_syntaxes)
         yield from self._columns()
@@ -400,6 +401,14 @@ class _Definition(_Rules):
         for number, fix in enumerate(item.get("fixes", ())):
             for prop, text in fix.items():
                 yield from self.values(f"{pointer}/fixes/{number}/{prop}", prop, [text], self.specs)
+
+    def _views(self) -> Iterator[Finding]:
+        above = [self.registry.documents[level].data for level in self.registry.parents(self.name)]
+        names = {item["name"] for level in above for item in level.get("views", ())}
+        for index, item in enumerate(self.data.get("views", ())):
+            if item["name"] in names:
+                yield f"/views/{index}/name", f'the view "{item["name"]}" is declared twice', "give each its own name"
+            names.add(item["name"])
 
     # -- objects that come with their parent ---------------------------------------------------------------------
 

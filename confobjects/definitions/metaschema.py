@@ -127,6 +127,7 @@ def _definition() -> dict[str, Any]:
                 "additionalProperties": {**_object(overrides), "minProperties": 1},
             },
             "constraints": {"type": "array", "items": {"$ref": "#/$defs/constraint"}},
+            "views": {"type": "array", "items": {"$ref": "#/$defs/view"}},
         },
         ("name", "version", "synopsis"),
     )
@@ -223,6 +224,11 @@ def _constraint() -> dict[str, Any]:
     }
 
 
+def _view() -> dict[str, Any]:
+    facts = {"name": _NAME, "synopsis": _TEXT, "function": {"type": "string", "pattern": FUNCTION}}
+    return _object(facts, tuple(facts))
+
+
 def _condition() -> dict[str, Any]:
     several = {"type": "array", "items": _CONDITION, "minItems": 1}
     pair = {"type": "array", "items": _CONDITION, "minItems": 2, "maxItems": 2}
@@ -265,6 +271,7 @@ def metaschema() -> dict[str, Any]:
             "relation": _relation(),
             "profile": _profile(),
             "constraint": _constraint(),
+            "view": _view(),
             "condition": _condition(),
         },
     }

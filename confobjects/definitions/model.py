@@ -106,6 +106,18 @@ class Constraint(Record):
     fixes: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
+class View(Record):
+    """Something worked out from an object's effective values, shown beside them.
+
+    ``function`` is ``module:function`` of Python, given the effective object; see
+    :meth:`~confobjects.objects.effective.EffectiveObject.views`.
+    """
+
+    name: str
+    synopsis: str
+    function: str
+
+
 class Relation(Record):
     """How objects of a type hang below their parent: ``singleton``, ``optional``, ``instantiable`` or ``set``.
 
@@ -161,6 +173,7 @@ class ManagedObjectDefinition(Record):
     ancestors: tuple[str, ...]
     properties: Mapping[str, PropertyDefinition]
     constraints: tuple[Constraint, ...]
+    views: tuple[View, ...]
     enabled_when: Condition | None
     object_classes: tuple[str, ...]
     constants: Mapping[str, tuple[str, ...]]

@@ -220,6 +220,16 @@ def plan_delivery(server: Origins, *, token: str = "", local_host: str = "") -> 
     return _Planner(server, token, local_host).plan()
 
 
+def transport_settings(server: Origins) -> tuple[list[tuple[str, str, str]], tuple[Diagnostic, ...]]:
+    """Return the transport settings that a mail server comes to, each with its origin, and what is wrong with them.
+
+    This is the view that ``mail-server.json`` names. The name of this machine, which EHLO may use, is not known here.
+    """
+    planner = _Planner(server, "", "")
+    plan, problems = planner.work_out()
+    return [(one.name, one.value, one.origin) for one in plan.settings], problems
+
+
 class _Planner:
     """Works out one plan; each part notes where its value came from and what is wrong with it."""
 
@@ -236,6 +246,14 @@ class _Planner:
                 self.problems.add(problem.replace(path=server.path))
 
     def plan(self) -> DeliveryPlan:
+        plan, problems = self.work_out()
+        errors = tuple(problem for problem in problems if problem.severity == "error")
+        if errors:
+            raise MailError(_as_mail_problems(errors))
+        return plan
+
+    def work_out(self) -> tuple[DeliveryPlan, tuple[Diagnostic, ...]]:
+        """Return the plan as far as there is one, and everything that is wrong with it."""
         if self.server["enabled"] is False:
             self.error("the mail server is disabled", "enabled", "Set enabled:true.")
         security = self.security()
@@ -259,9 +277,7 @@ class _Planner:
             settings=tuple(self.noted + self.rest()),
             warnings=self.problems.warnings,
         )
-        if self.problems.errors:
-            raise MailError(_as_mail_problems(self.problems.errors))
-        return plan
+        return plan, (*self.problems.errors, *self.problems.warnings)
 
     # -- noting --------------------------------------------------------------------------------------------------
 

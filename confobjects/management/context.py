@@ -95,9 +95,9 @@ class ManagementContext:
             raise NoSuchObjectError(absent(self.registry, world, parent))
         return sorted(world.members(relation, parent), key=lambda obj: normal_name(obj.name))
 
-    def all(self, world: World | None = None) -> Iterator[ManagedObject]:
+    def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children; singletons also when they have nothing but defaults."""
-        world = self.world() if world is None else world
+        world = world or self.world()
         waiting: list[tuple[Relation, ManagedObjectPath]] = [(r, ROOT) for r in self.registry.children("root")]
         for relation, parent in waiting:
             for obj in world.members(relation, parent):

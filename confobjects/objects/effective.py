@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
-from confobjects.errors import NoSuchObjectError, UnknownNameError
+from confobjects.errors import DefinitionError, NoSuchObjectError, UnknownNameError
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition, Registry
+    from confobjects.definitions import PropertyDefinition, Registry, View
     from confobjects.objects.judging import Judged
 
 
@@ -102,6 +103,13 @@ class EffectiveObject:
         paths = (p for prop in properties if prop.reference for p in self._configuration.targets(self._judged, prop))
         return tuple(self._configuration.at(path) for path in paths if path in self._configuration)
 
+    def views(self) -> tuple[Derived, ...]:
+        """Return what is worked out from the values: the views that the definition names.
+
+        Raises :class:`~confobjects.errors.DefinitionError` for a function that is not there.
+        """
+        return tuple(_derived(view, self) for view in self._judged.object.definition.views)
+
     def _property(self, name: str) -> PropertyDefinition:
         try:
             return self._judged.object.definition.properties[name]
@@ -121,6 +129,27 @@ class EffectiveObject:
             f"{name}={MASK if self.is_secret(name) else self[name]!r}" for name in self if self[name] not in (None, ())
         )
         return f"<{self.path} {values}>"
+
+
+class Derived(NamedTuple):
+    """A view: its name, rows of name, value and origin as they may be shown, and what is wrong with them."""
+
+    name: str
+    synopsis: str
+    rows: tuple[tuple[str, str, str], ...]
+    problems: tuple[Diagnostic, ...]
+
+
+def _derived(view: View, obj: EffectiveObject) -> Derived:
+    module, _, attribute = view.function.partition(":")
+    try:
+        function = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        summary = f"the function {view.function} of a view is not there: {error}"
+        remedy = "install the package that has it, or correct the definition"
+        raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
+    rows, problems = function(obj)
+    return Derived(view.name, view.synopsis, tuple(rows), tuple(problems))
 
 
 class EffectiveConfiguration(Lookups):

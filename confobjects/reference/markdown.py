@@ -62,6 +62,7 @@ def object_page(definition: ManagedObjectDefinition, registry: Registry) -> str:
         for prop in properties:
             lines += ["", *_block(prop, registry)]
     lines += _constraints(definition)
+    lines += _views(definition)
     return "\n".join(lines) + "\n"
 
 
@@ -146,6 +147,18 @@ def _constraints(definition: ManagedObjectDefinition) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for rule in rules:
         yield f"| {_cell(rule.name)}: {_cell(rule.synopsis)} | {rule.severity} | {_cell(rule.remedy) or '-'} |"
+
+
+def _views(definition: ManagedObjectDefinition) -> Iterator[str]:
+    if not definition.views:
+        return
+    yield ""
+    yield "## Worked out from the values"
+    yield ""
+    yield "Shown with the option `--effective`, each row with its origin."
+    yield ""
+    for view in definition.views:
+        yield f"- `{view.name}`: {view.synopsis}"
 
 
 def _cell(text: str) -> str:

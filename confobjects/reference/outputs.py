@@ -83,6 +83,10 @@ _DEFS: Final[Schema] = {
     ),
     "stage": _object({"stage": _TEXT, "ms": {"type": "number", "minimum": 0}, "ok": _FLAG}, (), "A stage of a mail."),
 }
+_VIEWS: Final = _by_name(
+    _list(_object({"name": _TEXT, "value": _TEXT, "origin": _TEXT})),
+    "What is worked out from the effective values, by the name of the view.",
+)
 _DIAGNOSTICS: Final = _list({"$ref": "#/$defs/diagnostic"})
 _SHOWN: Final[Schema] = {"$ref": "#/$defs/shown"}
 _SIDES: Final[Schema] = {"$ref": "#/$defs/sides"}
@@ -265,7 +269,10 @@ _FORMS: Final[dict[str, _Form]] = {
     "get": _Form(
         "get-X-prop",
         "The properties of an object.",
-        _object({"object": _TEXT, "name": _TEXT, "path": _PATH, "type": _TEXT, "properties": _SHOWN}),
+        _object(
+            {"object": _TEXT, "name": _TEXT, "path": _PATH, "type": _TEXT, "properties": _SHOWN, "views": _VIEWS},
+            ("views",),
+        ),
     ),
     "history": _Form(
         "history",

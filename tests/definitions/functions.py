@@ -1,4 +1,4 @@
-"""Constraints in Python for the family of definitions in the tests."""
+"""Constraints and views in Python for the family of definitions in the tests."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ def even(typed: Callable[[str], tuple[Any, ...] | None]) -> Iterator[Diagnostic]
     for serial in typed("serial") or ():
         if serial % 2:
             yield Diagnostic("constraint-violated", f"the serial number {serial} is odd", property="serial")
+
+
+def sums(queue: Any) -> tuple[list[tuple[str, str, str]], list[Diagnostic]]:
+    """What the serial number comes to, with a remark about one that is missing."""
+    serial = queue["serial"]
+    if serial is None:
+        return [], [Diagnostic("constraint-violated", "there is no serial number to double", severity="warning")]
+    return [("twice", str(2 * serial), f"serial ({queue.origin('serial')})")], []
