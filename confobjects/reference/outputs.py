@@ -135,6 +135,12 @@ _SIGNATURE: Final = {
     "undoes": _list({"type": "integer"}, "The numbers of the changes that this one takes back."),
     "undone_by": {"type": "integer"},
 }
+_RECIPIENT: Final[dict[str, Schema]] = {
+    "address": _TEXT,
+    "accepted": {"type": ["boolean", "null"]},
+    "reply": _TEXT,
+    "retry": {"description": "Whether a recipient that was refused may be accepted later.", "type": "boolean"},
+}
 _DELIVERY: Final = {
     "server": _TEXT,
     "host": _TEXT,
@@ -143,7 +149,7 @@ _DELIVERY: Final = {
     "security": _TEXT,
     "mechanism": _TEXT,
     "sender": _TEXT,
-    "recipients": _list(_object({"address": _TEXT, "accepted": {"type": ["boolean", "null"]}, "reply": _TEXT})),
+    "recipients": _list(_object(_RECIPIENT, ("retry",))),
     "reply": _TEXT,
     "size": _COUNT,
     "message_id": _TEXT,
