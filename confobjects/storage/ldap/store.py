@@ -341,26 +341,35 @@ class LdapStorage:
     def _check(self, change: Change) -> None:
         """Refuse what servers judge differently from one another, in the words of all storages."""
         dn = results.target(change)
+        if isinstance(change, RenameEntry):
+            self._check_renaming(change.dn, dn)
         if isinstance(change, (AddEntry, RenameEntry)) and not dn.is_below(self.base) and dn != self.base:
             raise NoSuchObjectError(f'the entry "{dn}" would lie outside the base "{self.base}"')
-        if isinstance(change, RenameEntry) and dn != change.dn and dn.is_below(change.dn):
-            raise ConstraintError(f'the entry "{change.dn}" cannot be moved below itself')
-        if isinstance(change, RenameEntry) and dn != change.dn and change.dn.is_below(dn):
-            raise ObjectExistsError(f'there is an entry "{dn}" already')
         if isinstance(change, AddEntry) and not has_naming_values(change.entry):
             raise _unnamed(dn)
         if isinstance(change, ModifyEntry) and not change.modifications and self._read(dn, ("1.1",)) is None:
             raise no_such_entry(dn)
 
+    def _check_renaming(self, old: DN, new: DN) -> None:
+        if old == new or not (new.is_below(old) or old.is_below(new)):
+            return
+        if self._read(old, ("1.1",)) is None:
+            raise no_such_entry(old)
+        if new.is_below(old):
+            raise ConstraintError(f'the entry "{old}" cannot be moved below itself')
+        raise ObjectExistsError(f'there is an entry "{new}" already')
+
     def _explained(self, change: Change, result: Result) -> ConfobjectsError:
         if isinstance(change, AddEntry) and change.entry.dn == self.base and result.code in _NOT_HELD:
             self._check_held(result)
+        if isinstance(change, RenameEntry) and self._read(change.dn, ("1.1",)) is None:
+            return no_such_entry(change.dn)  # whatever else is wrong; servers judge that in an order of their own
         error = results.write_failure(change, result, self._origin)
         if isinstance(error, ObjectInUseError):
             return self._in_use(results.target(change), error)
         if isinstance(error, NoSuchObjectError) and isinstance(change, RenameEntry):
             parent = change.new_dn.parent
-            if self._read(change.dn, ("1.1",)) is not None and self._read(parent, ("1.1",)) is None:
+            if self._read(parent, ("1.1",)) is None:
                 summary = f'there is no entry "{parent}", which is to be the parent of "{change.new_dn}"'
                 return NoSuchObjectError([problem.replace(summary=summary) for problem in error.diagnostics])
         return error

@@ -159,6 +159,11 @@ def write(change: Change) -> Callable[[Storage], None]:
     return act
 
 
+def one_found(peer: fake_ldap.Peer) -> None:
+    peer.send(fake_ldap.entry(peer.message, str(ONE), {"cn": ["one"]}))
+    answer()(peer)
+
+
 @pytest.mark.parametrize(
     ("which", "code", "text", "exit_code", "words"),
     [
@@ -184,7 +189,7 @@ def write(change: Change) -> Callable[[Storage], None]:
 )  # fmt: skip
 def test_every_refusal_to_write_is_an_error(which: str, code: int, text: str, exit_code: int, words: str) -> None:
     request, change = CHANGES[which]
-    with FakeLdap({request: answer(code, text)}) as server:
+    with FakeLdap({request: answer(code, text), SEARCH: one_found}) as server:
         found = refused(server.url, write(change))
     assert found[0] == exit_code
     assert words in found[1]
@@ -232,11 +237,7 @@ def test_a_write_that_did_not_happen_is_repeated() -> None:
 
 @pytest.mark.parametrize("script", [{SEARCH: fake_ldap.hang}, {SEARCH: fake_ldap.close}, {BIND: fake_ldap.hang}])
 def test_the_next_server_is_asked(script: dict[int, Reply]) -> None:
-    def found(peer: fake_ldap.Peer) -> None:
-        peer.send(fake_ldap.entry(peer.message, str(ONE), {"cn": ["one"]}))
-        answer()(peer)
-
-    with FakeLdap(script) as hung, FakeLdap({SEARCH: found}) as well:
+    with FakeLdap(script) as hung, FakeLdap({SEARCH: one_found}) as well:
         storage = open_storage(f"{hung.url} {well.url}", base=BASE, **SOON, **LOGIN)
         assert storage.read(ONE) == Entry(ONE, {"cn": ("one",)})
         before = len(hung.requests)
