@@ -91,6 +91,12 @@ def test_values_are_typed_and_have_their_origin(file: Path) -> None:
     assert one.instance_directory == str(file.parent)
 
 
+def test_a_mail_server_without_a_port_is_spoken_to_on_587(file: Path) -> None:
+    one = load(file, server("one", smtp_server="mx.example.org"))["mail-server", "one"]
+    assert (one["smtp-server"].host, one["smtp-server"].port) == ("mx.example.org", 587)
+    assert confobjects.Mailer(one).plan.port == 587
+
+
 def test_references_lead_to_objects(file: Path) -> None:
     trust = (
         "dn: cn=all,cn=Trust Manager Providers,cn=config\nobjectClass: top\nobjectClass: ds-cfg-trust-manager-provider\n"
