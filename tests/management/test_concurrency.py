@@ -16,8 +16,9 @@ from confobjects.errors import ChangedMeanwhileError, ConfobjectsError
 from confobjects.management import ManagementContext
 from confobjects.management.history import of_object
 from confobjects.mapping.entry import Change
-from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
+from confobjects.storage.ldap import LdapStorage
+from confobjects.storage.ldap.journal import Intent
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 
@@ -109,14 +110,16 @@ def together(*works: tuple[ManagementContext, Callable[[ManagementContext], Any]
 
     def run(number: int) -> None:
         ctx, work = works[number]
-        commit = ctx.storage.commit
+        storage = ctx.storage
+        assert isinstance(storage, LdapStorage)
+        make = storage._make
 
-        def meet_and_commit(changes: Sequence[Change], record: Note | None = None) -> int | None:
-            ctx.storage.commit = commit  # type: ignore[method-assign]  # only the first commit waits
+        def meet_and_make(changes: Sequence[Change], intent: Intent | None) -> None:
+            storage._make = make  # type: ignore[method-assign]  # only the first commit waits
             barrier.wait()
-            return commit(changes, record)
+            make(changes, intent)
 
-        ctx.storage.commit = meet_and_commit  # type: ignore[method-assign]  # put back above
+        storage._make = meet_and_make  # type: ignore[method-assign]  # put back above
         try:
             work(ctx)
         except ConfobjectsError as error:

@@ -154,8 +154,8 @@ class Journal:
         least = max(found, default=0)
         single = _is_single(plan)
         writer = "" if single else writers.name(time())
-        for _ in range(_TRIES):
-            number = max(self._last, least) + 1
+        for turn in range(_TRIES):
+            number = max(self._last, least) + 1 + _apart(turn)
             numbered = tuple(_numbered(step, number) for step in plan)
             try:
                 self._write(number, numbered, record, writer)
@@ -390,6 +390,15 @@ class Journal:
                 self._directory.make(DeleteEntry(entry.dn), None)
         hint = [Modification("replace", names.NUMBER, [str(self._last)])]
         self._directory.make(ModifyEntry(self._branch, hint), None)
+
+
+def _apart(turn: int) -> int:
+    """How many numbers to leave out: none at first; where many meet, the more often the more."""
+    if not turn:
+        return 0
+    from random import randrange  # noqa: PLC0415 - wanted after a collision only
+
+    return randrange(2 ** min(turn, 5))  # noqa: S311 - it keeps writers apart, nothing secret
 
 
 def _is_single(plan: Sequence[Planned]) -> bool:
