@@ -62,9 +62,10 @@ def told(outcome: Outcome) -> tuple[int, str]:
 
 
 def everything(server: Server, base: str) -> str:
-    """All that lies on a server at and below a base; nothing where there is no such entry."""
+    """All that lies on a server at and below a base, but for notes of what came to nothing."""
     try:
-        return server.ldapsearch("-b", base)
+        entries = server.ldapsearch("-b", base).split("\n\n")
+        return "\n\n".join(entry for entry in entries if "ds-cfg-history-state: void" not in entry)
     except subprocess.CalledProcessError as error:
         if error.returncode != 32:
             raise
