@@ -64,7 +64,7 @@ def _assigned(
             _malformed(option, item, problems)
             continue
         prop = _property(invocation, relation, name)
-        if prop is not None and prop.sensitive and "{" not in value and "<" not in value:
+        if invocation.sink is None and prop is not None and prop.sensitive and "{" not in value and "<" not in value:
             invocation.note(
                 f"warning: the value of {prop.name} is on the command line, where other users and the shell's history "
                 f"can see it; --set-prompt {prop.name}, --set-file or --set-env keep it out"

@@ -24,7 +24,7 @@ def tell(invocation: Invocation, report: ChangeReport, done: str) -> int:
         invocation.succeeded("Nothing changed.")
         return 0
     if invocation.dry_run:
-        invocation.say("\n".join(_plan(report.changes)))
+        invocation.say("\n".join(planned(report.changes)))
     else:
         invocation.succeeded(done)
     touched = {(change.new_path or change.path, name) for change in report.changes for name in change.names()}
@@ -39,7 +39,8 @@ def tell(invocation: Invocation, report: ChangeReport, done: str) -> int:
     return 0
 
 
-def _plan(changes: Iterable[ObjectChange]) -> Iterable[str]:
+def planned(changes: Iterable[ObjectChange]) -> Iterable[str]:
+    """Yield what changes would do, line by line."""
     for change in changes:
         target = f" to {change.new_path}" if change.new_path is not None else ""
         yield f"would {change.action} {change.path}{target}"
@@ -56,6 +57,11 @@ def _shown(change: ObjectChange, name: str, side: Any) -> list[str]:
 def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
     from .json_output import dumps  # noqa: PLC0415 - for this form only
 
+    invocation.say(dumps(document(report, dry_run=invocation.dry_run)))
+
+
+def document(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
+    """Return what came of a change for programs."""
     changes = []
     for change in report.changes:
         item: dict[str, Any] = {
@@ -69,20 +75,16 @@ def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
         if change.new_path is not None:
             item["new_path"] = str(change.new_path)
         changes.append(item)
-    invocation.say(
-        dumps(
-            {
-                "changed": report.changed,
-                "dry_run": invocation.dry_run,
-                "changes": changes,
-                "admin_actions": [
-                    {"path": str(a.path), "property": a.property, "action": a.action, "synopsis": a.synopsis}
-                    for a in report.admin_actions
-                ],
-                "deferred": [
-                    {"path": str(d.path), "property": d.property, "text": d.text, "why": d.why} for d in report.deferred
-                ],
-                "warnings": [w.as_json() for w in report.warnings],
-            }
-        )
-    )
+    return {
+        "changed": report.changed,
+        "dry_run": dry_run,
+        "changes": changes,
+        "admin_actions": [
+            {"path": str(a.path), "property": a.property, "action": a.action, "synopsis": a.synopsis}
+            for a in report.admin_actions
+        ],
+        "deferred": [
+            {"path": str(d.path), "property": d.property, "text": d.text, "why": d.why} for d in report.deferred
+        ],
+        "warnings": [w.as_json() for w in report.warnings],
+    }

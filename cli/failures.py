@@ -49,8 +49,8 @@ def _secrets(words: Words) -> set[str]:
     }
 
 
-def usage(error: click.UsageError, words: Words, output: str) -> int:
-    """Print a mistake in the command line, with what was probably meant, and return 2."""
+def explained(error: click.UsageError) -> tuple[str, str]:
+    """Return what is wrong with a command line in our words, and what was probably meant."""
     import click  # noqa: PLC0415 - loaded already; named here only
 
     message = error.format_message().rstrip(".")
@@ -65,6 +65,12 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
         name = error.param.opts[-1] if is_option else error.param.human_readable_name
         message = f"the {'option' if is_option else 'argument'} {name} is missing"
         remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
+    return message, remedy
+
+
+def usage(error: click.UsageError, words: Words, output: str) -> int:
+    """Print a mistake in the command line, with what was probably meant, and return 2."""
+    message, remedy = explained(error)
     if not remedy and "-h" in words.rest:
         remedy = "-h is the host name, as in dsconfig; for help use --help"
     if output == "json":
@@ -115,10 +121,15 @@ def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]
         elif equals and name.lower() in _SECRET_OPTIONS:
             result.append(f"{name}={MASK}")
         else:
-            hide = word in _SECRET_OPTIONS or word.lower() in _SECRET_OPTIONS
+            hide = is_secret_option(word)
             prop, colon, _ = word.partition(":")
             result.append(f"{prop}:{MASK}" if colon and _property_named(prop) in secrets else word)
     return result
+
+
+def is_secret_option(word: str) -> bool:
+    """Tell whether an option's value is a secret itself."""
+    return word in _SECRET_OPTIONS or word.lower() in _SECRET_OPTIONS
 
 
 def _property_named(word: str) -> str:
@@ -127,9 +138,13 @@ def _property_named(word: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """Quote a word for a shell where it needs it."""
+    """Quote a word for a shell, and for a batch, where it needs it."""
     if word and all(c.isalnum() or c in "@%+=:,./-_*" for c in word):
         return word
+    if "\\" in word or "\n" in word:
+        from .batch.dialect import written  # noqa: PLC0415 - seldom needed
+
+        return written(word)
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ from .options import OPTIONS, conflict_among
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
-    from confobjects.management.operations import Operation
     from confobjects.objects.protocols import Evaluate
+
+    from .sink import Sink
 
 _LDAP_WORDS = ("hostname", "port", "usessl")
 
@@ -27,21 +28,29 @@ _LDAP_WORDS = ("hostname", "port", "usessl")
 class Invocation:
     """The global options of a run by name, the definitions they load and the storage they name."""
 
-    def __init__(self, options: Mapping[str, Any], arguments: tuple[str, ...], registry: Registry) -> None:
-        self.options = options
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        arguments: tuple[str, ...],
+        registry: Registry,
+        sink: Sink | None = None,
+    ) -> None:
+        self.options = options if sink is None else sink.options(options)
         self.arguments = arguments
         self.registry = registry
-        self.sink: Callable[[Operation], None] | None = None
-        """Where operations go instead of being carried out: to the batch this command stands in."""
-        self.script = bool(options["script_friendly"])
-        self.verbose = bool(options["verbose"])
-        self.quiet = bool(options["quiet"])
-        self.advanced = bool(options["advanced"])
-        self.dry_run = bool(options["dry_run"])
+        self.sink = sink
+        """The batch this command stands in."""
+        self.recorded = ""
+        """What the history names instead of the command line."""
+        self.script = bool(self.options["script_friendly"])
+        self.verbose = bool(self.options["verbose"])
+        self.quiet = bool(self.options["quiet"])
+        self.advanced = bool(self.options["advanced"])
+        self.dry_run = bool(self.options["dry_run"])
         self.form = self._form()
         self._conflicts()
         for option in OPTIONS:
-            if option.unused and options[option.name]:
+            if option.unused and self.options[option.name]:
                 self.note(f"{option.spellings[-1]} has no effect: {option.unused}")
 
     def _form(self) -> str:
@@ -64,12 +73,16 @@ class Invocation:
 
     def say(self, text: str) -> None:
         """Print a result."""
-        if text:
+        if self.sink is not None:
+            self.sink.say(text)
+        elif text:
             sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
     def note(self, text: str) -> None:
         """Print a remark to standard error, unless the user wants quiet."""
-        if not self.quiet:
+        if self.sink is not None:
+            self.sink.note(text)
+        elif not self.quiet:
             sys.stderr.write(f"{text}\n")
 
     def warn(self, diagnostics: Iterable[Diagnostic]) -> None:
@@ -104,12 +117,16 @@ class Invocation:
 
     def open(self) -> ManagementContext:
         """Open the configuration for management; what its storage has to say comes as warnings later."""
+        if self.sink is not None:
+            return self.sink.opened()
         url = self.place.url
         options = storage_options(self.options, url)
         return startup.open(url, definitions=self.registry, command=self.command, **options)
 
     def command(self) -> str:
         """Return the command line as the history names it."""
+        if self.recorded:
+            return self.recorded
         from .recorded import command_of  # noqa: PLC0415 - asked for when something is written
 
         return command_of(self.arguments, self.registry)

@@ -74,9 +74,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("-Q", "--quiet"), None, "Say only what went wrong.", "Input and output"),
     Option(("--advanced",), None, "Show advanced objects and properties as well.", "Input and output"),
     Option(("--dry-run",), None, "Say what would be done, and write nothing.", "Input and output"),
+    Option(("--batch",), None, "Read commands from standard input, and make all their changes as one.", "Batch"),
+    Option(("-F", "--batchFilePath"), "PATH", "Read them from a file.", "Batch"),
+    Option(("--batch-continue-on-error",), None, "Make each change by itself; do not stop at one that fails.", "Batch"),
     Option(("--debug",), None, "Show a traceback when something goes wrong.", "Input and output"),
-    Option(("--displayCommand",), None, "", "dsconfig", "the equivalent command is shown by interactive mode only"),
-    Option(("--commandFilePath",), "PATH", "", "dsconfig", "commands are recorded by interactive mode only"),
+    Option(("--displayCommand",), None, "Show the equivalent command of each change.", "Input and output"),
+    Option(("--commandFilePath",), "PATH", "Add the equivalent commands to a file.", "Input and output"),
     Option(("--propertiesFilePath",), "PATH", "The file of options that are always the same.", "Input and output"),
     Option(("--noPropertiesFile",), None, "Read no such file (~/.confobjects/tools.properties).", "Input and output"),
     Option(("-V", "--version"), None, "Show the version.", "General"),
@@ -98,6 +101,7 @@ _TRUST_STORE: Final = ("truststorepath", "truststorepassword", "truststorepasswo
 CONFLICTS: Final[tuple[Conflict, ...]] = (
     Conflict((("quiet",), ("verbose",)), "one asks for less, the other for more"),
     Conflict((("script_friendly",), ("verbose",)), "output for scripts has no room for remarks"),
+    Conflict((("batch",), ("batchfilepath",)), "each says where the commands are"),
     Conflict((("propertiesfilepath",), ("nopropertiesfile",)), "one names the file, the other refuses any"),
     Conflict(
         (("url",), ("offline", "configfile"), ("hostname", "port", "usessl")),

@@ -42,6 +42,28 @@ class Words(NamedTuple):
             if word[:1] == "-"
         )
 
+    def is_batch(self) -> bool:
+        """Tell whether an option says that the commands are in a batch."""
+        options = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
+        words = iter(self.rest)
+        for word in words:
+            if word == "--":
+                return False
+            names = (
+                [word.partition("=")[0]] if word[:2] == "--" else [f"-{c}" for c in word[1:]] if word[:1] == "-" else []
+            )
+            for place, name in enumerate(names, start=1):
+                if name in {"--batch", "--batchfilepath", "-F"}:
+                    return True
+                option = options.get(name)
+                if option is None:
+                    break
+                if option.value is not None:
+                    if place == len(names) and "=" not in word:
+                        next(words, "")
+                    break
+        return False
+
 
 def _normal(word: str) -> str:
     name, equals, value = word.partition("=")

@@ -57,6 +57,8 @@ SPECIAL: Final[dict[str, Row]] = {
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 
+_BATCH: Final = ("--batch", "-F", "--batchFilePath")
+
 VERBS: Final = ("create", "list", "get", "set", "delete")
 
 
@@ -77,12 +79,17 @@ def names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
     yield from SPECIAL
 
 
-def resolve(words: Words) -> click.Command:
-    """Return the command of a command line. Raises click.UsageError for one that does not exist."""
+def resolve(words: Words, registry: Registry | None = None) -> click.Command:
+    """Return the command of a command line, made from definitions that are loaded already or those that it names.
+
+    Raises click.UsageError for a command that does not exist.
+    """
+    if words.may_have(_BATCH) and words.is_batch():
+        return _built("batch", "build", words, startup.registry(words.definitions))
     if not words.command or words.has("--version", "-V"):
         return _built("overview", "build", words)
     row = SPECIAL.get(words.command.lower())
-    registry = startup.registry(words.definitions)
+    registry = startup.registry(words.definitions) if registry is None else registry
     if row is not None:
         return _built(row.module, "build", words, registry)
     name = words.command.lower()
@@ -130,10 +137,9 @@ def make(
         if words.defaults is not None:
             typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
             given |= words.defaults.below(typed)
-        invocation = Invocation(given, words.arguments, registry)
+        invocation = Invocation(given, words.arguments, registry, context.obj)
         if words.defaults is not None:
             invocation.warn(words.defaults.warnings)
-        invocation.sink = context.obj
         return function(invocation, **{name: value for name, value in values.items() if name in own})
 
     return click.Command(

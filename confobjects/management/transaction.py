@@ -107,6 +107,11 @@ class Transaction:
         """The storage as it is, without the changes of this transaction."""
         return self._below
 
+    @property
+    def problems(self) -> Collector:
+        """What is wrong with what was asked for so far."""
+        return self._problems
+
     # -- what a caller asks for ----------------------------------------------------------------------------------
 
     @_remembered
@@ -372,10 +377,9 @@ class Transaction:
 
     def note(self) -> Note:
         """Return what the history is to know of the change that was planned."""
-        from confobjects.management.history import Signature, note_of  # noqa: PLC0415 - a dry run needs none
+        from confobjects.management.history import note_of, signed  # noqa: PLC0415 - a dry run needs none
 
-        sign = self.context.sign
-        return note_of(self.report.changes, sign() if sign is not None else Signature(), self.undoes)
+        return note_of(self.report.changes, signed(self.context), self.undoes)
 
     def stored(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""

@@ -1,0 +1,299 @@
+r"""The language of batch files: a text as commands, each word with its place.
+
+Both families of tools that have such files are understood. A command is a line; a backslash at its end joins the next
+one, without a blank between them. Blanks and tabs part words. Double quotes group, and a backslash takes the next
+character literally, in them and outside; single quotes group, and all in them is literal. Quotes may open and close
+anywhere in a word. An empty line, or one whose first character that is no blank is ``#``, is skipped.
+
+Laws of this module:
+
+1. It is pure: text in, commands and mistakes out; every mistake, each with its place.
+2. One backslash before the opener of an expression is removed wherever it stands, also in single quotes: people write
+   ``\&{…}`` for the shell's sake. Two keep one, which makes the text literal.
+3. A mistake in one command does not hide the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+PROGRAMS: Final = ("confobjects", "dsconfig")
+"""The words that a command may begin with, as in a shell."""
+
+_BLANKS: Final = " \t\r"
+_RUN: Final = re.compile(r"""[^ \t\r\\"']+""")
+_ODD: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
+)
+_DASHES: Final = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212")
+_ESCAPED_OPENER: Final = re.compile(r"\\(&\{|\$<|\$\{)")
+_BEGINS_COMMAND: Final = re.compile(
+    r"[ \t]*(?:(?:[^\s'\"]*[/\\])?(?:dsconfig|confobjects)(?:\.bat)?[ \t]"
+    r"|(?:create|delete|get|list|set)-[a-z0-9-]+(?:[ \t\r\\]|$))"
+)
+
+
+class Piece(NamedTuple):
+    """A part of a line: its row, counted from 0, and a half-open range of columns."""
+
+    row: int
+    start: int
+    end: int
+
+
+class Word(NamedTuple):
+    """A word as it is meant, and where it stands: one piece, or several where lines are joined inside it."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+
+class Mistake(NamedTuple):
+    """What is wrong with the text at a place, and how to mend it."""
+
+    summary: str
+    remedy: str
+    piece: Piece
+
+
+class Command(NamedTuple):
+    """The words of one command, without the name of the program; ``broken`` when a mistake was found in it."""
+
+    words: tuple[Word, ...]
+    piece: Piece
+    broken: bool = False
+
+    @property
+    def texts(self) -> list[str]:
+        """The words as they are meant."""
+        return [word.text for word in self.words]
+
+
+class Script(NamedTuple):
+    """A text as commands. ``lines`` are those of the text, without what ends them."""
+
+    lines: tuple[str, ...]
+    commands: tuple[Command, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+def parse(text: str) -> Script:
+    """Return the commands in a text, and all mistakes."""
+    return _Scanner(text).script()
+
+
+def begins_command(line: str) -> bool:
+    """Tell whether a line begins as a command does: where it stands inside quotes, one was not closed before it."""
+    return _BEGINS_COMMAND.match(line) is not None
+
+
+def written(word: str) -> str:
+    """Return a word in quotes, so that a batch and a shell read the same in them."""
+    if _ESCAPED_OPENER.search(word):
+        return '"' + re.sub(r'[\\"$`]', r"\\\g<0>", word) + '"'
+    lines = word.replace("'", "'\"'\"'").split("\n")
+    # A line that begins as a command would look like one after a quote that was forgotten.
+    return "'" + "\n".join([lines[0], *(f"''{line}" if begins_command(line) else line for line in lines[1:])]) + "'"
+
+
+def unescaped(text: str) -> str:
+    """Return a literal text without the backslashes before openers of expressions."""
+    return _ESCAPED_OPENER.sub(r"\1", text)
+
+
+class _Scanner:
+    """Walks through the lines; ``row`` and ``at`` are where it stands."""
+
+    def __init__(self, text: str) -> None:
+        whole = text.count("\n") == text.count("\r\n")
+        self.lines = (text.replace("\r\n", "\n") if whole else text).split("\n")
+        self.row = self.at = 0
+        self.words: list[Word] = []
+        self.text: list[str] | None = None  # the parts of the word that is being read
+        self.pieces: list[Piece] = []
+        self.start = 0
+        self.mistakes: list[Mistake] = []
+
+    def script(self) -> Script:
+        commands = []
+        while self.row < len(self.lines):
+            if _is_skipped(self.lines[self.row]):
+                self.row += 1
+                continue
+            before = len(self.mistakes)
+            command = self._command()
+            commands.append(command._replace(broken=len(self.mistakes) > before))
+        return Script(tuple(self.lines), tuple(commands), tuple(self.mistakes))
+
+    def _command(self) -> Command:
+        """Read one command, and stand at the line after it."""
+        first, self.at, self.words = self.row, 0, []
+        while self.at < len(self.lines[self.row]):
+            if not self._part():
+                break
+        else:
+            self._end_word()
+            self.row += 1
+        line = self.lines[first]
+        piece = Piece(first, len(line) - len(line.lstrip()), len(line.rstrip()))
+        return Command(self._without_program(piece), piece)
+
+    def _without_program(self, piece: Piece) -> tuple[Word, ...]:
+        words = tuple(self.words)
+        name = re.split(r"[/\\]", words[0].text)[-1].removesuffix(".bat") if words else ""
+        if name not in PROGRAMS:
+            return words
+        if len(words) == 1:
+            self._mistake(
+                f"{words[0].text} stands alone: the command is missing", "remove the line, or complete it", piece
+            )
+        return words[1:]
+
+    # -- words -----------------------------------------------------------------------------------------------------
+
+    def _part(self) -> bool:
+        """Read what stands here; tell whether the command goes on."""
+        line = self.lines[self.row]
+        character = line[self.at]
+        if character in _BLANKS:
+            self._end_word()
+            self.at += 1
+            return True
+        if character == "\\":
+            return self._backslash(line)
+        if character in "\"'":
+            return self._quote(character)
+        found = _RUN.match(line, self.at)
+        assert found is not None  # noqa: S101 - the character is none that begins something else
+        self._odd(found.group())
+        self._take(found.group(), len(found.group()))
+        return True
+
+    def _take(self, text: str, length: int) -> None:
+        """Let so many characters of the line mean some text."""
+        if self.text is None:
+            self.text, self.pieces, self.start = [], [], self.at
+        self.text.append(text)
+        self.at += length
+
+    def _end_word(self) -> None:
+        if self.text is not None:
+            self._end_piece()
+            self.words.append(Word("".join(self.text), tuple(self.pieces)))
+            self.text = None
+
+    def _end_piece(self) -> None:
+        end = min(self.at, len(self.lines[self.row]))
+        if end > self.start or not self.pieces:
+            self.pieces.append(Piece(self.row, self.start, end))
+
+    def _odd(self, run: str) -> None:
+        found = _ODD.search(run)
+        if found is not None:
+            at = self.at + found.start()
+            what = (
+                "separates no words"
+                if found.group().isspace() or found.group() in "\u200b\ufeff"
+                else "belongs in no command"
+            )
+            remedy = "type a blank, or put it in quotes where it is meant"
+            self._mistake(f"the character U+{ord(found.group()):04X} {what}", remedy, Piece(self.row, at, at + 1))
+        elif self.text is None and run.startswith(_DASHES):
+            piece = Piece(self.row, self.at, self.at + 1)
+            self._mistake(f"the dash U+{ord(run[0]):04X} begins no option", "type two hyphens: --", piece)
+
+    # -- backslashes and ends of lines -----------------------------------------------------------------------------
+
+    def _backslash(self, line: str) -> bool:
+        rest = line[self.at + 1 :]
+        if not rest.strip():
+            if rest.strip("\r"):
+                piece = Piece(self.row, self.at, self.at + 1)
+                self._mistake(
+                    "blanks follow the backslash at the end of the line", "remove them, so that the lines join", piece
+                )
+            return self._join()
+        self._take(rest[0], 2)
+        return True
+
+    def _join(self) -> bool:
+        """Go on with the next line that counts; tell whether there is one."""
+        here = Piece(self.row, self.at, self.at + 1)
+        if self.text is not None:
+            self._end_piece()
+        self.row += 1
+        while self.row < len(self.lines) and _is_skipped(self.lines[self.row]):
+            self.row += 1
+        self.at = self.start = 0
+        if self.row < len(self.lines) and not begins_command(self.lines[self.row]):
+            return True
+        ahead = "the next one begins another command" if self.row < len(self.lines) else "there is no next one"
+        self._mistake(f"the line is to go on, and {ahead}", "remove the backslash", here)
+        self._drop()
+        return False
+
+    def _drop(self) -> None:
+        """End the word where the command breaks off; its pieces are known."""
+        if self.text is not None:
+            self.words.append(Word("".join(self.text), tuple(self.pieces)))
+            self.text = None
+
+    # -- quotes ----------------------------------------------------------------------------------------------------
+
+    def _quote(self, quote: str) -> bool:
+        """Read what is in quotes; tell whether they are closed."""
+        opening = Piece(self.row, self.at, self.at + 1)
+        self._take("", 1)
+        while True:
+            line = self.lines[self.row]
+            end = self._literal(line) if quote == "'" else self._escaped(line)
+            if end:
+                return True
+            if not self._next_quoted_line():
+                remedy = f"close it; a quotation mark that is meant as itself is written \\{quote}"
+                self._mistake("the quote that opens here is not closed", remedy, opening)
+                self._drop()
+                return False
+
+    def _literal(self, line: str) -> bool:
+        """Read single-quoted text up to the closing quote, which is told, or to the end of the line."""
+        end = line.find("'", self.at)
+        inside = line[self.at : len(line) if end < 0 else end]
+        self._take(unescaped(inside) if end >= 0 else unescaped(inside) + "\n", len(inside) + 1)
+        return end >= 0
+
+    def _escaped(self, line: str) -> bool:
+        """Read double-quoted text likewise; a backslash at the end of the line joins the next one."""
+        while self.at < len(line):
+            character = line[self.at]
+            if character == '"':
+                self._take("", 1)
+                return True
+            if character != "\\":
+                end = min(
+                    (place for place in (line.find('"', self.at), line.find("\\", self.at)) if place >= 0),
+                    default=len(line),
+                )
+                self._take(line[self.at : end], end - self.at)
+            elif line[self.at + 1 :].rstrip("\r"):
+                self._take(line[self.at + 1], 2)
+            else:
+                self._take("", 2)
+                return False
+        self._take("\n", 1)
+        return False
+
+    def _next_quoted_line(self) -> bool:
+        self._end_piece()
+        self.row += 1
+        self.at = self.start = 0
+        return self.row < len(self.lines) and not begins_command(self.lines[self.row])
+
+    def _mistake(self, summary: str, remedy: str, piece: Piece) -> None:
+        self.mistakes.append(Mistake(summary, remedy, piece))
+
+
+def _is_skipped(line: str) -> bool:
+    text = line.strip(_BLANKS)
+    return not text or text.startswith("#")

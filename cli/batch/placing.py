@@ -1,0 +1,59 @@
+"""Where in its command a problem is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from confobjects.diagnostics import Diagnostic
+    from confobjects.management.operations import Operation
+
+    from .dialect import Command, Piece, Word
+    from .source import Source
+
+_IN_PARENTHESES: Final = re.compile(r"\((\S+)[^()]*\)$")
+_OF_NAMES: Final = frozenset({"no-such-object", "object-exists", "object-in-use"})
+_OF_VALUES: Final = frozenset({"invalid-value", "constraint-violated", "unresolved-expression"})
+
+
+def place_of_usage(error: click.UsageError, command: Command) -> Piece:
+    """Return where a mistake in the words of a command is: the option, the word too many, else the command."""
+    names: tuple[str, ...] = ()
+    if isinstance(error, click.NoSuchOption | click.BadOptionUsage):
+        names = (error.option_name,)
+    elif isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter) and error.param:
+        names = tuple(error.param.opts)
+    elif found := _IN_PARENTHESES.search(error.format_message().rstrip(".")):
+        names = (found.group(1),)
+    wanted = {name.lower() for name in names}
+    word = next((word for word in command.words if word.text.partition("=")[0].lower() in wanted), None)
+    return _first(command) if word is None else word.pieces[0]
+
+
+def _first(command: Command) -> Piece:
+    return command.words[0].pieces[0] if command.words else command.piece
+
+
+def place_of(problem: Diagnostic, command: Command, operation: Operation | None, source: Source) -> Piece:
+    """Return where a problem of what a command asks for is: the value, the property, the name, else the command."""
+    words = list(_assigning(command, problem.property)) if problem.property else []
+    if words:
+        meant = next((w for w in words if problem.value and w.text.endswith(f":{problem.value}")), words[-1])
+        return source.value_of(meant) if problem.code in _OF_VALUES else meant.pieces[0]
+    if problem.code in _OF_NAMES and operation is not None and operation.names:
+        name = operation.names[-1]
+        word = next((w for w in command.words if w.text in {name, w.text.partition("=")[0] + f"={name}"}), None)
+        if word is not None:
+            return word.pieces[0]
+    quoted = next((w for w in command.words[1:] if f'"{w.text}"' in problem.summary), None)
+    return _first(command) if quoted is None else quoted.pieces[0]
+
+
+def _assigning(command: Command, name: str) -> Iterator[Word]:
+    """Yield the words that say something of a property: ``NAME:…``, ``NAME<…``, and ``NAME`` behind ``--reset``."""
+    pattern = re.compile(rf"(?:--[a-z-]+=)?{re.escape(name)}(?:[:<=].*)?", re.IGNORECASE | re.DOTALL)
+    return (word for word in command.words[1:] if pattern.fullmatch(word.text))

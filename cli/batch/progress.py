@@ -1,0 +1,47 @@
+"""How far a batch is, for somebody who looks at it."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+if TYPE_CHECKING:
+    from ..invocation import Invocation
+
+
+class Progress:
+    """A bar on standard error, where that is a terminal and sentences are wanted."""
+
+    def __init__(self, invocation: Invocation, length: int) -> None:
+        self._bar: Any = None
+        if invocation.tells_people and sys.stderr.isatty():
+            self._bar = click.progressbar(length=length, file=sys.stderr, update_min_steps=max(1, length // 100))
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def advance(self) -> None:
+        """One more is done."""
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def clear(self) -> None:
+        """Make room for a remark: it begins a line of its own."""
+        if self._bar is not None:
+            sys.stderr.write("\r\x1b[K")
+
+    def end(self) -> None:
+        """Leave the bar as it is, and begin a new line."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.__exit__(None, None, None)

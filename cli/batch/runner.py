@@ -1,0 +1,202 @@
+"""Carrying out a batch: as one change, or each command by itself.
+
+Laws of this module:
+
+1. As one change: every step is asked of one transaction, in order; whatever is wrong with any of them, all of it is
+   told, and nothing is written. What is written is written by one commit.
+2. One by one: each step is a change of its own; what fails is told, and the others go on.
+3. A command that reads sees what the commands before it have made, written or not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, error_for
+from confobjects.management import ManagementContext
+from confobjects.objects.changes import ChangeReport
+
+from .progress import Progress
+from .steps import Setting, Step, View, steps_of
+from .summary import Summary
+from .touches import Touches
+
+if TYPE_CHECKING:
+    from confobjects.management.transaction import Transaction
+
+    from ..invocation import Invocation
+    from .source import Source
+
+_MANY: Final = 32
+"""From how many objects of one kind on all of them are read at once."""
+
+
+class Batch:
+    """One batch on its way."""
+
+    def __init__(self, invocation: Invocation, source: Source) -> None:
+        self.invocation = invocation
+        self.source = source
+        self.steps = steps_of(Setting(invocation, source))
+        self.touches = Touches(invocation.registry)
+        self.summary = Summary(invocation, source.origin, self.steps)
+        self._unmade: list[Step] = []  # the steps that failed by themselves
+        self._told: set[int] = set()  # the problems of the transaction that are a step's already
+
+    def run(self) -> int:
+        """Carry it out, say what came of it, and return the exit status."""
+        with Progress(self.invocation, 2 * len(self.steps)) as progress:
+            for step in self.steps:
+                step.parse()
+                if step.problems:
+                    self._unmade.append(step)
+                progress.advance()
+            if self.invocation.options["batch_continue_on_error"]:
+                return self._one_by_one(progress)
+            report = self._as_one(progress)
+        return self.summary.tell(report)
+
+    # -- as one change ---------------------------------------------------------------------------------------------
+
+    def _as_one(self, progress: Progress) -> ChangeReport:
+        count = len(self.steps)
+        self.invocation.recorded = f"batch {self.source.origin} ({count} command{'' if count == 1 else 's'})"
+        try:
+            with self.invocation.changing() as context:
+                return self._change(context, progress)
+        except ConfobjectsError as error:
+            progress.end()
+            raise self._refusal(error) from error
+
+    def _change(self, context: ManagementContext, progress: Progress) -> ChangeReport:
+        self.summary.known_already(context.storage.warnings)
+        with context.change(dry_run=self.invocation.dry_run) as transaction:
+            self._read_ahead(transaction)
+            for step in self.steps:
+                if not step.outcome:
+                    self._ask(step, transaction)
+                progress.advance()
+            if wrong := [problem for step in self.steps for problem in step.problems]:
+                transaction.plan()  # what is wrong with the whole is told as well
+                raise error_for(wrong)
+        report = transaction.report
+        return report._replace(warnings=tuple(self._located(report.warnings)))
+
+    def _read_ahead(self, transaction: Transaction) -> None:
+        """Read the objects of one kind at once where there are many: one search instead of many reads."""
+        if transaction.context.storage.serialises_writers:
+            return  # a file or memory: what is read is at hand
+        registry = self.invocation.registry
+        paths = [step.operation.path(registry) for step in self.steps if step.operation is not None]
+        for (relation, parent), count in Counter((path.relation, path.parent) for path in paths).items():
+            if count >= _MANY:
+                transaction.below.members(registry.relation(relation), parent)
+
+    def _ask(self, step: Step, transaction: Transaction) -> None:
+        known = len(transaction.problems)
+        operation = step.operation
+        if operation is None:
+            step.show(View(transaction.context, transaction.world))
+            return
+        path = operation.path(self.invocation.registry)
+        before = transaction.world.find(path)
+        try:
+            operation.ask(transaction)
+        except ConfobjectsError as error:
+            self._failed(step, error.diagnostics)
+        new = [problem for problem in list(transaction.problems)[known:] if problem.severity == "error"]
+        self._told.update(map(id, new))
+        self._failed(step, new)
+        if not step.outcome:
+            after = transaction.world.find(path)
+            same = before == after and (after is None or after.path.elements == getattr(before, "path", path).elements)
+            step.outcome = "unchanged" if same else "done"
+        self.touches.add(step)
+
+    def _failed(self, step: Step, problems: Iterable[Diagnostic]) -> None:
+        """Take down what is wrong with a step; what only follows from others that failed is not said again."""
+        for problem in problems:
+            step.outcome = "failed"
+            before = [one for one in self._unmade if one.line <= step.line]
+            if not self.touches.follows(problem, before):
+                step.fail(self.touches.with_order(problem, step, self.steps))
+                if step not in self._unmade:
+                    self._unmade.append(step)
+
+    def _refusal(self, error: ConfobjectsError) -> ConfobjectsError:
+        """Return one error with everything that is wrong, in the order of the lines."""
+        found = [problem for step in self.steps for problem in step.problems]
+        new = [problem for problem in error.diagnostics if id(problem) not in self._told and problem not in found]
+        new = [problem for problem in new if not self.touches.follows(problem, self._unmade)]
+        blamed = list(self._located(new))
+        found = sorted([*found, *blamed], key=lambda problem: problem.line or len(self.source.script.lines) + 1)
+        if not found:
+            return error
+        self.summary.refused(found)
+        return error_for(found)
+
+    def _located(self, problems: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+        """Yield problems of the whole with the place of the command that touched their object and property last."""
+        for problem in problems:
+            step = self.touches.last(problem)
+            yield problem if step is None or problem.line is not None else step.placed(problem)
+
+    # -- one by one ------------------------------------------------------------------------------------------------
+
+    def _one_by_one(self, progress: Progress) -> int:
+        reports: list[ChangeReport] = []
+        with self.invocation.changing() as context, self._tried(context) as place:
+            self.summary.known_already(context.storage.warnings)
+            for step in self.steps:
+                self.invocation.recorded = self.summary.line_of(step)
+                if not step.outcome and not self._carry_out(step, place, reports):
+                    break
+                self.summary.tell_step(step, progress)
+                progress.advance()
+        progress.end()
+        return self.summary.tell(_merged(reports), told=True)
+
+    def _carry_out(self, step: Step, context: ManagementContext, reports: list[ChangeReport]) -> bool:
+        """Carry out one step; tell whether the others have a chance."""
+        if step.operation is None:
+            step.show(View(context))
+            return True
+        dry_run = self.invocation.dry_run and context.storage is not self._trial
+        try:
+            with context.change(dry_run=dry_run) as transaction:
+                step.operation.ask(transaction)
+        except ConfobjectsError as error:
+            for problem in error.diagnostics:
+                step.fail(problem)
+            return not isinstance(error, CannotConnectError | StorageError)
+        step.outcome = "done" if transaction.report.changed else "unchanged"
+        warnings = tuple(step.placed(problem) for problem in transaction.report.warnings)
+        reports.append(transaction.report._replace(warnings=warnings))
+        return True
+
+    _trial: object = None
+
+    @contextmanager
+    def _tried(self, context: ManagementContext) -> Iterator[ManagementContext]:
+        """The configuration that each step is made in: with --dry-run a copy, which then is thrown away."""
+        if not self.invocation.dry_run:
+            yield context
+            return
+        from confobjects.storage.memory import MemoryStorage  # noqa: PLC0415 - for trials only
+
+        entries = list(context.storage.search(context.storage.base, "sub"))
+        self._trial = MemoryStorage(entries, base=context.storage.base)
+        yield ManagementContext(context.registry, self._trial, context.evaluate)
+
+
+def _merged(reports: Sequence[ChangeReport]) -> ChangeReport:
+    return ChangeReport(
+        tuple(change for report in reports for change in report.changes),
+        tuple(action for report in reports for action in report.admin_actions),
+        tuple(deferred for report in reports for deferred in report.deferred),
+        tuple(warning for report in reports for warning in report.warnings),
+    )

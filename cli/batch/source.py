@@ -1,0 +1,162 @@
+"""A batch as it was read: what it is called, its commands, and how a place in it is shown without its secrets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Final
+
+from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.errors import BrokenDataError, UsageError
+
+from ..failures import is_secret_option
+from .dialect import Command, Piece, Word, parse
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+_WIDTH: Final = 100
+"""Characters of a line that are shown around a mistake."""
+_BEFORE: Final = 40
+_ASSIGNING: Final = ("--set", "--add", "--remove")
+
+
+def read(path: str | None) -> bytes:
+    """Return what a file holds, standard input for None or ``-``. Raises UsageError."""
+    if path is None or path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            return file.read()
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise UsageError(Diagnostic("usage", f"the batch cannot be read: {reason}", origin=path)) from None
+
+
+class Source:
+    """The text of a batch. Raises BrokenDataError for one that is no text."""
+
+    def __init__(self, data: bytes, origin: str, registry: Registry) -> None:
+        self.origin = origin
+        self._known, self._secret = _property_names(registry)
+        self.script = parse(self._decoded(data))
+        self._masks: dict[int, list[tuple[int, int]]] | None = None
+
+    def _decoded(self, data: bytes) -> str:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            column = len(data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8", "replace")) + 1
+            summary = f"the byte 0x{data[error.start]:02x} is not UTF-8 text"
+            remedy = "save the file as UTF-8"
+            problem = Diagnostic("broken-data", summary, origin=self.origin, line=line, column=column, remedy=remedy)
+            raise BrokenDataError(problem) from None
+
+    def mistakes(self) -> list[Diagnostic]:
+        """Return what is wrong with the text itself."""
+        return [
+            self.placed(Diagnostic("usage", mistake.summary, remedy=mistake.remedy), mistake.piece)
+            for mistake in self.script.mistakes
+        ]
+
+    # -- places ----------------------------------------------------------------------------------------------------
+
+    def placed(self, problem: Diagnostic, piece: Piece) -> Diagnostic:
+        """Return a problem with its place: line, column, and the line with a caret."""
+        excerpt, span = self._excerpt(piece)
+        return problem.replace(
+            origin=self.origin, line=piece.row + 1, column=piece.start + 1, excerpt=excerpt, span=span
+        )
+
+    def _excerpt(self, piece: Piece) -> tuple[str, tuple[int, int]]:
+        text, start, end = self.script.lines[piece.row], piece.start, piece.end
+        for left, right in reversed(self._masked_in(piece.row)):
+            text = text[:left] + MASK + text[right:]
+            start = _shifted(start, left, right, at_end=False)
+            end = _shifted(end, left, right, at_end=True)
+        end = max(end, start + 1)
+        text = text.rstrip("\r")
+        if len(text) <= _WIDTH:
+            return text, (start, end)
+        cut = max(0, min(start - _BEFORE, len(text) - _WIDTH))
+        shown = text[cut : cut + _WIDTH]
+        if cut + _WIDTH < len(text):
+            shown = f"{shown[:-1]}…"
+        if cut:
+            shown = f"…{shown[1:]}"
+        return shown, (start - cut, min(end - cut, len(shown)))
+
+    def _masked_in(self, row: int) -> list[tuple[int, int]]:
+        """Return the ranges of a line that hold secrets, or may: values of properties nobody knows may be any."""
+        if self._masks is None:
+            self._masks = {}
+            for command in self.script.commands:
+                for piece in self._secrets_in(command):
+                    self._masks.setdefault(piece.row, []).append((piece.start, piece.end))
+        return self._masks.get(row, [])
+
+    def _secrets_in(self, command: Command) -> Iterator[Piece]:
+        before = ""
+        for word in command.words:
+            option, equals, value = word.text.partition("=")
+            if is_secret_option(before):
+                yield from word.pieces
+                before = ""
+                continue
+            if equals and is_secret_option(option):
+                yield from self._after(word, "=")
+            elif self._hides(before, word.text) or (equals and self._hides(option, value)):
+                yield from self._after(word, ":")
+            before = word.text
+
+    def _hides(self, option: str, assignment: str) -> bool:
+        name, colon, _ = assignment.partition(":")
+        assigned = bool(colon) and option.lower() in _ASSIGNING
+        return assigned and (name.lower() in self._secret or name.lower() not in self._known)
+
+    def _after(self, word: Word, separator: str) -> Iterator[Piece]:
+        """Yield the pieces of a word behind its separator."""
+        found = False
+        for piece in word.pieces:
+            if found:
+                yield piece
+                continue
+            at = self.script.lines[piece.row].find(separator, piece.start, piece.end)
+            if at >= 0:
+                found = True
+                yield Piece(piece.row, at + 1, piece.end)
+
+    def value_of(self, word: Word) -> Piece:
+        """Return where the value in ``PROPERTY:VALUE`` stands; the whole word where it has none."""
+        piece = next(self._after(word, ":"), word.pieces[0])
+        return piece if piece.end > piece.start else word.pieces[0]
+
+    def shown(self, command: Command) -> list[str]:
+        """Return the words of a command as they may be shown."""
+        from ..failures import masked  # noqa: PLC0415 - as the caller does
+
+        return masked(command.texts, self._secret)
+
+
+def _shifted(place: int, left: int, right: int, *, at_end: bool) -> int:
+    """Where a place of a line is when a range of it was replaced by the mask."""
+    if place <= left:
+        return place
+    if place < right:
+        return left + len(MASK) if at_end else left
+    return place - (right - left) + len(MASK)
+
+
+def _property_names(registry: Registry) -> tuple[Collection[str], Collection[str]]:
+    """Return the names of all properties, and of those that are secret; former names as well."""
+    known: set[str] = set()
+    secret: set[str] = set()
+    for definition in registry:
+        for prop in definition.properties.values():
+            names = (prop.name, *prop.renamed_from)
+            known.update(names)
+            if prop.sensitive:
+                secret.update(names)
+    return known, secret

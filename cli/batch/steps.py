@@ -1,0 +1,251 @@
+"""The commands of a batch as steps: each parsed as a command line of its own, its change kept until its turn comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ConfobjectsError, UsageError
+from confobjects.management import ManagementContext
+
+from ..commands import SPECIAL, resolve, verbs_of
+from ..failures import explained
+from ..options import OPTIONS
+from ..sink import Sink
+from ..words import Words, take_apart
+from .placing import place_of, place_of_usage
+
+if TYPE_CHECKING:
+    from confobjects.management.operations import Operation
+    from confobjects.management.world import Overlay
+
+    from ..invocation import Invocation
+    from .dialect import Command
+    from .source import Source
+
+Outcome = Literal["", "done", "unchanged", "failed", "shown"]
+
+_CHANGING: Final = frozenset({"create", "set", "delete"})
+_SPECIAL: Final = frozenset({"describe", "list-properties", "rename"})
+"""The commands besides the five verbs that may stand in a batch."""
+_FROM_FILE: Final = re.compile(r"(--set=)?([A-Za-z][A-Za-z0-9_-]*)<(.+)", re.DOTALL)
+_OF_A_LINE: Final = frozenset({"Input and output", "dsconfig", "General"})
+_OF_THE_BATCH: Final = frozenset({"dry_run", "propertiesfilepath", "nopropertiesfile"})
+
+
+class Setting:
+    """What all steps have in common: the global options of the batch, its definitions, its text."""
+
+    def __init__(self, invocation: Invocation, source: Source) -> None:
+        self.registry = invocation.registry
+        self.source = source
+        self.given = {
+            option.name: invocation.options[option.name]
+            for option in OPTIONS
+            if not option.unused and option.group != "Batch"
+        }
+        self.given["no_prompt"] = True  # nobody is there to be asked, or they are busy giving the commands
+        self.verbs = {
+            command: verb
+            for relation in invocation.registry.relations().values()
+            for verb, command in verbs_of(relation).items()
+        }
+        self._commands: dict[tuple[str, frozenset[str]], click.Command] = {}
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options that hold for a line: its own, where it has any, over those of the batch."""
+        result = {**given, **self.given}
+        for option in OPTIONS:
+            value = given[option.name]
+            if value == option.absent or value == result[option.name]:
+                continue
+            if option.group not in _OF_A_LINE or option.name in _OF_THE_BATCH:
+                spelling = option.spellings[-1]
+                raise UsageError(
+                    Diagnostic("usage", f"{spelling} holds for a whole batch", remedy=f"give {spelling} beside --batch")
+                )
+            result[option.name] = value
+        return result
+
+    def command(self, words: Words) -> click.Command:
+        """Return the command of a line; one is made for all lines that have the same options.
+
+        Raises click.UsageError for a command that there is not.
+        """
+        name = words.command.lower()
+        if name not in self.verbs:
+            if name in SPECIAL and name not in _SPECIAL:
+                raise click.UsageError(f"{name} cannot stand in a batch")
+            return resolve(words, self.registry)
+        key = (name, frozenset(word.partition("=")[0] for word in words.rest if word[:1] == "-"))
+        found = self._commands.get(key)
+        if found is None:
+            found = self._commands[key] = resolve(words, self.registry)
+        return found
+
+
+class Step(Sink):
+    """One command on its way. ``said`` and ``noted`` are what it has printed, ``problems`` what is wrong with it."""
+
+    def __init__(self, setting: Setting, command: Command) -> None:
+        self.setting = setting
+        self.source = setting.source
+        self.command = command
+        self.operation: Operation | None = None
+        self.problems: list[Diagnostic] = []
+        self.outcome: Outcome = ""
+        self.said: list[str] = []
+        self.noted: list[str] = []
+        self._ready: click.Context | None = None
+        self._view: ManagementContext | None = None
+
+    @property
+    def line(self) -> int:
+        """The number of the line the command begins at."""
+        return self.command.piece.row + 1
+
+    # -- the sink of its command -----------------------------------------------------------------------------------
+
+    def __call__(self, operation: Operation) -> None:
+        """Keep the operation until its turn comes."""
+        self.operation = operation
+
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.setting.options(given)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def note(self, text: str) -> None:
+        self.noted.append(text)
+
+    def opened(self) -> ManagementContext:
+        assert self._view is not None  # noqa: S101 - a command that reads runs in its turn
+        return self._view
+
+    # -- what is done with it --------------------------------------------------------------------------------------
+
+    def parse(self) -> None:
+        """Parse the words; a command that changes something tells what, one that reads waits."""
+        if self.command.broken:
+            self.outcome = "failed"
+            return
+        words = take_apart(_with_files(self.command.texts))
+        with _Caught(self):
+            if words.is_batch():
+                raise click.UsageError("a batch cannot stand in a batch")
+            if not words.command or words.has("--version", "-V"):
+                raise click.UsageError("there is no command in this line")
+            command = self.setting.command(words)
+            self._ready = command.make_context(words.command, list(words.rest), obj=self)
+            verb = self.setting.verbs.get(words.command.lower(), "")
+            if verb in _CHANGING or words.command.lower() == "rename":
+                self._run()
+
+    def show(self, view: ManagementContext) -> None:
+        """Run a command that reads on a view of the configuration."""
+        self._view = view
+        with _Caught(self):
+            self._run()
+            self.outcome = "shown"
+
+    def _run(self) -> None:
+        assert self._ready is not None  # noqa: S101 - it was parsed
+        with self._ready as context:
+            context.command.invoke(context)
+
+    def fail(self, problem: Diagnostic, *, at_command: bool = False) -> None:
+        """Take down a problem, with the place it is at."""
+        self.outcome = "failed"
+        if problem.line is not None:  # it is in another file
+            self.problems.append(problem)
+            return
+        piece = self.command.piece if at_command else place_of(problem, self.command, self.operation, self.source)
+        self.problems.append(self.placed(problem, piece))
+
+    def placed(self, problem: Diagnostic, piece: Any = None) -> Diagnostic:
+        """Return a problem at its place, with the corrected command in place of what would correct it."""
+        if piece is None:
+            piece = place_of(problem, self.command, self.operation, self.source)
+        if problem.fix:
+            more = [word for name, value in problem.fix for word in ("--set", f"{name}:{value}")]
+            from ..failures import quoted  # noqa: PLC0415 - seldom needed
+
+            line = " ".join(map(quoted, [*self.source.shown(self.command), *more]))
+            problem = problem.replace(
+                fix=(), remedy="\n".join(part for part in (problem.remedy, f"try: {line}") if part)
+            )
+        return self.source.placed(problem, piece)
+
+
+class _Caught:
+    """Takes down what is wrong with a step while it is parsed or run."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        step = self.step
+        if isinstance(error, click.exceptions.Exit):
+            step.outcome = "shown"  # it asked for help
+            return True
+        if isinstance(error, click.UsageError):
+            message, remedy = explained(error)
+            piece = place_of_usage(error, step.command)
+            if step.source.script.lines[piece.row][piece.start : piece.start + 1] == "#":
+                remedy = "a comment stands on a line of its own"
+            step.outcome = "failed"
+            step.problems.append(step.source.placed(Diagnostic("usage", message, remedy=remedy), piece))
+            return True
+        if isinstance(error, ConfobjectsError):
+            for problem in error.diagnostics:
+                step.fail(problem)
+            return True
+        return False
+
+
+class View(ManagementContext):
+    """The configuration as it is at one step, to be read; closing it closes nothing."""
+
+    def __init__(self, context: ManagementContext, world: Overlay | None = None) -> None:
+        super().__init__(context.registry, context.storage, context.evaluate)
+        self._now = world
+
+    def world(self) -> Any:
+        """Return the objects with the changes of the steps so far."""
+        return super().world() if self._now is None else self._now
+
+    def close(self) -> None:
+        """Close nothing: the batch goes on."""
+
+
+def _with_files(texts: Sequence[str]) -> list[str]:
+    """Return the words with ``--set-file NAME:PATH`` for ``--set NAME<PATH``."""
+    result = list(texts)
+    for index, text in enumerate(texts):
+        found = _FROM_FILE.fullmatch(text)
+        if found is None:
+            continue
+        before, name, path = found.groups()
+        if before:
+            result[index] = f"--set-file={name}:{path}"
+        elif index and texts[index - 1].lower() == "--set":
+            result[index - 1 : index + 1] = ["--set-file", f"{name}:{path}"]
+    return result
+
+
+def steps_of(setting: Setting) -> list[Step]:
+    """Return the steps of a batch, not parsed yet; the mistakes of its text are theirs already."""
+    source = setting.source
+    steps = [Step(setting, command) for command in source.script.commands]
+    for mistake, problem in zip(source.script.mistakes, source.mistakes(), strict=True):
+        owner = max((step for step in steps if step.command.piece.row <= mistake.piece.row), key=lambda step: step.line)
+        owner.problems.append(problem)
+    return steps

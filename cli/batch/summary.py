@@ -1,0 +1,142 @@
+"""What came of a batch, for people, for scripts and as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import error_for
+
+from ..changes_output import document, tell
+from ..failures import quoted
+
+if TYPE_CHECKING:
+    from confobjects.objects.changes import ChangeReport
+
+    from ..invocation import Invocation
+    from .progress import Progress
+    from .steps import Step
+
+
+class Summary:
+    """Tells of the steps and of the whole."""
+
+    def __init__(self, invocation: Invocation, origin: str, steps: Sequence[Step]) -> None:
+        self.invocation = invocation
+        self.origin = origin
+        self.steps = steps
+        self._noted: set[str] = set()
+
+    def known_already(self, warnings: Iterable[Diagnostic]) -> None:
+        """Take down what the storage has to say: it is said once, in the end."""
+        self._noted.update(f"warning: {warning.render()}" for warning in warnings)
+
+    def line_of(self, step: Step) -> str:
+        """Return a command as it may be shown."""
+        return " ".join(map(quoted, step.source.shown(step.command)))
+
+    # -- the steps -------------------------------------------------------------------------------------------------
+
+    def tell_step(self, step: Step, progress: Progress | None = None) -> None:
+        """Say what a step has to say: what it shows, what it remarks, what is wrong with it."""
+        if self.invocation.form == "json":
+            return
+        texts = [text for text in step.noted if text not in self._noted]
+        self._noted.update(texts)
+        problems = [problem.render() for problem in step.problems]
+        if progress is not None and (step.said or texts or problems):
+            progress.clear()
+        if self.invocation.verbose or (step.said and self.invocation.tells_people):
+            mark = f"  [{step.outcome}]" if self.invocation.verbose and step.outcome else ""
+            self.invocation.say(f"{self.line_of(step)}{mark}")
+        for text in step.said:
+            self.invocation.say(text)
+        for text in texts:
+            self.invocation.note(f"{self.origin}:{step.line}: {text}")
+        for text in problems:
+            sys.stderr.write(f"{text}\n")
+
+    # -- the whole -------------------------------------------------------------------------------------------------
+
+    def refused(self, problems: Sequence[Diagnostic]) -> None:
+        """Say, before the problems are told, what that means for the whole."""
+        if self.invocation.form == "json" or self.invocation.quiet:
+            return
+        lines = {problem.line for problem in problems if problem.line is not None}
+        wrong = sum(any(self._covers(step, line) for line in lines) for step in self.steps)
+        self.invocation.note(f"{self.origin}: {wrong} of {_commands(len(self.steps))} failed: nothing was changed")
+
+    def _covers(self, step: Step, line: int) -> bool:
+        following = [one.line for one in self.steps if one.line > step.line]
+        return step.line <= line < min(following, default=line + 1)
+
+    def tell(self, report: ChangeReport, *, told: bool = False) -> int:
+        """Say what came of the whole, and return the exit status; ``told`` says that each step was told of."""
+        failed = [step for step in self.steps if step.outcome == "failed"]
+        status = error_for(failed[0].problems).exit_code if failed else 0
+        if self.invocation.form == "json":
+            self._tell_json(report)
+            return status
+        if not told:
+            for step in self.steps:
+                self.tell_step(step)
+        tell(self.invocation, report, "")
+        if self.invocation.tells_people:
+            self.invocation.say(self._sentence())
+        return status
+
+    def _sentence(self) -> str:
+        counts = self._counts()
+        parts = [f"{counts['done']} done", f"{counts['unchanged']} unchanged", f"{counts['failed']} failed"]
+        parts += [f"{counts['skipped']} not tried"] if counts["skipped"] else []
+        written = " Nothing was written: this was a dry run." if self.invocation.dry_run else ""
+        return f"{_commands(len(self.steps))}: {', '.join(parts)}.{written}"
+
+    def _counts(self) -> dict[str, int]:
+        found = [step.outcome for step in self.steps]
+        return {
+            "done": found.count("done") + found.count("shown"),
+            "unchanged": found.count("unchanged"),
+            "failed": found.count("failed"),
+            "skipped": found.count(""),
+        }
+
+    def _tell_json(self, report: ChangeReport) -> None:
+        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+
+        whole = document(report, dry_run=self.invocation.dry_run)
+        whole["summary"] = {"commands": len(self.steps), **self._counts()}
+        whole["commands"] = [self._json_of(step) for step in self.steps]
+        self.invocation.say(dumps(whole))
+
+    def _json_of(self, step: Step) -> dict[str, Any]:
+        item: dict[str, Any] = {
+            "line": step.line,
+            "command": self.line_of(step),
+            "outcome": step.outcome or "skipped",
+        }
+        if step.said:
+            item["output"] = _parsed("".join(step.said))
+        if step.problems:
+            error = error_for(step.problems)
+            item["error"] = {
+                "code": error.code,
+                "exit": error.exit_code,
+                "diagnostics": [problem.as_json() for problem in step.problems],
+            }
+        return item
+
+
+def _commands(count: int) -> str:
+    return f"{count} command{'' if count == 1 else 's'}"
+
+
+def _parsed(text: str) -> Any:
+    """What a command has printed, as JSON if it is; a command may have asked for another form."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

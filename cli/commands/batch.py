@@ -1,0 +1,57 @@
+"""``--batch`` and ``--batchFilePath``: the command line whose commands are in a batch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ..batch.runner import Batch
+from ..batch.source import Source, read
+from ..invocation import Invocation
+from . import make
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words import Words
+
+_HELP = r"""Carry out the commands of a batch, from standard input (--batch) or a file (-F).
+
+All of them are checked first, and every mistake is told with its line. Then their changes are made as one: all or none.
+With --batch-continue-on-error each is made by itself, and the others stay when one fails.
+
+A command is a line, with or without the word confobjects or dsconfig before it; a backslash at its end joins the next
+one; lines that begin with # are skipped. Words are quoted as in a shell. --set NAME<PATH takes a value from a file.
+
+Examples:
+  confobjects -F changes.batch --dry-run
+  confobjects --batch < changes.batch"""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+
+    def run(invocation: Invocation, typed: Sequence[str]) -> int:
+        if words.command:
+            raise click.UsageError(f"{words.command} cannot stand beside a batch: the commands are in the batch")
+        if typed:
+            raise click.NoSuchOption(typed[0])
+        return _run(invocation)
+
+    command = make(words, registry, [click.Argument(["typed"], nargs=-1, metavar="")], run, _HELP)
+    command.ignore_unknown_options = True  # they are those of the command that should not be there
+    return command
+
+
+def _run(invocation: Invocation) -> int:
+    path = invocation.options["batchfilepath"]
+    if path is None or path == "-":
+        origin = "standard input"
+        if sys.stdin.isatty():
+            invocation.note("Type the commands, one in a line; Ctrl-D ends the batch.")
+    else:
+        origin = str(path)
+    return Batch(invocation, Source(read(path), origin, invocation.registry)).run()

@@ -1,0 +1,37 @@
+"""What a command stands in when it is not a command line of its own: a line of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from confobjects.management import ManagementContext
+    from confobjects.management.operations import Operation
+
+
+class Sink:
+    """Where the operations and the words of a command go, and what it finds in place of what it would open itself."""
+
+    def __call__(self, operation: Operation) -> None:
+        """Take an operation instead of its being carried out."""
+        raise NotImplementedError
+
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the global options that hold for a command, from those that it was given itself.
+
+        Raises :class:`~confobjects.errors.UsageError` for those that cannot be its own.
+        """
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        """Take a result that would be printed."""
+        raise NotImplementedError
+
+    def note(self, text: str) -> None:
+        """Take a remark that would be printed to standard error."""
+        raise NotImplementedError
+
+    def opened(self) -> ManagementContext:
+        """Return the configuration as the command is to see it; closing it does nothing."""
+        raise NotImplementedError
