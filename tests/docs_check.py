@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 from confobjects.definitions.metaschema import metaschema
+from confobjects.mapping.ldap_schema import FORMATS, as_ldif
+from confobjects.mapping.ldap_schema import schema as ldap_schema
 from confobjects.reference.markdown import pages
 from confobjects.reference.outputs import schemas
 from confobjects.reference.stubs import stub
@@ -24,6 +26,8 @@ def generated() -> dict[Path, str]:
     files = {ROOT / "docs" / "reference" / name: text for name, text in pages(known).items()}
     files[ROOT / "schemas" / "managed-object.schema.json"] = json.dumps(metaschema(), indent=2) + "\n"
     files[ROOT / "confobjects" / "objects" / "typed.pyi"] = stub(known)
+    for form in FORMATS:
+        files[ROOT / "schemas" / f"confobjects-{form}.ldif"] = as_ldif(ldap_schema(known), form)
     for name, schema in schemas().items():
         files[ROOT / "schemas" / "output" / f"{name}.json"] = json.dumps(schema, indent=2) + "\n"
     return files
