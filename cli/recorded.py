@@ -25,7 +25,10 @@ def command_of(arguments: Sequence[str], registry: Registry) -> str:
 def _own(arguments: Sequence[str]) -> Iterator[str]:
     """Yield the words that are no global options nor their values."""
     options = {
-        spelling.lower() if spelling.startswith("--") else spelling: o for o in OPTIONS for spelling in o.spellings
+        spelling.lower() if spelling.startswith("--") else spelling: option
+        for option in OPTIONS
+        if not option.name.startswith("batch")  # these are what the command is
+        for spelling in option.spellings
     }
     skip = False
     for word in arguments:

@@ -19,10 +19,12 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError, ObjectExistsError, StorageError, error_for
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
+from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.management.context import ManagementContext
+    from confobjects.mapping.journal import Note
     from confobjects.objects.model import ManagedObject
 
 Progress = Callable[[int, int], None]
@@ -71,7 +73,7 @@ def copy(
         for start in range(0, len(missing), _CHUNK):
             chunk = missing[start : start + _CHUNK]
             with target.storage.writing():
-                target.storage.commit(_changes(target, found, chunk))
+                target.storage.commit(_changes(target, found, chunk), _note(target, found, there, chunk))
             tell(same + start + len(chunk), len(found.objects))
         _verify(target, found)
     return CopyReport(len(missing) - len(different), len(different), same, tuple(warnings))
@@ -142,6 +144,26 @@ def _needs(context: ManagementContext, obj: ManagedObject) -> Iterator[ManagedOb
         if reference is not None:
             base = context.registry.path(reference.parent)
             yield from (base.child(reference.relation, text) for text in texts)
+
+
+def _note(
+    target: ManagementContext,
+    found: _Source,
+    there: dict[ManagedObjectPath, ManagedObject],
+    paths: Sequence[ManagedObjectPath],
+) -> Note:
+    """What the history of the target is to know of some objects that are copied."""
+    from confobjects.management.history import note_of, signed  # noqa: PLC0415 - wanted where something is written
+
+    told: list[ObjectChange] = []
+    for path in paths:
+        obj, old = found.objects[path], there.get(path)
+        if old is not None and old.definition is not obj.definition:
+            told.append(ObjectChange(path, "delete", old.definition, old.values, {}))
+            old = None
+        before = {} if old is None else old.values
+        told.append(ObjectChange(path, "modify" if old is not None else "create", obj.definition, before, obj.values))
+    return note_of(told, signed(target))
 
 
 def _changes(target: ManagementContext, found: _Source, paths: Sequence[ManagedObjectPath]) -> list[Change]:

@@ -38,6 +38,11 @@ class Signature(NamedTuple):
     command: str = "api"
 
 
+def signed(context: ManagementContext) -> Signature:
+    """Return who makes a change through a context, now."""
+    return context.sign() if context.sign is not None else Signature()
+
+
 class RecordedChange(NamedTuple):
     """What a change did to one object: masked texts of each changed property, before and after.
 
