@@ -89,6 +89,8 @@ def _listed(invocation: Invocation, found: Sequence[Record], by: Mapping[int, in
     rows = [(str(one.number), one.signature.time, one.signature.actor, _what(one, by)) for one in found]
     if invocation.form == "script":
         return "\n".join("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in rows)
+    if not rows:
+        return "There are no changes."
     from ..table import table  # noqa: PLC0415 - for people
 
     return table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
