@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.definitions.metaschema import metaschema
 from tests.docs import pages
 from tests.docs.pages import ROOT
 
@@ -29,6 +30,14 @@ def _name(page: Path) -> str:
 @pytest.mark.parametrize("page", WITHOUT_A_SERVER, ids=_name)
 def test_a_page_says_what_happens(page: Path, tmp_path: Path) -> None:
     assert pages.differences(page, tmp_path) == []
+
+
+def test_the_commands_of_every_page_are_run_somewhere() -> None:
+    """By the test above, or by one of its own that starts servers and names the page."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    shown = [page for page in MARKDOWN if any(block.language in ("console", "python") for block in pages.blocks(page))]
+    assert len(shown) >= len(WITHOUT_A_SERVER)
+    assert [_name(page) for page in shown if page not in WITHOUT_A_SERVER and f'"{page.name}"' not in tests] == []
 
 
 def test_a_page_that_says_something_else_is_found_out(tmp_path: Path) -> None:
@@ -84,6 +93,17 @@ def test_every_table_that_the_recipes_name_is_there() -> None:
 def test_the_change_log_has_a_place_for_what_is_not_released() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(r"^## Unreleased$(?:\n(?!## ).*)*\n- ", changes, re.MULTILINE)
+
+
+def test_the_glossary_is_in_order_and_has_the_words_of_definitions() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
+    assert explained == sorted(set(explained), key=str.lower)
+    known = metaschema()["$defs"]
+    kinds = {kind for what in ("relation", "admin-action") for kind in known[what]["properties"]["kind"]["enum"]}
+    flags = {name for name, rule in known["property"]["else"]["properties"].items() if rule.get("type") == "boolean"}
+    assert len(kinds | flags) > 10
+    assert sorted(word for word in kinds | flags if word not in explained and f"`{word}`" not in text) == []
 
 
 def test_every_test_that_the_conformance_page_names_is_there() -> None:
