@@ -127,12 +127,17 @@ def _whole(one: Record, by: Mapping[int, int], registry: Registry) -> Iterator[s
     if one.number in by:
         yield f"Taken back by change {by[one.number]}"
     elif lines := _undo(one, registry):
-        yield "To take it back by hand:"
+        yield "To take it back:"
         yield from (f"  {line}" for line in lines)
 
 
 def _undo(one: Record, registry: Registry) -> list[str]:
-    """Return the commands that take a change back; none where the definitions do not know its objects any more."""
+    """Return the commands that take a change back; none where the definitions do not know its objects any more.
+
+    References follow a rename, so what it changed is given back in one go or not at all.
+    """
+    if len(one.changes) > 1 and any(change.action == "rename" for change in one.changes):
+        return [f"undo {one.number}"]
     try:
         return [line_of(operation, registry) for operation in operations(one, registry)]
     except (ConfobjectsError, KeyError):

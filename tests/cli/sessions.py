@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from confobjects import startup
 from confobjects.cli.main import main
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cli"
@@ -73,12 +74,14 @@ def shown(outcome: Outcome, directory: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def fresh(directory: Path) -> Iterator[None]:
-    """Point the command line at a new configuration file in a directory."""
-    before = os.environ.get("CONFOBJECTS_URL")
+    """Point the command line at a new configuration file in a directory; the history has one time and one user."""
+    before, clock, user = os.environ.get("CONFOBJECTS_URL"), startup.now, startup.user
+    startup.now, startup.user = (lambda: "2027-01-01T12:00:00Z"), (lambda: "operator")
     os.environ["CONFOBJECTS_URL"] = f"ldif:{directory / 'config.ldif'}"
     try:
         yield
     finally:
+        startup.now, startup.user = clock, user
         os.environ.pop("CONFOBJECTS_URL")
         if before is not None:
             os.environ["CONFOBJECTS_URL"] = before
