@@ -51,7 +51,7 @@ _ATTEMPTS: Final = 16
 """How often a change is planned again when the entry itself keeps changing."""
 _OTHER_ATTEMPTS: Final = 3
 """The same when an entry was there and is not, or the other way round: that seldom happens twice."""
-_PATIENCE: Final = 12
+_PATIENCE: Final = 8
 """How often the writer who need not yield looks again."""
 _MANY: Final = 4
 """From how many objects of one kind on all of them are read at once."""

@@ -25,7 +25,7 @@ from tests.servers import slapd as openldap
 BASES = (DN.parse(f"cn=writers {number},dc=example,dc=com") for number in count())
 """A base for each test: what writers in a crowd leave on a server is in nobody's way."""
 PROCESSES = 16
-ROUNDS = 25
+ROUNDS = 12
 SETTINGS = (
     "mail.smtp.port",
     "mail.smtp.connectiontimeout",
