@@ -28,7 +28,7 @@ def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -
 
         traceback.print_exc()
     if output == "json":
-        _json(error.code, error.exit_code, [d.as_json() for d in error.diagnostics])
+        _json(error.diagnostics[0].code, error.exit_code, [d.as_json() for d in error.diagnostics])
         return error.exit_code
     for diagnostic in error.diagnostics:
         print(diagnostic.render(), file=sys.stderr)

@@ -30,7 +30,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(["one"], metavar="A"),
         click.Argument(["other"], metavar="[B]", required=False),
-        click.Option(["-u", "--unified", "as_text"], is_flag=True, help="Print lines with - and +."),
+        click.Option(["--unified", "as_text"], is_flag=True, help="Print lines with - and +."),
     ]
     return make(words, registry, parameters, _run, _HELP)
 

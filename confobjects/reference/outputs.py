@@ -175,25 +175,47 @@ _TEST: Final = {
     "stages": _STAGES,
     "transcript": _list(_TEXT, "What was said, masked."),
 }
+_CHANGE: Final[dict[str, Schema]] = {
+    "changed": _FLAG,
+    "dry_run": _FLAG,
+    "changes": _CHANGES,
+    "admin_actions": _list(_object(_ADMIN_ACTION), "What has to be restarted, and why."),
+    "deferred": _list(
+        _object({"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "constraint"]}}),
+        "What can be judged at startup only.",
+    ),
+    "warnings": _DIAGNOSTICS,
+}
+_ERROR: Final = _object(
+    {
+        "code": {"description": "The code of the first problem.", "enum": sorted(CODES)},
+        "exit": {"description": "The exit status.", "type": "integer", "minimum": 1, "maximum": 255},
+        "diagnostics": {**_DIAGNOSTICS, "minItems": 1},
+    }
+)
+_COMMAND: Final[dict[str, Schema]] = {
+    "line": {"type": "integer", "minimum": 1},
+    "command": {"description": "As it was written, secrets masked.", "type": "string"},
+    "outcome": {"enum": ["done", "unchanged", "shown", "failed", "skipped"]},
+    "output": {"description": "What it prints, in the form of its command."},
+    "error": _ERROR,
+}
 _FORMS: Final[dict[str, _Form]] = {
+    "batch": _Form(
+        "--batch",
+        "What came of a batch: the change as a whole, and each command.",
+        _object(
+            {
+                **_CHANGE,
+                "summary": _object(dict.fromkeys(("commands", "done", "unchanged", "failed", "skipped"), _COUNT)),
+                "commands": _list(_object(_COMMAND, ("output", "error"))),
+            }
+        ),
+    ),
     "change": _Form(
         "create-X set-X-prop delete-X rename apply undo",
         "What a change did, or with --dry-run would do.",
-        _object(
-            {
-                "changed": _FLAG,
-                "dry_run": _FLAG,
-                "changes": _CHANGES,
-                "admin_actions": _list(_object(_ADMIN_ACTION), "What has to be restarted, and why."),
-                "deferred": _list(
-                    _object(
-                        {"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "constraint"]}}
-                    ),
-                    "What can be judged at startup only.",
-                ),
-                "warnings": _DIAGNOSTICS,
-            }
-        ),
+        _object(_CHANGE),
     ),
     "check": _Form(
         "check",
@@ -248,17 +270,7 @@ _FORMS: Final[dict[str, _Form]] = {
     "error": _Form(
         "*",
         "Why a command failed, on standard error, after remarks if there are any: every problem at once.",
-        _object(
-            {
-                "error": _object(
-                    {
-                        "code": {"description": "The code of the first problem.", "enum": sorted(CODES)},
-                        "exit": {"description": "The exit status.", "type": "integer", "minimum": 1, "maximum": 255},
-                        "diagnostics": {**_DIAGNOSTICS, "minItems": 1},
-                    }
-                )
-            }
-        ),
+        _object({"error": _ERROR}),
     ),
     "explain": _Form(
         "explain",

@@ -35,7 +35,7 @@ def test_the_same_is_no_difference(tmp_path: Path) -> None:
     small()
     file = write(tmp_path / "same.json", exported())
     assert run("diff", file) == (0, "", "There is no difference.\n")
-    assert run("diff", file, file, "-u") == (0, "", "")
+    assert run("diff", file, file, "--unified") == (0, "", "")
     assert json.loads(run("diff", file, "--output", "json").out)["differences"] == []
 
 
@@ -63,7 +63,7 @@ def test_a_table_says_object_property_before_and_after(tmp_path: Path) -> None:
 
 def test_unified_lines(tmp_path: Path) -> None:
     small()
-    outcome = run("diff", changed(tmp_path), "-u")
+    outcome = run("diff", changed(tmp_path), "--unified")
     assert outcome.status == 1
     assert outcome.out.splitlines()[:7] == [
         f"--- {tmp_path / 'changed.json'}",
@@ -93,13 +93,13 @@ def test_other_secrets_are_a_difference_and_never_shown(tmp_path: Path) -> None:
     small()
     one = tmp_path / "one.ldif"
     one.write_text((tmp_path / "config.ldif").read_text().replace(CANARY, f"{CANARY}-2"))
-    for form in (["-s"], ["-u"], ["--output", "json"], []):
+    for form in (["-s"], ["--unified"], ["--output", "json"], []):
         outcome = run("diff", f"ldif:{one}", *form)
         assert outcome.status == 1
         assert "********" in outcome.out
         assert "auth-password" in outcome.out
         assert CANARY not in outcome.out + outcome.err
-    assert "(another one)" in run("diff", str(one), "-u").out
+    assert "(another one)" in run("diff", str(one), "--unified").out
 
 
 def test_a_secret_that_a_document_leaves_out_is_no_difference_but_one_that_is_missing_is(tmp_path: Path) -> None:
