@@ -117,6 +117,11 @@ def test_the_sessions_hold_json() -> None:
 # -- a run of each command -----------------------------------------------------------------------------------------
 
 RUNS: dict[str, list[list[str]]] = {
+    "batch": [
+        ["-F", "{batch}", "--no-prompt"],
+        ["--batchFilePath", "{batch}", "--no-prompt", "--dry-run"],
+        ["-F", "{half}", "--no-prompt", "--batch-continue-on-error"],
+    ],
     "change": [
         ["create-mail-server", "--server-name", "n", "--set", "enabled:true", "--set", "smtp-server:h"],
         [
@@ -179,6 +184,7 @@ RUNS: dict[str, list[list[str]]] = {
         ["describe", "nonsense"],
         ["diff", "nowhere"],
         ["apply", "{broken}"],
+        ["-F", "{half}", "--no-prompt"],
         ["explain", "&{a"],
         ["graph", "nonsense"],
         ["history", "show", "99"],
@@ -202,9 +208,19 @@ def prepared(directory: Path) -> dict[str, str]:
     assert run("set-mail-server-prop", "--server-name", "two", "--set", "auth-password:&{p|x}").status == 0
     document = directory / "document.json"
     document.write_text(run("export").out.replace("5000", "6000"))
+    batch, half = directory / "batch.txt", directory / "half.txt"
+    lines = [
+        "set-mail-server-prop --server-name two --set enabled:false",
+        "list-mail-servers",
+        "get-mail-server-prop --server-name one",
+    ]
+    batch.write_text("\n".join([*lines, lines[0], ""]))
+    half.write_text("\n".join([*lines, "delete-mail-server --server-name nobody", ""]))
     broken = directory / "broken.json"
     broken.write_text(document.read_text().replace("true", '"yes"', 1))
     return {
+        "batch": str(batch),
+        "half": str(half),
         "document": str(document),
         "broken": str(broken),
         "dir": str(directory),
@@ -220,7 +236,7 @@ def test_a_run_prints_its_form(form: str, words: list[str], tmp_path: Path) -> N
         places = prepared(tmp_path)
         filled = [re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), word) for word in words]
         outcome = run(*filled, "--output", "json")
-    assert judge(words[0], outcome) == form
+    assert judge("--batch" if words[0][:1] == "-" else words[0], outcome) == form
     assert CANARY not in outcome.out + outcome.err
 
 
