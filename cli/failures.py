@@ -65,7 +65,15 @@ def explained(error: click.UsageError) -> tuple[str, str]:
         name = error.param.opts[-1] if is_option else error.param.human_readable_name
         message = f"the {'option' if is_option else 'argument'} {name} is missing"
         remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
+    elif message.startswith("Got unexpected extra argument") and _takes_values(error):
+        # The words are not repeated: one may be a password that was typed apart from its property.
+        message = "there are words that belong to no option"
+        remedy = "a property and its value are one word, --set PROPERTY:VALUE; a value with blanks stands in quotes"
     return message, remedy
+
+
+def _takes_values(error: click.UsageError) -> bool:
+    return error.ctx is not None and any("--set" in parameter.opts for parameter in error.ctx.command.params)
 
 
 def usage(error: click.UsageError, words: Words, output: str) -> int:
