@@ -8,8 +8,8 @@ server says is shown with unprintable characters escaped, so that it can harm no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 MAX_LINE: Final = 2048
 """Bytes; RFC 5321 promises 512, servers in the field are chattier."""
@@ -27,6 +27,8 @@ class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
         super().__init__(message)
         self.kind = kind
         self.line = line
+        self.answers: Sequence[Any] = ()
+        """Answers that came before it in the same bytes."""
 
 
 def printable(data: bytes | str) -> str:

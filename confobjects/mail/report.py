@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from confobjects.mail.transcript import Transcript
 
 
-@dataclass(frozen=True, slots=True)
-class StageTime:
+class StageTime(NamedTuple):
     """One stage that was gone through: how long it took, whether it succeeded."""
 
     stage: str
@@ -17,9 +16,11 @@ class StageTime:
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientResult:
-    """What the server said to one recipient. ``accepted`` is None when the message failed before it was asked."""
+class RecipientResult(NamedTuple):
+    """What the server said to one recipient. ``accepted`` is None when the message failed before it was asked.
+
+    ``retry`` tells of a refusal that the same recipient may not meet again later.
+    """
 
     address: str
     accepted: bool | None
@@ -27,13 +28,9 @@ class RecipientResult:
     retry: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
-    """The account of one delivery or test.
-
-    ``security`` is the TLS version and suite in use, or ``none``; ``reply`` the server's last word on the message,
-    which mostly names the queue entry. Of a kept connection the stages and the transcript are those of this delivery.
-    ``failed_over`` are the codes of the failures of mail servers that were tried before this one.
+class Route(NamedTuple):
+    """The way a message went: the mail server object, host and port, the address connected to, the TLS version and
+    suite in use (or ``none``), the login mechanism.
     """
 
     server: str
@@ -42,6 +39,18 @@ class DeliveryReport:
     address: str = ""
     security: str = "none"
     mechanism: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """The account of one delivery or test.
+
+    ``reply`` is the server's last word on the message, which mostly names the queue entry; ``size`` counts bytes. Of a
+    kept connection the stages and the transcript are those of this delivery.
+    ``failed_over`` are the codes of the failures of mail servers that were tried before this one.
+    """
+
+    route: Route
     sender: str = ""
     recipients: tuple[RecipientResult, ...] = ()
     reply: str = ""
@@ -50,6 +59,36 @@ class DeliveryReport:
     failed_over: tuple[str, ...] = ()
     stages: tuple[StageTime, ...] = ()
     conversation: Transcript | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def server(self) -> str:
+        """The path of the mail server object."""
+        return self.route.server
+
+    @property
+    def host(self) -> str:
+        """The host named by the mail server object."""
+        return self.route.host
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return self.route.port
+
+    @property
+    def address(self) -> str:
+        """The address connected to."""
+        return self.route.address
+
+    @property
+    def security(self) -> str:
+        """The TLS version and suite in use, or ``none``."""
+        return self.route.security
+
+    @property
+    def mechanism(self) -> str:
+        """The mechanism of the login, empty without one."""
+        return self.route.mechanism
 
     @property
     def transcript(self) -> tuple[str, ...]:
@@ -66,19 +105,17 @@ class DeliveryReport:
         """The recipients the server refused."""
         return tuple(one for one in self.recipients if one.accepted is False)
 
+    @property
+    def retryable(self) -> tuple[str, ...]:
+        """The refused recipients for whom the same may succeed later."""
+        return tuple(one.address for one in self.recipients if one.accepted is False and one.retry)
+
     def as_json(self) -> dict[str, Any]:
         """Return the report for a program."""
         return {
-            "server": self.server,
-            "host": self.host,
-            "port": self.port,
-            "address": self.address,
-            "security": self.security,
-            "mechanism": self.mechanism,
+            **self.route._asdict(),
             "sender": self.sender,
-            "recipients": [
-                {"address": one.address, "accepted": one.accepted, "reply": one.reply} for one in self.recipients
-            ],
+            "recipients": [one._asdict() for one in self.recipients],
             "reply": self.reply,
             "size": self.size,
             "message_id": self.message_id,

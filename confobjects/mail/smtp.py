@@ -13,12 +13,14 @@ Laws:
    What the server offered in clear is forgotten.
 3. A reply nobody asked for ends the conversation, except 421, with which a server says that it is closing.
 4. Every field is checked before it becomes part of a line; secrets are noted masked.
+5. A reply is noted where its command was noted, whatever was said between the two.
 """
 
 from __future__ import annotations
 
 import base64
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -135,7 +137,7 @@ class SmtpClient:
         self.greeting: Reply | None = None
         self.transcript = Transcript()
         self._parser = ReplyParser()
-        self._expected: deque[tuple[str, str]] = deque([("BANNER", "")])
+        self._expected: deque[tuple[str, str, Transcript]] = deque([("BANNER", "", self.transcript)])
         self._out: list[bytes] = []
         self._stuffer = DotStuffer()
 
@@ -160,7 +162,7 @@ class SmtpClient:
     @property
     def verdict_awaited(self) -> bool:
         """Whether the whole message has been handed over and the answer to it is still to come."""
-        return any(verb in ("END", "BDAT LAST") for verb, _ in self._expected)
+        return any(verb in ("END", "BDAT LAST") for verb, _, _ in self._expected)
 
     @property
     def awaited(self) -> int:
@@ -182,33 +184,38 @@ class SmtpClient:
         if not data:
             self.state = State.CLOSED
             raise ProtocolViolation("closed", "the server closed the connection")
-        answers: list[Answer] = []
+        answers: list[Answer] = []  # given out with a violation too: what was answered before it stays answered
         try:
             for reply in self._parser.feed(data):
                 if self.closed:  # it has said 421: what comes behind that is of no interest
                     break
                 answers.append(self._answer(reply))
-        except ProtocolViolation:
+        except ProtocolViolation as violation:
             self.state = State.CLOSED
+            violation.answers = answers
             raise
         return answers
 
     def _answer(self, reply: Reply) -> Answer:
-        login = bool(self._expected) and self._expected[0][0] == "AUTH" and reply.code == 334
-        # A challenge is half of a login: with the other half it could be attacked off line.
-        self.transcript.server(Reply(334, (MASK.encode(),)) if login and reply.lines[0].strip() else reply)
-        if self.state is State.TLS:
-            raise self._left_over()
         if not self._expected:
-            if reply.code == 421:
-                self.state = State.CLOSED
-                return Answer("", "", reply)
-            raise ProtocolViolation("unsolicited", f'the server sent a reply to nothing: "{reply}"', str(reply))
-        verb, argument = self._expected[0]
+            return self._unasked(reply)
+        verb, argument, transcript = self._expected[0]
+        # A challenge is half of a login: with the other half it could be attacked off line.
+        login = verb == "AUTH" and reply.code == 334 and reply.lines[0].strip()
+        transcript.server(Reply(334, (MASK.encode(),)) if login else reply)
         self._move(verb, reply)  # what it refuses stays unanswered
         if self._expected:
             self._expected.popleft()
         return Answer(verb, argument, reply)
+
+    def _unasked(self, reply: Reply) -> Answer:
+        self.transcript.server(reply)
+        if self.state is State.TLS:
+            raise self._left_over()
+        if reply.code == 421:
+            self.state = State.CLOSED
+            return Answer("", "", reply)
+        raise ProtocolViolation("unsolicited", f'the server sent a reply to nothing: "{reply}"', str(reply))
 
     def _move(self, verb: str, reply: Reply) -> None:
         if reply.code == 421 and verb != "BANNER":
@@ -261,13 +268,16 @@ class SmtpClient:
     def _send(self, verb: str, line: str, argument: str = "", shown: str | None = None) -> None:
         after = SENDS.get((self.state, verb))
         if after is None:
-            raise Misuse(f"{verb} cannot be sent now; the protocol allows {self.state.value}")
+            raise self._misuse(verb)
         if self._expected and not self.pipelining:
             raise Misuse(f"{verb} cannot be sent before the last command is answered")
         self._out.append(line.encode("utf-8") + b"\r\n")
         self.transcript.client(line if shown is None else shown)
-        self._expected.append(("AUTH" if verb == "RESPONSE" else verb, argument))
+        self._expected.append(("AUTH" if verb == "RESPONSE" else verb, argument, self.transcript))
         self.state = after
+
+    def _misuse(self, what: str) -> Misuse:
+        return Misuse(f"{what} cannot be sent now; the protocol allows {self.state.value}")
 
     def greet(self, name: str, *, extended: bool = True) -> None:
         """Send EHLO (or HELO) with the name of this host."""
@@ -316,6 +326,40 @@ class SmtpClient:
         path = checked_path(recipient, "a recipient address")
         self._send("RCPT", f"RCPT TO:<{path}>{checked(parameters, 'a parameter of RCPT')}", recipient)
 
+    def envelope(
+        self, sender: str, recipients: Sequence[str], parameters: tuple[str, str] = ("", ""), *, data: bool
+    ) -> None:
+        """Name sender and recipients in one group (RFC 2920), with DATA at its end where wanted.
+
+        ``parameters`` are those of MAIL and of RCPT. A field that may not go on the wire leaves nothing to be sent.
+        """
+        if self.state is not State.SESSION or not self.pipelining:
+            raise self._misuse("an envelope in one group")
+        for_mail, for_rcpt = parameters
+        checked(for_mail, "a parameter of MAIL")
+        checked(for_rcpt, "a parameter of RCPT")
+        lines = [f"MAIL FROM:<{checked_path(sender, 'the sender address')}>{for_mail}"]
+        lines += [f"RCPT TO:<{checked_path(one, 'a recipient address')}>{for_rcpt}" for one in recipients]
+        if data:
+            lines.append("DATA")
+        note, expect, transcript = self.transcript.client, self._expected.append, self.transcript
+        for line in lines:
+            note(line)
+        self._out.append("\r\n".join([*lines, ""]).encode())
+        expect(("MAIL", sender, transcript))
+        for one in recipients:
+            expect(("RCPT", one, transcript))
+        if data:
+            expect(("DATA", "", transcript))
+            self._stuffer = DotStuffer()
+        self.state = State.WAITING if data else State.ENVELOPE
+
+    def abandon(self) -> None:
+        """Give the conversation up without a word: what was begun and not ended is never delivered."""
+        self._out.clear()
+        self._expected.clear()
+        self.state = State.CLOSED
+
     def data(self) -> None:
         """Ask for the server's go-ahead to send the content."""
         self._stuffer = DotStuffer()
@@ -324,16 +368,16 @@ class SmtpClient:
     def content(self, piece: bytes) -> None:
         """Send a piece of the message; line ends and dots are taken care of here."""
         if self.state is not State.CONTENT:
-            raise Misuse(f"content cannot be sent now; the protocol allows {self.state.value}")
+            raise self._misuse("content")
         self._out.append(self._stuffer.feed(piece))
 
     def end(self, size: int = 0) -> None:
         """Send the dot that ends the content; ``size`` is for the transcript."""
         if self.state is not State.CONTENT:
-            raise Misuse(f"the final dot cannot be sent now; the protocol allows {self.state.value}")
+            raise self._misuse("the final dot")
         self._out.append(self._stuffer.finish())
         self.transcript.client(f"({size} bytes of message, then a dot)")
-        self._expected.append(("END", ""))
+        self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION
 
     def bdat(self, piece: bytes, *, last: bool) -> None:

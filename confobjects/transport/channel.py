@@ -16,17 +16,22 @@ from confobjects.transport.certificates import sent_chain
 from confobjects.transport.deadline import Deadline, DeadlineExceeded, Step
 
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+_UNIX: Final[int | None] = getattr(socket, "AF_UNIX", None)
 _PIECE: Final = 1 << 16
 
 
 class Channel:
-    """One connection within a deadline. ``renew`` gives it a fresh deadline when it is used again."""
+    """One connection within a deadline. ``settled`` tells that the session is made: from then on answers mostly come
+    in one segment, and the first wait for one needs no special care.
+    """
 
     def __init__(self, sock: socket.socket, timeouts: Timeouts, deadline: Deadline) -> None:
-        self._sock = sock
+        self._sock: socket.socket = sock
+        self.settled = False
         self._timeouts = timeouts
         self.deadline = deadline
         self._secured = False
+        self._timeout = -1.0  # none has been set
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -35,31 +40,50 @@ class Channel:
         """The IP address of this end."""
         return str(self._sock.getsockname()[0])
 
-    def reply_step(self) -> Step:
-        """Begin the wait for one reply."""
-        return self.deadline.step(self._timeouts.reply)
+    def reply_step(self, began: float | None = None) -> Step:
+        """Begin the wait for one reply, now or at a time of the deadline's clock."""
+        return self.deadline.step(self._timeouts.reply, began)
 
     def send(self, data: bytes, stage: str) -> None:
         """Send all bytes; each write has its limit. Raises Trouble."""
-        view = memoryview(data)
+        rest = memoryview(data)
         try:
-            while view:
-                step = self.deadline.step(self._timeouts.write)
-                self._sock.settimeout(step.remaining())
-                view = view[self._sock.send(view) :]
+            while rest:
+                self._wait_at_most(min(self._timeouts.write, self.deadline.remaining()))
+                rest = rest[self._sock.send(rest) :]
         except (OSError, DeadlineExceeded) as error:
             raise self._trouble(error, stage, self._timeouts.write) from None
 
-    def receive(self, step: Step, stage: str, most: int = _PIECE) -> bytes:
-        """Return what arrives, at most so many bytes, none when the server closed. Raises Trouble."""
+    def receive(self, step: Step | None, stage: str, most: int = _PIECE) -> bytes:
+        """Return what arrives, at most so many bytes, none when the server closed. Raises Trouble.
+
+        ``step`` is a wait that has begun; None begins one.
+        """
         try:
-            self._sock.settimeout(step.remaining())
-            if _QUICKACK is not None and self._sock.family != socket.AF_UNIX:
+            if step is None:
+                self._wait_at_most(min(self._timeouts.reply, self.deadline.remaining()))
+            else:
+                self._wait_at_most(step.remaining())
+            if _QUICKACK is not None and (step is not None or not self.settled) and self._sock.family != _UNIX:
                 # A server that waits for our acknowledgement before its next segment (Nagle) would wait 40 ms.
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             return self._sock.recv(most)
         except (OSError, DeadlineExceeded) as error:
-            raise self._trouble(error, stage, step.limit) from None
+            raise self._trouble(error, stage, self._timeouts.reply if step is None else step.limit) from None
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds != self._timeout:
+            self._sock.settimeout(seconds)
+            self._timeout = seconds
+
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+        return self._sock.fileno()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something has been received that the descriptor does not tell of: TLS works in records."""
+        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> str:
         """Negotiate TLS; return its version and suite. Raises Trouble of stage tls."""
@@ -67,7 +91,7 @@ class Channel:
         try:
             self._sock.settimeout(step.remaining())
             tls = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
-            self._sock = tls
+            self._sock, self._timeout = tls, -1.0
             tls.settimeout(step.remaining())
             tls.do_handshake()
         except ssl.SSLCertVerificationError as error:

@@ -15,12 +15,12 @@ from typing import Any, Final, Literal
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
-from confobjects.mail.dialogue import try_envelope
 from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan, TransportSetting, plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime
+from confobjects.mail.transaction import try_envelope
 from confobjects.transport.certificates import describe
-from confobjects.transport.mailer import deliver_through, trial_message
+from confobjects.transport.mailer import Outgoing, deliver_through, trial_message
 from confobjects.transport.network import Network
 from confobjects.transport.probes import explained
 from confobjects.transport.smtp import Connection
@@ -149,7 +149,7 @@ class _Test:
         self.report = self.connection.report(results, sender=envelope.sender)
 
     def _send(self) -> None:
-        self.report = deliver_through(self.connection, self.message(), self.from_, self.to)
+        self.report = deliver_through(self.connection, Outgoing(self.message(), self.from_, self.to))
 
     def message(self) -> EmailMessage:
         return trial_message(self.plan, self.to)

@@ -27,13 +27,17 @@ class Deadline:
         self._clock = clock
         self._end = clock() + total
 
+    def restart(self) -> None:
+        """Let the whole time count anew."""
+        self._end = self._clock() + self.total
+
     def now(self) -> float:
         """The clock's time in seconds."""
         return self._clock()
 
-    def step(self, limit: float) -> Step:
-        """Begin a step that may take ``limit`` seconds."""
-        return Step(self, limit, self._clock() + limit)
+    def step(self, limit: float, began: float | None = None) -> Step:
+        """Begin a step that may take ``limit`` seconds, now or at a time of the clock."""
+        return Step(self, limit, (self._clock() if began is None else began) + limit)
 
     def remaining(self) -> float:
         """Return the seconds left, above zero. Raises :class:`DeadlineExceeded`."""
@@ -52,6 +56,15 @@ class Step:
         self._deadline = deadline
         self._end = end
         self.limit = limit
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        try:
+            self.remaining()
+        except DeadlineExceeded:
+            return True
+        return False
 
     def remaining(self) -> float:
         """Return the seconds left for the step, above zero. Raises :class:`DeadlineExceeded`."""

@@ -5,66 +5,28 @@ A :class:`Mailer` used as a context manager keeps its connections; without one e
 
 from __future__ import annotations
 
-import copy
-import logging
 import socket
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.message import EmailMessage, Message
-from email.utils import format_datetime, make_msgid
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
-from confobjects.mail.dialogue import Outcome
-from confobjects.mail.envelope import Envelope, make_envelope
-from confobjects.mail.message import Sendable, recipients_of
+from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, plan_delivery
 from confobjects.mail.report import DeliveryReport
+from confobjects.transport.many import Group, curable
 from confobjects.transport.network import Network
+from confobjects.transport.outgoing import Outgoing, Result, prepared, recipients, trial_message
 from confobjects.transport.pool import Pool, is_stale
 from confobjects.transport.probes import explained
+from confobjects.transport.records import Counters, Records
 from confobjects.transport.smtp import Connection, open_connection
 
-_LOG: Final = logging.getLogger("confobjects.mail")
-_LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
-_BATCH: Final = 64
-
-
-class Outgoing(NamedTuple):
-    """A message to send, and its envelope where the headers do not say it."""
-
-    message: Sendable
-    from_: str | None = None
-    to: str | Iterable[str] | None = None
-
-
-class Result(NamedTuple):
-    """What became of one message of many: the report, or the error."""
-
-    outgoing: Outgoing
-    report: DeliveryReport | None
-    error: MailError | None
-
-
-@dataclass(slots=True)
-class Counters:
-    """What a mailer has done so far."""
-
-    delivered: int = 0
-    failed: int = 0
-    unknown: int = 0
-    recipients: int = 0
-    refused: int = 0
-    bytes: int = 0
-    connections: int = 0
-    retries: int = 0
-    failed_over: int = 0
+_GROUP: Final = 64
+"""Messages that are taken at once for each connection."""
 
 
 class Mailer:
@@ -85,12 +47,10 @@ class Mailer:
         self.plans: tuple[DeliveryPlan, ...] = tuple(plan_delivery(one, token=token, local_host=host) for one in listed)
         self._network = network
         self._explain = explain
-        self._counters = Counters()
-        self._lock = threading.Lock()
+        self._records = Records()
         self._pools: tuple[Pool, ...] | None = None
         for plan in self.plans:
-            for warning in plan.warnings:
-                _LOG.warning("%s", warning.render(), extra={"confobjects": warning.as_json()})
+            self._records.planned(plan)
 
     @property
     def plan(self) -> DeliveryPlan:
@@ -100,13 +60,12 @@ class Mailer:
     @property
     def counters(self) -> Counters:
         """A copy of the counters as they are now."""
-        with self._lock:
-            return replace(self._counters)
+        return self._records.counters
 
     # -- connections -------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        self._pools = tuple(Pool(plan, self._network, opened=lambda: self._count(connections=1)) for plan in self.plans)
+        self._pools = self._new_pools()
         return self
 
     def __exit__(
@@ -120,6 +79,9 @@ class Mailer:
         for pool in pools or ():
             pool.close()
 
+    def _new_pools(self) -> tuple[Pool, ...]:
+        return tuple(Pool(plan, self._network, opened=self._records.connected) for plan in self.plans)
+
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def send(
@@ -131,65 +93,89 @@ class Mailer:
         recipients are those in its To, Cc and Bcc headers; without ``from_`` the envelope sender is the plan's. A
         missing Date, Message-ID and From are added to what is sent. Raises :class:`~confobjects.errors.MailError`.
         """
-        outgoing = Outgoing(message, from_, self._recipients(message, to))
-        failures: list[MailError] = []
-        for number, plan in enumerate(self.plans):
-            try:
-                report = self._send_through(number, plan, outgoing)
-            except MailError as error:
-                failures.append(error)
-                if not _curable(error):
-                    break
-                continue
-            return self._delivered(report, failures)
-        raise self._failed(failures)
+        outgoing = _outgoing(Outgoing(message, from_, to))
+        recipients(outgoing, self.plan.server)  # without any there is nothing to connect for
+        return self._send(outgoing, self._pools)
+
+    def send_many(self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1) -> Iterator[Result]:
+        """Send messages over kept connections; yield each one's result, in the order of the messages.
+
+        Where the server offers PIPELINING the envelope of the next message goes along with the content of the last, so
+        that a message costs one round trip. ``connections`` are used at once, at most as many as the pool may open. A
+        failure concerns its own message only. Messages are taken from the iterable in groups, as results are
+        asked for: those of a group are sent when its first result is. Nothing raises but what the iterable itself
+        raises.
+        """
+        own = self._new_pools() if self._pools is None else ()
+        pools = self._pools or own
+        source, first = iter(messages), 0
+        size = _GROUP * max(1, min(connections, self.plan.pool.connections))
+        try:
+            while batch := [_outgoing(one) for one in islice(source, size)]:
+                results, first = self._send_group(batch, pools, first, connections)
+                yield from results
+        finally:
+            for pool in own:
+                pool.close()
 
     async def asend(
         self, message: Sendable, from_: str | None = None, to: str | Iterable[str] | None = None
     ) -> DeliveryReport:
-        """Send one message without blocking the event loop: :meth:`send` in a thread of its own."""
+        """Send one message without blocking the event loop: :meth:`send` in a thread."""
         import asyncio  # noqa: PLC0415 - only asynchronous programs have it loaded
 
         return await asyncio.to_thread(self.send, message, from_, to)
 
-    def send_many(self, messages: Iterable[Sendable | Outgoing]) -> Iterator[Result]:
-        """Send messages one after the other over kept connections; yield each one's result, in order.
+    async def asend_many(
+        self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
+    ) -> AsyncIterator[Result]:
+        """Send messages without blocking the event loop: :meth:`send_many` in a thread, which also takes them."""
+        import asyncio  # noqa: PLC0415 - as above
 
-        Where the server offers PIPELINING the envelope of the next message goes along with the content of the last. A
-        failure concerns its own message only. Messages are taken from the iterable in small groups, as results are
-        asked for; nothing raises but what the iterable itself raises.
-        """
-        pools = self._pools
-        source = iter(messages)
-        own = Pool(self.plan, self._network, opened=lambda: self._count(connections=1)) if pools is None else pools[0]
-        try:
-            while batch := [_outgoing(one) for one in islice(source, min(_BATCH, self.plan.pool.messages))]:
-                yield from self._batch(own, batch)
-        finally:
-            if pools is None:
-                own.close()
+        results = self.send_many(messages, connections=connections)
+        while (result := await asyncio.to_thread(next, results, None)) is not None:
+            yield result
 
     # -- one message -------------------------------------------------------------------------------------------------
 
-    def _send_through(self, number: int, plan: DeliveryPlan, outgoing: Outgoing) -> DeliveryReport:
-        if self._pools is None:
-            return self._send_once(plan, outgoing)
+    def _send(
+        self, outgoing: Outgoing, pools: Sequence[Pool] | None, first: int = 0, before: Sequence[MailError] = ()
+    ) -> DeliveryReport:
+        """Send a message through the first mail server that takes it. Raises MailError when none does."""
+        failures = list(before)
+        for number in range(first, len(self.plans)):
+            try:
+                if pools is None:
+                    report = self._over_own_connection(self.plans[number], outgoing)
+                else:
+                    report = self._over_kept_connection(pools[number], outgoing)
+            except MailError as error:
+                failures.append(error)
+                if not curable(error):
+                    break
+            else:
+                return self._records.delivered(report, failures)
+        raise self._records.failed(failures)
+
+    def _over_kept_connection(self, pool: Pool, outgoing: Outgoing) -> DeliveryReport:
         for attempt in (1, 2):
-            with self._pools[number].connection() as connection:
-                try:
-                    return deliver_through(connection, *outgoing)
-                except DeliveryError as error:
-                    if attempt == 2 or not is_stale(error, connection):
-                        raise self._explained(error, connection) from None
-                    self._count(retries=1)
+            connection = pool.take()
+            try:
+                return deliver_through(connection, outgoing)
+            except DeliveryError as error:
+                if attempt == 2 or not is_stale(error, connection):
+                    raise self._explained(error, connection) from None
+                self._records.retried()
+            finally:
+                pool.give_back(connection)
         raise AssertionError
 
-    def _send_once(self, plan: DeliveryPlan, outgoing: Outgoing) -> DeliveryReport:
+    def _over_own_connection(self, plan: DeliveryPlan, outgoing: Outgoing) -> DeliveryReport:
         connection = Connection(plan, self._network)
         try:
             connection = open_connection(plan, self._network)
-            self._count(connections=1)
-            return deliver_through(connection, *outgoing)
+            self._records.connected()
+            return deliver_through(connection, outgoing)
         except DeliveryError as error:
             raise self._explained(error, connection) from None
         finally:
@@ -198,192 +184,62 @@ class Mailer:
     def _explained(self, error: DeliveryError, connection: Connection) -> DeliveryError:
         return explained(error, connection) if self._explain else error
 
-    def _recipients(self, message: Sendable, to: str | Iterable[str] | None) -> Sequence[str]:
-        if isinstance(to, str):
-            return (to,)
-        if to is not None:
-            return tuple(to)
-        if isinstance(message, Message):
-            return recipients_of(message)
-        raise MailError(
-            Diagnostic(
-                "mail-rcpt",
-                "a message of bytes names no recipient by itself",
-                path=self.plan.server,
-                remedy="Name the recipients with to=….",
-            )
-        )
-
     # -- many messages -----------------------------------------------------------------------------------------------
 
-    def _batch(self, pool: Pool, batch: list[Outgoing]) -> Iterator[Result]:
-        """Send a group over one connection; what it could not take for its own reasons goes out one by one."""
-        ready: list[tuple[Outgoing, Envelope, Sendable, str]] = []
-        results: dict[int, Result] = {}
-        try:
-            with pool.connection() as connection:
-                for number, outgoing in enumerate(batch):
-                    try:
-                        ready.append((outgoing, *self._prepared(connection, outgoing)))
-                    except MailError as error:
-                        results[number] = Result(outgoing, None, self._failed([error]))
-                ended = connection.deliver_many([(envelope, message) for _, envelope, message, _ in ready])
-                told = iter(ended)
-                for number in range(len(batch)):
-                    if number not in results:
-                        results[number] = self._result(connection, ready.pop(0), next(told))
-        except MailError as error:  # there is no connection
-            if len(self.plans) == 1:  # and trying again for each message would only take time
-                results.update((n, Result(one, None, self._failed([error]))) for n, one in enumerate(batch))
-        for number, outgoing in enumerate(batch):
-            yield results[number] if number in results else self._alone(outgoing)
-
-    def _prepared(self, connection: Connection, outgoing: Outgoing) -> tuple[Envelope, Sendable, str]:
-        recipients = self._recipients(outgoing.message, outgoing.to)
-        return _prepared(connection, outgoing.message, outgoing.from_, recipients)
+    def _send_group(
+        self, messages: list[Outgoing], pools: Sequence[Pool], first: int, connections: int
+    ) -> tuple[list[Result], int]:
+        """Send a group; return the results, and the number of the mail server that worked."""
+        group, failures = Group(messages), list[MailError]()
+        for number in range(first, len(pools)):
+            try:
+                group.send(pools[number], connections)
+            except MailError as error:  # there is no connection
+                failures.append(error)
+                if curable(error):
+                    continue
+            break
+        if first + len(failures) < len(pools):  # else none worked, and the next group begins with the same again
+            first += len(failures)
+        self._records.retried(len(group.retried))
+        results = [self._result(group, n, failures, pools, first) for n in range(len(messages))]
+        return results, first
 
     def _result(
-        self,
-        connection: Connection,
-        ready: tuple[Outgoing, Envelope, Sendable, str],
-        ended: Outcome | DeliveryError | None,
+        self, group: Group, number: int, failures: Sequence[MailError], pools: Sequence[Pool], server: int
     ) -> Result:
-        outgoing, envelope, _, message_id = ready
-        if isinstance(ended, Outcome):
-            return Result(outgoing, self._delivered(_report(connection, ended, envelope, message_id), []), None)
-        if ended is None or (ended.diagnosis.retry and not ended.unknown and connection.closed):
-            return self._alone(outgoing)
-        return Result(outgoing, None, self._failed([ended]))
-
-    def _alone(self, outgoing: Outgoing) -> Result:
+        outgoing = group.messages[number]
+        report, error = group.reports.get(number), group.errors.get(number)
         try:
-            return Result(outgoing, self.send(*outgoing), None)
-        except MailError as error:
-            return Result(outgoing, None, error)
-
-    # -- telling -----------------------------------------------------------------------------------------------------
-
-    def _delivered(self, report: DeliveryReport, failures: Sequence[MailError]) -> DeliveryReport:
-        if failures:
-            report = replace(report, failed_over=tuple(_code(error) for error in failures))
-        self._count(
-            delivered=1,
-            recipients=len(report.delivered),
-            refused=len(report.refused),
-            bytes=report.size,
-            failed_over=int(bool(failures)),
-        )
-        if _LOG.isEnabledFor(logging.INFO):
-            facts = {
-                "event": "delivered",
-                "server": report.server,
-                "sender": report.sender,
-                "recipients": len(report.delivered),
-                "refused": len(report.refused),
-                "size": report.size,
-                "message_id": report.message_id,
-                "reply": report.reply,
-                "ms": round(sum(stage.milliseconds for stage in report.stages), 3),
-                "failed_over": list(report.failed_over),
-            }
-            _LOG.info(
-                "delivered %s through %s: %s", report.message_id, report.server, report.reply, extra=_extra(facts)
-            )
-        return report
-
-    def _failed(self, failures: Sequence[MailError]) -> MailError:
-        """Return the error to raise: the first mail server's, with what the others said."""
-        first = failures[0]
-        unknown = any(isinstance(error, DeliveryError) and error.unknown for error in failures)
-        self._count(failed=1, unknown=int(unknown))
-        if unknown:  # what matters most: it may have been delivered
-            first = next(error for error in failures if isinstance(error, DeliveryError) and error.unknown)
-        others = [one for error in failures if error is not first for one in error.diagnostics]
-        first.diagnostics = (*first.diagnostics, *others)
-        facts = {"event": "failed", "server": first.diagnostics[0].path, "code": _code(first), "stage": first.stage}
-        _LOG.error("%s", first.diagnostics[0].render(), extra=_extra(facts))
-        return first
-
-    def _count(self, **more: int) -> None:
-        with self._lock:
-            for name, number in more.items():
-                setattr(self._counters, name, getattr(self._counters, name) + number)
-
-
-def _extra(facts: dict[str, Any]) -> dict[str, Any]:
-    return {"confobjects": facts}
-
-
-def _code(error: MailError) -> str:
-    return error.diagnosis.code if isinstance(error, DeliveryError) else error.diagnostics[0].code
-
-
-def _curable(error: MailError) -> bool:
-    """Tell whether another mail server may do what this one did not."""
-    if isinstance(error, DeliveryError):
-        return error.diagnosis.elsewhere and not error.unknown
-    return error.stage == "trust"
+            if report is not None:
+                report = self._records.delivered(report, failures)
+            elif error is not None and not curable(error):
+                error = self._records.failed([*failures, error])
+            elif error is not None:
+                report, error = self._send(outgoing, pools, server + 1, [*failures, error]), None
+            elif number in group.returned:
+                report = self._send(outgoing, pools, server, failures)
+            else:
+                raise self._records.failed(failures)
+        except MailError as failed:
+            error = failed
+        return Result(outgoing, report, error)
 
 
 def _outgoing(one: Sendable | Outgoing) -> Outgoing:
-    return one if isinstance(one, Outgoing) else Outgoing(one)
+    """Return what is sent with its recipients held: a message may be tried twice, an iterable gives them only once."""
+    if not isinstance(one, Outgoing):
+        return Outgoing(one)
+    return one if one.to is None or isinstance(one.to, str | tuple) else one._replace(to=tuple(one.to))
 
 
-def deliver_through(
-    connection: Connection, message: Sendable, from_: str | None, to: str | Iterable[str] | None
-) -> DeliveryReport:
+def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryReport:
     """Send one message over an open connection. Raises :class:`~confobjects.errors.MailError`."""
-    recipients = (to,) if isinstance(to, str) else tuple(to or ())
-    envelope, prepared, message_id = _prepared(connection, message, from_, recipients)
-    return _report(connection, connection.deliver(envelope, prepared), envelope, message_id)
-
-
-def _prepared(
-    connection: Connection, message: Sendable, from_: str | None, recipients: Iterable[str]
-) -> tuple[Envelope, Sendable, str]:
-    sender = connection.plan.sender_for(connection.ehlo_name) if from_ is None else from_
-    envelope = make_envelope(sender, recipients, path=connection.plan.server)
-    return (envelope, *_stamped(message, sender))
-
-
-def _report(connection: Connection, outcome: Outcome, envelope: Envelope, message_id: str) -> DeliveryReport:
+    envelope, message, message_id = prepared(outgoing, connection.plan, connection.ehlo_name)
+    outcome = connection.deliver(envelope, message)
     return connection.report(
         outcome.recipients, outcome.final, sender=envelope.sender, size=outcome.size, message_id=message_id
     )
-
-
-def _stamped(message: Sendable, sender: str) -> tuple[Sendable, str]:
-    """Return a message that has Date, Message-ID and From, and its Message-ID; the original is not changed."""
-    if not isinstance(message, Message):
-        return message, ""
-    missing = [name for name in ("Date", "Message-ID", "From") if name not in message]
-    if not missing:
-        return message, str(message["message-id"])
-    clone = copy.copy(message)
-    for name in missing:
-        del clone[name]  # gives the copy a header list of its own
-    domain = sender.rpartition("@")[2]
-    values = {
-        "Date": format_datetime(datetime.now(UTC)),
-        "Message-ID": make_msgid(domain=domain if domain.isascii() and domain and "[" not in domain else "localhost"),
-        "From": sender or "postmaster@localhost",
-    }
-    for name in missing:
-        clone[name] = values[name]
-    return clone, str(clone["message-id"]).strip()
-
-
-def trial_message(plan: DeliveryPlan, to: Iterable[str]) -> EmailMessage:
-    """Return a short mail that says which configuration it tests."""
-    message = EmailMessage()
-    message["Subject"] = f"Test of {plan.server}"
-    message["To"] = ", ".join(to)
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(
-        f"This mail was sent to test the mail server configuration {plan.server}.\n"
-        f"It went through {plan.host}, port {plan.port} ({plan.security}).\n"
-    )
-    return message
 
 
 def send_test(
@@ -394,8 +250,8 @@ def send_test(
     Raises :class:`~confobjects.errors.MailError`.
     """
     mailer = Mailer(server, explain=True, network=network)
-    recipients = [to] if isinstance(to, str) else list(to)
-    return mailer.send(trial_message(mailer.plan, recipients), from_, recipients)
+    addresses = [to] if isinstance(to, str) else list(to)
+    return mailer.send(trial_message(mailer.plan, addresses), from_, addresses)
 
 
 __all__ = ["Counters", "Mailer", "Outgoing", "Result", "deliver_through", "send_test", "trial_message"]

@@ -11,6 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import overload
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble
@@ -21,6 +22,10 @@ from confobjects.transport.smtp import Connection, open_connection
 
 _SURE = 1.0
 """Seconds for which a connection that was just used is believed to live, and its trust to be unchanged."""
+
+
+_Found = tuple[Connection | None, float]
+"""A connection and when it was last used, or None: one may be opened."""
 
 
 class Pool:
@@ -46,11 +51,11 @@ class Pool:
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection. After an error it is closed, else kept. Raises MailError."""
-        connection = self._take()
+        connection = self.take()
         try:
             yield connection
         finally:
-            self._give_back(connection)
+            self.give_back(connection)
 
     def close(self) -> None:
         """Say goodbye on every idle connection; those in use are closed when they come back."""
@@ -64,11 +69,19 @@ class Pool:
 
     # -- taking ------------------------------------------------------------------------------------------------------
 
-    def _take(self) -> Connection:
+    @overload
+    def take(self) -> Connection: ...
+    @overload
+    def take(self, *, wait: bool) -> Connection | None: ...
+    def take(self, *, wait: bool = True) -> Connection | None:
+        """Lend a connection, to be given back. Without ``wait`` None when all are in use. Raises MailError."""
         while True:
-            kept, since, stale = self._reserve()
+            found, stale = self._reserve(wait=wait)
             for one in stale:
                 one.quit()
+            if found is None:
+                return None
+            kept, since = found
             if kept is None:
                 return self._open()
             if self._still_good(kept, since):
@@ -76,28 +89,31 @@ class Pool:
             kept.close()
             self._forget()
 
-    def _reserve(self) -> tuple[Connection | None, float, list[Connection]]:
-        """Return an idle connection, or None with leave to open one; and those that have idled too long."""
-        end = self._clock() + self.plan.timeouts.total
+    def _reserve(self, *, wait: bool) -> tuple[_Found | None, list[Connection]]:
+        """Return an idle connection or leave to open one, None when there is neither; and what has idled too long."""
+        end = None
         with self._free:
             while True:
                 stale = self._drop_stale()
                 if self._idle:
-                    connection, since = self._idle.pop()  # the one used last is the most likely to live
-                    return connection, since, stale
+                    return self._idle.pop(), stale  # the one used last is the most likely to live
                 if self._count < self.plan.pool.connections:
                     self._count += 1
-                    return None, 0.0, stale
+                    return (None, 0.0), stale
+                if not wait:
+                    return None, stale
+                end = self._clock() + self.plan.timeouts.total if end is None else end
                 if not self._free.wait(max(0.0, end - self._clock())) and self._clock() >= end:
                     failed = Connection(self.plan, self._network)
                     raise failed.failure(Trouble("connect", "pool-exhausted", limit=f"{self.plan.timeouts.total:g}"))
 
     def _drop_stale(self) -> list[Connection]:
         oldest = self._clock() - self.plan.pool.idle
+        if not self._idle or self._idle[0][1] >= oldest:  # they came back in this order
+            return []
         stale = [connection for connection, since in self._idle if since < oldest]
-        if stale:
-            self._idle = [one for one in self._idle if one[1] >= oldest]
-            self._count -= len(stale)
+        self._idle = [one for one in self._idle if one[1] >= oldest]
+        self._count -= len(stale)
         return stale
 
     def _open(self) -> Connection:
@@ -126,7 +142,8 @@ class Pool:
 
     # -- giving back -------------------------------------------------------------------------------------------------
 
-    def _give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
+        """Take a connection back: keep it, or close it where it failed or has carried its share."""
         keep = connection.usable and connection.messages < self.plan.pool.messages
         with self._free:
             if keep and not self._closed:

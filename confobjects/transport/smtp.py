@@ -15,25 +15,18 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from confobjects.mail.diagnosis import DeliveryError, Diagnosis, Trouble, diagnose
-from confobjects.mail.dialogue import (
-    Dialogue,
-    Outcome,
-    Step,
-    deliver,
-    deliver_many,
-    farewell,
-    log_in,
-    open_session,
-    sign_of_life,
-)
+from confobjects.mail.dialogue import Dialogue, Step, farewell, log_in, open_session, sign_of_life
 from confobjects.mail.envelope import Envelope, ascii_host
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
 from confobjects.mail.replies import ProtocolViolation, Reply
-from confobjects.mail.report import DeliveryReport, RecipientResult, StageTime
+from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.mail.smtp import Answer, Misuse, SmtpClient, State
+from confobjects.mail.transaction import Outcome, deliver
+from confobjects.mail.transcript import Transcript
 from confobjects.transport.channel import Channel
 from confobjects.transport.deadline import Deadline
+from confobjects.transport.deadline import Step as Limit
 from confobjects.transport.network import Address, Network, connect, resolve
 from confobjects.transport.proxy import tunnel
 from confobjects.transport.trust import Trust, trust_for
@@ -55,6 +48,7 @@ class Connection:
         self.ehlo_name = plan.ehlo_name or ""
         self.trust: Trust | None = None
         self.messages = 0
+        self._route: Route | None = None
         self._channel: Channel | None = None
         self._found: Sequence[Address] = ()
         self._sent_certificates: tuple[bytes, ...] = ()
@@ -127,6 +121,9 @@ class Connection:
         """Log in, if that is planned."""
         if self.plan.login is not None:
             self.mechanism = self.run(log_in(self.client, self.plan.login, secrets.token_urlsafe(24)))
+        self._route = self.route
+        if self._channel is not None:
+            self._channel.settled = True
 
     def _start_tls(self) -> str:
         assert self._channel is not None and self.trust is not None  # noqa: S101, PT018 - set by connect and load_trust
@@ -143,34 +140,19 @@ class Connection:
 
     def renew(self) -> None:
         """Begin another delivery: the whole time counts anew, stages are recorded anew."""
-        self._deadline = Deadline(self.plan.timeouts.total)
-        if self._channel is not None:
-            self._channel.deadline = self._deadline
+        self.restart()
         self.stages = []
         self.client.transcript = self.client.transcript.fresh()
         self.client.transcript.event(f"on the connection to {self.address} that was opened before")
+
+    def restart(self) -> None:
+        """Let the whole time count anew, as another message begins."""
+        self._deadline.restart()
 
     def deliver(self, envelope: Envelope, message: Sendable) -> Outcome:
         """Send one message. Raises DeliveryError."""
         self.messages += 1
         return self.run(deliver(self.client, self.plan, envelope, message), sender=envelope.sender or "<>")
-
-    def deliver_many(self, items: Sequence[tuple[Envelope, Sendable]]) -> list[Outcome | DeliveryError | None]:
-        """Send messages in a row; return how each ended, None for those that were not begun."""
-        ended: list[Outcome | DeliveryError | None] = [None] * len(items)
-
-        def note(number: int, end: Outcome | Trouble) -> None:
-            self.messages += 1
-            ended[number] = end if isinstance(end, Outcome) else self.failure(end, sender=items[number][0].sender)
-
-        with contextlib.suppress(DeliveryError):  # the message it befell is noted below
-            try:
-                self.run(deliver_many(self.client, self.plan, items, note))
-            except DeliveryError as error:
-                if error.unknown:
-                    ended[ended.index(None)] = error
-                raise
-        return ended
 
     @property
     def closed(self) -> bool:
@@ -194,6 +176,11 @@ class Connection:
         """Whether another message can be sent."""
         return self._channel is not None and self.client.state is State.SESSION and not self.client.awaited
 
+    @property
+    def channel(self) -> Channel | None:
+        """The channel, for whoever waits for several connections at once."""
+        return self._channel
+
     def quit(self) -> None:
         """Say goodbye and close. A server that does not answer is none of the delivery's business."""
         if self._channel is not None and self.client.state in (State.SESSION, State.ENVELOPE, State.GREETED):
@@ -212,19 +199,20 @@ class Connection:
 
     def run(self, dialogue: Dialogue[T], **facts: Any) -> T:
         """Drive a conversation to its end. Raises DeliveryError."""
-        with self._told(**facts):
-            try:
-                step = next(dialogue)
-                while True:
-                    try:
-                        answers = self._answers(step)
-                    except Trouble as trouble:
-                        step = dialogue.throw(trouble)
-                    else:
-                        step = dialogue.send(answers)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        try:
+            step = next(dialogue)
+            while True:
+                try:
+                    answers = self._answers(step)
+                except Trouble as trouble:
+                    step = dialogue.throw(trouble)
+                else:
+                    step = dialogue.send(answers)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except (Trouble, Misuse) as problem:
+            raise self.failed(problem, **facts) from None
 
     @contextlib.contextmanager
     def _told(self, **facts: Any) -> Iterator[None]:
@@ -232,17 +220,18 @@ class Connection:
         try:
             yield
         except Trouble as trouble:
-            self._mark_failed(trouble.stage)
-            self.close()
-            raise self.failure(trouble, **facts) from None
-        except Misuse:
+            raise self.failed(trouble, **facts) from None
+
+    def failed(self, problem: Trouble | Misuse, **facts: Any) -> DeliveryError:
+        """Close what cannot go on; return the error. A misuse is none if the server is the one that closed."""
+        if isinstance(problem, Misuse):
             if not self.client.closed:
-                raise
+                raise problem
             # The server said that it is closing behind an answer that let us go on.
-            stage = self.stages[-1].stage
-            self._mark_failed(stage)
-            self.close()
-            raise self.failure(Trouble(stage, "closing"), **facts) from None
+            problem = Trouble(self.stages[-1].stage if self.stages else "mail", "closing")
+        self._mark_failed(problem.stage)
+        self.close()
+        return self.failure(problem, **facts)
 
     def _mark_failed(self, stage: str) -> None:
         spent = 0.0
@@ -252,67 +241,94 @@ class Connection:
         self.stages.append(StageTime(stage, spent, ok=False))
 
     def _answers(self, step: Step) -> Sequence[Answer]:
-        with self._stage(step.stage):
-            if step.stage == "tls":
-                self.security = self._start_tls()
-                self.client.tls_established(self.security)
-                return ()
-            return self._exchange(step)
-
-    def _exchange(self, step: Step) -> Sequence[Answer]:
-        channel = self._channel
-        if channel is None:
-            raise Trouble(step.stage, "connection-lost", message="it is closed")
-        answers: list[Answer] = []
+        began, ok = time.perf_counter(), False
         try:
-            if data := self.client.data_to_send():
-                channel.send(data, step.stage)
-            while len(answers) < step.answers and not self._is_over():
-                limit = channel.reply_step()
-                before = len(answers)
-                while len(answers) == before and not self._is_over():
-                    received = self.client.receive(channel.receive(limit, step.stage))
-                    answers.extend(answer for answer in received if answer.verb)
-        except ProtocolViolation as violation:
-            raise self._lost(Trouble.of(step.stage, violation), answers) from None
-        except Trouble as trouble:
-            raise self._lost(trouble, answers) from None
+            answers = self._negotiated() if step.stage == "tls" else self._exchange(step)
+            ok = True
+        finally:
+            self._spent(step.stage, time.perf_counter() - began, ok=ok)
         return answers
 
-    def _is_over(self) -> bool:
-        return self.client.closed
+    def _negotiated(self) -> Sequence[Answer]:
+        self.security = self._start_tls()
+        try:
+            self.client.tls_established(self.security)
+        except ProtocolViolation as violation:
+            raise Trouble.of("tls", violation) from None
+        return ()
 
-    def _lost(self, trouble: Trouble, answers: Sequence[Answer]) -> Trouble:
+    def _exchange(self, step: Step) -> Sequence[Answer]:
+        answers: list[Answer] = []
+        self.transmit(step)
+        while len(answers) < step.answers and not self.client.closed:
+            self.collect(step, answers)
+        return answers
+
+    def transmit(self, step: Step) -> None:
+        """Send what the engine has. Raises Trouble, after which the conversation is over."""
+        if self._channel is None:
+            raise self._over(Trouble(step.stage, "connection-lost", message="it is closed"))
+        try:
+            if data := self.client.data_to_send():
+                self._channel.send(data, step.stage)
+        except Trouble as trouble:
+            raise self._over(trouble) from None
+
+    def collect(self, step: Step, answers: list[Answer], limit: Limit | None = None) -> None:
+        """Wait for one answer at least, and add what comes; ``limit`` is the end of a wait that has begun.
+
+        Raises Trouble, after which the conversation is over.
+        """
+        channel, before = self._channel, len(answers)
+        if channel is None:
+            raise self._over(Trouble(step.stage, "connection-lost", message="it is closed"))
+        began = self._deadline.now()
+        try:
+            while len(answers) == before and not self.client.closed:
+                received = self.client.receive(channel.receive(limit, step.stage))
+                answers.extend(answer for answer in received if answer.verb)
+                limit = limit or channel.reply_step(began)
+        except ProtocolViolation as violation:
+            answers.extend(violation.answers)
+            raise self._over(Trouble.of(step.stage, violation), answers) from None
+        except Trouble as trouble:
+            raise self._over(trouble, answers) from None
+
+    def _over(self, trouble: Trouble, answers: Sequence[Answer] = ()) -> Trouble:
         """After the final dot a lost connection means that nobody knows what became of the message."""
         if self.client.verdict_awaited:
             trouble = Trouble(trouble.stage, "unknown-outcome", detail=[f"what happened: {trouble.kind}"])
         trouble.answers = answers
+        self.client.abandon()
         return trouble
 
     @contextlib.contextmanager
     def _stage(self, stage: str) -> Iterator[None]:
-        """Time a stage; parts of one that follow each other add up."""
+        """Time a stage."""
         began, ok = time.perf_counter(), False
         try:
             yield
             ok = True
-        except ProtocolViolation as violation:
-            raise Trouble.of(stage, violation) from None
         finally:
-            spent = (time.perf_counter() - began) * 1000
-            if self.stages and self.stages[-1].stage == stage and self.stages[-1].ok:
-                spent += self.stages.pop().milliseconds
-            self.stages.append(StageTime(stage, spent, ok))
+            self._spent(stage, time.perf_counter() - began, ok=ok)
+
+    def _spent(self, stage: str, seconds: float, *, ok: bool) -> None:
+        """Note the time of a stage; parts of one that follow each other add up."""
+        spent, stages = seconds * 1000, self.stages
+        if stages and stages[-1].stage == stage and stages[-1].ok:
+            spent += stages.pop().milliseconds
+        stages.append(StageTime(stage, spent, ok))
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
-    def failure(self, trouble: Trouble, **facts: Any) -> DeliveryError:
+    def failure(self, trouble: Trouble, transcript: Transcript | None = None, **facts: Any) -> DeliveryError:
         """Return the error for a trouble, with all that is known."""
         plan = self.plan
-        self.client.transcript.event(f"failed in stage {trouble.stage}: {trouble.kind}")
+        said = self.client.transcript if transcript is None else transcript
+        said.event(f"failed in stage {trouble.stage}: {trouble.kind}")
         diagnosis = self.diagnosed(trouble, **facts)
         results = trouble.facts.get("results", ())
-        report = self.report(results, trouble.reply, final=False)
+        report = self.report(results, trouble.reply, final=False, transcript=said)
         return DeliveryError(diagnosis, plan.server, report=report, trouble=trouble)
 
     def diagnosed(self, trouble: Trouble, **facts: Any) -> Diagnosis:
@@ -337,27 +353,35 @@ class Connection:
         return diagnose(trouble, known, self.client.transcript.masked)
 
     def report(
-        self, results: Sequence[tuple[str, Reply]] = (), reply: Reply | None = None, *, final: bool = True, **facts: Any
+        self,
+        results: Sequence[tuple[str, Reply]] = (),
+        reply: Reply | None = None,
+        *,
+        final: bool = True,
+        transcript: Transcript | None = None,
+        **facts: Any,
     ) -> DeliveryReport:
         """Return the account of what was done so far."""
-        mask = self.client.transcript.masked
-        recipients = tuple(
-            RecipientResult(address, answer.positive, mask(str(answer)), answer.temporary)
-            for address, answer in results
-        )
+        transcript = self.client.transcript if transcript is None else transcript
+        mask = transcript.masked
         return DeliveryReport(
-            server=self.plan.server,
-            host=self.plan.host,
-            port=self.plan.port,
-            address=self.address,
-            security=self.security,
-            mechanism=self.mechanism,
-            recipients=recipients,
+            route=self._route or self.route,
+            recipients=tuple(
+                [
+                    RecipientResult(address, answer.positive, mask(str(answer)), answer.temporary)
+                    for address, answer in results
+                ]
+            ),
             reply=mask(str(reply)) if reply is not None and (final or not reply.positive) else "",
-            stages=tuple(self.stages),
-            conversation=self.client.transcript.copy(),
-            **facts,
+            conversation=transcript.copy(),
+            **{"stages": tuple(self.stages), **facts},
         )
+
+    @property
+    def route(self) -> Route:
+        """The way this connection goes, as far as it was made."""
+        plan = self.plan
+        return Route(plan.server, plan.host, plan.port, self.address, self.security, self.mechanism)
 
 
 def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Connection:

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from confobjects.cli.commands import SPECIAL, verbs_of
-from confobjects.mail.report import DeliveryReport, RecipientResult, StageTime
+from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
 from confobjects.startup import registry
@@ -251,9 +251,7 @@ def test_every_form_is_printed() -> None:
 
 def test_a_delivery_has_its_form() -> None:
     report = DeliveryReport(
-        "/mail-server/one",
-        "h",
-        25,
+        Route("/mail-server/one", "h", 25),
         recipients=(
             RecipientResult("a@example.com", None),
             RecipientResult("b@example.com", accepted=True, reply="250"),

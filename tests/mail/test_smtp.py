@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confobjects.mail.diagnosis import Trouble, diagnose
-from confobjects.mail.dialogue import Dialogue, Outcome, deliver, log_in, open_session
+from confobjects.mail.dialogue import Dialogue, log_in, open_session
 from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan, Login, plan_delivery
 from confobjects.mail.replies import ProtocolViolation
 from confobjects.mail.smtp import RECEIVES, SENDS, Misuse, SmtpClient, State
+from confobjects.mail.transaction import Outcome, deliver
 from tests.servers import mail_server
 
 FULL = (
@@ -333,7 +334,10 @@ def test_without_pipelining_each_command_waits() -> None:
     assert [reply.code for _, reply in outcome.recipients] == [250, 250]
 
 
-@pytest.mark.parametrize("extensions", [FULL, SLOW])
+CHUNKS = b"250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n"
+
+
+@pytest.mark.parametrize("extensions", [CHUNKS, SLOW])
 def test_all_or_nothing_is_the_rule(extensions: bytes) -> None:
     client = session(extensions)
     answers = [OK, OK, b"550 5.1.1 no such user\r\n", b"250 reset\r\n"]
@@ -342,6 +346,28 @@ def test_all_or_nothing_is_the_rule(extensions: bytes) -> None:
     assert diagnose(caught.value, {}).code == "no-such-recipient"
     assert "DATA" not in caught.value.__notes__[0]
     assert client.state is State.SESSION
+
+
+def test_all_or_nothing_takes_two_round_trips() -> None:
+    to = ["a@b", "c@d", "e@f"]
+    _, sent = sent_to(session(), to, OK * 4 + b"354 go\r\n", OK)
+    assert sent[0].endswith(b"DATA\r\n")
+    assert len(sent) == 2
+    _, sent = sent_to(session(CHUNKS), to, OK * 4, OK)
+    assert sent[1].startswith(b"BDAT 119 LAST\r\n")
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("go_ahead", [b"354 go\r\n", b"451 not now\r\n"])
+def test_data_that_was_let_begin_for_some_is_left_without_its_end(go_ahead: bytes) -> None:
+    client = session()
+    reset = [] if go_ahead.startswith(b"354") else [b"250 reset\r\n"]
+    with pytest.raises(Trouble) as caught:
+        sent_to(client, ["a@b", "c@d"], OK + OK + b"550 5.1.1 no\r\n" + go_ahead, *reset)
+    assert diagnose(caught.value, {}).code == "no-such-recipient"
+    assert "hello" not in caught.value.__notes__[0]
+    assert "b'.\\r\\n'" not in caught.value.__notes__[0]
+    assert client.state is (State.SESSION if reset else State.CLOSED)
 
 
 @pytest.mark.parametrize("extensions", [FULL, SLOW])

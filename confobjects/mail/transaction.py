@@ -1,0 +1,304 @@
+"""One message: the envelope, the judgement of its answers, the content.
+
+Where the server offers PIPELINING the envelope goes out in one write, together with DATA (RFC 2920), so that a message
+costs two round trips. Laws: content is sent to those only who were accepted, and without ``sendpartial`` only when all
+were. A message whose DATA was let begin although not everyone was accepted is ended by leaving: a server delivers
+nothing whose final dot it has not seen (RFC 5321, section 4.1.1.10). Where the server offers CHUNKING such a message goes by
+BDAT instead, which needs no leave to begin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from confobjects.mail.diagnosis import Trouble
+from confobjects.mail.dialogue import Dialogue, Step
+from confobjects.mail.envelope import Envelope
+from confobjects.mail.message import Content, Sendable, fit
+from confobjects.mail.plan import DeliveryPlan
+from confobjects.mail.replies import Reply
+from confobjects.mail.smtp import SmtpClient, State
+from confobjects.mail.wire import LineEnds, WireError
+
+CHUNK = 1 << 20
+"""Bytes of a BDAT where no setting says otherwise."""
+
+Results = tuple[tuple[str, Reply], ...]
+
+
+class Outcome(NamedTuple):
+    """How a transaction ended: the answer to each recipient, and the answer to the message."""
+
+    recipients: Results
+    final: Reply
+    size: int
+
+
+class Begun(NamedTuple):
+    """A message whose envelope has been handed to the engine; ``chunked`` tells that the content goes by BDAT."""
+
+    envelope: Envelope
+    content: Content
+    chunked: bool
+
+    @property
+    def answers(self) -> int:
+        """How many answers the envelope gets, that to DATA included."""
+        return len(self.envelope.recipients) + (1 if self.chunked else 2)
+
+
+def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[Outcome]:
+    """Send one message. Without ``sendpartial`` one refused recipient stops it for all."""
+    if client.pipelining:
+        begun = begin(client, plan, envelope, message)
+        answers = yield Step("mail", begun.answers)
+        judged = yield from judge(client, plan, begun, [answer.reply for answer in answers])
+    else:
+        begun, judged = yield from _in_steps(client, plan, envelope, message)
+    if isinstance(judged, Trouble):
+        raise judged
+    yield from pour(client, plan, begun, judged)
+    try:
+        answers = yield Step("data")
+    except Trouble as trouble:
+        if not trouble.answers:
+            raise
+        answers = trouble.answers  # what came behind the answer takes nothing back
+    return ended(begun, judged, answers[0].reply)
+
+
+# -- envelope ----------------------------------------------------------------------------------------------------------
+
+
+def begin(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Begun:
+    """Hand a whole envelope to the engine. Raises Trouble, with nothing handed over."""
+    try:
+        content = fitted(client, plan, envelope, message)
+        chunked = _chunked(client, plan, envelope)
+        parameters = (mail_parameters(client, plan, envelope, content), rcpt_parameters(client, plan))
+        client.envelope(envelope.sender, envelope.recipients, parameters, data=not chunked)
+    except WireError as error:
+        raise _not_for_the_wire(error) from None
+    return Begun(envelope, content, chunked)
+
+
+def _not_for_the_wire(error: WireError) -> Trouble:
+    of_message = error.field.startswith(("the message", "the header", "a header"))
+    return Trouble("data" if of_message else "mail", "wire", message=str(error))
+
+
+def _chunked(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool:
+    """Tell whether the content goes by BDAT: where that is set, and where DATA sent along could be regretted."""
+    if "CHUNKING" not in client.extensions:
+        return False
+    all_or_nothing = not plan.options.send_partial and len(envelope.recipients) > 1
+    return plan.options.chunk_size > 0 or (all_or_nothing and client.pipelining)
+
+
+def fitted(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
+    """Return the message in the form the server takes. Raises Trouble where it takes none, or none that large."""
+    content = fit(
+        message,
+        extensions=client.extensions,
+        utf8_wanted=plan.options.utf8_headers,
+        keep_8bit=plan.options.keep_8bit,
+        utf8_needed=_beyond_ascii(envelope) if envelope.utf8 else "",
+    )
+    limit = client.size_limit
+    if limit is not None and content.size > limit:
+        raise Trouble("mail", "message-too-large", sizes=f": it has {content.size} bytes, the server takes {limit}")
+    return content
+
+
+def _beyond_ascii(envelope: Envelope) -> str:
+    return next(address for address in (envelope.sender, *envelope.recipients) if not address.isascii())
+
+
+def mail_parameters(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> str:
+    """Return the parameters of MAIL: of each extension in use, where the server offers it."""
+    offered, options = client.extensions, plan.options
+    parts = ""
+    if "SIZE" in offered:
+        parts = f" SIZE={content.size}"
+    if content.eight_bit and "8BITMIME" in offered:
+        parts += " BODY=8BITMIME"
+    if content.utf8_headers or envelope.utf8:
+        parts += " SMTPUTF8"
+    if options.ret and "DSN" in offered:
+        parts += f" RET={options.ret}"
+    if options.submitter and "AUTH" in offered:
+        parts += f" AUTH={xtext(options.submitter)}"
+    if options.extension:
+        parts += f" {options.extension}"
+    return parts
+
+
+def xtext(text: str) -> str:
+    """Return a text coded as xtext (RFC 3461, section 4)."""
+    return "".join(chr(b) if 33 <= b <= 126 and b not in b"+=" else f"+{b:02X}" for b in text.encode())
+
+
+def rcpt_parameters(client: SmtpClient, plan: DeliveryPlan) -> str:
+    """Return the parameters of RCPT."""
+    return f" NOTIFY={plan.options.notify}" if plan.options.notify and "DSN" in client.extensions else ""
+
+
+# -- judgement ---------------------------------------------------------------------------------------------------------
+
+
+def judge(
+    client: SmtpClient, plan: DeliveryPlan, begun: Begun, replies: Sequence[Reply]
+) -> Dialogue[Results | Trouble]:
+    """Judge the answers to an envelope sent in one group: the recipients' answers, or why the message is not sent.
+
+    After a refusal the transaction is given up; the client is then in a session, or closed.
+    """
+    envelope = begun.envelope
+    results = tuple(zip(envelope.recipients, replies[1:], strict=False))
+    if len(replies) < begun.answers:  # the server is closing and answered no more
+        stage = "rcpt" if replies[0].positive and results else "mail"
+        return Trouble(stage, "reply", replies[-1], results=results)
+    refused = [one for one in results if not one[1].positive]
+    ahead = replies[-1]
+    if not replies[0].positive or (refused and not (plan.options.send_partial and len(refused) < len(results))):
+        yield from _withdraw(client, regret=len(refused) < len(results))
+        if not replies[0].positive:
+            return Trouble("mail", "reply", replies[0], sender=envelope.sender or "<>")
+        return refusal(refused, results)
+    if not begun.chunked and not ahead.intermediate:
+        yield from give_up(client)
+        return Trouble("data", "reply", ahead, results=results)
+    return results
+
+
+def _withdraw(client: SmtpClient, *, regret: bool) -> Dialogue[None]:
+    """Give a transaction up, also one whose DATA was let begin: ``regret`` when someone would receive what is sent."""
+    if client.state is State.CONTENT and regret:
+        client.abandon()
+    elif client.state is State.CONTENT:
+        client.end()  # the dot alone, which reaches nobody (RFC 2920, section 3.1)
+        with contextlib.suppress(Trouble):
+            yield Step("quit")
+    yield from give_up(client)
+
+
+def give_up(client: SmtpClient) -> Dialogue[None]:
+    """Clear the transaction, so that the connection can be used again. When that fails the connection is closed."""
+    if client.state in (State.ENVELOPE, State.SESSION):
+        client.rset()
+        with contextlib.suppress(Trouble):
+            yield Step("quit")
+
+
+def refusal(refused: Sequence[tuple[str, Reply]], results: Results) -> Trouble:
+    """Return the trouble of refused recipients: a permanent refusal tells more than a temporary one."""
+    address, reply = next((one for one in refused if not one[1].temporary), refused[0])
+    return Trouble("rcpt", "reply", reply, recipients=address, results=results)
+
+
+# -- without pipelining ------------------------------------------------------------------------------------------------
+
+
+def _in_steps(
+    client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable
+) -> Dialogue[tuple[Begun, Results | Trouble]]:
+    try:
+        content = fitted(client, plan, envelope, message)
+        begun = Begun(envelope, content, _chunked(client, plan, envelope))
+        results = yield from _envelope_in_steps(client, plan, envelope, content)
+    except WireError as error:
+        raise _not_for_the_wire(error) from None
+    yield from _accepted(client, plan, results)
+    if not begun.chunked:
+        client.data()
+        answers = yield Step("data")
+        if not answers[0].reply.intermediate:
+            yield from give_up(client)
+            return begun, Trouble("data", "reply", answers[0].reply, results=results)
+    return begun, results
+
+
+def _envelope_in_steps(
+    client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content
+) -> Dialogue[Results]:
+    client.mail(envelope.sender, mail_parameters(client, plan, envelope, content))
+    reply = (yield Step("mail"))[0].reply
+    if not reply.positive:
+        yield from give_up(client)
+        raise Trouble("mail", "reply", reply, sender=envelope.sender or "<>")
+    results: list[tuple[str, Reply]] = []
+    for recipient in envelope.recipients:
+        client.rcpt(recipient, rcpt_parameters(client, plan))
+        results.append((recipient, (yield Step("rcpt"))[0].reply))
+        if client.state is State.CLOSED or (not results[-1][1].positive and not plan.options.send_partial):
+            break
+    return tuple(results)
+
+
+def _accepted(client: SmtpClient, plan: DeliveryPlan, results: Results) -> Dialogue[None]:
+    """Stop when recipients are refused: any one, or with ``sendpartial`` all of them."""
+    refused = [one for one in results if not one[1].positive]
+    partial = plan.options.send_partial and client.state is not State.CLOSED
+    if refused and (not partial or len(refused) == len(results)):
+        yield from give_up(client)
+        raise refusal(refused, results)
+
+
+def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> Dialogue[Results]:
+    """Name sender and recipients, then give the transaction up: nothing is sent. Raises Trouble as a delivery would."""
+    content = Content(lambda: (), 0, eight_bit=False)
+    results = yield from _envelope_in_steps(client, plan, envelope, content)
+    yield from _accepted(client, plan, results)
+    yield from give_up(client)
+    return results
+
+
+# -- content -----------------------------------------------------------------------------------------------------------
+
+
+def pour(client: SmtpClient, plan: DeliveryPlan, begun: Begun, results: Results) -> Dialogue[None]:
+    """Hand the content to the engine, to its end; what is large is sent piece by piece on the way."""
+    content = begun.content
+    if begun.chunked:
+        size = plan.options.chunk_size if plan.options.chunk_size > 0 else CHUNK
+        yield from _pour_chunks(client, _chunks(content, size), results)
+        return
+    for piece in content.pieces():
+        client.content(piece)
+        if content.size > len(piece):
+            yield Step("data", 0)
+    client.end(content.size)
+
+
+def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) -> Dialogue[None]:
+    """Send the content by BDAT; each chunk but the last waits for its answer, so that the server may stop us."""
+    chunk = next(chunks)
+    for following in chunks:
+        client.bdat(chunk, last=False)
+        answers = yield Step("data")
+        if not answers[0].reply.positive:
+            yield from give_up(client)
+            raise Trouble("data", "reply", answers[0].reply, results=results)
+        chunk = following
+    client.bdat(chunk, last=True)
+
+
+def _chunks(content: Content, size: int) -> Iterator[bytes]:
+    """Cut a content with its line ends made CRLF; gives at least one chunk."""
+    ends, held = LineEnds(), b""
+    for piece in chain(content.pieces(), (None,)):
+        held += ends.finish() if piece is None else ends.feed(piece)
+        while len(held) > size:
+            yield held[:size]
+            held = held[size:]
+    yield held
+
+
+def ended(begun: Begun, results: Results, final: Reply) -> Outcome:
+    """Return how a message ended whose content was sent. Raises Trouble when the server refused it."""
+    if not final.positive:
+        raise Trouble("data", "reply", final, results=results)
+    return Outcome(results, final, begun.content.size)

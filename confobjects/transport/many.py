@@ -1,0 +1,231 @@
+"""Many messages over one or several kept connections at once, in one thread.
+
+Each connection is a lane with a conversation of its own (:mod:`confobjects.mail.streaming`); all lanes take from the
+same group. Whoever has an answer goes on; the thread waits only when none has. Laws: a message is in one lane at a
+time; what a failing connection leaves behind is told apart from what it may have delivered.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from confobjects.errors import MailError
+from confobjects.mail.diagnosis import DeliveryError, Trouble
+from confobjects.mail.dialogue import Step
+from confobjects.mail.report import DeliveryReport, StageTime
+from confobjects.mail.smtp import Answer, Misuse
+from confobjects.mail.streaming import Parcel, deliver_many
+from confobjects.mail.transaction import Outcome
+from confobjects.mail.transcript import Transcript
+from confobjects.transport import deadline
+from confobjects.transport.channel import Channel
+from confobjects.transport.outgoing import Outgoing, prepared
+from confobjects.transport.pool import Pool
+from confobjects.transport.smtp import Connection
+
+_LOOK: Final = 1000
+"""Milliseconds after which lanes that have no answer are looked at: have they waited too long?"""
+
+
+class Group:
+    """Messages on their way through one mail server.
+
+    After :meth:`send`, ``reports`` and ``errors`` say by number what became of messages, ``returned`` are the numbers
+    of those whose connection failed twice before they were handed over, ``waiting`` those that no connection was found
+    for; ``retried`` are those that were sent over a second connection.
+    """
+
+    def __init__(self, messages: Sequence[Outgoing]) -> None:
+        self.messages = messages
+        self.waiting = deque(range(len(messages)))
+        self.returned: list[int] = []
+        self.retried: set[int] = set()
+        self.reports: dict[int, DeliveryReport] = {}
+        self.errors: dict[int, MailError] = {}
+
+    def send(self, pool: Pool, connections: int) -> None:
+        """Send what waits over so many connections. Raises MailError when none can be opened."""
+        while self.waiting:
+            lanes = [_Lane(self, pool.take(), pool.plan.pool.messages)]
+            try:
+                while len(lanes) < min(connections, len(self.waiting)):
+                    connection = self._another(pool)
+                    if connection is None:
+                        break
+                    lanes.append(_Lane(self, connection, pool.plan.pool.messages))
+                _run(lanes)
+            finally:
+                for lane in lanes:
+                    pool.give_back(lane.connection)
+            self._try_again()
+
+    def _try_again(self) -> None:
+        """Let what came back go first over the next connection, once."""
+        again = sorted(number for number in self.returned if number not in self.retried)
+        self.retried.update(again)
+        self.returned = [number for number in self.returned if number not in again]
+        self.waiting.extendleft(reversed(again))
+
+    def _another(self, pool: Pool) -> Connection | None:
+        try:
+            return pool.take(wait=False)
+        except MailError:  # one connection is enough to go on; when it fails too, that is told
+            return None
+
+    def parcels(self, connection: Connection) -> Iterator[Parcel]:
+        """Take messages for a connection; those that are wrong in themselves are told on the way."""
+        waiting, messages = self.waiting, self.messages
+        while waiting:
+            number = waiting.popleft()
+            try:
+                envelope, message, message_id = prepared(messages[number], connection.plan, connection.ehlo_name)
+            except MailError as error:
+                self.errors[number] = error
+            else:
+                yield Parcel((number, message_id), envelope, message)
+
+
+class _Lane:
+    """A connection and its conversation."""
+
+    def __init__(self, group: Group, connection: Connection, most: int) -> None:
+        self.connection = connection
+        self.done = False
+        self.limit: deadline.Step | None = None
+        self._step = Step("mail", 0)
+        self._answers: list[Answer] = []
+        self._group = group
+        self._sent = 0.0
+        self._spans = (0.0, 0.0)  # milliseconds of the last two exchanges
+        parcels = islice(group.parcels(connection), most - connection.messages)
+        self._dialogue = deliver_many(connection.client, connection.plan, parcels, self._note)
+
+    def start(self) -> None:
+        """Send the first envelope."""
+        self._go(self._dialogue.send, None)
+
+    def receive(self) -> None:
+        """Take what has arrived, or wait for it, and go on when it is enough."""
+        answers = self._answers
+        try:
+            self.connection.collect(self._step, answers, self.limit)
+        except Trouble as trouble:
+            self._go(self._dialogue.throw, trouble)
+            return
+        if len(answers) >= self._step.answers or self.connection.client.closed:
+            self._spans = (self._spans[1], (time.perf_counter() - self._sent) * 1000)
+            self._go(self._dialogue.send, answers)
+        elif self.limit is not None:
+            self.limit = self.channel.reply_step()
+
+    def _go(self, resume: Callable[[Any], Step], value: Any) -> None:
+        """Go on to the next step that waits for answers."""
+        connection = self.connection
+        while True:
+            try:
+                step = resume(value)
+            except StopIteration:
+                self.done = True
+                return
+            except (Trouble, Misuse) as problem:  # what it means for the messages has been noted
+                connection.failed(problem)
+                self.done = True
+                return
+            try:
+                connection.transmit(step)
+            except Trouble as trouble:
+                resume, value = self._dialogue.throw, trouble
+                continue
+            if step.answers:
+                self._step, self._answers, self._sent = step, [], time.perf_counter()
+                if self.limit is not None:
+                    self.limit = self.channel.reply_step()
+                return
+            resume, value = self._dialogue.send, ()
+
+    @property
+    def channel(self) -> Channel:
+        """The channel of the connection, which is open."""
+        assert self.connection.channel is not None  # noqa: S101 - a lane that has lost it is done
+        return self.connection.channel
+
+    def _note(self, parcel: Parcel, end: Outcome | Trouble, transcript: Transcript) -> None:
+        connection = self.connection
+        connection.messages += 1
+        connection.restart()
+        number, message_id = parcel.mark
+        if isinstance(end, Outcome):
+            self._group.reports[number] = connection.report(
+                end.recipients,
+                end.final,
+                transcript=transcript,
+                stages=self._stages("data", ok=True),
+                sender=parcel.envelope.sender,
+                size=end.size,
+                message_id=message_id,
+            )
+        elif _left_behind(end):
+            self._group.returned.append(number)
+        else:
+            connection.stages = list(self._stages(end.stage, ok=False))
+            self._group.errors[number] = connection.failure(end, transcript, sender=parcel.envelope.sender or "<>")
+
+    def _stages(self, last: str, *, ok: bool) -> tuple[StageTime, ...]:
+        before, spent = self._spans
+        if last != "data":
+            return (StageTime(last, spent, ok),)
+        return (StageTime("mail", before, ok=True), StageTime("data", spent, ok))
+
+
+def _left_behind(trouble: Trouble) -> bool:
+    """Tell whether the connection failed, and not the message: nothing was handed over, another connection may do."""
+    if trouble.kind == "reply":
+        return trouble.reply is not None and trouble.reply.code == 421
+    return trouble.kind in ("closed", "closing", "connection-lost")
+
+
+def _run(lanes: Sequence[_Lane]) -> None:
+    """Let all lanes come to their end."""
+    for lane in lanes:
+        lane.start()
+    active = [lane for lane in lanes if not lane.done]
+    if len(active) > 1:
+        _run_together(active)
+    elif active:
+        while not active[0].done:
+            active[0].receive()
+
+
+def _run_together(lanes: Sequence[_Lane]) -> None:
+    """Let whoever has an answer go on; wait only when none has."""
+    poll, by_descriptor = select.poll(), {}
+    for lane in lanes:
+        lane.limit = lane.channel.reply_step()
+        descriptor = lane.channel.fileno()
+        by_descriptor[descriptor] = lane
+        poll.register(descriptor, select.POLLIN)
+    while by_descriptor:
+        found = [descriptor for descriptor, lane in by_descriptor.items() if lane.channel.pending]
+        found = found or [descriptor for descriptor, _ in poll.poll(_LOOK)]
+        found = found or [descriptor for descriptor, lane in by_descriptor.items() if lane.limit and lane.limit.over]
+        for descriptor in found:
+            lane = by_descriptor[descriptor]
+            lane.receive()
+            if lane.done:
+                poll.unregister(descriptor)
+                del by_descriptor[descriptor]
+
+
+def curable(error: MailError) -> bool:
+    """Tell whether another mail server may do what this one did not."""
+    if isinstance(error, DeliveryError):
+        return error.diagnosis.elsewhere and not error.unknown
+    return error.stage == "trust"
+
+
+__all__ = ["Group", "curable"]

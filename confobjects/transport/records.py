@@ -1,0 +1,143 @@
+"""What a mailer tells about its deliveries: counters, and a log record for each.
+
+Records go to the logger ``confobjects.mail``; their attribute ``confobjects`` holds the facts as a dict. No secret is in
+either: what a server said is masked before.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from confobjects.errors import MailError
+from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.plan import DeliveryPlan
+from confobjects.mail.report import DeliveryReport
+
+_LOG: Final = logging.getLogger("confobjects.mail")
+_LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
+_LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a mailer has done so far.
+
+    Messages: ``delivered``, ``failed``, of these ``unknown`` (perhaps delivered). Recipients of delivered messages:
+    ``recipients`` taken, ``refused`` not. ``bytes`` of delivered messages; ``connections`` opened; ``retries`` over a
+    fresh connection; ``failed_over`` messages delivered by another mail server than the first.
+    """
+
+    delivered: int = 0
+    failed: int = 0
+    unknown: int = 0
+    recipients: int = 0
+    refused: int = 0
+    bytes: int = 0
+    connections: int = 0
+    retries: int = 0
+    failed_over: int = 0
+
+
+class Records:
+    """Counts and logs; safe for use by threads."""
+
+    def __init__(self) -> None:
+        self._counters = Counters()
+        self._lock = threading.Lock()
+
+    @property
+    def counters(self) -> Counters:
+        """A copy of the counters as they are now."""
+        with self._lock:
+            return replace(self._counters)
+
+    def connected(self) -> None:
+        """A connection was opened."""
+        with self._lock:
+            self._counters.connections += 1
+
+    def retried(self, messages: int = 1) -> None:
+        """Messages are sent again, as the connection failed before they were handed over."""
+        with self._lock:
+            self._counters.retries += messages
+
+    def planned(self, plan: DeliveryPlan) -> None:
+        """A mail server object is used: tell its weaknesses."""
+        for warning in plan.warnings:
+            _LOG.warning("%s", warning.render(), extra={"confobjects": warning.as_json()})
+
+    def delivered(self, report: DeliveryReport, failures: Sequence[MailError] = ()) -> DeliveryReport:
+        """Return the report of a delivery, with the failures of the mail servers that were tried before."""
+        if failures:
+            report = replace(report, failed_over=tuple(code_of(error) for error in failures))
+        taken = sum([1 for one in report.recipients if one.accepted])
+        with self._lock:
+            counters = self._counters
+            counters.delivered += 1
+            counters.recipients += taken
+            counters.refused += len(report.recipients) - taken
+            counters.bytes += report.size
+            if failures:
+                counters.failed_over += 1
+        if _LOG.isEnabledFor(logging.INFO):
+            self._log_delivery(report, taken)
+        return report
+
+    def _log_delivery(self, report: DeliveryReport, taken: int) -> None:
+        facts = {
+            "event": "delivered",
+            "server": report.server,
+            "host": report.host,
+            "sender": report.sender,
+            "recipients": taken,
+            "refused": len(report.recipients) - taken,
+            "size": report.size,
+            "message_id": report.message_id,
+            "reply": report.reply,
+            "ms": round(sum(stage.milliseconds for stage in report.stages), 3),
+            "failed_over": list(report.failed_over),
+        }
+        name = report.message_id or f"{report.size} bytes"
+        _LOG.info("delivered %s through %s: %s", name, report.server, report.reply, extra={"confobjects": facts})
+
+    def failed(self, failures: Sequence[MailError]) -> MailError:
+        """Return the error to raise: the first mail server's, with what the others said.
+
+        One that leaves the fate of the message unknown comes first, for that matters most.
+        """
+        unknown = next((one for one in failures if isinstance(one, DeliveryError) and one.unknown), None)
+        first = unknown or failures[0]
+        others = [one for error in failures if error is not first for one in error.diagnostics]
+        # One failure to connect may befall many messages: what the others said is added once.
+        first.diagnostics = (*first.diagnostics, *(one for one in others if one not in first.diagnostics))
+        self.failed_again(first, len(failures))
+        return first
+
+    def failed_again(self, error: MailError, tried: int = 1) -> None:
+        """Count and log a failure that may befall several messages alike."""
+        delivery = error if isinstance(error, DeliveryError) else None
+        with self._lock:
+            self._counters.failed += 1
+            self._counters.unknown += int(delivery is not None and delivery.unknown)
+        facts: dict[str, Any] = {
+            "event": "unknown" if delivery is not None and delivery.unknown else "failed",
+            "server": error.diagnostics[0].path,
+            "code": code_of(error),
+            "stage": error.stage,
+            "retryable": delivery is not None and delivery.retryable,
+            "reply": delivery.diagnosis.reply if delivery is not None else "",
+            "servers_tried": tried,
+        }
+        _LOG.error("%s", error.diagnostics[0].render(), extra={"confobjects": facts})
+
+
+def code_of(error: MailError) -> str:
+    """Return the stable code of a failure."""
+    return error.diagnosis.code if isinstance(error, DeliveryError) else error.diagnostics[0].code
+
+
+__all__ = ["Counters", "Records", "code_of"]
