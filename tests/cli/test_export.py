@@ -123,6 +123,19 @@ def test_the_commands_make_the_same_configuration_elsewhere(tmp_path: Path) -> N
         assert exported() == before
 
 
+def test_the_commands_are_a_batch(tmp_path: Path) -> None:
+    provider('it\'s "q" \\ #b')
+    server("a", "auth-username:\\&{no}x", "auth-password:&{a.b}", 'trust-manager-provider:it\'s "q" \\ #b')
+    server("b  c", "auth-username:a\\\\&{q|z}", "auth-password:${a.b}")
+    before = exported()
+    file = tmp_path / "commands"
+    assert run("export", "--format", "commands", "--output-file", str(file)).status == 0
+    with fresh(tmp_path / "elsewhere"):
+        outcome = run("-F", str(file), "--no-prompt")
+        assert outcome.status == 0, outcome.err
+        assert exported() == before
+
+
 def test_the_ldif_is_a_configuration(tmp_path: Path) -> None:
     provider("p")
     server("a/b ß", "trust-manager-provider:p")

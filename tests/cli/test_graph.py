@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from confobjects.reference.graph import Edge, Graph, Node, dot, mermaid
 from confobjects.reference.graph_svg import svg
@@ -115,6 +117,16 @@ def test_no_name_becomes_part_of_the_drawing() -> None:
     labels = re.findall(r'"([^"]*)"', mermaid(graph))
     assert len(labels) == 3
     assert all("<" not in label.replace("<br>", "") and "`" not in label for label in labels)
+
+
+@given(st.lists(st.tuples(st.text(), st.text(), st.text()), max_size=6))
+def test_any_texts_give_an_image(texts: list[tuple[str, str, str]]) -> None:
+    names = {name for pair in texts for name in pair[:2]}
+    graph = Graph([Node(name, name, name) for name in sorted(names)], [Edge(*three) for three in texts])
+    image = ET.fromstring(svg(graph))
+    assert len(list(image.iter(f"{SVG}rect"))) == len(names)
+    assert len(dot(graph).splitlines()) == 5 + len(names) + len(texts)
+    assert "\r" not in dot(graph) + mermaid(graph)
 
 
 def test_circles_long_ways_and_many_objects_have_a_layout() -> None:
