@@ -234,7 +234,7 @@ def initialise(context: ManagementContext, *, dry_run: bool = False) -> list[DN]
 
 
 def exposed(context: ManagementContext) -> list[Diagnostic]:
-    """Return a warning for each object of which somebody who has not logged in sees a secret."""
+    """Return a warning for each attribute of which somebody who has not logged in sees a secret."""
     open_anonymously = getattr(context.storage, "anonymous", None)
     if open_anonymously is None:
         return []
@@ -246,13 +246,15 @@ def exposed(context: ManagementContext) -> list[Diagnostic]:
             entries = list(storage.search(context.storage.base, "sub", None, secrets))
         except ConfobjectsError:
             return []  # whoever is refused sees nothing
-    shown = [(entry, names) for entry in entries if (names := [n for n in secrets if entry.get(n)])]
-    return [
-        Diagnostic(
-            "access-refused",
-            f'anybody can read {" and ".join(names)} of the entry "{entry.dn}" without logging in',
-            remedy="load the access rules that `confobjects ldap-schema --acl` prints",
-            severity="warning",
-        )
-        for entry, names in shown
-    ]
+    shown = {name: [entry.dn for entry in entries if entry.get(name)] for name in secrets}
+    return [_exposure(name, dns) for name, dns in shown.items() if dns]
+
+
+def _exposure(attribute: str, dns: Sequence[DN]) -> Diagnostic:
+    others = f" and of {len(dns) - 1} other{'s' if len(dns) > 2 else ''}" if len(dns) > 1 else ""
+    return Diagnostic(
+        "access-refused",
+        f'anybody can read {attribute} of the entry "{dns[0]}"{others} without logging in',
+        remedy="load the access rules that `confobjects ldap-schema --acl` prints",
+        severity="warning",
+    )

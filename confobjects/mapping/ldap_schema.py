@@ -339,6 +339,9 @@ def _ds389_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
     url = f'(target="ldap:///{base}")'
     who = f'userdn="ldap:///{admin}"'
     rules = [f'{url}(targetattr="*")(version 3.0; acl "confobjects: administration"; allow (all) {who};)']
+    # Rules further up may let anybody read; what is denied stays denied.
+    rule = 'acl "confobjects: logged in"; deny (read, search, compare) userdn!="ldap:///all";'
+    rules.append(f'{url}(targetattr="*")(version 3.0; {rule})')
     readable = '(targetattr="*")'
     if secrets:
         names = " || ".join(secrets)

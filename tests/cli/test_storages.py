@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.cli.sessions import GOLDEN, replayed
+from tests.cli.sessions import GOLDEN, fresh, replayed
 from tests.servers import ds389
 from tests.servers.fixtures import GUARDED
 
@@ -40,10 +40,9 @@ def place(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda path: path.stem)
-def test_a_session_prints_the_same_on_a_directory(
-    session: Path, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CONFOBJECTS_URL", place)
-    monkeypatch.setenv("CONFOBJECTS_INSTANCE", str(tmp_path))
+def test_a_session_prints_the_same_on_a_directory(session: Path, place: str, tmp_path: Path) -> None:
     expected = session.read_text()
-    assert without_places(replayed(expected, tmp_path)) == without_places(expected)
+    with fresh(tmp_path), pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("CONFOBJECTS_URL", place)
+        monkeypatch.setenv("CONFOBJECTS_INSTANCE", str(tmp_path))
+        assert without_places(replayed(expected, tmp_path)) == without_places(expected)

@@ -348,6 +348,8 @@ class Journal:
     def noted(self) -> list[Noted]:
         """Return the records, the oldest first. Raises :class:`~confobjects.errors.NoSuchObjectError` for no history."""
         if not self.exists():
+            if self._directory.look_up(self._directory.base(), ("objectClass",)) is None:
+                return []  # no configuration yet: the first change makes both
             raise NoSuchObjectError(
                 Diagnostic(
                     "no-such-object",

@@ -1,0 +1,139 @@
+"""The rules of ``ldap-schema --acl`` on both servers: what they let whom do, and the warning while they are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from urllib.parse import quote
+
+import pytest
+
+from tests.cli.sessions import Outcome, run
+from tests.servers import ds389
+from tests.servers import slapd as openldap
+from tests.servers.ds389 import Ds389
+from tests.servers.fixtures import schema_of_everything
+from tests.servers.slapd import SUFFIX, Slapd
+
+NUMBERS = count()
+OPERATOR = f"uid=operator,{SUFFIX}"
+PASSWORD = "operator canary 2L"
+SECRET = "a canary that stays inside"
+ADD_OPERATOR = f"""dn: {OPERATOR}
+changetype: add
+objectClass: account
+objectClass: simpleSecurityObject
+uid: operator
+userPassword: {PASSWORD}
+"""
+READ_BY_ALL = f"""dn: {SUFFIX}
+changetype: modify
+{{verb}}: aci
+aci: (targetattr="*")(version 3.0; acl "open"; allow (read, search, compare) userdn="ldap:///anyone";)
+"""
+
+
+class Place:
+    """A base on a server, and those who log in there."""
+
+    def __init__(self, server: Slapd | Ds389) -> None:
+        self.server = server
+        self.base = f"cn=access {next(NUMBERS)},{SUFFIX}"
+        self.module = openldap if isinstance(server, Slapd) else ds389
+
+    def as_(self, who: str, *command: str) -> Outcome:
+        logins = {
+            "administrator": (self.module.ROOT_DN, self.module.PASSWORD),
+            "operator": (OPERATOR, PASSWORD),
+            "reader": (self.module.READER_DN, self.module.READER_PASSWORD),
+        }
+        login = ("-D", logins[who][0], "-w", logins[who][1]) if who in logins else ()
+        return run("--url", self.server.url + quote(self.base), *login, *command)
+
+    def warnings(self) -> list[str]:
+        lines = self.as_("administrator", "check").err.splitlines()
+        return [line.replace(self.base, "BASE") for line in lines if "anybody can read" in line]
+
+    def load_rules(self) -> None:
+        kind = "openldap" if isinstance(self.server, Slapd) else "389ds"
+        made = run("ldap-schema", "--acl", kind, "--baseDN", self.base, "--admin", OPERATOR)
+        assert made.status == 0
+        self.server.change_configuration(made.out.replace("{N}", "{1}"))
+
+
+@pytest.fixture(params=["389-ds", "slapd"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A server that shows everything to everybody, as a stock slapd does, and a configuration with secrets on it."""
+    if request.param == "slapd":
+        with Slapd(schema=(schema_of_everything("openldap"),)) as slapd:
+            slapd.ldapmodify(ADD_OPERATOR)
+            yield filled(Place(slapd))
+        return
+    server: Ds389 = request.getfixturevalue("ds389_server")
+    server.ldapmodify(ADD_OPERATOR + "\n" + READ_BY_ALL.format(verb="add"))
+    try:
+        yield filled(Place(server))
+    finally:
+        server.ldapmodify(f"dn: {OPERATOR}\nchangetype: delete\n\n" + READ_BY_ALL.format(verb="delete"))
+
+
+def filled(place: Place) -> Place:
+    server = ("--set", "enabled:true", "--set", "smtp-server:h", "--set", "auth-username:u")
+    for name in ("one", "two"):
+        created = place.as_(
+            "administrator", "create-mail-server", "--server-name", name, *server, "--set", f"auth-password:{SECRET}"
+        )
+        assert created.status == 0
+    # Now there is an old secret as well, in the history.
+    assert place.as_("administrator", "delete-mail-server", "--server-name", "two").status == 0
+    assert place.as_("administrator", "create-mail-server", "--server-name", "two", *server).status == 0
+    return place
+
+
+def test_it_is_told_which_secrets_anybody_can_read(place: Place) -> None:
+    warnings = place.warnings()
+    assert warnings[0] == (
+        'warning: anybody can read ds-cfg-auth-password of the entry "cn=one,cn=Mail Servers,BASE" without logging in'
+    )
+    assert warnings[1].startswith("warning: anybody can read ds-cfg-history-secret of the entry ")
+    assert len(warnings) == 2
+    made = place.as_("administrator", "init")
+    assert made.status == 0
+    assert "anybody can read ds-cfg-auth-password" in made.err
+    assert "  remedy: load the access rules that `confobjects ldap-schema --acl` prints\n" in made.err
+
+
+def test_with_the_rules_nobody_can(place: Place) -> None:
+    place.load_rules()
+    assert place.warnings() == []
+    shown = place.server.ldapsearch("-b", SUFFIX, "(objectClass=*)", anonymous=True)
+    assert place.base not in shown
+    for attribute in ("ds-cfg-auth-password", "ds-cfg-history-secret", "cn"):
+        shown = place.server.ldapsearch("-b", SUFFIX, f"({attribute}=*)", attribute, anonymous=True)
+        assert place.base not in shown
+
+
+def test_with_the_rules_a_user_reads_all_but_secrets_and_writes_nothing(place: Place) -> None:
+    place.load_rules()
+    got = place.as_("reader", "get-mail-server-prop", "--server-name", "one", "-s", "--property", "smtp-server")
+    assert got.out == "smtp-server\th\n"
+    secret = place.as_("reader", "get-mail-server-prop", "--server-name", "one", "-s", "--property", "auth-password")
+    assert secret.out == "auth-password\n"
+    assert [line for line in place.as_("reader", "history").out.splitlines() if "create" in line]
+    refused = place.as_("reader", "set-mail-server-prop", "--server-name", "one", "--set", "enabled:false")
+    assert refused.status == 21
+
+
+def test_with_the_rules_the_operator_does_everything(place: Place) -> None:
+    place.load_rules()
+    name = ("--server-name", "one")
+    assert place.as_("operator", "set-mail-server-prop", *name, "--set", "auth-password:another canary").status == 0
+    assert place.as_("operator", "rename", "mail-server", *name, "--to", "uno").status == 0
+    assert place.as_("operator", "delete-mail-server", "--server-name", "uno").status == 0
+    undone = place.as_("operator", "history", "--output", "json")
+    assert undone.status == 0
+    number = undone.out.count('"number"')
+    assert place.as_("operator", "undo", "--to", "4").status == 0, number
+    got = place.as_("operator", "get-mail-server-prop", *name, "-s", "--property", "auth-password")
+    assert got.out == "auth-password\t********\n"
+    assert place.as_("operator", "check").status == 0
