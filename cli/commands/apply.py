@@ -54,5 +54,7 @@ def _placed(error: ConfobjectsError, wanted: Side) -> ConfobjectsError:
 
 def _done(report: ChangeReport) -> str:
     words = {"create": "created", "modify": "changed", "delete": "deleted", "rename": "renamed"}
-    counts = {word: sum(change.action == action for change in report.changes) for action, word in words.items()}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."
+    counts = [(sum(change.action == action for change in report.changes), word) for action, word in words.items()]
+    (first, word), *more = [(count, word) for count, word in counts if count] or [(0, "changed")]
+    objects = "object" if first == 1 else "objects"
+    return ", ".join([f"{first} {objects} {word}", *(f"{count} {word}" for count, word in more)]) + "."
