@@ -48,6 +48,11 @@ def change(ctx: ManagementContext, name: str = "one", **values: Any) -> None:
     ctx.modify("mail-server", name, PropertyChanges(set=given))
 
 
+def replace(ctx: ManagementContext) -> None:
+    ctx.delete("mail-server", "one")
+    create(ctx)
+
+
 def values(ctx: ManagementContext, name: str = "one") -> dict[str, Any]:
     return dict(ctx.get("mail-server", name).values)
 
@@ -83,7 +88,7 @@ def test_a_program_that_says_nothing_is_recorded_as_such() -> None:
 def test_what_is_refused_not_changed_or_tried_only_is_not_recorded(ctx: ManagementContext) -> None:
     create(ctx)
     change(ctx, enabled=True)
-    ctx.modify("mail-server", "one", PropertyChanges(set={"enabled": False}), dry_run=True)
+    ctx.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}), dry_run=True)
     with pytest.raises(ConfobjectsError):
         change(ctx, smtp_server="no host")
     assert [record.number for record in ctx.history()] == [1]
@@ -218,7 +223,7 @@ def test_later_changes_of_other_values_stay(ctx: ManagementContext) -> None:
         (lambda ctx: change(ctx, enabled=True), "change 3 touches"),
         (lambda ctx: ctx.rename("mail-server", "one", "two"), "change 3 touches"),
         (lambda ctx: ctx.delete("mail-server", "one"), "change 3 touches"),
-        (lambda ctx: (ctx.delete("mail-server", "one"), create(ctx)), "changes 3 and 4 touch"),
+        (replace, "changes 3 and 4 touch"),
     ],
 )
 def test_later_changes_of_the_same_values_are_shown(

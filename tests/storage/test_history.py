@@ -99,7 +99,8 @@ def test_a_change_that_was_taken_back_is_withdrawn(kept: Storage) -> None:
 
 
 def test_all_kinds_of_changes_are_noted(kept: Storage) -> None:
-    for number, change in enumerate([AddEntry(entry(ONE)), put(ONE, "1"), RenameEntry(ONE, TWO), DeleteEntry(TWO)], 1):
+    changes: list[Change] = [AddEntry(entry(ONE)), put(ONE, "1"), RenameEntry(ONE, TWO), DeleteEntry(TWO)]
+    for number, change in enumerate(changes, 1):
         assert commit(kept, change, note=Note(str(number))) == number
     assert [(noted.state, noted.text) for noted in kept.history()] == [("done", str(n)) for n in range(1, 5)]
 

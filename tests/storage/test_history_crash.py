@@ -46,7 +46,7 @@ def _file(path: Path) -> Opener:
 
 
 def _directory(url: str) -> Opener:
-    options = {"bind_dn": openldap.ROOT_DN, "bind_password": openldap.PASSWORD, "history": 100_000}
+    options: dict[str, Any] = {"bind_dn": openldap.ROOT_DN, "bind_password": openldap.PASSWORD, "history": 100_000}
     return lambda: confobjects.open(url, base=BASE, **options)
 
 

@@ -82,15 +82,14 @@ def killed_at(reach: Opener, request: int, work: Callable[[ManagementContext], N
     """Do some work in a process that kills itself before or after one of its writes; return whether it came to that."""
 
     def run() -> None:
-        make = LdapStorage._carry_out
-        count = 0
+        make, first, count = LdapStorage._carry_out, before, 0
 
-        def carry_out(storage: LdapStorage, change: Change, old: Entry | None) -> None:
+        def carry_out(self: LdapStorage, change: Change, before: Entry | None) -> None:
             nonlocal count
             count += 1
-            if count == request and before:
+            if count == request and first:
                 os.kill(os.getpid(), signal.SIGKILL)
-            make(storage, change, old)
+            make(self, change, before)
             if count == request:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -182,13 +181,13 @@ def test_a_writer_that_lives_is_waited_for_and_not_taken_for_dead(reach: Opener)
         make = storage._carry_out
         met: list[Any] = []
 
-        def meet(change: Change, old: Entry | None) -> None:
+        def meet(change: Change, before: Entry | None) -> None:
             if isinstance(change, ModifyEntry) and "cn=two" in str(change.dn) and not met:
                 met.append([(record.number, record.state) for record in other.history()])
                 with pytest.raises(ChangedMeanwhileError) as caught:
-                    other.modify("mail-server", "one", PropertyChanges(set={"enabled": False}))
+                    other.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}))
                 met.append(caught.value.diagnostics[0].summary)
-            make(change, old)
+            make(change, before)
 
         other.storage.pause = lambda turn: None  # type: ignore[method-assign]  # the writer waits for us here
         storage._carry_out = meet  # type: ignore[method-assign]  # as above
@@ -286,7 +285,7 @@ def test_a_directory_that_does_not_know_the_history_is_changed_without() -> None
         server.ldapmodify(lacking, user="cn=admin,cn=config")
         with opener(server)() as ctx:
             assert initialise(ctx)[-1] == BASE.child("cn", "History")
-            ctx.modify("mail-server", "one", PropertyChanges(set={"enabled": False}))
+            ctx.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}))
             assert [record.state for record in ctx.history()] == ["done"]
 
 
