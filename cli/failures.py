@@ -93,7 +93,7 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
     return 2
 
 
-def report_bug(error: Exception, *, debug: bool) -> int:
+def report_bug(error: Exception, output: str, *, debug: bool) -> int:
     """Say that we made a mistake and how to report it; return 70."""
     import traceback  # noqa: PLC0415 - as seldom as possible
 
@@ -102,12 +102,15 @@ def report_bug(error: Exception, *, debug: bool) -> int:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
     # The error's own words may hold a value, and a value may be a secret: its type and place have to do.
-    print(
-        f"internal error: {type(error).__name__} in {where}. This is a mistake of the program, not yours.\n"
-        "  Please report it with the command you typed (without secrets) and the output of the same command with "
-        "--debug.",
-        file=sys.stderr,
+    summary = f"internal error: {type(error).__name__} in {where}. This is a mistake of the program, not yours."
+    remedy = (
+        "Please report it with the command you typed (without secrets) and the output of the same command with --debug."
     )
+    if output == "json":
+        problem = {"severity": "error", "code": "internal-error", "summary": summary, "remedy": remedy}
+        _json("internal-error", 70, [problem])
+    else:
+        print(f"{summary}\n  {remedy}", file=sys.stderr)
     return 70
 
 

@@ -29,7 +29,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last place before the user
-        return report_bug(error, debug=debug)
+        return report_bug(error, _wanted_output(arguments), debug=debug)
     return status
 
 
