@@ -2,7 +2,7 @@
 
 An object is an entry: its properties are attributes (``ds-cfg-<property>``), its types object classes, its name
 the RDN below the relation's branch. References are stored as the full DN of their target and shown as names. A
-revision counts the changes of an entry. Attributes no property stands for are left as they are.
+revision grows with each change of an entry. Attributes no property stands for are left as they are.
 
 Law: ``decode(encode(object)) == object``.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 
 REVISION: Final = REVISION_ATTRIBUTE
-"""The attribute that counts an entry's changes; concurrent writers collide on it."""
+"""The attribute whose number grows with each change of an entry; concurrent writers collide on it."""
 BRANCH_CLASS: Final = "ds-cfg-branch"
 
 

@@ -11,7 +11,8 @@ never know: what the entries mean. Laws:
 4. A write is repeated only when it is known not to have happened.
 
 Floors inside: ``results`` (codes to errors) and ``address`` (URLs) know no network; ``channel`` is the socket with a
-deadline, ``session`` one bound connection, ``servers`` the choice among several, ``store`` the storage.
+deadline, ``session`` one bound connection, ``servers`` the choice among several, ``store`` the storage. Beside them the history:
+``plans`` (what a commit is going to do, as bytes), ``truth`` (what came of it), ``writers`` (who lives), ``journal``.
 """
 
 from __future__ import annotations
