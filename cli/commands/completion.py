@@ -99,7 +99,7 @@ def _options(command: str, registry: Registry) -> Iterator[str]:
     for parameter in built.params:
         if isinstance(parameter, click.Option) and not parameter.hidden:
             yield from (spelling for spelling in parameter.opts if spelling.startswith("--"))
-    if command in {"describe", "json-schema", "rename"}:
+    if command in {"describe", "graph", "json-schema", "rename"}:
         yield from registry.relations()
     yield from (o.spellings[-1] for o in OPTIONS if o.help)
 
