@@ -7,19 +7,18 @@ fits what the server offers (8-bit text, UTF-8 headers), or is refused before an
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator
 from email.generator import BytesGenerator
 from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.policy import Compat32, EmailPolicy
 from email.utils import getaddresses
 from io import BytesIO
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.envelope import ascii_domain, ascii_host
-from confobjects.mail.wire import LineEnds, WireError, with_crlf
+from confobjects.mail.wire import LineEnds, WireError, WireText, with_crlf
 
 Sendable = Message | bytes | BinaryIO
 PIECE: Final = 1 << 16
@@ -27,9 +26,9 @@ _RECIPIENTS: Final = ("to", "cc", "bcc")
 _ADDRESSES: Final = ("from", "sender", "reply-to", "to", "cc")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A message ready to be sent: ``pieces()`` gives its bytes from the start.
+class Content(NamedTuple):
+    """A message ready to be sent: ``pieces()`` gives its bytes from the start, ``whole`` are all of them at once where
+    they are in memory and few.
 
     ``size`` is the number of bytes with CRLF line ends, which the pieces of a file get only when they are sent.
     """
@@ -38,6 +37,7 @@ class Content:
     size: int
     eight_bit: bool
     utf8_headers: bool = False
+    whole: WireText | None = None
 
 
 def recipients_of(message: Message) -> tuple[str, ...]:
@@ -63,30 +63,46 @@ def prepare(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
     """
     if isinstance(message, Message):
         data = with_crlf(_flattened(message, utf8=utf8, keep_8bit=keep_8bit))
-        return Content(lambda: _cut(data), len(data), not data.isascii(), utf8)
+        return _in_memory(data, utf8=utf8)
     if isinstance(message, bytes | bytearray | memoryview):
-        data = with_crlf(bytes(message))
-        return Content(lambda: _cut(data), len(data), not data.isascii())
+        return _in_memory(with_crlf(bytes(message)), utf8=False)
     return _from_file(message)
 
 
+def _in_memory(data: WireText, *, utf8: bool) -> Content:
+    size = len(data)
+    return Content(lambda: _cut(data), size, not data.isascii(), utf8, data if size <= PIECE else None)
+
+
 def _cut(data: bytes) -> Iterable[bytes]:
-    return (data,) if len(data) <= PIECE else (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+    view = memoryview(data)
+    return (data,) if len(data) <= PIECE else (bytes(view[at : at + PIECE]) for at in range(0, len(data), PIECE))
 
 
 def _from_file(file: BinaryIO) -> Content:
-    start, size, eight_bit, ends = file.tell(), 0, False, LineEnds()
-    while piece := file.read(PIECE):
+    """Read a file twice: for its size, and when it is sent. Its position stays: it may have to be sent again."""
+    try:
+        start = file.tell()
+    except (OSError, AttributeError):
+        message = "the message is neither bytes nor a message nor a file that can be read twice"
+        raise WireError("the message", message) from None
+    size, eight_bit, ends = 0, False, LineEnds()
+    for piece in _read_from(file, start):
         size += len(ends.feed(piece))
         eight_bit = eight_bit or not piece.isascii()
     size += len(ends.finish())
+    return Content(lambda: _read_from(file, start), size, eight_bit)
 
-    def pieces() -> Iterator[bytes]:
-        file.seek(start)
+
+def _read_from(file: BinaryIO, start: int) -> Iterator[bytes]:
+    file.seek(start)
+    try:
         while piece := file.read(PIECE):
+            if not isinstance(piece, bytes):
+                raise WireError("the message", "the file was opened for text; open it for bytes")
             yield piece
-
-    return Content(pieces, size, eight_bit)
+    finally:
+        file.seek(start)
 
 
 def _flattened(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
@@ -135,20 +151,19 @@ def _use_ascii_domains(message: EmailMessage) -> None:
 
 
 def fit(
-    message: Sendable, *, extensions: Iterable[str], utf8_wanted: bool, keep_8bit: bool, utf8_needed: str
+    message: Sendable, *, extensions: Container[str], utf8_wanted: bool, keep_8bit: bool, utf8_needed: str
 ) -> Content:
     """Return the content in the form a server with some extensions takes.
 
     ``utf8_needed`` is an address of the envelope that needs SMTPUTF8. Raises
     :class:`~confobjects.mail.diagnosis.Trouble` of stage mail where the server cannot take the message at all.
     """
-    offered = set(extensions)
     needed = utf8_needed or (needs_utf8(message) if isinstance(message, Message) else "")
-    if needed and "SMTPUTF8" not in offered:
+    if needed and "SMTPUTF8" not in extensions:
         raise Trouble("mail", "utf8-not-offered", address=needed)
-    utf8 = bool(needed) or (utf8_wanted and "SMTPUTF8" in offered)
-    content = prepare(message, utf8=utf8, keep_8bit=keep_8bit and "8BITMIME" in offered)
-    if content.eight_bit and not utf8 and "8BITMIME" not in offered:
+    utf8 = bool(needed) or (utf8_wanted and "SMTPUTF8" in extensions)
+    content = prepare(message, utf8=utf8, keep_8bit=keep_8bit and "8BITMIME" in extensions)
+    if content.eight_bit and not utf8 and "8BITMIME" not in extensions:
         raise Trouble("mail", "8bit-not-offered")
     return content
 

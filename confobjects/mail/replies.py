@@ -8,7 +8,7 @@ server says is shown with unprintable characters escaped, so that it can harm no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 MAX_LINE: Final = 2048
@@ -16,8 +16,11 @@ MAX_LINE: Final = 2048
 
 MAX_LINES: Final = 128
 
-_WHOLE: Final = re.compile(rb"([2-5][0-9][0-9])(?: ([^\r\n]{0,2000}))?\r?\n")
-"""A reply of one line, as nearly all are; whatever does not match is looked at line by line."""
+_WHOLE: Final = re.compile(rb"[2-5][0-9][0-9](?: [^\r\n]{0,2000})?")
+"""A reply of one line, as nearly all are; whatever does not match is looked at more closely."""
+
+_KNOWN: Final = 32
+"""Replies that are remembered for when the server says the same again."""
 
 
 class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
@@ -101,50 +104,57 @@ class ReplyParser:
     taken away: servers are forgiven bare LF, as nothing rests on the difference in this direction.
     """
 
-    __slots__ = ("_at", "_buffer", "_code", "_lines")
+    __slots__ = ("_buffer", "_code", "_known", "_lines")
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._at = 0  # how much of it has been given out
+        self._known: dict[bytes, Reply] = {}
         self._code = b""
         self._lines: list[bytes] = []
 
     @property
     def pending(self) -> bytes:
         """What has arrived and belongs to no complete reply."""
-        return b"\r\n".join([*self._lines, self._buffer[self._at :]])
+        return b"\r\n".join([*self._lines, self._buffer])
 
     @property
     def empty(self) -> bool:
         """Whether everything that arrived has been given out."""
-        return self._at >= len(self._buffer) and not self._lines
+        return not self._buffer and not self._lines
 
-    def feed(self, data: bytes) -> Iterator[Reply]:
-        """Take bytes, yield the replies they complete. Raises :class:`ProtocolViolation`.
-
-        What was fed is kept before the first reply is yielded: the iteration may be left and taken up again.
-        """
-        self._buffer = data if self._at >= len(self._buffer) else self._buffer[self._at :] + data
-        self._at = 0
+    def feed(self, data: bytes) -> Iterable[Reply]:
+        """Take bytes, give the replies they complete. Iterating raises :class:`ProtocolViolation`."""
+        if self.empty and (known := self._known_replies(data)) is not None:
+            return known
+        self._buffer += data
         return self._replies()
 
+    def _known_replies(self, data: bytes) -> list[Reply] | None:
+        """Return the replies if all are whole and of one line, as nearly always; servers repeat most of them."""
+        lines = data.split(b"\r\n")
+        if lines.pop():
+            return None
+        replies, known = [], self._known
+        for line in lines:
+            reply = known.get(line)
+            if reply is None:
+                if not _WHOLE.fullmatch(line):
+                    return None
+                reply = Reply(int(line[:3]), (line[4:],))
+                if len(known) < _KNOWN:
+                    known[line] = reply
+            replies.append(reply)
+        return replies
+
     def _replies(self) -> Iterator[Reply]:
-        while True:
-            whole = None if self._lines else _WHOLE.match(self._buffer, self._at)
-            if whole is not None:
-                self._at = whole.end()
-                yield Reply(int(whole[1]), (whole[2] or b"",))
-                continue
-            end = self._buffer.find(b"\n", self._at)
-            if end < 0:
-                break
-            line = self._buffer[self._at : end]
-            self._at = end + 1
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = self._buffer[:end]
+            self._buffer = self._buffer[end + 1 :]
             reply = self._line(line[:-1] if line.endswith(b"\r") else line)
             if reply is not None:
                 yield reply
-        if len(self._buffer) - self._at > MAX_LINE:
-            raise self._too_long(self._buffer[self._at :])
+        if len(self._buffer) > MAX_LINE:
+            raise self._too_long(self._buffer)
 
     def _line(self, line: bytes) -> Reply | None:
         if len(line) > MAX_LINE:

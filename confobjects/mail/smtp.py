@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 from confobjects.diagnostics import MASK
 from confobjects.mail.replies import ProtocolViolation, Reply, ReplyParser
 from confobjects.mail.transcript import Transcript
-from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path
+from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path, dotted
 
 
 class State(Enum):
@@ -139,7 +139,7 @@ class SmtpClient:
         self._parser = ReplyParser()
         self._expected: deque[tuple[str, str, Transcript]] = deque([("BANNER", "", self.transcript)])
         self._out: list[bytes] = []
-        self._stuffer = DotStuffer()
+        self._stuffer: DotStuffer | None = None
 
     # -- what the server offers --------------------------------------------------------------------------------------
 
@@ -185,11 +185,17 @@ class SmtpClient:
             self.state = State.CLOSED
             raise ProtocolViolation("closed", "the server closed the connection")
         answers: list[Answer] = []  # given out with a violation too: what was answered before it stays answered
+        expected = self._expected
         try:
             for reply in self._parser.feed(data):
-                if self.closed:  # it has said 421: what comes behind that is of no interest
+                if self.state is State.CLOSED:  # it has said 421: what comes behind that is of no interest
                     break
-                answers.append(self._answer(reply))
+                if expected and expected[0][0] in _MOVELESS and reply.code // 100 != 3 and reply.code != 421:
+                    verb, argument, transcript = expected.popleft()
+                    transcript.server(reply)
+                    answers.append(Answer(verb, argument, reply))
+                else:
+                    answers.append(self._answer(reply))
         except ProtocolViolation as violation:
             self.state = State.CLOSED
             violation.answers = answers
@@ -336,23 +342,29 @@ class SmtpClient:
         if self.state is not State.SESSION or not self.pipelining:
             raise self._misuse("an envelope in one group")
         for_mail, for_rcpt = parameters
-        checked(for_mail, "a parameter of MAIL")
-        checked(for_rcpt, "a parameter of RCPT")
         lines = [f"MAIL FROM:<{checked_path(sender, 'the sender address')}>{for_mail}"]
         lines += [f"RCPT TO:<{checked_path(one, 'a recipient address')}>{for_rcpt}" for one in recipients]
+        if for_mail or for_rcpt:
+            checked(for_mail, "a parameter of MAIL")
+            checked(for_rcpt, "a parameter of RCPT")
+        transcript = self.transcript
+        expected = [("MAIL", sender, transcript), *[("RCPT", one, transcript) for one in recipients]]
         if data:
             lines.append("DATA")
-        note, expect, transcript = self.transcript.client, self._expected.append, self.transcript
-        for line in lines:
-            note(line)
-        self._out.append("\r\n".join([*lines, ""]).encode())
-        expect(("MAIL", sender, transcript))
-        for one in recipients:
-            expect(("RCPT", one, transcript))
-        if data:
-            expect(("DATA", "", transcript))
-            self._stuffer = DotStuffer()
+            expected.append(("DATA", "", transcript))
+        transcript.group(lines)
+        self._expected += expected
+        self._out.append(("\r\n".join(lines) + "\r\n").encode())
         self.state = State.WAITING if data else State.ENVELOPE
+
+    def message(self, data: bytes) -> None:
+        """Send a whole message and the dot that ends it. Raises WireError for NUL, with nothing to be sent."""
+        if self.state is not State.CONTENT:
+            raise self._misuse("content")
+        self._out.append(dotted(data))
+        self.transcript.client(f"({len(data)} bytes of message, then a dot)")
+        self._expected.append(("END", "", self.transcript))
+        self.state = State.SESSION
 
     def abandon(self) -> None:
         """Give the conversation up without a word: what was begun and not ended is never delivered."""
@@ -362,20 +374,21 @@ class SmtpClient:
 
     def data(self) -> None:
         """Ask for the server's go-ahead to send the content."""
-        self._stuffer = DotStuffer()
         self._send("DATA", "DATA")
 
     def content(self, piece: bytes) -> None:
         """Send a piece of the message; line ends and dots are taken care of here."""
         if self.state is not State.CONTENT:
             raise self._misuse("content")
+        self._stuffer = self._stuffer or DotStuffer()
         self._out.append(self._stuffer.feed(piece))
 
     def end(self, size: int = 0) -> None:
         """Send the dot that ends the content; ``size`` is for the transcript."""
         if self.state is not State.CONTENT:
             raise self._misuse("the final dot")
-        self._out.append(self._stuffer.finish())
+        self._out.append((self._stuffer or DotStuffer()).finish())
+        self._stuffer = None
         self.transcript.client(f"({size} bytes of message, then a dot)")
         self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION

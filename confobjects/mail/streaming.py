@@ -49,6 +49,8 @@ class _InHand(NamedTuple):
 
 
 class _Stream:
+    __slots__ = ("client", "note", "parcels", "plan")
+
     def __init__(self, client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parcel], note: Note) -> None:
         self.client = client
         self.plan = plan

@@ -266,10 +266,12 @@ def pour(client: SmtpClient, plan: DeliveryPlan, begun: Begun, results: Results)
         size = plan.options.chunk_size if plan.options.chunk_size > 0 else CHUNK
         yield from _pour_chunks(client, _chunks(content, size), results)
         return
+    if content.whole is not None:
+        client.message(content.whole)
+        return
     for piece in content.pieces():
         client.content(piece)
-        if content.size > len(piece):
-            yield Step("data", 0)
+        yield Step("data", 0)
     client.end(content.size)
 
 

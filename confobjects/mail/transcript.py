@@ -50,13 +50,17 @@ class Transcript:
     def client(self, line: str | bytes) -> None:
         """Note a line that was sent; whoever sends a secret hands in the masked line."""
         self._entries.append(("C: ", line))
+        if len(self._entries) > 2 * KEPT:
+            self._left_out += len(self._entries) - KEPT
+            del self._entries[:-KEPT]
+
+    def group(self, lines: Iterable[str]) -> None:
+        """Note lines that were sent together."""
+        self._entries += [("C: ", line) for line in lines]
 
     def server(self, reply: Reply) -> None:
         """Note a reply."""
         self._entries.append(("S: ", reply))
-        if len(self._entries) > 2 * KEPT:
-            self._left_out += len(self._entries) - KEPT
-            del self._entries[:-KEPT]
 
     def event(self, text: str) -> None:
         """Note what happened beside the conversation: a connection, a TLS handshake, a timeout."""

@@ -108,10 +108,28 @@ class DotStuffer:
         return stuffed
 
 
-def with_crlf(data: bytes) -> bytes:
+class WireText(bytes):
+    """Whole lines with CRLF line ends and no NUL: what :func:`with_crlf` has seen to."""
+
+    __slots__ = ()
+
+
+def with_crlf(data: bytes) -> WireText:
     """Return a whole message with CRLF line ends, the last one included. Raises WireError for NUL."""
     pairs = data.count(b"\r\n")
-    if b"\0" not in data and data.count(b"\n") == pairs == data.count(b"\r") and data.endswith(b"\n"):
-        return data
-    ends = LineEnds()
-    return ends.feed(data) + ends.finish()
+    if b"\0" in data or data.count(b"\n") != pairs or data.count(b"\r") != pairs or not data.endswith(b"\n"):
+        ends = LineEnds()
+        data = ends.feed(data) + ends.finish()
+    return WireText(data)
+
+
+def dotted(data: bytes) -> bytes:
+    """Return a whole message as DATA sends it: dots stuffed, and the line with the single dot behind it.
+
+    Raises WireError for NUL.
+    """
+    text = data if isinstance(data, WireText) else with_crlf(data)
+    if b"\n." in text or text.startswith(b"."):
+        stuffer = DotStuffer()
+        return stuffer.feed(text) + stuffer.finish()
+    return text + b".\r\n"
