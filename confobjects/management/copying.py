@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
-from confobjects.errors import ConfobjectsError, ObjectExistsError, StorageError, error_for
+from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, ObjectExistsError, StorageError, error_for
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
 from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -31,6 +31,8 @@ Progress = Callable[[int, int], None]
 """Told how many objects of how many are done."""
 _CHUNK: Final = 100
 _SHOWN: Final = 20
+_ATTEMPTS: Final = 3
+_ATTEMPTS: Final = 4
 
 
 class CopyReport(NamedTuple):
@@ -47,6 +49,13 @@ class _Source(NamedTuple):
     entries: dict[ManagedObjectPath, Entry]
 
 
+class _Plan(NamedTuple):
+    """What the target holds, and what is to be written there, in order."""
+
+    there: dict[ManagedObjectPath, ManagedObject]
+    missing: list[ManagedObjectPath]
+
+
 def copy(
     source: ManagementContext,
     target: ManagementContext,
@@ -61,22 +70,60 @@ def copy(
     false, the error of the first problem of an object that is broken, and the errors of the storages.
     """
     found, warnings = _read(source)
+    plan = _plan(source, target, found, replace=replace)
+    done = {path: path in plan.there for path in plan.missing}
+    if not dry_run:
+        done = _carry_out(target, found, plan, lambda: _plan(source, target, found, replace=replace), progress)
+        _verify(target, found)
+    replaced = sum(done.values())
+    return CopyReport(len(done) - replaced, replaced, len(found.objects) - len(done), tuple(warnings))
+
+
+def _carry_out(
+    target: ManagementContext,
+    found: _Source,
+    plan: _Plan,
+    again: Callable[[], _Plan],
+    progress: Progress | None,
+) -> dict[ManagedObjectPath, bool]:
+    """Write what is missing; return what was written, and whether it was there before."""
+    done: dict[ManagedObjectPath, bool] = {}
+    for attempt in range(_ATTEMPTS):
+        try:
+            for chunk in _chunks(plan, found, progress or (lambda *_: None)):
+                _write(target, found, plan, chunk)
+                done.update((path, path in plan.there) for path in chunk)
+        except (ObjectExistsError, ChangedMeanwhileError):
+            # Someone else writes there; or a copy was killed, and what it had begun is finished only now.
+            if attempt + 1 == _ATTEMPTS:
+                raise
+            plan = again()
+        else:
+            break
+    return done
+
+
+def _plan(source: ManagementContext, target: ManagementContext, found: _Source, *, replace: bool) -> _Plan:
     there = _stored(target)
     different = [path for path, obj in found.objects.items() if path in there and not _equal(obj, there[path])]
     if different and not replace:
         raise ObjectExistsError([_differs(path) for path in different[:_SHOWN]])
-    missing = [path for path in _ordered(source, found.objects) if path not in there or path in different]
-    same = len(found.objects) - len(missing)
-    if not dry_run:
-        tell = progress or (lambda *_: None)
-        tell(same, len(found.objects))
-        for start in range(0, len(missing), _CHUNK):
-            chunk = missing[start : start + _CHUNK]
-            with target.storage.writing():
-                target.storage.commit(_changes(target, found, chunk), _note(target, found, there, chunk))
-            tell(same + start + len(chunk), len(found.objects))
-        _verify(target, found)
-    return CopyReport(len(missing) - len(different), len(different), same, tuple(warnings))
+    changing = {path for path in found.objects if path not in there}.union(different)
+    return _Plan(there, [path for path in _ordered(source, found.objects) if path in changing])
+
+
+def _chunks(plan: _Plan, found: _Source, tell: Progress) -> Iterator[Sequence[ManagedObjectPath]]:
+    total, missing = len(found.objects), plan.missing
+    tell(total - len(missing), total)
+    for start in range(0, len(missing), _CHUNK):
+        chunk = missing[start : start + _CHUNK]
+        yield chunk
+        tell(total - len(missing) + start + len(chunk), total)
+
+
+def _write(target: ManagementContext, found: _Source, plan: _Plan, chunk: Sequence[ManagedObjectPath]) -> None:
+    with target.storage.writing():
+        target.storage.commit(_changes(target, found, plan, chunk), _note(target, found, plan.there, chunk))
 
 
 def _differs(path: ManagedObjectPath) -> Diagnostic:
@@ -110,9 +157,9 @@ def _stored(context: ManagementContext) -> dict[ManagedObjectPath, ManagedObject
 
 
 def _equal(one: ManagedObject, other: ManagedObject) -> bool:
-    """Whether two objects say the same; the order of values counts, their revision does not."""
-    mine = {name: texts for name, texts in one.values.items() if texts}
-    return one.definition is other.definition and mine == {n: t for n, t in other.values.items() if t}
+    """Whether two objects say the same; of several values a directory keeps no order, and revisions do not count."""
+    mine, others = ({name: sorted(texts) for name, texts in obj.values.items() if texts} for obj in (one, other))
+    return one.definition is other.definition and mine == others
 
 
 def _ordered(
@@ -146,6 +193,25 @@ def _needs(context: ManagementContext, obj: ManagedObject) -> Iterator[ManagedOb
             yield from (base.child(reference.relation, text) for text in texts)
 
 
+def _write(
+    target: ManagementContext,
+    found: _Source,
+    there: dict[ManagedObjectPath, ManagedObject],
+    paths: Sequence[ManagedObjectPath],
+) -> None:
+    """Write some objects, on what is there once an interrupted change, perhaps a copy, has been finished."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            with target.storage.writing():
+                target.storage.commit(_changes(target, found, paths), _note(target, found, there, paths))
+        except ChangedMeanwhileError:
+            if attempt + 1 == _ATTEMPTS:
+                raise
+            target.storage.pause(attempt)
+        else:
+            return
+
+
 def _note(
     target: ManagementContext,
     found: _Source,
@@ -166,7 +232,9 @@ def _note(
     return note_of(told, signed(target))
 
 
-def _changes(target: ManagementContext, found: _Source, paths: Sequence[ManagedObjectPath]) -> list[Change]:
+def _changes(
+    target: ManagementContext, found: _Source, plan: _Plan, paths: Sequence[ManagedObjectPath]
+) -> list[Change]:
     changes: list[Change] = []
     there: set[DN] = set()
     for path in paths:
@@ -175,7 +243,7 @@ def _changes(target: ManagementContext, found: _Source, paths: Sequence[ManagedO
                 changes.append(AddEntry(entry))
             there.add(entry.dn)
         entry = _entry(target, found, path)
-        existing = target.storage.read(entry.dn)
+        existing = target.storage.read(entry.dn) if path in plan.there else None
         changes.append(AddEntry(entry) if existing is None else _replacement(existing, entry))
         there.add(entry.dn)
     return changes
