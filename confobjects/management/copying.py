@@ -31,7 +31,6 @@ Progress = Callable[[int, int], None]
 """Told how many objects of how many are done."""
 _CHUNK: Final = 100
 _SHOWN: Final = 20
-_ATTEMPTS: Final = 3
 _ATTEMPTS: Final = 4
 
 
@@ -191,25 +190,6 @@ def _needs(context: ManagementContext, obj: ManagedObject) -> Iterator[ManagedOb
         if reference is not None:
             base = context.registry.path(reference.parent)
             yield from (base.child(reference.relation, text) for text in texts)
-
-
-def _write(
-    target: ManagementContext,
-    found: _Source,
-    there: dict[ManagedObjectPath, ManagedObject],
-    paths: Sequence[ManagedObjectPath],
-) -> None:
-    """Write some objects, on what is there once an interrupted change, perhaps a copy, has been finished."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            with target.storage.writing():
-                target.storage.commit(_changes(target, found, paths), _note(target, found, there, paths))
-        except ChangedMeanwhileError:
-            if attempt + 1 == _ATTEMPTS:
-                raise
-            target.storage.pause(attempt)
-        else:
-            return
 
 
 def _note(
