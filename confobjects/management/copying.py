@@ -96,6 +96,7 @@ def _carry_out(
             # Someone else writes there; or a copy was killed, and what it had begun is finished only now.
             if attempt + 1 == _ATTEMPTS:
                 raise
+            target.storage.pause(attempt)
             plan = again()
         else:
             break
