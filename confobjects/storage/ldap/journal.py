@@ -145,9 +145,11 @@ class Journal:
     def begin(self, plan: Sequence[Planned], record: Note) -> Intent | None:
         """Write down what is going to be done, and return it: what is to be done has the record's number in it.
 
-        None where the history is not there any more.
+        None where the history is not there any more. Raises :class:`~confobjects.errors.ChangedMeanwhileError` when a
+        change that was interrupted had to be finished first: what was planned before it may not hold any more.
         """
-        self._catch_up()
+        if self._catch_up():
+            raise ChangedMeanwhileError("a change that was interrupted was finished, or taken back, just now")
         found = {revision_of(step.before) for step in plan}
         for revision in found - self._settled:
             self._wait_for(revision)
@@ -246,19 +248,22 @@ class Journal:
         found = self._directory.find(self._branch, "one", f"({names.NUMBER}>={self._last})", (names.NUMBER,))
         return max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
 
-    def _catch_up(self) -> None:
-        """Find the newest number, and finish what dead writers left unfinished."""
+    def _catch_up(self) -> bool:
+        """Find the newest number, and finish what dead writers left unfinished; return whether there was anything."""
         now = monotonic()
         if self._looked is not None and now - self._looked < _LOOK_AGAIN:
-            return
+            return False
         self._looked = now
         filter_ = f"(|({names.STATE}=intent)({names.NUMBER}>={self._last}))"
         found = self._directory.find(self._branch, "one", filter_, (names.NUMBER, names.STATE, names.WRITER))
         self._last = max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
+        dead = False
         for entry in sorted(found, key=lambda entry: revision_of(entry, names.NUMBER)):
             writer = _text(entry, names.WRITER)
             if _text(entry, names.STATE) == "intent" and writer and not writers.lives(writer, time()):
                 self._recover(revision_of(entry, names.NUMBER), writer)
+                dead = True
+        return dead
 
     def _wait_for(self, revision: int) -> None:
         """Build on nothing that may yet be taken back.
