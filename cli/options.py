@@ -35,6 +35,9 @@ class Option(NamedTuple):
         return () if self.repeat else None
 
 
+_OTHERS: Final = "what the server says of the login is not asked for"
+_BY_CONTENT: Final = "the type of a store is found from its content"
+
 OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--url",), "URL", "Where the configuration is: ldif:PATH, ldap://host:port/baseDN, …", "Storage"),
     Option(("--offline",), None, "Work on the LDIF file, without a server.", "Storage"),
@@ -54,14 +57,16 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("-Z", "--useSsl"), None, "Connect with TLS (ldaps).", "LDAP connection"),
     Option(("-q", "--useStartTls"), None, "Secure the connection with StartTLS.", "LDAP connection"),
     Option(("-X", "--trustAll"), None, "Accept any server certificate. For tests only.", "LDAP connection"),
-    Option(("--trustStorePath",), "PATH", "Certificates to trust (PEM or PKCS#12).", "LDAP connection"),
+    Option(("-P", "--trustStorePath"), "PATH", "Certificates to trust (PEM or PKCS#12).", "LDAP connection"),
     Option(("-T", "--trustStorePassword"), "PIN", "The pin of the trust store.", "LDAP connection"),
     Option(("--trustStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
     Option(("--trustStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
-    Option(("--keyStorePath",), "PATH", "The client's certificate and key.", "LDAP connection"),
+    Option(("-U", "--trustStorePasswordFile"), "PATH", "As --trustStorePassword:file.", "LDAP connection"),
+    Option(("-K", "--keyStorePath"), "PATH", "The client's certificate and key.", "LDAP connection"),
     Option(("-W", "--keyStorePassword"), "PIN", "The pin of the key store.", "LDAP connection"),
     Option(("--keyStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
     Option(("--keyStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
+    Option(("-u", "--keyStorePasswordFile"), "PATH", "As --keyStorePassword:file.", "LDAP connection"),
     Option(("-N", "--certNickname"), "NAME", "Which certificate of the key store.", "LDAP connection"),
     Option(("-o", "--saslOption"), "NAME=VALUE", "A SASL option (mech=EXTERNAL).", "LDAP connection", repeat=True),
     Option(("--allowClearPassword",), None, "Send the password even where others can read it.", "LDAP connection"),
@@ -82,6 +87,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--commandFilePath",), "PATH", "Add the equivalent commands to a file.", "Input and output"),
     Option(("--propertiesFilePath",), "PATH", "The file of options that are always the same.", "Input and output"),
     Option(("--noPropertiesFile",), None, "Read no such file (~/.confobjects/tools.properties).", "Input and output"),
+    Option(("--reportAuthzId",), None, "", "dsconfig", _OTHERS),
+    Option(("--usePasswordPolicyControl",), None, "", "dsconfig", _OTHERS),
+    Option(("--trustStoreType",), "TYPE", "", "dsconfig", _BY_CONTENT),
+    Option(("--keyStoreType",), "TYPE", "", "dsconfig", _BY_CONTENT),
     Option(("-V", "--version"), None, "Show the version.", "General"),
     Option(("-H", "-?", "--help"), None, "Show help.", "General"),
 )
@@ -96,7 +105,18 @@ class Conflict(NamedTuple):
 
 
 _ONE_OF_THEM: Final = "each says what the password is"
-_TRUST_STORE: Final = ("truststorepath", "truststorepassword", "truststorepassword_env", "truststorepassword_file")
+_TRUST_STORE_PASSWORD: Final = (
+    "truststorepassword",
+    "truststorepassword_env",
+    "truststorepassword_file",
+    "truststorepasswordfile",
+)
+_KEY_STORE_PASSWORD: Final = (
+    "keystorepassword",
+    "keystorepassword_env",
+    "keystorepassword_file",
+    "keystorepasswordfile",
+)
 
 CONFLICTS: Final[tuple[Conflict, ...]] = (
     Conflict((("quiet",), ("verbose",)), "one asks for less, the other for more"),
@@ -108,13 +128,13 @@ CONFLICTS: Final[tuple[Conflict, ...]] = (
         "each says where the configuration is",
     ),
     Conflict((("usessl",), ("usestarttls",)), "TLS begins with the first byte, or after a command"),
-    Conflict((("trustall",), _TRUST_STORE), "who trusts every certificate has no use for some"),
+    Conflict((("trustall",), ("truststorepath", *_TRUST_STORE_PASSWORD)), "who trusts every certificate has no use for some"),
     Conflict(
         (("bindpassword",), ("bindpassword_env",), ("bindpassword_file",), ("bindpasswordfile",)),
         _ONE_OF_THEM,
     ),
-    Conflict((("truststorepassword",), ("truststorepassword_env",), ("truststorepassword_file",)), _ONE_OF_THEM),
-    Conflict((("keystorepassword",), ("keystorepassword_env",), ("keystorepassword_file",)), _ONE_OF_THEM),
+    Conflict(tuple((name,) for name in _TRUST_STORE_PASSWORD), _ONE_OF_THEM),
+    Conflict(tuple((name,) for name in _KEY_STORE_PASSWORD), _ONE_OF_THEM),
 )
 """Every set of options that exclude each other: dsconfig's, and those of the place of the configuration."""
 

@@ -20,6 +20,11 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
     if invocation.sink is not None:
         invocation.sink(operation)
         return 0
+    recorder = None
+    if invocation.options["displaycommand"] or invocation.options["commandfilepath"]:
+        from .equivalents import Recorder  # noqa: PLC0415 - asked for
+
+        recorder = Recorder(invocation)
     with invocation.changing() as context, context.change(dry_run=invocation.dry_run) as transaction:
         operation.ask(transaction)
     report = transaction.report
@@ -27,4 +32,6 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
     if operation.action == "delete" and report.changed and invocation.tells_people and not invocation.dry_run:
         # What is gone cannot be looked at any more: that it is gone is said in a pipe, too.
         invocation.say(done)
+    if recorder is not None and report.changed and not invocation.dry_run:
+        recorder.record([operation])
     return status

@@ -7,14 +7,18 @@ the first word that is surely none; behind it click knows all options.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .options import OPTIONS
 
 if TYPE_CHECKING:
     from .properties_file import Defaults
+
+
+_NO_DIALOGUE: Final = {"no_prompt", "script_friendly", "quiet", "output", "version", "help"}
 
 
 class Words(NamedTuple):
@@ -33,10 +37,20 @@ class Words(NamedTuple):
         """Tell whether one of some options is given (long ones ignoring case)."""
         return any(word in spellings for word in self.rest)
 
+    def is_dialogue(self) -> bool:
+        """Tell whether somebody at a terminal may be asked: nothing was said that asks for less, or for a page."""
+        if any(self.may_have(option.spellings) for option in OPTIONS if option.name in _NO_DIALOGUE):
+            return False
+        if any(word.startswith("--help-") for word in self.rest) or "-h" in self.rest[-1:]:
+            return False
+        if self.defaults is not None and any(self.defaults.below(()).get(name) for name in _NO_DIALOGUE):
+            return False
+        return sys.stdin.isatty() and sys.stdout.isatty()
+
     def may_have(self, spellings: Sequence[str]) -> bool:
         """Tell whether an option may be given; short ones may stand together in one word (``-sn``)."""
         return any(
-            word.partition("=")[0] == spelling or (len(spelling) == 2 and word[:1] == "-" and spelling[1] in word[1:])
+            word.partition("=")[0] == spelling or (len(spelling) == 2 and word[:2] != "--" and spelling[1] in word[1:])
             for spelling in map(_normal, spellings)
             for word in self.rest
             if word[:1] == "-"

@@ -86,6 +86,8 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
     """
     if words.may_have(_BATCH) and words.is_batch():
         return _built("batch", "build", words, startup.registry(words.definitions))
+    if not words.command and words.is_dialogue():
+        return _built("interactive", "build", words, startup.registry(words.definitions))
     if not words.command or words.has("--version", "-V"):
         return _built("overview", "build", words)
     row = SPECIAL.get(words.command.lower())

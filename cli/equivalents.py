@@ -1,0 +1,104 @@
+"""Equivalent commands: what one would type to get a change again. ``--displayCommand`` shows them, and
+``--commandFilePath`` collects them in a file that is a batch: ``confobjects -F FILE`` does it all again.
+
+As dsconfig's they say neither how the server is reached nor who logs in. A secret is never in them: the command asks
+for it (``--set-prompt``), and only one that need not ask says ``--no-prompt``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from confobjects.diagnostics import MASK, Diagnostic
+from confobjects.errors import UsageError
+
+from .command_line import words_of
+from .failures import quoted
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.management.operations import Operation
+
+    from .invocation import Invocation
+
+_WIDTH = 79
+_INDENT = " " * 10
+
+
+def equivalent(operation: Operation, registry: Registry) -> str:
+    """Return the command that asks for an operation; a long one has a line for each of its options."""
+    parts = _parts(["confobjects", *_asking(words_of(operation, registry))])
+    line = " ".join(parts)
+    return line if len(line) <= _WIDTH else f" \\\n{_INDENT}".join(parts)
+
+
+def _asking(words: Sequence[str]) -> list[str]:
+    """Return the words with secrets asked for; ``--no-prompt`` where nothing is."""
+    result: list[str] = []
+    asks = False
+    for word in words:
+        name, colon, value = word.partition(":")
+        if result and result[-1] in {"--set", "--add"} and colon and value == MASK:
+            result[-1:] = ["--set-prompt", name]
+            asks = True
+        else:
+            result.append(word)
+    return result if asks else [*result, "--no-prompt"]
+
+
+def _parts(words: Sequence[str]) -> list[str]:
+    """Put each option and its value together, and the command's name to the program's."""
+    parts: list[str] = []
+    for word in words:
+        text = quoted(word)
+        starts = word.startswith("--") and " " not in word
+        if parts and not starts and (len(parts) == 1 or " " not in parts[-1]):
+            parts[-1] = f"{parts[-1]} {text}"
+        else:
+            parts.append(text)
+    return parts
+
+
+class Recorder:
+    """Shows and writes the equivalents of what was done, as the options of a run ask for it."""
+
+    def __init__(self, invocation: Invocation, *, always: bool = False) -> None:
+        """Open the file. Raises :class:`~confobjects.errors.UsageError` where it cannot be written."""
+        self.invocation = invocation
+        self.shows = always or bool(invocation.options["displaycommand"])
+        self.path: str | None = invocation.options["commandfilepath"]
+        self.number = 0
+        if self.path is not None:
+            self._append("")
+
+    def record(self, operations: Sequence[Operation]) -> None:
+        """Show and write operations that were carried out."""
+        commands = [equivalent(operation, self.invocation.registry) for operation in operations]
+        if self.shows and commands:
+            plural = "s" if len(commands) > 1 else ""
+            self.invocation.note("\n".join([f"\nThe equivalent command{plural}:", *commands, ""]))
+        if self.path is not None:
+            try:
+                self._append("".join(self._entry(command) for command in commands))
+            except UsageError as error:  # the change itself is made
+                self.invocation.warn(error.diagnostics)
+
+    def _entry(self, command: str) -> str:
+        from confobjects.startup import now, user  # noqa: PLC0415 - loaded already; named here only
+
+        self.number += 1
+        head = f"# Session of {user()}, begun {now()}\n\n" if self.number == 1 else ""
+        return f"{head}# Operation {self.number}, {now()}\n{command}\n\n"
+
+    def _append(self, text: str) -> None:
+        try:
+            # Others have no business to read it, though no secret is in it.
+            number = os.open(str(self.path), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with open(number, "a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            problem = Diagnostic("usage", f"commands cannot be recorded: {reason}", origin=str(self.path))
+            raise UsageError(problem) from None

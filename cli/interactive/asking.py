@@ -1,0 +1,142 @@
+"""Questions for one value of a property: by its choices, by what it may refer to, hidden, or as a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from confobjects.management.operations import Operation
+from confobjects.objects.changes import PropertyChanges
+from confobjects.paths import normal_name
+from confobjects.reference.text import describe_property
+
+from .pages import satisfying
+from .terminal import Back
+
+if TYPE_CHECKING:
+    from confobjects.definitions import PropertyDefinition
+    from confobjects.definitions.model import Reference
+    from confobjects.objects.model import ManagedObject
+
+    from .editing import Editing
+    from .session import Session
+
+_EXPRESSION = "give an expression, such as &{name|default} or &{file:path}"
+
+
+class Aside(NamedTuple):
+    """What a reference needs done before: the object that it names, and the operations."""
+
+    target: str
+    operations: tuple[Operation, ...]
+
+
+def _makes(aside: Aside, kind: str) -> bool:
+    """Tell whether what is needed is a new object of a kind."""
+    last = aside.operations[-1]
+    return last.action == "create" and last.kind == kind
+
+
+class Answer(NamedTuple):
+    """A value, and what has to be done so that it can be used."""
+
+    text: str
+    operations: tuple[Operation, ...] = ()
+
+
+class Asking:
+    """Asks for values; ``asides`` are the objects that will be there when the value is used."""
+
+    def __init__(self, session: Session, editing: Editing, asides: tuple[Aside, ...]) -> None:
+        self.session = session
+        self.terminal = session.terminal
+        self.registry = session.registry
+        self.editing = editing
+        self.asides = asides
+
+    def value(self, prop: PropertyDefinition, *, present: str = "") -> Answer:
+        """Ask for a value of a property. Raises Back when none is given."""
+        if prop.reference is not None:
+            return self._reference(prop, prop.reference)
+        if prop.syntax.choices():
+            return self._choice(prop)
+        if prop.sensitive:
+            return self._secret(prop)
+        return Answer(self._line(prop, present))
+
+    def _line(self, prop: PropertyDefinition, present: str = "") -> str:
+        """Ask for a line; ``?`` explains the property, nothing goes back."""
+        while True:
+            answer = self.terminal.ask(f"{prop.name} (? for help, nothing to go back): ", present=present)
+            if not answer.strip():
+                raise Back
+            if answer.strip() != "?":
+                return answer
+            self.terminal.say("\n" + describe_property(prop, self.registry, width=self.terminal.width) + "\n")
+
+    def _choice(self, prop: PropertyDefinition) -> Answer:
+        choices = prop.syntax.choices()
+        labels = [f"{value}: {meaning}" if meaning else value for value, meaning in choices]
+        at = self.session.choose_one(f"Value of {prop.name}:", labels, [_EXPRESSION])
+        return Answer(choices[at][0] if at < len(choices) else self._line(prop))
+
+    def _secret(self, prop: PropertyDefinition) -> Answer:
+        at = self.session.choose_one(f"Value of {prop.name}:", ["type it, not shown"], [_EXPRESSION])
+        if at:
+            return Answer(self._line(prop))
+        text = self.terminal.ask_secret(prop.name)
+        if not text:
+            raise Back
+        return Answer(text)
+
+    # -- references --------------------------------------------------------------------------------------------------
+
+    def _reference(self, prop: PropertyDefinition, reference: Reference) -> Answer:
+        """Have an object chosen, or made on the way; one that is disabled may be enabled on the way."""
+        relation = self.registry.relation(reference.relation)
+        world = self.session.context.world()
+        base = self.registry.path(reference.parent)
+        objects = sorted(world.members(relation, base), key=lambda obj: normal_name(obj.name))
+        fresh = [aside.target for aside in self.asides if _makes(aside, relation.name)]
+        labels = [self._label(obj, reference) for obj in objects] + [f"{name}  (new)" for name in fresh]
+        more = [f"create a new {relation.friendly}", _EXPRESSION]
+        at = self.session.choose_one(f"{prop.name}: which {relation.friendly}?", labels, more)
+        if at < len(objects):
+            return Answer(objects[at].name, self._enabling(objects[at], reference))
+        if at < len(labels):
+            return Answer(fresh[at - len(objects)])
+        if at > len(labels):
+            return Answer(self._line(prop))
+        operations = self.editing.aside(relation, base.names)
+        last = self._enabled(operations[-1], reference)
+        return Answer(last.names[-1], (*operations[:-1], last))
+
+    def _usable(self, obj: ManagedObject, reference: Reference) -> bool:
+        """Whether a reference may name an object as it is; what is not known yet may be right."""
+        condition = reference.target_enabled
+        if condition is None:
+            return True
+        reader = self.session.context.reader()
+        return condition.judge(lambda name: reader.read(obj, obj.definition.properties[name]).normals) is not False
+
+    def _enabled(self, creation: Operation, reference: Reference) -> Operation:
+        """Return the creation of an object that a reference can use, if that is wanted."""
+        values = None if reference.target_enabled is None else satisfying(reference.target_enabled)
+        given = creation.changes.set
+        if values is None or all(list(given.get(name, ())) == wanted for name, wanted in values.items()):
+            return creation
+        if not self.terminal.confirm(f'"{creation.names[-1]}" is disabled. Enable it?', default=True):
+            return creation
+        return creation._replace(changes=creation.changes._replace(set={**given, **values}))
+
+    def _label(self, obj: ManagedObject, reference: Reference) -> str:
+        return obj.name if self._usable(obj, reference) else f"{obj.name}  (disabled)"
+
+    def _enabling(self, obj: ManagedObject, reference: Reference) -> tuple[Operation, ...]:
+        """Offer to make a disabled object usable; return what does so."""
+        condition = reference.target_enabled
+        if condition is None or self._usable(obj, reference):
+            return ()
+        values = satisfying(condition)
+        if values is None or not self.terminal.confirm(f'"{obj.name}" is disabled. Enable it as well?', default=True):
+            return ()
+        return (Operation("modify", obj.path.relation, obj.path.names, changes=PropertyChanges(set=values)),)

@@ -1,0 +1,177 @@
+"""Menus and searches as states: what is offered, and what an answer means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+LONG: Final = 12
+"""From so many entries on a list is searched and not numbered."""
+_TWO_COLUMNS: Final = 8
+
+
+class Choice(NamedTuple):
+    """One entry: the key that chooses it, its words, and what is chosen with it."""
+
+    key: str
+    label: str
+    value: Any
+
+    def names(self) -> list[str]:
+        """Return what it is called: its words, and its value where that is a name."""
+        called = [self.label, self.value] if isinstance(self.value, str) else [self.label]
+        return [name.casefold().strip() for name in called]
+
+
+class Menu(NamedTuple):
+    """A question with numbered entries and lettered ones; ``default`` is the key an empty answer stands for."""
+
+    title: str
+    question: str
+    entries: tuple[Choice, ...]
+    letters: tuple[Choice, ...] = ()
+    default: str = ""
+
+    def chosen(self, answer: str) -> Choice | None:
+        """Return the entry that an answer means: its key, or the beginning of its name if only one begins so."""
+        text = (answer.strip() or self.default).casefold()
+        if not text:
+            return None
+        everything = (*self.letters, *self.entries)
+        for choice in everything:
+            if text == choice.key.casefold():
+                return choice
+        if text.isdigit():
+            return None
+        whole = [choice for choice in self.entries if text in choice.names()]
+        found = whole or [c for c in self.entries if any(name.startswith(text) for name in c.names())]
+        return found[0] if len(found) == 1 else None
+
+    def lines(self, width: int) -> list[str]:
+        """Return the menu as it is printed."""
+        lines = ["", *([f">>>> {self.title}", ""] if self.title else [])]
+        lines += [self.question, ""] if self.question else []
+        entries = [f"{choice.key:>4})  {choice.label}" for choice in self.entries]
+        lines += _columns(entries, width)
+        lines += [""] if self.entries and self.letters else []
+        lines += [f"{choice.key:>4})  {choice.label}" for choice in self.letters]
+        return [*lines, ""]
+
+    @property
+    def prompt(self) -> str:
+        """The words before the answer."""
+        return f"Choice [{self.default}]: " if self.default else "Choice: "
+
+
+def numbered(labels: Sequence[str], values: Sequence[Any]) -> tuple[Choice, ...]:
+    """Return entries with the numbers from 1 as keys."""
+    pairs = zip(labels, values, strict=True)
+    return tuple(Choice(str(number), label, value) for number, (label, value) in enumerate(pairs, start=1))
+
+
+def _columns(entries: list[str], width: int) -> list[str]:
+    """Lay many short entries out in two columns, read downwards."""
+    widest = max((len(entry) for entry in entries), default=0) + 3
+    if len(entries) < _TWO_COLUMNS or widest * 2 > width:
+        return entries
+    half = (len(entries) + 1) // 2
+    left, right = entries[:half], [*entries[half:], ""]
+    return [f"{one:<{widest}}{other}".rstrip() for one, other in zip(left, right, strict=False)]
+
+
+class Search(NamedTuple):
+    """A long list that is searched while one types; ``at`` is the place of the marker among what is found."""
+
+    labels: tuple[str, ...]
+    query: str = ""
+    at: int = 0
+
+    def found(self) -> list[int]:
+        """Return the places of the labels that hold every word of the query, ignoring case."""
+        words = self.query.casefold().split()
+        return [i for i, label in enumerate(self.labels) if all(word in label.casefold() for word in words)]
+
+    def typed(self, text: str) -> Search:
+        """Return the search with a longer query."""
+        return self._replace(query=self.query + text, at=0)
+
+    def erased(self) -> Search:
+        """Return the search without the last character of its query."""
+        return self._replace(query=self.query[:-1], at=0)
+
+    def cleared(self) -> Search:
+        """Return the search with no query."""
+        return self._replace(query="", at=0)
+
+    def moved(self, steps: int) -> Search:
+        """Return the search with its marker elsewhere, at the ends of the list at most."""
+        return self._replace(at=max(0, min(len(self.found()) - 1, self.at + steps)))
+
+    @property
+    def marked(self) -> int | None:
+        """The place of the label that is marked, None where nothing is found."""
+        found = self.found()
+        return found[self.at] if found else None
+
+    def lines(self, height: int, width: int) -> list[str]:
+        """Return what is shown: the query, as many labels as there is room for, and what the keys do."""
+        found = self.found()
+        top = max(0, min(self.at - height // 2, len(found) - height))
+        shown = [
+            f"{'>' if top + row == self.at else ' '} {self.labels[place]}"
+            for row, place in enumerate(found[top : top + height])
+        ]
+        count = f"{len(found)} of {len(self.labels)}" if found else "nothing found"
+        foot = f"  ({count}; type to search, arrows move, Enter chooses, Esc goes back)"
+        return [cut(line, width) for line in (f"Search: {self.query}", *shown, foot)]
+
+
+Key = Callable[[Search], Search]
+
+KEYS: Final[dict[str, Key]] = {
+    "\x7f": Search.erased,
+    "\x08": Search.erased,
+    "\x15": Search.cleared,
+    "\x1b[A": lambda search: search.moved(-1),
+    "\x1bOA": lambda search: search.moved(-1),
+    "\x10": lambda search: search.moved(-1),
+    "\x1b[B": lambda search: search.moved(1),
+    "\x1bOB": lambda search: search.moved(1),
+    "\x0e": lambda search: search.moved(1),
+    "\t": lambda search: search.moved(1),
+    "\x1b[5~": lambda search: search.moved(-10),
+    "\x1b[6~": lambda search: search.moved(10),
+}
+"""What the keys do that are no letters: backspace, Ctrl-U, the arrows (also Ctrl-P, Ctrl-N, Tab) and the page keys."""
+ENTER: Final = ("\r", "\n")
+ESCAPE: Final = "\x1b"
+END: Final = "\x04"
+
+
+def keys_of(text: str) -> list[str]:
+    """Return the keys in what a terminal sent at once: an escape sequence is one key."""
+    keys: list[str] = []
+    while text:
+        size = 1
+        if text.startswith(("\x1b[", "\x1bO")):
+            size = next((i + 1 for i, c in enumerate(text) if i > 1 and (c.isalpha() or c == "~")), len(text))
+        keys.append(text[:size])
+        text = text[size:]
+    return keys
+
+
+def narrowed(labels: Sequence[str], answer: str) -> list[int]:
+    """Return the places that an answer to a long list means, where one cannot search while typing.
+
+    A number is that of an entry; of words, an entry that is all of them stands before those that only hold them.
+    """
+    text = answer.strip()
+    if text.isdigit() and 1 <= int(text) <= len(labels):
+        return [int(text) - 1]
+    whole = [i for i, label in enumerate(labels) if label.casefold() == text.casefold()]
+    return whole or Search(tuple(labels), text).found()
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text that is no longer than a line."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"

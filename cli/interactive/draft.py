@@ -1,0 +1,169 @@
+"""The state of the property editor: an object's values while somebody edits them. Pure, and every step a new state.
+
+The words are dsconfig's: *reset* lets a property go back to its default (or to nothing), *revert* to what it was when
+the editing began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from confobjects.expressions.openers import has_opener
+from confobjects.objects.changes import PropertyChanges, canonical
+from confobjects.syntaxes import ValueSyntaxError
+
+if TYPE_CHECKING:
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition
+    from confobjects.objects.model import Texts
+
+KEEP: Final = "keep"
+CHANGE: Final = "change"
+ADD: Final = "add"
+REMOVE: Final = "remove"
+RESET: Final = "reset"
+REVERT: Final = "revert"
+
+
+class Draft(NamedTuple):
+    """An object being edited.
+
+    ``original`` are the stored value texts by property when the editing began, ``values`` those now, ``defaults``
+    what a property is without a value. ``naming`` is the property that names the object, which is not edited.
+    """
+
+    definition: ManagedObjectDefinition
+    original: Mapping[str, Texts]
+    values: Mapping[str, Texts]
+    defaults: Mapping[str, Texts] = {}
+    creating: bool = False
+    naming: str = ""
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def of(self, name: str) -> PropertyDefinition:
+        """Return a property of the object's type."""
+        return self.definition.properties[name]
+
+    def properties(self, *, advanced: bool) -> list[PropertyDefinition]:
+        """Return the properties to show: mandatory ones first, then by name; a changed one is always among them."""
+        shown = [
+            prop
+            for name, prop in self.definition.properties.items()
+            if not prop.hidden and name != self.naming and (advanced or not prop.advanced or self.is_changed(name))
+        ]
+        return sorted(shown, key=lambda prop: (not prop.mandatory, prop.name))
+
+    def missing(self) -> list[PropertyDefinition]:
+        """Return the mandatory properties without a value or a default, in order of declaration."""
+        return [
+            prop
+            for name, prop in self.definition.properties.items()
+            if prop.mandatory and name != self.naming and not self.current(name)
+        ]
+
+    def current(self, name: str) -> Texts:
+        """Return the current texts of a property, its default where it has none of its own."""
+        return self.values.get(name) or self.defaults.get(name, ())
+
+    def is_default(self, name: str) -> bool:
+        """Tell whether a property has no value of its own."""
+        return not self.values.get(name)
+
+    def is_changed(self, name: str) -> bool:
+        """Tell whether a property is not as it was."""
+        return self.values.get(name, ()) != self.original.get(name, ())
+
+    @property
+    def dirty(self) -> bool:
+        """Whether anything would be lost."""
+        return self.creating or any(map(self.is_changed, {*self.values, *self.original}))
+
+    def actions(self, name: str) -> list[str]:
+        """Return what can be done with a property now, the harmless first."""
+        prop = self.of(name)
+        found = [KEEP]
+        if prop.read_only and not self.creating:
+            return found
+        own, current = self.values.get(name, ()), self.current(name)
+        if prop.multi_valued:
+            found += [ADD] if not self._full(prop) else []
+            found += [CHANGE, REMOVE] if current else []
+        else:
+            found.append(CHANGE)
+        if own and (self.defaults.get(name) or not prop.mandatory):
+            found.append(RESET)
+        if self.is_changed(name) and (self.original.get(name) or not prop.mandatory or self.defaults.get(name)):
+            found.append(REVERT)
+        return found
+
+    def _full(self, prop: PropertyDefinition) -> bool:
+        """Whether a property has every value there is."""
+        choices = prop.syntax.choices()
+        return bool(choices) and len(self.current(prop.name)) >= len(choices)
+
+    # -- editing ---------------------------------------------------------------------------------------------------
+
+    def with_values(self, name: str, texts: Sequence[str]) -> Draft:
+        """Return the draft with other values of a property; none is a reset. Raises ValueSyntaxError for a wrong one."""
+        prop = self.of(name)
+        clean = tuple(canonical(prop, text) for text in texts)
+        seen: dict[object, str] = {}
+        for text in clean:
+            key = text if has_opener(text) else prop.syntax.key(text)
+            if key in seen:
+                again = "the value" if prop.sensitive else f'"{text}"'
+                raise ValueSyntaxError(f"{again} is there already")
+            seen[key] = text
+        values = {**self.values, name: clean}
+        return self._replace(values={key: texts for key, texts in values.items() if texts})
+
+    def added(self, name: str, text: str) -> Draft:
+        """Return the draft with one value more. Raises ValueSyntaxError for a wrong one, or one that is there."""
+        return self.with_values(name, (*self.current(name), text))
+
+    def replaced(self, name: str, old: str, new: str) -> Draft:
+        """Return the draft with one value in place of another. Raises ValueSyntaxError as above."""
+        return self.with_values(name, [new if text == old else text for text in self.current(name)])
+
+    def removed(self, name: str, texts: Sequence[str]) -> Draft:
+        """Return the draft without some values; without any, the property is reset."""
+        left = tuple(text for text in self.current(name) if text not in texts)
+        return self._replace(values=_with(self.values, name, left))
+
+    def reset(self, name: str) -> Draft:
+        """Return the draft with a property's default, or with nothing where it has none."""
+        return self._replace(values=_with(self.values, name, ()))
+
+    def reverted(self, name: str) -> Draft:
+        """Return the draft with a property as it was when the editing began."""
+        return self._replace(values=_with(self.values, name, self.original.get(name, ())))
+
+    # -- what comes of it --------------------------------------------------------------------------------------------
+
+    def changes(self) -> PropertyChanges:
+        """Return what to ask for: set, add, remove and reset, as few values as tell it."""
+        given: dict[str, Texts] = {}
+        added: dict[str, Texts] = {}
+        removed: dict[str, Texts] = {}
+        reset: list[str] = []
+        for name in self._changed():
+            before, after = self.original.get(name, ()), self.values.get(name, ())
+            more = tuple(text for text in after if text not in before)
+            less = tuple(text for text in before if text not in after)
+            kept = tuple(text for text in before if text in after)
+            if not after:
+                reset.append(name)
+            elif kept and (*kept, *more) == after and not self.of(name).sensitive:
+                added |= {name: more} if more else {}
+                removed |= {name: less} if less else {}
+            else:
+                given[name] = after
+        return PropertyChanges(given, added, removed, tuple(reset))
+
+    def _changed(self) -> Iterator[str]:
+        return (name for name in self.definition.properties if self.is_changed(name))
+
+
+def _with(values: Mapping[str, Texts], name: str, texts: Texts) -> dict[str, Texts]:
+    return {key: value for key, value in {**values, name: texts}.items() if value}

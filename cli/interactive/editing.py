@@ -1,0 +1,313 @@
+"""Creating and editing an object: its type and name, what it must have, and the property editor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from confobjects.errors import ConfobjectsError
+from confobjects.management.operations import Operation
+from confobjects.objects.model import ManagedObject
+from confobjects.paths import normal_name
+from confobjects.reference.text import describe_property
+from confobjects.syntaxes import ValueSyntaxError
+
+from ..equivalents import equivalent
+from ..shown import masked_text
+from .asking import Aside, Asking
+from .choosing import Choice
+from .draft import ADD, KEEP, REMOVE, RESET, REVERT, Draft
+from .pages import BACK, CANCEL, COMMAND, FINISH, MORE, QUIT, editor, property_page, whole_menu
+from .terminal import Back, Quit
+
+if TYPE_CHECKING:
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Relation
+
+    from .session import Session
+
+
+class Edited(NamedTuple):
+    """An object in the editor: the operation that is being made, its draft, and what its references need."""
+
+    operation: Operation
+    draft: Draft
+    asides: tuple[Aside, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What is edited, for people."""
+        names, friendly = self.operation.names, self.draft.definition.friendly
+        return f'{friendly} "{names[-1]}"' if names else friendly
+
+    def operations(self) -> list[Operation]:
+        """Return all to be asked for: what the references that were kept need, then the object's own change."""
+        properties = self.draft.definition.properties.values()
+        named = {normal_name(text) for p in properties if p.reference for text in self.draft.current(p.name)}
+        found: list[Operation] = []
+        for aside in self.asides:
+            if normal_name(aside.target) in named:
+                found += [operation for operation in aside.operations if operation not in found]
+        return [*found, self.operation._replace(changes=self.draft.changes())]
+
+
+class Editing:
+    """The dialogues around one object."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.terminal = session.terminal
+        self.registry = session.registry
+        self.advanced = session.advanced
+
+    # -- from the menus ----------------------------------------------------------------------------------------------
+
+    def create(self, relation: Relation) -> None:
+        """Make an object, and carry it out once it is accepted."""
+        edited = self._begun(relation, self.session.parents(relation))
+        done = f"The {edited.title} was created."
+        self._until_done(edited, lambda operations: self.session.finish(operations, done))
+
+    def edit(self, relation: Relation, obj: ManagedObject) -> None:
+        """Change an object, and carry it out once it is accepted."""
+        for problem in obj.problems:
+            self.terminal.say(problem.render())
+        draft = self._draft(obj, relation, creating=False)
+        edited = Edited(Operation("modify", relation.name, obj.path.names), draft)
+        done = f"The {edited.title} was changed."
+        self._until_done(edited, lambda operations: self.session.finish(operations, done))
+
+    def aside(self, relation: Relation, parents: tuple[str, ...]) -> list[Operation]:
+        """Make an object that another one is to refer to; it is created with that one. Raises Back."""
+        accepted: list[Operation] = []
+
+        def accept(operations: list[Operation]) -> bool:
+            self.session.plan(operations)
+            accepted.extend(operations)
+            return True
+
+        self._until_done(self._begun(relation, parents), accept)
+        if not accepted:
+            raise Back
+        return accepted
+
+    # -- the beginning -----------------------------------------------------------------------------------------------
+
+    def _begun(self, relation: Relation, parents: tuple[str, ...]) -> Edited:
+        """Ask for an object's type and name, then for what it cannot be without."""
+        definition, short = self._type(relation, parents)
+        names = parents
+        if relation.kind == "set":
+            names = (*parents, short)
+        elif relation.named:
+            names = (*parents, self._name(relation, parents))
+        path = self.registry.path_of(relation.name, names)
+        draft = self._draft(ManagedObject(path, definition, {}), relation, creating=True)
+        edited = Edited(Operation("create", relation.name, names, short), draft)
+        missing = draft.missing()
+        if missing:
+            self.terminal.say(f"\nWhat a {definition.friendly} cannot be without:")
+        for prop in missing:
+            edited = self._needed(edited, prop)
+        return edited
+
+    def _type(self, relation: Relation, parents: tuple[str, ...]) -> tuple[ManagedObjectDefinition, str]:
+        types = self.registry.types(relation)
+        if relation.kind == "set":
+            there = {normal_name(obj.name) for obj in self.session.context.list(relation.name, parents)}
+            types = {short: d for short, d in types.items() if normal_name(short) not in there}
+            if not types:
+                self.terminal.say(f"There is a {relation.friendly} of every type already.")
+                raise Back
+        shorts = [short for short, d in types.items() if self.advanced or not d.advanced] or list(types)
+        if len(types) == 1:
+            return types[shorts[0]], shorts[0]
+        labels = [f"{short}: {types[short].synopsis}" for short in shorts]
+        chosen = shorts[self.session.choose_one(f"What type of {relation.friendly}?", labels)]
+        return types[chosen], chosen
+
+    def _name(self, relation: Relation, parents: tuple[str, ...]) -> str:
+        """Ask for the name of a new object until it is one that can be given."""
+        known = {normal_name(obj.name) for obj in self.session.context.list(relation.name, parents)}
+        naming = relation.naming_property
+        prop = self.registry.definition(relation.target).properties[naming] if naming else None
+        while True:
+            name = self.terminal.ask(f"\nName of the new {relation.friendly} (nothing to go back): ").strip()
+            if not name:
+                raise Back
+            if name == "?" and prop is not None:
+                self.terminal.say(describe_property(prop, self.registry, width=self.terminal.width))
+            elif normal_name(name) in known:
+                self.terminal.say(f'There is a {relation.friendly} "{name}" already.')
+            elif prop is None or self._fits(prop, name):
+                return name
+
+    def _fits(self, prop: PropertyDefinition, name: str) -> bool:
+        try:
+            prop.syntax.parse(name)
+        except ValueSyntaxError as error:
+            self.terminal.say(str(error))
+            return False
+        return True
+
+    def _draft(self, obj: ManagedObject, relation: Relation, *, creating: bool) -> Draft:
+        reader = self.session.context.reader()
+        defaults = {name: reader.default(obj, prop)[0] for name, prop in obj.definition.properties.items()}
+        values = {name: tuple(texts) for name, texts in obj.values.items() if texts}
+        return Draft(obj.definition, values, values, defaults, creating, relation.naming_property)
+
+    def _needed(self, edited: Edited, prop: PropertyDefinition) -> Edited:
+        """Ask for a mandatory value. Going back leaves the object."""
+        self.terminal.say(f"\n{prop.name}: {prop.synopsis}")
+        return self._asked(edited, prop, lambda text: edited.draft.with_values(prop.name, [text]))
+
+    # -- the editor --------------------------------------------------------------------------------------------------
+
+    def _until_done(self, edited: Edited, accept: Callable[[list[Operation]], bool]) -> None:
+        """Show the editor until the object is accepted or given up; what is refused can be mended."""
+        while True:
+            page = editor(edited.title, edited.draft, advanced=self.advanced, width=self.terminal.width)
+            try:
+                choice = self.terminal.choose(page)
+                if choice.value == CANCEL:
+                    self._given_up(edited)
+                    return
+                if choice.value == FINISH:
+                    if accept(edited.operations()):
+                        return
+                else:
+                    edited = self._step(edited, choice)
+            except ConfobjectsError as error:
+                self.session.refused(error)
+                edited = self._mended(edited, error)
+            except Quit:
+                self._given_up(edited)
+                raise
+
+    def _mended(self, edited: Edited, error: ConfobjectsError) -> Edited:
+        """Offer the values that would make a refused object right."""
+        path = str(edited.operation.path(self.registry))
+        for problem in error.diagnostics:
+            if problem.path == path and problem.fix:
+                values = ", ".join(f"{name} to {value}" for name, value in problem.fix)
+                if self.terminal.confirm(f"\nSet {values} as well?", default=True):
+                    draft = edited.draft
+                    for name, value in problem.fix:
+                        draft = draft.with_values(name, [value])
+                    return edited._replace(draft=draft)
+        return edited
+
+    def _given_up(self, edited: Edited) -> None:
+        if edited.draft.dirty:
+            self.terminal.say(f"What was not applied to the {edited.title} is dropped.")
+
+    def _step(self, edited: Edited, choice: Choice) -> Edited:
+        """Do what was chosen in the editor, and return the object after it."""
+        if choice.value == QUIT:
+            raise Quit
+        if choice.value == MORE:
+            self.advanced = not self.advanced
+        elif choice.value == COMMAND:
+            self.terminal.say("\n" + "\n".join(equivalent(o, self.registry) for o in edited.operations()))
+        elif choice.key == "?":
+            self._help(edited, choice.value)
+        else:
+            return self._property(edited, choice.value)
+        return edited
+
+    def _help(self, edited: Edited, name: str) -> None:
+        if name in edited.draft.definition.properties:
+            self._explain(edited.draft.of(name))
+            return
+        self.terminal.say(f"\n{edited.draft.definition.friendly}: {edited.draft.definition.synopsis}\n")
+        for prop in edited.draft.properties(advanced=self.advanced):
+            self.terminal.say(f"  {prop.name:<26} {prop.synopsis}")
+        self.terminal.say('\n"?" and a number explains one of them. A star marks what is changed and not yet applied.')
+
+    def _explain(self, prop: PropertyDefinition) -> None:
+        self.terminal.say("\n" + describe_property(prop, self.registry, width=self.terminal.width))
+
+    # -- one property ------------------------------------------------------------------------------------------------
+
+    def _property(self, edited: Edited, name: str) -> Edited:
+        """Show what can be done with a property, and do it."""
+        while True:
+            choice = self.terminal.choose(property_page(edited.title, edited.draft, name))
+            if choice.value == QUIT:
+                raise Quit
+            if choice.key == "?":
+                self._explain(edited.draft.of(name))
+                continue
+            try:
+                return self._done(edited, edited.draft.of(name), choice.value)
+            except Back:
+                return edited
+
+    def _done(self, edited: Edited, prop: PropertyDefinition, action: str) -> Edited:
+        draft, name = edited.draft, prop.name
+        steps: dict[str, Callable[[], Draft]] = {
+            KEEP: lambda: draft,
+            RESET: lambda: draft.reset(name),
+            REVERT: lambda: draft.reverted(name),
+            REMOVE: lambda: draft.removed(name, self._unwanted(draft, prop)),
+        }
+        if action in steps:
+            return edited._replace(draft=steps[action]())
+        if action == ADD:
+            return self._asked(edited, prop, lambda text: draft.added(name, text))
+        current = draft.current(name)
+        old = current[self._one_of(draft, prop, "Which value?")] if current else ""
+        put = draft.replaced if prop.multi_valued else None
+        return self._asked(
+            edited,
+            prop,
+            lambda text: put(name, old, text) if put is not None else draft.with_values(name, [text]),
+            present=old,
+        )
+
+    def _one_of(self, draft: Draft, prop: PropertyDefinition, question: str) -> int:
+        current = draft.current(prop.name)
+        if len(current) == 1:
+            return 0
+        return self.session.choose_one(question, [masked_text(prop, text) for text in current])
+
+    def _unwanted(self, draft: Draft, prop: PropertyDefinition) -> list[str]:
+        """Ask which values to remove: numbers, or all of them."""
+        current = draft.current(prop.name)
+        labels = [masked_text(prop, text) for text in current]
+        menu = whole_menu("", "Which values do you want to remove? Several numbers stand apart.", labels, current)
+        menu = menu._replace(letters=(Choice("a", "all of them", current), *menu.letters))
+        self.terminal.say("\n".join(menu.lines(self.terminal.width)))
+        while True:
+            words = self.terminal.ask(menu.prompt).replace(",", " ").split() or [menu.default]
+            chosen = [choice for word in words if (choice := menu.chosen(word)) is not None]
+            if len(chosen) == len(words):
+                return list(_texts(chosen))
+            self.terminal.say("These are not all numbers of values.")
+
+    def _asked(
+        self, edited: Edited, prop: PropertyDefinition, put: Callable[[str], Draft], *, present: str = ""
+    ) -> Edited:
+        """Ask for a value until it is a right one, and put it into the draft."""
+        asking = Asking(self.session, self, edited.asides)
+        while True:
+            answer = asking.value(prop, present=present)
+            try:
+                draft = put(answer.text)
+            except ValueSyntaxError as error:
+                self.terminal.say(str(error.masked() if prop.sensitive else error))
+                present = answer.text if not prop.sensitive else ""
+                continue
+            more = (Aside(answer.text, answer.operations),) if answer.operations else ()
+            return edited._replace(draft=draft, asides=(*edited.asides, *more))
+
+
+def _texts(chosen: Iterable[Choice]) -> Iterable[str]:
+    for choice in chosen:
+        if choice.value == QUIT:
+            raise Quit
+        if choice.value == BACK:
+            raise Back
+        if choice.key == "a":
+            yield from choice.value
+        else:
+            yield choice.value

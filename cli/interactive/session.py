@@ -1,0 +1,274 @@
+"""A session: the menus of the kinds of objects, and listing, creating, editing, renaming and deleting one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import confobjects
+from confobjects.errors import ConfobjectsError
+from confobjects.management.operations import Operation
+from confobjects.reference.text import describe_object
+
+from ..changes_output import planned
+from ..command_line import line_of
+from ..shown import Units, show
+from ..table import joined, table
+from .choosing import LONG
+from .pages import BACK, HELP, MORE, QUIT, kind_menu, main_menu, whole_menu
+from .terminal import Back, Quit
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Relation
+    from confobjects.management import ManagementContext
+    from confobjects.objects.changes import ChangeReport
+    from confobjects.objects.model import ManagedObject
+
+    from ..equivalents import Recorder
+    from ..invocation import Invocation
+    from .terminal import Terminal
+
+
+class Session:
+    """One run of interactive mode, over one open configuration."""
+
+    def __init__(
+        self, invocation: Invocation, context: ManagementContext, terminal: Terminal, recorder: Recorder
+    ) -> None:
+        self.invocation = invocation
+        self.registry = invocation.registry
+        self.context = context
+        self.terminal = terminal
+        self.recorder = recorder
+        self.advanced = invocation.advanced
+
+    def run(self) -> int:
+        """Show the main menu until somebody quits; return the exit status."""
+        self.terminal.say(f"confobjects {confobjects.__version__}, {self.invocation.place.url}")
+        self.invocation.warn(self.context.storage.warnings)
+        try:
+            while True:
+                self._main()
+        except Quit:
+            self.terminal.say("Goodbye.")
+        return 0
+
+    # -- the menus -------------------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        relations = self._relations()
+        choice = self.terminal.choose(main_menu([r.friendly for r in relations], relations, advanced=self.advanced))
+        if choice.value == QUIT:
+            raise Quit
+        if choice.value == MORE:
+            self.advanced = not self.advanced
+        elif choice.key == "?":
+            about = relations if choice.value == HELP else [choice.value]
+            for relation in about:
+                definition = self.registry.definition(relation.target)
+                self.terminal.say(f"  {relation.friendly}: {definition.synopsis}")
+        else:
+            self._kind(choice.value)
+
+    def _relations(self) -> list[Relation]:
+        """Return the kinds of objects to show, sorted by their names for people."""
+        shown = [
+            relation
+            for relation in self.registry.relations().values()
+            if not relation.hidden and (self.advanced or not self.registry.definition(relation.target).advanced)
+        ]
+        return sorted(shown, key=lambda relation: relation.friendly.casefold())
+
+    def _kind(self, relation: Relation) -> None:
+        """Show the menu of one kind until somebody goes back; of what there is one, edit that."""
+        if relation.kind == "singleton":
+            self._attempt(self.edit, relation)
+            return
+        plural = self.registry.definition(relation.target).friendly_plural
+        friendly = relation.friendly
+        many = relation.named
+        offered: list[tuple[str, Callable[[Relation], None]]] = [
+            (f"List the {plural}" if many else f"Show the {friendly}", self.show),
+            (f"Create a new {friendly}" if many else f"Create the {friendly}", self.create),
+            (f"View and edit {'an existing' if many else 'the'} {friendly}", self.edit),
+            (f"Delete {'an existing' if many else 'the'} {friendly}", self.delete),
+        ]
+        if relation.kind == "instantiable":
+            offered.append((f"Rename an existing {friendly}", self.rename))
+        menu = kind_menu(friendly, [label for label, _ in offered], [action for _, action in offered])
+        while True:
+            choice = self.terminal.choose(menu)
+            if choice.value == BACK:
+                return
+            if choice.value == QUIT:
+                raise Quit
+            if choice.key == "?":
+                self.terminal.say(
+                    describe_object(relation, self.registry, advanced=self.advanced, width=self.terminal.width)
+                )
+            else:
+                self._attempt(choice.value, relation)
+
+    def _attempt(self, action: Callable[[Relation], None], relation: Relation) -> None:
+        """Do something that may be left or refused, and come back to the menu."""
+        try:
+            action(relation)
+        except Back:
+            return
+        except ConfobjectsError as error:
+            self.refused(error)
+
+    def refused(self, error: ConfobjectsError) -> None:
+        """Say why something was not done."""
+        self.terminal.say()
+        for diagnostic in error.diagnostics:
+            self.terminal.say(diagnostic.render())
+
+    # -- objects -----------------------------------------------------------------------------------------------------
+
+    def parents(self, relation: Relation) -> tuple[str, ...]:
+        """Have the objects chosen below which one of a relation lies, and return their names, the outermost first."""
+        names: tuple[str, ...] = ()
+        for step in self.registry.lineage(relation)[:-1]:
+            if step.named:
+                names = (*names, self._picked(step, names, f"Of which {step.friendly}?").name)
+        return names
+
+    def pick(self, relation: Relation, question: str) -> ManagedObject:
+        """Have an object of a relation chosen. Raises Back where there is none."""
+        parents = self.parents(relation)
+        if not relation.named:
+            return self.context.get(relation.name, parents)
+        return self._picked(relation, parents, question)
+
+    def _picked(self, relation: Relation, parents: tuple[str, ...], question: str) -> ManagedObject:
+        objects = self.context.list(relation.name, parents)
+        if not objects:
+            self.terminal.say(f"There are no {self.registry.definition(relation.target).friendly_plural}.")
+            raise Back
+        labels = [" : ".join(cells) for cells in self._aligned(relation, objects)]
+        return objects[self.choose_one(question, labels)]
+
+    def _aligned(self, relation: Relation, objects: Sequence[ManagedObject]) -> list[list[str]]:
+        """Return a name and its values for each object, in columns."""
+        _, rows = self._rows(relation, objects)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+
+    def choose_one(self, question: str, labels: Sequence[str], more: Sequence[str] = ()) -> int:
+        """Have one of some labels chosen and return its place; ``more`` are offered behind them. Raises Back."""
+        everything = [*labels, *more]
+        if len(everything) > LONG:
+            return self.terminal.pick(question, everything)
+        choice = self.terminal.choose(whole_menu("", question, everything, range(len(everything))))
+        if choice.value == QUIT:
+            raise Quit
+        if choice.value == BACK or choice.key == "?":
+            raise Back
+        return int(choice.value)
+
+    def _rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> tuple[list[str], list[list[str]]]:
+        """Return the headings and rows of a list: the columns that the definition names."""
+        typed = list(self.registry.types(relation)) != ["generic"]
+        columns = self.registry.definition(relation.target).list_columns
+        reader = self.context.reader()
+        rows = []
+        for obj in objects:
+            row = [obj.name or relation.friendly]
+            row += [self.registry.short_type(obj.definition, relation)] if typed else []
+            for column in columns:
+                prop = obj.definition.properties.get(column)
+                cell = joined(show(obj, prop, reader, Units(), effective=False).values) if prop is not None else "-"
+                row.append(cell)
+            rows.append(row)
+        return [relation.friendly, *(["Type"] if typed else []), *columns], rows
+
+    # -- what can be done with them ----------------------------------------------------------------------------------
+
+    def show(self, relation: Relation) -> None:
+        """Print the objects of a kind."""
+        objects = self.context.list(relation.name, self.parents(relation))
+        if objects:
+            self.terminal.say(f"\n{table(*self._rows(relation, objects))}")
+        else:
+            self.terminal.say(f"There are no {self.registry.definition(relation.target).friendly_plural}.")
+
+    def create(self, relation: Relation) -> None:
+        """Make a new object: its type, its name, what it must have, then the editor."""
+        from .editing import Editing  # noqa: PLC0415 - it needs this class
+
+        Editing(self).create(relation)
+
+    def edit(self, relation: Relation) -> None:
+        """Change an object in the editor."""
+        from .editing import Editing  # noqa: PLC0415 - as above
+
+        Editing(self).edit(relation, self.pick(relation, f"Which {relation.friendly}?"))
+
+    def delete(self, relation: Relation) -> None:
+        """Delete an object, after asking."""
+        obj = self.pick(relation, f"Which {relation.friendly} do you want to delete?")
+        operation = Operation("delete", relation.name, obj.path.names)
+        self.finish([operation], f"The {relation.friendly} {quoted_name(obj)}was deleted.", default=False)
+
+    def rename(self, relation: Relation) -> None:
+        """Give an object another name, after asking."""
+        obj = self.pick(relation, f"Which {relation.friendly} do you want to rename?")
+        name = self.terminal.ask("New name: ", present=obj.name).strip()
+        if not name:
+            raise Back
+        operation = Operation("rename", relation.name, obj.path.names, new_name=name)
+        self.finish([operation], f'The {relation.friendly} {quoted_name(obj)}is now "{name}".')
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+
+    def plan(self, operations: Sequence[Operation]) -> ChangeReport:
+        """Return what operations would do together. Raises what is wrong with them."""
+        with self.context.change(dry_run=True) as transaction:
+            for operation in operations:
+                operation.ask(transaction)
+        return transaction.report
+
+    def finish(self, operations: Sequence[Operation], done: str, *, default: bool = True) -> bool:
+        """Show the plan of some operations, ask, and carry them out in one transaction; tell whether that was done.
+
+        Raises what is wrong with them; nothing is written then.
+        """
+        report = self.plan(operations)
+        if not report.changed:
+            self.terminal.say("Nothing is changed.")
+            return True
+        self.terminal.say("\nThe plan:\n")
+        for line in planned(report.changes):
+            self.terminal.say(f"  {line}")
+        for action in report.admin_actions:
+            self.terminal.say(f"  {action.path}, {action.property}: {action.synopsis}")
+        self.terminal.say()
+        self.invocation.warn(report.warnings)
+        if self.invocation.dry_run:
+            self.terminal.say("This is a dry run: nothing is written.")
+            return True
+        if not self.terminal.confirm("Do it?", default=default):
+            return False
+        self._carry_out(operations, done)
+        return True
+
+    def _carry_out(self, operations: Sequence[Operation], done: str) -> None:
+        self.invocation.recorded = "; ".join(line_of(operation, self.registry) for operation in operations)
+        missing = {warning.origin for warning in self.context.storage.warnings}
+        with self.context.change() as transaction:
+            for operation in operations:
+                operation.ask(transaction)
+        for origin in sorted(missing - {warning.origin for warning in self.context.storage.warnings}):
+            self.terminal.say(f"new file {origin}")
+        self.terminal.say(done)
+        for deferred in transaction.report.deferred:
+            prop = deferred.property
+            what = f"{prop} = {deferred.text}" if prop else f"the constraint {deferred.text}"
+            self.terminal.say(f"to be judged at startup: {deferred.path}: {what}")
+        self.recorder.record(operations)
+
+
+def quoted_name(obj: Any) -> str:
+    """Return an object's name in quotes and a blank, nothing for one without a name."""
+    return f'"{obj.name}" ' if obj.name else ""

@@ -1,0 +1,187 @@
+"""The terminal: the one place of this room that reads and writes.
+
+A question can be ended by Ctrl-D, which leaves the program (:class:`Quit`), or by Ctrl-C, which the interpreter turns
+into KeyboardInterrupt. A terminal that can move its cursor searches long lists while one types; a dumb one asks again.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .choosing import END, ENTER, ESCAPE, KEYS, LONG, Choice, Menu, Search, cut, keys_of, narrowed
+
+_MOST_SHOWN = 20
+
+
+class Quit(Exception):  # noqa: N818 - no error: somebody leaves
+    """Somebody wants to leave the program."""
+
+
+class Back(Exception):  # noqa: N818 - no error either
+    """Somebody wants to go back to where they came from."""
+
+
+class Terminal:
+    """Questions and answers on standard input and output."""
+
+    def __init__(self) -> None:
+        try:
+            import readline  # noqa: PLC0415 - interactive mode only
+
+            readline.set_auto_history(False)
+            self._readline: Any = readline
+        except (ImportError, AttributeError):
+            self._readline = None
+
+    @property
+    def width(self) -> int:
+        """Columns to keep to."""
+        return max(40, shutil.get_terminal_size().columns - 1)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the cursor can be moved."""
+        return os.environ.get("TERM", "dumb") not in {"", "dumb"}
+
+    def say(self, text: str = "") -> None:
+        """Print lines."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    # -- one answer ------------------------------------------------------------------------------------------------
+
+    def ask(self, prompt: str, *, present: str = "") -> str:
+        """Ask for a line; ``present`` is there to be edited."""
+        sys.stdout.flush()
+        if self._readline is not None and present:
+            self._readline.set_startup_hook(lambda: self._readline.insert_text(present))
+        try:
+            return input(prompt)
+        except EOFError:
+            self.say()
+            raise Quit from None
+        finally:
+            if self._readline is not None:
+                self._readline.set_startup_hook(None)
+
+    def ask_secret(self, name: str) -> str:
+        """Ask for a text that is not shown, twice; an empty one is no answer. Ask again while the two differ."""
+        from getpass import getpass  # noqa: PLC0415 - secrets only
+
+        while True:
+            try:
+                first = getpass(f"{name} (not shown): ")
+                if not first or getpass(f"{name} again: ") == first:
+                    return first
+            except EOFError:
+                self.say()
+                raise Quit from None
+            self.say("The two are not the same. Please type it again.")
+
+    def confirm(self, question: str, *, default: bool) -> bool:
+        """Ask for yes or no."""
+        while True:
+            answer = self.ask(f"{question} (yes / no) [{'yes' if default else 'no'}]: ").strip().casefold()
+            if not answer:
+                return default
+            if answer in {"y", "yes", "n", "no"}:
+                return answer.startswith("y")
+            self.say('Please answer "yes" or "no".')
+
+    # -- menus and lists ---------------------------------------------------------------------------------------------
+
+    def choose(self, menu: Menu) -> Choice:
+        """Print a menu and return what was chosen. A ``?`` with a number comes as a choice of that key."""
+        self.say("\n".join(menu.lines(self.width)))
+        while True:
+            answer = self.ask(menu.prompt)
+            choice = menu.chosen(answer)
+            if choice is not None:
+                return choice
+            about = menu.chosen(answer.strip()[1:]) if answer.strip().startswith("?") else None
+            if about is not None:
+                return Choice("?", about.label, about.value)
+            if answer.strip():
+                self.say(f'"{answer.strip()}" is none of these.')
+
+    def pick(self, question: str, labels: Sequence[str]) -> int:
+        """Have one of a long list chosen, by searching it, and return its place. Raises Back."""
+        if self.moves:
+            self.say(f"\n{question}")
+            return self._searched(Search(tuple(labels)))
+        return self._narrowed(question, labels)
+
+    def _narrowed(self, question: str, labels: Sequence[str]) -> int:
+        places = list(range(len(labels)))
+        while True:
+            self.say(f"\n{question}\n")
+            for place in places[:_MOST_SHOWN]:
+                self.say(cut(f"{place + 1:>4})  {labels[place]}", self.width))
+            if len(places) > _MOST_SHOWN:
+                self.say(f"      … and {len(places) - _MOST_SHOWN} more")
+            answer = self.ask("\nA number, a part of a name, or nothing to go back: ")
+            if not answer.strip():
+                raise Back
+            found = narrowed(labels, answer)
+            if len(found) == 1:
+                return found[0]
+            if not found:
+                self.say(f'Nothing matches "{answer.strip()}".')
+            places = found or list(range(len(labels)))
+
+    def _searched(self, search: Search) -> int:
+        height = max(3, min(LONG, shutil.get_terminal_size().lines - 5))
+        drawn = 0
+        with _keys() as keys:
+            while True:
+                drawn = self._draw(search.lines(height, self.width), drawn)
+                key = next(keys)
+                if key == END:
+                    raise Quit
+                if key == ESCAPE:
+                    raise Back
+                if key in ENTER and search.marked is not None:
+                    self._draw([f"> {search.labels[search.marked]}"], drawn)
+                    return search.marked
+                if key in KEYS:
+                    search = KEYS[key](search)
+                elif key.isprintable():
+                    search = search.typed(key)
+
+    @staticmethod
+    def _draw(lines: Sequence[str], before: int) -> int:
+        """Draw lines over those drawn before; return how many they are."""
+        up = f"\x1b[{before}A\r\x1b[J" if before else ""
+        sys.stdout.write(up + "".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        return len(lines)
+
+
+@contextmanager
+def _keys() -> Iterator[Iterator[str]]:
+    """Read key by key, not shown; the terminal is as it was afterwards, whatever happens."""
+    import termios  # noqa: PLC0415 - not on every platform, and then there is no moving terminal
+    import tty  # noqa: PLC0415 - as above
+
+    number = sys.stdin.fileno()
+    before = termios.tcgetattr(number)
+    tty.setcbreak(number)
+    try:
+        yield _read_keys(number)
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
+
+
+def _read_keys(number: int) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while True:
+        data = os.read(number, 1024)
+        if not data:
+            yield END
+        yield from keys_of(decoder.decode(data))
