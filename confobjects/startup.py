@@ -20,6 +20,7 @@ from confobjects.management import ManagementContext
 
 if TYPE_CHECKING:
     from confobjects.management.history import Signature
+    from confobjects.mapping.entry import Entry
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.objects.judging import Judge, Judged
@@ -318,9 +319,24 @@ def _judged(
         warnings.extend(p for p in problems if p.severity == "warning")
         warnings.extend(_unknown(obj))
     configuration = EffectiveConfiguration(
-        context.registry, judged_all, judge.targets, tuple(warnings), instance_directory
+        context.registry,
+        judged_all,
+        judge.targets,
+        tuple(warnings),
+        instance_directory,
+        lambda base: _entries(context.storage, base),
     )
     return configuration, tuple(errors)
+
+
+def _entries(storage: Storage, base: str) -> list[Entry]:
+    """Return the entries at a DN and below it as they are now; a connection opened for that is closed again."""
+    from confobjects.dn import DN  # noqa: PLC0415 - for those who ask
+
+    try:
+        return list(storage.search(DN.parse(base), "sub"))
+    finally:
+        storage.close()
 
 
 def _targets(judge: Judge, judged: Judged, world: World) -> Iterator[ManagedObject]:

@@ -133,6 +133,8 @@ _GENERIC: Final[dict[str, tuple[str, str, str]]] = {
     "mail.mime.setdefaulttextcharset": ("boolean", NO_EFFECT, _SYSTEM),
     "mail.mime.setcontenttypefilename": ("boolean", NO_EFFECT, _SYSTEM),
     "mail.mime.encodeeol.strict": ("boolean", NO_EFFECT, _SYSTEM),
+    "mail.mime.foldencodedwords": ("boolean", NO_EFFECT, _SYSTEM),
+    "mail.mime.cachemultipart": ("boolean", NO_EFFECT, _JVM),
     **{
         f"mail.mime.{name}": ("text" if name == "contenttypehandler" else "boolean", NO_EFFECT, _RECEIVED)
         for name in (
@@ -140,6 +142,7 @@ _GENERIC: Final[dict[str, tuple[str, str, str]]] = {
             "decodefilename",
             "decodeparameters",
             "parameters.strict",
+            "contentdisposition.strict",
             "windowsfilenames",
             "applefilenames",
             "multipart.ignoremissingendboundary",

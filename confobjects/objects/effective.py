@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,6 +39,14 @@ class EffectiveObject:
     def name(self) -> str:
         """The object's name, empty for a singleton."""
         return self._judged.object.name
+
+    @property
+    def entries(self) -> Callable[[str], Iterable[Any]] | None:
+        """What reads the entries at a DN and below it from the storage as it is now; None without a storage.
+
+        Raises what the storage raises.
+        """
+        return self._configuration.entries
 
     @property
     def kind(self) -> str:
@@ -162,8 +170,10 @@ class EffectiveConfiguration(Lookups):
         targets: Any,
         warnings: tuple[Diagnostic, ...],
         instance_directory: str,
+        entries: Callable[[str], Iterable[Any]] | None = None,
     ) -> None:
         self.registry = registry
+        self.entries = entries
         self.warnings = warnings
         self.instance_directory = instance_directory
         self.targets = targets

@@ -16,10 +16,10 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from confobjects.diagnostics import Diagnostic, nearest
-from confobjects.errors import MailError
+from confobjects.errors import ConfobjectsError, MailError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.transport.stores import StoreProblem, read_store
@@ -46,6 +46,20 @@ class Material:
         for certificate in sorted(self.certificates):
             digest.update(hashlib.sha256(certificate).digest())
         return digest.hexdigest()
+
+
+T = TypeVar("T")
+
+
+def _apart(work: Callable[[], T]) -> T:
+    """Work in a thread of its own: OpenSSL keeps errors by thread, and ssl takes those that others left for its own.
+
+    A PKCS #11 module leaves such errors when it is loaded.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for new contexts and tokens only
+
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(work).result()
 
 
 # -- loaders -----------------------------------------------------------------------------------------------------------
@@ -221,13 +235,15 @@ def ldap(source: TrustSource) -> Material:
             "Use another type of trust manager provider.",
             "base-dn",
         )
-    found = [
-        value
-        for entry in source.entries(str(base))
-        for attribute in _CERTIFICATE_ATTRIBUTES
-        for value in entry.get(attribute) or ()
-        if isinstance(value, bytes)
-    ]
+    try:
+        entries = list(source.entries(str(base)))
+    except ConfobjectsError as error:
+        summary = f"the entries below {base} cannot be read: {error.diagnostics[0].summary}"
+        raise _unusable(
+            source, summary, "See that the storage can be read.", "base-dn", "trust-store-unreadable"
+        ) from None
+    values = (v for entry in entries for attribute in _CERTIFICATE_ATTRIBUTES for v in entry.get(attribute) or ())
+    found = tuple(dict.fromkeys(value for value in values if isinstance(value, bytes)))
     if not found:
         raise _unusable(
             source,
@@ -236,7 +252,7 @@ def ldap(source: TrustSource) -> Material:
             "base-dn",
             "trust-store-empty",
         )
-    return Material(tuple(dict.fromkeys(found)), places=(str(base),) * len(dict.fromkeys(found)))
+    return Material(found, places=(str(base),) * len(found))
 
 
 _CERTIFICATE_ATTRIBUTES: Final = ("ds-keystore-certificate;binary", "cACertificate;binary", "userCertificate;binary")
@@ -260,7 +276,7 @@ def pkcs11(source: TrustSource) -> Material:
             source, "no PKCS #11 module is named", "Set pkcs11-provider-arg to its path.", "pkcs11-provider-arg"
         )
     try:
-        found = tuple(_on_tokens(library, module, source.get("trust-store-pin")))
+        found = _apart(lambda: tuple(_on_tokens(library, module, source.get("trust-store-pin"))))
     except library.exceptions.PinIncorrect:
         raise _unusable(
             source, "the pin of the token is wrong", "Correct trust-store-pin.", "trust-store-pin", "trust-store-pin"
@@ -383,7 +399,7 @@ def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = F
     with _CONTEXTS_LOCK:
         context = _CONTEXTS.get(key)
     if context is None:
-        context = _context(source, material, settings)
+        context = _apart(lambda: _context(source, material, settings))
         with _CONTEXTS_LOCK:
             if len(_CONTEXTS) >= _KEPT:
                 _CONTEXTS.pop(next(iter(_CONTEXTS)))

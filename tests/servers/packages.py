@@ -104,6 +104,24 @@ SERVERS: Mapping[str, Server] = {
             used_by="tests/storage with tests/management and tests/cli, their 389-ds part",
             needs_root=True,
         ),
+        Server(
+            name="java",
+            packages=("default-jdk-headless",),
+            probes={"java": "java", "javac": "javac"},
+            used_by="tests/transport/test_oracle.py",
+        ),
+        Server(
+            name="javamail",
+            packages=("libmail-java", "libactivation-java"),
+            probes={"mail": "/usr/share/java/javax.mail.jar", "activation": "/usr/share/java/javax.activation.jar"},
+            used_by="tests/transport/test_oracle.py",
+        ),
+        Server(
+            name="softhsm2",
+            packages=("softhsm2",),
+            probes={"softhsm2-util": "softhsm2-util", "module": "/usr/lib/*/softhsm/libsofthsm2.so"},
+            used_by="tests/transport/test_token.py",
+        ),
     )
 }
 

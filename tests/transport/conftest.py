@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -59,10 +61,12 @@ def server_context(
 
 
 @pytest.fixture(scope="session")
-def postfix(
-    certificates: dict[str, Certificate], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SimpleNamespace]:
+def postfix(certificates: dict[str, Certificate]) -> Iterator[SimpleNamespace]:
     """Return the ports of a running Postfix, by listener."""
     others = {name: one for name, one in certificates.items() if name != "good"}
-    with Postfix(tmp_path_factory.mktemp("postfix") / "root", certificates["good"], others) as running:
+    # Not below pytest's own directory: every run of pytest closes that to all other users, and so to this Postfix.
+    with (
+        tempfile.TemporaryDirectory(prefix="confobjects-postfix-", ignore_cleanup_errors=True) as directory,
+        Postfix(Path(directory) / "root", certificates["good"], others) as running,
+    ):
         yield SimpleNamespace(ports=running.ports, log=lambda: running.log)

@@ -173,7 +173,9 @@ def test_a_failure_has_its_diagnosis(case: Case, bench: Bench, golden: dict[str,
     shown = json.dumps(result.as_json()) + words + "\n".join(result.timeline())
     assert LOGIN["auth_password"] not in shown
     assert TOKEN not in shown
-    assert not result.stages or not result.stages[-1].ok
+    # What is wrong with the addresses themselves is found before the server is asked.
+    asked = bool(case.script) or case.code != "recipient-syntax"
+    assert not result.stages or result.stages[-1].ok is not asked
 
 
 def test_every_code_has_a_case() -> None:
