@@ -82,18 +82,20 @@ def _moved(key: str, change: RenameEntry) -> str:
 def packed(text: str) -> list[bytes]:
     """Return a text as values of an attribute, each with its place; values of a directory have no order."""
     data = text.encode()
+    mark = b":"
     if len(data) > _PLAIN:
-        data = zlib.compress(data)
+        data, mark = zlib.compress(data), b"z"
     pieces = [data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)]
-    return [b"%04d:" % number + piece for number, piece in enumerate(pieces)]
+    return [b"%04d" % number + mark + piece for number, piece in enumerate(pieces)]
 
 
 def unpacked(values: Iterable[Value]) -> str:
     """Return the text of some values. Raises ValueError when it is not whole."""
     pieces = sorted(value.encode() if isinstance(value, str) else value for value in values)
     data = b"".join(piece[5:] for piece in pieces)
+    is_compressed = any(piece[4:5] == b"z" for piece in pieces)
     try:
-        return (zlib.decompress(data) if data[:1] == b"\x78" else data).decode()
+        return (zlib.decompress(data) if is_compressed else data).decode()
     except zlib.error as error:
         raise ValueError(str(error)) from None
 
