@@ -44,7 +44,6 @@ class Batch:
         self.steps = steps_of(Setting(invocation, source))
         self.touches = Touches(invocation.registry)
         self.summary = Summary(invocation, source.origin, self.steps)
-        self._unmade: list[Step] = []  # the steps that failed by themselves
         self._told: set[int] = set()  # the problems of the transaction that are a step's already
 
     def run(self) -> int:
@@ -53,7 +52,7 @@ class Batch:
             for step in self.steps:
                 step.parse()
                 if step.problems:
-                    self._unmade.append(step)
+                    self.touches.lose(step)
                 progress.advance()
             if self.invocation.options["batch_continue_on_error"]:
                 return self._one_by_one(progress)
@@ -121,17 +120,16 @@ class Batch:
         """Take down what is wrong with a step; what only follows from others that failed is not said again."""
         for problem in problems:
             step.outcome = "failed"
-            before = [one for one in self._unmade if one.line <= step.line]
-            if not self.touches.follows(problem, before):
+            if not self.touches.follows(problem, step.line):
                 step.fail(self.touches.with_order(problem, step, self.steps))
-                if step not in self._unmade:
-                    self._unmade.append(step)
+        if step.problems:
+            self.touches.lose(step)
 
     def _refusal(self, error: ConfobjectsError) -> ConfobjectsError:
         """Return one error with everything that is wrong, in the order of the lines."""
         found = [problem for step in self.steps for problem in step.problems]
         new = [problem for problem in error.diagnostics if id(problem) not in self._told and problem not in found]
-        new = [problem for problem in new if not self.touches.follows(problem, self._unmade)]
+        new = [problem for problem in new if not self.touches.follows(problem)]
         blamed = list(self._located(new))
         found = sorted([*found, *blamed], key=lambda problem: problem.line or len(self.source.script.lines) + 1)
         if not found:

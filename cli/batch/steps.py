@@ -33,6 +33,7 @@ _CHANGING: Final = frozenset({"create", "set", "delete"})
 _SPECIAL: Final = frozenset({"describe", "list-properties", "rename"})
 """The commands besides the five verbs that may stand in a batch."""
 _FROM_FILE: Final = re.compile(r"(--set=)?([A-Za-z][A-Za-z0-9_-]*)<(.+)", re.DOTALL)
+_BATCH: Final = ("--batch", "-F", "--batchFilePath")
 _OF_A_LINE: Final = frozenset({"Input and output", "dsconfig", "General"})
 _OF_THE_BATCH: Final = frozenset({"dry_run", "propertiesfilepath", "nopropertiesfile"})
 
@@ -136,7 +137,7 @@ class Step(Sink):
             return
         words = take_apart(_with_files(self.command.texts))
         with _Caught(self):
-            if words.is_batch():
+            if words.may_have(_BATCH) and words.is_batch():
                 raise click.UsageError("a batch cannot stand in a batch")
             if not words.command or words.has("--version", "-V"):
                 raise click.UsageError("there is no command in this line")

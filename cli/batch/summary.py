@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Summary:
         self.invocation = invocation
         self.origin = origin
         self.steps = steps
+        self._lines = [step.line for step in steps]
         self._noted: set[str] = set()
 
     def known_already(self, warnings: Iterable[Diagnostic]) -> None:
@@ -65,13 +67,8 @@ class Summary:
         """Say, before the problems are told, what that means for the whole."""
         if self.invocation.form == "json" or self.invocation.quiet:
             return
-        lines = {problem.line for problem in problems if problem.line is not None}
-        wrong = sum(any(self._covers(step, line) for line in lines) for step in self.steps)
-        self.invocation.note(f"{self.origin}: {wrong} of {_commands(len(self.steps))} failed: nothing was changed")
-
-    def _covers(self, step: Step, line: int) -> bool:
-        following = [one.line for one in self.steps if one.line > step.line]
-        return step.line <= line < min(following, default=line + 1)
+        wrong = {bisect_right(self._lines, problem.line) for problem in problems if problem.line is not None}
+        self.invocation.note(f"{self.origin}: {len(wrong)} of {_commands(len(self.steps))} failed: nothing was changed")
 
     def tell(self, report: ChangeReport, *, told: bool = False) -> int:
         """Say what came of the whole, and return the exit status; ``told`` says that each step was told of."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from confobjects.objects.changes import property_named
@@ -24,6 +26,10 @@ class Touches:
         self.registry = registry
         self._objects: dict[str, Step] = {}
         self._properties: dict[tuple[str, str], Step] = {}
+        self._made: dict[tuple[str, str], list[int]] = {}
+        self._doubtful: dict[str, int] = {}  # names in lines that could not be read
+        self._unmade: dict[str, tuple[int, str]] = {}
+        self._unchanged: dict[str, int] = {}
 
     def add(self, step: Step) -> None:
         """Remember what a step has touched."""
@@ -66,44 +72,63 @@ class Touches:
         wanted = {"no-such-object": ("create", "delete"), "object-exists": ("delete", "create")}.get(problem.code)
         if wanted is None:
             return problem
-        path = normal_name(problem.path)
-        later, earlier = wanted
-        at = steps.index(step)
-        if found := next((one for one in steps[at + 1 :] if self._does(one, later, path)), None):
-            remedy = f"line {found.line} {_VERBS[later]} it: move that line before this one"
-        elif found := next((one for one in reversed(steps[:at]) if self._does(one, earlier, path)), None):
-            remedy = f"line {found.line} {_VERBS[earlier]} it"
+        if not self._made:
+            self._made = self._index(steps)
+        path, (later, earlier) = normal_name(problem.path), wanted
+        if after := [line for line in self._made.get((later, path), ()) if line > step.line]:
+            remedy = f"line {after[0]} {_VERBS[later]} it: move that line before this one"
+        elif before := [line for line in self._made.get((earlier, path), ()) if line < step.line]:
+            remedy = f"line {before[-1]} {_VERBS[earlier]} it"
         else:
             return problem
         return problem.replace(remedy=remedy)
 
-    def _does(self, step: Step, action: str, path: str) -> bool:
-        operation = step.operation
-        if operation is None:
-            return False
-        old, *new = map(_key, self._paths(operation))
-        made = {"create": new if operation.action == "rename" else [old], "delete": [old]}[action]
-        return operation.action in {action, "rename"} and path in made
-
-    def follows(self, problem: Diagnostic, failed: Iterable[Step]) -> bool:
-        """Tell whether a problem is there only because of steps that failed: without it, it would not be told."""
-        path, summary = normal_name(problem.path), normal_name(problem.summary)
-        for step in failed:
+    def _index(self, steps: Sequence[Step]) -> dict[tuple[str, str], list[int]]:
+        """The lines that create or delete an object, by what they do and its path; a rename does both."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for step in steps:
             operation = step.operation
-            if operation is None:  # nobody knows what it would have done: by its name then
-                names = [normal_name(name) for name in _names_in(step.command.texts)]
-                if any(path.endswith(f"/{name}") or f'"{name}"' in summary for name in names):
-                    return True
+            if operation is None or operation.action == "modify":
                 continue
-            *_, made = map(_key, self._paths(operation))
-            if operation.action in {"create", "rename"}:
-                if f'"{made.rpartition("/")[2]}"' in summary and (path != made or problem.code == "no-such-object"):
-                    return True
-            elif path != made and f"{made} " in summary:  # it would have let go of what is deleted or disabled
+            old, *new = map(_key, self._paths(operation))
+            if operation.action in {"delete", "rename"}:
+                found.setdefault(("delete", old), []).append(step.line)
+            for path in new or ([old] if operation.action == "create" else []):
+                found.setdefault(("create", path), []).append(step.line)
+        return found
+
+    # -- what follows from what --------------------------------------------------------------------------------------
+
+    def lose(self, step: Step) -> None:
+        """Remember that a step failed: what it would have made is not there."""
+        operation = step.operation
+        if operation is None:  # nobody knows what it would have done: all that concerns its names is in doubt
+            for name in _names_in(step.command.texts):
+                self._doubtful.setdefault(normal_name(name), step.line)
+            return
+        *_, made = map(_key, self._paths(operation))
+        if operation.action in {"create", "rename"}:
+            self._unmade.setdefault(made.rpartition("/")[2], (step.line, made))
+        else:
+            self._unchanged.setdefault(made, step.line)
+
+    def follows(self, problem: Diagnostic, line: float = inf) -> bool:
+        """Tell whether a problem is there only because of steps before a line that failed."""
+        path, summary = normal_name(problem.path), normal_name(problem.summary)
+        named = _QUOTED.findall(summary)
+        if any(self._doubtful.get(name, inf) < line for name in (*named, path.rpartition("/")[2])):
+            return True
+        for name in named:
+            at, made = self._unmade.get(name, (inf, ""))
+            if at < line and (path != made or problem.code == "no-such-object"):
                 return True
-        return False
+        # What would have let go of an object that is deleted or disabled.
+        return "/" in summary and any(
+            at < line and made != path and f"{made} " in summary for made, at in self._unchanged.items()
+        )
 
 
+_QUOTED: Final = re.compile('"([^"]*)"')
 _VERBS: Final = {"create": "creates", "delete": "deletes"}
 
 
