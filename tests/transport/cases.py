@@ -237,6 +237,8 @@ CASES: Final = (
     _certificate("18", "a weak key", "certificate-weak", "trust-manager-provider", "weak"),
     _certificate("20", "no common version", "tls-no-common-version", "smtp-property", "only-1.2",
                  settings=("mail.smtp.ssl.protocols=TLSv1.3",)),
+    _certificate("20b", "a server that speaks nothing newer than TLS 1.1", "tls-no-common-version", "smtp-property",
+                 "only-1.1"),
     _certificate("21", "no common cipher suite", "tls-no-common-cipher", "smtp-property", "only-1.2",
                  settings=("mail.smtp.ssl.ciphersuites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
                            "mail.smtp.ssl.protocols=TLSv1.2")),

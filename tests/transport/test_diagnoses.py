@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 import ssl
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -77,6 +78,11 @@ class Bench:
                 made.set_ciphers("DEFAULT:@SECLEVEL=0")
             if name == "only-1.2":
                 made.maximum_version = ssl.TLSVersion.TLSv1_2
+            if name == "only-1.1":
+                made.set_ciphers("DEFAULT:@SECLEVEL=0")
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # that it is old is the point
+                    made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_1
             made.load_cert_chain(path, key)
         return self._contexts[name]
 
