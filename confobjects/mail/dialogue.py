@@ -9,7 +9,7 @@ tests over a list of bytes) knows nothing of SMTP. A conversation that cannot go
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple, TypeVar
 
 from confobjects.mail.diagnosis import Trouble
@@ -20,10 +20,14 @@ from confobjects.mail.smtp import Answer, SmtpClient
 
 
 class Step(NamedTuple):
-    """Send what the engine has, then wait for answers; for stage ``tls`` negotiate TLS and expect none."""
+    """Send what the engine has, then wait for answers; for stage ``tls`` negotiate TLS and expect none.
+
+    ``meanwhile`` is work that may be done while the server does its own; it need not be done.
+    """
 
     stage: str
     answers: int = 1
+    meanwhile: Callable[[], None] | None = None
 
 
 T = TypeVar("T")

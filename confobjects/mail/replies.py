@@ -45,11 +45,12 @@ def printable(data: bytes | str) -> str:
 class Reply:
     """One reply: its code, and its lines without code and separator, as bytes."""
 
-    __slots__ = ("code", "lines")
+    __slots__ = ("_shown", "code", "lines")
 
     def __init__(self, code: int, lines: tuple[bytes, ...]) -> None:
         self.code = code
         self.lines = lines
+        self._shown = ""
 
     @property
     def positive(self) -> bool:
@@ -85,7 +86,9 @@ class Reply:
         return " ".join(printable(line) for line in self.lines)
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}".rstrip()
+        if not self._shown:
+            self._shown = f"{self.code} {self.text}".rstrip()
+        return self._shown
 
     def __repr__(self) -> str:
         return f"Reply({self.code}, {self.lines!r})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from confobjects.mail.transcript import Transcript
@@ -41,8 +40,7 @@ class Route(NamedTuple):
     mechanism: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
+class DeliveryReport(NamedTuple):
     """The account of one delivery or test.
 
     ``reply`` is the server's last word on the message, which mostly names the queue entry; ``size`` counts bytes. Of a
@@ -58,7 +56,7 @@ class DeliveryReport:
     message_id: str = ""
     failed_over: tuple[str, ...] = ()
     stages: tuple[StageTime, ...] = ()
-    conversation: Transcript | None = field(default=None, repr=False, compare=False)
+    conversation: Transcript | None = None
 
     @property
     def server(self) -> str:

@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 from confobjects.diagnostics import MASK
 from confobjects.mail.replies import ProtocolViolation, Reply, ReplyParser
 from confobjects.mail.transcript import Transcript
-from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path, dotted
+from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path
 
 
 class State(Enum):
@@ -115,6 +115,18 @@ class Answer(NamedTuple):
     reply: Reply
 
 
+_new = tuple.__new__  # as fast as it gets: one for each reply
+
+
+class Group(NamedTuple):
+    """Commands that are sent at once: their lines, verbs with arguments, bytes, and the state after them."""
+
+    lines: Sequence[str]
+    verbs: Sequence[tuple[str, str]]
+    data: bytes
+    after: State
+
+
 class SmtpClient:
     """One SMTP conversation. ``tls`` tells whether it runs inside TLS from its first byte."""
 
@@ -193,7 +205,7 @@ class SmtpClient:
                 if expected and expected[0][0] in _MOVELESS and reply.code // 100 != 3 and reply.code != 421:
                     verb, argument, transcript = expected.popleft()
                     transcript.server(reply)
-                    answers.append(Answer(verb, argument, reply))
+                    answers.append(_new(Answer, (verb, argument, reply)))
                 else:
                     answers.append(self._answer(reply))
         except ProtocolViolation as violation:
@@ -212,7 +224,7 @@ class SmtpClient:
         self._move(verb, reply)  # what it refuses stays unanswered
         if self._expected:
             self._expected.popleft()
-        return Answer(verb, argument, reply)
+        return _new(Answer, (verb, argument, reply))
 
     def _unasked(self, reply: Reply) -> Answer:
         self.transcript.server(reply)
@@ -332,37 +344,41 @@ class SmtpClient:
         path = checked_path(recipient, "a recipient address")
         self._send("RCPT", f"RCPT TO:<{path}>{checked(parameters, 'a parameter of RCPT')}", recipient)
 
-    def envelope(
+    def group(
         self, sender: str, recipients: Sequence[str], parameters: tuple[str, str] = ("", ""), *, data: bool
-    ) -> None:
-        """Name sender and recipients in one group (RFC 2920), with DATA at its end where wanted.
+    ) -> Group:
+        """Return the commands that name sender and recipients, to be sent at once; with DATA at their end if wanted.
 
-        ``parameters`` are those of MAIL and of RCPT. A field that may not go on the wire leaves nothing to be sent.
+        ``parameters`` are those of MAIL and of RCPT. Raises WireError for a field that may not go on the wire.
         """
-        if self.state is not State.SESSION or not self.pipelining:
-            raise self._misuse("an envelope in one group")
         for_mail, for_rcpt = parameters
         lines = [f"MAIL FROM:<{checked_path(sender, 'the sender address')}>{for_mail}"]
         lines += [f"RCPT TO:<{checked_path(one, 'a recipient address')}>{for_rcpt}" for one in recipients]
         if for_mail or for_rcpt:
             checked(for_mail, "a parameter of MAIL")
             checked(for_rcpt, "a parameter of RCPT")
-        transcript = self.transcript
-        expected = [("MAIL", sender, transcript), *[("RCPT", one, transcript) for one in recipients]]
+        verbs = [("MAIL", sender), *[("RCPT", one) for one in recipients]]
         if data:
             lines.append("DATA")
-            expected.append(("DATA", "", transcript))
-        transcript.group(lines)
-        self._expected += expected
-        self._out.append(("\r\n".join(lines) + "\r\n").encode())
-        self.state = State.WAITING if data else State.ENVELOPE
+            verbs.append(("DATA", ""))
+        return Group(lines, verbs, ("\r\n".join(lines) + "\r\n").encode(), State.WAITING if data else State.ENVELOPE)
 
-    def message(self, data: bytes) -> None:
-        """Send a whole message and the dot that ends it. Raises WireError for NUL, with nothing to be sent."""
+    def envelope(self, group: Group) -> None:
+        """Send an envelope as one group (RFC 2920)."""
+        if self.state is not State.SESSION or not self.pipelining:
+            raise self._misuse("an envelope in one group")
+        transcript = self.transcript
+        transcript.group(group.lines)
+        self._out.append(group.data)
+        self._expected += [(verb, argument, transcript) for verb, argument in group.verbs]
+        self.state = group.after
+
+    def message(self, size: int, wire: bytes) -> None:
+        """Send a whole message and the dot that ends it: what :func:`~confobjects.mail.wire.dotted` made of it."""
         if self.state is not State.CONTENT:
             raise self._misuse("content")
-        self._out.append(dotted(data))
-        self.transcript.client(f"({len(data)} bytes of message, then a dot)")
+        self._out.append(wire)
+        self.transcript.client(f"({size} bytes of message, then a dot)")
         self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION
 

@@ -16,8 +16,9 @@ from confobjects.mail.dialogue import Dialogue, Step
 from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan
+from confobjects.mail.replies import Reply
 from confobjects.mail.smtp import Answer, SmtpClient, State
-from confobjects.mail.transaction import Begun, Outcome, Results, begin, deliver, ended, judge, pour
+from confobjects.mail.transaction import Outcome, Ready, Results, deliver, ended, fitted, judge, pour, prepare
 from confobjects.mail.transcript import Transcript
 
 
@@ -44,18 +45,23 @@ def deliver_many(client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parce
 
 class _InHand(NamedTuple):
     parcel: Parcel
-    begun: Begun
+    ready: Ready
     transcript: Transcript
 
 
 class _Stream:
-    __slots__ = ("client", "note", "parcels", "plan")
+    """One connection's work: ``next`` is made ready while the server is busy with what was sent."""
+
+    __slots__ = ("client", "exhausted", "next", "note", "parcels", "plan", "tell")
 
     def __init__(self, client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parcel], note: Note) -> None:
         self.client = client
         self.plan = plan
         self.parcels = parcels
         self.note = note
+        self.next: _InHand | None = None
+        self.exhausted = False
+        self.tell: tuple[_InHand, Results, Reply] | None = None
 
     def one_by_one(self) -> Dialogue[None]:
         client = self.client
@@ -71,59 +77,100 @@ class _Stream:
                 self.note(parcel, outcome, transcript)
 
     def back_to_back(self) -> Dialogue[None]:
-        current = self._next()
-        while current is not None:
-            answers = yield from self._envelope(current)
+        try:
+            current = self._begin()
             while current is not None:
-                results = yield from self._judged(current, answers)
-                if results is None:
-                    break
-                current, answers = yield from self._content(current, results)
-            current = self._next() if self.client.state is State.SESSION else None
+                answers = yield from self._envelope(current)
+                while current is not None:
+                    results = yield from self._judged(current, answers)
+                    if results is None:
+                        break
+                    current, answers = yield from self._content(current, results)
+                current = self._begin() if self.client.state is State.SESSION else None
+        finally:
+            self._tell()
+            if self.next is not None:
+                self.note(self.next.parcel, Trouble("mail", "closed"), self.next.transcript)
 
-    def _next(self) -> _InHand | None:
-        """Hand the next envelope to the engine; those that cannot be sent are noted on the way."""
-        client = self.client
-        for parcel in self.parcels:
-            client.transcript = transcript = client.transcript.fresh()
+    def _meanwhile(self) -> None:
+        """What needs no answer: tell how the last message ended, make the next one ready."""
+        self._tell()
+        self._look_ahead()
+
+    def _tell(self) -> None:
+        if self.tell is not None:
+            (in_hand, results, final), self.tell = self.tell, None
+            end: Outcome | Trouble
             try:
-                begun = begin(client, self.plan, parcel.envelope, parcel.message)
+                end = ended(results, final, in_hand.ready.content.size)
+            except Trouble as trouble:
+                end = trouble
+            self.note(in_hand.parcel, end, in_hand.transcript)
+
+    def _look_ahead(self) -> None:
+        """Make the next message ready; those that cannot be sent are noted on the way."""
+        client, plan = self.client, self.plan
+        while self.next is None and not self.exhausted:
+            parcel = next(self.parcels, None)
+            if parcel is None:
+                self.exhausted = True
+                break
+            transcript = client.transcript.fresh()
+            try:
+                content = fitted(client, plan, parcel.envelope, parcel.message)
+                ready = prepare(client, plan, parcel.envelope, content)
             except Trouble as trouble:
                 self.note(parcel, trouble, transcript)
             else:
-                return _InHand(parcel, begun, transcript)
-        return None
+                self.next = _InHand(parcel, ready, transcript)
+
+    def _begin(self) -> _InHand | None:
+        """Hand the next envelope to the engine."""
+        if self.next is None:
+            self._look_ahead()
+        following, self.next = self.next, None
+        if following is not None:
+            self.client.transcript = following.transcript
+            self.client.envelope(following.ready.group)
+        return following
 
     def _envelope(self, current: _InHand) -> Dialogue[Sequence[Answer]]:
         try:
-            return (yield Step("mail", current.begun.answers))
+            return (yield Step("mail", current.ready.answers, self._meanwhile))
         except Trouble as trouble:
             self.note(current.parcel, trouble, current.transcript)
             raise
 
     def _judged(self, current: _InHand, answers: Sequence[Answer]) -> Dialogue[Results | None]:
         """Return the recipients' answers; None, with the reason noted, when the message is not sent."""
-        judged = yield from judge(self.client, self.plan, current.begun, [answer.reply for answer in answers])
+        judged = yield from judge(self.client, self.plan, current.ready, [answer.reply for answer in answers])
         if isinstance(judged, Trouble):
+            self._tell()
             self.note(current.parcel, judged, current.transcript)
             return None
         return judged
 
     def _content(self, current: _InHand, results: Results) -> Dialogue[tuple[_InHand | None, Sequence[Answer]]]:
         """Send a content and the next envelope; return the next, if there is one, and the answers to its envelope."""
-        following = None
+        following, client, ready = None, self.client, current.ready
         try:
-            yield from pour(self.client, self.plan, current.begun, results)
-            following = self._next()
-            wanted = 1 + (following.begun.answers if following else 0)
-            answers = yield Step("data", wanted)
+            client.transcript = current.transcript
+            if ready.wire is not None:
+                client.message(ready.content.size, ready.wire)
+            else:
+                yield from pour(client, self.plan, ready.content, results, chunked=ready.chunked)
+            following = self._begin()
+            wanted = 1 + (following.ready.answers if following else 0)
+            answers = yield Step("data", wanted, self._meanwhile)
         except Trouble as trouble:
+            self._tell()
             self._broken(current, results, following, trouble)
-            if self.client.state is State.SESSION:
+            if client.state is State.SESSION:
                 return None, ()
             raise
-        self._end(current, results, answers[0])
+        self.tell = (current, results, answers[0].reply)
         if following is not None and len(answers) == 1:  # the server closes behind its answer
+            self._tell()
             closed = Trouble("mail", "closed")
             self.note(following.parcel, closed, following.transcript)
             raise closed
@@ -131,19 +178,12 @@ class _Stream:
 
     def _broken(self, current: _InHand, results: Results, following: _InHand | None, trouble: Trouble) -> None:
         if trouble.answers:  # the connection failed, but this message had its answer before
-            self._end(current, results, trouble.answers[0])
+            self.tell = (current, results, trouble.answers[0].reply)
+            self._tell()
         else:
             self.note(current.parcel, trouble, current.transcript)
         if following is not None:
             self.note(following.parcel, Trouble("mail", "closed"), following.transcript)
-
-    def _end(self, current: _InHand, results: Results, answer: Answer) -> None:
-        end: Outcome | Trouble
-        try:
-            end = ended(current.begun, results, answer.reply)
-        except Trouble as trouble:
-            end = trouble
-        self.note(current.parcel, end, current.transcript)
 
 
 __all__ = ["Note", "Parcel", "deliver_many"]

@@ -20,8 +20,8 @@ from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Content, Sendable, fit
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.replies import Reply
-from confobjects.mail.smtp import SmtpClient, State
-from confobjects.mail.wire import LineEnds, WireError
+from confobjects.mail.smtp import Group, SmtpClient, State
+from confobjects.mail.wire import LineEnds, WireError, dotted
 
 CHUNK = 1 << 20
 """Bytes of a BDAT where no setting says otherwise."""
@@ -37,52 +37,62 @@ class Outcome(NamedTuple):
     size: int
 
 
-class Begun(NamedTuple):
-    """A message whose envelope has been handed to the engine; ``chunked`` tells that the content goes by BDAT."""
+class Ready(NamedTuple):
+    """A message ready for one server: its envelope as one group, its content, and the bytes of the content where they
+    are few. ``chunked`` tells that the content goes by BDAT.
+    """
 
     envelope: Envelope
     content: Content
     chunked: bool
+    group: Group
+    wire: bytes | None
 
     @property
     def answers(self) -> int:
         """How many answers the envelope gets, that to DATA included."""
-        return len(self.envelope.recipients) + (1 if self.chunked else 2)
+        return len(self.group.verbs)
 
 
 def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[Outcome]:
     """Send one message. Without ``sendpartial`` one refused recipient stops it for all."""
+    content = fitted(client, plan, envelope, message)
     if client.pipelining:
-        begun = begin(client, plan, envelope, message)
-        answers = yield Step("mail", begun.answers)
-        judged = yield from judge(client, plan, begun, [answer.reply for answer in answers])
+        ready = prepare(client, plan, envelope, content)
+        client.envelope(ready.group)
+        answers = yield Step("mail", ready.answers)
+        judged = yield from judge(client, plan, ready, [answer.reply for answer in answers])
+        if isinstance(judged, Trouble):
+            raise judged
+        if ready.wire is not None:
+            client.message(content.size, ready.wire)
+        else:
+            yield from pour(client, plan, content, judged, chunked=ready.chunked)
     else:
-        begun, judged = yield from _in_steps(client, plan, envelope, message)
-    if isinstance(judged, Trouble):
-        raise judged
-    yield from pour(client, plan, begun, judged)
+        judged = yield from _in_steps(client, plan, envelope, content)
+        yield from pour(client, plan, content, judged, chunked=_chunked(client, plan, envelope))
     try:
         answers = yield Step("data")
     except Trouble as trouble:
         if not trouble.answers:
             raise
         answers = trouble.answers  # what came behind the answer takes nothing back
-    return ended(begun, judged, answers[0].reply)
+    return ended(judged, answers[0].reply, content.size)
 
 
 # -- envelope ----------------------------------------------------------------------------------------------------------
 
 
-def begin(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Begun:
-    """Hand a whole envelope to the engine. Raises Trouble, with nothing handed over."""
+def prepare(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> Ready:
+    """Return what can be sent of a message when its turn comes. Raises Trouble."""
+    chunked = _chunked(client, plan, envelope)
+    parameters = (mail_parameters(client, plan, envelope, content), rcpt_parameters(client, plan))
     try:
-        content = fitted(client, plan, envelope, message)
-        chunked = _chunked(client, plan, envelope)
-        parameters = (mail_parameters(client, plan, envelope, content), rcpt_parameters(client, plan))
-        client.envelope(envelope.sender, envelope.recipients, parameters, data=not chunked)
+        group = client.group(envelope.sender, envelope.recipients, parameters, data=not chunked)
+        wire = None if chunked or content.whole is None else dotted(content.whole)
     except WireError as error:
         raise _not_for_the_wire(error) from None
-    return Begun(envelope, content, chunked)
+    return Ready(envelope, content, chunked, group, wire)
 
 
 def _not_for_the_wire(error: WireError) -> Trouble:
@@ -100,13 +110,16 @@ def _chunked(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool
 
 def fitted(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
     """Return the message in the form the server takes. Raises Trouble where it takes none, or none that large."""
-    content = fit(
-        message,
-        extensions=client.extensions,
-        utf8_wanted=plan.options.utf8_headers,
-        keep_8bit=plan.options.keep_8bit,
-        utf8_needed=_beyond_ascii(envelope) if envelope.utf8 else "",
-    )
+    try:
+        content = fit(
+            message,
+            extensions=client.extensions,
+            utf8_wanted=plan.options.utf8_headers,
+            keep_8bit=plan.options.keep_8bit,
+            utf8_needed=_beyond_ascii(envelope) if envelope.utf8 else "",
+        )
+    except WireError as error:
+        raise _not_for_the_wire(error) from None
     limit = client.size_limit
     if limit is not None and content.size > limit:
         raise Trouble("mail", "message-too-large", sizes=f": it has {content.size} bytes, the server takes {limit}")
@@ -150,25 +163,37 @@ def rcpt_parameters(client: SmtpClient, plan: DeliveryPlan) -> str:
 
 
 def judge(
-    client: SmtpClient, plan: DeliveryPlan, begun: Begun, replies: Sequence[Reply]
+    client: SmtpClient, plan: DeliveryPlan, ready: Ready, replies: Sequence[Reply]
 ) -> Dialogue[Results | Trouble]:
     """Judge the answers to an envelope sent in one group: the recipients' answers, or why the message is not sent.
 
     After a refusal the transaction is given up; the client is then in a session, or closed.
     """
-    envelope = begun.envelope
-    results = tuple(zip(envelope.recipients, replies[1:], strict=False))
-    if len(replies) < begun.answers:  # the server is closing and answered no more
+    results = tuple(zip(ready.envelope.recipients, replies[1:], strict=False))
+    if (client.state is State.CONTENT or ready.chunked) and all_positive(replies, len(results)):
+        return results
+    if len(replies) < ready.answers:  # the server is closing and answered no more
         stage = "rcpt" if replies[0].positive and results else "mail"
         return Trouble(stage, "reply", replies[-1], results=results)
+    return (yield from _look_closer(client, plan, ready, results, replies))
+
+
+def all_positive(replies: Sequence[Reply], recipients: int) -> bool:
+    """Tell whether sender and recipients were all accepted."""
+    return not [reply for reply in replies[: recipients + 1] if reply.code >= 300]
+
+
+def _look_closer(
+    client: SmtpClient, plan: DeliveryPlan, ready: Ready, results: Results, replies: Sequence[Reply]
+) -> Dialogue[Results | Trouble]:
     refused = [one for one in results if not one[1].positive]
     ahead = replies[-1]
     if not replies[0].positive or (refused and not (plan.options.send_partial and len(refused) < len(results))):
         yield from _withdraw(client, regret=len(refused) < len(results))
         if not replies[0].positive:
-            return Trouble("mail", "reply", replies[0], sender=envelope.sender or "<>")
+            return Trouble("mail", "reply", replies[0], sender=ready.envelope.sender or "<>")
         return refusal(refused, results)
-    if not begun.chunked and not ahead.intermediate:
+    if not ready.chunked and not ahead.intermediate:
         yield from give_up(client)
         return Trouble("data", "reply", ahead, results=results)
     return results
@@ -202,23 +227,19 @@ def refusal(refused: Sequence[tuple[str, Reply]], results: Results) -> Trouble:
 # -- without pipelining ------------------------------------------------------------------------------------------------
 
 
-def _in_steps(
-    client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable
-) -> Dialogue[tuple[Begun, Results | Trouble]]:
+def _in_steps(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> Dialogue[Results]:
     try:
-        content = fitted(client, plan, envelope, message)
-        begun = Begun(envelope, content, _chunked(client, plan, envelope))
         results = yield from _envelope_in_steps(client, plan, envelope, content)
     except WireError as error:
         raise _not_for_the_wire(error) from None
     yield from _accepted(client, plan, results)
-    if not begun.chunked:
+    if not _chunked(client, plan, envelope):
         client.data()
         answers = yield Step("data")
         if not answers[0].reply.intermediate:
             yield from give_up(client)
-            return begun, Trouble("data", "reply", answers[0].reply, results=results)
-    return begun, results
+            raise Trouble("data", "reply", answers[0].reply, results=results)
+    return results
 
 
 def _envelope_in_steps(
@@ -259,15 +280,13 @@ def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> 
 # -- content -----------------------------------------------------------------------------------------------------------
 
 
-def pour(client: SmtpClient, plan: DeliveryPlan, begun: Begun, results: Results) -> Dialogue[None]:
-    """Hand the content to the engine, to its end; what is large is sent piece by piece on the way."""
-    content = begun.content
-    if begun.chunked:
+def pour(
+    client: SmtpClient, plan: DeliveryPlan, content: Content, results: Results, *, chunked: bool
+) -> Dialogue[None]:
+    """Hand the content to the engine, to its end; it is sent piece by piece on the way."""
+    if chunked:
         size = plan.options.chunk_size if plan.options.chunk_size > 0 else CHUNK
         yield from _pour_chunks(client, _chunks(content, size), results)
-        return
-    if content.whole is not None:
-        client.message(content.whole)
         return
     for piece in content.pieces():
         client.content(piece)
@@ -299,8 +318,8 @@ def _chunks(content: Content, size: int) -> Iterator[bytes]:
     yield held
 
 
-def ended(begun: Begun, results: Results, final: Reply) -> Outcome:
+def ended(results: Results, final: Reply, size: int) -> Outcome:
     """Return how a message ended whose content was sent. Raises Trouble when the server refused it."""
     if not final.positive:
         raise Trouble("data", "reply", final, results=results)
-    return Outcome(results, final, begun.content.size)
+    return Outcome(results, final, size)

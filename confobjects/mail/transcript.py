@@ -34,7 +34,9 @@ class Transcript:
 
     def fresh(self) -> Transcript:
         """Return an empty transcript that hides the same secrets."""
-        return Transcript(secrets=self._secrets)
+        new = Transcript.__new__(Transcript)
+        new._entries, new._left_out, new._secrets = [], 0, self._secrets  # noqa: SLF001 - its own kind
+        return new
 
     def copy(self) -> Transcript:
         """Return a transcript of what was said so far, which does not grow any more."""
@@ -55,7 +57,7 @@ class Transcript:
             del self._entries[:-KEPT]
 
     def group(self, lines: Iterable[str]) -> None:
-        """Note lines that were sent together."""
+        """Note lines that are sent together."""
         self._entries += [("C: ", line) for line in lines]
 
     def server(self, reply: Reply) -> None:

@@ -133,7 +133,7 @@ def dotted(data: bytes) -> bytes:
     Raises WireError for NUL.
     """
     text = data if isinstance(data, WireText) else with_crlf(data)
-    if b"\n." in text or text.startswith(b"."):
+    if text.find(b"\n.") >= 0 or text.startswith(b"."):
         stuffer = DotStuffer()
         return stuffer.feed(text) + stuffer.finish()
     return text + b".\r\n"

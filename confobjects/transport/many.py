@@ -145,6 +145,8 @@ class _Lane:
                 self._step, self._answers, self._sent = step, [], time.perf_counter()
                 if self.limit is not None:
                     self.limit = self.channel.reply_step()
+                if step.meanwhile is not None:
+                    step.meanwhile()
                 return
             resume, value = self._dialogue.send, ()
 

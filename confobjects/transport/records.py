@@ -73,7 +73,7 @@ class Records:
     def delivered(self, report: DeliveryReport, failures: Sequence[MailError] = ()) -> DeliveryReport:
         """Return the report of a delivery, with the failures of the mail servers that were tried before."""
         if failures:
-            report = replace(report, failed_over=tuple(code_of(error) for error in failures))
+            report = report._replace(failed_over=tuple(code_of(error) for error in failures))
         taken = sum([1 for one in report.recipients if one.accepted])
         with self._lock:
             counters = self._counters

@@ -241,28 +241,27 @@ class Connection:
         self.stages.append(StageTime(stage, spent, ok=False))
 
     def _answers(self, step: Step) -> Sequence[Answer]:
-        began, ok = time.perf_counter(), False
+        """Carry a step out. Raises Trouble, after which the conversation is over."""
+        began, answers = time.perf_counter(), list[Answer]()
         try:
-            answers = self._negotiated() if step.stage == "tls" else self._exchange(step)
-            ok = True
-        finally:
-            self._spent(step.stage, time.perf_counter() - began, ok=ok)
+            if step.stage == "tls":
+                self._negotiate()
+            else:
+                self.transmit(step)
+                while len(answers) < step.answers and self.client.state is not State.CLOSED:
+                    self.collect(step, answers)
+        except Trouble:
+            self._spent(step.stage, began, ok=False)
+            raise
+        self._spent(step.stage, began)
         return answers
 
-    def _negotiated(self) -> Sequence[Answer]:
+    def _negotiate(self) -> None:
         self.security = self._start_tls()
         try:
             self.client.tls_established(self.security)
         except ProtocolViolation as violation:
             raise Trouble.of("tls", violation) from None
-        return ()
-
-    def _exchange(self, step: Step) -> Sequence[Answer]:
-        answers: list[Answer] = []
-        self.transmit(step)
-        while len(answers) < step.answers and not self.client.closed:
-            self.collect(step, answers)
-        return answers
 
     def transmit(self, step: Step) -> None:
         """Send what the engine has. Raises Trouble, after which the conversation is over."""
@@ -279,17 +278,17 @@ class Connection:
 
         Raises Trouble, after which the conversation is over.
         """
-        channel, before = self._channel, len(answers)
+        channel, client, before = self._channel, self.client, len(answers)
         if channel is None:
             raise self._over(Trouble(step.stage, "connection-lost", message="it is closed"))
-        began = self._deadline.now()
+        began = time.monotonic()
         try:
-            while len(answers) == before and not self.client.closed:
-                received = self.client.receive(channel.receive(limit, step.stage))
-                answers.extend(answer for answer in received if answer.verb)
-                limit = limit or channel.reply_step(began)
+            while len(answers) == before and client.state is not State.CLOSED:
+                received = client.receive(channel.receive(limit, step.stage))
+                answers += received if received and received[-1].verb else received[:-1]
+                limit = limit or (None if received else channel.reply_step(began))
         except ProtocolViolation as violation:
-            answers.extend(violation.answers)
+            answers += violation.answers
             raise self._over(Trouble.of(step.stage, violation), answers) from None
         except Trouble as trouble:
             raise self._over(trouble, answers) from None
@@ -310,11 +309,11 @@ class Connection:
             yield
             ok = True
         finally:
-            self._spent(stage, time.perf_counter() - began, ok=ok)
+            self._spent(stage, began, ok=ok)
 
-    def _spent(self, stage: str, seconds: float, *, ok: bool) -> None:
+    def _spent(self, stage: str, began: float, *, ok: bool = True) -> None:
         """Note the time of a stage; parts of one that follow each other add up."""
-        spent, stages = seconds * 1000, self.stages
+        spent, stages = (time.perf_counter() - began) * 1000, self.stages
         if stages and stages[-1].stage == stage and stages[-1].ok:
             spent += stages.pop().milliseconds
         stages.append(StageTime(stage, spent, ok))
@@ -328,7 +327,7 @@ class Connection:
         said.event(f"failed in stage {trouble.stage}: {trouble.kind}")
         diagnosis = self.diagnosed(trouble, **facts)
         results = trouble.facts.get("results", ())
-        report = self.report(results, trouble.reply, final=False, transcript=said)
+        report = self.report(results, trouble.reply, final=False, transcript=said.copy())
         return DeliveryError(diagnosis, plan.server, report=report, trouble=trouble)
 
     def diagnosed(self, trouble: Trouble, **facts: Any) -> Diagnosis:
@@ -359,22 +358,23 @@ class Connection:
         *,
         final: bool = True,
         transcript: Transcript | None = None,
+        stages: tuple[StageTime, ...] | None = None,
         **facts: Any,
     ) -> DeliveryReport:
-        """Return the account of what was done so far."""
-        transcript = self.client.transcript if transcript is None else transcript
+        """Return the account of what was done so far; a transcript that is handed in has to be at its end."""
+        transcript = self.client.transcript.copy() if transcript is None else transcript
         mask = transcript.masked
+        told = [
+            RecipientResult(address, answer.code < 300, mask(str(answer)), answer.temporary)
+            for address, answer in results
+        ]
         return DeliveryReport(
             route=self._route or self.route,
-            recipients=tuple(
-                [
-                    RecipientResult(address, answer.positive, mask(str(answer)), answer.temporary)
-                    for address, answer in results
-                ]
-            ),
+            recipients=tuple(told),
             reply=mask(str(reply)) if reply is not None and (final or not reply.positive) else "",
-            conversation=transcript.copy(),
-            **{"stages": tuple(self.stages), **facts},
+            stages=tuple(self.stages) if stages is None else stages,
+            conversation=transcript,
+            **facts,
         )
 
     @property
