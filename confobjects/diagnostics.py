@@ -198,6 +198,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     folded = _folded(word)
     if folded in names:
         return names[folded]
+    begun = [name for key, name in names.items() if key.startswith(folded)]
+    if len(begun) == 1 and len(folded) > 2:  # shorter ones are no abbreviation yet
+        return begun[0]
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it, a cold start does not
 
     matches = get_close_matches(folded, names, n=1, cutoff=0.6)

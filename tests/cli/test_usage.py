@@ -32,3 +32,16 @@ def test_words_that_belong_to_no_option_are_not_repeated(apart: list[str]) -> No
 
 def test_where_no_secret_can_be_meant_they_are_repeated() -> None:
     assert "(x y)" in run("list-mail-servers", "x", "y").err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["get-mail-server", "--server-name", "one"], "get-mail-server-prop"),
+        (["describe", "mail"], "mail-server"),
+        (["list-mail-server"], "list-mail-servers"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_beginning_of_one_name_alone_means_that_name(typed: list[str], meant: str) -> None:
+    assert f'did you mean "{meant}"?' in run(*typed).err
