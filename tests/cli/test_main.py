@@ -353,7 +353,15 @@ def test_completion() -> None:
     assert complete("get-mail-server-prop", "--server-name", "") == ["one", "other one"]
     assert complete("set-mail-server-prop", "--set", "use") == ["use-ssl:", "use-start-tls:"]
     assert complete("set-mail-server-prop", "--set", "use-ssl:") == ["use-ssl:false", "use-ssl:true"]
-    assert complete("create-trust-manager-provider", "--type", "") == ["blind", "custom", "file-based", "ldap", "pem", "pkcs11", "system"]
+    assert complete("create-trust-manager-provider", "--type", "") == [
+        "blind",
+        "custom",
+        "file-based",
+        "ldap",
+        "pem",
+        "pkcs11",
+        "system",
+    ]
     assert "--server-name" in complete("get-mail-server-prop", "--se")
     assert complete("describe", "trust") == ["trust-manager-provider"]
     assert complete("get-mail-server-prop", "--property", "smtp") == ["smtp-property", "smtp-server"]
