@@ -240,6 +240,11 @@ class Transaction:
         for user in users:
             self._follow(user, obj.path, new_path)
 
+    @_remembered
+    def consider(self, ask: Callable[[], None]) -> None:
+        """Have a function ask for changes by what it finds; it is called again when the plan has to be made anew."""
+        ask()
+
     # -- the parts of it -----------------------------------------------------------------------------------------
 
     def _existing(self, kind: str, name: Name) -> ManagedObject:

@@ -38,34 +38,42 @@ def undo(context: ManagementContext, number: int, *, dry_run: bool = False) -> C
     :class:`~confobjects.errors.AccessError` (an old secret is not at hand) and what any change raises.
     """
     with context.change(dry_run=dry_run) as transaction:
-        found = history.records(context)
-        one = history.record(found, number)
-        _check_state(one)
-        by = history.undone(found)
-        if number in by:
-            remedy = f"undo {by[number]} makes it again"
-            _refuse(f"change {number} was taken back by change {by[number]} already", remedy)
-        if later := [other.number for other in effective(found, number) if _meet(other, one)]:
-            _refuse(
-                f"change {number} cannot be taken back alone: {_numbers(later)} touch{'es' * (len(later) == 1)} "
-                "the same values",
-                f"undo --to {_before(found, number)} takes them back as well, or undo them one by one, the last first",
-            )
-        _take_back(transaction, [one])
+        transaction.consider(lambda: _one(transaction, number))
     return transaction.report
+
+
+def _one(transaction: Transaction, number: int) -> None:
+    found = history.records(transaction.context)
+    one = history.record(found, number)
+    _check_state(one)
+    by = history.undone(found)
+    if number in by:
+        remedy = f"undo {by[number]} makes it again"
+        _refuse(f"change {number} was taken back by change {by[number]} already", remedy)
+    if later := [other.number for other in effective(found, number) if _meet(other, one)]:
+        _refuse(
+            f"change {number} cannot be taken back alone: {_numbers(later)} touch{'es' * (len(later) == 1)} "
+            "the same values",
+            f"undo --to {_before(found, number)} takes them back as well, or undo them one by one, the last first",
+        )
+    _take_back(transaction, [one])
 
 
 def undo_to(context: ManagementContext, number: int, *, dry_run: bool = False) -> ChangeReport:
     """Take back every change after one, the last first; 0 takes back all that are kept. Raises as :func:`undo`."""
     with context.change(dry_run=dry_run) as transaction:
-        found = history.records(context)
-        if number:
-            history.record(found, number)
-        later = [one for one in reversed(found) if one.number > number and one.state != "edited"]
-        for one in later:
-            _check_state(one)
-        _take_back(transaction, later)
+        transaction.consider(lambda: _all_after(transaction, number))
     return transaction.report
+
+
+def _all_after(transaction: Transaction, number: int) -> None:
+    found = history.records(transaction.context)
+    if number:
+        history.record(found, number)
+    later = [one for one in reversed(found) if one.number > number and one.state != "edited"]
+    for one in later:
+        _check_state(one)
+    _take_back(transaction, later)
 
 
 def operations(one: Record, registry: Registry) -> Iterator[Operation]:

@@ -199,6 +199,26 @@ def test_a_writer_that_lives_is_waited_for_and_not_taken_for_dead(reach: Opener)
         assert usernames(other) == dict.fromkeys(NAMES, "new")
 
 
+def test_an_undo_that_was_overtaken_looks_again(reach: Opener) -> None:
+    with reach() as ctx, reach() as other:
+        ctx.modify("mail-server", "one", PropertyChanges(set={"auth-username": "first"}))
+        storage = ctx.storage
+        assert isinstance(storage, LdapStorage)
+        make = storage._make
+
+        def overtaken(*arguments: Any) -> None:
+            storage._make = make  # type: ignore[method-assign]  # once
+            other.modify("mail-server", "one", PropertyChanges(set={"auth-username": "second"}))
+            make(*arguments)
+
+        storage._make = overtaken  # type: ignore[method-assign]  # put back above
+        with pytest.raises(ConfobjectsError) as caught:
+            ctx.undo(2)
+        assert caught.value.exit_code == 22
+        assert "touches the same values" in str(caught.value)
+        assert usernames(ctx)["one"] == "second"
+
+
 def test_a_plan_is_gone_when_it_is_carried_out_and_secrets_are_in_protected_attributes(
     reach: Opener, slapd: Slapd
 ) -> None:

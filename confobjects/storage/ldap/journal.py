@@ -32,9 +32,10 @@ from confobjects.errors import (
 from confobjects.mapping import journal as names
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry
 from confobjects.mapping.protocol import Scope
-from confobjects.storage.ldap import plans, writers
+from confobjects.storage.ldap import plans, records, writers
 from confobjects.storage.ldap.plans import Planned
-from confobjects.storage.ldap.truth import REVISION, Told, made_revision, places, revision_of, steps_of, truths
+from confobjects.storage.ldap.records import text_of
+from confobjects.storage.ldap.truth import is_single, numbered, revision_of, steps_of
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, Noted
@@ -99,6 +100,8 @@ class Journal:
         self._asked: float | None = None
         self._last = 0
         self._looked: float | None = None
+        self._abandoned: set[int] = set()
+        """Intents of our own of which nobody could say what became of them."""
         self._settled = {0}
         """Revisions of which it is known that they are not those of an intent that is still being carried out."""
         self.remarks: list[Diagnostic] = []
@@ -154,13 +157,12 @@ class Journal:
         for revision in found - self._settled:
             self._wait_for(revision)
         least = max(found, default=0)
-        single = _is_single(plan)
-        writer = "" if single else writers.name(time())
+        writer = "" if is_single(plan) else writers.name(time())
         for turn in range(_TRIES):
             number = max(self._last, least) + 1 + _apart(turn)
-            numbered = tuple(_numbered(step, number) for step in plan)
+            intent = Intent(number, tuple(numbered(step, number) for step in plan), Lease(writer))
             try:
-                self._write(number, numbered, record, writer)
+                self._write(intent, record)
             except ObjectExistsError:
                 self._last = number
                 self._last = self._newest()
@@ -169,28 +171,29 @@ class Journal:
                 self._exists = False
                 return None
             self._last = number
-            return Intent(number, numbered, Lease(writer))
+            return intent
         raise ChangedMeanwhileError("many others are changing the configuration: no number was free for this change")
 
-    def _write(self, number: int, plan: Sequence[Planned], record: Note, writer: str) -> None:
+    def _write(self, intent: Intent, record: Note) -> None:
+        number = str(intent.number)
         values: dict[str, Sequence[str | bytes]] = {
             "objectClass": ("top", names.RECORD_CLASS),
-            "cn": (str(number),),
-            names.NUMBER: (str(number),),
-            names.STATE: ("intent" if writer else "written",),
-            names.STEP: tuple(dict.fromkeys(steps_of(plan))),
+            "cn": (number,),
+            names.NUMBER: (number,),
+            names.STATE: ("written" if intent.is_single else "intent",),
+            names.STEP: tuple(dict.fromkeys(steps_of(intent.plan))),
         }
         long = {names.TEXT: plans.packed(record.text)}
         if record.secret:
             long[names.SECRET] = plans.packed(record.secret)
-        if writer:
-            values[names.WRITER] = (writer,)
-            long[names.PLAN] = plans.packed(plans.as_text(plan))
+        if not intent.is_single:
+            values[names.WRITER] = (intent.lease.writer,)
+            long[names.PLAN] = plans.packed(plans.as_text(intent.plan))
         more = [(name, piece) for name, pieces in long.items() for piece in pieces[1:]]
         values.update((name, pieces[:1]) for name, pieces in long.items())
-        self._directory.make(AddEntry(Entry(self._dn(number), values)), None)
+        self._directory.make(AddEntry(Entry(self._dn(intent.number), values)), None)
         for name, piece in more:
-            self._modify(number, Modification("add", name, [piece]))
+            self._modify(intent.number, Modification("add", name, [piece]))
 
     def _modify(self, number: int, *steps: Modification) -> None:
         self._directory.make(ModifyEntry(self._dn(number), steps), None)
@@ -232,6 +235,8 @@ class Journal:
         The record goes later: if its number were free again, it would be that of two.
         """
         if stuck or isinstance(error, CannotConnectError):
+            self._abandoned.add(intent.number)
+            self._looked = None
             return
         long = (names.TEXT, names.SECRET, names.PLAN, names.WRITER)
         steps = [Modification("replace", name) for name in long]
@@ -259,11 +264,15 @@ class Journal:
         self._last = max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
         dead = False
         for entry in sorted(found, key=lambda entry: revision_of(entry, names.NUMBER)):
-            writer = _text(entry, names.WRITER)
-            if _text(entry, names.STATE) == "intent" and writer and not writers.lives(writer, time()):
-                self._recover(revision_of(entry, names.NUMBER), writer)
+            number = revision_of(entry, names.NUMBER)
+            if text_of(entry, names.STATE) == "intent" and self._is_dead(number, entry):
+                self._recover(number, text_of(entry, names.WRITER))
                 dead = True
         return dead
+
+    def _is_dead(self, number: int, entry: Entry) -> bool:
+        writer = text_of(entry, names.WRITER)
+        return bool(writer) and (number in self._abandoned or not writers.lives(writer, time()))
 
     def _wait_for(self, revision: int) -> None:
         """Build on nothing that may yet be taken back.
@@ -272,12 +281,11 @@ class Journal:
         caller plans anew on what comes of it.
         """
         entry = self._directory.look_up(self._dn(revision), (names.STATE, names.WRITER))
-        if entry is None or _text(entry, names.STATE) != "intent":
+        if entry is None or text_of(entry, names.STATE) != "intent":
             self._settled.add(revision)
             return
-        writer = _text(entry, names.WRITER)
-        if writer and not writers.lives(writer, time()):
-            self._recover(revision, writer)
+        if self._is_dead(revision, entry):
+            self._recover(revision, text_of(entry, names.WRITER))
         raise ChangedMeanwhileError(
             Diagnostic(
                 "changed-meanwhile",
@@ -289,6 +297,7 @@ class Journal:
     def _recover(self, number: int, writer: str) -> None:
         """Finish an intent, or take it back; whoever swaps the name of its writer does it."""
         lease = Lease(writer)
+        self._abandoned.discard(number)
         try:
             self._swap(number, lease)
         except (ChangedMeanwhileError, NoSuchObjectError):
@@ -352,46 +361,23 @@ class Journal:
 
     def noted(self) -> list[Noted]:
         """Return the records, the oldest first. Raises :class:`~confobjects.errors.NoSuchObjectError` for no history."""
-        if not self.exists():
-            if self._directory.look_up(self._directory.base(), ("objectClass",)) is None:
-                return []  # no configuration yet: the first change makes both
-            raise NoSuchObjectError(
-                Diagnostic(
-                    "no-such-object",
-                    f'the directory keeps no history: there is no entry "{self._branch}"',
-                    remedy="load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
-                )
+        if self.exists():
+            return records.noted(self._directory.look_up, self._directory.find, self._branch)
+        raise NoSuchObjectError(
+            Diagnostic(
+                "no-such-object",
+                f'the directory keeps no history: there is no entry "{self._branch}"',
+                remedy="load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
             )
-        wanted = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
-        found = self._directory.find(self._branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
-        records = sorted((_told(entry) for entry in found), key=lambda told: told.number)
-        states = truths(records, self._revisions(records))
-        return [_noted(record, states[record.number]) for record in records if states[record.number] != "void"]
-
-    def _revisions(self, records: Sequence[Told]) -> Callable[[DN], int | None]:
-        """How to look up the revision of an entry, None where there is no entry; many are looked up at once."""
-        wanted = places(records)
-        known: dict[str, int | None] = {}
-        if len(wanted) > 8:
-            found = self._directory.find(self._directory.base(), "sub", "(objectClass=*)", (REVISION,))
-            known = {dn.normal: None for dn in wanted}
-            known.update((entry.dn.normal, revision_of(entry)) for entry in found)
-
-        def look(dn: DN) -> int | None:
-            if dn.normal not in known:
-                entry = self._directory.look_up(dn, (REVISION,))
-                known[dn.normal] = None if entry is None else revision_of(entry)
-            return known[dn.normal]
-
-        return look
+        )
 
     def _prune(self) -> None:
         """Remove what came to nothing, but for the newest, whose numbers may still be taken; then the oldest."""
         wanted = (names.NUMBER, names.STATE)
         found = self._directory.find(self._branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
         found.sort(key=lambda entry: revision_of(entry, names.NUMBER))
-        void = [entry for entry in found[:-_PRUNE_EVERY] if _text(entry, names.STATE) == "void"]
-        rest = [entry for entry in found if entry not in void and _text(entry, names.STATE) != "intent"]
+        void = [entry for entry in found[:-_PRUNE_EVERY] if text_of(entry, names.STATE) == "void"]
+        rest = [entry for entry in found if entry not in void and text_of(entry, names.STATE) != "intent"]
         for entry in (*void, *(rest[: -self._keep] if self._keep else rest)):
             with suppress(NoSuchObjectError):
                 self._directory.make(DeleteEntry(entry.dn), None)
@@ -406,42 +392,3 @@ def _apart(turn: int) -> int:
     from random import randrange  # noqa: PLC0415 - wanted after a collision only
 
     return randrange(2 ** min(turn, 5))  # noqa: S311 - it keeps writers apart, nothing secret
-
-
-def _is_single(plan: Sequence[Planned]) -> bool:
-    """Whether a plan is one change that leaves its number as the revision of the entry."""
-    return len(plan) == 1 and made_revision(plan[0].change) > 0
-
-
-def _numbered(step: Planned, number: int) -> Planned:
-    """Return a step whose entry gets the record's number as its revision, where it has one."""
-    change = step.change
-    if isinstance(change, AddEntry) and change.entry.get(REVISION):
-        entry = Entry(change.entry.dn, {**change.entry.attributes, REVISION: (str(number),)})
-        return Planned(AddEntry(entry), step.before)
-    if not isinstance(change, ModifyEntry):
-        return step
-    steps = [
-        Modification("add", m.attribute, [str(number)]) if m.kind == "add" and m.attribute.lower() == REVISION else m
-        for m in change.modifications
-    ]
-    return Planned(ModifyEntry(change.dn, steps), step.before)
-
-
-def _text(entry: Entry, name: str) -> str:
-    values = entry.get(name)
-    return values[0] if values and isinstance(values[0], str) else ""
-
-
-def _told(entry: Entry) -> Told:
-    state = _text(entry, names.STATE).lower()
-    steps = tuple(value for value in entry.get(names.STEP) if isinstance(value, str))
-    return Told(revision_of(entry, names.NUMBER), state if state in _STATES else "unclear", steps, entry)
-
-
-def _noted(told: Told, state: names.State) -> Noted:
-    try:
-        text, secret = plans.unpacked(told.entry.get(names.TEXT)), plans.unpacked(told.entry.get(names.SECRET))
-    except ValueError:
-        text = secret = ""
-    return names.Noted(told.number, state, text, secret)

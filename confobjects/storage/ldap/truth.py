@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.dn import DN
-from confobjects.mapping.entry import AddEntry, Change, Entry, ModifyEntry, RenameEntry
+from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import State
 from confobjects.storage.ldap.plans import Planned
 from confobjects.storage.ldap.results import target
@@ -58,6 +58,26 @@ def made_revision(change: Change) -> int:
         if step.kind == "add" and step.attribute.lower() == REVISION:
             return revision_of(Entry(target(change), {REVISION: step.values}))
     return 0
+
+
+def is_single(plan: Sequence[Planned]) -> bool:
+    """Tell whether a plan is one change that leaves its number as the revision of the entry."""
+    return len(plan) == 1 and made_revision(plan[0].change) > 0
+
+
+def numbered(step: Planned, number: int) -> Planned:
+    """Return a step whose entry gets the record's number as its revision, where it has one."""
+    change = step.change
+    if isinstance(change, AddEntry) and change.entry.get(REVISION):
+        entry = Entry(change.entry.dn, {**change.entry.attributes, REVISION: (str(number),)})
+        return Planned(AddEntry(entry), step.before)
+    if not isinstance(change, ModifyEntry):
+        return step
+    steps = [
+        Modification("add", m.attribute, [str(number)]) if m.kind == "add" and m.attribute.lower() == REVISION else m
+        for m in change.modifications
+    ]
+    return Planned(ModifyEntry(change.dn, steps), step.before)
 
 
 def steps_of(plan: Sequence[Planned]) -> Iterator[str]:

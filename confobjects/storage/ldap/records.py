@@ -1,0 +1,67 @@
+"""The records of a directory's history as they lie there, read and told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from confobjects.dn import DN
+from confobjects.mapping import journal as names
+from confobjects.mapping.entry import Entry
+from confobjects.mapping.journal import Noted
+from confobjects.mapping.protocol import Scope
+from confobjects.storage.ldap import plans
+from confobjects.storage.ldap.truth import REVISION, Told, places, revision_of, truths
+
+_MANY: Final = 8
+"""From how many entries on their revisions are looked up at once."""
+_STATES: Final = ("done", "void", "intent", "written", "unclear")
+
+LookUp = Callable[[DN, Sequence[str]], Entry | None]
+Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
+
+
+def noted(look_up: LookUp, find: Find, branch: DN) -> list[Noted]:
+    """Return the changes that the records below a branch tell of, the oldest first, but for those that came to nothing."""
+    wanted = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
+    found = find(branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
+    told = sorted((_told(entry) for entry in found), key=lambda record: record.number)
+    states = truths(told, _revisions(told, look_up, find, branch.parent))
+    return [_noted(record, states[record.number]) for record in told if states[record.number] != "void"]
+
+
+def _revisions(told: Sequence[Told], look_up: LookUp, find: Find, base: DN) -> Callable[[DN], int | None]:
+    """How to look up the revision of an entry, None where there is no entry."""
+    wanted = places(told)
+    known: dict[str, int | None] = {}
+    if len(wanted) > _MANY:
+        known = {dn.normal: None for dn in wanted}
+        known.update((e.dn.normal, revision_of(e)) for e in find(base, "sub", "(objectClass=*)", (REVISION,)))
+
+    def look(dn: DN) -> int | None:
+        if dn.normal not in known:
+            entry = look_up(dn, (REVISION,))
+            known[dn.normal] = None if entry is None else revision_of(entry)
+        return known[dn.normal]
+
+    return look
+
+
+def text_of(entry: Entry, name: str) -> str:
+    """Return the text in an attribute, empty where there is none."""
+    values = entry.get(name)
+    return values[0] if values and isinstance(values[0], str) else ""
+
+
+def _told(entry: Entry) -> Told:
+    state = text_of(entry, names.STATE).lower()
+    steps = tuple(value for value in entry.get(names.STEP) if isinstance(value, str))
+    return Told(revision_of(entry, names.NUMBER), state if state in _STATES else "unclear", steps, entry)
+
+
+def _noted(told: Told, state: names.State) -> Noted:
+    try:
+        text, secret = plans.unpacked(told.entry.get(names.TEXT)), plans.unpacked(told.entry.get(names.SECRET))
+    except ValueError:
+        text = secret = ""
+    return names.Noted(told.number, state, text, secret)
