@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import confobjects
@@ -129,9 +130,9 @@ class Session:
     def parents(self, relation: Relation) -> tuple[str, ...]:
         """Have the objects chosen below which one of a relation lies, and return their names, the outermost first."""
         names: tuple[str, ...] = ()
-        for step in self.registry.lineage(relation)[:-1]:
+        for step, below in pairwise(self.registry.lineage(relation)):
             if step.named:
-                names = (*names, self._picked(step, names, f"Of which {step.friendly}?").name)
+                names = (*names, self._picked(step, names, f"Of which {step.friendly}?", below.parent).name)
         return names
 
     def pick(self, relation: Relation, question: str) -> ManagedObject:
@@ -141,10 +142,14 @@ class Session:
             return self.context.get(relation.name, parents)
         return self._picked(relation, parents, question)
 
-    def _picked(self, relation: Relation, parents: tuple[str, ...], question: str) -> ManagedObject:
-        objects = self.context.list(relation.name, parents)
+    def _picked(
+        self, relation: Relation, parents: tuple[str, ...], question: str, kind: str | None = None
+    ) -> ManagedObject:
+        """Have one of the objects below some parents chosen, only of those of a type if there is one."""
+        kind = kind or relation.target
+        objects = [obj for obj in self.context.list(relation.name, parents) if obj.definition.is_a(kind)]
         if not objects:
-            self.terminal.say(f"There are no {self.registry.definition(relation.target).friendly_plural}.")
+            self.terminal.say(f"There are no {self.registry.definition(kind).friendly_plural}.")
             raise Back
         labels = [" : ".join(cells) for cells in self._aligned(relation, objects)]
         return objects[self.choose_one(question, labels)]
