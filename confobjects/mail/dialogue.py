@@ -110,6 +110,19 @@ def log_in(client: SmtpClient, login: Login, nonce: str) -> Dialogue[str]:
     return name
 
 
+def secrets_of(plan: DeliveryPlan) -> Sequence[str]:
+    """Return every secret of a plan, in the forms in which a server or a proxy could repeat it."""
+    found: list[str] = []
+    if plan.login is not None:
+        found.extend(_secrets(plan.login))
+    if plan.proxy is not None and plan.proxy.password:
+        both = f"{plan.proxy.username}:{plan.proxy.password}"
+        found.extend(
+            (plan.proxy.password, *(b64encode(text.encode()).decode() for text in (both, plan.proxy.password)))
+        )
+    return found
+
+
 def _secrets(login: Login) -> Sequence[str]:
     """Return every form in which a server could repeat a secret."""
     plain = f"{login.authorization_id}\0{login.username}\0{login.password}"
@@ -120,6 +133,7 @@ def _secrets(login: Login) -> Sequence[str]:
 def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[list[Reply]]:
     """Run a login; return every reply, the deciding one last."""
     initial = mechanism.initial
+    _hide(client, initial)
     client.auth(name, initial)
     held_back = initial is not None and not client.fits(name, initial)
     replies = [(yield from _one("auth"))]
@@ -131,6 +145,7 @@ def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[l
             yield from _one("auth")
             raise
         held_back = False
+        _hide(client, response)
         client.respond(response)
         replies.append((yield from _one("auth")))
         if len(replies) > 8:
@@ -138,6 +153,12 @@ def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[l
     if replies[-1].positive:
         mechanism.finished()
     return replies
+
+
+def _hide(client: SmtpClient, response: bytes | None) -> None:
+    """Mask a response also where the server repeats it; one too short to be told from other words stays."""
+    if response is not None and len(response) > 5:
+        client.transcript.hide(b64encode(response).decode())
 
 
 def _challenge(reply: Reply) -> bytes:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from confobjects.mail.diagnosis import DeliveryError, Diagnosis, Trouble, diagnose
-from confobjects.mail.dialogue import Dialogue, Step, farewell, log_in, open_session, sign_of_life
+from confobjects.mail.dialogue import Dialogue, Step, farewell, log_in, open_session, secrets_of, sign_of_life
 from confobjects.mail.envelope import Envelope, ascii_host
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
@@ -41,6 +41,7 @@ class Connection:
         self.plan = plan
         self.network = network or Network()
         self.client = SmtpClient()
+        self.client.transcript.hide(*secrets_of(plan))
         self.stages: list[StageTime] = []
         self.address = ""
         self.security = "none"
