@@ -19,7 +19,6 @@ from confobjects.mail.report import DeliveryReport
 
 _LOG: Final = logging.getLogger("confobjects.mail")
 _LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
-_LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
 
 
 @dataclass(slots=True)
