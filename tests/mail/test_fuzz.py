@@ -49,7 +49,23 @@ def likely(*codes: int) -> st.SearchStrategy[bytes]:
             for number, line in enumerate(drawn[1], 1)
         )
     )
-    return st.one_of(good, good, good, replies())
+    return st.integers(0, 11).flatmap(lambda chance: replies() if chance == 7 else good)
+
+
+OFFERS = st.lists(
+    st.sampled_from([b"PIPELINING", b"CHUNKING", b"8BITMIME", b"SMTPUTF8", b"DSN", b"SIZE 10", b"SIZE 9999"]),
+    max_size=4,
+)
+
+
+def offering() -> st.SearchStrategy[bytes]:
+    """An answer to EHLO that mostly offers STARTTLS and a login."""
+    good = OFFERS.map(
+        lambda more: (
+            b"250-fake\r\n" + b"".join(b"250-%s\r\n" % one for one in more) + b"250-STARTTLS\r\n250 AUTH PLAIN\r\n"
+        )
+    )
+    return st.integers(0, 11).flatmap(lambda chance: replies() if chance == 7 else good)
 
 
 class Server:
@@ -59,6 +75,13 @@ class Server:
         self.data = data
         self.client = SmtpClient()
         self.sent: list[tuple[bool, bytes]] = []
+
+    def expected(self, sent: bytes) -> st.SearchStrategy[bytes]:
+        verb = sent.split(b" ")[0].strip()
+        if verb == b"EHLO":
+            return offering()
+        codes = {b"": (220, 250), b"STARTTLS": (220,), b"DATA": (354,), b"AUTH": (235, 235, 334)}
+        return likely(*codes.get(verb, (250, 250, 354)))
 
     def drive(self, dialogue: Dialogue[Any]) -> Any:
         try:
@@ -72,8 +95,7 @@ class Server:
                     continue
                 found: list[Any] = []
                 while len(found) < step.answers and not self.client.closed:
-                    codes = {b"DATA": (354,), b"AUTH": (235, 334)}.get(sent.split(b" ")[0].strip(), (220, 250))
-                    answers = self.client.receive(self.data.draw(likely(*codes)))
+                    answers = self.client.receive(self.data.draw(self.expected(sent)))
                     found.extend(answer for answer in answers if answer.verb)
                 step = dialogue.send(found)
         except StopIteration as end:
