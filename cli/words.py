@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 _NO_DIALOGUE: Final = {"no_prompt", "script_friendly", "quiet", "output", "version", "help"}
+
+_BATCH: Final = frozenset({"--batch", "--batchfilepath", "-F"})
 
 
 class Words(NamedTuple):
@@ -58,25 +60,33 @@ class Words(NamedTuple):
 
     def is_batch(self) -> bool:
         """Tell whether an option says that the commands are in a batch."""
-        options = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
         words = iter(self.rest)
         for word in words:
             if word == "--":
                 return False
-            names = (
-                [word.partition("=")[0]] if word[:2] == "--" else [f"-{c}" for c in word[1:]] if word[:1] == "-" else []
-            )
-            for place, name in enumerate(names, start=1):
-                if name in {"--batch", "--batchfilepath", "-F"}:
+            for name, takes_next in _options_in(word):
+                if name in _BATCH:
                     return True
-                option = options.get(name)
-                if option is None:
-                    break
-                if option.value is not None:
-                    if place == len(names) and "=" not in word:
-                        next(words, "")
-                    break
+                if takes_next:
+                    next(words, "")
         return False
+
+
+def _options_in(word: str) -> Iterator[tuple[str, bool]]:
+    """Yield the options in one word, each with whether its value is the next one; of unknown ones nobody knows."""
+    options = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
+    if word[:2] == "--":
+        name, equals, _ = word.partition("=")
+        option = options.get(name)
+        yield name, option is not None and option.value is not None and not equals
+        return
+    for place, letter in enumerate(word[1:], start=2) if word[:1] == "-" else ():
+        option = options.get(f"-{letter}")
+        if option is None:
+            return
+        yield f"-{letter}", option.value is not None and place == len(word)
+        if option.value is not None:
+            return
 
 
 def _normal(word: str) -> str:
@@ -106,6 +116,9 @@ def _command_at(words: Sequence[str]) -> int | None:
             return index
         index += 1
         option = options.get(word.partition("=")[0])
+        if option is None and (several := list(_options_in(word))) and several[-1][1]:
+            index += 1  # short options in one word, and the value of the last
+            continue
         if "=" in word or (option is not None and option.value is None) or index == len(words):
             continue
         if option is None and perhaps is None and not words[index].startswith("-"):

@@ -22,6 +22,8 @@ from .placing import place_of, place_of_usage
 if TYPE_CHECKING:
     from confobjects.management.operations import Operation
     from confobjects.management.world import Overlay
+    from confobjects.objects.model import ManagedObject
+    from confobjects.paths import Name
 
     from ..invocation import Invocation
     from .dialect import Command
@@ -222,6 +224,13 @@ class View(ManagementContext):
     def world(self) -> Any:
         """Return the objects with the changes of the steps so far."""
         return super().world() if self._now is None else self._now
+
+    def list(
+        self, kind: str, parents: Name = (), world: Any = None, *, properties: Sequence[str] | None = None
+    ) -> list[ManagedObject]:
+        """Return the objects of a kind, whole: those that are not stored yet are at hand."""
+        del properties
+        return super().list(kind, parents, world)
 
     def close(self) -> None:
         """Close nothing: the batch goes on."""
