@@ -623,19 +623,27 @@ class _Facts(dict[str, Any]):
         return _UNKNOWN.get(key, "")
 
 
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    return [_masked(one, mask) for one in value] if isinstance(value, list) else value
+
+
 def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], str] = lambda text: text) -> Diagnosis:
     """Return what a raw signal means.
 
-    ``known`` are facts of the delivery (host, port, sender, …); ``mask`` takes secrets out of what a server said.
+    ``known`` are facts of the delivery (host, port, sender, …); ``mask`` takes secrets out of what a server said: our
+    own words stay as they are, however short a password is.
     """
     code = code_of(trouble)
     row = TABLE[code]
-    facts = _Facts({**known, **trouble.facts, "stage": trouble.stage})
+    said = {name: _masked(value, mask) for name, value in trouble.facts.items()}
+    facts = _Facts({**known, **said, "stage": trouble.stage})
     return Diagnosis(
         code=code,
         stage=trouble.stage,
-        summary=mask(row.summary.format_map(facts)),
-        remedy=mask(row.remedy.format_map(facts)),
+        summary=row.summary.format_map(facts),
+        remedy=row.remedy.format_map(facts),
         property=row.property,
         reply=mask(str(trouble.reply)) if trouble.reply is not None else "",
         retry=row.retry or (trouble.reply is not None and trouble.reply.temporary),

@@ -111,6 +111,9 @@ class TrustSource:
         return f"{self.path} ({self.type}{'; ' + facts if facts else ''})"
 
 
+BLIND: Final = "blind-trust-manager-provider"
+"""The type of trust manager provider that trusts anything."""
+
 RUNTIME_TRUST: Final = TrustSource("runtime", "", {})
 """No trust manager provider is named: the authorities the runtime itself trusts."""
 
@@ -454,6 +457,14 @@ class _Planner:
                 f"Enable {provider.path}, or name another one.",
             )
         source = trust_source(provider)
+        if security != "none" and source.type == BLIND:
+            self.problems.warning(
+                "constraint-violated",
+                f'the trust manager provider "{provider.name}" accepts any certificate: anyone can pose as the server',
+                path=self.server.path,
+                property="trust-manager-provider",
+                remedy="Use it for tests only; name a provider that holds the server's authority.",
+            )
         if security != "none":
             self.note("trust", source.description, self.origin("trust-manager-provider"))
         return source

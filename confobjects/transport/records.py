@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from confobjects.errors import MailError
-from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.report import DeliveryReport
 
@@ -136,6 +136,8 @@ class Records:
 
 def code_of(error: MailError) -> str:
     """Return the stable code of a failure."""
+    if isinstance(error, TrustError):
+        return error.reason
     return error.diagnosis.code if isinstance(error, DeliveryError) else error.diagnostics[0].code
 
 

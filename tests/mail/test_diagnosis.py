@@ -58,6 +58,14 @@ def test_any_refusal_becomes_a_diagnosis(stage: str, code: int, lines: list[byte
 
 
 def test_a_secret_that_a_server_repeats_is_masked() -> None:
-    trouble = Trouble("auth", "reply", Reply(535, (b"5.7.8 no: hunter2",)), username="hunter2", mechanism="PLAIN")
+    trouble = Trouble("auth", "auth-protocol", message="no: hunter2", detail=["greeted with hunter2"])
+    trouble.reply = Reply(535, (b"5.7.8 no: hunter2",))
     found = diagnose(trouble, KNOWN, lambda text: text.replace("hunter2", "********"))
     assert "hunter2" not in found.reply + found.summary + found.remedy + str(found.diagnostic().as_json())
+
+
+def test_a_short_password_does_not_spoil_our_own_words() -> None:
+    trouble = Trouble("auth", "reply", Reply(535, (b"5.7.8 no such p",)), mechanism="PLAIN")
+    found = diagnose(trouble, {**KNOWN, "username": "pat"}, lambda text: text.replace("p", "********"))
+    assert found.summary == "the server does not accept user name and password (pat, by PLAIN)"
+    assert found.reply == "535 5.7.8 no such ********"

