@@ -16,7 +16,7 @@ from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.mechanisms import MECHANISMS, LoginProblem, Mechanism, choose, usable
 from confobjects.mail.plan import DeliveryPlan, Login
 from confobjects.mail.replies import Reply, printable
-from confobjects.mail.smtp import Answer, SmtpClient
+from confobjects.mail.smtp import SmtpClient
 
 
 class Step(NamedTuple):
@@ -31,12 +31,12 @@ class Step(NamedTuple):
 
 
 T = TypeVar("T")
-Dialogue = Generator[Step, Sequence[Answer], T]
+Dialogue = Generator[Step, Sequence[Reply], T]
 
 
 def _one(stage: str) -> Dialogue[Reply]:
     answers = yield Step(stage)
-    return answers[0].reply
+    return answers[0]
 
 
 # -- session -----------------------------------------------------------------------------------------------------------

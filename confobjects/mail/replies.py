@@ -126,7 +126,10 @@ class ReplyParser:
         return not self._buffer and not self._lines
 
     def feed(self, data: bytes) -> Iterable[Reply]:
-        """Take bytes, give the replies they complete. Iterating raises :class:`ProtocolViolation`."""
+        """Take bytes, give the replies they complete: a list of them, if there is nothing else in what was fed.
+
+        Iterating raises :class:`ProtocolViolation`, after the replies before it.
+        """
         if self.empty and (known := self._known_replies(data)) is not None:
             return known
         self._buffer += data

@@ -22,6 +22,7 @@ import base64
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from confobjects.diagnostics import MASK
@@ -104,27 +105,33 @@ RECEIVES: Final[dict[tuple[str, int], State]] = {
 """(what is answered, first digit of the answer) -> the state after it; answers that are not here move nothing."""
 
 _MOVELESS: Final = frozenset({"MAIL", "RCPT", "RSET", "END", "BDAT", "BDAT LAST"})
+_GROUP: Final = "an envelope"
 _LONGEST_COMMAND: Final = 512
 
 
-class Answer(NamedTuple):
-    """A reply and what it answers: the verb sent (``BANNER`` for the greeting), and its argument as shown."""
-
-    verb: str
-    argument: str
-    reply: Reply
-
-
-_new = tuple.__new__  # as fast as it gets: one for each reply
-
-
 class Group(NamedTuple):
-    """Commands that are sent at once: their lines, verbs with arguments, bytes, and the state after them."""
+    """An envelope whose commands are sent at once: its addresses, its bytes, and the codes of the usual answers."""
 
-    lines: Sequence[str]
-    verbs: Sequence[tuple[str, str]]
+    sender: str
+    recipients: Sequence[str]
     data: bytes
-    after: State
+    usual: list[int]
+
+    @property
+    def with_data(self) -> bool:
+        """Whether DATA is sent along."""
+        return self.usual[-1] == 354
+
+    @property
+    def verbs(self) -> list[tuple[str, str]]:
+        """The commands, as verb and argument."""
+        verbs = [("MAIL", self.sender), *[("RCPT", one) for one in self.recipients]]
+        return [*verbs, ("DATA", "")] if self.with_data else verbs
+
+
+@lru_cache
+def _usual_codes(recipients: int, data: bool) -> list[int]:
+    return [250] * (recipients + 1) + [354] * data
 
 
 class SmtpClient:
@@ -149,7 +156,7 @@ class SmtpClient:
         self.greeting: Reply | None = None
         self.transcript = Transcript()
         self._parser = ReplyParser()
-        self._expected: deque[tuple[str, str, Transcript]] = deque([("BANNER", "", self.transcript)])
+        self._expected: deque[tuple[str, str | Group, Transcript]] = deque([("BANNER", "", self.transcript)])
         self._out: list[bytes] = []
         self._stuffer: DotStuffer | None = None
 
@@ -188,51 +195,76 @@ class SmtpClient:
 
     # -- bytes in ----------------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes) -> list[Answer]:
+    def receive(self, data: bytes) -> list[Reply]:
         """Take bytes from the server, return the answers they complete; no bytes at all mean that it closed.
 
+        A 421 that answers nothing closes the conversation and is no answer.
         Raises :class:`~confobjects.mail.replies.ProtocolViolation`, also of kind ``closed``.
         """
         if not data:
             self.state = State.CLOSED
             raise ProtocolViolation("closed", "the server closed the connection")
-        answers: list[Answer] = []  # given out with a violation too: what was answered before it stays answered
-        expected = self._expected
+        fed = self._parser.feed(data)
+        if isinstance(fed, list) and self._as_usual(fed):
+            return fed
+        answers: list[Reply] = []  # given out with a violation too: what was answered before it stays answered
         try:
-            for reply in self._parser.feed(data):
+            for reply in fed:
                 if self.state is State.CLOSED:  # it has said 421: what comes behind that is of no interest
                     break
-                if expected and expected[0][0] in _MOVELESS and reply.code // 100 != 3 and reply.code != 421:
-                    verb, argument, transcript = expected.popleft()
-                    transcript.server(reply)
-                    answers.append(_new(Answer, (verb, argument, reply)))
-                else:
-                    answers.append(self._answer(reply))
+                if self._is_answer(reply):
+                    answers.append(reply)
         except ProtocolViolation as violation:
             self.state = State.CLOSED
             violation.answers = answers
             raise
         return answers
 
-    def _answer(self, reply: Reply) -> Answer:
-        if not self._expected:
+    def _as_usual(self, replies: list[Reply]) -> bool:
+        """Take all answers at once where an envelope, alone or behind a message, got what it usually gets."""
+        expected = self._expected
+        if not expected:
+            return False
+        verb, group, transcript = expected[-1]
+        if verb != _GROUP or not isinstance(group, Group):
+            return False
+        codes = [reply.code for reply in replies]
+        if len(expected) == 2 and expected[0][0] == "END" and codes == [250, *group.usual]:
+            expected[0][2].server(replies[0])
+            transcript.server(replies[1:])
+        elif len(expected) == 1 and codes == group.usual:
+            transcript.server(replies)
+        else:
+            return False
+        expected.clear()
+        self.state = State.CONTENT if codes[-1] == 354 else State.ENVELOPE
+        return True
+
+    def _is_answer(self, reply: Reply) -> bool:
+        """Take a reply; tell whether it answers something."""
+        expected = self._expected
+        if not expected:
             return self._unasked(reply)
-        verb, argument, transcript = self._expected[0]
+        verb, argument, transcript = expected[0]
+        if isinstance(argument, Group):
+            expected.popleft()
+            expected.extendleft((verb, argument, transcript) for verb, argument in reversed(argument.verbs))
+            verb, _, transcript = expected[0]
         # A challenge is half of a login: with the other half it could be attacked off line.
         login = verb == "AUTH" and reply.code == 334 and reply.lines[0].strip()
         transcript.server(Reply(334, (MASK.encode(),)) if login else reply)
         self._move(verb, reply)  # what it refuses stays unanswered
-        if self._expected:
-            self._expected.popleft()
-        return _new(Answer, (verb, argument, reply))
+        if expected:
+            expected.popleft()
+        return True
 
-    def _unasked(self, reply: Reply) -> Answer:
+    def _unasked(self, reply: Reply) -> bool:
         self.transcript.server(reply)
         if self.state is State.TLS:
             raise self._left_over()
         if reply.code == 421:
             self.state = State.CLOSED
-            return Answer("", "", reply)
+            return False
         raise ProtocolViolation("unsolicited", f'the server sent a reply to nothing: "{reply}"', str(reply))
 
     def _move(self, verb: str, reply: Reply) -> None:
@@ -352,33 +384,31 @@ class SmtpClient:
         ``parameters`` are those of MAIL and of RCPT. Raises WireError for a field that may not go on the wire.
         """
         for_mail, for_rcpt = parameters
-        lines = [f"MAIL FROM:<{checked_path(sender, 'the sender address')}>{for_mail}"]
-        lines += [f"RCPT TO:<{checked_path(one, 'a recipient address')}>{for_rcpt}" for one in recipients]
         if for_mail or for_rcpt:
             checked(for_mail, "a parameter of MAIL")
             checked(for_rcpt, "a parameter of RCPT")
-        verbs = [("MAIL", sender), *[("RCPT", one) for one in recipients]]
+        text = f"MAIL FROM:<{checked_path(sender, 'the sender address')}>{for_mail}\r\n"
+        for one in recipients:
+            text += f"RCPT TO:<{checked_path(one, 'a recipient address')}>{for_rcpt}\r\n"
         if data:
-            lines.append("DATA")
-            verbs.append(("DATA", ""))
-        return Group(lines, verbs, ("\r\n".join(lines) + "\r\n").encode(), State.WAITING if data else State.ENVELOPE)
+            text += "DATA\r\n"
+        return Group(sender, recipients, text.encode(), _usual_codes(len(recipients), data))
 
     def envelope(self, group: Group) -> None:
         """Send an envelope as one group (RFC 2920)."""
-        if self.state is not State.SESSION or not self.pipelining:
+        if self.state is not State.SESSION or "PIPELINING" not in self.extensions:
             raise self._misuse("an envelope in one group")
-        transcript = self.transcript
-        transcript.group(group.lines)
+        self.transcript.group(group.data)
         self._out.append(group.data)
-        self._expected += [(verb, argument, transcript) for verb, argument in group.verbs]
-        self.state = group.after
+        self._expected.append((_GROUP, group, self.transcript))
+        self.state = State.WAITING if group.with_data else State.ENVELOPE
 
     def message(self, size: int, wire: bytes) -> None:
         """Send a whole message and the dot that ends it: what :func:`~confobjects.mail.wire.dotted` made of it."""
         if self.state is not State.CONTENT:
             raise self._misuse("content")
         self._out.append(wire)
-        self.transcript.client(f"({size} bytes of message, then a dot)")
+        self.transcript.content(size)
         self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION
 
@@ -405,7 +435,7 @@ class SmtpClient:
             raise self._misuse("the final dot")
         self._out.append((self._stuffer or DotStuffer()).finish())
         self._stuffer = None
-        self.transcript.client(f"({size} bytes of message, then a dot)")
+        self.transcript.content(size)
         self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION
 

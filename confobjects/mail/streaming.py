@@ -8,7 +8,7 @@ leaves behind is noted as not handed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from confobjects.mail.diagnosis import Trouble
@@ -17,8 +17,19 @@ from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.replies import Reply
-from confobjects.mail.smtp import Answer, SmtpClient, State
-from confobjects.mail.transaction import Outcome, Ready, Results, deliver, ended, fitted, judge, pour, prepare
+from confobjects.mail.smtp import SmtpClient, State
+from confobjects.mail.transaction import (
+    Outcome,
+    Ready,
+    Results,
+    deliver,
+    ended,
+    fitted,
+    judge,
+    pour,
+    prepare,
+    quick_judgement,
+)
 from confobjects.mail.transcript import Transcript
 
 
@@ -43,16 +54,23 @@ def deliver_many(client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parce
     yield from stream.back_to_back() if client.pipelining else stream.one_by_one()
 
 
-class _InHand(NamedTuple):
-    parcel: Parcel
-    ready: Ready
-    transcript: Transcript
+class _InHand:
+    """A message that is ready, on its way, or waiting to be told of."""
+
+    __slots__ = ("final", "parcel", "ready", "results", "transcript")
+
+    def __init__(self, parcel: Parcel, ready: Ready, transcript: Transcript) -> None:
+        self.parcel = parcel
+        self.ready = ready
+        self.transcript = transcript
+        self.results: Results = ()
+        self.final: Reply | None = None
 
 
 class _Stream:
-    """One connection's work: ``next`` is made ready while the server is busy with what was sent."""
+    """One connection's work: ``next`` is made ready, and ``last`` told of, while the server is busy."""
 
-    __slots__ = ("client", "exhausted", "next", "note", "parcels", "plan", "tell")
+    __slots__ = ("client", "last", "next", "note", "parcels", "plan")
 
     def __init__(self, client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parcel], note: Note) -> None:
         self.client = client
@@ -60,8 +78,7 @@ class _Stream:
         self.parcels = parcels
         self.note = note
         self.next: _InHand | None = None
-        self.exhausted = False
-        self.tell: tuple[_InHand, Results, Reply] | None = None
+        self.last: _InHand | None = None
 
     def one_by_one(self) -> Dialogue[None]:
         client = self.client
@@ -78,112 +95,106 @@ class _Stream:
 
     def back_to_back(self) -> Dialogue[None]:
         try:
-            current = self._begin()
-            while current is not None:
-                answers = yield from self._envelope(current)
-                while current is not None:
-                    results = yield from self._judged(current, answers)
-                    if results is None:
-                        break
-                    current, answers = yield from self._content(current, results)
-                current = self._begin() if self.client.state is State.SESSION else None
+            while self.client.state is State.SESSION and (current := self._begin()):
+                yield from self._run(current)
         finally:
             self._tell()
             if self.next is not None:
                 self.note(self.next.parcel, Trouble("mail", "closed"), self.next.transcript)
 
-    def _meanwhile(self) -> None:
-        """What needs no answer: tell how the last message ended, make the next one ready."""
-        self._tell()
-        self._look_ahead()
-
-    def _tell(self) -> None:
-        if self.tell is not None:
-            (in_hand, results, final), self.tell = self.tell, None
-            end: Outcome | Trouble
+    def _run(self, first: _InHand) -> Dialogue[None]:
+        """Send a message and those behind it, until one is not accepted or there are no more."""
+        client, current = self.client, first
+        try:
+            replies = yield Step("mail", current.ready.answers, self._meanwhile)
+        except Trouble as trouble:
+            self.note(current.parcel, trouble, current.transcript)
+            raise
+        while True:
+            ready = current.ready
+            judged: Results | Trouble | None = quick_judgement(client, ready, replies)
+            if judged is None:
+                judged = yield from judge(client, self.plan, ready, replies)
+            if isinstance(judged, Trouble):
+                self._tell()
+                self.note(current.parcel, judged, current.transcript)
+                return
+            current.results, following = judged, None
             try:
-                end = ended(results, final, in_hand.ready.content.size)
+                client.transcript = current.transcript
+                if ready.wire is not None:
+                    client.message(ready.content.size, ready.wire)
+                else:
+                    yield from pour(client, self.plan, ready.content, judged, chunked=ready.chunked)
+                following = self._begin()
+                wanted = 1 + (following.ready.answers if following else 0)
+                replies = yield Step("data", wanted, self._meanwhile)
             except Trouble as trouble:
-                end = trouble
-            self.note(in_hand.parcel, end, in_hand.transcript)
-
-    def _look_ahead(self) -> None:
-        """Make the next message ready; those that cannot be sent are noted on the way."""
-        client, plan = self.client, self.plan
-        while self.next is None and not self.exhausted:
-            parcel = next(self.parcels, None)
-            if parcel is None:
-                self.exhausted = True
-                break
-            transcript = client.transcript.fresh()
-            try:
-                content = fitted(client, plan, parcel.envelope, parcel.message)
-                ready = prepare(client, plan, parcel.envelope, content)
-            except Trouble as trouble:
-                self.note(parcel, trouble, transcript)
-            else:
-                self.next = _InHand(parcel, ready, transcript)
+                self._broken(current, following, trouble)
+                if client.state is State.SESSION:
+                    return
+                raise
+            current.final, self.last = replies[0], current
+            if following is None:
+                return
+            if len(replies) == 1:  # the server closes behind its answer
+                raise self._lost(following)
+            current, replies = following, replies[1:]
 
     def _begin(self) -> _InHand | None:
         """Hand the next envelope to the engine."""
-        if self.next is None:
-            self._look_ahead()
-        following, self.next = self.next, None
+        following = self.next or self._made_ready()
+        self.next = None
         if following is not None:
             self.client.transcript = following.transcript
             self.client.envelope(following.ready.group)
         return following
 
-    def _envelope(self, current: _InHand) -> Dialogue[Sequence[Answer]]:
-        try:
-            return (yield Step("mail", current.ready.answers, self._meanwhile))
-        except Trouble as trouble:
-            self.note(current.parcel, trouble, current.transcript)
-            raise
+    def _meanwhile(self) -> None:
+        """What needs no answer: tell how the last message ended, make the next one ready."""
+        self._tell()
+        if self.next is None:
+            self.next = self._made_ready()
 
-    def _judged(self, current: _InHand, answers: Sequence[Answer]) -> Dialogue[Results | None]:
-        """Return the recipients' answers; None, with the reason noted, when the message is not sent."""
-        judged = yield from judge(self.client, self.plan, current.ready, [answer.reply for answer in answers])
-        if isinstance(judged, Trouble):
-            self._tell()
-            self.note(current.parcel, judged, current.transcript)
-            return None
-        return judged
+    def _made_ready(self) -> _InHand | None:
+        """Return the next message that can be sent; those that cannot are noted on the way."""
+        client, plan = self.client, self.plan
+        for parcel in self.parcels:
+            transcript = client.transcript.fresh()
+            try:
+                content = fitted(client, plan, parcel.envelope, parcel.message)
+                return _InHand(parcel, prepare(client, plan, parcel.envelope, content), transcript)
+            except Trouble as trouble:
+                self.note(parcel, trouble, transcript)
+        return None
 
-    def _content(self, current: _InHand, results: Results) -> Dialogue[tuple[_InHand | None, Sequence[Answer]]]:
-        """Send a content and the next envelope; return the next, if there is one, and the answers to its envelope."""
-        following, client, ready = None, self.client, current.ready
-        try:
-            client.transcript = current.transcript
-            if ready.wire is not None:
-                client.message(ready.content.size, ready.wire)
-            else:
-                yield from pour(client, self.plan, ready.content, results, chunked=ready.chunked)
-            following = self._begin()
-            wanted = 1 + (following.ready.answers if following else 0)
-            answers = yield Step("data", wanted, self._meanwhile)
-        except Trouble as trouble:
-            self._tell()
-            self._broken(current, results, following, trouble)
-            if client.state is State.SESSION:
-                return None, ()
-            raise
-        self.tell = (current, results, answers[0].reply)
-        if following is not None and len(answers) == 1:  # the server closes behind its answer
-            self._tell()
-            closed = Trouble("mail", "closed")
-            self.note(following.parcel, closed, following.transcript)
-            raise closed
-        return following, answers[1:]
+    def _tell(self) -> None:
+        """Tell how the last message ended."""
+        last, self.last = self.last, None
+        if last is not None and last.final is not None:
+            end: Outcome | Trouble
+            try:
+                end = ended(last.results, last.final, last.ready.content.size)
+            except Trouble as trouble:
+                end = trouble
+            self.note(last.parcel, end, last.transcript)
 
-    def _broken(self, current: _InHand, results: Results, following: _InHand | None, trouble: Trouble) -> None:
+    def _broken(self, current: _InHand, following: _InHand | None, trouble: Trouble) -> None:
+        self._tell()
         if trouble.answers:  # the connection failed, but this message had its answer before
-            self.tell = (current, results, trouble.answers[0].reply)
+            current.final, self.last = trouble.answers[0], current
             self._tell()
         else:
             self.note(current.parcel, trouble, current.transcript)
         if following is not None:
-            self.note(following.parcel, Trouble("mail", "closed"), following.transcript)
+            self._lost(following)
+
+    def _lost(self, following: _InHand) -> Trouble:
+        """Note that nothing of a message was handed over."""
+        self._tell()
+        closed = Trouble("mail", "closed")
+        self.note(following.parcel, closed, following.transcript)
+        return closed
 
 
 __all__ = ["Note", "Parcel", "deliver_many"]

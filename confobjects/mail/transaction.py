@@ -51,7 +51,7 @@ class Ready(NamedTuple):
     @property
     def answers(self) -> int:
         """How many answers the envelope gets, that to DATA included."""
-        return len(self.group.verbs)
+        return len(self.group.usual)
 
 
 def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[Outcome]:
@@ -61,7 +61,7 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
         ready = prepare(client, plan, envelope, content)
         client.envelope(ready.group)
         answers = yield Step("mail", ready.answers)
-        judged = yield from judge(client, plan, ready, [answer.reply for answer in answers])
+        judged = yield from judge(client, plan, ready, answers)
         if isinstance(judged, Trouble):
             raise judged
         if ready.wire is not None:
@@ -77,7 +77,7 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
         if not trouble.answers:
             raise
         answers = trouble.answers  # what came behind the answer takes nothing back
-    return ended(judged, answers[0].reply, content.size)
+    return ended(judged, answers[0], content.size)
 
 
 # -- envelope ----------------------------------------------------------------------------------------------------------
@@ -169,18 +169,24 @@ def judge(
 
     After a refusal the transaction is given up; the client is then in a session, or closed.
     """
+    quick = quick_judgement(client, ready, replies)
+    if quick is not None:
+        return quick
     results = tuple(zip(ready.envelope.recipients, replies[1:], strict=False))
-    if (client.state is State.CONTENT or ready.chunked) and all_positive(replies, len(results)):
-        return results
     if len(replies) < ready.answers:  # the server is closing and answered no more
         stage = "rcpt" if replies[0].positive and results else "mail"
         return Trouble(stage, "reply", replies[-1], results=results)
     return (yield from _look_closer(client, plan, ready, results, replies))
 
 
-def all_positive(replies: Sequence[Reply], recipients: int) -> bool:
-    """Tell whether sender and recipients were all accepted."""
-    return not [reply for reply in replies[: recipients + 1] if reply.code >= 300]
+def quick_judgement(client: SmtpClient, ready: Ready, replies: Sequence[Reply]) -> Results | None:
+    """Return the recipients' answers where all was accepted, None where a closer look is needed."""
+    recipients = ready.envelope.recipients
+    if client.state is not State.CONTENT and not ready.chunked:
+        return None
+    if [reply for reply in replies[: len(recipients) + 1] if reply.code >= 300]:
+        return None
+    return tuple(zip(recipients, replies[1:], strict=False))
 
 
 def _look_closer(
@@ -236,9 +242,9 @@ def _in_steps(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, conten
     if not _chunked(client, plan, envelope):
         client.data()
         answers = yield Step("data")
-        if not answers[0].reply.intermediate:
+        if not answers[0].intermediate:
             yield from give_up(client)
-            raise Trouble("data", "reply", answers[0].reply, results=results)
+            raise Trouble("data", "reply", answers[0], results=results)
     return results
 
 
@@ -246,14 +252,14 @@ def _envelope_in_steps(
     client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content
 ) -> Dialogue[Results]:
     client.mail(envelope.sender, mail_parameters(client, plan, envelope, content))
-    reply = (yield Step("mail"))[0].reply
+    reply = (yield Step("mail"))[0]
     if not reply.positive:
         yield from give_up(client)
         raise Trouble("mail", "reply", reply, sender=envelope.sender or "<>")
     results: list[tuple[str, Reply]] = []
     for recipient in envelope.recipients:
         client.rcpt(recipient, rcpt_parameters(client, plan))
-        results.append((recipient, (yield Step("rcpt"))[0].reply))
+        results.append((recipient, (yield Step("rcpt"))[0]))
         if client.state is State.CLOSED or (not results[-1][1].positive and not plan.options.send_partial):
             break
     return tuple(results)
@@ -300,9 +306,9 @@ def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) 
     for following in chunks:
         client.bdat(chunk, last=False)
         answers = yield Step("data")
-        if not answers[0].reply.positive:
+        if not answers[0].positive:
             yield from give_up(client)
-            raise Trouble("data", "reply", answers[0].reply, results=results)
+            raise Trouble("data", "reply", answers[0], results=results)
         chunk = following
     client.bdat(chunk, last=True)
 

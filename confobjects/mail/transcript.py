@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from confobjects.diagnostics import MASK
@@ -10,6 +10,9 @@ from confobjects.mail.replies import Reply, printable
 
 KEPT: Final = 400
 """Entries; of a longer conversation the newest are kept."""
+
+Entry = tuple[str, str | bytes | Reply | Sequence[Reply] | int]
+"""Who said it, and what: a line, commands sent together, replies, or the size of a message."""
 
 
 class Transcript:
@@ -20,10 +23,8 @@ class Transcript:
 
     __slots__ = ("_entries", "_left_out", "_secrets")
 
-    def __init__(
-        self, entries: Iterable[tuple[str, str | bytes | Reply]] = (), left_out: int = 0, secrets: tuple[str, ...] = ()
-    ) -> None:
-        self._entries: list[tuple[str, str | bytes | Reply]] = list(entries)
+    def __init__(self, entries: Iterable[Entry] = (), left_out: int = 0, secrets: tuple[str, ...] = ()) -> None:
+        self._entries = list(entries)
         self._left_out = left_out
         self._secrets = secrets
 
@@ -56,12 +57,16 @@ class Transcript:
             self._left_out += len(self._entries) - KEPT
             del self._entries[:-KEPT]
 
-    def group(self, lines: Iterable[str]) -> None:
-        """Note lines that are sent together."""
-        self._entries += [("C: ", line) for line in lines]
+    def group(self, commands: bytes) -> None:
+        """Note commands that are sent together, each with its line end."""
+        self._entries.append(("C: ", commands))
 
-    def server(self, reply: Reply) -> None:
-        """Note a reply."""
+    def content(self, size: int) -> None:
+        """Note that a message was sent, and the dot behind it."""
+        self._entries.append(("C: ", size))
+
+    def server(self, reply: Reply | Sequence[Reply]) -> None:
+        """Note a reply, or several."""
         self._entries.append(("S: ", reply))
 
     def event(self, text: str) -> None:
@@ -78,9 +83,18 @@ class Transcript:
         if left_out:
             yield f"* {left_out} earlier entries are left out"
         for mark, entry in self._entries[-KEPT:]:
-            if isinstance(entry, Reply):
-                for number, line in enumerate(entry.lines, start=1):
-                    separator = " " if number == len(entry.lines) else "-"
-                    yield f"{mark}{entry.code}{separator}{printable(line)}".rstrip()
-            else:
+            if isinstance(entry, int):
+                yield f"{mark}({entry} bytes of message, then a dot)"
+            elif isinstance(entry, str):
                 yield mark + printable(entry)
+            elif isinstance(entry, bytes):
+                yield from (mark + printable(line) for line in entry.removesuffix(b"\r\n").split(b"\r\n"))
+            else:
+                for reply in (entry,) if isinstance(entry, Reply) else entry:
+                    yield from _shown(mark, reply)
+
+
+def _shown(mark: str, reply: Reply) -> Iterator[str]:
+    for number, line in enumerate(reply.lines, start=1):
+        separator = " " if number == len(reply.lines) else "-"
+        yield f"{mark}{reply.code}{separator}{printable(line)}".rstrip()

@@ -46,8 +46,10 @@ class Channel:
 
     def send(self, data: bytes, stage: str) -> None:
         """Send all bytes; each write has its limit. Raises Trouble."""
-        rest = memoryview(data)
         try:
+            self._wait_at_most(min(self._timeouts.write, self.deadline.remaining()))
+            sent = self._sock.send(data)
+            rest = memoryview(data)[sent:] if sent < len(data) else b""
             while rest:
                 self._wait_at_most(min(self._timeouts.write, self.deadline.remaining()))
                 rest = rest[self._sock.send(rest) :]

@@ -17,8 +17,9 @@ from typing import Any, Final
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble
 from confobjects.mail.dialogue import Step
+from confobjects.mail.replies import Reply
 from confobjects.mail.report import DeliveryReport, StageTime
-from confobjects.mail.smtp import Answer, Misuse
+from confobjects.mail.smtp import Misuse
 from confobjects.mail.streaming import Parcel, deliver_many
 from confobjects.mail.transaction import Outcome
 from confobjects.mail.transcript import Transcript
@@ -98,7 +99,7 @@ class _Lane:
         self.done = False
         self.limit: deadline.Step | None = None
         self._step = Step("mail", 0)
-        self._answers: list[Answer] = []
+        self._answers: list[Reply] = []
         self._group = group
         self._sent = 0.0
         self._spans = (0.0, 0.0)  # milliseconds of the last two exchanges

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
 from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
-from confobjects.mail.smtp import Answer, Misuse, SmtpClient, State
+from confobjects.mail.smtp import Misuse, SmtpClient, State
 from confobjects.mail.transaction import Outcome, deliver
 from confobjects.mail.transcript import Transcript
 from confobjects.transport.channel import Channel
@@ -241,9 +241,9 @@ class Connection:
             stage, spent = last.stage, last.milliseconds
         self.stages.append(StageTime(stage, spent, ok=False))
 
-    def _answers(self, step: Step) -> Sequence[Answer]:
+    def _answers(self, step: Step) -> Sequence[Reply]:
         """Carry a step out. Raises Trouble, after which the conversation is over."""
-        began, answers = time.perf_counter(), list[Answer]()
+        began, answers = time.perf_counter(), list[Reply]()
         try:
             if step.stage == "tls":
                 self._negotiate()
@@ -274,7 +274,7 @@ class Connection:
         except Trouble as trouble:
             raise self._over(trouble) from None
 
-    def collect(self, step: Step, answers: list[Answer], limit: Limit | None = None) -> None:
+    def collect(self, step: Step, answers: list[Reply], limit: Limit | None = None) -> None:
         """Wait for one answer at least, and add what comes; ``limit`` is the end of a wait that has begun.
 
         Raises Trouble, after which the conversation is over.
@@ -282,19 +282,19 @@ class Connection:
         channel, client, before = self._channel, self.client, len(answers)
         if channel is None:
             raise self._over(Trouble(step.stage, "connection-lost", message="it is closed"))
-        began = time.monotonic()
         try:
+            began = time.monotonic() if limit is None else 0.0
+            answers += client.receive(channel.receive(limit, step.stage))
             while len(answers) == before and client.state is not State.CLOSED:
-                received = client.receive(channel.receive(limit, step.stage))
-                answers += received if received and received[-1].verb else received[:-1]
-                limit = limit or (None if received else channel.reply_step(began))
+                limit = limit or channel.reply_step(began)
+                answers += client.receive(channel.receive(limit, step.stage))
         except ProtocolViolation as violation:
             answers += violation.answers
             raise self._over(Trouble.of(step.stage, violation), answers) from None
         except Trouble as trouble:
             raise self._over(trouble, answers) from None
 
-    def _over(self, trouble: Trouble, answers: Sequence[Answer] = ()) -> Trouble:
+    def _over(self, trouble: Trouble, answers: Sequence[Reply] = ()) -> Trouble:
         """After the final dot a lost connection means that nobody knows what became of the message."""
         if self.client.verdict_awaited:
             trouble = Trouble(trouble.stage, "unknown-outcome", detail=[f"what happened: {trouble.kind}"])
@@ -352,7 +352,7 @@ class Connection:
                 trouble = Trouble("tls", "anchor-expired", anchor="; ".join(expired))
         return diagnose(trouble, known, self.client.transcript.masked)
 
-    def report(
+    def report(  # noqa: PLR0913 - the facts of one delivery
         self,
         results: Sequence[tuple[str, Reply]] = (),
         reply: Reply | None = None,
@@ -360,22 +360,24 @@ class Connection:
         final: bool = True,
         transcript: Transcript | None = None,
         stages: tuple[StageTime, ...] | None = None,
-        **facts: Any,
+        sender: str = "",
+        size: int = 0,
+        message_id: str = "",
     ) -> DeliveryReport:
         """Return the account of what was done so far; a transcript that is handed in has to be at its end."""
         transcript = self.client.transcript.copy() if transcript is None else transcript
         mask = transcript.masked
-        told = [
-            RecipientResult(address, answer.code < 300, mask(str(answer)), answer.temporary)
-            for address, answer in results
-        ]
+        told = [_told(address, answer, mask) for address, answer in results]
         return DeliveryReport(
-            route=self._route or self.route,
-            recipients=tuple(told),
-            reply=mask(str(reply)) if reply is not None and (final or not reply.positive) else "",
-            stages=tuple(self.stages) if stages is None else stages,
-            conversation=transcript,
-            **facts,
+            self._route or self.route,
+            sender,
+            tuple(told),
+            mask(str(reply)) if reply is not None and (final or reply.code >= 300) else "",
+            size,
+            message_id,
+            (),
+            tuple(self.stages) if stages is None else stages,
+            transcript,
         )
 
     @property
@@ -383,6 +385,10 @@ class Connection:
         """The way this connection goes, as far as it was made."""
         plan = self.plan
         return Route(plan.server, plan.host, plan.port, self.address, self.security, self.mechanism)
+
+
+def _told(address: str, answer: Reply, mask: Callable[[str], str]) -> RecipientResult:
+    return RecipientResult(address, answer.code < 300, mask(str(answer)), answer.temporary)
 
 
 def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Connection:
