@@ -273,9 +273,9 @@ def _list(relation: Relation, words: Words, registry: Registry) -> click.Command
         parents = names_of(relation, registry, values)
         with invocation.open() as context:
             world = context.world()
-            objects = context.list(relation.name, parents, world)
             columns = [name.lower() for name in property_] or _columns(relation, registry)
             _known_columns(relation, registry, columns)
+            objects = context.list(relation.name, parents, world, properties=columns)
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             reader = context.reader(world)
             shown = [(obj, _columns_of(obj, columns, reader, units)) for obj in objects]

@@ -85,15 +85,26 @@ class ManagementContext:
             raise NoSuchObjectError(absent(self.registry, world, path))
         return obj
 
-    def list(self, kind: str, parents: Name = (), world: StorageWorld | None = None) -> list[ManagedObject]:
-        """Return the objects of a kind below the named parents, sorted by name ignoring case."""
+    def list(
+        self,
+        kind: str,
+        parents: Name = (),
+        world: StorageWorld | None = None,
+        *,
+        properties: Sequence[str] | None = None,
+    ) -> list[ManagedObject]:
+        """Return the objects of a kind below the named parents, sorted by name ignoring case.
+
+        With ``properties`` they need not have others: a storage that can leaves those out.
+        """
         relation = self.registry.relation(kind)
         lineage = self.registry.lineage(relation)
         parent = self.registry.path_of(lineage[-2].name, parents) if len(lineage) > 1 else ROOT
         world = world or self.world()
         if parent != ROOT and world.find(parent) is None:
             raise NoSuchObjectError(absent(self.registry, world, parent))
-        return sorted(world.members(relation, parent), key=lambda obj: normal_name(obj.name))
+        found = world.members(relation, parent) if properties is None else world.listed(relation, parent, properties)
+        return sorted(found, key=lambda obj: normal_name(obj.name))
 
     def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children; singletons also when they have nothing but defaults."""

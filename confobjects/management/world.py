@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic, did_you_mean
@@ -62,6 +63,15 @@ class StorageWorld:
             objects = [self._decoded(entry, relation, parent) for entry in found]
             self._members[key] = [obj.path for obj in objects]
         return [obj for path in self._members[key] if (obj := self.find(path)) is not None]
+
+    def listed(self, relation: Relation, parent: ManagedObjectPath, properties: Sequence[str]) -> list[ManagedObject]:
+        """Return the objects of a relation with at least some of their properties, to be shown and not kept."""
+        attributes = self.mapper.attributes(relation, properties)
+        if not relation.named or attributes is None:
+            return self.members(relation, parent)
+        object_class = self.registry.definition(relation.target).object_classes[-1]
+        found = self.storage.search(self.mapper.branch(relation, parent), "one", object_class, attributes)
+        return [self.mapper.decode(entry, relation, parent) for entry in found]
 
     def _decoded(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         obj = self.mapper.decode(entry, relation, parent)

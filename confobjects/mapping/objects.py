@@ -9,7 +9,7 @@ Law: ``decode(encode(object)) == object``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.model import REVISION_ATTRIBUTE
@@ -152,6 +152,20 @@ class Mapper:
     def _reference_base(self, prop: PropertyDefinition) -> DN:
         assert prop.reference is not None  # noqa: S101 - asked of references only
         return self.branch(self._reference_relation(prop), self.registry.path(prop.reference.parent))
+
+    def attributes(self, relation: Relation, properties: Sequence[str]) -> tuple[str, ...] | None:
+        """Return the attributes that show some properties of a relation's objects; None when others may matter."""
+        wanted = {OBJECT_CLASS, relation.naming_attribute}
+        names = {name.lower() for name in properties}
+        for definition in self.registry.concrete(relation.target):
+            for prop in definition.properties.values():
+                if prop.name in names and prop.default.kind.startswith("inherited"):
+                    return None
+                if prop.name in names:
+                    wanted.add(prop.attribute)
+            former = definition.former_attributes.items()
+            wanted.update(attribute for attribute, prop in former if prop.name in names)
+        return tuple(sorted(wanted))
 
     # -- decoding ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -90,8 +92,7 @@ objectClass: olcDatabaseConfig
 objectClass: olcMdbConfig
 olcDatabase: {{1}}mdb
 olcDbDirectory: {root}/log
-olcDbEnvFlags: nosync
-olcDbMaxSize: 1073741824
+{sync}olcDbMaxSize: 1073741824
 olcSuffix: cn=accesslog
 olcRootDN: {root_dn}
 olcLimits: {{0}}dn.exact="{root_dn}" size=unlimited time=unlimited
@@ -112,8 +113,7 @@ objectClass: olcDatabaseConfig
 objectClass: olcMdbConfig
 olcDatabase: {{{number}}}mdb
 olcDbDirectory: {root}/db
-olcDbEnvFlags: nosync
-olcDbMaxSize: 1073741824
+{sync}olcDbMaxSize: 1073741824
 olcSuffix: {suffix}
 olcRootDN: {root_dn}
 olcRootPW: {password}
@@ -161,7 +161,8 @@ class Slapd:
     ``schema`` are schema entries in the form of cn=config; ``access`` the lines of olcAccess, in order (a stock
     server's own rules when there are none); ``peers`` ports this one replicates from, ``number`` its server id.
     ``read_only`` is a database that refuses writes, ``update_ref`` the URL that a replica refers to for them,
-    ``size_limit`` how many entries anybody but the administrator is shown. Whoever shows a
+    ``size_limit`` how many entries anybody but the administrator is shown; one that is ``durable`` keeps its data on
+    a disk and waits for it. Whoever shows a
     certificate of the authority for :data:`CLIENT` is the administrator.
     """
 
@@ -172,6 +173,7 @@ class Slapd:
     read_only: bool = False
     update_ref: str = ""
     size_limit: str = "unlimited"
+    durable: bool = False
     number: int = 0
     port: int = field(default_factory=processes.free_port)
     tls_port: int = field(default_factory=processes.free_port)
@@ -180,7 +182,7 @@ class Slapd:
 
     def __enter__(self) -> Self:
         self.programs = require("slapd")
-        self.root = processes.memory_directory("slapd")
+        self.root = Path(mkdtemp()) if self.durable else processes.memory_directory("slapd")
         try:
             for name in ("slapd.d", "db", "log", "run"):
                 (self.root / name).mkdir()
@@ -221,9 +223,12 @@ class Slapd:
             "client": CLIENT,
             "password": PASSWORD,
             "size_limit": self.size_limit,
+            "sync": "olcDbEnvFlags: nosync\n",
             "number": 2 if self.peers else 1,
         }
         access = "".join(f"olcAccess: {{{number}}}{rule}\n" for number, rule in enumerate(self.access))
+        if self.durable:
+            facts["sync"] = ""
         data = _DATA.format(access=access, replication=self._replication(), **facts)
         databases = _LOG.format(**facts) + data + _LOGGING if self.peers else data
         return _CONFIG.format(

@@ -81,3 +81,9 @@ def make_every_storage(tmp_path: Path) -> Callable[[], list[Storage]]:
         return [MAKERS[scheme](folder) for scheme in sorted(MAKERS)]
 
     return make
+
+
+@pytest.fixture
+def make_every_directory(slapd: Slapd, ds389_server: Ds389) -> Callable[[], list[Storage]]:
+    """Return a maker of empty storages on the servers that tests share."""
+    return lambda: [on_slapd(slapd), on_ds389(ds389_server)]

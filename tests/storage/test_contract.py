@@ -25,9 +25,6 @@ from confobjects.mapping.entry import (
     diff,
 )
 from confobjects.storage import Storage, open_storage
-from tests.servers.ds389 import Ds389
-from tests.servers.slapd import Slapd
-from tests.storage.conftest import on_ds389, on_slapd
 
 CONFIG = DN.parse("cn=config,dc=example,dc=com")
 SERVERS = DN.parse("cn=Mail Servers,cn=config,dc=example,dc=com")
@@ -339,12 +336,11 @@ def test_law_one_script_leaves_equal_entries_in_every_storage(
 @given(script=scripts(("d", "D"), most=1))
 def test_law_one_script_leaves_equal_entries_in_every_directory(
     make_every_storage: Callable[[], list[Storage]],
-    slapd: Slapd,
-    ds389_server: Ds389,
+    make_every_directory: Callable[[], list[Storage]],
     script: list[list[Change]],
 ) -> None:
     """The attribute takes any bytes: what a directory makes of texts is a matter of its schema."""
-    storages = [*make_every_storage(), on_slapd(slapd), on_ds389(ds389_server)]
+    storages = [*make_every_storage(), *make_every_directory()]
     try:
         in_step(storages, script, attrgetter("code"))
     finally:

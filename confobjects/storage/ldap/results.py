@@ -135,7 +135,7 @@ def write_failure(change: Change, result: Result, origin: str = "") -> Confobjec
         return _error("object-exists", f'there is an entry "{dn}" already', result, "", origin)
     if result.code == NO_SUCH_OBJECT:
         remedy = "make that entry first, or correct the DN" if isinstance(change, AddEntry) else ""
-        return _error("no-such-object", _missing(change, dn, result), result, remedy, origin)
+        return _error("no-such-object", _missing(change, dn), result, remedy, origin)
     if result.code in (64, 67):
         attribute = dn.rdns[0][0][0]
         summary = f'the entry "{dn}" must have the value of its name in the attribute {attribute}'
@@ -158,16 +158,7 @@ def target(change: Change) -> DN:
     return change.new_dn if isinstance(change, RenameEntry) else change.dn
 
 
-def _missing(change: Change, dn: DN, result: Result) -> str:
+def _missing(change: Change, dn: DN) -> str:
     if isinstance(change, AddEntry):
         return f'there is no entry "{dn.parent}", which is to be the parent of "{dn}"'
-    if isinstance(change, RenameEntry):
-        try:
-            if result.dn and change.dn.parent == DN.parse(result.dn):
-                return f'there is no entry "{change.dn}"'
-        except ValueError:
-            pass
-        if change.dn.parent != change.new_dn.parent:
-            return f'there is no entry "{change.dn}", or none "{change.new_dn.parent}" to be its parent'
-        return f'there is no entry "{change.dn}"'
     return f'there is no entry "{dn}"'

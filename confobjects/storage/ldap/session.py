@@ -15,20 +15,17 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses names that have gone out of use
     import ldap3
     from ldap3.core.exceptions import LDAPExceptionError
-    from ldap3.strategy.sync import SyncStrategy
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError, ConfobjectsError, StorageError
 from confobjects.storage.ldap.address import Address
 from confobjects.storage.ldap.channel import Channel, Tls, check_socket_access, connect, unreachable
+from confobjects.storage.ldap.messages import Messages, RawEntry
 from confobjects.storage.ldap.results import AWAY, SUCCESS, Result, failure
 
 PAGE: Final = 1000
 _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 _PAGED: Final = "1.2.840.113556.1.4.319"
-
-RawEntry = tuple[str, dict[str, list[bytes]]]
-"""A DN as the server writes it, and the attributes' values as bytes."""
 
 
 class Login(NamedTuple):
@@ -51,17 +48,6 @@ class LostError(Exception):
         self.sent = sent
 
 
-class _Messages(SyncStrategy):  # type: ignore[misc]  # the client library ships no types
-    """The library's synchronous strategy over a socket that is connected already."""
-
-    def adopt(self, channel: Channel) -> None:
-        """Begin to use a channel."""
-        self._outstanding: dict[int, Any] = {}
-        self.connection.socket = channel
-        self.connection.closed = False
-        self._start_listen()
-
-
 class Session:
     """A connection to a server. :meth:`open` returns one that is ready; requests raise :class:`LostError`."""
 
@@ -80,7 +66,7 @@ class Session:
             return_empty_attributes=False,
             raise_exceptions=False,
         )
-        strategy = _Messages(connection)
+        strategy = Messages(connection)
         connection.strategy = strategy
         connection.send = strategy.send
         connection.open = strategy.open
@@ -88,6 +74,7 @@ class Session:
         connection.post_send_single_response = strategy.post_send_single_response
         connection.post_send_search = strategy.post_send_search
         strategy.adopt(channel)
+        self._messages = strategy
         self._connection = connection
 
     @classmethod
@@ -200,11 +187,7 @@ class Session:
             )
 
         result = self._ask("searching", search)
-        found = [
-            (answer["raw_dn"].decode("utf-8", "replace"), answer["raw_attributes"])
-            for answer in connection.response or ()
-            if answer["type"] == "searchResEntry"
-        ]
+        found = self._messages.entries
         controls = connection.result.get("controls") or {}
         control = controls.get(_PAGED)
         connection.response = None

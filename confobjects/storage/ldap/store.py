@@ -44,10 +44,11 @@ from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory, parse
 from confobjects.storage.ldap.channel import Tls
 from confobjects.storage.ldap.journal import Intent, Journal, Means
+from confobjects.storage.ldap.messages import RawEntry
 from confobjects.storage.ldap.plans import Planned, forecast
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, Result
 from confobjects.storage.ldap.servers import Servers
-from confobjects.storage.ldap.session import Login, LostError, RawEntry, Session
+from confobjects.storage.ldap.session import Login, LostError, Session
 from confobjects.storage.ldap.truth import made_revision, revision_of
 
 if TYPE_CHECKING:
@@ -362,17 +363,20 @@ class LdapStorage:
     def _explained(self, change: Change, result: Result) -> ConfobjectsError:
         if isinstance(change, AddEntry) and change.entry.dn == self.base and result.code in _NOT_HELD:
             self._check_held(result)
-        if isinstance(change, RenameEntry) and self._read(change.dn, ("1.1",)) is None:
-            return no_such_entry(change.dn)  # whatever else is wrong; servers judge that in an order of their own
+        if isinstance(change, RenameEntry) and (missing := self._missing(change)) is not None:
+            return missing  # whatever else is wrong; servers judge that in an order of their own
         error = results.write_failure(change, result, self._origin)
         if isinstance(error, ObjectInUseError):
             return self._in_use(results.target(change), error)
-        if isinstance(error, NoSuchObjectError) and isinstance(change, RenameEntry):
-            parent = change.new_dn.parent
-            if self._read(parent, ("1.1",)) is None:
-                summary = f'there is no entry "{parent}", which is to be the parent of "{change.new_dn}"'
-                return NoSuchObjectError([problem.replace(summary=summary) for problem in error.diagnostics])
         return error
+
+    def _missing(self, change: RenameEntry) -> NoSuchObjectError | None:
+        if self._read(change.dn, ("1.1",)) is None:
+            return no_such_entry(change.dn)
+        parent = change.new_dn.parent
+        if self._read(parent, ("1.1",)) is not None:
+            return None
+        return NoSuchObjectError(f'there is no entry "{parent}", which is to be the parent of "{change.new_dn}"')
 
     def _check_held(self, result: Result) -> None:
         """Raise the error of a base that the server holds no part of, where that can be told."""
