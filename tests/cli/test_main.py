@@ -268,7 +268,7 @@ def test_a_path_that_is_a_directory_is_said(tmp_path: Path) -> None:
 def test_our_own_mistake_is_admitted_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     from confobjects.management import ManagementContext
 
-    def wrong(*arguments: object) -> None:
+    def wrong(*arguments: object, **options: object) -> None:
         raise RuntimeError(CANARY)
 
     monkeypatch.setattr(ManagementContext, "list", wrong)
