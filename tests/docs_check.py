@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from confobjects.definitions.metaschema import metaschema
+from confobjects.mail.pages import pages as mail_pages
 from confobjects.mapping.ldap_schema import FORMATS, as_ldif
 from confobjects.mapping.ldap_schema import schema as ldap_schema
 from confobjects.reference.markdown import pages
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def generated() -> dict[Path, str]:
     """Return every generated file with the text it has to have."""
     known = registry()
-    files = {ROOT / "docs" / "reference" / name: text for name, text in pages(known).items()}
+    files = {ROOT / "docs" / "reference" / name: text for name, text in {**pages(known), **mail_pages()}.items()}
     files[ROOT / "schemas" / "managed-object.schema.json"] = json.dumps(metaschema(), indent=2) + "\n"
     files[ROOT / "confobjects" / "objects" / "typed.pyi"] = stub(known)
     for form in FORMATS:

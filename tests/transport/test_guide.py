@@ -1,0 +1,28 @@
+"""The guide's page on mail says what happens: its commands are run against these servers."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from tests.docs.pages import ROOT, differences
+from tests.servers.certificates import Authority
+from tests.servers.fake_smtp import NO_PIPELINING, FakeSmtp, Script, starttls
+
+OFFERED = b"250-fake\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n"
+SUBMISSION: Script = {
+    "EHLO": OFFERED,
+    "STARTTLS": starttls,
+    "AUTH": [b"535 5.7.8 authentication failed\r\n", b"235 2.7.0 ok\r\n"],
+}
+
+
+def test_the_page_on_mail(authority: Authority, server_context: dict[str, ssl.SSLContext], tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    page = ROOT / "docs" / "guide" / "mail.md"
+    with FakeSmtp(SUBMISSION, tls=server_context["good"]) as submission, FakeSmtp({"EHLO": NO_PIPELINING}) as clear:
+        facts = {"SUBMISSION": str(submission.port), "CLEAR": str(clear.port), "CA": str(ca)}
+        directory = tmp_path / "page"
+        directory.mkdir()
+        assert "\n".join(differences(page, directory, facts)) == ""
