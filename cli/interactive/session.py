@@ -52,6 +52,9 @@ class Session:
                 self._main()
         except Quit:
             self.terminal.say("Goodbye.")
+        except KeyboardInterrupt:
+            self.terminal.say()  # the question stands there without an end of line
+            raise
         return 0
 
     # -- the menus -------------------------------------------------------------------------------------------------

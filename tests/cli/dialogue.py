@@ -67,9 +67,18 @@ class Dialogue:
             pass
         return self.process.wait()
 
-    def interrupt(self) -> None:
-        """Press Ctrl-C."""
-        self.type("\x03")
+    def interrupted(self) -> int:
+        """Press Ctrl-C and return the exit status.
+
+        The interpreter may miss a signal that comes just before it waits for input, until the next: so it is pressed
+        again as long as nothing comes of it, as a person would.
+        """
+        while "interrupted" not in self._unread():
+            self.type("\x03")
+            while "interrupted" not in self._unread() and select.select([self.terminal], [], [], 0.5)[0]:
+                if not self._more():
+                    return self.process.wait()
+        return self.ends()
 
 
 @contextmanager
