@@ -1,7 +1,8 @@
 """From pending objects to storage changes: what differs from the storage, and the operations that make it so.
 
-The order keeps every step possible: what goes is deleted first, deepest first; then come renames, parents before
-children and a name only when it is free; then the rest, in the order it was asked for.
+Outcomes come in an order in which every step is possible: what goes is deleted, deepest first; then come renames,
+parents before children and a name only when it is free; then the rest, in the order it was asked for. In which order
+they are written best is for ``ordering`` to say.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _deleted(world: Overlay) -> Iterator[Outcome]:
     stays = set(world.moved.values())
     for path, obj in world.pending.items():
         before = world.below.find(path) if path in world.below.entries and path not in stays else None
-        if before is not None and (obj is None or world.source(path) is None):
+        if before is not None and (obj is None or world.source(path) != path):
             # As it is stored, for a name may have been asked for in other letters.
             yield Outcome(ObjectChange(before.path, "delete", before.definition, before.values, {}), None, path)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, error_for
 from confobjects.management.commit import Outcome, Writer, outcomes
+from confobjects.management.ordering import in_order
 from confobjects.management.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, absent
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
@@ -367,6 +368,7 @@ class Transaction:
         verdict.judge(found)
         if self._problems.errors:
             raise error_for(verdict.with_fixes(self._world.pending.values(), self._touched))
+        found = in_order(found, self._world, before, verdict.judge_)
         self.report = ChangeReport(
             tuple(outcome.change for outcome in found),
             tuple(verdict.actions),

@@ -6,7 +6,7 @@ refers to exists and is enabled where that is needed; what refers to it still ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -181,6 +181,20 @@ class Judge:
     def _view(self, obj: ManagedObject) -> Callable[[str], Values]:
         """A view that reads only the properties it is asked for: a target is not judged as a whole."""
         return lambda name: self.reader.read(obj, obj.definition.properties[name]).normals
+
+    def demands(
+        self, obj: ManagedObject, relations: Container[str]
+    ) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, bool]]:
+        """Yield what an object refers to in some relations: the property, the path, and whether it must be enabled."""
+        for prop in obj.definition.properties.values():
+            if prop.reference is not None and prop.reference.relation in relations:
+                for path in self._paths(prop, self.reader.read(obj, prop).typed or ()):
+                    yield prop, path, self._needs(obj, prop) is not False
+
+    def is_enough(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
+        """Tell whether an object is enabled, as far as that is known, in the sense of a property that refers to it."""
+        condition = None if prop.reference is None else prop.reference.target_enabled
+        return condition is None or condition.judge(self._view(obj)) is not False
 
     # -- what refers to it ---------------------------------------------------------------------------------------
 
