@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble, code_of
 from confobjects.mail.plan import DeliveryPlan, Timeouts, TlsSettings
 from confobjects.mail.replies import printable
 from confobjects.transport.certificates import Described, describe
-from confobjects.transport.network import Network
+from confobjects.transport.deadline import Deadline
+from confobjects.transport.network import Address, Network, resolve
 from confobjects.transport.smtp import Connection
 from confobjects.transport.trust import Material, load
 
@@ -147,15 +149,50 @@ PROBES: Final[dict[str, Probe]] = {
 """Code of a diagnosis -> the second look that can say more."""
 
 
-def explained(error: DeliveryError, connection: Connection) -> DeliveryError:
-    """Return the error with what a second look found out; the same one where there is nothing to look for."""
-    trouble = error.trouble
-    probe = PROBES.get(error.diagnosis.code)
-    if trouble is None or probe is None or code_of(trouble) != error.diagnosis.code:
-        return error
+_OF_ONE_ADDRESS: Final = frozenset({"tls", "banner", "ehlo", "starttls", "ehlo-tls"})
+"""Stages in which one address of a host may fail and another not."""
+
+_MOST_ADDRESSES: Final = 4
+
+
+def _each_address(plan: DeliveryPlan, network: Network) -> list[str]:
+    """A host of several addresses: how far does each get by itself, without a login? Nothing for a host of one."""
+    limit = min(_PATIENCE, plan.timeouts.connect)
+    with contextlib.suppress(Trouble):
+        addresses = resolve(network, plan.host, plan.port, Deadline(limit), limit)[:_MOST_ADDRESSES]
+        if len(addresses) > 1:
+            return [f"{address} by itself: {_alone(plan, network, address)}" for address in addresses]
+    return []
+
+
+def _alone(plan: DeliveryPlan, network: Network, address: Address) -> str:
+    def lookup(host: str, port: int) -> list[Address]:  # noqa: ARG001 - the answer is known
+        return [address]
+
+    looking = replace(_looking(plan), tls=plan.tls)
     try:
-        refined = probe(trouble, connection.plan, connection.network)
-    except (DeliveryError, ValueError):
+        connection = _reached(looking, Network(lookup, network.begin))
+        with contextlib.closing(connection):
+            connection.greet()
+    except MailError as error:
+        return error.diagnostics[0].summary
+    return "it answers as it should"
+
+
+def explained(error: DeliveryError, connection: Connection) -> DeliveryError:
+    """Return the error with what second looks found out; the same one where there is nothing to look for."""
+    trouble, plan, network = error.trouble, connection.plan, connection.network
+    if trouble is None or code_of(trouble) != error.diagnosis.code:
+        return error
+    refined = trouble
+    probe = PROBES.get(error.diagnosis.code)
+    if probe is not None:
+        with contextlib.suppress(DeliveryError, ValueError):
+            refined = probe(trouble, plan, network)
+    several = _each_address(plan, network) if trouble.stage in _OF_ONE_ADDRESS and plan.proxy is None else []
+    if several:
+        refined.facts["detail"] = [*refined.facts.get("detail", ()), *several]
+    elif probe is None:
         return error
     diagnosis = connection.diagnosed(refined)
-    return DeliveryError(diagnosis, connection.plan.server, report=error.report, trouble=refined)
+    return DeliveryError(diagnosis, plan.server, report=error.report, trouble=refined)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from confobjects.transport.check import DEPTHS, TestResult, check_server
+from confobjects.transport.network import Address, Network
 from tests.servers import Given, mail_server, provider
 from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, close, hang, starttls
 from tests.servers.postfix import PASSWORD, USER
@@ -142,3 +144,26 @@ def test_a_login_that_is_offered_on_the_other_side_of_tls(postfix: SimpleNamespa
     result = checked(mail_server(postfix.ports["plain"], weak, **CLEAR, **LOGIN))
     assert result.code == "auth-not-offered"
     assert "inside TLS the server does offer a login: PLAIN" in result.diagnostics[0].detail
+
+
+def test_each_address_is_looked_at_by_itself(server_context: dict[str, ssl.SSLContext], trusting: Given) -> None:
+    with (
+        FakeSmtp(tls=server_context["expired"], implicit=True) as old,
+        FakeSmtp(tls=server_context["good"], implicit=True) as new,
+    ):
+
+        def lookup(host: str, port: int) -> list[Address]:
+            return [Address(socket.AF_INET, ("127.0.0.1", one.port)) for one in (old, new)]
+
+        result = checked(mail_server(25, use_ssl=True, trust=trusting), network=Network(lookup))
+        assert result.code == "certificate-expired"
+        told = result.diagnostics[0].detail
+        assert f"127.0.0.1:{old.port} by itself: the certificate has expired" in told
+        assert f"127.0.0.1:{new.port} by itself: it answers as it should" in told
+        assert not {"AUTH", "MAIL"} & {*old.verbs, *new.verbs}
+
+
+def test_one_address_is_not_looked_at_again() -> None:
+    with FakeSmtp({"EHLO": b"550 5.7.1 no\r\n"}) as fake:
+        result = checked(mail_server(fake.port, host="127.0.0.1"))
+        assert (result.code, fake.connections) == ("ehlo-refused", 1)
