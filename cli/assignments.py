@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from confobjects.diagnostics import Collector
+from confobjects.diagnostics import Collector, Diagnostic
+from confobjects.errors import UsageError
 from confobjects.objects.changes import PropertyChanges
 
 if TYPE_CHECKING:
@@ -138,4 +139,7 @@ def _asked(invocation: Invocation, name: str) -> str:
         problems.raise_if_errors()
     from getpass import getpass  # noqa: PLC0415 - a terminal is asked only here
 
-    return getpass(f"{name}: ")
+    try:
+        return getpass(f"{name}: ")
+    except EOFError:
+        raise UsageError(Diagnostic("usage", "no value was given", property=name)) from None

@@ -47,6 +47,14 @@ class Menu(NamedTuple):
         found = whole or [c for c in self.entries if any(name.startswith(text) for name in c.names())]
         return found[0] if len(found) == 1 else None
 
+    def asked_about(self, answer: str) -> Choice | None:
+        """Return the entry that ``?`` and its key or name ask about, with ``?`` as its key, where there is help."""
+        text = answer.strip()
+        if not text.startswith("?") or all(choice.key != "?" for choice in self.letters):
+            return None
+        found = self.chosen(text[1:])
+        return found._replace(key="?") if found is not None and found in self.entries else None
+
     def lines(self, width: int) -> list[str]:
         """Return the menu as it is printed."""
         lines = ["", *([f">>>> {self.title}", ""] if self.title else [])]

@@ -171,7 +171,7 @@ class Session:
         choice = self.terminal.choose(whole_menu("", question, everything, range(len(everything))))
         if choice.value == QUIT:
             raise Quit
-        if choice.value == BACK or choice.key == "?":
+        if choice.value == BACK:
             raise Back
         return int(choice.value)
 

@@ -97,16 +97,16 @@ class Terminal:
     # -- menus and lists ---------------------------------------------------------------------------------------------
 
     def choose(self, menu: Menu) -> Choice:
-        """Print a menu and return what was chosen. A ``?`` with a number comes as a choice of that key."""
+        """Print a menu and return what was chosen."""
         self.say("\n".join(menu.lines(self.width)))
         while True:
             answer = self.ask(menu.prompt)
             choice = menu.chosen(answer)
             if choice is not None:
                 return choice
-            about = menu.chosen(answer.strip()[1:]) if answer.strip().startswith("?") else None
+            about = menu.asked_about(answer)
             if about is not None:
-                return Choice("?", about.label, about.value)
+                return about
             if answer.strip():
                 self.say(f'"{answer.strip()}" is none of these.')
 

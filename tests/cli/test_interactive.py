@@ -604,6 +604,15 @@ def test_a_bind_password_is_asked_for_and_not_shown() -> None:
         assert CANARY not in person.shown
 
 
+def test_whoever_gives_no_value_is_told(file: Path) -> None:
+    with dialogue(*CREATE, "--set", "auth-username:u", "--set-prompt", "auth-password") as person:
+        person.until("auth-password: ")
+        person.type("\x04")
+        assert person.ends() == 2
+        assert "auth-password: no value was given" in person.shown
+    assert not file.exists()
+
+
 def test_whoever_gives_no_bind_password_is_told() -> None:
     with dialogue("list-mail-servers", "-h", "127.0.0.1", "-p", "1", "-D", "cn=admin", "--baseDN", "cn=x") as person:
         person.until("Password of cn=admin: ")

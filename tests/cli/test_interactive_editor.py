@@ -292,6 +292,15 @@ def test_an_answer_is_a_key_or_the_beginning_of_a_name(answer: str, value: int |
     assert (choice.value if choice else None) == value
 
 
+def test_help_is_asked_for_on_an_entry_where_there_is_help() -> None:
+    helpful = MENU._replace(letters=(*MENU.letters, Choice("?", "help", "help")))
+    assert helpful.asked_about(" ?2 ") == Choice("?", "Trust Manager Provider", 2)
+    assert helpful.asked_about("?mail") == Choice("?", "Mail Server", 1)
+    assert helpful.asked_about("?q") is None
+    assert helpful.asked_about("2") is None
+    assert MENU.asked_about("?2") is None
+
+
 def test_many_entries_stand_in_two_columns_where_there_is_room() -> None:
     labels = [f"Kind {n}" for n in range(1, 10)]
     menu = main_menu(labels, labels, advanced=False)
