@@ -125,6 +125,13 @@ def close(peer: Peer) -> None:
     peer.close()
 
 
+def take_leave(peer: Peer) -> None:
+    """Send the notice of disconnection (RFC 4511 section 4.4.1) and close the connection."""
+    body = tlv(0x0A, bytes([52])) + tlv(0x04, b"") + tlv(0x04, b"shutting down")
+    peer.send(tlv(0x30, _number(0) + tlv(0x78, body + tlv(0x8A, b"1.3.6.1.4.1.1466.20036"))))
+    peer.close()
+
+
 def babble(peer: Peer) -> None:
     """Answer with something that is no LDAP."""
     peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)

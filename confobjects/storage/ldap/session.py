@@ -15,12 +15,15 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses names that have gone out of use
     import ldap3
     from ldap3.core.exceptions import LDAPExceptionError
+    from ldap3.core.results import RESULT_CODES
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError, ConfobjectsError, StorageError
+from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import Address
+from confobjects.storage.ldap.ber import RawEntry
 from confobjects.storage.ldap.channel import Channel, Tls, check_socket_access, connect, unreachable
-from confobjects.storage.ldap.messages import Messages, RawEntry
+from confobjects.storage.ldap.messages import Messages
 from confobjects.storage.ldap.results import AWAY, SUCCESS, Result, failure
 
 PAGE: Final = 1000
@@ -140,10 +143,7 @@ class Session:
 
     def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]]) -> Result:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
-        changes: dict[str, list[tuple[str, list[bytes]]]] = {}
-        for kind, attribute, values in modifications:
-            changes.setdefault(attribute, []).append((_KINDS[kind], values))
-        return self._ask("changing an entry", lambda: self._connection.modify(dn, changes))
+        return self._exchange("changing an entry", ber.modify(dn, modifications))
 
     def delete(self, dn: str) -> Result:
         """Delete an entry."""
@@ -155,8 +155,8 @@ class Session:
 
     def read(self, dn: str, attributes: Sequence[str]) -> tuple[Result, RawEntry | None]:
         """Read one entry."""
-        result, found, _ = self._search(dn, ldap3.BASE, "(objectClass=*)", attributes, page=None, cookie=b"")
-        return result, next(iter(found), None)
+        result = self._exchange("searching", ber.read(dn, attributes))
+        return result, next(iter(self._messages.entries), None)
 
     def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[Result | RawEntry]:
         """Yield the entries found, page by page, and the result at last."""
@@ -193,27 +193,18 @@ class Session:
         connection.response = None
         return result, found, control["value"]["cookie"] if control else b""
 
+    def _exchange(self, step: str, operation: bytes) -> Result:
+        """Carry out one request that is written already, as :meth:`_ask`."""
+        code, dn, text, referrals = self._within_the_deadline(step, lambda: self._messages.exchange(operation))
+        return Result(code, RESULT_CODES.get(code, "other"), dn, text, referrals)
+
     def _ask(self, step: str, request: Callable[[], Any]) -> Result:
-        """Carry out one request within the deadline. Raises :class:`LostError`; the session is closed then."""
-        channel = self._channel
-        channel.expire(self._deadline)
-        try:
-            request()
-        except (LDAPExceptionError, OSError) as error:
-            cause = channel.failure or error
-            self.close()
-            if channel.failure is None and not channel.sent:
-                raise StorageError(f"{self.address}: the request cannot be written: {error}") from None
-            if channel.failure is None:
-                raise LostError(_babble(self.address, step), sent=True) from None
-            raise LostError(unreachable(self.address, cause, step, self._deadline), sent=channel.sent) from None
-        except Exception:  # noqa: BLE001 - the library meets bytes it cannot read with whatever its decoder raises
-            self.close()
-            raise LostError(_babble(self.address, step), sent=channel.sent) from None
+        """Carry out one request of the client library. Raises :class:`LostError`; the session is closed then."""
+        self._within_the_deadline(step, request)
         found = self._connection.result
         if not isinstance(found, dict) or not isinstance(found.get("result"), int):
             self.close()
-            raise LostError(_babble(self.address, step), sent=channel.sent)
+            raise LostError(_babble(self.address, step), sent=self._channel.sent)
         return Result(
             found["result"],
             str(found.get("description", "")),
@@ -221,6 +212,23 @@ class Session:
             str(found.get("message") or ""),
             tuple(found.get("referrals") or ()),
         )
+
+    def _within_the_deadline(self, step: str, request: Callable[[], Any]) -> Any:
+        channel = self._channel
+        channel.expire(self._deadline)
+        try:
+            return request()
+        except (LDAPExceptionError, OSError) as error:
+            cause = channel.failure or error
+            self.close()
+            if channel.failure is None and not channel.sent:
+                raise StorageError(f"{self.address}: the request cannot be written: {error}") from None
+            if channel.failure is None and not isinstance(error, OSError):
+                raise LostError(_babble(self.address, step), sent=True) from None
+            raise LostError(unreachable(self.address, cause, step, self._deadline), sent=channel.sent) from None
+        except Exception:  # noqa: BLE001 - the library meets bytes it cannot read with whatever its decoder raises
+            self.close()
+            raise LostError(_babble(self.address, step), sent=channel.sent) from None
 
     def close(self) -> None:
         """Say good-bye, without waiting for an answer, and close the connection."""
@@ -230,9 +238,6 @@ class Session:
                 self._connection.unbind()
         self._connection.closed = True
         self._channel.close()
-
-
-_KINDS: Final = {"add": ldap3.MODIFY_ADD, "delete": ldap3.MODIFY_DELETE, "replace": ldap3.MODIFY_REPLACE}
 
 
 def _as(login: Login) -> str:

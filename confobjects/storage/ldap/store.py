@@ -42,9 +42,9 @@ from confobjects.mapping.entry import (
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory, parse
+from confobjects.storage.ldap.ber import RawEntry
 from confobjects.storage.ldap.channel import Tls
 from confobjects.storage.ldap.journal import Intent, Journal, Means
-from confobjects.storage.ldap.messages import RawEntry
 from confobjects.storage.ldap.plans import Planned, forecast
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, Result
 from confobjects.storage.ldap.servers import Servers

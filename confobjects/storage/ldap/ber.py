@@ -1,0 +1,174 @@
+"""The octets of the requests that are made by the thousand, and of what comes back (RFC 4511; X.690, definite lengths).
+
+A request of the client library passes through its ASN.1 compiler, which costs more than the server's work. What is
+asked and changed object by object is written and read here; everything else is left to the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+RawEntry = tuple[str, dict[str, list[bytes]]]
+"""A DN as the server writes it, and the attributes' values as bytes."""
+Raw = tuple[int, str, str, tuple[str, ...]]
+"""A result: its code, the DN and the text that came with it, referral URLs."""
+
+ENTRY: Final = 0x64
+REFERENCE: Final = 0x73
+INTERMEDIATE: Final = 0x79
+_INTEGER: Final = 0x02
+_OCTETS: Final = 0x04
+_ENUMERATED: Final = 0x0A
+_SEQUENCE: Final = 0x30
+_SET: Final = 0x31
+_SEARCH: Final = 0x63
+_MODIFY: Final = 0x66
+_PRESENT: Final = 0x87
+_REFERRAL: Final = 0xA3
+_LONGEST_HEAD: Final = 6
+"""A tag, and a length of at most four octets behind the one that says so: no server sends longer messages."""
+_LONGEST: Final = 1 << 28
+_KINDS: Final = {"add": 0, "delete": 1, "replace": 2}
+_BASE_OBJECT: Final = 0
+_NEVER_DEREFERENCE: Final = 0
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def _tlv(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    width = (size.bit_length() + 7) // 8
+    return bytes((tag, 0x80 | width)) + size.to_bytes(width, "big") + content
+
+
+def _number(tag: int, value: int) -> bytes:
+    return _tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def _strings(tag: int, values: Iterable[bytes]) -> bytes:
+    return _tlv(tag, b"".join([_tlv(_OCTETS, value) for value in values]))
+
+
+def message(number: int, operation: bytes) -> bytes:
+    """Return a whole message."""
+    return _tlv(_SEQUENCE, _number(_INTEGER, number) + operation)
+
+
+def modify(dn: str, modifications: Sequence[tuple[str, str, Sequence[bytes]]]) -> bytes:
+    """Return the request to change an entry; each modification is a kind, an attribute and values."""
+    steps = [
+        _tlv(
+            _SEQUENCE,
+            _number(_ENUMERATED, _KINDS[kind])
+            + _tlv(_SEQUENCE, _tlv(_OCTETS, attribute.encode()) + _strings(_SET, values)),
+        )
+        for kind, attribute, values in modifications
+    ]
+    return _tlv(_MODIFY, _tlv(_OCTETS, dn.encode()) + _tlv(_SEQUENCE, b"".join(steps)))
+
+
+def read(dn: str, attributes: Sequence[str]) -> bytes:
+    """Return the request to read one entry."""
+    return _tlv(
+        _SEARCH,
+        _tlv(_OCTETS, dn.encode())
+        + _number(_ENUMERATED, _BASE_OBJECT)
+        + _number(_ENUMERATED, _NEVER_DEREFERENCE)
+        + _number(_INTEGER, 0)  # no limit of ours to the number of entries
+        + _number(_INTEGER, 0)  # nor to the time: the channel has a deadline
+        + _tlv(0x01, b"\x00")  # values as well
+        + _tlv(_PRESENT, b"objectClass")
+        + _strings(_SEQUENCE, [name.encode() for name in attributes]),
+    )
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def size_of(data: bytes, at: int) -> int | None:
+    """How long the message is that begins at a place; None when that cannot be told yet."""
+    if len(data) < at + 2:
+        return None
+    if data[at] != _SEQUENCE:
+        raise ValueError("no LDAP message")
+    first = data[at + 1]
+    if first < 0x80:
+        return 2 + first
+    width = first & 0x7F
+    if not 0 < width <= _LONGEST_HEAD - 2:
+        raise ValueError("no length of an LDAP message")
+    if len(data) < at + 2 + width:
+        return None
+    size = int.from_bytes(data[at + 2 : at + 2 + width], "big")
+    if size > _LONGEST:
+        raise ValueError("a message longer than any configuration")
+    return 2 + width + size
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    """The length that stands at a place, and where what is so long begins."""
+    first = data[at]
+    if first < 0x80:
+        return first, at + 1
+    end = at + 1 + (first & 0x7F)
+    return int.from_bytes(data[at + 1 : end], "big"), end
+
+
+def head(data: bytes) -> tuple[int, int, int]:
+    """The number of a message, the tag of its operation, and where the length of that stands."""
+    _, at = _length(data, 1)
+    size, at = _length(data, at + 1)
+    end = at + size
+    return int.from_bytes(data[at:end], "big"), data[end], end + 1
+
+
+def entry(data: bytes, at: int) -> RawEntry:
+    """The entry whose length stands at a place. Lengths below 128 are read on the spot: nearly all are."""
+    _, at = _length(data, at)
+    size, at = _length(data, at + 1)
+    dn = data[at : at + size].decode("utf-8", "replace")
+    size, at = _length(data, at + size + 1)
+    end = at + size
+    attributes: dict[str, list[bytes]] = {}
+    while at < end:
+        at = at + 2 if data[at + 1] < 0x80 else _length(data, at + 1)[1]
+        size, at = _length(data, at + 1)
+        name = data[at : at + size].decode("ascii")
+        size, at = _length(data, at + size + 1)
+        stop = at + size
+        values = attributes[name] = []
+        while at < stop:
+            size = data[at + 1]
+            at += 2
+            if size >= 0x80:
+                size, at = _length(data, at - 1)
+            values.append(data[at : at + size])
+            at += size
+    if at != end:
+        raise ValueError("an entry that does not end where it says")
+    return dn, attributes
+
+
+def result(data: bytes, at: int) -> Raw:
+    """The result whose length stands at a place."""
+    size, at = _length(data, at)
+    end = at + size
+    size, at = _length(data, at + 1)
+    code = int.from_bytes(data[at : at + size], "big")
+    size, at = _length(data, at + size + 1)
+    dn = data[at : at + size].decode("utf-8", "replace")
+    size, at = _length(data, at + size + 1)
+    text = data[at : at + size].decode("utf-8", "replace")
+    at += size
+    urls: list[str] = []
+    if at < end and data[at] == _REFERRAL:
+        size, at = _length(data, at + 1)
+        stop = at + size
+        while at < stop:
+            size, at = _length(data, at + 1)
+            urls.append(data[at : at + size].decode("utf-8", "replace"))
+            at += size
+    return code, dn, text, tuple(urls)
