@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from confobjects.management.world import StorageWorld
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.judging import Judge
+    from confobjects.objects.model import ManagedObject
     from confobjects.paths import ManagedObjectPath
 
 _ATTEMPTS: Final = 16
@@ -53,8 +54,8 @@ _OTHER_ATTEMPTS: Final = 3
 """The same when an entry was there and is not, or the other way round: that seldom happens twice."""
 _PATIENCE: Final = 8
 """How often the writer who need not yield looks again."""
-_MANY: Final = 4
-"""From how many objects of one kind on all of them are read at once."""
+_FEW: Final = 3
+"""So many objects are read again one by one."""
 
 
 def settle(transaction: Transaction) -> None:
@@ -135,13 +136,13 @@ def _confirm(
 
 def _look(context: ManagementContext, found: Sequence[Outcome]) -> _Finding:
     world = context.world()
-    _read_ahead(world, found)
+    alone = _keep_written(world, [outcome.object for outcome in found if outcome.object is not None])
     judge = context.judge(world)
     yielding: list[Diagnostic] = []
     waiting: list[Diagnostic] = []
     for outcome in found:
         path = outcome.change.path if outcome.object is None else outcome.object.path
-        obj = world.find(path)
+        obj = None if path in alone else world.find(path)
         if obj is None:
             if outcome.object is None:
                 waiting.extend(_dangling(judge, path))
@@ -159,16 +160,28 @@ def _dangling(judge: Judge, path: ManagedObjectPath) -> Iterator[Diagnostic]:
             yield Diagnostic("object-in-use", summary, path=str(path))
 
 
-def _read_ahead(world: StorageWorld, found: Sequence[Outcome]) -> None:
-    """Read the objects of one kind at once where there are several: one search instead of many reads."""
-    counts: dict[tuple[str, ManagedObjectPath], int] = {}
-    for outcome in found:
-        if outcome.object is not None:
-            key = (outcome.object.path.relation, outcome.object.path.parent)
-            counts[key] = counts.get(key, 0) + 1
-    for (relation, parent), count in counts.items():
-        if count >= _MANY:
-            world.members(world.registry.relation(relation), parent)
+def _keep_written(world: StorageWorld, written: Sequence[ManagedObject]) -> frozenset[ManagedObjectPath]:
+    """Take many objects as they were written, without reading them again; return those that depend on nothing else.
+
+    The revision was swapped with the rest of each entry, so that nobody changed one unseen in between; what they
+    depend on is read.
+    """
+    if len(written) <= _FEW:
+        return frozenset()
+    for obj in written:
+        world.keep(obj)
+    named = {obj.path.relation for obj in written}
+    used = {relation for relation in named if any(world.registry.users(relation))}
+    return frozenset(obj.path for obj in written if obj.path.relation not in used and not _depends(obj))
+
+
+def _depends(obj: ManagedObject) -> bool:
+    """Whether an object may refer to another, or inherit from one."""
+    for prop in obj.definition.properties.values():
+        kind = prop.default.kind
+        if kind.startswith("inherited") or (prop.reference and (obj.values.get(prop.name) or kind == "defined")):
+            return True
+    return False
 
 
 # -- taking back -----------------------------------------------------------------------------------------------------

@@ -76,8 +76,11 @@ class Verdict:
 
     def _actions(self, outcome: Outcome, judged: Judged) -> None:
         """What an administrator has to do; the object before the change is judged in the world before it."""
-        if outcome.change.action != "modify":
-            return
+        properties = outcome.change.definition.properties
+        if outcome.change.action != "modify" or all(
+            properties[name].admin_action.kind == "none" for name in outcome.change.names()
+        ):
+            return  # what follows costs as much as all that came before
         old = self.before.world.find(outcome.source or outcome.change.path)
         was = None if old is None else self.before.enabled(self.before.judge(old))
         now = self.judge_.enabled(judged)

@@ -73,6 +73,10 @@ class StorageWorld:
         found = self.storage.search(self.mapper.branch(relation, parent), "one", object_class, attributes)
         return [self.mapper.decode(entry, relation, parent) for entry in found]
 
+    def keep(self, obj: ManagedObject) -> None:
+        """Take an object for what is in the storage."""
+        self._objects[obj.path] = obj
+
     def _decoded(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         obj = self.mapper.decode(entry, relation, parent)
         self.entries[obj.path] = entry
