@@ -163,7 +163,7 @@ def _derived(view: View, obj: EffectiveObject) -> Derived:
 class EffectiveConfiguration(Lookups):
     """All objects as they are after startup, by kind and name; iterating yields them sorted by path."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a start knows, handed over by the one place that makes it
         self,
         registry: Registry,
         judged: Mapping[ManagedObjectPath, Judged],

@@ -211,7 +211,7 @@ def test_an_undo_that_was_overtaken_looks_again(reach: Opener) -> None:
             other.modify("mail-server", "one", PropertyChanges(set={"auth-username": "second"}))
             make(*arguments)
 
-        storage._make = overtaken  # type: ignore[method-assign]  # put back above
+        storage._make = overtaken  # type: ignore[method-assign,assignment]  # put back above
         with pytest.raises(ConfobjectsError) as caught:
             ctx.undo(2)
         assert caught.value.exit_code == 22
