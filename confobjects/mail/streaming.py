@@ -134,6 +134,8 @@ class _Stream:
                 if client.state is State.SESSION:
                     return
                 raise
+            if self.last is not None:  # whoever drives this had no time to spare
+                self._tell()
             current.final, self.last = replies[0], current
             if following is None:
                 return

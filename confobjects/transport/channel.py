@@ -56,22 +56,26 @@ class Channel:
         except (OSError, DeadlineExceeded) as error:
             raise self._trouble(error, stage, self._timeouts.write) from None
 
-    def receive(self, step: Step | None, stage: str, most: int = _PIECE) -> bytes:
+    def receive(self, step: Step | None, stage: str, most: int = _PIECE, *, more: bool = False) -> bytes:
         """Return what arrives, at most so many bytes, none when the server closed. Raises Trouble.
 
-        ``step`` is a wait that has begun; None begins one.
+        ``step`` is a wait that has begun; None begins one. ``more`` tells that a part has arrived already.
         """
         try:
             if step is None:
                 self._wait_at_most(min(self._timeouts.reply, self.deadline.remaining()))
             else:
                 self._wait_at_most(step.remaining())
-            if _QUICKACK is not None and (step is not None or not self.settled) and self._sock.family != _UNIX:
-                # A server that waits for our acknowledgement before its next segment (Nagle) would wait 40 ms.
-                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            if more or not self.settled:
+                self.hasten()
             return self._sock.recv(most)
         except (OSError, DeadlineExceeded) as error:
             raise self._trouble(error, stage, self._timeouts.reply if step is None else step.limit) from None
+
+    def hasten(self) -> None:
+        """Acknowledge what came: a server that waits for that before its next segment (Nagle) would wait 40 ms."""
+        if _QUICKACK is not None and self._sock.family != _UNIX:
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _wait_at_most(self, seconds: float) -> None:
         if seconds != self._timeout:

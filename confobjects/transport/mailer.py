@@ -6,7 +6,7 @@ A :class:`Mailer` used as a context manager keeps its connections; without one e
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self
@@ -97,7 +97,9 @@ class Mailer:
         recipients(outgoing, self.plan.server)  # without any there is nothing to connect for
         return self._send(outgoing, self._pools)
 
-    def send_many(self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1) -> Iterator[Result]:
+    def send_many(
+        self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
+    ) -> Generator[Result, None, None]:
         """Send messages over kept connections; yield each one's result, in the order of the messages.
 
         Where the server offers PIPELINING the envelope of the next message goes along with the content of the last, so
@@ -128,13 +130,16 @@ class Mailer:
 
     async def asend_many(
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
-    ) -> AsyncIterator[Result]:
+    ) -> AsyncGenerator[Result, None]:
         """Send messages without blocking the event loop: :meth:`send_many` in a thread, which also takes them."""
         import asyncio  # noqa: PLC0415 - as above
 
         results = self.send_many(messages, connections=connections)
-        while (result := await asyncio.to_thread(next, results, None)) is not None:
-            yield result
+        try:
+            while (result := await asyncio.to_thread(next, results, None)) is not None:
+                yield result
+        finally:
+            await asyncio.to_thread(results.close)
 
     # -- one message -------------------------------------------------------------------------------------------------
 

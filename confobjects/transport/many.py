@@ -62,6 +62,7 @@ class Group:
                 _run(lanes)
             finally:
                 for lane in lanes:
+                    lane.end()
                     pool.give_back(lane.connection)
             self._try_again()
 
@@ -110,6 +111,11 @@ class _Lane:
         """Send the first envelope."""
         self._go(self._dialogue.send, None)
 
+    def end(self) -> None:
+        """Leave the reports their transcripts: what is said from now on is noted elsewhere."""
+        client = self.connection.client
+        client.transcript = client.transcript.fresh()
+
     def receive(self) -> None:
         """Take what has arrived, or wait for it, and go on when it is enough."""
         answers = self._answers
@@ -123,6 +129,7 @@ class _Lane:
             self._go(self._dialogue.send, answers)
         elif self.limit is not None:
             self.limit = self.channel.reply_step()
+            self.channel.hasten()
 
     def _go(self, resume: Callable[[Any], Step], value: Any) -> None:
         """Go on to the next step that waits for answers."""

@@ -284,10 +284,10 @@ class Connection:
             raise self._over(Trouble(step.stage, "connection-lost", message="it is closed"))
         try:
             began = time.monotonic() if limit is None else 0.0
-            answers += client.receive(channel.receive(limit, step.stage))
+            answers += client.receive(channel.receive(limit, step.stage, more=before > 0))
             while len(answers) == before and client.state is not State.CLOSED:
                 limit = limit or channel.reply_step(began)
-                answers += client.receive(channel.receive(limit, step.stage))
+                answers += client.receive(channel.receive(limit, step.stage, more=True))
         except ProtocolViolation as violation:
             answers += violation.answers
             raise self._over(Trouble.of(step.stage, violation), answers) from None

@@ -1,0 +1,29 @@
+"""What the tests of sending share: numbered messages, and what a fake server got of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confobjects.transport.outgoing import Outgoing
+from tests.servers.fake_smtp import FakeSmtp, Session
+from tests.servers.postfix import PASSWORD, USER
+
+CLEAR: dict[str, Any] = {"use_start_tls": False}
+LOGIN = {"auth_username": USER, "auth_password": PASSWORD}
+CHUNKING = b"250-fake\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n"
+
+
+def mails(count: int, to: str = "b@c.example") -> list[Outgoing]:
+    """Return numbered messages."""
+    return [Outgoing(b"Subject: %d\r\n\r\nhello\r\n" % number, "me@example.com", to) for number in range(count)]
+
+
+def numbers(fake: FakeSmtp) -> list[int]:
+    """Return the numbers of the messages the fake has accepted or refused, in the order they came."""
+    return [int(message.split()[1]) for message in fake.messages]
+
+
+def answer_then_close(session: Session) -> None:
+    """Answer, and close the connection."""
+    session.send(b"250 2.0.0 ok\r\n")
+    session.open = False
