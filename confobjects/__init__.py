@@ -28,6 +28,7 @@ __all__ = [
     "PropertyChanges",
     "__version__",
     "load",
+    "mailer",
     "open",
 ]
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
-    from confobjects.startup import load, open  # noqa: A004 - confobjects.open is the public verb
+    from confobjects.startup import load, mailer, open  # noqa: A004 - confobjects.open is the public verb
     from confobjects.transport.mailer import Mailer
 
 _HOMES = {
@@ -49,6 +50,7 @@ _HOMES = {
     "ManagementContext": "confobjects.management",
     "PropertyChanges": "confobjects.objects.changes",
     "load": "confobjects.startup",
+    "mailer": "confobjects.startup",
     "open": "confobjects.startup",
 }
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from confobjects.objects.judging import Judge, Judged
     from confobjects.objects.model import Evaluated, ManagedObject
     from confobjects.objects.protocols import Evaluate, World
+    from confobjects.transport.mailer import Mailer
 
 _open_file = open  # the built-in: the public verb below takes its name
 
@@ -254,6 +255,20 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     return configuration
 
 
+def mailer(configuration: EffectiveConfiguration | str | None = None, *names: str, **options: Any) -> Mailer:
+    """Return a mailer for the mail servers of a configuration, which is loaded where its URL is given.
+
+    The mail servers named are tried in that order; without names every enabled one, sorted by name. ``options`` go
+    to :class:`~confobjects.transport.mailer.Mailer`. Raises :class:`~confobjects.errors.MailError` of stage plan when
+    there is none or one cannot be used, and what :func:`load` raises.
+    """
+    from confobjects.transport.fleet import servers_of  # noqa: PLC0415 - only for who sends mail
+    from confobjects.transport.mailer import Mailer  # noqa: PLC0415 - as above
+
+    found = load(configuration) if configuration is None or isinstance(configuration, str) else configuration
+    return Mailer(servers_of(found, names), **options)
+
+
 @contextmanager
 def _resting_collector() -> Iterator[None]:
     """Let the garbage collector rest: of 100,000 objects that are made and kept it took a quarter of the time."""
@@ -356,4 +371,4 @@ def _unknown(obj: Any) -> Iterator[Diagnostic]:
         )
 
 
-__all__ = ["Place", "judge_all", "judge_one", "load", "open", "place", "registry", "resolver"]
+__all__ = ["Place", "judge_all", "judge_one", "load", "mailer", "open", "place", "registry", "resolver"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import confobjects
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer
@@ -108,3 +111,41 @@ def test_when_all_are_away_every_message_says_so_once() -> None:
             assert result.error
             assert [one.code for one in result.error.diagnostics] == ["mail-banner", "mail-banner"]
         assert mailer.counters.failed == 3
+
+
+# -- the servers of a configuration ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Iterator[tuple[str, dict[str, FakeSmtp]]]:
+    """A configuration with three mail servers: ``b`` and ``a`` are enabled, ``off`` is not."""
+    url = f"ldif:{tmp_path / 'config.ldif'}"
+    with FakeSmtp() as a, FakeSmtp() as b, confobjects.open(url) as context:
+        for name, port in (("b", b.port), ("a", a.port), ("off", 1)):
+            values = {"enabled": name != "off", "smtp-server": f"localhost:{port}", "use-start-tls": False}
+            context.create("mail-server", name, values)
+        yield url, {"a": a, "b": b}
+
+
+def test_a_configuration_gives_its_enabled_servers_in_order(configured: tuple[str, dict[str, FakeSmtp]]) -> None:
+    url, fakes = configured
+    mailer = confobjects.mailer(url)
+    assert [plan.port for plan in mailer.plans] == [fakes["a"].port, fakes["b"].port]
+    assert mailer.send(*mails(1)[0]).port == fakes["a"].port
+    mailer = confobjects.mailer(confobjects.load(url), "B", "a")
+    assert [plan.port for plan in mailer.plans] == [fakes["b"].port, fakes["a"].port]
+
+
+def test_a_server_that_is_not_there_or_off_is_told(configured: tuple[str, dict[str, FakeSmtp]]) -> None:
+    url, _ = configured
+    with pytest.raises(MailError, match=r'there is no mail server "of".*\n.*did you mean "?off') as caught:
+        confobjects.mailer(url, "of")
+    assert caught.value.exit_code == 51
+    with pytest.raises(MailError, match="is disabled"):
+        confobjects.mailer(url, "off")
+
+
+def test_a_configuration_without_a_server(tmp_path: Path) -> None:
+    empty = confobjects.load(f"ldif:{tmp_path / 'none.ldif'}", missing_ok=True)
+    with pytest.raises(MailError, match="no mail server is enabled"):
+        confobjects.mailer(empty)
