@@ -190,6 +190,7 @@ MECHANISMS: Final = ("OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "SCRAM-SHA-256"
 _NEVER_USED: Final = {"DIGEST-MD5": _NO_DIGEST, "NTLM": _NO_NTLM, "GSSAPI": _NO_KERBEROS}
 
 _MISTAKEN: Final = {
+    "debug": "the name is mail.debug, which has no effect: every failure carries its transcript",
     "password": "the password belongs into auth-password",
     "username": "the name is mail.smtp.user, or better auth-username",
     "starttls": "the name is mail.smtp.starttls.required, or better use-start-tls",
@@ -485,8 +486,8 @@ def check_smtp_property(name: str, value: str) -> list[Diagnostic]:
     try:
         parse_value(name, value)
     except ValueError as error:
-        said = "" if shown_value == MASK else f', not "{shown_value}"'
-        return [_problem(f"{name}: {error}{said}", shown_value, "")]
+        plain = str(error).startswith("expected") and shown_value != MASK
+        return [_problem(f'{name} is "{shown_value}", {error}' if plain else f"{name}: {error}", shown_value, "")]
     if row.state == NO_EFFECT:
         text = f"{name} is accepted and has no effect: {row.meaning}"
         return [_problem(text, shown_value, "Remove it; nothing changes.", warning=True)]

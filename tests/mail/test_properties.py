@@ -166,47 +166,33 @@ GOOD = [
 ]
 
 BAD = [
-    ("mail.smtp.starttls.required", "yes", 'mail.smtp.starttls.required: expected true or false, not "yes"'),
-    ("mail.smtp.port", "0", 'mail.smtp.port: expected a port from 1 to 65535, not "0"'),
-    ("mail.smtp.port", "smtp", 'mail.smtp.port: expected a whole number, decimal or 0x and hexadecimal, not "smtp"'),
-    (
-        "mail.smtp.timeout",
-        "-1",
-        "mail.smtp.timeout: expected a number of milliseconds from 1 to 86400000 (a day): there is no endless waiting, "
-        'not "-1"',
-    ),
-    ("mail.smtp.from", "nobody", None),
-    (
-        "mail.smtp.localhost",
-        "192.0.2.1",
-        "mail.smtp.localhost: expected a host name or an address literal: an address stands in brackets, [192.0.2.1], "
-        'not "192.0.2.1"',
-    ),
-    ("mail.smtp.localhost", "a b", None),
-    ("mail.smtp.host", "a..b", None),
-    ("mail.smtp.localaddress", "localhost", 'mail.smtp.localaddress: expected an IP address, not "localhost"'),
-    ("mail.smtp.dsn.notify", "NEVER,DELAY", None),
-    ("mail.smtp.dsn.notify", "", None),
-    ("mail.smtp.dsn.ret", "ALL", 'mail.smtp.dsn.ret: expected FULL or HDRS, not "ALL"'),
-    ("mail.smtp.auth.mechanisms", "PLIAN", None),
-    ("mail.smtp.auth.mechanisms", "NTLM", None),
-    ("mail.smtp.ssl.protocols", "TLSv1.1 TLSv1.2", None),
-    ("mail.smtp.ssl.protocols", "TLSv1", None),
-    ("mail.smtp.ssl.protocols", "", None),
-    ("mail.smtp.ssl.ciphersuites", "A:B", None),
-    ("mail.smtp.ssl.trust", "", None),
-    ("mail.smtp.socketFactory.class", "com.example.Factory", None),
-    ("mail.smtp.mailextension", "", 'mail.smtp.mailextension: expected a text, not ""'),
-    ("confobjects.allow-insecure", "all", None),
-    ("confobjects.allow-insecure", "", None),
-    ("confobjects.pool.max-connections", "0", None),
-    (
-        "mail.smtp.socketFactory",
-        "x",
-        "mail.smtp.socketFactory cannot be used: its value is a Java object, which no text can name",
-    ),
-    ("mail.smtp.submitter", "a\r\nRCPT TO:<b>", "the value of mail.smtp.submitter holds a line break or NUL"),
-    ("mail.smtp.submitter", "a\0", "the value of mail.smtp.submitter holds a line break or NUL"),
+    ("mail.smtp.starttls.required", "yes"),
+    ("mail.smtp.port", "0"),
+    ("mail.smtp.port", "smtp"),
+    ("mail.smtp.timeout", "-1"),
+    ("mail.smtp.from", "nobody"),
+    ("mail.smtp.localhost", "192.0.2.1"),
+    ("mail.smtp.localhost", "a b"),
+    ("mail.smtp.host", "a..b"),
+    ("mail.smtp.localaddress", "localhost"),
+    ("mail.smtp.dsn.notify", "NEVER,DELAY"),
+    ("mail.smtp.dsn.notify", ""),
+    ("mail.smtp.dsn.ret", "ALL"),
+    ("mail.smtp.auth.mechanisms", "PLIAN"),
+    ("mail.smtp.auth.mechanisms", "NTLM"),
+    ("mail.smtp.ssl.protocols", "TLSv1.1 TLSv1.2"),
+    ("mail.smtp.ssl.protocols", "TLSv1"),
+    ("mail.smtp.ssl.protocols", ""),
+    ("mail.smtp.ssl.ciphersuites", "A:B"),
+    ("mail.smtp.ssl.trust", ""),
+    ("mail.smtp.socketFactory.class", "com.example.Factory"),
+    ("mail.smtp.mailextension", ""),
+    ("confobjects.allow-insecure", "all"),
+    ("confobjects.allow-insecure", ""),
+    ("confobjects.pool.max-connections", "0"),
+    ("mail.smtp.socketFactory", "x"),
+    ("mail.smtp.submitter", "a\r\nRCPT TO:<b>"),
+    ("mail.smtp.submitter", "a\0"),
 ]
 
 
@@ -240,12 +226,12 @@ def test_a_good_value_is_typed(name: str, text: str, value: object) -> None:
     assert settings.value(key_of(name) or "") == value
 
 
-@pytest.mark.parametrize(("name", "text", "message"), BAD)
-def test_a_bad_value_is_refused_in_words(name: str, text: str, message: str | None) -> None:
+@pytest.mark.parametrize(("name", "text"), BAD)
+def test_a_bad_value_is_refused(name: str, text: str) -> None:
+    """In which words, says ``tests/bad/mail``."""
     [problem] = check_smtp_property(name, text)
     assert problem.severity == "error"
-    if message is not None:
-        assert problem.summary == message
+    assert name in problem.summary
     settings, _ = read_settings([(name, text)])
     assert list(settings) == []
 
