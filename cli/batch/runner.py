@@ -83,7 +83,7 @@ class Batch:
                 transaction.plan()  # what is wrong with the whole is told as well
                 raise error_for(wrong)
         report = transaction.report
-        return report._replace(warnings=tuple(self._located(report.warnings)))
+        return report._replace(warnings=tuple(map(_short, self._located(report.warnings))))
 
     def _read_ahead(self, transaction: Transaction) -> None:
         """Read the objects of one kind at once where there are many: one search instead of many reads."""
@@ -172,7 +172,7 @@ class Batch:
                 step.fail(problem)
             return not isinstance(error, CannotConnectError | StorageError)
         step.outcome = "done" if transaction.report.changed else "unchanged"
-        warnings = tuple(step.placed(problem) for problem in transaction.report.warnings)
+        warnings = tuple(_short(step.placed(problem)) for problem in transaction.report.warnings)
         reports.append(transaction.report._replace(warnings=warnings))
         return True
 
@@ -189,6 +189,11 @@ class Batch:
         entries = list(context.storage.search(context.storage.base, "sub"))
         self._trial = MemoryStorage(entries, base=context.storage.base)
         yield ManagementContext(context.registry, self._trial, context.evaluate)
+
+
+def _short(warning: Diagnostic) -> Diagnostic:
+    """A warning with its place and without the line: there may be one for every command."""
+    return warning.replace(excerpt="", span=None)
 
 
 def _merged(reports: Sequence[ChangeReport]) -> ChangeReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,9 @@ _WIDTH: Final = 100
 """Characters of a line that are shown around a mistake."""
 _BEFORE: Final = 40
 _ASSIGNING: Final = ("--set", "--add", "--remove")
+_SEPARATOR: Final = re.compile("[:=]")
+_NOTHING: Final = "nothing"
+"""Behind the name of a property: its value may be in the next words."""
 
 
 def read(path: str | None) -> bytes:
@@ -40,6 +44,8 @@ class Source:
     def __init__(self, data: bytes, origin: str, registry: Registry) -> None:
         self.origin = origin
         self._known, self._secret = _property_names(registry)
+        names = "|".join(map(re.escape, self._secret)) or "(?!)"
+        self._secret_name = re.compile(rf"(?:{names})[\w-]*(.?)", re.IGNORECASE | re.DOTALL)
         self.script = parse(self._decoded(data))
         self._masks: dict[int, list[tuple[int, int]]] | None = None
 
@@ -98,27 +104,50 @@ class Source:
         return self._masks.get(row, [])
 
     def _secrets_in(self, command: Command) -> Iterator[Piece]:
-        before = ""
+        for word, separator in self._hidden_words(command):
+            yield from (piece for piece in self._after(word, separator) if piece.end > piece.start)
+
+    def _hidden_words(self, command: Command) -> Iterator[tuple[Word, str]]:
+        """Yield the words that hold secrets, or may, each with what its secret is behind; nothing hides all of it.
+
+        What stands behind a secret property up to the next option may be the rest of its value, typed apart from it.
+        """
+        before, apart = "", False
         for word in command.words:
             option, equals, value = word.text.partition("=")
-            if is_secret_option(before):
-                yield from word.pieces
-                before = ""
-                continue
-            if equals and is_secret_option(option):
-                yield from self._after(word, "=")
-            elif self._hides(before, word.text) or (equals and self._hides(option, value)):
-                yield from self._after(word, ":")
-            before = word.text
+            is_option = option[:1] == "-"
+            apart = apart and not is_option
+            if apart or is_secret_option(before):
+                yield word, ""
+            elif equals and is_secret_option(option):
+                yield word, "="
+            else:
+                assigned = value if is_option else word.text
+                by = option if is_option else before
+                separator = self._named_secret(word.text)
+                if separator is None and by.lower() in _ASSIGNING and (equals or not is_option):
+                    separator = self._unknown(assigned)
+                apart = separator is not None
+                if separator is not None and separator != _NOTHING:
+                    yield word, separator
+            before = "" if is_secret_option(before) else word.text
 
-    def _hides(self, option: str, assignment: str) -> bool:
-        name, colon, _ = assignment.partition(":")
-        assigned = bool(colon) and option.lower() in _ASSIGNING
-        return assigned and (name.lower() in self._secret or name.lower() not in self._known)
+    def _named_secret(self, text: str) -> str | None:
+        """Return what follows the first secret property that a word names; None where it names none."""
+        found = self._secret_name.search(text)
+        return None if found is None else found[1] or _NOTHING
+
+    def _unknown(self, assignment: str) -> str | None:
+        """Return what the value of a property that nobody knows is behind; None where the property is known."""
+        found = _SEPARATOR.search(assignment)
+        name = assignment if found is None else assignment[: found.start()]
+        if name.lower() in self._known:
+            return None
+        return "" if found is None else found[0]
 
     def _after(self, word: Word, separator: str) -> Iterator[Piece]:
-        """Yield the pieces of a word behind its separator."""
-        found = False
+        """Yield the pieces of a word behind its separator; all of them without one."""
+        found = not separator
         for piece in word.pieces:
             if found:
                 yield piece
@@ -127,6 +156,8 @@ class Source:
             if at >= 0:
                 found = True
                 yield Piece(piece.row, at + 1, piece.end)
+        if not found:  # it is written another way than it is meant
+            yield from word.pieces
 
     def value_of(self, word: Word) -> Piece:
         """Return where the value in ``PROPERTY:VALUE`` stands; the whole word where it has none."""

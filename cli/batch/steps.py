@@ -46,9 +46,10 @@ class Setting:
     def __init__(self, invocation: Invocation, source: Source) -> None:
         self.registry = invocation.registry
         self.source = source
+        self._options = [(option.name, option) for option in OPTIONS]
         self.given = {
-            option.name: invocation.options[option.name]
-            for option in OPTIONS
+            name: invocation.options[name]
+            for name, option in self._options
             if not option.unused and option.group != "Batch"
         }
         self.given["no_prompt"] = True  # nobody is there to be asked, or they are busy giving the commands
@@ -62,16 +63,16 @@ class Setting:
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options that hold for a line: its own, where it has any, over those of the batch."""
         result = {**given, **self.given}
-        for option in OPTIONS:
-            value = given[option.name]
-            if value == option.absent or value == result[option.name]:
+        for name, option in self._options:
+            value = given[name]
+            if value == option.absent or value == result[name]:
                 continue
-            if option.group not in _OF_A_LINE or option.name in _OF_THE_BATCH:
+            if option.group not in _OF_A_LINE or name in _OF_THE_BATCH:
                 spelling = option.spellings[-1]
                 raise UsageError(
                     Diagnostic("usage", f"{spelling} holds for a whole batch", remedy=f"give {spelling} beside --batch")
                 )
-            result[option.name] = value
+            result[name] = value
         return result
 
     def command(self, words: Words) -> click.Command:
