@@ -27,8 +27,9 @@ def given_values(invocation: Invocation, relation: Relation, **setting: Sequence
     """
     problems = Collector()
     values = _assigned(invocation, relation, "--set", setting["set"], problems)
-    _from_files(setting["set_file"], values, problems)
+    _from_files(invocation, relation, setting["set_file"], values, problems)
     _from_environment(setting["set_env"], values, problems)
+    _check_names("--set-prompt", setting["set_prompt"], problems)
     problems.raise_if_errors()
     for name in setting["set_prompt"]:
         values.setdefault(name.lower(), []).append(_asked(invocation, name))
@@ -47,10 +48,7 @@ def given_changes(
     problems = Collector()
     added = _assigned(invocation, relation, "--add", add, problems)
     removed = _assigned(invocation, relation, "--remove", remove, problems)
-    for name in reset:
-        if ":" in name:
-            summary = f'--reset takes the name of a property, not "{name.partition(":")[0]}:…"'
-            problems.error("usage", summary, remedy=f"--reset {name.partition(':')[0]}")
+    _check_names("--reset", reset, problems)
     problems.raise_if_errors()
     return PropertyChanges(given_values(invocation, relation, **setting), added, removed, tuple(reset))
 
@@ -62,7 +60,7 @@ def _assigned(
     for item in items:
         name, colon, value = item.partition(":")
         if not colon or not name or not value:
-            _malformed(option, item, problems)
+            _malformed(invocation, relation, option, item, problems)
             continue
         prop = _property(invocation, relation, name)
         if invocation.sink is None and prop is not None and prop.sensitive and "{" not in value and "<" not in value:
@@ -85,20 +83,34 @@ def _property(invocation: Invocation, relation: Relation, name: str) -> Property
     return next((d.properties[name.lower()] for d in types if name.lower() in d.properties), None)
 
 
-def _malformed(option: str, item: str, problems: Collector) -> None:
+def _malformed(invocation: Invocation, relation: Relation, option: str, item: str, problems: Collector) -> None:
+    """Say what is wrong with an assignment. Nothing is repeated that may be the value of a secret."""
     name, equals, value = item.partition("=")
     if equals and ":" not in item:
-        problems.error("usage", f"{option} takes PROPERTY:VALUE", remedy=f"did you mean {name}:{value}?")
+        prop = _property(invocation, relation, name)
+        shown = value if prop is not None and not prop.sensitive else "…"
+        problems.error("usage", f"{option} takes PROPERTY:VALUE", remedy=f"did you mean {name}:{shown}?")
     elif ":" not in item:
-        problems.error("usage", f'{option} takes PROPERTY:VALUE, "{item}" has no colon')
+        shown = f'"{item}"' if _property(invocation, relation, item) is not None else "what stands behind it"
+        problems.error("usage", f"{option} takes PROPERTY:VALUE, {shown} has no colon")
     elif not item.partition(":")[0]:
         problems.error("usage", f"{option} takes PROPERTY:VALUE, the property is missing")
     else:
-        prop = item.partition(":")[0]
-        problems.error("usage", f"the value of {prop} is empty", property=prop, remedy=f"--reset {prop}")
+        name = item.partition(":")[0]
+        problems.error("usage", f"the value of {name} is empty", property=name, remedy=f"--reset {name}")
 
 
-def _from_files(items: Iterable[str], values: Given, problems: Collector) -> None:
+def _check_names(option: str, names: Iterable[str], problems: Collector) -> None:
+    for name in names:
+        if ":" in name:
+            prop = name.partition(":")[0]
+            summary = f'{option} takes the name of a property, not "{prop}:…"'
+            problems.error("usage", summary, remedy=f"{option} {prop}")
+
+
+def _from_files(
+    invocation: Invocation, relation: Relation, items: Iterable[str], values: Given, problems: Collector
+) -> None:
     for item in items:
         name, colon, path = item.partition(":")
         if not colon or not path:
@@ -107,12 +119,22 @@ def _from_files(items: Iterable[str], values: Given, problems: Collector) -> Non
         try:
             with open(path, encoding="utf-8", newline="") as file:
                 text = file.read()
-        except OSError as error:
-            problems.error("usage", f"{path} cannot be read: {(error.strerror or '').lower()}", property=name)
-        except UnicodeDecodeError:
-            problems.error("usage", f"{path} is not UTF-8 text", property=name)
+        except (OSError, ValueError) as error:
+            prop = _property(invocation, relation, name)
+            problems.add(_unreadable(name, path, error, hidden=prop is None or prop.sensitive))
         else:
             values.setdefault(name.lower(), []).append(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _unreadable(name: str, path: str, error: OSError | ValueError, *, hidden: bool) -> Diagnostic:
+    """What is wrong with a file. A path that leads nowhere may be the secret itself, where one was to be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return Diagnostic("usage", f"{path} is not UTF-8 text", property=name)
+    reason = (error.strerror or "") if isinstance(error, OSError) else "this cannot be the name of a file"
+    if hidden and not os.path.lexists(path):
+        remedy = f"--set-file {name}:PATH names a file that holds the value"
+        return Diagnostic("usage", f"the file cannot be read: {reason.lower()}", property=name, remedy=remedy)
+    return Diagnostic("usage", f"{path} cannot be read: {reason.lower()}", property=name)
 
 
 def _from_environment(items: Iterable[str], values: Given, problems: Collector) -> None:
@@ -122,7 +144,10 @@ def _from_environment(items: Iterable[str], values: Given, problems: Collector) 
         if not colon:
             problems.error("usage", "--set-env takes PROPERTY:VARIABLE")
         elif text is None:
-            problems.error("usage", f"the environment variable {variable} is not set", property=name)
+            # A password given in the place of a variable is not repeated; most of them are no names of variables.
+            which = f"the environment variable {variable}" if variable.isidentifier() else "this environment variable"
+            remedy = "" if variable.isidentifier() else f"--set-env {name}:VARIABLE takes the name of a variable"
+            problems.error("usage", f"{which} is not set", property=name, remedy=remedy)
         else:
             values.setdefault(name.lower(), []).append(text)
 

@@ -11,6 +11,8 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 
+from .options import OPTIONS
+
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
 
 
@@ -65,7 +67,7 @@ def secret(options: Mapping[str, Any], name: str) -> str | None:
     variable = options.get(f"{name}_env")
     if variable is not None:
         if variable not in os.environ:
-            raise UsageError(Diagnostic("usage", f'the environment has no variable "{variable}"'))
+            raise UsageError(_no_variable(name, variable))
         return os.environ[variable]
     path = options.get(f"{name}_file") or options.get(f"{name}file")
     if path is None:
@@ -78,12 +80,21 @@ def secret(options: Mapping[str, Any], name: str) -> str | None:
         raise UsageError(Diagnostic("usage", f"the secret cannot be read: {reason}", origin=str(path))) from None
 
 
+def _no_variable(option: str, variable: str) -> Diagnostic:
+    """A password given in the place of a variable is not repeated; most of them are no names of variables."""
+    if variable.isidentifier():
+        return Diagnostic("usage", f'the environment has no variable "{variable}"')
+    spelling = next(o.spellings[-1] for o in OPTIONS if o.name == f"{option}_env")
+    return Diagnostic("usage", f"{spelling} takes the name of a variable of the environment, and this is none")
+
+
 def _mechanism(given: tuple[str, ...]) -> str:
     for item in given:
         name, _, value = item.partition("=")
         if name.strip().lower() != "mech" or value.strip().upper() != "EXTERNAL":
             remedy = "the one there is: -o mech=EXTERNAL"
-            raise UsageError(Diagnostic("usage", f'the SASL option "{item}" is not known', remedy=remedy))
+            shown = f'"{name}"' if "=" in item else "without a name and a value"  # the value may be a password
+            raise UsageError(Diagnostic("usage", f"the SASL option {shown} is not known", remedy=remedy))
     return "external" if given else ""
 
 

@@ -99,7 +99,8 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
         for verb, command in verbs_of(relation).items():
             if command == name:
                 return _built("objects", "build", verb, relation, words, registry)
-    raise UnknownCommandError(f'there is no command "{words.command}"' + _hint(words.command, registry))
+    typed, separator, _ = words.command.replace("=", ":").partition(":")  # an assignment may hold a secret
+    raise UnknownCommandError(f'there is no command "{typed}{separator and "…"}"' + _hint(typed, registry))
 
 
 def _candidates(registry: Registry, name: str) -> Iterator[Relation]:

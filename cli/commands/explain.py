@@ -37,25 +37,26 @@ def _run(invocation: Invocation, text: str, secret: bool) -> int:
     try:
         template = parse(text)
     except ExpressionSyntaxError as error:
-        raise error_for(diagnostics(text, error.problems, secret=False)) from None
+        raise error_for(diagnostics(text, error.problems, secret=secret)) from None
     result = invocation.evaluator()(text, multi_valued=True, secret=secret)
     if result.problems:
         raise error_for(result.problems)
     values = [("********" if secret else value) for value in result.values or ()]
+    shown = template.masked() if secret else text
     if invocation.form == "json":
         from ..json_output import dumps  # noqa: PLC0415 - for this form only
 
-        document = {"text": text, "needs": [str(n) for n in needs(template)]}
+        document = {"text": shown, "needs": [str(n) for n in needs(template)]}
         invocation.say(dumps({**document, "values": values, "origins": list(result.origins)}))
         return 0
-    invocation.say("\n".join(_lines(template, values, result.origins)))
+    invocation.say("\n".join(_lines(template, shown, values, result.origins)))
     for warning in template.warnings:
         invocation.note(f"warning: {warning.message}" + (f"; {warning.remedy}" if warning.remedy else ""))
     return 0
 
 
-def _lines(template: Template, values: list[str], origins: tuple[str, ...]) -> list[str]:
-    lines = [f"text:   {template.text}"]
+def _lines(template: Template, shown: str, values: list[str], origins: tuple[str, ...]) -> list[str]:
+    lines = [f"text:   {shown}"]
     lines.extend(f"needs:  {need}" for need in needs(template))
     if template.is_literal:
         lines.append("no expression in it: the text stands for itself")

@@ -45,3 +45,45 @@ def test_where_no_secret_can_be_meant_they_are_repeated() -> None:
 )
 def test_the_beginning_of_one_name_alone_means_that_name(typed: list[str], meant: str) -> None:
     assert f'did you mean "{meant}"?' in run(*typed).err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["set-mail-server-prop", "--server-name", "one", "--set", f"auth-password={CANARY}"],
+        ["set-mail-server-prop", "--server-name", "one", "--set", CANARY],
+        ["set-mail-server-prop", "--server-name", "one", "--set-prompt", f"auth-password:{CANARY}"],
+        ["set-mail-server-prop", "--server-name", "one", "--set-file", f"auth-password:{CANARY}"],
+        ["set-mail-server-prop", "--server-name", "one", "--set-env", f"auth-password:{CANARY}"],
+        ["--set", f"auth-password:{CANARY}"],
+        ["list-mail-servers", "-h", "localhost", "-D", "cn=x", "--bindPassword:env", CANARY],
+        ["list-mail-servers", "-h", "localhost", "-o", f"password={CANARY}"],
+        ["list-mail-servers", "-h", "localhost", "-o", CANARY],
+        ["list-mail-servers", "--url", f"ldap://localhost/cn=x????bindname=cn=x,x-bindpw={CANARY}"],
+    ],
+    ids=lambda words: " ".join(words[-2:]),
+)
+@pytest.mark.parametrize("form", [[], ["--output", "json"]], ids=["table", "json"])
+def test_what_may_be_a_secret_in_the_wrong_place_is_not_repeated(wrong: list[str], form: list[str]) -> None:
+    done = run(*wrong, *form)
+    assert (done.status, done.out) == (2, "")
+    assert CANARY not in done.err
+
+
+def test_what_cannot_be_a_secret_is_repeated() -> None:
+    change = ["set-mail-server-prop", "--server-name", "one"]
+    assert "did you mean use-ssl:true?" in run(*change, "--set", "use-ssl=true").err
+    assert '"use-ssl" has no colon' in run(*change, "--set", "use-ssl").err
+    assert "lost.txt cannot be read" in run(*change, "--set-file", "auth-username:lost.txt").err
+    assert "LOST_VARIABLE" in run(*change, "--set-env", "auth-password:LOST_VARIABLE").err
+
+
+def test_a_secret_that_is_explained_is_not_repeated() -> None:
+    broken = run("explain", "--secret", f"&{{{CANARY}")
+    assert broken.status == 10
+    assert CANARY not in broken.err
+    for form in ("table", "json"):
+        done = run("explain", "--secret", f"&{{mail.password|{CANARY}}}", "--output", form)
+        assert done.status == 0
+        assert "&{mail.password|********}" in done.out
+        assert CANARY not in done.out + done.err

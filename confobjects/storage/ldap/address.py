@@ -105,4 +105,6 @@ def _wrong(text: str, reason: str, remedy: str = "") -> UsageError:
     if not remedy:
         remedy = "write ldap://HOST:PORT/BASE-DN, ldaps://HOST:PORT/BASE-DN or ldapi://%2Fpath%2Fto%2Fsocket/BASE-DN"
     shown = text if "@" not in text else text.partition("://")[0] + "://…@" + text.rpartition("@")[2]
+    if "?" in shown:  # extensions may hold a password
+        shown = shown.partition("?")[0] + "?…"
     return UsageError(Diagnostic("usage", f'"{shown}" is no LDAP URL: {reason}', remedy=remedy))
