@@ -151,10 +151,11 @@ class Batch:
             self.summary.known_already(context.storage.warnings)
             for step in self.steps:
                 self.invocation.recorded = self.summary.line_of(step)
-                if not step.outcome and not self._carry_out(step, place, reports):
-                    break
+                goes_on = bool(step.outcome) or self._carry_out(step, place, reports)
                 self.summary.tell_step(step, progress)
                 progress.advance()
+                if not goes_on:
+                    break
         progress.end()
         return self.summary.tell(_merged(reports), told=True)
 
