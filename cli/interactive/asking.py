@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from confobjects.management.operations import Operation
@@ -13,7 +14,7 @@ from .pages import satisfying
 from .terminal import Back
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition
+    from confobjects.definitions import PropertyDefinition, Relation
     from confobjects.definitions.model import Reference
     from confobjects.objects.model import ManagedObject
 
@@ -93,20 +94,25 @@ class Asking:
     def _reference(self, prop: PropertyDefinition, reference: Reference) -> Answer:
         """Have an object chosen, or made on the way; one that is disabled may be enabled on the way."""
         relation = self.registry.relation(reference.relation)
-        world = self.session.context.world()
         base = self.registry.path(reference.parent)
-        objects = sorted(world.members(relation, base), key=lambda obj: normal_name(obj.name))
+        objects = self.session.context.world().members(relation, base)
+        objects = sorted(objects, key=lambda obj: normal_name(obj.name))
         fresh = [aside.target for aside in self.asides if _makes(aside, relation.name)]
         labels = [self._label(obj, reference) for obj in objects] + [f"{name}  (new)" for name in fresh]
         more = [f"create a new {relation.friendly}", _EXPRESSION]
-        at = self.session.choose_one(f"{prop.name}: which {relation.friendly}?", labels, more)
-        if at < len(objects):
-            return Answer(objects[at].name, self._enabling(objects[at], reference))
-        if at < len(labels):
-            return Answer(fresh[at - len(objects)])
-        if at > len(labels):
-            return Answer(self._line(prop))
-        operations = self.editing.aside(relation, base.names)
+        while True:
+            at = self.session.choose_one(f"{prop.name}: which {relation.friendly}?", labels, more)
+            if at < len(objects):
+                return Answer(objects[at].name, self._enabling(objects[at], reference))
+            if at < len(labels):
+                return Answer(fresh[at - len(objects)])
+            if at > len(labels):
+                return Answer(self._line(prop))
+            with suppress(Back):  # who gives the new one up chooses again
+                return self._made(relation, base.names, reference)
+
+    def _made(self, relation: Relation, parents: tuple[str, ...], reference: Reference) -> Answer:
+        operations = self.editing.aside(relation, parents)
         last = self._enabled(operations[-1], reference)
         return Answer(last.names[-1], (*operations[:-1], last))
 

@@ -13,11 +13,10 @@ from confobjects.reference.text import describe_property
 from confobjects.syntaxes import ValueSyntaxError
 
 from ..equivalents import equivalent
-from ..shown import masked_text
 from .asking import Aside, Asking
 from .choosing import Choice
 from .draft import ADD, KEEP, REMOVE, RESET, REVERT, Draft
-from .pages import BACK, CANCEL, COMMAND, FINISH, MORE, QUIT, editor, property_page, whole_menu
+from .pages import BACK, CANCEL, COMMAND, FINISH, MORE, QUIT, editor, one_shown, property_page, whole_menu
 from .terminal import Back, Quit
 
 if TYPE_CHECKING:
@@ -268,12 +267,12 @@ class Editing:
         current = draft.current(prop.name)
         if len(current) == 1:
             return 0
-        return self.session.choose_one(question, [masked_text(prop, text) for text in current])
+        return self.session.choose_one(question, [one_shown(prop, text) for text in current])
 
     def _unwanted(self, draft: Draft, prop: PropertyDefinition) -> list[str]:
         """Ask which values to remove: numbers, or all of them."""
         current = draft.current(prop.name)
-        labels = [masked_text(prop, text) for text in current]
+        labels = [one_shown(prop, text) for text in current]
         menu = whole_menu("", "Which values do you want to remove? Several numbers stand apart.", labels, current)
         menu = menu._replace(letters=(Choice("a", "all of them", current), *menu.letters))
         self.terminal.say("\n".join(menu.lines(self.terminal.width)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.definitions.conditions import And, Condition, Contains
+from confobjects.syntaxes.base import printable
 
 from ..shown import masked_text
 from ..table import joined
@@ -30,7 +31,12 @@ _HELP = Choice("?", "help", HELP)
 
 def values_shown(prop: PropertyDefinition, texts: Texts) -> str:
     """Return values as one text, secrets masked, ``-`` for none."""
-    return joined([masked_text(prop, text) for text in texts])
+    return joined([one_shown(prop, text) for text in texts])
+
+
+def one_shown(prop: PropertyDefinition, text: str) -> str:
+    """Return a value on one line: of a secret the mask, and nothing that would move the cursor."""
+    return printable(masked_text(prop, text))
 
 
 def state(draft: Draft, name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import select
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from typing import Any
 from .choosing import END, ENTER, ESCAPE, KEYS, LONG, Choice, Menu, Search, cut, keys_of, narrowed
 
 _MOST_SHOWN = 20
+_REST_OF_KEY = 0.05
+"""Seconds in which the rest of an arrow key's sequence comes, else its first character is the Escape key."""
 
 
 class Quit(Exception):  # noqa: N818 - no error: somebody leaves
@@ -57,9 +60,9 @@ class Terminal:
     # -- one answer ------------------------------------------------------------------------------------------------
 
     def ask(self, prompt: str, *, present: str = "") -> str:
-        """Ask for a line; ``present`` is there to be edited."""
+        """Ask for a line; ``present`` is there to be edited, if it is one line."""
         sys.stdout.flush()
-        if self._readline is not None and present:
+        if self._readline is not None and present and present.isprintable():
             self._readline.set_startup_hook(lambda: self._readline.insert_text(present))
         try:
             return input(prompt)
@@ -184,4 +187,6 @@ def _read_keys(number: int) -> Iterator[str]:
         data = os.read(number, 1024)
         if not data:
             yield END
+        if data.endswith(b"\x1b") and select.select([number], [], [], _REST_OF_KEY)[0]:
+            data += os.read(number, 1024)
         yield from keys_of(decoder.decode(data))

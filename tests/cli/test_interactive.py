@@ -140,6 +140,77 @@ def test_what_a_reference_needs_is_enabled_before_it_is_made() -> None:
     assert "enabled\ttrue" in run("get-trust-manager-provider-prop", "-s", "--provider-name", "new").out
 
 
+def test_who_gives_a_new_object_up_chooses_again() -> None:
+    run(*CREATE)
+    with dialogue() as person:
+        edit_one(person)
+        person.answer(EDITOR, "trust")
+        person.answer(PROPERTY, "2")
+        person.answer(PICK, "create")
+        person.answer(PICK, "blind")
+        person.answer(NAME, "given up")
+        person.answer(PICK, "true")
+        person.answer(EDITOR, "c")
+        person.until('What was not applied to the Blind Trust Manager Provider "given up" is dropped.')
+        person.until("trust-manager-provider: which Trust Manager Provider?")
+        person.answer(PICK, "give an expression")
+        person.answer("trust-manager-provider (", "&{provider}")
+        person.answer(EDITOR, "f")
+        plan = person.answer(DO_IT, "")
+        assert "given up" not in plan
+        assert leave(person) == 0
+    assert value("trust-manager-provider") == "&{provider}"
+
+
+def test_a_new_object_can_be_chosen_again_before_it_is_there() -> None:
+    with dialogue("--definitions", str(FAMILY)) as person:
+        person.answer(MAIN, "queue")
+        person.answer(KIND, "create")
+        person.answer(PICK, "disk")
+        person.answer(NAME, "jobs")
+        person.answer(PICK, "true")
+        person.answer(PICK, "create")
+        person.answer(NAME, "main")
+        person.answer(PICK, "true")
+        person.answer("location (", "data")
+        person.answer(EDITOR, "f")
+        person.answer(EDITOR, "spill-store")
+        person.answer(PROPERTY, "2")
+        person.answer("main  (new)", "1")
+        person.answer(EDITOR, "f")
+        plan = person.answer(DO_IT, "")
+        assert plan.count("would create /store/main") == 1
+        assert "spill-store: - -> main" in plan
+        assert leave(person) == 0
+    assert run("list-stores", "-s", "--definitions", str(FAMILY)).out == "main\n"
+
+
+def test_a_type_that_is_there_is_not_offered_again_in_a_set() -> None:
+    run("create-depot-codec", "--codec-type", "gzip", "--definitions", str(FAMILY))
+    run("create-depot-codec", "--codec-type", "plain", "--definitions", str(FAMILY))
+    with dialogue("--definitions", str(FAMILY)) as person:
+        person.answer(MAIN, "depot codec")
+        person.answer(KIND, "create")
+        person.until("There is a Depot Codec of every type already.")
+        assert leave(person) == 0
+
+
+def test_a_name_follows_the_syntax_of_the_property_that_it_is() -> None:
+    family = ["--definitions", str(FAMILY)]
+    run("create-store", "--store-name", "s", "--set", "enabled:true", "--set", "location:x", *family)
+    run("create-queue", "--queue-name", "q", "--type", "disk", "--set", "enabled:true", "--set", "store:s", *family)
+    with dialogue(*family) as person:
+        person.answer(MAIN, "consumer")
+        person.answer(KIND, "create")
+        person.answer(PICK, "1")
+        person.answer(NAME, "?")
+        person.until("The channel it listens to.")
+        person.answer(NAME, "not a name")
+        person.until("expected")
+        person.answer(NAME, "")
+        assert leave(person) == 0
+
+
 def test_a_name_that_is_taken_is_asked_for_again() -> None:
     run(*CREATE)
     with dialogue() as person:
@@ -248,6 +319,30 @@ def test_a_secret_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None:
         assert CANARY not in person.shown
     assert CANARY not in record.read_text()
     assert CANARY in (tmp_path / "config.ldif").read_text()
+
+
+def test_an_empty_secret_and_going_back_keep_what_is_there() -> None:
+    run(*CREATE, "--set", "auth-username:ann", "--set", "auth-password:old")
+    with dialogue() as person:
+        edit_one(person)
+        person.answer(EDITOR, "auth-password")
+        person.answer(PROPERTY, "2")
+        person.answer(PICK, "1")
+        person.answer("auth-password (not shown): ", "")
+        person.answer(EDITOR, "enabled")
+        person.answer(PROPERTY, "2")
+        person.answer(PICK, "b")
+        person.answer(EDITOR, "f")
+        person.until("Nothing is changed.")
+        assert leave(person) == 0
+
+
+def test_values_that_would_move_the_cursor_do_not() -> None:
+    run(*CREATE, "--set", "auth-username:\x1b[2Jann", "--set", "auth-password:x")
+    with dialogue() as person:
+        edit_one(person)
+        assert "\\x1b[2Jann" in person.answer(EDITOR, "c")
+        assert leave(person) == 0
 
 
 def test_a_value_may_be_an_expression() -> None:
