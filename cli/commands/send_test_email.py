@@ -34,7 +34,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -> int:
     from confobjects.mail.diagnosis import DeliveryError  # noqa: PLC0415 - sending loads TLS, help does not
-    from confobjects.mail.plan import plan_delivery  # noqa: PLC0415 - as above
+    from confobjects.mail.planning import plan_delivery  # noqa: PLC0415 - as above
     from confobjects.transport.mailer import send_test  # noqa: PLC0415 - as above
 
     server = mail_server(invocation, server_name)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.mail.properties import PROPERTY, read_settings
+from confobjects.mail.properties import read_settings
+from confobjects.mail.property_table import PROPERTY
 
 View = Callable[[str], "tuple[Any, ...] | None"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from confobjects.errors import MAIL_STAGES
-from confobjects.mail.diagnosis import TABLE, TRUST_REASONS
-from confobjects.mail.properties import HONOURED, NO_EFFECT, REFUSED, WEAKNESSES, rows
+from confobjects.mail.failures import TABLE, TRUST_REASONS
+from confobjects.mail.property_table import HONOURED, NO_EFFECT, REFUSED, WEAKNESSES, rows
 
 
 def pages() -> dict[str, str]:

@@ -16,7 +16,8 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.envelope import make_envelope
-from confobjects.mail.plan import DeliveryPlan, TransportSetting, plan_delivery
+from confobjects.mail.plan import DeliveryPlan, TransportSetting
+from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime
 from confobjects.mail.transaction import try_envelope
 from confobjects.transport.certificates import describe

@@ -15,7 +15,8 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.message import Sendable
-from confobjects.mail.plan import DeliveryPlan, plan_delivery
+from confobjects.mail.plan import DeliveryPlan
+from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport
 from confobjects.transport.many import Group, curable
 from confobjects.transport.network import Network

@@ -18,8 +18,8 @@ from confobjects.mail.replies import printable
 from confobjects.transport.certificates import Described, describe
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.network import Address, Network, resolve
+from confobjects.transport.providers import Material, load
 from confobjects.transport.smtp import Connection
-from confobjects.transport.trust import Material, load
 
 _PATIENCE: Final = 5.0
 """Seconds a second look may take."""

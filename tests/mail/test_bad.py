@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.mail.properties import SECRETS, key_of, read_settings
+from confobjects.mail.properties import read_settings
+from confobjects.mail.property_table import SECRETS, key_of
 
 CORPUS = sorted((Path(__file__).parent.parent / "bad" / "mail").glob("*.txt"))
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confobjects.errors import MAIL_STAGES
-from confobjects.mail.diagnosis import REPLY_RULES, STAGES, TABLE, DeliveryError, Trouble, code_of, diagnose
+from confobjects.mail.diagnosis import STAGES, DeliveryError, Trouble, code_of, diagnose
+from confobjects.mail.failures import TABLE
 from confobjects.mail.replies import Reply
+from confobjects.mail.signals import REPLY_RULES
 
 KNOWN = {"host": "mail.example", "port": 587, "address": "192.0.2.1:587", "trust": "of the runtime", "source": ""}
 

@@ -11,11 +11,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confobjects.mail.diagnosis import TABLE, Trouble, diagnose
+from confobjects.mail.diagnosis import Trouble, diagnose
 from confobjects.mail.dialogue import Dialogue, farewell, log_in, open_session
 from confobjects.mail.envelope import make_envelope
+from confobjects.mail.failures import TABLE
 from confobjects.mail.message import fit
-from confobjects.mail.plan import DeliveryPlan, plan_delivery
+from confobjects.mail.plan import DeliveryPlan
+from confobjects.mail.planning import plan_delivery
 from confobjects.mail.replies import ProtocolViolation
 from confobjects.mail.smtp import SmtpClient
 from confobjects.mail.transaction import deliver

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from confobjects.errors import MailError
-from confobjects.mail.plan import Proxy, plan_delivery
+from confobjects.mail.plan import Proxy
+from confobjects.mail.planning import plan_delivery
 from confobjects.syntaxes.text import NameValue
 from tests.servers import mail_server, provider
 

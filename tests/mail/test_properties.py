@@ -9,19 +9,8 @@ import sys
 import pytest
 
 from confobjects.mail.constraints import port_and_tls, smtp_properties
-from confobjects.mail.properties import (
-    NO_EFFECT,
-    REFUSED,
-    WEAKNESSES,
-    Row,
-    check_smtp_property,
-    key_of,
-    names,
-    read_settings,
-    row_of,
-    rows,
-    shown,
-)
+from confobjects.mail.properties import check_smtp_property, read_settings
+from confobjects.mail.property_table import NO_EFFECT, REFUSED, WEAKNESSES, Row, key_of, names, row_of, rows, shown
 from confobjects.syntaxes.hosts import HostPort
 from confobjects.syntaxes.text import NameValue
 

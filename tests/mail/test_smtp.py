@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from confobjects.mail.diagnosis import Trouble, diagnose
 from confobjects.mail.dialogue import Dialogue, log_in, open_session
 from confobjects.mail.envelope import make_envelope
-from confobjects.mail.plan import DeliveryPlan, Login, plan_delivery
+from confobjects.mail.plan import DeliveryPlan, Login
+from confobjects.mail.planning import plan_delivery
 from confobjects.mail.replies import ProtocolViolation
 from confobjects.mail.smtp import RECEIVES, SENDS, Misuse, SmtpClient, State
 from confobjects.mail.transaction import Outcome, deliver

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.envelope import make_envelope
-from confobjects.mail.plan import DeliveryPlan, plan_delivery
+from confobjects.mail.plan import DeliveryPlan
+from confobjects.mail.planning import plan_delivery
 from confobjects.mail.replies import ProtocolViolation
 from confobjects.mail.smtp import SmtpClient, State
 from confobjects.mail.streaming import Parcel, deliver_many

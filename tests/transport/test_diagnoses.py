@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from confobjects.errors import MAIL_STAGES
-from confobjects.mail.diagnosis import TABLE, TRUST_REASONS
+from confobjects.mail.failures import TABLE, TRUST_REASONS
 from confobjects.transport.check import TestResult, check_server
 from tests.servers import Given, mail_server, provider
 from tests.servers.certificates import Authority, Certificate

@@ -19,7 +19,7 @@ import pytest
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
-from confobjects.mail.properties import row_of
+from confobjects.mail.property_table import row_of
 from confobjects.transport.mailer import Mailer
 from tests.servers import Given, mail_server
 from tests.servers.fake_smtp import FakeSmtp, Script, hang, starttls

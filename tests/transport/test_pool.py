@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from confobjects.mail.diagnosis import DeliveryError
-from confobjects.mail.plan import plan_delivery
+from confobjects.mail.planning import plan_delivery
 from confobjects.transport.mailer import Mailer
 from confobjects.transport.pool import Pool
 from tests.servers import mail_server, provider

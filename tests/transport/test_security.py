@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from confobjects.errors import MailError
-from confobjects.mail.plan import plan_delivery, transport_settings
-from confobjects.mail.properties import WEAKNESSES
+from confobjects.mail.planning import plan_delivery, transport_settings
+from confobjects.mail.property_table import WEAKNESSES
 from confobjects.transport.check import check_server
 from confobjects.transport.mailer import Mailer
 from tests.cli.sessions import fresh, run

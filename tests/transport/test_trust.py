@@ -17,8 +17,9 @@ from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.plan import RUNTIME_TRUST, TlsSettings, TrustSource, trust_source
 from confobjects.transport.mailer import send_test
+from confobjects.transport.providers import LOADERS
 from confobjects.transport.stores import FORMATS, StoreProblem, detect, read_store
-from confobjects.transport.trust import LOADERS, openssl_name, trust_for
+from confobjects.transport.trust import openssl_name, trust_for
 from tests.definitions.documents import builtin
 from tests.servers import Given, mail_server, provider
 from tests.servers.certificates import Authority, Certificate

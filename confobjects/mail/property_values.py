@@ -1,0 +1,222 @@
+"""The types of SMTP properties: texts in, Python values out; a ValueError says what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from confobjects.diagnostics import nearest
+from confobjects.mail.property_table import MECHANISMS, NEVER_USED, OBJECT, WEAKNESSES, row_of
+
+
+def _boolean(text: str) -> bool:
+    folded = text.strip().lower()
+    if folded not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return folded == "true"
+
+
+def _integer(text: str) -> int:
+    digits = text.strip().lower()
+    try:
+        return int(digits, 16 if digits.removeprefix("-").startswith("0x") else 10)
+    except ValueError:
+        raise ValueError("expected a whole number, decimal or 0x and hexadecimal") from None
+
+
+def _between(low: int, high: int, words: str) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = _integer(text)
+        if not low <= number <= high:
+            raise ValueError(f"expected {words}")
+        return number
+
+    return parse
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("expected a text")
+    return text
+
+
+def _no_object(_text: str) -> str:
+    raise ValueError(OBJECT)
+
+
+def _host(text: str) -> str:
+    from confobjects.syntaxes.hosts import host_problem, is_ipv6  # noqa: PLC0415 - few settings name a host
+
+    host = text.strip().removeprefix("[").removesuffix("]")
+    if not is_ipv6(host) and (problem := host_problem(host)):
+        raise ValueError(f"expected a host name or an IP address: {problem}")
+    return host
+
+
+def _address(text: str) -> str:
+    from confobjects.syntaxes.hosts import is_ipv4, is_ipv6  # noqa: PLC0415 - as above
+
+    address = text.strip().removeprefix("[").removesuffix("]")
+    if not is_ipv4(address) and not is_ipv6(address):
+        raise ValueError("expected an IP address")
+    return address
+
+
+def _local_name(text: str) -> str:
+    from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6  # noqa: PLC0415 - as above
+
+    name = text.strip()
+    if name.startswith("[") and name.endswith("]"):
+        inner = name[1:-1]
+        if is_ipv4(inner) or is_ipv6(inner.removeprefix("IPv6:")):
+            return name
+        raise ValueError("expected a host name or an address literal such as [192.0.2.1]")
+    if is_ipv4(name) or is_ipv6(name):
+        raise ValueError(f"expected a host name or an address literal: an address stands in brackets, [{name}]")
+    if problem := host_problem(name):
+        raise ValueError(f"expected a host name or an address literal: {problem}")
+    return name
+
+
+def _sender(text: str) -> str:
+    from confobjects.syntaxes.base import ValueSyntaxError  # noqa: PLC0415 - as above
+    from confobjects.syntaxes.mailaddress import MailAddress  # noqa: PLC0415 - as above
+
+    if text.strip() == "<>":
+        return ""
+    try:
+        address: str = MailAddress().parse(text)
+    except ValueSyntaxError as error:
+        raise ValueError(str(error)) from None
+    return address
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        for choice in choices:
+            if choice.lower() == text.strip().lower():
+                return choice
+        raise ValueError(f"expected {', '.join(choices[:-1])} or {choices[-1]}")
+
+    return parse
+
+
+def _notify(text: str) -> str:
+    words = [word.upper() for word in _words(text)]
+    wrong = [word for word in words if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY")]
+    if wrong or not words or len(set(words)) < len(words) or ("NEVER" in words and len(words) > 1):
+        raise ValueError("expected NEVER, or some of SUCCESS, FAILURE and DELAY")
+    return ",".join(words)
+
+
+def _mechanisms(text: str) -> tuple[str, ...]:
+    words = [word.upper() for word in _words(text)]
+    for word in words:
+        if word not in MECHANISMS and word not in NEVER_USED:
+            near = nearest(word, MECHANISMS)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise ValueError(
+                f'"{word}" is no login mechanism known here, expected some of {", ".join(MECHANISMS)}{hint}'
+            )
+    usable = tuple(dict.fromkeys(word for word in words if word in MECHANISMS))
+    if not usable:
+        reasons = "; ".join(dict.fromkeys(NEVER_USED[word] for word in words))
+        raise ValueError(f"expected some of {', '.join(MECHANISMS)}" + (f": {reasons}" if reasons else ""))
+    return usable
+
+
+_FACTORIES: Final = {
+    "javax.net.ssl.sslsocketfactory": "tls",
+    "com.sun.mail.util.mailsslsocketfactory": "tls",
+    "javax.net.socketfactory": "plain",
+}
+
+
+def _factory(text: str) -> str:
+    kind = _FACTORIES.get(text.strip().lower())
+    if kind is None:
+        raise ValueError(
+            "expected javax.net.ssl.SSLSocketFactory (TLS from the first byte) or javax.net.SocketFactory (plain): "
+            "other Java classes cannot be loaded here"
+        )
+    return kind
+
+
+_VERSIONS: Final = {"tlsv1.2": "TLSv1.2", "tlsv1.3": "TLSv1.3"}
+
+
+def _protocols(text: str) -> tuple[str, ...]:
+    words = _words(text)
+    old = [word for word in words if word.lower() in ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3", "sslv2", "sslv2hello")]
+    usable = tuple(dict.fromkeys(_VERSIONS[word.lower()] for word in words if word.lower() in _VERSIONS))
+    if len(usable) == 0 or any(word.lower() not in _VERSIONS and word not in old for word in words):
+        reason = ": older versions are broken (RFC 8996)" if old else ""
+        raise ValueError(f"expected TLSv1.2, TLSv1.3 or both{reason}")
+    if old:
+        raise ValueError(f"{', '.join(old)} cannot be used: versions before TLSv1.2 are broken (RFC 8996)")
+    return usable
+
+
+def _suites(text: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(_words(text)))
+    if not words or any(not word.replace("_", "").replace("-", "").isalnum() for word in words):
+        raise ValueError("expected names of cipher suites, separated by blanks or commas")
+    return words
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    words = tuple(_words(text))
+    if not words:
+        raise ValueError("expected * or names of hosts, separated by blanks")
+    return words if "*" in words else tuple(map(_host, words))
+
+
+def _weaknesses(text: str) -> tuple[str, ...]:
+    words = _words(text)
+    known = ", ".join(WEAKNESSES)
+    for word in words:
+        if word not in WEAKNESSES:
+            near = nearest(word, WEAKNESSES)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise ValueError(f'"{word}" is no weakness known here, expected some of {known}{hint}')
+    if not words:
+        raise ValueError(f"expected some of {known}")
+    return tuple(dict.fromkeys(words))
+
+
+_TYPES: Final[dict[str, Callable[[str], Any]]] = {
+    "address": _address,
+    "boolean": _boolean,
+    "count": _between(1, 1_000_000, "a whole number from 1 to 1000000"),
+    "factory": _factory,
+    "host": _host,
+    "hosts": _hosts,
+    "integer": _integer,
+    "local-name": _local_name,
+    "mechanisms": _mechanisms,
+    "milliseconds": _between(
+        1, 86_400_000, "a number of milliseconds from 1 to 86400000 (a day): there is no endless waiting"
+    ),
+    "notify": _notify,
+    "object": _no_object,
+    "port": _between(1, 65535, "a port from 1 to 65535"),
+    "protocols": _protocols,
+    "sender": _sender,
+    "size": _between(-1, 2**31 - 1, "a number of bytes, or -1 for none"),
+    "suites": _suites,
+    "text": _text,
+    "weaknesses": _weaknesses,
+}
+
+
+def parse_value(name: str, value: str) -> Any:
+    """Return the typed value of a known name. Raises ValueError with what was expected."""
+    row = row_of(name)
+    if row is None:
+        raise ValueError("unknown name")
+    parse = _TYPES.get(row.type) or _choice(tuple(row.type.split("|")))
+    return parse(value)

@@ -1,0 +1,358 @@
+"""What trust manager providers trust. One loader per type in :data:`LOADERS`.
+
+Law: a store that is missing, wrong or empty is an error with its path before anything is connected: an empty set of
+authorities would trust nothing and say nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final, TypeVar
+
+from confobjects.diagnostics import Diagnostic, nearest
+from confobjects.errors import ConfobjectsError
+from confobjects.mail.diagnosis import TrustError
+from confobjects.mail.plan import TrustSource
+from confobjects.transport.stores import StoreProblem, read_store
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a provider trusts: certificates (DER), or ``blind`` for anything, or the system's own stores (``system``).
+
+    ``places`` names where each certificate came from, for messages. ``fingerprint`` changes with the content.
+    """
+
+    certificates: tuple[bytes, ...] = ()
+    blind: bool = False
+    system: bool = False
+    places: tuple[str, ...] = ()
+    context: ssl.SSLContext | None = None
+    version: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the content: equal content, equal trust."""
+        digest = hashlib.sha256(f"{self.blind} {self.system} {self.version}".encode())
+        for certificate in sorted(self.certificates):
+            digest.update(hashlib.sha256(certificate).digest())
+        return digest.hexdigest()
+
+
+T = TypeVar("T")
+
+
+def apart(work: Callable[[], T]) -> T:
+    """Work in a thread of its own: OpenSSL keeps errors by thread, and ssl takes those that others left for its own.
+
+    A PKCS #11 module leaves such errors when it is loaded.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for new contexts and tokens only
+
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(work).result()
+
+
+# -- loaders -----------------------------------------------------------------------------------------------------------
+
+
+def _located(source: TrustSource, path: str) -> str:
+    return os.path.join(source.instance_directory, path)
+
+
+def unusable(source: TrustSource, summary: str, advice: str, name: str, reason: str = "trust-unusable") -> TrustError:
+    """Return the error of a provider that cannot be used; ``name`` is the property to change."""
+    return TrustError(reason, Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
+
+
+def blind(source: TrustSource) -> Material:
+    """Trust any certificate."""
+    del source
+    return Material(blind=True)
+
+
+class _Files:
+    """Contents of files, read again when path, inode, size or modification time have changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str, str], tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
+
+    def certificates(self, path: str, kind: str, pin: str) -> tuple[bytes, ...]:
+        """Return the certificates of a store. Raises OSError and StoreProblem."""
+        status = os.stat(path)
+        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        key = (path, kind, hashlib.sha256(pin.encode()).hexdigest())
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and kept[0] == state:
+            return kept[1]
+        with open(path, "rb") as file:
+            certificates = read_store(file.read(), kind, pin)
+        with self._lock:
+            self._kept[key] = (state, certificates)
+        return certificates
+
+
+_FILES: Final = _Files()
+
+
+def file_based(source: TrustSource) -> Material:
+    """Trust the certificates of one store file."""
+    path = _located(source, source.get("trust-store-file"))
+    try:
+        found = _FILES.certificates(path, source.get("trust-store-type") or "", source.get("trust-store-pin") or "")
+    except OSError as error:
+        raise _unreadable(source, path, error, "trust-store-file") from None
+    except StoreProblem as problem:
+        name = "trust-store-pin" if problem.pin else "trust-store-file"
+        summary = f"the trust store {path} cannot be used: {problem}"
+        raise unusable(source, summary, problem.advice, name, problem.reason) from None
+    return Material(found, places=(path,) * len(found))
+
+
+def _unreadable(source: TrustSource, path: str, error: OSError, name: str) -> TrustError:
+    advice = f"Set {name} to a file that can be read; a relative path counts from {source.instance_directory or '.'}."
+    return unusable(source, f"{path} cannot be read: {error.strerror}", advice, name, "trust-store-unreadable")
+
+
+def pem_directory(source: TrustSource) -> Material:
+    """Trust the first certificate of each file in a directory."""
+    directory = _located(source, source.get("pem-directory"))
+    excluded = source.get("excluded-filename-pattern")
+    try:
+        names = sorted(entry.name for entry in os.scandir(directory) if entry.is_file())
+        pattern = re.compile(excluded) if excluded else None
+    except OSError as error:
+        raise _unreadable(source, directory, error, "pem-directory") from None
+    except re.error as error:
+        raise unusable(
+            source, f"the pattern is no regular expression: {error}", "Correct it.", "excluded-filename-pattern"
+        ) from None
+    wanted = [name for name in names if pattern is None or not pattern.fullmatch(name)]
+    found = list(_first_certificates(source, directory, wanted))
+    if not found:
+        raise unusable(
+            source,
+            f"no file in {directory} holds a certificate: nothing would be trusted",
+            "Put PEM files with the certificates to trust into it.",
+            "pem-directory",
+            "trust-store-empty",
+        )
+    return Material(tuple(one for _, one in found), places=tuple(path for path, _ in found))
+
+
+def _first_certificates(source: TrustSource, directory: str, names: list[str]) -> Iterator[tuple[str, bytes]]:
+    for name in names:
+        path = os.path.join(directory, name)
+        try:
+            yield path, _FILES.certificates(path, "", "")[0]
+        except FileNotFoundError:
+            continue  # removed between listing and reading
+        except OSError as error:
+            raise _unreadable(source, path, error, "pem-directory") from None
+        except StoreProblem:
+            continue  # a key, a README: only files with a certificate count
+
+
+def system(source: TrustSource) -> Material:
+    """Trust the public authorities of the operating system, or the bundled ones."""
+    if source.get("source") == "bundled":
+        return _bundled(source)
+    version = _system_version()
+    if version not in _SYSTEM_FOUND:
+        if not _system_has_any():
+            raise unusable(
+                source,
+                "the operating system trusts no authority at all: every server would be refused",
+                "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager "
+                "provider with source:bundled.",
+                "trust-manager-provider" if source.type == "runtime" else "source",
+                "trust-store-empty",
+            )
+        _SYSTEM_FOUND.add(version)
+    return Material(system=True, version=version)
+
+
+_SYSTEM_FOUND: Final[set[str]] = set()
+"""States of the system's store that were found to hold authorities: looking costs 40 ms."""
+
+
+def _system_version() -> str:
+    """Return what changes when the system's store does: its paths and their modification times."""
+    paths = ssl.get_default_verify_paths()
+    found = []
+    for path in (paths.cafile, paths.capath):
+        try:
+            found.append(f"{path} {os.stat(path or '').st_mtime_ns}")
+        except OSError:
+            found.append(f"{path} missing")
+    return "; ".join(found)
+
+
+def _bundled(source: TrustSource) -> Material:
+    try:
+        import certifi  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise unusable(
+            source,
+            "the bundled set of authorities is not installed",
+            'Install it (pip install "confobjects[bundled]"), or set source:os.',
+            "source",
+        ) from None
+    path = certifi.where()
+    found = _FILES.certificates(path, "PEM", "")
+    return Material(found, places=(path,) * len(found))
+
+
+def _system_has_any() -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    if context.cert_store_stats()["x509_ca"]:
+        return True
+    # OpenSSL reads a directory of hashed names only when it needs one of them.
+    directory = ssl.get_default_verify_paths().capath
+    return os.path.isdir(directory or "") and any(
+        re.fullmatch(r"[0-9a-f]{8}\.\d+", name) for name in os.listdir(directory)
+    )
+
+
+def ldap(source: TrustSource) -> Material:
+    """Trust the certificates held in entries of the configuration's own storage."""
+    base = source.get("base-dn")
+    if source.entries is None:
+        raise unusable(
+            source,
+            "the entries of the configuration's storage cannot be read from here",
+            "Use another type of trust manager provider.",
+            "base-dn",
+        )
+    try:
+        entries = list(source.entries(str(base)))
+    except ConfobjectsError as error:
+        summary = f"the entries below {base} cannot be read: {error.diagnostics[0].summary}"
+        raise unusable(
+            source, summary, "See that the storage can be read.", "base-dn", "trust-store-unreadable"
+        ) from None
+    values = (v for entry in entries for attribute in _CERTIFICATE_ATTRIBUTES for v in entry.get(attribute) or ())
+    found = tuple(dict.fromkeys(value for value in values if isinstance(value, bytes)))
+    if not found:
+        raise unusable(
+            source,
+            f"no entry below {base} holds a certificate: nothing would be trusted",
+            f"Add entries with {_CERTIFICATE_ATTRIBUTES[0]}, or correct base-dn.",
+            "base-dn",
+            "trust-store-empty",
+        )
+    return Material(found, places=(str(base),) * len(found))
+
+
+_CERTIFICATE_ATTRIBUTES: Final = ("ds-keystore-certificate;binary", "cACertificate;binary", "userCertificate;binary")
+
+
+def pkcs11(source: TrustSource) -> Material:
+    """Trust the certificates on a PKCS #11 token."""
+    try:
+        library: Any = import_module("pkcs11")  # an optional extra
+        import_module("pkcs11.exceptions")
+    except ImportError:
+        raise unusable(
+            source,
+            "tokens cannot be read: the package for PKCS #11 is not installed",
+            'Install it: pip install "confobjects[pkcs11]".',
+            "pkcs11-provider-arg",
+        ) from None
+    module = source.get("pkcs11-provider-arg")
+    if not module:
+        raise unusable(
+            source, "no PKCS #11 module is named", "Set pkcs11-provider-arg to its path.", "pkcs11-provider-arg"
+        )
+    try:
+        found = apart(lambda: tuple(_on_tokens(library, module, source.get("trust-store-pin"))))
+    except library.exceptions.PinIncorrect:
+        raise unusable(
+            source, "the pin of the token is wrong", "Correct trust-store-pin.", "trust-store-pin", "trust-store-pin"
+        ) from None
+    except (library.exceptions.PKCS11Error, RuntimeError) as error:
+        words = str(error) or type(error).__name__
+        raise unusable(
+            source, f"the token cannot be read through {module}: {words}", "Check the module.", "pkcs11-provider-arg"
+        ) from None
+    if not found:
+        raise unusable(
+            source,
+            "the token holds no certificate",
+            "Put the certificates to trust on it.",
+            "pkcs11-provider-arg",
+            "trust-store-empty",
+        )
+    return Material(found, places=(module,) * len(found))
+
+
+def _on_tokens(library: Any, module: str, pin: str | None) -> Iterator[bytes]:
+    query = {library.Attribute.CLASS: library.ObjectClass.CERTIFICATE}
+    for slot in library.lib(module).get_slots(token_present=True):
+        token = slot.get_token()
+        if library.TokenFlag.TOKEN_INITIALIZED not in token.flags:
+            continue
+        with token.open(user_pin=pin) as session:
+            yield from (bytes(one[library.Attribute.VALUE]) for one in session.get_objects(query))
+
+
+def custom(source: TrustSource) -> Material:
+    """Trust what an importable class decides: an object of it is called with nothing and returns an SSLContext.
+
+    The class gets the provider's values as keyword argument ``values``. Its context is limited to TLS 1.2 and later;
+    whether it verifies anything is its own business.
+    """
+    path = str(source.get("provider-class"))
+    module, colon, name = path.partition(":")
+    try:
+        if not colon:
+            raise ImportError("a module, a colon and a class are expected")
+        made = getattr(import_module(module), name)(values=dict(source.values))
+        context = made()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise unusable(
+            source,
+            f"the class {path} cannot be used: {error}",
+            "Correct provider-class (package.module:Class).",
+            "provider-class",
+        ) from None
+    if not isinstance(context, ssl.SSLContext):
+        raise unusable(source, f"the class {path} yields no ssl.SSLContext", "Correct the class.", "provider-class")
+    return Material(context=context, version=f"{path} {getattr(made, 'version', '')}")
+
+
+LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {
+    "runtime": system,
+    "blind-trust-manager-provider": blind,
+    "file-based-trust-manager-provider": file_based,
+    "pem-trust-manager-provider": pem_directory,
+    "system-trust-manager-provider": system,
+    "ldap-trust-manager-provider": ldap,
+    "pkcs11-trust-manager-provider": pkcs11,
+    "custom-trust-manager-provider": custom,
+}
+"""Type of trust manager provider -> what loads its certificates; ``runtime`` stands for none being named."""
+
+
+def load(source: TrustSource) -> Material:
+    """Return what a provider trusts now. Raises :class:`~confobjects.errors.MailError` of stage trust."""
+    loader = LOADERS.get(source.type)
+    if loader is None:
+        near = nearest(source.type, LOADERS)
+        raise unusable(
+            source,
+            f"trust manager providers of type {source.type} cannot be used for mail",
+            f'did you mean "{near}"?' if near else f"Use one of: {', '.join(LOADERS)}.",
+            "trust-manager-provider",
+        )
+    return loader(source)
