@@ -167,6 +167,33 @@ def test_a_batch_of_a_whole_configuration_makes_it_again(tmp_path: Path) -> None
     assert json.loads(run("export").out)["objects"] == before
 
 
+NASTY = (
+    'it\'s "so"',
+    "\\&{literal}",
+    "C:\\Windows\\",
+    "&{user|a b}",
+    "  two  blanks",
+    "#5",
+    "-x",
+    "$HOME `id` !1",
+    "a,b",
+    "é ß",
+)
+
+
+def test_what_is_exported_as_commands_is_a_batch_that_makes_it_again(tmp_path: Path) -> None:
+    for number, text in enumerate(NASTY):
+        values = {"enabled": True, "smtp-server": "h", "auth-username": text, "auth-password": f"&{{p{number}}}"}
+        with confobjects.open() as context:
+            context.create("mail-server", f"{text} {number}", values)
+    before = json.loads(run("export").out)["objects"]
+    exported = run("export", "--format", "commands").out
+    (tmp_path / "config.ldif").unlink()
+    done = batch(exported, directory=tmp_path)
+    assert done.status == 0, done.err
+    assert json.loads(run("export").out)["objects"] == before
+
+
 # -- how it is asked for -------------------------------------------------------------------------------------------
 
 
