@@ -1,0 +1,174 @@
+"""Sending mail, against smtplib and Postfix's own smtp-source: messages a second, round trips, memory.
+
+All send to one smtp-sink, in turns (A B C, A B C), which has a processor core to itself, and so has the client: as on two
+machines. Ratios are medians of the ratios round by round. Round trips are counted by a proxy that delays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import MEBIBYTE, RESULTS, BenchmarkError, Report, Target, environment
+from benchmarks.mail_client import SESSIONS
+from benchmarks.mail_plot import bars, text_bars
+from benchmarks.mail_server import SlowRoad, cores, sink, source
+
+ROUNDS = 9
+MESSAGES = 6_000
+SEND_LIMIT, MANY_LIMIT, POOL_LIMIT = 1.5, 2.5, 1.0
+"""Messages a second: ours divided by smtplib's, and by smtp-source's."""
+
+ROUND_TRIP = 0.020
+SLOW_MESSAGES = {"send": 200, "send_many": 500}
+TRIPS_LIMIT = {"send": 2.2, "send_many": 1.2}
+MEMORY_MESSAGES = 100_000
+GROWTH_LIMIT = 2.0
+LARGE_LIMIT = 8.0
+"""MiB: between the first tenth of many messages and the last, and while 50 MB are sent."""
+
+NAMES = {
+    "smtplib": "smtplib, reused",
+    "send": "send, one per call",
+    "send_many": "send_many",
+    "pool": f"send_many, {SESSIONS} connections",
+    "source": f"smtp-source, {SESSIONS} sessions",
+}
+
+
+def measure() -> Report:
+    """Measure everything."""
+    report = Report("mail", "Sending mail: messages of 1 KB to smtp-sink over kept connections, in turns")
+    with sink() as port:
+        _throughput(report, port)
+        _round_trips(report, port)
+        _memory(report, port)
+    return report
+
+
+def run_client(mode: str, port: int, messages: int, recipients: int = 1) -> dict[str, Any]:
+    """Run one client process to its end, on the client's core; return what it says."""
+    script = Path(__file__).with_name("mail_client.py")
+    words = [sys.executable, "-I", str(script), mode, str(port), str(messages), str(recipients)]
+    done = _run(words)
+    facts: dict[str, Any] = json.loads(done)
+    return facts
+
+
+def _run(words: Sequence[str]) -> str:
+    _, client = cores()
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment("/"),
+        preexec_fn=lambda: os.sched_setaffinity(0, client),
+    )
+    if done.returncode:
+        raise BenchmarkError(f"{' '.join(words)}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+# -- messages a second -------------------------------------------------------------------------------------------------
+
+
+def _throughput(report: Report, port: int) -> None:
+    rates: dict[str, list[float]] = {name: [] for name in NAMES}
+    busy: dict[str, list[float]] = {name: [] for name in NAMES}
+    for number in range(ROUNDS + 1):
+        for name in NAMES:
+            rate, processor = _rate(name, port)
+            if number:  # the first round warms up
+                rates[name].append(rate)
+                busy[name].append(processor)
+    medians = {name: statistics.median(taken) for name, taken in rates.items()}
+    report.lines.append(f"{'':26} {'messages/s':>10} {'of smtplib':>10} {'processor':>13}")
+    for name, shown in NAMES.items():
+        ratio = _ratio(rates[name], rates["smtplib"])
+        spent = statistics.median(busy[name]) * 1e6
+        told = f"{spent:8.1f} µs" if spent else ""
+        report.lines.append(f"{shown:26} {medians[name]:10,.0f} {ratio:9.2f}x {told:>13}")
+        report.figures[name] = {
+            "messages_per_second": round(medians[name]),
+            "of_smtplib": round(ratio, 3),
+            "processor_microseconds": round(spent, 1),
+        }
+    chart = [(shown, medians[name], name not in ("smtplib", "source")) for name, shown in NAMES.items()]
+    report.lines += ["", *text_bars(chart), ""]
+    RESULTS.mkdir(exist_ok=True)
+    svg = bars("Messages of 1 KB a second, one smtp-sink", "/s", chart)
+    (RESULTS / "mail.svg").write_text(svg, encoding="utf-8")
+    for name, against, limit in (
+        ("send", "smtplib", SEND_LIMIT),
+        ("send_many", "smtplib", MANY_LIMIT),
+        ("pool", "source", POOL_LIMIT),
+    ):
+        # A promise says how much at most: how much of the peer's time.
+        measured = 1 / _ratio(rates[name], rates[against])
+        report.targets.append(Target(f"{NAMES[name]}: time of {NAMES[against]}", 1 / limit, measured, "times"))
+
+
+def _rate(name: str, port: int) -> tuple[float, float]:
+    """Return messages a second, and processor seconds for one."""
+    if name == "source":
+        messages = MESSAGES * 2  # its start counts too, so that there be more of them
+        began = time.perf_counter()
+        _run(source(port, SESSIONS, messages))
+        return messages / (time.perf_counter() - began), 0.0
+    taken = run_client(name, port, MESSAGES)
+    return MESSAGES / taken["seconds"], taken["processor"] / MESSAGES
+
+
+def _ratio(rates: Sequence[float], against: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(rates, against, strict=True))
+
+
+# -- round trips -------------------------------------------------------------------------------------------------------
+
+
+def _round_trips(report: Report, port: int) -> None:
+    report.lines.append(f"{f'at {ROUND_TRIP * 1000:g} ms':34} {'round trips':>11} {'time':>10}")
+    for mode, recipients in (("send", 3), ("send_many", 1), ("send_many", 3)):
+        messages = SLOW_MESSAGES[mode]
+        road = SlowRoad(port, ROUND_TRIP)
+        taken = run_client(mode, road.port, messages, recipients)
+        road.close()
+        everything = messages + 100  # the warming up too
+        trips, spent = road.trips / everything, taken["seconds"] / messages
+        shown = f"{mode}, {recipients} recipient{'s' if recipients > 1 else ''}, all or nothing"
+        report.lines.append(f"{shown:34} {trips:11.2f} {spent * 1000:7.1f} ms")
+        report.figures[f"{mode}, {recipients}"] = {
+            "round_trips": round(trips, 3),
+            "milliseconds": round(spent * 1000, 2),
+            "connections": road.connections,
+        }
+        report.targets.append(Target(f"round trips, {shown}", TRIPS_LIMIT[mode], trips, "a message"))
+    report.lines.append("")
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def _memory(report: Report, port: int) -> None:
+    taken = run_client("send_many", port, MEMORY_MESSAGES)
+    growth = (taken["memory"] - taken["memory_tenth"]) / MEBIBYTE
+    highest = taken["memory"] / MEBIBYTE
+    report.lines.append(
+        f"{MEMORY_MESSAGES:,} messages: {highest:.1f} MiB at most, {growth:.2f} MiB of it after a tenth"
+    )
+    report.figures["memory"] = {"highest_mib": round(highest, 1), "growth_mib": round(growth, 2)}
+    report.targets.append(Target(f"memory, {MEMORY_MESSAGES:,} messages", GROWTH_LIMIT, growth, "MiB more"))
+    taken = run_client("large", port, 3)
+    more = (taken["memory"] - taken["memory_before"]) / MEBIBYTE
+    seconds = taken["seconds"] / 3
+    report.lines.append(f"a message of 50 MB from a file: {seconds:.2f} s, {more:.1f} MiB more memory")
+    report.figures["large"] = {"seconds": round(seconds, 3), "more_mib": round(more, 2)}
+    report.targets.append(Target("memory, a message of 50 MB", LARGE_LIMIT, more, "MiB more"))

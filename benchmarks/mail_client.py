@@ -1,0 +1,120 @@
+"""One client of a mail benchmark, run as a script of its own: ``mail_client.py MODE PORT MESSAGES [RECIPIENTS]``.
+
+It sends messages of 1 KB over connections that it keeps, and prints what it took as JSON: seconds of wall and of
+processor time, memory in bytes. The first messages warm up and are not counted.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import smtplib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import confobjects
+from confobjects.transport.mailer import Outgoing
+
+SENDER = "sender@example.com"
+WARM_UP = 100
+HEADERS = b"From: sender@example.com\r\nTo: everyone@example.com\r\nSubject: benchmark\r\n\r\n"
+MESSAGE = (HEADERS + (b"x" * 62 + b"\r\n") * 16)[:1022] + b"\r\n"
+SESSIONS = 4
+LARGE = 50 * 1024 * 1024
+
+
+def mailer(port: int) -> Any:
+    """Return a mailer configured as a program has it: from a configuration."""
+    with tempfile.TemporaryDirectory() as place:
+        url = f"ldif:{place}/config.ldif"
+        with confobjects.open(url) as context:
+            values = {"enabled": True, "smtp-server": f"127.0.0.1:{port}", "use-start-tls": False}
+            context.create("mail-server", "bench", values)
+        return confobjects.mailer(url)
+
+
+def recipients(number: int, each: int) -> tuple[str, ...]:
+    return tuple(f"user{number % 1000}.{one}@example.com" for one in range(each))
+
+
+def with_smtplib(port: int, messages: int, each: int) -> Iterator[None]:
+    client = smtplib.SMTP("127.0.0.1", port)
+    client.ehlo()
+    for number in range(messages):
+        client.sendmail(SENDER, recipients(number, each), MESSAGE)
+        yield
+    client.quit()
+
+
+def one_by_one(port: int, messages: int, each: int) -> Iterator[None]:
+    with mailer(port) as kept:
+        for number in range(messages):
+            kept.send(MESSAGE, SENDER, recipients(number, each))
+            yield
+
+
+def many(port: int, messages: int, each: int, connections: int = 1) -> Iterator[None]:
+    with mailer(port) as kept:
+        outgoing = (Outgoing(MESSAGE, SENDER, recipients(number, each)) for number in range(messages))
+        for result in kept.send_many(outgoing, connections=connections):
+            if result.error is not None:
+                raise result.error
+            yield
+
+
+def pool(port: int, messages: int, each: int) -> Iterator[None]:
+    return many(port, messages, each, SESSIONS)
+
+
+def large(port: int, messages: int, each: int) -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as place, mailer(port) as kept:
+        path = Path(place) / "large"
+        with path.open("wb") as file:
+            file.write(HEADERS)
+            for _ in range(LARGE // 65536):
+                file.write((b"y" * 62 + b"\r\n") * 1024)
+        for _ in range(messages):
+            with path.open("rb") as file:
+                kept.send(file, SENDER, recipients(0, each))
+            yield
+
+
+MODES: dict[str, Callable[[int, int, int], Iterator[None]]] = {
+    "smtplib": with_smtplib,
+    "send": one_by_one,
+    "send_many": many,
+    "pool": pool,
+    "large": large,
+}
+
+
+def highest_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main(mode: str, port: str, messages: str, each: str = "1") -> None:
+    warm_up = 0 if mode == "large" else WARM_UP
+    sending = MODES[mode](int(port), int(messages) + warm_up, int(each))
+    for _ in range(warm_up):
+        next(sending)
+    before, began, busy = highest_memory(), time.perf_counter(), time.process_time()
+    tenth = 0
+    for number, _ in enumerate(sending, start=1):
+        if number == int(messages) // 10:
+            tenth = highest_memory()
+    facts = {
+        "seconds": time.perf_counter() - began,
+        "processor": time.process_time() - busy,
+        "memory_before": before,
+        "memory_tenth": tenth,
+        "memory": highest_memory(),
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
