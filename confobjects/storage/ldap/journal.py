@@ -363,6 +363,8 @@ class Journal:
         """Return the records, the oldest first. Raises :class:`~confobjects.errors.NoSuchObjectError` for no history."""
         if self.exists():
             return records.noted(self._directory.look_up, self._directory.find, self._branch)
+        if self._directory.look_up(self._branch.parent, ("objectClass",)) is None:
+            return []  # nothing is there yet; the first change makes the branch with the base
         raise NoSuchObjectError(
             Diagnostic(
                 "no-such-object",
