@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import MASK, did_you_mean
 
 from .commands import UnknownCommandError
-from .options import OPTIONS
+from .options import OPTIONS, SECRET_OPTIONS
 
 if TYPE_CHECKING:
     import click
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
     from .words import Words
 
-_SECRET_OPTIONS = ("-w", "-T", "-W", "--bindpassword", "--truststorepassword", "--keystorepassword")
+_SECRETS = frozenset(
+    spelling.lower() if spelling.startswith("--") else spelling
+    for option in OPTIONS
+    if option.name in SECRET_OPTIONS
+    for spelling in option.spellings
+)
 
 
 def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
@@ -129,7 +134,7 @@ def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]
         if hide:
             result.append(MASK)
             hide = False
-        elif equals and name.lower() in _SECRET_OPTIONS:
+        elif equals and name.lower() in _SECRETS:
             result.append(f"{name}={MASK}")
         else:
             hide = is_secret_option(word)
@@ -140,7 +145,7 @@ def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]
 
 def is_secret_option(word: str) -> bool:
     """Tell whether an option's value is a secret itself."""
-    return word in _SECRET_OPTIONS or word.lower() in _SECRET_OPTIONS
+    return word in _SECRETS or word.lower() in _SECRETS
 
 
 def _property_named(word: str) -> str:

@@ -78,3 +78,10 @@ def test_offline_means_the_file_even_where_the_environment_names_a_server(
     done = run("list-mail-servers", "--offline")
     assert done.status == 0
     assert str(tmp_path / "confobjects" / "config.ldif") in done.err
+
+
+@pytest.mark.parametrize("option", ["-U", "--trustStorePasswordFile", "-u", "--keyStorePasswordFile", "-j"])
+def test_a_password_may_come_from_a_file_in_the_ancestor_s_spelling(option: str) -> None:
+    server = ["-h", "127.0.0.1", "-p", "1", "-Z", "--baseDN", "cn=x", "-D", "cn=admin"]
+    done = run("list-mail-servers", *server, option, "/no/such/file", "-n")
+    assert (done.status, done.err) == (2, "/no/such/file: the secret cannot be read: No such file or directory\n")
