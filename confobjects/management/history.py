@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import NoSuchObjectError
@@ -156,7 +156,7 @@ def record_of(noted: Noted) -> Record:
         changes = tuple(_change(item) for item in text["changes"])
         undoes = tuple(int(number) for number in text.get("undoes", ()))
         kept = tuple(_texts(item) for item in json.loads(noted.secret)) if noted.secret else ()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Record(noted.number, "unclear", Signature("", "", ""))
     return Record(noted.number, noted.state, signature, changes, undoes, kept)
 
@@ -165,6 +165,8 @@ def _change(item: Mapping[str, Any]) -> RecordedChange:
     new_path = _path(item["new_path"]) if "new_path" in item else None
     secrets = tuple(item.get("secrets", ()))
     before, after = _texts(item["before"]), _texts(item["after"])
+    if item["action"] not in get_args(Action):
+        raise ValueError(item["action"])
     return RecordedChange(_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets)
 
 

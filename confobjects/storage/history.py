@@ -30,6 +30,7 @@ from confobjects.mapping.journal import Note, Noted, State
 from confobjects.storage import files
 
 FORMAT: Final = 1
+_STATES: Final = ("done", "void", "pending", "unclear", "edited")
 _TAIL: Final = 1 << 16
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -106,7 +107,7 @@ class Lines:
     def _take(self, line: bytes, origin: str) -> None:
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # what is no line of ours is left alone
             return
         if not isinstance(found, dict):
             return
@@ -114,8 +115,11 @@ class Lines:
             summary = "the history was written by a newer version of confobjects"
             raise BrokenDataError(Diagnostic("broken-data", summary, origin=origin, remedy="use that version"))
         number = found.get("number", 0)
-        if "state" in found:
-            self.states[number] = found["state"]
+        if type(number) is not int or number < 0:
+            return
+        state = found.get("state")
+        if state in _STATES:
+            self.states[number] = state
         elif "after" in found:
             self.steps.append(_step(number, found))
 

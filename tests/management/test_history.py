@@ -311,7 +311,20 @@ def test_a_number_that_is_none(ctx: ManagementContext) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"time":"t"}', '{"time":"t","actor":"a","command":"c","changes":[1]}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"time":"t"}',
+        '{"time":"t","actor":"a","command":"c","changes":[1]}',
+        '{"time":"t","actor":"a","command":"c","changes":[{"path":[["mail-server","x"]],"action":"explode","type":"x",'
+        '"before":{},"after":{}}]}',
+        '{"time":"t","actor":"a","command":"c","changes":[{"path":[["mail-server","x"]],"action":[],"type":"x",'
+        '"before":{},"after":{}}]}',
+    ],
+    ids=lambda text: text[:80],
 )
 def test_a_note_that_cannot_be_read_is_shown_as_unclear(text: str) -> None:
     record = record_of(Noted(3, "done", text))

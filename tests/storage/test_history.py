@@ -255,6 +255,32 @@ def test_a_history_that_ends_anywhere_is_true_of_what_it_has(tmp_path: Path, cut
     assert told(path) == [*expected, (number, "done", "next")]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense",
+        "[" * 100_000,
+        "5",
+        '{"number":"x","before":"","after":"y"}',
+        '{"number":[1],"before":"","after":"y"}',
+        '{"number":true,"before":"","after":"y"}',
+        '{"number":null,"after":"y"}',
+        '{"number":-1,"after":"y"}',
+        '{"number":1,"state":["void"]}',
+        '{"number":1,"state":"nonsense"}',
+        '{"number":{},"state":"void"}',
+    ],
+    ids=lambda line: line[:40],
+)
+def test_a_line_that_is_none_of_ours_is_left_alone(path: Path, line: str) -> None:
+    before = told(path)
+    with history_of(path).open("a") as file:
+        file.write(line + "\n")
+    assert told(path) == before
+    number = commit(opened(path), put(ONE, "9"), note=Note("next"))
+    assert told(path) == [*before, (number, "done", "next")]
+
+
 def test_a_newer_history_is_left_alone(path: Path) -> None:
     history_of(path).write_text('{"format":2}\n')
     content = path.read_bytes()
