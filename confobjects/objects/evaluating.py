@@ -6,6 +6,8 @@ one (:func:`defaults_alone`). At startup a provider is asked (:func:`evaluator`)
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions import ExpressionSyntaxError, Problem, Provide, evaluate, parse
 from confobjects.expressions.evaluation import nothing
@@ -29,6 +31,7 @@ def evaluator(provide: Provide) -> Evaluate:
     return evaluated
 
 
+@lru_cache(maxsize=256)  # many objects hold the same text
 def defaults_alone(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
     """Evaluate with the defaults in the text alone: no values where one lacks, problems only for wrong spelling."""
     result = evaluator(nothing)(text, multi_valued=multi_valued, secret=secret)

@@ -84,7 +84,7 @@ def packed(text: str) -> list[bytes]:
     data = text.encode()
     mark = b":"
     if len(data) > _PLAIN:
-        data, mark = zlib.compress(data), b"z"
+        data, mark = zlib.compress(data, 1), b"z"
     pieces = [data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)]
     return [b"%04d" % number + mark + piece for number, piece in enumerate(pieces)]
 

@@ -257,11 +257,14 @@ class LdapStorage:
 
     def _make(self, changes: Sequence[Change], intent: Intent | None) -> None:
         done: list[Planned] = []
-        for change in changes:
+        for number, change in enumerate(changes):
             if intent is not None:
                 self._journal.go_on(intent)
             try:
-                before = self._before(change) if len(changes) > 1 else None
+                if intent is not None:
+                    before = intent.plan[number].before
+                else:
+                    before = self._before(change) if len(changes) > 1 else None
                 self._carry_out(change, before)
             except ConfobjectsError as error:
                 stuck = self._take_back(done, error)
@@ -271,7 +274,7 @@ class LdapStorage:
                     raise type(error)([*error.diagnostics, *stuck]) from error
                 raise
             done.append(Planned(change, before))
-            self._remember(change, before)
+            self._remember(change)
 
     def history(self) -> list[Noted]:
         """Return the noted changes, the oldest first."""
@@ -305,10 +308,8 @@ class LdapStorage:
             self._seen[key] = self._read(change.dn)
         return self._seen[key]
 
-    def _remember(self, change: Change, before: Entry | None) -> None:
-        if isinstance(change, ModifyEntry) and before is not None:
-            self._seen[change.dn.normal] = apply(before, change.modifications)
-        elif isinstance(change, AddEntry):
+    def _remember(self, change: Change) -> None:
+        if isinstance(change, AddEntry):
             self._seen[change.entry.dn.normal] = change.entry
         elif isinstance(change, RenameEntry):
             self._seen.clear()  # all below it has moved
