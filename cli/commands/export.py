@@ -84,5 +84,9 @@ def _save(text: str, path: str) -> None:
     from confobjects.storage import files  # noqa: PLC0415 - for a file only
 
     target = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # a pipe, /dev/stdout
+        with files.told("write the file", path), open(path, "wb") as file:
+            file.write(text.encode())
+        return
     with files.Replacement(target, text.encode()) as replacement:
         replacement.take_place()

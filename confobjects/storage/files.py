@@ -252,8 +252,13 @@ def sync_directory(path: str) -> None:
 
 
 def _check_writable(path: str) -> None:
-    """Refuse to replace a file that says it is read-only: replacing needs no right to the file itself."""
+    """Refuse to replace a file that says it is read-only, which needs no right to the file itself, and a device."""
     effective = os.access in os.supports_effective_ids
+    with suppress(OSError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            remedy = "name an ordinary file"
+            raise StorageError(Diagnostic("storage-failed", "this is no file to replace", origin=path, remedy=remedy))
     if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=effective):
         raise failure(OSError(errno.EACCES, ""), "write the file", path)
 

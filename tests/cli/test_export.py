@@ -177,3 +177,17 @@ def test_an_empty_configuration_is_an_empty_document() -> None:
     outcome = run("export")
     assert json.loads(outcome.out) == {"confobjects-format": 1, "objects": {}}
     assert "there is no such file" in outcome.err
+
+
+def test_a_device_or_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    server("one")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = run("export", "--output-file", str(pipe))
+        assert (done.status, done.err) == (0, "")
+        assert os.read(reader, 1 << 16).decode() == run("export").out
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -306,6 +306,17 @@ def test_a_pipe_is_no_file_and_does_not_hang(tmp_path: Path) -> None:
         LdifFileStorage(str(tmp_path / "pipe")).read(ONE)
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        pytest.raises(StorageError, match="this is no file to replace"),
+        files.Replacement(str(tmp_path / "pipe"), b""),
+    ):
+        pass
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert [found.name for found in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_a_file_is_no_directory(path: Path) -> None:
     storage = LdifFileStorage(f"{path}/config.ldif")
     with pytest.raises(StorageError, match="cannot read the file: Not a directory"):
