@@ -7,6 +7,8 @@ A cold command makes thousands of objects that all live until it ends; looking t
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Sequence
 
 
@@ -25,6 +27,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def process() -> int:
     """Run the process's command line as the last thing the process does, and return its exit status."""
+    _have_streams()
     status = main()
     gc.freeze()  # the interpreter looks for garbage once more when it ends; what is frozen it leaves alone
     return status
+
+
+def _have_streams() -> None:
+    """See that the standard streams are there and take every character.
+
+    A closed one is as one of nothing; without it the next file opened would stand in its place. Results for a file or a
+    program are UTF-8 in every locale, as all our documents are; a terminal shows as escapes what it has no letters for.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
+    if sys.stdout.encoding.lower() not in {"utf-8", "utf8"}:
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]

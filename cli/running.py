@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
-from confobjects.errors import BROKEN_PIPE, INTERRUPTED
+from confobjects.errors import BROKEN_PIPE, INTERRUPTED, StorageError
 
 from .commands import resolve
 from .failures import report, report_bug, usage
 from .words import Words, take_apart, with_defaults
+
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +33,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last place before the user
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return _cannot_be_written(error)
         return report_bug(error, _wanted_output(arguments), debug=debug)
     return status
 
@@ -63,6 +69,13 @@ def _wanted_output(arguments: Sequence[str]) -> str:
         if word.lower().startswith("--output="):
             return word.partition("=")[2]
     return ""
+
+
+def _cannot_be_written(error: OSError) -> int:
+    """Say that standard output takes no more. Every file of ours tells such failures itself."""
+    _abandon_output()
+    print(f"the output cannot be written: {(error.strerror or '').lower()}", file=sys.stderr)
+    return StorageError.exit_code
 
 
 def _abandon_output() -> None:

@@ -17,6 +17,11 @@ Name = str | tuple[str, ...]
 """An object's name, or for a nested object the names on the way to it, outermost first."""
 
 
+def is_text(name: str) -> bool:
+    """Tell whether a name can be stored: bytes of a command line that are not UTF-8 arrive as halves of characters."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def normal_name(name: str) -> str:
     """Return the form in which object names are compared: case folded, runs of blanks made one."""
     return " ".join(name.split()).casefold()

@@ -14,7 +14,7 @@ from confobjects.definitions import building
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
-from confobjects.paths import ManagedObjectPath, Name, first_name, normal_name
+from confobjects.paths import ManagedObjectPath, Name, first_name, is_text, normal_name
 
 OVERRIDABLE = (
     "synopsis",
@@ -178,6 +178,9 @@ class Registry:
                 if not name:
                     message = f'the path "{text}" lacks a name after "{relation.name}"'
                     raise ValueError(message)
+                if not is_text(name):
+                    message = f'the path "{text}" is not valid UTF-8'
+                    raise ValueError(message)
             path = path.child(relation.name, name)
             above = relation.target
         return path
@@ -193,6 +196,9 @@ class Registry:
         blank = next((r for r, given in zip(wanted, names, strict=False) if not normal_name(given)), None)
         if blank is not None:
             raise UnknownNameError(Diagnostic("unknown-name", f"the name of the {blank.friendly} is empty"))
+        broken = next((r for r, given in zip(wanted, names, strict=False) if not is_text(given)), None)
+        if broken is not None:
+            raise UnknownNameError(Diagnostic("unknown-name", f"the name of the {broken.friendly} is not valid UTF-8"))
         if len(names) != len(wanted):
             expected = ", ".join(f"the name of the {relation.friendly}" for relation in wanted) or "no name"
             given = ", ".join(names) or "-"

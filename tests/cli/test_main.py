@@ -42,6 +42,62 @@ def test_a_process_ends_with_the_status_of_its_error() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "one\n", "")
 
 
+def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a shell line in which ``confobjects`` is this one."""
+    line = f'confobjects() {{ "{sys.executable}" -m confobjects.cli "$@"; }}; {command}'
+    environ = {**os.environ, **environment}
+    return subprocess.run(["bash", "-c", line], capture_output=True, cwd=ROOT, check=False, env=environ)
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("confobjects list-mail-servers <&-", 0),
+        ("confobjects list-mail-servers >&-", 0),
+        ("confobjects list-mail-servers <&- >&- 2>&-", 0),
+        ("confobjects --batch <&-", 0),
+        ("confobjects --batch -v <<< list-mail-servers 2>&-", 0),
+        ("confobjects apply - <&-", 31),
+        ("confobjects <&-", 2),
+        ("confobjects set-mail-server-prop --server-name one --set-prompt auth-password <&-", 2),
+        ("confobjects set-mail-server-prop --server-name one --set use-start-tls:false --displayCommand 2>&-", 0),
+        ("confobjects get-mail-server-prop --server-name two 2>&-", 12),
+        ("confobjects get-mail-server-prop --server-name two >&-", 12),
+    ],
+)
+def test_a_closed_stream_is_as_one_of_nothing(command: str, status: int, tmp_path: Path) -> None:
+    assert run(*CREATE).status == 0
+    done = in_shell(command)
+    assert done.returncode == status, done
+    assert b"internal error" not in done.stderr
+    assert (tmp_path / "config.ldif").read_text().startswith("version: 1\n")
+
+
+@pytest.mark.parametrize("command", ["list-mail-servers", "export", "history --output json", "--help-all"])
+def test_output_that_cannot_be_written_is_said(command: str) -> None:
+    assert run(*CREATE).status == 0
+    done = in_shell(f"confobjects {command} >/dev/full")
+    assert (done.returncode, done.stderr) == (31, b"the output cannot be written: no space left on device\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "utf-8"])
+def test_results_for_a_program_are_utf_8_whatever_the_locale(encoding: str) -> None:
+    name = "Süd \N{GLOBE WITH MERIDIANS}"
+    assert run("create-mail-server", "--server-name", name, *CREATE[3:]).status == 0
+    for form in ("table", "json", "tsv"):
+        done = in_shell(f"confobjects list-mail-servers --output {form}", PYTHONIOENCODING=encoding)
+        assert done.returncode == 0
+        assert name in done.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("command", ["get-mail-server-prop", "delete-mail-server", "graph", "create-mail-server"])
+def test_a_name_that_is_no_text_is_refused(command: str) -> None:
+    name = ["/mail-server/a\udcff"] if command == "graph" else ["--server-name", "a\udcff"]
+    done = run(command, *name, *(CREATE[3:] if command == "create-mail-server" else ()))
+    assert done.status == 2
+    assert "is not valid UTF-8" in done.err
+
+
 def test_a_reader_that_goes_away_is_no_error_of_ours() -> None:
     command = f"{sys.executable} -m confobjects.cli --help-all | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
