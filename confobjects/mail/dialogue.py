@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple, TypeVar
 
 from confobjects.mail.diagnosis import Trouble
-from confobjects.mail.mechanisms import MECHANISMS, LoginProblem, Mechanism, choose, usable
+from confobjects.mail.mechanisms import MECHANISMS, TOKEN, LoginProblem, Mechanism, choose, usable
 from confobjects.mail.plan import DeliveryPlan, Login
 from confobjects.mail.replies import Reply, printable
 from confobjects.mail.smtp import SmtpClient
@@ -105,7 +105,7 @@ def log_in(client: SmtpClient, login: Login, nonce: str) -> Dialogue[str]:
     except LoginProblem as problem:
         raise Trouble("auth", "auth-protocol", message=str(problem), mechanism=name) from None
     if not reply[-1].positive:
-        facts = {"token": True, "challenge": _oauth_challenge(reply)} if login.token else {}
+        facts = {"token": True, "challenge": _oauth_challenge(reply)} if name in TOKEN else {}
         raise Trouble("auth", "reply", reply[-1], username=login.username, mechanism=name, **facts)
     return name
 

@@ -230,12 +230,16 @@ IN_CLEAR: Final = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
 
 
 def usable(login: Login, *, tls: bool) -> tuple[str, ...]:
-    """Return the mechanisms a login may use, in order of preference: the operator's own list, or the default."""
+    """Return the mechanisms a login may use, in order of preference: the operator's own list, or the default.
+
+    By default a token comes before a password, where there are both.
+    """
     if login.mechanisms:
         return login.mechanisms
-    if login.token:
-        return tuple(name for name in TOKEN if name not in login.disabled)
-    return tuple(name for name in (UNDER_TLS if tls else IN_CLEAR) if name not in login.disabled)
+    names: tuple[str, ...] = TOKEN if login.token else ()
+    if login.password or not login.token:
+        names += UNDER_TLS if tls else IN_CLEAR
+    return tuple(name for name in names if name not in login.disabled)
 
 
 def choose(login: Login, offered: Sequence[str], *, tls: bool) -> str | None:

@@ -260,12 +260,15 @@ class _Planner:
 
     def _login(self, username: str, password: str) -> Login:
         disabled = {name.upper() for name in ("login", "plain", "xoauth2") if self.smtp.value(f"auth.{name}.disable")}
-        mechanisms = self.smtp.get("auth.mechanisms", "sasl.mechanisms")
+        setting = self.smtp.get("auth.mechanisms", "sasl.mechanisms")
+        mechanisms = () if setting is None else setting.value
+        # As in the Java family, a mechanism for tokens that is asked for by name takes the password for the token.
+        as_token = password if not self.token and not {"XOAUTH2", "OAUTHBEARER"}.isdisjoint(mechanisms) else ""
         return Login(
             username=username,
             password=password,
-            token=self.token,
-            mechanisms=() if mechanisms is None else mechanisms.value,
+            token=self.token or as_token,
+            mechanisms=mechanisms,
             disabled=frozenset(disabled),
             authorization_id=self.smtp.value("sasl.authorizationid", ""),
             in_clear=self.smtp.allows("login-in-clear"),

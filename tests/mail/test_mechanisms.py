@@ -117,6 +117,11 @@ def test_credentials_that_plain_cannot_carry() -> None:
         (Login("u", "p", mechanisms=("CRAM-MD5", "PLAIN")), ["PLAIN", "CRAM-MD5"], True, "CRAM-MD5"),
         (Login("u", token="t"), ["PLAIN", "OAUTHBEARER", "XOAUTH2"], True, "XOAUTH2"),
         (Login("u", token="t", disabled=frozenset({"XOAUTH2"})), ["OAUTHBEARER", "XOAUTH2"], True, "OAUTHBEARER"),
+        (Login("u", "p", token="t"), ["PLAIN", "XOAUTH2"], True, "XOAUTH2"),
+        (Login("u", "p", token="t"), ["PLAIN", "LOGIN"], True, "PLAIN"),
+        (Login("u", token="t"), ["PLAIN", "LOGIN"], True, None),
+        (PENCIL, ["XOAUTH2"], True, None),
+        (PENCIL, ["SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5"], True, "SCRAM-SHA-256"),
         (PENCIL, ["GSSAPI"], True, None),
     ],
 )

@@ -177,6 +177,16 @@ def test_a_login_can_be_switched_off_and_its_mechanisms_chosen() -> None:
     assert (chosen.login.mechanisms, chosen.login.disabled) == (("LOGIN",), frozenset({"PLAIN"}))
 
 
+def test_a_mechanism_for_tokens_takes_the_password_for_one() -> None:
+    login = {"auth_username": "u", "auth_password": "canary-token"}
+    plan = plan_delivery(mail_server(587, "mail.smtp.auth.mechanisms=XOAUTH2", **login))
+    assert plan.login is not None
+    assert plan.login.token == "canary-token"
+    plan = plan_delivery(mail_server(587, "mail.smtp.auth.mechanisms=PLAIN", **login))
+    assert plan.login is not None
+    assert plan.login.token == ""
+
+
 def test_a_token_replaces_the_password() -> None:
     plan = plan_delivery(mail_server(587, auth_username="ann"), token="canary-4")
     assert plan.login is not None

@@ -197,6 +197,12 @@ SAME: dict[str, Asked] = {
     "auth.plain.disable": Asked(("mail.smtp.auth.plain.disable=true",), {"EHLO": ehlo("AUTH PLAIN LOGIN"), "AUTH": b"334 VXNlcjo=\r\n",
                                 "auth": [b"334 UGFzczo=\r\n", b"235 2.7.0 ok\r\n"]}, (IN_CLEAR,),
                                 ("mail.smtp.auth.login.disable=false",), values={**CLEAR, **LOGIN}),
+    "auth.mechanisms, with a token": Asked(
+        ("mail.smtp.auth.mechanisms=XOAUTH2",),
+        {"EHLO": ehlo("AUTH PLAIN XOAUTH2")},
+        (IN_CLEAR,),
+        values={**CLEAR, **LOGIN},
+    ),
     "a wrong password": Asked(("mail.smtp.auth.mechanisms=PLAIN",), {"EHLO": AUTH, "AUTH": b"535 5.7.8 no\r\n"},
                               (IN_CLEAR,), values={**CLEAR, **LOGIN}),
     "proxy.host": Asked(("mail.smtp.proxy.host=127.0.0.1:{port}",),
