@@ -208,6 +208,9 @@ class Mailer:
         if first + len(failures) < len(pools):  # else none worked, and the next group begins with the same again
             first += len(failures)
         self._records.retried(len(group.retried))
+        if not failures and len(group.accounts) == len(messages):
+            self._records.delivered_together(group.accounts.values())
+            return [Result(messages[n], account.report) for n, account in sorted(group.accounts.items())], first
         results = [self._result(group, n, failures, pools, first) for n in range(len(messages))]
         return results, first
 
@@ -215,10 +218,10 @@ class Mailer:
         self, group: Group, number: int, failures: Sequence[MailError], pools: Sequence[Pool], server: int
     ) -> Result:
         outgoing = group.messages[number]
-        report, error = group.reports.get(number), group.errors.get(number)
+        account, error, report = group.accounts.get(number), group.errors.get(number), None
         try:
-            if report is not None:
-                report = self._records.delivered(report, failures)
+            if account is not None:
+                report = self._records.delivered(account.report(), failures)
             elif error is not None and not curable(error):
                 error = self._records.failed([*failures, error])
             elif error is not None:

@@ -12,13 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble
 from confobjects.mail.dialogue import Step
 from confobjects.mail.replies import Reply
-from confobjects.mail.report import DeliveryReport, StageTime
+from confobjects.mail.report import DeliveryReport, Route, StageTime
 from confobjects.mail.smtp import Misuse
 from confobjects.mail.streaming import Parcel, deliver_many
 from confobjects.mail.transaction import Outcome
@@ -27,16 +27,42 @@ from confobjects.transport import deadline
 from confobjects.transport.channel import Channel
 from confobjects.transport.outgoing import Outgoing, prepared
 from confobjects.transport.pool import Pool
-from confobjects.transport.smtp import Connection
+from confobjects.transport.smtp import Connection, told
 
 _LOOK: Final = 1000
 """Milliseconds after which lanes that have no answer are looked at: have they waited too long?"""
 
 
+class Account(NamedTuple):
+    """All that the report of a delivery is made of, when somebody wants it."""
+
+    route: Route
+    outcome: Outcome
+    transcript: Transcript
+    spans: tuple[float, float]
+    sender: str
+    message_id: str
+
+    def report(self) -> DeliveryReport:
+        """Return the report."""
+        outcome, transcript = self.outcome, self.transcript
+        return DeliveryReport(
+            self.route,
+            self.sender,
+            told(outcome.recipients, transcript),
+            transcript.masked(str(outcome.final)),
+            outcome.size,
+            self.message_id,
+            (),
+            _stages(self.spans, "data", ok=True),
+            transcript,
+        )
+
+
 class Group:
     """Messages on their way through one mail server.
 
-    After :meth:`send`, ``reports`` and ``errors`` say by number what became of messages, ``returned`` are the numbers
+    After :meth:`send`, ``accounts`` and ``errors`` say by number what became of messages, ``returned`` are the numbers
     of those whose connection failed twice before they were handed over, ``waiting`` those that no connection was found
     for; ``retried`` are those that were sent over a second connection.
     """
@@ -46,7 +72,7 @@ class Group:
         self.waiting = deque(range(len(messages)))
         self.returned: list[int] = []
         self.retried: set[int] = set()
-        self.reports: dict[int, DeliveryReport] = {}
+        self.accounts: dict[int, Account] = {}
         self.errors: dict[int, MailError] = {}
 
     def send(self, pool: Pool, connections: int) -> None:
@@ -170,26 +196,20 @@ class _Lane:
         connection.restart()
         number, message_id = parcel.mark
         if isinstance(end, Outcome):
-            self._group.reports[number] = connection.report(
-                end.recipients,
-                end.final,
-                transcript=transcript,
-                stages=self._stages("data", ok=True),
-                sender=parcel.envelope.sender,
-                size=end.size,
-                message_id=message_id,
-            )
+            sender = parcel.envelope.sender
+            self._group.accounts[number] = Account(connection.route, end, transcript, self._spans, sender, message_id)
         elif _left_behind(end):
             self._group.returned.append(number)
         else:
-            connection.stages = list(self._stages(end.stage, ok=False))
+            connection.stages = list(_stages(self._spans, end.stage, ok=False))
             self._group.errors[number] = connection.failure(end, transcript, sender=parcel.envelope.sender or "<>")
 
-    def _stages(self, last: str, *, ok: bool) -> tuple[StageTime, ...]:
-        before, spent = self._spans
-        if last != "data":
-            return (StageTime(last, spent, ok),)
-        return (StageTime("mail", before, ok=True), StageTime("data", spent, ok))
+
+def _stages(spans: tuple[float, float], last: str, *, ok: bool) -> tuple[StageTime, ...]:
+    before, spent = spans
+    if last != "data":
+        return (StageTime(last, spent, ok),)
+    return (StageTime("mail", before, ok=True), StageTime("data", spent, ok))
 
 
 def _left_behind(trouble: Trouble) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from email.utils import format_datetime, make_msgid
@@ -26,17 +26,38 @@ class Outgoing(NamedTuple):
     to: str | Iterable[str] | None = None
 
 
-class Result(NamedTuple):
-    """What became of one message of many: the report, or the error."""
+class Result:
+    """What became of one message of many: ``report``, or the ``error``.
 
-    outgoing: Outgoing
-    report: DeliveryReport | None
-    error: MailError | None
+    ``outgoing`` is what was to be sent. The report is made when it is looked at.
+    """
+
+    __slots__ = ("_report", "error", "outgoing")
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        report: DeliveryReport | Callable[[], DeliveryReport] | None = None,
+        error: MailError | None = None,
+    ) -> None:
+        self.outgoing = outgoing
+        self.error = error
+        self._report = report
+
+    @property
+    def report(self) -> DeliveryReport | None:
+        """The account of the delivery, None when it failed."""
+        if callable(self._report):
+            self._report = self._report()
+        return self._report
+
+    def __repr__(self) -> str:
+        return f"Result({self.report or self.error!r})"
 
     @property
     def delivered(self) -> bool:
         """Whether a server took the message, for one recipient at least."""
-        return self.report is not None
+        return self._report is not None
 
     @property
     def unknown(self) -> bool:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.report import DeliveryReport
+
+if TYPE_CHECKING:
+    from confobjects.transport.many import Account
 
 _LOG: Final = logging.getLogger("confobjects.mail")
 _LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
@@ -73,20 +76,36 @@ class Records:
         """Return the report of a delivery, with the failures of the mail servers that were tried before."""
         if failures:
             report = report._replace(failed_over=tuple(code_of(error) for error in failures))
-        taken = sum([1 for one in report.recipients if one.accepted])
-        with self._lock:
-            counters = self._counters
-            counters.delivered += 1
-            counters.recipients += taken
-            counters.refused += len(report.recipients) - taken
-            counters.bytes += report.size
-            if failures:
-                counters.failed_over += 1
+        taken = len([one for one in report.recipients if one.accepted])
+        self._count_deliveries(1, taken, len(report.recipients) - taken, report.size, int(bool(failures)))
         if _LOG.isEnabledFor(logging.INFO):
-            self._log_delivery(report, taken)
+            self._log_delivery(report)
         return report
 
-    def _log_delivery(self, report: DeliveryReport, taken: int) -> None:
+    def delivered_together(self, accounts: Collection[Account]) -> None:
+        """Many messages were delivered by the first mail server."""
+        asked, taken, size = 0, 0, 0
+        for account in accounts:
+            outcome = account.outcome
+            asked += len(outcome.recipients)
+            taken += len([1 for _, reply in outcome.recipients if reply.code < 300])
+            size += outcome.size
+        self._count_deliveries(len(accounts), taken, asked - taken, size, 0)
+        if _LOG.isEnabledFor(logging.INFO):
+            for account in accounts:
+                self._log_delivery(account.report())
+
+    def _count_deliveries(self, messages: int, taken: int, refused: int, size: int, failed_over: int) -> None:
+        with self._lock:
+            counters = self._counters
+            counters.delivered += messages
+            counters.recipients += taken
+            counters.refused += refused
+            counters.bytes += size
+            counters.failed_over += failed_over
+
+    def _log_delivery(self, report: DeliveryReport) -> None:
+        taken = len([one for one in report.recipients if one.accepted])
         facts = {
             "event": "delivered",
             "server": report.server,

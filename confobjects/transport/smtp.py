@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -366,29 +366,37 @@ class Connection:
     ) -> DeliveryReport:
         """Return the account of what was done so far; a transcript that is handed in has to be at its end."""
         transcript = self.client.transcript.copy() if transcript is None else transcript
+        stages = tuple(self.stages) if stages is None else stages
         mask = transcript.masked
-        told = [_told(address, answer, mask) for address, answer in results]
         return DeliveryReport(
-            self._route or self.route,
+            self.route,
             sender,
-            tuple(told),
+            told(results, transcript),
             mask(str(reply)) if reply is not None and (final or reply.code >= 300) else "",
             size,
             message_id,
             (),
-            tuple(self.stages) if stages is None else stages,
+            stages,
             transcript,
         )
 
     @property
     def route(self) -> Route:
         """The way this connection goes, as far as it was made."""
+        if self._route is not None:
+            return self._route
         plan = self.plan
         return Route(plan.server, plan.host, plan.port, self.address, self.security, self.mechanism)
 
 
-def _told(address: str, answer: Reply, mask: Callable[[str], str]) -> RecipientResult:
-    return RecipientResult(address, answer.code < 300, mask(str(answer)), answer.temporary)
+def told(results: Iterable[tuple[str, Reply]], transcript: Transcript) -> tuple[RecipientResult, ...]:
+    """Return what each recipient was answered, as a report has it."""
+    return tuple(
+        [
+            RecipientResult(address, answer.code < 300, transcript.masked(str(answer)), answer.temporary)
+            for address, answer in results
+        ]
+    )
 
 
 def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Connection:
