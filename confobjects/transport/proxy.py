@@ -9,6 +9,7 @@ import base64
 from typing import Final
 
 from confobjects.mail.diagnosis import Trouble
+from confobjects.mail.envelope import ascii_host
 from confobjects.mail.plan import Proxy
 from confobjects.mail.replies import printable
 from confobjects.mail.wire import checked
@@ -31,7 +32,11 @@ _SOCKS_ANSWERS: Final = {
 
 def tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
     """Have the proxy connect to a host. Raises :class:`~confobjects.mail.diagnosis.Trouble` of stage connect."""
-    _TUNNELS[proxy.kind](channel, proxy, checked(host, "the host name"), port)
+    try:
+        name = ascii_host(checked(host, "the host name"))
+    except UnicodeError:
+        raise Trouble("connect", "name-unusable", message="it has no form in ASCII (RFC 3490)") from None
+    _TUNNELS[proxy.kind](channel, proxy, name, port)
 
 
 def _http(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
@@ -69,7 +74,7 @@ def _socks5(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
         raise _refused(proxy, "it is no SOCKS5 proxy")
     if method != 0:
         raise _refused(proxy, "it wants a login, which these settings cannot give")
-    name = host.encode("idna") if not host.isascii() else host.encode()
+    name = host.encode()
     channel.send(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2, "big"), "connect")
     _, status, _, kind = _exactly(channel, proxy, 4)
     if status != 0:
