@@ -63,13 +63,14 @@ def prepare(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
     """
     if isinstance(message, Message):
         data = with_crlf(_flattened(message, utf8=utf8, keep_8bit=keep_8bit))
-        return _in_memory(data, utf8=utf8)
+        return in_memory(data, utf8=utf8)
     if isinstance(message, bytes | bytearray | memoryview):
-        return _in_memory(with_crlf(bytes(message)), utf8=False)
+        return in_memory(with_crlf(bytes(message)))
     return _from_file(message)
 
 
-def _in_memory(data: WireText, *, utf8: bool) -> Content:
+def in_memory(data: WireText, *, utf8: bool = False) -> Content:
+    """Return the content of a message that is in memory as it goes on the wire."""
     size = len(data)
     return Content(lambda: _cut(data), size, not data.isascii(), utf8, data if size <= PIECE else None)
 

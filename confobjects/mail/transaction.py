@@ -17,11 +17,11 @@ from typing import NamedTuple
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.dialogue import Dialogue, Step
 from confobjects.mail.envelope import Envelope
-from confobjects.mail.message import Content, Sendable, fit
+from confobjects.mail.message import Content, Sendable, fit, in_memory
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.replies import Reply
 from confobjects.mail.smtp import Group, SmtpClient, State
-from confobjects.mail.wire import LineEnds, WireError, dotted
+from confobjects.mail.wire import LineEnds, WireError, dotted, with_crlf
 
 CHUNK = 1 << 20
 """Bytes of a BDAT where no setting says otherwise."""
@@ -111,13 +111,16 @@ def _chunked(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool
 def fitted(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
     """Return the message in the form the server takes. Raises Trouble where it takes none, or none that large."""
     try:
-        content = fit(
-            message,
-            extensions=client.extensions,
-            utf8_wanted=plan.options.utf8_headers,
-            keep_8bit=plan.options.keep_8bit,
-            utf8_needed=_beyond_ascii(envelope) if envelope.utf8 else "",
-        )
+        if isinstance(message, bytes) and message.isascii() and not envelope.utf8:
+            content = in_memory(with_crlf(message))  # which every server takes
+        else:
+            content = fit(
+                message,
+                extensions=client.extensions,
+                utf8_wanted=plan.options.utf8_headers,
+                keep_8bit=plan.options.keep_8bit,
+                utf8_needed=_beyond_ascii(envelope) if envelope.utf8 else "",
+            )
     except WireError as error:
         raise _not_for_the_wire(error) from None
     limit = client.size_limit
@@ -133,9 +136,7 @@ def _beyond_ascii(envelope: Envelope) -> str:
 def mail_parameters(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> str:
     """Return the parameters of MAIL: of each extension in use, where the server offers it."""
     offered, options = client.extensions, plan.options
-    parts = ""
-    if "SIZE" in offered:
-        parts = f" SIZE={content.size}"
+    parts = f" SIZE={content.size}" if "SIZE" in offered else ""
     if content.eight_bit and "8BITMIME" in offered:
         parts += " BODY=8BITMIME"
     if content.utf8_headers or envelope.utf8:

@@ -49,7 +49,9 @@ class Channel:
         try:
             self._wait_at_most(min(self._timeouts.write, self.deadline.remaining()))
             sent = self._sock.send(data)
-            rest = memoryview(data)[sent:] if sent < len(data) else b""
+            if sent == len(data):
+                return
+            rest = memoryview(data)[sent:]
             while rest:
                 self._wait_at_most(min(self._timeouts.write, self.deadline.remaining()))
                 rest = rest[self._sock.send(rest) :]

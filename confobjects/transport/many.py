@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble
 from confobjects.mail.dialogue import Step
-from confobjects.mail.replies import Reply
+from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, Route, StageTime
-from confobjects.mail.smtp import Misuse
+from confobjects.mail.smtp import Misuse, State
 from confobjects.mail.streaming import Parcel, deliver_many
 from confobjects.mail.transaction import Outcome
 from confobjects.mail.transcript import Transcript
@@ -144,18 +144,29 @@ class _Lane:
 
     def receive(self) -> None:
         """Take what has arrived, or wait for it, and go on when it is enough."""
-        answers = self._answers
         try:
-            self.connection.collect(self._step, answers, self.limit)
+            self._collect()
         except Trouble as trouble:
             self._go(self._dialogue.throw, trouble)
             return
-        if len(answers) >= self._step.answers or self.connection.client.closed:
+        if len(self._answers) >= self._step.answers or self.connection.client.state is State.CLOSED:
             self._spans = (self._spans[1], (time.perf_counter() - self._sent) * 1000)
-            self._go(self._dialogue.send, answers)
+            self._go(self._dialogue.send, self._answers)
         elif self.limit is not None:
             self.limit = self.channel.reply_step()
             self.channel.hasten()
+
+    def _collect(self) -> None:
+        connection, step, limit = self.connection, self._step, self.limit
+        if not self._answers:
+            try:
+                self._answers = connection.client.receive(self.channel.receive(limit, step.stage))
+            except (ProtocolViolation, Trouble) as problem:
+                raise connection.over(problem, step, self._answers) from None
+            if self._answers or connection.client.state is State.CLOSED:
+                return
+            limit = limit or self.channel.reply_step()
+        connection.collect(step, self._answers, limit)
 
     def _go(self, resume: Callable[[Any], Step], value: Any) -> None:
         """Go on to the next step that waits for answers."""

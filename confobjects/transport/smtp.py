@@ -288,11 +288,15 @@ class Connection:
             while len(answers) == before and client.state is not State.CLOSED:
                 limit = limit or channel.reply_step(began)
                 answers += client.receive(channel.receive(limit, step.stage, more=True))
-        except ProtocolViolation as violation:
-            answers += violation.answers
-            raise self._over(Trouble.of(step.stage, violation), answers) from None
-        except Trouble as trouble:
-            raise self._over(trouble, answers) from None
+        except (ProtocolViolation, Trouble) as problem:
+            raise self.over(problem, step, answers) from None
+
+    def over(self, problem: ProtocolViolation | Trouble, step: Step, answers: list[Reply]) -> Trouble:
+        """End the conversation for a problem of receiving; return the trouble, with the answers that came before."""
+        if isinstance(problem, ProtocolViolation):
+            answers += problem.answers
+            problem = Trouble.of(step.stage, problem)
+        return self._over(problem, answers)
 
     def _over(self, trouble: Trouble, answers: Sequence[Reply] = ()) -> Trouble:
         """After the final dot a lost connection means that nobody knows what became of the message."""
