@@ -48,7 +48,8 @@ class Invocation:
         self.advanced = bool(self.options["advanced"])
         self.dry_run = bool(self.options["dry_run"])
         self.form = self._form()
-        self._conflicts()
+        if sink is None:  # which has looked, where a line has options of its own
+            self._conflicts()
         for option in OPTIONS:
             if option.unused and self.options[option.name]:
                 self.note(f"{option.spellings[-1]} has no effect: {option.unused}")

@@ -14,7 +14,7 @@ from confobjects.management import ManagementContext
 
 from ..commands import SPECIAL, resolve, verbs_of
 from ..failures import explained
-from ..options import OPTIONS
+from ..options import OPTIONS, conflict_among
 from ..sink import Sink
 from ..words import Words, take_apart
 from .placing import place_of, place_of_usage
@@ -47,12 +47,14 @@ class Setting:
         self.registry = invocation.registry
         self.source = source
         self._options = [(option.name, option) for option in OPTIONS]
-        self.given = {
+        self._absent = {name: option.absent for name, option in self._options}
+        of_all = {
             name: invocation.options[name]
             for name, option in self._options
             if not option.unused and option.group != "Batch"
         }
-        self.given["no_prompt"] = True  # nobody is there to be asked, or they are busy giving the commands
+        # Nobody is there to be asked, or they are busy giving the commands.
+        self._plain = {**self._absent, **of_all, "no_prompt": True}
         self.verbs = {
             command: verb
             for relation in invocation.registry.relations().values()
@@ -62,7 +64,9 @@ class Setting:
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options that hold for a line: its own, where it has any, over those of the batch."""
-        result = {**given, **self.given}
+        if given == self._absent:
+            return self._plain
+        result = dict(self._plain)
         for name, option in self._options:
             value = given[name]
             if value == option.absent or value == result[name]:
@@ -73,6 +77,8 @@ class Setting:
                     Diagnostic("usage", f"{spelling} holds for a whole batch", remedy=f"give {spelling} beside --batch")
                 )
             result[name] = value
+        if conflict := conflict_among([name for name, option in self._options if result[name] != option.absent]):
+            raise UsageError(Diagnostic("usage", conflict))
         return result
 
     def command(self, words: Words) -> click.Command:
@@ -88,8 +94,23 @@ class Setting:
         key = (name, frozenset(word.partition("=")[0] for word in words.rest if word[:1] == "-"))
         found = self._commands.get(key)
         if found is None:
-            found = self._commands[key] = resolve(words, self.registry)
+            found = self._commands[key] = _with_one_parser(resolve(words, self.registry))
         return found
+
+
+def _with_one_parser(command: click.Command) -> click.Command:
+    """Let a command make its parser once: making it takes as long as all the rest of a line."""
+    make = command.make_parser
+    made: list[Any] = []
+
+    def parser(context: click.Context) -> Any:
+        if not made:
+            made.append(make(context))
+        made[0].ctx = context
+        return made[0]
+
+    command.make_parser = parser  # type: ignore[method-assign, assignment]
+    return command
 
 
 class Step(Sink):
