@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from confobjects.diagnostics import MASK, did_you_mean
+from confobjects.diagnostics import MASK, did_you_mean, visible
 
 from .commands import UnknownCommandError
 from .options import OPTIONS, SECRET_OPTIONS
@@ -89,9 +89,9 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
     if output == "json":
         _json("usage", 2, [{"severity": "error", "code": "usage", "summary": message, "remedy": remedy}])
         return 2
-    print(message, file=sys.stderr)
+    print(visible(message), file=sys.stderr)
     if remedy:
-        print(f"  remedy: {remedy}", file=sys.stderr)
+        print(f"  remedy: {visible(remedy)}", file=sys.stderr)
     of_command = bool(words.command) and not isinstance(error, UnknownCommandError)
     hint = f"confobjects {words.command} --help" if of_command else "confobjects --help"
     print(f"  help: {hint}", file=sys.stderr)

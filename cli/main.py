@@ -28,7 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def process() -> int:
     """Run the process's command line as the last thing the process does, and return its exit status."""
     _have_streams()
-    status = main()
+    try:
+        status = main()
+    except KeyboardInterrupt:  # so early that nobody else was there to catch it
+        sys.stderr.write("interrupted\n")
+        return 130
     gc.freeze()  # the interpreter looks for garbage once more when it ends; what is frozen it leaves alone
     return status
 

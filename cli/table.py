@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from confobjects.diagnostics import visible
+
 SEPARATOR = " : "
 
 
@@ -15,7 +17,7 @@ def width() -> int:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = SEPARATOR) -> str:
-    """Return a table. Cells may hold any text; line breaks in them become blanks."""
+    """Return a table. Cells may hold any text; line breaks in them become blanks, what a terminal acts upon escapes."""
     cells = [[_flat(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (headings, *cells)) for i in range(len(headings))]
     rule = separator.strip() or " "
@@ -39,7 +41,9 @@ def _row(cells: Sequence[str], widths: Sequence[int], separator: str) -> str:
 
 
 def _flat(text: str) -> str:
-    return text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").replace("\t", " ")
+    if text.isprintable():
+        return text
+    return visible(text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").replace("\t", " "))
 
 
 def _wrapped(text: str, room: int) -> list[str]:

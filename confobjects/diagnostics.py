@@ -103,21 +103,21 @@ class Diagnostic:
         place = self.origin
         if place and self.line is not None:
             place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
-        pointer = "".join(part if part.isprintable() else ascii(part)[1:-1] for part in self.pointer)
-        inside = (pointer,) if pointer else (self.path, self.property)
-        return ", ".join(part for part in (place, *inside) if part)
+        inside = (self.pointer,) if self.pointer else (self.path, self.property)
+        return visible(", ".join(part for part in (place, *inside) if part))
 
     def render(self) -> str:
         """Return the problem for a person: place, summary, caret, detail and remedy, on several lines."""
         where = self.where()
-        lines = [f"{where}: {self.summary}" if where else self.summary]
+        summary = visible(self.summary)
+        lines = [f"{where}: {summary}" if where else summary]
         if self.excerpt:
             lines.extend(_caret_lines(self.excerpt, self.span))
-        lines.extend(f"  {line}" for line in self.detail.splitlines())
+        lines.extend(f"  {visible(line)}" for line in self.detail.splitlines())
         if self.remedy:
             first, *rest = self.remedy.splitlines()
-            lines.append(f"  remedy: {first}")
-            lines.extend(f"    {line}" for line in rest)
+            lines.append(f"  remedy: {visible(first)}")
+            lines.extend(f"    {visible(line)}" for line in rest)
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -130,6 +130,13 @@ class Diagnostic:
         if self.fix:
             result["fix"] = [{"property": name, "value": value} for name, value in self.fix]
         return result
+
+
+def visible(text: str) -> str:
+    """Return a text with escapes for all that a terminal would act upon, or hide."""
+    if text.isprintable():
+        return text
+    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in text)
 
 
 def _caret_lines(excerpt: str, span: tuple[int, int] | None) -> Iterator[str]:

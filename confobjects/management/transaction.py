@@ -282,7 +282,7 @@ class Transaction:
             return path
         clean, wrong = path.name.strip(), ""
         if not clean.isprintable():
-            wrong = "the name holds a control character"
+            wrong = f"the name of the {relation.friendly} holds a control character"
         elif relation.naming_property:
             prop = self.registry.definition(relation.target).properties[relation.naming_property]
             try:
@@ -291,7 +291,8 @@ class Transaction:
                 wrong = str(error)
         if wrong:
             naming = relation.naming_property
-            self._problems.error("invalid-value", wrong, path=str(path.parent), property=naming, value=ascii(clean))
+            above = str(path.parent) if path.parent.elements else ""
+            self._problems.error("invalid-value", wrong, path=above, property=naming, value=ascii(clean))
             return None
         return path.parent.child(path.relation, clean)
 

@@ -90,6 +90,38 @@ def test_results_for_a_program_are_utf_8_whatever_the_locale(encoding: str) -> N
         assert name in done.stdout.decode("utf-8")
 
 
+@pytest.mark.parametrize("odd", ["\x1b[31m", "\x9b2J", "\N{RIGHT-TO-LEFT OVERRIDE}", "\r"])
+def test_nothing_typed_or_stored_acts_upon_a_terminal(odd: str) -> None:
+    assert run(*CREATE, "--set", f"auth-username:{odd}x").status == 0
+    told = [
+        run("get-mail-server-prop", "--server-name", f"a{odd}"),
+        run("get-mail-server-prop", *NAME),
+        run("get-mail-server-prop", *NAME, "--property", odd),
+        run("set-mail-server-prop", *NAME, "--set", f"{odd}:x"),
+        run("create-mail-server", "--server-name", f"a{odd}b", *CREATE[3:]),
+        run("list-mail-servers", "--url", f"ldif{odd}:x"),
+        run("describe", odd),
+        run(f"list{odd}"),
+    ]
+    for done in told:
+        assert odd not in done.out + done.err
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_word() -> None:
+    code = (
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'confobjects.cli.running':\n"
+        "            raise KeyboardInterrupt\n"
+        "from confobjects.cli.main import process\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "sys.exit(process())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 @pytest.mark.parametrize("command", ["get-mail-server-prop", "delete-mail-server", "graph", "create-mail-server"])
 def test_a_name_that_is_no_text_is_refused(command: str) -> None:
     name = ["/mail-server/a\udcff"] if command == "graph" else ["--server-name", "a\udcff"]

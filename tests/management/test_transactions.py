@@ -247,7 +247,7 @@ def test_an_object_of_a_set_is_named_by_its_type() -> None:
         (lambda c: c.rename("depot-settings", (), "x"), "usage", "depot-settings has no name to change"),
         (lambda c: c.rename("store", "one", "TWO"), "object-exists", 'there is a Store "two" already'),
         (lambda c: c.create("store", "a\tb", {"enabled": True, "location": "/"}), "invalid-value",
-         "the name holds a control character"),
+         "the name of the Store holds a control character"),
         (lambda c: c.create("store", " ", {}), "unknown-name", "the name of the Store is empty"),
     ],
 )  # fmt: skip
