@@ -330,7 +330,9 @@ def _openldap_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
     return (
         "# Replace {N}mdb by the database that holds the base. The rules go before those that are there.\n"
         "# A database that had none let everybody read everything; with these it lets nobody read what is\n"
-        "# outside the base, unless a rule is added for it.\n"
+        "# outside the base, or log in as a user there, unless rules are added behind them, such as:\n"
+        "#   to attrs=userPassword by anonymous auth by * none\n"
+        "#   to * by users read\n"
         f"dn: olcDatabase={{N}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\n{lines}-\n"
     )
 

@@ -73,8 +73,8 @@ def _typed(block: Block) -> Iterator[Command]:
     for part in parts[1:]:
         lines = part.splitlines(keepends=True)
         typed = lines.pop(0)
-        while lines and lines[0].startswith("> "):
-            typed += lines.pop(0)[2:]
+        while lines and lines[0].startswith(("> ", ">\n")):
+            typed += lines.pop(0)[1:].removeprefix(" ")
         yield Command(typed, "".join(lines), line)
         line += part.count("\n")
 
