@@ -72,6 +72,9 @@ def _run(
     **changing: Sequence[str],
 ) -> int:
     chosen = _depth(depth, to)
+    if chosen == "send" and invocation.dry_run:
+        chosen = "envelope"
+        invocation.note("--dry-run: no mail is sent; the test ends with the naming of sender and recipients")
     unsaved = _unsaved(invocation, changing)
     server = mail_server(invocation, server_name, unsaved)
     from confobjects.transport.check import check_server  # noqa: PLC0415 - testing loads TLS, help does not

@@ -21,7 +21,11 @@ TEST = ["test-mail-server", *NAME]
 
 
 @pytest.fixture(autouse=True)
-def _own_file(tmp_path: Path) -> Iterator[None]:
+def _own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start with no configuration, on a machine that trusts one authority, which has issued nothing."""
+    (tmp_path / "runtime.pem").write_bytes(Authority("Runtime Authority").pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "runtime.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
     with fresh(tmp_path):
         yield
 
@@ -95,6 +99,10 @@ def test_a_test_that_passes_says_what_was_tested_and_found(
         assert "  login = ann (********)  (auth-username (stored))" in sent.out
         assert sent.out.endswith("The test passed; a test mail was sent.\n")
         assert b"Test of /mail-server/one" in fake.messages[0]
+        dry = outcome_of("--depth", "send", "--to", "a@b.example", "--dry-run")
+        assert (dry.status, len(fake.messages)) == (0, 1)
+        assert "--dry-run: no mail is sent" in dry.err
+        assert dry.out.endswith("The test passed; no mail was sent.\n")
         quiet = outcome_of("--quiet")
         assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
 

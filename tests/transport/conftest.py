@@ -17,6 +17,17 @@ from tests.servers.certificates import Authority, Certificate
 from tests.servers.postfix import Postfix
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _runtime_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the runtime trust one authority that has issued nothing: the tests do not depend on what this machine trusts."""
+    path = tmp_path_factory.mktemp("runtime") / "authority.pem"
+    path.write_bytes(Authority("Runtime Authority").pem)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(path))
+        patch.setenv("SSL_CERT_DIR", str(path.parent / "none"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority()
