@@ -46,6 +46,8 @@ def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
                 span=(at, at + 1) if line else None,
             )
         ]
+    except ValueError:  # Python reads integers of so many digits only on demand
+        return None, [Diagnostic("broken-definition", "a number in the JSON has too many digits", origin=origin)]
     except RecursionError:
         return None, [Diagnostic("broken-definition", "the JSON is nested too deeply", origin=origin)]
     problems = [
