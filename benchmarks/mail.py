@@ -28,6 +28,7 @@ SEND_LIMIT, MANY_LIMIT, POOL_LIMIT = 1.5, 2.5, 1.0
 
 ROUND_TRIP = 0.020
 SLOW_MESSAGES = {"send": 200, "send_many": 500}
+SLOW_POOL = 1000
 TRIPS_LIMIT = {"send": 2.2, "send_many": 1.2}
 MEMORY_MESSAGES = 100_000
 GROWTH_LIMIT = 2.0
@@ -151,6 +152,20 @@ def _round_trips(report: Report, port: int) -> None:
             "connections": road.connections,
         }
         report.targets.append(Target(f"round trips, {shown}", TRIPS_LIMIT[mode], trips, "a message"))
+    ours = SlowRoad(port, ROUND_TRIP)
+    taken = run_client("pool", ours.port, SLOW_POOL)["seconds"]
+    ours.close()
+    theirs = SlowRoad(port, ROUND_TRIP)
+    began = time.perf_counter()
+    _run(source(theirs.port, SESSIONS, SLOW_POOL))
+    peer = time.perf_counter() - began
+    theirs.close()
+    for shown, seconds in ((NAMES["pool"], taken), (NAMES["source"], peer)):
+        report.lines.append(f"{shown:34} {'':11} {seconds / SLOW_POOL * 1000:7.1f} ms")
+    report.figures["pool, slow"] = {"milliseconds": round(taken / SLOW_POOL * 1000, 2)}
+    report.figures["source, slow"] = {"milliseconds": round(peer / SLOW_POOL * 1000, 2)}
+    name = f"{NAMES['pool']} at {ROUND_TRIP * 1000:g} ms: time of {NAMES['source']}"
+    report.targets.append(Target(name, 1 / POOL_LIMIT, taken / peer, "times"))
     report.lines.append("")
 
 

@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.harness import BenchmarkError, Report
 
-BENCHMARKS = ("cold_start", "loading", "declarative", "batch", "ldap")
+BENCHMARKS = ("cold_start", "loading", "declarative", "batch", "ldap", "mail")
 """One module each, with ``measure() -> Report``."""
 
 
