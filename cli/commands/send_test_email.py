@@ -38,7 +38,11 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
     from confobjects.transport.mailer import send_test  # noqa: PLC0415 - as above
 
     server = mail_server(invocation, server_name)
-    invocation.warn(plan_delivery(server).warnings)
+    plan = plan_delivery(server)
+    invocation.warn(plan.warnings)
+    if invocation.dry_run:
+        invocation.say(f"would send a test mail to {to} through {plan.host}:{plan.port} ({plan.security})")
+        return 0
     try:
         report = send_test(server, to, from_)
     except DeliveryError as error:

@@ -17,7 +17,8 @@ from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.replies import Reply
-from confobjects.mail.smtp import SmtpClient, State
+from confobjects.mail.smtp import SmtpClient
+from confobjects.mail.states import State
 from confobjects.mail.transaction import (
     Outcome,
     Ready,

@@ -20,7 +20,8 @@ from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Content, Sendable, fit, in_memory
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.replies import Reply
-from confobjects.mail.smtp import Group, SmtpClient, State
+from confobjects.mail.smtp import Group, SmtpClient
+from confobjects.mail.states import State
 from confobjects.mail.wire import LineEnds, WireError, dotted, with_crlf
 
 CHUNK = 1 << 20

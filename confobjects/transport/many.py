@@ -19,7 +19,8 @@ from confobjects.mail.diagnosis import DeliveryError, Trouble
 from confobjects.mail.dialogue import Step
 from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, Route, StageTime
-from confobjects.mail.smtp import Misuse, State
+from confobjects.mail.smtp import Misuse
+from confobjects.mail.states import State
 from confobjects.mail.streaming import Parcel, deliver_many
 from confobjects.mail.transaction import Outcome
 from confobjects.mail.transcript import Transcript

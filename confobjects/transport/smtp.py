@@ -21,7 +21,8 @@ from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
 from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
-from confobjects.mail.smtp import Misuse, SmtpClient, State
+from confobjects.mail.smtp import Misuse, SmtpClient
+from confobjects.mail.states import State
 from confobjects.mail.transaction import Outcome, deliver
 from confobjects.mail.transcript import Transcript
 from confobjects.transport.channel import Channel

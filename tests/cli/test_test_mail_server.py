@@ -103,6 +103,9 @@ def test_a_test_that_passes_says_what_was_tested_and_found(
         assert (dry.status, len(fake.messages)) == (0, 1)
         assert "--dry-run: no mail is sent" in dry.err
         assert dry.out.endswith("The test passed; no mail was sent.\n")
+        email = run("send-test-email", *NAME, "--to", "a@b.example", "--dry-run")
+        would = f"would send a test mail to a@b.example through localhost:{fake.port} (starttls-required)\n"
+        assert (email.status, email.out, len(fake.messages)) == (0, would, 1)
         quiet = outcome_of("--quiet")
         assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
 

@@ -16,7 +16,8 @@ from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan, Login
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.replies import ProtocolViolation
-from confobjects.mail.smtp import RECEIVES, SENDS, Misuse, SmtpClient, State
+from confobjects.mail.smtp import Misuse, SmtpClient
+from confobjects.mail.states import RECEIVES, SENDS, State
 from confobjects.mail.transaction import Outcome, deliver
 from tests.servers import mail_server
 

@@ -13,7 +13,8 @@ from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.replies import ProtocolViolation
-from confobjects.mail.smtp import SmtpClient, State
+from confobjects.mail.smtp import SmtpClient
+from confobjects.mail.states import State
 from confobjects.mail.streaming import Parcel, deliver_many
 from confobjects.mail.transaction import Outcome
 from tests.servers import mail_server
