@@ -10,13 +10,16 @@ never know: what the entries mean. Laws:
 3. No password is sent in clear, unless to this machine or by a decision of the caller.
 4. A write is repeated only when it is known not to have happened.
 
-Floors inside: ``results`` (codes to errors) and ``address`` (URLs) know no network; ``channel`` is the socket with a
-deadline, ``session`` one bound connection, ``servers`` the choice among several, ``store`` the storage. Beside them the history:
-``plans`` (what a commit is going to do, as bytes), ``truth`` (what came of it), ``writers`` (who lives), ``journal``.
+Floors inside: ``results`` (codes to errors), ``address`` (URLs) and ``ber`` (octets) know no network; ``channel`` is
+the socket with a deadline, ``messages`` and ``session`` one bound connection, ``servers`` the choice among several,
+``reader`` and ``changing`` what is asked of them, ``store`` the storage, ``opening`` its URLs and options. Beside them the
+history: ``plans`` (what a commit is going to do, as bytes), ``truth`` (what came of it), ``writers`` (who lives),
+``records``, ``journal``.
 """
 
 from __future__ import annotations
 
-from confobjects.storage.ldap.store import LdapStorage, open_url
+from confobjects.storage.ldap.opening import open_url
+from confobjects.storage.ldap.store import LdapStorage
 
 __all__ = ["LdapStorage", "open_url"]

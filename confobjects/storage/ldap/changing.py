@@ -1,0 +1,185 @@
+"""Making one change in a directory, on the next server if one is lost; and what is said when it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import (
+    CannotConnectError,
+    ConfobjectsError,
+    ConstraintError,
+    NoSuchObjectError,
+    ObjectExistsError,
+    ObjectInUseError,
+    StorageError,
+)
+from confobjects.mapping.entry import (
+    AddEntry,
+    Change,
+    DeleteEntry,
+    Entry,
+    ModifyEntry,
+    RenameEntry,
+    has_naming_values,
+    no_such_entry,
+)
+from confobjects.storage.ldap import results
+from confobjects.storage.ldap.plans import Planned
+from confobjects.storage.ldap.reader import Reader, contexts
+from confobjects.storage.ldap.requests import all_found, holds, inverse, is_applied, send
+from confobjects.storage.ldap.results import NO_SUCH_OBJECT, SUCCESS, Result
+from confobjects.storage.ldap.session import LostError
+from confobjects.storage.ldap.truth import made_revision, revision_of
+
+_NOT_HELD: Final = (NO_SUCH_OBJECT, 53)
+"""What servers answer to the addition of an entry that none of their databases holds: 32, and slapd 53."""
+
+
+class Changing(Reader):
+    """What changes single entries in a storage, and takes changes back."""
+
+    def _carry_out(self, change: Change, before: Entry | None) -> None:
+        """Make one change, on the next server if one is lost and the change has not happened."""
+        self._check(change)
+        problems: list[Diagnostic] = []
+        for _ in self._servers.attempts():
+            session = self._servers.session()
+            try:
+                result = send(session, change)
+            except LostError as lost:
+                problems.extend(lost.error.diagnostics)
+                self._servers.lost()
+                if lost.sent and self._has_happened(change, before, problems):
+                    return
+                continue
+            if result.code in results.AWAY:
+                problems.extend(results.failure(result, str(session.address)).diagnostics)
+                self._servers.close()
+                self._servers.lost()
+                continue
+            if result.code != SUCCESS:
+                raise self._explained(change, result)
+            return
+        raise CannotConnectError(problems)
+
+    def _check(self, change: Change) -> None:
+        """Refuse what servers judge differently from one another, in the words of all storages."""
+        dn = results.target(change)
+        if isinstance(change, RenameEntry):
+            self._check_renaming(change.dn, dn)
+        if isinstance(change, (AddEntry, RenameEntry)) and not dn.is_below(self.base) and dn != self.base:
+            raise NoSuchObjectError(f'the entry "{dn}" would lie outside the base "{self.base}"')
+        if isinstance(change, AddEntry) and not has_naming_values(change.entry):
+            raise _unnamed(dn)
+        if isinstance(change, ModifyEntry) and not change.modifications and self._read(dn, ("1.1",)) is None:
+            raise no_such_entry(dn)
+
+    def _check_renaming(self, old: DN, new: DN) -> None:
+        if old == new or not (new.is_below(old) or old.is_below(new)):
+            return
+        if self._read(old, ("1.1",)) is None:
+            raise no_such_entry(old)
+        if new.is_below(old):
+            raise ConstraintError(f'the entry "{old}" cannot be moved below itself')
+        raise ObjectExistsError(f'there is an entry "{new}" already')
+
+    def _explained(self, change: Change, result: Result) -> ConfobjectsError:
+        if isinstance(change, AddEntry) and change.entry.dn == self.base and result.code in _NOT_HELD:
+            self._check_held(result)
+        if isinstance(change, RenameEntry) and (missing := self._missing(change)) is not None:
+            return missing  # whatever else is wrong; servers judge that in an order of their own
+        error = results.write_failure(change, result, self._origin)
+        if isinstance(error, ObjectInUseError):
+            return self._in_use(results.target(change), error)
+        return error
+
+    def _missing(self, change: RenameEntry) -> NoSuchObjectError | None:
+        if self._read(change.dn, ("1.1",)) is None:
+            return no_such_entry(change.dn)
+        parent = change.new_dn.parent
+        if self._read(parent, ("1.1",)) is not None:
+            return None
+        return NoSuchObjectError(f'there is no entry "{parent}", which is to be the parent of "{change.new_dn}"')
+
+    def _check_held(self, result: Result) -> None:
+        """Raise the error of a base that the server holds no part of, where that can be told."""
+        held = contexts(self._root()[1])
+        if not held or any(self.base == dn or self.base.is_below(dn) for dn in map(DN.parse, held)):
+            return
+        raise NoSuchObjectError(
+            Diagnostic(
+                "no-such-object",
+                f'the server does not hold the base "{self.base}"',
+                detail=result.said,
+                remedy=f"correct the base (--baseDN DN, or the end of the URL): this server holds {', '.join(held)}",
+                origin=self._origin,
+            )
+        )
+
+    def _in_use(self, dn: DN, error: ConfobjectsError) -> ConfobjectsError:
+        _, below = self._servers.ask(lambda session: all_found(session, str(dn), "one", "(objectClass=*)", ("1.1",)))
+        count = f'the entry "{DN.parse(below[0][0])}"' if len(below) == 1 else f"{len(below)} entries"
+        summary = f'the entry "{dn}" cannot be deleted: below it there is {count}'
+        fields = {"summary": summary, "remedy": "delete what is below it first"}
+        return ObjectInUseError([problem.replace(**fields) for problem in error.diagnostics])
+
+    def _has_happened(self, change: Change, before: Entry | None, problems: list[Diagnostic]) -> bool:
+        """Look up whether a change that was sent has happened. Raises when nobody can say."""
+        try:
+            return self._looks_done(change, before)
+        except CannotConnectError as error:
+            summary = f'whether the entry "{results.target(change)}" was changed is not known: the answer was lost'
+            remedy = "when the server is back, look at the object, and repeat the change if it is not there"
+            unknown = Diagnostic("cannot-connect", summary, remedy=remedy)
+            raise CannotConnectError([unknown, *problems, *error.diagnostics]) from None
+
+    def _looks_done(self, change: Change, before: Entry | None) -> bool:
+        if isinstance(change, AddEntry):
+            found = self._read(change.entry.dn)
+            if found is not None and not holds(found, change.entry):
+                raise ObjectExistsError(f'there is an entry "{change.entry.dn}" already')
+            return found is not None
+        if isinstance(change, DeleteEntry):
+            return self._read(change.dn) is None
+        if isinstance(change, RenameEntry):
+            found = self._read(change.new_dn)
+            return (
+                found is not None
+                and str(found.dn) == str(change.new_dn)
+                and (change.dn == change.new_dn or self._read(change.dn) is None)
+            )
+        found = self._read(change.dn)
+        return found is not None and is_applied(found, change.modifications, before)
+
+    def _undo(self, done: Sequence[Planned]) -> list[Diagnostic]:
+        return self._take_back(done, StorageError("an interrupted change is taken back"))
+
+    def _take_back(self, done: Sequence[Planned], reason: ConfobjectsError) -> list[Diagnostic]:
+        """Undo some changes, the last first; return what could not be undone."""
+        stuck: list[Diagnostic] = []
+        for change, before in reversed(done):
+            dn = results.target(change)
+            try:
+                if (back := inverse(change, before)) is not None:
+                    self._carry_out(back, None)
+            except ConfobjectsError as error:
+                detail = "\n".join(problem.summary for problem in error.diagnostics)
+                summary = f'the entry "{dn}" was changed before the change failed, and could not be changed back'
+                stuck.append(Diagnostic(reason.code, summary, detail=detail, origin=self._origin))
+        return stuck
+
+    def _has_been_made(self, change: Change, before: Entry | None) -> bool:
+        """Whether a change that has a number of its own, its revision, was made; of others, whether it looks so."""
+        revision = made_revision(change)
+        if not revision and not isinstance(change, AddEntry):
+            return self._looks_done(change, before)
+        found = self._read(results.target(change))
+        return found is not None and (not revision or revision_of(found) == revision)
+
+
+def _unnamed(dn: DN) -> ConstraintError:
+    summary = f'the entry "{dn}" must have the value of its name in the attribute {dn.rdns[0][0][0]}'
+    return ConstraintError(Diagnostic("constraint-violated", summary, remedy="to change the name, rename the entry"))

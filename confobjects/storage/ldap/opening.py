@@ -1,0 +1,77 @@
+"""Opening a storage by the URLs of its servers, with the options of a connection."""
+
+from __future__ import annotations
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.errors import UsageError
+from confobjects.storage.ldap.address import parse
+from confobjects.storage.ldap.channel import Tls
+from confobjects.storage.ldap.session import Login
+from confobjects.storage.ldap.store import LdapStorage
+
+
+def open_url(  # noqa: PLR0913 - each is an option of the command line, all by keyword
+    url: str,
+    *,
+    missing_ok: bool = True,
+    base: DN | None = None,
+    bind_dn: str = "",
+    bind_password: str = "",
+    mechanism: str = "",
+    start_tls: bool = False,
+    trust_all: bool = False,
+    trust_store: str | None = None,
+    trust_store_password: str = "",
+    key_store: str | None = None,
+    key_store_password: str = "",
+    allow_clear_password: bool = False,
+    connect_timeout: float = 10.0,
+    deadline: float = 10.0,
+    history: int = 1000,
+) -> LdapStorage:
+    """Return the storage of one or several LDAP URLs, blank-separated, tried in order.
+
+    ``mechanism`` is "anonymous", "simple" or "external"; without it, a ``bind_dn`` means simple, and a socket
+    (``ldapi``) or a client certificate means external. ``trust_store`` and ``key_store`` are
+    PEM or PKCS #12 files. ``history`` is the number of changes that the directory keeps in mind.
+    Raises :class:`~confobjects.errors.UsageError`.
+    """
+    directory = parse(url)
+    schemes = {address.scheme for address in directory.addresses}
+    if not mechanism:
+        outside = schemes == {"ldapi"} or key_store
+        mechanism = "simple" if bind_dn or bind_password else "external" if outside else "anonymous"
+    _check_login(mechanism, bind_dn, bind_password, start_tls, schemes)
+    tls = Tls(trust_all, trust_store, trust_store_password, key_store, key_store_password)
+    login = Login(mechanism, bind_dn, bind_password, start_tls, tls, allow_clear_password)
+    return LdapStorage(
+        directory,
+        login,
+        base=base,
+        missing_ok=missing_ok,
+        connect_timeout=connect_timeout,
+        deadline=deadline,
+        history=history,
+    )
+
+
+def _check_login(mechanism: str, bind_dn: str, password: str, start_tls: bool, schemes: set[str]) -> None:
+    problem: tuple[str, str] | None = None
+    if mechanism not in ("anonymous", "simple", "external"):
+        problem = (f'there is no login "{mechanism}"', "one of: simple, external, anonymous")
+    elif mechanism == "simple" and not bind_dn:
+        problem = ("a password is given, but nobody to log in as", "give the DN of the user as well (-D)")
+    elif mechanism == "simple" and not password:
+        # A server takes a DN without a password for an anonymous login (RFC 4513 section 5.1.2).
+        problem = ("a DN to log in as is given, but no password", "give the password in a file (-j FILE)")
+    elif start_tls and schemes != {"ldap"}:
+        other = "ldapi" if "ldapi" in schemes else "ldaps"
+        problem = (f"StartTLS is for ldap:// URLs, and one starts with {other}://", "leave out -q")
+    if problem is not None:
+        raise UsageError(Diagnostic("usage", problem[0], remedy=problem[1]))
+    if bind_dn:
+        try:
+            DN.parse(bind_dn)
+        except ValueError as error:
+            raise UsageError(Diagnostic("usage", f'"{bind_dn}" is no DN to log in as: {error}')) from None

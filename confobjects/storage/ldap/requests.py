@@ -1,0 +1,97 @@
+"""Changes and entries of ours as requests and answers of a session; what tells whether a change has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from confobjects.dn import DN
+from confobjects.mapping.entry import (
+    AddEntry,
+    Change,
+    DeleteEntry,
+    Entry,
+    Modification,
+    ModifyEntry,
+    RenameEntry,
+    Value,
+    apply,
+    diff,
+    stored_value,
+)
+from confobjects.mapping.protocol import Scope
+from confobjects.storage.ldap.ber import RawEntry
+from confobjects.storage.ldap.results import SUCCESS, Result
+from confobjects.storage.ldap.session import Session
+
+
+def all_found(
+    session: Session, base: str, scope: Scope, filter_: str, wanted: Sequence[str]
+) -> tuple[Result, list[RawEntry]]:
+    """Return everything that a search finds, and its result."""
+    *found, result = session.search(base, scope, filter_, wanted)
+    return result, found  # type: ignore[return-value]  # the last is the result, and no other is
+
+
+def entry_of(raw: RawEntry) -> Entry:
+    """Return the entry that a server has sent."""
+    dn, attributes = raw
+    return Entry.trusted(
+        DN.parse(dn), {name: tuple([stored_value(name, v) for v in values]) for name, values in attributes.items()}
+    )
+
+
+def _bytes(values: Iterable[Value]) -> list[bytes]:
+    return [value.encode() if isinstance(value, str) else value for value in values]
+
+
+def send(session: Session, change: Change) -> Result:
+    """Ask for a change."""
+    if isinstance(change, AddEntry):
+        attributes = {name: _bytes(values) for name, values in change.entry.attributes.items()}
+        return session.add(str(change.entry.dn), attributes)
+    if isinstance(change, DeleteEntry):
+        return session.delete(str(change.dn))
+    if isinstance(change, RenameEntry):
+        rdn = str(DN.of(change.new_dn.rdns[0]))
+        moves = change.new_dn.parent != change.dn.parent
+        return session.rename(str(change.dn), rdn, str(change.new_dn.parent) if moves else None)
+    if not change.modifications:
+        return Result(SUCCESS, "success")
+    return session.modify(str(change.dn), [(m.kind, m.attribute, _bytes(m.values)) for m in change.modifications])
+
+
+def holds(found: Entry, wanted: Entry) -> bool:
+    """Whether an entry has all values of another; servers add attributes of their own."""
+    return all(set(values) <= set(found.get(name)) for name, values in wanted.attributes.items())
+
+
+def is_applied(found: Entry, modifications: Sequence[Modification], before: Entry | None) -> bool:
+    """Whether an entry is as some modifications leave it."""
+    if before is not None:
+        after = apply(before, modifications)
+        names = {m.attribute for m in modifications}
+        return all(sorted(_bytes(found.get(name))) == sorted(_bytes(after.get(name))) for name in names)
+    last = {(m.attribute.lower(), m.kind): m for m in modifications}
+    for m in last.values():
+        values = found.get(m.attribute)
+        if m.kind == "replace" and set(values) != set(m.values):
+            return False
+        if m.kind == "add" and not set(m.values) <= set(values):
+            return False
+        if m.kind == "delete" and ((m.attribute.lower(), "add") not in last and set(values) & set(m.values or values)):
+            return False
+    return True
+
+
+def inverse(change: Change, before: Entry | None) -> Change | None:
+    """The change that takes another back, as far as the entry has not been changed by someone else since."""
+    if isinstance(change, AddEntry):
+        return DeleteEntry(change.entry.dn)
+    if before is None:
+        return None
+    if isinstance(change, DeleteEntry):
+        return AddEntry(before)
+    if isinstance(change, RenameEntry):
+        return RenameEntry(change.new_dn, change.dn)
+    after = apply(before, change.modifications)
+    return ModifyEntry(change.dn, diff(after, before, swap={m.attribute.lower() for m in change.modifications}))
