@@ -102,9 +102,11 @@ class Overlay:
             return self.pending[path]
         if path.parent == ROOT:
             return self.below.find(path)
-        if self.find(path.parent) is None:
+        above = self.find(path.parent)
+        if above is None:
             return None
-        return self.below.find(path) or self.below.unwritten(path)
+        here = above.path.child(*path.elements[-1])  # in the letters that are stored, not those that were asked for
+        return self.below.find(here) or self.below.unwritten(here)
 
     def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
         """Return the objects of a relation as they will be."""

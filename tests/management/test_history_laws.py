@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from confobjects.errors import ConfobjectsError
@@ -60,6 +60,7 @@ def after_each(ctx: ManagementContext, plans: list[list[Any]]) -> dict[int, Pict
 
 @settings(max_examples=60)
 @given(transactions)
+@example([[("delete", "journal", ["A"])]])  # below an object that is stored as "a"
 def test_applied_backwards_the_history_gives_every_moment(plans: list[list[Any]]) -> None:
     ctx = manage()
     pictures = after_each(ctx, plans)
