@@ -135,8 +135,7 @@ class _Stream:
                 if client.state is State.SESSION:
                     return
                 raise
-            if self.last is not None:  # whoever drives this had no time to spare
-                self._tell()
+            self._tell()  # whoever drives this may have had no time to spare
             current.final, self.last = replies[0], current
             if following is None:
                 return
