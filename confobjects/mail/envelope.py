@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from confobjects.diagnostics import Collector
@@ -51,10 +52,17 @@ def _usual(sender: str, recipients: Iterable[str]) -> Envelope | None:
     """Return the envelope of addresses that need no closer look, as nearly all are."""
     if not isinstance(recipients, tuple) or not recipients:
         return None
-    for address in (sender, *recipients):
-        if not _USUAL.fullmatch(address) or len(address) > _LONGEST:
+    if not _is_usual(sender):
+        return None
+    for address in recipients:
+        if not _is_usual(address):
             return None
     return Envelope(sender, recipients if len(recipients) == 1 else tuple(dict.fromkeys(recipients)))
+
+
+@lru_cache(1024)
+def _is_usual(address: str) -> bool:
+    return len(address) <= _LONGEST and _USUAL.fullmatch(address) is not None
 
 
 def _address(text: str, stage: str, problems: Collector, path: str) -> str:

@@ -7,6 +7,7 @@ address is a wrong address. In content every line end becomes CRLF, so no bare C
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -34,6 +35,7 @@ def checked(text: str, field: str) -> str:
     return text
 
 
+@lru_cache(1024)
 def checked_path(address: str, field: str) -> str:
     """Return an address as it stands between angle brackets. Raises :class:`WireError`.
 

@@ -45,6 +45,7 @@ class Pool:
         self._opened = opened
         self._idle: list[tuple[Connection, float]] = []
         self._count = 0
+        self._waiting = 0
         self._closed = False
         self._free = threading.Condition()
 
@@ -103,7 +104,12 @@ class Pool:
                 if not wait:
                     return None, stale
                 end = self._clock() + self.plan.timeouts.total if end is None else end
-                if not self._free.wait(max(0.0, end - self._clock())) and self._clock() >= end:
+                self._waiting += 1
+                try:
+                    told = self._free.wait(max(0.0, end - self._clock()))
+                finally:
+                    self._waiting -= 1
+                if not told and self._clock() >= end:
                     failed = Connection(self.plan, self._network)
                     raise failed.failure(Trouble("connect", "pool-exhausted", limit=f"{self.plan.timeouts.total:g}"))
 
@@ -148,7 +154,8 @@ class Pool:
         with self._free:
             if keep and not self._closed:
                 self._idle.append((connection, self._clock()))
-                self._free.notify()
+                if self._waiting:
+                    self._free.notify()
                 return
         connection.quit()
         self._forget()

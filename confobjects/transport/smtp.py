@@ -51,6 +51,7 @@ class Connection:
         self.trust: Trust | None = None
         self.messages = 0
         self._route: Route | None = None
+        self._reused = ""
         self._channel: Channel | None = None
         self._found: Sequence[Address] = ()
         self._sent_certificates: tuple[bytes, ...] = ()
@@ -124,6 +125,7 @@ class Connection:
         if self.plan.login is not None:
             self.mechanism = self.run(log_in(self.client, self.plan.login, secrets.token_urlsafe(24)))
         self._route = self.route
+        self._reused = f"on the connection to {self.address} that was opened before"
         if self._channel is not None:
             self._channel.settled = True
 
@@ -145,7 +147,7 @@ class Connection:
         self.restart()
         self.stages = []
         self.client.transcript = self.client.transcript.fresh()
-        self.client.transcript.event(f"on the connection to {self.address} that was opened before")
+        self.client.transcript.event(self._reused)
 
     def restart(self) -> None:
         """Let the whole time count anew, as another message begins."""
@@ -244,26 +246,31 @@ class Connection:
 
     def _answers(self, step: Step) -> Sequence[Reply]:
         """Carry a step out. Raises Trouble, after which the conversation is over."""
-        began, answers = time.perf_counter(), list[Reply]()
+        began = time.perf_counter()
         try:
-            if step.stage == "tls":
-                self._negotiate()
-            else:
-                self.transmit(step)
-                while len(answers) < step.answers and self.client.state is not State.CLOSED:
-                    self.collect(step, answers)
+            answers = self._negotiate() if step.stage == "tls" else self._exchange(step)
         except Trouble:
             self._spent(step.stage, began, ok=False)
             raise
         self._spent(step.stage, began)
         return answers
 
-    def _negotiate(self) -> None:
+    def _exchange(self, step: Step) -> list[Reply]:
+        answers: list[Reply] = []
+        self.transmit(step)
+        if step.meanwhile is not None:
+            step.meanwhile()
+        while len(answers) < step.answers and self.client.state is not State.CLOSED:
+            self.collect(step, answers)
+        return answers
+
+    def _negotiate(self) -> Sequence[Reply]:
         self.security = self._start_tls()
         try:
             self.client.tls_established(self.security)
         except ProtocolViolation as violation:
             raise Trouble.of("tls", violation) from None
+        return ()
 
     def transmit(self, step: Step) -> None:
         """Send what the engine has. Raises Trouble, after which the conversation is over."""
