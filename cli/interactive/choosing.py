@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 LONG: Final = 12
 """From so many entries on a list is searched and not numbered."""
 _TWO_COLUMNS: Final = 8
+_LEAST: Final = 2
+"""Letters of a name that are enough: one alone may be a key of another page."""
 
 
 class Choice(NamedTuple):
@@ -31,6 +33,8 @@ class Menu(NamedTuple):
     entries: tuple[Choice, ...]
     letters: tuple[Choice, ...] = ()
     default: str = ""
+    wide: bool = True
+    """Whether many entries may stand in two columns."""
 
     def chosen(self, answer: str) -> Choice | None:
         """Return the entry that an answer means: its key, or the beginning of its name if only one begins so."""
@@ -41,7 +45,7 @@ class Menu(NamedTuple):
         for choice in everything:
             if text == choice.key.casefold():
                 return choice
-        if text.isdigit():
+        if text.isdigit() or len(text) < _LEAST:
             return None
         whole = [choice for choice in self.entries if text in choice.names()]
         found = whole or [c for c in self.entries if any(name.startswith(text) for name in c.names())]
@@ -60,7 +64,7 @@ class Menu(NamedTuple):
         lines = ["", *([f">>>> {self.title}", ""] if self.title else [])]
         lines += [self.question, ""] if self.question else []
         entries = [f"{choice.key:>4})  {choice.label}" for choice in self.entries]
-        lines += _columns(entries, width)
+        lines += _columns(entries, width) if self.wide else entries
         lines += [""] if self.entries and self.letters else []
         lines += [f"{choice.key:>4})  {choice.label}" for choice in self.letters]
         return [*lines, ""]

@@ -68,7 +68,7 @@ def editor(title: str, draft: Draft, *, advanced: bool, width: int) -> Menu:
     entries = tuple(
         Choice(str(n), label, prop.name) for n, (label, prop) in enumerate(zip(labels, shown, strict=True), 1)
     )
-    return Menu(title, "Which property do you want to edit?", entries, letters, default="f")
+    return Menu(title, "Which property do you want to edit?", entries, letters, default="f", wide=False)
 
 
 _WORDS: Mapping[str, str] = {
@@ -87,7 +87,7 @@ def property_page(title: str, draft: Draft, name: str) -> Menu:
     question = f"{prop.synopsis}\nNow: {state(draft, name)}"
     if KEEP in actions and len(actions) == 1:
         question += "\nIt is read-only: it can be set only when the object is created."
-    return Menu(heading, question, entries, (_HELP, _QUIT), default="1")
+    return Menu(heading, question, entries, (_HELP, Choice("b", "back", KEEP), _QUIT), default="1")
 
 
 def _words(draft: Draft, name: str, action: str) -> str:

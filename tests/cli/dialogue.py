@@ -61,6 +61,14 @@ class Dialogue:
         self.type(f"{text}\n")
         return before
 
+    def asked(self) -> bool:
+        """Read to the next question; tell whether there is one."""
+        while ": " not in self.shown.rpartition("\n")[2]:
+            if not self._more():
+                return False
+        self._read_to = len(self.shown)
+        return True
+
     def ends(self) -> int:
         """Read to the end and return the exit status."""
         while self._more():

@@ -282,6 +282,7 @@ MENU = Menu(
         ("TRUST M", 2),
         ("trust store", 3),
         ("trust", None),
+        ("m", None),  # too short: it may be a key of another page
         ("4", None),
         ("0", None),
         ("x", None),
@@ -318,6 +319,12 @@ def test_the_editor_shows_values_defaults_and_what_is_changed_and_no_secret() ->
     assert all(len(line) <= 79 for line in lines)
     page = property_page("one", server, "auth-password").lines(79)
     assert CANARY not in "\n".join(page)
+
+
+def test_a_long_table_of_properties_has_one_column() -> None:
+    lines = editor("Gateway", draft("gateway"), advanced=True, width=120).lines(120)
+    assert all(line.count(")  ") <= 1 + line.count("(default)") for line in lines)
+    assert len([line for line in lines if line.strip()[:1].isdigit()]) > 20
 
 
 def test_an_expression_of_a_secret_is_shown_without_its_default() -> None:
