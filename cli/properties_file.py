@@ -237,14 +237,21 @@ def _take(entry: _Entry, path: str, found: dict[str, dict[str, Any]], problems: 
 
 
 def _no_option(entry: _Entry, key: str, path: str, *, known: bool) -> Diagnostic:
+    end = entry.key_at[1]
     if known:
         words, remedy = f"{entry.key} has no effect in a properties file", ""
     else:
         near = nearest(key, [name for name, option in _KEYS.items() if option.name not in _NOT_HERE])
         spelled = next((s[2:] for s in _KEYS[near].spellings if s[2:].lower() == near), near) if near else ""
         words, remedy = f'there is no option "{entry.key}"', f'did you mean "{spelled}"?' if spelled else ""
-    # What stands behind an unknown key may be a password all the same: the line is not shown.
-    problem = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
+        if not spelled and not entry.line.text[end:].strip():
+            # A word alone may be what was left of a password when its line was broken in two.
+            words = "the line is no option with its value; it is not repeated here"
+            remedy = "a value that goes on in the next line ends with a backslash"
+            problem = _problem(entry.line, entry.key_at, path, words)
+            return problem.replace(severity="warning", remedy=remedy, excerpt=MASK, span=(0, len(MASK)))
+    # What stands behind an unknown key may be a password all the same: it is not shown.
+    problem = _problem(entry.line, entry.key_at, path, words, hide=end)
     return problem.replace(severity="warning", remedy=remedy)
 
 

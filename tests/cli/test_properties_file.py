@@ -218,6 +218,16 @@ def test_unknown_keys_are_warned_about_with_the_nearest(home: Path) -> None:
     )
 
 
+def test_a_word_alone_is_not_repeated(home: Path) -> None:
+    """It may be the second half of a password whose line was broken in two."""
+    path = written(home / "t.properties", f"bindPassword=x\n{CANARY.replace(' ', '')}\n")
+    done = run("list-mail-servers", "--propertiesFilePath", path)
+    assert done.err.partition("There are")[0] == (
+        f"warning: {path}:2:1: the line is no option with its value; it is not repeated here\n"
+        "  ********\n  ^^^^^^^^\n  remedy: a value that goes on in the next line ends with a backslash\n"
+    )
+
+
 def test_a_password_that_others_may_read_is_warned_about(home: Path) -> None:
     path = written(home / "t.properties", f"bindPassword={CANARY}\n")
     assert run("list-mail-servers", "-Q", "--propertiesFilePath", path).err == ""
