@@ -35,7 +35,7 @@ KNOWN = "known kinds: ldap:, ldapi:, ldaps:, ldif:, memory:"
             f'  remedy: did you mean "ldif:./a:b"? {KNOWN}',
         ),
         ("ldif:", '"ldif:" names no file\n  remedy: write "ldif:" and the path of the file'),
-        ("ldif:a\0b", '"ldif:a\0b" names no file\n  remedy: write "ldif:" and the path of the file'),
+        ("ldif:a\0b", '"ldif:a\\x00b" names no file\n  remedy: write "ldif:" and the path of the file'),
         (
             "ldif://etc/x",
             "an LDIF file is on no host\n"
