@@ -154,8 +154,8 @@ def _property_named(word: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """Quote a word for a shell, and for a batch, where it needs it."""
-    if word and all(c.isalnum() or c in "@%+=:,./-_*" for c in word):
+    """Quote a word for a shell, and for a batch, where it needs it; a mask at its end stays bare, to be replaced."""
+    if word and all(c.isalnum() or c in "@%+=:,./-_" for c in word.removesuffix(MASK)):
         return word
     if "\\" in word or "\n" in word:
         from .batch.dialect import written  # noqa: PLC0415 - seldom needed
