@@ -128,7 +128,9 @@ CONFLICTS: Final[tuple[Conflict, ...]] = (
         "each says where the configuration is",
     ),
     Conflict((("usessl",), ("usestarttls",)), "TLS begins with the first byte, or after a command"),
-    Conflict((("trustall",), ("truststorepath", *_TRUST_STORE_PASSWORD)), "who trusts every certificate has no use for some"),
+    Conflict(
+        (("trustall",), ("truststorepath", *_TRUST_STORE_PASSWORD)), "who trusts every certificate has no use for some"
+    ),
     Conflict(
         (("bindpassword",), ("bindpassword_env",), ("bindpassword_file",), ("bindpasswordfile",)),
         _ONE_OF_THEM,
