@@ -113,6 +113,7 @@ class _Scanner:
         self.text: list[str] | None = None  # the parts of the word that is being read
         self.pieces: list[Piece] = []
         self.start = 0
+        self.here: int | None = None  # the number of the word that begins a here-document
         self.mistakes: list[Mistake] = []
 
     def script(self) -> Script:
@@ -128,13 +129,15 @@ class _Scanner:
 
     def _command(self) -> Command:
         """Read one command, and stand at the line after it."""
-        first, self.at, self.words = self.row, 0, []
+        first, self.at, self.words, self.here = self.row, 0, [], None
         while self.at < len(self.lines[self.row]):
             if not self._part():
                 break
         else:
             self._end_word()
             self.row += 1
+        if self.here is not None:
+            self._skip_document(self.words[self.here].text)
         line = self.lines[first]
         piece = Piece(first, len(line) - len(line.lstrip()), len(line.rstrip()))
         return Command(self._without_program(piece), piece)
@@ -149,6 +152,14 @@ class _Scanner:
                 f"{words[0].text} stands alone: the command is missing", "remove the line, or complete it", piece
             )
         return words[1:]
+
+    def _skip_document(self, word: str) -> None:
+        """Skip the lines of a here-document, which are a value and may be a secret, if its end is there."""
+        end = word.partition("<<")[2].lstrip("-")
+        for row in range(self.row, len(self.lines)):
+            if self.lines[row].strip(_BLANKS) == end:
+                self.row = row + 1
+                return
 
     # -- words -----------------------------------------------------------------------------------------------------
 
@@ -199,6 +210,11 @@ class _Scanner:
             )
             remedy = "type a blank, or put it in quotes where it is meant"
             self._mistake(f"the character U+{ord(found.group()):04X} {what}", remedy, Piece(self.row, at, at + 1))
+        elif "<<" in run and self.here is None:
+            self.here = len(self.words)
+            at = self.at + run.index("<<")
+            remedy = "name a file that holds the value: --set NAME<PATH; where << is meant, put it in quotes"
+            self._mistake("a here-document (<<) is a shell's, and not a batch's", remedy, Piece(self.row, at, at + 2))
         elif self.text is None and run.startswith(_DASHES):
             piece = Piece(self.row, self.at, self.at + 1)
             self._mistake(f"the dash U+{ord(run[0]):04X} begins no option", "type two hyphens: --", piece)

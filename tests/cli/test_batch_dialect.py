@@ -121,6 +121,11 @@ MISTAKES = {
     "a byte order mark inside": ("set-x \ufeffa", "the character U+FEFF separates no words", Piece(0, 6, 7)),
     "a control character": ("set-x a\x00b", "the character U+0000 belongs in no command", Piece(0, 7, 8)),
     "a long dash": ("set-x \u2013a b", "the dash U+2013 begins no option", Piece(0, 6, 7)),
+    "a here-document": (
+        "set-x a<<EOF\nb 'c\n EOF",
+        "a here-document (<<) is a shell's, and not a batch's",
+        Piece(0, 7, 9),
+    ),
 }
 
 
@@ -130,6 +135,12 @@ def test_a_mistake_has_its_place(name: str) -> None:
     [mistake] = parse(text).mistakes
     assert (mistake.summary, mistake.piece) == (summary, piece)
     assert mistake.remedy
+
+
+def test_the_lines_of_a_here_document_are_no_commands() -> None:
+    script = parse("set-a <<-'EO F' b\n\tset-c d\n\tEO F\nset-e <<f\nset-g")
+    assert [command.texts[0] for command in script.commands] == ["set-a", "set-e", "set-g"]
+    assert [mistake.piece for mistake in script.mistakes] == [Piece(0, 6, 8), Piece(3, 6, 8)]
 
 
 def test_a_mistake_hides_no_other_and_no_command() -> None:
