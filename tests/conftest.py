@@ -6,6 +6,7 @@ No test sees the developer's own configuration, and Hypothesis looks for the sam
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ pytest_plugins = ["tests.servers.fixtures"]
 settings.register_profile("developer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("developer"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+# A run that was started in the background ignores what a terminal sends, and so would every process it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 FOREIGN = ("CONFOBJECTS_", "SMTP_", "MAIL_", "XDG_")
 """Variables that begin so would change what the library or the command line finds."""

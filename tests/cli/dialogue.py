@@ -116,9 +116,8 @@ def dialogue(*arguments: str, environment: Mapping[str, str] | None = None) -> I
 
 
 def _take_terminal() -> None:
-    """Make standard input the terminal of the new session, so that Ctrl-C is a signal, also where we ignore it."""
+    """Make standard input the terminal of the new session, so that Ctrl-C is a signal."""
     import fcntl
     import termios
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
