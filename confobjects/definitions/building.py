@@ -186,6 +186,7 @@ def _property(
         renamed_from=tuple(spec.get("renamed-from", ())),
         deprecated=spec.get("deprecated", ""),
         declared_by=declared,
+        examples=tuple(spec.get("examples", ())),
     )
 
 

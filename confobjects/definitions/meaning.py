@@ -260,6 +260,8 @@ class _Definition(_Rules):
             yield from self.condition(where, spec["syntax"]["needed-when"], self.own_syntaxes)
         if spec.get("admin-action", {}).get("kind") == "other" and not spec["admin-action"].get("note"):
             yield f"{pointer}/admin-action", "an administrator action of kind other says in its note what to do", ""
+        for index, example in enumerate(own.get("examples", ())):
+            yield from self.values(f"{pointer}/examples/{index}", name, [example], self.specs)
         yield from self._default(name, own, f"{pointer}/default")
 
     def _default(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ _CONDITION: Final = {"$ref": "#/$defs/condition"}
 _FACTS: Final[Mapping[str, Any]] = {
     "synopsis": _TEXT,
     "description": _TEXT,
+    "examples": _VALUES,
     "default": {"$ref": "#/$defs/default"},
     "mandatory": _FLAG,
     "multi-valued": _FLAG,

@@ -87,6 +87,7 @@ class PropertyDefinition(Record):
     renamed_from: tuple[str, ...] = ()
     deprecated: str = ""
     declared_by: str = ""
+    examples: tuple[str, ...] = ()
 
 
 class Constraint(Record):

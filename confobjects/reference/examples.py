@@ -36,6 +36,7 @@ def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
     if prop.reference is not None:
         yield f"My {registry.relation(prop.reference.relation).friendly}"
         return
+    yield from prop.examples
     if prop.default.kind == "defined":
         yield from prop.default.values
     yield from (value for value, _ in prop.syntax.choices())
