@@ -46,7 +46,9 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
     try:
         report = send_test(server, to, from_)
     except DeliveryError as error:
-        if invocation.verbose and invocation.form != "json":
+        if invocation.form == "json":
+            _print(invocation, error.report)
+        elif invocation.verbose:
             invocation.note("\n".join(error.report.transcript))
         raise
     _print(invocation, report)

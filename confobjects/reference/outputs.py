@@ -318,7 +318,11 @@ _FORMS: Final[dict[str, _Form]] = {
             }
         ),
     ),
-    "send": _Form("send-test-email", "What became of a test mail.", _object(_DELIVERY)),
+    "send": _Form(
+        "send-test-email",
+        "What became of a test mail, also of one that failed: then the error is at standard error besides.",
+        _object(_DELIVERY),
+    ),
     "test": _Form(
         "test-mail-server",
         "What a test of a mail server found.",

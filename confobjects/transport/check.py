@@ -127,7 +127,7 @@ class _Test:
     def run(self, depth: str) -> None:
         connection = self.connection
         steps = {
-            "resolve": (connection.load_trust, connection.resolve),
+            "resolve": (connection.resolve,),
             "connect": (connection.connect,),
             "tls": (connection.start, *((connection.greet,) if self.plan.security.startswith("starttls") else ())),
             "ehlo": () if self.plan.security.startswith("starttls") else (connection.greet,),
@@ -135,7 +135,10 @@ class _Test:
             "envelope": (self._envelope,),
             "send": (self._send,),
         }
-        for name in DEPTHS[: DEPTHS.index(depth) + 1]:
+        wanted = DEPTHS[: DEPTHS.index(depth) + 1]
+        if "tls" in wanted:  # as in earnest: nothing is connected before what is trusted is in order
+            connection.load_trust()
+        for name in wanted:
             if name == "envelope" and depth == "send":
                 continue
             for step in steps[name]:
@@ -177,7 +180,7 @@ class _Test:
         facts: dict[str, Any] = {
             "addresses": list(connection.addresses),
             "address": connection.address,
-            "security": connection.security,
+            "security": connection.security if client.greeting is not None else "",
             "certificate": str(describe(certificate)) if certificate else "",
             "extensions": [f"{name} {rest}".strip() for name, rest in client.extensions.items()],
             "mechanism": connection.mechanism,

@@ -195,5 +195,8 @@ def test_what_is_asked_for_wrongly(tmp_path: Path) -> None:
     assert run("create-trust-manager-provider", "--provider-name", "CA", *trust).status == 0
     done = outcome_of("--set", "use-start-tls:true", "--set", "trust-manager-provider:CA")
     assert (done.status, "none.p12 cannot be read" in done.err) == (50, True)
+    shallow = outcome_of("--set", "use-start-tls:true", "--set", "trust-manager-provider:CA", "--depth", "resolve")
+    assert (shallow.status, shallow.err) == (0, "")  # which has no use for trust
+    assert "encrypted" not in shallow.out
     done = outcome_of("--set", "enabled:false")
     assert (done.status, "the mail server is disabled" in done.err) == (51, True)
