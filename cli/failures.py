@@ -70,11 +70,25 @@ def explained(error: click.UsageError) -> tuple[str, str]:
         name = error.param.opts[-1] if is_option else error.param.human_readable_name
         message = f"the {'option' if is_option else 'argument'} {name} is missing"
         remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
+    elif message.startswith("Got unexpected extra argument") and (swallowed := _swallowed(error)):
+        message, remedy = swallowed
     elif message.startswith("Got unexpected extra argument") and _takes_values(error):
         # The words are not repeated: one may be a password that was typed apart from its property.
         message = "there are words that belong to no option"
         remedy = "a property and its value are one word, --set PROPERTY:VALUE; a value with blanks stands in quotes"
     return message, remedy
+
+
+def _swallowed(error: click.UsageError) -> tuple[str, str] | None:
+    """Return what is wrong where an option was taken for the value of another, whose own value was forgotten."""
+    given = error.ctx.params if error.ctx is not None else {}
+    known = {spelling.lower() for option in OPTIONS for spelling in option.spellings if spelling.startswith("--")}
+    for parameter in error.ctx.command.params if error.ctx is not None else ():
+        value = given.get(parameter.name or "")
+        if isinstance(value, str) and value.lower() in known:
+            name = parameter.opts[0]
+            return f"{name} has no value: {value} follows it", f"{name} {parameter.metavar or 'VALUE'}"
+    return None
 
 
 def _takes_values(error: click.UsageError) -> bool:

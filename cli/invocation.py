@@ -122,7 +122,23 @@ class Invocation:
             return self.sink.opened()
         url = self.place.url
         options = storage_options(self.options, url)
+        if not is_ldap(url):
+            self._tell_of_connection()
         return startup.open(url, definitions=self.registry, command=self.command, **options)
+
+    def _tell_of_connection(self) -> None:
+        """Say which options are for a directory only; those of a properties file hold where they apply."""
+        typed = {a.partition("=")[0].lower() if a.startswith("--") else a[:2] for a in self.arguments if a[:1] == "-"}
+        unused = [
+            option.spellings[-1]
+            for option in OPTIONS
+            if option.group == "LDAP connection"
+            and self.options[option.name]
+            and any((spelling.lower() if len(spelling) > 2 else spelling) in typed for spelling in option.spellings)
+        ]
+        if unused:
+            effect = "has" if len(unused) == 1 else "have"
+            self.note(f"{', '.join(unused)} {effect} no effect: the configuration is not in a directory")
 
     def command(self) -> str:
         """Return the command line as the history names it."""

@@ -136,8 +136,7 @@ class _Scanner:
         else:
             self._end_word()
             self.row += 1
-        if self.here is not None:
-            self._skip_document(self.words[self.here].text)
+        self._skip_document()
         line = self.lines[first]
         piece = Piece(first, len(line) - len(line.lstrip()), len(line.rstrip()))
         return Command(self._without_program(piece), piece)
@@ -153,9 +152,11 @@ class _Scanner:
             )
         return words[1:]
 
-    def _skip_document(self, word: str) -> None:
-        """Skip the lines of a here-document, which are a value and may be a secret, if its end is there."""
-        end = word.partition("<<")[2].lstrip("-")
+    def _skip_document(self) -> None:
+        """Skip the lines of a here-document, if there is one with its end: they are a value, and may be a secret."""
+        if self.here is None:
+            return
+        end = self.words[self.here].text.partition("<<")[2].lstrip("-")
         for row in range(self.row, len(self.lines)):
             if self.lines[row].strip(_BLANKS) == end:
                 self.row = row + 1

@@ -220,11 +220,14 @@ def test_it_is_asked_for_on_either_side_and_in_any_case(tmp_path: Path) -> None:
         assert run(*words) == Outcome(0, "one\ntwo\n", "")
 
 
+NO_DIRECTORY = "--bindDn has no effect: the configuration is not in a directory\n"
+
+
 @pytest.mark.parametrize("word", ["-F", "--batch"])
 def test_a_value_that_looks_like_it_is_no_batch(word: str, tmp_path: Path) -> None:
     prepare(tmp_path)
-    assert run("list-mail-servers", "-s", "--bindDn", word) == Outcome(0, "one\ntwo\n", "")
-    assert run("list-mail-servers", "-s", f"-D{word}") == Outcome(0, "one\ntwo\n", "")
+    for words in (["--BINDDN", word], [f"--bindDn={word}"], [f"-D{word}"]):
+        assert run("list-mail-servers", "-s", *words) == Outcome(0, "one\ntwo\n", NO_DIRECTORY)
 
 
 def test_a_command_beside_it_is_one_too_many(tmp_path: Path) -> None:

@@ -377,6 +377,14 @@ def test_options_of_dsconfig_that_mean_nothing_here_are_accepted_and_say_so() ->
     assert "--trustStoreType has no effect: the type of a store is found from its content" in done.err
 
 
+def test_options_of_a_connection_that_is_not_made_say_so() -> None:
+    done = run("list-mail-servers", "--baseDN", "dc=example,dc=com", "-D", "cn=admin", "-Q")
+    assert (done.status, done.err) == (0, "")
+    done = run(*CREATE, "--baseDN", "dc=example,dc=com", "-D", "cn=admin")
+    assert done.status == 0
+    assert "--bindDn, --baseDN have no effect: the configuration is not in a directory\n" in done.err
+
+
 def test_the_storage_named_by_an_option_beats_the_environment(tmp_path: Path) -> None:
     other = tmp_path / "other.ldif"
     run(*CREATE, "--url", f"ldif:{other}")
@@ -528,3 +536,12 @@ def test_what_a_test_mail_met_is_said_once(mail_server: object) -> None:
     assert words.count("nothing accepts connections") == 1
     silent = process(*SEND, "--define", "smtp.password=x", "--output", "json", "-Q").stderr
     assert json.loads(silent)["error"]["exit"] == 41
+
+
+def test_a_test_mail_that_fails_tells_a_program_what_was_said(mail_server: object) -> None:
+    done = run(*SEND, "--define", f"smtp.password={CANARY}wrong", "--output", "json")
+    report = json.loads(done.out)
+    assert [one["stage"] for one in report["stages"] if not one["ok"]] == ["auth"]
+    assert any(line.startswith("S: 535") for line in report["transcript"])
+    assert json.loads(done.err)["error"]["exit"] == done.status == 46
+    assert CANARY not in done.out + done.err

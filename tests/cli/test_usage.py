@@ -30,6 +30,12 @@ def test_words_that_belong_to_no_option_are_not_repeated(apart: list[str]) -> No
     assert CANARY not in done.err
 
 
+def test_an_option_is_not_taken_for_the_value_of_another() -> None:
+    done = run("get-mail-server-prop", "--server-name", "--output", "table")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("--server-name has no value: --output follows it\n  remedy: --server-name NAME\n")
+
+
 def test_where_no_secret_can_be_meant_they_are_repeated() -> None:
     assert "(x y)" in run("list-mail-servers", "x", "y").err
 
