@@ -66,7 +66,10 @@ def _usual_codes(recipients: int, data: bool) -> list[int]:
 
 
 class SmtpClient:
-    """One SMTP conversation. ``tls`` tells whether it runs inside TLS from its first byte."""
+    """One SMTP conversation. ``tls`` tells whether it runs inside TLS from its first byte.
+
+    ``usual`` tells that what was received last held all answers to an envelope sent as one group, each as wished.
+    """
 
     __slots__ = (
         "_expected",
@@ -78,6 +81,7 @@ class SmtpClient:
         "state",
         "tls",
         "transcript",
+        "usual",
     )
 
     def __init__(self, *, tls: bool = False) -> None:
@@ -86,6 +90,7 @@ class SmtpClient:
         self.extensions: dict[str, str] = {}
         self.greeting: Reply | None = None
         self.transcript = Transcript()
+        self.usual = False
         self._parser = ReplyParser()
         self._expected: deque[tuple[str, str | Group, Transcript]] = deque([("BANNER", "", self.transcript)])
         self._out: list[bytes] = []
@@ -136,8 +141,9 @@ class SmtpClient:
             self.state = State.CLOSED
             raise ProtocolViolation("closed", "the server closed the connection")
         fed = self._parser.feed(data)
-        if isinstance(fed, list) and self._as_usual(fed):
-            return fed
+        self.usual = isinstance(fed, list) and self._as_usual(fed)
+        if self.usual:
+            return fed  # type: ignore[return-value]
         answers: list[Reply] = []  # given out with a violation too: what was answered before it stays answered
         try:
             for reply in fed:

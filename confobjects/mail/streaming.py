@@ -22,14 +22,15 @@ from confobjects.mail.states import State
 from confobjects.mail.transaction import (
     Outcome,
     Ready,
+    Rendered,
     Results,
     deliver,
     ended,
-    fitted,
     judge,
     pour,
     prepare,
     quick_judgement,
+    render,
 )
 from confobjects.mail.transcript import Transcript
 
@@ -71,7 +72,7 @@ class _InHand:
 class _Stream:
     """One connection's work: ``next`` is made ready, and ``last`` told of, while the server is busy."""
 
-    __slots__ = ("client", "last", "next", "note", "parcels", "plan")
+    __slots__ = ("client", "last", "message", "next", "note", "parcels", "plan", "rendered")
 
     def __init__(self, client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parcel], note: Note) -> None:
         self.client = client
@@ -80,6 +81,8 @@ class _Stream:
         self.note = note
         self.next: _InHand | None = None
         self.last: _InHand | None = None
+        self.message: bytes | None = None  # the last one, which may go to others as well
+        self.rendered: Rendered | None = None
 
     def one_by_one(self) -> Dialogue[None]:
         client = self.client
@@ -164,11 +167,20 @@ class _Stream:
         for parcel in self.parcels:
             transcript = client.transcript.fresh()
             try:
-                content = fitted(client, plan, parcel.envelope, parcel.message)
-                return _InHand(parcel, prepare(client, plan, parcel.envelope, content), transcript)
+                return _InHand(parcel, prepare(client, plan, parcel.envelope, self._rendered(parcel)), transcript)
             except Trouble as trouble:
                 self.note(parcel, trouble, transcript)
         return None
+
+    def _rendered(self, parcel: Parcel) -> Rendered:
+        """Render a message, once where the same bytes go to many."""
+        _, envelope, message = parcel
+        if self.rendered is not None and message is self.message and not envelope.utf8:
+            return self.rendered
+        rendered = render(self.client, self.plan, envelope, message)
+        if isinstance(message, bytes) and not envelope.utf8:
+            self.message, self.rendered = message, rendered
+        return rendered
 
     def _tell(self) -> None:
         """Tell how the last message ended."""

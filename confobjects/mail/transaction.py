@@ -38,6 +38,16 @@ class Outcome(NamedTuple):
     size: int
 
 
+class Rendered(NamedTuple):
+    """What a message looks like to one server, whoever receives it: its content, the parameters of MAIL and of RCPT,
+    and its bytes as DATA sends them where they are few.
+    """
+
+    content: Content
+    parameters: tuple[str, str]
+    wire: bytes | None
+
+
 class Ready(NamedTuple):
     """A message ready for one server: its envelope as one group, its content, and the bytes of the content where they
     are few. ``chunked`` tells that the content goes by BDAT.
@@ -57,9 +67,9 @@ class Ready(NamedTuple):
 
 def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[Outcome]:
     """Send one message. Without ``sendpartial`` one refused recipient stops it for all."""
-    content = fitted(client, plan, envelope, message)
     if client.pipelining:
-        ready = prepare(client, plan, envelope, content)
+        ready = prepare(client, plan, envelope, render(client, plan, envelope, message))
+        content = ready.content
         client.envelope(ready.group)
         answers = yield Step("mail", ready.answers)
         judged = yield from judge(client, plan, ready, answers)
@@ -70,6 +80,7 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
         else:
             yield from pour(client, plan, content, judged, chunked=ready.chunked)
     else:
+        content = fitted(client, plan, envelope, message)
         judged = yield from _in_steps(client, plan, envelope, content)
         yield from pour(client, plan, content, judged, chunked=_chunked(client, plan, envelope))
     try:
@@ -84,16 +95,22 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
 # -- envelope ----------------------------------------------------------------------------------------------------------
 
 
-def prepare(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> Ready:
-    """Return what can be sent of a message when its turn comes. Raises Trouble."""
-    chunked = _chunked(client, plan, envelope)
+def render(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Rendered:
+    """Return a message as a server takes it. Raises Trouble where it takes none, or none that large."""
+    content = fitted(client, plan, envelope, message)
     parameters = (mail_parameters(client, plan, envelope, content), rcpt_parameters(client, plan))
+    return Rendered(content, parameters, None if content.whole is None else dotted(content.whole))
+
+
+def prepare(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, rendered: Rendered) -> Ready:
+    """Return what can be sent of a message when its turn comes. Raises Trouble."""
+    content, parameters, wire = rendered
+    chunked = _chunked(client, plan, envelope)
     try:
         group = client.group(envelope.sender, envelope.recipients, parameters, data=not chunked)
-        wire = None if chunked or content.whole is None else dotted(content.whole)
     except WireError as error:
         raise _not_for_the_wire(error) from None
-    return Ready(envelope, content, chunked, group, wire)
+    return Ready(envelope, content, chunked, group, None if chunked else wire)
 
 
 def _not_for_the_wire(error: WireError) -> Trouble:
@@ -184,10 +201,11 @@ def judge(
 def quick_judgement(client: SmtpClient, ready: Ready, replies: Sequence[Reply]) -> Results | None:
     """Return the recipients' answers where all was accepted, None where a closer look is needed."""
     recipients = ready.envelope.recipients
-    if client.state is not State.CONTENT and not ready.chunked:
-        return None
-    if [reply for reply in replies[: len(recipients) + 1] if reply.code >= 300]:
-        return None
+    if not client.usual:
+        if client.state is not State.CONTENT and not ready.chunked:
+            return None
+        if [reply for reply in replies[: len(recipients) + 1] if reply.code >= 300]:
+            return None
     return tuple(zip(recipients, replies[1:], strict=False))
 
 

@@ -6,6 +6,7 @@ Failures leave as :class:`~confobjects.mail.diagnosis.Trouble` of the stage that
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 from typing import Final
@@ -31,7 +32,9 @@ class Channel:
         self._timeouts = timeouts
         self.deadline = deadline
         self._secured = False
-        self._timeout = -1.0  # none has been set
+        sock.settimeout(timeouts.write)
+        self._timeout = timeouts.write
+        self._descriptor = sock.fileno() if os.name == "posix" else -1  # of a socket without TLS
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -47,8 +50,7 @@ class Channel:
     def send(self, data: bytes, stage: str) -> None:
         """Send all bytes; each write has its limit. Raises Trouble."""
         try:
-            self._wait_at_most(min(self._timeouts.write, self.deadline.remaining()))
-            sent = self._sock.send(data)
+            sent = self._send_at_once(data)
             if sent == len(data):
                 return
             rest = memoryview(data)[sent:]
@@ -57,6 +59,24 @@ class Channel:
                 rest = rest[self._sock.send(rest) :]
         except (OSError, DeadlineExceeded) as error:
             raise self._trouble(error, stage, self._timeouts.write) from None
+
+    def _send_at_once(self, data: bytes) -> int:
+        """Send what needs no waiting, nor the system calls that limit a wait; return how much that is."""
+        try:
+            return os.write(self._descriptor, data) if self._descriptor >= 0 else 0
+        except BlockingIOError:
+            return 0
+
+    def arrived(self, stage: str) -> bytes | None:
+        """Return what has arrived, as :meth:`receive` does, without waiting; None when nothing is known to have."""
+        if self._descriptor < 0:
+            return None
+        try:
+            return os.read(self._descriptor, _PIECE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self._trouble(error, stage, self._timeouts.reply) from None
 
     def receive(self, step: Step | None, stage: str, most: int = _PIECE, *, more: bool = False) -> bytes:
         """Return what arrives, at most so many bytes, none when the server closed. Raises Trouble.
@@ -89,6 +109,11 @@ class Channel:
         return self._sock.fileno()
 
     @property
+    def secured(self) -> bool:
+        """Whether TLS is established."""
+        return self._secured
+
+    @property
     def pending(self) -> bool:
         """Whether something has been received that the descriptor does not tell of: TLS works in records."""
         return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
@@ -99,7 +124,7 @@ class Channel:
         try:
             self._sock.settimeout(step.remaining())
             tls = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
-            self._sock, self._timeout = tls, -1.0
+            self._sock, self._timeout, self._descriptor = tls, -1.0, -1
             tls.settimeout(step.remaining())
             tls.do_handshake()
         except ssl.SSLCertVerificationError as error:
@@ -123,6 +148,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the connection; nothing is said any more."""
+        self._descriptor = -1
         with contextlib.suppress(OSError):
             self._sock.close()
 

@@ -123,13 +123,17 @@ class _Lane:
     """A connection and its conversation."""
 
     def __init__(self, group: Group, connection: Connection, most: int) -> None:
+        assert connection.channel is not None  # noqa: S101 - it is open
         self.connection = connection
+        self.channel: Channel = connection.channel
         self.done = False
-        self.limit: deadline.Step | None = None
+        self.together = False
+        """Whether the wait for answers is not this lane's alone."""
         self._step = Step("mail", 0)
         self._answers: list[Reply] = []
         self._group = group
         self._sent = 0.0
+        self._since = 0.0  # since when it waits
         self._spans = (0.0, 0.0)  # milliseconds of the last two exchanges
         parcels = islice(group.parcels(connection), most - connection.messages)
         self._dialogue = deliver_many(connection.client, connection.plan, parcels, self._note)
@@ -138,10 +142,19 @@ class _Lane:
         """Send the first envelope."""
         self._go(self._dialogue.send, None)
 
+    def wait_together(self) -> None:
+        """Leave waiting to whoever waits for all lanes."""
+        self.together, self._since = True, self.channel.deadline.now()
+
     def end(self) -> None:
         """Leave the reports their transcripts: what is said from now on is noted elsewhere."""
         client = self.connection.client
         client.transcript = client.transcript.fresh()
+
+    @property
+    def limit(self) -> deadline.Step | None:
+        """The wait that has begun, where it is not this lane's alone."""
+        return self.channel.reply_step(self._since) if self.together else None
 
     def receive(self) -> None:
         """Take what has arrived, or wait for it, and go on when it is enough."""
@@ -153,21 +166,24 @@ class _Lane:
         if len(self._answers) >= self._step.answers or self.connection.client.state is State.CLOSED:
             self._spans = (self._spans[1], (time.perf_counter() - self._sent) * 1000)
             self._go(self._dialogue.send, self._answers)
-        elif self.limit is not None:
-            self.limit = self.channel.reply_step()
+        elif self.together:
+            self._since = self.channel.deadline.now()
             self.channel.hasten()
 
     def _collect(self) -> None:
-        connection, step, limit = self.connection, self._step, self.limit
-        if not self._answers:
-            try:
-                self._answers = connection.client.receive(self.channel.receive(limit, step.stage))
-            except (ProtocolViolation, Trouble) as problem:
-                raise connection.over(problem, step, self._answers) from None
-            if self._answers or connection.client.state is State.CLOSED:
-                return
-            limit = limit or self.channel.reply_step()
-        connection.collect(step, self._answers, limit)
+        connection, step = self.connection, self._step
+        if self._answers:
+            connection.collect(step, self._answers, self.limit)
+            return
+        try:
+            data = self.channel.arrived(step.stage) if self.together else None
+            if data is None:
+                data = self.channel.receive(self.limit, step.stage)
+            self._answers = connection.client.receive(data)
+        except (ProtocolViolation, Trouble) as problem:
+            raise connection.over(problem, step, self._answers) from None
+        if not self._answers and connection.client.state is not State.CLOSED:
+            connection.collect(step, self._answers, self.limit or self.channel.reply_step())
 
     def _go(self, resume: Callable[[Any], Step], value: Any) -> None:
         """Go on to the next step that waits for answers."""
@@ -189,18 +205,12 @@ class _Lane:
                 continue
             if step.answers:
                 self._step, self._answers, self._sent = step, [], time.perf_counter()
-                if self.limit is not None:
-                    self.limit = self.channel.reply_step()
+                if self.together:
+                    self._since = self.channel.deadline.now()
                 if step.meanwhile is not None:
                     step.meanwhile()
                 return
             resume, value = self._dialogue.send, ()
-
-    @property
-    def channel(self) -> Channel:
-        """The channel of the connection, which is open."""
-        assert self.connection.channel is not None  # noqa: S101 - a lane that has lost it is done
-        return self.connection.channel
 
     def _note(self, parcel: Parcel, end: Outcome | Trouble, transcript: Transcript) -> None:
         connection = self.connection
@@ -247,12 +257,13 @@ def _run_together(lanes: Sequence[_Lane]) -> None:
     """Let whoever has an answer go on; wait only when none has."""
     poll, by_descriptor = select.poll(), {}
     for lane in lanes:
-        lane.limit = lane.channel.reply_step()
+        lane.wait_together()
         descriptor = lane.channel.fileno()
         by_descriptor[descriptor] = lane
         poll.register(descriptor, select.POLLIN)
+    secured = any(lane.channel.secured for lane in lanes)
     while by_descriptor:
-        found = [descriptor for descriptor, lane in by_descriptor.items() if lane.channel.pending]
+        found = [descriptor for descriptor, lane in by_descriptor.items() if lane.channel.pending] if secured else []
         found = found or [descriptor for descriptor, _ in poll.poll(_LOOK)]
         found = found or [descriptor for descriptor, lane in by_descriptor.items() if lane.limit and lane.limit.over]
         for descriptor in found:

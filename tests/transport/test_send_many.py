@@ -46,6 +46,25 @@ def test_the_next_envelope_goes_along_with_the_last_content() -> None:
         ]
 
 
+@pytest.mark.parametrize("connections", [1, 3])
+def test_the_same_message_goes_to_many_each_with_an_envelope_of_its_own(connections: int) -> None:
+    text = b"Subject: news\n\n.dots\nthe same\n"
+    people = ["ann@example.com", "jörg@example.com", "bob@example.com", "ann@example.com"]
+    outgoing = [Outgoing(text, f"sender{n}@example.com", one) for n, one in enumerate(people)]
+    other = Outgoing(text + b"more\n", "last@example.com", people)
+    with FakeSmtp({"EHLO": EHLO.replace(b"250 8BIT", b"250-SMTPUTF8\r\n250-SIZE 100\r\n250 8BIT")}) as fake:
+        results = list(Mailer(mail_server(fake.port, **CLEAR)).send_many([*outgoing, other], connections=connections))
+        assert [result.error for result in results] == [None] * 5
+        wire = text.replace(b"\n.", b"\n..").replace(b"\n", b"\r\n")
+        assert sorted(fake.messages) == sorted([wire] * 4 + [wire + b"more\r\n"])
+        said = [" ".join(result.report.transcript) for result in results if result.report]
+    for one, conversation, sender in zip(people, said, range(4), strict=False):
+        assert f"MAIL FROM:<sender{sender}@example.com> SIZE={len(wire) - 1}" in conversation
+        assert f"RCPT TO:<{one}>" in conversation
+        assert ("SMTPUTF8" in conversation) is not one.isascii()
+    assert f"SIZE={len(wire) + 5} SMTPUTF8" in said[4]
+
+
 def test_messages_are_taken_as_results_are_asked_for() -> None:
     taken = []
 
