@@ -14,10 +14,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.harness import MEBIBYTE, RESULTS, BenchmarkError, Report, Target, environment
-from benchmarks.mail_client import SESSIONS
 from benchmarks.mail_plot import bars, text_bars
 from benchmarks.mail_server import SlowRoad, cores, sink, source
 
@@ -35,13 +34,29 @@ GROWTH_LIMIT = 2.0
 LARGE_LIMIT = 8.0
 """MiB: between the first tenth of many messages and the last, and while 50 MB are sent."""
 
-NAMES = {
-    "smtplib": "smtplib, reused",
-    "send": "send, one per call",
-    "send_many": "send_many",
-    "pool": f"send_many, {SESSIONS} connections",
-    "source": f"smtp-source, {SESSIONS} sessions",
-}
+SESSIONS = (1, 2, 4, 8)
+USUAL = 4
+"""Sessions: the pool's own limit where no setting says otherwise."""
+
+
+class Client(NamedTuple):
+    """Who sends: a mode of the client script, or ``source``, and over how many sessions."""
+
+    mode: str
+    sessions: int = 1
+
+    @property
+    def shown(self) -> str:
+        """The name in a table."""
+        if self.mode == "source":
+            return f"smtp-source, {self.sessions} session{'s' if self.sessions > 1 else ''}"
+        names = {"smtplib": "smtplib, reused", "send": "send, one per call", "send_many": "send_many"}
+        return names[self.mode] + (f", {self.sessions} connections" if self.sessions > 1 else "")
+
+
+SMTPLIB, SEND, SEND_MANY = Client("smtplib"), Client("send"), Client("send_many")
+POOLS = {sessions: (Client("send_many", sessions), Client("source", sessions)) for sessions in SESSIONS}
+CLIENTS = (SMTPLIB, SEND, *(client for pair in POOLS.values() for client in pair))
 
 
 def measure() -> Report:
@@ -54,11 +69,11 @@ def measure() -> Report:
     return report
 
 
-def run_client(mode: str, port: int, messages: int, recipients: int = 1) -> dict[str, Any]:
+def run_client(client: Client, port: int, messages: int, recipients: int = 1) -> dict[str, Any]:
     """Run one client process to its end, on the client's core; return what it says."""
     script = Path(__file__).with_name("mail_client.py")
-    words = [sys.executable, "-I", str(script), mode, str(port), str(messages), str(recipients)]
-    done = _run(words)
+    numbers = map(str, (port, messages, recipients, client.sessions))
+    done = _run([sys.executable, "-I", str(script), client.mode, *numbers])
     facts: dict[str, Any] = json.loads(done)
     return facts
 
@@ -82,49 +97,49 @@ def _run(words: Sequence[str]) -> str:
 
 
 def _throughput(report: Report, port: int) -> None:
-    rates: dict[str, list[float]] = {name: [] for name in NAMES}
-    busy: dict[str, list[float]] = {name: [] for name in NAMES}
+    rates: dict[Client, list[float]] = {client: [] for client in CLIENTS}
+    busy: dict[Client, list[float]] = {client: [] for client in CLIENTS}
     for number in range(ROUNDS + 1):
-        for name in NAMES:
-            rate, processor = _rate(name, port)
+        for client in CLIENTS:
+            rate, processor = _rate(client, port)
             if number:  # the first round warms up
-                rates[name].append(rate)
-                busy[name].append(processor)
-    medians = {name: statistics.median(taken) for name, taken in rates.items()}
+                rates[client].append(rate)
+                busy[client].append(processor)
     report.lines.append(f"{'':26} {'messages/s':>10} {'of smtplib':>10} {'processor':>13}")
-    for name, shown in NAMES.items():
-        ratio = _ratio(rates[name], rates["smtplib"])
-        spent = statistics.median(busy[name]) * 1e6
+    for client in CLIENTS:
+        median, ratio = statistics.median(rates[client]), _ratio(rates[client], rates[SMTPLIB])
+        spent = statistics.median(busy[client]) * 1e6
         told = f"{spent:8.1f} µs" if spent else ""
-        report.lines.append(f"{shown:26} {medians[name]:10,.0f} {ratio:9.2f}x {told:>13}")
-        report.figures[name] = {
-            "messages_per_second": round(medians[name]),
+        report.lines.append(f"{client.shown:26} {median:10,.0f} {ratio:9.2f}x {told:>13}")
+        report.figures[client.shown] = {
+            "messages_per_second": round(median),
             "of_smtplib": round(ratio, 3),
             "processor_microseconds": round(spent, 1),
         }
-    chart = [(shown, medians[name], name not in ("smtplib", "source")) for name, shown in NAMES.items()]
+    _draw(report, [(c.shown, statistics.median(rates[c]), c.mode not in ("smtplib", "source")) for c in CLIENTS])
+    promises = [(SEND, SMTPLIB, SEND_LIMIT), (SEND_MANY, SMTPLIB, MANY_LIMIT)]
+    promises += [(ours, theirs, POOL_LIMIT) for sessions, (ours, theirs) in POOLS.items() if 1 < sessions <= USUAL]
+    for ours, theirs, limit in promises:
+        # A promise says how much at most: how much of the peer's time.
+        measured = 1 / _ratio(rates[ours], rates[theirs])
+        report.targets.append(Target(f"{ours.shown}: time of {theirs.shown}", 1 / limit, measured, "times"))
+
+
+def _draw(report: Report, chart: Sequence[tuple[str, float, bool]]) -> None:
     report.lines += ["", *text_bars(chart), ""]
     RESULTS.mkdir(exist_ok=True)
     svg = bars("Messages of 1 KB a second, one smtp-sink", "/s", chart)
     (RESULTS / "mail.svg").write_text(svg, encoding="utf-8")
-    for name, against, limit in (
-        ("send", "smtplib", SEND_LIMIT),
-        ("send_many", "smtplib", MANY_LIMIT),
-        ("pool", "source", POOL_LIMIT),
-    ):
-        # A promise says how much at most: how much of the peer's time.
-        measured = 1 / _ratio(rates[name], rates[against])
-        report.targets.append(Target(f"{NAMES[name]}: time of {NAMES[against]}", 1 / limit, measured, "times"))
 
 
-def _rate(name: str, port: int) -> tuple[float, float]:
+def _rate(client: Client, port: int) -> tuple[float, float]:
     """Return messages a second, and processor seconds for one."""
-    if name == "source":
+    if client.mode == "source":
         messages = MESSAGES * 2  # its start counts too, so that there be more of them
         began = time.perf_counter()
-        _run(source(port, SESSIONS, messages))
+        _run(source(port, client.sessions, messages))
         return messages / (time.perf_counter() - began), 0.0
-    taken = run_client(name, port, MESSAGES)
+    taken = run_client(client, port, MESSAGES)
     return MESSAGES / taken["seconds"], taken["processor"] / MESSAGES
 
 
@@ -140,7 +155,7 @@ def _round_trips(report: Report, port: int) -> None:
     for mode, recipients in (("send", 3), ("send_many", 1), ("send_many", 3)):
         messages = SLOW_MESSAGES[mode]
         road = SlowRoad(port, ROUND_TRIP)
-        taken = run_client(mode, road.port, messages, recipients)
+        taken = run_client(Client(mode), road.port, messages, recipients)
         road.close()
         everything = messages + 100  # the warming up too
         trips, spent = road.trips / everything, taken["seconds"] / messages
@@ -153,18 +168,19 @@ def _round_trips(report: Report, port: int) -> None:
         }
         report.targets.append(Target(f"round trips, {shown}", TRIPS_LIMIT[mode], trips, "a message"))
     ours = SlowRoad(port, ROUND_TRIP)
-    taken = run_client("pool", ours.port, SLOW_POOL)["seconds"]
+    our_pool, their_pool = POOLS[USUAL]
+    taken = run_client(our_pool, ours.port, SLOW_POOL)["seconds"]
     ours.close()
     theirs = SlowRoad(port, ROUND_TRIP)
     began = time.perf_counter()
-    _run(source(theirs.port, SESSIONS, SLOW_POOL))
+    _run(source(theirs.port, USUAL, SLOW_POOL))
     peer = time.perf_counter() - began
     theirs.close()
-    for shown, seconds in ((NAMES["pool"], taken), (NAMES["source"], peer)):
-        report.lines.append(f"{shown:34} {'':11} {seconds / SLOW_POOL * 1000:7.1f} ms")
+    for client, seconds in ((our_pool, taken), (their_pool, peer)):
+        report.lines.append(f"{client.shown:34} {'':11} {seconds / SLOW_POOL * 1000:7.1f} ms")
     report.figures["pool, slow"] = {"milliseconds": round(taken / SLOW_POOL * 1000, 2)}
     report.figures["source, slow"] = {"milliseconds": round(peer / SLOW_POOL * 1000, 2)}
-    name = f"{NAMES['pool']} at {ROUND_TRIP * 1000:g} ms: time of {NAMES['source']}"
+    name = f"{our_pool.shown} at {ROUND_TRIP * 1000:g} ms: time of {their_pool.shown}"
     report.targets.append(Target(name, 1 / POOL_LIMIT, taken / peer, "times"))
     report.lines.append("")
 
@@ -173,7 +189,7 @@ def _round_trips(report: Report, port: int) -> None:
 
 
 def _memory(report: Report, port: int) -> None:
-    taken = run_client("send_many", port, MEMORY_MESSAGES)
+    taken = run_client(SEND_MANY, port, MEMORY_MESSAGES)
     growth = (taken["memory"] - taken["memory_tenth"]) / MEBIBYTE
     highest = taken["memory"] / MEBIBYTE
     report.lines.append(
@@ -181,7 +197,7 @@ def _memory(report: Report, port: int) -> None:
     )
     report.figures["memory"] = {"highest_mib": round(highest, 1), "growth_mib": round(growth, 2)}
     report.targets.append(Target(f"memory, {MEMORY_MESSAGES:,} messages", GROWTH_LIMIT, growth, "MiB more"))
-    taken = run_client("large", port, 3)
+    taken = run_client(Client("large"), port, 3)
     more = (taken["memory"] - taken["memory_before"]) / MEBIBYTE
     seconds = taken["seconds"] / 3
     report.lines.append(f"a message of 50 MB from a file: {seconds:.2f} s, {more:.1f} MiB more memory")

@@ -1,4 +1,4 @@
-"""One client of a mail benchmark, run as a script of its own: ``mail_client.py MODE PORT MESSAGES [RECIPIENTS]``.
+"""One client of a mail benchmark, run as a script of its own: ``mail_client.py MODE PORT MESSAGES [RECIPIENTS [SESSIONS]]``.
 
 It sends messages of 1 KB over connections that it keeps, and prints what it took as JSON: seconds of wall and of
 processor time, memory in bytes. The first messages warm up and are not counted.
@@ -23,17 +23,24 @@ SENDER = "sender@example.com"
 WARM_UP = 100
 HEADERS = b"From: sender@example.com\r\nTo: everyone@example.com\r\nSubject: benchmark\r\n\r\n"
 MESSAGE = (HEADERS + (b"x" * 62 + b"\r\n") * 16)[:1022] + b"\r\n"
-SESSIONS = 4
 LARGE = 50 * 1024 * 1024
 
 
-def mailer(port: int) -> Any:
+def mailer(port: int, connections: int = 1) -> Any:
     """Return a mailer configured as a program has it: from a configuration."""
     with tempfile.TemporaryDirectory() as place:
         url = f"ldif:{place}/config.ldif"
         with confobjects.open(url) as context:
-            values = {"enabled": True, "smtp-server": f"127.0.0.1:{port}", "use-start-tls": False}
-            context.create("mail-server", "bench", values)
+            context.create(
+                "mail-server",
+                "bench",
+                {
+                    "enabled": True,
+                    "smtp-server": f"127.0.0.1:{port}",
+                    "use-start-tls": False,
+                    "smtp-property": [f"confobjects.pool.max-connections={connections}"],
+                },
+            )
         return confobjects.mailer(url)
 
 
@@ -41,7 +48,7 @@ def recipients(number: int, each: int) -> tuple[str, ...]:
     return tuple(f"user{number % 1000}.{one}@example.com" for one in range(each))
 
 
-def with_smtplib(port: int, messages: int, each: int) -> Iterator[None]:
+def with_smtplib(port: int, messages: int, each: int, _: int) -> Iterator[None]:
     client = smtplib.SMTP("127.0.0.1", port)
     client.ehlo()
     for number in range(messages):
@@ -50,15 +57,15 @@ def with_smtplib(port: int, messages: int, each: int) -> Iterator[None]:
     client.quit()
 
 
-def one_by_one(port: int, messages: int, each: int) -> Iterator[None]:
+def one_by_one(port: int, messages: int, each: int, _: int) -> Iterator[None]:
     with mailer(port) as kept:
         for number in range(messages):
             kept.send(MESSAGE, SENDER, recipients(number, each))
             yield
 
 
-def many(port: int, messages: int, each: int, connections: int = 1) -> Iterator[None]:
-    with mailer(port) as kept:
+def many(port: int, messages: int, each: int, connections: int) -> Iterator[None]:
+    with mailer(port, connections) as kept:
         outgoing = (Outgoing(MESSAGE, SENDER, recipients(number, each)) for number in range(messages))
         for result in kept.send_many(outgoing, connections=connections):
             if result.error is not None:
@@ -66,11 +73,7 @@ def many(port: int, messages: int, each: int, connections: int = 1) -> Iterator[
             yield
 
 
-def pool(port: int, messages: int, each: int) -> Iterator[None]:
-    return many(port, messages, each, SESSIONS)
-
-
-def large(port: int, messages: int, each: int) -> Iterator[None]:
+def large(port: int, messages: int, each: int, _: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as place, mailer(port) as kept:
         path = Path(place) / "large"
         with path.open("wb") as file:
@@ -83,11 +86,10 @@ def large(port: int, messages: int, each: int) -> Iterator[None]:
             yield
 
 
-MODES: dict[str, Callable[[int, int, int], Iterator[None]]] = {
+MODES: dict[str, Callable[[int, int, int, int], Iterator[None]]] = {
     "smtplib": with_smtplib,
     "send": one_by_one,
     "send_many": many,
-    "pool": pool,
     "large": large,
 }
 
@@ -96,9 +98,9 @@ def highest_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def main(mode: str, port: str, messages: str, each: str = "1") -> None:
+def main(mode: str, port: str, messages: str, each: str = "1", sessions: str = "1") -> None:
     warm_up = 0 if mode == "large" else WARM_UP
-    sending = MODES[mode](int(port), int(messages) + warm_up, int(each))
+    sending = MODES[mode](int(port), int(messages) + warm_up, int(each), int(sessions))
     for _ in range(warm_up):
         next(sending)
     before, began, busy = highest_memory(), time.perf_counter(), time.process_time()
