@@ -21,6 +21,8 @@ from confobjects.transport.mailer import Outgoing
 
 SENDER = "sender@example.com"
 WARM_UP = 100
+KEPT = 1_000_000
+"""Messages for which one of several connections is kept: to the end, as those of smtp-source are."""
 HEADERS = b"From: sender@example.com\r\nTo: everyone@example.com\r\nSubject: benchmark\r\n\r\n"
 MESSAGE = (HEADERS + (b"x" * 62 + b"\r\n") * 16)[:1022] + b"\r\n"
 LARGE = 50 * 1024 * 1024
@@ -28,6 +30,7 @@ LARGE = 50 * 1024 * 1024
 
 def mailer(port: int, connections: int = 1) -> Any:
     """Return a mailer configured as a program has it: from a configuration."""
+    several = [f"confobjects.pool.max-connections={connections}", f"confobjects.pool.messages-per-connection={KEPT}"]
     with tempfile.TemporaryDirectory() as place:
         url = f"ldif:{place}/config.ldif"
         with confobjects.open(url) as context:
@@ -38,7 +41,7 @@ def mailer(port: int, connections: int = 1) -> Any:
                     "enabled": True,
                     "smtp-server": f"127.0.0.1:{port}",
                     "use-start-tls": False,
-                    "smtp-property": [f"confobjects.pool.max-connections={connections}"],
+                    "smtp-property": several if connections > 1 else [],
                 },
             )
         return confobjects.mailer(url)
