@@ -156,8 +156,12 @@ class DN:
 
     def child(self, attribute: str, value: str) -> DN:
         """Return the name one level below. Raises :class:`DNSyntaxError` on a wrong attribute type."""
-        rdn = _as_rdn((attribute, value))
-        text, normal = _rdn_text(rdn), _rdn_normal(rdn)
+        text = f"{attribute}={value}"
+        if "," not in value and "=" not in attribute and _is_plain(text):
+            normal = text.lower()
+        else:
+            rdn = _as_rdn((attribute, value))
+            text, normal = _rdn_text(rdn), _rdn_normal(rdn)
         return _make(f"{text},{self._text}", f"{normal},{self._normal}") if self._text else _make(text, normal)
 
     def is_below(self, base: DN) -> bool:

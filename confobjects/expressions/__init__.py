@@ -63,4 +63,5 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module  # noqa: PLC0415 - only on this way
 
     home = "functions" if name == "FUNCTIONS" else "evaluation" if name in _EVALUATION else "grammar"
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)  # found at once the next time
+    return value

@@ -182,6 +182,7 @@ def test_law_child_and_parent_undo_each_other(rdns: list[RDN], kind: str, value:
     assert (child.naming_attribute, child.name) == (kind, value)
     assert child.is_below(base)
     assert child.relative_to(base) == DN.of((kind, value))
+    assert (child, str(child)) == (DN.of((kind, value), *base.rdns), str(DN.of((kind, value), *base.rdns)))
 
 
 @given(RDNS)
