@@ -1,8 +1,9 @@
 """Connections that are kept: opened when needed, used again while they are fresh, alive and under the same trust.
 
 Laws: never more connections than the limit; a connection is used by one thread at a time; one that idled is asked for
-a sign of life before it is used; one made under a trust that has changed since is closed. There is no thread in the
-background: what has idled too long is closed when the pool is used next, or closed.
+a sign of life before it is used; one made under a trust that has changed since is closed, however busy it is: its trust
+is looked at again whenever it is lent and the last look was a second ago. There is no thread in the background: what
+has idled too long is closed when the pool is used next, or closed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import overload
 
-from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.transport.deadline import Clock
@@ -21,7 +21,7 @@ from confobjects.transport.network import Network
 from confobjects.transport.smtp import Connection, open_connection
 
 _SURE = 1.0
-"""Seconds for which a connection that was just used is believed to live, and its trust to be unchanged."""
+"""Seconds for which a connection that was just used is believed to live, and a trust just checked to be unchanged."""
 
 
 _Found = tuple[Connection | None, float]
@@ -85,10 +85,15 @@ class Pool:
             kept, since = found
             if kept is None:
                 return self._open()
-            if self._still_good(kept, since):
+            good = False
+            try:
+                good = self._still_good(kept, since)
+            finally:
+                if not good:  # also when its trust cannot be found out: it must not count as one in use
+                    kept.close()
+                    self._forget()
+            if good:
                 return kept
-            kept.close()
-            self._forget()
 
     def _reserve(self, *, wait: bool) -> tuple[_Found | None, list[Connection]]:
         """Return an idle connection or leave to open one, None when there is neither; and what has idled too long."""
@@ -123,28 +128,38 @@ class Pool:
         return stale
 
     def _open(self) -> Connection:
+        before = self._clock()
         try:
             connection = open_connection(self.plan, self._network)
         except BaseException:
             self._forget()
             raise
+        connection.trust_checked = before  # the trust is the first that is looked at
         self._opened()
         return connection
 
     def _still_good(self, connection: Connection, since: float) -> bool:
-        if self._clock() - since <= _SURE:
+        now = self._clock()
+        if now - connection.trust_checked > _SURE:
+            if not self._trusted_as_before(connection):
+                return False
+            connection.trust_checked = now
+        if now - since <= _SURE:
             connection.renew()
             return True
-        try:
-            if not connection.trust_unchanged():
-                connection.quit()
-                return False
-        except MailError:
-            connection.quit()
-            raise
         alive = connection.alive()
         connection.renew()
         return alive
+
+    def _trusted_as_before(self, connection: Connection) -> bool:
+        """Tell whether the trust is what it was; else say goodbye. Raises MailError."""
+        unchanged = False
+        try:
+            unchanged = connection.trust_unchanged()
+        finally:
+            if not unchanged:
+                connection.quit()
+        return unchanged
 
     # -- giving back -------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ class Connection:
         self.mechanism = ""
         self.ehlo_name = plan.ehlo_name or ""
         self.trust: Trust | None = None
+        self.trust_checked = 0.0
+        """When the trust was last found to be as it was, by the clock of whoever keeps the connection."""
         self.messages = 0
         self._route: Route | None = None
         self._reused = ""

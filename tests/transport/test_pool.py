@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.planning import plan_delivery
 from confobjects.transport.mailer import Mailer
+from confobjects.transport.many import Group
 from confobjects.transport.pool import Pool
 from tests.servers import mail_server, provider
 from tests.servers.certificates import Authority
@@ -153,4 +154,79 @@ def test_a_change_of_trust_retires_kept_connections(
         with pytest.raises(DeliveryError) as caught, pool.connection():
             pass
         assert caught.value.stage == "tls"
+        pool.close()
+
+
+@pytest.fixture
+def store(authority: Authority, tmp_path: Path) -> Path:
+    """A file that holds the one authority that is trusted."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(authority.pem)
+    return path
+
+
+def replace_store(store: Path, content: bytes) -> None:
+    """Write a store anew, as one whose time of change tells it."""
+    store.write_bytes(content)
+    os.utime(store, ns=(1, 1))
+
+
+def test_a_change_of_trust_retires_a_connection_that_is_never_idle(
+    authority: Authority, server_context: dict[str, ssl.SSLContext], store: Path
+) -> None:
+    clock = [0.0]
+    given = provider("file-based", trust_store_file=str(store))
+    with FakeSmtp({"STARTTLS": starttls}, tls=server_context["good"]) as fake:
+        pool = Pool(plan_delivery(mail_server(fake.port, trust=given)), clock=lambda: clock[0])
+        connections = []
+        for step in range(8):
+            if step == 2:
+                replace_store(store, authority.pem * 2)
+            with pool.connection():
+                connections.append(fake.connections)
+            clock[0] += 0.5
+        # Checked when it was opened; again more than a second later; the one opened then is good for as long again.
+        assert connections == [1, 1, 1, 2, 2, 2, 2, 2]
+        assert "NOOP" not in fake.verbs
+        pool.close()
+
+
+def test_many_messages_stop_using_a_connection_whose_trust_changed(
+    authority: Authority, server_context: dict[str, ssl.SSLContext], store: Path
+) -> None:
+    clock = [0.0]
+    given = provider("file-based", trust_store_file=str(store))
+    with FakeSmtp({"STARTTLS": starttls}, tls=server_context["good"]) as fake:
+        pool = Pool(plan_delivery(mail_server(fake.port, trust=given)), clock=lambda: clock[0])
+        connections = []
+        for step in range(4):
+            if step == 1:
+                replace_store(store, authority.pem * 2)
+            group = Group(mails(2))
+            group.send(pool, 2)
+            assert len(group.accounts) == 2
+            connections.append(fake.connections)
+            clock[0] += 0.5
+        assert connections == [2, 2, 2, 4], "each lane's connection is made anew"
+        pool.close()
+
+
+def test_a_trust_that_cannot_be_found_out_leaves_its_place_to_another(
+    authority: Authority, server_context: dict[str, ssl.SSLContext], store: Path
+) -> None:
+    clock = [0.0]
+    settings = ("confobjects.pool.max-connections=1", "confobjects.total-timeout=2000")
+    given = provider("file-based", trust_store_file=str(store))
+    with FakeSmtp({"STARTTLS": starttls}, tls=server_context["good"]) as fake:
+        pool = Pool(plan_delivery(mail_server(fake.port, *settings, trust=given)), clock=lambda: clock[0])
+        with pool.connection():
+            clock[0] += 2
+        replace_store(store, b"nothing")
+        with pytest.raises(TrustError):
+            pool.take()
+        replace_store(store, authority.pem)
+        connection = pool.take(wait=False)
+        assert connection is not None
+        pool.give_back(connection)
+        assert fake.connections == 2
         pool.close()
