@@ -187,7 +187,7 @@ def explained(error: DeliveryError, connection: Connection) -> DeliveryError:
     refined = trouble
     probe = PROBES.get(error.diagnosis.code)
     if probe is not None:
-        with contextlib.suppress(DeliveryError, ValueError):
+        with contextlib.suppress(MailError, ValueError):
             refined = probe(trouble, plan, network)
     several = _each_address(plan, network) if trouble.stage in _OF_ONE_ADDRESS and plan.proxy is None else []
     if several:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
-from confobjects.diagnostics import Diagnostic, nearest
+from confobjects.diagnostics import MASK, Diagnostic, nearest
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TrustSource
+from confobjects.mail.replies import printable
 from confobjects.transport.stores import StoreProblem, read_store
 
 
@@ -314,21 +315,37 @@ def custom(source: TrustSource) -> Material:
     """
     path = str(source.get("provider-class"))
     module, colon, name = path.partition(":")
+    if not colon:
+        raise _useless(source, "cannot be used: a module, a colon and a class are expected")
     try:
-        if not colon:
-            raise ImportError("a module, a colon and a class are expected")
         made = getattr(import_module(module), name)(values=dict(source.values))
-        context = made()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise unusable(
-            source,
-            f"the class {path} cannot be used: {error}",
-            "Correct provider-class (package.module:Class).",
-            "provider-class",
-        ) from None
+        context, version = made(), f"{path} {getattr(made, 'version', '')}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a class of others raises
+        raise _useless(source, f"cannot be used: {_words(source, error)}") from None
     if not isinstance(context, ssl.SSLContext):
-        raise unusable(source, f"the class {path} yields no ssl.SSLContext", "Correct the class.", "provider-class")
-    return Material(context=context, version=f"{path} {getattr(made, 'version', '')}")
+        raise _useless(source, "yields no ssl.SSLContext", "Correct the class.")
+    if context.protocol is ssl.PROTOCOL_TLS_SERVER:
+        raise _useless(source, "yields an ssl.SSLContext for servers", "Make it with ssl.PROTOCOL_TLS_CLIENT.")
+    return Material(context=context, version=version)
+
+
+def _useless(
+    source: TrustSource, reason: str, advice: str = "Correct provider-class (package.module:Class)."
+) -> TrustError:
+    return unusable(source, f"the class {source.get('provider-class')} {reason}", advice, "provider-class")
+
+
+_MOST_WORDS: Final = 300
+
+
+def _words(source: TrustSource, error: BaseException) -> str:
+    """Return the class and the text of an error from elsewhere, on one line and without the provider's secrets."""
+    text = str(error)
+    for value in sorted(map(str, filter(None, source.secrets.values())), key=len, reverse=True):
+        text = text.replace(value, MASK)
+    text = printable(text)
+    text = text if len(text) <= _MOST_WORDS else f"{text[:_MOST_WORDS]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {

@@ -66,7 +66,12 @@ def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = F
 
 def _context(source: TrustSource, material: Material, settings: TlsSettings) -> ssl.SSLContext:
     context = material.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _limit_versions(context, settings)
+    try:
+        _limit_versions(context, settings)
+    except ValueError as error:  # a context of others may be made for one version only
+        advice = "Make the context with ssl.PROTOCOL_TLS_CLIENT."
+        summary = f"the context of {source.get('provider-class')} cannot be limited to {_names(settings)}: {error}"
+        raise unusable(source, summary, advice, "provider-class") from None
     if settings.suites:
         _limit_suites(source, context, settings)
     if material.context is not None:
@@ -93,6 +98,10 @@ def _context(source: TrustSource, material: Material, settings: TlsSettings) -> 
                 "trust-manager-provider",
             ) from None
     return context
+
+
+def _names(settings: TlsSettings) -> str:
+    return " and ".join(settings.versions)
 
 
 def _limit_versions(context: ssl.SSLContext, settings: TlsSettings) -> None:
