@@ -5,7 +5,7 @@ PY = .venv/bin/python
 SETUP = @"$(PYTHON)" -I .ci/setup.py
 
 # What the caller's shell says about Python must not reach the environment made here.
-unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHONUNBUFFERED VIRTUAL_ENV
 
 # More pytest arguments: make test PYTEST="-k postfix -x"
 PYTEST =

@@ -51,3 +51,5 @@ def _have_streams() -> None:
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         else:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    # Where both streams go to one place, results and remarks stand in the order in which they were said.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

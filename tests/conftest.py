@@ -40,7 +40,7 @@ def _same_world_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator
             if name.startswith(FOREIGN) and name not in keep:
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+        for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED"):
             patch.delenv(name, raising=False)
         yield
 
