@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .shown import masked_text
+from confobjects.objects.reading import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,7 @@ def planned(changes: Iterable[ObjectChange]) -> Iterable[str]:
 
 def _shown(change: ObjectChange, name: str, side: Any) -> list[str]:
     prop = change.definition.properties[name]
-    return [masked_text(prop, text) for text in side.get(name, ())]
+    return [shown(prop, text) for text in side.get(name, ())]
 
 
 def _tell_json(invocation: Invocation, report: ChangeReport) -> None:

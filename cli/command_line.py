@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from confobjects.objects.reading import shown
+
 from .commands import verbs_of
 from .commands.objects import option_of
 from .failures import quoted
-from .shown import masked_text
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, Relation
@@ -18,7 +19,7 @@ Show = Callable[["PropertyDefinition", str], str]
 """How a value is written: masked where people see it, as it is where a file is made for its owner."""
 
 
-def words_of(operation: Operation, registry: Registry, show: Show = masked_text) -> list[str]:
+def words_of(operation: Operation, registry: Registry, show: Show = shown) -> list[str]:
     """Return the words of the command that asks for an operation, without the program's name."""
     relation = registry.relation(operation.kind)
     names = [word for pair in _names(operation, relation, registry) for word in pair]
@@ -35,7 +36,7 @@ def words_of(operation: Operation, registry: Registry, show: Show = masked_text)
     return [*words, *_changes(operation, relation, registry, show)]
 
 
-def line_of(operation: Operation, registry: Registry, show: Show = masked_text) -> str:
+def line_of(operation: Operation, registry: Registry, show: Show = shown) -> str:
     """Return the command that asks for an operation as one line, quoted for a shell and for a batch file."""
     return " ".join(quoted(word) for word in words_of(operation, registry, show))
 

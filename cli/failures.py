@@ -42,16 +42,11 @@ def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -
     return error.exit_code
 
 
-def _secrets(words: Words) -> set[str]:
-    """Return the names of all sensitive properties of the definitions in use."""
+def _secrets(words: Words) -> Collection[str]:
+    """Return the names before secrets in the definitions in use."""
     from confobjects.startup import registry  # noqa: PLC0415 - loaded already; named here only
 
-    return {
-        prop.name
-        for definition in registry(words.definitions)
-        for prop in definition.properties.values()
-        if prop.sensitive
-    }
+    return registry(words.definitions).secrets()
 
 
 def explained(error: click.UsageError) -> tuple[str, str]:
@@ -152,9 +147,16 @@ def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]
             result.append(f"{name}={MASK}")
         else:
             hide = is_secret_option(word)
-            prop, colon, _ = word.partition(":")
-            result.append(f"{prop}:{MASK}" if colon and _property_named(prop) in secrets else word)
+            result.append(_without_secret(word, secrets))
     return result
+
+
+def _without_secret(word: str, secrets: Collection[str]) -> str:
+    prop, colon, value = word.partition(":")
+    if colon and _property_named(prop) in secrets:
+        return f"{prop}:{MASK}"
+    name, equals, secret = value.partition("=")
+    return f"{prop}:{name}={MASK}" if equals and name in secrets and secret[:1] not in "&$" else word
 
 
 def is_secret_option(word: str) -> bool:

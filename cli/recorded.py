@@ -6,7 +6,7 @@ change, and half of them may be passwords.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .failures import masked, quoted
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def command_of(arguments: Sequence[str], registry: Registry) -> str:
     """Return a command line as one line for the history."""
-    words = masked(list(_own(arguments)), _secrets(registry))
+    words = masked(list(_own(arguments)), registry.secrets())
     return " ".join(quoted(word) for word in words)
 
 
@@ -52,12 +52,3 @@ def _asks(letters: str, options: Mapping[str, Option]) -> bool:
         if option is not None and option.value is not None:
             return place == len(letters)
     return False
-
-
-def _secrets(registry: Registry) -> Collection[str]:
-    names: set[str] = set()
-    for definition in registry:
-        for prop in definition.properties.values():
-            if prop.sensitive:
-                names.update((prop.name, *prop.renamed_from))
-    return names

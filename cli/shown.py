@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UsageError
 from confobjects.expressions.openers import has_opener
+from confobjects.objects.reading import shown
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
@@ -33,20 +34,6 @@ class Shown(NamedTuple):
     typed: tuple[Any, ...]
 
 
-def masked_text(prop: PropertyDefinition, text: str) -> str:
-    """Return a stored text as it may be shown: of a secret, one expression alone without its default."""
-    if not prop.sensitive:
-        return text
-    if not has_opener(text):
-        return MASK
-    from confobjects.expressions import ExpressionSyntaxError, parse  # noqa: PLC0415 - secrets from expressions only
-
-    try:
-        return parse(text).masked()
-    except ExpressionSyntaxError:
-        return MASK
-
-
 def show(obj: ManagedObject, prop: PropertyDefinition, reader: Reader, units: Units, *, effective: bool) -> Shown:
     """Return a property's current values, or its effective ones, as they may be shown."""
     if effective:
@@ -69,8 +56,9 @@ def show(obj: ManagedObject, prop: PropertyDefinition, reader: Reader, units: Un
 
 def _one(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, Any]:
     if prop.sensitive or has_opener(text):
-        shown = masked_text(prop, text)
-        return shown, shown
+        hidden = shown(prop, text)
+        return hidden, hidden
+    text = shown(prop, text)
     try:
         value = prop.syntax.parse(text)
     except ValueSyntaxError:

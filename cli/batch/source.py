@@ -43,7 +43,7 @@ class Source:
 
     def __init__(self, data: bytes, origin: str, registry: Registry) -> None:
         self.origin = origin
-        self._known, self._secret = _property_names(registry)
+        self._known, self._secret = _property_names(registry), registry.secrets()
         names = "|".join(map(re.escape, self._secret)) or "(?!)"
         self._secret_name = re.compile(rf"(?:{names})[\w-]*(.?)", re.IGNORECASE | re.DOTALL)
         self.script = parse(self._decoded(data))
@@ -180,14 +180,11 @@ def _shifted(place: int, left: int, right: int, *, at_end: bool) -> int:
     return place - (right - left) + len(MASK)
 
 
-def _property_names(registry: Registry) -> tuple[Collection[str], Collection[str]]:
-    """Return the names of all properties, and of those that are secret; former names as well."""
-    known: set[str] = set()
-    secret: set[str] = set()
-    for definition in registry:
-        for prop in definition.properties.values():
-            names = (prop.name, *prop.renamed_from)
-            known.update(names)
-            if prop.sensitive:
-                secret.update(names)
-    return known, secret
+def _property_names(registry: Registry) -> Collection[str]:
+    """Return the names of all properties, former ones as well."""
+    return {
+        name
+        for definition in registry
+        for prop in definition.properties.values()
+        for name in (prop.name, *prop.renamed_from)
+    }

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.definitions.conditions import And, Condition, Contains
+from confobjects.objects.reading import shown
 from confobjects.syntaxes.base import printable
 
-from ..shown import masked_text
 from ..table import joined
 from .choosing import Choice, Menu, cut, numbered
 from .draft import ADD, CHANGE, KEEP, REMOVE, RESET, REVERT, Draft
@@ -36,7 +36,7 @@ def values_shown(prop: PropertyDefinition, texts: Texts) -> str:
 
 def one_shown(prop: PropertyDefinition, text: str) -> str:
     """Return a value on one line: of a secret the mask, and nothing that would move the cursor."""
-    return printable(masked_text(prop, text))
+    return printable(shown(prop, text))
 
 
 def state(draft: Draft, name: str) -> str:

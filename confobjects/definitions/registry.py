@@ -82,6 +82,16 @@ class Registry:
             raise _unknown(f"property of {definition.friendly}", name, definition.properties)
         return found
 
+    def secrets(self) -> frozenset[str]:
+        """Return the names before secrets: of sensitive properties, former names too, and in values that are pairs."""
+        found: set[str] = set()
+        for definition in self:
+            for prop in definition.properties.values():
+                found.update(prop.syntax.secret_names)
+                if prop.sensitive:
+                    found.update((prop.name, *prop.renamed_from))
+        return frozenset(found)
+
     def parents(self, name: str) -> tuple[str, ...]:
         """Return the names of the types a type descends from, topmost first."""
         chain: list[str] = []

@@ -332,7 +332,7 @@ def _state(judged: Judged, condition: Condition) -> str:
         if prop.sensitive:
             value = "set" if reading.texts else "not set"
         else:
-            value = ", ".join(reading.texts) or "not set"
+            value = ", ".join(shown(prop, text) for text in reading.texts) or "not set"
         parts.append(f"{name} is {value}" + (" by default" if reading.origin == "default" else ""))
     return "; ".join(parts)
 

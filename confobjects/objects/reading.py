@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 
 def shown(prop: PropertyDefinition, text: str) -> str:
-    """Return a value text as it may be shown: of a sensitive property an expression alone, without its default."""
+    """Return a value text as it may be shown: of a secret in it an expression alone, without its default."""
     if not prop.sensitive:
-        return text
+        at = prop.syntax.secret_at(text) if prop.syntax.secret_names else None
+        return text if at is None else text[:at] + _masked(text[at:])
+    return _masked(text)
+
+
+def _masked(text: str) -> str:
     if not has_opener(text):
         return MASK
     from confobjects.expressions import ExpressionSyntaxError, parse  # noqa: PLC0415 - kept off the cold path
@@ -89,7 +94,8 @@ class Reader:
         """Return a property with its values evaluated and parsed; problems carry path and property."""
         stored = obj.values.get(prop.name)
         if stored:
-            return self._reading(obj, prop, stored, "stored")
+            reading = self._reading(obj, prop, stored, "stored")
+            return self._guarded(obj, prop, reading) if prop.syntax.secret_names else reading
         if prop.default.kind.startswith("inherited"):
             return self._reading(obj, prop, *self.default(obj, prop))
         known = self._defaults.get(id(prop))
@@ -98,6 +104,14 @@ class Reader:
             if not known.problems:  # problems name the object, so they are not shared
                 self._defaults[id(prop)] = known
         return known
+
+    def _guarded(self, obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Reading:
+        """Refuse secrets that stand in clear among values that are shown."""
+        clear = tuple(_in_clear(obj, prop, text) for text in reading.texts if shown(prop, text) != text)
+        if not clear:
+            return reading
+        r = reading
+        return Reading(prop.syntax, r.texts, r.origin, r.values, r.origins, None, (*r.problems, *clear), r.deferred)
 
     def _reading(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts, origin: str) -> Reading:
         if any(map(has_opener, texts)):
@@ -152,6 +166,18 @@ class Reader:
         return typed, () if len(values) < 2 else tuple(_together(obj, prop, values))
 
 
+def _in_clear(obj: ManagedObject, prop: PropertyDefinition, text: str) -> Diagnostic:
+    name = text[: prop.syntax.secret_at(text)].rstrip("=")
+    return Diagnostic(
+        "invalid-value",
+        f"the value of {name} is a secret, and stands here in clear",
+        path=str(obj.path),
+        property=prop.name,
+        value=f"{name}={MASK}",
+        remedy=f"give it as an expression without a default: '{name}=&{{{name}}}' or '{name}=&{{file:secrets/pin}}'",
+    )
+
+
 _Parsed = tuple[tuple[object, ...], tuple[Diagnostic, ...]]
 
 
@@ -174,7 +200,7 @@ def value_problem(
         said.message,
         path=path,
         property=prop.name,
-        value=MASK if prop.sensitive else value,
+        value=MASK if prop.sensitive else shown(prop, value),
         detail="\n".join(part for part in (f"expected: {said.expected or prop.syntax.expected}", came) if part),
         remedy=said.remedy,
     )

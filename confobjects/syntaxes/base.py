@@ -5,7 +5,7 @@ Laws: nothing here knows a particular syntax, and nothing here is slow to import
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Final, NoReturn, Self, final
 
 from confobjects.diagnostics import did_you_mean
@@ -152,6 +152,8 @@ class Syntax:
     samples_bad: ClassVar[tuple[BadSample, ...]] = ()
     """(parameters, text, exact words of the error)."""
     sensitive: ClassVar[bool] = False
+    secret_names: Collection[str] = ()
+    """Names that stand before a secret in some values, where values are pairs."""
     placeholder: ClassVar[str] = "STRING"
     """One word for a value, as in ``--set timeout:DURATION``."""
     value_type: ClassVar[str] = "str"
@@ -208,6 +210,11 @@ class Syntax:
     def refuse_type(self, value: object) -> NoReturn:
         """Raise the error for a Python value of a type that this syntax does not know."""
         raise ValueSyntaxError(f"a value of the Python type {type(value).__name__} does not fit", self.expected)
+
+    def secret_at(self, text: str) -> int | None:
+        """Return where the secret in a text begins, None where there is none; a sensitive syntax is one as a whole."""
+        del text
+        return 0 if self.sensitive else None
 
     def normal(self, text: str) -> Hashable:
         """Return the key by which two texts are the same value; text that does not parse stands for itself."""

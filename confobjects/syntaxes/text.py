@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from confobjects.diagnostics import MASK
 from confobjects.paths import normal_name
@@ -176,12 +176,21 @@ class NameValueSyntax(Syntax):
     """``name=value``, split at the first equals sign; the value may be empty and is kept exactly.
 
     Two values may not share a name: :meth:`key` is the name. Control characters are refused on both sides,
-    for such options end up in protocol lines.
+    for such options end up in protocol lines. The values of ``secret-names`` are secrets: they are never shown, and
+    stand in a configuration as expressions only.
     """
 
-    __slots__ = ()
+    __slots__ = ("secret_names",)
 
     name = "name-value"
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "secret-names": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+            "minItems": 1,
+            "description": "The names whose values are secrets: never shown, and stored as expressions only.",
+        }
+    }
     placeholder = "NAME=VALUE"
     value_type = "NameValue"
     ldap_syntax = EXACT
@@ -209,6 +218,13 @@ class NameValueSyntax(Syntax):
         ({}, "", 'the value is empty, expected a name, "=" and a value'),
     )
 
+    def __init__(self, *, secret_names: Sequence[str] = ()) -> None:
+        self.secret_names = frozenset(secret_names)
+
+    def secret_at(self, text: str) -> int | None:
+        name, _, _ = text.partition("=")
+        return len(name) + 1 if name.strip(BLANKS) in self.secret_names else None
+
     def parse(self, text: str) -> NameValue:
         name, sign, value = text.partition("=")
         if not (sign and name and text.isascii() and text.isprintable() and " " not in name):
@@ -220,6 +236,8 @@ class NameValueSyntax(Syntax):
         require_text(text, self.expected)
         if not sign:
             before, colon, after = text.partition(":")
+            if any(secret in text for secret in self.secret_names):
+                raise ValueSyntaxError('the value has no "="', self.expected)
             remedy = f'did you mean "{before}={after}"?' if colon and text.isprintable() and before else ""
             raise ValueSyntaxError(f'{quoted(text)} has no "="', self.expected, remedy)
         name = name.strip(BLANKS)

@@ -12,11 +12,11 @@ from confobjects.testing import configuration
 
 def server(**values: object) -> EffectiveObject:
     given = {"enabled": True, "smtp-server": "h.example.com", **{k.replace("_", "-"): v for k, v in values.items()}}
-    return configuration({("mail-server", "one"): given})["mail-server", "one"]
+    return configuration({("mail-server", "one"): given}, values={"pw": "canary-1"})["mail-server", "one"]
 
 
 def test_a_view_has_rows_with_origins() -> None:
-    (view,) = server(smtp_property=["mail.smtp.port=2525", "mail.smtp.proxy.password=canary-1"]).views()
+    (view,) = server(smtp_property=["mail.smtp.port=2525", "mail.smtp.proxy.password=&{pw}"]).views()
     rows = {name: (value, origin) for name, value, origin in view.rows}
     assert view.name == "transport-settings"
     assert rows["port"] == ("2525", "smtp-property mail.smtp.port")
