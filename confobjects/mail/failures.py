@@ -72,6 +72,18 @@ TABLE: Final[dict[str, Failure]] = {
         "Name an address of this machine in mail.smtp.localaddress, and a free port in mail.smtp.localport, or neither.",
         "smtp-property",
     ),
+    "proxy-unknown": Failure(
+        "the proxy {proxy} cannot be found: {message}",
+        "Check the spelling of the host in smtp-property:{setting}, and that this machine's DNS knows it.",
+        "smtp-property",
+    ),
+    "proxy-unreachable": Failure(
+        "the proxy {proxy} cannot be reached: {message}",
+        "Check its host and port in smtp-property:{setting}, that its name can be looked up here, that it runs, and that "
+        "no firewall stands between.",
+        "smtp-property",
+        retry=True,
+    ),
     "proxy-refused": Failure(
         "the proxy {proxy} refused the connection: {message}",
         "Check the proxy, its user name and password (mail.smtp.proxy.…), or mail.smtp.socks.host.",

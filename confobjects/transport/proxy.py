@@ -6,9 +6,11 @@ The proxy gets the name of the mail server as it was configured: the name is res
 from __future__ import annotations
 
 import base64
+import contextlib
+from collections.abc import Iterator
 from typing import Final
 
-from confobjects.mail.diagnosis import Trouble
+from confobjects.mail.diagnosis import Trouble, diagnose
 from confobjects.mail.envelope import ascii_host
 from confobjects.mail.plan import Proxy
 from confobjects.mail.replies import printable
@@ -28,6 +30,46 @@ _SOCKS_ANSWERS: Final = {
     7: "it does not know CONNECT",
     8: "it does not know this type of address",
 }
+
+
+_SETTINGS: Final = {"http": "mail.smtp.proxy.host", "socks5": "mail.smtp.socks.host"}
+
+_ITS_OWN: Final = {
+    ("resolve", "name-unknown"): "proxy-unknown",
+    ("resolve", "name-unusable"): "proxy-unknown",
+    ("resolve", "name-temporary"): "proxy-unreachable",
+    ("resolve", "resolve-timeout"): "proxy-unreachable",
+    ("connect", "connection-refused"): "proxy-unreachable",
+    ("connect", "connect-timeout"): "proxy-unreachable",
+    ("connect", "unreachable"): "proxy-unreachable",
+    ("connect", "connect-failed"): "proxy-unreachable",
+    ("connect", "timeout"): "proxy-unreachable",
+    ("connect", "connection-lost"): "proxy-unreachable",
+}
+"""Stage and kind of what goes wrong on the way to a proxy -> the code by which it is told."""
+
+_WORDS: Final = {"timeout": "it did not answer within {limit} s", "connection-lost": "{message}"}
+"""What the words for mail servers do not fit."""
+
+
+@contextlib.contextmanager
+def blaming(proxy: Proxy | None) -> Iterator[None]:
+    """Lay what goes wrong on the way to a proxy at its door, and not at the mail server's. Raises Trouble."""
+    try:
+        yield
+    except Trouble as trouble:
+        code = _ITS_OWN.get((trouble.stage, trouble.kind))
+        if proxy is None or code is None:
+            raise
+        words = _WORDS.get(trouble.kind)
+        raise Trouble(
+            trouble.stage,
+            code,
+            proxy=_name(proxy),
+            setting=_SETTINGS[proxy.kind],
+            message=words.format_map(trouble.facts) if words else diagnose(trouble, {"host": proxy.host}).summary,
+            detail=trouble.facts.get("detail", []),
+        ) from None
 
 
 def tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
@@ -93,8 +135,12 @@ def _exactly(channel: Channel, proxy: Proxy, count: int) -> bytes:
     return answer
 
 
+def _name(proxy: Proxy) -> str:
+    return f"{bracketed(proxy.host)}:{proxy.port}"
+
+
 def _refused(proxy: Proxy, message: str) -> Trouble:
-    return Trouble("connect", "proxy-refused", proxy=f"{bracketed(proxy.host)}:{proxy.port}", message=message)
+    return Trouble("connect", "proxy-refused", proxy=_name(proxy), message=message)
 
 
 _TUNNELS: Final = {"http": _http, "socks5": _socks5}

@@ -29,7 +29,7 @@ from confobjects.transport.channel import Channel
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.deadline import Step as Limit
 from confobjects.transport.network import Address, Network, connect, resolve
-from confobjects.transport.proxy import tunnel
+from confobjects.transport.proxy import blaming, tunnel
 from confobjects.transport.trust import Trust, trust_for
 
 T = TypeVar("T")
@@ -89,14 +89,14 @@ class Connection:
         """Look the host up, or the proxy's."""
         plan = self.plan
         host, port = (plan.proxy.host, plan.proxy.port) if plan.proxy else (plan.host, plan.port)
-        with self._told(host=host), self._stage("resolve"):
+        with self._told(host=host), self._stage("resolve"), blaming(plan.proxy):
             self._found = resolve(self.network, host, port, self._deadline, plan.timeouts.connect)
 
     def connect(self) -> None:
         """Connect to one of the addresses found."""
         plan = self.plan
         source = (plan.local_address, plan.local_port) if plan.local_address or plan.local_port else None
-        with self._told(), self._stage("connect"):
+        with self._told(), self._stage("connect"), blaming(plan.proxy):
             sock, address = connect(self.network, self._found, self._deadline, plan.timeouts.connect, source)
             self.address = str(address)
             self._channel = Channel(sock, plan.timeouts, self._deadline)
