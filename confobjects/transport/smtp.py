@@ -240,11 +240,14 @@ class Connection:
         return self.failure(problem, **facts)
 
     def _mark_failed(self, stage: str) -> None:
-        spent = 0.0
-        if self.stages and (self.stages[-1].stage == stage or not self.stages[-1].ok):
-            last = self.stages.pop()
-            stage, spent = last.stage, last.milliseconds
-        self.stages.append(StageTime(stage, spent, ok=False))
+        """Let a stage stand as failed, once and in its order: a transaction may have been given up behind it."""
+        stages = self.stages
+        places = [place for place, one in enumerate(stages) if one.stage == stage]
+        if places:
+            stages[places[-1]] = stages[places[-1]]._replace(ok=False)
+        elif not stages or stages[-1].ok or stages[-1].stage == "quit":
+            behind = bool(stages) and stages[-1].stage == "quit"
+            stages.insert(len(stages) - behind, StageTime(stage, 0.0, ok=False))
 
     def _answers(self, step: Step) -> Sequence[Reply]:
         """Carry a step out. Raises Trouble, after which the conversation is over."""

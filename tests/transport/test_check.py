@@ -13,7 +13,7 @@ import pytest
 from confobjects.transport.check import DEPTHS, TestResult, check_server
 from confobjects.transport.network import Address, Network
 from tests.servers import Given, mail_server, provider
-from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, close, hang, starttls
+from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, Script, close, hang, starttls
 from tests.servers.postfix import PASSWORD, USER
 
 CLEAR: dict[str, Any] = {"use_start_tls": False}
@@ -167,3 +167,23 @@ def test_one_address_is_not_looked_at_again() -> None:
     with FakeSmtp({"EHLO": b"550 5.7.1 no\r\n"}) as fake:
         result = checked(mail_server(fake.port, host="127.0.0.1"))
         assert (result.code, fake.connections) == ("ehlo-refused", 1)
+
+
+@pytest.mark.parametrize(
+    ("depth", "script", "timeline"),
+    [
+        ("envelope", {"RCPT": b"550 5.1.1 no\r\n"}, ["mail ok", "rcpt FAILED", "quit ok"]),
+        ("send", {"RCPT": b"550 5.1.1 no\r\n"}, ["mail ok", "rcpt FAILED", "quit ok"]),
+        ("envelope", {"MAIL": b"550 5.7.1 no\r\n"}, ["mail FAILED", "quit ok"]),
+        ("send", {"DATA": b"554 5.5.1 no\r\n"}, ["mail ok", "data FAILED", "quit ok"]),
+        ("envelope", {"RCPT": b"550 5.1.1 no\r\n", "RSET": close}, ["mail ok", "rcpt FAILED", "quit FAILED"]),
+        ("send", {".": b"554 5.7.1 spam\r\n"}, ["mail ok", "data FAILED"]),
+    ],
+)
+def test_the_stage_that_failed_stands_once_in_its_place(depth: str, script: Script, timeline: list[str]) -> None:
+    with FakeSmtp(script) as fake:
+        result = check_server(mail_server(fake.port, **CLEAR), depth=depth, to=["a@b.example", "c@b.example"])
+    words = [line.split() for line in result.timeline()]
+    before = ["resolve", "connect", "banner", "ehlo"]
+    assert [line[0] for line in words[:4]] == before
+    assert [f"{line[0]} {line[-1]}" for line in words[4:]] == timeline

@@ -181,7 +181,11 @@ def test_a_failure_has_its_diagnosis(case: Case, bench: Bench, golden: dict[str,
     assert TOKEN not in shown
     # What is wrong with the addresses themselves is found before the server is asked.
     asked = bool(case.script) or case.code != "recipient-syntax"
-    assert not result.stages or result.stages[-1].ok is not asked
+    gone_through = [one.stage for one in result.stages]
+    assert len(gone_through) == len(set(gone_through)), "each stands once"
+    failed = [one.stage for one in result.stages if not one.ok]
+    assert failed == ([case.stage] if result.stages and asked else [])
+    assert [stage for stage in gone_through if stage != "quit"][-1:] == failed or not asked
 
 
 def test_every_code_has_a_case() -> None:
