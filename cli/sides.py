@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from .invocation import Invocation
 
 _GZIP = b"\x1f\x8b"
+_MARK = b"\xef\xbb\xbf"
+
+
+class Located(Protocol):
+    """A document that knows where its objects stand."""
+
+    def located(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """Return problems of objects with their places."""
+        ...
 
 
 class Side(NamedTuple):
@@ -32,7 +42,7 @@ class Side(NamedTuple):
 
     name: str
     objects: States
-    document: ConfigurationDocument | None = None
+    document: Located | None = None
     problems: tuple[Diagnostic, ...] = ()
 
 
@@ -52,7 +62,7 @@ def side(invocation: Invocation, text: str) -> Side:
             return _side(text, snapshot(context))
     if colon and scheme.lower() == "archive":
         path = _archived(invocation, rest)
-        return _of_bytes(invocation, _read(path), path)
+        return _of_archived(invocation, _read(path), path)
     if colon and scheme.lower() == "history":
         return Side(text, _past(invocation, rest))
     return _of_bytes(invocation, _read(text), "standard input" if text == "-" else text)
@@ -87,20 +97,32 @@ def _read(path: str) -> bytes:
 
 
 def _of_bytes(invocation: Invocation, data: bytes, origin: str) -> Side:
-    if data.startswith(_GZIP):
-        data = _unpacked(data, origin)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        summary = f"this is not UTF-8 text ({error.reason} at byte {error.start})"
-        raise BrokenDataError(Diagnostic("broken-data", summary, origin=origin)) from None
-    if text.lstrip()[:1] in {"", "{", "["}:
-        document = ConfigurationDocument(text, origin, invocation.registry)
+    data = _unpacked(data, origin)
+    if not _is_ldif(data, origin):
+        document = ConfigurationDocument(_decoded(data, origin, ""), origin, invocation.registry)
         return Side(origin, document.objects, document)
-    return _of_ldif(invocation, text, origin)
+    return _of_ldif(invocation, data, origin)
+
+
+def _is_ldif(data: bytes, origin: str) -> bool:
+    start = data.removeprefix(_MARK).lstrip()[:1]
+    return start not in {b"{", b"["} if start else origin.lower().endswith((".ldif", ".ldif.gz"))
+
+
+def _decoded(data: bytes, origin: str, remedy: str | None = None) -> str:
+    """Return the text of some bytes. Raises the error of what is no UTF-8, with its place."""
+    from confobjects.mapping.ldif import decode  # noqa: PLC0415 - files only
+
+    try:
+        return decode(data.removeprefix(_MARK), origin)
+    except BrokenDataError as error:
+        (problem,) = error.diagnostics
+        raise BrokenDataError(problem if remedy is None else problem.replace(remedy=remedy)) from None
 
 
 def _unpacked(data: bytes, origin: str) -> bytes:
+    if not data.startswith(_GZIP):
+        return data
     import gzip  # noqa: PLC0415 - archived versions only
     import zlib  # noqa: PLC0415 - as above
 
@@ -110,12 +132,26 @@ def _unpacked(data: bytes, origin: str) -> bytes:
         raise BrokenDataError(Diagnostic("broken-data", f"it cannot be unpacked: {error}", origin=origin)) from None
 
 
-def _of_ldif(invocation: Invocation, text: str, origin: str) -> Side:
+def _of_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
+    """Return what an LDIF document says. Raises the errors of one that says nothing, or has no base."""
+    from confobjects.management import ManagementContext  # noqa: PLC0415 - LDIF only
+    from confobjects.management.ldif_documents import LdifDocument  # noqa: PLC0415 - as above
+    from confobjects.storage.memory import MemoryStorage  # noqa: PLC0415 - as above
+
+    document = LdifDocument(_decoded(data, origin), origin, invocation.registry)
+    storage = MemoryStorage(document.entries, base=document.base)
+    with ManagementContext(invocation.registry, storage, invocation.evaluator()) as context:
+        document.take(context)
+    return Side(origin, document.objects, document, document.problems)
+
+
+def _of_archived(invocation: Invocation, data: bytes, origin: str) -> Side:
+    """Return what a storage held: everything is known of it, and it may have held nothing, or what is not ours."""
     from confobjects.management import ManagementContext  # noqa: PLC0415 - LDIF only
     from confobjects.mapping.ldif import parse  # noqa: PLC0415 - as above
     from confobjects.storage.memory import BASE, MemoryStorage  # noqa: PLC0415 - as above
 
-    entries = list(parse(text, origin).entries.values())
+    entries = list(parse(_decoded(_unpacked(data, origin), origin), origin).entries.values())
     storage = MemoryStorage(entries, base=entries[0].dn if entries else BASE)
     with ManagementContext(invocation.registry, storage, invocation.evaluator()) as context:
         return _side(origin, snapshot(context))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects.errors import DIFFERENCES, ConfobjectsError
+from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
 from confobjects.management.applying import bring_about
 
 from ..changes_output import tell
@@ -38,6 +38,8 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, file: str, prune: bool) -> int:
     wanted = side(invocation, file)
+    if wanted.problems:  # what cannot be read would go quietly
+        raise error_for(wanted.problems)
     with invocation.changing() as context:
         try:
             report = bring_about(context, wanted.objects, prune=prune, dry_run=invocation.dry_run)

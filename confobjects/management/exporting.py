@@ -42,6 +42,8 @@ def ldif(states: States, mapper: Mapper) -> str:
     for state in in_order(map(without_secrets, states.values())):
         for entry in (*mapper.scaffold(state.path), mapper.encode(_stored(state, mapper.registry))):
             entries.setdefault(entry.dn.normal, entry)
+    if not entries:  # an empty configuration is one, a text that says nothing is none
+        entries[mapper.base.normal] = mapper.base_entry()
     return "\n".join([NEW_DOCUMENT, *(entry_lines(_plain(entry)) for entry in entries.values())])
 
 

@@ -78,6 +78,10 @@ class Mapper:
             dn = dn.child(attribute, value)
             yield self._plain(dn)
 
+    def base_entry(self) -> Entry:
+        """Return the entry of the base, which is all that an empty configuration has."""
+        return self._plain(self.base)
+
     def _plain(self, dn: DN) -> Entry:
         return Entry(dn, {OBJECT_CLASS: ("top", BRANCH_CLASS), **_naming_values(dn)})
 

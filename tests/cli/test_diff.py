@@ -173,7 +173,7 @@ def test_what_is_no_side_is_told(word: str, status: int, words: str) -> None:
 
 def test_files_that_are_neither(tmp_path: Path) -> None:
     for name, data, words in (
-        ("a", b"\xff\xfe", "this is not UTF-8 text"),
+        ("a", b"\xff\xfe", "the byte 0xff is not part of UTF-8 text"),
         ("b", b"\x1f\x8bnothing", "it cannot be unpacked"),
         ("c", b"hello\n", "c:1"),
         ("d", b"", "this is not JSON"),

@@ -1,0 +1,278 @@
+"""LDIF texts as documents: one configuration with its base, each mistake with its line, column and a caret.
+
+Laws of this module:
+
+1. A document says something: without a base, or with nothing in it, it is refused, for with ``prune`` it would delete
+   everything.
+2. Every entry of it is an object, a branch or history of the configuration; any other is told, never passed over.
+3. A secret that is not there is not said, as in a JSON document.
+4. The base is the document's own: a configuration comes from any place and goes to any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
+from confobjects.dn import DN
+from confobjects.errors import BrokenDataError
+from confobjects.expressions.openers import has_opener
+from confobjects.management.comparing import States, snapshot
+from confobjects.mapping.documents import ObjectState
+from confobjects.mapping.entry import Entry
+from confobjects.mapping.journal import BRANCH
+from confobjects.mapping.ldif import parse
+from confobjects.mapping.ldif.places import Line, Places
+from confobjects.mapping.objects import BRANCH_CLASS
+from confobjects.objects.reading import shown
+from confobjects.syntaxes import ValueSyntaxError
+
+if TYPE_CHECKING:
+    from confobjects.definitions import PropertyDefinition, Registry, Relation
+    from confobjects.management.context import ManagementContext
+    from confobjects.objects.model import ManagedObject
+    from confobjects.paths import ManagedObjectPath
+
+_OURS: Final = "ds-cfg-"
+"""What the names of our attributes begin with; others belong to a directory, or to somebody else."""
+
+
+class LdifDocument:
+    """An LDIF text that holds a configuration: its entries, the base they lie below, and where each of them stands.
+
+    ``origin`` is its file. Once :meth:`take` was called there are its ``objects`` and ``problems``.
+    """
+
+    def __init__(self, text: str, origin: str, registry: Registry) -> None:
+        """Read a text and find its base.
+
+        Raises :class:`~confobjects.errors.BrokenDataError`, each problem with its line, for what is no LDIF, holds no
+        entry, or has no entry of its base.
+        """
+        self.origin = origin
+        self._registry = registry
+        self._document = parse(text, origin)
+        self._places = Places(self._document)
+        self._relations = {
+            registry.definition(relation.target).object_classes[-1].lower(): relation
+            for relation in registry.relations().values()
+        }
+        self.entries = tuple(self._document.entries.values())
+        self.base = self._base()
+        self.objects: States = {}
+        self.problems: tuple[Diagnostic, ...] = ()
+        self._found: Mapping[str, Entry] = {}
+
+    # -- the base --------------------------------------------------------------------------------------------------
+
+    def _base(self) -> DN:
+        if not self.entries:
+            summary = "there is no entry in this document: it says nothing of a configuration"
+            remedy = 'an empty configuration has the entry of its base ("confobjects export --format ldif" prints it)'
+            raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin, line=1, remedy=remedy))
+        bases: dict[DN, Entry] = {}
+        for entry in self.entries:
+            if base := self._implied(entry):
+                bases.setdefault(base, entry)
+        present = [entry.dn for entry in self.entries if entry.dn in bases]
+        if present:
+            return present[0]
+        if bases:
+            base, entry = next(iter(bases.items()))
+            raise BrokenDataError(self._at_dn(entry, _baseless(base)))
+        return self._bare_base()
+
+    def _implied(self, entry: Entry) -> DN | None:
+        """The base of which an entry is an object or a branch, by its object class and by where it lies."""
+        for name in entry.object_classes:
+            relation = self._relations.get(name.lower())
+            if relation is not None and (base := self._above(entry.dn, relation)):
+                return base
+        if entry.has_object_class(BRANCH_CLASS):
+            for relation in self._registry.children("root"):
+                steps = _steps(relation)
+                if relation.named and steps and (base := _without(entry.dn, steps)):
+                    return base
+        return None
+
+    def _above(self, dn: DN, relation: Relation) -> DN | None:
+        for step in reversed(self._registry.lineage(relation)):
+            dn = dn.parent if step.named else dn
+            above = _without(dn, _steps(step))
+            if above is None:
+                return None
+            dn = above
+        return dn
+
+    def _bare_base(self) -> DN:
+        """The base of a document without objects and branches: its topmost entry, if that says that it is one."""
+        top = min(self.entries, key=lambda entry: len(entry.dn))
+        if top.has_object_class(BRANCH_CLASS):
+            return top.dn
+        summary = "there is no configuration in this document: no entry is an object, a branch or a base of one"
+        remedy = "correct the DNs and the object classes; export --format ldif prints a document"
+        raise BrokenDataError(self._at_dn(self.entries[0], Diagnostic("broken-data", summary, remedy=remedy)))
+
+    # -- objects -----------------------------------------------------------------------------------------------------
+
+    def take(self, context: ManagementContext) -> None:
+        """Take the objects from a context over the entries, and judge that nothing else is there."""
+        world = context.world()
+        found = snapshot(context, world)
+        self._found = {str(path): entry for path, entry in world.entries.items()}
+        self.objects = {path: _as_said(state) for path, state in found.objects.items()}
+        objects = list(context.all(world))
+        problems = [
+            *self.located(found.problems),
+            *(problem for obj in objects for problem in self._unknown(obj)),
+            *self._strays(objects, context, world.entries),
+        ]
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+
+    def _unknown(self, obj: ManagedObject) -> Iterator[Diagnostic]:
+        """Attributes of ours that are no property: somebody meant something by them."""
+        for name in obj.unknown:
+            if name.lower().startswith(_OURS):
+                known = [prop.attribute for prop in obj.definition.properties.values()]
+                friendly = obj.definition.friendly
+                problem = Diagnostic(
+                    "unknown-name",
+                    f"{name} is no attribute of a {friendly}",
+                    path=str(obj.path),
+                    remedy=did_you_mean(name, known) or "take it out, or correct its name",
+                )
+                yield self._at_attribute(self._found[str(obj.path)], problem, [name], None)
+
+    def _strays(
+        self, objects: Iterable[ManagedObject], context: ManagementContext, found: Mapping[ManagedObjectPath, Entry]
+    ) -> Iterator[Diagnostic]:
+        """Yield what is neither an object nor a branch for some."""
+        history = self.base.child(*BRANCH)
+        known = {self.base, history, *(entry.dn for entry in found.values())}
+        parents = [("root", self.base), *((obj.definition.name, context.mapper.dn(obj.path)) for obj in objects)]
+        branches: dict[DN, Relation] = {}
+        for kind, dn in parents:
+            for relation in self._registry.children(kind):
+                below = dn
+                for rdn in reversed(DN.parse(relation.branch).rdns):
+                    below = below.child(*rdn[0])
+                    known.add(below)
+                branches[below] = relation
+        for entry in self.entries:
+            if entry.dn not in known and not entry.dn.is_below(history):
+                yield self._at_dn(entry, self._stray(entry, branches.get(entry.dn.parent)))
+
+    def _stray(self, entry: Entry, above: Relation | None) -> Diagnostic:
+        if not entry.dn.is_below(self.base):
+            summary = f'this entry is not below the base of the document, "{self.base}"'
+            return Diagnostic("broken-data", summary, remedy="correct its DN, or take it out: a document has one base")
+        if above is not None and above.named:
+            definition = self._registry.definition(above.target)
+            wanted = definition.object_classes[-1]
+            summary = f"this entry is no {definition.friendly}: it lacks the object class {wanted}"
+            return Diagnostic("broken-data", summary, remedy=f'add or correct the line "objectClass: {wanted}"')
+        summary = "this entry is neither an object nor a branch of objects"
+        kind = next(
+            (self._relations[name] for n in entry.object_classes if (name := n.lower()) in self._relations), None
+        )
+        if kind is None or kind.parent != "root":
+            return Diagnostic("broken-data", summary, remedy="correct its DN and its object classes, or take it out")
+        definition = self._registry.definition(kind.target)
+        place = f"{kind.branch},{self.base}" if kind.branch else str(self.base)
+        words = f"right below {place}" if kind.named else place
+        return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} is {words}")
+
+    # -- places ------------------------------------------------------------------------------------------------------
+
+    def located(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """Return problems of objects with the place in the document that they are about, where there is one."""
+        return [self._located(problem) for problem in problems]
+
+    def _located(self, problem: Diagnostic) -> Diagnostic:
+        entry = self._found.get(problem.path)
+        if entry is None or problem.origin:
+            return problem
+        for definition in self._registry:
+            prop = definition.properties.get(problem.property)
+            if prop is not None and entry.has_object_class(definition.object_classes[-1]):
+                former = (name for name, other in definition.former_attributes.items() if other.name == prop.name)
+                return self._at_attribute(entry, problem, [prop.attribute, *former], prop)
+        return self._at_dn(entry, problem)
+
+    def _at_attribute(
+        self, entry: Entry, problem: Diagnostic, names: Iterable[str], prop: PropertyDefinition | None
+    ) -> Diagnostic:
+        """Return a problem with the place of a value: the one it tells of, if there are several."""
+        lines = [line for name in names for line in self._places.attribute(entry.dn, name)]
+        if not lines:
+            return self._at_dn(entry, problem)
+        line = _meant(lines, problem, prop)
+        excerpt, span = line.excerpt(_hidden(prop, line.text), at_name=prop is None)
+        number, column = line.position(at_name=prop is None)
+        return problem.replace(origin=self.origin, line=number, column=column, excerpt=excerpt, span=span)
+
+    def _at_dn(self, entry: Entry, problem: Diagnostic) -> Diagnostic:
+        line = self._places.name(entry.dn)
+        number, column = line.position()
+        excerpt, span = line.excerpt()
+        return problem.replace(origin=self.origin, line=number, column=column, excerpt=excerpt, span=span)
+
+
+def _meant(lines: Sequence[Line], problem: Diagnostic, prop: PropertyDefinition | None) -> Line:
+    """Return the line of several that a problem is about, as far as it tells."""
+    if prop is not None and not prop.multi_valued:
+        return lines[-1]  # the one too many
+    wrong = (line for line in lines if prop is not None and _is_wrong(prop, line.text))
+    told = (line for line in lines if line.means(problem.value))
+    within = (line for line in lines if problem.value and problem.value in (line.text or ""))
+    return next(chain(told, wrong, within), lines[0])
+
+
+def _is_wrong(prop: PropertyDefinition, text: str | None) -> bool:
+    if text is None:
+        return True
+    if prop.reference is not None or has_opener(text):
+        return False
+    try:
+        prop.syntax.parse(text)
+    except ValueSyntaxError:
+        return True
+    return False
+
+
+def _hidden(prop: PropertyDefinition | None, text: str | None) -> str:
+    """Return what stands in place of a value, nothing where it may be shown."""
+    if prop is not None and prop.sensitive:
+        return MASK
+    return "" if prop is not None and text is not None and shown(prop, text) == text else "…"
+
+
+def _baseless(base: DN) -> Diagnostic:
+    return Diagnostic(
+        "broken-data",
+        f'this entry lies below the base "{base}", of which the document has no entry: it may be a part of one',
+        remedy=f'give the whole configuration, its base first ("dn: {base}"); export --format ldif prints one',
+    )
+
+
+def _as_said(state: ObjectState) -> ObjectState:
+    """Return a state that leaves open the secrets which it does not hold."""
+    properties = state.definition.properties.items()
+    secrets = (name for name, prop in properties if prop.sensitive and name not in state.values)
+    return state._replace(silent=frozenset(secrets))
+
+
+def _steps(relation: Relation) -> tuple[str, ...]:
+    """The normal forms of the RDNs of a relation's branch, leaf first."""
+    return tuple(DN.of(rdn).normal for rdn in DN.parse(relation.branch).rdns) if relation.branch else ()
+
+
+def _without(dn: DN, steps: Iterable[str]) -> DN | None:
+    """Return a name without the RDNs it shall begin with, None when it does not."""
+    for step in steps:
+        if dn.normal.partition(",")[0] != step:
+            return None
+        dn = dn.parent
+    return dn
