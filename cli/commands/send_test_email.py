@@ -35,11 +35,13 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -> int:
     from confobjects.mail.diagnosis import DeliveryError  # noqa: PLC0415 - sending loads TLS, help does not
     from confobjects.mail.planning import plan_delivery  # noqa: PLC0415 - as above
-    from confobjects.transport.mailer import send_test  # noqa: PLC0415 - as above
+    from confobjects.transport.mailer import Outgoing, send_test  # noqa: PLC0415 - as above
+    from confobjects.transport.outgoing import check_addresses  # noqa: PLC0415 - as above
 
     server = mail_server(invocation, server_name)
     plan = plan_delivery(server)
     invocation.warn(plan.warnings)
+    check_addresses(Outgoing(b"", from_, to), plan)
     if invocation.dry_run:
         invocation.say(f"would send a test mail to {to} through {plan.host}:{plan.port} ({plan.security})")
         return 0

@@ -116,8 +116,9 @@ def _print(invocation: Invocation, result: TestResult) -> None:
     elif invocation.form == "script":
         invocation.say("\n".join(_for_scripts(result)))
     else:
-        if not invocation.quiet:
-            invocation.say("\n".join(_for_people(result, verbose=invocation.verbose)))
+        lines = [] if invocation.quiet else list(_for_people(result, verbose=invocation.verbose))
+        if lines:
+            invocation.say("\n".join(lines))
         for diagnostic in result.diagnostics:
             print(diagnostic.render(), file=sys.stderr)
         if result.transcript and not result.ok:

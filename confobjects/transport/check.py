@@ -21,8 +21,9 @@ from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime
 from confobjects.mail.transaction import try_envelope
 from confobjects.transport.certificates import describe
-from confobjects.transport.mailer import Outgoing, deliver_through, trial_message
+from confobjects.transport.mailer import deliver_through
 from confobjects.transport.network import Network
+from confobjects.transport.outgoing import Outgoing, check_addresses, trial_message
 from confobjects.transport.probes import explained
 from confobjects.transport.smtp import Connection
 
@@ -94,7 +95,7 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     """Test a mail server object up to a depth and return the result, good or bad.
 
     ``unsaved`` tells that the object holds values that are not saved; the result repeats it. ``to`` is needed for the
-    depths envelope and send. Raises ValueError for an unknown depth.
+    depths envelope and send, and what is no address there is found before anything is connected to. Raises ValueError for an unknown depth.
     """
     if depth not in DEPTHS:
         raise ValueError(f"unknown depth {depth}; known: {', '.join(DEPTHS)}")
@@ -136,6 +137,8 @@ class _Test:
             "send": (self._send,),
         }
         wanted = DEPTHS[: DEPTHS.index(depth) + 1]
+        if "envelope" in wanted:
+            check_addresses(Outgoing(b"", self.from_, self.to), self.plan)
         if "tls" in wanted:  # as in earnest: nothing is connected before what is trusted is in order
             connection.load_trust()
         for name in wanted:

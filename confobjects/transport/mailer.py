@@ -20,7 +20,7 @@ from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport
 from confobjects.transport.many import Group, curable
 from confobjects.transport.network import Network
-from confobjects.transport.outgoing import Outgoing, Result, prepared, recipients, trial_message
+from confobjects.transport.outgoing import Outgoing, Result, check_addresses, prepared, trial_message
 from confobjects.transport.pool import Pool, is_stale
 from confobjects.transport.probes import explained
 from confobjects.transport.records import Counters, Records
@@ -95,7 +95,7 @@ class Mailer:
         missing Date, Message-ID and From are added to what is sent. Raises :class:`~confobjects.errors.MailError`.
         """
         outgoing = _outgoing(Outgoing(message, from_, to))
-        recipients(outgoing, self.plan.server)  # without any there is nothing to connect for
+        check_addresses(outgoing, self.plan)
         return self._send(outgoing, self._pools)
 
     def send_many(
@@ -259,7 +259,8 @@ def send_test(
     Raises :class:`~confobjects.errors.MailError`.
     """
     mailer = Mailer(server, explain=True, network=network)
-    addresses = [to] if isinstance(to, str) else list(to)
+    addresses = (to,) if isinstance(to, str) else tuple(to)
+    check_addresses(Outgoing(b"", from_, addresses), mailer.plan)  # what is none may be in no header either
     return mailer.send(trial_message(mailer.plan, addresses), from_, addresses)
 
 

@@ -87,6 +87,14 @@ def recipients(outgoing: Outgoing, server: str) -> Sequence[str]:
     )
 
 
+def check_addresses(outgoing: Outgoing, plan: DeliveryPlan) -> None:
+    """See that sender and recipients are addresses, and that there is a recipient: else there is nothing to connect for.
+
+    Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every address that is none.
+    """
+    make_envelope(outgoing.from_ or plan.sender or "", recipients(outgoing, plan.server), path=plan.server)
+
+
 def prepared(outgoing: Outgoing, plan: DeliveryPlan, ehlo_name: str) -> tuple[Envelope, Sendable, str]:
     """Return the envelope, the message with what it lacked, and its Message-ID.
 
@@ -131,4 +139,4 @@ def trial_message(plan: DeliveryPlan, to: Iterable[str]) -> EmailMessage:
     return message
 
 
-__all__ = ["Outgoing", "Result", "prepared", "recipients", "trial_message"]
+__all__ = ["Outgoing", "Result", "check_addresses", "prepared", "recipients", "trial_message"]

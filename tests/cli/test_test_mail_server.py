@@ -200,3 +200,42 @@ def test_what_is_asked_for_wrongly(tmp_path: Path) -> None:
     assert "encrypted" not in shallow.out
     done = outcome_of("--set", "enabled:false")
     assert (done.status, "the mail server is disabled" in done.err) == (51, True)
+
+
+NO_ADDRESS = ["a b", "nonsense", "a@b\nRCPT", "", "a@b.example\r\nRCPT TO:<c@d.example>", "Ann <a@b.example>"]
+
+
+@pytest.mark.parametrize("depth", ["envelope", "send"])
+@pytest.mark.parametrize("wrong", NO_ADDRESS)
+def test_what_is_no_recipient_is_refused_before_anything_is_connected_to(wrong: str, depth: str) -> None:
+    with FakeSmtp() as fake:
+        create(fake.port, "--set", "use-start-tls:false")
+        done = outcome_of("--depth", depth, "--to", "a@b.example", "--to", wrong)
+        assert (done.status, fake.connections) == (48, 0)
+        assert "the recipient is not a mail address: " in done.err
+        assert len(done.out.splitlines()) == 1, "there is nothing to tell but what was tested"
+        facts = json.loads(outcome_of("--depth", depth, "--to", wrong, "--output", "json").out)
+        assert (facts["code"], facts["stage"], facts["stages"]) == ("recipient-syntax", "rcpt", [])
+        assert fake.connections == 0
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+@pytest.mark.parametrize("wrong", NO_ADDRESS)
+def test_no_test_mail_is_sent_to_what_is_no_recipient(wrong: str, dry: list[str]) -> None:
+    with FakeSmtp() as fake:
+        create(fake.port, "--set", "use-start-tls:false")
+        done = run("send-test-email", *NAME, "--to", wrong, *dry)
+        assert (done.status, done.out, fake.connections) == (48, "", 0)
+        assert "/mail-server/one: the recipient is not a mail address: " in done.err
+
+
+def test_what_is_no_sender_is_refused_before_anything_is_connected_to() -> None:
+    with FakeSmtp() as fake:
+        create(fake.port, "--set", "use-start-tls:false")
+        for command in (["test-mail-server", "--depth", "envelope"], ["test-mail-server", "--depth", "send"]):
+            done = run(*command, *NAME, "--to", "a@b.example", "--from", "me")
+            assert (done.status, "the sender is not a mail address: " in done.err) == (47, True)
+        done = run("send-test-email", *NAME, "--to", "a@b.example", "--from", "me@b\n")
+        assert (done.status, "the sender is not a mail address: " in done.err) == (47, True)
+        assert fake.connections == 0
+        assert run("send-test-email", *NAME, "--to", "a@b.example", "--from", "").status == 0, "a bounce has no sender"

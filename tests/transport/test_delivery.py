@@ -12,6 +12,7 @@ from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer, send_test
 from tests.servers import Given, mail_server, provider
+from tests.servers.fake_smtp import FakeSmtp
 from tests.servers.postfix import PASSWORD, USER
 
 LOGIN = {"auth_username": USER, "auth_password": PASSWORD}
@@ -205,3 +206,23 @@ def test_tls_versions_can_be_chosen(postfix: SimpleNamespace, trusting: Given) -
     suite = "mail.smtp.ssl.ciphersuites=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
     server = mail_server(postfix.ports["smtps"], old, suite, use_ssl=True, trust=trusting, **LOGIN)
     assert send_test(server, "bob@example.com").security == "TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384"
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "status"),
+    [
+        ("me@example.com", "a b", 48),
+        ("me", "bob@example.com", 47),
+        (None, ["bob@example.com", "x\ny@z"], 48),
+        (None, [], 48),
+    ],
+)
+def test_what_is_no_address_is_refused_before_anything_is_connected_to(from_: Any, to: Any, status: int) -> None:
+    with FakeSmtp() as fake:
+        server = mail_server(fake.port, use_start_tls=False)
+        with pytest.raises(MailError) as caught:
+            Mailer(server).send(b"x", from_, to)
+        assert caught.value.exit_code == status
+        with pytest.raises(MailError) as caught:
+            send_test(server, to, from_)
+        assert (caught.value.exit_code, fake.connections) == (status, 0)
