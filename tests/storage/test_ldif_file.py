@@ -264,7 +264,7 @@ def test_a_broken_file_is_refused_with_its_line_and_left_untouched(storage: Ldif
     for use in (lambda: storage.read(ONE), lambda: commit(storage, put("2")), lambda: storage.base):
         with pytest.raises(BrokenDataError) as caught:
             use()
-        assert str(caught.value).startswith(f"{path}:14: expected")
+        assert str(caught.value).startswith(f"{path}:14:1: expected")
         assert caught.value.exit_code == 31
     assert path.read_text() == broken
     path.write_text(TEXT)

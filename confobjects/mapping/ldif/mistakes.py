@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN, DNSyntaxError
 from confobjects.mapping.ldif.document import physical_lines
 from confobjects.mapping.ldif.parser import TWICE, BrokenLineError, Parser, dn_of
+
+_NAMES: Final = frozenset({"dn", "version", "changetype", "objectclass", "cn"})
+_OURS: Final = "ds-cfg-"
 
 
 def diagnose(parser: Parser, start: int, end: int, first: bool) -> Iterator[Diagnostic]:
@@ -18,7 +22,7 @@ def diagnose(parser: Parser, start: int, end: int, first: bool) -> Iterator[Diag
         head = parser.head(lines, first)
     except BrokenLineError as broken:
         number = next(i for i, line in enumerate(lines) if line[:1] != "#")
-        yield _problem(parser, broken, numbers[number])
+        yield _problem(parser, broken, lines[number], numbers[number])
         return
     dn = None
     try:
@@ -26,19 +30,20 @@ def diagnose(parser: Parser, start: int, end: int, first: bool) -> Iterator[Diag
     except DNSyntaxError as broken:
         yield _dn_problem(parser, lines[head], broken, numbers[head])
     except BrokenLineError as broken:
-        yield _problem(parser, broken, numbers[head])
+        yield _problem(parser, broken, lines[head], numbers[head])
         return  # what is no entry would only give more of the same
     for line, number in zip(lines[head + 1 :], numbers[head + 1 :], strict=True):
         try:
             if line[:1] != "#":
                 parser.uncommon(line)
         except BrokenLineError as broken:
-            yield _problem(parser, broken, number)
+            yield _problem(parser, broken, line, number)
             if broken.says_all:
                 return
     if dn is not None and dn.normal in parser.entries:
         detail = f"the first is in line {_line_of(parser, dn)}"
-        yield parser.problem(f'there are two entries "{dn}"', numbers[head], remedy=TWICE, detail=detail)
+        twice = BrokenLineError(f'there are two entries "{dn}"', TWICE, of_value=True)
+        yield _problem(parser, twice, lines[head], numbers[head]).replace(detail=detail)
 
 
 def _line_numbers(block: str, number: int) -> list[int]:
@@ -55,8 +60,17 @@ def _line_of(parser: Parser, dn: DN) -> int:
     return parser.line(start) + offset
 
 
-def _problem(parser: Parser, broken: BrokenLineError, line: int) -> Diagnostic:
-    return parser.problem(broken.message, line, remedy=broken.remedy)
+def _problem(parser: Parser, broken: BrokenLineError, line: str, number: int) -> Diagnostic:
+    """Return what is wrong with a line. Its name is shown if it is surely one, and no part of a secret."""
+    problem = parser.problem(broken.message, number, remedy=broken.remedy)
+    name, colon, rest = line.partition(":")
+    if not colon or not (name.lower() in _NAMES or name.lower().startswith(_OURS)):
+        return problem.replace(column=1)
+    mark = rest[:1] if rest[:1] in (":", "<") else ""
+    blanks = len(rest) - len(mark) - len(rest[len(mark) :].lstrip(" "))
+    head = f"{name}:{mark}{' ' * blanks}"
+    start, end = (len(head), len(head) + 1) if broken.of_value else (0, len(name))
+    return problem.replace(excerpt=f"{head}…", span=(start, end), column=start + 1)
 
 
 def _dn_problem(parser: Parser, line: str, broken: DNSyntaxError, number: int) -> Diagnostic:

@@ -49,11 +49,12 @@ def decode(data: bytes, origin: str = "") -> str:
 class BrokenLineError(Exception):
     """A logical line of an entry cannot be read."""
 
-    def __init__(self, message: str, remedy: str, *, says_all: bool = False) -> None:
+    def __init__(self, message: str, remedy: str, *, says_all: bool = False, of_value: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
         self.says_all = says_all  # more lines of the entry would only give more of the same
+        self.of_value = of_value  # what is wrong stands behind the colon
 
 
 class Parser:
@@ -98,30 +99,23 @@ class Parser:
         """Refuse what no line may hold, and a format from the future."""
         at = self.text.find("\0")
         if at >= 0:
-            problem = self.problem(
-                "a NUL character: this is no LDIF text, or it was damaged", self.line(at), remedy=_SEE
-            )
-            raise BrokenDataError(problem)
+            message = "a NUL character: this is no LDIF text, or it was damaged"
+            raise BrokenDataError(self._problem_at(at, message, _SEE))
         at = _lone_carriage_return(self.text)
         if at >= 0:
             message = "a carriage return inside a line; lines end with a line feed, or with both"
-            raise BrokenDataError(
-                self.problem(message, self.line(at), remedy="remove it, or write the value in base64")
-            )
+            raise BrokenDataError(self._problem_at(at, message, "remove it, or write the value in base64"))
         at = self.text.find(MARKER)
         if at < 0 or (at > 0 and self.text[at - 1] not in "\n\ufeff"):
             return
         marker = self.text[at + len(MARKER) : at + len(MARKER) + _LONGEST_REMEMBERED].partition("\n")[0].strip()
         if not (marker.isascii() and marker.isdigit()):
-            problem = self.problem(
-                f'the format marker must be a number, found "{marker}"',
-                self.line(at),
-                remedy=f'write "{MARKER} {FORMAT}"',
-            )
-            raise BrokenDataError(problem)
+            message = f'the format marker must be a number, found "{marker}"'
+            raise BrokenDataError(self._problem_at(at + len(MARKER) + 1, message, f'write "{MARKER} {FORMAT}"'))
         if int(marker) > FORMAT:
             message = f"the text is of format {marker}; this version knows formats up to {FORMAT}"
-            raise BrokenDataError(self.problem(message, self.line(at), remedy="use a newer version of confobjects"))
+            remedy = "use a newer version of confobjects"
+            raise BrokenDataError(self._problem_at(at + len(MARKER) + 1, message, remedy))
 
     def _block(self, start: int, end: int, first: bool) -> None:
         """Read the entry of one run of lines between empty ones; comments alone are none."""
@@ -159,7 +153,8 @@ class Parser:
             if not first or line[:8].lower() != "version:":
                 return number
             if line[8:].strip() != "1":
-                raise BrokenLineError(f'the LDIF version must be 1, found "{line[8:].strip()}"', 'write "version: 1"')
+                message = f'the LDIF version must be 1, found "{line[8:].strip()}"'
+                raise BrokenLineError(message, 'write "version: 1"', of_value=True)
         return len(lines)
 
     def _attributes(self, lines: list[str], head: int) -> dict[str, Values]:
@@ -216,6 +211,11 @@ class Parser:
     def line(self, offset: int) -> int:
         """Return the number of the line at an offset."""
         return self.text.count("\n", 0, offset) + 1
+
+    def _problem_at(self, offset: int, summary: str, remedy: str) -> Diagnostic:
+        """Return a diagnostic about a character of the text, with its column."""
+        column = offset - self.text.rfind("\n", 0, offset)
+        return self.problem(summary, self.line(offset), remedy=remedy).replace(column=column)
 
     def problem(self, summary: str, line: int, *, remedy: str = "", detail: str = "") -> Diagnostic:
         """Return a diagnostic about a line of the text."""
@@ -274,7 +274,7 @@ def dn_of(line: str) -> DN:
     if colon and name.lower() == "dn":
         value = value_of(rest)
         if isinstance(value, bytes):
-            raise BrokenLineError("the DN is not UTF-8 text", "write it anew, in UTF-8")
+            raise BrokenLineError("the DN is not UTF-8 text", "write it anew, in UTF-8", of_value=True)
         return DN.parse(value)
     if line[:1] == " ":
         raise BrokenLineError("a continuation line that continues nothing", "remove the blank it starts with")
@@ -288,14 +288,15 @@ def value_of(rest: str) -> Value:
     """Return the value behind the first colon of a line."""
     if rest[:1] == "<":
         message = "a value taken from a URL (:<): a configuration reads no other files"
-        raise BrokenLineError(message, "write the value itself, or an expression such as &{file:path}")
+        remedy = "write the value itself, or an expression such as &{file:path}"
+        raise BrokenLineError(message, remedy, of_value=True)
     if rest[:1] != ":":
         return rest.lstrip(" ")
     try:
         data = a2b_base64(rest[1:].strip(" "), strict_mode=True)
     except (Base64Error, ValueError) as cause:
         remedy = "encode it again (base64), or write it as it is behind a single colon"
-        raise BrokenLineError("the value after :: is not base64", remedy) from cause
+        raise BrokenLineError("the value after :: is not base64", remedy, of_value=True) from cause
     try:
         return data.decode()
     except UnicodeDecodeError:
