@@ -24,12 +24,16 @@ _KNOWN: Final = 32
 
 
 class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
-    """The server said what SMTP does not allow. ``kind`` is a stable word, ``line`` what it said (escaped)."""
+    """The server said what SMTP does not allow. ``kind`` is a stable word, ``line`` what it said (escaped).
 
-    def __init__(self, kind: str, message: str, line: str = "") -> None:
+    ``raw`` is a line that is no part of a reply, as it came; empty where a reply came at the wrong time.
+    """
+
+    def __init__(self, kind: str, message: str, line: str = "", raw: bytes = b"") -> None:
         super().__init__(message)
         self.kind = kind
         self.line = line
+        self.raw = raw
         self.answers: Sequence[Any] = ()
         """Answers that came before it in the same bytes."""
 
@@ -168,12 +172,12 @@ class ReplyParser:
         code, mark, text = line[:3], line[3:4], line[4:]
         if not (len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and mark in (b" ", b"-", b"")):
             raise ProtocolViolation(
-                "not-smtp", f'the server sent what is no SMTP reply: "{_excerpt(line)}"', _excerpt(line)
+                "not-smtp", f'the server sent what is no SMTP reply: "{_excerpt(line)}"', _excerpt(line), line
             )
         if self._lines and code != self._code:
-            raise ProtocolViolation("not-smtp", "the lines of one reply have different codes", _excerpt(line))
+            raise ProtocolViolation("not-smtp", "the lines of one reply have different codes", _excerpt(line), line)
         if len(self._lines) >= MAX_LINES:
-            raise ProtocolViolation("reply-too-long", f"a reply has more than {MAX_LINES} lines", _excerpt(line))
+            raise ProtocolViolation("reply-too-long", f"a reply has more than {MAX_LINES} lines", _excerpt(line), line)
         self._code = code
         self._lines.append(text)
         if mark == b"-":
@@ -182,7 +186,9 @@ class ReplyParser:
         return Reply(int(code), lines)
 
     def _too_long(self, line: bytes) -> ProtocolViolation:
-        return ProtocolViolation("reply-too-long", f"a reply line is longer than {MAX_LINE} bytes", _excerpt(line))
+        return ProtocolViolation(
+            "reply-too-long", f"a reply line is longer than {MAX_LINE} bytes", _excerpt(line), line
+        )
 
 
 def _excerpt(line: bytes) -> str:

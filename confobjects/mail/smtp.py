@@ -154,6 +154,8 @@ class SmtpClient:
         except ProtocolViolation as violation:
             self.state = State.CLOSED
             violation.answers = answers
+            if violation.raw:
+                (self._expected[0][2] if self._expected else self.transcript).no_reply(violation.raw)
             raise
         return answers
 

@@ -11,6 +11,9 @@ from confobjects.mail.replies import Reply, printable
 KEPT: Final = 400
 """Entries; of a longer conversation the newest are kept."""
 
+_LONGEST: Final = 200
+"""Characters that are kept of a line that is no reply: it may be anything."""
+
 Entry = tuple[str, str | bytes | Reply | Sequence[Reply] | int]
 """Who said it, and what: a line, commands sent together, replies, or the size of a message."""
 
@@ -68,6 +71,11 @@ class Transcript:
     def server(self, reply: Reply | Sequence[Reply]) -> None:
         """Note a reply, or several."""
         self._entries.append(("S: ", reply))
+
+    def no_reply(self, line: bytes) -> None:
+        """Note a line of the server that is no reply. Secrets are masked before it is cut, lest half of one stays."""
+        text = self.masked(printable(line))
+        self._entries.append(("S: ", text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"))
 
     def event(self, text: str) -> None:
         """Note what happened beside the conversation: a connection, a TLS handshake, a timeout."""

@@ -469,3 +469,32 @@ def test_a_nul_in_the_message_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(Trouble) as caught:
         converse(client, deliver(client, plan(), envelope, b"a\0b"))
     assert caught.value.kind == "wire"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"999 x\r\n", "S: 999 x"),
+        (b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n", "S: HTTP/1.1 400 Bad Request"),
+        (b"\x1b[2J\xff\r\n", r"S: \x1b[2J\xff"),
+        (b"hello " * 100 + b"\n", f"S: {('hello ' * 100)[:200]}…"),
+        (b"x" * 5000, f"S: {'x' * 200}…"),
+        (b"y" * 190 + b"canary-secret\r\n", f"S: {'y' * 190}********"),
+        (b"y" * 195 + b"canary-secret\r\n", f"S: {'y' * 195}*****…"),
+        (b"220-one\r\n221 two\r\n", "S: 221 two"),
+        (b"220-one\r\n" * 129, "S: 220-one"),
+    ],
+)
+def test_a_line_that_is_no_reply_is_noted(said: bytes, shown: str) -> None:
+    client = SmtpClient()
+    client.transcript.hide("canary-secret")
+    with pytest.raises(ProtocolViolation):
+        client.receive(said)
+    assert client.transcript.lines == (shown,)
+
+
+def test_a_reply_at_the_wrong_time_is_noted_once() -> None:
+    client = SmtpClient()
+    with pytest.raises(ProtocolViolation):
+        client.receive(b"220 hi\r\n250 more\r\n")
+    assert client.transcript.lines == ("S: 220 hi", "S: 250 more")

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.check import DEPTHS, TestResult, check_server
+from confobjects.transport.mailer import Mailer
 from confobjects.transport.network import Address, Network
 from tests.servers import Given, mail_server, provider
 from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, Script, close, hang, starttls
 from tests.servers.postfix import PASSWORD, USER
+from tests.transport.sending import mails
 
 CLEAR: dict[str, Any] = {"use_start_tls": False}
 LOGIN = {"auth_username": USER, "auth_password": PASSWORD}
@@ -187,3 +190,20 @@ def test_the_stage_that_failed_stands_once_in_its_place(depth: str, script: Scri
     before = ["resolve", "connect", "banner", "ehlo"]
     assert [line[0] for line in words[:4]] == before
     assert [f"{line[0]} {line[-1]}" for line in words[4:]] == timeline
+
+
+def test_what_answers_instead_of_a_mail_server_stands_in_the_transcript() -> None:
+    with FakeSmtp({"banner": b"HTTP/1.1 400 Bad Request\r\nDate: x\r\n\r\n"}) as fake:
+        result = check_server(mail_server(fake.port, **CLEAR))
+    assert result.code == "not-smtp"
+    assert "S: HTTP/1.1 400 Bad Request" in result.transcript
+
+
+def test_what_answers_a_message_of_many_stands_in_its_transcript() -> None:
+    answers = [b"250 2.1.0 ok\r\n", b"what?\r\n"]
+    with FakeSmtp({"MAIL": answers}) as fake:
+        results = list(Mailer(mail_server(fake.port, **CLEAR)).send_many(mails(2)))
+    error = results[1].error
+    assert results[0].delivered
+    assert isinstance(error, DeliveryError)
+    assert "S: what?" in error.report.transcript
