@@ -18,7 +18,7 @@ from confobjects.management.history import of_object
 from confobjects.mapping.entry import Change
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage
-from confobjects.storage.ldap.journal import Intent
+from confobjects.storage.ldap.intents import Intent
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 

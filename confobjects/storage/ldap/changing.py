@@ -1,8 +1,15 @@
-"""Making one change in a directory, on the next server if one is lost; and what is said when it is refused."""
+"""Making one change in a directory, and what is said when it is refused.
+
+Law: a change that was sent and not answered is repeated on the same server only, and only when that server had closed
+the connection and shows, in another one, that it did not happen. A server that hangs may carry it out whenever it
+wakes up, and would then undo what was made on another one meanwhile: so the outcome is not known, unless the change
+is seen there, or where it was replicated to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic, sleep
 from typing import Final
 
 from confobjects.diagnostics import Diagnostic
@@ -27,6 +34,7 @@ from confobjects.mapping.entry import (
     no_such_entry,
 )
 from confobjects.storage.ldap import results
+from confobjects.storage.ldap.address import Address
 from confobjects.storage.ldap.plans import Planned
 from confobjects.storage.ldap.reader import Reader, contexts
 from confobjects.storage.ldap.requests import all_found, holds, inverse, is_applied, send
@@ -36,13 +44,15 @@ from confobjects.storage.ldap.truth import made_revision, revision_of
 
 _NOT_HELD: Final = (NO_SUCH_OBJECT, 53)
 """What servers answer to the addition of an entry that none of their databases holds: 32, and slapd 53."""
+_LOOK_AGAIN: Final = 0.05
+"""Seconds between two looks at a server that may be coming back."""
 
 
 class Changing(Reader):
     """What changes single entries in a storage, and takes changes back."""
 
     def _carry_out(self, change: Change, before: Entry | None) -> None:
-        """Make one change, on the next server if one is lost and the change has not happened."""
+        """Make one change, on the next server if one is lost before the change was sent."""
         self._check(change)
         problems: list[Diagnostic] = []
         for _ in self._servers.attempts():
@@ -51,8 +61,9 @@ class Changing(Reader):
                 result = send(session, change)
             except LostError as lost:
                 problems.extend(lost.error.diagnostics)
-                self._servers.lost()
-                if lost.sent and self._has_happened(change, before, problems):
+                if not lost.sent:
+                    self._servers.lost()
+                elif self._has_happened(change, before, lost):
                     return
                 continue
             if result.code in results.AWAY:
@@ -126,22 +137,47 @@ class Changing(Reader):
         fields = {"summary": summary, "remedy": "delete what is below it first"}
         return ObjectInUseError([problem.replace(**fields) for problem in error.diagnostics])
 
-    def _has_happened(self, change: Change, before: Entry | None, problems: list[Diagnostic]) -> bool:
-        """Look up whether a change that was sent has happened. Raises when nobody can say."""
+    def _has_happened(self, change: Change, before: Entry | None, lost: LostError) -> bool:
+        """Look up whether a change that was sent has happened; false only when it will not happen any more.
+
+        Raises :class:`~confobjects.errors.CannotConnectError` when nobody can say.
+        """
+        here, others = self._servers.current, self._servers.others
+        problems: list[Diagnostic] = []
+        end = monotonic() + self._deadline
+        while True:
+            is_done = self._is_seen(change, before, problems, here)
+            if is_done or (is_done is False and lost.closed):
+                return is_done
+            if monotonic() >= end:
+                break
+            sleep(_LOOK_AGAIN)  # the server may be starting again, or still at it
+        self._servers.close()
+        self._servers.lost()
+        # An entry that is not there elsewhere may not have come there yet: that proves no deletion.
+        if others and not isinstance(change, DeleteEntry) and self._is_seen(change, before, problems, *others):
+            return True
+        summary = f'whether the entry "{results.target(change)}" was changed is not known: the answer was lost'
+        remedy = "when the server is back, look at the object, and repeat the change if it is not there"
+        unknown = Diagnostic("cannot-connect", summary, remedy=remedy)
+        told = {problem.summary: problem for problem in (*lost.error.diagnostics, *problems)}
+        raise CannotConnectError([unknown, *told.values()]) from None
+
+    def _is_seen(
+        self, change: Change, before: Entry | None, problems: list[Diagnostic], *where: Address
+    ) -> bool | None:
+        """Whether a change is seen on the first of some servers that answers; None, and why, when it cannot be told."""
         try:
-            return self._looks_done(change, before)
-        except CannotConnectError as error:
-            summary = f'whether the entry "{results.target(change)}" was changed is not known: the answer was lost'
-            remedy = "when the server is back, look at the object, and repeat the change if it is not there"
-            unknown = Diagnostic("cannot-connect", summary, remedy=remedy)
-            raise CannotConnectError([unknown, *problems, *error.diagnostics]) from None
+            with self._servers.only(*where):
+                return self._looks_done(change, before)
+        except ConfobjectsError as error:
+            problems.extend(error.diagnostics)
+            return None
 
     def _looks_done(self, change: Change, before: Entry | None) -> bool:
         if isinstance(change, AddEntry):
             found = self._read(change.entry.dn)
-            if found is not None and not holds(found, change.entry):
-                raise ObjectExistsError(f'there is an entry "{change.entry.dn}" already')
-            return found is not None
+            return found is not None and holds(found, change.entry)
         if isinstance(change, DeleteEntry):
             return self._read(change.dn) is None
         if isinstance(change, RenameEntry):

@@ -10,6 +10,7 @@ Laws of this module:
 4. A commit of several is an intent: its record holds the plan, with secrets in the protected attribute, and is marked
    when all is done. An intent whose writer is dead is finished by the next command that changes something, or taken
    back where the rest cannot be done any more; only one command does so, for it swaps the writer's name in the record.
+   One whose writer cannot tell what came of a request is left like one whose writer was killed.
 5. A number is above all revisions that the commit finds, and no two records have the same: the server sees to it.
 """
 
@@ -33,6 +34,7 @@ from confobjects.mapping import journal as names
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import plans, records, writers
+from confobjects.storage.ldap.intents import Intent, Lease
 from confobjects.storage.ldap.plans import Planned
 from confobjects.storage.ldap.records import text_of
 from confobjects.storage.ldap.truth import is_single, numbered, revision_of, steps_of
@@ -63,33 +65,6 @@ class Means(NamedTuple):
     has_been_made: Callable[[Change, Entry | None], bool]
 
 
-class Lease:
-    """The name that a writer has in its record, and since when; empty where it needs none."""
-
-    __slots__ = ("since", "writer")
-
-    def __init__(self, writer: str) -> None:
-        self.renew(writer)
-
-    def renew(self, writer: str) -> None:
-        """Begin anew under another name."""
-        self.writer = writer
-        self.since = monotonic()
-
-
-class Intent(NamedTuple):
-    """A commit that the history knows of: its number, what it is to do, and the name its writer has in the record."""
-
-    number: int
-    plan: tuple[Planned, ...]
-    lease: Lease
-
-    @property
-    def is_single(self) -> bool:
-        """Whether its revision alone tells whether it happened."""
-        return not self.lease.writer
-
-
 class Journal:
     """The history below one base. ``keep`` is how many records stay."""
 
@@ -100,8 +75,8 @@ class Journal:
         self._asked: float | None = None
         self._last = 0
         self._looked: float | None = None
-        self._abandoned: set[int] = set()
-        """Intents of our own of which nobody could say what became of them."""
+        self._abandoned: set[tuple[int, str]] = set()
+        """Intents that we left, each with the name we had in it: nobody could say what became of them."""
         self._settled = {0}
         """Revisions of which it is known that they are not those of an intent that is still being carried out."""
         self.remarks: list[Diagnostic] = []
@@ -201,22 +176,32 @@ class Journal:
     def go_on(self, intent: Intent) -> None:
         """Tell the others, now and then, that the writer lives.
 
-        Raises :class:`~confobjects.errors.ChangedMeanwhileError` when another has taken over.
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` when another has taken over, and
+        :class:`~confobjects.errors.CannotConnectError`, with the intent left as it is.
         """
         if not intent.is_single and monotonic() - intent.lease.since > writers.RENEWAL:
-            self._swap(intent.number, intent.lease)
+            try:
+                self._swap(intent.number, intent.lease)
+            except CannotConnectError as error:
+                raise self.left(intent, error) from error
 
     def _swap(self, number: int, lease: Lease) -> None:
         name = writers.name(time())
         old, new = Modification("delete", names.WRITER, [lease.writer]), Modification("add", names.WRITER, [name])
-        self._modify(number, old, new)
+        try:
+            self._modify(number, old, new)
+        except CannotConnectError:
+            self._abandon(number, name)  # if it happened, or happens yet
+            raise
         lease.renew(name)
 
     def done(self, intent: Intent) -> None:
         """Mark an intent that is carried out; remove the oldest records now and then."""
         if not intent.is_single:
-            with suppress(CannotConnectError):  # the change is made, and whoever comes next sees that
+            try:
                 self._close(intent, "done")
+            except CannotConnectError:  # the change is made, and whoever comes next sees that
+                self._abandon(intent.number, intent.lease.writer)
         if intent.number % _PRUNE_EVERY == 0:
             with suppress(ConfobjectsError):
                 self._prune()
@@ -229,19 +214,31 @@ class Journal:
             Modification("delete", names.PLAN),
         )
 
-    def failed(self, intent: Intent, error: ConfobjectsError, stuck: Sequence[Diagnostic]) -> None:
-        """Note that nothing is left of a commit. Where nobody can say, the record stays until somebody can.
+    def _abandon(self, number: int, writer: str) -> None:
+        self._abandoned.add((number, writer))
+        self._looked = None
+
+    def left(self, intent: Intent, error: CannotConnectError) -> CannotConnectError:
+        """Leave a commit of which nobody can say how far it came to the next command; return the error to raise."""
+        self._abandon(intent.number, intent.lease.writer)
+        return CannotConnectError([*error.diagnostics, *intent.note])
+
+    def failed(self, intent: Intent, stuck: Sequence[Diagnostic]) -> None:
+        """Note that nothing is left of a commit. Where something is, the record stays until somebody takes it back.
 
         The record goes later: if its number were free again, it would be that of two.
         """
-        if stuck or isinstance(error, CannotConnectError):
-            self._abandoned.add(intent.number)
-            self._looked = None
+        if stuck:
+            self._abandon(intent.number, intent.lease.writer)
             return
         long = (names.TEXT, names.SECRET, names.PLAN, names.WRITER)
         steps = [Modification("replace", name) for name in long]
-        with suppress(ConfobjectsError):
+        try:
             self._modify(intent.number, Modification("replace", names.STATE, ["void"]), *steps)
+        except CannotConnectError:
+            self._abandon(intent.number, intent.lease.writer)
+        except ConfobjectsError:
+            return
 
     def withdraw(self, number: int) -> None:
         """Note that a change was taken back by others."""
@@ -272,7 +269,7 @@ class Journal:
 
     def _is_dead(self, number: int, entry: Entry) -> bool:
         writer = text_of(entry, names.WRITER)
-        return bool(writer) and (number in self._abandoned or not writers.lives(writer, time()))
+        return bool(writer) and ((number, writer) in self._abandoned or not writers.lives(writer, time()))
 
     def _wait_for(self, revision: int) -> None:
         """Build on nothing that may yet be taken back.
@@ -297,11 +294,17 @@ class Journal:
     def _recover(self, number: int, writer: str) -> None:
         """Finish an intent, or take it back; whoever swaps the name of its writer does it."""
         lease = Lease(writer)
-        self._abandoned.discard(number)
         try:
             self._swap(number, lease)
         except (ChangedMeanwhileError, NoSuchObjectError):
             return
+        try:
+            self._settle(number, lease)
+        except CannotConnectError:
+            self._abandon(number, lease.writer)
+            raise
+
+    def _settle(self, number: int, lease: Lease) -> None:
         entry = self._directory.look_up(self._dn(number), ("*",))
         if entry is None:
             return

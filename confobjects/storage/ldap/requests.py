@@ -45,7 +45,8 @@ def _bytes(values: Iterable[Value]) -> list[bytes]:
 
 
 def send(session: Session, change: Change) -> Result:
-    """Ask for a change."""
+    """Ask for a change; nothing is sent over a connection that is closed already."""
+    session.check_open()
     if isinstance(change, AddEntry):
         attributes = {name: _bytes(values) for name, values in change.entry.attributes.items()}
         return session.add(str(change.entry.dn), attributes)

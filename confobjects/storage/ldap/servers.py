@@ -2,12 +2,14 @@
 
 Laws: whoever writes stays with one server while it is healthy (two that replicate to each other may lose one of two
 writes that meet); a request that cannot change anything is repeated on the next server, any other only when it was
-not sent.
+not sent. What was sent to one server, and whose answer was lost, is never sent to another: that one may carry it out
+yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from confobjects.diagnostics import Diagnostic
@@ -26,6 +28,7 @@ class Servers:
         self, addresses: tuple[Address, ...], login: Login, *, connect_timeout: float, deadline: float
     ) -> None:
         self.addresses = addresses
+        self._choice = addresses
         self.login = login
         self.connect_timeout = connect_timeout
         self._deadline = deadline
@@ -35,7 +38,7 @@ class Servers:
     @property
     def current(self) -> Address:
         """The server in use, or the first to be tried."""
-        return self.addresses[self._next]
+        return self._choice[self._next]
 
     def session(self, problems: list[Diagnostic] | None = None) -> Session:
         """Return a session that is logged in, the one there is or a new one with the first server that takes it.
@@ -47,7 +50,7 @@ class Servers:
         if self._session is not None:
             return self._session
         problems = [] if problems is None else problems
-        for _ in self.addresses:
+        for _ in self._choice:
             try:
                 self._session = Session.open(self.current, self.login, self.connect_timeout, self._deadline)
             except CannotConnectError as error:
@@ -59,7 +62,27 @@ class Servers:
 
     def _leave(self) -> None:
         self._session = None
-        self._next = (self._next + 1) % len(self.addresses)
+        self._next = (self._next + 1) % len(self._choice)
+
+    @property
+    def others(self) -> tuple[Address, ...]:
+        """The servers besides the one in use, in the order in which they would be tried."""
+        turned = self.addresses[self._next + 1 :] + self.addresses[: self._next]
+        return tuple(dict.fromkeys(address for address in turned if address != self.current))
+
+    @contextmanager
+    def only(self, *choice: Address) -> Iterator[None]:
+        """Have nothing but some of the servers asked for a while. The one that answered is the one in use afterwards.
+
+        It begins without a session: what was there belongs to another server, or is gone.
+        """
+        self.close()
+        self._choice, self._next = choice, 0
+        try:
+            yield
+        finally:
+            there = self.current
+            self._choice, self._next = self.addresses, self.addresses.index(there)
 
     def lost(self) -> None:
         """Take note that the session is gone; the next request goes to the next server."""
@@ -68,7 +91,7 @@ class Servers:
     def ask(self, request: Callable[[Session], _T]) -> _T:
         """Make a request that changes nothing, on the next server if one is lost over it."""
         problems: list[Diagnostic] = []
-        for _ in range(len(self.addresses) + 1):  # the only server may just have been started again
+        for _ in range(len(self._choice) + 1):  # the only server may just have been started again
             session = self.session(problems)
             try:
                 answer = request(session)

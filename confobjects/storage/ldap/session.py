@@ -43,12 +43,16 @@ class Login(NamedTuple):
 
 
 class LostError(Exception):
-    """The connection is gone. ``error`` is ours to raise; ``sent`` tells that the request may have been carried out."""
+    """The connection is gone. ``error`` is ours to raise; ``sent`` tells that the request may have been carried out.
 
-    def __init__(self, error: ConfobjectsError, *, sent: bool) -> None:
+    ``closed`` tells that the server ended the connection: what it has not done of the request it will not do any more.
+    """
+
+    def __init__(self, error: ConfobjectsError, *, sent: bool, closed: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.sent = sent
+        self.closed = closed
 
 
 class Session:
@@ -136,6 +140,13 @@ class Session:
             raise failure(result, f"{self.address}, logging in{_as(login)}")
 
     # -- requests ----------------------------------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """Raise :class:`LostError` when the server has closed the connection already: nothing has been sent then.
+
+        To be called before a change. A server that was started again has usually closed it long ago.
+        """
+        self._within_the_deadline("changing an entry", self._channel.check_open)
 
     def add(self, dn: str, attributes: dict[str, list[bytes]]) -> Result:
         """Add an entry."""
@@ -225,7 +236,9 @@ class Session:
                 raise StorageError(f"{self.address}: the request cannot be written: {error}") from None
             if channel.failure is None and not isinstance(error, OSError):
                 raise LostError(_babble(self.address, step), sent=True) from None
-            raise LostError(unreachable(self.address, cause, step, self._deadline), sent=channel.sent) from None
+            closed = isinstance(cause, (ConnectionResetError, BrokenPipeError))
+            lost = unreachable(self.address, cause, step, self._deadline)
+            raise LostError(lost, sent=channel.sent, closed=closed) from None
         except Exception:  # noqa: BLE001 - the library meets bytes it cannot read with whatever its decoder raises
             self.close()
             raise LostError(_babble(self.address, step), sent=channel.sent) from None

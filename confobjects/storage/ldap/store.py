@@ -1,8 +1,9 @@
 """The storage over a directory: commits of which nothing half done stays.
 
 A directory has no transactions over several entries. A commit that fails in the middle is taken back by the inverse
-of what was done; where even that fails, the error names the entries. What was read in ``writing()`` is remembered
-for that, so that taking back costs no requests before it is needed.
+of what was done; where even that fails, the error names the entries. One that stands in a history, and of which nobody
+can say how far it came, is left for the next command. What was read in ``writing()`` is remembered for taking back, so
+that it costs no requests before it is needed.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Final, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
-from confobjects.errors import ConfobjectsError, StorageError, UsageError
+from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, UsageError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, RenameEntry
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory
 from confobjects.storage.ldap.changing import Changing
-from confobjects.storage.ldap.journal import Intent, Journal, Means
+from confobjects.storage.ldap.intents import Intent
+from confobjects.storage.ldap.journal import Journal, Means
 from confobjects.storage.ldap.plans import Planned, forecast
 from confobjects.storage.ldap.session import Login
 
@@ -95,6 +97,7 @@ class LdapStorage(Changing):
     def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
         """Carry out some changes in order; when one is refused, those before it are taken back.
 
+        When nobody can say whether one was made, the rest is left to the next command, which finds it in the history.
         Where the directory keeps a history, the changes are noted there before the first one is made.
         """
         if self._owner != get_ident():
@@ -106,6 +109,8 @@ class LdapStorage(Changing):
             new_base, changes = self._new_base(changes)
             try:
                 return self._noted(changes, record)
+            except CannotConnectError:
+                raise  # something may lie below the base, or come to lie there
             except ConfobjectsError:
                 for change in reversed(new_base):
                     with suppress(ConfobjectsError):
@@ -143,9 +148,11 @@ class LdapStorage(Changing):
                     before = self._before(change) if len(changes) > 1 else None
                 self._carry_out(change, before)
             except ConfobjectsError as error:
+                if intent is not None and isinstance(error, CannotConnectError):
+                    raise self._journal.left(intent, error) from error
                 stuck = self._take_back(done, error)
                 if intent is not None:
-                    self._journal.failed(intent, error, stuck)
+                    self._journal.failed(intent, stuck)
                 if stuck:
                     raise type(error)([*error.diagnostics, *stuck]) from error
                 raise

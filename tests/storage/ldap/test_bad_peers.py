@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -214,30 +215,88 @@ def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply) -> 
     assert SEARCH in server.requests
 
 
-def test_a_write_that_happened_though_its_answer_was_lost_is_not_repeated() -> None:
-    def found(peer: fake_ldap.Peer) -> None:
-        peer.send(fake_ldap.entry(peer.message, str(ONE), {"objectClass": ["top"], "cn": ["one"]}))
-        answer()(peer)
+def added(peer: fake_ldap.Peer) -> None:
+    peer.send(fake_ldap.entry(peer.message, str(ONE), {"objectClass": ["top"], "cn": ["one"]}))
+    answer()(peer)
 
-    with FakeLdap({ADD: fake_ldap.close, SEARCH: found}) as server:
-        storage = open_storage(server.url, base=BASE, **SOON)
+
+@pytest.mark.parametrize("reply", [fake_ldap.hang, fake_ldap.close, fake_ldap.drip, fake_ldap.take_leave])
+def test_a_write_that_happened_though_its_answer_was_lost_is_not_repeated(reply: Reply) -> None:
+    with FakeLdap({ADD: reply, SEARCH: added}) as server, FakeLdap() as other:
+        storage = open_storage(f"{server.url} {other.url}", base=BASE, **SOON)
         write(ADDITION)(storage)
         storage.close()
     assert server.requests == [ADD, SEARCH]
+    assert other.requests == []
 
 
-def test_a_write_that_did_not_happen_is_repeated() -> None:
+def first(reply: Reply, count: int, then: Reply) -> Reply:
+    """Answer some requests in one way, and the rest in another."""
     seen = []
 
-    def lose_the_first(peer: fake_ldap.Peer) -> None:
+    def turn(peer: fake_ldap.Peer) -> None:
         seen.append(peer)
-        (fake_ldap.close if len(seen) == 1 else answer())(peer)
+        (reply if len(seen) <= count else then)(peer)
 
-    with FakeLdap({ADD: lose_the_first, SEARCH: answer(32)}) as server:
-        storage = open_storage(server.url, base=BASE, **SOON)
+    return turn
+
+
+def test_a_write_that_will_not_happen_any_more_is_repeated_on_the_same_server() -> None:
+    looks = first(answer(52), 2, answer(32))  # it is being started again at first
+    with FakeLdap({ADD: first(fake_ldap.close, 1, answer()), SEARCH: looks}) as server, FakeLdap() as other:
+        storage = open_storage(f"{server.url} {other.url}", base=BASE, connect_timeout=5.0, deadline=5.0)
         write(ADDITION)(storage)
         storage.close()
-    assert server.requests == [ADD, SEARCH, ADD]
+    assert [kind for kind in server.requests if kind != SEARCH] == [ADD, ADD]
+    assert server.requests[-2:] == [SEARCH, ADD]
+    assert other.requests == []
+
+
+@pytest.mark.parametrize("which", CHANGES)
+@pytest.mark.parametrize("reply", [fake_ldap.hang, fake_ldap.drip, fake_ldap.babble])
+def test_a_write_that_may_happen_yet_is_not_repeated_anywhere(which: str, reply: Reply) -> None:
+    request, change = CHANGES[which]
+    unchanged = answer(32) if which == "add" else one_found
+    with FakeLdap({request: reply, SEARCH: unchanged}) as server, FakeLdap({SEARCH: unchanged}) as other:
+        code, text = refused(f"{server.url} {other.url}", write(change))
+    assert code == 20
+    assert "is not known: the answer was lost" in text
+    assert server.requests.count(request) == 1
+    assert set(other.requests) <= {SEARCH}
+
+
+def test_a_write_that_is_seen_on_another_server_has_happened() -> None:
+    with FakeLdap({ADD: fake_ldap.close, SEARCH: answer(52)}) as server, FakeLdap({SEARCH: added}) as other:
+        storage = open_storage(f"{server.url} {other.url}", base=BASE, **SOON)
+        write(ADDITION)(storage)
+        storage.close()
+    assert other.requests == [SEARCH]
+
+
+def test_an_entry_that_is_not_on_another_server_has_not_surely_been_deleted() -> None:
+    with FakeLdap({DELETE: fake_ldap.hang, SEARCH: one_found}) as server, FakeLdap({SEARCH: answer(32)}) as other:
+        code, text = refused(f"{server.url} {other.url}", write(DeleteEntry(ONE)))
+    assert code == 20
+    assert "is not known: the answer was lost" in text
+    assert DELETE not in other.requests
+
+
+def test_a_connection_that_was_closed_meanwhile_is_noticed_before_a_write_is_sent() -> None:
+    closed = Event()
+
+    def leave(peer: fake_ldap.Peer) -> None:
+        answer(32)(peer)
+        peer.close()
+        closed.set()
+
+    with FakeLdap({SEARCH: leave}) as server, FakeLdap() as other:
+        storage = open_storage(f"{server.url} {other.url}", base=BASE, **SOON)
+        assert storage.read(ONE) is None
+        assert closed.wait(10)
+        write(ADDITION)(storage)
+        storage.close()
+    assert server.requests == [SEARCH]
+    assert other.requests == [ADD]
 
 
 @pytest.mark.parametrize("script", [{SEARCH: fake_ldap.hang}, {SEARCH: fake_ldap.close}, {BIND: fake_ldap.hang}])
