@@ -11,6 +11,8 @@ from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.errors import UsageError
 from confobjects.objects.changes import PropertyChanges
 
+from .files import contents
+
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Relation
 
@@ -117,8 +119,7 @@ def _from_files(
             problems.error("usage", "--set-file takes PROPERTY:PATH", remedy=f"--set-file {name or 'PROPERTY'}:PATH")
             continue
         try:
-            with open(path, encoding="utf-8", newline="") as file:
-                text = file.read()
+            text = contents(path).decode("utf-8")
         except (OSError, ValueError) as error:
             prop = _property(invocation, relation, name)
             problems.add(_unreadable(name, path, error, hidden=prop is None or prop.sensitive))

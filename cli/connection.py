@@ -11,6 +11,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 
+from .files import contents
 from .options import OPTIONS
 
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
@@ -73,8 +74,7 @@ def secret(options: Mapping[str, Any], name: str) -> str | None:
     if path is None:
         return None
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().removesuffix("\n").removesuffix("\r")
+        return contents(path).decode("utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(Diagnostic("usage", f"the secret cannot be read: {reason}", origin=str(path))) from None
@@ -93,9 +93,15 @@ def _mechanism(given: tuple[str, ...]) -> str:
         name, _, value = item.partition("=")
         if name.strip().lower() != "mech" or value.strip().upper() != "EXTERNAL":
             remedy = "the one there is: -o mech=EXTERNAL"
-            shown = f'"{name}"' if "=" in item else "without a name and a value"  # the value may be a password
-            raise UsageError(Diagnostic("usage", f"the SASL option {shown} is not known", remedy=remedy))
+            raise UsageError(Diagnostic("usage", f"{_unknown_option(name, value)} is not known", remedy=remedy))
     return "external" if given else ""
+
+
+def _unknown_option(name: str, value: str) -> str:
+    """Name a SASL option; the value of any but the mechanism may be a password."""
+    if name.strip().lower() == "mech" and value:
+        return f'the SASL mechanism "{value}"'
+    return f'the SASL option "{name}"' if value else "the SASL option without a name and a value"
 
 
 def _dn(text: str) -> DN:

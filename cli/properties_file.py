@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from confobjects.diagnostics import MASK, Collector, Diagnostic, nearest
 from confobjects.errors import UsageError
 
+from .files import contents
 from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
 
 TOOL: Final = "confobjects"
@@ -106,9 +107,7 @@ def read(path: str) -> Defaults:
 def _text(path: str) -> tuple[str, int]:
     """Return the text of a file and its mode."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
-            mode = os.fstat(file.fileno()).st_mode
+        data, mode = contents(path), os.stat(path).st_mode
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(_whole(path, f"the properties file cannot be read: {reason}")) from None

@@ -12,11 +12,14 @@ from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
 
 from ..failures import is_secret_option
+from ..files import MEBIBYTE, contents
 from .dialect import Command, Piece, Word, parse
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
+_MOST: Final = 256 * MEBIBYTE
+"""Bytes of a batch."""
 _WIDTH: Final = 100
 """Characters of a line that are shown around a mistake."""
 _BEFORE: Final = 40
@@ -31,8 +34,7 @@ def read(path: str | None) -> bytes:
     if path is None or path == "-":
         return sys.stdin.buffer.read()
     try:
-        with open(os.path.expanduser(path), "rb") as file:
-            return file.read()
+        return contents(os.path.expanduser(path), _MOST)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UsageError(Diagnostic("usage", f"the batch cannot be read: {reason}", origin=path)) from None
