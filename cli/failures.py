@@ -49,7 +49,7 @@ def _secrets(words: Words) -> Collection[str]:
     return registry(words.definitions).secrets()
 
 
-def explained(error: click.UsageError) -> tuple[str, str]:
+def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
     """Return what is wrong with a command line in our words, and what was probably meant."""
     import click  # noqa: PLC0415 - loaded already; named here only
 
@@ -58,7 +58,7 @@ def explained(error: click.UsageError) -> tuple[str, str]:
     if isinstance(error, click.NoSuchOption):
         known = [spelling for option in OPTIONS for spelling in option.spellings]
         known += [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
-        remedy = did_you_mean(error.option_name, known)
+        remedy = _assignment(error, definitions) or did_you_mean(error.option_name, known)
         message = f'there is no option "{error.option_name}"'
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         is_option = isinstance(error.param, click.Option)
@@ -72,6 +72,15 @@ def explained(error: click.UsageError) -> tuple[str, str]:
         message = "there are words that belong to no option"
         remedy = "a property and its value are one word, --set PROPERTY:VALUE; a value with blanks stands in quotes"
     return message, remedy
+
+
+def _assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
+    """Return how a property is set that was taken for an option."""
+    from confobjects.startup import registry  # noqa: PLC0415 - loaded already; named here only
+
+    name = error.option_name.lstrip("-").lower()
+    known = any(name in definition.properties for definition in registry(definitions))
+    return f"a property is set with --set {name}:VALUE" if known and _takes_values(error) else ""
 
 
 def _swallowed(error: click.UsageError) -> tuple[str, str] | None:
@@ -92,7 +101,7 @@ def _takes_values(error: click.UsageError) -> bool:
 
 def usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
-    message, remedy = explained(error)
+    message, remedy = explained(error, words.definitions)
     if not remedy and "-h" in words.rest:
         remedy = "-h is the host name, as in dsconfig; for help use --help"
     if output == "json":

@@ -50,6 +50,7 @@ class Invocation:
         self.form = self._form()
         if sink is None:  # which has looked, where a line has options of its own
             self._conflicts()
+            self.defined()
         for option in OPTIONS:
             if option.unused and self.options[option.name]:
                 self.note(f"{option.spellings[-1]} has no effect: {option.unused}")
@@ -110,6 +111,9 @@ class Invocation:
         if any(self.options[name] for name in _LDAP_WORDS):
             scheme = "ldaps" if self.options["usessl"] else "ldap"
             host, port = self.options["hostname"] or "localhost", self.options["port"]
+            if host.startswith("-"):
+                remedy = "for help use --help"
+                raise UsageError(Diagnostic("usage", f'-h is the host name, and "{host}" is none', remedy=remedy))
             host = f"[{host}]" if ":" in host and not host.startswith("[") else host
             return f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
         if self.options["offline"] and is_ldap(os.environ.get(startup.URL_VARIABLE, "")):

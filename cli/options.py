@@ -28,6 +28,11 @@ class Option(NamedTuple):
         return self.spellings[-1].lstrip("-").lower().replace("-", "_").replace(":", "_")
 
     @property
+    def usual(self) -> tuple[str, ...]:
+        """The spellings that the help shows: the short ones and the last of the long ones."""
+        return tuple(one for one in self.spellings if len(one) == 2 or one == self.spellings[-1])
+
+    @property
     def absent(self) -> bool | tuple[str, ...] | None:
         """The parameter's value when the option is not given."""
         if self.value is None:
@@ -57,7 +62,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("-Z", "--useSsl"), None, "Connect with TLS (ldaps).", "LDAP connection"),
     Option(("-q", "--useStartTls"), None, "Secure the connection with StartTLS.", "LDAP connection"),
     Option(("-X", "--trustAll"), None, "Accept any server certificate. For tests only.", "LDAP connection"),
-    Option(("-P", "--trustStorePath"), "PATH", "Certificates to trust (PEM or PKCS#12).", "LDAP connection"),
+    Option(
+        ("--usePkcs12TrustStore", "-P", "--trustStorePath"),
+        "PATH",
+        "Certificates to trust (PEM or PKCS#12).",
+        "LDAP connection",
+    ),
     Option(("-T", "--trustStorePassword"), "PIN", "The pin of the trust store.", "LDAP connection"),
     Option(("--trustStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
     Option(("--trustStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),

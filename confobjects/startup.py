@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confobjects.definitions.registry import Document, Registry
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import DefinitionError, error_for
+from confobjects.errors import DefinitionError, UsageError, error_for
 from confobjects.management import ManagementContext
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def _read_definitions(directory: str, texts: list[tuple[str, str]]) -> Iterator[
     except OSError as error:
         yield _unreadable(directory, error.strerror or str(error))
         return
+    if not paths:
+        yield _unreadable(directory, "there is no *.json in this directory")
     for path in paths:
         try:
             texts.append((path, _read(path)))
@@ -123,7 +125,11 @@ def place(url: str | None, instance: str | None, environment: Mapping[str, str])
     directory = instance or environment.get(INSTANCE_VARIABLE)
     if not directory:
         scheme, _, rest = chosen.partition(":")
-        directory = os.path.dirname(os.path.abspath(rest)) if scheme == "ldif" else os.getcwd()
+        try:
+            directory = os.path.dirname(os.path.abspath(rest)) if scheme == "ldif" else os.getcwd()
+        except OSError:
+            remedy = "change to another directory, or name one with --instancePath and a whole path in the URL"
+            raise UsageError(Diagnostic("usage", "the working directory does not exist", remedy=remedy)) from None
     return Place(chosen, directory)
 
 

@@ -35,6 +35,8 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(
     invocation: Invocation, category: str | None, types: Sequence[str], properties: Sequence[str], inherited: bool
 ) -> int:
+    if problem := _unknown(invocation.registry, category, types, properties):
+        raise UnknownNameError(problem)
     wanted = {name.lower() for name in properties}
     found = [
         row
@@ -47,14 +49,19 @@ def _run(
         )
         if not wanted or row.property.name in wanted
     ]
-    if not found:
-        raise UnknownNameError(_nothing(invocation.registry, category, types, properties))
+    if not found and (wanted or (category and types)):
+        remedy = "ask for less at a time; --inherited and --advanced show more"
+        raise UnknownNameError(Diagnostic("unknown-name", "no property is all that was asked for", remedy=remedy))
     _print(invocation, found)
+    if not found:
+        invocation.note("There are no properties of its own; --inherited and --advanced show more.")
     return 0
 
 
-def _nothing(registry: Registry, category: str | None, types: Sequence[str], properties: Sequence[str]) -> Diagnostic:
-    """Return why nothing is listed: a name that there is not, or names that do not meet."""
+def _unknown(
+    registry: Registry, category: str | None, types: Sequence[str], properties: Sequence[str]
+) -> Diagnostic | None:
+    """Return what is wrong with the names that were given, None where there is each of them."""
     relations = registry.relations()
     categories = {*relations, *registry.names(), *registry.tags()}
     short = {name for relation in relations.values() for name in registry.types(relation)} | set(registry.names())
@@ -68,8 +75,7 @@ def _nothing(registry: Registry, category: str | None, types: Sequence[str], pro
         if name.lower() not in names:
             hint = did_you_mean(name, names) or f"the {_plural(what)}: {', '.join(sorted(names))}"
             return Diagnostic("unknown-name", f'there is no {what} "{name}"', value=name, remedy=hint)
-    remedy = "ask for less at a time; --inherited and --advanced show more"
-    return Diagnostic("unknown-name", "no property is all that was asked for", remedy=remedy)
+    return None
 
 
 def _plural(word: str) -> str:

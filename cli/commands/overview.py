@@ -98,6 +98,6 @@ def _page(registry: Registry) -> str:
         if shown:
             lines.append(f"\n{group}:")
         for option in shown:
-            left = ", ".join(option.spellings) + (f" {option.value}" if option.value else "")
+            left = ", ".join(option.usual) + (f" {option.value}" if option.value else "")
             lines.append(f"  {left:<38} {option.help}" if len(left) < 38 else f"  {left}\n{'':41}{option.help}")
     return "\n".join(lines)

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command; the name options are those of the object it is asked for."""
-    kind = next((word.lower() for word in words.rest if word.lower() in registry.relations()), None)
-    names = name_options(registry.relations()[kind], registry) if kind is not None else []
+    relations = registry.relations()
+    kind = next((word.lower() for word in words.rest if word.lower() in relations), None)
+    # Where no object is named that there is, all options are known and none is needed, so that this is what is told.
+    kinds = relations if kind is None else (kind,)
+    names = {option.name: option for one in kinds for option in name_options(relations[one], registry)}
+    for option in names.values():
+        option.required = kind is not None
     parameters: list[click.Parameter] = [
         click.Argument(["object_"], metavar="OBJECT"),
-        *names,
+        *names.values(),
         click.Option(["--to"], metavar="NAME", required=True, help="The new name."),
     ]
 

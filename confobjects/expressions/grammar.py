@@ -138,6 +138,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.too_deep = False
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -163,7 +164,7 @@ class _Parser:
         self.at += 2
         if depth > MAX_NESTING:
             self.problems.append(Problem(f"expressions are nested more than {MAX_NESTING} deep", (start, start + 2)))
-            self.at = len(self.text)
+            self.at, self.too_deep = len(self.text), True
             return Expression(None, (), None, (start, self.at), None)
         function = self.function()
         begin = self.at
@@ -175,7 +176,9 @@ class _Parser:
             default_begin = self.at
             default, stop = self.inside(closer, depth, bar=False)
             default_span = (default_begin, self.at)
-        if stop != closer:
+        if stop != closer and self.too_deep:
+            pass  # the rest was not read: whether it is closed there is not known
+        elif stop != closer:
             remedy = f'end it with "{closer}", or write "\\{opener}" for the plain text'
             self.problems.append(
                 Problem(f'the expression that starts here is never closed by "{closer}"', (start, start + 2), remedy)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.sessions import fresh, run
+from tests.docs_check import ROOT
 
 CANARY = "Kanarienvogel-7!x"
 CREATE = ["create-mail-server", "--server-name", "one", "--set", "enabled:true"]
@@ -93,3 +97,64 @@ def test_a_secret_that_is_explained_is_not_repeated() -> None:
         assert done.status == 0
         assert "&{mail.password|********}" in done.out
         assert CANARY not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "told"),
+    [
+        (["rename", "nosuch", "--server-name", "one", "--to", "b"], 2, 'there is no object "nosuch"'),
+        (["list-properties", "--property", "use-ssl", "--property", "nope"], 2, 'there is no property "nope"'),
+        ([*CREATE, "--auth-password", CANARY], 2, "a property is set with --set auth-password:VALUE"),
+        (["list-mail-servers", "--define", "foo"], 2, '--define takes TOKEN=VALUE, not "foo"'),
+        (["-h", "-v", "list-mail-servers"], 2, "for help use --help"),
+        (["list-mail-servers", "--url", "ldap://127.0.0.1:1", "-o", "mech=GSSAPI"], 2, 'the SASL mechanism "GSSAPI"'),
+        (["list-mail-servers", "--url", "ldap://127.0.0.1:1", "-o", f"mech{CANARY}"], 2, "without a name and a value"),
+    ],
+)
+def test_what_is_meant_is_guessed(typed: list[str], status: int, told: str) -> None:
+    done = run(*typed)
+    assert (done.status, done.out) == (status, "")
+    assert told in done.err
+    assert CANARY not in done.err
+
+
+def test_a_type_without_properties_of_its_own_is_no_mistake() -> None:
+    done = run("list-properties", "--type", "blind")
+    assert (done.status, "--inherited" in done.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set-mail-server-prop", "--server-name", "one", "--set-file", "auth-password:/dev/zero"],
+        ["list-mail-servers", "--url", "ldap://127.0.0.1:1", "-D", "cn=x", "-j", "/dev/zero"],
+        ["list-mail-servers", "--propertiesFilePath", "/dev/zero"],
+    ],
+)
+def test_a_file_that_does_not_end_is_not_read_to_its_end(words: list[str]) -> None:
+    done = run(*words)
+    assert (done.status, "it holds more than 1,048,576 bytes" in done.err) == (2, True)
+
+
+def test_a_directory_without_definitions_is_told(tmp_path: Path) -> None:
+    done = run("list-mail-servers", "--definitions", str(tmp_path))
+    assert (done.status, "there is no *.json in this directory" in done.err) == (31, True)
+
+
+def test_a_working_directory_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = (
+        f"cd {gone} && rmdir {gone} && exec {sys.executable} -m confobjects.cli list-mail-servers --url ldif:x.ldif"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("the working directory does not exist\n  remedy: ")
+    assert "--instancePath" in done.stderr
+
+
+def test_a_trust_store_may_be_given_as_in_older_examples(tmp_path: Path) -> None:
+    place = ["--hostname", "127.0.0.1", "--port", "1", "--useSsl", "--usePkcs12TrustStore", f"{tmp_path}/none.p12"]
+    done = run("list-mail-servers", *place)
+    assert f"{tmp_path}/none.p12: the trust store cannot be used" in done.err

@@ -114,6 +114,12 @@ def test_nesting_has_an_end() -> None:
         parse("&{a.b|" * 500 + "}" * 500)
 
 
+def test_too_deep_is_all_that_is_told() -> None:
+    with pytest.raises(ExpressionSyntaxError) as raised:
+        parse("&{" * 300 + "a" + "}" * 300)
+    assert len(raised.value.problems) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
