@@ -18,11 +18,14 @@ from confobjects.errors import BrokenDataError, NoSuchObjectError, UsageError
 from confobjects.management.comparing import Snapshot, States, snapshot
 from confobjects.management.documents import ConfigurationDocument
 from confobjects.mapping.documents import known, state_of
+from confobjects.paths import ROOT
 from confobjects.storage import SCHEMES
 
 from .connection import storage_options
 
 if TYPE_CHECKING:
+    from confobjects.management import ManagementContext
+
     from .invocation import Invocation
 
 _GZIP = b"\x1f\x8b"
@@ -59,7 +62,8 @@ def side(invocation: Invocation, text: str) -> Side:
     if colon and scheme.lower() in SCHEMES:
         options = storage_options(invocation.options, text)
         with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
-            return _side(text, snapshot(context))
+            found = snapshot(context)
+            return _side(text, found if found.objects else found._replace(problems=_of_nothing(context)))
     if colon and scheme.lower() == "archive":
         path = _archived(invocation, rest)
         return _of_archived(invocation, _read(path), path)
@@ -78,6 +82,19 @@ def _past(invocation: Invocation, number: str) -> States:
     with invocation.open() as context:
         states = [state_of(obj, context.registry) for obj in as_of(context, int(number)).values()]
     return {state.path: known(state) for state in states}
+
+
+def _of_nothing(context: ManagementContext) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a storage that holds no object: that it holds no empty configuration either."""
+    from confobjects.management.ldif_documents import is_base  # noqa: PLC0415 - for a storage without objects
+
+    entry = context.storage.read(context.storage.base)
+    branches = (context.mapper.branch(r, ROOT) for r in context.registry.children("root") if r.named)
+    if (entry is not None and is_base(entry, context.registry)) or any(map(context.storage.read, branches)):
+        return ()
+    summary = f'there is no configuration: nothing below "{context.storage.base}" is an object, nor is that a base'
+    remedy = "an empty configuration has its base and branches, as init makes them"
+    return (Diagnostic("broken-data", summary, origin=context.storage.url, remedy=remedy),)
 
 
 def _side(name: str, found: Snapshot) -> Side:

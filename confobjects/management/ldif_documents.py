@@ -90,12 +90,7 @@ class LdifDocument:
             relation = self._relations.get(name.lower())
             if relation is not None and (base := self._above(entry.dn, relation)):
                 return base
-        if entry.has_object_class(BRANCH_CLASS):
-            for relation in self._registry.children("root"):
-                steps = _steps(relation)
-                if relation.named and steps and (base := _without(entry.dn, steps)):
-                    return base
-        return None
+        return _above_branch(entry, self._registry)
 
     def _above(self, dn: DN, relation: Relation) -> DN | None:
         for step in reversed(self._registry.lineage(relation)):
@@ -109,7 +104,7 @@ class LdifDocument:
     def _bare_base(self) -> DN:
         """The base of a document without objects and branches: its topmost entry, if that says that it is one."""
         top = min(self.entries, key=lambda entry: len(entry.dn))
-        if top.has_object_class(BRANCH_CLASS):
+        if is_base(top, self._registry):
             return top.dn
         summary = "there is no configuration in this document: no entry is an object, a branch or a base of one"
         remedy = "correct the DNs and the object classes; export --format ldif prints a document"
@@ -218,6 +213,21 @@ class LdifDocument:
         number, column = line.position()
         excerpt, span = line.excerpt()
         return problem.replace(origin=self.origin, line=number, column=column, excerpt=excerpt, span=span)
+
+
+def is_base(entry: Entry, registry: Registry) -> bool:
+    """Tell whether an entry alone is an empty configuration: its base, and not a branch of one."""
+    return entry.has_object_class(BRANCH_CLASS) and _above_branch(entry, registry) is None
+
+
+def _above_branch(entry: Entry, registry: Registry) -> DN | None:
+    """Return the base of which an entry is a branch."""
+    if entry.has_object_class(BRANCH_CLASS):
+        for relation in registry.children("root"):
+            steps = _steps(relation)
+            if relation.named and steps and (base := _without(entry.dn, steps)):
+                return base
+    return None
 
 
 def _meant(lines: Sequence[Line], problem: Diagnostic, prop: PropertyDefinition | None) -> Line:

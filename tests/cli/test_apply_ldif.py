@@ -158,3 +158,20 @@ def test_another_storage_that_cannot_be_read_whole_is_not_applied(tmp_path: Path
         assert (outcome.status, outcome.out) == (31, "")
         assert "trust-manager-provider: the reference" in outcome.err
         assert (tmp_path / "config.ldif").read_bytes() == before
+
+
+def test_a_storage_that_holds_no_configuration_deletes_nothing(tmp_path: Path) -> None:
+    small()
+    before = (tmp_path / "config.ldif").read_bytes()
+    head, base, *rest = as_ldif().split("\n\n")
+    head, base = f"{head}\n\n", f"{base}\n"
+    for text in ("", HEAD, "\n\n".join(rest), "\n\n".join(rest[1:]), base.replace("ds-cfg-branch", "device")):
+        place = f"ldif:{write(tmp_path / 'part.ldif', text)}"
+        outcome = run("apply", place, "--prune")
+        assert (outcome.status, outcome.out) == (31, "")
+        assert outcome.err.startswith(f"{place}: there is no configuration: ")
+        assert run("diff", place, "-s").status == 1
+    assert (tmp_path / "config.ldif").read_bytes() == before
+    place = f"ldif:{write(tmp_path / 'empty.ldif', f'{head}{base}')}"
+    assert run("apply", place, "--prune").status == 0
+    assert exported()["objects"] == {}
