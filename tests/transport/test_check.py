@@ -200,8 +200,7 @@ def test_what_answers_instead_of_a_mail_server_stands_in_the_transcript() -> Non
 
 
 def test_what_answers_a_message_of_many_stands_in_its_transcript() -> None:
-    answers = [b"250 2.1.0 ok\r\n", b"what?\r\n"]
-    with FakeSmtp({"MAIL": answers}) as fake:
+    with FakeSmtp({"MAIL": [b"250 2.1.0 ok\r\n", b"what?\r\n"]}) as fake:
         results = list(Mailer(mail_server(fake.port, **CLEAR)).send_many(mails(2)))
     error = results[1].error
     assert results[0].delivered
