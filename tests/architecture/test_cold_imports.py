@@ -48,7 +48,7 @@ NOT_FOR_READING = {
     "confobjects.testing",
     "confobjects.transport",
 }
-"""What reading a configuration never needs. The last rows are rooms of ours: checking the shipped definitions is what
+"""What reading and changing a configuration in a file never needs. The last rows are rooms of ours: checking the shipped definitions is what
 the tests are for, and a read sends no mail."""
 
 RUN = """
@@ -92,6 +92,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
         ["get-mail-server-prop", "--server-name", "one", "--output", "json"],
         ["list-mail-servers"],
         ["list-properties"],
+        ["describe", "mail-server"],
+        ["check"],
+        ["explain", "a"],
+        ["export"],
+        ["history"],
+        ["graph"],
+        ["json-schema", "mail-server"],
+        ["ldap-schema", "--format", "openldap"],
         ["--version"],
         ["--help"],
     ],
@@ -101,6 +109,19 @@ def test_a_reading_command_loads_only_what_it_uses(command: list[str], url: str)
     own = [] if command[0].startswith("--") else ["--url", url]
     _, modules = _run([*command, *own])
     assert sorted(modules & NOT_FOR_READING) == []
+
+
+def test_a_changing_command_loads_only_what_it_uses(tmp_path: Path) -> None:
+    place = ["--url", f"ldif:{tmp_path / 'config.ldif'}", "--no-prompt"]
+    server = ["--server-name", "one"]
+    for command in (
+        ["create-mail-server", *server, "--set", "enabled:true", "--set", "smtp-server:mail.example.com:587"],
+        ["set-mail-server-prop", *server, "--set", "enabled:false"],
+        ["rename", "mail-server", *server, "--to", "two"],
+        ["delete-mail-server", "--server-name", "two"],
+    ):
+        _, modules = _run([*command, *place])
+        assert sorted(modules & NOT_FOR_READING) == [], command
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
