@@ -118,7 +118,7 @@ def _throughput(report: Report, port: int) -> None:
         }
     _draw(report, [(c.shown, statistics.median(rates[c]), c.mode not in ("smtplib", "source")) for c in CLIENTS])
     promises = [(SEND, SMTPLIB, SEND_LIMIT), (SEND_MANY, SMTPLIB, MANY_LIMIT)]
-    promises += [(ours, theirs, POOL_LIMIT) for sessions, (ours, theirs) in POOLS.items() if 1 < sessions <= USUAL]
+    promises += [(ours, theirs, POOL_LIMIT) for ours, theirs in POOLS.values()]
     for ours, theirs, limit in promises:
         # A promise says how much at most: how much of the peer's time.
         measured = 1 / _ratio(rates[ours], rates[theirs])
