@@ -8,13 +8,16 @@ server says is shown with unprintable characters escaped, so that it can harm no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 MAX_LINE: Final = 2048
 """Bytes; RFC 5321 promises 512, servers in the field are chattier."""
 
 MAX_LINES: Final = 128
+
+_EXCERPT: Final = 120
+"""Characters that are told of a line that is no reply."""
 
 _WHOLE: Final = re.compile(rb"[2-5][0-9][0-9](?: [^\r\n]{0,2000})?")
 """A reply of one line, as nearly all are; whatever does not match is looked at more closely."""
@@ -26,16 +29,23 @@ _KNOWN: Final = 32
 class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
     """The server said what SMTP does not allow. ``kind`` is a stable word, ``line`` what it said (escaped).
 
-    ``raw`` is a line that is no part of a reply, as it came; empty where a reply came at the wrong time.
+    ``raw`` is a line that is no part of a reply, as it came; None where a reply came at the wrong time.
     """
 
-    def __init__(self, kind: str, message: str, line: str = "", raw: bytes = b"") -> None:
+    def __init__(self, kind: str, message: str, line: str = "", raw: bytes | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.line = line
         self.raw = raw
         self.answers: Sequence[Any] = ()
         """Answers that came before it in the same bytes."""
+
+    def hide(self, mask: Callable[[str], str]) -> None:
+        """Mask secrets in what is told of the line, before it is cut: nothing can find half of one afterwards."""
+        if self.raw:
+            line = _cut(mask(printable(self.raw)))
+            self.args = (str(self).replace(self.line, line),)
+            self.line = line
 
 
 def printable(data: bytes | str) -> str:
@@ -192,4 +202,8 @@ class ReplyParser:
 
 
 def _excerpt(line: bytes) -> str:
-    return printable(line[:120]) + ("…" if len(line) > 120 else "")
+    return _cut(printable(line))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"

@@ -154,8 +154,10 @@ class SmtpClient:
         except ProtocolViolation as violation:
             self.state = State.CLOSED
             violation.answers = answers
-            if violation.raw:
-                (self._expected[0][2] if self._expected else self.transcript).no_reply(violation.raw)
+            if violation.raw is not None:
+                transcript = self._expected[0][2] if self._expected else self.transcript
+                transcript.no_reply(violation.raw)
+                violation.hide(transcript.masked)
             raise
         return answers
 

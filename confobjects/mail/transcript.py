@@ -74,7 +74,7 @@ class Transcript:
 
     def no_reply(self, line: bytes) -> None:
         """Note a line of the server that is no reply. Secrets are masked before it is cut, lest half of one stays."""
-        text = self.masked(printable(line))
+        text = self.masked(printable(line)) or "(an empty line)"
         self._entries.append(("S: ", text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"))
 
     def event(self, text: str) -> None:

@@ -483,6 +483,7 @@ def test_a_nul_in_the_message_is_refused_before_anything_is_sent() -> None:
         (b"y" * 195 + b"canary-secret\r\n", f"S: {'y' * 195}*****…"),
         (b"220-one\r\n221 two\r\n", "S: 221 two"),
         (b"220-one\r\n" * 129, "S: 220-one"),
+        (b"\r\n", "S: (an empty line)"),
     ],
 )
 def test_a_line_that_is_no_reply_is_noted(said: bytes, shown: str) -> None:
@@ -498,3 +499,12 @@ def test_a_reply_at_the_wrong_time_is_noted_once() -> None:
     with pytest.raises(ProtocolViolation):
         client.receive(b"220 hi\r\n250 more\r\n")
     assert client.transcript.lines == ("S: 220 hi", "S: 250 more")
+
+
+def test_a_secret_is_masked_before_a_line_that_is_no_reply_is_cut() -> None:
+    client = SmtpClient()
+    client.transcript.hide("canary-secret")
+    with pytest.raises(ProtocolViolation) as caught:
+        client.receive(b"y" * 115 + b"canary-secret\r\n")
+    assert caught.value.line == f"{'y' * 115}*****…"
+    assert str(caught.value) == f'the server sent what is no SMTP reply: "{caught.value.line}"'
