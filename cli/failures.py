@@ -65,6 +65,8 @@ def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple
         name = error.param.opts[-1] if is_option else error.param.human_readable_name
         message = f"the {'option' if is_option else 'argument'} {name} is missing"
         remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
+    elif isinstance(error, click.BadParameter) and error.param is not None and (number := _number(error.param)):
+        message = number
     elif message.startswith("Got unexpected extra argument") and (swallowed := _swallowed(error)):
         message, remedy = swallowed
     elif message.startswith("Got unexpected extra argument") and _takes_values(error):
@@ -81,6 +83,15 @@ def _assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
     name = error.option_name.lstrip("-").lower()
     known = any(name in definition.properties for definition in registry(definitions))
     return f"a property is set with --set {name}:VALUE" if known and _takes_values(error) else ""
+
+
+def _number(parameter: click.Parameter) -> str:
+    """Return what a parameter takes that is a number."""
+    import click  # noqa: PLC0415 - as above
+
+    name = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name.strip("[]")
+    kind = parameter.type
+    return f"{name} takes a whole number from {kind.min}" if isinstance(kind, click.IntRange) else ""
 
 
 def _swallowed(error: click.UsageError) -> tuple[str, str] | None:

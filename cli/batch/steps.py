@@ -74,7 +74,11 @@ class Setting:
             if option.group not in _OF_A_LINE or name in _OF_THE_BATCH:
                 spelling = option.spellings[-1]
                 raise UsageError(
-                    Diagnostic("usage", f"{spelling} holds for a whole batch", remedy=f"give {spelling} where the batch is named")
+                    Diagnostic(
+                        "usage",
+                        f"{spelling} holds for a whole batch",
+                        remedy=f"give {spelling} where the batch is named",
+                    )
                 )
             result[name] = value
         if conflict := conflict_among([name for name, option in self._options if result[name] != option.absent]):

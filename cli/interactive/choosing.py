@@ -9,7 +9,7 @@ LONG: Final = 12
 """From so many entries on a list is searched and not numbered."""
 _TWO_COLUMNS: Final = 8
 _LEAST: Final = 2
-"""Letters of a name that are enough: one alone may be a key of another page."""
+"""Letters that are enough of a longer name: one alone may be a key of another page."""
 
 
 class Choice(NamedTuple):
@@ -45,9 +45,9 @@ class Menu(NamedTuple):
         for choice in everything:
             if text == choice.key.casefold():
                 return choice
-        if text.isdigit() or len(text) < _LEAST:
-            return None
         whole = [choice for choice in self.entries if text in choice.names()]
+        if not whole and (text.isdigit() or len(text) < _LEAST):
+            return None
         found = whole or [c for c in self.entries if any(name.startswith(text) for name in c.names())]
         return found[0] if len(found) == 1 else None
 

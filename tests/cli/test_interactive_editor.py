@@ -293,6 +293,17 @@ def test_an_answer_is_a_key_or_the_beginning_of_a_name(answer: str, value: int |
     assert (choice.value if choice else None) == value
 
 
+def test_a_name_of_one_letter_is_a_name() -> None:
+    menu = Menu("", "", numbered(["m", "7", "q", "more"], ["m", "7", "the server", "more"]), MENU.letters)
+    assert [choice and choice.value for choice in map(menu.chosen, ("m", "M", "7", "q", "mo"))] == [
+        "m",
+        "m",
+        "7",
+        0,  # a key goes first
+        "more",
+    ]
+
+
 def test_help_is_asked_for_on_an_entry_where_there_is_help() -> None:
     helpful = MENU._replace(letters=(*MENU.letters, Choice("?", "help", "help")))
     assert helpful.asked_about(" ?2 ") == Choice("?", "Trust Manager Provider", 2)
