@@ -40,8 +40,10 @@ def ldif(states: States, mapper: Mapper) -> str:
     """Return a configuration as LDIF text: parents first, sorted by path, without revisions and secrets."""
     entries: dict[str, Entry] = {}
     for state in in_order(map(without_secrets, states.values())):
-        for entry in (*mapper.scaffold(state.path), mapper.encode(_stored(state, mapper.registry))):
+        for entry in mapper.scaffold(state.path):
             entries.setdefault(entry.dn.normal, entry)
+        own = mapper.encode(_stored(state, mapper.registry))
+        entries[own.dn.normal] = own  # also of a single object that is the base, or a branch of what came before it
     if not entries:  # an empty configuration is one, a text that says nothing is none
         entries[mapper.base.normal] = mapper.base_entry()
     return "\n".join([NEW_DOCUMENT, *(entry_lines(_plain(entry)) for entry in entries.values())])

@@ -221,12 +221,13 @@ def is_base(entry: Entry, registry: Registry) -> bool:
 
 
 def _above_branch(entry: Entry, registry: Registry) -> DN | None:
-    """Return the base of which an entry is a branch."""
+    """Return the base of which an entry is a branch, or a part of the way to one."""
     if entry.has_object_class(BRANCH_CLASS):
         for relation in registry.children("root"):
             steps = _steps(relation)
-            if relation.named and steps and (base := _without(entry.dn, steps)):
-                return base
+            for start in range(len(steps)):
+                if base := _without(entry.dn, steps[start:]):
+                    return base
     return None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.documents import CANARY, exported, provider, server, small, write
-from tests.cli.sessions import fresh, run
+from tests.cli.sessions import FAMILY, fresh, run
 
 HEAD = "version: 1\n# confobjects-format: 1\n"
 SAYS_NOTHING = "there is no entry in this document: it says nothing of a configuration"
@@ -102,6 +102,19 @@ def test_secrets_that_an_export_leaves_out_stay(tmp_path: Path) -> None:
     assert run("apply", file, "--prune", "--dry-run") == (0, "", "")
     stored = f"ldif:{file}"
     assert run("diff", stored, "-s").out == "/mail-server/one\tauth-password\t-\t********\n"
+
+
+def test_a_single_object_that_is_the_base_is_exported_beside_others(tmp_path: Path) -> None:
+    family = ("--definitions", str(FAMILY))
+    made = ["--store-name", "s", "--set", "enabled:true", "--set", "location:/s"]
+    assert run("set-depot-settings-prop", "--set", "batch-size:7", *family).status == 0
+    assert run("create-store", *made, *family).status == 0
+    assert run("create-depot-codec", "--codec-type", "plain", *family).status == 0
+    wanted = exported(*family)
+    file = write(tmp_path / "export.ldif", run("export", "--format", "ldif", *family).out)
+    with fresh(tmp_path / "elsewhere"):
+        assert run("apply", file, *family).status == 0
+        assert exported(*family) == wanted
 
 
 def test_what_a_directory_keeps_besides_is_passed_over(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""Laws of LDIF documents, over whole configurations of both families.
+
+1. The LDIF of x, from any base and with its entries in any order, says what x says, but for secrets it leaves out.
+2. Applied with ``prune`` onto anything it gives x, but for secrets, which stay.
+3. A part of it that lacks the base is refused; one that lacks anything else is a document, or told entry by entry.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from confobjects.definitions import Registry
+from confobjects.dn import DN
+from confobjects.errors import BrokenDataError
+from confobjects.management import ManagementContext
+from confobjects.management.applying import bring_about
+from confobjects.management.comparing import States, snapshot
+from confobjects.management.exporting import ldif
+from confobjects.management.ldif_documents import LdifDocument
+from confobjects.mapping.documents import ObjectState
+from confobjects.mapping.ldif import NEW_DOCUMENT
+from confobjects.objects.evaluating import defaults_alone
+from confobjects.storage.memory import MemoryStorage
+from tests.laws.test_documents import configuration, two_with_secrets
+
+BASES = [DN.parse(text) for text in ("cn=config", "o=a\\, b", "cn=config,dc=example,dc=com")]
+Made = tuple[Registry, list[ObjectState], list[ObjectState]]
+
+
+def entries_of(made: ManagementContext, base: DN) -> list[str]:
+    """The entries of a configuration, as if it were below a base."""
+    moved = MemoryStorage(base=base)
+    with ManagementContext(made.registry, moved, defaults_alone) as elsewhere:
+        bring_about(elsewhere, snapshot(made).objects)
+        text = ldif(snapshot(elsewhere).objects, elsewhere.mapper)
+    return text.removeprefix(NEW_DOCUMENT).strip("\n").split("\n\n")
+
+
+def taken(text: str, registry: Registry) -> LdifDocument:
+    document = LdifDocument(text, "x.ldif", registry)
+    storage = MemoryStorage(document.entries, base=document.base)
+    with ManagementContext(registry, storage, defaults_alone) as ctx:
+        document.take(ctx)
+    return document
+
+
+def open_values(states: States) -> dict[str, Any]:
+    """What a configuration says, but for secrets; a single object of which that is nothing says nothing."""
+    found = {
+        str(path).casefold(): {n: v for n, v in state.values.items() if not state.definition.properties[n].sensitive}
+        for path, state in states.items()
+    }
+    return {text: values for text, values in found.items() if values}
+
+
+@settings(max_examples=150)
+@given(two_with_secrets, st.sampled_from(BASES), st.randoms(use_true_random=False))
+def test_an_export_says_what_was_exported(made: Made, base: DN, dice: Any) -> None:
+    registry, one, other = made
+    x, y = configuration(registry, one), configuration(registry, other)
+    entries = entries_of(x, base)
+    dice.shuffle(entries)
+    wanted = taken("\n\n".join(entries) + "\n", registry)
+    assert wanted.problems == ()
+    assert wanted.base == base
+    assert open_values(wanted.objects) == open_values(snapshot(x).objects)
+    if not any(map(_needs_a_secret, wanted.objects.values())):
+        _onto(y, wanted, x)
+
+
+def _needs_a_secret(state: ObjectState) -> bool:
+    return any(state.definition.properties[name].mandatory for name in state.silent)
+
+
+def _onto(y: ManagementContext, wanted: LdifDocument, x: ManagementContext) -> None:
+    before = {path: state.values for path, state in snapshot(y).objects.items()}
+    bring_about(y, wanted.objects, prune=True)
+    after = snapshot(y).objects
+    assert open_values(after) == open_values(snapshot(x).objects)
+    for path, state in wanted.objects.items():
+        for name in state.silent:
+            assert after[path].values.get(name) == before.get(path, {}).get(name)
+    assert not bring_about(y, wanted.objects, prune=True).changed
+
+
+@settings(max_examples=150)
+@given(two_with_secrets, st.data())
+def test_a_part_is_refused_or_told(made: Made, data: st.DataObject) -> None:
+    registry, one, _ = made
+    x = configuration(registry, one)
+    base, *entries = entries_of(x, BASES[0])
+    kept = data.draw(st.lists(st.sampled_from(entries), unique=True)) if entries else []
+    with pytest.raises(BrokenDataError) as caught:
+        taken("\n\n".join(kept) + "\n", registry)
+    assert all(problem.line and problem.remedy for problem in caught.value.diagnostics)
+    document = taken("\n\n".join([base, *kept]) + "\n", registry)
+    assert len(document.objects) <= len(snapshot(x).objects)
+    held = {str(path) for path in document.objects}
+    told = " ".join(problem.excerpt for problem in document.problems)
+    for path, state in snapshot(x).objects.items():
+        dn = str(x.mapper.dn(path))
+        stands = any(entry.startswith(f"dn: {dn}\n") for entry in kept)
+        assert not stands or str(path) in held or f"dn: {dn}"[:40] in told or not state.values
