@@ -20,7 +20,7 @@ from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.expressions.openers import has_opener
 from confobjects.management.comparing import States, snapshot
-from confobjects.mapping.documents import ObjectState
+from confobjects.mapping.documents import ObjectState, masked
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.journal import BRANCH
 from confobjects.mapping.ldif import parse
@@ -121,7 +121,7 @@ class LdifDocument:
         objects = list(context.all(world))
         problems = [
             *self.located(found.problems),
-            *(problem for obj in objects for problem in self._unknown(obj)),
+            *(problem for obj in objects for problem in (*self._unknown(obj), *self._masked(obj))),
             *self._strays(objects, context, world.entries),
         ]
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
@@ -139,6 +139,13 @@ class LdifDocument:
                     remedy=did_you_mean(name, known) or "take it out, or correct its name",
                 )
                 yield self._at_attribute(self._found[str(obj.path)], problem, [name], None)
+
+    def _masked(self, obj: ManagedObject) -> Iterator[Diagnostic]:
+        """Secrets that are masks: somebody copied what a listing shows."""
+        for name, texts in obj.values.items():
+            prop = obj.definition.properties[name]
+            if prop.sensitive and any(MASK in text for text in texts):
+                yield self._located(masked(prop).replace(path=str(obj.path)))
 
     def _strays(
         self, objects: Iterable[ManagedObject], context: ManagementContext, found: Mapping[ManagedObjectPath, Entry]
@@ -204,7 +211,7 @@ class LdifDocument:
         if not lines:
             return self._at_dn(entry, problem)
         line = _meant(lines, problem, prop)
-        excerpt, span = line.excerpt(_hidden(prop, line.text), at_name=prop is None)
+        excerpt, span = line.excerpt(_hidden(prop, line.text, problem.value), at_name=prop is None)
         number, column = line.position(at_name=prop is None)
         return problem.replace(origin=self.origin, line=number, column=column, excerpt=excerpt, span=span)
 
@@ -253,11 +260,16 @@ def _is_wrong(prop: PropertyDefinition, text: str | None) -> bool:
     return False
 
 
-def _hidden(prop: PropertyDefinition | None, text: str | None) -> str:
-    """Return what stands in place of a value, nothing where it may be shown."""
+def _hidden(prop: PropertyDefinition | None, text: str | None, told: str | None) -> str:
+    """Return what stands in place of a value, nothing where it may be shown.
+
+    Of a value of which the problem tells a part only, no more than that is shown: the rest may be a secret.
+    """
     if prop is not None and prop.sensitive:
         return MASK
-    return "" if prop is not None and text is not None and shown(prop, text) == text else "…"
+    if prop is None or text is None or shown(prop, text) != text:
+        return "…"
+    return f"{told}…" if told and told != text and text.startswith(told) else ""
 
 
 def _baseless(base: DN) -> Diagnostic:

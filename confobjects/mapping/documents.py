@@ -313,7 +313,7 @@ _OBJECT: Final = {"type", "properties", "secrets"}
 def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
     """The text of a JSON value. In doubt is what a schema might refuse: another spelling of a value than ours."""
     if prop.sensitive and isinstance(value, str) and MASK in value:
-        return Doubt((), _masked(prop))
+        return Doubt((), masked(prop))
     if isinstance(value, str) and has_opener(value):
         return value
     try:
@@ -331,7 +331,8 @@ def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
     return Doubt((), problem, "other")
 
 
-def _masked(prop: PropertyDefinition) -> Diagnostic:
+def masked(prop: PropertyDefinition) -> Diagnostic:
+    """Return the diagnostic of a secret that a document gives as a mask."""
     return Diagnostic(
         "invalid-value",
         f"{prop.name} is masked: the document shows that there is a secret, not which",
