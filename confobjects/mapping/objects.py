@@ -231,14 +231,17 @@ class Mapper:
         texts = []
         for value in raw:
             if isinstance(value, bytes):
-                problems.append(_broken(path, prop.name, "the stored value is not UTF-8 text"))
+                problems.append(
+                    _broken(path, prop.name, "the stored value is not UTF-8 text", "write it anew, in UTF-8")
+                )
                 continue
             text = value
             if prop.reference is not None:
                 name = self._reference_name(prop, value)
                 if name is None:
                     base = self._reference_base(prop)
-                    problems.append(_broken(path, prop.name, f"the reference {value!r} is not an entry below {base}"))
+                    summary = f"the reference {value!r} is not an entry below {base}"
+                    problems.append(_broken(path, prop.name, summary, "write the DN of an entry there"))
                     continue
                 text = name
             texts.append(text)
