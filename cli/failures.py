@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from confobjects.diagnostics import MASK, did_you_mean, visible
+from confobjects.diagnostics import MASK, visible
 
 from .commands import UnknownCommandError
 from .options import OPTIONS, SECRET_OPTIONS
@@ -49,69 +49,10 @@ def _secrets(words: Words) -> Collection[str]:
     return registry(words.definitions).secrets()
 
 
-def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
-    """Return what is wrong with a command line in our words, and what was probably meant."""
-    import click  # noqa: PLC0415 - loaded already; named here only
-
-    message = error.format_message().rstrip(".")
-    remedy = ""
-    if isinstance(error, click.NoSuchOption):
-        known = [spelling for option in OPTIONS for spelling in option.spellings]
-        known += [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
-        remedy = _assignment(error, definitions) or did_you_mean(error.option_name, known)
-        message = f'there is no option "{error.option_name}"'
-    elif isinstance(error, click.MissingParameter) and error.param is not None:
-        is_option = isinstance(error.param, click.Option)
-        name = error.param.opts[-1] if is_option else error.param.human_readable_name
-        message = f"the {'option' if is_option else 'argument'} {name} is missing"
-        remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
-    elif isinstance(error, click.BadParameter) and error.param is not None and (number := _number(error.param)):
-        message = number
-    elif message.startswith("Got unexpected extra argument") and (swallowed := _swallowed(error)):
-        message, remedy = swallowed
-    elif message.startswith("Got unexpected extra argument") and _takes_values(error):
-        # The words are not repeated: one may be a password that was typed apart from its property.
-        message = "there are words that belong to no option"
-        remedy = "a property and its value are one word, --set PROPERTY:VALUE; a value with blanks stands in quotes"
-    return message, remedy
-
-
-def _assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
-    """Return how a property is set that was taken for an option."""
-    from confobjects.startup import registry  # noqa: PLC0415 - loaded already; named here only
-
-    name = error.option_name.lstrip("-").lower()
-    known = any(name in definition.properties for definition in registry(definitions))
-    return f"a property is set with --set {name}:VALUE" if known and _takes_values(error) else ""
-
-
-def _number(parameter: click.Parameter) -> str:
-    """Return what a parameter takes that is a number."""
-    import click  # noqa: PLC0415 - as above
-
-    name = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name.strip("[]")
-    kind = parameter.type
-    return f"{name} takes a whole number from {kind.min}" if isinstance(kind, click.IntRange) else ""
-
-
-def _swallowed(error: click.UsageError) -> tuple[str, str] | None:
-    """Return what is wrong where an option was taken for the value of another, whose own value was forgotten."""
-    given = error.ctx.params if error.ctx is not None else {}
-    known = {spelling.lower() for option in OPTIONS for spelling in option.spellings if spelling.startswith("--")}
-    for parameter in error.ctx.command.params if error.ctx is not None else ():
-        value = given.get(parameter.name or "")
-        if isinstance(value, str) and value.lower() in known:
-            name = parameter.opts[0]
-            return f"{name} has no value: {value} follows it", f"{name} {parameter.metavar or 'VALUE'}"
-    return None
-
-
-def _takes_values(error: click.UsageError) -> bool:
-    return error.ctx is not None and any("--set" in parameter.opts for parameter in error.ctx.command.params)
-
-
 def usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
+    from .mistakes import explained  # noqa: PLC0415 - where there is one
+
     message, remedy = explained(error, words.definitions)
     if not remedy and "-h" in words.rest:
         remedy = "-h is the host name, as in dsconfig; for help use --help"

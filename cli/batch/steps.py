@@ -13,7 +13,7 @@ from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.management import ManagementContext
 
 from ..commands import SPECIAL, resolve, verbs_of
-from ..failures import explained
+from ..mistakes import explained
 from ..options import OPTIONS, conflict_among
 from ..sink import Sink
 from ..words import Words, take_apart
