@@ -42,6 +42,8 @@ from confobjects.storage.ldap.truth import is_single, numbered, revision_of, ste
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, Noted
 
+_LOOKS: Final = 3
+"""How often a history is looked for before it is taken for missing."""
 _LOOK_AGAIN: Final = 60.0
 """Seconds after which intents of others are looked for anew."""
 _TRIES: Final = 64
@@ -94,10 +96,15 @@ class Journal:
         """Whether this directory keeps a history. Asks the server once, and where there was none now and then."""
         if self._asked is None or (not self._exists and monotonic() - self._asked > _LOOK_AGAIN):
             self._asked = monotonic()
-            entry = self._directory.look_up(self._branch, ("objectClass", names.NUMBER))
+            entry = self._look_for_branch()
             self._exists = entry is not None and entry.has_object_class(names.HISTORY_CLASS)
             self._last = revision_of(entry, names.NUMBER) if entry is not None else 0
         return self._exists
+
+    def _look_for_branch(self) -> Entry | None:
+        """Return the entry of the history, None where it was missed several times: in a crowd 389-ds misses some."""
+        looks = (self._directory.look_up(self._branch, ("objectClass", names.NUMBER)) for _ in range(_LOOKS))
+        return next((entry for entry in looks if entry is not None), None)
 
     def create(self) -> AddEntry | None:
         """Make the branch of the history where it is not there, and return its addition.
@@ -142,9 +149,11 @@ class Journal:
                 self._last = number
                 self._last = self._newest()
                 continue
-            except NoSuchObjectError:
-                self._exists = False
-                return None
+            except NoSuchObjectError:  # which 389-ds also says in a crowd, of a history that is there
+                self._exists, self._asked = False, None
+                if not self.exists():
+                    return None
+                continue
             self._last = number
             return intent
         raise ChangedMeanwhileError("many others are changing the configuration: no number was free for this change")
