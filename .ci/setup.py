@@ -159,7 +159,7 @@ class Environment:
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             return False
         sys.path.insert(0, ROOT)
-        from tests.servers.packages import apt_install  # noqa: PLC0415  written for Pythons that can run the project
+        from tests.servers.packages import apt_install  # for Pythons that can run the project
 
         return apt_install([venv_package()])
 

@@ -163,7 +163,7 @@ def _asked(invocation: Invocation, name: str) -> str:
             remedy=f"--set-file {name}:PATH or --set-env {name}:VARIABLE",
         )
         problems.raise_if_errors()
-    from getpass import getpass  # noqa: PLC0415 - a terminal is asked only here
+    from getpass import getpass
 
     try:
         return getpass(f"{name}: ")

@@ -55,7 +55,7 @@ def _shown(change: ObjectChange, name: str, side: Any) -> list[str]:
 
 
 def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
-    from .json_output import dumps  # noqa: PLC0415 - for this form only
+    from .json_output import dumps
 
     invocation.say(dumps(document(report, dry_run=invocation.dry_run)))
 

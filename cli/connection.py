@@ -52,7 +52,7 @@ def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
 def _password(options: Mapping[str, Any]) -> str:
     password = secret(options, "bindpassword") or os.environ.get(PASSWORD_VARIABLE)
     if password is None and not options["no_prompt"] and sys.stdin.isatty():
-        from getpass import getpass  # noqa: PLC0415 - for a person at a terminal only
+        from getpass import getpass
 
         try:
             password = getpass(f"Password of {options['binddn']}: ")

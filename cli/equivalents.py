@@ -86,7 +86,7 @@ class Recorder:
                 self.invocation.warn(error.diagnostics)
 
     def _entry(self, command: str) -> str:
-        from confobjects.startup import now, user  # noqa: PLC0415 - loaded already; named here only
+        from confobjects.startup import now, user
 
         self.number += 1
         head = f"# Session of {user()}, begun {now()}\n\n" if self.number == 1 else ""

@@ -29,7 +29,7 @@ _SECRETS = frozenset(
 def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
     """Print an error of the library and return its exit status."""
     if debug:
-        import traceback  # noqa: PLC0415 - asked for
+        import traceback
 
         traceback.print_exc()
     if output == "json":
@@ -44,14 +44,14 @@ def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -
 
 def _secrets(words: Words) -> Collection[str]:
     """Return the names before secrets in the definitions in use."""
-    from confobjects.startup import registry  # noqa: PLC0415 - loaded already; named here only
+    from confobjects.startup import registry
 
     return registry(words.definitions).secrets()
 
 
 def usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
-    from .mistakes import explained  # noqa: PLC0415 - where there is one
+    from .mistakes import explained
 
     message, remedy = explained(error, words.definitions)
     if not remedy and "-h" in words.rest:
@@ -70,7 +70,7 @@ def usage(error: click.UsageError, words: Words, output: str) -> int:
 
 def report_bug(error: Exception, output: str, *, debug: bool) -> int:
     """Say that we made a mistake and how to report it; return 70."""
-    import traceback  # noqa: PLC0415 - as seldom as possible
+    import traceback
 
     if debug:
         traceback.print_exc()
@@ -135,13 +135,13 @@ def quoted(word: str) -> str:
     if word and all(c.isalnum() or c in "@%+=:,./-_" for c in word.removesuffix(MASK)):
         return word
     if "\\" in word or "\n" in word:
-        from .batch.dialect import written  # noqa: PLC0415 - seldom needed
+        from .batch.dialect import written
 
         return written(word)
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def _json(code: str, status: int, diagnostics: list[dict[str, Any]]) -> None:
-    import json  # noqa: PLC0415 - for this form only
+    import json
 
     print(json.dumps({"error": {"code": code, "exit": status, "diagnostics": diagnostics}}, indent=2), file=sys.stderr)

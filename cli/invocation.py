@@ -148,7 +148,7 @@ class Invocation:
         """Return the command line as the history names it."""
         if self.recorded:
             return self.recorded
-        from .recorded import command_of  # noqa: PLC0415 - asked for when something is written
+        from .recorded import command_of
 
         return command_of(self.arguments, self.registry)
 

@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        from .running import run  # noqa: PLC0415 - see above
+        from .running import run
 
         return run(argv)
     finally:

@@ -38,7 +38,7 @@ def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple
 
 def _assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
     """Return how a property is set that was taken for an option."""
-    from confobjects.startup import registry  # noqa: PLC0415 - loaded already; named here only
+    from confobjects.startup import registry
 
     name = error.option_name.lstrip("-").lower()
     known = any(name in definition.properties for definition in registry(definitions))

@@ -22,7 +22,7 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
         return 0
     recorder = None
     if invocation.options["displaycommand"] or invocation.options["commandfilepath"]:
-        from .equivalents import Recorder  # noqa: PLC0415 - asked for
+        from .equivalents import Recorder
 
         recorder = Recorder(invocation)
     with invocation.changing() as context, context.change(dry_run=invocation.dry_run) as transaction:

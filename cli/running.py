@@ -40,7 +40,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Words, arguments: Sequence[str]) -> int:
-    from confobjects.errors import ConfobjectsError  # noqa: PLC0415 - named here only
+    from confobjects.errors import ConfobjectsError
 
     output = _wanted_output(arguments)
     try:
@@ -80,7 +80,7 @@ def _cannot_be_written(error: OSError) -> int:
 
 def _abandon_output() -> None:
     """Let the interpreter's own flush at exit write nowhere: the reader is gone."""
-    import os  # noqa: PLC0415 - as above
+    import os
 
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())

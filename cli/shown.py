@@ -78,11 +78,11 @@ def chosen(
 def units_of(size: str | None, time: str | None, *, exact: bool) -> Units:
     """Return the units asked for. Raises UsageError for one that does not exist."""
     if size:
-        from confobjects.syntaxes.sizes import SIZE_UNITS  # noqa: PLC0415 - asked for
+        from confobjects.syntaxes.sizes import SIZE_UNITS
 
         _known("--unit-size", size, SIZE_UNITS)
     if time:
-        from confobjects.syntaxes.durations import TIME_UNITS  # noqa: PLC0415 - asked for
+        from confobjects.syntaxes.durations import TIME_UNITS
 
         _known("--unit-time", time, TIME_UNITS)
     return Units((size or "").lower(), (time or "").lower(), exact)

@@ -74,7 +74,7 @@ def side(invocation: Invocation, text: str) -> Side:
 
 def _past(invocation: Invocation, number: str) -> States:
     """Return the objects right after a change. A secret of which only the mask is at hand has a value, not known which."""
-    from confobjects.management.history import as_of  # noqa: PLC0415 - past versions only
+    from confobjects.management.history import as_of
 
     if not number.isdecimal():
         remedy = "history:7 is the configuration right after change 7, history:0 what was before the first one"
@@ -86,7 +86,7 @@ def _past(invocation: Invocation, number: str) -> States:
 
 def _of_nothing(context: ManagementContext) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a storage that holds no object: that it holds no empty configuration either."""
-    from confobjects.management.ldif_documents import is_base  # noqa: PLC0415 - for a storage without objects
+    from confobjects.management.ldif_documents import is_base
 
     entry = context.storage.read(context.storage.base)
     branches = (context.mapper.branch(r, ROOT) for r in context.registry.children("root") if r.named)
@@ -128,7 +128,7 @@ def _is_ldif(data: bytes, origin: str) -> bool:
 
 def _decoded(data: bytes, origin: str, remedy: str | None = None) -> str:
     """Return the text of some bytes. Raises the error of what is no UTF-8, with its place."""
-    from confobjects.mapping.ldif import decode  # noqa: PLC0415 - files only
+    from confobjects.mapping.ldif import decode
 
     try:
         return decode(data.removeprefix(_MARK), origin)
@@ -140,8 +140,8 @@ def _decoded(data: bytes, origin: str, remedy: str | None = None) -> str:
 def _unpacked(data: bytes, origin: str) -> bytes:
     if not data.startswith(_GZIP):
         return data
-    import gzip  # noqa: PLC0415 - archived versions only
-    import zlib  # noqa: PLC0415 - as above
+    import gzip
+    import zlib
 
     try:
         return gzip.decompress(data)
@@ -151,9 +151,9 @@ def _unpacked(data: bytes, origin: str) -> bytes:
 
 def _of_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
     """Return what an LDIF document says. Raises the errors of one that says nothing, or has no base."""
-    from confobjects.management import ManagementContext  # noqa: PLC0415 - LDIF only
-    from confobjects.management.ldif_documents import LdifDocument  # noqa: PLC0415 - as above
-    from confobjects.storage.memory import MemoryStorage  # noqa: PLC0415 - as above
+    from confobjects.management import ManagementContext
+    from confobjects.management.ldif_documents import LdifDocument
+    from confobjects.storage.memory import MemoryStorage
 
     document = LdifDocument(_decoded(data, origin), origin, invocation.registry)
     storage = MemoryStorage(document.entries, base=document.base)
@@ -164,9 +164,9 @@ def _of_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
 
 def _of_archived(invocation: Invocation, data: bytes, origin: str) -> Side:
     """Return what a storage held: everything is known of it, and it may have held nothing, or what is not ours."""
-    from confobjects.management import ManagementContext  # noqa: PLC0415 - LDIF only
-    from confobjects.mapping.ldif import parse  # noqa: PLC0415 - as above
-    from confobjects.storage.memory import BASE, MemoryStorage  # noqa: PLC0415 - as above
+    from confobjects.management import ManagementContext
+    from confobjects.mapping.ldif import parse
+    from confobjects.storage.memory import BASE, MemoryStorage
 
     entries = list(parse(_decoded(_unpacked(data, origin), origin), origin).entries.values())
     storage = MemoryStorage(entries, base=entries[0].dn if entries else BASE)

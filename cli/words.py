@@ -156,7 +156,7 @@ def with_defaults(words: Words) -> Words:
         path = os.path.join(os.environ.get("HOME") or os.path.expanduser("~"), ".confobjects", "tools.properties")
         if not os.path.exists(path):
             return words
-    from .properties_file import read  # noqa: PLC0415 - most people have no such file
+    from .properties_file import read
 
     defaults = read(path)
     more = defaults.own.get("definitions") or defaults.general.get("definitions", ())

@@ -190,7 +190,7 @@ class Collector:
     def raise_if_errors(self) -> None:
         """Raise one :class:`~confobjects.errors.ConfobjectsError` that carries every error, if there is one."""
         if errors := self.errors:
-            from confobjects.errors import error_for  # noqa: PLC0415 - errors is built on this module
+            from confobjects.errors import error_for
 
             raise error_for(errors)
 
@@ -208,7 +208,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     begun = [name for key, name in names.items() if key.startswith(folded)]
     if len(begun) == 1 and len(folded) > 2:  # shorter ones are no abbreviation yet
         return begun[0]
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it, a cold start does not
+    from difflib import get_close_matches
 
     matches = get_close_matches(folded, names, n=1, cutoff=0.6)
     return names[matches[0]] if matches else None

@@ -275,7 +275,7 @@ def _normal_value(value: str) -> str:
     if value.isascii():
         folded = value.lower()
     else:
-        from unicodedata import normalize  # noqa: PLC0415 - a large table that plain names do not need
+        from unicodedata import normalize
 
         folded = normalize("NFKC", normalize("NFKC", value).casefold())
     folded = " ".join(folded.split())

@@ -38,7 +38,7 @@ METASCHEMA_FILE = "managed-object.schema.json"
 
 def builtin_directory() -> str:
     """Return the directory of the definitions that come with the library."""
-    import confobjects.schemas  # noqa: PLC0415 - a package of data, wanted only here
+    import confobjects.schemas
 
     return os.path.dirname(confobjects.schemas.__file__ or "")
 
@@ -54,7 +54,7 @@ def registry(directories: Iterable[str] = ()) -> Registry:
     unread = [problem for directory in directories for problem in _read_definitions(directory, texts)]
     if not texts and not unread:
         return Registry(builtin)
-    from confobjects.definitions.checking import check, documents_of  # noqa: PLC0415 - foreign definitions only
+    from confobjects.definitions.checking import check, documents_of
 
     documents, problems = documents_of(texts)
     problems.extend(unread)
@@ -65,7 +65,7 @@ def registry(directories: Iterable[str] = ()) -> Registry:
 
 
 def _builtin() -> list[Document]:
-    import json  # noqa: PLC0415 - the parser is wanted only here
+    import json
 
     return [
         Document(os.path.basename(path), json.loads(_read(path))) for path in _definition_files(builtin_directory())
@@ -164,14 +164,14 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
 
 
 def _signature(actor: str, command: str) -> Signature:
-    from confobjects.management.history import Signature  # noqa: PLC0415 - for changes only
+    from confobjects.management.history import Signature
 
     return Signature(now(), actor, command)
 
 
 def now() -> str:
     """Return the time in UTC (ISO 8601, to the second)."""
-    from time import gmtime, strftime  # noqa: PLC0415 - as above
+    from time import gmtime, strftime
 
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
@@ -179,7 +179,7 @@ def now() -> str:
 def user() -> str:
     """Return the name of the operating system's user, or the number of one without a name."""
     try:
-        from pwd import getpwuid  # noqa: PLC0415 - as above
+        from pwd import getpwuid
 
         return getpwuid(os.geteuid()).pw_name
     except (ImportError, KeyError):
@@ -188,13 +188,13 @@ def user() -> str:
 
 def _at_write_time(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
     """The evaluator of write time, loaded with the first expression that is met."""
-    from confobjects.objects.evaluating import defaults_alone  # noqa: PLC0415 - most values hold no expression
+    from confobjects.objects.evaluating import defaults_alone
 
     return defaults_alone(text, multi_valued=multi_valued, secret=secret)
 
 
 def _storage(url: str, **options: Any) -> Storage:
-    from confobjects.storage import open_storage  # noqa: PLC0415 - definitions alone (list-properties) need none
+    from confobjects.storage import open_storage
 
     return open_storage(url, **options)
 
@@ -211,8 +211,8 @@ def resolver(
     ``environment`` defaults to the process's own; ``expression_directories`` to those it names in
     ``CONFOBJECTS_ENVCONFIG_DIRS``.
     """
-    from confobjects.objects.evaluating import evaluator  # noqa: PLC0415 - a stored value is shown without it
-    from confobjects.resolvers import Resolvers  # noqa: PLC0415 - as above
+    from confobjects.objects.evaluating import evaluator
+    from confobjects.resolvers import Resolvers
 
     variables = os.environ if environment is None else environment
     if expression_directories is None:
@@ -268,8 +268,8 @@ def mailer(configuration: EffectiveConfiguration | str | None = None, *names: st
     to :class:`~confobjects.transport.mailer.Mailer`. Raises :class:`~confobjects.errors.MailError` of stage plan when
     there is none or one cannot be used, and what :func:`load` raises.
     """
-    from confobjects.transport.fleet import servers_of  # noqa: PLC0415 - only for who sends mail
-    from confobjects.transport.mailer import Mailer  # noqa: PLC0415 - as above
+    from confobjects.transport.fleet import servers_of
+    from confobjects.transport.mailer import Mailer
 
     found = load(configuration) if configuration is None or isinstance(configuration, str) else configuration
     return Mailer(servers_of(found, names), **options)
@@ -317,8 +317,8 @@ def _judged(
     follow: Callable[[ManagedObject], None] | None = None,
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge objects; ``follow`` takes those that they refer to."""
-    from confobjects.objects.effective import EffectiveConfiguration  # noqa: PLC0415 - a cold get needs neither
-    from confobjects.objects.judging import Judge  # noqa: PLC0415 - as above
+    from confobjects.objects.effective import EffectiveConfiguration
+    from confobjects.objects.judging import Judge
 
     judge = Judge(context.registry, world, context.evaluate)
     judged_all: dict[Any, Judged] = {}
@@ -352,7 +352,7 @@ def _judged(
 
 def _entries(storage: Storage, base: str) -> list[Entry]:
     """Return the entries at a DN and below it as they are now; a connection opened for that is closed again."""
-    from confobjects.dn import DN  # noqa: PLC0415 - for those who ask
+    from confobjects.dn import DN
 
     try:
         return list(storage.search(DN.parse(base), "sub"))

@@ -185,7 +185,7 @@ class Batch:
         if not self.invocation.dry_run:
             yield context
             return
-        from confobjects.storage.memory import MemoryStorage  # noqa: PLC0415 - for trials only
+        from confobjects.storage.memory import MemoryStorage
 
         entries = list(context.storage.search(context.storage.base, "sub"))
         self._trial = MemoryStorage(entries, base=context.storage.base)

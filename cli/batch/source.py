@@ -168,7 +168,7 @@ class Source:
 
     def shown(self, command: Command) -> list[str]:
         """Return the words of a command as they may be shown."""
-        from ..failures import masked  # noqa: PLC0415 - as the caller does
+        from ..failures import masked
 
         return masked(command.texts, self._secret)
 

@@ -202,7 +202,7 @@ class Step(Sink):
             piece = place_of(problem, self.command, self.operation, self.source)
         if problem.fix:
             more = [word for name, value in problem.fix for word in ("--set", f"{name}:{value}")]
-            from ..failures import quoted  # noqa: PLC0415 - seldom needed
+            from ..failures import quoted
 
             line = " ".join(map(quoted, [*self.source.shown(self.command), *more]))
             problem = problem.replace(

@@ -102,7 +102,7 @@ class Summary:
         }
 
     def _tell_json(self, report: ChangeReport) -> None:
-        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps
 
         whole = document(report, dry_run=self.invocation.dry_run)
         whole["summary"] = {"commands": len(self.steps), **self._counts()}

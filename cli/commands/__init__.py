@@ -129,7 +129,7 @@ def make(
 
     ``function`` is called with an Invocation and the own parameters by name; it returns the exit status.
     """
-    from ..invocation import Invocation  # noqa: PLC0415 - it imports this table's users
+    from ..invocation import Invocation
 
     own = {parameter.name for parameter in parameters}
     unused = {option.name: option.absent for option in OPTIONS}

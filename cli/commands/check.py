@@ -35,7 +35,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation, env_file: str | None) -> int:
     environment = None
     if env_file is not None:
-        from confobjects.resolvers import env_file as read  # noqa: PLC0415 - asked for
+        from confobjects.resolvers import env_file as read
 
         environment = read(env_file)
     evaluate = invocation.evaluator(environment)
@@ -48,7 +48,7 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
     if problems:
         raise error_for(problems)
     if invocation.form == "json":
-        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps
 
         shown = [warning.as_json() for warning in warnings]
         invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": shown}))

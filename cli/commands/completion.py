@@ -90,7 +90,7 @@ def _candidates(invocation: Invocation, before: list[str], current: str) -> Iter
 
 
 def _options(command: str, registry: Registry) -> Iterator[str]:
-    from ..words import take_apart  # noqa: PLC0415 - only to build the other command
+    from ..words import take_apart
 
     try:
         built = resolve(take_apart([command]))

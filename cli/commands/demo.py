@@ -46,7 +46,7 @@ class Step(NamedTuple):
 
 
 def _run(invocation: Invocation) -> int:
-    import tempfile  # noqa: PLC0415 - this command only
+    import tempfile
 
     demo = _extra()
     password = "Demo-" + os.urandom(6).hex()
@@ -65,7 +65,7 @@ def _run(invocation: Invocation) -> int:
 
 def _extra() -> Any:
     try:
-        from ..demo_server import DemoServer  # noqa: PLC0415 - an optional extra
+        from ..demo_server import DemoServer
     except ImportError as error:
         raise UsageError(
             Diagnostic(
@@ -102,7 +102,7 @@ def _story(*, port: int) -> Iterator[Step]:
 
 
 def _tell(invocation: Invocation, step: Step, password: str) -> None:
-    from ..main import main  # noqa: PLC0415 - main imports the commands
+    from ..main import main
 
     if step.kind == "=":
         os.environ[step.text] = password

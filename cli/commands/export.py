@@ -81,7 +81,7 @@ def _words(secret: LeftOut) -> str:
 
 
 def _save(text: str, path: str) -> None:
-    from confobjects.storage import files  # noqa: PLC0415 - for a file only
+    from confobjects.storage import files
 
     target = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # a pipe, /dev/stdout

@@ -29,7 +29,7 @@ Disabled objects and references that lead nowhere look different."""
 
 
 def _svg(found: Graph) -> str:
-    from confobjects.reference.graph_svg import svg  # noqa: PLC0415 - the layout is for this form only
+    from confobjects.reference.graph_svg import svg
 
     return svg(found)
 

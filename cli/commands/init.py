@@ -31,7 +31,7 @@ def _run(invocation: Invocation) -> int:
         made = initialise(context, dry_run=invocation.dry_run)
         found = exposed(context)
     if invocation.form == "json":
-        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps
 
         entries = [str(dn) for dn in made]
         warnings = [warning.as_json() for warning in found]

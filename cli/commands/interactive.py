@@ -21,9 +21,9 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _run(invocation: Invocation) -> int:
-    from ..equivalents import Recorder  # noqa: PLC0415 - a mistake in the options needs none of it
-    from ..interactive.session import Session  # noqa: PLC0415 - as above
-    from ..interactive.terminal import Terminal  # noqa: PLC0415 - as above
+    from ..equivalents import Recorder
+    from ..interactive.session import Session
+    from ..interactive.terminal import Terminal
 
     recorder = Recorder(invocation, always=True)
     with invocation.open() as context:

@@ -48,7 +48,7 @@ def _run(invocation: Invocation, object_: str | None, document: bool, shape: str
 
 
 def _shape(name: str) -> dict[str, Any]:
-    from confobjects.reference.outputs import schemas  # noqa: PLC0415 - only this needs them
+    from confobjects.reference.outputs import schemas
 
     known = schemas()
     if name not in known:

@@ -84,7 +84,7 @@ def _plural(word: str) -> str:
 
 def _print(invocation: Invocation, found: Sequence[Row]) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps
 
         keys = [heading.lower() for heading in HEADINGS]
         invocation.say(dumps({"properties": [dict(zip(keys, row.cells(), strict=True)) for row in found]}))

@@ -101,8 +101,8 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
     )
 
     def run(invocation: Invocation, if_absent: bool, type_: str | None = None, **values: Any) -> int:
-        from ..assignments import given_values  # noqa: PLC0415 - writing only
-        from ..performing import Operation, PropertyChanges, perform  # noqa: PLC0415 - writing only
+        from ..assignments import given_values
+        from ..performing import Operation, PropertyChanges, perform
 
         names = names_of(relation, registry, values)
         changes = PropertyChanges(set=given_values(invocation, relation, **values))
@@ -117,8 +117,8 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
 
 def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, **values: Any) -> int:
-        from ..assignments import given_changes  # noqa: PLC0415 - writing only
-        from ..performing import Operation, perform  # noqa: PLC0415 - writing only
+        from ..assignments import given_changes
+        from ..performing import Operation, perform
 
         names = names_of(relation, registry, values)
         operation = Operation("modify", relation.name, names, changes=given_changes(invocation, relation, **values))
@@ -136,7 +136,7 @@ def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
 
 def _delete(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, force: bool, **values: Any) -> int:
-        from ..performing import Operation, perform  # noqa: PLC0415 - writing only
+        from ..performing import Operation, perform
 
         names = names_of(relation, registry, values)
         operation = Operation("delete", relation.name, names, tolerant=force)
@@ -187,7 +187,7 @@ def _views(invocation: Invocation, context: ManagementContext, obj: ManagedObjec
     """Return what is worked out from an object's effective values, where its definition asks for that."""
     if not obj.definition.views:
         return ()
-    from confobjects import startup  # noqa: PLC0415 - for such objects only
+    from confobjects import startup
 
     context.evaluate = invocation.evaluator()
     effective, problems = startup.judge_one(context, obj, invocation.place.instance_directory)
@@ -208,7 +208,7 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
     origin: bool,
 ) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps, properties  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps, properties
 
         relation = invocation.registry.relation(obj.path.relation)
         head = {"object": relation.name, "name": obj.name, "path": str(obj.path)}
@@ -225,7 +225,7 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
         ]
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in rows))
         return
-    from ..table import table  # noqa: PLC0415 - for this form only
+    from ..table import table
 
     headings = ["Property", "Value(s)", *(["Origin"] if origin else [])]
     invocation.say(table(headings, rows))
@@ -244,7 +244,7 @@ def _rows(invocation: Invocation, item: Shown, *, record: bool, origin: bool) ->
     if invocation.form == "script":
         groups = [[value] for value in item.values] if record and item.values else [list(item.values)]
         return [[name, *values, *tail] for values in groups]
-    from ..table import joined  # noqa: PLC0415 - for this form only
+    from ..table import joined
 
     if record and item.values:
         return [[name, joined([value]), *tail] for value in item.values]
@@ -320,7 +320,7 @@ def _print_list(
     registry = invocation.registry
     objects = sorted(objects, key=lambda item: normal_name(item[0].name))
     if invocation.form == "json":
-        from ..json_output import dumps, properties  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps, properties
 
         items = [
             {"name": obj.name, "type": registry.short_type(obj.definition, relation)}
@@ -333,7 +333,7 @@ def _print_list(
         cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown in objects]
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in cells))
         return
-    from ..table import joined, table  # noqa: PLC0415 - for this form only
+    from ..table import joined, table
 
     typed = list(registry.types(relation)) != ["generic"]
     rows = [

@@ -33,10 +33,10 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -> int:
-    from confobjects.mail.diagnosis import DeliveryError  # noqa: PLC0415 - sending loads TLS, help does not
-    from confobjects.mail.planning import plan_delivery  # noqa: PLC0415 - as above
-    from confobjects.transport.mailer import Outgoing, send_test  # noqa: PLC0415 - as above
-    from confobjects.transport.outgoing import check_addresses  # noqa: PLC0415 - as above
+    from confobjects.mail.diagnosis import DeliveryError
+    from confobjects.mail.planning import plan_delivery
+    from confobjects.transport.mailer import Outgoing, send_test
+    from confobjects.transport.outgoing import check_addresses
 
     server = mail_server(invocation, server_name)
     plan = plan_delivery(server)
@@ -59,7 +59,7 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
 
 def _print(invocation: Invocation, report: DeliveryReport) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps
 
         invocation.say(dumps(report.as_json()))
         return

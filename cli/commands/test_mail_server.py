@@ -77,7 +77,7 @@ def _run(
         invocation.note("--dry-run: no mail is sent; the test ends with the naming of sender and recipients")
     unsaved = _unsaved(invocation, changing)
     server = mail_server(invocation, server_name, unsaved)
-    from confobjects.transport.check import check_server  # noqa: PLC0415 - testing loads TLS, help does not
+    from confobjects.transport.check import check_server
 
     if invocation.tells_people:
         default = ", the default" if depth is None else ""
@@ -89,7 +89,7 @@ def _run(
 
 
 def _depth(depth: str | None, to: Sequence[str]) -> str:
-    from confobjects.transport.check import DEFAULT_DEPTH  # noqa: PLC0415 - as above
+    from confobjects.transport.check import DEFAULT_DEPTH
 
     chosen = (depth or DEFAULT_DEPTH).lower()
     if chosen not in _DEPTHS:
@@ -103,14 +103,14 @@ def _depth(depth: str | None, to: Sequence[str]) -> str:
 def _unsaved(invocation: Invocation, changing: dict[str, Sequence[str]]) -> PropertyChanges | None:
     if not any(changing.values()):
         return None
-    from ..assignments import given_changes  # noqa: PLC0415 - unsaved values only
+    from ..assignments import given_changes
 
     return given_changes(invocation, invocation.registry.relation("mail-server"), **changing)
 
 
 def _print(invocation: Invocation, result: TestResult) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps  # noqa: PLC0415 - for this form only
+        from ..json_output import dumps
 
         invocation.say(dumps(result.as_json()))
     elif invocation.form == "script":

@@ -203,13 +203,13 @@ class Session:
 
     def create(self, relation: Relation) -> None:
         """Make a new object: its type, its name, what it must have, then the editor."""
-        from .editing import Editing  # noqa: PLC0415 - it needs this class
+        from .editing import Editing
 
         Editing(self).create(relation)
 
     def edit(self, relation: Relation) -> None:
         """Change an object in the editor."""
-        from .editing import Editing  # noqa: PLC0415 - as above
+        from .editing import Editing
 
         Editing(self).edit(relation, self.pick(relation, f"Which {relation.friendly}?"))
 

@@ -35,7 +35,7 @@ class Terminal:
 
     def __init__(self) -> None:
         try:
-            import readline  # noqa: PLC0415 - interactive mode only
+            import readline
 
             readline.set_auto_history(False)
             self._readline: Any = readline
@@ -75,7 +75,7 @@ class Terminal:
 
     def ask_secret(self, name: str) -> str:
         """Ask for a text that is not shown, twice; an empty one is no answer. Ask again while the two differ."""
-        from getpass import getpass  # noqa: PLC0415 - secrets only
+        from getpass import getpass
 
         while True:
             try:
@@ -169,8 +169,8 @@ class Terminal:
 @contextmanager
 def _keys() -> Iterator[Iterator[str]]:
     """Read key by key, not shown; the terminal is as it was afterwards, whatever happens."""
-    import termios  # noqa: PLC0415 - not on every platform, and then there is no moving terminal
-    import tty  # noqa: PLC0415 - as above
+    import termios
+    import tty
 
     number = sys.stdin.fileno()
     before = termios.tcgetattr(number)

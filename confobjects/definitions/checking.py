@@ -108,8 +108,8 @@ _DEEPEST = 32
 
 def _validator() -> Any:
     """The meta-schema's validator; 1.0 is a whole number to JSON Schema, but not to a program that counts with it."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - heavy; built-in definitions are not checked again
-    from jsonschema.validators import extend  # noqa: PLC0415 - as above
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
     def whole(_checker: Any, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)

@@ -60,7 +60,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    from importlib import import_module  # noqa: PLC0415 - only on this way
+    from importlib import import_module
 
     home = "functions" if name == "FUNCTIONS" else "evaluation" if name in _EVALUATION else "grammar"
     value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)  # found at once the next time

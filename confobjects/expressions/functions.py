@@ -19,8 +19,8 @@ class Function(NamedTuple):
 
 
 def _base64(text: str) -> str:
-    import base64  # noqa: PLC0415 - rarely used, and a cold start should not pay for it
-    import binascii  # noqa: PLC0415 - as above
+    import base64
+    import binascii
 
     try:
         return base64.b64decode("".join(text.split()), validate=True).decode()

@@ -165,7 +165,7 @@ def _prepared(password: str) -> bytes:
     """Prepare a password as SASLprep (RFC 4013) mostly does: compatibility composition."""
     if password.isascii():
         return password.encode()
-    from unicodedata import normalize  # noqa: PLC0415 - only passwords beyond ASCII need it
+    from unicodedata import normalize
 
     return normalize("NFKC", password).encode()
 

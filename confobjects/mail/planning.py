@@ -374,8 +374,8 @@ class _Planner:
 
 
 def _is_address(text: str) -> bool:
-    from confobjects.syntaxes.base import ValueSyntaxError  # noqa: PLC0415 - beside its only use
-    from confobjects.syntaxes.mailaddress import MailAddress  # noqa: PLC0415 - as above
+    from confobjects.syntaxes.base import ValueSyntaxError
+    from confobjects.syntaxes.mailaddress import MailAddress
 
     try:
         MailAddress().parse(text)
@@ -385,7 +385,7 @@ def _is_address(text: str) -> bool:
 
 
 def _is_full_name(name: str) -> bool:
-    from confobjects.syntaxes.hosts import host_problem  # noqa: PLC0415 - beside its only use
+    from confobjects.syntaxes.hosts import host_problem
 
     return "." in name and name.isascii() and not host_problem(name) and not name.startswith("localhost.")
 

@@ -45,7 +45,7 @@ def _no_object(_text: str) -> str:
 
 
 def _host(text: str) -> str:
-    from confobjects.syntaxes.hosts import host_problem, is_ipv6  # noqa: PLC0415 - few settings name a host
+    from confobjects.syntaxes.hosts import host_problem, is_ipv6
 
     host = text.strip().removeprefix("[").removesuffix("]")
     if not is_ipv6(host) and (problem := host_problem(host)):
@@ -54,7 +54,7 @@ def _host(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    from confobjects.syntaxes.hosts import is_ipv4, is_ipv6  # noqa: PLC0415 - as above
+    from confobjects.syntaxes.hosts import is_ipv4, is_ipv6
 
     address = text.strip().removeprefix("[").removesuffix("]")
     if not is_ipv4(address) and not is_ipv6(address):
@@ -63,7 +63,7 @@ def _address(text: str) -> str:
 
 
 def _local_name(text: str) -> str:
-    from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6  # noqa: PLC0415 - as above
+    from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
 
     name = text.strip()
     if name.startswith("[") and name.endswith("]"):
@@ -79,8 +79,8 @@ def _local_name(text: str) -> str:
 
 
 def _sender(text: str) -> str:
-    from confobjects.syntaxes.base import ValueSyntaxError  # noqa: PLC0415 - as above
-    from confobjects.syntaxes.mailaddress import MailAddress  # noqa: PLC0415 - as above
+    from confobjects.syntaxes.base import ValueSyntaxError
+    from confobjects.syntaxes.mailaddress import MailAddress
 
     if text.strip() == "<>":
         return ""

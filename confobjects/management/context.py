@@ -67,7 +67,7 @@ class ManagementContext:
 
     def judge(self, world: World | None = None) -> Judge:
         """Return a judge over a view of the storage."""
-        from confobjects.objects.judging import Judge  # noqa: PLC0415 - a cold get judges nothing
+        from confobjects.objects.judging import Judge
 
         return Judge(self.registry, world or self.world(), self.evaluate)
 
@@ -122,25 +122,25 @@ class ManagementContext:
 
         Raises :class:`~confobjects.errors.NoSuchObjectError` where it keeps none.
         """
-        from confobjects.management import history  # noqa: PLC0415 - a cold get needs no history
+        from confobjects.management import history
 
         return history.records(self)
 
     def as_of(self, number: int) -> Objects:
         """Return the stored objects by path as they were right after a change. See :func:`history.as_of`."""
-        from confobjects.management import history  # noqa: PLC0415 - as above
+        from confobjects.management import history
 
         return history.as_of(self, number)
 
     def undo(self, number: int, *, dry_run: bool = False) -> ChangeReport:
         """Take one change back. See :func:`undoing.undo`."""
-        from confobjects.management import undoing  # noqa: PLC0415 - as above
+        from confobjects.management import undoing
 
         return undoing.undo(self, number, dry_run=dry_run)
 
     def undo_to(self, number: int, *, dry_run: bool = False) -> ChangeReport:
         """Take back every change after one. See :func:`undoing.undo_to`."""
-        from confobjects.management import undoing  # noqa: PLC0415 - as above
+        from confobjects.management import undoing
 
         return undoing.undo_to(self, number, dry_run=dry_run)
 
@@ -148,7 +148,7 @@ class ManagementContext:
 
     def change(self, *, dry_run: bool = False) -> Transaction:
         """Return a transaction: a ``with`` block whose changes are judged as a whole and written when it ends."""
-        from confobjects.management.transaction import Transaction  # noqa: PLC0415 - reading needs none of it
+        from confobjects.management.transaction import Transaction
 
         return Transaction(self, dry_run=dry_run)
 

@@ -200,7 +200,7 @@ def _note(
     paths: Sequence[ManagedObjectPath],
 ) -> Note:
     """What the history of the target is to know of some objects that are copied."""
-    from confobjects.management.history import note_of, signed  # noqa: PLC0415 - wanted where something is written
+    from confobjects.management.history import note_of, signed
 
     told: list[ObjectChange] = []
     for path in paths:
@@ -287,7 +287,7 @@ def exposed(context: ManagementContext) -> list[Diagnostic]:
     open_anonymously = getattr(context.storage, "anonymous", None)
     if open_anonymously is None:
         return []
-    from confobjects.mapping.ldap_schema import secret_attributes  # noqa: PLC0415 - wanted for directories only
+    from confobjects.mapping.ldap_schema import secret_attributes
 
     secrets = secret_attributes(context.registry)
     with open_anonymously() as storage:

@@ -189,10 +189,10 @@ def _key(key: str) -> str:
 
 def _refused(contents: Contents, registry: Registry) -> Iterator[tuple[Pointer, Diagnostic]]:
     """Put the doubtful objects of a document to its schema; yield what that refuses."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - heavy, and most documents leave no doubt
-    from jsonschema.validators import extend  # noqa: PLC0415 - as above
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    from confobjects.reference.jsonschema import document_schema  # noqa: PLC0415 - as above
+    from confobjects.reference.jsonschema import document_schema
 
     def whole(_checker: Any, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)

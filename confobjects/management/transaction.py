@@ -357,7 +357,7 @@ class Transaction:
             if found and not self.dry_run:
                 self.context.storage.commit(self.changes(found), self.note())
             return
-        from confobjects.management.confirm import settle  # noqa: PLC0415 - a lock makes it needless
+        from confobjects.management.confirm import settle
 
         settle(self)
 
@@ -385,7 +385,7 @@ class Transaction:
 
     def note(self) -> Note:
         """Return what the history is to know of the change that was planned."""
-        from confobjects.management.history import note_of, signed  # noqa: PLC0415 - a dry run needs none
+        from confobjects.management.history import note_of, signed
 
         return note_of(self.report.changes, signed(self.context), self.undoes)
 

@@ -27,7 +27,7 @@ def shown(prop: PropertyDefinition, text: str) -> str:
 def _masked(text: str) -> str:
     if not has_opener(text):
         return MASK
-    from confobjects.expressions import ExpressionSyntaxError, parse  # noqa: PLC0415 - kept off the cold path
+    from confobjects.expressions import ExpressionSyntaxError, parse
 
     try:
         return parse(text).masked()

@@ -117,7 +117,7 @@ class ExpressionFiles:
 
 
 def _json_values(path: str) -> Iterator[tuple[str, _Value]]:
-    import json  # noqa: PLC0415 - only where there are expression files
+    import json
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in items]

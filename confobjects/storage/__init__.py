@@ -36,7 +36,7 @@ def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storag
     target = SCHEMES.get(scheme.lower()) if colon else None
     if target is None:
         raise UsageError(_unknown(url, scheme if colon else ""))
-    from importlib import import_module  # noqa: PLC0415 - kept out of the import of this module, like its targets
+    from importlib import import_module
 
     module, _, function = target.partition(":")
     storage: Storage = getattr(import_module(module), function)(url, missing_ok=missing_ok, **options)

@@ -122,7 +122,7 @@ def locked(path: str, deadline: float) -> Iterator[None]:
     The kernel frees it when the process ends, however that comes about. Raises
     :class:`~confobjects.errors.StorageError` when it is not free within ``deadline`` seconds.
     """
-    import fcntl  # noqa: PLC0415 - only writers lock
+    import fcntl
 
     lock = path + ".lock"
     with told("open the lock file", lock):
@@ -150,7 +150,7 @@ def _try_lock(flock: object, descriptor: int, operation: int) -> bool:
 
 def _wait(deadline: float, descriptor: int, path: str) -> float:
     """Sleep a moment and return what is left of the time; raise when nothing is."""
-    import time  # noqa: PLC0415 - beside fcntl
+    import time
 
     if deadline <= 0:
         raise _held(descriptor, path)
@@ -328,8 +328,8 @@ def _make_archive_directory(directory: str, path: str) -> None:
 
 def archive(path: str, data: bytes) -> str:
     """Keep ``data``, the content that is about to be replaced, compressed in ``<path>.archive``; return its path."""
-    import time  # noqa: PLC0415 - only writers need the clock
-    import zlib  # noqa: PLC0415 - as above
+    import time
+    import zlib
 
     directory = _archive_directory(path)
     _make_archive_directory(directory, path)

@@ -196,7 +196,7 @@ class LdifFileStorage:
 
         None if the file is not the version it is made from any more.
         """
-        from confobjects.storage.history import Pen, digest, time_of  # noqa: PLC0415 - writers only
+        from confobjects.storage.history import Pen, digest, time_of
 
         document = version.document.edited(edits)
         self._check(document)
@@ -268,7 +268,7 @@ class LdifFileStorage:
 
     def history(self) -> list[Noted]:
         """Return the noted changes, the oldest first; edits by hand are among them."""
-        from confobjects.storage import history  # noqa: PLC0415 - a cold get needs no history
+        from confobjects.storage import history
 
         target = os.path.realpath(self.path)
         if self._owner == get_ident() or history.read(target).is_settled:
@@ -279,7 +279,7 @@ class LdifFileStorage:
 
     @staticmethod
     def _noted(target: str) -> list[Noted]:
-        from confobjects.storage import history  # noqa: PLC0415 - as above
+        from confobjects.storage import history
 
         lines = history.read(target)
         found = files.read(target)
@@ -289,7 +289,7 @@ class LdifFileStorage:
 
     def withdraw(self, number: int) -> None:
         """Note that the change of a number was taken back."""
-        from confobjects.storage.history import Pen  # noqa: PLC0415 - writers only
+        from confobjects.storage.history import Pen
 
         Pen(os.path.realpath(self.path)).tell(number, "void")
 

@@ -79,7 +79,7 @@ class MemoryStorage:
 
     def history(self) -> list[Noted]:
         """Return the noted changes, the oldest first."""
-        from confobjects.mapping.journal import Noted  # noqa: PLC0415 - a cold get needs no history
+        from confobjects.mapping.journal import Noted
 
         with self._lock:
             return [Noted(number, "done", *note) for number, note in self._notes.items()]

@@ -264,7 +264,7 @@ class Duration(Amount):
             return "unlimited"
         if isinstance(value, int) and not isinstance(value, bool):
             return f"{value:d} {self.base}"
-        from datetime import timedelta  # noqa: PLC0415 - only API users who hand one over need it
+        from datetime import timedelta
 
         if isinstance(value, timedelta):
             return f"{_unit_or_ms(value // timedelta(milliseconds=1), self.base)}"

@@ -32,7 +32,7 @@ def _ipv6(text: str) -> str | None:
     """Return the compressed spelling of an IPv6 address, or None."""
     if ":" not in text or not text.isascii():
         return None
-    from ipaddress import IPv6Address  # noqa: PLC0415 - few configurations hold an IPv6 address
+    from ipaddress import IPv6Address
 
     address, percent, zone = text.partition("%")
     if percent and not (zone and zone.replace("-", "").replace("_", "").replace(".", "").isalnum()):
@@ -89,7 +89,7 @@ def _encoded_length(label: str) -> int:
 
 def _wrong_character(label: str) -> str:
     """Return the first character that an internationalised label cannot hold: only letters, marks and digits."""
-    from unicodedata import category  # noqa: PLC0415 - only names beyond ASCII need it
+    from unicodedata import category
 
     for character in label:
         kind = category(character)

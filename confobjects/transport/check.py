@@ -165,7 +165,7 @@ class _Test:
         return explained(error, self.connection) if isinstance(error, DeliveryError) else error
 
     def told(self, result: TestResult) -> TestResult:
-        from dataclasses import replace  # noqa: PLC0415 - beside its only use
+        from dataclasses import replace
 
         connection = self.connection
         return replace(
@@ -202,7 +202,7 @@ _OWN_CODES: Final = {
 
 
 def _failed(result: TestResult, error: MailError) -> TestResult:
-    from dataclasses import replace  # noqa: PLC0415 - beside its only use
+    from dataclasses import replace
 
     first = error.diagnostics[0]
     facts: dict[str, Any] = {

@@ -125,7 +125,7 @@ class Mailer:
         self, message: Sendable, from_: str | None = None, to: str | Iterable[str] | None = None
     ) -> DeliveryReport:
         """Send one message without blocking the event loop: :meth:`send` in a thread."""
-        import asyncio  # noqa: PLC0415 - only asynchronous programs have it loaded
+        import asyncio
 
         return await asyncio.to_thread(self.send, message, from_, to)
 
@@ -133,7 +133,7 @@ class Mailer:
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
     ) -> AsyncGenerator[Result, None]:
         """Send messages without blocking the event loop: :meth:`send_many` in a thread, which also takes them."""
-        import asyncio  # noqa: PLC0415 - as above
+        import asyncio
 
         results = self.send_many(messages, connections=connections)
         try:

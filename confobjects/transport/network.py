@@ -66,7 +66,7 @@ class Network:
 
 
 def _text(status: int) -> str:
-    from os import strerror  # noqa: PLC0415 - failures only
+    from os import strerror
 
     return strerror(status)
 

@@ -55,7 +55,7 @@ def apart(work: Callable[[], T]) -> T:
 
     A PKCS #11 module leaves such errors when it is loaded.
     """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for new contexts and tokens only
+    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(work).result()
@@ -200,7 +200,7 @@ def _system_version() -> str:
 
 def _bundled(source: TrustSource) -> Material:
     try:
-        import certifi  # noqa: PLC0415 - an optional extra
+        import certifi
     except ImportError:
         raise unusable(
             source,

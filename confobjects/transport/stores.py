@@ -70,8 +70,8 @@ def der_certificate(data: bytes, pin: str) -> tuple[bytes, ...]:
 
 def pkcs12(data: bytes, pin: str) -> tuple[bytes, ...]:
     """Return the certificates of a PKCS #12 store (RFC 7292)."""
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - 40 ms, only for stores
-    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
     loaded = None
     for secret in (pin.encode(),) if pin else (None, b""):  # no pin and an empty pin are different keys
@@ -192,9 +192,9 @@ def _check_integrity(stored: der.Element, check: der.Element, pin: str) -> None:
 
 
 def _decrypted(stored: der.Element, pin: str) -> der.Element:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - only for such stores
-    from cryptography.hazmat.primitives.ciphers.aead import AESCCM  # noqa: PLC0415 - as above
-    from cryptography.hazmat.primitives.keywrap import (  # noqa: PLC0415 - as above
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+    from cryptography.hazmat.primitives.keywrap import (
         InvalidUnwrap,
         aes_key_unwrap_with_padding,
     )

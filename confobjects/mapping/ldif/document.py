@@ -47,7 +47,7 @@ class Document:
         A changed entry keeps its place and a new one comes last. With an entry goes the comment right above it;
         comments set apart by an empty line stay.
         """
-        from confobjects.mapping.ldif.writing import Editor  # noqa: PLC0415 - reading needs none of it
+        from confobjects.mapping.ldif.writing import Editor
 
         editor = Editor(self)
         for edit in edits:

@@ -79,7 +79,7 @@ class Parser:
             try:
                 self._block(start, end, first)
             except (BrokenLineError, DNSyntaxError):
-                from confobjects.mapping.ldif.mistakes import diagnose  # noqa: PLC0415 - for broken texts only
+                from confobjects.mapping.ldif.mistakes import diagnose
 
                 self.problems.extend(diagnose(self, start, end, first))
             first = first and not self.ends and _only_comments(self.text[start:end])

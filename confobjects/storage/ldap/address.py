@@ -33,7 +33,7 @@ class Address(NamedTuple):
         """Whether what is sent there stays on this machine."""
         if self.scheme == "ldapi" or self.host.lower() == "localhost":
             return True
-        from ipaddress import ip_address  # noqa: PLC0415 - wanted for addresses only
+        from ipaddress import ip_address
 
         try:
             return ip_address(self.host).is_loopback

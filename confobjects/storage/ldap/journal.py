@@ -403,6 +403,6 @@ def _apart(turn: int) -> int:
     """How many numbers to leave out: none at first; where many meet, the more often the more."""
     if not turn:
         return 0
-    from random import randrange  # noqa: PLC0415 - wanted after a collision only
+    from random import randrange
 
     return randrange(2 ** min(turn, 5))  # noqa: S311 - it keeps writers apart, nothing secret

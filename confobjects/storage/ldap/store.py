@@ -88,8 +88,8 @@ class LdapStorage(Changing):
 
     def pause(self, turn: int) -> None:
         """Give other writers a moment: the more often they have met, the longer and the more unlike each other."""
-        from random import uniform  # noqa: PLC0415 - wanted after a collision only
-        from time import sleep  # noqa: PLC0415 - as above
+        from random import uniform
+        from time import sleep
 
         longest = min(_LONGEST_PAUSE, _PAUSE * 2**turn)
         sleep(uniform(longest / 2, longest))  # noqa: S311 - it keeps writers apart, nothing secret

@@ -20,7 +20,7 @@ def trust(context: ssl.SSLContext, path: str, password: str) -> None:
     if _PEM in data:
         authorities = data.decode("ascii", "replace")
     else:
-        from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - 40 ms, for these only
+        from cryptography.hazmat.primitives.serialization import Encoding
 
         _, certificate, others = _opened("trust store", path, data, password)
         found = [one for one in (certificate, *others) if one is not None]
@@ -37,14 +37,14 @@ def identify(context: ssl.SSLContext, path: str, password: str) -> None:
     if _PEM in data:
         _load_chain(context, path, path, password)
         return
-    from cryptography.hazmat.primitives import serialization as how  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives import serialization as how
 
     key, certificate, others = _opened("key store", path, data, password)
     if key is None or certificate is None:
         raise _unusable("key store", path, "it holds no certificate with its key")
     parts = [key.private_bytes(how.Encoding.PEM, how.PrivateFormat.PKCS8, how.NoEncryption())]
     parts += [one.certificate.public_bytes(how.Encoding.PEM) for one in (certificate, *others)]
-    from tempfile import mkstemp  # noqa: PLC0415 - OpenSSL takes a key from a file only
+    from tempfile import mkstemp
 
     number, copy = mkstemp(suffix=".pem")  # readable by this user alone
     try:
@@ -65,7 +65,7 @@ def _load_chain(context: ssl.SSLContext, file: str, path: str, password: str) ->
 
 
 def _opened(what: str, path: str, data: bytes, password: str) -> tuple[Any, Any, list[Any]]:
-    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
     for secret in (password.encode(),) if password else (None, b""):  # no password and an empty one differ
         with warnings.catch_warnings():
