@@ -13,7 +13,7 @@ from .failures import quoted
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, Relation
-    from confobjects.management.operations import Operation
+    from confobjects.management.changing.operations import Operation
 
 Show = Callable[["PropertyDefinition", str], str]
 """How a value is written: masked where people see it, as it is where a file is made for its owner."""

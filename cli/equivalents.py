@@ -19,7 +19,7 @@ from .failures import quoted
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.operations import Operation
+    from confobjects.management.changing.operations import Operation
 
     from .invocation import Invocation
 

@@ -25,7 +25,7 @@ def mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | No
         world: World = context.world()
         obj = context.get(relation.name, name)
         if unsaved is not None:
-            from confobjects.management.trying import tried
+            from confobjects.management.changing.trying import tried
 
             world = tried(context, relation.name, name, unsaved)
             obj = world.find(obj.path) or obj

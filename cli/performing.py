@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confobjects.management.operations import Operation
+from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 
 from .changes_output import tell

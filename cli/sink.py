@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
-    from confobjects.management.operations import Operation
+    from confobjects.management.changing.operations import Operation
 
 
 class Sink:

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
-    from confobjects.management.operations import Operation
+    from confobjects.management.changing.operations import Operation
 
     from .dialect import Command, Piece, Word
     from .source import Source

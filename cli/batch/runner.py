@@ -26,7 +26,7 @@ from .summary import Summary
 from .touches import Touches
 
 if TYPE_CHECKING:
-    from confobjects.management.transaction import Transaction
+    from confobjects.management.changing.transaction import Transaction
 
     from ..invocation import Invocation
     from .source import Source

@@ -20,7 +20,7 @@ from ..words import Words, take_apart
 from .placing import place_of, place_of_usage
 
 if TYPE_CHECKING:
-    from confobjects.management.operations import Operation
+    from confobjects.management.changing.operations import Operation
     from confobjects.management.world import Overlay
     from confobjects.objects.model import ManagedObject
     from confobjects.paths import Name

@@ -14,7 +14,7 @@ from confobjects.paths import ManagedObjectPath, normal_name
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.diagnostics import Diagnostic
-    from confobjects.management.operations import Operation
+    from confobjects.management.changing.operations import Operation
 
     from .steps import Step
 

@@ -8,7 +8,7 @@ import click
 
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
-from confobjects.management.operations import Operation
+from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import Action, PropertyChanges
 from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from confobjects.management.operations import Operation
+from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 from confobjects.paths import normal_name
 from confobjects.reference.text import describe_property

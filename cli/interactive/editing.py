@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from confobjects.errors import ConfobjectsError
-from confobjects.management.operations import Operation
+from confobjects.management.changing.operations import Operation
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import normal_name
 from confobjects.reference.text import describe_property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import confobjects
 from confobjects.errors import ConfobjectsError
-from confobjects.management.operations import Operation
+from confobjects.management.changing.operations import Operation
 from confobjects.reference.text import describe_object
 
 from ..changes_output import planned

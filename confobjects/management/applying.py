@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
+from confobjects.management.changing.operations import Operation
 from confobjects.management.comparing import States, differs, snapshot
-from confobjects.management.operations import Operation
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import Texts
@@ -45,7 +45,7 @@ def bring_about(
 ) -> ChangeReport:
     """Make what is stored what is wanted, in one transaction, and return what that changed.
 
-    Raises as :func:`operations` and :class:`~confobjects.management.transaction.Transaction` do.
+    Raises as :func:`operations` and :class:`~confobjects.management.changing.transaction.Transaction` do.
     """
     with context.change(dry_run=dry_run) as transaction:
         there = snapshot(context, transaction.below).objects

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from confobjects.definitions import Registry, Relation
+    from confobjects.management.changing.transaction import Given, Transaction
     from confobjects.management.history import Objects, Record, Signature
-    from confobjects.management.transaction import Given, Transaction
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.changes import ChangeReport, PropertyChanges
     from confobjects.objects.judging import Judge
@@ -148,7 +148,7 @@ class ManagementContext:
 
     def change(self, *, dry_run: bool = False) -> Transaction:
         """Return a transaction: a ``with`` block whose changes are judged as a whole and written when it ends."""
-        from confobjects.management.transaction import Transaction
+        from confobjects.management.changing.transaction import Transaction
 
         return Transaction(self, dry_run=dry_run)
 

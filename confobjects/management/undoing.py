@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
 from confobjects.management import history
-from confobjects.management.operations import Operation, asked_by, reverted
+from confobjects.management.changing.operations import Operation, asked_by, reverted
 from confobjects.objects.changes import ChangeReport, ObjectChange
 from confobjects.objects.model import Texts
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.management.changing.transaction import Transaction
     from confobjects.management.context import ManagementContext
     from confobjects.management.history import Record, RecordedChange
-    from confobjects.management.transaction import Transaction
     from confobjects.objects.protocols import World
 
 _SHOWN = 20

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from confobjects.cli.equivalents import equivalent
-from confobjects.management.operations import Operation
+from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 from confobjects.startup import registry
 from tests.cli.sessions import fresh, run

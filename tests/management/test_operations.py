@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confobjects.management import ManagementContext
-from confobjects.management.operations import Operation, asked_by, taken_back
+from confobjects.management.changing.operations import Operation, asked_by, taken_back
 from confobjects.mapping.objects import REVISION
 from confobjects.objects.changes import ChangeReport, PropertyChanges
 from tests.management.test_transactions import DISK, filled

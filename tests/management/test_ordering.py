@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
 from confobjects.management import ManagementContext
-from confobjects.management.operations import Operation
+from confobjects.management.changing.operations import Operation
 from confobjects.mapping.entry import Change, Entry
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.evaluating import defaults_alone

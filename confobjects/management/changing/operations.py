@@ -12,7 +12,7 @@ from confobjects.objects.changes import Action, ObjectChange, PropertyChanges
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.transaction import Transaction
+    from confobjects.management.changing.transaction import Transaction
     from confobjects.paths import ManagedObjectPath
 
 _OPPOSITE: Final[dict[Action, Action]] = {

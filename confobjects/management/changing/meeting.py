@@ -39,9 +39,9 @@ from confobjects.mapping.objects import REVISION
 
 if TYPE_CHECKING:
     from confobjects.dn import DN
-    from confobjects.management.commit import Outcome
+    from confobjects.management.changing.commit import Outcome
+    from confobjects.management.changing.transaction import Transaction
     from confobjects.management.context import ManagementContext
-    from confobjects.management.transaction import Transaction
     from confobjects.management.world import StorageWorld
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.judging import Judge

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, error_for
-from confobjects.management.commit import Outcome, Writer, outcomes
-from confobjects.management.ordering import in_order
-from confobjects.management.verdict import Verdict
+from confobjects.management.changing.commit import Outcome, Writer, outcomes
+from confobjects.management.changing.ordering import in_order
+from confobjects.management.changing.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, absent
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
 from confobjects.objects.model import ManagedObject
@@ -357,7 +357,7 @@ class Transaction:
             if found and not self.dry_run:
                 self.context.storage.commit(self.changes(found), self.note())
             return
-        from confobjects.management.confirm import settle
+        from confobjects.management.changing.meeting import settle
 
         settle(self)
 
