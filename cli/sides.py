@@ -74,7 +74,7 @@ def side(invocation: Invocation, text: str) -> Side:
 
 def _past(invocation: Invocation, number: str) -> States:
     """Return the objects right after a change. A secret of which only the mask is at hand has a value, not known which."""
-    from confobjects.management.history import as_of
+    from confobjects.management.history.records import as_of
 
     if not number.isdecimal():
         remedy = "history:7 is the configuration right after change 7, history:0 what was before the first one"

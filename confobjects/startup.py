@@ -19,7 +19,7 @@ from confobjects.errors import DefinitionError, UsageError, error_for
 from confobjects.management import ManagementContext
 
 if TYPE_CHECKING:
-    from confobjects.management.history import Signature
+    from confobjects.management.history.records import Signature
     from confobjects.mapping.entry import Entry
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
@@ -164,7 +164,7 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
 
 
 def _signature(actor: str, command: str) -> Signature:
-    from confobjects.management.history import Signature
+    from confobjects.management.history.records import Signature
 
     return Signature(now(), actor, command)
 

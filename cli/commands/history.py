@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import ConfobjectsError
-from confobjects.management import history
-from confobjects.management.undoing import operations
+from confobjects.management.history import records
+from confobjects.management.history.undoing import operations
 
 from ..command_line import line_of
 from ..invocation import Invocation
@@ -18,7 +18,7 @@ from .objects import name_options, names_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.history import Record, RecordedChange
+    from confobjects.management.history.records import Record, RecordedChange
 
     from ..words import Words
 
@@ -59,15 +59,15 @@ def _run(invocation: Invocation, what: str | None, number: int | None, limit: in
         )
     with invocation.open() as context:
         found = context.history()
-    by = history.undone(found)
+    by = records.undone(found)
     if number is not None:
-        one = history.record(found, number)
+        one = records.record(found, number)
         _tell(invocation, [one], by, lambda: "\n".join(_whole(one, by, invocation.registry)))
         return 0
     if what is not None:
         relation = invocation.registry.relation(what.lower())
         path = invocation.registry.path_of(relation.name, names_of(relation, invocation.registry, values))
-        found = history.of_object(found, path)
+        found = records.of_object(found, path)
     chosen = found[-limit:] if limit else found
     _tell(invocation, chosen, by, lambda: _listed(invocation, chosen, by))
     return 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from confobjects.definitions import Registry, Relation
     from confobjects.management.changing.transaction import Given, Transaction
-    from confobjects.management.history import Objects, Record, Signature
+    from confobjects.management.history.records import Objects, Record, Signature
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.changes import ChangeReport, PropertyChanges
     from confobjects.objects.judging import Judge
@@ -122,25 +122,25 @@ class ManagementContext:
 
         Raises :class:`~confobjects.errors.NoSuchObjectError` where it keeps none.
         """
-        from confobjects.management import history
+        from confobjects.management.history import records
 
-        return history.records(self)
+        return records.records(self)
 
     def as_of(self, number: int) -> Objects:
-        """Return the stored objects by path as they were right after a change. See :func:`history.as_of`."""
-        from confobjects.management import history
+        """Return the stored objects by path as they were right after a change. See :func:`records.as_of`."""
+        from confobjects.management.history import records
 
-        return history.as_of(self, number)
+        return records.as_of(self, number)
 
     def undo(self, number: int, *, dry_run: bool = False) -> ChangeReport:
         """Take one change back. See :func:`undoing.undo`."""
-        from confobjects.management import undoing
+        from confobjects.management.history import undoing
 
         return undoing.undo(self, number, dry_run=dry_run)
 
     def undo_to(self, number: int, *, dry_run: bool = False) -> ChangeReport:
         """Take back every change after one. See :func:`undoing.undo_to`."""
-        from confobjects.management import undoing
+        from confobjects.management.history import undoing
 
         return undoing.undo_to(self, number, dry_run=dry_run)
 

@@ -200,7 +200,7 @@ def _note(
     paths: Sequence[ManagedObjectPath],
 ) -> Note:
     """What the history of the target is to know of some objects that are copied."""
-    from confobjects.management.history import note_of, signed
+    from confobjects.management.history.records import note_of, signed
 
     told: list[ObjectChange] = []
     for path in paths:

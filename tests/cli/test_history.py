@@ -15,7 +15,7 @@ import pytest
 
 from confobjects import startup
 from confobjects.cli.recorded import command_of
-from confobjects.management.history import Signature
+from confobjects.management.history.records import Signature
 from tests.cli.sessions import fresh, run
 from tests.definitions.documents import builtin
 from tests.docs_check import ROOT

@@ -14,7 +14,7 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError
 from confobjects.management import ManagementContext
-from confobjects.management.history import of_object
+from confobjects.management.history.records import of_object
 from confobjects.mapping.entry import Change
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage

@@ -10,8 +10,8 @@ import pytest
 from confobjects.diagnostics import MASK
 from confobjects.errors import AccessError, ConfobjectsError, ConstraintError, NoSuchObjectError
 from confobjects.management import ManagementContext
-from confobjects.management.history import Signature, of_object, record_of, undone
-from confobjects.management.undoing import effective
+from confobjects.management.history.records import Signature, of_object, record_of, undone
+from confobjects.management.history.undoing import effective
 from confobjects.mapping.entry import Modification, ModifyEntry
 from confobjects.mapping.journal import Note, Noted
 from confobjects.objects.changes import PropertyChanges

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ManagementContext
 from confobjects.management.changing.operations import asked_by
-from confobjects.management.history import Signature, record_of
-from confobjects.management.undoing import operations
+from confobjects.management.history.records import Signature, record_of
+from confobjects.management.history.undoing import operations
 from confobjects.objects.changes import ObjectChange
 from confobjects.objects.evaluating import defaults_alone
 from confobjects.storage.memory import MemoryStorage

@@ -385,7 +385,7 @@ class Transaction:
 
     def note(self) -> Note:
         """Return what the history is to know of the change that was planned."""
-        from confobjects.management.history import note_of, signed
+        from confobjects.management.history.records import note_of, signed
 
         return note_of(self.report.changes, signed(self.context), self.undoes)
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
-from confobjects.management import history
 from confobjects.management.changing.operations import Operation, asked_by, reverted
+from confobjects.management.history import records
 from confobjects.objects.changes import ChangeReport, ObjectChange
 from confobjects.objects.model import Texts
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.context import ManagementContext
-    from confobjects.management.history import Record, RecordedChange
+    from confobjects.management.history.records import Record, RecordedChange
     from confobjects.objects.protocols import World
 
 _SHOWN = 20
@@ -43,10 +43,10 @@ def undo(context: ManagementContext, number: int, *, dry_run: bool = False) -> C
 
 
 def _one(transaction: Transaction, number: int) -> None:
-    found = history.records(transaction.context)
-    one = history.record(found, number)
+    found = records.records(transaction.context)
+    one = records.record(found, number)
     _check_state(one)
-    by = history.undone(found)
+    by = records.undone(found)
     if number in by:
         remedy = f"undo {by[number]} makes it again"
         _refuse(f"change {number} was taken back by change {by[number]} already", remedy)
@@ -67,9 +67,9 @@ def undo_to(context: ManagementContext, number: int, *, dry_run: bool = False) -
 
 
 def _all_after(transaction: Transaction, number: int) -> None:
-    found = history.records(transaction.context)
+    found = records.records(transaction.context)
     if number:
-        history.record(found, number)
+        records.record(found, number)
     later = [one for one in reversed(found) if one.number > number and one.state != "edited"]
     for one in later:
         _check_state(one)
@@ -84,7 +84,7 @@ def operations(one: Record, registry: Registry) -> Iterator[Operation]:
 
 def effective(found: Sequence[Record], number: int) -> Iterator[Record]:
     """Yield the changes after one that count: not those that were taken back, nor what took them back."""
-    by = history.undone(found)
+    by = records.undone(found)
     for one in found:
         neutral = one.number in by or (one.undoes and min(one.undoes) > number)
         if one.number > number and one.state != "edited" and not neutral:
