@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, NoSuchObjectError, UsageError
-from confobjects.management.comparing import Snapshot, States, snapshot
-from confobjects.management.documents import ConfigurationDocument
+from confobjects.management.documents.comparing import Snapshot, States, snapshot
+from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import known, state_of
 from confobjects.paths import ROOT
 from confobjects.storage import SCHEMES
@@ -86,7 +86,7 @@ def _past(invocation: Invocation, number: str) -> States:
 
 def _of_nothing(context: ManagementContext) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a storage that holds no object: that it holds no empty configuration either."""
-    from confobjects.management.ldif_documents import is_base
+    from confobjects.management.documents.ldif import is_base
 
     entry = context.storage.read(context.storage.base)
     branches = (context.mapper.branch(r, ROOT) for r in context.registry.children("root") if r.named)
@@ -152,7 +152,7 @@ def _unpacked(data: bytes, origin: str) -> bytes:
 def _of_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
     """Return what an LDIF document says. Raises the errors of one that says nothing, or has no base."""
     from confobjects.management import ManagementContext
-    from confobjects.management.ldif_documents import LdifDocument
+    from confobjects.management.documents.ldif import LdifDocument
     from confobjects.storage.memory import MemoryStorage
 
     document = LdifDocument(_decoded(data, origin), origin, invocation.registry)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
-from confobjects.management.applying import bring_about
+from confobjects.management.documents.applying import bring_about
 
 from ..changes_output import tell
 from ..invocation import Invocation

@@ -8,7 +8,7 @@ import click
 
 from confobjects import startup
 from confobjects.errors import error_for
-from confobjects.management.copying import exposed
+from confobjects.management.documents.copying import exposed
 
 from ..invocation import Invocation
 from . import make

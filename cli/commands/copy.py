@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects import startup
-from confobjects.management.copying import CopyReport, Progress, copy
+from confobjects.management.documents.copying import CopyReport, Progress, copy
 
 from ..connection import storage_options
 from ..invocation import Invocation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import DIFFERENCES
-from confobjects.management.comparing import Difference, Pair, differences, unified
+from confobjects.management.documents.comparing import Difference, Pair, differences, unified
 
 from ..invocation import Invocation
 from ..sides import Side, current, side

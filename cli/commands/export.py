@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.errors import error_for
-from confobjects.management.comparing import snapshot
-from confobjects.management.exporting import LeftOut, commands, ldif, left_out
+from confobjects.management.documents.comparing import snapshot
+from confobjects.management.documents.exporting import LeftOut, commands, ldif, left_out
 from confobjects.mapping.documents import write
 
 from ..command_line import line_of
@@ -19,7 +19,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.management import ManagementContext
-    from confobjects.management.comparing import States
+    from confobjects.management.documents.comparing import States
 
     from ..words import Words
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects.management.copying import exposed, initialise
+from confobjects.management.documents.copying import exposed, initialise
 
 from ..invocation import Invocation
 from . import make

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from confobjects.definitions import Registry
 from confobjects.errors import ConfobjectsError, MissingMandatoryError
 from confobjects.management import ManagementContext
-from confobjects.management.applying import bring_about, operations
-from confobjects.management.comparing import differences, snapshot
-from confobjects.management.documents import ConfigurationDocument
-from confobjects.management.exporting import commands
+from confobjects.management.documents.applying import bring_about, operations
+from confobjects.management.documents.comparing import differences, snapshot
+from confobjects.management.documents.exporting import commands
+from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import ObjectState, read, state_of, write
 from confobjects.objects.evaluating import defaults_alone
 from confobjects.paths import ManagedObjectPath

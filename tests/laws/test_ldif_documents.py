@@ -17,10 +17,10 @@ from confobjects.definitions import Registry
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.management import ManagementContext
-from confobjects.management.applying import bring_about
-from confobjects.management.comparing import States, snapshot
-from confobjects.management.exporting import ldif
-from confobjects.management.ldif_documents import LdifDocument
+from confobjects.management.documents.applying import bring_about
+from confobjects.management.documents.comparing import States, snapshot
+from confobjects.management.documents.exporting import ldif
+from confobjects.management.documents.ldif import LdifDocument
 from confobjects.mapping.documents import ObjectState
 from confobjects.mapping.ldif import NEW_DOCUMENT
 from confobjects.objects.evaluating import defaults_alone

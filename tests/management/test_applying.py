@@ -8,9 +8,9 @@ import pytest
 
 from confobjects.errors import MissingMandatoryError
 from confobjects.management import ManagementContext
-from confobjects.management.applying import bring_about, operations, ordered
-from confobjects.management.comparing import States, differences, snapshot
-from confobjects.management.exporting import commands
+from confobjects.management.documents.applying import bring_about, operations, ordered
+from confobjects.management.documents.comparing import States, differences, snapshot
+from confobjects.management.documents.exporting import commands
 from confobjects.mapping.documents import ObjectState, without_secrets
 from confobjects.paths import ManagedObjectPath
 from tests.definitions.documents import builtin, depot

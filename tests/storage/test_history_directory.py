@@ -16,7 +16,7 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.errors import AccessError, ChangedMeanwhileError, ConfobjectsError, NoSuchObjectError
 from confobjects.management import ManagementContext
-from confobjects.management.copying import exposed, initialise
+from confobjects.management.documents.copying import exposed, initialise
 from confobjects.mapping.entry import (
     AddEntry,
     Change,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from confobjects.management.applying import needs, ordered
 from confobjects.management.changing.operations import Operation
-from confobjects.management.comparing import States
+from confobjects.management.documents.applying import needs, ordered
+from confobjects.management.documents.comparing import States
 from confobjects.mapping.documents import ObjectState, in_order, without_secrets
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT

@@ -19,7 +19,7 @@ from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.expressions.openers import has_opener
-from confobjects.management.comparing import States, snapshot
+from confobjects.management.documents.comparing import States, snapshot
 from confobjects.mapping.documents import ObjectState, masked
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.journal import BRANCH

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 from confobjects.management.changing.operations import Operation
-from confobjects.management.comparing import States, differs, snapshot
+from confobjects.management.documents.comparing import States, differs, snapshot
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import Texts
