@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confobjects import startup
 from confobjects.errors import error_for
+from confobjects.management.judging import judge_one
 
 if TYPE_CHECKING:
     from confobjects.objects.changes import PropertyChanges
@@ -27,10 +27,10 @@ def mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | No
         if unsaved is not None:
             from confobjects.management.changing.trying import tried
 
-            world = tried(context, relation.name, name, unsaved)
+            world = tried(context.site, relation.name, name, unsaved)
             obj = world.find(obj.path) or obj
-        context.evaluate = invocation.evaluator()
-        server, problems = startup.judge_one(context, obj, invocation.place.instance_directory, world)
+        site = context.site._replace(evaluate=invocation.evaluator())
+        server, problems = judge_one(site, obj, invocation.place.instance_directory, world)
     if problems:
         raise error_for(problems)
     return server

@@ -53,7 +53,7 @@ def current(invocation: Invocation) -> Side:
     """Return the configuration that the options name."""
     with invocation.open() as context:
         invocation.warn(context.storage.warnings)
-        return _side(invocation.place.url, snapshot(context))
+        return _side(invocation.place.url, snapshot(context.site))
 
 
 def side(invocation: Invocation, text: str) -> Side:
@@ -62,7 +62,7 @@ def side(invocation: Invocation, text: str) -> Side:
     if colon and scheme.lower() in SCHEMES:
         options = storage_options(invocation.options, text)
         with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
-            found = snapshot(context)
+            found = snapshot(context.site)
             return _side(text, found if found.objects else found._replace(problems=_of_nothing(context)))
     if colon and scheme.lower() == "archive":
         path = _archived(invocation, rest)
@@ -80,7 +80,7 @@ def _past(invocation: Invocation, number: str) -> States:
         remedy = "history:7 is the configuration right after change 7, history:0 what was before the first one"
         raise UsageError(Diagnostic("usage", f"history:{number} names no change", remedy=remedy))
     with invocation.open() as context:
-        states = [state_of(obj, context.registry) for obj in as_of(context, int(number)).values()]
+        states = [state_of(obj, context.registry) for obj in as_of(context.site, int(number)).values()]
     return {state.path: known(state) for state in states}
 
 
@@ -89,7 +89,7 @@ def _of_nothing(context: ManagementContext) -> tuple[Diagnostic, ...]:
     from confobjects.management.documents.ldif import is_base
 
     entry = context.storage.read(context.storage.base)
-    branches = (context.mapper.branch(r, ROOT) for r in context.registry.children("root") if r.named)
+    branches = (context.site.mapper.branch(r, ROOT) for r in context.registry.children("root") if r.named)
     if (entry is not None and is_base(entry, context.registry)) or any(map(context.storage.read, branches)):
         return ()
     summary = f'there is no configuration: nothing below "{context.storage.base}" is an object, nor is that a base'
@@ -151,27 +151,27 @@ def _unpacked(data: bytes, origin: str) -> bytes:
 
 def _of_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
     """Return what an LDIF document says. Raises the errors of one that says nothing, or has no base."""
-    from confobjects.management import ManagementContext
+    from confobjects.management import ManagementContext, Site
     from confobjects.management.documents.ldif import LdifDocument
     from confobjects.storage.memory import MemoryStorage
 
     document = LdifDocument(_decoded(data, origin), origin, invocation.registry)
     storage = MemoryStorage(document.entries, base=document.base)
-    with ManagementContext(invocation.registry, storage, invocation.evaluator()) as context:
-        document.take(context)
+    with ManagementContext(Site.of(invocation.registry, storage, invocation.evaluator())) as context:
+        document.take(context.site)
     return Side(origin, document.objects, document, document.problems)
 
 
 def _of_archived(invocation: Invocation, data: bytes, origin: str) -> Side:
     """Return what a storage held: everything is known of it, and it may have held nothing, or what is not ours."""
-    from confobjects.management import ManagementContext
+    from confobjects.management import ManagementContext, Site
     from confobjects.mapping.ldif import parse
     from confobjects.storage.memory import BASE, MemoryStorage
 
     entries = list(parse(_decoded(_unpacked(data, origin), origin), origin).entries.values())
     storage = MemoryStorage(entries, base=entries[0].dn if entries else BASE)
-    with ManagementContext(invocation.registry, storage, invocation.evaluator()) as context:
-        return _side(origin, snapshot(context))
+    with ManagementContext(Site.of(invocation.registry, storage, invocation.evaluator())) as context:
+        return _side(origin, snapshot(context.site))
 
 
 def _archived(invocation: Invocation, number: str) -> str:

@@ -10,22 +10,19 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confobjects.definitions.registry import Document, Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError, UsageError, error_for
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Signature, Site
 
 if TYPE_CHECKING:
-    from confobjects.management.history.records import Signature
-    from confobjects.mapping.entry import Entry
     from confobjects.mapping.protocol import Storage
-    from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
-    from confobjects.objects.judging import Judge, Judged
-    from confobjects.objects.model import Evaluated, ManagedObject
-    from confobjects.objects.protocols import Evaluate, World
+    from confobjects.objects.effective import EffectiveConfiguration
+    from confobjects.objects.model import Evaluated
+    from confobjects.objects.protocols import Evaluate
     from confobjects.transport.mailer import Mailer
 
 _open_file = open  # the built-in: the public verb below takes its name
@@ -155,17 +152,16 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     where = place(url, None, os.environ if environment is None else environment)
     known = definitions if isinstance(definitions, Registry) else registry(definitions)
     actor = str(options.get("bind_dn") or "")
-    return ManagementContext(
+    site = Site.of(
         known,
         _storage(where.url, missing_ok=missing_ok, **options),
         _at_write_time,
-        lambda: _signature(actor or user(), command()),
+        lambda: _sign(actor or user(), command()),
     )
+    return ManagementContext(site)
 
 
-def _signature(actor: str, command: str) -> Signature:
-    from confobjects.management.history.records import Signature
-
+def _sign(actor: str, command: str) -> Signature:
     return Signature(now(), actor, command)
 
 
@@ -254,8 +250,10 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     )
     known = definitions if isinstance(definitions, Registry) else registry(definitions)
     storage = _storage(where.url, missing_ok=missing_ok, **options)
-    with _resting_collector(), ManagementContext(known, storage, evaluate) as context:
-        configuration, problems = judge_all(context, where.instance_directory)
+    from confobjects.management.judging import judge_all
+
+    with _resting_collector(), closing(storage):
+        configuration, problems = judge_all(Site.of(known, storage, evaluate), where.instance_directory)
     if problems:
         raise error_for(problems)
     return configuration
@@ -287,94 +285,4 @@ def _resting_collector() -> Iterator[None]:
             gc.enable()
 
 
-def judge_all(
-    context: ManagementContext, instance_directory: str
-) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge every object with a context's evaluator: the effective configuration, and every error found."""
-    world = context.world()
-    return _judged(context, world, context.all(world), instance_directory)
-
-
-def judge_one(
-    context: ManagementContext, obj: ManagedObject, instance_directory: str, world: World | None = None
-) -> tuple[EffectiveObject, tuple[Diagnostic, ...]]:
-    """Judge one object and those it refers to: the effective object, and every error found.
-
-    ``world`` is where the others are looked for, in place of the storage.
-    """
-    waiting = [obj]
-    configuration, problems = _judged(
-        context, context.world() if world is None else world, waiting, instance_directory, waiting.append
-    )
-    return configuration.at(obj.path), problems
-
-
-def _judged(
-    context: ManagementContext,
-    world: World,
-    objects: Iterable[ManagedObject],
-    instance_directory: str,
-    follow: Callable[[ManagedObject], None] | None = None,
-) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge objects; ``follow`` takes those that they refer to."""
-    from confobjects.objects.effective import EffectiveConfiguration
-    from confobjects.objects.judging import Judge
-
-    judge = Judge(context.registry, world, context.evaluate)
-    judged_all: dict[Any, Judged] = {}
-    errors: list[Diagnostic] = []
-    warnings: list[Diagnostic] = list(context.storage.warnings)
-    for obj in objects:
-        if obj.path in judged_all:
-            continue
-        judged = judge.judge(obj)
-        judged_all[obj.path] = judged
-        if follow is not None:
-            for found in _targets(judge, judged, world):
-                follow(found)
-        problems = [*judged.problems, *judge.references(judged)]
-        if problems and judge.enabled(judged) is False:
-            # A disabled object does nothing yet: a value that is not there yet does not stop the others.
-            problems = [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
-        errors.extend(p for p in problems if p.severity == "error")
-        warnings.extend(p for p in problems if p.severity == "warning")
-        warnings.extend(_unknown(obj))
-    configuration = EffectiveConfiguration(
-        context.registry,
-        judged_all,
-        judge.targets,
-        tuple(warnings),
-        instance_directory,
-        lambda base: _entries(context.storage, base),
-    )
-    return configuration, tuple(errors)
-
-
-def _entries(storage: Storage, base: str) -> list[Entry]:
-    """Return the entries at a DN and below it as they are now; a connection opened for that is closed again."""
-    from confobjects.dn import DN
-
-    try:
-        return list(storage.search(DN.parse(base), "sub"))
-    finally:
-        storage.close()
-
-
-def _targets(judge: Judge, judged: Judged, world: World) -> Iterator[ManagedObject]:
-    """Yield the objects that one refers to, as far as they exist."""
-    for prop in judged.object.definition.properties.values():
-        if prop.reference is not None:
-            yield from (found for path in judge.targets(judged, prop) if (found := world.find(path)) is not None)
-
-
-def _unknown(obj: Any) -> Iterator[Diagnostic]:
-    for attribute in obj.unknown:
-        yield Diagnostic(
-            "broken-data",
-            f"the attribute {attribute} belongs to no property: it is kept and not used",
-            path=str(obj.path),
-            severity="warning",
-        )
-
-
-__all__ = ["Place", "judge_all", "judge_one", "load", "mailer", "open", "place", "registry", "resolver"]
+__all__ = ["Place", "load", "mailer", "open", "place", "registry", "resolver"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, error_for
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
 from confobjects.objects.changes import ChangeReport
 
 from .progress import Progress
@@ -87,7 +87,7 @@ class Batch:
 
     def _read_ahead(self, transaction: Transaction) -> None:
         """Read the objects of one kind at once where there are many: one search instead of many reads."""
-        if transaction.context.storage.serialises_writers:
+        if transaction.site.storage.serialises_writers:
             return  # a file or memory: what is read is at hand
         registry = self.invocation.registry
         paths = [step.operation.path(registry) for step in self.steps if step.operation is not None]
@@ -99,7 +99,7 @@ class Batch:
         known = len(transaction.problems)
         operation = step.operation
         if operation is None:
-            step.show(View(transaction.context, transaction.world))
+            step.show(View(transaction.site, transaction.world))
             return
         path = operation.path(self.invocation.registry)
         before = transaction.world.find(path)
@@ -162,7 +162,7 @@ class Batch:
     def _carry_out(self, step: Step, context: ManagementContext, reports: list[ChangeReport]) -> bool:
         """Carry out one step; tell whether the others have a chance."""
         if step.operation is None:
-            step.show(View(context))
+            step.show(View(context.site))
             return True
         dry_run = self.invocation.dry_run and context.storage is not self._trial
         try:
@@ -189,7 +189,7 @@ class Batch:
 
         entries = list(context.storage.search(context.storage.base, "sub"))
         self._trial = MemoryStorage(entries, base=context.storage.base)
-        yield ManagementContext(context.registry, self._trial, context.evaluate)
+        yield ManagementContext(Site.of(context.registry, self._trial, context.site.evaluate))
 
 
 def _short(warning: Diagnostic) -> Diagnostic:

@@ -10,7 +10,7 @@ import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
 
 from ..commands import SPECIAL, resolve, verbs_of
 from ..mistakes import explained
@@ -243,8 +243,8 @@ class _Caught:
 class View(ManagementContext):
     """The configuration as it is at one step, to be read; closing it closes nothing."""
 
-    def __init__(self, context: ManagementContext, world: Overlay | None = None) -> None:
-        super().__init__(context.registry, context.storage, context.evaluate)
+    def __init__(self, site: Site, world: Overlay | None = None) -> None:
+        super().__init__(site)
         self._now = world
 
     def world(self) -> Any:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
-from confobjects.management.documents.applying import bring_about
 
 from ..changes_output import tell
 from ..invocation import Invocation
@@ -42,7 +41,7 @@ def _run(invocation: Invocation, file: str, prune: bool) -> int:
         raise error_for(wanted.problems)
     with invocation.changing() as context:
         try:
-            report = bring_about(context, wanted.objects, prune=prune, dry_run=invocation.dry_run)
+            report = context.apply(wanted.objects, prune=prune, dry_run=invocation.dry_run)
         except ConfobjectsError as error:
             raise _placed(error, wanted) from error
     tell(invocation, report, _done(report))

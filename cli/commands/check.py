@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects import startup
 from confobjects.errors import error_for
 from confobjects.management.documents.copying import exposed
+from confobjects.management.judging import judge_all
 
 from ..invocation import Invocation
 from . import make
@@ -40,9 +40,9 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         environment = read(env_file)
     evaluate = invocation.evaluator(environment)
     with invocation.open() as context:
-        context.evaluate = evaluate
-        configuration, problems = startup.judge_all(context, invocation.place.instance_directory)
-        warnings = [*configuration.warnings, *exposed(context)]
+        site = context.site._replace(evaluate=evaluate)
+        configuration, problems = judge_all(site, invocation.place.instance_directory)
+        warnings = [*configuration.warnings, *exposed(site)]
     if invocation.form != "json":
         invocation.warn(warnings)
     if problems:

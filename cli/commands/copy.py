@@ -47,7 +47,7 @@ def _open(invocation: Invocation, url: str, *, missing_ok: bool) -> ManagementCo
 def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
     with _open(invocation, source, missing_ok=False) as old, _open(invocation, target, missing_ok=True) as new:
         bar = _bar(invocation)
-        report = copy(old, new, replace=force, dry_run=invocation.dry_run, progress=bar)
+        report = copy(old.site, new.site, replace=force, dry_run=invocation.dry_run, progress=bar)
     if invocation.form == "json":
         from ..json_output import dumps
 

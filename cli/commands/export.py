@@ -45,7 +45,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
     with invocation.open() as context:
-        found = snapshot(context)
+        found = snapshot(context.site)
         text = _text(context, found.objects, format_).rstrip("\n") + "\n"
         invocation.warn(context.storage.warnings)
     missing = left_out(found.objects)
@@ -65,7 +65,7 @@ def _text(context: ManagementContext, states: States, format_: str) -> str:
     if format_ == "json":
         return write(states.values(), context.registry)
     if format_ == "ldif":
-        return ldif(states, context.mapper)
+        return ldif(states, context.site.mapper)
     lines = [line_of(operation, context.registry, _as_it_is) for operation in commands(states, context.registry)]
     absent = [f"# not in here, it is a secret: {_words(secret)}" for secret in left_out(states)]
     return "\n".join(["# for confobjects --batch", *absent, *lines])

@@ -60,7 +60,7 @@ def _run(invocation: Invocation, objects: Sequence[str], format_: str) -> int:
         for path in paths:
             if world.find(path) is None:
                 raise NoSuchObjectError(absent(invocation.registry, world, path))
-        found = graph(context, kinds, paths)
+        found = graph(context.site, kinds, paths)
         invocation.warn(context.storage.warnings)
     invocation.say(_FORMATS[format_](found))
     return 0

@@ -28,8 +28,8 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation) -> int:
     with invocation.open() as context:
-        made = initialise(context, dry_run=invocation.dry_run)
-        found = exposed(context)
+        made = initialise(context.site, dry_run=invocation.dry_run)
+        found = exposed(context.site)
     if invocation.form == "json":
         from ..json_output import dumps
 

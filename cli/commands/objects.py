@@ -16,7 +16,7 @@ from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
-    from confobjects.management import ManagementContext
+    from confobjects.management import Site
     from confobjects.objects.effective import Derived
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.reading import Reader
@@ -161,13 +161,12 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
             world = context.world()
             obj = context.get(relation.name, names, world)
             effective = bool(values["effective"])
-            reader = context.reader(world)
-            if effective:
-                reader.evaluate = invocation.evaluator()
+            site = context.site._replace(evaluate=invocation.evaluator()) if effective else context.site
+            reader = site.reader(world)
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             wanted = chosen(obj.definition, values["property_"], registry, advanced=invocation.advanced)
             shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
-            views = _views(invocation, context, obj) if effective and not values["property_"] else ()
+            views = _views(invocation, site, obj) if effective and not values["property_"] else ()
             _print_object(invocation, obj, shown, views, record=values["record"], origin=values["origin"])
             invocation.warn(context.storage.warnings)
             return _broken(obj, reader)
@@ -183,14 +182,13 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
     return make(words, registry, parameters, run, f"Show the properties of a {relation.friendly}.")
 
 
-def _views(invocation: Invocation, context: ManagementContext, obj: ManagedObject) -> tuple[Derived, ...]:
+def _views(invocation: Invocation, site: Site, obj: ManagedObject) -> tuple[Derived, ...]:
     """Return what is worked out from an object's effective values, where its definition asks for that."""
     if not obj.definition.views:
         return ()
-    from confobjects import startup
+    from confobjects.management.judging import judge_one
 
-    context.evaluate = invocation.evaluator()
-    effective, problems = startup.judge_one(context, obj, invocation.place.instance_directory)
+    effective, problems = judge_one(site, obj, invocation.place.instance_directory)
     if problems:
         return ()  # what cannot be evaluated is told by those values themselves
     views = effective.views()
@@ -277,7 +275,7 @@ def _list(relation: Relation, words: Words, registry: Registry) -> click.Command
             _known_columns(relation, registry, columns)
             objects = context.list(relation.name, parents, world, properties=columns)
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
-            reader = context.reader(world)
+            reader = context.site.reader(world)
             shown = [(obj, _columns_of(obj, columns, reader, units)) for obj in objects]
             _print_list(invocation, relation, columns, shown, named=bool(property_))
             invocation.warn(context.storage.warnings)

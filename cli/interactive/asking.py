@@ -121,7 +121,7 @@ class Asking:
         condition = reference.target_enabled
         if condition is None:
             return True
-        reader = self.session.context.reader()
+        reader = self.session.context.site.reader()
         return condition.judge(lambda name: reader.read(obj, obj.definition.properties[name]).normals) is not False
 
     def _enabled(self, creation: Operation, reference: Reference) -> Operation:

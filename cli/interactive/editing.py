@@ -149,7 +149,7 @@ class Editing:
         return True
 
     def _draft(self, obj: ManagedObject, relation: Relation, *, creating: bool) -> Draft:
-        reader = self.session.context.reader()
+        reader = self.session.context.site.reader()
         defaults = {name: reader.default(obj, prop)[0] for name, prop in obj.definition.properties.items()}
         values = {name: tuple(texts) for name, texts in obj.values.items() if texts}
         return Draft(obj.definition, values, values, defaults, creating, relation.naming_property)

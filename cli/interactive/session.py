@@ -179,7 +179,7 @@ class Session:
         """Return the headings and rows of a list: the columns that the definition names."""
         typed = list(self.registry.types(relation)) != ["generic"]
         columns = self.registry.definition(relation.target).list_columns
-        reader = self.context.reader()
+        reader = self.context.site.reader()
         rows = []
         for obj in objects:
             row = [obj.name or relation.friendly]

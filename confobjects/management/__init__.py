@@ -12,6 +12,7 @@ Laws of this room:
 from __future__ import annotations
 
 from confobjects.management.context import ManagementContext
+from confobjects.management.site import Signature, Site
 from confobjects.management.world import Overlay, StorageWorld
 
-__all__ = ["ManagementContext", "Overlay", "StorageWorld"]
+__all__ = ["ManagementContext", "Overlay", "Signature", "Site", "StorageWorld"]

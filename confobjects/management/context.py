@@ -7,42 +7,26 @@ from typing import TYPE_CHECKING, Self
 
 from confobjects.errors import NoSuchObjectError
 from confobjects.management.world import StorageWorld, absent
-from confobjects.mapping.objects import Mapper
 from confobjects.objects.model import ManagedObject
-from confobjects.objects.reading import Reader
-from confobjects.paths import ROOT, ManagedObjectPath, Name, normal_name
+from confobjects.paths import ROOT, Name, normal_name
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from confobjects.definitions import Registry, Relation
     from confobjects.management.changing.transaction import Given, Transaction
-    from confobjects.management.history.records import Objects, Record, Signature
-    from confobjects.mapping.protocol import Storage
+    from confobjects.management.documents.comparing import States
+    from confobjects.management.history.records import Objects, Record
+    from confobjects.management.site import Site
     from confobjects.objects.changes import ChangeReport, PropertyChanges
-    from confobjects.objects.judging import Judge
-    from confobjects.objects.protocols import Evaluate, World
 
 
 class ManagementContext:
-    """The objects of one storage, to be listed, read and changed.
+    """The objects of one storage, to be listed, read and changed."""
 
-    ``evaluate`` is the evaluator of write time: it knows no environment, only what expressions say themselves.
-    ``sign`` is asked, when a change is made, for who makes it and when.
-    """
-
-    def __init__(
-        self,
-        registry: Registry,
-        storage: Storage,
-        evaluate: Evaluate,
-        sign: Callable[[], Signature] | None = None,
-    ) -> None:
-        self.registry = registry
-        self.storage = storage
-        self.evaluate = evaluate
-        self.sign = sign
-        self.mapper = Mapper(registry, storage.base)
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.registry = site.registry
+        self.storage = site.storage
         self._listeners: list[Callable[[ChangeReport], None]] = []
 
     def __enter__(self) -> Self:
@@ -59,17 +43,7 @@ class ManagementContext:
 
     def world(self) -> StorageWorld:
         """Return a fresh view of the storage."""
-        return StorageWorld(self.registry, self.storage, self.mapper)
-
-    def reader(self, world: StorageWorld | None = None) -> Reader:
-        """Return a reader of current values over a view of the storage."""
-        return Reader(self.registry, world or self.world(), self.evaluate)
-
-    def judge(self, world: World | None = None) -> Judge:
-        """Return a judge over a view of the storage."""
-        from confobjects.objects.judging import Judge
-
-        return Judge(self.registry, world or self.world(), self.evaluate)
+        return self.site.world()
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -108,12 +82,7 @@ class ManagementContext:
 
     def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children; singletons also when they have nothing but defaults."""
-        world = world or self.world()
-        waiting: list[tuple[Relation, ManagedObjectPath]] = [(r, ROOT) for r in self.registry.children("root")]
-        for relation, parent in waiting:
-            for obj in world.members(relation, parent):
-                yield obj
-                waiting.extend((child, obj.path) for child in self.registry.children(obj.definition.name))
+        return self.site.all(world or self.world())
 
     # -- history ---------------------------------------------------------------------------------------------------
 
@@ -124,25 +93,29 @@ class ManagementContext:
         """
         from confobjects.management.history import records
 
-        return records.records(self)
+        return records.records(self.site)
 
     def as_of(self, number: int) -> Objects:
         """Return the stored objects by path as they were right after a change. See :func:`records.as_of`."""
         from confobjects.management.history import records
 
-        return records.as_of(self, number)
+        return records.as_of(self.site, number)
 
     def undo(self, number: int, *, dry_run: bool = False) -> ChangeReport:
         """Take one change back. See :func:`undoing.undo`."""
         from confobjects.management.history import undoing
 
-        return undoing.undo(self, number, dry_run=dry_run)
+        with self.change(dry_run=dry_run) as tx:
+            undoing.undo(tx, number)
+        return tx.report
 
     def undo_to(self, number: int, *, dry_run: bool = False) -> ChangeReport:
         """Take back every change after one. See :func:`undoing.undo_to`."""
         from confobjects.management.history import undoing
 
-        return undoing.undo_to(self, number, dry_run=dry_run)
+        with self.change(dry_run=dry_run) as tx:
+            undoing.undo_to(tx, number)
+        return tx.report
 
     # -- changing ------------------------------------------------------------------------------------------------
 
@@ -150,7 +123,7 @@ class ManagementContext:
         """Return a transaction: a ``with`` block whose changes are judged as a whole and written when it ends."""
         from confobjects.management.changing.transaction import Transaction
 
-        return Transaction(self, dry_run=dry_run)
+        return Transaction(self.site, dry_run=dry_run, committed=self._tell)
 
     def create(
         self,
@@ -184,11 +157,18 @@ class ManagementContext:
             tx.rename(kind, name, new_name)
         return tx.report
 
+    def apply(self, wanted: States, *, prune: bool = False, dry_run: bool = False) -> ChangeReport:
+        """Make what is stored what is wanted; with ``prune`` the rest is deleted. See :func:`applying.bring_about`."""
+        from confobjects.management.documents.applying import bring_about
+
+        with self.change(dry_run=dry_run) as tx:
+            bring_about(tx, wanted, prune=prune)
+        return tx.report
+
     def listen(self, listener: Callable[[ChangeReport], None]) -> None:
         """Have a function called with the report of every change committed through this context."""
         self._listeners.append(listener)
 
-    def committed(self, report: ChangeReport) -> None:
-        """Tell the listeners."""
+    def _tell(self, report: ChangeReport) -> None:
         for listener in self._listeners:
             listener(report)

@@ -10,28 +10,28 @@ from confobjects.reference.graph import Edge, Graph, Node, State
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.site import Site
     from confobjects.objects.judging import Judge, Judged
     from confobjects.objects.model import ManagedObject
 
 
-def graph(context: ManagementContext, kinds: Iterable[str] = (), paths: Iterable[ManagedObjectPath] = ()) -> Graph:
+def graph(site: Site, kinds: Iterable[str] = (), paths: Iterable[ManagedObjectPath] = ()) -> Graph:
     """Return the objects of some kinds and at some paths, all that they need, and those that use them directly.
 
     Without kinds and paths everything that is stored. An expression is followed as far as it says itself what it
     comes to.
     """
-    world = context.world()
-    judge = context.judge(world)
+    world = site.world()
+    judge = site.judge(world)
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
-    stored = [obj for obj in context.all(world) if obj.path in world.entries]
+    stored = [obj for obj in site.all(world) if obj.path in world.entries]
     for obj in stored:
         judged = judge.judge(obj)
-        nodes[str(obj.path)] = _node(judge, judged, context.registry)
+        nodes[str(obj.path)] = _node(judge, judged, site.registry)
         edges.extend(_edges(judge, judged, nodes))
     keys = {obj.path: str(obj.path) for obj in stored}
-    edges = [_ended(edge, nodes, keys, context.registry) for edge in edges]
+    edges = [_ended(edge, nodes, keys, site.registry) for edge in edges]
     chosen = _chosen(stored, set(kinds), set(paths))
     if chosen is not None:
         return _part(nodes, edges, chosen)

@@ -19,10 +19,11 @@ from typing import Any
 
 from confobjects.errors import error_for
 from confobjects.expressions import Failed, Found, Need, NotFound
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
+from confobjects.management.judging import judge_all
 from confobjects.objects.effective import EffectiveConfiguration
 from confobjects.objects.evaluating import defaults_alone, evaluator
-from confobjects.startup import judge_all, registry
+from confobjects.startup import registry
 from confobjects.storage.memory import MemoryStorage
 
 __all__ = ["DictResolver", "MemoryStorage", "configuration", "context"]
@@ -50,7 +51,7 @@ def context(objects: Objects | None = None, *, definitions: Sequence[str] = ()) 
 
     Raises the errors of :meth:`~confobjects.management.ManagementContext.create`.
     """
-    made = ManagementContext(registry(definitions), MemoryStorage(), defaults_alone)
+    made = ManagementContext(Site.of(registry(definitions), MemoryStorage(), defaults_alone))
     with made.change() as tx:
         for (kind, *names), values in (objects or {}).items():
             given = dict(values)
@@ -70,8 +71,8 @@ def configuration(
     Raises one error with every problem, as :func:`confobjects.load` does.
     """
     with context(objects, definitions=definitions) as made:
-        made.evaluate = evaluator(DictResolver(values or {}))
-        result, problems = judge_all(made, instance_directory)
+        site = made.site._replace(evaluate=evaluator(DictResolver(values or {})))
+        result, problems = judge_all(site, instance_directory)
     if problems:
         raise error_for(problems)
     return result

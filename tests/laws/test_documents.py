@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from confobjects.definitions import Registry
 from confobjects.errors import ConfobjectsError, MissingMandatoryError
-from confobjects.management import ManagementContext
-from confobjects.management.documents.applying import bring_about, operations
+from confobjects.management import ManagementContext, Site
+from confobjects.management.documents.applying import operations
 from confobjects.management.documents.comparing import differences, snapshot
 from confobjects.management.documents.exporting import commands
 from confobjects.management.documents.json import ConfigurationDocument
@@ -64,7 +64,7 @@ def plans(draw: st.DrawFn, registry: Registry, *, literal: bool) -> list[ObjectS
 
 def configuration(registry: Registry, plan: list[ObjectState]) -> ManagementContext:
     """A configuration of as many of some objects as go together."""
-    ctx = ManagementContext(registry, MemoryStorage(), defaults_alone)
+    ctx = ManagementContext(Site.of(registry, MemoryStorage(), defaults_alone))
     for state in plan:
         try:
             with ctx.change() as tx:
@@ -76,12 +76,12 @@ def configuration(registry: Registry, plan: list[ObjectState]) -> ManagementCont
 
 
 def document(ctx: ManagementContext) -> ConfigurationDocument:
-    return ConfigurationDocument(write(snapshot(ctx).objects.values(), ctx.registry), "x", ctx.registry)
+    return ConfigurationDocument(write(snapshot(ctx.site).objects.values(), ctx.registry), "x", ctx.registry)
 
 
 def said(ctx: ManagementContext) -> dict[str, Any]:
     """What a configuration says."""
-    found = snapshot(ctx).objects
+    found = snapshot(ctx.site).objects
     return {str(path).casefold(): (state.definition.name, dict(state.values)) for path, state in found.items()}
 
 
@@ -103,15 +103,15 @@ def test_a_document_applied_onto_anything_gives_the_same(
     registry, one, other = made
     x, y = configuration(registry, one), configuration(registry, other)
     wanted = document(x)
-    assert not list(differences(snapshot(x).objects, wanted.objects, registry))
+    assert not list(differences(snapshot(x.site).objects, wanted.objects, registry))
     before = said(y)
-    would = bring_about(y, wanted.objects, prune=True, dry_run=True)
+    would = y.apply(wanted.objects, prune=True, dry_run=True)
     assert said(y) == before
-    did = bring_about(y, wanted.objects, prune=True)
+    did = y.apply(wanted.objects, prune=True)
     assert would == did
     assert said(y) == said(x)
-    assert not bring_about(y, wanted.objects, prune=True).changed
-    assert not list(differences(wanted.objects, snapshot(y).objects, registry))
+    assert not y.apply(wanted.objects, prune=True).changed
+    assert not list(differences(wanted.objects, snapshot(y.site).objects, registry))
     assert document(y).objects.keys() == wanted.objects.keys()
 
 
@@ -123,7 +123,7 @@ def test_secrets_that_a_document_leaves_out_stay_or_are_missed(
     registry, one, other = made
     x, y = configuration(registry, one), configuration(registry, other)
     wanted = document(x).objects
-    there = snapshot(y).objects
+    there = snapshot(y.site).objects
     missing = {
         (str(path), name)
         for path, state in wanted.items()
@@ -133,17 +133,17 @@ def test_secrets_that_a_document_leaves_out_stay_or_are_missed(
     before = said(y)
     if missing:
         with pytest.raises(MissingMandatoryError) as caught:
-            bring_about(y, wanted, prune=True)
+            y.apply(wanted, prune=True)
         assert {(problem.path, problem.property) for problem in caught.value.diagnostics} == missing
         assert said(y) == before
         return
-    bring_about(y, wanted, prune=True)
+    y.apply(wanted, prune=True)
     for path, state in wanted.items():
-        after = snapshot(y).objects.get(path)
+        after = snapshot(y.site).objects.get(path)
         for name in state.kept:
             assert after is not None
             assert after.values[name] == there[path].values[name]
-    assert not list(differences(wanted, snapshot(y).objects, registry))
+    assert not list(differences(wanted, snapshot(y.site).objects, registry))
 
 
 @settings(max_examples=100)
@@ -152,7 +152,7 @@ def test_the_commands_of_an_export_make_the_same_from_nothing(made: tuple[Regist
     registry, plan = made
     x, y = configuration(registry, plan), configuration(registry, [])
     with y.change() as tx:
-        for operation in commands(snapshot(x).objects, registry):
+        for operation in commands(snapshot(x.site).objects, registry):
             operation.ask(tx)
     assert said(y) == said(x)
 
@@ -162,7 +162,7 @@ def test_the_commands_of_an_export_make_the_same_from_nothing(made: tuple[Regist
 def test_what_is_written_comes_back_and_the_schema_takes_it(made: tuple[Registry, list[ObjectState]]) -> None:
     registry, plan = made
     ctx = configuration(registry, plan)
-    text = write(snapshot(ctx).objects.values(), registry)
+    text = write(snapshot(ctx.site).objects.values(), registry)
     data = json.loads(text)
     validator(registry).validate(data)
     contents = read(data, registry)

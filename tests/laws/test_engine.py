@@ -17,7 +17,7 @@ from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition,
 from confobjects.diagnostics import Collector
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import apply, diff
 from confobjects.mapping.objects import Mapper
 from confobjects.objects.changes import Changer, PropertyChanges
@@ -183,7 +183,7 @@ def run(ctx: ManagementContext, plan: list[Any], *, dry_run: bool) -> Any:
 @settings(max_examples=150)
 @given(transactions)
 def test_any_sequence_of_transactions_keeps_the_laws(plans: list[list[Any]]) -> None:
-    ctx = ManagementContext(depot(), MemoryStorage(), defaults_alone)
+    ctx = ManagementContext(Site.of(depot(), MemoryStorage(), defaults_alone))
     ctx.create("store", "a", {"enabled": True, "location": "/a"})
     ctx.create("queue", "a", {"enabled": True, "store": "a"}, type="disk")
     for plan in plans:
@@ -206,4 +206,4 @@ def test_any_sequence_of_transactions_keeps_the_laws(plans: list[list[Any]]) -> 
                 assert obj.problems == ()
                 there = {name: obj.values.get(name, ()) for name in change.names()}
                 assert there == {name: change.after.get(name, ()) for name in change.names()}
-    assert all(not ctx.judge().judge(obj).errors for obj in ctx.all())
+    assert all(not ctx.site.judge().judge(obj).errors for obj in ctx.all())

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from confobjects.definitions import Registry
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
-from confobjects.management import ManagementContext
-from confobjects.management.documents.applying import bring_about
+from confobjects.management import ManagementContext, Site
 from confobjects.management.documents.comparing import States, snapshot
 from confobjects.management.documents.exporting import ldif
 from confobjects.management.documents.ldif import LdifDocument
@@ -34,17 +33,17 @@ Made = tuple[Registry, list[ObjectState], list[ObjectState]]
 def entries_of(made: ManagementContext, base: DN) -> list[str]:
     """The entries of a configuration, as if it were below a base."""
     moved = MemoryStorage(base=base)
-    with ManagementContext(made.registry, moved, defaults_alone) as elsewhere:
-        bring_about(elsewhere, snapshot(made).objects)
-        text = ldif(snapshot(elsewhere).objects, elsewhere.mapper)
+    with ManagementContext(Site.of(made.registry, moved, defaults_alone)) as elsewhere:
+        elsewhere.apply(snapshot(made.site).objects)
+        text = ldif(snapshot(elsewhere.site).objects, elsewhere.site.mapper)
     return text.removeprefix(NEW_DOCUMENT).strip("\n").split("\n\n")
 
 
 def taken(text: str, registry: Registry) -> LdifDocument:
     document = LdifDocument(text, "x.ldif", registry)
     storage = MemoryStorage(document.entries, base=document.base)
-    with ManagementContext(registry, storage, defaults_alone) as ctx:
-        document.take(ctx)
+    with ManagementContext(Site.of(registry, storage, defaults_alone)) as ctx:
+        document.take(ctx.site)
     return document
 
 
@@ -67,7 +66,7 @@ def test_an_export_says_what_was_exported(made: Made, base: DN, dice: Any) -> No
     wanted = taken("\n\n".join(entries) + "\n", registry)
     assert wanted.problems == ()
     assert wanted.base == base
-    assert open_values(wanted.objects) == open_values(snapshot(x).objects)
+    assert open_values(wanted.objects) == open_values(snapshot(x.site).objects)
     if not any(map(_needs_a_secret, wanted.objects.values())):
         _onto(y, wanted, x)
 
@@ -77,14 +76,14 @@ def _needs_a_secret(state: ObjectState) -> bool:
 
 
 def _onto(y: ManagementContext, wanted: LdifDocument, x: ManagementContext) -> None:
-    before = {path: state.values for path, state in snapshot(y).objects.items()}
-    bring_about(y, wanted.objects, prune=True)
-    after = snapshot(y).objects
-    assert open_values(after) == open_values(snapshot(x).objects)
+    before = {path: state.values for path, state in snapshot(y.site).objects.items()}
+    y.apply(wanted.objects, prune=True)
+    after = snapshot(y.site).objects
+    assert open_values(after) == open_values(snapshot(x.site).objects)
     for path, state in wanted.objects.items():
         for name in state.silent:
             assert after[path].values.get(name) == before.get(path, {}).get(name)
-    assert not bring_about(y, wanted.objects, prune=True).changed
+    assert not y.apply(wanted.objects, prune=True).changed
 
 
 @settings(max_examples=150)
@@ -98,10 +97,10 @@ def test_a_part_is_refused_or_told(made: Made, data: st.DataObject) -> None:
         taken("\n\n".join(kept) + "\n", registry)
     assert all(problem.line and problem.remedy for problem in caught.value.diagnostics)
     document = taken("\n\n".join([base, *kept]) + "\n", registry)
-    assert len(document.objects) <= len(snapshot(x).objects)
+    assert len(document.objects) <= len(snapshot(x.site).objects)
     held = {str(path) for path in document.objects}
     told = " ".join(problem.excerpt for problem in document.problems)
-    for path, state in snapshot(x).objects.items():
-        dn = str(x.mapper.dn(path))
+    for path, state in snapshot(x.site).objects.items():
+        dn = str(x.site.mapper.dn(path))
         stands = any(entry.startswith(f"dn: {dn}\n") for entry in kept)
         assert not stands or str(path) in held or f"dn: {dn}"[:40] in told or not state.values

@@ -8,7 +8,7 @@ import pytest
 
 from confobjects.errors import MissingMandatoryError
 from confobjects.management import ManagementContext
-from confobjects.management.documents.applying import bring_about, operations, ordered
+from confobjects.management.documents.applying import operations, ordered
 from confobjects.management.documents.comparing import States, differences, snapshot
 from confobjects.management.documents.exporting import commands
 from confobjects.mapping.documents import ObjectState, without_secrets
@@ -27,7 +27,7 @@ def depots(*queues: tuple[str, dict[str, Any]], store: dict[str, Any] | None = N
 
 
 def states(ctx: ManagementContext) -> States:
-    return snapshot(ctx).objects
+    return snapshot(ctx.site).objects
 
 
 def steps(there: States, wanted: States, **options: bool) -> list[tuple[str, str]]:
@@ -51,9 +51,9 @@ def test_a_singleton_that_is_not_wanted_goes_back_to_its_defaults() -> None:
     ctx = manage(depot())
     ctx.modify("depot-settings", (), changes_of("site-name", "x"))
     assert steps(states(ctx), {}, prune=True) == [("modify", "/depot-settings")]
-    bring_about(ctx, {}, prune=True)
+    ctx.apply({}, prune=True)
     assert states(ctx) == {}
-    assert not bring_about(ctx, {}, prune=True).changed
+    assert not ctx.apply({}, prune=True).changed
 
 
 def changes_of(name: str, value: str) -> Any:
@@ -66,7 +66,7 @@ def test_a_circle_of_references_is_made_in_one_change_and_by_commands_in_two_ste
     ctx = depots(("a", {"watch": ["b", "c"]}), ("b", {"watch": ["c"]}), ("c", {"watch": ["a", "c"]}))
     wanted = states(ctx)
     other = manage(depot())
-    bring_about(other, wanted)
+    other.apply(wanted)
     assert not list(differences(wanted, states(other), depot()))
     third = manage(depot())
     made = list(commands(wanted, depot()))
@@ -105,7 +105,7 @@ def test_a_secret_that_stays_moves_into_the_object_that_takes_the_place_of_anoth
     [state] = states(ctx).values()
     silent = without_secrets(state)
     assert silent.kept == {"trust-store-pin"}
-    bring_about(ctx, {state.path: silent._replace(values={**silent.values, "trust-store-file": ("b.p12",)})})
+    ctx.apply({state.path: silent._replace(values={**silent.values, "trust-store-file": ("b.p12",)})})
     [after] = states(ctx).values()
     assert (after.values["trust-store-pin"], after.values["trust-store-file"]) == (("canary",), ("b.p12",))
 
@@ -125,6 +125,6 @@ def test_no_representation_shows_a_value() -> None:
     ctx.create(
         "mail-server", "m", {"enabled": True, "smtp-server": "h", "auth-username": "u", "auth-password": "canary"}
     )
-    assert "canary" not in repr(snapshot(ctx))
+    assert "canary" not in repr(snapshot(ctx.site))
     assert "canary" not in repr(operations({}, states(ctx), builtin()))
     assert "canary" not in repr(list(differences({}, states(ctx), builtin())))

@@ -142,7 +142,7 @@ def two(reach: Opener) -> Iterator[tuple[ManagementContext, ManagementContext]]:
 
 
 def is_valid(ctx: ManagementContext) -> bool:
-    judge = ctx.judge()
+    judge = ctx.site.judge()
     judged = [judge.judge(obj) for obj in ctx.all()]
     return not any(one.errors or [p for p in judge.references(one) if p.severity == "error"] for one in judged)
 

@@ -9,8 +9,8 @@ import pytest
 
 from confobjects.diagnostics import MASK
 from confobjects.errors import AccessError, ConfobjectsError, ConstraintError, NoSuchObjectError
-from confobjects.management import ManagementContext
-from confobjects.management.history.records import Signature, of_object, record_of, undone
+from confobjects.management import ManagementContext, Signature, Site
+from confobjects.management.history.records import of_object, record_of, undone
 from confobjects.management.history.undoing import effective
 from confobjects.mapping.entry import Modification, ModifyEntry
 from confobjects.mapping.journal import Note, Noted
@@ -36,7 +36,7 @@ class _Clock:
 
 @pytest.fixture
 def ctx() -> ManagementContext:
-    return ManagementContext(builtin(), MemoryStorage(), defaults_alone, _Clock())
+    return ManagementContext(Site.of(builtin(), MemoryStorage(), defaults_alone, _Clock()))
 
 
 def create(ctx: ManagementContext, name: str = "one", **more: Any) -> None:
@@ -80,7 +80,7 @@ def test_a_record_says_who_when_by_what_and_what_came_of_it(ctx: ManagementConte
 
 
 def test_a_program_that_says_nothing_is_recorded_as_such() -> None:
-    ctx = ManagementContext(builtin(), MemoryStorage(), defaults_alone)
+    ctx = ManagementContext(Site.of(builtin(), MemoryStorage(), defaults_alone))
     create(ctx)
     assert ctx.history()[0].signature == Signature("", "", "api")
 
@@ -161,7 +161,7 @@ class _NoSecrets(MemoryStorage):
 
 
 def test_undo_without_the_old_secret_is_refused_and_names_the_property() -> None:
-    ctx = ManagementContext(builtin(), _NoSecrets(), defaults_alone)
+    ctx = ManagementContext(Site.of(builtin(), _NoSecrets(), defaults_alone))
     create(ctx, auth_username="u", auth_password=CANARY)
     change(ctx, auth_password="new", enabled=False)
     with pytest.raises(AccessError) as caught:
@@ -264,7 +264,7 @@ def test_an_undo_is_judged_as_any_change(ctx: ManagementContext) -> None:
 
 def put(ctx: ManagementContext, attribute: str, value: str) -> None:
     """Change an entry behind the back of the history."""
-    dn = ctx.mapper.dn(ONE)
+    dn = ctx.site.mapper.dn(ONE)
     with ctx.storage.writing():
         ctx.storage.commit([ModifyEntry(dn, [Modification("replace", attribute, [value])])])
 
@@ -289,7 +289,7 @@ def test_what_is_not_known_to_have_happened_is_not_taken_back(state: Any) -> Non
         def history(self) -> list[Noted]:
             return [noted._replace(state=state) for noted in super().history()]
 
-    ctx = ManagementContext(builtin(), Interrupted(), defaults_alone)
+    ctx = ManagementContext(Site.of(builtin(), Interrupted(), defaults_alone))
     create(ctx)
     summary, _ = refusal(ConstraintError, lambda: ctx.undo(1))
     assert summary.startswith("change 1 is" if state != "unclear" else "change 1 was interrupted")

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from confobjects.errors import ConfobjectsError
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Signature, Site
 from confobjects.management.changing.operations import asked_by
-from confobjects.management.history.records import Signature, record_of
+from confobjects.management.history.records import record_of
 from confobjects.management.history.undoing import operations
 from confobjects.objects.changes import ObjectChange
 from confobjects.objects.evaluating import defaults_alone
@@ -27,7 +27,7 @@ Picture = dict[Any, Any]
 
 
 def manage() -> ManagementContext:
-    ctx = ManagementContext(depot(), MemoryStorage(), defaults_alone, lambda: Signature("now", "me", "test"))
+    ctx = ManagementContext(Site.of(depot(), MemoryStorage(), defaults_alone, lambda: Signature("now", "me", "test")))
     with ctx.change() as tx:
         tx.create("store", "a", {"enabled": True, "location": "/a"})
         tx.create("queue", "a", {"enabled": True, "store": "a"}, type="disk")
@@ -100,7 +100,7 @@ def test_undone_one_by_one_the_beginning_is_there_again(plans: list[list[Any]]) 
 def test_made_again_the_history_gives_the_present(plans: list[list[Any]]) -> None:
     ctx = manage()
     after_each(ctx, plans)
-    again = ManagementContext(depot(), MemoryStorage(), defaults_alone)
+    again = ManagementContext(Site.of(depot(), MemoryStorage(), defaults_alone))
     for noted in ctx.storage.history():
         record = record_of(noted)
         with again.change() as tx:

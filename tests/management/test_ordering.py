@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
 from confobjects.management.changing.operations import Operation
 from confobjects.mapping.entry import Change, Entry
 from confobjects.objects.changes import PropertyChanges
@@ -26,7 +26,7 @@ SERVERS = ("one", "two", "three")
 
 
 def context(entries: Sequence[Entry]) -> ManagementContext:
-    return ManagementContext(REGISTRY, MemoryStorage(entries), defaults_alone)
+    return ManagementContext(Site.of(REGISTRY, MemoryStorage(entries), defaults_alone))
 
 
 def provider(name: str, enabled: str) -> Operation:
@@ -82,7 +82,7 @@ def planned(ctx: ManagementContext, operations: Sequence[Operation]) -> list[Cha
 
 def wrong(ctx: ManagementContext) -> Iterator[Diagnostic]:
     world = ctx.world()
-    judge = ctx.judge(world)
+    judge = ctx.site.judge(world)
     for obj in ctx.all(world):
         yield from judge.references(judge.judge(obj))
 

@@ -450,7 +450,7 @@ def test_a_constraint_offers_the_fix_that_helps() -> None:
 
 
 def origins(ctx: ManagementContext, kind: str, name: Any) -> dict[str, tuple[tuple[str, ...], str]]:
-    reader, obj = ctx.reader(), ctx.get(kind, name)
+    reader, obj = ctx.site.reader(), ctx.get(kind, name)
     return {prop.name: reader.current(obj, prop) for prop in obj.definition.properties.values()}
 
 

@@ -10,7 +10,7 @@ import pytest
 from confobjects.definitions import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import Entry
 from confobjects.objects.evaluating import defaults_alone
 from confobjects.storage.memory import MemoryStorage
@@ -19,7 +19,7 @@ MAIL = {"enabled": "true", "smtp-server": "mx.example.com"}
 
 
 def manage(registry: Registry, *entries: Entry) -> ManagementContext:
-    return ManagementContext(registry, MemoryStorage(entries), defaults_alone)
+    return ManagementContext(Site.of(registry, MemoryStorage(entries), defaults_alone))
 
 
 def snapshot(ctx: ManagementContext) -> dict[str, dict[str, tuple[str | bytes, ...]]]:

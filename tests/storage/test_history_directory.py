@@ -267,7 +267,7 @@ def test_old_secrets_are_hidden_from_readers(guarded: Slapd) -> None:
         ctx.create("mail-server", "one", {**SERVER, "auth-password": CANARY})
         ctx.modify("mail-server", "one", PropertyChanges(set={"auth-password": ["new"], "enabled": [False]}))
         assert ctx.history()[1].kept == ({"auth-password": (CANARY,)},)
-        assert exposed(ctx) == []
+        assert exposed(ctx.site) == []
     with opener(guarded, openldap.READER_DN, openldap.READER_PASSWORD)() as ctx:
         assert [record.number for record in ctx.history()] == [1, 2]
         assert ctx.history()[1].kept == ()
@@ -279,7 +279,7 @@ def test_an_open_server_is_told_of(reach: Opener) -> None:
     with reach() as ctx:
         together(ctx)
         together(ctx, "newer")
-        summaries = [warning.summary for warning in exposed(ctx)]
+        summaries = [warning.summary for warning in exposed(ctx.site)]
     assert any("ds-cfg-history-secret" in summary and "cn=History" in summary for summary in summaries)
 
 
@@ -296,7 +296,7 @@ def test_a_directory_that_does_not_know_the_history_is_changed_without() -> None
             assert ctx.storage.search(BASE.child("cn", "History"), "sub") == []
             with pytest.raises(NoSuchObjectError) as caught:
                 ctx.history()
-            assert initialise(ctx)[-1:] != [BASE.child("cn", "History")]
+            assert initialise(ctx.site)[-1:] != [BASE.child("cn", "History")]
         (problem,) = caught.value.diagnostics
         assert problem.summary == f'the directory keeps no history: there is no entry "cn=History,{BASE}"'
         assert "--upgrade" in problem.remedy
@@ -304,7 +304,7 @@ def test_a_directory_that_does_not_know_the_history_is_changed_without() -> None
         lacking = upgrade(schema(builtin()), older, "openldap").replace("{N}", "{4}")
         server.ldapmodify(lacking, user="cn=admin,cn=config")
         with opener(server)() as ctx:
-            assert initialise(ctx)[-1] == BASE.child("cn", "History")
+            assert initialise(ctx.site)[-1] == BASE.child("cn", "History")
             ctx.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]}))
             assert [record.state for record in ctx.history()] == ["done"]
 

@@ -13,7 +13,7 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import (
@@ -39,10 +39,10 @@ from confobjects.mapping.objects import REVISION
 
 if TYPE_CHECKING:
     from confobjects.dn import DN
-    from confobjects.management.changing.commit import Outcome
-    from confobjects.management.changing.transaction import Transaction
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.changing.outcomes import Outcome
+    from confobjects.management.site import Site
     from confobjects.management.world import StorageWorld
+    from confobjects.mapping.journal import Note
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import ManagedObject
@@ -58,9 +58,32 @@ _FEW: Final = 3
 """So many objects are read again one by one."""
 
 
-def settle(transaction: Transaction) -> None:
-    """Plan, commit and confirm a transaction. Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others."""
-    storage = transaction.context.storage
+class Plan(Protocol):
+    """A change that can be planned again on what the storage holds by then."""
+
+    @property
+    def site(self) -> Site:
+        """What it is made on."""
+
+    def plan(self) -> list[Outcome]:
+        """Judge the change as a whole and return what it comes to. Raises every problem."""
+
+    def replay(self) -> None:
+        """Begin again, on what the storage holds now."""
+
+    def stored(self) -> Mapping[DN, Entry]:
+        """Return the entries that were read for the plan."""
+
+    def changes(self, found: Sequence[Outcome]) -> list[Change]:
+        """Return the storage operations that bring some outcomes about."""
+
+    def note(self) -> Note:
+        """Return what the history is to know of the change."""
+
+
+def settle(transaction: Plan) -> None:
+    """Plan, commit and confirm a change. Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others."""
+    storage = transaction.site.storage
     for attempt in range(_ATTEMPTS):
         found = _planned(transaction, again=attempt > 0)
         if not found:
@@ -75,11 +98,11 @@ def settle(transaction: Transaction) -> None:
                 raise
             storage.pause(attempt)
             continue
-        _confirm(transaction.context, found, changes, before, number)
+        _confirm(transaction.site, found, changes, before, number)
         return
 
 
-def _planned(transaction: Transaction, *, again: bool) -> list[Outcome]:
+def _planned(transaction: Plan, *, again: bool) -> list[Outcome]:
     """The plan; one that worked before and fails now fails for what someone else has done meanwhile."""
     try:
         if again:
@@ -109,35 +132,35 @@ class _Finding(NamedTuple):
 
 
 def _confirm(
-    context: ManagementContext,
+    site: Site,
     found: Sequence[Outcome],
     changes: Sequence[Change],
     before: Mapping[DN, Entry],
     number: int | None,
 ) -> None:
     """Look at what was written and what it depends on; take the change back when it does not go with another."""
-    finding = _look(context, found)
+    finding = _look(site, found)
     for turn in range(_PATIENCE):
         if not finding.problems:
             return
         if finding.yields:
             break
-        context.storage.pause(turn)
-        finding = _look(context, found)
+        site.storage.pause(turn)
+        finding = _look(site, found)
     if not finding.problems:
         return
-    stuck = tuple(_take_back(context.storage, changes, before))
+    stuck = tuple(_take_back(site.storage, changes, before))
     if number is not None and not stuck:
-        context.storage.withdraw(number)
+        site.storage.withdraw(number)
     taken = "was not taken back whole" if stuck else "was taken back"
     summary = f"someone else made a change at the same time that does not go with this one; this one {taken}"
     _changed(summary, (*finding.problems, *stuck))
 
 
-def _look(context: ManagementContext, found: Sequence[Outcome]) -> _Finding:
-    world = context.world()
+def _look(site: Site, found: Sequence[Outcome]) -> _Finding:
+    world = site.world()
     alone = _keep_written(world, [outcome.object for outcome in found if outcome.object is not None])
-    judge = context.judge(world)
+    judge = site.judge(world)
     yielding: list[Diagnostic] = []
     waiting: list[Diagnostic] = []
     for outcome in found:

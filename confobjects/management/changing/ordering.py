@@ -23,7 +23,7 @@ from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition
-    from confobjects.management.changing.commit import Outcome
+    from confobjects.management.changing.outcomes import Outcome
     from confobjects.management.world import Overlay
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import ManagedObject

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.errors import NoSuchObjectError, error_for
-from confobjects.management.changing.commit import Outcome, Writer, outcomes
+from confobjects.management.changing.commit import Writer
 from confobjects.management.changing.ordering import in_order
+from confobjects.management.changing.outcomes import Outcome, outcomes
 from confobjects.management.changing.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, absent
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from confobjects.definitions import ManagedObjectDefinition, Relation
     from confobjects.dn import DN
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.site import Site
     from confobjects.mapping.entry import Change, Entry
     from confobjects.mapping.journal import Note
     from confobjects.objects.judging import User
@@ -54,21 +55,24 @@ def _remembered(
 
 
 class Transaction:
-    """Changes to the objects of a context, made in a ``with`` block.
+    """Changes to the objects of a site, made in a ``with`` block.
 
     At the end of the block everything is judged; then it is written, or an error with every problem is raised
     and nothing is written. ``report`` holds the outcome after the block. With ``dry_run`` nothing is written
-    in any case.
+    in any case. ``committed`` is called with the report of a change that was written.
     """
 
-    def __init__(self, context: ManagementContext, *, dry_run: bool = False) -> None:
-        self.context = context
-        self.registry = context.registry
+    def __init__(
+        self, site: Site, *, dry_run: bool = False, committed: Callable[[ChangeReport], None] | None = None
+    ) -> None:
+        self.site = site
+        self.registry = site.registry
         self.dry_run = dry_run
+        self._committed = committed
         self.report: ChangeReport
         self.undoes: tuple[int, ...] = ()
         """The numbers of the changes that this one takes back."""
-        self._lock = context.storage.writing()
+        self._lock = site.storage.writing()
         self._asked: list[Callable[[], None]] = []
         self._nested = False
 
@@ -79,9 +83,9 @@ class Transaction:
 
     def _begin(self) -> None:
         """Look at the storage anew, with nothing changed yet."""
-        self._below = self.context.world()
+        self._below = self.site.world()
         self._world = Overlay(self._below)
-        self._reader = Reader(self.registry, self._world, self.context.evaluate)
+        self._reader = Reader(self.registry, self._world, self.site.evaluate)
         self._problems = Collector()
         self._touched: dict[ManagedObjectPath, set[str]] = {}
 
@@ -100,8 +104,8 @@ class Transaction:
                 self._finish()
         finally:
             self._lock.__exit__(kind, error, trace)
-        if kind is None and self.report.changed and not self.dry_run:
-            self.context.committed(self.report)
+        if kind is None and self._committed is not None and self.report.changed and not self.dry_run:
+            self._committed(self.report)
 
     @property
     def below(self) -> StorageWorld:
@@ -235,7 +239,7 @@ class Transaction:
         if new_path != obj.path and (existing := self._world.find(new_path)) is not None:
             self._problems.add(_exists(relation, existing))
             return
-        users = list(self.context.judge(self._world).users(obj.path))
+        users = list(self.site.judge(self._world).users(obj.path))
         for moved in (obj, *self._descendants(obj)):
             self._move(moved, obj.path, new_path, relation)
         for user in users:
@@ -352,10 +356,10 @@ class Transaction:
         )
 
     def _finish(self) -> None:
-        if self.context.storage.serialises_writers or self.dry_run:
+        if self.site.storage.serialises_writers or self.dry_run:
             found = self.plan()
             if found and not self.dry_run:
-                self.context.storage.commit(self.changes(found), self.note())
+                self.site.storage.commit(self.changes(found), self.note())
             return
         from confobjects.management.changing.meeting import settle
 
@@ -364,8 +368,8 @@ class Transaction:
     def plan(self) -> list[Outcome]:
         """Judge what was asked for as a whole and report it; raise every problem."""
         found = outcomes(self._world)
-        before = self.context.judge(self._below)
-        verdict = Verdict(self.registry, self.context.judge(self._world), before, self._problems)
+        before = self.site.judge(self._below)
+        verdict = Verdict(self.registry, self.site.judge(self._world), before, self._problems)
         verdict.judge(found)
         if self._problems.errors:
             raise error_for(verdict.with_fixes(self._world.pending.values(), self._touched))
@@ -387,7 +391,7 @@ class Transaction:
         """Return what the history is to know of the change that was planned."""
         from confobjects.management.history.records import note_of, signed
 
-        return note_of(self.report.changes, signed(self.context), self.undoes)
+        return note_of(self.report.changes, signed(self.site), self.undoes)
 
     def stored(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""
@@ -395,7 +399,7 @@ class Transaction:
 
     def changes(self, found: Sequence[Outcome]) -> list[Change]:
         """Return the storage operations that bring some outcomes about."""
-        return Writer(self.context, self._world).changes(found)
+        return Writer(self.site, self._world).changes(found)
 
 
 def _exists(relation: Relation, existing: ManagedObject) -> Diagnostic:

@@ -12,21 +12,21 @@ from confobjects.objects.reading import Reader
 from confobjects.paths import Name
 
 if TYPE_CHECKING:
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.site import Site
 
 
-def tried(context: ManagementContext, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
+def tried(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
     """Return the world as it would be with changes to one object. Nothing is written, and nothing judged as a whole.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError`, and one error with every change that cannot be made.
     """
-    world = Overlay(context.world())
-    path = context.registry.path_of(kind, name)
+    world = Overlay(site.world())
+    path = site.registry.path_of(kind, name)
     obj = world.find(path)
     if obj is None:
-        raise NoSuchObjectError(absent(context.registry, world, path))
+        raise NoSuchObjectError(absent(site.registry, world, path))
     problems = Collector()
-    changer = Changer(obj, Reader(context.registry, world, context.evaluate), problems, creating=False)
+    changer = Changer(obj, Reader(site.registry, world, site.evaluate), problems, creating=False)
     changed = changer.apply(changes)
     problems.raise_if_errors()
     replaced = {changer.key(one) for one in (*changes.set, *changes.reset)}

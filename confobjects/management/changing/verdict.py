@@ -13,7 +13,7 @@ from confobjects.objects.model import Deferred, ManagedObject
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.changing.commit import Outcome
+    from confobjects.management.changing.outcomes import Outcome
     from confobjects.paths import ManagedObjectPath
 
 

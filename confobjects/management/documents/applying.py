@@ -24,8 +24,7 @@ from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.context import ManagementContext
-    from confobjects.objects.changes import ChangeReport
+    from confobjects.management.changing.transaction import Transaction
 
 
 def operations(there: States, wanted: States, registry: Registry, *, prune: bool = False) -> list[Operation]:
@@ -40,18 +39,11 @@ def operations(there: States, wanted: States, registry: Registry, *, prune: bool
     return [*made, *planner.deleted()]
 
 
-def bring_about(
-    context: ManagementContext, wanted: States, *, prune: bool = False, dry_run: bool = False
-) -> ChangeReport:
-    """Make what is stored what is wanted, in one transaction, and return what that changed.
-
-    Raises as :func:`operations` and :class:`~confobjects.management.changing.transaction.Transaction` do.
-    """
-    with context.change(dry_run=dry_run) as transaction:
-        there = snapshot(context, transaction.below).objects
-        for operation in operations(there, wanted, context.registry, prune=prune):
-            operation.ask(transaction)
-    return transaction.report
+def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False) -> None:
+    """Have a transaction make what is stored what is wanted. Raises as :func:`operations` does."""
+    there = snapshot(transaction.site, transaction.below).objects
+    for operation in operations(there, wanted, transaction.registry, prune=prune):
+        operation.ask(transaction)
 
 
 class _Planner:

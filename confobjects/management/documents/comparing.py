@@ -21,7 +21,7 @@ from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.site import Site
     from confobjects.management.world import StorageWorld
     from confobjects.paths import ManagedObjectPath
 
@@ -52,15 +52,15 @@ class Difference(NamedTuple):
     properties: Mapping[str, Pair]
 
 
-def snapshot(context: ManagementContext, world: StorageWorld | None = None) -> Snapshot:
+def snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
     """Return what is stored, in a view or in a fresh one. A singleton with nothing but defaults says nothing."""
-    world = world or context.world()
-    objects = [obj for obj in context.all(world) if obj.path in world.entries]
+    world = world or site.world()
+    objects = [obj for obj in site.all(world) if obj.path in world.entries]
     problems = tuple(problem for obj in objects for problem in obj.problems)
-    states = {obj.path: state_of(obj, context.registry) for obj in objects}
+    states = {obj.path: state_of(obj, site.registry) for obj in objects}
     single = [path for path, state in states.items() if path.name is None and not state.values]
     for path in single:
-        if context.registry.relation(path.relation).kind == "singleton":
+        if site.registry.relation(path.relation).kind == "singleton":
             del states[path]
     return Snapshot(states, problems)
 

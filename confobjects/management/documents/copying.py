@@ -23,7 +23,7 @@ from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.site import Site
     from confobjects.mapping.journal import Note
     from confobjects.objects.model import ManagedObject
 
@@ -56,8 +56,8 @@ class _Plan(NamedTuple):
 
 
 def copy(
-    source: ManagementContext,
-    target: ManagementContext,
+    source: Site,
+    target: Site,
     *,
     replace: bool = False,
     dry_run: bool = False,
@@ -79,7 +79,7 @@ def copy(
 
 
 def _carry_out(
-    target: ManagementContext,
+    target: Site,
     found: _Source,
     plan: _Plan,
     again: Callable[[], _Plan],
@@ -103,7 +103,7 @@ def _carry_out(
     return done
 
 
-def _plan(source: ManagementContext, target: ManagementContext, found: _Source, *, replace: bool) -> _Plan:
+def _plan(source: Site, target: Site, found: _Source, *, replace: bool) -> _Plan:
     there = _stored(target)
     different = [path for path, obj in found.objects.items() if path in there and not _equal(obj, there[path])]
     if different and not replace:
@@ -121,7 +121,7 @@ def _chunks(plan: _Plan, found: _Source, tell: Progress) -> Iterator[Sequence[Ma
         tell(total - len(missing) + start + len(chunk), total)
 
 
-def _write(target: ManagementContext, found: _Source, plan: _Plan, chunk: Sequence[ManagedObjectPath]) -> None:
+def _write(target: Site, found: _Source, plan: _Plan, chunk: Sequence[ManagedObjectPath]) -> None:
     with target.storage.writing():
         target.storage.commit(_changes(target, found, plan, chunk), _note(target, found, plan.there, chunk))
 
@@ -131,7 +131,7 @@ def _differs(path: ManagedObjectPath) -> Diagnostic:
     return Diagnostic("object-exists", "the target holds another object of that name", path=str(path), remedy=remedy)
 
 
-def _read(source: ManagementContext) -> tuple[_Source, list[Diagnostic]]:
+def _read(source: Site) -> tuple[_Source, list[Diagnostic]]:
     """Everything that is stored, judged; raises every problem."""
     world = source.world()
     objects = {obj.path: obj for obj in source.all(world) if obj.path in world.entries}
@@ -151,9 +151,9 @@ def _kept(obj: ManagedObject, name: str) -> Diagnostic:
     return Diagnostic("broken-data", summary, path=str(obj.path), severity="warning")
 
 
-def _stored(context: ManagementContext) -> dict[ManagedObjectPath, ManagedObject]:
-    world = context.world()
-    return {obj.path: obj for obj in context.all(world) if obj.path in world.entries}
+def _stored(site: Site) -> dict[ManagedObjectPath, ManagedObject]:
+    world = site.world()
+    return {obj.path: obj for obj in site.all(world) if obj.path in world.entries}
 
 
 def _equal(one: ManagedObject, other: ManagedObject) -> bool:
@@ -162,9 +162,7 @@ def _equal(one: ManagedObject, other: ManagedObject) -> bool:
     return one.definition is other.definition and mine == others
 
 
-def _ordered(
-    context: ManagementContext, objects: dict[ManagedObjectPath, ManagedObject]
-) -> Iterator[ManagedObjectPath]:
+def _ordered(site: Site, objects: dict[ManagedObjectPath, ManagedObject]) -> Iterator[ManagedObjectPath]:
     """Yield the paths so that each comes after those it needs."""
     done: set[ManagedObjectPath] = set()
     for start in objects:
@@ -178,23 +176,23 @@ def _ordered(
                 yield path
                 continue
             waiting.append((path, True))
-            needed = [need for need in _needs(context, objects[path]) if need in objects and need not in done]
+            needed = [need for need in _needs(site, objects[path]) if need in objects and need not in done]
             open_ = {entry for entry, visited in waiting if visited}
             waiting.extend((need, False) for need in needed if need not in open_)  # a circle has no order
 
 
-def _needs(context: ManagementContext, obj: ManagedObject) -> Iterator[ManagedObjectPath]:
+def _needs(site: Site, obj: ManagedObject) -> Iterator[ManagedObjectPath]:
     if obj.path.parent != ROOT:
         yield obj.path.parent
     for name, texts in obj.values.items():
         reference = obj.definition.properties[name].reference
         if reference is not None:
-            base = context.registry.path(reference.parent)
+            base = site.registry.path(reference.parent)
             yield from (base.child(reference.relation, text) for text in texts)
 
 
 def _note(
-    target: ManagementContext,
+    target: Site,
     found: _Source,
     there: dict[ManagedObjectPath, ManagedObject],
     paths: Sequence[ManagedObjectPath],
@@ -213,9 +211,7 @@ def _note(
     return note_of(told, signed(target))
 
 
-def _changes(
-    target: ManagementContext, found: _Source, plan: _Plan, paths: Sequence[ManagedObjectPath]
-) -> list[Change]:
+def _changes(target: Site, found: _Source, plan: _Plan, paths: Sequence[ManagedObjectPath]) -> list[Change]:
     changes: list[Change] = []
     there: set[DN] = set()
     for path in paths:
@@ -230,7 +226,7 @@ def _changes(
     return changes
 
 
-def _entry(target: ManagementContext, found: _Source, path: ManagedObjectPath) -> Entry:
+def _entry(target: Site, found: _Source, path: ManagedObjectPath) -> Entry:
     """The entry of an object as the target keeps it, with what no property stands for."""
     obj = found.objects[path]
     made = target.mapper.encode(obj)
@@ -251,7 +247,7 @@ def _replacement(existing: Entry, entry: Entry) -> ModifyEntry:
     return ModifyEntry(existing.dn, steps)
 
 
-def _verify(target: ManagementContext, found: _Source) -> None:
+def _verify(target: Site, found: _Source) -> None:
     there = _stored(target)
     wrong = [path for path, obj in found.objects.items() if path not in there or not _equal(obj, there[path])]
     if wrong:
@@ -263,36 +259,36 @@ def _verify(target: ManagementContext, found: _Source) -> None:
 # -- an empty one ----------------------------------------------------------------------------------------------------
 
 
-def initialise(context: ManagementContext, *, dry_run: bool = False) -> list[DN]:
+def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
     """Make the base and the branches that are not there yet; return the DNs of those that were made."""
     made: list[DN] = []
-    with context.storage.writing():
+    with site.storage.writing():
         changes: list[Change] = []
-        for relation in context.registry.children("root"):
+        for relation in site.registry.children("root"):
             path = ROOT.child(relation.name, "name" if relation.named else None)
-            for entry in context.mapper.scaffold(path):
-                if entry.dn not in made and context.storage.read(entry.dn) is None:
+            for entry in site.mapper.scaffold(path):
+                if entry.dn not in made and site.storage.read(entry.dn) is None:
                     made.append(entry.dn)
                     changes.append(AddEntry(entry))
         if changes and not dry_run:
-            context.storage.commit(changes)
-        keep_history = getattr(context.storage, "keep_history", None)
+            site.storage.commit(changes)
+        keep_history = getattr(site.storage, "keep_history", None)
         if keep_history is not None and not dry_run:
             made.extend(keep_history())
     return made
 
 
-def exposed(context: ManagementContext) -> list[Diagnostic]:
+def exposed(site: Site) -> list[Diagnostic]:
     """Return a warning for each attribute of which somebody who has not logged in sees a secret."""
-    open_anonymously = getattr(context.storage, "anonymous", None)
+    open_anonymously = getattr(site.storage, "anonymous", None)
     if open_anonymously is None:
         return []
     from confobjects.mapping.ldap_schema import secret_attributes
 
-    secrets = secret_attributes(context.registry)
+    secrets = secret_attributes(site.registry)
     with open_anonymously() as storage:
         try:
-            entries = list(storage.search(context.storage.base, "sub", None, secrets))
+            entries = list(storage.search(site.storage.base, "sub", None, secrets))
         except ConfobjectsError:
             return []  # whoever is refused sees nothing
     shown = {name: [entry.dn for entry in entries if entry.get(name)] for name in secrets}

@@ -31,7 +31,7 @@ from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, Relation
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.site import Site
     from confobjects.objects.model import ManagedObject
     from confobjects.paths import ManagedObjectPath
 
@@ -112,17 +112,17 @@ class LdifDocument:
 
     # -- objects -----------------------------------------------------------------------------------------------------
 
-    def take(self, context: ManagementContext) -> None:
+    def take(self, site: Site) -> None:
         """Take the objects from a context over the entries, and judge that nothing else is there."""
-        world = context.world()
-        found = snapshot(context, world)
+        world = site.world()
+        found = snapshot(site, world)
         self._found = {str(path): entry for path, entry in world.entries.items()}
         self.objects = {path: _as_said(state) for path, state in found.objects.items()}
-        objects = list(context.all(world))
+        objects = list(site.all(world))
         problems = [
             *self.located(found.problems),
             *(problem for obj in objects for problem in (*self._unknown(obj), *self._masked(obj))),
-            *self._strays(objects, context, world.entries),
+            *self._strays(objects, site, world.entries),
         ]
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
@@ -148,12 +148,12 @@ class LdifDocument:
                 yield self._located(masked(prop).replace(path=str(obj.path)))
 
     def _strays(
-        self, objects: Iterable[ManagedObject], context: ManagementContext, found: Mapping[ManagedObjectPath, Entry]
+        self, objects: Iterable[ManagedObject], site: Site, found: Mapping[ManagedObjectPath, Entry]
     ) -> Iterator[Diagnostic]:
         """Yield what is neither an object nor a branch for some."""
         history = self.base.child(*BRANCH)
         known = {self.base, history, *(entry.dn for entry in found.values())}
-        parents = [("root", self.base), *((obj.definition.name, context.mapper.dn(obj.path)) for obj in objects)]
+        parents = [("root", self.base), *((obj.definition.name, site.mapper.dn(obj.path)) for obj in objects)]
         branches: dict[DN, Relation] = {}
         for kind, dn in parents:
             for relation in self._registry.children(kind):

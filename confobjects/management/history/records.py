@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import NoSuchObjectError
+from confobjects.management.site import Signature
 from confobjects.mapping.journal import Note, Noted, State
 from confobjects.objects.changes import Action, ObjectChange
 from confobjects.objects.model import ManagedObject, Texts
@@ -25,22 +26,14 @@ from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.context import ManagementContext
+    from confobjects.management.site import Site
 
 Values = Mapping[str, Texts]
 
 
-class Signature(NamedTuple):
-    """Who makes a change, when (UTC, ISO 8601), and by which command; a program that calls the library says "api"."""
-
-    time: str = ""
-    actor: str = ""
-    command: str = "api"
-
-
-def signed(context: ManagementContext) -> Signature:
-    """Return who makes a change through a context, now."""
-    return context.sign() if context.sign is not None else Signature()
+def signed(site: Site) -> Signature:
+    """Return who makes a change through a site, now."""
+    return site.sign() if site.sign is not None else Signature()
 
 
 class RecordedChange(NamedTuple):
@@ -181,12 +174,12 @@ def _texts(item: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
 # -- what is asked of a history --------------------------------------------------------------------------------------
 
 
-def records(context: ManagementContext) -> list[Record]:
+def records(site: Site) -> list[Record]:
     """Return the history of a context's storage, the oldest change first.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps none.
     """
-    return [record_of(noted) for noted in context.storage.history()]
+    return [record_of(noted) for noted in site.storage.history()]
 
 
 def record(found: Iterable[Record], number: int) -> Record:
@@ -235,21 +228,21 @@ def moved(path: ManagedObjectPath, old: ManagedObjectPath, new: ManagedObjectPat
 Objects = dict[ManagedObjectPath, ManagedObject]
 
 
-def as_of(context: ManagementContext, number: int) -> Objects:
+def as_of(site: Site, number: int) -> Objects:
     """Return the stored objects as they were right after a change; 0 is the time before the first one that is kept.
 
     The changes since then are applied backwards to what is stored now. An edit by hand is no part of that: what it did
     is not known. A secret that is not at hand is masked. Raises :class:`~confobjects.errors.NoSuchObjectError`,
     and :class:`~confobjects.errors.UnknownNameError` when the definitions do not know an object of then.
     """
-    found = records(context)
+    found = records(site)
     if number:
         record(found, number)
-    world = context.world()
-    objects = {obj.path: obj for obj in context.all(world) if obj.path in world.entries}
+    world = site.world()
+    objects = {obj.path: obj for obj in site.all(world) if obj.path in world.entries}
     for one in reversed(found):
         if one.number > number:
-            revert(objects, one, context.registry)
+            revert(objects, one, site.registry)
     return objects
 
 

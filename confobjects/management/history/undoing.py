@@ -17,33 +17,30 @@ from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
 from confobjects.management.changing.operations import Operation, asked_by, reverted
 from confobjects.management.history import records
-from confobjects.objects.changes import ChangeReport, ObjectChange
+from confobjects.objects.changes import ObjectChange
 from confobjects.objects.model import Texts
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.changing.transaction import Transaction
-    from confobjects.management.context import ManagementContext
     from confobjects.management.history.records import Record, RecordedChange
     from confobjects.objects.protocols import World
 
 _SHOWN = 20
 
 
-def undo(context: ManagementContext, number: int, *, dry_run: bool = False) -> ChangeReport:
-    """Take one change back.
+def undo(transaction: Transaction, number: int) -> None:
+    """Have a transaction take one change back.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError` (no such change), :class:`~confobjects.errors.ConstraintError`
     (later changes touch the same values, or the change cannot be taken back),
     :class:`~confobjects.errors.AccessError` (an old secret is not at hand) and what any change raises.
     """
-    with context.change(dry_run=dry_run) as transaction:
-        transaction.consider(lambda: _one(transaction, number))
-    return transaction.report
+    transaction.consider(lambda: _one(transaction, number))
 
 
 def _one(transaction: Transaction, number: int) -> None:
-    found = records.records(transaction.context)
+    found = records.records(transaction.site)
     one = records.record(found, number)
     _check_state(one)
     by = records.undone(found)
@@ -59,15 +56,13 @@ def _one(transaction: Transaction, number: int) -> None:
     _take_back(transaction, [one])
 
 
-def undo_to(context: ManagementContext, number: int, *, dry_run: bool = False) -> ChangeReport:
-    """Take back every change after one, the last first; 0 takes back all that are kept. Raises as :func:`undo`."""
-    with context.change(dry_run=dry_run) as transaction:
-        transaction.consider(lambda: _all_after(transaction, number))
-    return transaction.report
+def undo_to(transaction: Transaction, number: int) -> None:
+    """Have a transaction take back every change after one, the last first; 0 takes back all that are kept. Raises as :func:`undo`."""
+    transaction.consider(lambda: _all_after(transaction, number))
 
 
 def _all_after(transaction: Transaction, number: int) -> None:
-    found = records.records(transaction.context)
+    found = records.records(transaction.site)
     if number:
         records.record(found, number)
     later = [one for one in reversed(found) if one.number > number and one.state != "edited"]

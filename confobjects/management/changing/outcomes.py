@@ -1,0 +1,101 @@
+"""Outcomes: what differs between the pending objects and the storage.
+
+They come in an order in which every step is possible: what goes is deleted, deepest first; then come renames, parents
+before children and a name only when it is free; then the rest, in the order it was asked for. In which order they are
+written best is for ``ordering`` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
+from confobjects.objects.changes import Action, ObjectChange
+from confobjects.paths import ManagedObjectPath
+
+if TYPE_CHECKING:
+    from confobjects.management.world import Overlay
+    from confobjects.objects.model import ManagedObject
+
+
+class Outcome(NamedTuple):
+    """One object that differs: the change, the object as it will be (None when deleted), where it is stored now."""
+
+    change: ObjectChange
+    object: ManagedObject | None
+    source: ManagedObjectPath | None
+
+
+def outcomes(world: Overlay) -> list[Outcome]:
+    """Return what differs between the pending objects and the storage, in the order it is to be written."""
+    deleted = sorted(_deleted(world), key=lambda outcome: -len(outcome.change.path.elements))
+    written = [outcome for obj in world.pending.values() if obj is not None for outcome in _written(world, obj)]
+    return [*deleted, *_renamed(world), *written]
+
+
+def _deleted(world: Overlay) -> Iterator[Outcome]:
+    stays = set(world.moved.values())
+    for path, obj in world.pending.items():
+        before = world.below.find(path) if path in world.below.entries and path not in stays else None
+        if before is not None and (obj is None or world.source(path) != path):
+            # As it is stored, for a name may have been asked for in other letters.
+            yield Outcome(ObjectChange(before.path, "delete", before.definition, before.values, {}), None, path)
+
+
+def _renamed(world: Overlay) -> Iterator[Outcome]:
+    """The renames, each when the new name is free: by then nothing stored has it that is renamed itself."""
+    renames = [(new, old) for new, old in world.moved.items() if new.elements[-1] != old.elements[-1]]
+    renames.sort(key=lambda rename: len(rename[0].elements))
+    for _, level in groupby(renames, key=lambda rename: len(rename[0].elements)):
+        waiting = list(level)
+        while waiting:
+            names = {place_before(new, old): new for new, old in waiting}
+            free = [(new, old) for new, old in waiting if names.get(new, new) == new]
+            if not free:
+                raise UsageError(_circle([new for new, _ in waiting]))
+            waiting = [rename for rename in waiting if rename not in free]
+            yield from (_rename(world, new, old) for new, old in free)
+
+
+def _rename(world: Overlay, new: ManagedObjectPath, old: ManagedObjectPath) -> Outcome:
+    obj = world.pending[new]
+    assert obj is not None  # noqa: S101 - what was moved is there
+    naming = world.below.registry.relation(new.relation).naming_property
+    before, after = ({naming: (path.name or "",)} if naming else {} for path in (old, new))
+    return Outcome(ObjectChange(old, "rename", obj.definition, before, after, obj.path), obj, old)
+
+
+def place_before(new: ManagedObjectPath, old: ManagedObjectPath) -> ManagedObjectPath:
+    """Return where a renamed object is just before it gets its new name: below its parent's new one."""
+    return new.parent.child(*old.elements[-1])
+
+
+def _circle(paths: Sequence[ManagedObjectPath]) -> Diagnostic:
+    return Diagnostic(
+        "usage",
+        f"the names of {' and '.join(map(str, paths))} cannot be exchanged in one change",
+        path=str(paths[0]),
+        remedy="rename one of them to a name in between first",
+    )
+
+
+def _written(world: Overlay, obj: ManagedObject) -> Iterator[Outcome]:
+    relation = world.below.registry.relation(obj.path.relation)
+    source = world.source(obj.path)
+    before = None if source is None else world.below.find(source)
+    if before is None:
+        # To people a singleton was there all along: its first entry is a change of it.
+        action: Action = "modify" if relation.kind == "singleton" else "create"
+        yield Outcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
+        return
+    naming = relation.naming_property
+    if _besides(before, naming) != _besides(obj, naming):
+        yield Outcome(ObjectChange(obj.path, "modify", obj.definition, before.values, obj.values), obj, source)
+
+
+def _besides(obj: ManagedObject, naming: str) -> dict[str, tuple[str, ...]]:
+    """The values of an object without its name, which a rename changes."""
+    return {name: texts for name, texts in obj.values.items() if name != naming}

@@ -1,0 +1,103 @@
+"""Judging what is stored as a start does: every value evaluated, every object judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.objects.effective import EffectiveConfiguration
+from confobjects.objects.judging import Judge
+
+if TYPE_CHECKING:
+    from confobjects.management.site import Site
+    from confobjects.mapping.entry import Entry
+    from confobjects.mapping.protocol import Storage
+    from confobjects.objects.effective import EffectiveObject
+    from confobjects.objects.judging import Judged
+    from confobjects.objects.model import ManagedObject
+    from confobjects.objects.protocols import World
+
+
+def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
+    """Judge every object with a site's evaluator: the effective configuration, and every error found."""
+    world = site.world()
+    return _judged(site, world, site.all(world), instance_directory)
+
+
+def judge_one(
+    site: Site, obj: ManagedObject, instance_directory: str, world: World | None = None
+) -> tuple[EffectiveObject, tuple[Diagnostic, ...]]:
+    """Judge one object and those it refers to: the effective object, and every error found.
+
+    ``world`` is where the others are looked for, in place of the storage.
+    """
+    waiting = [obj]
+    configuration, problems = _judged(
+        site, site.world() if world is None else world, waiting, instance_directory, waiting.append
+    )
+    return configuration.at(obj.path), problems
+
+
+def _judged(
+    site: Site,
+    world: World,
+    objects: Iterable[ManagedObject],
+    instance_directory: str,
+    follow: Callable[[ManagedObject], None] | None = None,
+) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
+    """Judge objects; ``follow`` takes those that they refer to."""
+    judge = Judge(site.registry, world, site.evaluate)
+    judged_all: dict[Any, Judged] = {}
+    errors: list[Diagnostic] = []
+    warnings: list[Diagnostic] = list(site.storage.warnings)
+    for obj in objects:
+        if obj.path in judged_all:
+            continue
+        judged = judge.judge(obj)
+        judged_all[obj.path] = judged
+        if follow is not None:
+            for found in _targets(judge, judged, world):
+                follow(found)
+        problems = [*judged.problems, *judge.references(judged)]
+        if problems and judge.enabled(judged) is False:
+            # A disabled object does nothing yet: a value that is not there yet does not stop the others.
+            problems = [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
+        errors.extend(p for p in problems if p.severity == "error")
+        warnings.extend(p for p in problems if p.severity == "warning")
+        warnings.extend(_unknown(obj))
+    configuration = EffectiveConfiguration(
+        site.registry,
+        judged_all,
+        judge.targets,
+        tuple(warnings),
+        instance_directory,
+        lambda base: _entries(site.storage, base),
+    )
+    return configuration, tuple(errors)
+
+
+def _entries(storage: Storage, base: str) -> list[Entry]:
+    """Return the entries at a DN and below it as they are now; a connection opened for that is closed again."""
+    try:
+        return list(storage.search(DN.parse(base), "sub"))
+    finally:
+        storage.close()
+
+
+def _targets(judge: Judge, judged: Judged, world: World) -> Iterator[ManagedObject]:
+    """Yield the objects that one refers to, as far as they exist."""
+    for prop in judged.object.definition.properties.values():
+        if prop.reference is not None:
+            yield from (found for path in judge.targets(judged, prop) if (found := world.find(path)) is not None)
+
+
+def _unknown(obj: Any) -> Iterator[Diagnostic]:
+    for attribute in obj.unknown:
+        yield Diagnostic(
+            "broken-data",
+            f"the attribute {attribute} belongs to no property: it is kept and not used",
+            path=str(obj.path),
+            severity="warning",
+        )

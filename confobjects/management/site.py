@@ -1,0 +1,70 @@
+"""The site: what every part of this room stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from confobjects.management.world import StorageWorld
+from confobjects.mapping.objects import Mapper
+from confobjects.objects.reading import Reader
+from confobjects.paths import ROOT, ManagedObjectPath
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry, Relation
+    from confobjects.mapping.protocol import Storage
+    from confobjects.objects.judging import Judge
+    from confobjects.objects.model import ManagedObject
+    from confobjects.objects.protocols import Evaluate, World
+
+
+class Signature(NamedTuple):
+    """Who makes a change, when (UTC, ISO 8601), and by which command; a program that calls the library says "api"."""
+
+    time: str = ""
+    actor: str = ""
+    command: str = "api"
+
+
+class Site(NamedTuple):
+    """The definitions, the storage, and how values are evaluated and changes are signed.
+
+    ``evaluate`` evaluates expressions. At write time it knows no environment, only what expressions say themselves.
+    ``sign`` tells who makes a change and when.
+    """
+
+    registry: Registry
+    storage: Storage
+    mapper: Mapper
+    evaluate: Evaluate
+    sign: Callable[[], Signature] | None = None
+
+    @classmethod
+    def of(
+        cls, registry: Registry, storage: Storage, evaluate: Evaluate, sign: Callable[[], Signature] | None = None
+    ) -> Self:
+        """Return the site of a storage."""
+        return cls(registry, storage, Mapper(registry, storage.base), evaluate, sign)
+
+    def world(self) -> StorageWorld:
+        """Return a fresh view of the storage."""
+        return StorageWorld(self.registry, self.storage, self.mapper)
+
+    def reader(self, world: World | None = None) -> Reader:
+        """Return a reader of current values over a view."""
+        return Reader(self.registry, world or self.world(), self.evaluate)
+
+    def judge(self, world: World | None = None) -> Judge:
+        """Return a judge over a view."""
+        from confobjects.objects.judging import Judge
+
+        return Judge(self.registry, world or self.world(), self.evaluate)
+
+    def all(self, world: World | None = None) -> Iterator[ManagedObject]:
+        """Yield every object, parents before children; singletons also when they have nothing but defaults."""
+        world = world or self.world()
+        waiting: list[tuple[Relation, ManagedObjectPath]] = [(r, ROOT) for r in self.registry.children("root")]
+        for relation, parent in waiting:
+            for obj in world.members(relation, parent):
+                yield obj
+                waiting.extend((child, obj.path) for child in self.registry.children(obj.definition.name))
