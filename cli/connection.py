@@ -12,7 +12,7 @@ from confobjects.dn import DN
 from confobjects.errors import UsageError
 
 from .files import contents
-from .options import OPTIONS
+from .words.options import OPTIONS
 
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
 

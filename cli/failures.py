@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import MASK, visible
 
 from .commands import UnknownCommandError
-from .options import OPTIONS, SECRET_OPTIONS
+from .words.options import OPTIONS, SECRET_OPTIONS
 
 if TYPE_CHECKING:
     import click
 
     from confobjects.errors import ConfobjectsError
 
-    from .words import Words
+    from .words.splitting import Words
 
 _SECRETS = frozenset(
     spelling.lower() if spelling.startswith("--") else spelling
@@ -51,7 +51,7 @@ def _secrets(words: Words) -> Collection[str]:
 
 def usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
-    from .mistakes import explained
+    from .words.mistakes import explained
 
     message, remedy = explained(error, words.definitions)
     if not remedy and "-h" in words.rest:

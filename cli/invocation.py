@@ -13,7 +13,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 
 from .connection import is_ldap, storage_options
-from .options import OPTIONS, conflict_among
+from .words.options import OPTIONS, conflict_among
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -148,7 +148,7 @@ class Invocation:
         """Return the command line as the history names it."""
         if self.recorded:
             return self.recorded
-        from .recorded import command_of
+        from .words.recorded import command_of
 
         return command_of(self.arguments, self.registry)
 

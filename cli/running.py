@@ -13,7 +13,7 @@ from confobjects.errors import BROKEN_PIPE, INTERRUPTED, StorageError
 
 from .commands import resolve
 from .failures import report, report_bug, usage
-from .words import Words, take_apart, with_defaults
+from .words.splitting import Words, take_apart, with_defaults
 
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 

@@ -13,10 +13,10 @@ from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.management import ManagementContext, Site
 
 from ..commands import SPECIAL, resolve, verbs_of
-from ..mistakes import explained
-from ..options import OPTIONS, conflict_among
 from ..sink import Sink
-from ..words import Words, take_apart
+from ..words.mistakes import explained
+from ..words.options import OPTIONS, conflict_among
+from ..words.splitting import Words, take_apart
 from .placing import place_of, place_of_usage
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from click.core import ParameterSource
 from confobjects import startup
 from confobjects.diagnostics import did_you_mean
 
-from ..options import OPTIONS, Option
+from ..words.options import OPTIONS, Option
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 
 class UnknownCommandError(click.UsageError):

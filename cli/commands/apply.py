@@ -10,14 +10,14 @@ from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
 
 from ..changes_output import tell
 from ..invocation import Invocation
-from ..sides import Side, side
+from ..words.sides import Side, side
 from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.objects.changes import ChangeReport
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Make the configuration what a file says: a JSON document as export prints it, or LDIF; - is standard input.
 

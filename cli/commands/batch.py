@@ -16,7 +16,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = r"""Carry out the commands of a batch, from standard input (--batch) or a file (-F).
 

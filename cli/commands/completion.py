@@ -14,14 +14,14 @@ import click
 from confobjects.errors import ConfobjectsError
 
 from ..invocation import Invocation
-from ..options import OPTIONS
+from ..words.options import OPTIONS
 from . import make, names, resolve, verbs_of
 from .objects import option_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _BASH = """\
 _confobjects() {
@@ -90,7 +90,7 @@ def _candidates(invocation: Invocation, before: list[str], current: str) -> Iter
 
 
 def _options(command: str, registry: Registry) -> Iterator[str]:
-    from ..words import take_apart
+    from ..words.splitting import take_apart
 
     try:
         built = resolve(take_apart([command]))

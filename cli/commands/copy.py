@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Copy every object of one configuration to another, secrets included.
 

@@ -24,7 +24,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Configure a mail server and send a mail through it, on this machine.
 

@@ -15,15 +15,15 @@ from confobjects.reference.facts import facts
 from confobjects.reference.listing import shown
 from confobjects.reference.text import depends_on, describe_object, describe_property
 
-from ..command_line import line_of
 from ..invocation import Invocation
 from ..table import width
+from ..words.command_line import line_of
 from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, Relation
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 
 def build(words: Words, registry: Registry) -> click.Command:

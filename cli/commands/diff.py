@@ -10,13 +10,13 @@ from confobjects.errors import DIFFERENCES
 from confobjects.management.documents.comparing import Difference, Pair, differences, unified
 
 from ..invocation import Invocation
-from ..sides import Side, current, side
+from ..words.sides import Side, current, side
 from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Compare two configurations by object and property. The exit status is 1 when they differ.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.expressions import Template
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Show how a text with expressions comes to its value: what it needs, where each part comes from.
 

@@ -12,8 +12,8 @@ from confobjects.management.documents.comparing import snapshot
 from confobjects.management.documents.exporting import LeftOut, commands, ldif, left_out
 from confobjects.mapping.documents import write
 
-from ..command_line import line_of
 from ..invocation import Invocation
+from ..words.command_line import line_of
 from . import make
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.management.documents.comparing import States
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Print the whole configuration: as a JSON document (which apply takes), as LDIF, or as commands.
 

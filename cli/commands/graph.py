@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.paths import ManagedObjectPath
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Print the objects and their references as a picture: for Graphviz, for Mermaid, or as an SVG image.
 

@@ -11,8 +11,8 @@ from confobjects.errors import ConfobjectsError
 from confobjects.management.history import records
 from confobjects.management.history.undoing import operations
 
-from ..command_line import line_of
 from ..invocation import Invocation
+from ..words.command_line import line_of
 from . import make
 from .objects import name_options, names_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.history.records import Record, RecordedChange
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Show the changes of the configuration, the oldest first.
 

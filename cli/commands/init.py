@@ -14,7 +14,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Make the base and the branches of a configuration, where they are not there yet.
 

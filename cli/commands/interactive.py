@@ -12,7 +12,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 
 def build(words: Words, registry: Registry) -> click.Command:

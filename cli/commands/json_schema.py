@@ -17,7 +17,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Print a JSON Schema (2020-12): of an object, with --document of what export prints and apply takes, with
 --shape of what commands print with --output json."""

@@ -17,7 +17,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Print the LDAP schema of the definitions, as LDIF.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.reading import Reader
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 
 def build(verb: str, relation: Relation, words: Words, registry: Registry) -> click.Command:
@@ -101,8 +101,8 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
     )
 
     def run(invocation: Invocation, if_absent: bool, type_: str | None = None, **values: Any) -> int:
-        from ..assignments import given_values
         from ..performing import Operation, PropertyChanges, perform
+        from ..words.assignments import given_values
 
         names = names_of(relation, registry, values)
         changes = PropertyChanges(set=given_values(invocation, relation, **values))
@@ -117,8 +117,8 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
 
 def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, **values: Any) -> int:
-        from ..assignments import given_changes
         from ..performing import Operation, perform
+        from ..words.assignments import given_changes
 
         names = names_of(relation, registry, values)
         operation = Operation("modify", relation.name, names, changes=given_changes(invocation, relation, **values))

@@ -12,13 +12,13 @@ import confobjects
 from confobjects import startup
 from confobjects.errors import UsageError
 
-from ..options import OPTIONS
+from ..words.options import OPTIONS
 from . import SPECIAL, verbs_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _INTRODUCTION = """\
 confobjects: configuration objects in a directory or an LDIF file.

@@ -14,7 +14,7 @@ from .objects import name_options, names_of
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 
 def build(words: Words, registry: Registry) -> click.Command:

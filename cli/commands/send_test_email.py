@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.mail.report import DeliveryReport
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Send a test mail through a mail server, as saved.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import PropertyChanges
     from confobjects.transport.check import TestResult
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _DEPTHS = {
     "resolve": "up to the look-up of the host",
@@ -103,7 +103,7 @@ def _depth(depth: str | None, to: Sequence[str]) -> str:
 def _unsaved(invocation: Invocation, changing: dict[str, Sequence[str]]) -> PropertyChanges | None:
     if not any(changing.values()):
         return None
-    from ..assignments import given_changes
+    from ..words.assignments import given_changes
 
     return given_changes(invocation, invocation.registry.relation("mail-server"), **changing)
 

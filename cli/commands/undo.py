@@ -13,7 +13,7 @@ from . import make
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-    from ..words import Words
+    from ..words.splitting import Words
 
 _HELP = """Take a change of the history back, or with --to every change after one (--to 0: all that are kept).
 

@@ -12,9 +12,9 @@ from confobjects.management.changing.operations import Operation
 from confobjects.reference.text import describe_object
 
 from ..changes_output import planned
-from ..command_line import line_of
 from ..shown import Units, show
 from ..table import joined, table
+from ..words.command_line import line_of
 from .choosing import LONG
 from .pages import BACK, HELP, MORE, QUIT, kind_menu, main_menu, whole_menu
 from .terminal import Back, Quit

@@ -42,7 +42,7 @@ NOT_FOR_READING = {
     "urllib.request",
     "confobjects.cli.equivalents",
     "confobjects.cli.interactive",
-    "confobjects.cli.properties_file",
+    "confobjects.cli.words.properties_file",
     "confobjects.definitions.checking",
     "confobjects.definitions.metaschema",
     "confobjects.testing",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from confobjects import startup
-from confobjects.cli.recorded import command_of
+from confobjects.cli.words.recorded import command_of
 from confobjects.management import ManagementContext, Signature
 from tests.cli.sessions import fresh, run
 from tests.definitions.documents import builtin

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.cli.options import CONFLICTS, OPTIONS, Conflict, Option, conflict_among, rivals
+from confobjects.cli.words.options import CONFLICTS, OPTIONS, Conflict, Option, conflict_among, rivals
 from tests.cli.sessions import fresh, run
 
 VALUES = {"TOKEN=VALUE": "a=b", "NAME=VALUE": "mech=EXTERNAL", "table|json|tsv": "json", "PORT": "1"}

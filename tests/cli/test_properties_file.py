@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.cli.properties_file import read
+from confobjects.cli.words.properties_file import read
 from confobjects.errors import UsageError
 from tests.cli.sessions import fresh, run
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .failures import masked, quoted
+from ..failures import masked, quoted
 from .options import OPTIONS, Option
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from confobjects.diagnostics import MASK, Collector, Diagnostic, nearest
 from confobjects.errors import UsageError
 
-from .files import contents
+from ..files import contents
 from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
 
 TOOL: Final = "confobjects"

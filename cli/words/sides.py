@@ -21,12 +21,12 @@ from confobjects.mapping.documents import known, state_of
 from confobjects.paths import ROOT
 from confobjects.storage import SCHEMES
 
-from .connection import storage_options
+from ..connection import storage_options
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
 
-    from .invocation import Invocation
+    from ..invocation import Invocation
 
 _GZIP = b"\x1f\x8b"
 _MARK = b"\xef\xbb\xbf"

@@ -11,12 +11,12 @@ from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.errors import UsageError
 from confobjects.objects.changes import PropertyChanges
 
-from .files import contents
+from ..files import contents
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Relation
 
-    from .invocation import Invocation
+    from ..invocation import Invocation
 
 Given = dict[str, list[str]]
 
