@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.protocols import Evaluate
 
-    from .sink import Sink
+    from .output.sink import Sink
 
 _LDAP_WORDS = ("hostname", "port", "usessl")
 

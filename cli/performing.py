@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 
-from .changes_output import tell
+from .output.changes import tell
 
 if TYPE_CHECKING:
     from .invocation import Invocation
@@ -22,7 +22,7 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
         return 0
     recorder = None
     if invocation.options["displaycommand"] or invocation.options["commandfilepath"]:
-        from .equivalents import Recorder
+        from .output.equivalents import Recorder
 
         recorder = Recorder(invocation)
     with invocation.changing() as context, context.change(dry_run=invocation.dry_run) as transaction:

@@ -13,7 +13,7 @@ from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.management import ManagementContext, Site
 
 from ..commands import SPECIAL, resolve, verbs_of
-from ..sink import Sink
+from ..output.sink import Sink
 from ..words.mistakes import explained
 from ..words.options import OPTIONS, conflict_among
 from ..words.splitting import Words, take_apart

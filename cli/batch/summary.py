@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 
-from ..changes_output import document, tell
 from ..failures import quoted
+from ..output.changes import document, tell
 
 if TYPE_CHECKING:
     from confobjects.objects.changes import ChangeReport
@@ -102,7 +102,7 @@ class Summary:
         }
 
     def _tell_json(self, report: ChangeReport) -> None:
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         whole = document(report, dry_run=self.invocation.dry_run)
         whole["summary"] = {"commands": len(self.steps), **self._counts()}

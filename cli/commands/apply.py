@@ -8,8 +8,8 @@ import click
 
 from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
 
-from ..changes_output import tell
 from ..invocation import Invocation
+from ..output.changes import tell
 from ..words.sides import Side, side
 from . import make
 

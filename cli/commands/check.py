@@ -48,7 +48,7 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
     if problems:
         raise error_for(problems)
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         shown = [warning.as_json() for warning in warnings]
         invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": shown}))

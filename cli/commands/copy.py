@@ -49,7 +49,7 @@ def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
         bar = _bar(invocation)
         report = copy(old.site, new.site, replace=force, dry_run=invocation.dry_run, progress=bar)
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         warnings = [warning.as_json() for warning in report.warnings]
         counts = {"created": report.created, "replaced": report.replaced, "same": report.same}

@@ -16,7 +16,7 @@ from confobjects.reference.listing import shown
 from confobjects.reference.text import depends_on, describe_object, describe_property
 
 from ..invocation import Invocation
-from ..table import width
+from ..output.table import width
 from ..words.command_line import line_of
 from . import make
 
@@ -43,7 +43,7 @@ def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
         return 0
     prop = _property(registry, relation, property_.lower())
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         invocation.say(dumps({"object": relation.name, **_as_json(prop, registry)}))
         return 0
@@ -59,7 +59,7 @@ def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
 def _object(invocation: Invocation, relation: Relation) -> None:
     registry = invocation.registry
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         invocation.say(dumps(_object_as_json(relation, registry, advanced=invocation.advanced)))
         return

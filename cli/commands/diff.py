@@ -47,7 +47,7 @@ def _run(invocation: Invocation, one: str, other: str | None, as_text: bool) -> 
 
 def _print(invocation: Invocation, found: list[Difference], before: Side, after: Side, *, as_text: bool) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         names = {"before": before.name, "after": after.name}
         invocation.say(dumps({"different": bool(found), **names, "differences": [_json(item) for item in found]}))
@@ -56,7 +56,7 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
     elif invocation.form == "script":
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in _rows(found)))
     elif found:
-        from ..table import table
+        from ..output.table import table
 
         invocation.say(table(["Object", "Property", "Before", "After"], _rows(found)))
     elif invocation.tells_people:
@@ -64,7 +64,7 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
 
 
 def _rows(found: list[Difference]) -> list[list[str]]:
-    from ..table import joined
+    from ..output.table import joined
 
     rows = []
     for item in found:

@@ -44,7 +44,7 @@ def _run(invocation: Invocation, text: str, secret: bool) -> int:
     values = [("********" if secret else value) for value in result.values or ()]
     shown = template.masked() if secret else text
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         document = {"text": shown, "needs": [str(n) for n in needs(template)]}
         invocation.say(dumps({**document, "values": values, "origins": list(result.origins)}))

@@ -75,7 +75,7 @@ def _run(invocation: Invocation, what: str | None, number: int | None, limit: in
 
 def _tell(invocation: Invocation, found: Sequence[Record], by: Mapping[int, int], text: Any) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         invocation.say(dumps({"changes": [_as_json(one, by, invocation.registry) for one in found]}))
     else:
@@ -91,7 +91,7 @@ def _listed(invocation: Invocation, found: Sequence[Record], by: Mapping[int, in
         return "\n".join("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in rows)
     if not rows:
         return "There are no changes."
-    from ..table import table
+    from ..output.table import table
 
     return table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
 

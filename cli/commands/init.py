@@ -31,7 +31,7 @@ def _run(invocation: Invocation) -> int:
         made = initialise(context.site, dry_run=invocation.dry_run)
         found = exposed(context.site)
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         entries = [str(dn) for dn in made]
         warnings = [warning.as_json() for warning in found]

@@ -21,9 +21,9 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _run(invocation: Invocation) -> int:
-    from ..equivalents import Recorder
     from ..interactive.session import Session
     from ..interactive.terminal import Terminal
+    from ..output.equivalents import Recorder
 
     recorder = Recorder(invocation, always=True)
     with invocation.open() as context:

@@ -11,7 +11,7 @@ from confobjects.errors import UnknownNameError, UsageError
 from confobjects.reference.jsonschema import document_schema, object_schema
 
 from ..invocation import Invocation
-from ..json_output import dumps
+from ..output.json import dumps
 from . import make
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from confobjects.errors import UnknownNameError
 from confobjects.reference.listing import HEADINGS, OPTIONS_KEY, Row, rows
 
 from ..invocation import Invocation
-from ..table import table
+from ..output.table import table
 from . import make
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _plural(word: str) -> str:
 
 def _print(invocation: Invocation, found: Sequence[Row]) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         keys = [heading.lower() for heading in HEADINGS]
         invocation.say(dumps({"properties": [dict(zip(keys, row.cells(), strict=True)) for row in found]}))

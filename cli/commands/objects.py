@@ -11,7 +11,7 @@ from confobjects.errors import error_for
 from confobjects.paths import normal_name
 
 from ..invocation import Invocation
-from ..shown import Shown, chosen, show, units_of
+from ..output.shown import Shown, chosen, show, units_of
 from . import make
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
     origin: bool,
 ) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps, properties
+        from ..output.json import dumps, properties
 
         relation = invocation.registry.relation(obj.path.relation)
         head = {"object": relation.name, "name": obj.name, "path": str(obj.path)}
@@ -223,7 +223,7 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
         ]
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in rows))
         return
-    from ..table import table
+    from ..output.table import table
 
     headings = ["Property", "Value(s)", *(["Origin"] if origin else [])]
     invocation.say(table(headings, rows))
@@ -242,7 +242,7 @@ def _rows(invocation: Invocation, item: Shown, *, record: bool, origin: bool) ->
     if invocation.form == "script":
         groups = [[value] for value in item.values] if record and item.values else [list(item.values)]
         return [[name, *values, *tail] for values in groups]
-    from ..table import joined
+    from ..output.table import joined
 
     if record and item.values:
         return [[name, joined([value]), *tail] for value in item.values]
@@ -318,7 +318,7 @@ def _print_list(
     registry = invocation.registry
     objects = sorted(objects, key=lambda item: normal_name(item[0].name))
     if invocation.form == "json":
-        from ..json_output import dumps, properties
+        from ..output.json import dumps, properties
 
         items = [
             {"name": obj.name, "type": registry.short_type(obj.definition, relation)}
@@ -331,7 +331,7 @@ def _print_list(
         cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown in objects]
         invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in cells))
         return
-    from ..table import joined, table
+    from ..output.table import joined, table
 
     typed = list(registry.types(relation)) != ["generic"]
     rows = [

@@ -59,7 +59,7 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
 
 def _print(invocation: Invocation, report: DeliveryReport) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         invocation.say(dumps(report.as_json()))
         return

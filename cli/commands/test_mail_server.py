@@ -110,7 +110,7 @@ def _unsaved(invocation: Invocation, changing: dict[str, Sequence[str]]) -> Prop
 
 def _print(invocation: Invocation, result: TestResult) -> None:
     if invocation.form == "json":
-        from ..json_output import dumps
+        from ..output.json import dumps
 
         invocation.say(dumps(result.as_json()))
     elif invocation.form == "script":

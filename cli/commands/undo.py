@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..changes_output import tell
 from ..invocation import Invocation
+from ..output.changes import tell
 from . import make
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from confobjects.paths import normal_name
 from confobjects.reference.text import describe_property
 from confobjects.syntaxes import ValueSyntaxError
 
-from ..equivalents import equivalent
+from ..output.equivalents import equivalent
 from .asking import Aside, Asking
 from .choosing import Choice
 from .draft import ADD, KEEP, REMOVE, RESET, REVERT, Draft

@@ -9,7 +9,7 @@ from confobjects.definitions.conditions import And, Condition, Contains
 from confobjects.objects.reading import shown
 from confobjects.syntaxes.base import printable
 
-from ..table import joined
+from ..output.table import joined
 from .choosing import Choice, Menu, cut, numbered
 from .draft import ADD, CHANGE, KEEP, REMOVE, RESET, REVERT, Draft
 

@@ -11,9 +11,9 @@ from confobjects.errors import ConfobjectsError
 from confobjects.management.changing.operations import Operation
 from confobjects.reference.text import describe_object
 
-from ..changes_output import planned
-from ..shown import Units, show
-from ..table import joined, table
+from ..output.changes import planned
+from ..output.shown import Units, show
+from ..output.table import joined, table
 from ..words.command_line import line_of
 from .choosing import LONG
 from .pages import BACK, HELP, MORE, QUIT, kind_menu, main_menu, whole_menu
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import ChangeReport
     from confobjects.objects.model import ManagedObject
 
-    from ..equivalents import Recorder
     from ..invocation import Invocation
+    from ..output.equivalents import Recorder
     from .terminal import Terminal
 
 

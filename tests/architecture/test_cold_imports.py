@@ -40,7 +40,7 @@ NOT_FOR_READING = {
     "trustme",
     "unittest",
     "urllib.request",
-    "confobjects.cli.equivalents",
+    "confobjects.cli.output.equivalents",
     "confobjects.cli.interactive",
     "confobjects.cli.words.properties_file",
     "confobjects.definitions.checking",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.cli.equivalents import equivalent
+from confobjects.cli.output.equivalents import equivalent
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 from confobjects.startup import registry

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from confobjects.objects.changes import ChangeReport, ObjectChange
 
-    from .invocation import Invocation
+    from ..invocation import Invocation
 
 
 def tell(invocation: Invocation, report: ChangeReport, done: str) -> int:
@@ -55,7 +55,7 @@ def _shown(change: ObjectChange, name: str, side: Any) -> list[str]:
 
 
 def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
-    from .json_output import dumps
+    from .json import dumps
 
     invocation.say(dumps(document(report, dry_run=invocation.dry_run)))
 

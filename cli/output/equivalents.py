@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UsageError
 
-from .failures import quoted
-from .words.command_line import words_of
+from ..failures import quoted
+from ..words.command_line import words_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.changing.operations import Operation
 
-    from .invocation import Invocation
+    from ..invocation import Invocation
 
 _WIDTH = 79
 _INDENT = " " * 10
