@@ -6,10 +6,11 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from confobjects.diagnostics import MASK, visible
+from confobjects.diagnostics import visible
 
-from .commands import UnknownCommandError
-from .words.options import OPTIONS, SECRET_OPTIONS
+from .command import UnknownCommandError
+from .words.masking import masked
+from .words.quoting import quoted
 
 if TYPE_CHECKING:
     import click
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from confobjects.errors import ConfobjectsError
 
     from .words.splitting import Words
-
-_SECRETS = frozenset(
-    spelling.lower() if spelling.startswith("--") else spelling
-    for option in OPTIONS
-    if option.name in SECRET_OPTIONS
-    for spelling in option.spellings
-)
 
 
 def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
@@ -93,52 +87,6 @@ def corrected(arguments: Sequence[str], fix: Sequence[tuple[str, str]], secrets:
     """Return the command line with a refused change made valid, quoted for a shell and without secrets."""
     words = [*masked(arguments, secrets), *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
     return " ".join(["confobjects", *(quoted(word) for word in words)])
-
-
-def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]:
-    """Return the words of a command line with passwords replaced."""
-    result: list[str] = []
-    hide = False
-    for word in arguments:
-        name, equals, _ = word.partition("=")
-        if hide:
-            result.append(MASK)
-            hide = False
-        elif equals and name.lower() in _SECRETS:
-            result.append(f"{name}={MASK}")
-        else:
-            hide = is_secret_option(word)
-            result.append(_without_secret(word, secrets))
-    return result
-
-
-def _without_secret(word: str, secrets: Collection[str]) -> str:
-    prop, colon, value = word.partition(":")
-    if colon and _property_named(prop) in secrets:
-        return f"{prop}:{MASK}"
-    name, equals, secret = value.partition("=")
-    return f"{prop}:{name}={MASK}" if equals and name in secrets and secret[:1] not in "&$" else word
-
-
-def is_secret_option(word: str) -> bool:
-    """Tell whether an option's value is a secret itself."""
-    return word in _SECRETS or word.lower() in _SECRETS
-
-
-def _property_named(word: str) -> str:
-    """The property in ``PROPERTY`` or ``--set=PROPERTY``."""
-    return word.rpartition("=")[2].lower()
-
-
-def quoted(word: str) -> str:
-    """Quote a word for a shell, and for a batch, where it needs it; a mask at its end stays bare, to be replaced."""
-    if word and all(c.isalnum() or c in "@%+=:,./-_" for c in word.removesuffix(MASK)):
-        return word
-    if "\\" in word or "\n" in word:
-        from .batch.dialect import written
-
-        return written(word)
-    return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def _json(code: str, status: int, diagnostics: list[dict[str, Any]]) -> None:

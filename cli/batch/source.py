@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
 
-from ..failures import is_secret_option
 from ..files import MEBIBYTE, contents
+from ..words.masking import is_secret_option
 from .dialect import Command, Piece, Word, parse
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Source:
 
     def shown(self, command: Command) -> list[str]:
         """Return the words of a command as they may be shown."""
-        from ..failures import masked
+        from ..words.masking import masked
 
         return masked(command.texts, self._secret)
 

@@ -12,9 +12,10 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.management import ManagementContext, Site
 
-from ..commands import SPECIAL, resolve, verbs_of
+from ..commands import SPECIAL, resolve
 from ..output.sink import Sink
 from ..words.mistakes import explained
+from ..words.names import verbs_of
 from ..words.options import OPTIONS, conflict_among
 from ..words.splitting import Words, take_apart
 from .placing import place_of, place_of_usage
@@ -202,7 +203,7 @@ class Step(Sink):
             piece = place_of(problem, self.command, self.operation, self.source)
         if problem.fix:
             more = [word for name, value in problem.fix for word in ("--set", f"{name}:{value}")]
-            from ..failures import quoted
+            from ..words.quoting import quoted
 
             line = " ".join(map(quoted, [*self.source.shown(self.command), *more]))
             problem = problem.replace(

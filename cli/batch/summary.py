@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 
-from ..failures import quoted
 from ..output.changes import document, tell
+from ..words.quoting import quoted
 
 if TYPE_CHECKING:
     from confobjects.objects.changes import ChangeReport

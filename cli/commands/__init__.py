@@ -5,26 +5,22 @@ A command's module is imported when the command is asked for, and only then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
-from click.core import ParameterSource
 
 from confobjects import startup
 from confobjects.diagnostics import did_you_mean
 
-from ..words.options import OPTIONS, Option
+from ..command import UnknownCommandError
+from ..words.names import verbs_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
     from ..words.splitting import Words
-
-
-class UnknownCommandError(click.UsageError):
-    """The command word is none."""
 
 
 class Row(NamedTuple):
@@ -58,17 +54,6 @@ SPECIAL: Final[dict[str, Row]] = {
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 
 _BATCH: Final = ("--batch", "-F", "--batchFilePath")
-
-VERBS: Final = ("create", "list", "get", "set", "delete")
-
-
-def verbs_of(relation: Relation) -> dict[str, str]:
-    """Return the names of an object's commands by verb."""
-    names = {"get": f"get-{relation.name}-prop", "set": f"set-{relation.name}-prop"}
-    if relation.kind == "singleton":
-        return names
-    listed = {"list": f"list-{relation.plural}"} if relation.named else {"list": f"list-{relation.name}"}
-    return {"create": f"create-{relation.name}", **listed, **names, "delete": f"delete-{relation.name}"}
 
 
 def names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
@@ -116,65 +101,3 @@ def _hint(command: str, registry: Registry) -> str:
 def _built(module: str, function: str, *arguments: Any) -> click.Command:
     made: click.Command = getattr(import_module(f"{__name__}.{module}"), function)(*arguments)
     return made
-
-
-def make(
-    words: Words,
-    registry: Registry,
-    parameters: list[click.Parameter],
-    function: Callable[..., int | None],
-    help: str,  # noqa: A002 - the word of click
-) -> click.Command:
-    """Return a click command with its own parameters and all global options.
-
-    ``function`` is called with an Invocation and the own parameters by name; it returns the exit status.
-    """
-    from ..invocation import Invocation
-
-    own = {parameter.name for parameter in parameters}
-    unused = {option.name: option.absent for option in OPTIONS}
-
-    def run(**values: Any) -> int | None:
-        context = click.get_current_context()
-        given = {**unused, **{name: value for name, value in values.items() if name not in own}}
-        if words.defaults is not None:
-            typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-            given |= words.defaults.below(typed)
-        invocation = Invocation(given, words.arguments, registry, context.obj)
-        if words.defaults is not None:
-            invocation.warn(words.defaults.warnings)
-        return function(invocation, **{name: value for name, value in values.items() if name in own})
-
-    return click.Command(
-        words.command,
-        # Making all global options costs more than reading the configuration: only those that may be meant are made.
-        params=[*parameters, *(_global(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
-        callback=run,
-        help=help,
-        epilog="Global options: confobjects --help. They may stand before or after the command.",
-        add_help_option=False,
-        context_settings={"token_normalize_func": normalised, "max_content_width": 100},
-    )
-
-
-def normalised(name: str) -> str:
-    """Long options ignore case; short ones, which differ in nothing else, do not."""
-    return name.lower() if len(name) > 1 else name
-
-
-def _global(option: Option) -> click.Option:
-    declared = [*option.spellings, option.name]
-    if option.value is None:
-        return click.Option(declared, is_flag=True, hidden=True)
-    return click.Option(declared, metavar=option.value, multiple=option.repeat, hidden=True)
-
-
-def _help_option() -> click.Option:
-    def show(context: click.Context, _: click.Parameter, value: bool) -> None:
-        if value:
-            click.echo(context.get_help())
-            context.exit()
-
-    return click.Option(
-        ["-H", "-?", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=show, help="Show this help."
-    )

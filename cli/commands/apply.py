@@ -8,10 +8,10 @@ import click
 
 from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
 
+from ..command import make
 from ..invocation import Invocation
 from ..output.changes import tell
 from ..words.sides import Side, side
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

@@ -10,8 +10,8 @@ import click
 
 from ..batch.runner import Batch
 from ..batch.source import Source, read
+from ..command import make
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

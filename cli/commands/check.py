@@ -10,8 +10,8 @@ from confobjects.errors import error_for
 from confobjects.management.documents.copying import exposed
 from confobjects.management.judging import judge_all
 
+from ..command import make
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

@@ -13,10 +13,11 @@ import click
 
 from confobjects.errors import ConfobjectsError
 
+from ..command import make
 from ..invocation import Invocation
+from ..words.names import option_of, verbs_of
 from ..words.options import OPTIONS
-from . import make, names, resolve, verbs_of
-from .objects import option_of
+from . import names, resolve
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation

@@ -10,9 +10,9 @@ import click
 from confobjects import startup
 from confobjects.management.documents.copying import CopyReport, Progress, copy
 
+from ..command import make
 from ..connection import storage_options
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

@@ -15,10 +15,10 @@ from confobjects.reference.facts import facts
 from confobjects.reference.listing import shown
 from confobjects.reference.text import depends_on, describe_object, describe_property
 
+from ..command import make
 from ..invocation import Invocation
 from ..output.table import width
 from ..words.command_line import line_of
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, Relation

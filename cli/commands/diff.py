@@ -9,9 +9,9 @@ import click
 from confobjects.errors import DIFFERENCES
 from confobjects.management.documents.comparing import Difference, Pair, differences, unified
 
+from ..command import make
 from ..invocation import Invocation
 from ..words.sides import Side, current, side
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

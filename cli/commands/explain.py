@@ -10,8 +10,8 @@ from confobjects.errors import error_for
 from confobjects.expressions import ExpressionSyntaxError, needs, parse
 from confobjects.objects.evaluating import diagnostics
 
+from ..command import make
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

@@ -12,9 +12,9 @@ from confobjects.management.documents.comparing import snapshot
 from confobjects.management.documents.exporting import LeftOut, commands, ldif, left_out
 from confobjects.mapping.documents import write
 
+from ..command import make
 from ..invocation import Invocation
 from ..words.command_line import line_of
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry

@@ -13,8 +13,8 @@ from confobjects.management.graphing import graph
 from confobjects.management.world import absent
 from confobjects.reference.graph import Graph, dot, mermaid
 
+from ..command import make
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

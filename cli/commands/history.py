@@ -11,10 +11,10 @@ from confobjects.errors import ConfobjectsError
 from confobjects.management.history import records
 from confobjects.management.history.undoing import operations
 
+from ..command import make
 from ..invocation import Invocation
 from ..words.command_line import line_of
-from . import make
-from .objects import name_options, names_of
+from ..words.names import name_options, names_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

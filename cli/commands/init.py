@@ -8,8 +8,8 @@ import click
 
 from confobjects.management.documents.copying import exposed, initialise
 
+from ..command import make
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

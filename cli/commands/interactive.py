@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..command import make
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

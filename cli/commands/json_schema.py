@@ -10,9 +10,9 @@ from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError, UsageError
 from confobjects.reference.jsonschema import document_schema, object_schema
 
+from ..command import make
 from ..invocation import Invocation
 from ..output.json import dumps
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

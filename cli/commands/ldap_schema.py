@@ -11,8 +11,8 @@ from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.mapping import ldap_schema
 
+from ..command import make
 from ..invocation import Invocation
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

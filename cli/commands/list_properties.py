@@ -11,9 +11,9 @@ from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
 from confobjects.reference.listing import HEADINGS, OPTIONS_KEY, Row, rows
 
+from ..command import make
 from ..invocation import Invocation
 from ..output.table import table
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

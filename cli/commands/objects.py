@@ -10,9 +10,10 @@ import click
 from confobjects.errors import error_for
 from confobjects.paths import normal_name
 
+from ..command import make
 from ..invocation import Invocation
 from ..output.shown import Shown, chosen, show, units_of
-from . import make
+from ..words.names import name_options, names_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -30,42 +31,6 @@ def build(verb: str, relation: Relation, words: Words, registry: Registry) -> cl
 
 
 # -- the options of the verbs ------------------------------------------------------------------------------------
-
-
-def name_options(relation: Relation, registry: Registry, *, parents_only: bool = False) -> list[click.Parameter]:
-    """Return an option for the name of each object on the way to one of a relation."""
-    lineage = [step for step in registry.lineage(relation) if step.named]
-    if parents_only and relation.named:
-        lineage = lineage[:-1]
-    return [
-        click.Option(
-            [option_of(step), _parameter(step)], metavar="NAME", required=True, help=_name_help(step, registry)
-        )
-        for step in lineage
-    ]
-
-
-def option_of(relation: Relation) -> str:
-    """Return the option that names an object of a relation; objects of a set are named by their type."""
-    if relation.kind == "set":
-        return f"--{relation.name_option.removesuffix('-name')}-type"
-    return f"--{relation.name_option}"
-
-
-def _name_help(relation: Relation, registry: Registry) -> str:
-    if relation.kind == "set":
-        return f"The type, which names the {relation.friendly}: {', '.join(registry.types(relation))}."
-    return f"The name of the {relation.friendly}."
-
-
-def _parameter(relation: Relation) -> str:
-    return f"name_of_{relation.name.replace('-', '_')}"
-
-
-def names_of(relation: Relation, registry: Registry, values: dict[str, Any]) -> tuple[str, ...]:
-    """Take the names out of the given values, outermost first."""
-    lineage = [step for step in registry.lineage(relation) if _parameter(step) in values]
-    return tuple(values.pop(_parameter(step)) for step in lineage)
 
 
 def _many(spelling: str, metavar: str, help: str) -> click.Option:  # noqa: A002 - the word of click

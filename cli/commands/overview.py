@@ -12,8 +12,9 @@ import confobjects
 from confobjects import startup
 from confobjects.errors import UsageError
 
+from ..words.names import verbs_of
 from ..words.options import OPTIONS
-from . import SPECIAL, verbs_of
+from . import SPECIAL
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation

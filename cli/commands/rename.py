@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..command import make
 from ..invocation import Invocation
 from ..performing import Operation, perform
-from . import make
-from .objects import name_options, names_of
+from ..words.names import name_options, names_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..command import make
 from ..invocation import Invocation
 from ..mail_servers import mail_server
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

@@ -11,9 +11,9 @@ import click
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 
+from ..command import make
 from ..invocation import Invocation
 from ..mail_servers import mail_server
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

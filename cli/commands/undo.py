@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..command import make
 from ..invocation import Invocation
 from ..output.changes import tell
-from . import make
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

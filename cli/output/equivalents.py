@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UsageError
 
-from ..failures import quoted
 from ..words.command_line import words_of
+from ..words.quoting import quoted
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.objects.reading import shown
 
-from ..commands import verbs_of
-from ..commands.objects import option_of
-from ..failures import quoted
+from .names import option_of, verbs_of
+from .quoting import quoted
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, Relation

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..failures import masked, quoted
+from .masking import masked
 from .options import OPTIONS, Option
+from .quoting import quoted
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

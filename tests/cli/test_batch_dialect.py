@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from confobjects.cli.batch.dialect import Piece, Script, parse
-from confobjects.cli.failures import quoted
+from confobjects.cli.words.quoting import quoted
 from confobjects.diagnostics import MASK
 
 WORDS: dict[str, tuple[str, list[list[str]]]] = {

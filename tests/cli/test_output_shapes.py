@@ -13,7 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from confobjects.cli.commands import SPECIAL, verbs_of
+from confobjects.cli.commands import SPECIAL
+from confobjects.cli.words.names import verbs_of
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas

@@ -1,0 +1,82 @@
+"""A command: what click is given for one, with its own parameters and the global options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from .words.options import OPTIONS, Option
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from .words.splitting import Words
+
+
+class UnknownCommandError(click.UsageError):
+    """The command word is none."""
+
+
+def make(
+    words: Words,
+    registry: Registry,
+    parameters: list[click.Parameter],
+    function: Callable[..., int | None],
+    help: str,  # noqa: A002 - the word of click
+) -> click.Command:
+    """Return a click command with its own parameters and all global options.
+
+    ``function`` is called with an Invocation and the own parameters by name; it returns the exit status.
+    """
+    from .invocation import Invocation
+
+    own = {parameter.name for parameter in parameters}
+    unused = {option.name: option.absent for option in OPTIONS}
+
+    def run(**values: Any) -> int | None:
+        context = click.get_current_context()
+        given = {**unused, **{name: value for name, value in values.items() if name not in own}}
+        if words.defaults is not None:
+            typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+            given |= words.defaults.below(typed)
+        invocation = Invocation(given, words.arguments, registry, context.obj)
+        if words.defaults is not None:
+            invocation.warn(words.defaults.warnings)
+        return function(invocation, **{name: value for name, value in values.items() if name in own})
+
+    return click.Command(
+        words.command,
+        # Making all global options costs more than reading the configuration: only those that may be meant are made.
+        params=[*parameters, *(_global(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
+        callback=run,
+        help=help,
+        epilog="Global options: confobjects --help. They may stand before or after the command.",
+        add_help_option=False,
+        context_settings={"token_normalize_func": normalised, "max_content_width": 100},
+    )
+
+
+def normalised(name: str) -> str:
+    """Long options ignore case; short ones, which differ in nothing else, do not."""
+    return name.lower() if len(name) > 1 else name
+
+
+def _global(option: Option) -> click.Option:
+    declared = [*option.spellings, option.name]
+    if option.value is None:
+        return click.Option(declared, is_flag=True, hidden=True)
+    return click.Option(declared, metavar=option.value, multiple=option.repeat, hidden=True)
+
+
+def _help_option() -> click.Option:
+    def show(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            click.echo(context.get_help())
+            context.exit()
+
+    return click.Option(
+        ["-H", "-?", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=show, help="Show this help."
+    )

@@ -1,0 +1,57 @@
+"""Names on the command line: of the verbs of an object, and of the options that name one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry, Relation
+
+VERBS: Final = ("create", "list", "get", "set", "delete")
+
+
+def verbs_of(relation: Relation) -> dict[str, str]:
+    """Return the names of an object's commands by verb."""
+    names = {"get": f"get-{relation.name}-prop", "set": f"set-{relation.name}-prop"}
+    if relation.kind == "singleton":
+        return names
+    listed = {"list": f"list-{relation.plural}"} if relation.named else {"list": f"list-{relation.name}"}
+    return {"create": f"create-{relation.name}", **listed, **names, "delete": f"delete-{relation.name}"}
+
+
+def name_options(relation: Relation, registry: Registry, *, parents_only: bool = False) -> list[click.Parameter]:
+    """Return an option for the name of each object on the way to one of a relation."""
+    lineage = [step for step in registry.lineage(relation) if step.named]
+    if parents_only and relation.named:
+        lineage = lineage[:-1]
+    return [
+        click.Option(
+            [option_of(step), _parameter(step)], metavar="NAME", required=True, help=_name_help(step, registry)
+        )
+        for step in lineage
+    ]
+
+
+def option_of(relation: Relation) -> str:
+    """Return the option that names an object of a relation; objects of a set are named by their type."""
+    if relation.kind == "set":
+        return f"--{relation.name_option.removesuffix('-name')}-type"
+    return f"--{relation.name_option}"
+
+
+def _name_help(relation: Relation, registry: Registry) -> str:
+    if relation.kind == "set":
+        return f"The type, which names the {relation.friendly}: {', '.join(registry.types(relation))}."
+    return f"The name of the {relation.friendly}."
+
+
+def _parameter(relation: Relation) -> str:
+    return f"name_of_{relation.name.replace('-', '_')}"
+
+
+def names_of(relation: Relation, registry: Registry, values: dict[str, Any]) -> tuple[str, ...]:
+    """Take the names out of the given values, outermost first."""
+    lineage = [step for step in registry.lineage(relation) if _parameter(step) in values]
+    return tuple(values.pop(_parameter(step)) for step in lineage)
