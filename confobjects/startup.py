@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from confobjects.definitions.registry import Document, Registry
+from confobjects.definitions.documents import Document
+from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError, UsageError, error_for
 from confobjects.management import ManagementContext, Signature, Site

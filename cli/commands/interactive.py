@@ -21,10 +21,11 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _run(invocation: Invocation) -> int:
+    from ..interactive.menus import Menus
     from ..interactive.session import Session
     from ..interactive.terminal import Terminal
     from ..output.equivalents import Recorder
 
     recorder = Recorder(invocation, always=True)
     with invocation.open() as context:
-        return Session(invocation, context, Terminal(), recorder).run()
+        return Menus(Session(invocation, context, Terminal(), recorder)).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from confobjects.definitions.model import Reference
     from confobjects.objects.model import ManagedObject
 
-    from .editing import Editing
     from .session import Session
+
+Create = Callable[["Relation", tuple[str, ...]], list[Operation]]
+"""Makes an object below some parents, which is created when it is needed."""
 
 _EXPRESSION = "give an expression, such as &{name|default} or &{file:path}"
 
@@ -45,13 +48,13 @@ class Answer(NamedTuple):
 
 
 class Asking:
-    """Asks for values; ``asides`` are the objects that will be there when the value is used."""
+    """Asks for values; ``create`` makes an object to refer to, ``asides`` are those made so far."""
 
-    def __init__(self, session: Session, editing: Editing, asides: tuple[Aside, ...]) -> None:
+    def __init__(self, session: Session, create: Create, asides: tuple[Aside, ...]) -> None:
         self.session = session
         self.terminal = session.terminal
         self.registry = session.registry
-        self.editing = editing
+        self.create = create
         self.asides = asides
 
     def value(self, prop: PropertyDefinition, *, present: str = "") -> Answer:
@@ -112,7 +115,7 @@ class Asking:
                 return self._made(relation, base.names, reference)
 
     def _made(self, relation: Relation, parents: tuple[str, ...], reference: Reference) -> Answer:
-        operations = self.editing.aside(relation, parents)
+        operations = self.create(relation, parents)
         last = self._enabled(operations[-1], reference)
         return Answer(last.names[-1], (*operations[:-1], last))
 

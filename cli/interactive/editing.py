@@ -287,7 +287,7 @@ class Editing:
         self, edited: Edited, prop: PropertyDefinition, put: Callable[[str], Draft], *, present: str = ""
     ) -> Edited:
         """Ask for a value until it is a right one, and put it into the draft."""
-        asking = Asking(self.session, self, edited.asides)
+        asking = Asking(self.session, self.aside, edited.asides)
         while True:
             answer = asking.value(prop, present=present)
             try:

@@ -1,22 +1,20 @@
-"""A session: the menus of the kinds of objects, and listing, creating, editing, renaming and deleting one."""
+"""A session: the open configuration and the terminal; choosing an object, and carrying out what was decided."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import confobjects
 from confobjects.errors import ConfobjectsError
 from confobjects.management.changing.operations import Operation
-from confobjects.reference.text import describe_object
 
 from ..output.changes import planned
 from ..output.shown import Units, show
-from ..output.table import joined, table
+from ..output.table import joined
 from ..words.command_line import line_of
 from .choosing import LONG
-from .pages import BACK, HELP, MORE, QUIT, kind_menu, main_menu, whole_menu
+from .pages import BACK, QUIT, whole_menu
 from .terminal import Back, Quit
 
 if TYPE_CHECKING:
@@ -42,85 +40,6 @@ class Session:
         self.terminal = terminal
         self.recorder = recorder
         self.advanced = invocation.advanced
-
-    def run(self) -> int:
-        """Show the main menu until somebody quits; return the exit status."""
-        self.terminal.say(f"confobjects {confobjects.__version__}, {self.invocation.place.url}")
-        self.invocation.warn(self.context.storage.warnings)
-        try:
-            while True:
-                self._main()
-        except Quit:
-            self.terminal.say("Goodbye.")
-        except KeyboardInterrupt:
-            self.terminal.say()  # the question stands there without an end of line
-            raise
-        return 0
-
-    # -- the menus -------------------------------------------------------------------------------------------------
-
-    def _main(self) -> None:
-        relations = self._relations()
-        choice = self.terminal.choose(main_menu([r.friendly for r in relations], relations, advanced=self.advanced))
-        if choice.value == QUIT:
-            raise Quit
-        if choice.value == MORE:
-            self.advanced = not self.advanced
-        elif choice.key == "?":
-            about = relations if choice.value == HELP else [choice.value]
-            for relation in about:
-                definition = self.registry.definition(relation.target)
-                self.terminal.say(f"  {relation.friendly}: {definition.synopsis}")
-        else:
-            self._kind(choice.value)
-
-    def _relations(self) -> list[Relation]:
-        """Return the kinds of objects to show, sorted by their names for people."""
-        shown = [
-            relation
-            for relation in self.registry.relations().values()
-            if not relation.hidden and (self.advanced or not self.registry.definition(relation.target).advanced)
-        ]
-        return sorted(shown, key=lambda relation: relation.friendly.casefold())
-
-    def _kind(self, relation: Relation) -> None:
-        """Show the menu of one kind until somebody goes back; of what there is one, edit that."""
-        if relation.kind == "singleton":
-            self._attempt(self.edit, relation)
-            return
-        plural = self.registry.definition(relation.target).friendly_plural
-        friendly = relation.friendly
-        many = relation.named
-        offered: list[tuple[str, Callable[[Relation], None]]] = [
-            (f"List the {plural}" if many else f"Show the {friendly}", self.show),
-            (f"Create a new {friendly}" if many else f"Create the {friendly}", self.create),
-            (f"View and edit {'an existing' if many else 'the'} {friendly}", self.edit),
-            (f"Delete {'an existing' if many else 'the'} {friendly}", self.delete),
-        ]
-        if relation.kind == "instantiable":
-            offered.append((f"Rename an existing {friendly}", self.rename))
-        menu = kind_menu(friendly, [label for label, _ in offered], [action for _, action in offered])
-        while True:
-            choice = self.terminal.choose(menu)
-            if choice.value == BACK:
-                return
-            if choice.value == QUIT:
-                raise Quit
-            if choice.key == "?":
-                self.terminal.say(
-                    describe_object(relation, self.registry, advanced=self.advanced, width=self.terminal.width)
-                )
-            else:
-                self._attempt(choice.value, relation)
-
-    def _attempt(self, action: Callable[[Relation], None], relation: Relation) -> None:
-        """Do something that may be left or refused, and come back to the menu."""
-        try:
-            action(relation)
-        except Back:
-            return
-        except ConfobjectsError as error:
-            self.refused(error)
 
     def refused(self, error: ConfobjectsError) -> None:
         """Say why something was not done."""
@@ -159,7 +78,7 @@ class Session:
 
     def _aligned(self, relation: Relation, objects: Sequence[ManagedObject]) -> list[list[str]]:
         """Return a name and its values for each object, in columns."""
-        _, rows = self._rows(relation, objects)
+        _, rows = self.rows(relation, objects)
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
 
@@ -175,7 +94,7 @@ class Session:
             raise Back
         return int(choice.value)
 
-    def _rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> tuple[list[str], list[list[str]]]:
+    def rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> tuple[list[str], list[list[str]]]:
         """Return the headings and rows of a list: the columns that the definition names."""
         typed = list(self.registry.types(relation)) != ["generic"]
         columns = self.registry.definition(relation.target).list_columns
@@ -190,43 +109,6 @@ class Session:
                 row.append(cell)
             rows.append(row)
         return [relation.friendly, *(["Type"] if typed else []), *columns], rows
-
-    # -- what can be done with them ----------------------------------------------------------------------------------
-
-    def show(self, relation: Relation) -> None:
-        """Print the objects of a kind."""
-        objects = self.context.list(relation.name, self.parents(relation))
-        if objects:
-            self.terminal.say(f"\n{table(*self._rows(relation, objects))}")
-        else:
-            self.terminal.say(f"There are no {self.registry.definition(relation.target).friendly_plural}.")
-
-    def create(self, relation: Relation) -> None:
-        """Make a new object: its type, its name, what it must have, then the editor."""
-        from .editing import Editing
-
-        Editing(self).create(relation)
-
-    def edit(self, relation: Relation) -> None:
-        """Change an object in the editor."""
-        from .editing import Editing
-
-        Editing(self).edit(relation, self.pick(relation, f"Which {relation.friendly}?"))
-
-    def delete(self, relation: Relation) -> None:
-        """Delete an object, after asking."""
-        obj = self.pick(relation, f"Which {relation.friendly} do you want to delete?")
-        operation = Operation("delete", relation.name, obj.path.names)
-        self.finish([operation], f"The {relation.friendly} {quoted_name(obj)}was deleted.", default=False)
-
-    def rename(self, relation: Relation) -> None:
-        """Give an object another name, after asking."""
-        obj = self.pick(relation, f"Which {relation.friendly} do you want to rename?")
-        name = self.terminal.ask("New name: ", present=obj.name).strip()
-        if not name:
-            raise Back
-        operation = Operation("rename", relation.name, obj.path.names, new_name=name)
-        self.finish([operation], f'The {relation.friendly} {quoted_name(obj)}is now "{name}".')
 
     # -- changing ----------------------------------------------------------------------------------------------------
 

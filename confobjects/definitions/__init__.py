@@ -12,6 +12,7 @@ Laws of this room:
 
 from __future__ import annotations
 
+from confobjects.definitions.documents import Document
 from confobjects.definitions.model import (
     AdminAction,
     Constraint,
@@ -22,7 +23,7 @@ from confobjects.definitions.model import (
     Relation,
     View,
 )
-from confobjects.definitions.registry import Document, Registry
+from confobjects.definitions.registry import Registry
 
 __all__ = [
     "AdminAction",

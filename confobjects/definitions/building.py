@@ -20,7 +20,7 @@ from confobjects.definitions.model import (
 from confobjects.syntaxes import Syntax, syntax
 
 if TYPE_CHECKING:
-    from confobjects.definitions.registry import Registry
+    from confobjects.definitions.documents import Documents
 
 _UPPER = frozenset(
     [
@@ -79,7 +79,7 @@ def friendly_name(name: str) -> str:
     return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("-"))
 
 
-def relation(registry: Registry, data: Mapping[str, Any]) -> Relation:
+def relation(documents: Documents, data: Mapping[str, Any]) -> Relation:
     """Return the relation that a document declares."""
     spec = data["relation"]
     name = spec.get("name", data["name"])
@@ -91,7 +91,7 @@ def relation(registry: Registry, data: Mapping[str, Any]) -> Relation:
         target=target,
         branch=spec.get("branch", ""),
         naming_property=spec.get("naming-property", ""),
-        naming_attribute=_naming_attribute(registry, data, spec),
+        naming_attribute=_naming_attribute(documents, data, spec),
         plural=spec.get("plural", f"{name}s"),
         friendly=data.get("user-friendly-name") or friendly_name(name),
         synopsis=spec.get("synopsis", data["synopsis"]),
@@ -101,7 +101,7 @@ def relation(registry: Registry, data: Mapping[str, Any]) -> Relation:
     )
 
 
-def _naming_attribute(registry: Registry, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
+def _naming_attribute(documents: Documents, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
     """The RDN attribute: the naming property's own, unless the profile says otherwise."""
     stated = profile(data, "ldap").get("naming-attribute")
     if stated:
@@ -109,22 +109,22 @@ def _naming_attribute(registry: Registry, data: Mapping[str, Any], relation: Map
     naming = relation.get("naming-property")
     if not naming:
         return "cn"
-    return str(profile(registry.merged(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}"))
+    return str(profile(documents.merged(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}"))
 
 
-def definition(registry: Registry, name: str) -> ManagedObjectDefinition:
+def definition(documents: Documents, name: str) -> ManagedObjectDefinition:
     """Return the definition of a name, everything inherited resolved."""
-    data = registry.documents[name].data
-    ancestors = registry.parents(name)
-    levels = [registry.documents[level].data for level in (*ancestors, name)]
-    sources = registry.sources(name)
+    data = documents.documents[name].data
+    ancestors = documents.parents(name)
+    levels = [documents.documents[level].data for level in (*ancestors, name)]
+    sources = documents.sources(name)
     syntaxes = {prop: syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
 
     def normal(prop: str, text: str) -> Hashable:
         return syntaxes[prop].normal(text)
 
     properties = {
-        prop: _property(prop, spec, declared, syntaxes[prop], _reference(registry, spec["syntax"], normal))
+        prop: _property(prop, spec, declared, syntaxes[prop], _reference(documents, spec["syntax"], normal))
         for prop, (spec, declared) in sources.items()
     }
     enabled_when = next((level["enabled-when"] for level in reversed(levels) if "enabled-when" in level), None)
@@ -190,13 +190,13 @@ def _property(
     )
 
 
-def _reference(registry: Registry, spec: Any, normal: Any) -> Reference | None:
+def _reference(documents: Documents, spec: Any, normal: Any) -> Reference | None:
     if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
         return None
-    target = registry.relation(spec["relation"]).target
+    target = documents.target(spec["relation"])
 
     def of_target(prop: str, text: str) -> Hashable:
-        source, _ = registry.sources(target)[prop]
+        source, _ = documents.sources(target)[prop]
         return syntax(source["syntax"]).normal(text)
 
     enabled = spec.get("target-enabled")

@@ -11,9 +11,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from confobjects.definitions.documents import Document
 from confobjects.definitions.meaning import check_meaning
 from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, PATH, SHARED, metaschema
-from confobjects.definitions.registry import Document
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.syntaxes import REGISTRY
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from confobjects.definitions.documents import Document
 from confobjects.definitions.model import ROOT_NAME
-from confobjects.definitions.registry import Document
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.dn import DN
 from confobjects.syntaxes import SyntaxParameterError, syntax

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from confobjects.definitions.conditions import condition
+from confobjects.definitions.documents import Document
 from confobjects.definitions.family import Family, Finding, duplicates, names_in, standing
 from confobjects.definitions.model import REVISION_ATTRIBUTE, ROOT_NAME, Relation
-from confobjects.definitions.registry import Document, Registry
+from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.dn import DN
 from confobjects.errors import UnknownNameError

@@ -8,9 +8,9 @@ types it asks for. Lookups of a name that does not exist raise
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
 
 from confobjects.definitions import building
+from confobjects.definitions.documents import Document, Documents
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
@@ -30,24 +30,11 @@ OVERRIDABLE = (
 """What a subtype's override, or the use of a shared property, may change."""
 
 
-class Document(NamedTuple):
-    """A definition document: the file it came from and its parsed JSON."""
-
-    origin: str
-    data: Mapping[str, Any]
-
-
-class Registry:
+class Registry(Documents):
     """Definitions by name, relations by parent, subtypes and users of each type."""
 
     def __init__(self, documents: Iterable[Document]) -> None:
-        self.documents: dict[str, Document] = {}
-        self.packages: dict[str, Document] = {}
-        for document in documents:
-            if "package" in document.data:
-                self.packages[document.data["package"]] = document
-            else:
-                self.documents[document.data["name"]] = document
+        super().__init__(documents)
         self._built: dict[str, ManagedObjectDefinition] = {}
         self._relations: dict[str, Relation] | None = None
         self._children: dict[str, tuple[Relation, ...]] = {}
@@ -91,15 +78,6 @@ class Registry:
                 if prop.sensitive:
                     found.update((prop.name, *prop.renamed_from))
         return frozenset(found)
-
-    def parents(self, name: str) -> tuple[str, ...]:
-        """Return the names of the types a type descends from, topmost first."""
-        chain: list[str] = []
-        above = self.documents[name].data.get("extends")
-        while above:
-            chain.append(above)
-            above = self.documents[above].data.get("extends")
-        return tuple(reversed(chain))
 
     def subtypes(self, name: str) -> tuple[str, ...]:
         """Return the names of a type's descendants, itself included and first, then sorted."""
@@ -267,27 +245,6 @@ class Registry:
         result: dict[str, str] = {}
         for _, package in sorted(self.packages.items()):
             result.update(package.data.get("tags", {}))
-        return result
-
-    # -- what the documents say ------------------------------------------------------------------------------------------------
-
-    def merged(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a property's JSON with the shared property it uses laid below it."""
-        if "use" not in spec:
-            return spec
-        package, _, name = spec["use"].partition("/")
-        return {**self.packages[package].data["properties"][name], **spec}
-
-    def sources(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
-        """Return the JSON of every property of a type with the type that declared it, overrides laid over."""
-        result: dict[str, tuple[Mapping[str, Any], str]] = {}
-        for level in (*self.parents(name), name):
-            data = self.documents[level].data
-            for prop, spec in data.get("properties", {}).items():
-                result[prop] = (self.merged(spec), level)
-            for prop, change in data.get("overrides", {}).items():
-                spec, declared = result[prop]
-                result[prop] = ({**spec, **change}, declared)
         return result
 
 

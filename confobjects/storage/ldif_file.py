@@ -196,9 +196,10 @@ class LdifFileStorage:
 
         None if the file is not the version it is made from any more.
         """
+        from confobjects.mapping.ldif.writing import edit_document
         from confobjects.storage.history import Pen, digest, time_of
 
-        document = version.document.edited(edits)
+        document = edit_document(version.document, edits)
         self._check(document)
         data = document.serialise().encode()
         with files.Replacement(target, data) as replacement:

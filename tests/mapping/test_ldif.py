@@ -12,7 +12,7 @@ from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import AddEntry, Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
-from confobjects.mapping.ldif.writing import attribute_line, entry_lines
+from confobjects.mapping.ldif.writing import attribute_line, edit_document, entry_lines
 
 BAD = Path(__file__).parents[1] / "bad" / "ldif"
 
@@ -101,7 +101,7 @@ def test_reading() -> None:
 def test_law_text_comes_back_byte_for_byte(text: str) -> None:
     document = parse(text)
     assert document.serialise() == text
-    assert document.edited([]).serialise() == text
+    assert edit_document(document, []).serialise() == text
 
 
 def test_line_ends_and_byte_order_marks_make_no_other_entries() -> None:
@@ -126,7 +126,7 @@ def changed(entry: Entry, **attributes: tuple[str | bytes, ...]) -> Entry:
 def edit(text: str, name: str, **attributes: tuple[str | bytes, ...]) -> str:
     document = parse(text)
     old = lookup(document, name)
-    return document.edited([Edit(old, changed(old, **attributes))]).serialise()
+    return edit_document(document, [Edit(old, changed(old, **attributes))]).serialise()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_only_the_lines_of_changed_attributes_change(
 def test_a_new_entry_comes_last_and_before_the_end() -> None:
     document = parse(TEXT)
     new = Entry(DN.parse("cn=three,cn=config"), {"cn": ("three",)})
-    text = document.edited([Edit(None, new)]).serialise()
+    text = edit_document(document, [Edit(None, new)]).serialise()
     assert text == TEXT.replace("\n# The end.\n", "\ndn: cn=three,cn=config\ncn: three\n\n# The end.\n")
 
 
@@ -182,7 +182,7 @@ def test_a_new_entry_comes_last_and_before_the_end() -> None:
 )
 def test_a_first_entry(text: str, expected: str) -> None:
     new = Entry(DN.parse("cn=x"), {"cn": ("x",)})
-    document = parse(text).edited([Edit(None, new)])
+    document = edit_document(parse(text), [Edit(None, new)])
     assert document.serialise() == expected
     assert document.entries == parse(expected).entries
 
@@ -190,15 +190,15 @@ def test_a_first_entry(text: str, expected: str) -> None:
 def test_deleting_takes_the_comment_above_and_leaves_those_set_apart() -> None:
     document = parse(TEXT)
     two = lookup(document, "cn=two,cn=config")
-    text = document.edited([Edit(two, None)]).serialise()
+    text = edit_document(document, [Edit(two, None)]).serialise()
     start, end = TEXT.index("# Two."), TEXT.index("\n# The end.")
     assert text == TEXT[: start - 1] + TEXT[end:]
     one = lookup(document, "cn=one,cn=config")
-    text = document.edited([Edit(one, None)]).serialise()
+    text = edit_document(document, [Edit(one, None)]).serialise()
     assert "# Mail goes out" not in text
     assert "# -- second part --" in text
     config = lookup(document, "cn=config")
-    text = document.edited([Edit(config, None)]).serialise()
+    text = edit_document(document, [Edit(config, None)]).serialise()
     assert text.startswith(NEW_DOCUMENT + "\n# The configuration of the house.\n")
     assert len(parse(text).entries) == 2
 
@@ -206,16 +206,16 @@ def test_deleting_takes_the_comment_above_and_leaves_those_set_apart() -> None:
 def test_deleting_the_first_entry_keeps_version_and_format() -> None:
     text = NEW_DOCUMENT + "# about it\ndn: cn=a\ncn: a\n\ndn: cn=b\ncn: b\n"
     document = parse(text)
-    after = document.edited([Edit(lookup(document, "cn=a"), None)])
+    after = edit_document(document, [Edit(lookup(document, "cn=a"), None)])
     assert after.serialise() == NEW_DOCUMENT + "\ndn: cn=b\ncn: b\n"
-    assert after.edited([Edit(lookup(after, "cn=b"), None)]).serialise() == NEW_DOCUMENT
+    assert edit_document(after, [Edit(lookup(after, "cn=b"), None)]).serialise() == NEW_DOCUMENT
 
 
 def test_renaming_keeps_the_place_and_the_comments() -> None:
     document = parse(TEXT)
     one = lookup(document, "cn=one,cn=config")
     new = Entry(DN.parse("cn=uno,cn=config"), {**one.attributes, "cn": ("uno",)})
-    after = document.edited([Edit(one, new)])
+    after = edit_document(document, [Edit(one, new)])
     expected = TEXT.replace("dn: cn=one, cn=config", "dn: cn=uno,cn=config").replace("cn: one\n", "cn: uno\n")
     assert after.serialise() == expected
     assert list(after.entries) == ["cn=config", "cn=uno,cn=config", "cn=two,cn=config"]
@@ -223,7 +223,9 @@ def test_renaming_keeps_the_place_and_the_comments() -> None:
 
 def test_edits_follow_one_another() -> None:
     a, b, c = (Entry(DN.parse(f"cn={name}"), {"cn": (name,)}) for name in "abc")
-    document = parse("").edited([Edit(None, a), Edit(None, b), Edit(a, c), Edit(b, None), Edit(None, b), Edit(c, None)])
+    document = edit_document(
+        parse(""), [Edit(None, a), Edit(None, b), Edit(a, c), Edit(b, None), Edit(None, b), Edit(c, None)]
+    )
     assert document.serialise().strip("\n") == "dn: cn=b\ncn: b"
     assert parse(document.serialise()).entries == document.entries == {"cn=b": b}
 
@@ -232,7 +234,7 @@ def test_an_entry_added_after_the_last_was_deleted_is_one_of_its_own() -> None:
     text = "dn: cn=a\ncn: a\n\ndn: cn=b\ncn: b\n"
     document = parse(text)
     c = Entry(DN.parse("cn=c"), {"cn": ("c",)})
-    after = document.edited([Edit(lookup(document, "cn=b"), None), Edit(None, c)])
+    after = edit_document(document, [Edit(lookup(document, "cn=b"), None), Edit(None, c)])
     assert after.serialise() == text.replace("b", "c")
 
 
@@ -326,10 +328,10 @@ def test_law_an_edited_document_reads_as_its_entries(
         entries = after
         edits += step
         if not at_once:
-            document = document.edited(step)
+            document = edit_document(document, step)
             assert parse(document.serialise()).entries == document.entries
     if at_once:
-        document = document.edited(edits)
+        document = edit_document(document, edits)
     assert sorted(map(str, (entry.dn for entry in document.entries.values()))) == sorted(
         str(entry.dn) for entry in entries.values()
     )
@@ -346,8 +348,8 @@ def test_law_any_text_is_a_document_or_a_list_of_problems(text: str) -> None:
         lines = [problem.line for problem in refusal.diagnostics]
         assert all(line and line <= text.count("\n") + 1 for line in lines)
     else:
-        assert document.edited([]).serialise() == text
+        assert edit_document(document, []).serialise() == text
         for entry in document.entries.values():
             new = Entry(entry.dn, {**entry.attributes, "new": ("1",)})
-            after = document.edited([Edit(entry, new)])
+            after = edit_document(document, [Edit(entry, new)])
             assert parse(after.serialise()).entries == {**document.entries, entry.dn.normal: new}

@@ -13,7 +13,24 @@ Lines of text are never folded when written, for people search and compare them;
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from confobjects.diagnostics import Diagnostic
 from confobjects.mapping.ldif.document import MARKER, NEW_DOCUMENT, Document, Edit
-from confobjects.mapping.ldif.parser import decode, parse
+from confobjects.mapping.ldif.parser import Parser, decode
 
 __all__ = ["MARKER", "NEW_DOCUMENT", "Document", "Edit", "decode", "parse"]
+
+
+def parse(text: str, origin: str = "") -> Document:
+    """Return the document written in ``text``; ``origin`` names it in messages.
+
+    Raises :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
+    """
+    return Parser(text, origin, _diagnose).document()
+
+
+def _diagnose(parser: Parser, start: int, end: int, first: bool) -> Iterable[Diagnostic]:
+    from confobjects.mapping.ldif.mistakes import diagnose
+
+    return diagnose(parser, start, end, first)

@@ -23,7 +23,7 @@ class Edit(NamedTuple):
 
 
 class Document:
-    """A parsed LDIF text. Make one with :func:`parse`; :meth:`edited` gives a new one."""
+    """A parsed LDIF text. Make one with :func:`parse`, and a new one of it with :func:`~confobjects.mapping.ldif.writing.edit_document`."""
 
     __slots__ = ("_ends", "entries", "text")
 
@@ -40,19 +40,6 @@ class Document:
     def get(self, dn: DN) -> Entry | None:
         """Return the entry of a DN, if there is one."""
         return self.entries.get(dn.normal)
-
-    def edited(self, edits: Sequence[Edit]) -> Document:
-        """Return the document after some edits, one after the other.
-
-        A changed entry keeps its place and a new one comes last. With an entry goes the comment right above it;
-        comments set apart by an empty line stay.
-        """
-        from confobjects.mapping.ldif.writing import Editor
-
-        editor = Editor(self)
-        for edit in edits:
-            editor.edit(edit)
-        return editor.document()
 
     def pieces(self) -> Iterator[tuple[str, str]]:
         """Yield the normal DN of every entry with its piece of the text: what precedes it, then its lines."""

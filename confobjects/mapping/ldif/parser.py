@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from confobjects.diagnostics import Diagnostic
@@ -18,14 +18,6 @@ _SEE: Final = "look at the line; previous versions are in the archive beside the
 TWICE: Final = "merge them, or delete one of them"
 _REMEMBERED_LINES: Final = 4096
 _LONGEST_REMEMBERED: Final = 64
-
-
-def parse(text: str, origin: str = "") -> Document:
-    """Return the document written in ``text``; ``origin`` names it in messages.
-
-    Raises :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
-    """
-    return Parser(text, origin).document()
 
 
 def decode(data: bytes, origin: str = "") -> str:
@@ -57,12 +49,20 @@ class BrokenLineError(Exception):
         self.of_value = of_value  # what is wrong stands behind the colon
 
 
-class Parser:
-    """One pass over a text. Nearly all lines are plain: they cost one look-up and one cut."""
+Diagnose = Callable[["Parser", int, int, bool], Iterable[Diagnostic]]
+"""Tells what is wrong with the block from an offset of the text to another; the last argument, whether it is the first."""
 
-    def __init__(self, text: str, origin: str) -> None:
+
+class Parser:
+    """One pass over a text. Nearly all lines are plain: they cost one look-up and one cut.
+
+    ``diagnose`` tells what is wrong with a block that cannot be read.
+    """
+
+    def __init__(self, text: str, origin: str, diagnose: Diagnose) -> None:
         self.text = text
         self.origin = origin
+        self._diagnose = diagnose
         self.problems: list[Diagnostic] = []
         self.entries: dict[str, Entry] = {}
         self.ends: list[int] = []
@@ -79,9 +79,7 @@ class Parser:
             try:
                 self._block(start, end, first)
             except (BrokenLineError, DNSyntaxError):
-                from confobjects.mapping.ldif.mistakes import diagnose
-
-                self.problems.extend(diagnose(self, start, end, first))
+                self.problems.extend(self._diagnose(self, start, end, first))
             first = first and not self.ends and _only_comments(self.text[start:end])
             if len(self.problems) >= _MOST_PROBLEMS:
                 break

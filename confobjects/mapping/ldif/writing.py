@@ -36,6 +36,18 @@ def entry_lines(entry: Entry, newline: str = "\n") -> str:
     return "".join(lines)
 
 
+def edit_document(document: Document, edits: Sequence[Edit]) -> Document:
+    """Return a document after some edits, one after the other.
+
+    A changed entry keeps its place and a new one comes last. With an entry goes the comment right above it;
+    comments set apart by an empty line stay.
+    """
+    editor = _Editor(document)
+    for one in edits:
+        editor.edit(one)
+    return editor.document()
+
+
 class _Slot:
     """A piece of the text and the entry at its end, None when that is gone or was never there."""
 
@@ -46,7 +58,7 @@ class _Slot:
         self.entry = entry
 
 
-class Editor:
+class _Editor:
     """A document cut up for editing."""
 
     def __init__(self, document: Document) -> None:

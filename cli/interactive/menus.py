@@ -1,0 +1,151 @@
+"""The menus of the kinds of objects, and listing, creating, editing, renaming and deleting one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import confobjects
+from confobjects.errors import ConfobjectsError
+from confobjects.management.changing.operations import Operation
+from confobjects.reference.text import describe_object
+
+from ..output.table import table
+from .editing import Editing
+from .pages import BACK, HELP, MORE, QUIT, kind_menu, main_menu
+from .session import quoted_name
+from .terminal import Back, Quit
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Relation
+
+    from .session import Session
+
+
+class Menus:
+    """The menus of one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def run(self) -> int:
+        """Show the main menu until somebody quits; return the exit status."""
+        self.session.terminal.say(f"confobjects {confobjects.__version__}, {self.session.invocation.place.url}")
+        self.session.invocation.warn(self.session.context.storage.warnings)
+        try:
+            while True:
+                self._main()
+        except Quit:
+            self.session.terminal.say("Goodbye.")
+        except KeyboardInterrupt:
+            self.session.terminal.say()  # the question stands there without an end of line
+            raise
+        return 0
+
+    # -- the menus -------------------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        relations = self._relations()
+        choice = self.session.terminal.choose(
+            main_menu([r.friendly for r in relations], relations, advanced=self.session.advanced)
+        )
+        if choice.value == QUIT:
+            raise Quit
+        if choice.value == MORE:
+            self.session.advanced = not self.session.advanced
+        elif choice.key == "?":
+            about = relations if choice.value == HELP else [choice.value]
+            for relation in about:
+                definition = self.session.registry.definition(relation.target)
+                self.session.terminal.say(f"  {relation.friendly}: {definition.synopsis}")
+        else:
+            self._kind(choice.value)
+
+    def _relations(self) -> list[Relation]:
+        """Return the kinds of objects to show, sorted by their names for people."""
+        shown = [
+            relation
+            for relation in self.session.registry.relations().values()
+            if not relation.hidden
+            and (self.session.advanced or not self.session.registry.definition(relation.target).advanced)
+        ]
+        return sorted(shown, key=lambda relation: relation.friendly.casefold())
+
+    def _kind(self, relation: Relation) -> None:
+        """Show the menu of one kind until somebody goes back; of what there is one, edit that."""
+        if relation.kind == "singleton":
+            self._attempt(self.edit, relation)
+            return
+        plural = self.session.registry.definition(relation.target).friendly_plural
+        friendly = relation.friendly
+        many = relation.named
+        offered: list[tuple[str, Callable[[Relation], None]]] = [
+            (f"List the {plural}" if many else f"Show the {friendly}", self.show),
+            (f"Create a new {friendly}" if many else f"Create the {friendly}", self.create),
+            (f"View and edit {'an existing' if many else 'the'} {friendly}", self.edit),
+            (f"Delete {'an existing' if many else 'the'} {friendly}", self.delete),
+        ]
+        if relation.kind == "instantiable":
+            offered.append((f"Rename an existing {friendly}", self.rename))
+        menu = kind_menu(friendly, [label for label, _ in offered], [action for _, action in offered])
+        while True:
+            choice = self.session.terminal.choose(menu)
+            if choice.value == BACK:
+                return
+            if choice.value == QUIT:
+                raise Quit
+            if choice.key == "?":
+                self.session.terminal.say(
+                    describe_object(
+                        relation,
+                        self.session.registry,
+                        advanced=self.session.advanced,
+                        width=self.session.terminal.width,
+                    )
+                )
+            else:
+                self._attempt(choice.value, relation)
+
+    def _attempt(self, action: Callable[[Relation], None], relation: Relation) -> None:
+        """Do something that may be left or refused, and come back to the menu."""
+        try:
+            action(relation)
+        except Back:
+            return
+        except ConfobjectsError as error:
+            self.session.refused(error)
+
+    # -- what can be done with them ----------------------------------------------------------------------------------
+
+    def show(self, relation: Relation) -> None:
+        """Print the objects of a kind."""
+        objects = self.session.context.list(relation.name, self.session.parents(relation))
+        if objects:
+            self.session.terminal.say(f"\n{table(*self.session.rows(relation, objects))}")
+        else:
+            self.session.terminal.say(
+                f"There are no {self.session.registry.definition(relation.target).friendly_plural}."
+            )
+
+    def create(self, relation: Relation) -> None:
+        """Make a new object: its type, its name, what it must have, then the editor."""
+        Editing(self.session).create(relation)
+
+    def edit(self, relation: Relation) -> None:
+        """Change an object in the editor."""
+        Editing(self.session).edit(relation, self.session.pick(relation, f"Which {relation.friendly}?"))
+
+    def delete(self, relation: Relation) -> None:
+        """Delete an object, after asking."""
+        obj = self.session.pick(relation, f"Which {relation.friendly} do you want to delete?")
+        operation = Operation("delete", relation.name, obj.path.names)
+        self.session.finish([operation], f"The {relation.friendly} {quoted_name(obj)}was deleted.", default=False)
+
+    def rename(self, relation: Relation) -> None:
+        """Give an object another name, after asking."""
+        obj = self.session.pick(relation, f"Which {relation.friendly} do you want to rename?")
+        name = self.session.terminal.ask("New name: ", present=obj.name).strip()
+        if not name:
+            raise Back
+        operation = Operation("rename", relation.name, obj.path.names, new_name=name)
+        self.session.finish([operation], f'The {relation.friendly} {quoted_name(obj)}is now "{name}".')

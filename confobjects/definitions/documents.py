@@ -1,0 +1,62 @@
+"""Definition documents, and what they say together: which extends which, and the JSON of every property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class Document(NamedTuple):
+    """A definition document: the file it came from and its parsed JSON."""
+
+    origin: str
+    data: Mapping[str, Any]
+
+
+class Documents:
+    """The documents of definitions by name, and of packages of shared properties and tags."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self.documents: dict[str, Document] = {}
+        self.packages: dict[str, Document] = {}
+        for document in documents:
+            if "package" in document.data:
+                self.packages[document.data["package"]] = document
+            else:
+                self.documents[document.data["name"]] = document
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """Return the names of the types a type descends from, topmost first."""
+        chain: list[str] = []
+        above = self.documents[name].data.get("extends")
+        while above:
+            chain.append(above)
+            above = self.documents[above].data.get("extends")
+        return tuple(reversed(chain))
+
+    def merged(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a property's JSON with the shared property it uses laid below it."""
+        if "use" not in spec:
+            return spec
+        package, _, name = spec["use"].partition("/")
+        return {**self.packages[package].data["properties"][name], **spec}
+
+    def sources(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
+        """Return the JSON of every property of a type with the type that declared it, overrides laid over."""
+        result: dict[str, tuple[Mapping[str, Any], str]] = {}
+        for level in (*self.parents(name), name):
+            data = self.documents[level].data
+            for prop, spec in data.get("properties", {}).items():
+                result[prop] = (self.merged(spec), level)
+            for prop, change in data.get("overrides", {}).items():
+                spec, declared = result[prop]
+                result[prop] = ({**spec, **change}, declared)
+        return result
+
+    def target(self, relation: str) -> str:
+        """Return the type of the objects of a relation, by the relation's name."""
+        return next(
+            name
+            for name, document in self.documents.items()
+            if "relation" in document.data and document.data["relation"].get("name", name) == relation
+        )
