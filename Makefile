@@ -16,7 +16,8 @@ PYTEST =
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
 	@echo 'make test    prepare the servers the tests need, run the tests'
-	@echo 'make check   style, types, architecture, documentation, coverage'
+	@echo 'make check   style, types, architecture, documentation'
+	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make bench   measure; the results go to benchmarks/results/'
 	@echo 'make format  put the sources into shape'
 	@echo 'make clean   remove everything the other targets made'
@@ -30,7 +31,7 @@ test:
 	@$(PY) -m tests.servers.packages
 	@$(PY) -m pytest $(PYTEST)
 
-check: lint types imports docs-check coverage
+check: lint types imports docs-check
 
 lint:
 	$(SETUP) dev
@@ -40,6 +41,7 @@ lint:
 types:
 	$(SETUP) dev
 	$(PY) -m mypy
+	.venv/bin/basedpyright
 
 imports:
 	$(SETUP) dev
@@ -49,10 +51,8 @@ docs-check:
 	$(SETUP) dev
 	@if test -f tests/docs_check.py; then $(PY) -m tests.docs_check; fi
 
-coverage:
-	$(SETUP) dev
-	@$(PY) -m tests.servers.packages
-	@$(PY) -m pytest --cov --cov-report=term:skip-covered $(PYTEST)
+coverage: PYTEST += --cov --cov-report=term:skip-covered
+coverage: test
 
 format:
 	$(SETUP) dev
