@@ -14,7 +14,7 @@ hundreds of thousands of them fit; RDNs are cut out on demand.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 Pair = tuple[str, str]
 """Attribute type and value."""
@@ -231,7 +231,8 @@ def _first_end(text: str) -> int:
 
 def _as_rdn(rdn: Pair | RDN) -> RDN:
     """Return an RDN in its one shape, checked."""
-    pairs: tuple[Pair, ...] = ((rdn[0], rdn[1]),) if isinstance(rdn[0], str) else rdn
+    first, *rest = rdn
+    pairs: RDN = ((first, str(rest[0])),) if isinstance(first, str) else cast("RDN", rdn)
     for kind, value in pairs:
         if not _is_attribute_type(kind):
             raise DNSyntaxError(f'"{kind}" is not an attribute type; expected a name such as cn, or a dotted OID')

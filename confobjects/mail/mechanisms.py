@@ -32,9 +32,11 @@ class Mechanism(Protocol):
 
     def respond(self, challenge: bytes) -> bytes:
         """Return the response to a challenge. Raises :class:`LoginProblem`."""
+        ...
 
     def finished(self) -> None:
         """The server accepts: raise :class:`LoginProblem` when it has not proved what it had to."""
+        ...
 
 
 class _Single:

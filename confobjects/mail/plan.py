@@ -20,29 +20,36 @@ class Origins(Protocol):
     @property
     def path(self) -> str:
         """The managed object path, as text."""
+        ...
 
     @property
     def name(self) -> str:
         """The object's name."""
+        ...
 
     @property
     def type(self) -> str:
         """The name of its concrete type."""
+        ...
 
     @property
     def instance_directory(self) -> str:
         """The directory that relative paths count from."""
+        ...
 
     def __iter__(self) -> Iterator[str]: ...
     def __getitem__(self, name: str, /) -> Any: ...
     def origin(self, name: str) -> str:
         """Return where a value came from."""
+        ...
 
     def is_secret(self, name: str) -> bool:
         """Tell whether a value must never be shown."""
+        ...
 
     def reference(self, name: str) -> Any:
         """Return the object a reference names, or None."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

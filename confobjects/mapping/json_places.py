@@ -66,7 +66,7 @@ class _Frame:
         self.is_object = is_object
         self.index = 0
         self.key: str | None = None
-        self.key_span = (0, 0)
+        self.key_span: tuple[int, int] = (0, 0)
 
 
 def _spans(text: str) -> Iterator[tuple[Pointer, Span]]:

@@ -18,9 +18,11 @@ class World(Protocol):
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the object at a path, None when there is none."""
+        ...
 
     def members(self, relation: Relation, parent: ManagedObjectPath) -> Iterable[ManagedObject]:
         """Return the objects of a relation below a parent."""
+        ...
 
 
 class Evaluate(Protocol):
@@ -28,3 +30,4 @@ class Evaluate(Protocol):
 
     def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
         """Return the values, without path and property in the problems: the caller adds them."""
+        ...

@@ -92,8 +92,10 @@ def _mermaid_lines(graph: Graph) -> Iterator[str]:
         label = f'|"{_mermaid_text(edge.label)}"|' if edge.label else ""
         arrow = "-.-x" if edge.broken else "-->" if edge.label else "-.->"
         yield f"{names[edge.source]} {arrow}{label} {names[edge.target]}"
-    for state in sorted({node.state for node in graph.nodes}):
-        fill, line, broken = STYLES[state]
+    states = {node.state for node in graph.nodes}
+    for state, (fill, line, broken) in sorted(STYLES.items()):
+        if state not in states:
+            continue
         yield f"classDef {state} fill:{fill},stroke:{line}{',stroke-dasharray:4 3' if broken else ''}"
 
 

@@ -16,6 +16,7 @@ class HasObjects(Protocol):
 
     def of(self, kind: str) -> Iterable[Any]:
         """Return the objects of a kind, sorted by path."""
+        ...
 
 
 def servers_of(configuration: HasObjects, names: Iterable[str] = ()) -> list[Any]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -113,7 +114,7 @@ def test_every_object_is_described_and_has_a_schema(relation) -> None:  # type: 
         ({"enabled": True, "smtp-server": "h", "use-sll": True}, False),
     ],
 )
-def test_the_schema_of_a_mail_server(document: dict[str, object], valid: bool) -> None:
+def test_the_schema_of_a_mail_server(document: dict[str, Any], valid: bool) -> None:
     schema = object_schema(OWN.relation("mail-server"), OWN)
     assert Draft202012Validator(schema).is_valid(document) is valid
 

@@ -145,6 +145,7 @@ def test_a_change_of_one_is_told_as_it_happened(
 ) -> None:
     with reach() as ctx:
         start = usernames(ctx)
+    request = 0
     for request in range(1, 10):
         if not killed_at(reach, request, work, before=before):
             break

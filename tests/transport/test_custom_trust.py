@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 
@@ -33,7 +33,7 @@ MODULE = "trust_of_others"
 class Broken:
     """A class that does what its test says when it is called."""
 
-    act: Callable[[], Any]
+    act: ClassVar[staticmethod[[], Any]]
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values

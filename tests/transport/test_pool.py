@@ -28,8 +28,7 @@ def test_a_mailer_keeps_its_connection_only_as_a_context_manager() -> None:
             mailer.send(*outgoing)
         assert fake.connections == 2
         with mailer:
-            for outgoing in mails(5):
-                report = mailer.send(*outgoing)
+            *_, report = [mailer.send(*outgoing) for outgoing in mails(5)]
         assert fake.connections == 3
         assert mailer.counters.delivered == 7
         assert mailer.counters.connections == 3

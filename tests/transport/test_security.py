@@ -133,7 +133,7 @@ def test_a_secret_repeated_at_any_stage_is_masked(verb: str, logged: Everything)
     """A server may remember the password and say it later."""
     refusal = f"550 5.7.1 {CANARY} {base64.b64encode(CANARY.encode()).decode()}\r\n".encode()
     usual = b"250-fake\r\n250 AUTH PLAIN\r\n"
-    script: Script = {"EHLO": usual} | {verb: [usual, refusal] if verb == "EHLO" else refusal}
+    script: Script = {"EHLO": usual, verb: [usual, refusal] if verb == "EHLO" else refusal}
     with FakeSmtp(script) as fake:
         server = mail_server(fake.port, WEAK, **CLEAR, auth_username=USER, auth_password=CANARY)
         assert leaks(shown(server) + logged.text.getvalue()) == []

@@ -64,21 +64,27 @@ class Plan(Protocol):
     @property
     def site(self) -> Site:
         """What it is made on."""
+        ...
 
     def plan(self) -> list[Outcome]:
         """Judge the change as a whole and return what it comes to. Raises every problem."""
+        ...
 
     def replay(self) -> None:
         """Begin again, on what the storage holds now."""
+        ...
 
     def stored(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""
+        ...
 
     def changes(self, found: Sequence[Outcome]) -> list[Change]:
         """Return the storage operations that bring some outcomes about."""
+        ...
 
     def note(self) -> Note:
         """Return what the history is to know of the change."""
+        ...
 
 
 def settle(transaction: Plan) -> None:

@@ -34,7 +34,7 @@ class Messages(SyncStrategy):  # type: ignore[misc]  # the client library ships 
         self.entries: list[ber.RawEntry] = []
         self.connection.socket = channel
         self.connection.closed = False
-        self._start_listen()
+        self.connection.listening = True
 
     def exchange(self, operation: bytes) -> ber.Raw:
         """Send a request of ours and return its result; raises what the channel and broken answers raise."""

@@ -181,7 +181,7 @@ class Session:
                 return
 
     def _search(  # noqa: PLR0913 - the parameters of a search request
-        self, base: str, scope: str, filter_: str, attributes: Sequence[str], *, page: int | None, cookie: bytes
+        self, base: str, scope: Any, filter_: str, attributes: Sequence[str], *, page: int | None, cookie: bytes
     ) -> tuple[Result, list[RawEntry], bytes]:
         connection = self._connection
 
