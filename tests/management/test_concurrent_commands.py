@@ -152,8 +152,8 @@ def test_the_command_that_was_overtaken_says_so(
         "  remedy: look at the objects as they are now, and repeat the change if it is still wanted\n"
         "/mail-server/one: use-ssl and use-start-tls exclude each other, and both are true\n"
         "  use-ssl is true; use-start-tls is true\n"
-        "  remedy: Keep one of the two: for TLS from the first byte (mostly port 465) set use-start-tls to false, "
-        "for STARTTLS (mostly port 587) set use-ssl to false.\n"
+        "  remedy: Keep one of the two: for TLS from the first byte (usually port 465) set use-start-tls to false, "
+        "for STARTTLS (usually port 587) set use-ssl to false.\n"
     )
     done(url, "check")
 

@@ -24,7 +24,7 @@ FACTS: dict[str, tuple[Any, ...]] = {
         "trust-manager-provider",
         False,
         False,
-        "None. A change acts at once",
+        "None. A change takes effect at once",
         False,
         False,
     ),
