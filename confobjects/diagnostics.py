@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
+from confobjects.records import Record, field
+
 Severity = Literal["error", "warning"]
 
 MASK: Final = "********"
 """What stands in place of a secret in every output."""
 
 
-class Diagnostic:
+class Diagnostic(Record, kw_only=True):
     """One problem, with its place, its cause and its remedy.
 
     ``code`` is a key of :data:`confobjects.errors.CODES`. ``path`` is a managed object path
@@ -28,75 +30,24 @@ class Diagnostic:
     well, would make the refused change valid.
     """
 
-    __slots__ = (
-        "code",
-        "column",
-        "detail",
-        "excerpt",
-        "fix",
-        "line",
-        "origin",
-        "path",
-        "pointer",
-        "property",
-        "remedy",
-        "severity",
-        "span",
-        "summary",
-        "value",
-    )
-
-    def __init__(  # noqa: PLR0913 - the fields of a record, all but two of them by keyword
-        self,
-        code: str,
-        summary: str,
-        *,
-        path: str = "",
-        property: str = "",  # noqa: A002 - the word of the field
-        value: str | None = None,
-        detail: str = "",
-        remedy: str = "",
-        origin: str = "",
-        line: int | None = None,
-        column: int | None = None,
-        pointer: str = "",
-        excerpt: str = "",
-        span: tuple[int, int] | None = None,
-        fix: tuple[tuple[str, str], ...] = (),
-        severity: Severity = "error",
-    ) -> None:
-        self.code = code
-        self.summary = summary
-        self.path = path
-        self.property = property
-        self.value = value
-        self.detail = detail
-        self.remedy = remedy
-        self.origin = origin
-        self.line = line
-        self.column = column
-        self.pointer = pointer
-        self.excerpt = excerpt
-        self.span = span
-        self.fix = fix
-        self.severity: Severity = severity
+    code: str = field(kw_only=False)
+    summary: str = field(kw_only=False)
+    path: str = ""
+    property: str = ""
+    value: str | None = None
+    detail: str = ""
+    remedy: str = ""
+    origin: str = ""
+    line: int | None = None
+    column: int | None = None
+    pointer: str = ""
+    excerpt: str = ""
+    span: tuple[int, int] | None = None
+    fix: tuple[tuple[str, str], ...] = ()
+    severity: Severity = "error"
 
     def __repr__(self) -> str:
         return f"Diagnostic({self.code!r}, {self.summary!r}, path={self.path!r}, property={self.property!r})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Diagnostic):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    def __hash__(self) -> int:
-        return hash((self.code, self.summary, self.path, self.property, self.line))
-
-    def replace(self, **changes: Any) -> Diagnostic:
-        """Return a copy with some fields changed: the path is often known only further up."""
-        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        fields.update(changes)
-        return Diagnostic(fields.pop("code"), fields.pop("summary"), **fields)
 
     def where(self) -> str:
         """Return the place in words: file and line, then the part of the document, or object and property."""

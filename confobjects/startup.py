@@ -11,13 +11,14 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from confobjects.definitions.documents import Document
 from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError, UsageError, error_for
 from confobjects.management import ManagementContext, Signature, Site
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
@@ -102,7 +103,7 @@ def _read(path: str) -> str:
         return file.read()
 
 
-class Place(NamedTuple):
+class Place(Record):
     """Where the configuration is: the storage's URL, and the directory that relative paths count from."""
 
     url: str

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import ConfobjectsError
+from confobjects.records import as_dict
 from confobjects.management.history import records
 from confobjects.management.history.undoing import operations
 
@@ -18,7 +19,7 @@ from ..words.names import name_options, names_of
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.history.records import Record, RecordedChange
+    from confobjects.management.history.records import HistoryRecord, RecordedChange
 
     from ..words.splitting import Words
 
@@ -73,7 +74,7 @@ def _run(invocation: Invocation, what: str | None, number: int | None, limit: in
     return 0
 
 
-def _tell(invocation: Invocation, found: Sequence[Record], by: Mapping[int, int], text: Any) -> None:
+def _tell(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[int, int], text: Any) -> None:
     if invocation.form == "json":
         from ..output.json import dumps
 
@@ -85,7 +86,7 @@ def _tell(invocation: Invocation, found: Sequence[Record], by: Mapping[int, int]
 # -- for people ------------------------------------------------------------------------------------------------------
 
 
-def _listed(invocation: Invocation, found: Sequence[Record], by: Mapping[int, int]) -> str:
+def _listed(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[int, int]) -> str:
     rows = [(str(one.number), one.signature.time, one.signature.actor, _what(one, by)) for one in found]
     if invocation.form == "script":
         return "\n".join("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in rows)
@@ -96,7 +97,7 @@ def _listed(invocation: Invocation, found: Sequence[Record], by: Mapping[int, in
     return table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
 
 
-def _what(one: Record, by: Mapping[int, int]) -> str:
+def _what(one: HistoryRecord, by: Mapping[int, int]) -> str:
     parts = [one.signature.command] if one.signature.command else []
     if one.signature.command == "api":
         parts = [f"api: {', '.join(dict.fromkeys(_headline(change) for change in one.changes))}"]
@@ -112,7 +113,7 @@ def _headline(change: RecordedChange) -> str:
     return f"{change.action} {change.path}{target}"
 
 
-def _whole(one: Record, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
+def _whole(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
     signed = one.signature
     yield f"Change {one.number}: {signed.time or 'at an unknown time'}{f' by {signed.actor}' if signed.actor else ''}"
     if signed.command:
@@ -131,7 +132,7 @@ def _whole(one: Record, by: Mapping[int, int], registry: Registry) -> Iterator[s
         yield from (f"  {line}" for line in lines)
 
 
-def _undo(one: Record, registry: Registry) -> list[str]:
+def _undo(one: HistoryRecord, registry: Registry) -> list[str]:
     """Return the commands that take a change back; none where the definitions do not know its objects any more.
 
     References follow a rename, so what it changed is given back in one go or not at all.
@@ -147,11 +148,11 @@ def _undo(one: Record, registry: Registry) -> list[str]:
 # -- for programs ----------------------------------------------------------------------------------------------------
 
 
-def _as_json(one: Record, by: Mapping[int, int], registry: Registry) -> dict[str, Any]:
+def _as_json(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> dict[str, Any]:
     found: dict[str, Any] = {
         "number": one.number,
         "state": one.state,
-        **one.signature._asdict(),
+        **as_dict(one.signature),
         "undo": "\n".join(_undo(one, registry)),
         "changes": [_change_json(change) for change in one.changes],
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from confobjects.records import Record
 
 
-class Document(NamedTuple):
+class Document(Record):
     """A definition document: the file it came from and its parsed JSON."""
 
     origin: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from confobjects.definitions.record import Record
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.expressions.functions import FUNCTIONS
 from confobjects.expressions.grammar import (
@@ -15,12 +15,13 @@ from confobjects.expressions.grammar import (
     parse,
     token_problem,
 )
+from confobjects.records import Record
 
 MAX_DEPTH: Final = 32
 """How many sources may refer to each other in a row."""
 
 
-class Need(NamedTuple):
+class Need(Record):
     """Something the world has to provide: a token (``function`` is None), or the argument of a function."""
 
     function: str | None
@@ -30,7 +31,7 @@ class Need(NamedTuple):
         return self.argument if self.function is None else f"{self.function}:{self.argument}"
 
 
-class Found(NamedTuple):
+class Found(Record):
     """What a provider found. ``texts`` has one value, or several where the source is a list.
 
     ``literal`` is False when the text is itself expression text. ``splittable`` says that commas in it separate
@@ -43,13 +44,13 @@ class Found(NamedTuple):
     splittable: bool = False
 
 
-class NotFound(NamedTuple):
+class NotFound(Record):
     """Nothing was found; ``looked_in`` says where."""
 
     looked_in: tuple[str, ...] = ()
 
 
-class Failed(NamedTuple):
+class Failed(Record):
     """The source is there and cannot be used."""
 
     message: str
@@ -59,7 +60,7 @@ class Failed(NamedTuple):
 Provide = Callable[[Need], "Found | NotFound | Failed"]
 
 
-class Result(NamedTuple):
+class Result(Record):
     """What a template came to: values with their origins, or None when one lacks, and all problems."""
 
     values: tuple[str, ...] | None
@@ -224,7 +225,7 @@ class _Run:
             return None
         texts = [self.inner(text, answer.origin, span, (*chain, need)) for text in answer.texts]
         known = tuple(text for text in texts if text is not None)
-        return answer._replace(texts=known) if len(known) == len(texts) else None
+        return answer.replace(texts=known) if len(known) == len(texts) else None
 
     def inner(self, text: str, origin: str, span: tuple[int, int], chain: tuple[Need, ...]) -> str | None:
         try:

@@ -7,10 +7,12 @@ environment variable): then it has no ``compute`` and becomes a need.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+from confobjects.records import Record
 
 
-class Function(NamedTuple):
+class Function(Record):
     """A function: what it is, and how it computes, if it does. ``compute`` raises ValueError with what is wrong."""
 
     synopsis: str

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.diagnostics import MASK, did_you_mean
 from confobjects.expressions.functions import FUNCTIONS
 from confobjects.expressions.openers import OPENERS, has_opener
+from confobjects.records import Record
 
 MAX_NESTING: Final = 16
 
@@ -29,7 +30,7 @@ _TOKEN: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _LOST: Final = re.compile(r"[:$]$")
 
 
-class Problem(NamedTuple):
+class Problem(Record):
     """What is wrong at a place of a text: half-open range of offsets, and what to do.
 
     ``missing`` tells a value that no source has from a text that is wrong; ``detail`` says more about either.
@@ -51,7 +52,7 @@ class ExpressionSyntaxError(ValueError):
         super().__init__("; ".join(problem.message for problem in problems))
 
 
-class Expression(NamedTuple):
+class Expression(Record):
     """One expression: its function (None for a token), its argument and default, and where it stands in the text.
 
     ``default_span`` is the range of the default's text, without the bar.
@@ -67,7 +68,7 @@ class Expression(NamedTuple):
 Parts = tuple["str | Expression", ...]
 
 
-class Template(NamedTuple):
+class Template(Record):
     """A parsed text: literal parts and expressions. ``text`` is as it was typed."""
 
     text: str

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from confobjects.management.changing.transaction import Given, Transaction
     from confobjects.management.documents.comparing import States
-    from confobjects.management.history.records import Objects, Record
+    from confobjects.management.history.records import HistoryRecord, Objects
     from confobjects.management.site import Site
     from confobjects.objects.changes import ChangeReport, PropertyChanges
 
@@ -86,7 +86,7 @@ class ManagementContext:
 
     # -- history ---------------------------------------------------------------------------------------------------
 
-    def history(self) -> Sequence[Record]:
+    def history(self) -> Sequence[HistoryRecord]:
         """Return the changes that the storage keeps a record of, the oldest first.
 
         Raises :class:`~confobjects.errors.NoSuchObjectError` where it keeps none.

@@ -65,12 +65,12 @@ def _edges(judge: Judge, judged: Judged, nodes: dict[str, Node]) -> Iterator[Edg
 def _ended(edge: Edge, nodes: dict[str, Node], keys: Mapping[ManagedObjectPath, str], registry: Registry) -> Edge:
     """The edge with its end written as that object writes its name; where there is none, a missing one is made."""
     if edge.target in nodes:
-        return edge._replace(broken=nodes[edge.target].state == "missing")
+        return edge.replace(broken=nodes[edge.target].state == "missing")
     path = registry.path(edge.target)
     if path in keys:  # names ignore case
-        return edge._replace(target=keys[path])
+        return edge.replace(target=keys[path])
     nodes[edge.target] = Node(edge.target, path.name or "", path.relation, "missing")
-    return edge._replace(broken=True)
+    return edge.replace(broken=True)
 
 
 def _chosen(stored: Iterable[ManagedObject], kinds: set[str], paths: set[ManagedObjectPath]) -> set[str] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from confobjects.management.world import StorageWorld
 from confobjects.mapping.objects import Mapper
 from confobjects.objects.reading import Reader
 from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import Evaluate, World
 
 
-class Signature(NamedTuple):
+class Signature(Record):
     """Who makes a change, when (UTC, ISO 8601), and by which command; a program that calls the library says "api"."""
 
     time: str = ""
@@ -26,7 +27,7 @@ class Signature(NamedTuple):
     command: str = "api"
 
 
-class Site(NamedTuple):
+class Site(Record):
     """The definitions, the storage, and how values are evaluated and changes are signed.
 
     ``evaluate`` evaluates expressions. At write time it knows no environment, only what expressions say themselves.

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
@@ -25,6 +25,7 @@ from confobjects.objects.changes import canonical
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.objects.reading import shown, value_problem
 from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ Pointer = tuple[str, ...]
 """The keys and indexes on the way to a part of a document."""
 
 
-class ObjectState(NamedTuple):
+class ObjectState(Record):
     """One object as somebody says it is: value texts by property, without the name.
 
     ``kept`` are secrets that have a value which is not known here, ``silent`` those of which nothing is said.
@@ -59,7 +60,7 @@ Certainty = Literal["wrong", "odd", "other"]
 say more of it; it is spelt in another way than ours, which a schema may allow."""
 
 
-class Doubt(NamedTuple):
+class Doubt(Record):
     """A part of a document that is not plainly right, and what to say of it."""
 
     pointer: Pointer
@@ -67,7 +68,7 @@ class Doubt(NamedTuple):
     certainty: Certainty = "wrong"
 
 
-class Contents(NamedTuple):
+class Contents(Record):
     """What a document says, and where it is not plainly right; ``data`` is its JSON."""
 
     objects: Mapping[ManagedObjectPath, ObjectState]
@@ -88,7 +89,7 @@ def known(state: ObjectState) -> ObjectState:
     masked = {name for name, texts in state.values.items() if texts == (MASK,)}
     masked = {name for name in masked if state.definition.properties[name].sensitive}
     values = {name: texts for name, texts in state.values.items() if name not in masked}
-    return state._replace(values=values, kept=state.kept | masked) if masked else state
+    return state.replace(values=values, kept=state.kept | masked) if masked else state
 
 
 def without_secrets(state: ObjectState) -> ObjectState:
@@ -102,7 +103,7 @@ def without_secrets(state: ObjectState) -> ObjectState:
     if not hidden:
         return state
     values = {name: texts for name, texts in state.values.items() if name not in hidden}
-    return state._replace(values=values, kept=state.kept | hidden)
+    return state.replace(values=values, kept=state.kept | hidden)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------
@@ -290,7 +291,7 @@ class _Reader:
             found = self._texts[key] = _text_of(prop, value)
         if isinstance(found, str):
             return found
-        self.doubts.append(found._replace(pointer=at, problem=found.problem.replace(path=path)))
+        self.doubts.append(found.replace(pointer=at, problem=found.problem.replace(path=path)))
         return None if found.certainty == "wrong" else found.problem.value
 
     def _orphans(self, states: Mapping[ManagedObjectPath, ObjectState], keys: Mapping[ManagedObjectPath, str]) -> None:
@@ -342,7 +343,7 @@ def masked(prop: PropertyDefinition) -> Diagnostic:
     )
 
 
-class _Type(NamedTuple):
+class _Type(Record):
     """What a document may say of objects of one type."""
 
     definition: ManagedObjectDefinition
@@ -351,7 +352,7 @@ class _Type(NamedTuple):
     required: frozenset[str]
 
 
-class _Kind(NamedTuple):
+class _Kind(Record):
     """The types of a relation by their short names."""
 
     types: Mapping[str, _Type]

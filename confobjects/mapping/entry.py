@@ -12,11 +12,12 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, InvalidValueError, NoSuchObjectError
+from confobjects.records import Record
 
 Value = str | bytes
 Values = tuple[Value, ...]
@@ -99,33 +100,18 @@ class Entry:
         return f"Entry({str(self.dn)!r}, attributes: {', '.join(self.attributes)})"
 
 
-class _Record:
-    """Equality and a picture by the slots; cheaper at import than four data classes."""
-
-    __slots__: tuple[str, ...] = ()
-
-    def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return self._fields() == other._fields() if isinstance(other, type(self)) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((type(self).__name__, self._fields()))
-
-
-class Modification(_Record):
+class Modification(Record):
     """One step of a modify operation: add or delete values, or replace all of them.
 
     A delete without values removes the attribute; so does a replace without values, which may find none.
     """
 
-    __slots__ = ("attribute", "kind", "values")
+    kind: Kind
+    attribute: str
+    values: Values
 
     def __init__(self, kind: Kind, attribute: str, values: Iterable[Value] = ()) -> None:
-        self.kind: Kind = kind
-        self.attribute = attribute
-        self.values: Values = stored_values(attribute, values)
+        self._fill(kind=kind, attribute=attribute, values=stored_values(attribute, values))
         if kind == "add" and not self.values:
             raise InvalidValueError(f"the modification of {attribute} adds no value")
 
@@ -133,51 +119,46 @@ class Modification(_Record):
         return f"Modification({self.kind} {self.attribute}, {len(self.values)} values)"
 
 
-class AddEntry(_Record):
+class AddEntry(Record):
     """Add an entry; its parent must exist, unless it is the base of the storage."""
 
-    __slots__ = ("entry",)
+    entry: Entry
 
     def __init__(self, entry: Entry) -> None:
-        self.entry = Entry(entry.dn, {name: stored_values(name, values) for name, values in entry.attributes.items()})
+        stored = {name: stored_values(name, values) for name, values in entry.attributes.items()}
+        self._fill(entry=Entry(entry.dn, stored))
 
     def __repr__(self) -> str:
         return f"AddEntry({self.entry!r})"
 
 
-class ModifyEntry(_Record):
+class ModifyEntry(Record):
     """Change the attributes of an entry; all of the modifications or none."""
 
-    __slots__ = ("dn", "modifications")
+    dn: DN
+    modifications: tuple[Modification, ...]
 
     def __init__(self, dn: DN, modifications: Iterable[Modification]) -> None:
-        self.dn = dn
-        self.modifications = tuple(modifications)
+        self._fill(dn=dn, modifications=tuple(modifications))
 
     def __repr__(self) -> str:
         return f"ModifyEntry({str(self.dn)!r}, {self.modifications!r})"
 
 
-class DeleteEntry(_Record):
+class DeleteEntry(Record):
     """Delete an entry that has none below it."""
 
-    __slots__ = ("dn",)
-
-    def __init__(self, dn: DN) -> None:
-        self.dn = dn
+    dn: DN
 
     def __repr__(self) -> str:
         return f"DeleteEntry({str(self.dn)!r})"
 
 
-class RenameEntry(_Record):
+class RenameEntry(Record):
     """Rename or move an entry with all below it; the old naming value goes."""
 
-    __slots__ = ("dn", "new_dn")
-
-    def __init__(self, dn: DN, new_dn: DN) -> None:
-        self.dn = dn
-        self.new_dn = new_dn
+    dn: DN
+    new_dn: DN
 
     def __repr__(self) -> str:
         return f"RenameEntry({str(self.dn)!r}, {str(self.new_dn)!r})"

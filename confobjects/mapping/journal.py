@@ -6,7 +6,9 @@ secrets of the configuration can read it; and the state a storage gives a noted 
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from confobjects.records import Record
 
 State = Literal["done", "void", "pending", "unclear", "edited"]
 """What became of a noted change. ``done``: it was made. ``void``: it was not, or was taken back. ``pending``: its writer
@@ -14,7 +16,7 @@ is at it, or died in the middle, and the next writer finishes it. ``unclear``: i
 changed by other means before anyone looked. ``edited``: not a change of ours; the storage was changed by other means."""
 
 
-class Note(NamedTuple):
+class Note(Record):
     """What is to be written down of a change: ``text`` for everybody, ``secret`` for the protected place."""
 
     text: str
@@ -25,7 +27,7 @@ class Note(NamedTuple):
         return "<a note>"
 
 
-class Noted(NamedTuple):
+class Noted(Record):
     """A change as a storage has noted it. ``when`` is the time of an edit, in UTC as ISO 8601, empty if not known."""
 
     number: int

@@ -10,14 +10,16 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+from confobjects.records import Record
 
 Pointer = tuple[str, ...]
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _LITERAL: Final = re.compile(r'("(?:[^"\\]|\\.)*(?:"|$))(\s*:)?|[^\s{}\[\],:"]+')
 
 
-class Span(NamedTuple):
+class Span(Record):
     """Half-open ranges of offsets: the value, and the key it has in its object (empty without one)."""
 
     start: int

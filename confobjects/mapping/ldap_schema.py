@@ -12,7 +12,7 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
 from confobjects.diagnostics import Diagnostic, did_you_mean
@@ -21,6 +21,7 @@ from confobjects.errors import BrokenDataError, UsageError
 from confobjects.mapping import journal
 from confobjects.mapping.ldif.writing import attribute_line
 from confobjects.mapping.objects import BRANCH_CLASS, REVISION
+from confobjects.records import Record
 from confobjects.syntaxes import LdapSyntax
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ _STANDARD: Final = frozenset(
 _BRANCH_NAMES: Final = ("cn", "dc", "o", "ou")
 
 
-class SchemaElement(NamedTuple):
+class SchemaElement(Record):
     """One attribute type or object class. ``text`` is its description in the form of RFC 4512 section 4.1."""
 
     kind: str
@@ -65,7 +66,7 @@ class SchemaElement(NamedTuple):
     text: str
 
 
-class Schema(NamedTuple):
+class Schema(Record):
     """Everything a server has to know to keep the entries of some definitions; each element after those it needs."""
 
     attribute_types: tuple[SchemaElement, ...]

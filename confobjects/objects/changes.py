@@ -7,12 +7,13 @@ values, defaults included. Values are stored in canonical form, expressions and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
 from confobjects.expressions.openers import has_opener
 from confobjects.objects.model import Deferred, ManagedObject, Texts
 from confobjects.objects.reading import Reader, shown, value_problem
+from confobjects.records import Record, as_dict, field
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
@@ -24,21 +25,21 @@ Value = object
 """A value as a caller gives it: text, or the Python value of the property's syntax."""
 
 
-class PropertyChanges(NamedTuple):
+class PropertyChanges(Record):
     """What a caller wants changed on one object."""
 
-    set: Mapping[str, Sequence[Value]] = {}
-    add: Mapping[str, Sequence[Value]] = {}
-    remove: Mapping[str, Sequence[Value]] = {}
+    set: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    add: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    remove: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     reset: Sequence[str] = ()
 
     def __repr__(self) -> str:
         """Tell which properties are changed; a value may be a secret."""
-        parts = (f"{kind} {', '.join(names)}" for kind, names in zip(self._fields, self, strict=True) if names)
+        parts = (f"{kind} {', '.join(names)}" for kind, names in as_dict(self).items() if names)
         return f"<{'; '.join(parts) or 'no changes'}>"
 
 
-class ObjectChange(NamedTuple):
+class ObjectChange(Record):
     """What came of a change for one object: stored texts of each changed property, before and after."""
 
     path: ManagedObjectPath
@@ -59,7 +60,7 @@ class ObjectChange(NamedTuple):
         return f"<{self.action} {self.path}: {', '.join(self.names()) or 'no values'}>"
 
 
-class RequiredAction(NamedTuple):
+class RequiredAction(Record):
     """An administrator action that a change makes necessary."""
 
     path: ManagedObjectPath
@@ -68,7 +69,7 @@ class RequiredAction(NamedTuple):
     synopsis: str
 
 
-class ChangeReport(NamedTuple):
+class ChangeReport(Record):
     """Everything a change did, or would do."""
 
     changes: tuple[ObjectChange, ...]
@@ -109,7 +110,7 @@ class Changer:
                     self._add(name, given)
                 else:
                     self._remove(name, given)
-        return self.obj._replace(values={name: texts for name, texts in self.values.items() if texts})
+        return self.obj.replace(values={name: texts for name, texts in self.values.items() if texts})
 
     def key(self, name: str) -> str:
         """The property's name as its definition has it now, as far as there is such a property."""
@@ -178,7 +179,7 @@ class Changer:
         self.values[prop.name] = texts
 
     def _current(self, prop: PropertyDefinition) -> tuple[Texts, str]:
-        return self.reader.current(self.obj._replace(values=self.values), prop)
+        return self.reader.current(self.obj.replace(values=self.values), prop)
 
     def _add(self, name: str, given: Sequence[Value]) -> None:
         prop = self._property(name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
 from confobjects.errors import DefinitionError, NoSuchObjectError, UnknownNameError
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, View
@@ -139,7 +140,7 @@ class EffectiveObject:
         return f"<{self.path} {values}>"
 
 
-class Derived(NamedTuple):
+class Derived(Record):
     """A view: its name, rows of name, value and origin as they may be shown, and what is wrong with them."""
 
     name: str

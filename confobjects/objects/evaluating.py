@@ -36,7 +36,7 @@ def defaults_alone(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
     """Evaluate with the defaults in the text alone: no values where one lacks, problems only for wrong spelling."""
     result = evaluator(nothing)(text, multi_valued=multi_valued, secret=secret)
     if result.values is not None:
-        return result._replace(provisional=bool(result.origins))
+        return result.replace(provisional=bool(result.origins))
     wrong = tuple(problem for problem in result.problems if problem.code != "unresolved-expression")
     return Evaluated(None, (), wrong)
 

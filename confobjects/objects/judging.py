@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import DefinitionError
 from confobjects.objects.model import Deferred, ManagedObject, Reading
 from confobjects.objects.reading import Reader, shown
 from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Constraint, PropertyDefinition, Reference, Registry
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import Evaluate, World
 
 
-class Judged(NamedTuple):
+class Judged(Record):
     """An object with every property read, and all that is wrong with it."""
 
     object: ManagedObject
@@ -44,7 +45,7 @@ class Judged(NamedTuple):
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
-class User(NamedTuple):
+class User(Record):
     """An object that refers to another, and through which property.
 
     ``sure`` is False when only an expression may come to that name; ``needs`` tells whether the user needs its
@@ -98,7 +99,7 @@ class Judge:
                     problems.append(_violated(judged, constraint, constraint.condition))
                 elif constraint.severity != "warning":
                     deferred.append(Deferred(obj.path, "", constraint.name, "constraint"))
-        return judged._replace(problems=tuple(problems), deferred=tuple(deferred))
+        return judged.replace(problems=tuple(problems), deferred=tuple(deferred))
 
     def _by_function(self, judged: Judged, constraint: Constraint) -> Iterator[Diagnostic]:
         for problem in self._function(constraint.function)(judged.typed):
@@ -266,7 +267,7 @@ class Judge:
                 )
 
 
-class _Target(NamedTuple):
+class _Target(Record):
     """What a reference names; ``enabled`` is None where that is not known or does not matter."""
 
     path: ManagedObjectPath
@@ -274,7 +275,7 @@ class _Target(NamedTuple):
     enabled: bool | None
 
 
-class _Uses(NamedTuple):
+class _Uses(Record):
     """The references to objects of one relation: those known, and those an expression may yet make of it."""
 
     sure: dict[ManagedObjectPath, list[tuple[ManagedObject, PropertyDefinition]]]

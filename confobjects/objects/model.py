@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 Texts = tuple[str, ...]
 
 
-class ManagedObject(NamedTuple):
+class ManagedObject(Record):
     """An object as the storage has it: value texts by property, nothing evaluated, no default filled in.
 
     ``problems`` are those of reading it (what could not be decoded), ``unknown`` the attributes no property
@@ -38,7 +40,7 @@ class ManagedObject(NamedTuple):
         return f"<{self.definition.name} {self.path}: {', '.join(self.values) or 'no values'}>"
 
 
-class Evaluated(NamedTuple):
+class Evaluated(Record):
     """What an evaluator made of one value text.
 
     ``values`` is None when they are not known yet. ``origins`` say for each value where it came from.
@@ -90,7 +92,7 @@ class Reading:
         return self._normals
 
 
-class Deferred(NamedTuple):
+class Deferred(Record):
     """A value that could not be judged when it was written; startup will."""
 
     path: ManagedObjectPath

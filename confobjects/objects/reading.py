@@ -154,7 +154,7 @@ class Reader:
         if not result.problems:
             return result
         placed = tuple(problem.replace(path=str(obj.path), property=prop.name) for problem in result.problems)
-        return result._replace(problems=placed)
+        return result.replace(problems=placed)
 
     def _parsed(self, obj: ManagedObject, prop: PropertyDefinition, values: Texts, origins: Texts) -> _Parsed:
         syntax = prop.syntax

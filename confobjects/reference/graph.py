@@ -6,13 +6,15 @@ No text of an object can become part of the drawing language: every label is esc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from confobjects.records import Record
 
 State = Literal["enabled", "disabled", "missing", "unknown"]
 """``missing``: only references tell of it. ``unknown``: what an expression may come to name."""
 
 
-class Node(NamedTuple):
+class Node(Record):
     """One object: its key in the graph, its name, its kind and type in words, and its state."""
 
     key: str
@@ -25,7 +27,7 @@ class Node(NamedTuple):
         return f"{self.kind}, {self.state}" if self.state in {"disabled", "missing"} else self.kind
 
 
-class Edge(NamedTuple):
+class Edge(Record):
     """A reference by a property, or without a label an object that hangs below another. ``broken``: it leads nowhere."""
 
     source: str
@@ -34,7 +36,7 @@ class Edge(NamedTuple):
     broken: bool = False
 
 
-class Graph(NamedTuple):
+class Graph(Record):
     """Nodes in the order of their paths, and the edges between them."""
 
     nodes: Sequence[Node]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
+from confobjects.records import Record
 from confobjects.reference.graph import STYLES, Edge, Graph, Node
 
 _HEIGHT: Final = 44
@@ -27,7 +28,7 @@ _PASSING: Final = 20_000
 """How many places to pass all references get together; what is left over goes straight."""
 
 
-class _Place(NamedTuple):
+class _Place(Record):
     """Where a box is: its left upper corner, its width."""
 
     x: float
@@ -39,7 +40,7 @@ class _Place(NamedTuple):
         return self.y + _HEIGHT / 2
 
 
-class _Way(NamedTuple):
+class _Way(Record):
     """An edge through the layers: the edge, and the keys it passes from the left to the right."""
 
     edge: Edge
@@ -76,7 +77,7 @@ def _merged(graph: Graph) -> Graph:
     for edge in graph.edges:
         known = between.get((edge.source, edge.target))
         labels = [label for label in (known.label if known else "", edge.label) if label]
-        between[edge.source, edge.target] = edge._replace(label=", ".join(labels))
+        between[edge.source, edge.target] = edge.replace(label=", ".join(labels))
     return Graph(graph.nodes, list(between.values()))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+from confobjects.records import Record
 
 HEADINGS = ("Component", "Type", "Property", "Options", "Syntax")
 OPTIONS_KEY = """\
@@ -15,7 +15,7 @@ Options: r  may be read           w  may be changed
 """
 
 
-class Row(NamedTuple):
+class Row(Record):
     """One property of one type of an object."""
 
     relation: Relation

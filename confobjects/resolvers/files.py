@@ -10,6 +10,7 @@ from typing import Any, Final
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Failed, Found, NotFound
+from confobjects.records import Record, field
 
 MAX_FILE_SIZE: Final = 1024 * 1024
 """Bytes; what ``file:`` reads is a pin, a token or a certificate, not a data file."""
@@ -56,16 +57,13 @@ class FileFunction:
         return Found((text,), f"file {path}")
 
 
-class _Value:
+class _Value(Record):
     """What an expression file says of a token: texts, or what is wrong with it."""
 
-    __slots__ = ("origin", "problem", "splittable", "texts")
-
-    def __init__(self, texts: tuple[str, ...], origin: str, problem: str = "", *, splittable: bool = False) -> None:
-        self.texts = texts
-        self.origin = origin
-        self.problem = problem
-        self.splittable = splittable
+    texts: tuple[str, ...]
+    origin: str
+    problem: str = ""
+    splittable: bool = field(default=False, kw_only=True)
 
 
 class ExpressionFiles:

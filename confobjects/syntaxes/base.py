@@ -9,6 +9,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Final, NoReturn, Self, final
 
 from confobjects.diagnostics import did_you_mean
+from confobjects.records import Record
 
 _SHOWN = 60
 BLANKS: Final = " \t"
@@ -102,27 +103,13 @@ class UnknownSyntaxError(SyntaxParameterError):
         )
 
 
-class LdapSyntax:
+class LdapSyntax(Record):
     """How values are typed in an LDAP schema: object identifiers and matching rule names (RFC 4517)."""
 
-    __slots__ = ("equality", "oid", "ordering", "substring")
-
-    def __init__(self, oid: str, equality: str, ordering: str | None = None, substring: str | None = None) -> None:
-        self.oid = oid
-        self.equality = equality
-        self.ordering = ordering
-        self.substring = substring
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, LdapSyntax):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    def __hash__(self) -> int:
-        return hash((self.oid, self.equality))
-
-    def __repr__(self) -> str:
-        return f"LdapSyntax({self.oid!r}, {self.equality!r}, {self.ordering!r}, {self.substring!r})"
+    oid: str
+    equality: str
+    ordering: str | None = None
+    substring: str | None = None
 
 
 _DIRECTORY_STRING = "1.3.6.1.4.1.1466.115.121.1.15"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from confobjects.records import Record
 from confobjects.syntaxes.amounts import (
     DECIMAL,
     TEXT_LIMIT,
@@ -43,7 +44,7 @@ _COMPOUND_PART = re.compile(r"([0-9]+)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
 _EXAMPLE = 'such as "30 s", "0.5 h" or "1 d 12 h"'
 
 
-class _Part(NamedTuple):
+class _Part(Record):
     """One number and unit of a compound duration."""
 
     number: int

@@ -5,9 +5,10 @@ Laws: a host is kept as it was typed (case, script); a comparison ignores case a
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterator
+from typing import Any
 
+from confobjects.records import Record
 from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxError, quoted, require_line
 
 _LONGEST_HOST = 253
@@ -112,7 +113,7 @@ def _is_plain(host: str) -> bool:
     return not host[-1].isdigit() or not host.rpartition(".")[2].isdigit()
 
 
-class HostPort(NamedTuple):
+class HostPort(Record):
     """Where to connect to: a host name or address (IPv6 without brackets) and a port."""
 
     host: str
@@ -121,11 +122,20 @@ class HostPort(NamedTuple):
     def __str__(self) -> str:
         return f"{bracketed(self.host)}:{self.port}"
 
+    def __iter__(self) -> Iterator[str | int]:
+        """Yield host and port: ``host, port = value``."""
+        yield self.host
+        yield self.port
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HostPort) and (self.host, self.port) == (other.host, other.port)
+
+    def __hash__(self) -> int:
+        return hash((self.host, self.port))
+
 
 class ImpliedPort(HostPort):
     """A :class:`HostPort` whose port was not written but came from the definition; equal to the one that says it."""
-
-    __slots__ = ()
 
 
 def bracketed(host: str) -> str:
@@ -274,8 +284,9 @@ class HostPortSyntax(Syntax):
         return port
 
     def _write(self, value: Any) -> str:
-        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int:
-            host, port = value
+        parts: tuple[Any, ...] = tuple(value) if isinstance(value, (HostPort, tuple)) else ()
+        if len(parts) == 2 and isinstance(parts[0], str) and type(parts[1]) is int:
+            host, port = parts
             if isinstance(value, ImpliedPort) and port == self.default_port:
                 return bracketed(host)
             return f"{bracketed(host)}:{port}"

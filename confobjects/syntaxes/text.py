@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from confobjects.diagnostics import MASK
 from confobjects.paths import normal_name
+from confobjects.records import Record
 from confobjects.syntaxes.base import (
     BLANKS,
     EXACT,
@@ -162,7 +163,7 @@ class Password(Syntax):
         return {"type": "string", "minLength": 1, "writeOnly": True}
 
 
-class NameValue(NamedTuple):
+class NameValue(Record):
     """One extra option: a name and its text."""
 
     name: str
@@ -170,6 +171,11 @@ class NameValue(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield name and value: ``name, value = pair``."""
+        yield self.name
+        yield self.value
 
 
 class NameValueSyntax(Syntax):
@@ -261,8 +267,9 @@ class NameValueSyntax(Syntax):
                     )
 
     def _write(self, value: Any) -> str:
-        if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
-            return f"{value[0]}={value[1]}"
+        parts = tuple(value) if isinstance(value, (NameValue, tuple)) else ()
+        if len(parts) == 2 and all(isinstance(part, str) for part in parts):
+            return f"{parts[0]}={parts[1]}"
         return self.refuse_type(value)
 
     def key(self, text: str) -> Hashable:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.diagnostics import did_you_mean
+from confobjects.records import Record
 from confobjects.syntaxes.base import EXACT, Syntax, SyntaxParameterError, ValueSyntaxError, quoted, require_line
 from confobjects.syntaxes.hosts import host_problem, is_ipv6, normal_host
 
@@ -19,7 +20,7 @@ _NEVER: Final = frozenset(' <>"\\^`{|}')
 _WITHOUT_HOST: Final = frozenset(("file", "ldapi", "unix"))
 
 
-class _Url(NamedTuple):
+class _Url(Record):
     """The parts of a URL; ``slashes`` is ``//`` where an authority follows, ``rest`` starts after it."""
 
     scheme: str
@@ -148,8 +149,8 @@ class Url(Syntax):
             raise ValueSyntaxError(f"{quoted(digits)} is not a port", self.expected, "ports go from 1 to 65535")
 
     def _normal(self, text: str) -> Hashable:
-        scheme, slashes, user, host, port, rest = self._split(self.parse(text))
-        return f"{scheme.lower()}:{slashes}{user}{normal_host(host)}{port}{rest}"
+        url = self._split(self.parse(text))
+        return f"{url.scheme.lower()}:{url.slashes}{url.user}{normal_host(url.host)}{url.port}{url.rest}"
 
     @property
     def expected(self) -> str:

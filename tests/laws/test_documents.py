@@ -57,7 +57,7 @@ def plans(draw: st.DrawFn, registry: Registry, *, literal: bool) -> list[ObjectS
                 values[name] = tuple(dict.fromkeys(draw(st.sampled_from(NAMES[:4])) for _ in values[name]))
             if prop.sensitive and name in values and not literal:
                 values[name] = (draw(st.sampled_from(PLAIN)),)
-        made = obj._replace(path=ManagedObjectPath(elements), values=values)
+        made = obj.replace(path=ManagedObjectPath(elements), values=values)
         found.append(state_of(made, registry))
     return found
 

@@ -102,7 +102,7 @@ def test_an_update_makes_the_new_object_of_the_old_entry(made: tuple[Registry, M
     registry, old, new = made
     naming = registry.relation(old.path.relation).naming_property
     named = {naming: old.values[naming]} if naming else {}
-    new = new._replace(path=old.path, values={**new.values, **named})
+    new = new.replace(path=old.path, values={**new.values, **named})
     mapper = Mapper(registry, DN.parse("cn=config"))
     before = mapper.encode(old)
     after = mapper.update(before, new)
@@ -124,7 +124,7 @@ def test_setting_and_resetting_leads_from_any_object_to_any_other(
 ) -> None:
     registry, old, new = made
     naming = registry.relation(old.path.relation).naming_property  # changed by renaming alone
-    old, new = (obj._replace(values={n: t for n, t in obj.values.items() if n != naming}) for obj in (old, new))
+    old, new = (obj.replace(values={n: t for n, t in obj.values.items() if n != naming}) for obj in (old, new))
     problems = Collector()
     changer = Changer(old, Reader(registry, _Nothing(), defaults_alone), problems, creating=True)
     # Canonical texts are stored as they are; a mandatory property keeps its value.

@@ -91,7 +91,7 @@ def test_only_what_differs_is_set_and_what_is_not_wanted_is_reset() -> None:
     ctx = depots(("q", {"priority": 3, "sync-interval": "1 s"}))
     wanted = dict(states(ctx))
     path = ManagedObjectPath([("queue", "q")])
-    wanted[path] = wanted[path]._replace(values={**wanted[path].values, "priority": ("4",)})
+    wanted[path] = wanted[path].replace(values={**wanted[path].values, "priority": ("4",)})
     del wanted[path].values["sync-interval"]  # type: ignore[attr-defined]
     [operation] = operations(states(ctx), wanted, depot())
     assert dict(operation.changes.set) == {"priority": ("4",)}
@@ -105,7 +105,7 @@ def test_a_secret_that_stays_moves_into_the_object_that_takes_the_place_of_anoth
     [state] = states(ctx).values()
     silent = without_secrets(state)
     assert silent.kept == {"trust-store-pin"}
-    ctx.apply({state.path: silent._replace(values={**silent.values, "trust-store-file": ("b.p12",)})})
+    ctx.apply({state.path: silent.replace(values={**silent.values, "trust-store-file": ("b.p12",)})})
     [after] = states(ctx).values()
     assert (after.values["trust-store-pin"], after.values["trust-store-file"]) == (("canary",), ("b.p12",))
 
@@ -117,7 +117,7 @@ def test_a_mandatory_secret_of_which_a_document_says_nothing_is_missed_when_the_
     with pytest.raises(MissingMandatoryError) as caught:
         operations({}, {path: state}, depot())
     assert [problem.property for problem in caught.value.diagnostics] == ["access-key", "token"]
-    assert operations({}, {path: state._replace(kept=frozenset(), silent=frozenset({"token"}))}, depot())
+    assert operations({}, {path: state.replace(kept=frozenset(), silent=frozenset({"token"}))}, depot())
 
 
 def test_no_representation_shows_a_value() -> None:

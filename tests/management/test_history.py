@@ -157,7 +157,7 @@ class _NoSecrets(MemoryStorage):
     """A storage whose protected place this user may not read."""
 
     def history(self) -> list[Noted]:
-        return [noted._replace(secret="") for noted in super().history()]
+        return [noted.replace(secret="") for noted in super().history()]
 
 
 def test_undo_without_the_old_secret_is_refused_and_names_the_property() -> None:
@@ -287,7 +287,7 @@ def test_values_that_somebody_edited_since_are_not_overwritten(ctx: ManagementCo
 def test_what_is_not_known_to_have_happened_is_not_taken_back(state: Any) -> None:
     class Interrupted(MemoryStorage):
         def history(self) -> list[Noted]:
-            return [noted._replace(state=state) for noted in super().history()]
+            return [noted.replace(state=state) for noted in super().history()]
 
     ctx = ManagementContext(Site.of(builtin(), Interrupted(), defaults_alone))
     create(ctx)

@@ -140,7 +140,7 @@ def test_what_belongs_to_no_property_is_named_and_kept() -> None:
     mapper = Mapper(depot(), BASE)
     obj = mapper.decode(entry, depot().relation("queue"), ROOT)
     assert obj.unknown == ("Depot-Note", "ds-cfg-priority;x-old")
-    updated = mapper.update(entry, obj._replace(values={"enabled": ("true",), "serial": ("6",)}))
+    updated = mapper.update(entry, obj.replace(values={"enabled": ("true",), "serial": ("6",)}))
     assert updated.get("Depot-Note") == ("a", b"\xff")
     assert updated.get("ds-cfg-priority;x-old") == ("7",)
     assert updated.attributes["DS-CFG-Serial"] == ("6",)

@@ -197,7 +197,8 @@ def test_name_value_splits_at_the_first_sign(name: str, value: str) -> None:
         assert any(unicodedata.category(character) == "Cc" for character in value)
         return
     parsed = it.parse(f"{name}={value}")
-    assert parsed == NameValue(name, value) == (name, value)
+    assert parsed == NameValue(name, value)
+    assert tuple(parsed) == (name, value)
     assert str(parsed) == f"{name}={value}"
     assert it.key(f"{name}={value}") == it.key(f"{name}=") == name
 

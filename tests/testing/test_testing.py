@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confobjects.errors import ConstraintError, ExpressionError
+from confobjects.syntaxes import HostPort
 from confobjects.testing import configuration, context
 
 ONE = {"enabled": True, "smtp-server": "&{smtp.host}:&{smtp.port|25}"}
@@ -13,7 +14,7 @@ ONE = {"enabled": True, "smtp-server": "&{smtp.host}:&{smtp.port|25}"}
 def test_a_configuration_from_a_dictionary() -> None:
     config = configuration({("mail-server", "one"): ONE}, values={"smtp.host": "mx.example.com"})
     server = config["mail-server", "one"]
-    assert server["smtp-server"] == ("mx.example.com", 25)
+    assert server["smtp-server"] == HostPort("mx.example.com", 25)
     assert server.origin("smtp-server") == "the dictionary's smtp.host, default in the expression"
 
 

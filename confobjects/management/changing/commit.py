@@ -42,7 +42,7 @@ class Writer:
         return [change for outcome in found for change in self._changes(outcome)]
 
     def _changes(self, outcome: Outcome) -> Iterator[Change]:
-        change, obj, source = outcome
+        change, obj, source = outcome.change, outcome.object, outcome.source
         if obj is None:
             yield from self._deletion(change.path)
         elif source is None:

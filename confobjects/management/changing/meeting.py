@@ -13,7 +13,7 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import (
@@ -36,6 +36,7 @@ from confobjects.mapping.entry import (
     diff,
 )
 from confobjects.mapping.objects import REVISION
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.dn import DN
@@ -130,7 +131,7 @@ def _changed(summary: str, causes: Sequence[Diagnostic]) -> NoReturn:
 # -- after the commit ------------------------------------------------------------------------------------------------
 
 
-class _Finding(NamedTuple):
+class _Finding(Record):
     """What does not go together; ``yields`` tells that this writer is the one to give way."""
 
     problems: tuple[Diagnostic, ...]

@@ -6,9 +6,10 @@ Batches, documents that are applied, undo and the menus all make operations and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from confobjects.objects.changes import Action, ObjectChange, PropertyChanges
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -23,7 +24,7 @@ _OPPOSITE: Final[dict[Action, Action]] = {
 }
 
 
-class Operation(NamedTuple):
+class Operation(Record):
     """One change to one object, as it is asked for.
 
     ``names`` are those of the object and the named ones above it, outermost first. ``tolerant`` makes creating what
@@ -63,7 +64,7 @@ def asked_by(change: ObjectChange, registry: Registry) -> Operation:
     relation = registry.relation(change.path.relation)
     here = Operation(change.action, relation.name, change.path.names)
     if change.action == "rename":
-        return here._replace(new_name=(change.new_path or change.path).name or "")
+        return here.replace(new_name=(change.new_path or change.path).name or "")
     if change.action == "delete" and relation.kind != "singleton":
         return here
     naming = relation.naming_property
@@ -71,9 +72,9 @@ def asked_by(change: ObjectChange, registry: Registry) -> Operation:
     after = {name: change.after[name] for name in names if change.after.get(name)}
     if change.action == "create" and relation.kind != "singleton":
         type_ = registry.short_type(change.definition, relation)
-        return here._replace(type=type_, changes=PropertyChanges(set=after), bare=True)
+        return here.replace(type=type_, changes=PropertyChanges(set=after), bare=True)
     reset = tuple(name for name in names if not change.after.get(name))
-    return here._replace(action="modify", changes=PropertyChanges(set=after, reset=reset))
+    return here.replace(action="modify", changes=PropertyChanges(set=after, reset=reset))
 
 
 def reverted(change: ObjectChange) -> ObjectChange:

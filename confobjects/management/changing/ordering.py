@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from confobjects.paths import ManagedObjectPath
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition
@@ -77,7 +78,7 @@ def _by_place(outcomes: Sequence[Outcome]) -> Iterator[Edge]:
                 yield above, place
 
 
-class _State(NamedTuple):
+class _State(Record):
     """An object on one side of the change: itself, if it is there, and the judge of that side."""
 
     judge: Judge

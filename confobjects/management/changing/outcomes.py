@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.objects.changes import Action, ObjectChange
 from confobjects.paths import ManagedObjectPath
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.management.world import Overlay
     from confobjects.objects.model import ManagedObject
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """One object that differs: the change, the object as it will be (None when deleted), where it is stored now."""
 
     change: ObjectChange

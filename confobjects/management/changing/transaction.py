@@ -159,7 +159,7 @@ class Transaction:
         changer = Changer(ManagedObject(path, definition, {}), self._reader, self._problems, creating=True)
         obj = changer.apply(PropertyChanges(set={key: several(value) for key, value in values.items()}))
         if naming:
-            obj = obj._replace(values={naming: (path.name or "",), **obj.values})
+            obj = obj.replace(values={naming: (path.name or "",), **obj.values})
         self._put(obj, [changer.key(key) for key in values])
         if not bare:
             self._default_objects(obj)
@@ -182,7 +182,7 @@ class Transaction:
         replaced = {changer.key(name) for name in (*given.set, *given.reset)}
         remaining = tuple(problem for problem in obj.problems if problem.property not in replaced)
         names = {changer.key(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
-        self._put(changed._replace(problems=remaining), names)
+        self._put(changed.replace(problems=remaining), names)
 
     def _names_it(self, obj: ManagedObject, given: PropertyChanges) -> bool:
         """Whether a change touches the property that names the object, which is a problem of its own."""
@@ -330,7 +330,7 @@ class Transaction:
         values = dict(obj.values)
         if obj.path == old and relation.naming_property:
             values[relation.naming_property] = (new.name or "",)
-        self._world.move(obj.path, obj._replace(path=path, values=values))
+        self._world.move(obj.path, obj.replace(path=path, values=values))
         self._touched[path] = self._touched.pop(obj.path, set())
 
     def _follow(self, user: User, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
@@ -346,7 +346,7 @@ class Transaction:
         texts = obj.values.get(prop.name, ())
         if any(normal_name(text) == name for text in texts):
             after = tuple(new.name or "" if normal_name(text) == name else text for text in texts)
-            self._put(obj._replace(values={**obj.values, prop.name: after}), [prop.name])
+            self._put(obj.replace(values={**obj.values, prop.name: after}), [prop.name])
             return
         self._problems.error(
             "object-in-use",
@@ -415,7 +415,6 @@ def several(value: Any) -> tuple[Any, ...]:
     """Return the values a caller gave for one property: None is none, a text or other single value is one."""
     if value is None:
         return ()
-    # A named tuple is one value of a syntax (host and port), not several.
-    if isinstance(value, (list, set, frozenset)) or (isinstance(value, tuple) and not hasattr(value, "_fields")):
+    if isinstance(value, (list, tuple, set, frozenset)):  # host and port, a record, are one value of a syntax
         return tuple(value)
     return (value,)

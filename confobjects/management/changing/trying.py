@@ -30,5 +30,5 @@ def tried(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overla
     changed = changer.apply(changes)
     problems.raise_if_errors()
     replaced = {changer.key(one) for one in (*changes.set, *changes.reset)}
-    world.put(changed._replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
+    world.put(changed.replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
     return world

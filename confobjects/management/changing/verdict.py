@@ -132,6 +132,6 @@ class Verdict:
         fixes = [c.fixes for c in obj.definition.constraints if c.synopsis == problem.summary]
         for fix in (fix for several in fixes for fix in several):
             if touched.isdisjoint(name for name, _ in fix):
-                cured = obj._replace(values={**obj.values, **{name: (text,) for name, text in fix}})
+                cured = obj.replace(values={**obj.values, **{name: (text,) for name, text in fix}})
                 if not self.judge_.judge(cured).errors:
                     yield fix

@@ -101,8 +101,8 @@ class _Planner:
         relation = self.registry.relation(state.path.relation)
         have = self._have(state.path)
         if relation.kind == "singleton":
-            before = have if have is not None and not self._is_new(state.path) else state._replace(values={})
-            yield from self._modification(before, state._replace(values=self._whole(state, have)))
+            before = have if have is not None and not self._is_new(state.path) else state.replace(values={})
+            yield from self._modification(before, state.replace(values=self._whole(state, have)))
             return
         if have is not None and not self._is_new(state.path):
             yield from self._modification(have, state)

@@ -10,13 +10,14 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.mapping.documents import ObjectState, in_order, state_of
 from confobjects.objects.changes import canonical
 from confobjects.objects.model import Texts
 from confobjects.objects.reading import shown
+from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 States = Mapping["ManagedObjectPath", ObjectState]
 
 
-class Snapshot(NamedTuple):
+class Snapshot(Record):
     """Everything a storage holds, and what is wrong with it."""
 
     objects: States
     problems: tuple[Diagnostic, ...]
 
 
-class Pair(NamedTuple):
+class Pair(Record):
     """The values of one property on both sides, as they may be shown. ``another`` tells of two different secrets."""
 
     before: Texts
@@ -43,7 +44,7 @@ class Pair(NamedTuple):
     another: bool = False
 
 
-class Difference(NamedTuple):
+class Difference(Record):
     """One object that differs: only the second has it, only the first, or both with other values or another type."""
 
     path: ManagedObjectPath

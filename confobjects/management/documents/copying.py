@@ -12,7 +12,7 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
@@ -21,6 +21,7 @@ from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, ObjectEx
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
 from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.management.site import Site
@@ -34,7 +35,7 @@ _SHOWN: Final = 20
 _ATTEMPTS: Final = 4
 
 
-class CopyReport(NamedTuple):
+class CopyReport(Record):
     """What a copy did: objects that were written new, written over others, and found equal."""
 
     created: int
@@ -43,12 +44,12 @@ class CopyReport(NamedTuple):
     warnings: tuple[Diagnostic, ...]
 
 
-class _Source(NamedTuple):
+class _Source(Record):
     objects: dict[ManagedObjectPath, ManagedObject]
     entries: dict[ManagedObjectPath, Entry]
 
 
-class _Plan(NamedTuple):
+class _Plan(Record):
     """What the target holds, and what is to be written there, in order."""
 
     there: dict[ManagedObjectPath, ManagedObject]

@@ -6,7 +6,7 @@ As JSON it is written by :mod:`confobjects.mapping.documents`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from confobjects.management.changing.operations import Operation
 from confobjects.management.documents.applying import needs, ordered
@@ -19,12 +19,13 @@ from confobjects.mapping.objects import REVISION, Mapper
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ManagedObjectPath
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
 
-class LeftOut(NamedTuple):
+class LeftOut(Record):
     """A secret that is not exported, and of which object."""
 
     path: ManagedObjectPath

@@ -284,7 +284,7 @@ def _as_said(state: ObjectState) -> ObjectState:
     """Return a state that leaves open the secrets which it does not hold."""
     properties = state.definition.properties.items()
     secrets = (name for name, prop in properties if prop.sensitive and name not in state.values)
-    return state._replace(silent=frozenset(secrets))
+    return state.replace(silent=frozenset(secrets))
 
 
 def _steps(relation: Relation) -> tuple[str, ...]:

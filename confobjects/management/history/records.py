@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import NoSuchObjectError
@@ -23,6 +23,7 @@ from confobjects.objects.changes import Action, ObjectChange
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.objects.reading import shown
 from confobjects.paths import ManagedObjectPath
+from confobjects.records import Record, as_dict
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -36,7 +37,7 @@ def signed(site: Site) -> Signature:
     return site.sign() if site.sign is not None else Signature()
 
 
-class RecordedChange(NamedTuple):
+class RecordedChange(Record):
     """What a change did to one object: masked texts of each changed property, before and after.
 
     ``type`` is the name of the object's definition, ``secrets`` the properties whose texts are masked.
@@ -61,7 +62,7 @@ class RecordedChange(NamedTuple):
         return (self.path,) if self.new_path is None else (self.path, self.new_path)
 
 
-class Record(NamedTuple):
+class HistoryRecord(Record):
     """One change of the history. ``undoes`` are the numbers of the changes that it takes back.
 
     ``kept`` holds, for each object of ``changes``, the old texts of its secrets; it is empty for whoever may not read
@@ -95,7 +96,7 @@ class Record(NamedTuple):
 
 def note_of(changes: Sequence[ObjectChange], signature: Signature, undoes: Sequence[int] = ()) -> Note:
     """Return the note of some changes, secrets apart."""
-    text: dict[str, Any] = signature._asdict()
+    text: dict[str, Any] = as_dict(signature)
     if undoes:
         text["undoes"] = list(undoes)
     text["changes"] = [_change_json(change) for change in changes]
@@ -139,10 +140,10 @@ def _secrets(change: ObjectChange) -> dict[str, Texts]:
 # -- and out of it ---------------------------------------------------------------------------------------------------
 
 
-def record_of(noted: Noted) -> Record:
+def record_of(noted: Noted) -> HistoryRecord:
     """Return the record in a noted change; one that cannot be read has no changes, and that is unclear."""
     if noted.state == "edited":
-        return Record(noted.number, "edited", Signature(noted.when, "", ""))
+        return HistoryRecord(noted.number, "edited", Signature(noted.when, "", ""))
     try:
         text = json.loads(noted.text)
         signature = Signature(str(text["time"]), str(text["actor"]), str(text["command"]))
@@ -150,8 +151,8 @@ def record_of(noted: Noted) -> Record:
         undoes = tuple(int(number) for number in text.get("undoes", ()))
         kept = tuple(_texts(item) for item in json.loads(noted.secret)) if noted.secret else ()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Record(noted.number, "unclear", Signature("", "", ""))
-    return Record(noted.number, noted.state, signature, changes, undoes, kept)
+        return HistoryRecord(noted.number, "unclear", Signature("", "", ""))
+    return HistoryRecord(noted.number, noted.state, signature, changes, undoes, kept)
 
 
 def _change(item: Mapping[str, Any]) -> RecordedChange:
@@ -174,7 +175,7 @@ def _texts(item: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
 # -- what is asked of a history --------------------------------------------------------------------------------------
 
 
-def records(site: Site) -> list[Record]:
+def records(site: Site) -> list[HistoryRecord]:
     """Return the history of a context's storage, the oldest change first.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps none.
@@ -182,7 +183,7 @@ def records(site: Site) -> list[Record]:
     return [record_of(noted) for noted in site.storage.history()]
 
 
-def record(found: Iterable[Record], number: int) -> Record:
+def record(found: Iterable[HistoryRecord], number: int) -> HistoryRecord:
     """Return the record of a number. Raises :class:`~confobjects.errors.NoSuchObjectError`."""
     numbers = []
     for one in found:
@@ -193,7 +194,7 @@ def record(found: Iterable[Record], number: int) -> Record:
     raise NoSuchObjectError(Diagnostic("no-such-object", f"there is no change {number}", remedy=there))
 
 
-def undone(found: Sequence[Record]) -> dict[int, int]:
+def undone(found: Sequence[HistoryRecord]) -> dict[int, int]:
     """Return, for each change that was taken back and stays so, the number of the change that did it."""
     result: dict[int, int] = {}
     for one in reversed(found):
@@ -202,7 +203,7 @@ def undone(found: Sequence[Record]) -> dict[int, int]:
     return result
 
 
-def of_object(found: Sequence[Record], path: ManagedObjectPath) -> list[Record]:
+def of_object(found: Sequence[HistoryRecord], path: ManagedObjectPath) -> list[HistoryRecord]:
     """Return the records that touch an object or what is below it, under the names it had; the oldest first."""
     result = []
     for one in reversed(found):
@@ -246,7 +247,7 @@ def as_of(site: Site, number: int) -> Objects:
     return objects
 
 
-def revert(objects: Objects, one: Record, registry: Registry) -> None:
+def revert(objects: Objects, one: HistoryRecord, registry: Registry) -> None:
     """Take one change back in some objects."""
     for index in reversed(range(len(one.changes))):
         change = one.changes[index]
@@ -263,11 +264,11 @@ def revert(objects: Objects, one: Record, registry: Registry) -> None:
         if not values and registry.relation(change.path.relation).kind == "singleton":
             objects.pop(change.path, None)  # as it was before its first entry
             continue
-        objects[change.path] = obj._replace(values=values)
+        objects[change.path] = obj.replace(values=values)
 
 
 def _move(objects: Objects, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
     for path in [path for path in objects if path == old or path.is_below(old)]:
         obj = objects.pop(path)
         place = moved(path, old, new)
-        objects[place] = obj._replace(path=place)
+        objects[place] = obj.replace(path=place)

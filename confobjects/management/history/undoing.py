@@ -23,7 +23,7 @@ from confobjects.objects.model import Texts
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.changing.transaction import Transaction
-    from confobjects.management.history.records import Record, RecordedChange
+    from confobjects.management.history.records import HistoryRecord, RecordedChange
     from confobjects.objects.protocols import World
 
 _SHOWN = 20
@@ -71,13 +71,13 @@ def _all_after(transaction: Transaction, number: int) -> None:
     _take_back(transaction, later)
 
 
-def operations(one: Record, registry: Registry) -> Iterator[Operation]:
+def operations(one: HistoryRecord, registry: Registry) -> Iterator[Operation]:
     """Yield the operations that take a change back; a secret that is not at hand is masked in them."""
     for index in reversed(range(len(one.changes))):
         yield asked_by(reverted(_bound(one, index, registry)), registry)
 
 
-def effective(found: Sequence[Record], number: int) -> Iterator[Record]:
+def effective(found: Sequence[HistoryRecord], number: int) -> Iterator[HistoryRecord]:
     """Yield the changes after one that count: not those that were taken back, nor what took them back."""
     by = records.undone(found)
     for one in found:
@@ -93,7 +93,7 @@ def _refuse(summary: str, remedy: str) -> None:
     raise ConstraintError(Diagnostic("constraint-violated", summary, remedy=remedy))
 
 
-def _check_state(one: Record) -> None:
+def _check_state(one: HistoryRecord) -> None:
     if one.state == "done":
         return
     reasons = {
@@ -108,7 +108,7 @@ def _check_state(one: Record) -> None:
     _refuse(f"change {one.number} {reason}", remedy)
 
 
-def _meet(later: Record, one: Record) -> bool:
+def _meet(later: HistoryRecord, one: HistoryRecord) -> bool:
     return any(_touches(new, old) for new in later.changes for old in one.changes)
 
 
@@ -125,7 +125,7 @@ def _touches(new: RecordedChange, old: RecordedChange) -> bool:
     return False
 
 
-def _before(found: Sequence[Record], number: int) -> int:
+def _before(found: Sequence[HistoryRecord], number: int) -> int:
     return max((one.number for one in found if one.number < number and one.state == "done"), default=0)
 
 
@@ -138,7 +138,7 @@ def _numbers(numbers: Sequence[int]) -> str:
 # -- doing it --------------------------------------------------------------------------------------------------------
 
 
-def _take_back(transaction: Transaction, several: Sequence[Record]) -> None:
+def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> None:
     """Ask a transaction for what takes some changes back; each step is checked on what those before it have made."""
     registry = transaction.registry
     for one in several:
@@ -152,7 +152,7 @@ def _take_back(transaction: Transaction, several: Sequence[Record]) -> None:
     transaction.undoes = tuple(sorted(one.number for one in several))
 
 
-def _missing_secrets(one: Record) -> Iterator[Diagnostic]:
+def _missing_secrets(one: HistoryRecord) -> Iterator[Diagnostic]:
     for index, change in enumerate(one.changes):
         if change.action == "create":
             continue
@@ -193,7 +193,7 @@ def _differs(number: int, change: RecordedChange, name: str, how: str) -> Diagno
     )
 
 
-def _bound(one: Record, index: int, registry: Registry) -> ObjectChange:
+def _bound(one: HistoryRecord, index: int, registry: Registry) -> ObjectChange:
     """Return a recorded change with its definition and the old secrets; what is not at hand stays masked."""
     change = one.changes[index]
     definition = registry.definition(change.type)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.dn import DN
 from confobjects.mapping.entry import Entry
+from confobjects.records import Record
 
 FORMAT: Final = 1
 """The format of the documents written here; a newer one is refused."""
@@ -15,7 +16,7 @@ NEW_DOCUMENT: Final = f"version: 1\n{MARKER} {FORMAT}\n"
 """How every new document starts."""
 
 
-class Edit(NamedTuple):
+class Edit(Record):
     """One entry as it was and as it shall be: None for not there."""
 
     old: Entry | None

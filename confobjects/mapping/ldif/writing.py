@@ -73,7 +73,7 @@ class _Editor:
 
     def edit(self, edit: Edit) -> None:
         """Change, add or take out one entry."""
-        old, new = edit
+        old, new = edit.old, edit.new
         slot = self.by_key.pop(old.dn.normal) if old is not None else _Slot("", None)
         if old is not None and new is not None:
             slot.piece = _rewritten(slot.piece, old, new, self.newline)
