@@ -10,7 +10,6 @@ where a second probe can tell (see the transport room).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic
@@ -18,6 +17,7 @@ from confobjects.errors import MailError
 from confobjects.mail.failures import TABLE
 from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.signals import code_for
+from confobjects.records import Record, field
 
 STAGES: Final = (
     "resolve",
@@ -59,8 +59,7 @@ class Trouble(Exception):  # noqa: N818 - a raw signal, not yet an error with wo
         return cls(stage, violation.kind, message=str(violation), line=violation.line)
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Record):
     """What a failure means: a stable code, the stage, a sentence, a remedy, the property to change.
 
     ``reply`` is the server's own line. ``retry`` tells that the same may succeed later, ``elsewhere`` that another

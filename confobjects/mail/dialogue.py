@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.mechanisms import MECHANISMS, TOKEN, LoginProblem, Mechanism, choose, usable
 from confobjects.mail.plan import DeliveryPlan, Login
 from confobjects.mail.replies import Reply, printable
 from confobjects.mail.smtp import SmtpClient
+from confobjects.records import Record
 
 
-class Step(NamedTuple):
+class Step(Record):
     """Send what the engine has, then wait for answers; for stage ``tls`` negotiate TLS and expect none.
 
     ``meanwhile`` is work that may be done while the server does its own; it need not be done.

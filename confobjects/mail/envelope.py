@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
 
 from confobjects.diagnostics import Collector
 from confobjects.errors import MailError
 from confobjects.mail.replies import printable
+from confobjects.records import Record
 from confobjects.syntaxes.base import ValueSyntaxError
 from confobjects.syntaxes.mailaddress import MailAddress
 
@@ -21,7 +21,7 @@ _USUAL = re.compile(
 """Addresses that are beyond doubt: a part of those the syntax accepts, and the same afterwards."""
 
 
-class Envelope(NamedTuple):
+class Envelope(Record):
     """Checked addresses with ASCII domains. ``utf8`` tells that one needs SMTPUTF8; an empty sender is ``<>``."""
 
     sender: str

@@ -6,10 +6,12 @@ the property; a remedy names what to do.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from confobjects.records import Record
 
 
-class Failure(NamedTuple):
+class Failure(Record):
     """The words of one failure, and whether to try again."""
 
     summary: str

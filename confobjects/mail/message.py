@@ -14,11 +14,12 @@ from email.message import EmailMessage, Message
 from email.policy import Compat32, EmailPolicy
 from email.utils import getaddresses
 from io import BytesIO
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.envelope import ascii_domain, ascii_host
 from confobjects.mail.wire import LineEnds, WireError, WireText, with_crlf
+from confobjects.records import Record
 
 Sendable = Message | bytes | BinaryIO
 PIECE: Final = 1 << 16
@@ -26,7 +27,7 @@ _RECIPIENTS: Final = ("to", "cc", "bcc")
 _ADDRESSES: Final = ("from", "sender", "reply-to", "to", "cc")
 
 
-class Content(NamedTuple):
+class Content(Record):
     """A message ready to be sent: ``pieces()`` gives its bytes from the start, ``whole`` are all of them at once where
     they are in memory and few.
 

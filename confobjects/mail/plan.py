@@ -6,10 +6,10 @@ A plan is data and complete: whoever carries it out decides nothing more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from confobjects.diagnostics import Diagnostic
+from confobjects.records import Record, field
 
 Security = Literal["implicit-tls", "starttls-required", "starttls-if-offered", "none"]
 
@@ -52,8 +52,7 @@ class Origins(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Record):
     """Limits in seconds: to connect to one address, for one reply, for one write, and for everything together."""
 
     connect: float
@@ -62,8 +61,7 @@ class Timeouts:
     total: float
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Record):
     """Who logs in and how. ``token`` is an OAuth 2.0 access token, used instead of the password.
 
     ``mechanisms`` is the operator's own list (empty: the default order); ``disabled`` leaves some out of the default.
@@ -80,8 +78,7 @@ class Login:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TrustSource:
+class TrustSource(Record):
     """A trust manager provider as the transport needs it: its type and its values. ``secrets`` are never shown.
 
     ``entries`` reads the entries below a DN of the configuration's own storage, for the types that keep certificates
@@ -113,8 +110,7 @@ RUNTIME_TRUST: Final = TrustSource("runtime", "", {})
 """No trust manager provider is named: the authorities the runtime itself trusts."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
+class TlsSettings(Record):
     """What is asked of TLS beside the trust: versions, suites (IANA names; TLS 1.2 only), and the names check.
 
     ``unchecked_hosts`` are the hosts (or ``*``) whose certificate is not checked; when it is not empty, other hosts are
@@ -127,8 +123,7 @@ class TlsSettings:
     unchecked_hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Record):
     """A proxy to connect through: ``http`` (CONNECT) or ``socks5``."""
 
     kind: Literal["http", "socks5"]
@@ -138,8 +133,7 @@ class Proxy:
     password: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record):
     """How the envelope and the message are sent."""
 
     use_ehlo: bool = True
@@ -158,8 +152,7 @@ class Options:
     fall_back_to_clear: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PoolLimits:
+class PoolLimits(Record):
     """How connections are kept: how many at most, for how many messages, idle for how many seconds."""
 
     connections: int = 4
@@ -167,8 +160,7 @@ class PoolLimits:
     idle: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class TransportSetting:
+class TransportSetting(Record):
     """One effective transport setting: name, value as it may be shown, and where it came from."""
 
     name: str
@@ -176,8 +168,7 @@ class TransportSetting:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPlan:
+class DeliveryPlan(Record):
     """All that is needed to connect, protect, log in and send; decided and checked.
 
     ``sender`` is the envelope sender when no other is asked for: empty for bounces, None for ``postmaster`` at the

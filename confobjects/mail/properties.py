@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confobjects.diagnostics import MASK, Diagnostic, nearest
 from confobjects.mail.property_table import (
@@ -22,6 +22,7 @@ from confobjects.mail.property_table import (
     shown,
 )
 from confobjects.mail.property_values import parse_value
+from confobjects.records import Record
 
 
 def check_smtp_property(name: str, value: str) -> list[Diagnostic]:
@@ -80,7 +81,7 @@ def _nearest_name(name: str) -> str | None:
     return nearest(name, names())
 
 
-class Setting(NamedTuple):
+class Setting(Record):
     """One honoured setting: the typed value, the text it was given as, and the full name it was given under."""
 
     value: Any

@@ -12,9 +12,10 @@ is loaded by commands that only set a value: it imports nothing heavy.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.diagnostics import MASK
+from confobjects.records import Record
 
 PREFIXES: Final = ("mail.smtp.", "mail.smtps.")
 OURS: Final = "confobjects."
@@ -200,7 +201,7 @@ MISTAKEN: Final = {
 }
 
 
-class Row(NamedTuple):
+class Row(Record):
     """One row of the table: ``state`` is honoured, without effect or refused; ``meaning`` says what, or why not."""
 
     name: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from confobjects.mail.transcript import Transcript
+from confobjects.records import Record, as_dict
 
 
-class StageTime(NamedTuple):
+class StageTime(Record):
     """One stage that was gone through: how long it took, whether it succeeded."""
 
     stage: str
@@ -15,7 +16,7 @@ class StageTime(NamedTuple):
     ok: bool
 
 
-class RecipientResult(NamedTuple):
+class RecipientResult(Record):
     """What the server said to one recipient. ``accepted`` is None when the message failed before it was asked.
 
     ``retry`` tells of a refusal that the same recipient may not meet again later.
@@ -27,7 +28,7 @@ class RecipientResult(NamedTuple):
     retry: bool = False
 
 
-class Route(NamedTuple):
+class Route(Record):
     """The way a message went: the mail server object, host and port, the address connected to, the TLS version and
     suite in use (or ``none``), the login mechanism.
     """
@@ -40,7 +41,7 @@ class Route(NamedTuple):
     mechanism: str = ""
 
 
-class DeliveryReport(NamedTuple):
+class DeliveryReport(Record):
     """The account of one delivery or test.
 
     ``reply`` is the server's last word on the message, which mostly names the queue entry; ``size`` counts bytes. Of a
@@ -111,9 +112,9 @@ class DeliveryReport(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return the report for a program."""
         return {
-            **self.route._asdict(),
+            **as_dict(self.route),
             "sender": self.sender,
-            "recipients": [one._asdict() for one in self.recipients],
+            "recipients": [as_dict(one) for one in self.recipients],
             "reply": self.reply,
             "size": self.size,
             "message_id": self.message_id,

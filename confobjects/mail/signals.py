@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confobjects.mail.failures import TABLE
 from confobjects.mail.replies import Reply
+from confobjects.records import Record
 
 
-class _ReplyRule(NamedTuple):
+class _ReplyRule(Record):
     stages: str
     codes: str  # a regular expression on the three digits
     enhanced: str  # one on the enhanced code, empty: any or none

@@ -22,13 +22,14 @@ import base64
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.diagnostics import MASK
 from confobjects.mail.replies import ProtocolViolation, Reply, ReplyParser
 from confobjects.mail.states import RECEIVES, SENDS, State
 from confobjects.mail.transcript import Transcript
 from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path
+from confobjects.records import Record
 
 
 class Misuse(Exception):  # noqa: N818 - not an error of the conversation but of its driver
@@ -40,7 +41,7 @@ _GROUP: Final = "an envelope"
 _LONGEST_COMMAND: Final = 512
 
 
-class Group(NamedTuple):
+class Group(Record):
     """An envelope whose commands are sent at once: its addresses, its bytes, and the codes of the usual answers."""
 
     sender: str

@@ -9,7 +9,7 @@ leaves behind is noted as not handed over.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.dialogue import Dialogue, Step
@@ -33,9 +33,10 @@ from confobjects.mail.transaction import (
     render,
 )
 from confobjects.mail.transcript import Transcript
+from confobjects.records import Record
 
 
-class Parcel(NamedTuple):
+class Parcel(Record):
     """A message with its envelope, and whatever its sender wants to know it by again."""
 
     mark: Any
@@ -174,7 +175,7 @@ class _Stream:
 
     def _rendered(self, parcel: Parcel) -> Rendered:
         """Render a message, once where the same bytes go to many."""
-        _, envelope, message = parcel
+        envelope, message = parcel.envelope, parcel.message
         if self.rendered is not None and message is self.message and not envelope.utf8:
             return self.rendered
         rendered = render(self.client, self.plan, envelope, message)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.dialogue import Dialogue, Step
@@ -23,6 +22,7 @@ from confobjects.mail.replies import Reply
 from confobjects.mail.smtp import Group, SmtpClient
 from confobjects.mail.states import State
 from confobjects.mail.wire import LineEnds, WireError, dotted, with_crlf
+from confobjects.records import Record
 
 CHUNK = 1 << 20
 """Bytes of a BDAT where no setting says otherwise."""
@@ -30,7 +30,7 @@ CHUNK = 1 << 20
 Results = tuple[tuple[str, Reply], ...]
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """How a transaction ended: the answer to each recipient, and the answer to the message."""
 
     recipients: Results
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     size: int
 
 
-class Rendered(NamedTuple):
+class Rendered(Record):
     """What a message looks like to one server, whoever receives it: its content, the parameters of MAIL and of RCPT,
     and its bytes as DATA sends them where they are few.
     """
@@ -48,7 +48,7 @@ class Rendered(NamedTuple):
     wire: bytes | None
 
 
-class Ready(NamedTuple):
+class Ready(Record):
     """A message ready for one server: its envelope as one group, its content, and the bytes of the content where they
     are few. ``chunked`` tells that the content goes by BDAT.
     """
@@ -104,13 +104,13 @@ def render(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: 
 
 def prepare(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, rendered: Rendered) -> Ready:
     """Return what can be sent of a message when its turn comes. Raises Trouble."""
-    content, parameters, wire = rendered
+    content = rendered.content
     chunked = _chunked(client, plan, envelope)
     try:
-        group = client.group(envelope.sender, envelope.recipients, parameters, data=not chunked)
+        group = client.group(envelope.sender, envelope.recipients, rendered.parameters, data=not chunked)
     except WireError as error:
         raise _not_for_the_wire(error) from None
-    return Ready(envelope, content, chunked, group, None if chunked else wire)
+    return Ready(envelope, content, chunked, group, None if chunked else rendered.wire)
 
 
 def _not_for_the_wire(error: WireError) -> Trouble:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from confobjects.records import Record
 
 
-class Described(NamedTuple):
+class Described(Record):
     """A certificate's facts. ``names`` are the host names and addresses it is for; dates are ``YYYY-MM-DD``."""
 
     subject: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any, Final, Literal
 
@@ -20,6 +19,7 @@ from confobjects.mail.plan import DeliveryPlan, TransportSetting
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime
 from confobjects.mail.transaction import try_envelope
+from confobjects.records import Record, field
 from confobjects.transport.certificates import describe
 from confobjects.transport.mailer import deliver_through
 from confobjects.transport.network import Network
@@ -33,8 +33,7 @@ DEPTHS: Final = ("resolve", "connect", "tls", "ehlo", "auth", "envelope", "send"
 DEFAULT_DEPTH: Final = "auth"
 
 
-@dataclass(frozen=True, slots=True)
-class TestResult:
+class TestResult(Record):
     """What a test found out.
 
     ``tested`` says whether saved or unsaved values were tested. ``code``, ``stage``, ``summary``, ``remedy``,
@@ -165,11 +164,8 @@ class _Test:
         return explained(error, self.connection) if isinstance(error, DeliveryError) else error
 
     def told(self, result: TestResult) -> TestResult:
-        from dataclasses import replace
-
         connection = self.connection
-        return replace(
-            result,
+        return result.replace(
             stages=tuple(connection.stages),
             transcript=connection.client.transcript.lines,
             found=self._found(),
@@ -202,8 +198,6 @@ _OWN_CODES: Final = {
 
 
 def _failed(result: TestResult, error: MailError) -> TestResult:
-    from dataclasses import replace
-
     first = error.diagnostics[0]
     facts: dict[str, Any] = {
         "code": error.reason if isinstance(error, TrustError) else _OWN_CODES.get(first.code, first.code),
@@ -215,4 +209,4 @@ def _failed(result: TestResult, error: MailError) -> TestResult:
     if isinstance(error, DeliveryError):
         diagnosis = error.diagnosis
         facts.update(code=diagnosis.code, stage=diagnosis.stage, reply=diagnosis.reply, report=error.report)
-    return replace(result, ok=False, exit_code=error.exit_code, diagnostics=error.diagnostics, **facts)
+    return result.replace(ok=False, exit_code=error.exit_code, diagnostics=error.diagnostics, **facts)

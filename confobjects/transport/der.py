@@ -6,7 +6,9 @@ Lengths that reach beyond the data and lengths of more than four bytes are refus
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+from confobjects.records import Record
 
 INTEGER: Final = 0x02
 OCTETS: Final = 0x04
@@ -14,7 +16,7 @@ OID: Final = 0x06
 SEQUENCE: Final = 0x30
 
 
-class Element(NamedTuple):
+class Element(Record):
     """One element: its tag, its content, and all of its bytes."""
 
     tag: int

@@ -60,7 +60,7 @@ class Mailer:
 
     @property
     def counters(self) -> Counters:
-        """A copy of the counters as they are now."""
+        """The counters as they are now."""
         return self._records.counters
 
     # -- connections -------------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def _outgoing(one: Sendable | Outgoing) -> Outgoing:
     """Return what is sent with its recipients held: a message may be tried twice, an iterable gives them only once."""
     if not isinstance(one, Outgoing):
         return Outgoing(one)
-    return one if one.to is None or isinstance(one.to, (str, tuple)) else one._replace(to=tuple(one.to))
+    return one if one.to is None or isinstance(one.to, (str, tuple)) else one.replace(to=tuple(one.to))
 
 
 def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryReport:

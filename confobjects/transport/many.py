@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble
@@ -24,6 +24,7 @@ from confobjects.mail.states import State
 from confobjects.mail.streaming import Parcel, deliver_many
 from confobjects.mail.transaction import Outcome
 from confobjects.mail.transcript import Transcript
+from confobjects.records import Record
 from confobjects.transport import deadline
 from confobjects.transport.channel import Channel
 from confobjects.transport.outgoing import Outgoing, prepared
@@ -34,7 +35,7 @@ _LOOK: Final = 1000
 """Milliseconds after which lanes that have no answer are looked at: have they waited too long?"""
 
 
-class Account(NamedTuple):
+class Account(Record):
     """All that the report of a delivery is made of, when somebody wants it."""
 
     route: Route

@@ -13,11 +13,11 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.envelope import ascii_host
+from confobjects.records import Record
 from confobjects.syntaxes.hosts import bracketed, is_ipv4, is_ipv6
 from confobjects.transport.deadline import Deadline, DeadlineExceeded
 
@@ -25,7 +25,7 @@ HEAD_START: Final = 0.25
 """Seconds an address has for itself before the next one is tried beside it (RFC 8305, section 5)."""
 
 
-class Address(NamedTuple):
+class Address(Record):
     """One address of a host, as :func:`socket.getaddrinfo` gives it."""
 
     family: int
@@ -57,8 +57,7 @@ def begin(address: Address, source: tuple[str, int] | None) -> socket.socket:
     return sock
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Record):
     """How names are resolved and connections begun; tests hand in their own."""
 
     lookup: Callable[[str, int], list[Address]] = lookup

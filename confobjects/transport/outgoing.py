@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from email.utils import format_datetime, make_msgid
-from typing import NamedTuple
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
@@ -16,9 +15,10 @@ from confobjects.mail.envelope import Envelope, make_envelope
 from confobjects.mail.message import Sendable, recipients_of
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.report import DeliveryReport
+from confobjects.records import Record
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Record):
     """A message to send, and its envelope where the headers do not say it."""
 
     message: Sendable
@@ -72,7 +72,7 @@ class Result:
 
 def recipients(outgoing: Outgoing, server: str) -> Sequence[str]:
     """Return whom a message goes to. Raises :class:`~confobjects.errors.MailError`; ``server`` is for its words."""
-    message, _, to = outgoing
+    message, to = outgoing.message, outgoing.to
     if to is not None:
         return (to,) if isinstance(to, str) else tuple(to)
     if isinstance(message, Message):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from confobjects.errors import MailError
@@ -30,7 +29,7 @@ def _looking(plan: DeliveryPlan, **changes: Any) -> DeliveryPlan:
     limits = plan.timeouts
     timeouts = Timeouts(*(min(_PATIENCE, limit) for limit in (limits.connect, limits.reply, limits.write, _PATIENCE)))
     unchecked = TlsSettings(plan.tls.versions, plan.tls.suites, check_name=False, unchecked_hosts=("*",))
-    return replace(plan, timeouts=timeouts, login=None, tls=unchecked, **changes)
+    return plan.replace(timeouts=timeouts, login=None, tls=unchecked, **changes)
 
 
 def _reached(plan: DeliveryPlan, network: Network) -> Connection:
@@ -114,7 +113,7 @@ def _without_limits(trouble: Trouble, plan: DeliveryPlan, network: Network) -> T
     usual = TlsSettings(check_name=False, unchecked_hosts=("*",))
     if (plan.tls.versions, plan.tls.suites) == (usual.versions, usual.suites):
         return trouble
-    connection = _reached(replace(_looking(plan), tls=usual), network)
+    connection = _reached(_looking(plan).replace(tls=usual), network)
     with contextlib.closing(connection):
         if plan.security != "implicit-tls":
             connection.greet()
@@ -169,7 +168,7 @@ def _alone(plan: DeliveryPlan, network: Network, address: Address) -> str:
     def lookup(host: str, port: int) -> list[Address]:  # noqa: ARG001 - the answer is known
         return [address]
 
-    looking = replace(_looking(plan), tls=plan.tls)
+    looking = _looking(plan).replace(tls=plan.tls)
     try:
         connection = _reached(looking, Network(lookup, network.begin))
         with contextlib.closing(connection):

@@ -12,7 +12,6 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
@@ -21,11 +20,11 @@ from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TrustSource
 from confobjects.mail.replies import printable
+from confobjects.records import Record
 from confobjects.transport.stores import StoreProblem, read_store
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(Record):
     """What a provider trusts: certificates (DER), or ``blind`` for anything, or the system's own stores (``system``).
 
     ``places`` names where each certificate came from, for messages. ``fingerprint`` changes with the content.

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.report import DeliveryReport
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.transport.many import Account
@@ -24,8 +24,7 @@ _LOG: Final = logging.getLogger("confobjects.mail")
 _LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Record):
     """What a mailer has done so far.
 
     Messages: ``delivered``, ``failed``, of these ``unknown`` (perhaps delivered). Recipients of delivered messages:
@@ -53,19 +52,18 @@ class Records:
 
     @property
     def counters(self) -> Counters:
-        """A copy of the counters as they are now."""
-        with self._lock:
-            return replace(self._counters)
+        """The counters as they are now."""
+        return self._counters
 
     def connected(self) -> None:
         """A connection was opened."""
         with self._lock:
-            self._counters.connections += 1
+            self._counters = self._counters.replace(connections=self._counters.connections + 1)
 
     def retried(self, messages: int = 1) -> None:
         """Messages are sent again, as the connection failed before they were handed over."""
         with self._lock:
-            self._counters.retries += messages
+            self._counters = self._counters.replace(retries=self._counters.retries + messages)
 
     def planned(self, plan: DeliveryPlan) -> None:
         """A mail server object is used: tell its weaknesses."""
@@ -75,7 +73,7 @@ class Records:
     def delivered(self, report: DeliveryReport, failures: Sequence[MailError] = ()) -> DeliveryReport:
         """Return the report of a delivery, with the failures of the mail servers that were tried before."""
         if failures:
-            report = report._replace(failed_over=tuple(code_of(error) for error in failures))
+            report = report.replace(failed_over=tuple(code_of(error) for error in failures))
         taken = len([one for one in report.recipients if one.accepted])
         self._count_deliveries(1, taken, len(report.recipients) - taken, report.size, int(bool(failures)))
         if _LOG.isEnabledFor(logging.INFO):
@@ -97,12 +95,14 @@ class Records:
 
     def _count_deliveries(self, messages: int, taken: int, refused: int, size: int, failed_over: int) -> None:
         with self._lock:
-            counters = self._counters
-            counters.delivered += messages
-            counters.recipients += taken
-            counters.refused += refused
-            counters.bytes += size
-            counters.failed_over += failed_over
+            before = self._counters
+            self._counters = before.replace(
+                delivered=before.delivered + messages,
+                recipients=before.recipients + taken,
+                refused=before.refused + refused,
+                bytes=before.bytes + size,
+                failed_over=before.failed_over + failed_over,
+            )
 
     def _log_delivery(self, report: DeliveryReport) -> None:
         taken = len([one for one in report.recipients if one.accepted])
@@ -139,8 +139,9 @@ class Records:
         """Count and log a failure that may befall several messages alike."""
         delivery = error if isinstance(error, DeliveryError) else None
         with self._lock:
-            self._counters.failed += 1
-            self._counters.unknown += int(delivery is not None and delivery.unknown)
+            before = self._counters
+            unknown = before.unknown + int(delivery is not None and delivery.unknown)
+            self._counters = before.replace(failed=before.failed + 1, unknown=unknown)
         facts: dict[str, Any] = {
             "event": "unknown" if delivery is not None and delivery.unknown else "failed",
             "server": error.diagnostics[0].path,

@@ -10,7 +10,6 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -244,7 +243,7 @@ class Connection:
         stages = self.stages
         places = [place for place, one in enumerate(stages) if one.stage == stage]
         if places:
-            stages[places[-1]] = stages[places[-1]]._replace(ok=False)
+            stages[places[-1]] = stages[places[-1]].replace(ok=False)
         elif not stages or stages[-1].ok or stages[-1].stage == "quit":
             behind = bool(stages) and stages[-1].stage == "quit"
             stages.insert(len(stages) - behind, StageTime(stage, 0.0, ok=False))
@@ -429,7 +428,7 @@ def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Conne
         if not plan.options.fall_back_to_clear or error.stage != "tls":
             raise
         login = plan.login if plan.login is not None and plan.login.in_clear else None
-        connection = Connection(replace(plan, security="none", login=login), network)
+        connection = Connection(plan.replace(security="none", login=login), network)
         connection.client.transcript.event(f"TLS failed ({error.diagnosis.code}); going on in clear, as it was allowed")
         connection.open()
     return connection

@@ -10,17 +10,16 @@ from __future__ import annotations
 import re
 import ssl
 import threading
-from dataclasses import dataclass
 from typing import Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.plan import TlsSettings, TrustSource
+from confobjects.records import Record
 from confobjects.transport.providers import Material, apart, load, unusable
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Record):
     """A context and what it was made of. ``fingerprint`` tells whether a connection was made under the same trust."""
 
     context: ssl.SSLContext

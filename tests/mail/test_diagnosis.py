@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from confobjects.errors import MAIL_STAGES
 from confobjects.mail.diagnosis import STAGES, DeliveryError, Trouble, code_of, diagnose
-from confobjects.mail.failures import TABLE
+from confobjects.mail.failures import TABLE, Failure
 from confobjects.mail.replies import Reply
 from confobjects.mail.signals import REPLY_RULES
 
@@ -23,8 +23,8 @@ def test_every_rule_leads_to_a_row(code: str) -> None:
 
 
 @pytest.mark.parametrize(("code", "row"), TABLE.items())
-def test_a_row_is_a_sentence_and_a_remedy(code: str, row: tuple[str, str, str, bool, bool]) -> None:
-    summary, remedy = row[:2]
+def test_a_row_is_a_sentence_and_a_remedy(code: str, row: Failure) -> None:
+    summary, remedy = row.summary, row.remedy
     assert code == code.lower()
     assert summary[0].islower() or summary[0] == "{"
     assert not summary.endswith(".")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from confobjects.mail.plan import DeliveryPlan
@@ -58,7 +56,7 @@ def planned(*settings: str, clear: bool) -> DeliveryPlan:
     allowed = f"confobjects.allow-insecure={','.join(WEAKNESSES)}"
     values = {"use_start_tls": False} if clear else {}
     plan = plan_delivery(mail_server(587, *settings, allowed, **LOGIN, **values))
-    return dataclasses.replace(plan, settings=(), warnings=())
+    return plan.replace(settings=(), warnings=())
 
 
 def key_of_row(row: Row) -> str:

@@ -18,6 +18,11 @@ def mails(count: int, to: str = "b@c.example") -> list[Outgoing]:
     return [Outgoing(b"Subject: %d\r\n\r\nhello\r\n" % number, "me@example.com", to) for number in range(count)]
 
 
+def parts(outgoing: Outgoing) -> tuple[Any, Any, Any]:
+    """Return a message as the arguments of ``send``."""
+    return outgoing.message, outgoing.from_, outgoing.to
+
+
 def numbers(fake: FakeSmtp) -> list[int]:
     """Return the numbers of the messages the fake has accepted or refused, in the order they came."""
     return [int(message.split()[1]) for message in fake.messages]

@@ -9,7 +9,7 @@ from typing import Any
 from confobjects.transport.mailer import Mailer
 from tests.servers import mail_server
 from tests.servers.fake_smtp import FakeSmtp, Session
-from tests.transport.sending import CLEAR, mails, numbers
+from tests.transport.sending import CLEAR, mails, numbers, parts
 
 
 def test_the_asynchronous_face_sends_side_by_side() -> None:
@@ -20,7 +20,7 @@ def test_the_asynchronous_face_sends_side_by_side() -> None:
         session.send(b"250 ok\r\n")
 
     async def run(mailer: Mailer) -> list[Any]:
-        return await asyncio.gather(*(mailer.asend(*outgoing) for outgoing in mails(3)))
+        return await asyncio.gather(*(mailer.asend(*parts(outgoing)) for outgoing in mails(3)))
 
     with FakeSmtp({".": together}) as fake, Mailer(mail_server(fake.port, **CLEAR)) as mailer:
         assert all(report.delivered for report in asyncio.run(run(mailer)))

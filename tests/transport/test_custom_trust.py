@@ -24,7 +24,7 @@ from confobjects.transport.trust import trust_for
 from tests.cli.sessions import fresh, run
 from tests.servers import Given, mail_server, provider
 from tests.servers.fake_smtp import FakeSmtp, starttls
-from tests.transport.sending import CLEAR, mails, numbers
+from tests.transport.sending import CLEAR, mails, numbers, parts
 
 PIN = "canary-pin-7Q"
 MODULE = "trust_of_others"
@@ -129,13 +129,13 @@ def test_the_next_server_is_tried(monkeypatch: pytest.MonkeyPatch, act: Callable
     broken = own(monkeypatch, act)
     with FakeSmtp() as fake:
         mailer = Mailer([mail_server(1, trust=broken), mail_server(fake.port, **CLEAR)])
-        assert mailer.send(*mails(1)[0]).failed_over == ("trust-unusable",)
+        assert mailer.send(*parts(mails(1)[0])).failed_over == ("trust-unusable",)
         results = list(mailer.send_many(mails(3), connections=2))
         assert [result.error for result in results] == [None] * 3
         assert sorted(numbers(fake)) == [0, 0, 1, 2]
     alone = Mailer(mail_server(1, trust=broken))
     with pytest.raises(MailError) as caught:
-        alone.send(*mails(1)[0])
+        alone.send(*parts(mails(1)[0]))
     assert caught.value.exit_code == 50
     errors = [result.error for result in alone.send_many(mails(2))]
     assert [error.exit_code for error in errors if error] == [50, 50]

@@ -14,13 +14,13 @@ from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer
 from tests.servers import mail_server, provider
 from tests.servers.fake_smtp import FakeSmtp, close
-from tests.transport.sending import CLEAR, mails, numbers
+from tests.transport.sending import CLEAR, mails, numbers, parts
 
 
 def test_the_next_server_is_tried() -> None:
     with FakeSmtp({"banner": b"421 busy\r\n"}) as first, FakeSmtp() as second:
         mailer = Mailer([mail_server(first.port, **CLEAR), mail_server(second.port, **CLEAR)])
-        report = mailer.send(*mails(1)[0])
+        report = mailer.send(*parts(mails(1)[0]))
         assert report.failed_over == ("banner-busy",)
         assert report.port == second.port
         assert mailer.counters.failed_over == 1
@@ -33,7 +33,7 @@ def test_what_another_server_cannot_cure_is_not_tried_there(verb: str, answer: A
     with FakeSmtp({verb: answer}) as first, FakeSmtp() as second:
         mailer = Mailer([mail_server(first.port, **CLEAR), mail_server(second.port, **CLEAR)])
         with pytest.raises(DeliveryError):
-            mailer.send(*mails(1)[0])
+            mailer.send(*parts(mails(1)[0]))
         assert second.connections == 0
 
 
@@ -41,7 +41,7 @@ def test_when_all_fail_each_is_told_and_the_first_counts() -> None:
     with FakeSmtp({"banner": b"421 busy\r\n"}) as first, FakeSmtp({"MAIL": b"550 5.7.1 no\r\n"}) as second:
         mailer = Mailer([mail_server(first.port, **CLEAR), mail_server(second.port, **CLEAR)])
         with pytest.raises(DeliveryError) as caught:
-            mailer.send(*mails(1)[0])
+            mailer.send(*parts(mails(1)[0]))
         assert caught.value.diagnosis.code == "banner-busy"
         assert [one.code for one in caught.value.diagnostics] == ["mail-banner", "mail-mail"]
 
@@ -50,7 +50,7 @@ def test_a_useless_trust_store_does_not_stop_the_next_server() -> None:
     with FakeSmtp() as fake:
         broken = provider("file-based", trust_store_file="/nowhere.pem")
         mailer = Mailer([mail_server(1, trust=broken), mail_server(fake.port, **CLEAR)])
-        assert mailer.send(*mails(1)[0]).failed_over == ("trust-store-unreadable",)
+        assert mailer.send(*parts(mails(1)[0])).failed_over == ("trust-store-unreadable",)
 
 
 def test_no_server_at_all() -> None:
@@ -99,7 +99,7 @@ def test_a_server_that_comes_back_is_used_again() -> None:
         servers = [mail_server(first.port, **CLEAR), mail_server(second.port, **CLEAR)]
         with Mailer(servers) as mailer:
             for outgoing in mails(2):
-                mailer.send(*outgoing)
+                mailer.send(*parts(outgoing))
         assert (numbers(first), numbers(second)) == ([1], [0])
 
 
@@ -131,7 +131,7 @@ def test_a_configuration_gives_its_enabled_servers_in_order(configured: tuple[st
     url, fakes = configured
     mailer = confobjects.mailer(url)
     assert [plan.port for plan in mailer.plans] == [fakes["a"].port, fakes["b"].port]
-    assert mailer.send(*mails(1)[0]).port == fakes["a"].port
+    assert mailer.send(*parts(mails(1)[0])).port == fakes["a"].port
     mailer = confobjects.mailer(confobjects.load(url), "B", "a")
     assert [plan.port for plan in mailer.plans] == [fakes["b"].port, fakes["a"].port]
 

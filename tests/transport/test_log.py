@@ -11,7 +11,7 @@ from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer
 from tests.servers import mail_server
 from tests.servers.fake_smtp import FakeSmtp, close
-from tests.transport.sending import CLEAR, mails
+from tests.transport.sending import CLEAR, mails, parts
 
 
 def test_each_delivery_leaves_a_record(caplog: pytest.LogCaptureFixture) -> None:
@@ -19,9 +19,9 @@ def test_each_delivery_leaves_a_record(caplog: pytest.LogCaptureFixture) -> None
     weak = "confobjects.allow-insecure=login-in-clear"
     with FakeSmtp({".": [b"250 ok\r\n", b"554 5.7.1 spam\r\n"]}) as fake:
         mailer = Mailer(mail_server(fake.port, weak, auth_username="u", auth_password="canary-9", **CLEAR))
-        mailer.send(*mails(1)[0])
+        mailer.send(*parts(mails(1)[0]))
         with pytest.raises(DeliveryError):
-            mailer.send(*mails(1)[0])
+            mailer.send(*parts(mails(1)[0]))
     levels = [record.levelname for record in caplog.records]
     assert levels == ["WARNING", "INFO", "ERROR"]
     facts = [vars(record)["confobjects"] for record in caplog.records]

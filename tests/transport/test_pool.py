@@ -18,14 +18,14 @@ from confobjects.transport.pool import Pool
 from tests.servers import mail_server, provider
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp, close, starttls
-from tests.transport.sending import CLEAR, mails, numbers
+from tests.transport.sending import CLEAR, mails, numbers, parts
 
 
 def test_a_mailer_keeps_its_connection_only_as_a_context_manager() -> None:
     with FakeSmtp() as fake:
         mailer = Mailer(mail_server(fake.port, **CLEAR))
         for outgoing in mails(2):
-            mailer.send(*outgoing)
+            mailer.send(*parts(outgoing))
         assert fake.connections == 2
         with mailer:
             *_, report = [mailer.send(*outgoing) for outgoing in mails(5)]
@@ -41,7 +41,7 @@ def test_a_connection_is_renewed_after_so_many_messages() -> None:
     setting = "confobjects.pool.messages-per-connection=3"
     with FakeSmtp() as fake, Mailer(mail_server(fake.port, setting, **CLEAR)) as mailer:
         for outgoing in mails(7):
-            mailer.send(*outgoing)
+            mailer.send(*parts(outgoing))
         assert fake.connections == 3
 
 
@@ -88,7 +88,7 @@ def test_threads_share_no_more_connections_than_allowed() -> None:
     setting = "confobjects.pool.max-connections=3"
     with FakeSmtp() as fake, Mailer(mail_server(fake.port, setting, **CLEAR)) as mailer:
         with ThreadPoolExecutor(8) as threads:
-            reports = list(threads.map(lambda outgoing: mailer.send(*outgoing), mails(40)))
+            reports = list(threads.map(lambda outgoing: mailer.send(*parts(outgoing)), mails(40)))
         assert len(reports) == 40
         assert fake.connections <= 3
         assert sorted(numbers(fake)) == list(range(40))
@@ -108,23 +108,23 @@ def test_a_kept_connection_that_has_died_is_replaced_once() -> None:
     with FakeSmtp({"MAIL": [b"250 ok\r\n", b"421 4.4.2 idle too long\r\n", b"250 ok\r\n"]}) as fake:
         with Mailer(mail_server(fake.port, **CLEAR)) as mailer:
             for outgoing in mails(2):
-                mailer.send(*outgoing)
+                mailer.send(*parts(outgoing))
             assert mailer.counters.retries == 1
         assert numbers(fake) == [0, 1]
     with FakeSmtp({"MAIL": [b"250 ok\r\n", b"421 no\r\n"]}) as fake, Mailer(mail_server(fake.port, **CLEAR)) as mailer:
         first, second = mails(2)
-        mailer.send(*first)
+        mailer.send(*parts(first))
         with pytest.raises(DeliveryError):
-            mailer.send(*second)
+            mailer.send(*parts(second))
         assert fake.connections == 2
 
 
 def test_a_message_of_unknown_fate_is_never_sent_again() -> None:
     with FakeSmtp({".": [b"250 ok\r\n", close]}) as fake, Mailer(mail_server(fake.port, **CLEAR)) as mailer:
         first, second = mails(2)
-        mailer.send(*first)
+        mailer.send(*parts(first))
         with pytest.raises(DeliveryError) as caught:
-            mailer.send(*second)
+            mailer.send(*parts(second))
         assert caught.value.unknown
         assert numbers(fake) == [0, 1]
         assert mailer.counters.unknown == 1

@@ -146,8 +146,8 @@ def test_a_server_that_is_away_is_asked_once_for_a_group() -> None:
 def test_many_through_a_real_server(postfix: SimpleNamespace, trusting: Given) -> None:
     server = mail_server(postfix.ports["smtps"], use_ssl=True, trust=trusting, **LOGIN)
     messages = mails(20)
-    messages[7] = messages[7]._replace(to="nobody@refused.test")
-    messages[8] = messages[8]._replace(to=["b@c.example", "later@refused.test"])
+    messages[7] = messages[7].replace(to="nobody@refused.test")
+    messages[8] = messages[8].replace(to=["b@c.example", "later@refused.test"])
     results = list(Mailer(server).send_many(messages))
     failed = [number for number, result in enumerate(results) if result.error]
     assert failed == [7, 8]
@@ -217,7 +217,7 @@ def test_a_message_that_breaks_every_connection_is_given_up() -> None:
             session.transaction["DATA"] = True
 
     messages = mails(5)
-    messages[2] = messages[2]._replace(to="poison@c.example")
+    messages[2] = messages[2].replace(to="poison@c.example")
     with FakeSmtp({"RCPT": poisoned}) as fake, Mailer(mail_server(fake.port, **CLEAR)) as mailer:
         results = list(mailer.send_many(messages))
         assert [result.error is None for result in results] == [True, True, False, True, True]
@@ -248,8 +248,8 @@ def test_all_or_nothing_and_partial(extensions: bytes, partial: bool) -> None:
         session.send(b"450 4.2.0 later\r\n" if bad else b"250 ok\r\n")
         session.transaction["DATA"] |= not bad
 
-    messages = [one._replace(to=("a@c.example", "bad@c.example", "b@c.example")) for one in mails(3)]
-    messages[1] = messages[1]._replace(to=("a@c.example", "b@c.example"))
+    messages = [one.replace(to=("a@c.example", "bad@c.example", "b@c.example")) for one in mails(3)]
+    messages[1] = messages[1].replace(to=("a@c.example", "b@c.example"))
     setting = f"mail.smtp.sendpartial={'true' if partial else 'false'}"
     with FakeSmtp({"EHLO": extensions, "RCPT": second_refused}) as fake:
         results = list(Mailer(mail_server(fake.port, setting, **CLEAR)).send_many(messages))
