@@ -17,10 +17,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, ConfobjectsError, StorageError
+from confobjects.records import Record
 
 PRIVATE: Final = 0o600
 """The mode of every new file: configurations hold secrets."""
@@ -43,7 +44,7 @@ _REMEDIES: Final = {
 }
 
 
-class Signature(NamedTuple):
+class Signature(Record):
     """What tells at a glance whether a file is the one that was read."""
 
     device: int

@@ -22,11 +22,12 @@ import json
 import os
 from contextlib import suppress
 from time import gmtime, strftime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, StorageError
 from confobjects.mapping.journal import Note, Noted, State
+from confobjects.records import Record
 from confobjects.storage import files
 
 FORMAT: Final = 1
@@ -35,7 +36,7 @@ _TAIL: Final = 1 << 16
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Step(NamedTuple):
+class Step(Record):
     """One line that took the file from one digest to another; ``number`` is 0 where nobody asked for a note."""
 
     number: int
@@ -215,7 +216,8 @@ class Pen:
             last, found = self._caught_up(before, edited)
             lines.extend(found)
         number = last + 1 if record is not None else 0
-        lines.append(line_of(Step(number, before, after, False, *(record or ("", "")))))
+        note = record or Note("")
+        lines.append(line_of(Step(number, before, after, text=note.text, secret=note.secret)))
         self._append("".join(lines).encode(), durable=True)
         if is_new:
             with files.told("write the history", self.file):

@@ -29,6 +29,7 @@ from confobjects.errors import (
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
 from confobjects.mapping.protocol import Scope
+from confobjects.records import Record
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
 
@@ -41,16 +42,13 @@ BASE: Final = DN.of(("cn", "config"))
 _ATTEMPTS: Final = 5
 
 
-class _Version:
+class _Version(Record):
     """The file as it was read; ``data`` is None while there is no file."""
 
-    __slots__ = ("data", "document", "signature", "tree")
-
-    def __init__(self, data: bytes | None, document: Document, tree: Tree, signature: files.Signature | None) -> None:
-        self.data = data
-        self.document = document
-        self.tree = tree
-        self.signature = signature
+    data: bytes | None
+    document: Document
+    tree: Tree
+    signature: files.Signature | None
 
 
 class LdifFileStorage:

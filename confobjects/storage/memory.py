@@ -82,7 +82,7 @@ class MemoryStorage:
         from confobjects.mapping.journal import Noted
 
         with self._lock:
-            return [Noted(number, "done", *note) for number, note in self._notes.items()]
+            return [Noted(number, "done", note.text, note.secret) for number, note in self._notes.items()]
 
     def withdraw(self, number: int) -> None:
         """Forget a noted change that was taken back."""

@@ -97,13 +97,13 @@ class Tree:
                     self._put(edit)
                     edits.append(edit)
         except BaseException:
-            for old, new in reversed(edits):
-                self._put(Edit(new, old))
+            for edit in reversed(edits):
+                self._put(Edit(edit.new, edit.old))
             raise
         return edits
 
     def _put(self, edit: Edit) -> None:
-        old, new = edit
+        old, new = edit.old, edit.new
         if old is not None and (new is None or old.dn != new.dn):
             del self.entries[old.dn.normal]
             self._unlink(old.dn.normal)

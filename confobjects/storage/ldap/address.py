@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, unquote
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
+from confobjects.records import Record
 
 PORTS: Final = {"ldap": 389, "ldaps": 636, "ldapi": 0}
 """URL schemes and their default ports."""
@@ -15,7 +16,7 @@ SOCKET: Final = "/var/run/slapd/ldapi"
 """The socket of ``ldapi:///``, where Debian's slapd has it."""
 
 
-class Address(NamedTuple):
+class Address(Record):
     """One server: ``host`` is the path of the socket when the scheme is ``ldapi``."""
 
     scheme: str
@@ -41,7 +42,7 @@ class Address(NamedTuple):
             return False
 
 
-class Directory(NamedTuple):
+class Directory(Record):
     """The servers of a configuration, in the order they are tried, and its base DN if the URL says it."""
 
     addresses: tuple[Address, ...]

@@ -196,10 +196,10 @@ class Changing(Reader):
     def _take_back(self, done: Sequence[Planned], reason: ConfobjectsError) -> list[Diagnostic]:
         """Undo some changes, the last first; return what could not be undone."""
         stuck: list[Diagnostic] = []
-        for change, before in reversed(done):
-            dn = results.target(change)
+        for step in reversed(done):
+            dn = results.target(step.change)
             try:
-                if (back := inverse(change, before)) is not None:
+                if (back := inverse(step.change, step.before)) is not None:
                     self._carry_out(back, None)
             except ConfobjectsError as error:
                 detail = "\n".join(problem.summary for problem in error.diagnostics)

@@ -12,15 +12,16 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError
+from confobjects.records import Record
 from confobjects.storage.ldap import stores
 from confobjects.storage.ldap.address import Address
 
 
-class Tls(NamedTuple):
+class Tls(Record):
     """How TLS is spoken: ``trust_store`` is a file of authorities, ``key_store`` one with the client's own
     certificate and key; each is PEM, or PKCS #12 that its password opens.
     """

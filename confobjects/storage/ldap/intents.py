@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import NamedTuple
 
 from confobjects.diagnostics import Diagnostic
+from confobjects.records import Record
 from confobjects.storage.ldap.plans import Planned
 
 
@@ -23,7 +23,7 @@ class Lease:
         self.since = monotonic()
 
 
-class Intent(NamedTuple):
+class Intent(Record):
     """A commit that the history knows of: its number, what it is to do, and the name its writer has in the record."""
 
     number: int

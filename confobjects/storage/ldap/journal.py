@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -33,6 +33,7 @@ from confobjects.errors import (
 from confobjects.mapping import journal as names
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry
 from confobjects.mapping.protocol import Scope
+from confobjects.records import Record
 from confobjects.storage.ldap import plans, records, writers
 from confobjects.storage.ldap.intents import Intent, Lease
 from confobjects.storage.ldap.plans import Planned
@@ -51,7 +52,7 @@ _PRUNE_EVERY: Final = 64
 _STATES: Final = ("done", "void", "intent", "written", "unclear")
 
 
-class Means(NamedTuple):
+class Means(Record):
     """What the journal needs of the storage.
 
     ``look_up`` returns an entry as the server has it now, ``find`` those that a filter selects, ``make`` makes one
@@ -332,7 +333,7 @@ class Journal:
         self._remark(number, state, stuck)
 
     def _finished(self, intent: Intent) -> tuple[str, list[Diagnostic]]:
-        made = [self._directory.has_been_made(*step) for step in intent.plan]
+        made = [self._directory.has_been_made(step.change, step.before) for step in intent.plan]
         for index, step in enumerate(intent.plan):  # an entry that gave way to another is gone, though it is there
             if isinstance(step.change, DeleteEntry) and not made[index]:
                 made[index] = any(
@@ -344,7 +345,7 @@ class Journal:
         try:
             for index, step in enumerate(intent.plan):
                 if not made[index]:
-                    self._directory.make(*step)
+                    self._directory.make(step.change, step.before)
                     made[index] = True
         except CannotConnectError:
             raise

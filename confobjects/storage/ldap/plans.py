@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confobjects.dn import DN
 from confobjects.mapping.entry import (
@@ -21,6 +21,7 @@ from confobjects.mapping.entry import (
     apply,
     renamed,
 )
+from confobjects.records import Record
 
 _CHUNK: Final = 500_000
 """Octets of one value; what is longer goes into several, for servers bound the size of a request."""
@@ -28,7 +29,7 @@ _PLAIN: Final = 4096
 """Up to here people can read the text in the directory; beyond it is compressed."""
 
 
-class Planned(NamedTuple):
+class Planned(Record):
     """One change, and the entry it changes as it is before."""
 
     change: Change

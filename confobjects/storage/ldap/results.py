@@ -5,12 +5,13 @@ Law: the server's own text and DN are kept, in the detail of the diagnostic; our
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import CODES, ConfobjectsError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, ModifyEntry, RenameEntry
+from confobjects.records import Record
 
 SUCCESS: Final = 0
 NO_SUCH_OBJECT: Final = 32
@@ -20,7 +21,7 @@ AWAY: Final = frozenset((51, 52))
 """Busy, unavailable: another server may answer."""
 
 
-class Result(NamedTuple):
+class Result(Record):
     """What a server answered: the code and its name, the DN and the text that came with it, referral URLs."""
 
     code: int
@@ -38,7 +39,7 @@ class Result(NamedTuple):
         return "the server says: " + ", ".join(parts)
 
 
-class _Meaning(NamedTuple):
+class _Meaning(Record):
     code: str
     summary: str
     remedy: str = ""

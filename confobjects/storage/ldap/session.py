@@ -9,7 +9,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from confobjects.records import Record
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses names that have gone out of use
@@ -31,7 +33,7 @@ _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 _PAGED: Final = "1.2.840.113556.1.4.319"
 
 
-class Login(NamedTuple):
+class Login(Record):
     """Who logs in and how: ``mechanism`` is "anonymous", "simple" or "external"; how the connection is secured."""
 
     mechanism: str = "anonymous"

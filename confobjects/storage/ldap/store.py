@@ -197,7 +197,7 @@ class LdapStorage(Changing):
     def anonymous(self) -> LdapStorage:
         """Return a storage on the same servers for a reader who does not log in."""
         servers = self._servers
-        login = servers.login._replace(mechanism="anonymous", bind_dn="", password="")
+        login = servers.login.replace(mechanism="anonymous", bind_dn="", password="")
         return LdapStorage(
             Directory(servers.addresses, self.base),
             login,

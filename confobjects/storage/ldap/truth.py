@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.dn import DN
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import State
+from confobjects.records import Record
 from confobjects.storage.ldap.plans import Planned
 from confobjects.storage.ldap.results import target
 
 REVISION: Final = REVISION_ATTRIBUTE
 
 
-class Step(NamedTuple):
+class Step(Record):
     """What a record says of one entry: how it was changed, the revision it had (0 for none), where it is now."""
 
     kind: str
@@ -29,7 +30,7 @@ class Step(NamedTuple):
     new_dn: DN | None = None
 
 
-class Told(NamedTuple):
+class Told(Record):
     """A record as it lies in the directory; ``state`` is what was written there."""
 
     number: int
@@ -82,11 +83,12 @@ def numbered(step: Planned, number: int) -> Planned:
 
 def steps_of(plan: Sequence[Planned]) -> Iterator[str]:
     """Yield what a record says of each entry that a plan changes."""
-    for change, before in plan:
+    for step in plan:
+        change = step.change
         kind = {AddEntry: "add", ModifyEntry: "modify", RenameEntry: "rename"}.get(type(change), "delete")
         words: list[object] = [
             kind,
-            revision_of(before),
+            revision_of(step.before),
             str(change.dn if isinstance(change, RenameEntry) else target(change)),
         ]
         if isinstance(change, RenameEntry):
@@ -122,7 +124,7 @@ class _Place:
         return dn
 
 
-class _Claim(NamedTuple):
+class _Claim(Record):
     record: Told
     step: Step
     place: DN
