@@ -16,7 +16,9 @@ Laws of this module:
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from confobjects.records import Record
 
 PROGRAMS: Final = ("confobjects", "dsconfig")
 """The words that a command may begin with, as in a shell."""
@@ -34,7 +36,7 @@ _BEGINS_COMMAND: Final = re.compile(
 )
 
 
-class Piece(NamedTuple):
+class Piece(Record):
     """A part of a line: its row, counted from 0, and a half-open range of columns."""
 
     row: int
@@ -42,14 +44,14 @@ class Piece(NamedTuple):
     end: int
 
 
-class Word(NamedTuple):
+class Word(Record):
     """A word as it is meant, and where it stands: one piece, or several where lines are joined inside it."""
 
     text: str
     pieces: tuple[Piece, ...]
 
 
-class Mistake(NamedTuple):
+class Mistake(Record):
     """What is wrong with the text at a place, and how to mend it."""
 
     summary: str
@@ -57,7 +59,7 @@ class Mistake(NamedTuple):
     piece: Piece
 
 
-class Command(NamedTuple):
+class Command(Record):
     """The words of one command, without the name of the program; ``broken`` when a mistake was found in it."""
 
     words: tuple[Word, ...]
@@ -70,7 +72,7 @@ class Command(NamedTuple):
         return [word.text for word in self.words]
 
 
-class Script(NamedTuple):
+class Script(Record):
     """A text as commands. ``lines`` are those of the text, without what ends them."""
 
     lines: tuple[str, ...]
@@ -124,7 +126,7 @@ class _Scanner:
                 continue
             before = len(self.mistakes)
             command = self._command()
-            commands.append(command._replace(broken=len(self.mistakes) > before))
+            commands.append(command.replace(broken=len(self.mistakes) > before))
         return Script(tuple(self.lines), tuple(commands), tuple(self.mistakes))
 
     def _command(self) -> Command:

@@ -83,7 +83,7 @@ class Batch:
                 transaction.plan()  # what is wrong with the whole is told as well
                 raise error_for(wrong)
         report = transaction.report
-        return report._replace(warnings=tuple(map(_short, self._located(report.warnings))))
+        return report.replace(warnings=tuple(map(_short, self._located(report.warnings))))
 
     def _read_ahead(self, transaction: Transaction) -> None:
         """Read the objects of one kind at once where there are many: one search instead of many reads."""
@@ -174,7 +174,7 @@ class Batch:
             return not isinstance(error, CannotConnectError | StorageError)
         step.outcome = "done" if transaction.report.changed else "unchanged"
         warnings = tuple(_short(step.placed(problem)) for problem in transaction.report.warnings)
-        reports.append(transaction.report._replace(warnings=warnings))
+        reports.append(transaction.report.replace(warnings=warnings))
         return True
 
     _trial: object = None

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from confobjects import startup
 from confobjects.diagnostics import did_you_mean
+from confobjects.records import Record
 
 from ..command import UnknownCommandError
 from ..words.names import verbs_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..words.splitting import Words
 
 
-class Row(NamedTuple):
+class Row(Record):
     """A command that is no verb of an object: its module, and a line for the overview."""
 
     module: str

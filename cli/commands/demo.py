@@ -11,12 +11,13 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
+from confobjects.records import Record
 
 from ..command import make
 from ..invocation import Invocation
@@ -37,7 +38,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     return make(words, registry, [], _run, _HELP)
 
 
-class Step(NamedTuple):
+class Step(Record):
     """A command of the story, the exit status it has to have, or a variable to set (``=``)."""
 
     kind: str

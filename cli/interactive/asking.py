@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 from confobjects.paths import normal_name
+from confobjects.records import Record
 from confobjects.reference.text import describe_property
 
 from .pages import satisfying
@@ -27,7 +28,7 @@ Create = Callable[["Relation", tuple[str, ...]], list[Operation]]
 _EXPRESSION = "give an expression, such as &{name|default} or &{file:path}"
 
 
-class Aside(NamedTuple):
+class Aside(Record):
     """What a reference needs done before: the object that it names, and the operations."""
 
     target: str
@@ -40,7 +41,7 @@ def _makes(aside: Aside, kind: str) -> bool:
     return last.action == "create" and last.kind == kind
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """A value, and what has to be done so that it can be used."""
 
     text: str
@@ -135,7 +136,7 @@ class Asking:
             return creation
         if not self.terminal.confirm(f'"{creation.names[-1]}" is disabled. Enable it?', default=True):
             return creation
-        return creation._replace(changes=creation.changes._replace(set={**given, **values}))
+        return creation.replace(changes=creation.changes.replace(set={**given, **values}))
 
     def _label(self, obj: ManagedObject, reference: Reference) -> str:
         return obj.name if self._usable(obj, reference) else f"{obj.name}  (disabled)"

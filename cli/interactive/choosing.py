@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from confobjects.records import Record
 
 LONG: Final = 12
 """From so many entries on a list is searched and not numbered."""
@@ -12,7 +14,7 @@ _LEAST: Final = 2
 """Letters that are enough of a longer name: one alone may be a key of another page."""
 
 
-class Choice(NamedTuple):
+class Choice(Record):
     """One entry: the key that chooses it, its words, and what is chosen with it."""
 
     key: str
@@ -25,7 +27,7 @@ class Choice(NamedTuple):
         return [name.casefold().strip() for name in called]
 
 
-class Menu(NamedTuple):
+class Menu(Record):
     """A question with numbered entries and lettered ones; ``default`` is the key an empty answer stands for."""
 
     title: str
@@ -57,7 +59,7 @@ class Menu(NamedTuple):
         if not text.startswith("?") or all(choice.key != "?" for choice in self.letters):
             return None
         found = self.chosen(text[1:])
-        return found._replace(key="?") if found is not None and found in self.entries else None
+        return found.replace(key="?") if found is not None and found in self.entries else None
 
     def lines(self, width: int) -> list[str]:
         """Return the menu as it is printed."""
@@ -91,7 +93,7 @@ def _columns(entries: list[str], width: int) -> list[str]:
     return [f"{one:<{widest}}{other}".rstrip() for one, other in zip(left, right, strict=False)]
 
 
-class Search(NamedTuple):
+class Search(Record):
     """A long list that is searched while one types; ``at`` is the place of the marker among what is found."""
 
     labels: tuple[str, ...]
@@ -105,19 +107,19 @@ class Search(NamedTuple):
 
     def typed(self, text: str) -> Search:
         """Return the search with a longer query."""
-        return self._replace(query=self.query + text, at=0)
+        return self.replace(query=self.query + text, at=0)
 
     def erased(self) -> Search:
         """Return the search without the last character of its query."""
-        return self._replace(query=self.query[:-1], at=0)
+        return self.replace(query=self.query[:-1], at=0)
 
     def cleared(self) -> Search:
         """Return the search with no query."""
-        return self._replace(query="", at=0)
+        return self.replace(query="", at=0)
 
     def moved(self, steps: int) -> Search:
         """Return the search with its marker elsewhere, at the ends of the list at most."""
-        return self._replace(at=max(0, min(len(self.found()) - 1, self.at + steps)))
+        return self.replace(at=max(0, min(len(self.found()) - 1, self.at + steps)))
 
     @property
     def marked(self) -> int | None:

@@ -7,10 +7,11 @@ the editing began.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from confobjects.expressions.openers import has_opener
 from confobjects.objects.changes import PropertyChanges, canonical
+from confobjects.records import Record, field
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ RESET: Final = "reset"
 REVERT: Final = "revert"
 
 
-class Draft(NamedTuple):
+class Draft(Record):
     """An object being edited.
 
     ``original`` are the stored value texts by property when the editing began, ``values`` those now, ``defaults``
@@ -35,7 +36,7 @@ class Draft(NamedTuple):
     definition: ManagedObjectDefinition
     original: Mapping[str, Texts]
     values: Mapping[str, Texts]
-    defaults: Mapping[str, Texts] = {}
+    defaults: Mapping[str, Texts] = field(default_factory=dict)
     creating: bool = False
     naming: str = ""
 
@@ -116,7 +117,7 @@ class Draft(NamedTuple):
                 raise ValueSyntaxError(f"{again} is there already")
             seen[key] = text
         values = {**self.values, name: clean}
-        return self._replace(values={key: texts for key, texts in values.items() if texts})
+        return self.replace(values={key: texts for key, texts in values.items() if texts})
 
     def added(self, name: str, text: str) -> Draft:
         """Return the draft with one value more. Raises ValueSyntaxError for a wrong one, or one that is there."""
@@ -129,15 +130,15 @@ class Draft(NamedTuple):
     def removed(self, name: str, texts: Sequence[str]) -> Draft:
         """Return the draft without some values; without any, the property is reset."""
         left = tuple(text for text in self.current(name) if text not in texts)
-        return self._replace(values=_with(self.values, name, left))
+        return self.replace(values=_with(self.values, name, left))
 
     def reset(self, name: str) -> Draft:
         """Return the draft with a property's default, or with nothing where it has none."""
-        return self._replace(values=_with(self.values, name, ()))
+        return self.replace(values=_with(self.values, name, ()))
 
     def reverted(self, name: str) -> Draft:
         """Return the draft with a property as it was when the editing began."""
-        return self._replace(values=_with(self.values, name, self.original.get(name, ())))
+        return self.replace(values=_with(self.values, name, self.original.get(name, ())))
 
     # -- what comes of it --------------------------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from confobjects.errors import ConfobjectsError
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import normal_name
+from confobjects.records import Record
 from confobjects.reference.text import describe_property
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class Edited(NamedTuple):
+class Edited(Record):
     """An object in the editor: the operation that is being made, its draft, and what its references need."""
 
     operation: Operation
@@ -46,7 +47,7 @@ class Edited(NamedTuple):
         for aside in self.asides:
             if normal_name(aside.target) in named:
                 found += [operation for operation in aside.operations if operation not in found]
-        return [*found, self.operation._replace(changes=self.draft.changes())]
+        return [*found, self.operation.replace(changes=self.draft.changes())]
 
 
 class Editing:
@@ -192,7 +193,7 @@ class Editing:
                     draft = edited.draft
                     for name, value in problem.fix:
                         draft = draft.with_values(name, [value])
-                    return edited._replace(draft=draft)
+                    return edited.replace(draft=draft)
         return edited
 
     def _given_up(self, edited: Edited) -> None:
@@ -250,7 +251,7 @@ class Editing:
             REMOVE: lambda: draft.removed(name, self._unwanted(draft, prop)),
         }
         if action in steps:
-            return edited._replace(draft=steps[action]())
+            return edited.replace(draft=steps[action]())
         if action == ADD:
             return self._asked(edited, prop, lambda text: draft.added(name, text))
         current = draft.current(name)
@@ -274,7 +275,7 @@ class Editing:
         current = draft.current(prop.name)
         labels = [one_shown(prop, text) for text in current]
         menu = whole_menu("", "Which values do you want to remove? Several numbers stand apart.", labels, current)
-        menu = menu._replace(letters=(Choice("a", "all of them", current), *menu.letters))
+        menu = menu.replace(letters=(Choice("a", "all of them", current), *menu.letters))
         self.terminal.say("\n".join(menu.lines(self.terminal.width)))
         while True:
             words = self.terminal.ask(menu.prompt).replace(",", " ").split() or [menu.default]
@@ -297,7 +298,7 @@ class Editing:
                 present = answer.text if not prop.sensitive else ""
                 continue
             more = (Aside(answer.text, answer.operations),) if answer.operations else ()
-            return edited._replace(draft=draft, asides=(*edited.asides, *more))
+            return edited.replace(draft=draft, asides=(*edited.asides, *more))
 
 
 def _texts(chosen: Iterable[Choice]) -> Iterable[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UsageError
 from confobjects.expressions.openers import has_opener
 from confobjects.objects.reading import shown
+from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from confobjects.objects.reading import Reader
 
 
-class Units(NamedTuple):
+class Units(Record):
     """The units asked for, and whether values are for scripts (exact) or for people."""
 
     size: str = ""
@@ -25,7 +26,7 @@ class Units(NamedTuple):
     exact: bool = False
 
 
-class Shown(NamedTuple):
+class Shown(Record):
     """One property of one object as it may be shown."""
 
     property: PropertyDefinition

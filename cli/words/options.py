@@ -6,10 +6,12 @@ Spellings and meanings are dsconfig's. An option that has no meaning here is acc
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+from confobjects.records import Record
 
 
-class Option(NamedTuple):
+class Option(Record):
     """One global option: spellings, the word for its value (None for a switch), help, group, what became of it.
 
     ``unused`` says why an option of dsconfig has no effect here; ``repeat`` that it may be given several times.
@@ -107,7 +109,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
 """Every global option, in the order of the help."""
 
 
-class Conflict(NamedTuple):
+class Conflict(Record):
     """Sides that exclude each other, each of one or more options by name, and why."""
 
     sides: tuple[tuple[str, ...], ...]

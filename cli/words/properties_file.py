@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confobjects.diagnostics import MASK, Collector, Diagnostic, nearest
 from confobjects.errors import UsageError
+from confobjects.records import Record
 
 from ..files import contents
 from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
@@ -39,7 +40,7 @@ _CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _SUFFIXES: Final = ("env", "file")
 
 
-class Defaults(NamedTuple):
+class Defaults(Record):
     """What a file says: values by option, general ones and those of this tool, and what is to be warned about."""
 
     general: Mapping[str, Any]
@@ -74,7 +75,7 @@ class _Line:
         return line, column + len(text), whole
 
 
-class _Entry(NamedTuple):
+class _Entry(Record):
     """A key and its value as the file has them, unescaped, with the offsets of both into their line."""
 
     line: _Line

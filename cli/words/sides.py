@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
@@ -19,6 +19,7 @@ from confobjects.management.documents.comparing import Snapshot, States, snapsho
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import known, state_of
 from confobjects.paths import ROOT
+from confobjects.records import Record
 from confobjects.storage import SCHEMES
 
 from ..connection import storage_options
@@ -40,7 +41,7 @@ class Located(Protocol):
         ...
 
 
-class Side(NamedTuple):
+class Side(Record):
     """One configuration: what it is called, its objects, the document they come from, and what is wrong with it."""
 
     name: str

@@ -10,7 +10,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from confobjects.records import Record
 
 from .options import OPTIONS
 
@@ -23,7 +25,7 @@ _NO_DIALOGUE: Final = {"no_prompt", "script_friendly", "quiet", "output", "versi
 _BATCH: Final = frozenset({"--batch", "--batchfilepath", "-F"})
 
 
-class Words(NamedTuple):
+class Words(Record):
     """A command line taken apart: the command word (empty when there is none), all other words in order, and the
     directories of further definitions. ``arguments`` are the words as they were typed, ``defaults`` what a properties
     file says besides.
@@ -160,4 +162,4 @@ def with_defaults(words: Words) -> Words:
 
     defaults = read(path)
     more = defaults.own.get("definitions") or defaults.general.get("definitions", ())
-    return words._replace(defaults=defaults, definitions=words.definitions or more)
+    return words.replace(defaults=defaults, definitions=words.definitions or more)

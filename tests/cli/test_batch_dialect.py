@@ -186,6 +186,6 @@ def test_every_text_is_read_to_its_end_and_every_place_is_in_it(text: str) -> No
     for command in script.commands:
         places = [piece for word in command.words for piece in word.pieces]
         assert all(place.start <= place.end <= len(script.lines[place.row]) for place in places)
-        assert all(before[:2] <= after[:2] for before, after in pairwise(places))
+        assert all((a.row, a.start) <= (b.row, b.start) for a, b in pairwise(places))
     for mistake in script.mistakes:
         assert 0 <= mistake.piece.start < len(script.lines[mistake.piece.row])

@@ -305,7 +305,7 @@ def test_a_name_of_one_letter_is_a_name() -> None:
 
 
 def test_help_is_asked_for_on_an_entry_where_there_is_help() -> None:
-    helpful = MENU._replace(letters=(*MENU.letters, Choice("?", "help", "help")))
+    helpful = MENU.replace(letters=(*MENU.letters, Choice("?", "help", "help")))
     assert helpful.asked_about(" ?2 ") == Choice("?", "Trust Manager Provider", 2)
     assert helpful.asked_about("?mail") == Choice("?", "Mail Server", 1)
     assert helpful.asked_about("?q") is None

@@ -28,7 +28,7 @@ def test_a_mailer_keeps_its_connection_only_as_a_context_manager() -> None:
             mailer.send(*parts(outgoing))
         assert fake.connections == 2
         with mailer:
-            *_, report = [mailer.send(*outgoing) for outgoing in mails(5)]
+            *_, report = [mailer.send(*parts(outgoing)) for outgoing in mails(5)]
         assert fake.connections == 3
         assert mailer.counters.delivered == 7
         assert mailer.counters.connections == 3
