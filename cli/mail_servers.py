@@ -29,7 +29,7 @@ def mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | No
 
             world = tried(context.site, relation.name, name, unsaved)
             obj = world.find(obj.path) or obj
-        site = context.site._replace(evaluate=invocation.evaluator())
+        site = context.site.replace(evaluate=invocation.evaluator())
         server, problems = judge_one(site, obj, invocation.place.instance_directory, world)
     if problems:
         raise error_for(problems)

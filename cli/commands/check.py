@@ -40,7 +40,7 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         environment = read(env_file)
     evaluate = invocation.evaluator(environment)
     with invocation.open() as context:
-        site = context.site._replace(evaluate=evaluate)
+        site = context.site.replace(evaluate=evaluate)
         configuration, problems = judge_all(site, invocation.place.instance_directory)
         warnings = [*configuration.warnings, *exposed(site)]
     if invocation.form != "json":

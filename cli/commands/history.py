@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import ConfobjectsError
-from confobjects.records import as_dict
 from confobjects.management.history import records
 from confobjects.management.history.undoing import operations
+from confobjects.records import as_dict
 
 from ..command import make
 from ..invocation import Invocation

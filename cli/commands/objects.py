@@ -126,7 +126,7 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
             world = context.world()
             obj = context.get(relation.name, names, world)
             effective = bool(values["effective"])
-            site = context.site._replace(evaluate=invocation.evaluator()) if effective else context.site
+            site = context.site.replace(evaluate=invocation.evaluator()) if effective else context.site
             reader = site.reader(world)
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             wanted = chosen(obj.definition, values["property_"], registry, advanced=invocation.advanced)

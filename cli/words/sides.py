@@ -64,7 +64,7 @@ def side(invocation: Invocation, text: str) -> Side:
         options = storage_options(invocation.options, text)
         with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
             found = snapshot(context.site)
-            return _side(text, found if found.objects else found._replace(problems=_of_nothing(context)))
+            return _side(text, found if found.objects else found.replace(problems=_of_nothing(context)))
     if colon and scheme.lower() == "archive":
         path = _archived(invocation, rest)
         return _of_archived(invocation, _read(path), path)

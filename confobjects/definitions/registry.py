@@ -15,7 +15,6 @@ from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, Pr
 from confobjects.diagnostics import Diagnostic, did_you_mean
 from confobjects.errors import UnknownNameError
 from confobjects.paths import ManagedObjectPath, Name, first_name, is_text, normal_name
-from confobjects.records import Record
 
 OVERRIDABLE = (
     "synopsis",

@@ -71,7 +71,7 @@ def configuration(
     Raises one error with every problem, as :func:`confobjects.load` does.
     """
     with context(objects, definitions=definitions) as made:
-        site = made.site._replace(evaluate=evaluator(DictResolver(values or {})))
+        site = made.site.replace(evaluate=evaluator(DictResolver(values or {})))
         result, problems = judge_all(site, instance_directory)
     if problems:
         raise error_for(problems)

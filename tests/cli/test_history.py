@@ -142,7 +142,7 @@ def test_an_edit_by_hand_is_shown_and_named_when_it_stays(tmp_path: Path) -> Non
 def test_a_change_of_a_program_is_told_by_what_it_did(tmp_path: Path) -> None:
     with startup.open(f"ldif:{tmp_path / 'config.ldif'}") as ctx:
         ctx.create("mail-server", "one", {"enabled": True, "smtp-server": "h"})
-        robot = ctx.site._replace(sign=lambda: Signature("2027-01-01T00:00:00Z", "robot", "api"))
+        robot = ctx.site.replace(sign=lambda: Signature("2027-01-01T00:00:00Z", "robot", "api"))
         ManagementContext(robot).delete("mail-server", "one")
     assert made("history", "-s", "--limit", "1") == "2\t2027-01-01T00:00:00Z\trobot\tapi: delete /mail-server/one\n"
 
