@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from confobjects.diagnostics import visible
+from confobjects.texts.visible import visible
 
 from .command import UnknownCommandError
 from .words.masking import masked

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 from confobjects.records import Record, field
+from confobjects.texts.visible import visible, visible_lines
 
 Severity = Literal["error", "warning"]
 
@@ -64,11 +65,11 @@ class Diagnostic(Record, kw_only=True):
         lines = [f"{where}: {summary}" if where else summary]
         if self.excerpt:
             lines.extend(_caret_lines(self.excerpt, self.span))
-        lines.extend(f"  {visible(line)}" for line in self.detail.splitlines())
+        lines.extend(f"  {line}" for line in visible_lines(self.detail))
         if self.remedy:
-            first, *rest = self.remedy.splitlines()
-            lines.append(f"  remedy: {visible(first)}")
-            lines.extend(f"    {visible(line)}" for line in rest)
+            first, *rest = visible_lines(self.remedy)
+            lines.append(f"  remedy: {first}")
+            lines.extend(f"    {line}" for line in rest)
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -81,13 +82,6 @@ class Diagnostic(Record, kw_only=True):
         if self.fix:
             result["fix"] = [{"property": name, "value": value} for name, value in self.fix]
         return result
-
-
-def visible(text: str) -> str:
-    """Return a text with escapes for all that a terminal would act upon, or hide."""
-    if text.isprintable():
-        return text
-    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in text)
 
 
 def _caret_lines(excerpt: str, span: tuple[int, int] | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.definitions.conditions import And, Condition, Contains
 from confobjects.objects.reading import shown
-from confobjects.syntaxes.base import printable
+from confobjects.texts.visible import visible
 
 from ..output.table import joined
 from .choosing import Choice, Menu, cut, numbered
@@ -36,7 +36,7 @@ def values_shown(prop: PropertyDefinition, texts: Texts) -> str:
 
 def one_shown(prop: PropertyDefinition, text: str) -> str:
     """Return a value on one line: of a secret the mask, and nothing that would move the cursor."""
-    return printable(shown(prop, text))
+    return visible(shown(prop, text))
 
 
 def state(draft: Draft, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from confobjects.diagnostics import visible
+from confobjects.texts.visible import visible
 
 SEPARATOR = " : "
 

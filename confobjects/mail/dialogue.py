@@ -15,9 +15,10 @@ from typing import TypeVar
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.mechanisms import MECHANISMS, TOKEN, LoginProblem, Mechanism, choose, usable
 from confobjects.mail.plan import DeliveryPlan, Login
-from confobjects.mail.replies import Reply, printable
+from confobjects.mail.replies import Reply
 from confobjects.mail.smtp import SmtpClient
 from confobjects.records import Record
+from confobjects.texts.visible import visible
 
 
 class Step(Record):
@@ -99,7 +100,7 @@ def log_in(client: SmtpClient, login: Login, nonce: str) -> Dialogue[str]:
     name = choose(login, offered, tls=client.tls)
     if name is None:
         ours = ", ".join(usable(login, tls=client.tls))
-        raise Trouble("auth", "auth-no-common-mechanism", offered=printable(" ".join(offered)), usable=ours)
+        raise Trouble("auth", "auth-no-common-mechanism", offered=visible(" ".join(offered)), usable=ours)
     try:
         mechanism = MECHANISMS[name](login, nonce)
         reply = yield from _exchange(client, name, mechanism)
@@ -174,7 +175,7 @@ def _oauth_challenge(replies: Sequence[Reply]) -> str:
     for reply in replies:
         if reply.intermediate and reply.lines[0].strip():
             try:
-                return f": {printable(_challenge(reply))}"
+                return f": {visible(_challenge(reply))}"
             except LoginProblem:
                 return ""
     return ""

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from confobjects.diagnostics import Collector
 from confobjects.errors import MailError
-from confobjects.mail.replies import printable
 from confobjects.records import Record
 from confobjects.syntaxes.base import ValueSyntaxError
 from confobjects.syntaxes.mailaddress import MailAddress
+from confobjects.texts.visible import visible
 
 _SYNTAX = MailAddress()
 _LONGEST = 128
@@ -72,9 +72,9 @@ def _address(text: str, stage: str, problems: Collector, path: str) -> str:
     except (ValueSyntaxError, UnicodeError) as error:
         problems.error(
             f"mail-{stage}",
-            f"the {what} is not a mail address: {printable(str(error))}",
+            f"the {what} is not a mail address: {visible(str(error))}",
             path=path,
-            value=printable(text),
+            value=visible(text),
             remedy=getattr(error, "remedy", "") or "Correct the address.",
         )
         return ""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from confobjects.texts.visible import visible
+
 MAX_LINE: Final = 2048
 """Bytes; RFC 5321 promises 512, servers in the field are chattier."""
 
@@ -43,17 +45,9 @@ class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
     def hide(self, mask: Callable[[str], str]) -> None:
         """Mask secrets in what is told of the line, before it is cut: nothing can find half of one afterwards."""
         if self.raw:
-            line = _cut(mask(printable(self.raw)))
+            line = _cut(mask(visible(self.raw)))
             self.args = (str(self).replace(self.line, line),)
             self.line = line
-
-
-def printable(data: bytes | str) -> str:
-    """Return a server's bytes as text for people: UTF-8 where it is, everything unprintable escaped."""
-    text = data.decode("utf-8", "backslashreplace") if isinstance(data, bytes) else data
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class Reply:
@@ -97,7 +91,7 @@ class Reply:
     @property
     def text(self) -> str:
         """The whole text on one line, for people, without the code."""
-        return " ".join(printable(line) for line in self.lines)
+        return " ".join(visible(line) for line in self.lines)
 
     def __str__(self) -> str:
         if not self._shown:
@@ -202,7 +196,7 @@ class ReplyParser:
 
 
 def _excerpt(line: bytes) -> str:
-    return _cut(printable(line))
+    return _cut(visible(line))
 
 
 def _cut(text: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from confobjects.diagnostics import MASK
-from confobjects.mail.replies import Reply, printable
+from confobjects.mail.replies import Reply
+from confobjects.texts.visible import visible
 
 KEPT: Final = 400
 """Entries; of a longer conversation the newest are kept."""
@@ -74,7 +75,7 @@ class Transcript:
 
     def no_reply(self, line: bytes) -> None:
         """Note a line of the server that is no reply. Secrets are masked before it is cut, lest half of one stays."""
-        text = self.masked(printable(line)) or "(an empty line)"
+        text = self.masked(visible(line)) or "(an empty line)"
         self._entries.append(("S: ", text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"))
 
     def event(self, text: str) -> None:
@@ -94,9 +95,9 @@ class Transcript:
             if isinstance(entry, int):
                 yield f"{mark}({entry} bytes of message, then a dot)"
             elif isinstance(entry, str):
-                yield mark + printable(entry)
+                yield mark + visible(entry)
             elif isinstance(entry, bytes):
-                yield from (mark + printable(line) for line in entry.removesuffix(b"\r\n").split(b"\r\n"))
+                yield from (mark + visible(line) for line in entry.removesuffix(b"\r\n").split(b"\r\n"))
             else:
                 for reply in (entry,) if isinstance(entry, Reply) else entry:
                     yield from _shown(mark, reply)
@@ -105,4 +106,4 @@ class Transcript:
 def _shown(mark: str, reply: Reply) -> Iterator[str]:
     for number, line in enumerate(reply.lines, start=1):
         separator = " " if number == len(reply.lines) else "-"
-        yield f"{mark}{reply.code}{separator}{printable(line)}".rstrip()
+        yield f"{mark}{reply.code}{separator}{visible(line)}".rstrip()

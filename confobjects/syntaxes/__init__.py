@@ -2,7 +2,7 @@
 
 For: turning the text of a single value into a typed value and back, and saying in words, in JSON Schema and
 in LDAP terms what is allowed. One class per syntax; the class owns everything said about it.
-May import: the floor below (``errors``, ``diagnostics``, ``paths``, ``dn``) and the standard library.
+May import: the floors below (``errors``, ``diagnostics``, ``paths``, ``dn``, ``texts``) and the standard library.
 Must never know: properties, objects, storage, expressions, the environment, the clock, the network.
 
 Laws:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, NoReturn, Self, final
 
 from confobjects.diagnostics import did_you_mean
 from confobjects.records import Record
+from confobjects.texts.visible import visible
 
 _SHOWN = 60
 BLANKS: Final = " \t"
@@ -66,9 +67,9 @@ class ValueSyntaxError(ValueError):
 
     def __init__(self, message: str, expected: str = "", remedy: str = "", span: tuple[int, int] | None = None) -> None:
         # Control and direction characters of a value must not reach a terminal, wherever they were quoted.
-        self.message = printable(message)
+        self.message = visible(message)
         self.expected = expected
-        self.remedy = printable(remedy)
+        self.remedy = visible(remedy)
         self.span = span
         super().__init__(self.message)
 
@@ -291,16 +292,9 @@ def _known_parameters(parameters: Mapping[str, object]) -> str:
     return f"its parameters are {', '.join(parameters)}" if parameters else "it has no parameters"
 
 
-def printable(text: str) -> str:
-    """Return a text on one line, with characters that cannot be printed as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-
-
 def quoted(text: str) -> str:
     """Return a text for a message: in quotes, on one line, not too long."""
-    return f'"{printable(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")}"'
+    return f'"{visible(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")}"'
 
 
 def require_text(text: str, expected: str) -> str:

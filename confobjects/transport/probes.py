@@ -13,7 +13,7 @@ from typing import Any, Final
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble, code_of
 from confobjects.mail.plan import DeliveryPlan, Timeouts, TlsSettings
-from confobjects.mail.replies import printable
+from confobjects.texts.visible import visible
 from confobjects.transport.certificates import Described, describe
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.network import Address, Network, resolve
@@ -104,7 +104,7 @@ def _offered_before(trouble: Trouble, plan: DeliveryPlan, network: Network) -> T
         mechanisms = " ".join(connection.client.mechanisms)
         side = "inside TLS" if connection.client.tls else "without TLS"
     if mechanisms:
-        trouble.facts["detail"] = [f"{side} the server does offer a login: {printable(mechanisms)}"]
+        trouble.facts["detail"] = [f"{side} the server does offer a login: {visible(mechanisms)}"]
     return trouble
 
 

@@ -19,8 +19,8 @@ from confobjects.diagnostics import MASK, Diagnostic, nearest
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TrustSource
-from confobjects.mail.replies import printable
 from confobjects.records import Record
+from confobjects.texts.visible import visible
 from confobjects.transport.stores import StoreProblem, read_store
 
 
@@ -342,7 +342,7 @@ def _words(source: TrustSource, error: BaseException) -> str:
     text = str(error)
     for value in sorted(map(str, filter(None, source.secrets.values())), key=len, reverse=True):
         text = text.replace(value, MASK)
-    text = printable(text)
+    text = visible(text)
     text = text if len(text) <= _MOST_WORDS else f"{text[:_MOST_WORDS]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -13,9 +13,9 @@ from typing import Final
 from confobjects.mail.diagnosis import Trouble, diagnose
 from confobjects.mail.envelope import ascii_host
 from confobjects.mail.plan import Proxy
-from confobjects.mail.replies import printable
 from confobjects.mail.wire import checked
 from confobjects.syntaxes.hosts import bracketed
+from confobjects.texts.visible import visible
 from confobjects.transport.channel import Channel
 
 _LONGEST_ANSWER: Final = 16_384
@@ -91,9 +91,9 @@ def _http(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
     answer = _until_blank_line(channel, proxy)
     status = answer.split(b"\r\n", 1)[0].split(b" ", 2)
     if len(status) < 2 or not status[0].startswith(b"HTTP/") or not status[1].isdigit():
-        raise _refused(proxy, f'it is no HTTP proxy: "{printable(answer[:80])}"')
+        raise _refused(proxy, f'it is no HTTP proxy: "{visible(answer[:80])}"')
     if status[1][:1] != b"2":
-        raise _refused(proxy, printable(b" ".join(status[1:])))
+        raise _refused(proxy, visible(b" ".join(status[1:])))
 
 
 def _until_blank_line(channel: Channel, proxy: Proxy) -> bytes:

@@ -17,6 +17,7 @@ from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import Reader
 from confobjects.paths import ROOT, ManagedObjectPath, Name, normal_name
+from confobjects.texts.visible import visible
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -296,7 +297,7 @@ class Transaction:
         if wrong:
             naming = relation.naming_property
             above = str(path.parent) if path.parent.elements else ""
-            self._problems.error("invalid-value", wrong, path=above, property=naming, value=ascii(clean))
+            self._problems.error("invalid-value", wrong, path=above, property=naming, value=visible(clean))
             return None
         return path.parent.child(path.relation, clean)
 

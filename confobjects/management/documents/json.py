@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
 from confobjects.errors import BrokenDataError, error_for
 from confobjects.mapping.documents import Contents, Doubt, ObjectState, kind_of, read
-from confobjects.mapping.json_places import Places, Pointer, harmless, pointer_text
-from confobjects.syntaxes.base import printable
+from confobjects.texts.json_places import Places, Pointer, harmless, pointer_text
+from confobjects.texts.visible import visible
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -184,7 +184,7 @@ def _no_constant(name: str) -> None:
 
 
 def _key(key: str) -> str:
-    return printable(json.dumps(key, ensure_ascii=False))
+    return visible(json.dumps(key, ensure_ascii=False))
 
 
 def _refused(contents: Contents, registry: Registry) -> Iterator[tuple[Pointer, Diagnostic]]:

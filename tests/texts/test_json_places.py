@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.mapping.json_places import Places, Pointer, harmless, pointer_text
+from confobjects.texts.json_places import Places, Pointer, harmless, pointer_text
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 documents = st.recursive(
