@@ -17,6 +17,7 @@ from typing import Any, Final
 from confobjects.diagnostics import MASK, Collector, Diagnostic, nearest
 from confobjects.errors import UsageError
 from confobjects.records import Record
+from confobjects.texts.properties import EscapeError, Line, read_entries
 
 from ..files import contents
 from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
@@ -35,9 +36,8 @@ _NOT_HERE: Final = {
     "batch_continue_on_error",
 }
 """Options that belong to one run."""
-_NATURAL_LINE: Final = re.compile(r"\r\n|\r|\n")
-_CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
-_SUFFIXES: Final = ("env", "file")
+_FORM: Final = re.compile(r":(env|file)[ \t\f]*=[ \t\f]*", re.IGNORECASE)
+"""What may stand behind a key that the option is written with: ``bindPassword:file=PATH``."""
 
 
 class Defaults(Record):
@@ -58,27 +58,10 @@ class Defaults(Record):
         return result
 
 
-class _Line:
-    """A logical line: its text without line breaks, and where each part of it stands in the file."""
-
-    def __init__(self, parts: list[tuple[int, int, str, str]]) -> None:
-        self.parts = parts  # (line, column of the first character, text, whole natural line)
-        self.text = "".join(text for _, _, text, _ in parts)
-
-    def place(self, offset: int) -> tuple[int, int, str]:
-        """Return the line and the column, from 1, of an offset into the text, and the natural line there."""
-        for line, column, text, whole in self.parts:
-            if offset < len(text):
-                return line, column + offset, whole
-            offset -= len(text)
-        line, column, text, whole = self.parts[-1]
-        return line, column + len(text), whole
-
-
 class _Entry(Record):
     """A key and its value as the file has them, unescaped, with the offsets of both into their line."""
 
-    line: _Line
+    line: Line
     key: str
     value: str
     key_at: tuple[int, int]
@@ -126,33 +109,16 @@ def _whole(path: str, summary: str) -> Diagnostic:
     return Diagnostic("usage", summary, origin=path, remedy=remedy)
 
 
-# -- the syntax of Java's properties files ---------------------------------------------------------------------------
-
-
-def _logical_lines(text: str) -> Iterator[_Line]:
-    parts: list[tuple[int, int, str, str]] = []
-    for number, whole in enumerate(_NATURAL_LINE.split(text), start=1):
-        line = whole.lstrip(" \t\f")
-        if not parts and (not line or line[0] in "#!"):
-            continue
-        backslashes = len(line) - len(line.rstrip("\\"))
-        column = len(whole) - len(line) + 1
-        parts.append((number, column, line[:-1] if backslashes % 2 else line, whole))
-        if not backslashes % 2:
-            yield _Line(parts)
-            parts = []
-    if parts:
-        yield _Line(parts)
+# -- the entries of the file ------------------------------------------------------------------------------------------
 
 
 def _entries(text: str, path: str, problems: Collector) -> Iterator[_Entry]:
-    for line in _logical_lines(text):
-        match = re.match(r"((?:\\.|[^\\=:\s])*)[ \t\f]*([=:]?)[ \t\f]*", line.text)
-        end, value_start = (match.end(1), match.end()) if match else (0, 0)
+    for entry in read_entries(text):
+        line, end, value_start = entry.line, entry.key_at[1], entry.value_at[0]
         # A Java reader ends the key at a colon; people write the option as it is called: bindPassword:file=PATH.
-        suffix = re.match(r":(env|file)[ \t\f]*=[ \t\f]*", line.text[end:], re.IGNORECASE)
-        if suffix and f"{line.text[:end].rpartition('.')[2].lower()}:{suffix[1].lower()}" in _KEYS:
-            end, value_start = end + 1 + len(suffix[1]), end + suffix.end()
+        form = _FORM.match(line.text, end)
+        if form and f"{line.text[:end].rpartition('.')[2].lower()}:{form[1].lower()}" in _KEYS:
+            end, value_start = form.end(1), form.end()
         key = _unescaped(line, (0, end), path, problems, end)
         if key is None:
             continue
@@ -162,29 +128,16 @@ def _entries(text: str, path: str, problems: Collector) -> Iterator[_Entry]:
             yield _Entry(line, key, value, (0, end), (value_start, len(line.text)))
 
 
-def _unescaped(line: _Line, span: tuple[int, int], path: str, problems: Collector, hide: int | None) -> str | None:
+def _unescaped(line: Line, span: tuple[int, int], path: str, problems: Collector, hide: int | None) -> str | None:
     """Return a part of a line with its escapes resolved; None when one is malformed, which is then a problem."""
-    result, at = "", span[0]
-    while at < span[1]:
-        character = line.text[at]
-        if character != "\\":
-            result, at = result + character, at + 1
-            continue
-        following = line.text[at + 1 : at + 2]
-        if following != "u":
-            result, at = result + _CONTROLS.get(following, following), at + 2
-            continue
-        digits = line.text[at + 2 : at + 6]
-        if not re.fullmatch("[0-9a-fA-F]{4}", digits):
-            words = "\\u takes four hexadecimal digits; a backslash itself is written \\\\"
-            problems.add(_problem(line, (at, at + 2), path, words, hide=hide))
-            return None
-        result, at = result + chr(int(digits, 16)), at + 6
-    # Two escapes may make one character beyond U+FFFF.
-    return result.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        return line.unescape(*span)
+    except EscapeError as error:
+        problems.add(_problem(line, (error.offset, error.offset + 2), path, str(error), hide=hide))
+        return None
 
 
-def _problem(line: _Line, span: tuple[int, int], path: str, summary: str, *, hide: int | None = None) -> Diagnostic:
+def _problem(line: Line, span: tuple[int, int], path: str, summary: str, *, hide: int | None = None) -> Diagnostic:
     """Return a problem with its place and its line; from the offset ``hide`` on the line may hold a secret."""
     number, column, whole = line.place(span[0])
     start, end = column - 1, line.place(max(span[0], span[1] - 1))[1]

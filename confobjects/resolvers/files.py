@@ -11,6 +11,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Failed, Found, NotFound
 from confobjects.records import Record, field
+from confobjects.texts.properties import EscapeError, read_entries
 
 MAX_FILE_SIZE: Final = 1024 * 1024
 """Bytes; what ``file:`` reads is a pin, a token or a certificate, not a data file."""
@@ -163,47 +164,24 @@ def _text(value: Any) -> str | None:
     return str(value) if isinstance(value, str) else None
 
 
-_KEY: Final = re.compile(r"((?:\\.|[^\\=:\s])+)\s*[=:]?\s*(.*)", re.DOTALL)
-_UNICODE: Final = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)", re.DOTALL)
-_CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
-
-
 def _properties(path: str) -> Iterator[tuple[str, _Value]]:
     """Yield the tokens of a Java properties file in UTF-8."""
-    for line in _logical_lines(read_text(path)):
-        match = _KEY.fullmatch(line)
-        if match is None:
-            said = f'{path} holds a line without a key: "{line[:40]}"'
-            raise ExpressionError(Diagnostic("unresolved-expression", said, origin=path))
-        yield (
-            _unescaped(match.group(1)),
-            _Value((_unescaped(match.group(2)),), f"expression file {path}", splittable=True),
-        )
+    for entry in read_entries(read_text(path)):
+        try:
+            key, value = entry.key, entry.value
+        except EscapeError as error:
+            number, column, _ = entry.line.place(error.offset)
+            raise ExpressionError(_broken_line(f"{path}: {error}", path, number, column)) from None
+        if not key:
+            number, column, _ = entry.line.place(0)
+            raise ExpressionError(_broken_line(f"{path} holds a line without a key", path, number, column))
+        yield key, _Value((value,), f"expression file {path}", splittable=True)
 
 
-def _logical_lines(text: str) -> Iterator[str]:
-    pending = ""
-    for raw in text.splitlines():
-        line = raw.lstrip()
-        if not pending and (not line or line[0] in "#!"):
-            continue
-        trailing = len(line) - len(line.rstrip("\\"))
-        if trailing % 2:
-            pending += line[:-1]
-            continue
-        yield pending + line
-        pending = ""
-    if pending:
-        yield pending
-
-
-def _unescaped(text: str) -> str:
-    # Surrogate pairs written as two escapes are one character.
-    plain = _UNICODE.sub(
-        lambda match: chr(int(match.group(1), 16)) if match.group(1) else _CONTROLS.get(match.group(2), match.group(2)),
-        text,
-    )
-    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _broken_line(words: str, path: str, line: int, column: int) -> Diagnostic:
+    """Return the problem of a line, which is not repeated: its value may be a secret."""
+    summary = f"{words} (line {line}, column {column})"
+    return Diagnostic("unresolved-expression", summary, origin=path, line=line, column=column)
 
 
 def env_file(path: str) -> dict[str, str]:

@@ -109,7 +109,11 @@ def test_properties_files(tmp_path: Path, text: str, token: str, value: str) -> 
         ({"x.json": '{"a": {"c": 1}}'}, "is an object"),
         ({"x.json": '{"a": 1, "a": 2}'}, 'the key "a" is given twice'),
         ({"x.json": '{"a": 1}', "y.properties": "a=1"}, "is in two files"),
-        ({"x.properties": "=x"}, "without a key"),
+        ({"x.properties": "\n=x"}, "holds a line without a key (line 2, column 1)"),
+        (
+            {"x.properties": "b=c\\\n  \\u12"},
+            "\\u takes four hexadecimal digits; a backslash itself is written \\\\ (line 2, column 3)",
+        ),
         ({"x.json": b"\xff"}, "is not UTF-8"),
     ],
 )
