@@ -8,14 +8,16 @@ out of the next, so that one mistake is reported once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from confobjects.definitions.documents import Document
 from confobjects.definitions.meaning import check_meaning
 from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, PATH, SHARED, metaschema
-from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
+from confobjects.definitions.schema_errors import Refusal, find_leaves, name_known, quote_json, translate, validator_of
+from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.syntaxes import REGISTRY
+from confobjects.texts.json_places import pointer_text
 
 
 def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
@@ -85,11 +87,13 @@ def check_shape(document: Document) -> Iterator[Diagnostic]:
     if _too_deep(data):
         yield Diagnostic("broken-definition", "the definition is nested too deeply", origin=document.origin)
         return
-    errors = sorted(_leaves(_validator().iter_errors(data)), key=lambda e: list(map(str, e.absolute_path)))
-    for error in errors:
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.absolute_path)
-        for summary, remedy in _WORDS.get(error.validator, _other)(error):
-            yield Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
+    errors = sorted(
+        find_leaves(validator_of(metaschema()).iter_errors(data)), key=lambda e: list(map(str, e.absolute_path))
+    )
+    for refusal in translate(errors, quote_json):
+        summary, remedy = _words_of(refusal)
+        pointer = pointer_text(refusal.pointer)
+        yield Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
 
 
 def _too_deep(data: Any) -> bool:
@@ -106,80 +110,18 @@ def _too_deep(data: Any) -> bool:
 _DEEPEST = 32
 
 
-def _validator() -> Any:
-    """The meta-schema's validator; 1.0 is a whole number to JSON Schema, but not to a program that counts with it."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
-
-    def whole(_checker: Any, value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool)
-
-    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", whole)
-    validator: Any = extend
-    return validator(Draft202012Validator, type_checker=checker)(metaschema())
-
-
-def _leaves(errors: Iterable[Any]) -> Iterator[Any]:
-    for error in errors:
-        if error.context:
-            yield from _leaves(error.context)
-        else:
-            yield error
-
-
-Words = Iterator[tuple[str, str]]
-
-
-def _additional(error: Any) -> Words:
-    known = error.schema.get("properties", {})
-    for key in error.instance:
-        if key not in known:
-            yield f'the key "{key}" is not known here', did_you_mean(key, known) or f"known: {', '.join(known)}"
-
-
-def _required(error: Any) -> Words:
-    for key in error.validator_value:
-        if key not in error.instance and error.message.startswith(f"'{key}'"):
-            yield f'the key "{key}" is missing', ""
-
-
-def _enum(error: Any) -> Words:
-    is_syntax = list(error.absolute_path)[-1:] == ["syntax"]
-    if is_syntax and error.instance in REGISTRY:
-        needed = ", ".join(REGISTRY[error.instance].required_parameters)
-        remedy = f'write {{"type": {_shown(error.instance)}, …}} with {needed}'
-        yield f"the syntax {_shown(error.instance)} needs parameters", remedy
-        return
-    known = list(REGISTRY) if is_syntax else [str(value) for value in error.validator_value]
-    yield (
-        f"{_shown(error.instance)} is none of the known words",
-        (did_you_mean(str(error.instance), known) or f"known: {', '.join(known)}"),
-    )
-
-
-def _const(error: Any) -> Words:
-    yield f"{_shown(error.instance)} is not possible here", f"expected: {_shown(error.validator_value)}"
-
-
-_TYPES = {
-    "string": "a text",
-    "object": "an object",
-    "array": "a list",
-    "boolean": "true or false",
-    "integer": "a whole number",
-    "number": "a number",
-}
-
-
-def _type(error: Any) -> Words:
-    kinds = error.validator_value
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    yield f"{_shown(error.instance)} has the wrong type", f"expected: {' or '.join(_TYPES[kind] for kind in kinds)}"
-
-
-def _pattern(error: Any) -> Words:
-    expected = _PATTERNS.get(error.validator_value, f"it has to match {error.validator_value}")
-    yield f"{_shown(error.instance)} is not a valid name", expected
+def _words_of(refusal: Refusal) -> tuple[str, str]:
+    """Return summary and remedy of what the meta-schema refuses."""
+    summary, remedy, given = refusal.summary, refusal.remedy, refusal.instance
+    if refusal.keyword == "pattern":
+        return summary, _PATTERNS.get(refusal.expected, remedy)
+    if refusal.keyword != "enum" or refusal.pointer[-1:] != ("syntax",):
+        return summary, remedy
+    if given not in REGISTRY:
+        return summary, name_known(str(given), REGISTRY)
+    needed = ", ".join(REGISTRY[given].required_parameters)
+    summary = f"the syntax {quote_json(given)} needs parameters"
+    return summary, f'write {{"type": {quote_json(given)}, …}} with {needed}'
 
 
 _PATTERNS = {
@@ -189,60 +131,6 @@ _PATTERNS = {
     FUNCTION: 'a function is named by its module, a colon and its name ("package.module:function")',
     PATH: 'a path starts at the root ("/trust-manager-provider/one")',
 }
-
-
-def _empty(error: Any) -> Words:
-    yield f"{_shown(error.instance)} is empty", "say it, or leave the key out"
-
-
-def _few(error: Any) -> Words:
-    yield f"{_shown(error.instance)} has too few values", f"the least is {error.validator_value}"
-
-
-def _count(error: Any) -> Words:
-    known = list(error.schema.get("properties", {}))
-    yield (
-        (
-            f"one of the keys {', '.join(known)} is expected, {len(error.instance)} are given"
-            if known
-            else f"{len(error.instance)} values are given, {error.validator_value} are expected"
-        ),
-        "",
-    )
-
-
-def _unique(error: Any) -> Words:
-    yield f"a value is given twice in {_shown(error.instance)}", ""
-
-
-def _minimum(error: Any) -> Words:
-    yield f"{_shown(error.instance)} is too small", f"the least is {error.validator_value}"
-
-
-def _other(error: Any) -> Words:
-    yield error.message, ""
-
-
-_WORDS: Mapping[str, Callable[[Any], Words]] = {
-    "additionalProperties": _additional,
-    "required": _required,
-    "enum": _enum,
-    "const": _const,
-    "type": _type,
-    "pattern": _pattern,
-    "minLength": _empty,
-    "minItems": _few,
-    "maxItems": _count,
-    "minProperties": _count,
-    "maxProperties": _count,
-    "uniqueItems": _unique,
-    "minimum": _minimum,
-}
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def documents_of(texts: Sequence[tuple[str, str]]) -> tuple[list[Document], list[Diagnostic]]:

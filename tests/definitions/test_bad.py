@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.definitions import checking, family, meaning
+from confobjects.definitions import checking, family, meaning, schema_errors
 from confobjects.definitions.checking import check, documents_of
 from confobjects.diagnostics import Diagnostic
 from tests.definitions.documents import FAMILY, HERE, documents
@@ -53,8 +53,8 @@ def test_every_message_has_its_message_file() -> None:
 
 
 def templates() -> Iterator[tuple[str, str]]:
-    """Yield the summary of every finding in the three modules of the check, as (place, regular expression)."""
-    for module in (checking, family, meaning):
+    """Yield the summary of every finding in the modules of the check, as (place, regular expression)."""
+    for module in (checking, family, meaning, schema_errors):
         file = Path(str(module.__file__))
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             for summary in _summaries(node):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
+from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, error_for
 from confobjects.mapping.documents import Contents, Doubt, ObjectState, kind_of, read
 from confobjects.texts.json_places import Places, Pointer, harmless, pointer_text
@@ -18,6 +18,7 @@ from confobjects.texts.visible import visible
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.definitions.schema_errors import Refusal
     from confobjects.paths import ManagedObjectPath
 
 _SHOWN: Final = 60
@@ -187,26 +188,14 @@ def _key(key: str) -> str:
     return visible(json.dumps(key, ensure_ascii=False))
 
 
-def _refused(contents: Contents, registry: Registry) -> Iterator[tuple[Pointer, Diagnostic]]:
+def _refused(contents: Contents, registry: Registry) -> Iterator[_Refusal]:
     """Put the doubtful objects of a document to its schema; yield what that refuses."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
-
+    from confobjects.definitions.schema_errors import translate, validator_of
     from confobjects.reference.jsonschema import document_schema
 
-    def whole(_checker: Any, value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool)
-
-    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", whole)
-    make: Any = extend
-    validator = make(Draft202012Validator, type_checker=checker)(document_schema(registry))
-    for error in validator.iter_errors(_doubtful(contents)):
-        pointer = tuple(str(part) for part in error.absolute_path)
-        words = _WORDS.get(error.validator)
-        if words is not None:
-            yield from ((pointer + more, problem) for more, problem in words(error))
-        else:
-            yield pointer, Diagnostic("invalid-value", f"{kind_of(error.instance)} is not possible here")
+    errors = validator_of(document_schema(registry)).iter_errors(_doubtful(contents))
+    for refusal in translate(errors, kind_of):  # a value may be a secret: only its kind is shown
+        yield from _problems_of(refusal)
 
 
 def _doubtful(contents: Contents) -> Any:
@@ -244,56 +233,33 @@ def _is_told(pointer: Pointer, refused: Iterable[tuple[Pointer, Diagnostic]]) ->
     return False
 
 
-# -- the schema's refusals in words ------------------------------------------------------------------------------
+# -- the schema's refusals as problems of documents ------------------------------------------------------------------
 
 
-_Found = Iterator[tuple[Pointer, Diagnostic]]
-
-
-def _unknown_key(error: Any) -> _Found:
-    known = error.schema.get("properties", {})
-    inner = list(error.absolute_path)
-    what = "property" if inner[2:] == ["properties"] else "key"
-    for key in error.instance:
-        if inner == ["objects"] or key in known:
-            continue  # a path that is none has been told
-        remedy = did_you_mean(key, known) or f"known: {', '.join(known)}"
-        yield (key,), Diagnostic("unknown-name", f"there is no {what} {_key(key)} here", remedy=remedy)
-
-
-def _missing_key(error: Any) -> _Found:
-    for key in error.validator_value:
-        if key not in error.instance and error.message.startswith(f"'{key}'"):
-            what = "mandatory property" if list(error.absolute_path)[2:] == ["properties"] else "key"
-            code = "missing-mandatory" if what == "mandatory property" else "broken-data"
-            yield (), Diagnostic(code, f'the {what} "{key}" is missing')
-
-
-def _not_listed(error: Any) -> _Found:
-    known = [str(value) for value in error.validator_value]
-    given = _key(error.instance) if isinstance(error.instance, str) else kind_of(error.instance)
-    remedy = did_you_mean(given.strip('"'), known) or f"known: {', '.join(known)}"
-    yield (), Diagnostic("unknown-name", f"{given} is none of the words that are possible here", remedy=remedy)
-
-
-def _wrong_kind(error: Any) -> _Found:
-    kind = {"object": "an object", "array": "a list", "string": "a text"}.get(error.validator_value, "something else")
-    yield (), Diagnostic("broken-data", f"this is {kind_of(error.instance)}, expected is {kind}")
-
-
-def _wrong_format(error: Any) -> _Found:
-    yield (), Diagnostic("broken-data", f"the format of a document is {error.validator_value}")
-
-
-def _twice(_error: Any) -> _Found:
-    yield (), Diagnostic("invalid-value", "a value is given twice in this list")
-
-
-_WORDS: Final = {
-    "additionalProperties": _unknown_key,
-    "required": _missing_key,
-    "enum": _not_listed,
-    "type": _wrong_kind,
-    "const": _wrong_format,
-    "uniqueItems": _twice,
+_CODES: Final = {
+    "additionalProperties": "unknown-name",
+    "required": "broken-data",
+    "enum": "unknown-name",
+    "type": "broken-data",
+    "const": "broken-data",
 }
+
+
+def _problems_of(refusal: Refusal) -> Iterator[_Refusal]:
+    """Yield where a refusal is and the problem to report; nothing where the reader has reported it."""
+    pointer, keyword, key = refusal.pointer, refusal.keyword, refusal.key
+    problem = Diagnostic(_CODES.get(keyword, "invalid-value"), refusal.summary, remedy=refusal.remedy)
+    of_property = len(pointer) == 3 and pointer[2] == "properties"
+    if keyword == "additionalProperties":
+        if pointer == ("objects",):
+            return  # the reader reports a path that is none
+        pointer = (*pointer, key)
+        if of_property:
+            problem = problem.replace(summary=f"there is no property {_key(key)} here")
+    elif keyword == "required" and of_property:
+        problem = problem.replace(code="missing-mandatory", summary=f'the mandatory property "{key}" is missing')
+    elif keyword == "enum" and isinstance(refusal.instance, str):
+        problem = problem.replace(summary=f"{_key(refusal.instance)} is none of the known words")
+    elif keyword == "const":
+        problem = problem.replace(summary=f"the format of a document is {refusal.expected}", remedy="")
+    yield pointer, problem

@@ -1,0 +1,177 @@
+"""What a JSON Schema refuses, in our own words: the one translator of the errors of ``jsonschema``.
+
+Law: an error is told by its data alone (keyword, value of the keyword, instance, path), never by its message.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from confobjects.diagnostics import did_you_mean
+from confobjects.texts.visible import visible
+
+Pointer = tuple[str, ...]
+"""The keys and indexes on the way to a part of a document."""
+
+
+class Refusal(NamedTuple):
+    """One mistake: where it is, which keyword of the schema refuses it, and what to say of it.
+
+    ``key`` is the key that is unknown or missing, ``instance`` the refused part of the document; ``expected`` is
+    what the schema has behind the keyword.
+    """
+
+    pointer: Pointer
+    keyword: str
+    instance: Any
+    expected: Any
+    summary: str
+    remedy: str = ""
+    key: str = ""
+
+
+Show = Callable[[Any], str]
+"""How a part of a document is shown; one that may hold secrets shows only what kind of value it is."""
+
+
+def validator_of(schema: Mapping[str, Any]) -> Any:
+    """Return the validator of a schema; 1.0 is an integer to JSON Schema, but not to a program that counts with it."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    def is_integer(_checker: Any, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    make: Any = extend
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
+    return make(Draft202012Validator, type_checker=checker)(schema)
+
+
+def find_leaves(errors: Iterable[Any]) -> Iterator[Any]:
+    """Yield the errors that have no others below them: what refuses all branches of a choice is told of each."""
+    for error in errors:
+        if error.context:
+            yield from find_leaves(error.context)
+        else:
+            yield error
+
+
+def translate(errors: Iterable[Any], show: Show) -> Iterator[Refusal]:
+    """Yield what the errors of a validator say, each mistake once."""
+    seen = set()
+    for error in errors:
+        pointer = tuple(str(part) for part in error.absolute_path)
+        # There is an error for each missing key, which does not say which: the first tells of all.
+        rule = (pointer, tuple(error.absolute_schema_path))
+        if error.validator == "required" and rule in seen:
+            continue
+        seen.add(rule)
+        explain = _EXPLANATIONS.get(error.validator, _explain_other)
+        for key, summary, remedy in explain(error, show):
+            yield Refusal(pointer, error.validator or "", error.instance, error.validator_value, summary, remedy, key)
+
+
+def quote_json(value: Any) -> str:
+    """Return a value as JSON on one line, not too long."""
+    text = visible(json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+_Words = Iterator[tuple[str, str, str]]
+"""Key (where one is unknown or missing), summary, remedy."""
+
+
+def _explain_unknown_keys(error: Any, _show: Show) -> _Words:
+    known = error.schema.get("properties", {})
+    for key in error.instance:
+        if key not in known:
+            remedy = did_you_mean(key, known) or f"known: {', '.join(known)}"
+            yield key, f"there is no key {quote_json(key)} here", remedy
+
+
+def _explain_missing_keys(error: Any, _show: Show) -> _Words:
+    for key in error.validator_value:
+        if key not in error.instance:
+            yield key, f'the key "{key}" is missing', ""
+
+
+def _explain_choice(error: Any, show: Show) -> _Words:
+    known = [str(value) for value in error.validator_value]
+    given = error.instance if isinstance(error.instance, str) else ""
+    yield "", f"{show(error.instance)} is none of the known words", name_known(given, known)
+
+
+def name_known(given: str, known: Iterable[str]) -> str:
+    """Return the remedy for a word that is none of the known ones."""
+    return did_you_mean(given, known) or f"known: {', '.join(known)}"
+
+
+def _explain_constant(error: Any, show: Show) -> _Words:
+    yield "", f"{show(error.instance)} is not possible here", f"expected: {quote_json(error.validator_value)}"
+
+
+_TYPES = {
+    "string": "a text",
+    "object": "an object",
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "null",
+}
+
+
+def _explain_type(error: Any, show: Show) -> _Words:
+    kinds = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+    yield "", f"expected {' or '.join(_TYPES[kind] for kind in kinds)}, not {show(error.instance)}", ""
+
+
+def _explain_pattern(error: Any, show: Show) -> _Words:
+    yield "", f"{show(error.instance)} is not a valid name", f"it has to match {error.validator_value}"
+
+
+def _explain_empty(error: Any, show: Show) -> _Words:
+    yield "", f"{show(error.instance)} is empty", "give it a value, or leave the key out"
+
+
+def _explain_too_few(error: Any, show: Show) -> _Words:
+    yield "", f"{show(error.instance)} has too few values", f"the least is {error.validator_value}"
+
+
+def _explain_count(error: Any, _show: Show) -> _Words:
+    known, given = list(error.schema.get("properties", {})), len(error.instance)
+    if known:
+        yield "", f"one of the keys {', '.join(known)} is expected, {given} are given", ""
+    else:
+        yield "", f"{given} values are given, {error.validator_value} are expected", ""
+
+
+def _explain_twice(_error: Any, _show: Show) -> _Words:
+    yield "", "a value is given twice in this list", ""
+
+
+def _explain_minimum(error: Any, show: Show) -> _Words:
+    yield "", f"{show(error.instance)} is too small", f"the least is {error.validator_value}"
+
+
+def _explain_other(error: Any, show: Show) -> _Words:
+    yield "", f"{show(error.instance)} is not possible here", ""
+
+
+_EXPLANATIONS: Mapping[str, Callable[[Any, Show], _Words]] = {
+    "additionalProperties": _explain_unknown_keys,
+    "required": _explain_missing_keys,
+    "enum": _explain_choice,
+    "const": _explain_constant,
+    "type": _explain_type,
+    "pattern": _explain_pattern,
+    "minLength": _explain_empty,
+    "minItems": _explain_too_few,
+    "maxItems": _explain_count,
+    "minProperties": _explain_count,
+    "maxProperties": _explain_count,
+    "uniqueItems": _explain_twice,
+    "minimum": _explain_minimum,
+}
