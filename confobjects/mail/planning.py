@@ -28,7 +28,7 @@ from confobjects.mail.plan import (
     address_literal,
     trust_source,
 )
-from confobjects.mail.properties import not_allowed, read_settings
+from confobjects.mail.properties import ALLOW_INSECURE, not_allowed, read_settings
 from confobjects.mail.property_table import PROPERTY, shown
 
 DEFAULT_TIMEOUTS: Final = {
@@ -73,7 +73,7 @@ class _Planner:
         self.smtp, found = read_settings(server[PROPERTY] or ())
         for problem in found:
             # Warnings about settings were given when they were set; a plan repeats only the dangerous ones.
-            if problem.severity == "error" or "allow-insecure" in problem.summary:
+            if problem.severity == "error" or problem.constraint == ALLOW_INSECURE:
                 self.problems.add(problem.replace(path=server.path))
 
     def plan(self) -> DeliveryPlan:

@@ -21,7 +21,7 @@ from confobjects.mail.property_table import (
     row_of,
     shown,
 )
-from confobjects.mail.property_values import parse_value
+from confobjects.mail.property_values import UnexpectedValueError, parse_value
 from confobjects.records import Record
 
 
@@ -41,7 +41,7 @@ def check_smtp_property(name: str, value: str) -> list[Diagnostic]:
     try:
         parse_value(name, value)
     except ValueError as error:
-        plain = str(error).startswith("expected") and shown_value != MASK
+        plain = isinstance(error, UnexpectedValueError) and shown_value != MASK
         return [_problem(f'{name} is "{shown_value}", {error}' if plain else f"{name}: {error}", shown_value, "")]
     if row.state == NO_EFFECT:
         text = f"{name} is accepted and has no effect: {row.meaning}"
@@ -146,6 +146,9 @@ def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, lis
     return result, problems
 
 
+ALLOW_INSECURE: Final = "allow-insecure"
+"""The rule that what is insecure has to be allowed by name, and is warned about when it is."""
+
 _OPENS: Final = (
     ("ssl.trust", None, "any-certificate"),
     ("ssl.checkserveridentity", False, "any-name"),
@@ -169,7 +172,7 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
             "Use it for tests only, or where nobody else can reach the network.",
             code="constraint-violated",
             warning=True,
-        )
+        ).replace(constraint=ALLOW_INSECURE)
 
 
 def not_allowed(cause: str, weakness: str, value: str) -> Diagnostic:
@@ -179,4 +182,4 @@ def not_allowed(cause: str, weakness: str, value: str) -> Diagnostic:
         value,
         f"Remove it; or, for tests only, add smtp-property:confobjects.allow-insecure={weakness}",
         code="constraint-violated",
-    )
+    ).replace(constraint=ALLOW_INSECURE)

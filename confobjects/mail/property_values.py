@@ -9,10 +9,17 @@ from confobjects.diagnostics import nearest
 from confobjects.mail.property_table import MECHANISMS, NEVER_USED, OBJECT, WEAKNESSES, row_of
 
 
+class UnexpectedValueError(ValueError):
+    """A value is none of those that its type takes; the message says what was expected, and does not name the value."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"expected {expected}")
+
+
 def _boolean(text: str) -> bool:
     folded = text.strip().lower()
     if folded not in ("true", "false"):
-        raise ValueError("expected true or false")
+        raise UnexpectedValueError("true or false")
     return folded == "true"
 
 
@@ -21,14 +28,14 @@ def _integer(text: str) -> int:
     try:
         return int(digits, 16 if digits.removeprefix("-").startswith("0x") else 10)
     except ValueError:
-        raise ValueError("expected a whole number, decimal or 0x and hexadecimal") from None
+        raise UnexpectedValueError("a whole number, decimal or 0x and hexadecimal") from None
 
 
 def _between(low: int, high: int, words: str) -> Callable[[str], int]:
     def parse(text: str) -> int:
         number = _integer(text)
         if not low <= number <= high:
-            raise ValueError(f"expected {words}")
+            raise UnexpectedValueError(words)
         return number
 
     return parse
@@ -36,7 +43,7 @@ def _between(low: int, high: int, words: str) -> Callable[[str], int]:
 
 def _text(text: str) -> str:
     if not text:
-        raise ValueError("expected a text")
+        raise UnexpectedValueError("a text")
     return text
 
 
@@ -49,7 +56,7 @@ def _host(text: str) -> str:
 
     host = text.strip().removeprefix("[").removesuffix("]")
     if not is_ipv6(host) and (problem := host_problem(host)):
-        raise ValueError(f"expected a host name or an IP address: {problem}")
+        raise UnexpectedValueError(f"a host name or an IP address: {problem}")
     return host
 
 
@@ -58,7 +65,7 @@ def _address(text: str) -> str:
 
     address = text.strip().removeprefix("[").removesuffix("]")
     if not is_ipv4(address) and not is_ipv6(address):
-        raise ValueError("expected an IP address")
+        raise UnexpectedValueError("an IP address")
     return address
 
 
@@ -70,11 +77,11 @@ def _local_name(text: str) -> str:
         inner = name[1:-1]
         if is_ipv4(inner) or is_ipv6(inner.removeprefix("IPv6:")):
             return name
-        raise ValueError("expected a host name or an address literal such as [192.0.2.1]")
+        raise UnexpectedValueError("a host name or an address literal such as [192.0.2.1]")
     if is_ipv4(name) or is_ipv6(name):
-        raise ValueError(f"expected a host name or an address literal: an address stands in brackets, [{name}]")
+        raise UnexpectedValueError(f"a host name or an address literal: an address stands in brackets, [{name}]")
     if problem := host_problem(name):
-        raise ValueError(f"expected a host name or an address literal: {problem}")
+        raise UnexpectedValueError(f"a host name or an address literal: {problem}")
     return name
 
 
@@ -100,7 +107,7 @@ def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:
         for choice in choices:
             if choice.lower() == text.strip().lower():
                 return choice
-        raise ValueError(f"expected {', '.join(choices[:-1])} or {choices[-1]}")
+        raise UnexpectedValueError(f"{', '.join(choices[:-1])} or {choices[-1]}")
 
     return parse
 
@@ -109,7 +116,7 @@ def _notify(text: str) -> str:
     words = [word.upper() for word in _words(text)]
     wrong = [word for word in words if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY")]
     if wrong or not words or len(set(words)) < len(words) or ("NEVER" in words and len(words) > 1):
-        raise ValueError("expected NEVER, or some of SUCCESS, FAILURE and DELAY")
+        raise UnexpectedValueError("NEVER, or some of SUCCESS, FAILURE and DELAY")
     return ",".join(words)
 
 
@@ -125,7 +132,7 @@ def _mechanisms(text: str) -> tuple[str, ...]:
     usable = tuple(dict.fromkeys(word for word in words if word in MECHANISMS))
     if not usable:
         reasons = "; ".join(dict.fromkeys(NEVER_USED[word] for word in words))
-        raise ValueError(f"expected some of {', '.join(MECHANISMS)}" + (f": {reasons}" if reasons else ""))
+        raise UnexpectedValueError(f"some of {', '.join(MECHANISMS)}" + (f": {reasons}" if reasons else ""))
     return usable
 
 
@@ -139,8 +146,8 @@ _FACTORIES: Final = {
 def _factory(text: str) -> str:
     kind = _FACTORIES.get(text.strip().lower())
     if kind is None:
-        raise ValueError(
-            "expected javax.net.ssl.SSLSocketFactory (TLS from the first byte) or javax.net.SocketFactory (plain): "
+        raise UnexpectedValueError(
+            "javax.net.ssl.SSLSocketFactory (TLS from the first byte) or javax.net.SocketFactory (plain): "
             "other Java classes cannot be loaded here"
         )
     return kind
@@ -155,7 +162,7 @@ def _protocols(text: str) -> tuple[str, ...]:
     usable = tuple(dict.fromkeys(_VERSIONS[word.lower()] for word in words if word.lower() in _VERSIONS))
     if len(usable) == 0 or any(word.lower() not in _VERSIONS and word not in old for word in words):
         reason = ": older versions are broken (RFC 8996)" if old else ""
-        raise ValueError(f"expected TLSv1.2, TLSv1.3 or both{reason}")
+        raise UnexpectedValueError(f"TLSv1.2, TLSv1.3 or both{reason}")
     if old:
         raise ValueError(f"{', '.join(old)} cannot be used: versions before TLSv1.2 are broken (RFC 8996)")
     return usable
@@ -164,14 +171,14 @@ def _protocols(text: str) -> tuple[str, ...]:
 def _suites(text: str) -> tuple[str, ...]:
     words = tuple(dict.fromkeys(_words(text)))
     if not words or any(not word.replace("_", "").replace("-", "").isalnum() for word in words):
-        raise ValueError("expected names of cipher suites, separated by blanks or commas")
+        raise UnexpectedValueError("names of cipher suites, separated by blanks or commas")
     return words
 
 
 def _hosts(text: str) -> tuple[str, ...]:
     words = tuple(_words(text))
     if not words:
-        raise ValueError("expected * or names of hosts, separated by blanks")
+        raise UnexpectedValueError("* or names of hosts, separated by blanks")
     return words if "*" in words else tuple(map(_host, words))
 
 
@@ -184,7 +191,7 @@ def _weaknesses(text: str) -> tuple[str, ...]:
             hint = f'; did you mean "{near}"?' if near else ""
             raise ValueError(f'"{word}" is no weakness known here, expected some of {known}{hint}')
     if not words:
-        raise ValueError(f"expected some of {known}")
+        raise UnexpectedValueError(f"some of {known}")
     return tuple(dict.fromkeys(words))
 
 

@@ -105,7 +105,8 @@ class Judge:
         for problem in self._function(constraint.function)(judged.typed):
             severity = "warning" if constraint.severity == "warning" else problem.severity
             remedy = problem.remedy or constraint.remedy
-            yield problem.replace(path=str(judged.object.path), remedy=remedy, severity=severity)
+            path = str(judged.object.path)
+            yield problem.replace(path=path, remedy=remedy, severity=severity, constraint=constraint.name)
 
     def _function(self, name: str) -> ConstraintFunction:
         function = self._functions.get(name)
@@ -305,6 +306,7 @@ def _violated(judged: Judged, constraint: Constraint, condition: Condition) -> D
         detail="" if constraint.severity == "warning" else _state(judged, condition),
         remedy=constraint.remedy,
         severity="warning" if constraint.severity == "warning" else "error",
+        constraint=constraint.name,
     )
 
 

@@ -314,21 +314,24 @@ def require_text(text: str, expected: str) -> str:
     return text
 
 
-def require_line(text: str, expected: str) -> str:
-    """Return the text without blanks around it; refuses line breaks and other control characters within."""
+def require_line(text: str, expected: str, subject: str = "") -> str:
+    """Return the text without blanks around it; refuses line breaks and other control characters within.
+
+    ``subject`` stands for the text in messages that must not repeat it.
+    """
     line = require_text(text, expected).strip(BLANKS)
     if not line:
         raise ValueSyntaxError("the value is blank", expected)
     if not line.isprintable():
-        refuse_controls(text, line, expected)
+        refuse_controls(text, line, expected, subject)
     return line
 
 
-def refuse_controls(text: str, line: str, expected: str) -> None:
+def refuse_controls(text: str, line: str, expected: str, subject: str = "") -> None:
     """Raise for the first control character (Unicode category Cc, or a line or paragraph separator), if any."""
     for character in line:
         if character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029":
             at = text.index(character)
             words = {"\n": "a line break", "\r": "a carriage return", "\0": "a NUL character", "\t": "a tab"}
             said = words.get(character, f"the control character U+{ord(character):04X}")
-            raise ValueSyntaxError(f"{quoted(text)} holds {said}", expected, span=(at, at + 1))
+            raise ValueSyntaxError(f"{subject or quoted(text)} holds {said}", expected, span=(at, at + 1))

@@ -95,7 +95,7 @@ class Url(Syntax):
         self.schemes = tuple(scheme.lower() for scheme in schemes)
 
     def parse(self, text: str) -> str:
-        line = self._line(text)
+        line = require_line(text, self.expected, "it")  # a URL may hold a password
         url = self._split(line)
         for character in line:
             if character in _NEVER:
@@ -106,15 +106,6 @@ class Url(Syntax):
             raise ValueSyntaxError('"%" has no two hexadecimal digits after it', self.expected, 'write "%25"')
         self._check_authority(url)
         return line
-
-    def _line(self, text: str) -> str:
-        try:
-            return require_line(text, self.expected)
-        except ValueSyntaxError as error:
-            _, holds, what = error.message.partition(" holds ")
-            raise ValueSyntaxError(
-                f"it holds {what}" if holds else error.message, error.expected, span=error.span
-            ) from None
 
     def _split(self, line: str) -> _Url:
         scheme, colon, rest = line.partition(":")

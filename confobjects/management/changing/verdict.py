@@ -129,7 +129,7 @@ class Verdict:
     def _cures(
         self, obj: ManagedObject, problem: Diagnostic, touched: set[str]
     ) -> Iterator[tuple[tuple[str, str], ...]]:
-        fixes = [c.fixes for c in obj.definition.constraints if c.synopsis == problem.summary]
+        fixes = [c.fixes for c in obj.definition.constraints if c.name == problem.constraint]
         for fix in (fix for several in fixes for fix in several):
             if touched.isdisjoint(name for name, _ in fix):
                 cured = obj.replace(values={**obj.values, **{name: (text,) for name, text in fix}})

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any
+from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError
@@ -195,11 +195,17 @@ def unreachable(address: Address, failure: BaseException, step: str, seconds: fl
     return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
 
 
+_OUT_OF_DATE: Final = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (OpenSSL, ``x509_vfy.h``)."""
+_OTHER_NAME: Final = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH."""
+
+
 def _certificate(address: Address, failure: ssl.SSLCertVerificationError) -> CannotConnectError:
     remedy = "give the authority's certificate with --trustStorePath FILE (PEM)"
-    if "expired" in failure.verify_message or "not yet valid" in failure.verify_message:
+    if failure.verify_code in _OUT_OF_DATE:
         remedy = "have the server's certificate renewed, and see that both clocks are right"
-    elif "mismatch" in failure.verify_message.lower():
+    elif failure.verify_code in _OTHER_NAME:
         remedy = "connect by a name that is in the certificate, or have one issued for this name"
     summary = f"{address}: its certificate is not accepted: {failure.verify_message}"
     return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
