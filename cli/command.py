@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from .strict_command import StrictCommand
 from .words.options import OPTIONS, Option
 
 if TYPE_CHECKING:
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 
 class UnknownCommandError(click.UsageError):
-    """The command word is none."""
+    """There is no command of that name; ``word`` is what was typed."""
+
+    def __init__(self, message: str, word: str) -> None:
+        super().__init__(message)
+        self.word = word
 
 
 def make(
@@ -47,7 +52,7 @@ def make(
             invocation.warn(words.defaults.warnings)
         return function(invocation, **{name: value for name, value in values.items() if name in own})
 
-    return click.Command(
+    return StrictCommand(
         words.command,
         # Making all global options costs more than reading the configuration: only those that may be meant are made.
         params=[*parameters, *(_global(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],

@@ -58,7 +58,9 @@ class Invocation:
     def _form(self) -> str:
         form = self.options["output"] or ("script" if self.script else "table")
         if form not in {"table", "json", "tsv", "script"}:
-            raise UsageError(Diagnostic("usage", f'--output takes table, json or tsv, not "{form}"'))
+            raise UsageError(
+                Diagnostic("usage", f'--output takes table, json or tsv, not "{form}"', argument="--output")
+            )
         return "script" if form == "tsv" else str(form)
 
     def _conflicts(self) -> None:
@@ -172,6 +174,7 @@ class Invocation:
         for item in self.options["define"]:
             token, equals, value = item.partition("=")
             if not equals:
-                raise UsageError(Diagnostic("usage", f'--define takes TOKEN=VALUE, not "{token}"'))
+                summary = f'--define takes TOKEN=VALUE, not "{token}"'
+                raise UsageError(Diagnostic("usage", summary, argument="--define"))
             result[token] = value
         return result

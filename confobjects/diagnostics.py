@@ -28,7 +28,8 @@ class Diagnostic(Record, kw_only=True):
     (``/mail-server/one``), ``origin`` the file or source in which the thing was said, ``line`` and
     ``column`` count from 1, ``pointer`` is a JSON pointer (RFC 6901). ``span`` is a half-open range of
     offsets into ``excerpt``; it is drawn as a caret line. ``fix`` are (property, value) pairs which, set as
-    well, would make the refused change valid. ``constraint`` names the rule that is violated, where it has a name.
+    well, would make the refused change valid. ``constraint`` names the rule that is violated, where it has a name;
+    ``argument`` is the word of a request that is at fault, as it was given: an option or a name.
     """
 
     code: str = field(kw_only=False)
@@ -46,6 +47,7 @@ class Diagnostic(Record, kw_only=True):
     span: tuple[int, int] | None = None
     fix: tuple[tuple[str, str], ...] = ()
     constraint: str = ""
+    argument: str = ""
     severity: Severity = "error"
 
     def __repr__(self) -> str:

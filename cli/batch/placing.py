@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import click
+
+from ..commands import UnknownCommandError
+from ..strict_command import ExtraWordsError
 
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from .dialect import Command, Piece, Word
     from .source import Source
 
-_IN_PARENTHESES: Final = re.compile(r"\((\S+)[^()]*\)$")
 _ASSIGNING: Final = frozenset({"--set", "--add", "--remove", "--set-file", "--set-env"})
 _OF_NAMES: Final = frozenset({"no-such-object", "object-exists", "object-in-use"})
 _OF_VALUES: Final = frozenset({"invalid-value", "constraint-violated", "unresolved-expression"})
@@ -24,22 +26,24 @@ _OF_VALUES: Final = frozenset({"invalid-value", "constraint-violated", "unresolv
 
 def place_of_usage(error: click.UsageError, command: Command) -> Piece:
     """Return where a mistake in the words of a command is: the option, the word too many, else the command."""
-    message = error.format_message().rstrip(".")
-    names: tuple[str, ...] = ()
+    names: Sequence[str] = ()
     if isinstance(error, click.NoSuchOption | click.BadOptionUsage):
         names = (error.option_name,)
     elif isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter) and error.param:
-        names = tuple(error.param.opts)
-    elif found := _IN_PARENTHESES.search(message):
-        names = (found.group(1),)
+        names = error.param.opts
+    elif isinstance(error, ExtraWordsError):
+        names = error.extra[:1]
+    elif isinstance(error, UnknownCommandError):
+        names = (error.word,)
     wanted = {name.lower() for name in names}
-    word = next((word for word in command.words if word.text.partition("=")[0].lower() in wanted), None)
-    return _quoted_in(message, command) if word is None else word.pieces[0]
-
-
-def _quoted_in(text: str, command: Command) -> Piece:
-    """The word that a sentence quotes, else the command."""
-    word = next((word for word in command.words if f'"{word.text}"' in text), None)
+    word = next(
+        (
+            word
+            for word in command.words
+            if not wanted.isdisjoint({word.text.lower(), word.text.partition("=")[0].lower()})
+        ),
+        None,
+    )
     return _first(command) if word is None else word.pieces[0]
 
 
@@ -58,10 +62,16 @@ def place_of(problem: Diagnostic, command: Command, operation: Operation | None,
         word = next((w for w in command.words if w.text in {name, w.text.partition("=")[0] + f"={name}"}), None)
         if word is not None:
             return word.pieces[0]
-    option = problem.summary.partition(" ")[0].lower()
-    if option.startswith("--") and (word := _at_option(option, command)) is not None:
-        return word.pieces[0]
-    return _quoted_in(problem.summary, command)
+    argument = problem.argument or problem.value
+    word = _at_argument(argument, command) if argument else None
+    return _first(command) if word is None else word.pieces[0]
+
+
+def _at_argument(argument: str, command: Command) -> Word | None:
+    """The word at fault: an option (see :func:`_at_option`), or a name, alone or as the value of an option."""
+    if argument.startswith("--"):
+        return _at_option(argument.lower(), command)
+    return next((word for word in command.words if argument in {word.text, word.text.partition("=")[2]}), None)
 
 
 def _at_option(option: str, command: Command) -> Word | None:

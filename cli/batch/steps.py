@@ -16,7 +16,7 @@ from ..commands import SPECIAL, resolve
 from ..output.sink import Sink
 from ..words.mistakes import explained
 from ..words.names import verbs_of
-from ..words.options import OPTIONS, conflict_among
+from ..words.options import OPTIONS, conflict_among, rivals
 from ..words.splitting import Words, take_apart
 from .placing import place_of, place_of_usage
 
@@ -78,12 +78,16 @@ class Setting:
                     Diagnostic(
                         "usage",
                         f"{spelling} holds for a whole batch",
+                        argument=spelling,
                         remedy=f"give {spelling} where the batch is named",
                     )
                 )
             result[name] = value
         if conflict := conflict_among([name for name, option in self._options if result[name] != option.absent]):
-            raise UsageError(Diagnostic("usage", conflict))
+            on_line = (name for name, option in self._options if given[name] != option.absent)
+            at_fault = next((name for name in on_line if any(result[r] != self._absent[r] for r in rivals(name))), "")
+            spelling = next((option.spellings[-1] for name, option in self._options if name == at_fault), "")
+            raise UsageError(Diagnostic("usage", conflict, argument=spelling))
         return result
 
     def command(self, words: Words) -> click.Command:

@@ -86,7 +86,8 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
             if command == name:
                 return _built("objects", "build", verb, relation, words, registry)
     typed, separator, _ = words.command.replace("=", ":").partition(":")  # an assignment may hold a secret
-    raise UnknownCommandError(f'there is no command "{typed}{separator and "…"}"' + _hint(typed, registry))
+    message = f'there is no command "{typed}{separator and "…"}"' + _hint(typed, registry)
+    raise UnknownCommandError(message, words.command)
 
 
 def _candidates(registry: Registry, name: str) -> Iterator[Relation]:

@@ -115,5 +115,6 @@ def _property(registry: Registry, relation: Relation, name: str) -> PropertyDefi
         found.update({prop.name: prop for prop in definition.properties.values() if prop.name not in found})
     if name not in found:
         hint = did_you_mean(name, found) or f"known: {', '.join(sorted(found))}"
-        raise UnknownNameError(Diagnostic("unknown-name", f'{relation.friendly} has no property "{name}"', remedy=hint))
+        summary = f'{relation.friendly} has no property "{name}"'
+        raise UnknownNameError(Diagnostic("unknown-name", summary, argument=name, remedy=hint))
     return found[name]

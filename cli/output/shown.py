@@ -93,5 +93,10 @@ def _known(option: str, unit: str, units: Iterable[str]) -> None:
     names = list(units)
     if unit.lower() not in names:
         raise UsageError(
-            Diagnostic("usage", f'{option}: there is no unit "{unit}"', remedy=f"one of: {', '.join(names)}")
+            Diagnostic(
+                "usage",
+                f'{option}: there is no unit "{unit}"',
+                argument=option,
+                remedy=f"one of: {', '.join(names)}",
+            )
         )

@@ -91,12 +91,14 @@ def _malformed(invocation: Invocation, relation: Relation, option: str, item: st
     if equals and ":" not in item:
         prop = _property(invocation, relation, name)
         shown = value if prop is not None and not prop.sensitive else "…"
-        problems.error("usage", f"{option} takes PROPERTY:VALUE", remedy=f"did you mean {name}:{shown}?")
+        problems.error(
+            "usage", f"{option} takes PROPERTY:VALUE", argument=option, remedy=f"did you mean {name}:{shown}?"
+        )
     elif ":" not in item:
         shown = f'"{item}"' if _property(invocation, relation, item) is not None else "what stands behind it"
-        problems.error("usage", f"{option} takes PROPERTY:VALUE, {shown} has no colon")
+        problems.error("usage", f"{option} takes PROPERTY:VALUE, {shown} has no colon", argument=option)
     elif not item.partition(":")[0]:
-        problems.error("usage", f"{option} takes PROPERTY:VALUE, the property is missing")
+        problems.error("usage", f"{option} takes PROPERTY:VALUE, the property is missing", argument=option)
     else:
         name = item.partition(":")[0]
         problems.error("usage", f"the value of {name} is empty", property=name, remedy=f"--reset {name}")
@@ -107,7 +109,7 @@ def _check_names(option: str, names: Iterable[str], problems: Collector) -> None
         if ":" in name:
             prop = name.partition(":")[0]
             summary = f'{option} takes the name of a property, not "{prop}:…"'
-            problems.error("usage", summary, remedy=f"{option} {prop}")
+            problems.error("usage", summary, argument=option, remedy=f"{option} {prop}")
 
 
 def _from_files(
@@ -116,7 +118,8 @@ def _from_files(
     for item in items:
         name, colon, path = item.partition(":")
         if not colon or not path:
-            problems.error("usage", "--set-file takes PROPERTY:PATH", remedy=f"--set-file {name or 'PROPERTY'}:PATH")
+            remedy = f"--set-file {name or 'PROPERTY'}:PATH"
+            problems.error("usage", "--set-file takes PROPERTY:PATH", argument="--set-file", remedy=remedy)
             continue
         try:
             text = contents(path).decode("utf-8")
@@ -143,7 +146,7 @@ def _from_environment(items: Iterable[str], values: Given, problems: Collector) 
         name, colon, variable = item.partition(":")
         text = os.environ.get(variable) if colon else None
         if not colon:
-            problems.error("usage", "--set-env takes PROPERTY:VARIABLE")
+            problems.error("usage", "--set-env takes PROPERTY:VARIABLE", argument="--set-env")
         elif text is None:
             # A password given in the place of a variable is not repeated; most of them are no names of variables.
             which = f"the environment variable {variable}" if variable.isidentifier() else "this environment variable"
@@ -160,6 +163,7 @@ def _asked(invocation: Invocation, name: str) -> str:
         problems.error(
             "usage",
             f"--set-prompt {name} needs a terminal to ask at, and none is there or --no-prompt forbids it",
+            argument="--set-prompt",
             remedy=f"--set-file {name}:PATH or --set-env {name}:VARIABLE",
         )
         problems.raise_if_errors()

@@ -9,6 +9,7 @@ import click
 from confobjects.diagnostics import did_you_mean
 
 from .options import OPTIONS
+from .strict_command import ExtraWordsError
 
 
 def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
@@ -27,9 +28,9 @@ def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple
         remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
     elif isinstance(error, click.BadParameter) and error.param is not None and (number := _number(error.param)):
         message = number
-    elif message.startswith("Got unexpected extra argument") and (swallowed := _swallowed(error)):
+    elif isinstance(error, ExtraWordsError) and (swallowed := _swallowed(error)):
         message, remedy = swallowed
-    elif message.startswith("Got unexpected extra argument") and _takes_values(error):
+    elif isinstance(error, ExtraWordsError) and _takes_values(error):
         # The words are not repeated: one may be a password that was typed apart from its property.
         message = "there are words that belong to no option"
         remedy = "a property and its value are one word, --set PROPERTY:VALUE; a value with blanks stands in quotes"

@@ -180,4 +180,5 @@ def absent(registry: Registry, world: World, path: ManagedObjectPath) -> Diagnos
     hint = did_you_mean(path.name or "", [member.name for member in world.members(relation, path.parent)])
     if not hint and relation.named:
         hint = f"list-{relation.plural} shows those there are"
-    return Diagnostic("no-such-object", f"there is no {relation.friendly}{named}", path=str(path), remedy=hint)
+    summary = f"there is no {relation.friendly}{named}"
+    return Diagnostic("no-such-object", summary, path=str(path), argument=path.name or "", remedy=hint)

@@ -263,6 +263,7 @@ class Judge:
                     f'the {judged.object.definition.friendly} "{path.name}" cannot be disabled: {user.object.path} '
                     f"needs it ({user.property.name})",
                     path=str(path),
+                    argument=path.name or "",
                     detail=_because(reference.needed_when),
                     remedy=f"disable {user.object.path} first, or let its {user.property.name} name another",
                 )

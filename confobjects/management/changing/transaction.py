@@ -276,8 +276,8 @@ class Transaction:
         found = types.get(type_.lower()) or next((d for d in types.values() if d.name == type_), None)
         if found is None:
             hint = did_you_mean(type_, types) or f"one of: {', '.join(types)}"
-            problem = Diagnostic("unknown-name", f'there is no type "{type_}" of {relation.friendly}', remedy=hint)
-            raise error_for([problem])
+            summary = f'there is no type "{type_}" of {relation.friendly}'
+            raise error_for([Diagnostic("unknown-name", summary, argument=type_, remedy=hint)])
         return found
 
     def _new_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath | None:

@@ -1,0 +1,28 @@
+"""Commands that say in data which words they could not use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+
+class ExtraWordsError(click.UsageError):
+    """There are words that belong to no option and no argument; ``extra`` are those words."""
+
+    def __init__(self, extra: Sequence[str], context: click.Context) -> None:
+        plural = "s" if len(extra) > 1 else ""
+        super().__init__(f"unexpected argument{plural} ({' '.join(extra)})", context)
+        self.extra = tuple(extra)
+
+
+class StrictCommand(click.Command):
+    """A command of click that raises :class:`ExtraWordsError` for words too many."""
+
+    allow_extra_args = True  # click's own refusal has the words in its message only
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise ExtraWordsError(rest, ctx)
+        return rest
