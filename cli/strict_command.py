@@ -22,6 +22,7 @@ class StrictCommand(click.Command):
     allow_extra_args = True  # click's own refusal has the words in its message only
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words of the command. Raises :class:`ExtraWordsError`, and what click raises."""
         rest = super().parse_args(ctx, args)
         if rest and not ctx.resilient_parsing:
             raise ExtraWordsError(rest, ctx)

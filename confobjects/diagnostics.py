@@ -135,13 +135,6 @@ class Collector:
         """The problems that do not."""
         return tuple(item for item in self._items if item.severity == "warning")
 
-    def raise_if_errors(self) -> None:
-        """Raise one :class:`~confobjects.errors.ConfobjectsError` that carries every error, if there is one."""
-        if errors := self.errors:
-            from confobjects.errors import error_for
-
-            raise error_for(errors)
-
 
 def _folded(word: str) -> str:
     return word.casefold().replace("_", "-").replace(" ", "-")

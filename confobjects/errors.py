@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from confobjects.diagnostics import Diagnostic
+from confobjects.diagnostics import Collector, Diagnostic
 
 DONE: Final = 0
 DIFFERENCES: Final = 1
@@ -210,3 +210,9 @@ def error_for(diagnostics: Iterable[Diagnostic]) -> ConfobjectsError:
     """Return the error to raise for some diagnostics: the class of the first one's code."""
     problems = tuple(diagnostics)
     return CODES[problems[0].code](problems)
+
+
+def raise_if_errors(problems: Collector) -> None:
+    """Raise one :class:`ConfobjectsError` that carries every error among some problems, if there is one."""
+    if errors := problems.errors:
+        raise error_for(errors)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
-from confobjects.errors import UsageError
+from confobjects.errors import UsageError, raise_if_errors
 from confobjects.objects.changes import PropertyChanges
 
 from ..files import contents
@@ -32,7 +32,7 @@ def given_values(invocation: Invocation, relation: Relation, **setting: Sequence
     _from_files(invocation, relation, setting["set_file"], values, problems)
     _from_environment(setting["set_env"], values, problems)
     _check_names("--set-prompt", setting["set_prompt"], problems)
-    problems.raise_if_errors()
+    raise_if_errors(problems)
     for name in setting["set_prompt"]:
         values.setdefault(name.lower(), []).append(_asked(invocation, name))
     return values
@@ -51,7 +51,7 @@ def given_changes(
     added = _assigned(invocation, relation, "--add", add, problems)
     removed = _assigned(invocation, relation, "--remove", remove, problems)
     _check_names("--reset", reset, problems)
-    problems.raise_if_errors()
+    raise_if_errors(problems)
     return PropertyChanges(given_values(invocation, relation, **setting), added, removed, tuple(reset))
 
 
@@ -166,7 +166,7 @@ def _asked(invocation: Invocation, name: str) -> str:
             argument="--set-prompt",
             remedy=f"--set-file {name}:PATH or --set-env {name}:VARIABLE",
         )
-        problems.raise_if_errors()
+        raise_if_errors(problems)
     from getpass import getpass
 
     try:

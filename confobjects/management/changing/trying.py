@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector
-from confobjects.errors import NoSuchObjectError
+from confobjects.errors import NoSuchObjectError, raise_if_errors
 from confobjects.management.world import Overlay, absent
 from confobjects.objects.changes import Changer, PropertyChanges
 from confobjects.objects.reading import Reader
@@ -28,7 +28,7 @@ def tried(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overla
     problems = Collector()
     changer = Changer(obj, Reader(site.registry, world, site.evaluate), problems, creating=False)
     changed = changer.apply(changes)
-    problems.raise_if_errors()
+    raise_if_errors(problems)
     replaced = {changer.key(one) for one in (*changes.set, *changes.reset)}
     world.put(changed.replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
     return world
