@@ -79,9 +79,10 @@ def read(path: str) -> Defaults:
         _conflicts(level, path, problems)
     secrets = [name for level in found.values() for name in level if name in SECRET_OPTIONS]
     if secrets and mode & 0o077:
-        problems.warning(
-            "usage", "other users may read this file, and it holds a password", origin=path, remedy=f"chmod 600 {path}"
-        )
+        from shlex import quote
+
+        summary = "other users may read this file, and it holds a password"
+        problems.warning("usage", summary, origin=path, remedy=f"chmod 600 {quote(path)}")
     if problems.errors:
         remedy = "--noPropertiesFile runs without it"
         raise UsageError([p if p.remedy else p.replace(remedy=remedy) for p in problems.errors])

@@ -235,6 +235,8 @@ def test_a_password_that_others_may_read_is_warned_about(home: Path) -> None:
     done = run("list-mail-servers", "--propertiesFilePath", path)
     assert f"warning: {path}: other users may read this file, and it holds a password\n" in done.err
     assert f"  remedy: chmod 600 {path}\n" in done.err
+    path = str(Path(path).rename(home / "my own.properties"))
+    assert f"  remedy: chmod 600 '{path}'\n" in run("list-mail-servers", "--propertiesFilePath", path).err
 
 
 def test_a_file_that_cannot_be_read_is_said(home: Path) -> None:
