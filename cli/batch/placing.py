@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ..commands import UnknownCommandError
+from ..command import UnknownCommandError
 from ..strict_command import ExtraWordsError
 
 if TYPE_CHECKING:

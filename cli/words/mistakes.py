@@ -8,8 +8,8 @@ import click
 
 from confobjects.diagnostics import did_you_mean
 
+from ..strict_command import ExtraWordsError
 from .options import OPTIONS
-from .strict_command import ExtraWordsError
 
 
 def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
