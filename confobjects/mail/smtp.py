@@ -126,6 +126,11 @@ class SmtpClient:
         return len(self._expected)
 
     @property
+    def unread(self) -> bytes:
+        """What has arrived and belongs to no complete answer."""
+        return self._parser.pending
+
+    @property
     def closed(self) -> bool:
         """Whether the conversation is over."""
         return self.state is State.CLOSED

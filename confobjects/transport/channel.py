@@ -13,6 +13,7 @@ from typing import Final
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.plan import Timeouts
+from confobjects.tls.wrapping import ClearTextError, wrap
 from confobjects.transport.certificates import sent_chain
 from confobjects.transport.deadline import Deadline, DeadlineExceeded, Step
 
@@ -118,15 +119,20 @@ class Channel:
         """Whether something has been received that the descriptor does not tell of: TLS works in records."""
         return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
-    def start_tls(self, context: ssl.SSLContext, host: str) -> str:
-        """Negotiate TLS; return its version and suite. Raises Trouble of stage tls."""
+    def start_tls(self, context: ssl.SSLContext, host: str, unread: bytes) -> str:
+        """Negotiate TLS; return its version and suite. ``unread`` is what was received here and not used yet.
+
+        Raises Trouble of stage tls, and of stage starttls where something is unread.
+        """
         step = self.deadline.step(self._timeouts.reply)
         try:
             self._sock.settimeout(step.remaining())
-            tls = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
+            tls = wrap(self._sock, context, host, unread=unread)
             self._sock, self._timeout, self._descriptor = tls, -1.0, -1
             tls.settimeout(step.remaining())
             tls.do_handshake()
+        except ClearTextError as error:
+            raise Trouble("starttls", "bytes-before-tls", message=str(error)) from None
         except ssl.SSLCertVerificationError as error:
             raise Trouble(
                 "tls", "certificate", verify_code=error.verify_code, message=error.verify_message or "no reason given"

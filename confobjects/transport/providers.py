@@ -6,28 +6,29 @@ authorities would trust nothing and say nothing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from confobjects.diagnostics import MASK, Diagnostic, nearest
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
-from confobjects.mail.plan import TrustSource
+from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.records import Record
 from confobjects.texts.visible import visible
-from confobjects.transport.stores import StoreProblem, read_store
+from confobjects.tls.authorities import system_has_any, system_state
+from confobjects.tls.contexts import Recipe, apart
+from confobjects.tls.stores import Kind, StoreProblem, read_store_file
 
 
 class Material(Record):
     """What a provider trusts: certificates (DER), or ``blind`` for anything, or the system's own stores (``system``).
 
-    ``places`` names where each certificate came from, for messages. ``fingerprint`` changes with the content.
+    ``places`` names where each certificate came from, for messages. ``state`` changes with what cannot be seen here: the
+    system's store, or what ``context``, which a class of others has made, was made from.
     """
 
     certificates: tuple[bytes, ...] = ()
@@ -35,29 +36,20 @@ class Material(Record):
     system: bool = False
     places: tuple[str, ...] = ()
     context: ssl.SSLContext | None = None
-    version: str = ""
+    state: str = ""
 
-    @property
-    def fingerprint(self) -> str:
-        """A digest of the content: equal content, equal trust."""
-        digest = hashlib.sha256(f"{self.blind} {self.system} {self.version}".encode())
-        for certificate in sorted(self.certificates):
-            digest.update(hashlib.sha256(certificate).digest())
-        return digest.hexdigest()
-
-
-T = TypeVar("T")
-
-
-def apart(work: Callable[[], T]) -> T:
-    """Work in a thread of its own: OpenSSL keeps errors by thread, and ssl takes those that others left for its own.
-
-    A PKCS #11 module leaves such errors when it is loaded.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(work).result()
+    def recipe(self, settings: TlsSettings) -> Recipe:
+        """Return what the context for some settings is made of."""
+        return Recipe(
+            self.certificates,
+            system=self.system,
+            blind=self.blind,
+            check_name=settings.check_name,
+            versions=settings.versions,
+            suites=settings.suites,
+            own=self.context,
+            state=self.state,
+        )
 
 
 # -- loaders -----------------------------------------------------------------------------------------------------------
@@ -78,44 +70,37 @@ def blind(source: TrustSource) -> Material:
     return Material(blind=True)
 
 
-class _Files:
-    """Contents of files, read again when path, inode, size or modification time have changed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str, str], tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
-
-    def certificates(self, path: str, kind: str, pin: str) -> tuple[bytes, ...]:
-        """Return the certificates of a store. Raises OSError and StoreProblem."""
-        status = os.stat(path)
-        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        key = (path, kind, hashlib.sha256(pin.encode()).hexdigest())
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is not None and kept[0] == state:
-            return kept[1]
-        with open(path, "rb") as file:
-            certificates = read_store(file.read(), kind, pin)
-        with self._lock:
-            self._kept[key] = (state, certificates)
-        return certificates
-
-
-_FILES: Final = _Files()
-
-
 def file_based(source: TrustSource) -> Material:
     """Trust the certificates of one store file."""
     path = _located(source, source.get("trust-store-file"))
     try:
-        found = _FILES.certificates(path, source.get("trust-store-type") or "", source.get("trust-store-pin") or "")
+        found = read_store_file(path, source.get("trust-store-type") or "", source.get("trust-store-pin") or "")
     except OSError as error:
         raise _unreadable(source, path, error, "trust-store-file") from None
     except StoreProblem as problem:
-        name = "trust-store-pin" if problem.pin else "trust-store-file"
-        summary = f"the trust store {path} cannot be used: {problem}"
-        raise unusable(source, summary, problem.advice, name, problem.reason) from None
+        raise _unusable_store(source, path, problem) from None
     return Material(found, places=(path,) * len(found))
+
+
+_PROBLEMS: Final[dict[Kind, tuple[str, str, str]]] = {
+    "damaged": ("trust-store-damaged", "trust-store-file", ""),
+    "empty": ("trust-store-empty", "trust-store-file", ""),
+    "wrong-type": ("trust-store-damaged", "trust-store-file", "Set trust-store-type:{found}, or reset it."),
+    "no-password": ("trust-store-pin", "trust-store-pin", "Set trust-store-pin."),
+    "wrong-password": ("trust-store-pin", "trust-store-pin", "Correct trust-store-pin."),
+}
+"""What is wrong with a store -> the stable reason, the property to change, and what to do where properties say it."""
+
+
+def _unusable_store(source: TrustSource, path: str, problem: StoreProblem) -> TrustError:
+    words = {
+        "wrong-type": f"trust-store-type says {source.get('trust-store-type')}, and its bytes say {problem.found}",
+        "no-password": "it cannot be opened without a pin",
+        "wrong-password": "the pin is wrong, or it is damaged",
+    }.get(problem.kind, str(problem))
+    reason, name, advice = _PROBLEMS[problem.kind]
+    advice = advice.format(found=problem.found) or problem.advice
+    return unusable(source, f"the trust store {path} cannot be used: {words}", advice, name, reason)
 
 
 def _unreadable(source: TrustSource, path: str, error: OSError, name: str) -> TrustError:
@@ -153,7 +138,7 @@ def _first_certificates(source: TrustSource, directory: str, names: list[str]) -
     for name in names:
         path = os.path.join(directory, name)
         try:
-            yield path, _FILES.certificates(path, "", "")[0]
+            yield path, read_store_file(path)[0]
         except FileNotFoundError:
             continue  # removed between listing and reading
         except OSError as error:
@@ -166,9 +151,9 @@ def system(source: TrustSource) -> Material:
     """Trust the public authorities of the operating system, or the bundled ones."""
     if source.get("source") == "bundled":
         return _bundled(source)
-    version = _system_version()
-    if version not in _SYSTEM_FOUND:
-        if not _system_has_any():
+    state = system_state()
+    if state not in _SYSTEM_FOUND:
+        if not system_has_any():
             raise unusable(
                 source,
                 "the operating system trusts no authority at all: every server would be refused",
@@ -177,24 +162,12 @@ def system(source: TrustSource) -> Material:
                 "trust-manager-provider" if source.type == "runtime" else "source",
                 "trust-store-empty",
             )
-        _SYSTEM_FOUND.add(version)
-    return Material(system=True, version=version)
+        _SYSTEM_FOUND.add(state)
+    return Material(system=True, state=state)
 
 
 _SYSTEM_FOUND: Final[set[str]] = set()
 """States of the system's store that were found to hold authorities: looking costs 40 ms."""
-
-
-def _system_version() -> str:
-    """Return what changes when the system's store does: its paths and their modification times."""
-    paths = ssl.get_default_verify_paths()
-    found = []
-    for path in (paths.cafile, paths.capath):
-        try:
-            found.append(f"{path} {os.stat(path or '').st_mtime_ns}")
-        except OSError:
-            found.append(f"{path} missing")
-    return "; ".join(found)
 
 
 def _bundled(source: TrustSource) -> Material:
@@ -208,20 +181,8 @@ def _bundled(source: TrustSource) -> Material:
             "source",
         ) from None
     path = certifi.where()
-    found = _FILES.certificates(path, "PEM", "")
+    found = read_store_file(path, "PEM")
     return Material(found, places=(path,) * len(found))
-
-
-def _system_has_any() -> bool:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
-    if context.cert_store_stats()["x509_ca"]:
-        return True
-    # OpenSSL reads a directory of hashed names only when it needs one of them.
-    directory = ssl.get_default_verify_paths().capath
-    return os.path.isdir(directory or "") and any(
-        re.fullmatch(r"[0-9a-f]{8}\.\d+", name) for name in os.listdir(directory)
-    )
 
 
 def ldap(source: TrustSource) -> Material:
@@ -318,14 +279,19 @@ def custom(source: TrustSource) -> Material:
         raise _useless(source, "cannot be used: a module, a colon and a class are expected")
     try:
         made = getattr(import_module(module), name)(values=dict(source.values))
-        context, version = made(), f"{path} {getattr(made, 'version', '')}"
+        context, state = made(), _state(source, path, getattr(made, "version", ""))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a class of others raises
         raise _useless(source, f"cannot be used: {_words(source, error)}") from None
     if not isinstance(context, ssl.SSLContext):
         raise _useless(source, "yields no ssl.SSLContext", "Correct the class.")
     if context.protocol is ssl.PROTOCOL_TLS_SERVER:
         raise _useless(source, "yields an ssl.SSLContext for servers", "Make it with ssl.PROTOCOL_TLS_CLIENT.")
-    return Material(context=context, version=version)
+    return Material(context=context, state=state)
+
+
+def _state(source: TrustSource, path: str, version: Any) -> str:
+    """Return what a context of a class stands for: the class, what it was given, and the version it tells."""
+    return repr((path, sorted(source.values.items()), str(version)))
 
 
 def _useless(

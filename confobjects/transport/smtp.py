@@ -132,7 +132,7 @@ class Connection:
 
     def _start_tls(self) -> str:
         assert self._channel is not None and self.trust is not None  # noqa: S101, PT018 - set by connect and load_trust
-        return self._channel.start_tls(self.trust.context, ascii_host(self.plan.host).rstrip("."))
+        return self._channel.start_tls(self.trust.context, ascii_host(self.plan.host), self.client.unread)
 
     @property
     def sent_certificates(self) -> tuple[bytes, ...]:

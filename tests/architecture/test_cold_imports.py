@@ -46,6 +46,7 @@ NOT_FOR_READING = {
     "confobjects.definitions.checking",
     "confobjects.definitions.metaschema",
     "confobjects.testing",
+    "confobjects.tls",
     "confobjects.transport",
 }
 """What reading and changing a configuration in a file never needs. The last rows are rooms of ours: checking the shipped definitions is what

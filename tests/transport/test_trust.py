@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.plan import RUNTIME_TRUST, TlsSettings, TrustSource, trust_source
+from confobjects.tls.contexts import openssl_name
+from confobjects.tls.stores import FORMATS, StoreProblem, detect, read_store
 from confobjects.transport.mailer import send_test
 from confobjects.transport.providers import LOADERS
-from confobjects.transport.stores import FORMATS, StoreProblem, detect, read_store
-from confobjects.transport.trust import openssl_name, trust_for
+from confobjects.transport.trust import trust_for
 from tests.definitions.documents import builtin
 from tests.servers import Given, mail_server, provider
 from tests.servers.certificates import Authority, Certificate

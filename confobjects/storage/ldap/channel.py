@@ -1,8 +1,4 @@
-"""A socket that is left when time is up, however slowly the other side drips, and TLS that verifies.
-
-TLS verifies the peer against the authorities given, or the system's, and its name or IP address against the
-certificate; the platform's ``ssl`` does both. Only ``trust_all`` switches it off.
-"""
+"""A socket that is left when time is up, however slowly the other side drips, in clear or inside TLS."""
 
 from __future__ import annotations
 
@@ -16,35 +12,8 @@ from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError
-from confobjects.records import Record
-from confobjects.storage.ldap import stores
 from confobjects.storage.ldap.address import Address
-
-
-class Tls(Record):
-    """How TLS is spoken: ``trust_store`` is a file of authorities, ``key_store`` one with the client's own
-    certificate and key; each is PEM, or PKCS #12 that its password opens.
-    """
-
-    trust_all: bool = False
-    trust_store: str | None = None
-    trust_store_password: str = ""
-    key_store: str | None = None
-    key_store_password: str = ""
-
-    def context(self) -> ssl.SSLContext:
-        """Return the context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if self.trust_all:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        elif self.trust_store:
-            stores.trust(context, self.trust_store, self.trust_store_password)
-        else:
-            context.load_default_certs()
-        if self.key_store:
-            stores.identify(context, self.key_store, self.key_store_password)
-        return context
+from confobjects.tls.wrapping import ClearTextError, wrap
 
 
 class Channel:
@@ -90,10 +59,16 @@ class Channel:
             self.failure = error
             raise
 
-    def secure(self, context: ssl.SSLContext, name: str) -> None:
-        """Negotiate TLS. Raises :class:`OSError`, of which :class:`ssl.SSLError` is one."""
+    def secure(self, context: ssl.SSLContext, name: str, unread: bytes) -> None:
+        """Negotiate TLS. ``unread`` is what was received here and not used yet.
+
+        Raises :class:`OSError`, of which :class:`ssl.SSLError` is one, ValueError for a name that cannot be one, and
+        :class:`~confobjects.tls.wrapping.ClearTextError`.
+        """
         self._arm()
-        self._socket = context.wrap_socket(self._socket, server_hostname=name)
+        tls = wrap(self._socket, context, name, unread=unread)
+        self._socket = tls
+        tls.do_handshake()
 
     def check_open(self) -> None:
         """Raise :class:`ConnectionResetError` when it is known already that the other side has closed the connection.
@@ -181,6 +156,9 @@ def unreachable(address: Address, failure: BaseException, step: str, seconds: fl
     elif isinstance(failure, FileNotFoundError):
         summary = f"{address}: there is no such socket"
         remedy = "see that the server runs and listens on that socket"
+    elif isinstance(failure, ClearTextError):
+        summary = f"{address} sent more than its answer to StartTLS before TLS began: someone may be injecting answers"
+        remedy = "check the network between here and the server; TLS from the first byte is safer (ldaps://, -Z)"
     elif isinstance(failure, ssl.SSLCertVerificationError):
         return _certificate(address, failure)
     elif isinstance(failure, ssl.SSLError):

@@ -36,6 +36,11 @@ class Messages(SyncStrategy):  # type: ignore[misc]  # the client library ships 
         self.connection.closed = False
         self.connection.listening = True
 
+    @property
+    def unread(self) -> bytes:
+        """What has been received behind the last answer."""
+        return self._data[self._at :]
+
     def exchange(self, operation: bytes) -> ber.Raw:
         """Send a request of ours and return its result; raises what the channel and broken answers raise."""
         number = int(self.connection.server.next_message_id())

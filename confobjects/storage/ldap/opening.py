@@ -6,9 +6,9 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.storage.ldap.address import parse
-from confobjects.storage.ldap.channel import Tls
 from confobjects.storage.ldap.session import Login
 from confobjects.storage.ldap.store import LdapStorage
+from confobjects.storage.ldap.trust import Tls
 
 
 def open_url(  # noqa: PLR0913 - each is an option of the command line, all by keyword
@@ -33,8 +33,8 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
     """Return the storage of one or several LDAP URLs, blank-separated, tried in order.
 
     ``mechanism`` is "anonymous", "simple" or "external"; without it, a ``bind_dn`` means simple, and a socket
-    (``ldapi``) or a client certificate means external. ``trust_store`` and ``key_store`` are
-    PEM or PKCS #12 files. ``history`` is the number of changes that the directory keeps in mind.
+    (``ldapi``) or a client certificate means external. ``trust_store`` is a
+    file of PEM, PKCS #12, JKS, JCEKS or BCFKS, ``key_store`` one of PEM or PKCS #12. ``history`` is the number of changes that the directory keeps in mind.
     Raises :class:`~confobjects.errors.UsageError`.
     """
     directory = parse(url)

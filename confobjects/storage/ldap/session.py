@@ -24,9 +24,11 @@ from confobjects.errors import AccessError, CannotConnectError, ConfobjectsError
 from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import Address
 from confobjects.storage.ldap.ber import RawEntry
-from confobjects.storage.ldap.channel import Channel, Tls, check_socket_access, connect, unreachable
+from confobjects.storage.ldap.channel import Channel, check_socket_access, connect, unreachable
 from confobjects.storage.ldap.messages import Messages
 from confobjects.storage.ldap.results import AWAY, SUCCESS, Result, failure
+from confobjects.storage.ldap.trust import Tls
+from confobjects.tls.wrapping import ClearTextError
 
 PAGE: Final = 1000
 _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
@@ -119,8 +121,8 @@ class Session:
                 raise CannotConnectError(problem)
         self._channel.expire(seconds)
         try:
-            self._channel.secure(context, self.address.host)
-        except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
+            self._channel.secure(context, self.address.host, self._messages.unread)
+        except (OSError, ValueError, ClearTextError) as error:  # ValueError: a name that cannot be one
             raise unreachable(self.address, error, "negotiating TLS", seconds) from None
         self._connection.tls_started = True
 

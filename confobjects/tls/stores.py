@@ -10,12 +10,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final, Literal
 
-from confobjects.transport import der
+from confobjects.tls import der
+
+Kind = Literal["damaged", "empty", "wrong-type", "no-password", "wrong-password"]
+"""What may be wrong with a store."""
 
 _PEM: Final = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----\s*(.*?)-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
@@ -23,67 +28,72 @@ _PEM: Final = re.compile(
 
 
 class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path further up
-    """A store cannot be used: why, and what to do. No pin stands in it. ``reason`` is a stable code."""
+    """A store cannot be used: why, and what to do. No password stands in it.
 
-    def __init__(self, message: str, advice: str, *, reason: str = "trust-store-damaged") -> None:
+    ``found`` is the type that its bytes say, where another was expected.
+    """
+
+    def __init__(self, kind: Kind, message: str, advice: str, found: str = "") -> None:
         super().__init__(message)
+        self.kind = kind
         self.advice = advice
-        self.reason = reason
-
-    @property
-    def pin(self) -> bool:
-        """Whether the pin is the reason."""
-        return self.reason == "trust-store-pin"
+        self.found = found
 
 
 def _damaged() -> StoreProblem:
-    return StoreProblem("it is damaged: its bytes end too early or contradict themselves", "Make it anew.")
+    message = "it is damaged: its bytes end too early or contradict themselves"
+    return StoreProblem("damaged", message, "Make it again.")
 
 
-def _wrong_pin(pin: str) -> StoreProblem:
-    if pin:
-        return StoreProblem("the pin is wrong, or it is damaged", "Correct trust-store-pin.", reason="trust-store-pin")
-    return StoreProblem("it cannot be opened without a pin", "Set trust-store-pin.", reason="trust-store-pin")
+def _wrong_password(password: str) -> StoreProblem:
+    if password:
+        return StoreProblem("wrong-password", "the password is wrong, or it is damaged", "Correct the password.")
+    return StoreProblem("no-password", "it cannot be opened without a password", "Give its password.")
 
 
 # -- PEM, DER, PKCS #12 ------------------------------------------------------------------------------------------------
 
 
-def pem(data: bytes, pin: str) -> tuple[bytes, ...]:
+def pem(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the certificates of a PEM text (RFC 7468), in their order."""
-    del pin
+    del password
     found = []
     for match in _PEM.finditer(data):
         try:
             decoded = base64.b64decode(b"".join(match[1].split()), validate=True)
             found.append(der.first(decoded).whole)  # a TRUSTED CERTIFICATE carries OpenSSL's own data behind it
         except ValueError:
-            raise StoreProblem("a certificate in it is damaged", "Export the certificate again.") from None
+            raise StoreProblem("damaged", "a certificate in it is damaged", "Export the certificate again.") from None
     return tuple(found)
 
 
-def der_certificate(data: bytes, pin: str) -> tuple[bytes, ...]:
+def der_certificate(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the one certificate of a DER file."""
-    del pin
+    del password
     return (data,)
 
 
-def pkcs12(data: bytes, pin: str) -> tuple[bytes, ...]:
-    """Return the certificates of a PKCS #12 store (RFC 7292)."""
-    from cryptography.hazmat.primitives.serialization import Encoding
+def open_pkcs12(data: bytes, password: str) -> Any | None:
+    """Return a PKCS #12 store with its key and its certificates; None when it cannot be opened."""
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
-    loaded = None
-    for secret in (pin.encode(),) if pin else (None, b""):  # no pin and an empty pin are different keys
+    for secret in (password.encode(),) if password else (None, b""):  # no password and an empty one are different keys
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # how a store was encrypted is not the reader's business
-                loaded = load_pkcs12(data, secret)
-            break
+                return load_pkcs12(data, secret)
         except ValueError:
             continue
+    return None
+
+
+def pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
+    """Return the certificates of a PKCS #12 store (RFC 7292)."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    loaded = open_pkcs12(data, password)
     if loaded is None:
-        raise _wrong_pin(pin)
+        raise _wrong_password(password)
     # The certificate that belongs to a key of one's own is not trusted for others.
     own = (loaded.cert,) if loaded.cert is not None and loaded.key is None else ()
     return tuple(one.certificate.public_bytes(Encoding.DER) for one in (*own, *loaded.additional_certs))
@@ -116,13 +126,13 @@ class _Java:
 _KEY, _CERTIFICATE, _SECRET = 1, 2, 3
 
 
-def jks(data: bytes, pin: str) -> tuple[bytes, ...]:
-    """Return the trusted certificates of a JKS or JCEKS store. Without a pin its integrity is not checked."""
+def jks(data: bytes, password: str) -> tuple[bytes, ...]:
+    """Return the trusted certificates of a JKS or JCEKS store. Without a password its integrity is not checked."""
     body, digest = data[:-20], data[-20:]
-    if pin:
-        expected = hashlib.sha1(pin.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()  # noqa: S324 - its format
+    if password:
+        expected = hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()  # noqa: S324 - its format
         if not hmac.compare_digest(expected, digest):
-            raise _wrong_pin(pin)
+            raise _wrong_password(password)
     stream = _Java(body)
     stream.number()
     version, count = stream.number(), stream.number()
@@ -141,7 +151,9 @@ def _entry(stream: _Java, version: int) -> list[bytes]:
             _java_certificate(stream, version)
         return []  # the certificate of a key of one's own is not trusted for others
     if kind == _SECRET:
-        raise StoreProblem("it holds secret keys besides certificates", "Use a store of its own for certificates.")
+        raise StoreProblem(
+            "damaged", "it holds secret keys besides certificates", "Use a store of its own for certificates."
+        )
     raise _damaged()
 
 
@@ -171,27 +183,27 @@ _MOST_ITERATIONS: Final = 10_000_000
 _MOST_MEMORY: Final = 256 << 20
 
 
-def bcfks(data: bytes, pin: str) -> tuple[bytes, ...]:
+def bcfks(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the trusted certificates of a BCFKS store; its integrity is always checked."""
     try:
         stored, check = der.first(data).children
-        _check_integrity(stored, check, pin)
-        content = _decrypted(stored, pin) if stored.children[0].tag == der.SEQUENCE else stored
+        _check_integrity(stored, check, password)
+        content = _decrypted(stored, password) if stored.children[0].tag == der.SEQUENCE else stored
         entries = content.children[4]
         return tuple(one.children[4].content for one in entries.children if one.children[0].integer == 0)
     except (ValueError, IndexError, KeyError):
         raise _damaged() from None
 
 
-def _check_integrity(stored: der.Element, check: der.Element, pin: str) -> None:
+def _check_integrity(stored: der.Element, check: der.Element, password: str) -> None:
     algorithm, derivation, digest = check.children
     name = _DIGESTS[algorithm.children[0].oid]
-    key = _derived(derivation, pin, "INTEGRITY_CHECK", hashlib.new(name).digest_size)
+    key = _derived(derivation, password, "INTEGRITY_CHECK", hashlib.new(name).digest_size)
     if not hmac.compare_digest(hmac.digest(key, stored.whole, name), digest.content):
-        raise _wrong_pin(pin)
+        raise _wrong_password(password)
 
 
-def _decrypted(stored: der.Element, pin: str) -> der.Element:
+def _decrypted(stored: der.Element, password: str) -> der.Element:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESCCM
     from cryptography.hazmat.primitives.keywrap import (
@@ -203,7 +215,7 @@ def _decrypted(stored: der.Element, pin: str) -> der.Element:
     if algorithm.children[0].oid != _PBES2:
         raise ValueError("an algorithm that is not known")
     derivation, cipher = algorithm.children[1].children
-    key = _derived(derivation, pin, "STORE_ENCRYPTION", 32)
+    key = _derived(derivation, password, "STORE_ENCRYPTION", 32)
     try:
         if cipher.children[0].oid == _AES_256_CCM:
             nonce, *length = cipher.children[1].children
@@ -212,23 +224,23 @@ def _decrypted(stored: der.Element, pin: str) -> der.Element:
         if cipher.children[0].oid == _AES_256_WRAP_PAD:
             return der.first(aes_key_unwrap_with_padding(key, secret.content))
     except (InvalidTag, InvalidUnwrap):
-        raise _wrong_pin(pin) from None
+        raise _wrong_password(password) from None
     raise ValueError("an algorithm that is not known")
 
 
-def _derived(derivation: der.Element, pin: str, purpose: str, length: int) -> bytes:
-    """Derive a key from the pin the way Bouncy Castle does: pin and purpose both as PKCS #12 writes passwords."""
-    password = b"".join(f"{part}\0".encode("utf-16-be") for part in (pin, purpose))
+def _derived(derivation: der.Element, password: str, purpose: str, length: int) -> bytes:
+    """Derive a key the way Bouncy Castle does: password and purpose both as PKCS #12 writes passwords."""
+    secret = b"".join(f"{part}\0".encode("utf-16-be") for part in (password, purpose))
     algorithm, parameters = derivation.children
     salt, *numbers = parameters.children
     if algorithm.oid == _SCRYPT:
         n, r, p = (number.integer for number in numbers[:3])
-        return hashlib.scrypt(password, salt=salt.content, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=length)
+        return hashlib.scrypt(secret, salt=salt.content, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=length)
     if algorithm.oid != _PBKDF2 or not 0 < numbers[0].integer <= _MOST_ITERATIONS:
         raise ValueError("a derivation that is not known")
     digests = [number.children[0].oid for number in numbers if number.tag == der.SEQUENCE]
     name = _DIGESTS[digests[0]] if digests else "sha1"
-    return hashlib.pbkdf2_hmac(name, password, salt.content, numbers[0].integer, length)
+    return hashlib.pbkdf2_hmac(name, secret, salt.content, numbers[0].integer, length)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -241,7 +253,7 @@ FORMATS: Final[dict[str, Callable[[bytes, str], tuple[bytes, ...]]]] = {
     "PEM": pem,
     "DER": der_certificate,
 }
-"""Type -> reader: bytes and pin in, certificates (DER) out; raises :class:`StoreProblem`."""
+"""Type -> reader: bytes and password in, certificates (DER) out; raises :class:`StoreProblem`."""
 
 
 def detect(data: bytes) -> str:
@@ -271,20 +283,58 @@ def _first_tags(data: bytes) -> Iterator[int]:
         return
 
 
-def read_store(data: bytes, kind: str, pin: str) -> tuple[bytes, ...]:
+def read_store(data: bytes, kind: str, password: str) -> tuple[bytes, ...]:
     """Return the certificates (DER) of a store. ``kind`` may be empty. Raises :class:`StoreProblem`."""
     found = detect(data)
     if not data:
-        raise StoreProblem("it is empty", "Put the certificates to trust into it.", reason="trust-store-empty")
+        raise StoreProblem("empty", "it is empty", _PUT_SOME)
     if not found:
         names = ", ".join(name for name in FORMATS if name != "DER")
-        raise StoreProblem("it is no trust store of a known format, or damaged", f"Use one of: {names}.")
+        raise StoreProblem("damaged", "it is no trust store of a known format, or damaged", f"Use one of: {names}.")
     if kind and kind != found and (kind, found) != ("PEM", "DER"):
         raise StoreProblem(
-            f"trust-store-type says {kind}, and its bytes say {found}", f"Set trust-store-type:{found}, or reset it."
+            "wrong-type", f"it is not {kind}: its bytes say {found}", f"Give {found} as its type.", found
         )
-    certificates = FORMATS[found](data, pin)
+    certificates = FORMATS[found](data, password)
     if not certificates:
-        advice = "Put the certificates to trust into it."
-        raise StoreProblem("it holds no trusted certificate", advice, reason="trust-store-empty")
+        raise StoreProblem("empty", "it holds no trusted certificate", _PUT_SOME)
     return certificates
+
+
+_PUT_SOME: Final = "Put the certificates to trust into it."
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+class _Files:
+    """Contents of files, read again when path, inode, size or modification time have changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str, str], tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
+
+    def certificates(self, path: str, kind: str, password: str) -> tuple[bytes, ...]:
+        status = os.stat(path)
+        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        key = (path, kind, hashlib.sha256(password.encode()).hexdigest())
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and kept[0] == state:
+            return kept[1]
+        with open(path, "rb") as file:
+            certificates = read_store(file.read(), kind, password)
+        with self._lock:
+            self._kept[key] = (state, certificates)
+        return certificates
+
+
+_FILES: Final = _Files()
+
+
+def read_store_file(path: str, kind: str = "", password: str = "") -> tuple[bytes, ...]:
+    """Return the certificates (DER) of a store in a file, as :func:`read_store`.
+
+    The same file is not read twice. Raises :class:`OSError` and :class:`StoreProblem`.
+    """
+    return _FILES.certificates(path, kind, password)

@@ -1,0 +1,69 @@
+"""Whom a connection trusts and who it says it is, from the options of a connection."""
+
+from __future__ import annotations
+
+import ssl
+from typing import NamedTuple
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
+from confobjects.tls.authorities import system_state
+from confobjects.tls.contexts import ContextProblem, Recipe, context_for
+from confobjects.tls.identities import Identity, read_identity
+from confobjects.tls.stores import StoreProblem, read_store_file
+
+
+class Tls(NamedTuple):
+    """How TLS is spoken: ``trust_store`` is a file of certificates to trust, of any format of
+    :data:`~confobjects.tls.stores.FORMATS`; ``key_store`` one with the client's own certificate and key, PEM or PKCS #12.
+    """
+
+    trust_all: bool = False
+    trust_store: str | None = None
+    trust_store_password: str = ""
+    key_store: str | None = None
+    key_store_password: str = ""
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
+        recipe = self._trust()._replace(identity=self._identity())
+        try:
+            return context_for(recipe)
+        except ContextProblem as problem:
+            raise self._as_error(problem) from None
+
+    def _trust(self) -> Recipe:
+        if self.trust_all:
+            return Recipe(blind=True)
+        if not self.trust_store:
+            return Recipe(system=True, state=system_state())
+        try:
+            return Recipe(read_store_file(self.trust_store, password=self.trust_store_password))
+        except OSError as error:
+            raise _trust_store_error(self.trust_store, error.strerror or str(error)) from None
+        except StoreProblem as problem:
+            raise _trust_store_error(self.trust_store, str(problem)) from None
+
+    def _identity(self) -> Identity | None:
+        if not self.key_store:
+            return None
+        try:
+            return read_identity(self.key_store, self.key_store_password)
+        except OSError as error:
+            raise _key_store_error(self.key_store, error.strerror or str(error)) from None
+
+    def _as_error(self, problem: ContextProblem) -> UsageError:
+        if problem.part == "identity":
+            return _key_store_error(self.key_store or "", str(problem))
+        return _trust_store_error(self.trust_store or "", str(problem))
+
+
+def _trust_store_error(path: str, reason: str) -> UsageError:
+    remedy = "give a PEM file, or a PKCS #12 or Java key store and its password"
+    summary = f"the trust store cannot be used: {reason}"
+    return UsageError(Diagnostic("usage", summary, origin=path, remedy=remedy))
+
+
+def _key_store_error(path: str, reason: str) -> UsageError:
+    remedy = "give a PEM file, or a PKCS #12 file and its password"
+    return UsageError(Diagnostic("usage", f"the key store cannot be used: {reason}", origin=path, remedy=remedy))
