@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+
+from tests.servers.tls import negotiate
 
 BIND, SEARCH, MODIFY, ADD, DELETE, RENAME, EXTENDED, UNBIND = 0x60, 0x63, 0x66, 0x68, 0x4A, 0x6C, 0x77, 0x42
 _RESPONSES = {BIND: 0x61, SEARCH: 0x65, MODIFY: 0x67, ADD: 0x69, DELETE: 0x6B, RENAME: 0x6D, EXTENDED: 0x78}
@@ -71,6 +74,10 @@ class Peer:
             if self.done.wait(0.05):
                 return
         self.hang()
+
+    def start_tls(self, context: ssl.SSLContext, clear: bytes = b"") -> None:
+        """Go on inside TLS, behind some bytes in clear. Raises OSError when the client does not."""
+        self.socket = negotiate(context, self.socket, clear)
 
     def close(self) -> None:
         self.socket.close()
@@ -150,7 +157,7 @@ class FakeLdap:
         self.requests: list[int] = []
         self._done = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._open: list[socket.socket] = []
+        self._open: list[Peer] = []
 
     def __enter__(self) -> Self:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -166,9 +173,9 @@ class FakeLdap:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._accepting.join()
-        for sock in self._open:
+        for peer in self._open:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                peer.socket.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
 
@@ -182,14 +189,14 @@ class FakeLdap:
                 sock, _ = self._socket.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
+            peer = Peer(sock, self._done)
+            thread = threading.Thread(target=self._serve, args=(peer,), daemon=True)
             self._threads.append(thread)
-            self._open.append(sock)
+            self._open.append(peer)
             thread.start()
 
-    def _serve(self, sock: socket.socket) -> None:
-        peer = Peer(sock, self._done)
-        with sock:
+    def _serve(self, peer: Peer) -> None:
+        with contextlib.closing(peer):
             try:
                 if self.greeting is not None:
                     self.greeting(peer)

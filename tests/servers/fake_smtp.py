@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+from tests.servers.tls import negotiate
+
 Action = bytes | Callable[["Session"], None]
 Script = Mapping[str, Action | list[Action]]
 
@@ -59,9 +61,9 @@ class Session:
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
 
-    def start_tls(self) -> None:
+    def start_tls(self, clear: bytes = b"") -> None:
         assert self.server.tls is not None
-        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.connection = negotiate(self.server.tls, self.connection, clear)
         self.stream = self.connection.makefile("rb")
         self.server.commands.append("(TLS)")
 
