@@ -67,7 +67,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(
         ("--usePkcs12TrustStore", "-P", "--trustStorePath"),
         "PATH",
-        "Certificates to trust (PEM or PKCS#12).",
+        "Certificates to trust (PEM, PKCS#12, JKS, JCEKS, BCFKS).",
         "LDAP connection",
     ),
     Option(("-T", "--trustStorePassword"), "PIN", "The pin of the trust store.", "LDAP connection"),

@@ -44,7 +44,7 @@ class Recipe(NamedTuple):
         """A digest of the content: equal content, equal context."""
         settings = (self.system, self.blind, self.check_name, self.versions, self.suites, self.own is None, self.state)
         digest = hashlib.sha256(repr(settings).encode())
-        for certificate in sorted(set(self.certificates)):
+        for certificate in sorted(self.certificates):
             digest.update(hashlib.sha256(certificate).digest())
         if self.identity is not None:
             digest.update(b"identity")
