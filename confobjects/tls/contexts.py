@@ -10,8 +10,9 @@ import re
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, TypeVar
 
+from confobjects.records import Record
 from confobjects.tls.identities import Identity, load_identity
 from confobjects.tls.stores import StoreProblem
 
@@ -19,7 +20,7 @@ VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.
 """The versions that may be spoken, by name."""
 
 
-class Recipe(NamedTuple):
+class Recipe(Record):
     """What a context is made of.
 
     ``certificates`` (DER) are trusted, and with ``system`` the operating system's authorities; ``blind`` accepts any

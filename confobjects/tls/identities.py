@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import ssl
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from confobjects.records import Record
 from confobjects.tls.stores import StoreProblem, open_pkcs12
 
 _PEM: Final = b"-----BEGIN "
 
 
-class Identity(NamedTuple):
+class Identity(Record):
     """A key store: its path, its bytes as they were read, and the password that opens it."""
 
     path: str

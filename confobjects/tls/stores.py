@@ -35,7 +35,7 @@ class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path fu
 
     def __init__(self, kind: Kind, message: str, advice: str, found: str = "") -> None:
         super().__init__(message)
-        self.kind = kind
+        self.kind: Kind = kind
         self.advice = advice
         self.found = found
 

@@ -68,8 +68,8 @@ def test_every_field_of_a_recipe_counts(ldap_authority: Authority) -> None:
         Recipe(versions=("TLSv1.3",)),
         Recipe(suites=("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",)),
         Recipe(identity=identity),
-        Recipe(identity=identity._replace(data=b"c")),
-        Recipe(identity=identity._replace(password="c")),
+        Recipe(identity=identity.replace(data=b"c")),
+        Recipe(identity=identity.replace(password="c")),
         Recipe(own=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
         Recipe(state="x"),
     ]

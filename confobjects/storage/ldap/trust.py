@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ssl
-from typing import NamedTuple
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.records import Record
 from confobjects.tls.authorities import system_state
 from confobjects.tls.contexts import ContextProblem, Recipe, context_for
 from confobjects.tls.identities import Identity, read_identity
 from confobjects.tls.stores import StoreProblem, read_store_file
 
 
-class Tls(NamedTuple):
+class Tls(Record):
     """How TLS is spoken: ``trust_store`` is a file of certificates to trust, of any format of
     :data:`~confobjects.tls.stores.FORMATS`; ``key_store`` one with the client's own certificate and key, PEM or PKCS #12.
     """
@@ -26,7 +26,7 @@ class Tls(NamedTuple):
 
     def context(self) -> ssl.SSLContext:
         """Return the context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
-        recipe = self._trust()._replace(identity=self._identity())
+        recipe = self._trust().replace(identity=self._identity())
         try:
             return context_for(recipe)
         except ContextProblem as problem:
