@@ -53,16 +53,9 @@ def build(words: Words) -> click.Command:
             print("\n-h is the host name, as in dsconfig; for help use --help", file=sys.stderr)
         return 2
 
-    return click.Command("confobjects", callback=run, params=[_Anything(["words"], nargs=-1)], add_help_option=False)
-
-
-class _Anything(click.Argument):
-    """Takes every word: without a command there is nothing to check them against."""
-
-    def add_to_parser(self, parser: click.parser._OptionParser, ctx: click.Context) -> None:
-        parser.ignore_unknown_options = True
-        super().add_to_parser(parser, ctx)
-        self.expose_value = False
+    # Without a command there is nothing to check the words against.
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command("confobjects", callback=run, context_settings=anything, add_help_option=False)
 
 
 def _tagged(registry: Registry, tag: str) -> str:
