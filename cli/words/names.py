@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
-
-VERBS: Final = ("create", "list", "get", "set", "delete")
 
 
 def verbs_of(relation: Relation) -> dict[str, str]:

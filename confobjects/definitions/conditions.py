@@ -192,9 +192,6 @@ def _all(values: Iterable[bool | None]) -> bool | None:
 
 _COMPOUND: dict[str, type[_Compound]] = {"and": And, "or": Or, "implies": Implies}
 
-KEYWORDS = (*_COMPOUND, "not", "is-present", "contains")
-"""The words a condition object may start with."""
-
 
 def condition(source: Any, normal: Normal) -> Condition:
     """Build a condition from JSON that the meta-schema accepts.

@@ -106,12 +106,6 @@ class EffectiveObject:
             raise UnknownNameError(Diagnostic("unknown-name", f"{name} is not a reference", path=self.path))
         return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop))
 
-    def referenced(self) -> tuple[EffectiveObject, ...]:
-        """Return every object that any property refers to, as far as it exists."""
-        properties = self._judged.object.definition.properties.values()
-        paths = (p for prop in properties if prop.reference for p in self._configuration.targets(self._judged, prop))
-        return tuple(self._configuration.at(path) for path in paths if path in self._configuration)
-
     def views(self) -> tuple[Derived, ...]:
         """Return what is worked out from the values: the views that the definition names.
 

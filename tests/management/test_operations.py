@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confobjects.management import ManagementContext
-from confobjects.management.changing.operations import Operation, asked_by, taken_back
+from confobjects.management.changing.operations import Operation, asked_by, reverted
 from confobjects.mapping.objects import REVISION
 from confobjects.objects.changes import ChangeReport, PropertyChanges
 from tests.management.test_transactions import DISK, filled
@@ -43,6 +43,11 @@ def picture(ctx: ManagementContext) -> dict[str, dict[str, tuple[str | bytes, ..
     }
 
 
+def opposite(ctx: ManagementContext, report: ChangeReport) -> list[Operation]:
+    """Return the operations that take the changes of a report back, the last one first."""
+    return [asked_by(reverted(change), ctx.registry) for change in reversed(report.changes)]
+
+
 @pytest.mark.parametrize("operations", CHANGES, ids=lambda ops: "-".join(f"{o.action}-{o.kind}" for o in ops))
 def test_what_was_done_can_be_taken_back_and_done_again(operations: list[Operation]) -> None:
     ctx = filled()
@@ -50,9 +55,9 @@ def test_what_was_done_can_be_taken_back_and_done_again(operations: list[Operati
     report = carried_out(ctx, operations)
     after = picture(ctx)
     assert after != before
-    undone = carried_out(ctx, taken_back(report.changes, ctx.registry))
+    undone = carried_out(ctx, opposite(ctx, report))
     assert picture(ctx) == before
-    carried_out(ctx, taken_back(undone.changes, ctx.registry))
+    carried_out(ctx, opposite(ctx, undone))
     assert picture(ctx) == after
 
 

@@ -5,7 +5,6 @@ Batches, documents that are applied, undo and the menus all make operations and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from confobjects.objects.changes import Action, ObjectChange, PropertyChanges
@@ -83,8 +82,3 @@ def reverted(change: ObjectChange) -> ObjectChange:
     if new_path is not None:
         path, new_path = new_path, path
     return ObjectChange(path, _OPPOSITE[change.action], change.definition, change.after, change.before, new_path)
-
-
-def taken_back(changes: Iterable[ObjectChange], registry: Registry) -> list[Operation]:
-    """Return the operations that take the changes of one report back, the last one first."""
-    return [asked_by(reverted(change), registry) for change in reversed(list(changes))]

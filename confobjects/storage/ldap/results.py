@@ -15,7 +15,6 @@ from confobjects.records import Record
 
 SUCCESS: Final = 0
 NO_SUCH_OBJECT: Final = 32
-NOT_ALLOWED_ON_NONLEAF: Final = 66
 REFERRAL: Final = 10
 AWAY: Final = frozenset((51, 52))
 """Busy, unavailable: another server may answer."""
