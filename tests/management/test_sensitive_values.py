@@ -144,15 +144,11 @@ def test_changes_that_cannot_be_made_are_refused_without_showing_values(
         problems = refused(ctx, lambda: ctx.modify("vault", "one", PropertyChanges(**changes)))
         return [(p.summary, p.detail, p.remedy) for p in problems]
 
-    assert told(set={prop: texts}) == [
-        (f"{prop} takes one value, 2 were given", "", f"keep one: --set {prop}:{MASK}")
-    ]
+    assert told(set={prop: texts}) == [(f"{prop} takes one value, 2 were given", "", f"keep one: --set {prop}:{MASK}")]
     assert told(add={prop: texts[1:]}) == [
         (f"{prop} takes one value and has one: {MASK}", "", f"replace it: --set {prop}:{MASK}")
     ]
-    assert told(remove={prop: texts[1:]}) == [
-        (f'{prop} has no value "{MASK}" to remove', f"its values: {MASK}", "")
-    ]
+    assert told(remove={prop: texts[1:]}) == [(f'{prop} has no value "{MASK}" to remove', f"its values: {MASK}", "")]
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,233 @@
+"""Secrets typed on the command line: nothing that is printed, recorded or offered shows them, however they were typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from confobjects.cli.options import OPTIONS, SECRET_OPTIONS
+from tests.cli.sessions import Outcome, fresh, run
+
+CANARY = "Kanarienvogel-9!x"
+SERVER = ["--server-name", "one"]
+SET = ["set-mail-server-prop", *SERVER]
+Words = list[str]
+
+
+@pytest.fixture(autouse=True)
+def _own_file(tmp_path: Path) -> Iterator[None]:
+    with fresh(tmp_path):
+        values = ["--set", "enabled:true", "--set", "smtp-server:127.0.0.1:9"]
+        assert run("create-mail-server", *SERVER, *values).status == 0
+        yield
+
+
+def without_canary(*words: str) -> Outcome:
+    outcome = run(*words)
+    assert CANARY not in outcome.out + outcome.err, words
+    return outcome
+
+
+# -- ways to type a secret ---------------------------------------------------------------------------------------------
+
+
+def spelled_out() -> Iterator[Words]:
+    """Yield every secret option with its value, in the ways a long and a short option can be typed by itself."""
+    for option in OPTIONS:
+        if option.name not in SECRET_OPTIONS:
+            continue
+        for spelling in option.spellings:
+            yield [spelling, CANARY]
+            if spelling.startswith("--"):
+                yield [spelling.upper(), CANARY]
+                yield [f"{spelling}={CANARY}"]
+                yield [f"{spelling.upper()}={CANARY}"]
+
+
+def glued() -> Iterator[Words]:
+    """Yield every secret option whose short spelling stands in one word with its value, or with other short ones."""
+    for option in OPTIONS:
+        if option.name in SECRET_OPTIONS:
+            for letter in (spelling[1] for spelling in option.spellings if len(spelling) == 2):
+                yield [f"-{letter}{CANARY}"]
+                for others in ("n", "sn"):
+                    yield [f"-{others}{letter}{CANARY}"]
+                    yield [f"-{others}{letter}", CANARY]
+
+
+def assigned() -> Iterator[Words]:
+    """Yield the ways a secret property, or a secret within a property, is given its value."""
+    for option in ("--set", "--add"):
+        yield [option, f"auth-password:{CANARY}"]
+        yield [f"{option}=auth-password:{CANARY}"]
+    yield ["--SET", f"Auth-Password:{CANARY}"]
+    yield ["--set", f"auth-password:a b:c={CANARY}"]
+    for value in (CANARY, f"&{{x|{CANARY}}}"):
+        yield ["--set", f"smtp-property:mail.smtp.proxy.password={value}"]
+        yield [f"--set=smtp-property:mail.smtp.proxy.password={value}"]
+    yield ["--set", f"auth-password:&{{smtp.password|{CANARY}}}"]
+
+
+def joined(words: Words) -> str:
+    return " ".join(words).replace(CANARY, "SECRET")
+
+
+def test_the_secret_options_are_those_that_take_a_password_or_a_pin() -> None:
+    secret = {o.name for o in OPTIONS if o.value in {"PASSWORD", "PIN"}}
+    assert secret == SECRET_OPTIONS
+    assert len(list(glued())) == 5 * len(secret)
+
+
+# -- what is printed ---------------------------------------------------------------------------------------------------
+
+AROUND: list[tuple[Words, int]] = [
+    (["list-mail-servers"], 0),
+    (["list-mail-server"], 2),
+    ([*SET, "--set", "auth-username:joe", "--displayCommand"], 0),
+    (["set-mail-server-prop", "--server-name", "two", "--set", "auth-username:joe"], 12),
+    ([*SET, "--nonsense"], 2),
+    ([*SET, "--set", "enabled:perhaps"], 10),
+]
+"""Commands that end in every way there is, each with its status."""
+
+
+@pytest.mark.parametrize("secret", [*spelled_out(), *glued()], ids=joined)
+def test_a_secret_option_is_not_repeated_whatever_comes_of_the_command(secret: Words) -> None:
+    for number, (words, status) in enumerate(AROUND):
+        typed = [*words, *secret] if number % 2 else [*secret, *words]
+        assert without_canary(*typed).status == status
+
+
+@pytest.mark.parametrize("given", list(assigned()), ids=joined)
+def test_a_secret_value_is_not_repeated_whatever_comes_of_the_command(given: Words) -> None:
+    for more in (["--dry-run"], ["--set", "enabled:perhaps"], ["--displayCommand", "-v"], ["--output", "json"]):
+        without_canary(*SET, "--set", "auth-username:joe", *given, *more)
+    without_canary("set-mail-server-prop", "--server-name", "two", *given)
+    assert without_canary(*SET, *given, "too much").status == 2
+    assert without_canary("list-mail-servers", *given).status == 2
+
+
+# -- the command that is offered in place of a refused one -------------------------------------------------------------
+
+REFUSED = [*SET, "--set", "use-ssl:true"]
+"""Refused with a command that would be taken: StartTLS is on by default."""
+
+
+def offered(*words: str) -> str:
+    """Return the command that is offered in place of one."""
+    refused = without_canary(*words)
+    assert (refused.status, refused.out) == (11, "")
+    (line,) = [line for line in refused.err.splitlines() if "  try: " in line]
+    return line.removeprefix("  try: ")
+
+
+@pytest.mark.parametrize("secret", list(spelled_out()), ids=joined)
+def test_an_offered_command_has_a_mask_in_the_place_of_a_secret_option(secret: Words) -> None:
+    masked = " ".join(secret).replace(CANARY, "********")
+    assert offered(*REFUSED, *secret) == (
+        f"confobjects set-mail-server-prop --server-name one --set use-ssl:true {masked} --set use-start-tls:false"
+    )
+    assert offered(*secret, *REFUSED) == (
+        f"confobjects {masked} set-mail-server-prop --server-name one --set use-ssl:true --set use-start-tls:false"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "masked"),
+    [
+        (["--set", f"auth-password:{CANARY}"], "--set auth-password:********"),
+        ([f"--set=auth-password:{CANARY}"], "--set=auth-password:********"),
+        (["--SET", f"Auth-Password:{CANARY}"], "--SET Auth-Password:********"),
+        (["--set", f"auth-password:a b:c={CANARY}"], "--set auth-password:********"),
+        (["--set", f"auth-password:&{{a.b|{CANARY}}}"], "--set auth-password:********"),
+    ],
+    ids=range(5),
+)
+def test_an_offered_command_has_a_mask_in_the_place_of_a_secret_value(given: Words, masked: str) -> None:
+    assert offered(*REFUSED, "--set", "auth-username:joe", *given) == (
+        "confobjects set-mail-server-prop --server-name one --set use-ssl:true --set auth-username:joe "
+        f"{masked} --set use-start-tls:false"
+    )
+
+
+def test_what_is_no_secret_is_offered_as_it_was_typed() -> None:
+    words = ["--set", "auth-username:o'x y", "--set", "smtp-property:mail.smtp.proxy.password=&{proxy.pw}"]
+    assert offered(*REFUSED, *words, "-D", "cn=admin") == (
+        "confobjects set-mail-server-prop --server-name one --set use-ssl:true --set 'auth-username:o'\"'\"'x y' "
+        "--set 'smtp-property:mail.smtp.proxy.password=&{proxy.pw}' -D cn=admin --set use-start-tls:false"
+    )
+
+
+# -- what is kept ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secret", [*spelled_out(), *glued()], ids=joined)
+def test_the_history_names_the_command_without_secret_options(secret: Words) -> None:
+    assert run(*secret, *SET, "--set", "auth-username:joe").status == 0
+    assert run(*SET, *secret, "--set", "auth-username:ann").status == 0
+    shown = without_canary("history", "--output", "json").out
+    assert '"command": "set-mail-server-prop --server-name one --set auth-username:joe"' in shown
+    assert '"command": "set-mail-server-prop --server-name one --set auth-username:ann"' in shown
+
+
+def test_the_history_names_the_command_with_a_mask_in_the_place_of_a_value() -> None:
+    assert run(*SET, "--set", "auth-username:joe", f"--set=auth-password:{CANARY}").status == 0
+    shown = without_canary("history", "--output", "json").out
+    command = "set-mail-server-prop --server-name one --set auth-username:joe --set=auth-password:********"
+    assert f'"command": "{command}"' in shown
+
+
+def by_hand(tmp_path: Path, value: str) -> None:
+    """Store a secret in clear, as somebody might who edits the file."""
+    pair = "mail.smtp.proxy.password=&{proxy.pw}"
+    assert run(*SET, "--set", f"smtp-property:{pair}").status == 0
+    file = tmp_path / "config.ldif"
+    assert pair in file.read_text()
+    file.write_text(file.read_text().replace("&{proxy.pw}", value))
+
+
+@pytest.mark.parametrize("option", [["--remove", ""], ["", "--remove="]], ids=["apart", "with an equals sign"])
+def test_the_history_names_the_command_that_removed_a_secret_in_clear_without_it(option: Words, tmp_path: Path) -> None:
+    by_hand(tmp_path, CANARY)
+    apart, before = option
+    words = [apart] if apart else []
+    done = without_canary(*SET, *words, f"{before}smtp-property:mail.smtp.proxy.password={CANARY}")
+    assert done.status == 0
+    shown = without_canary("history", "--output", "json").out
+    joint = f"{apart} " if apart else before
+    masked = f"{joint}smtp-property:mail.smtp.proxy.password=********"
+    assert f'"command": "set-mail-server-prop --server-name one {masked}"' in shown
+
+
+@pytest.mark.parametrize("given", [words for words in assigned() if "mail.smtp" not in words[-1]], ids=joined)
+def test_a_file_of_commands_asks_for_a_secret_value_instead(given: Words, tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    done = without_canary(*SET, "--set", "auth-username:joe", *given, "--commandFilePath", str(record))
+    assert done.status == 0
+    text = record.read_text()
+    assert CANARY not in text
+    assert ("--set-prompt auth-password" in text) != ("&{smtp.password|********}" in text)
+
+
+# -- batches -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", list(assigned()), ids=joined)
+def test_a_line_of_a_batch_that_is_refused_is_shown_without_its_secrets(given: Words, tmp_path: Path) -> None:
+    batch = tmp_path / "a.batch"
+    quoted = " ".join(f"'{word}'" for word in given)
+    for wrong in ("--set use-ssl:true", "--nonsense", "--set enabled:perhaps", "--url ldif:x"):
+        batch.write_text(f"set-mail-server-prop --server-name one {quoted} {wrong}\n")
+        assert without_canary("-F", str(batch), "--batch-continue-on-error").status in {2, 10, 11}
+    assert without_canary("-F", str(batch), "--output", "json").status == 2
+
+
+@pytest.mark.parametrize("secret", list(spelled_out()), ids=joined)
+def test_a_line_of_a_batch_may_not_log_in_and_is_shown_without_the_password(secret: Words, tmp_path: Path) -> None:
+    batch = tmp_path / "a.batch"
+    batch.write_text(f"list-mail-servers {' '.join(secret)}\n")
+    done = without_canary("-F", str(batch))
+    assert done.status == 2
+    assert "holds for a whole batch" in done.err
