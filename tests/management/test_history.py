@@ -19,6 +19,7 @@ from confobjects.objects.evaluating import defaults_alone
 from confobjects.paths import ManagedObjectPath
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import builtin
+from tests.management.test_transactions import filled
 
 CANARY = "Kanarienvogel-7!x"
 ONE = ManagedObjectPath([("mail-server", "one")])
@@ -235,6 +236,72 @@ def test_later_changes_of_the_same_values_are_shown(
     summary, remedy = refusal(ConstraintError, lambda: ctx.undo(2))
     assert summary == f"change 2 cannot be taken back alone: {touching} the same values"
     assert remedy == "undo --to 1 takes them back as well, or undo them one by one, the last first"
+
+
+def close_jobs(ctx: ManagementContext) -> None:
+    with ctx.change() as tx:
+        tx.delete("queue", "guard")  # which watches it
+        tx.delete("queue", "jobs")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        close_jobs,
+        lambda ctx: ctx.rename("queue", "jobs", "work"),
+    ],
+    ids=["deleted", "renamed"],
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda ctx: ctx.modify("consumer", ("jobs", "mail"), PropertyChanges(set={"batch-size": ["7"]})),
+        lambda ctx: ctx.delete("consumer", ("jobs", "mail")),
+        lambda ctx: ctx.create("consumer", ("jobs", "print"), {}),
+        lambda ctx: ctx.rename("consumer", ("jobs", "mail"), "post"),
+    ],
+    ids=["modified", "deleted", "created", "renamed"],
+)
+def test_a_later_change_of_a_parent_is_shown(
+    first: Callable[[ManagementContext], Any], later: Callable[[ManagementContext], Any]
+) -> None:
+    ctx = filled()
+    number = ctx.history()[-1].number
+    first(ctx)
+    later(ctx)
+    summary, remedy = refusal(ConstraintError, lambda: ctx.undo(number + 1))
+    assert summary == (f"change {number + 1} cannot be taken back alone: change {number + 2} touches the same values")
+    assert remedy.startswith(f"undo --to {number} takes them back as well")
+    ctx.undo_to(number)
+    assert ctx.get("consumer", ("jobs", "mail")).values.get("batch-size") is None
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda ctx: ctx.create("consumer", ("jobs", "print"), {}),
+        lambda ctx: ctx.modify("consumer", ("jobs", "mail"), PropertyChanges(set={"batch-size": ["7"]})),
+        lambda ctx: ctx.delete("consumer", ("jobs", "mail")),
+    ],
+    ids=["created", "modified", "deleted"],
+)
+def test_the_creation_of_an_object_below_which_something_changed_is_not_undone_alone(
+    later: Callable[[ManagementContext], Any],
+) -> None:
+    ctx = filled()
+    later(ctx)
+    assert ctx.history()[-1].number == 2
+    summary, _ = refusal(ConstraintError, lambda: ctx.undo(1))
+    assert summary == "change 1 cannot be taken back alone: change 2 touches the same values"
+
+
+def test_a_later_change_of_a_parent_s_own_values_is_not_in_the_way() -> None:
+    ctx = filled()
+    ctx.modify("consumer", ("jobs", "mail"), PropertyChanges(set={"batch-size": ["7"]}))
+    ctx.modify("queue", "jobs", PropertyChanges(set={"priority": ["3"]}))
+    ctx.undo(2)
+    assert ctx.get("consumer", ("jobs", "mail")).values.get("batch-size") is None
+    assert ctx.get("queue", "jobs").values["priority"] == ("3",)
 
 
 def test_a_later_change_that_was_taken_back_is_not_in_the_way(ctx: ManagementContext) -> None:

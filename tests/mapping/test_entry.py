@@ -114,6 +114,9 @@ DIFFERENCES: list[tuple[tuple[str, ...], tuple[str, ...], list[tuple[str, tuple[
     (("a", "b"), ("b", "a"), [("replace", ("b", "a"))]),
     (("a", "b"), ("c", "a"), [("replace", ("c", "a"))]),
     (("a", "a"), ("a",), [("replace", ("a",))]),
+    # a value that is there twice, as a file may have it, is never named twice in a step, which a directory refuses
+    (("a", "a", "b"), ("b",), [("replace", ("b",))]),
+    (("a", "b"), ("a", "c", "c"), [("replace", ("a", "c", "c"))]),
 ]
 
 

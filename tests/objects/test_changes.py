@@ -79,6 +79,7 @@ DEFAULT_CHECKS = ("crc32", "sha-256")
          {"checksum": ("crc32", "sha-256")}),
         ({"watch": ("a", "b")}, {"remove": {"watch": [" A "]}}, {"watch": ("b",)}),
         ({"watch": ("&{x}", "b")}, {"remove": {"watch": ["&{x}"]}}, {"watch": ("b",)}),
+        ({"watch": ("&{q|A}",)}, {"add": {"watch": ["&{q|a}"]}}, {"watch": ("&{q|A}", "&{q|a}")}),
         ({"priority": ("3",)}, {"add": {"priority": ["+3"]}}, {"priority": ("3",)}),
         ({}, {"add": {"store": ["a"]}}, {"store": ("a",)}),
         # a broken value can be replaced, reset and removed
@@ -101,6 +102,11 @@ def test_what_a_change_makes(stored: Stored, changes: Any, after: Stored) -> Non
         ({}, {"set": {"priority": ["1", "2"]}}, ("invalid-value", "priority takes one value, 2 were given")),
         ({}, {"add": {"priority": ["1"]}}, ("invalid-value", "priority takes one value and has one: 0")),
         ({"priority": ("3",)}, {"add": {"priority": ["1"]}}, ("invalid-value", "priority takes one value and has one: 3")),
+        # an expression is only itself, also where values ignore case
+        ({"watch": ("&{job.&{a}}", "b")}, {"remove": {"watch": ["&{JOB.&{a}}"]}},
+         ("invalid-value", 'watch has no value "&{JOB.&{a}}" to remove')),
+        ({"store": ("&{q|A}",)}, {"add": {"store": ["&{q|a}"]}},
+         ("invalid-value", "store takes one value and has one: &{q|A}")),
         ({}, {"remove": {"checksum": ["none"]}}, ("invalid-value", 'checksum has no value "none" to remove')),
         ({}, {"remove": {"checksum": ["nun"]}}, ("invalid-value", 'checksum has no value "nun" to remove')),
         ({}, {"remove": {"checksum": ["crc32", "sha-256"]}},

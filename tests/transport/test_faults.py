@@ -82,6 +82,29 @@ def test_tls_that_fails_is_not_replaced_by_clear_text_unless_allowed(trusting: G
         assert "AUTH" not in fake.verbs, "the password does not follow into the clear"
 
 
+@pytest.mark.parametrize(
+    ("script", "stage", "code"),
+    [
+        ({"banner": b"554 5.7.1 blocked\r\n"}, "banner", "banner-refused"),
+        ({"EHLO": b"501 5.5.2 bad name\r\n"}, "ehlo", "ehlo-refused"),
+        ({"AUTH": b"535 5.7.8 wrong\r\n"}, "auth", "auth-rejected"),
+        ({"MAIL": b"550 5.7.1 not yours\r\n"}, "mail", "sender-refused"),
+    ],
+)
+def test_what_fails_inside_tls_is_not_tried_again_in_clear(
+    script: Script, stage: str, code: str, trusting: Given, server_context: dict[str, ssl.SSLContext]
+) -> None:
+    fallback = (
+        "mail.smtp.socketFactory.fallback=true",
+        "confobjects.allow-insecure=socket-fallback,login-in-clear",
+    )
+    with FakeSmtp(script, tls=server_context["good"], implicit=True) as fake:
+        server = mail_server(fake.port, *fallback, "mail.smtp.host=localhost", use_ssl=True, trust=trusting, **LOGIN)
+        error = failure(server)
+        assert (error.stage, error.diagnosis.code) == (stage, code)
+        assert fake.connections == 1
+
+
 # -- bounds ------------------------------------------------------------------------------------------------------------
 
 
