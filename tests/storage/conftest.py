@@ -30,6 +30,9 @@ def _memory(folder: Path) -> Storage:
 
 
 MAKERS: dict[str, Callable[[Path], Storage]] = {"ldif": _ldif, "memory": _memory}
+"""Schemes that need no server, each with what makes an empty storage in a directory."""
+ON_SERVERS = {"389-ds": "ldap", "slapd": "ldap"}
+"""Servers, each with the scheme of the storage that is on it."""
 
 
 def emptied(storage: Storage) -> Storage:
@@ -51,7 +54,7 @@ def on_ds389(server: Ds389) -> Storage:
     return emptied(open_storage(server.url, base=BASE, **options))
 
 
-@pytest.fixture(params=["389-ds", "ldif", "memory", "slapd"])
+@pytest.fixture(params=sorted([*MAKERS, *ON_SERVERS]))
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     """An empty storage of every kind."""
     if request.param == "slapd":

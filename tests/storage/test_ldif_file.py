@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import stat
@@ -146,6 +147,37 @@ def test_extended_attributes_stay(storage: LdifFileStorage, path: Path) -> None:
         pytest.skip(f"no extended attributes here: {error}")
     commit(storage, put("2"))
     assert os.getxattr(path, "user.note") == b"mine"
+
+
+def with_attribute(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let every file have an extended attribute that this file system cannot give to another one."""
+
+    def cannot(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(os, "listxattr", lambda *_: [name])
+    monkeypatch.setattr(os, "getxattr", lambda *_: b"rules")
+    monkeypatch.setattr(os, "setxattr", cannot)
+
+
+@pytest.mark.parametrize("name", ["system.posix_acl_access", "system.posix_acl_default"])
+def test_a_file_whose_access_list_cannot_be_kept_is_not_replaced(
+    name: str, path: Path, storage: LdifFileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_attribute(monkeypatch, name)
+    with pytest.raises(StorageError) as caught:
+        commit(storage, put("2"))
+    assert str(caught.value) == f"{path}: cannot write the file: Operation not supported"
+    assert path.read_text() == TEXT
+    assert not list(path.parent.glob(".*.new"))
+
+
+def test_a_file_whose_other_attributes_cannot_be_kept_is_replaced(
+    path: Path, storage: LdifFileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_attribute(monkeypatch, "security.label")
+    commit(storage, put("2"))
+    assert path.read_text() == TEXT.replace("a: 1", "a: 2")
 
 
 def test_links_are_followed_first(path: Path) -> None:

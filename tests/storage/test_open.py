@@ -11,6 +11,7 @@ import pytest
 from confobjects.dn import DN
 from confobjects.errors import StorageError, UsageError
 from confobjects.storage import SCHEMES, open_storage
+from tests.storage.conftest import MAKERS, ON_SERVERS
 
 KNOWN = "known kinds: ldap:, ldapi:, ldaps:, ldif:, memory:"
 
@@ -84,6 +85,17 @@ def test_the_base_is_given_or_the_first_entry(tmp_path: Path) -> None:
 
 def test_every_scheme_names_something_that_can_be_opened() -> None:
     assert all(scheme == scheme.lower() and ":" in target for scheme, target in SCHEMES.items())
+
+
+def test_the_contract_is_asked_of_every_kind_of_storage(tmp_path: Path) -> None:
+    """A scheme without a maker is a storage that nothing holds to the contract."""
+    asked = {*MAKERS, *ON_SERVERS.values()}
+    assert asked <= set(SCHEMES)
+    assert {SCHEMES[scheme] for scheme in asked} == set(SCHEMES.values())
+    for scheme, make in MAKERS.items():
+        with make(tmp_path) as made:
+            module = SCHEMES[scheme].partition(":")[0]
+            assert type(made).__module__ == module
 
 
 def test_reading_imports_nothing_that_only_writing_needs(tmp_path: Path) -> None:
