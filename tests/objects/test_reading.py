@@ -61,30 +61,30 @@ RULE = ("retry-rule", ("jobs", "mail", "later"))
 
 def test_a_default_is_inherited_over_several_objects(jobs: ManagementContext) -> None:
     assert read(jobs, *CONSUMER, "prefetch") == (("50",), "inherited from /depot-settings")
-    jobs.modify("depot-settings", (), PropertyChanges(set={"batch-size": 60}))
+    jobs.modify("depot-settings", (), PropertyChanges(set={"batch-size": [60]}))
     assert read(jobs, *CONSUMER, "prefetch") == (("60",), "inherited from /depot-settings")
-    jobs.modify("queue", "jobs", PropertyChanges(set={"batch-size": 70}))
+    jobs.modify("queue", "jobs", PropertyChanges(set={"batch-size": [70]}))
     assert read(jobs, *CONSUMER, "prefetch") == (("70",), "inherited from /queue/jobs")
-    jobs.modify(*CONSUMER, PropertyChanges(set={"batch-size": 80}))
+    jobs.modify(*CONSUMER, PropertyChanges(set={"batch-size": [80]}))
     assert read(jobs, *CONSUMER, "prefetch") == (("80",), "inherited from /queue/jobs/consumer/mail")
-    jobs.modify(*CONSUMER, PropertyChanges(set={"prefetch": 90}))
+    jobs.modify(*CONSUMER, PropertyChanges(set={"prefetch": [90]}))
     assert read(jobs, *CONSUMER, "prefetch") == (("90",), "stored")
 
 
 def test_a_default_may_come_from_two_objects_up(jobs: ManagementContext) -> None:
     assert read(jobs, *RULE, "give-up") == (("1 d",), "inherited from /queue/jobs")
-    jobs.modify("queue", "jobs", PropertyChanges(set={"time-to-live": "7 d"}))
+    jobs.modify("queue", "jobs", PropertyChanges(set={"time-to-live": ["7 d"]}))
     assert read(jobs, *RULE, "give-up") == (("10080 m",), "inherited from /queue/jobs")
 
 
 def test_what_an_inherited_value_breaks_is_refused_where_it_is_set(jobs: ManagementContext) -> None:
     """The limits of a heir are narrower than those of the object it inherits from."""
     with pytest.raises(Exception, match="inherited from /depot-settings") as caught:
-        jobs.modify("depot-settings", (), PropertyChanges(set={"batch-size": 450}))
+        jobs.modify("depot-settings", (), PropertyChanges(set={"batch-size": [450]}))
     (problem,) = caught.value.diagnostics  # type: ignore[attr-defined]  # one of our errors
     assert (problem.path, problem.property, problem.value) == ("/queue/jobs/consumer/mail", "prefetch", "450")
-    jobs.modify(*CONSUMER, PropertyChanges(set={"prefetch": 400}))
-    jobs.modify("depot-settings", (), PropertyChanges(set={"batch-size": 450}))
+    jobs.modify(*CONSUMER, PropertyChanges(set={"prefetch": [400]}))
+    jobs.modify("depot-settings", (), PropertyChanges(set={"batch-size": [450]}))
 
 
 CIRCLES = {
