@@ -19,12 +19,13 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from confobjects import startup
 from confobjects.cli.main import main
+from confobjects.definitions import Registry
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cli"
 FAMILY = Path(__file__).parent.parent / "definitions" / "family"
@@ -70,6 +71,23 @@ def shown(outcome: Outcome, directory: Path) -> Iterator[str]:
     yield from (f"2> {plain(line)}".rstrip() for line in outcome.err.splitlines())
     if outcome.status:
         yield f"= {outcome.status}"
+
+
+@contextlib.contextmanager
+def definitions_read_once() -> Iterator[None]:
+    """Let commands over the same definitions share what they read: reading a second family takes longer than a command."""
+    read = startup.registry
+    kept: dict[tuple[str, ...], Registry] = {}
+
+    def registry(directories: Iterable[str] = ()) -> Registry:
+        key = tuple(directories)
+        return kept[key] if key in kept else kept.setdefault(key, read(key))
+
+    startup.registry = registry  # type: ignore[assignment]  # put back below
+    try:
+        yield
+    finally:
+        startup.registry = read
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.sessions import FAMILY, Outcome, fresh, run
+from tests.cli.sessions import FAMILY, Outcome, definitions_read_once, fresh, run
 
 NOTE = "warning: /queue/guard: Jobs of this queue do not outlive a restart.\n"
 MADE = (
@@ -26,6 +26,12 @@ MADE = (
 def depot(line: str, *words: str) -> Outcome:
     """Run a command line over the job depot."""
     return run(*shlex.split(line), *words, "--definitions", str(FAMILY))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _definitions() -> Iterator[None]:
+    with definitions_read_once():
+        yield
 
 
 @pytest.fixture(scope="module")
