@@ -83,7 +83,7 @@ def definitions_read_once() -> Iterator[None]:
         key = tuple(directories)
         return kept[key] if key in kept else kept.setdefault(key, read(key))
 
-    startup.registry = registry  # type: ignore[assignment]  # put back below
+    startup.registry = registry
     try:
         yield
     finally:

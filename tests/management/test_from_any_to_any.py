@@ -1,0 +1,231 @@
+"""From any of some configurations to any other: what is different, what makes the one the other, and the way back.
+
+Laws, for every ordered pair of configurations:
+
+1. The differences one way are those the other way, with both sides exchanged; of equal ones there are none.
+2. Brought about with pruning, the one is the other; again, and nothing is changed; and it can be undone.
+3. A dry run reports the same and writes nothing.
+4. Without pruning, what only the first has stays, and all that the second has is as it has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+
+from confobjects.errors import ConfobjectsError
+from confobjects.management import ManagementContext
+from confobjects.management.applying import bring_about
+from confobjects.management.comparing import Difference, Pair, differences, snapshot, unified
+from confobjects.objects.changes import PropertyChanges
+from tests.definitions.documents import depot
+from tests.management.test_transactions import filled
+from tests.management.things import manage, summaries
+from tests.management.things import snapshot as entries
+
+Change = Callable[[ManagementContext], Any]
+
+
+def nothing() -> ManagementContext:
+    return manage(depot())
+
+
+def settings(ctx: ManagementContext) -> None:
+    ctx.modify("depot-settings", (), PropertyChanges(set={"site-name": ["north"], "ticket-key": ["s3cret"]}))
+
+
+def other_values(ctx: ManagementContext) -> None:
+    with ctx.change() as tx:
+        tx.set("store", "one", {"location": "/else", "limit": "1 gib"})
+        tx.set("queue", "guard", {"watch": ["guard", "jobs"], "priority": 3})
+        tx.set("consumer", ("jobs", "mail"), {"batch-size": "&{mail.batch|7}"})
+
+
+def other_type(ctx: ManagementContext) -> None:
+    with ctx.change() as tx:
+        tx.delete("queue", "guard")
+        tx.create("queue", "guard", {"enabled": True, "store": "two"}, type="disk")
+
+
+def other_names(ctx: ManagementContext) -> None:
+    with ctx.change() as tx:
+        tx.rename("queue", "jobs", "work")
+        tx.rename("store", "two", "three")
+
+
+def circle(ctx: ManagementContext) -> None:
+    with ctx.change() as tx:
+        tx.set("store", "one", {"standby": "two"})
+        tx.set("store", "two", {"standby": "one"})
+
+
+def serial(number: int) -> Change:
+    """Return a change to a disk queue with a serial number, which is given once for all, and something below it."""
+
+    def change(ctx: ManagementContext) -> None:
+        with ctx.change() as tx:
+            tx.create("queue", "numbered", {"enabled": True, "store": "two", "serial": number}, type="disk")
+            tx.create("consumer", ("numbered", "print"), {"batch-size": number})
+
+    return change
+
+
+def fewer(ctx: ManagementContext) -> None:
+    with ctx.change() as tx:
+        tx.delete("consumer", ("jobs", "mail"))
+        tx.delete("queue", "guard")
+        tx.create("depot-codec", "gzip", {"level": 9})
+
+
+CONFIGURATIONS: dict[str, Callable[[], ManagementContext]] = {
+    "nothing": nothing,
+    "depot": filled,
+    **{
+        change.__name__.replace("_", " "): lambda change=change: changed(change)  # type: ignore[misc]
+        for change in (settings, other_values, other_type, other_names, circle, fewer)
+    },
+    "serial 6": lambda: changed(serial(6)),
+    "serial 8": lambda: changed(serial(8)),
+}
+PAIRS = list(product(CONFIGURATIONS, repeat=2))
+
+
+def changed(change: Change) -> ManagementContext:
+    ctx = filled()
+    change(ctx)
+    return ctx
+
+
+def found(one: ManagementContext, other: ManagementContext) -> list[Difference]:
+    return list(differences(snapshot(one).objects, snapshot(other).objects, depot()))
+
+
+def exchanged(difference: Difference) -> Difference:
+    actions: dict[str, Any] = {"create": "delete", "delete": "create", "modify": "modify"}
+
+    def turned(pair: Pair) -> Pair:
+        return Pair(pair.after, pair.before, pair.another)
+
+    types = None if difference.types is None else turned(difference.types)
+    pairs = {name: turned(pair) for name, pair in difference.properties.items()}
+    return Difference(difference.path, actions[difference.action], types, pairs)
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_the_differences_there_and_back_are_the_same_exchanged(first: str, second: str) -> None:
+    one, other = CONFIGURATIONS[first](), CONFIGURATIONS[second]()
+    there, back = found(one, other), found(other, one)
+    assert [exchanged(difference) for difference in back] == there
+    assert bool(there) == (first != second)
+    assert "s3cret" not in "\n".join(unified(there, first, second)) + repr(there)
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_any_configuration_becomes_any_other_and_itself_again(first: str, second: str) -> None:
+    one, other = CONFIGURATIONS[first](), CONFIGURATIONS[second]()
+    wanted, before = snapshot(other).objects, snapshot(one).objects
+    picture = entries(one)
+    would = bring_about(one, wanted, prune=True, dry_run=True)
+    assert entries(one) == picture
+    did = bring_about(one, wanted, prune=True)
+    assert would == did
+    assert did.changed == (first != second)
+    assert found(one, other) == []
+    assert not bring_about(one, wanted, prune=True).changed
+    if did.changed and {first, second} != {"serial 6", "serial 8"}:  # a number given once for all is not given back
+        one.undo(one.history()[-1].number)
+        assert list(differences(before, snapshot(one).objects, depot())) == []
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_without_pruning_what_only_the_first_has_stays(first: str, second: str) -> None:
+    one, other = CONFIGURATIONS[first](), CONFIGURATIONS[second]()
+    before, wanted = dict(snapshot(one).objects), dict(snapshot(other).objects)
+    bring_about(one, wanted)
+    after = dict(snapshot(one).objects)
+    for path in [*before]:  # what hangs below an object of a type that has no such thing went with it
+        above = path.parent
+        if above in wanted and above in before and wanted[above].definition is not before[above].definition:
+            del before[path]
+    assert set(after) == set(before) | set(wanted)
+    left = list(differences(after, {**after, **wanted}, depot()))
+    assert left == []
+    alone = {path: state for path, state in before.items() if path not in wanted}
+    assert list(differences(alone, {path: after[path] for path in alone}, depot())) == []
+
+
+# -- what it looks like ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("second", "lines"),
+    [
+        (
+            "settings",
+            ["@@ /depot-settings @@", "+site-name: north", "+ticket-key: ********"],
+        ),
+        (
+            "other values",
+            [
+                "@@ /queue/guard @@",
+                "+priority: 3",
+                "+watch: guard",
+                "@@ /queue/jobs/consumer/mail @@",
+                "+batch-size: &{mail.batch|7}",
+                "@@ /store/one @@",
+                "+limit: 1 gib",
+                "-location: /var/one",
+                "+location: /else",
+            ],
+        ),
+        (
+            "other type",
+            [
+                "@@ /queue/guard @@",
+                "-type: custom-memory",
+                "+type: disk",
+                "+store: two",
+                "-watch: jobs",
+                "@@ /queue/guard/journal @@",
+                "+type: generic",
+                "+keep: 7 d",
+            ],
+        ),
+        (
+            "circle",
+            ["@@ /store/one @@", "+standby: two", "@@ /store/two @@", "+standby: one"],
+        ),
+    ],
+)
+def test_differences_in_lines(second: str, lines: list[str]) -> None:
+    shown = list(unified(found(filled(), CONFIGURATIONS[second]()), "a", "b"))
+    assert shown == ["--- a", "+++ b", *lines]
+
+
+def test_of_two_secrets_it_is_told_that_they_are_two_and_no_more() -> None:
+    one, other = changed(settings), changed(settings)
+    other.modify("depot-settings", (), PropertyChanges(set={"ticket-key": ["another-s3cret"]}))
+    assert list(unified(found(one, other), "a", "b"))[2:] == [
+        "@@ /depot-settings @@",
+        "-ticket-key: ********",
+        "+ticket-key: ******** (another one)",
+    ]
+
+
+@pytest.mark.parametrize("first", list(CONFIGURATIONS))
+def test_what_may_not_be_is_refused_whole_wherever_it_begins(first: str) -> None:
+    """A store that is used is disabled in the document: by itself that is no mistake."""
+    one, other = CONFIGURATIONS[first](), filled()
+    wanted = dict(snapshot(other).objects)
+    store = next(path for path in wanted if str(path) == "/store/one")
+    wanted[store] = wanted[store]._replace(values={**wanted[store].values, "enabled": ("false",)})
+    before = entries(one)
+    with pytest.raises(ConfobjectsError) as caught:
+        bring_about(one, wanted)
+    assert entries(one) == before
+    told = summaries(caught.value.diagnostics)
+    assert {code for code, _ in told} == {"constraint-violated"}
+    assert any('"one"' in summary for _, summary in told)
