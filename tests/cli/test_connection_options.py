@@ -1,0 +1,95 @@
+"""Options of a connection that are wrong: told before anybody is connected to, and without the password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.sessions import fresh, run
+
+LIST = ["list-mail-servers"]
+NOWHERE = ["-h", "127.0.0.1", "-p", "1", "--baseDN", "cn=x", "-n"]
+"""A directory on a port where nobody listens."""
+CANARY = "Kanarienvogel-6!x"
+
+
+@pytest.fixture(autouse=True)
+def _own_file(tmp_path: Path) -> Iterator[None]:
+    with fresh(tmp_path):
+        yield
+
+
+WRONG = [
+    (["--connectTimeout", "soon"], '--connectTimeout takes a number of milliseconds, not "soon"\n'),
+    (["--connectTimeout", "0"], '--connectTimeout takes a number of milliseconds, not "0"\n'),
+    (["--connectTimeout", "-5"], '--connectTimeout takes a number of milliseconds, not "-5"\n'),
+    (["--connectTimeout", "²"], '--connectTimeout takes a number of milliseconds, not "²"\n'),
+    (["--baseDN", "nonsense"], '--baseDN takes a DN, not "nonsense": '),
+    (
+        ["-o", "mech=PLAIN"],
+        'the SASL mechanism "PLAIN" is not known\n  remedy: the one there is: -o mech=EXTERNAL\n',
+    ),
+    (
+        ["-o", f"password={CANARY}"],
+        'the SASL option "password" is not known\n  remedy: the one there is: -o mech=EXTERNAL\n',
+    ),
+    (["-o", CANARY], "the SASL option without a name and a value is not known\n"),
+    (
+        ["-D", "cn=a", "--bindPassword:env", "LOST_PIN"],
+        'the environment has no variable "LOST_PIN"\n',
+    ),
+    (
+        ["-D", "cn=a", "--bindPassword:env", CANARY],
+        "--bindPassword:env takes the name of a variable of the environment, and this is none\n",
+    ),
+    (
+        ["-K", "key.pem", "--keyStorePassword:env", CANARY],
+        "--keyStorePassword:env takes the name of a variable of the environment, and this is none\n",
+    ),
+    (["-D", "cn=a", "-j", "/no/such/pin"], "/no/such/pin: the secret cannot be read: No such file or directory\n"),
+    (["-D", "cn=a", "--bindPassword:file", "/dev"], "/dev: the secret cannot be read: Is a directory\n"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), WRONG, ids=[" ".join(options)[:40] for options, _ in WRONG])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "behind"])
+def test_what_is_wrong_with_a_connection_is_told_before_it_is_made(options: list[str], said: str, before: bool) -> None:
+    place = [*NOWHERE[:4], *NOWHERE[6:]] if "--baseDN" in options else NOWHERE
+    words = [*options, *LIST, *place] if before else [*LIST, *place, *options]
+    done = run(*words)
+    assert (done.status, done.out, done.err[: len(said)]) == (2, "", said)
+    assert CANARY not in done.err
+
+
+def test_a_password_in_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    pin = tmp_path / "pin"
+    pin.write_bytes(b"\xff\xfe")
+    done = run(*LIST, *NOWHERE, "-D", "cn=a", "-j", str(pin))
+    assert (done.status, done.err) == (2, f"{pin}: the secret cannot be read: it is not UTF-8 text\n")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["-w", CANARY],
+        [f"-w{CANARY}"],
+        [f"-nw{CANARY}"],
+        [f"--bindPassword={CANARY}"],
+        ["--bindPassword:env", "BIND_PIN"],
+        ["-j", "{dir}/pin"],
+    ],
+    ids=["apart", "glued", "with another", "equals", "variable", "file"],
+)
+@pytest.mark.parametrize("form", [[], ["--output", "json"], ["--debug"]], ids=["table", "json", "debug"])
+def test_a_directory_that_is_not_there_is_told_without_the_password(
+    given: list[str], form: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIND_PIN", CANARY)
+    (tmp_path / "pin").write_text(f"{CANARY}\n")
+    words = [word.replace("{dir}", str(tmp_path)) for word in given]
+    done = run(*LIST, *NOWHERE, "--allowClearPassword", "-D", "cn=admin", *words, *form)
+    assert (done.status, done.out) == (20, "")
+    assert "127.0.0.1" in done.err
+    assert CANARY not in done.err
