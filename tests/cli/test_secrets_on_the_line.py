@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.cli.options import OPTIONS, SECRET_OPTIONS
+from confobjects.cli.words.options import OPTIONS, SECRET_OPTIONS
 from tests.cli.sessions import Outcome, fresh, run
 
 CANARY = "Kanarienvogel-9!x"

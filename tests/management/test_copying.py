@@ -16,8 +16,8 @@ from confobjects.errors import (
     ObjectExistsError,
     StorageError,
 )
-from confobjects.management import ManagementContext
-from confobjects.management.copying import CopyReport, copy, initialise
+from confobjects.management import ManagementContext, Site
+from confobjects.management.documents.copying import CopyReport, copy, initialise
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry
 from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
@@ -52,7 +52,7 @@ class Watched(MemoryStorage):
 
 
 def empty(storage: MemoryStorage | None = None) -> ManagementContext:
-    return ManagementContext(depot(), storage or Watched(), defaults_alone)
+    return ManagementContext(Site.of(depot(), storage or Watched(), defaults_alone))
 
 
 def objects(ctx: ManagementContext) -> dict[str, dict[str, Any]]:
@@ -67,7 +67,7 @@ def counts(report: CopyReport) -> tuple[int, int, int]:
 def put(ctx: ManagementContext, kind: str, name: str, *steps: Modification) -> None:
     """Change an entry by other means than ours."""
     with ctx.storage.writing():
-        ctx.storage.commit([ModifyEntry(ctx.mapper.dn(ctx.registry.path_of(kind, name)), steps)])
+        ctx.storage.commit([ModifyEntry(ctx.site.mapper.dn(ctx.registry.path_of(kind, name)), steps)])
 
 
 def refusal(kind: type[ConfobjectsError], call: Callable[[], Any]) -> list[tuple[str | None, str]]:
@@ -81,7 +81,7 @@ def refusal(kind: type[ConfobjectsError], call: Callable[[], Any]) -> list[tuple
 
 def test_everything_arrives_below_another_base_in_one_change_of_the_history() -> None:
     source, target = filled(), empty()
-    assert counts(copy(source, target)) == (ALL, 0, 0)
+    assert counts(copy(source.site, target.site)) == (ALL, 0, 0)
     assert objects(target) == objects(source)
     assert all(dn.endswith(str(BASE)) for dn in snapshot(target))
     (record,) = target.history()
@@ -92,7 +92,7 @@ def test_everything_arrives_below_another_base_in_one_change_of_the_history() ->
 def test_an_object_comes_after_what_it_hangs_below_and_refers_to() -> None:
     source, target = filled(), empty()
     source.modify("store", "one", PropertyChanges(set={"standby": "two"}))
-    copy(source, target)
+    copy(source.site, target.site)
     assert isinstance(target.storage, Watched)
     (commit,) = target.storage.commits
     order = [dn.removesuffix(f",{BASE}") for dn in commit]
@@ -109,7 +109,7 @@ def test_objects_that_refer_to_each_other_in_a_circle_arrive_as_well() -> None:
     source, target = filled(), empty()
     source.modify("store", "one", PropertyChanges(set={"standby": "two"}))
     source.modify("store", "two", PropertyChanges(set={"standby": "one"}))
-    assert counts(copy(source, target)) == (ALL, 0, 0)
+    assert counts(copy(source.site, target.site)) == (ALL, 0, 0)
     assert objects(target) == objects(source)
 
 
@@ -119,14 +119,14 @@ def test_many_objects_are_written_in_parts_and_progress_is_told() -> None:
         for number in range(230):
             tx.create("store", f"store {number}", {"enabled": True, "location": "/x"})
     told: list[tuple[int, int]] = []
-    copy(source, target, progress=lambda done, total: told.append((done, total)))
+    copy(source.site, target.site, progress=lambda done, total: told.append((done, total)))
     assert told == [(0, 230), (100, 230), (200, 230), (230, 230)]
     assert [len(record.changes) for record in target.history()] == [100, 100, 30]
 
 
 def test_a_dry_run_counts_and_writes_nothing() -> None:
     source, target = filled(), empty()
-    assert counts(copy(source, target, dry_run=True)) == (ALL, 0, 0)
+    assert counts(copy(source.site, target.site, dry_run=True)) == (ALL, 0, 0)
     assert snapshot(target) == {}
 
 
@@ -135,9 +135,9 @@ def test_a_dry_run_counts_and_writes_nothing() -> None:
 
 def test_copied_again_nothing_is_written() -> None:
     source, target = filled(), empty()
-    copy(source, target)
+    copy(source.site, target.site)
     before = snapshot(target)
-    assert counts(copy(source, target)) == (0, 0, ALL)
+    assert counts(copy(source.site, target.site)) == (0, 0, ALL)
     assert snapshot(target) == before
     assert len(target.history()) == 1
 
@@ -145,16 +145,16 @@ def test_copied_again_nothing_is_written() -> None:
 def test_a_copy_that_stopped_half_way_goes_on() -> None:
     source, target = filled(), empty()
     target.create("store", "one", {"enabled": True, "location": "/var/one"})
-    assert counts(copy(source, target)) == (ALL - 1, 0, 1)
+    assert counts(copy(source.site, target.site)) == (ALL - 1, 0, 1)
     assert objects(target) == objects(source)
 
 
 def test_values_in_another_order_are_equal() -> None:
     source, target = filled(), empty()
     source.modify("queue", "guard", PropertyChanges(set={"watch": ["jobs", "guard"]}))
-    copy(source, target)
+    copy(source.site, target.site)
     source.modify("queue", "guard", PropertyChanges(set={"watch": ["guard", "jobs"]}))
-    assert counts(copy(source, target)) == (0, 0, ALL)
+    assert counts(copy(source.site, target.site)) == (0, 0, ALL)
 
 
 def test_what_differs_is_refused_object_by_object_and_nothing_is_written() -> None:
@@ -162,7 +162,7 @@ def test_what_differs_is_refused_object_by_object_and_nothing_is_written() -> No
     for name in ("one", "two"):
         target.create("store", name, {"enabled": True, "location": "/else"})
     before = snapshot(target)
-    assert refusal(ObjectExistsError, lambda: copy(source, target)) == [
+    assert refusal(ObjectExistsError, lambda: copy(source.site, target.site)) == [
         ("/store/one", "the target holds another object of that name"),
         ("/store/two", "the target holds another object of that name"),
     ]
@@ -172,7 +172,7 @@ def test_what_differs_is_refused_object_by_object_and_nothing_is_written() -> No
 def test_what_differs_is_replaced_when_asked_and_counts_as_a_change() -> None:
     source, target = filled(), empty()
     target.create("store", "one", {"enabled": False, "location": "/else", "limit": "7 kib"})
-    assert counts(copy(source, target, replace=True)) == (ALL - 1, 1, 0)
+    assert counts(copy(source.site, target.site, replace=True)) == (ALL - 1, 1, 0)
     assert objects(target) == objects(source)
     assert target.get("store", "one").revision == 2
     (change,) = [c for c in target.history()[-1].changes if str(c.path) == "/store/one"]
@@ -185,7 +185,7 @@ def test_what_differs_is_replaced_when_asked_and_counts_as_a_change() -> None:
 def test_an_object_of_another_type_is_replaced_and_told_as_one_that_goes_and_one_that_comes() -> None:
     source, target = filled(), empty()
     target.create("queue", "jobs", {"enabled": True}, type="custom-memory")
-    copy(source, target, replace=True)
+    copy(source.site, target.site, replace=True)
     assert objects(target) == objects(source)
     told = [c.action for c in target.history()[-1].changes if str(c.path) == "/queue/jobs"]
     assert told == ["delete", "create"]
@@ -194,7 +194,7 @@ def test_an_object_of_another_type_is_replaced_and_told_as_one_that_goes_and_one
 def test_what_only_the_target_has_stays() -> None:
     source, target = filled(), empty()
     target.create("store", "three", {"enabled": True, "location": "/3"})
-    assert counts(copy(source, target)) == (ALL, 0, 0)
+    assert counts(copy(source.site, target.site)) == (ALL, 0, 0)
     assert target.get("store", "three").values["location"] == ("/3",)
 
 
@@ -204,7 +204,7 @@ def test_what_only_the_target_has_stays() -> None:
 def test_a_broken_source_is_refused_whole() -> None:
     source, target = filled(), empty()
     put(source, "store", "one", Modification("replace", "ds-cfg-enabled", ["perhaps"]))
-    assert refusal(InvalidValueError, lambda: copy(source, target))[0] == (
+    assert refusal(InvalidValueError, lambda: copy(source.site, target.site))[0] == (
         "/store/one",
         '"perhaps" is neither true nor false',
     )
@@ -214,7 +214,7 @@ def test_a_broken_source_is_refused_whole() -> None:
 def test_a_source_whose_references_lead_nowhere_is_refused_whole() -> None:
     source, target = filled(), empty()
     put(source, "queue", "jobs", Modification("replace", "ds-cfg-store", ["cn=gone,cn=Stores,cn=Depot,cn=config"]))
-    assert refusal(ConstraintError, lambda: copy(source, target)) == [
+    assert refusal(ConstraintError, lambda: copy(source.site, target.site)) == [
         ("/queue/jobs", 'store names the Store "gone", which does not exist')
     ]
     assert snapshot(target) == {}
@@ -223,11 +223,11 @@ def test_a_source_whose_references_lead_nowhere_is_refused_whole() -> None:
 def test_attributes_that_belong_to_no_property_are_copied_with_a_warning() -> None:
     source, target = filled(), empty()
     put(source, "store", "one", Modification("add", "x-colour", ["red", "blue"]))
-    report = copy(source, target)
+    report = copy(source.site, target.site)
     assert [(w.path, w.summary) for w in report.warnings] == [
         ("/store/one", "the attribute x-colour belongs to no property: it is copied as it is")
     ]
-    entry = target.storage.read(target.mapper.dn(target.registry.path_of("store", "one")))
+    entry = target.storage.read(target.site.mapper.dn(target.registry.path_of("store", "one")))
     assert entry is not None
     assert entry.get("x-colour") == ("red", "blue")
 
@@ -238,11 +238,11 @@ def test_attributes_that_belong_to_no_property_are_copied_with_a_warning() -> No
 def test_what_somebody_writes_meanwhile_is_planned_again() -> None:
     source, storage = filled(), Watched()
     target = empty(storage)
-    initialise(target)
-    dn = target.mapper.dn(target.registry.path_of("store", "one"))
-    same = target.mapper.encode(source.get("store", "one"))
+    initialise(target.site)
+    dn = target.site.mapper.dn(target.registry.path_of("store", "one"))
+    same = target.site.mapper.encode(source.get("store", "one"))
     storage.before = [lambda: storage._tree.apply([AddEntry(Entry(dn, same.attributes))])]
-    assert counts(copy(source, target)) == (ALL - 1, 0, 1)
+    assert counts(copy(source.site, target.site)) == (ALL - 1, 0, 1)
     assert storage.pauses == 1
     assert objects(target) == objects(source)
 
@@ -250,13 +250,13 @@ def test_what_somebody_writes_meanwhile_is_planned_again() -> None:
 def test_who_keeps_being_in_the_way_is_told_in_the_end() -> None:
     source, storage = filled(), Watched()
     target = empty(storage)
-    dn = target.mapper.dn(target.registry.path_of("store", "one"))
+    dn = target.site.mapper.dn(target.registry.path_of("store", "one"))
 
     def busy() -> None:
         raise ChangedMeanwhileError(f'the entry "{dn}" was changed by someone else meanwhile')
 
     storage.before = [busy] * 9
-    assert refusal(ChangedMeanwhileError, lambda: copy(source, target)) == [
+    assert refusal(ChangedMeanwhileError, lambda: copy(source.site, target.site)) == [
         ("", f'the entry "{dn}" was changed by someone else meanwhile')
     ]
     assert storage.pauses == 3
@@ -275,7 +275,7 @@ class _Forgetful(Watched):
 
 def test_what_does_not_read_back_as_it_was_written_is_told() -> None:
     source, target = filled(), empty(_Forgetful())
-    assert refusal(StorageError, lambda: copy(source, target)) == [
+    assert refusal(StorageError, lambda: copy(source.site, target.site)) == [
         ("/store/one", "it was copied and does not read back as it was written"),
         ("/store/two", "it was copied and does not read back as it was written"),
     ]
@@ -286,13 +286,13 @@ def test_what_does_not_read_back_as_it_was_written_is_told() -> None:
 
 def test_the_base_and_the_branches_are_made_once() -> None:
     target = empty()
-    assert str(initialise(target, dry_run=True)[0]) == str(BASE)
+    assert str(initialise(target.site, dry_run=True)[0]) == str(BASE)
     assert snapshot(target) == {}
-    made = [str(dn) for dn in initialise(target)]
+    made = [str(dn) for dn in initialise(target.site)]
     assert sorted(made) == sorted(snapshot(target))
     assert f"cn=Stores,cn=Depot,{BASE}" in made
     assert made.index(f"cn=Depot,{BASE}") < made.index(f"cn=Stores,cn=Depot,{BASE}")
-    assert initialise(target) == []
+    assert initialise(target.site) == []
     assert objects(target) == {}
     assert target.history() == []
 
@@ -300,7 +300,7 @@ def test_the_base_and_the_branches_are_made_once() -> None:
 def test_objects_that_are_there_are_left_alone() -> None:
     target = filled()
     before = snapshot(target)
-    made = initialise(target)
+    made = initialise(target.site)
     assert made
     after = snapshot(target)
     assert {dn: after[dn] for dn in before} == before

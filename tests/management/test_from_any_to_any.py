@@ -18,8 +18,7 @@ import pytest
 
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ManagementContext
-from confobjects.management.applying import bring_about
-from confobjects.management.comparing import Difference, Pair, differences, snapshot, unified
+from confobjects.management.documents.comparing import Difference, Pair, differences, snapshot, unified
 from confobjects.objects.changes import PropertyChanges
 from tests.definitions.documents import depot
 from tests.management.test_transactions import filled
@@ -100,7 +99,7 @@ def changed(change: Change) -> ManagementContext:
 
 
 def found(one: ManagementContext, other: ManagementContext) -> list[Difference]:
-    return list(differences(snapshot(one).objects, snapshot(other).objects, depot()))
+    return list(differences(snapshot(one.site).objects, snapshot(other.site).objects, depot()))
 
 
 def exchanged(difference: Difference) -> Difference:
@@ -126,26 +125,26 @@ def test_the_differences_there_and_back_are_the_same_exchanged(first: str, secon
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_any_configuration_becomes_any_other_and_itself_again(first: str, second: str) -> None:
     one, other = CONFIGURATIONS[first](), CONFIGURATIONS[second]()
-    wanted, before = snapshot(other).objects, snapshot(one).objects
+    wanted, before = snapshot(other.site).objects, snapshot(one.site).objects
     picture = entries(one)
-    would = bring_about(one, wanted, prune=True, dry_run=True)
+    would = one.apply(wanted, prune=True, dry_run=True)
     assert entries(one) == picture
-    did = bring_about(one, wanted, prune=True)
+    did = one.apply(wanted, prune=True)
     assert would == did
     assert did.changed == (first != second)
     assert found(one, other) == []
-    assert not bring_about(one, wanted, prune=True).changed
+    assert not one.apply(wanted, prune=True).changed
     if did.changed and {first, second} != {"serial 6", "serial 8"}:  # a number given once for all is not given back
         one.undo(one.history()[-1].number)
-        assert list(differences(before, snapshot(one).objects, depot())) == []
+        assert list(differences(before, snapshot(one.site).objects, depot())) == []
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_without_pruning_what_only_the_first_has_stays(first: str, second: str) -> None:
     one, other = CONFIGURATIONS[first](), CONFIGURATIONS[second]()
-    before, wanted = dict(snapshot(one).objects), dict(snapshot(other).objects)
-    bring_about(one, wanted)
-    after = dict(snapshot(one).objects)
+    before, wanted = dict(snapshot(one.site).objects), dict(snapshot(other.site).objects)
+    one.apply(wanted)
+    after = dict(snapshot(one.site).objects)
     for path in [*before]:  # what hangs below an object of a type that has no such thing went with it
         above = path.parent
         if above in wanted and above in before and wanted[above].definition is not before[above].definition:
@@ -219,12 +218,12 @@ def test_of_two_secrets_it_is_told_that_they_are_two_and_no_more() -> None:
 def test_what_may_not_be_is_refused_whole_wherever_it_begins(first: str) -> None:
     """A store that is used is disabled in the document: by itself that is no mistake."""
     one, other = CONFIGURATIONS[first](), filled()
-    wanted = dict(snapshot(other).objects)
+    wanted = dict(snapshot(other.site).objects)
     store = next(path for path in wanted if str(path) == "/store/one")
-    wanted[store] = wanted[store]._replace(values={**wanted[store].values, "enabled": ("false",)})
+    wanted[store] = wanted[store].replace(values={**wanted[store].values, "enabled": ("false",)})
     before = entries(one)
     with pytest.raises(ConfobjectsError) as caught:
-        bring_about(one, wanted)
+        one.apply(wanted)
     assert entries(one) == before
     told = summaries(caught.value.diagnostics)
     assert {code for code, _ in told} == {"constraint-violated"}

@@ -13,7 +13,7 @@ import pytest
 
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, NoSuchObjectError, ObjectExistsError
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, diff
 from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
@@ -73,7 +73,7 @@ def storage() -> Open:
 @pytest.fixture
 def ctx(storage: Open) -> ManagementContext:
     """A server that uses nothing, and an enabled provider that nobody uses."""
-    made = ManagementContext(builtin(), storage, defaults_alone)
+    made = ManagementContext(Site.of(builtin(), storage, defaults_alone))
     made.create("trust-manager-provider", "trust", {"enabled": True}, type="blind")
     made.create("mail-server", "one", {"enabled": True, "smtp-server": "h", "use-start-tls": False})
     return made
@@ -81,7 +81,7 @@ def ctx(storage: Open) -> ManagementContext:
 
 def other(ctx: ManagementContext) -> ManagementContext:
     """Return another writer on the same storage."""
-    return ManagementContext(builtin(), ctx.storage, defaults_alone)
+    return ManagementContext(Site.of(builtin(), ctx.storage, defaults_alone))
 
 
 def setting(ctx: ManagementContext, kind: str, name: str, **values: Any) -> Work:
@@ -98,7 +98,7 @@ def provider(ctx: ManagementContext, **values: Any) -> Work:
 
 
 def dn_of(ctx: ManagementContext, kind: str, name: str) -> DN:
-    return ctx.mapper.dn(ctx.registry.path_of(kind, name))
+    return ctx.site.mapper.dn(ctx.registry.path_of(kind, name))
 
 
 def edit(storage: Open, dn: DN, **values: str) -> Work:

@@ -84,7 +84,7 @@ def stored_problems(registry: Registry, values: Mapping[str, tuple[str, ...]]) -
     """Return what is wrong with a vault that was written by other means than ours."""
     obj = ManagedObject(ONE, registry.definition("vault"), values)
     ctx = manage(registry, Mapper(registry, BASE).encode(obj))
-    return ctx.judge().judge(ctx.get("vault", "one")).errors
+    return ctx.site.judge().judge(ctx.get("vault", "one")).errors
 
 
 def refusal(prop: str, expected: str) -> Diagnostic:

@@ -9,7 +9,7 @@ import pytest
 
 from confobjects.definitions import Document, Registry
 from confobjects.diagnostics import Diagnostic
-from confobjects.management import ManagementContext
+from confobjects.management import ManagementContext, Site
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.evaluating import defaults_alone
 from confobjects.objects.judging import Judge
@@ -32,13 +32,13 @@ def document(name: str, properties: dict[str, Any], parent: str = "root") -> Doc
 
 
 def manage(registry: Registry, evaluate: Evaluate = defaults_alone) -> ManagementContext:
-    return ManagementContext(registry, MemoryStorage(), evaluate)
+    return ManagementContext(Site.of(registry, MemoryStorage(), evaluate))
 
 
 def read(ctx: ManagementContext, kind: str, name: Any, prop: str) -> tuple[tuple[str, ...], str]:
     """Return the values of a property and where they come from."""
     obj = ctx.get(kind, name)
-    reading = ctx.reader().read(obj, obj.definition.properties[prop])
+    reading = ctx.site.reader().read(obj, obj.definition.properties[prop])
     assert reading.problems == ()
     assert set(reading.origins) <= {reading.origin}
     return reading.values, reading.origin
@@ -102,7 +102,7 @@ def test_defaults_that_inherit_from_each_other_in_a_circle_have_no_value(
     registry = Registry([document("ring", properties)])
     ctx = manage(registry)
     obj = ManagedObject(registry.path_of("ring", "one"), registry.definition("ring"), {})
-    steps = islice(ctx.reader().inherited_from(obj, obj.definition.properties["a"]), 9)
+    steps = islice(ctx.site.reader().inherited_from(obj, obj.definition.properties["a"]), 9)
     assert [prop.name for _, prop in steps] == chain
     ctx.create("ring", "one", {})
     assert read(ctx, "ring", "one", "a") == ((), "none")
