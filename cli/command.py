@@ -25,7 +25,7 @@ class UnknownCommandError(click.UsageError):
         self.word = word
 
 
-def make(
+def make_command(
     words: Words,
     registry: Registry,
     parameters: list[click.Parameter],
@@ -39,14 +39,14 @@ def make(
     from .invocation import Invocation
 
     own = {parameter.name for parameter in parameters}
-    unused = {option.name: option.absent for option in OPTIONS}
+    unused = {option.name: option.absent_value for option in OPTIONS}
 
     def run(**values: Any) -> int | None:
         context = click.get_current_context()
         given = {**unused, **{name: value for name, value in values.items() if name not in own}}
         if words.defaults is not None:
             typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-            given |= words.defaults.below(typed)
+            given |= words.defaults.values_besides(typed)
         invocation = Invocation(given, words.arguments, registry, context.obj)
         if words.defaults is not None:
             invocation.warn(words.defaults.warnings)
@@ -55,21 +55,21 @@ def make(
     return StrictCommand(
         words.command,
         # Making all global options costs more than reading the configuration: only those that may be meant are made.
-        params=[*parameters, *(_global(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
+        params=[*parameters, *(_global_option(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
         callback=run,
         help=help,
         epilog="Global options: confobjects --help. They may stand before or after the command.",
         add_help_option=False,
-        context_settings={"token_normalize_func": normalised, "max_content_width": 100},
+        context_settings={"token_normalize_func": normalise_name, "max_content_width": 100},
     )
 
 
-def normalised(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Long options ignore case; short ones, which differ in nothing else, do not."""
     return name.lower() if len(name) > 1 else name
 
 
-def _global(option: Option) -> click.Option:
+def _global_option(option: Option) -> click.Option:
     declared = [*option.spellings, option.name]
     if option.value is None:
         return click.Option(declared, is_flag=True, hidden=True)

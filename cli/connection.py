@@ -11,7 +11,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 
-from .files import contents
+from .files import read_contents
 from .words.options import OPTIONS
 
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
@@ -34,23 +34,23 @@ def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
         "start_tls": bool(options["usestarttls"]),
         "trust_all": bool(options["trustall"]),
         "trust_store": options["truststorepath"],
-        "trust_store_password": secret(options, "truststorepassword") or "",
+        "trust_store_password": read_secret(options, "truststorepassword") or "",
         "key_store": options["keystorepath"],
-        "key_store_password": secret(options, "keystorepassword") or "",
+        "key_store_password": read_secret(options, "keystorepassword") or "",
         "allow_clear_password": bool(options["allowclearpassword"]),
-        "mechanism": _mechanism(options["sasloption"]),
+        "mechanism": _parse_mechanism(options["sasloption"]),
     }
     if options["basedn"]:
-        found["base"] = _dn(options["basedn"])
+        found["base"] = _parse_dn(options["basedn"])
     if options["connecttimeout"]:
-        found["connect_timeout"] = _seconds(options["connecttimeout"])
-    if found["mechanism"] in {"", "simple"} and (found["bind_dn"] or secret(options, "bindpassword")):
-        found["bind_password"] = _password(options)
+        found["connect_timeout"] = _parse_seconds(options["connecttimeout"])
+    if found["mechanism"] in {"", "simple"} and (found["bind_dn"] or read_secret(options, "bindpassword")):
+        found["bind_password"] = _read_password(options)
     return found
 
 
-def _password(options: Mapping[str, Any]) -> str:
-    password = secret(options, "bindpassword") or os.environ.get(PASSWORD_VARIABLE)
+def _read_password(options: Mapping[str, Any]) -> str:
+    password = read_secret(options, "bindpassword") or os.environ.get(PASSWORD_VARIABLE)
     if password is None and not options["no_prompt"] and sys.stdin.isatty():
         from getpass import getpass
 
@@ -61,26 +61,26 @@ def _password(options: Mapping[str, Any]) -> str:
     return password or ""
 
 
-def secret(options: Mapping[str, Any], name: str) -> str | None:
+def read_secret(options: Mapping[str, Any], name: str) -> str | None:
     """Return a secret given as itself, by a variable or by a file; None when it is not given."""
     if options.get(name) is not None:
         return str(options[name])
     variable = options.get(f"{name}_env")
     if variable is not None:
         if variable not in os.environ:
-            raise UsageError(_no_variable(name, variable))
+            raise UsageError(_variable_problem(name, variable))
         return os.environ[variable]
     path = options.get(f"{name}_file") or options.get(f"{name}file")
     if path is None:
         return None
     try:
-        return contents(path).decode("utf-8").removesuffix("\n").removesuffix("\r")
+        return read_contents(path).decode("utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(Diagnostic("usage", f"the secret cannot be read: {reason}", origin=str(path))) from None
 
 
-def _no_variable(option: str, variable: str) -> Diagnostic:
+def _variable_problem(option: str, variable: str) -> Diagnostic:
     """A password given in the place of a variable is not repeated; most of them are no names of variables."""
     if variable.isidentifier():
         return Diagnostic("usage", f'the environment has no variable "{variable}"')
@@ -88,30 +88,30 @@ def _no_variable(option: str, variable: str) -> Diagnostic:
     return Diagnostic("usage", f"{spelling} takes the name of a variable of the environment, and this is none")
 
 
-def _mechanism(given: tuple[str, ...]) -> str:
+def _parse_mechanism(given: tuple[str, ...]) -> str:
     for item in given:
         name, _, value = item.partition("=")
         if name.strip().lower() != "mech" or value.strip().upper() != "EXTERNAL":
             remedy = "the one there is: -o mech=EXTERNAL"
-            raise UsageError(Diagnostic("usage", f"{_unknown_option(name, value)} is not known", remedy=remedy))
+            raise UsageError(Diagnostic("usage", f"{_describe_option(name, value)} is not known", remedy=remedy))
     return "external" if given else ""
 
 
-def _unknown_option(name: str, value: str) -> str:
+def _describe_option(name: str, value: str) -> str:
     """Name a SASL option; the value of any but the mechanism may be a password."""
     if name.strip().lower() == "mech" and value:
         return f'the SASL mechanism "{value}"'
     return f'the SASL option "{name}"' if value else "the SASL option without a name and a value"
 
 
-def _dn(text: str) -> DN:
+def _parse_dn(text: str) -> DN:
     try:
         return DN.parse(text)
     except ValueError as error:
         raise UsageError(Diagnostic("usage", f'--baseDN takes a DN, not "{text}": {error}')) from None
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     if not text.isascii() or not text.isdigit() or not int(text):
         raise UsageError(Diagnostic("usage", f'--connectTimeout takes a number of milliseconds, not "{text}"'))
     return int(text) / 1000

@@ -37,7 +37,7 @@ class DemoServer:
         authority.cert_pem.write_to_path(os.path.join(folder, "demo-authority.pem"))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-        self.port = _free_port()
+        self.port = _find_free_port()
         self.mailbox = _Mailbox()
         self._controller = Controller(
             self.mailbox,
@@ -47,7 +47,7 @@ class DemoServer:
             require_starttls=True,
             auth_required=True,
             auth_require_tls=True,
-            authenticator=_authenticator(user, password),
+            authenticator=_make_authenticator(user, password),
             ident="demo mail server",
         )
 
@@ -60,7 +60,7 @@ class DemoServer:
     ) -> None:
         self._controller.stop()
 
-    def arrived(self) -> list[str]:
+    def received_lines(self) -> list[str]:
         """Return the lines of what arrived: envelopes and messages."""
         lines = []
         for sender, recipients, content in self.mailbox.messages:
@@ -69,7 +69,7 @@ class DemoServer:
         return lines
 
 
-def _authenticator(user: str, password: str) -> Any:
+def _make_authenticator(user: str, password: str) -> Any:
     def check(server: SMTP, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:  # noqa: ARG001 - aiosmtpd's signature
         right = isinstance(data, LoginPassword) and (data.login, data.password) == (user.encode(), password.encode())
         return AuthResult(success=right, handled=False)  # the server itself answers a refusal
@@ -77,7 +77,7 @@ def _authenticator(user: str, password: str) -> Any:
     return check
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

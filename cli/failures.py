@@ -6,11 +6,11 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 from .command import UnknownCommandError
-from .words.masking import masked
-from .words.quoting import quoted
+from .words.masking import mask_secrets
+from .words.quoting import quote_word
 
 if TYPE_CHECKING:
     import click
@@ -20,42 +20,42 @@ if TYPE_CHECKING:
     from .words.splitting import Words
 
 
-def report(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
+def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
     """Print an error of the library and return its exit status."""
     if debug:
         import traceback
 
         traceback.print_exc()
     if output == "json":
-        _json(error.diagnostics[0].code, error.exit_code, [d.as_json() for d in error.diagnostics])
+        _print_json(error.diagnostics[0].code, error.exit_code, [d.as_json() for d in error.diagnostics])
         return error.exit_code
     for diagnostic in error.diagnostics:
         print(diagnostic.render(), file=sys.stderr)
         if diagnostic.fix and not diagnostic.pointer:  # what is in a file is not cured on the command line
-            print(f"  try: {corrected(words.arguments, diagnostic.fix, _secrets(words))}", file=sys.stderr)
+            print(f"  try: {correct_command(words.arguments, diagnostic.fix, _secret_names(words))}", file=sys.stderr)
     return error.exit_code
 
 
-def _secrets(words: Words) -> Collection[str]:
+def _secret_names(words: Words) -> Collection[str]:
     """Return the names before secrets in the definitions in use."""
-    from confobjects.startup import registry
+    from confobjects.startup import load_registry
 
-    return registry(words.definitions).secrets()
+    return load_registry(words.definitions).secret_names()
 
 
-def usage(error: click.UsageError, words: Words, output: str) -> int:
+def report_usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
-    from .words.mistakes import explained
+    from .words.mistakes import explain_mistake
 
-    message, remedy = explained(error, words.definitions)
+    message, remedy = explain_mistake(error, words.definitions)
     if not remedy and "-h" in words.rest:
         remedy = "-h is the host name, as in dsconfig; for help use --help"
     if output == "json":
-        _json("usage", 2, [{"severity": "error", "code": "usage", "summary": message, "remedy": remedy}])
+        _print_json("usage", 2, [{"severity": "error", "code": "usage", "summary": message, "remedy": remedy}])
         return 2
-    print(visible(message), file=sys.stderr)
+    print(make_visible(message), file=sys.stderr)
     if remedy:
-        print(f"  remedy: {visible(remedy)}", file=sys.stderr)
+        print(f"  remedy: {make_visible(remedy)}", file=sys.stderr)
     of_command = bool(words.command) and not isinstance(error, UnknownCommandError)
     hint = f"confobjects {words.command} --help" if of_command else "confobjects --help"
     print(f"  help: {hint}", file=sys.stderr)
@@ -77,19 +77,19 @@ def report_bug(error: Exception, output: str, *, debug: bool) -> int:
     )
     if output == "json":
         problem = {"severity": "error", "code": "internal-error", "summary": summary, "remedy": remedy}
-        _json("internal-error", 70, [problem])
+        _print_json("internal-error", 70, [problem])
     else:
         print(f"{summary}\n  {remedy}", file=sys.stderr)
     return 70
 
 
-def corrected(arguments: Sequence[str], fix: Sequence[tuple[str, str]], secrets: Collection[str]) -> str:
+def correct_command(arguments: Sequence[str], fix: Sequence[tuple[str, str]], secrets: Collection[str]) -> str:
     """Return the command line with a refused change made valid, quoted for a shell and without secrets."""
-    words = [*masked(arguments, secrets), *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
-    return " ".join(["confobjects", *(quoted(word) for word in words)])
+    words = [*mask_secrets(arguments, secrets), *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
+    return " ".join(["confobjects", *(quote_word(word) for word in words)])
 
 
-def _json(code: str, status: int, diagnostics: list[dict[str, Any]]) -> None:
+def _print_json(code: str, status: int, diagnostics: list[dict[str, Any]]) -> None:
     import json
 
     print(json.dumps({"error": {"code": code, "exit": status, "diagnostics": diagnostics}}, indent=2), file=sys.stderr)

@@ -10,7 +10,7 @@ SMALL: Final = MEBIBYTE
 """Bytes that a value, a password or a file of options may have."""
 
 
-def contents(path: str, most: int = SMALL) -> bytes:
+def read_contents(path: str, most: int = SMALL) -> bytes:
     """Return what a file holds. Raises OSError, also for one of more than ``most`` bytes, such as ``/dev/zero``."""
     with open(path, "rb") as file:
         data = file.read(most + 1)

@@ -18,7 +18,7 @@ from .words.options import OPTIONS, conflict_among
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
-    from confobjects.objects.protocols import Evaluate
+    from confobjects.objects.protocols import Evaluator
 
     from .output.sink import Sink
 
@@ -35,7 +35,7 @@ class Invocation:
         registry: Registry,
         sink: Sink | None = None,
     ) -> None:
-        self.options = options if sink is None else sink.options(options)
+        self.options = options if sink is None else sink.resolve_options(options)
         self.arguments = arguments
         self.registry = registry
         self.sink = sink
@@ -47,15 +47,15 @@ class Invocation:
         self.quiet = bool(self.options["quiet"])
         self.advanced = bool(self.options["advanced"])
         self.dry_run = bool(self.options["dry_run"])
-        self.form = self._form()
+        self.form = self._choose_form()
         if sink is None:  # which has looked, where a line has options of its own
-            self._conflicts()
-            self.defined()
+            self._check_conflicts()
+            self.defined_tokens()
         for option in OPTIONS:
             if option.unused and self.options[option.name]:
                 self.note(f"{option.spellings[-1]} has no effect: {option.unused}")
 
-    def _form(self) -> str:
+    def _choose_form(self) -> str:
         form = self.options["output"] or ("script" if self.script else "table")
         if form not in {"table", "json", "tsv", "script"}:
             raise UsageError(
@@ -63,7 +63,7 @@ class Invocation:
             )
         return "script" if form == "tsv" else str(form)
 
-    def _conflicts(self) -> None:
+    def _check_conflicts(self) -> None:
         given = {name for name, value in self.options.items() if value not in {None, False, ()}}
         if conflict := conflict_among(given):
             raise UsageError(Diagnostic("usage", conflict))
@@ -94,7 +94,7 @@ class Invocation:
         for diagnostic in diagnostics:
             self.note(f"warning: {diagnostic.render()}")
 
-    def succeeded(self, text: str) -> None:
+    def tell_success(self, text: str) -> None:
         """Say that a change was made: to a person at a terminal, or to whoever asks with --verbose."""
         if self.tells_people and (self.verbose or sys.stdout.isatty()):
             self.say(text)
@@ -104,9 +104,9 @@ class Invocation:
     @property
     def place(self) -> startup.Place:
         """Where the configuration is."""
-        return startup.place(self._url(), self.options["instancepath"], os.environ)
+        return startup.find_place(self._storage_url(), self.options["instancepath"], os.environ)
 
-    def _url(self) -> str | None:
+    def _storage_url(self) -> str | None:
         url, file = self.options["url"], self.options["configfile"]
         if file:
             return f"ldif:{file}"
@@ -125,12 +125,12 @@ class Invocation:
     def open(self) -> ManagementContext:
         """Open the configuration for management; what its storage has to say comes as warnings later."""
         if self.sink is not None:
-            return self.sink.opened()
+            return self.sink.open_context()
         url = self.place.url
         options = storage_options(self.options, url)
         if not is_ldap(url):
             self._tell_of_connection()
-        return startup.open(url, definitions=self.registry, command=self.command, **options)
+        return startup.open(url, definitions=self.registry, command=self.recorded_command, **options)
 
     def _tell_of_connection(self) -> None:
         """Say which options are for a directory only; those of a properties file hold where they apply."""
@@ -146,7 +146,7 @@ class Invocation:
             effect = "has" if len(unused) == 1 else "have"
             self.note(f"{', '.join(unused)} {effect} no effect: the configuration is not in a directory")
 
-    def command(self) -> str:
+    def recorded_command(self) -> str:
         """Return the command line as the history names it."""
         if self.recorded:
             return self.recorded
@@ -155,7 +155,7 @@ class Invocation:
         return command_of(self.arguments, self.registry)
 
     @contextmanager
-    def changing(self) -> Iterator[ManagementContext]:
+    def open_for_change(self) -> Iterator[ManagementContext]:
         """Open the configuration for a change, and say afterwards when that made a new file."""
         with self.open() as context:
             missing = {warning.origin for warning in context.storage.warnings}
@@ -164,11 +164,13 @@ class Invocation:
                 self.note(f"new base entry on {origin}" if "://" in origin else f"new file {origin}")
             self.warn(context.storage.warnings)
 
-    def evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluate:
+    def make_evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluator:
         """Return the evaluator of startup, with this run's definitions of tokens."""
-        return startup.resolver(self.place.instance_directory, define=self.defined(), environment=environment)
+        return startup.make_startup_evaluator(
+            self.place.instance_directory, define=self.defined_tokens(), environment=environment
+        )
 
-    def defined(self) -> dict[str, str]:
+    def defined_tokens(self) -> dict[str, str]:
         """Return the tokens given with --define."""
         result = {}
         for item in self.options["define"]:

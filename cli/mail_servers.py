@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .invocation import Invocation
 
 
-def mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | None = None) -> EffectiveObject:
+def load_mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | None = None) -> EffectiveObject:
     """Return a mail server, evaluated, optionally with changes that are not saved.
 
     Raises what is wrong with it, or with an object that it refers to; other objects do not matter here.
@@ -25,11 +25,11 @@ def mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | No
         world: World = context.world()
         obj = context.get(relation.name, name)
         if unsaved is not None:
-            from confobjects.management.changing.trying import tried
+            from confobjects.management.changing.trying import try_changes
 
-            world = tried(context.site, relation.name, name, unsaved)
+            world = try_changes(context.site, relation.name, name, unsaved)
             obj = world.find(obj.path) or obj
-        site = context.site.replace(evaluate=invocation.evaluator())
+        site = context.site.replace(evaluate=invocation.make_evaluator())
         server, problems = judge_one(site, obj, invocation.place.instance_directory, world)
     if problems:
         raise error_for(problems)

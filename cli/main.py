@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def process() -> int:
     """Run the process's command line as the last thing the process does, and return its exit status."""
-    _have_streams()
+    _ensure_streams()
     try:
         status = main()
     except KeyboardInterrupt:  # so early that nobody else was there to catch it
@@ -37,7 +37,7 @@ def process() -> int:
     return status
 
 
-def _have_streams() -> None:
+def _ensure_streams() -> None:
     """See that the standard streams are there and take every character.
 
     A closed one is as one of nothing; without it the next file opened would stand in its place. Results for a file or a

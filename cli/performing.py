@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 
-from .output.changes import tell
+from .output.changes import tell_changes
 
 if TYPE_CHECKING:
     from .invocation import Invocation
@@ -25,10 +25,10 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
         from .output.equivalents import Recorder
 
         recorder = Recorder(invocation)
-    with invocation.changing() as context, context.change(dry_run=invocation.dry_run) as transaction:
+    with invocation.open_for_change() as context, context.change(dry_run=invocation.dry_run) as transaction:
         operation.ask(transaction)
     report = transaction.report
-    status = tell(invocation, report, "" if operation.action == "delete" else done)
+    status = tell_changes(invocation, report, "" if operation.action == "delete" else done)
     if operation.action == "delete" and report.changed and invocation.tells_people and not invocation.dry_run:
         # What is gone cannot be looked at any more: that it is gone is said in a pipe, too.
         invocation.say(done)

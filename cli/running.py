@@ -12,7 +12,7 @@ import click
 from confobjects.errors import BROKEN_PIPE, INTERRUPTED, StorageError
 
 from .commands import resolve
-from .failures import report, report_bug, usage
+from .failures import report_bug, report_error, report_usage
 from .words.splitting import Words, take_apart, with_defaults
 
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
@@ -34,7 +34,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last place before the user
         if isinstance(error, OSError) and error.errno in _FULL:
-            return _cannot_be_written(error)
+            return _report_unwritable(error)
         return report_bug(error, _wanted_output(arguments), debug=debug)
     return status
 
@@ -46,7 +46,7 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
     try:
         words = with_defaults(words)
         if words.defaults is not None and not output:
-            output = str(words.defaults.below(()).get("output", ""))
+            output = str(words.defaults.values_besides(()).get("output", ""))
         command = resolve(words)
         with command.make_context(words.command or "confobjects", list(words.rest)) as context:
             result = command.invoke(context)
@@ -54,11 +54,11 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
-        return usage(error, words, output)
+        return report_usage(error, words, output)
     except ConfobjectsError as error:
-        return report(error, words, output, debug=words.has("--debug"))
+        return report_error(error, words, output, debug=words.has("--debug"))
     except UnicodeEncodeError as error:
-        return usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
+        return report_usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
 
 
 def _wanted_output(arguments: Sequence[str]) -> str:
@@ -71,7 +71,7 @@ def _wanted_output(arguments: Sequence[str]) -> str:
     return ""
 
 
-def _cannot_be_written(error: OSError) -> int:
+def _report_unwritable(error: OSError) -> int:
     """Say that standard output takes no more. Every file of ours tells such failures itself."""
     _abandon_output()
     print(f"the output cannot be written: {(error.strerror or '').lower()}", file=sys.stderr)

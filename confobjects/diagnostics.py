@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 from confobjects.records import Record, field
-from confobjects.texts.visible import visible, visible_lines
+from confobjects.texts.visible import make_visible, visible_lines
 
 Severity = Literal["error", "warning"]
 
@@ -53,18 +53,18 @@ class Diagnostic(Record, kw_only=True):
     def __repr__(self) -> str:
         return f"Diagnostic({self.code!r}, {self.summary!r}, path={self.path!r}, property={self.property!r})"
 
-    def where(self) -> str:
+    def describe_place(self) -> str:
         """Return the place in words: file and line, then the part of the document, or object and property."""
         place = self.origin
         if place and self.line is not None:
             place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
         inside = (self.pointer,) if self.pointer else (self.path, self.property)
-        return visible(", ".join(part for part in (place, *inside) if part))
+        return make_visible(", ".join(part for part in (place, *inside) if part))
 
     def render(self) -> str:
         """Return the problem for a person: place, summary, caret, detail and remedy, on several lines."""
-        where = self.where()
-        summary = visible(self.summary)
+        where = self.describe_place()
+        summary = make_visible(self.summary)
         lines = [f"{where}: {summary}" if where else summary]
         if self.excerpt:
             lines.extend(_caret_lines(self.excerpt, self.span))
@@ -136,14 +136,14 @@ class Collector:
         return tuple(item for item in self._items if item.severity == "warning")
 
 
-def _folded(word: str) -> str:
+def _fold_word(word: str) -> str:
     return word.casefold().replace("_", "-").replace(" ", "-")
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def find_nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known name that was probably meant, or None."""
-    names = {_folded(name): name for name in known}
-    folded = _folded(word)
+    names = {_fold_word(name): name for name in known}
+    folded = _fold_word(word)
     if folded in names:
         return names[folded]
     begun = [name for key, name in names.items() if key.startswith(folded)]
@@ -155,7 +155,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return names[matches[0]] if matches else None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def suggest_name(word: str, known: Iterable[str]) -> str:
     """Return ``did you mean "x"?``, or an empty text when nothing is near."""
-    match = nearest(word, known)
+    match = find_nearest(word, known)
     return f'did you mean "{match}"?' if match is not None else ""

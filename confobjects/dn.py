@@ -75,8 +75,8 @@ class DN:
     def parse(cls, text: str) -> DN:
         """Return the name written in ``text`` (RFC 4514). Raises :class:`DNSyntaxError`, a ``ValueError``."""
         if _is_plain(text):
-            return _make(text, text.lower())
-        return cls.of(*_Scanner(text).rdns())
+            return _make_dn(text, text.lower())
+        return cls.of(*_DnScanner(text).read_rdns())
 
     @classmethod
     def of(cls, *rdns: Pair | RDN) -> DN:
@@ -86,7 +86,7 @@ class DN:
         """
         parts = tuple(_as_rdn(rdn) for rdn in rdns)
         text = ",".join(_rdn_text(rdn) for rdn in parts)
-        return _make(text, ",".join(_rdn_normal(rdn) for rdn in parts))
+        return _make_dn(text, ",".join(_rdn_normal(rdn) for rdn in parts))
 
     def __str__(self) -> str:
         """Return the canonical text (RFC 4514)."""
@@ -118,7 +118,7 @@ class DN:
     def rdns(self) -> tuple[RDN, ...]:
         """The RDNs, leaf first, each a tuple of ``(type, value)`` pairs (one pair, if not multi-valued)."""
         if "\\" in self._text or "+" in self._text:
-            return tuple(_Scanner(self._text).rdns())
+            return tuple(_DnScanner(self._text).read_rdns())
         return tuple(((kind, value),) for kind, value in self._plain_pairs())
 
     def _plain_pairs(self) -> Iterator[Pair]:
@@ -131,7 +131,7 @@ class DN:
     def parent(self) -> DN:
         """The name without its first RDN; the parent of the root is the root."""
         _, _, normal = self._normal.partition(",")
-        return _make(self._text[_first_end(self._text) + 1 :], normal)
+        return _make_dn(self._text[_first_rdn_end(self._text) + 1 :], normal)
 
     @property
     def name(self) -> str:
@@ -144,7 +144,7 @@ class DN:
         return self._first_pair()[0]
 
     def _first_pair(self) -> Pair:
-        first = self._text[: _first_end(self._text)]
+        first = self._text[: _first_rdn_end(self._text)]
         if "\\" not in first and "+" not in first and first:
             kind, _, value = first.partition("=")
             return kind, value
@@ -162,7 +162,7 @@ class DN:
         else:
             rdn = _as_rdn((attribute, value))
             text, normal = _rdn_text(rdn), _rdn_normal(rdn)
-        return _make(f"{text},{self._text}", f"{normal},{self._normal}") if self._text else _make(text, normal)
+        return _make_dn(f"{text},{self._text}", f"{normal},{self._normal}") if self._text else _make_dn(text, normal)
 
     def is_below(self, base: DN) -> bool:
         """Return whether this entry is somewhere below ``base``; a name is not below itself."""
@@ -183,7 +183,7 @@ class DN:
         return DN.of(*self.rdns[: len(self) - len(base)])
 
 
-def _make(text: str, normal: str) -> DN:
+def _make_dn(text: str, normal: str) -> DN:
     """Return a name of two texts that are known to belong together."""
     dn = DN.__new__(DN)
     dn._text = text  # noqa: SLF001 - this is the constructor, outside so that no caller pairs two texts
@@ -191,7 +191,7 @@ def _make(text: str, normal: str) -> DN:
     return dn
 
 
-ROOT: Final = _make("", "")
+ROOT: Final = _make_dn("", "")
 """The empty name, above every entry."""
 
 
@@ -218,7 +218,7 @@ def _is_attribute_type(text: str) -> bool:
     return len(arcs) > 1 and all(arc.isdecimal() and (arc == "0" or arc[0] != "0") for arc in arcs)
 
 
-def _first_end(text: str) -> int:
+def _first_rdn_end(text: str) -> int:
     """Return the offset of the comma that ends the first RDN of a canonical text, or its length."""
     end = text.find(",")
     while end > 0 and text[end - 1] == "\\":
@@ -241,10 +241,14 @@ def _as_rdn(rdn: Pair | RDN) -> RDN:
     return pairs
 
 
-def _escape(value: str) -> str:
+def _escape_value(value: str) -> str:
     """Return a value as it is printed (RFC 4514 section 2.4); control characters become hex pairs."""
     text = "".join(
-        f"\\{character}" if character in _MUST_ESCAPE else _hex(character) if not character.isprintable() else character
+        f"\\{character}"
+        if character in _MUST_ESCAPE
+        else _as_hex_pairs(character)
+        if not character.isprintable()
+        else character
         for character in value
     )
     if text[:1] in (" ", "#"):
@@ -254,12 +258,12 @@ def _escape(value: str) -> str:
     return text
 
 
-def _hex(character: str) -> str:
+def _as_hex_pairs(character: str) -> str:
     return "".join(f"\\{byte:02x}" for byte in character.encode())
 
 
 def _rdn_text(rdn: RDN) -> str:
-    return "+".join(f"{kind}={_escape(value)}" for kind, value in rdn)
+    return "+".join(f"{kind}={_escape_value(value)}" for kind, value in rdn)
 
 
 def _rdn_normal(rdn: RDN) -> str:
@@ -282,10 +286,10 @@ def _normal_value(value: str) -> str:
     folded = " ".join(folded.split())
     if _MUST_ESCAPE.isdisjoint(folded):
         return folded
-    return "".join(_hex(character) if character in _MUST_ESCAPE else character for character in folded)
+    return "".join(_as_hex_pairs(character) if character in _MUST_ESCAPE else character for character in folded)
 
 
-class _Scanner:
+class _DnScanner:
     """Reads a name character by character: escapes, hex pairs, ``#`` values, blanks around separators."""
 
     __slots__ = ("at", "text")
@@ -297,18 +301,18 @@ class _Scanner:
     def fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
         raise DNSyntaxError(message, (start, end if end is not None else start + 1))
 
-    def blanks(self) -> None:
+    def skip_blanks(self) -> None:
         while self.text[self.at : self.at + 1] == " ":
             self.at += 1
 
-    def rdns(self) -> Iterator[RDN]:
+    def read_rdns(self) -> Iterator[RDN]:
         """Yield every RDN; an empty or blank text has none."""
-        self.blanks()
+        self.skip_blanks()
         if self.at == len(self.text):
             return
         pairs: list[Pair] = []
         while True:
-            pairs.append((self.attribute_type(), self.value()))
+            pairs.append((self.read_type(), self.read_value()))
             separator = self.text[self.at : self.at + 1]
             self.at += 1
             if separator != "+":
@@ -317,8 +321,8 @@ class _Scanner:
             if not separator:
                 return
 
-    def attribute_type(self) -> str:
-        self.blanks()
+    def read_type(self) -> str:
+        self.skip_blanks()
         start = self.at
         while self.text[self.at : self.at + 1] not in ("", "=", ",", "+"):
             self.at += 1
@@ -332,20 +336,20 @@ class _Scanner:
         self.at += 1
         return kind
 
-    def value(self) -> str:
-        self.blanks()
+    def read_value(self) -> str:
+        self.skip_blanks()
         if self.text[self.at : self.at + 1] == "#":
-            return self.hex_value()
+            return self.read_hex_value()
         value = bytearray()
         start, keep = self.at, 0  # keep: escaped blanks at the end belong to the value
         while (character := self.text[self.at : self.at + 1]) not in ("", ",", "+"):
             if character == "\\":
-                value += self.escaped()
+                value += self.read_escape()
                 keep = len(value)
                 continue
             if character in _MUST_ESCAPE or character == "\0":
                 self.fail(f"the character {character!r} must be escaped with a backslash in a value", self.at)
-            value += self.encoded(character)
+            value += self.encode_character(character)
             keep = len(value) if character != " " else keep
             self.at += 1
         try:
@@ -353,13 +357,13 @@ class _Scanner:
         except UnicodeDecodeError:
             self.fail("the hex pairs of the value are not UTF-8", start, self.at)
 
-    def encoded(self, character: str) -> bytes:
+    def encode_character(self, character: str) -> bytes:
         try:
             return character.encode()
         except UnicodeEncodeError:
             self.fail("the value is not text: it holds half of a surrogate pair", self.at)
 
-    def escaped(self) -> bytes:
+    def read_escape(self) -> bytes:
         """Return the byte or character after a backslash."""
         start = self.at
         pair = self.text[start + 1 : start + 3]
@@ -372,7 +376,7 @@ class _Scanner:
         self.at += 2
         return pair[0].encode()
 
-    def hex_value(self) -> str:
+    def read_hex_value(self) -> str:
         """Return the string inside a ``#`` value, which holds BER (RFC 4514 section 2.4)."""
         start = self.at
         self.at += 1

@@ -27,7 +27,7 @@ def normal_name(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-def first_name(text: str) -> tuple[str, str]:
+def split_first_name(text: str) -> tuple[str, str]:
     """Return the name at the start of a piece of a path, its slashes no longer doubled, and what follows it."""
     at = text.find("/")
     while at >= 0 and text[at : at + 2] == "//":

@@ -47,13 +47,13 @@ class _Field:
         """Whether an argument may be left out."""
         return self.default is not _ABSENT or self.factory is not None
 
-    def parameter(self, name: str) -> str:
+    def as_parameter(self, name: str) -> str:
         """Return the field as a parameter of ``__init__``."""
         if self.factory is not None:
             return f"{name}=_absent"
         return f"{name}=_default_{name}" if self.optional else name
 
-    def statement(self, name: str) -> str:
+    def as_statement(self, name: str) -> str:
         """Return the statement of ``__init__`` that sets the field."""
         value = name if self.factory is None else f"_make_{name}() if {name} is _absent else {name}"
         return f"    _set_{name}(_self, {value})\n"
@@ -94,13 +94,13 @@ class _RecordType(type):
         }
         fields = inherited | own
         namespace["__slots__"] = tuple(key for key in own if key not in inherited)
-        namespace["_positional"] = namespace["__match_args__"] = _positional(name, fields)
+        namespace["_positional"] = namespace["__match_args__"] = _find_positional(name, fields)
         made = super().__new__(cls, name, bases, namespace)
         made._fields = fields
         made._defaults = {key: one.default for key, one in fields.items() if one.default is not _ABSENT}
         made._compared = tuple([key for key, one in fields.items() if one.compared])
         if "__init__" not in namespace:
-            made.__init__ = _first_init(made)  # type: ignore[misc]
+            made.__init__ = _make_first_init(made)  # type: ignore[misc]
         return made
 
 
@@ -115,7 +115,7 @@ def _as_field(place: str, default: Any, *, kw_only: bool) -> _Field:
     return found
 
 
-def _positional(name: str, fields: Mapping[str, _Field]) -> tuple[str, ...]:
+def _find_positional(name: str, fields: Mapping[str, _Field]) -> tuple[str, ...]:
     """Return the fields that can be given by position; none with a default stands before one without."""
     names = tuple(key for key, one in fields.items() if not one.kw_only)
     optional = [fields[key].optional for key in names]
@@ -124,7 +124,7 @@ def _positional(name: str, fields: Mapping[str, _Field]) -> tuple[str, ...]:
     return names
 
 
-def _first_init(cls: _RecordType) -> Callable[..., None]:
+def _make_first_init(cls: _RecordType) -> Callable[..., None]:
     """Return an ``__init__`` for the first records of a class: it sets the fields by name, and compiles nothing.
 
     It gives way to the compiled one when the class goes on making records, and when the arguments do not fit: the
@@ -160,10 +160,10 @@ def _compile_init(cls: _RecordType) -> Callable[..., None]:
         scope[f"_set_{name}"] = getattr(cls, name).__set__
         scope[f"_default_{name}"] = one.default
         scope[f"_make_{name}"] = one.factory
-    keyword = [one.parameter(name) for name, one in fields.items() if one.kw_only]
-    parameters = ["_self", *(one.parameter(name) for name, one in fields.items() if not one.kw_only)]
+    keyword = [one.as_parameter(name) for name, one in fields.items() if one.kw_only]
+    parameters = ["_self", *(one.as_parameter(name) for name, one in fields.items() if not one.kw_only)]
     head = ", ".join([*parameters, "*", *keyword] if keyword else parameters)
-    body = "".join(one.statement(name) for name, one in fields.items()) or "    pass\n"
+    body = "".join(one.as_statement(name) for name, one in fields.items()) or "    pass\n"
     exec(f"def __init__({head}):\n{body}", scope)  # noqa: S102 - made of the names of fields alone
     made: Callable[..., None] = scope["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"

@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from confobjects.definitions.documents import Document
+from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError, UsageError, error_for
-from confobjects.management import ManagementContext, Signature, Site
+from confobjects.management import ChangeSignature, ManagementContext, Site
 from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
-    from confobjects.objects.model import Evaluated
-    from confobjects.objects.protocols import Evaluate
+    from confobjects.objects.model import Evaluation
+    from confobjects.objects.protocols import Evaluator
     from confobjects.transport.mailer import Mailer
 
 _open_file = open  # the built-in: the public verb below takes its name
@@ -42,20 +42,20 @@ def builtin_directory() -> str:
     return os.path.dirname(confobjects.schemas.__file__ or "")
 
 
-def registry(directories: Iterable[str] = ()) -> Registry:
+def load_registry(directories: Iterable[str] = ()) -> Registry:
     """Return the definitions of the library and of some directories more (every ``*.json`` in each).
 
     Definitions of the library are trusted, all others are checked. Raises
     :class:`~confobjects.errors.DefinitionError` with every problem.
     """
-    builtin = _builtin()
+    builtin = _load_builtin()
     texts: list[tuple[str, str]] = []
     unread = [problem for directory in directories for problem in _read_definitions(directory, texts)]
     if not texts and not unread:
         return Registry(builtin)
-    from confobjects.definitions.checking import check, documents_of
+    from confobjects.definitions.checking import check, parse_documents
 
-    documents, problems = documents_of(texts)
+    documents, problems = parse_documents(texts)
     problems.extend(unread)
     problems.extend(check(documents, builtin, incomplete=bool(problems)))
     if problems:
@@ -63,11 +63,12 @@ def registry(directories: Iterable[str] = ()) -> Registry:
     return Registry([*builtin, *documents])
 
 
-def _builtin() -> list[Document]:
+def _load_builtin() -> list[DefinitionDocument]:
     import json
 
     return [
-        Document(os.path.basename(path), json.loads(_read(path))) for path in _definition_files(builtin_directory())
+        DefinitionDocument(os.path.basename(path), json.loads(_read_text(path)))
+        for path in _definition_files(builtin_directory())
     ]
 
 
@@ -76,20 +77,20 @@ def _read_definitions(directory: str, texts: list[tuple[str, str]]) -> Iterator[
     try:
         paths = _definition_files(directory)
     except OSError as error:
-        yield _unreadable(directory, error.strerror or str(error))
+        yield _unreadable_problem(directory, error.strerror or str(error))
         return
     if not paths:
-        yield _unreadable(directory, "there is no *.json in this directory")
+        yield _unreadable_problem(directory, "there is no *.json in this directory")
     for path in paths:
         try:
-            texts.append((path, _read(path)))
+            texts.append((path, _read_text(path)))
         except OSError as error:
-            yield _unreadable(path, error.strerror or str(error))
+            yield _unreadable_problem(path, error.strerror or str(error))
         except UnicodeDecodeError as error:
-            yield _unreadable(path, f"it is not UTF-8 text ({error.reason} at byte {error.start})")
+            yield _unreadable_problem(path, f"it is not UTF-8 text ({error.reason} at byte {error.start})")
 
 
-def _unreadable(origin: str, reason: str) -> Diagnostic:
+def _unreadable_problem(origin: str, reason: str) -> Diagnostic:
     return Diagnostic("broken-definition", f"the definitions cannot be read: {reason}", origin=origin)
 
 
@@ -98,7 +99,7 @@ def _definition_files(directory: str) -> list[str]:
     return [os.path.join(directory, name) for name in names if name.endswith(".json") and name != METASCHEMA_FILE]
 
 
-def _read(path: str) -> str:
+def _read_text(path: str) -> str:
     with _open_file(path, encoding="utf-8") as file:
         return file.read()
 
@@ -118,7 +119,7 @@ def default_url(environment: Mapping[str, str]) -> str:
     return f"ldif:{os.path.join(home, 'confobjects', 'config.ldif')}"
 
 
-def place(url: str | None, instance: str | None, environment: Mapping[str, str]) -> Place:
+def find_place(url: str | None, instance: str | None, environment: Mapping[str, str]) -> Place:
     """Decide where the configuration is: what the caller says, then the environment, then the platform's place."""
     chosen = url or environment.get(URL_VARIABLE) or default_url(environment)
     directory = instance or environment.get(INSTANCE_VARIABLE)
@@ -151,30 +152,30 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     Raises :class:`~confobjects.errors.DefinitionError`, :class:`~confobjects.errors.StorageError` and other
     errors of the storage.
     """
-    where = place(url, None, os.environ if environment is None else environment)
-    known = definitions if isinstance(definitions, Registry) else registry(definitions)
+    where = find_place(url, None, os.environ if environment is None else environment)
+    known = definitions if isinstance(definitions, Registry) else load_registry(definitions)
     actor = str(options.get("bind_dn") or "")
     site = Site.of(
         known,
-        _storage(where.url, missing_ok=missing_ok, **options),
-        _at_write_time,
-        lambda: _sign(actor or user(), command()),
+        _open_storage(where.url, missing_ok=missing_ok, **options),
+        _evaluate_at_write,
+        lambda: _make_signature(actor or current_user(), command()),
     )
     return ManagementContext(site)
 
 
-def _sign(actor: str, command: str) -> Signature:
-    return Signature(now(), actor, command)
+def _make_signature(actor: str, command: str) -> ChangeSignature:
+    return ChangeSignature(current_time(), actor, command)
 
 
-def now() -> str:
+def current_time() -> str:
     """Return the time in UTC (ISO 8601, to the second)."""
     from time import gmtime, strftime
 
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
-def user() -> str:
+def current_user() -> str:
     """Return the name of the operating system's user, or the number of one without a name."""
     try:
         from pwd import getpwuid
@@ -184,39 +185,39 @@ def user() -> str:
         return str(os.geteuid())
 
 
-def _at_write_time(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
+def _evaluate_at_write(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
     """The evaluator of write time, loaded with the first expression that is met."""
-    from confobjects.objects.evaluating import defaults_alone
+    from confobjects.objects.evaluating import evaluate_defaults
 
-    return defaults_alone(text, multi_valued=multi_valued, secret=secret)
+    return evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
 
 
-def _storage(url: str, **options: Any) -> Storage:
+def _open_storage(url: str, **options: Any) -> Storage:
     from confobjects.storage import open_storage
 
     return open_storage(url, **options)
 
 
-def resolver(
+def make_startup_evaluator(
     instance_directory: str,
     *,
     define: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     expression_directories: Sequence[str] | None = None,
-) -> Evaluate:
+) -> Evaluator:
     """Return the evaluator of startup, with the sources of values in their order.
 
     ``environment`` defaults to the process's own; ``expression_directories`` to those it names in
     ``CONFOBJECTS_ENVCONFIG_DIRS``.
     """
-    from confobjects.objects.evaluating import evaluator
+    from confobjects.objects.evaluating import make_evaluator
     from confobjects.resolvers import Resolvers
 
     variables = os.environ if environment is None else environment
     if expression_directories is None:
         listed = variables.get(EXPRESSION_DIRECTORIES_VARIABLE, "")
         expression_directories = [part.strip() for part in listed.split(",") if part.strip()]
-    return evaluator(
+    return make_evaluator(
         Resolvers(
             define=define or {},
             environment=variables,
@@ -243,18 +244,18 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     refused unless ``missing_ok``. Warnings are in the result.
     """
     variables = os.environ if environment is None else environment
-    where = place(url, instance, variables)
-    evaluate = resolver(
+    where = find_place(url, instance, variables)
+    evaluate = make_startup_evaluator(
         where.instance_directory,
         define=define,
         environment=variables,
         expression_directories=expression_directories,
     )
-    known = definitions if isinstance(definitions, Registry) else registry(definitions)
-    storage = _storage(where.url, missing_ok=missing_ok, **options)
+    known = definitions if isinstance(definitions, Registry) else load_registry(definitions)
+    storage = _open_storage(where.url, missing_ok=missing_ok, **options)
     from confobjects.management.judging import judge_all
 
-    with _resting_collector(), closing(storage):
+    with _pause_collector(), closing(storage):
         configuration, problems = judge_all(Site.of(known, storage, evaluate), where.instance_directory)
     if problems:
         raise error_for(problems)
@@ -276,7 +277,7 @@ def mailer(configuration: EffectiveConfiguration | str | None = None, *names: st
 
 
 @contextmanager
-def _resting_collector() -> Iterator[None]:
+def _pause_collector() -> Iterator[None]:
     """Let the garbage collector rest: of 100,000 objects that are made and kept it took a quarter of the time."""
     collecting = gc.isenabled()
     gc.disable()
@@ -287,4 +288,4 @@ def _resting_collector() -> Iterator[None]:
             gc.enable()
 
 
-__all__ = ["Place", "load", "mailer", "open", "place", "registry", "resolver"]
+__all__ = ["Place", "find_place", "load", "load_registry", "mailer", "make_startup_evaluator", "open"]

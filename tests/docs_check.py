@@ -9,24 +9,24 @@ import json
 import sys
 from pathlib import Path
 
-from confobjects.definitions.metaschema import metaschema
+from confobjects.definitions.metaschema import build_metaschema
 from confobjects.mail.pages import pages as mail_pages
 from confobjects.mapping.ldap_schema import FORMATS, as_ldif
-from confobjects.mapping.ldap_schema import schema as ldap_schema
+from confobjects.mapping.ldap_schema import build_schema as ldap_schema
 from confobjects.reference.markdown import pages
 from confobjects.reference.outputs import schemas
-from confobjects.reference.stubs import stub
-from confobjects.startup import registry
+from confobjects.reference.stubs import render_stub
+from confobjects.startup import load_registry
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def generated() -> dict[Path, str]:
     """Return every generated file with the text it has to have."""
-    known = registry()
+    known = load_registry()
     files = {ROOT / "docs" / "reference" / name: text for name, text in {**pages(known), **mail_pages()}.items()}
-    files[ROOT / "schemas" / "managed-object.schema.json"] = json.dumps(metaschema(), indent=2) + "\n"
-    files[ROOT / "confobjects" / "objects" / "typed.pyi"] = stub(known)
+    files[ROOT / "schemas" / "managed-object.schema.json"] = json.dumps(build_metaschema(), indent=2) + "\n"
+    files[ROOT / "confobjects" / "objects" / "typed.pyi"] = render_stub(known)
     for form in FORMATS:
         files[ROOT / "schemas" / f"confobjects-{form}.ldif"] = as_ldif(ldap_schema(known), form)
     for name, schema in schemas().items():

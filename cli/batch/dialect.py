@@ -59,7 +59,7 @@ class Mistake(Record):
     piece: Piece
 
 
-class Command(Record):
+class BatchCommand(Record):
     """The words of one command, without the name of the program; ``broken`` when a mistake was found in it."""
 
     words: tuple[Word, ...]
@@ -76,13 +76,13 @@ class Script(Record):
     """A text as commands. ``lines`` are those of the text, without what ends them."""
 
     lines: tuple[str, ...]
-    commands: tuple[Command, ...]
+    commands: tuple[BatchCommand, ...]
     mistakes: tuple[Mistake, ...]
 
 
 def parse(text: str) -> Script:
     """Return the commands in a text, and all mistakes."""
-    return _Scanner(text).script()
+    return _BatchScanner(text).read_script()
 
 
 def begins_command(line: str) -> bool:
@@ -90,7 +90,7 @@ def begins_command(line: str) -> bool:
     return _BEGINS_COMMAND.match(line) is not None
 
 
-def written(word: str) -> str:
+def quote_portably(word: str) -> str:
     """Return a word in quotes, so that a batch and a shell read the same in them."""
     if _ESCAPED_OPENER.search(word):
         return '"' + re.sub(r'[\\"$`]', r"\\\g<0>", word) + '"'
@@ -99,12 +99,12 @@ def written(word: str) -> str:
     return "'" + "\n".join([lines[0], *(f"''{line}" if begins_command(line) else line for line in lines[1:])]) + "'"
 
 
-def unescaped(text: str) -> str:
+def unescape_openers(text: str) -> str:
     """Return a literal text without the backslashes before openers of expressions."""
     return _ESCAPED_OPENER.sub(r"\1", text)
 
 
-class _Scanner:
+class _BatchScanner:
     """Walks through the lines; ``row`` and ``at`` are where it stands."""
 
     def __init__(self, text: str) -> None:
@@ -118,22 +118,22 @@ class _Scanner:
         self.here: int | None = None  # the number of the word that begins a here-document
         self.mistakes: list[Mistake] = []
 
-    def script(self) -> Script:
+    def read_script(self) -> Script:
         commands = []
         while self.row < len(self.lines):
             if _is_skipped(self.lines[self.row]):
                 self.row += 1
                 continue
             before = len(self.mistakes)
-            command = self._command()
+            command = self._read_command()
             commands.append(command.replace(broken=len(self.mistakes) > before))
         return Script(tuple(self.lines), tuple(commands), tuple(self.mistakes))
 
-    def _command(self) -> Command:
+    def _read_command(self) -> BatchCommand:
         """Read one command, and stand at the line after it."""
         first, self.at, self.words, self.here = self.row, 0, [], None
         while self.at < len(self.lines[self.row]):
-            if not self._part():
+            if not self._read_part():
                 break
         else:
             self._end_word()
@@ -141,15 +141,15 @@ class _Scanner:
         self._skip_document()
         line = self.lines[first]
         piece = Piece(first, len(line) - len(line.lstrip()), len(line.rstrip()))
-        return Command(self._without_program(piece), piece)
+        return BatchCommand(self._drop_program(piece), piece)
 
-    def _without_program(self, piece: Piece) -> tuple[Word, ...]:
+    def _drop_program(self, piece: Piece) -> tuple[Word, ...]:
         words = tuple(self.words)
         name = re.split(r"[/\\]", words[0].text)[-1].removesuffix(".bat") if words else ""
         if name not in PROGRAMS:
             return words
         if len(words) == 1:
-            self._mistake(
+            self._add_mistake(
                 f"{words[0].text} stands alone: the command is missing", "remove the line, or complete it", piece
             )
         return words[1:]
@@ -166,7 +166,7 @@ class _Scanner:
 
     # -- words -----------------------------------------------------------------------------------------------------
 
-    def _part(self) -> bool:
+    def _read_part(self) -> bool:
         """Read what stands here; tell whether the command goes on."""
         line = self.lines[self.row]
         character = line[self.at]
@@ -175,12 +175,12 @@ class _Scanner:
             self.at += 1
             return True
         if character == "\\":
-            return self._backslash(line)
+            return self._read_backslash(line)
         if character in "\"'":
-            return self._quote(character)
+            return self._read_quote(character)
         found = _RUN.match(line, self.at)
         assert found is not None  # noqa: S101 - the character is none that begins something else
-        self._odd(found.group())
+        self._check_characters(found.group())
         self._take(found.group(), len(found.group()))
         return True
 
@@ -202,7 +202,7 @@ class _Scanner:
         if end > self.start or not self.pieces:
             self.pieces.append(Piece(self.row, self.start, end))
 
-    def _odd(self, run: str) -> None:
+    def _check_characters(self, run: str) -> None:
         found = _ODD.search(run)
         if found is not None:
             at = self.at + found.start()
@@ -212,31 +212,33 @@ class _Scanner:
                 else "belongs in no command"
             )
             remedy = "type a blank, or put it in quotes where it is meant"
-            self._mistake(f"the character U+{ord(found.group()):04X} {what}", remedy, Piece(self.row, at, at + 1))
+            self._add_mistake(f"the character U+{ord(found.group()):04X} {what}", remedy, Piece(self.row, at, at + 1))
         elif "<<" in run and self.here is None:
             self.here = len(self.words)
             at = self.at + run.index("<<")
             remedy = "name a file that holds the value: --set NAME<PATH; where << is meant, put it in quotes"
-            self._mistake("a here-document (<<) is a shell's, and not a batch's", remedy, Piece(self.row, at, at + 2))
+            self._add_mistake(
+                "a here-document (<<) is a shell's, and not a batch's", remedy, Piece(self.row, at, at + 2)
+            )
         elif self.text is None and run.startswith(_DASHES):
             piece = Piece(self.row, self.at, self.at + 1)
-            self._mistake(f"the dash U+{ord(run[0]):04X} begins no option", "type two hyphens: --", piece)
+            self._add_mistake(f"the dash U+{ord(run[0]):04X} begins no option", "type two hyphens: --", piece)
 
     # -- backslashes and ends of lines -----------------------------------------------------------------------------
 
-    def _backslash(self, line: str) -> bool:
+    def _read_backslash(self, line: str) -> bool:
         rest = line[self.at + 1 :]
         if not rest.strip():
             if rest.strip("\r"):
                 piece = Piece(self.row, self.at, self.at + 1)
-                self._mistake(
+                self._add_mistake(
                     "blanks follow the backslash at the end of the line", "remove them, so that the lines join", piece
                 )
-            return self._join()
+            return self._join_next_line()
         self._take(rest[0], 2)
         return True
 
-    def _join(self) -> bool:
+    def _join_next_line(self) -> bool:
         """Go on with the next line that counts; tell whether there is one."""
         here = Piece(self.row, self.at, self.at + 1)
         if self.text is not None:
@@ -248,11 +250,11 @@ class _Scanner:
         if self.row < len(self.lines) and not begins_command(self.lines[self.row]):
             return True
         ahead = "the next one begins another command" if self.row < len(self.lines) else "there is no next one"
-        self._mistake(f"the line is to go on, and {ahead}", "remove the backslash", here)
-        self._drop()
+        self._add_mistake(f"the line is to go on, and {ahead}", "remove the backslash", here)
+        self._break_off_word()
         return False
 
-    def _drop(self) -> None:
+    def _break_off_word(self) -> None:
         """End the word where the command breaks off; its pieces are known."""
         if self.text is not None:
             self.words.append(Word("".join(self.text), tuple(self.pieces)))
@@ -260,29 +262,29 @@ class _Scanner:
 
     # -- quotes ----------------------------------------------------------------------------------------------------
 
-    def _quote(self, quote: str) -> bool:
+    def _read_quote(self, quote: str) -> bool:
         """Read what is in quotes; tell whether they are closed."""
         opening = Piece(self.row, self.at, self.at + 1)
         self._take("", 1)
         while True:
             line = self.lines[self.row]
-            end = self._literal(line) if quote == "'" else self._escaped(line)
+            end = self._read_literal(line) if quote == "'" else self._read_escaped(line)
             if end:
                 return True
-            if not self._next_quoted_line():
+            if not self._enter_next_line():
                 remedy = f"close it; a quotation mark that is meant as itself is written \\{quote}"
-                self._mistake("the quote that opens here is not closed", remedy, opening)
-                self._drop()
+                self._add_mistake("the quote that opens here is not closed", remedy, opening)
+                self._break_off_word()
                 return False
 
-    def _literal(self, line: str) -> bool:
+    def _read_literal(self, line: str) -> bool:
         """Read single-quoted text up to the closing quote, which is told, or to the end of the line."""
         end = line.find("'", self.at)
         inside = line[self.at : len(line) if end < 0 else end]
-        self._take(unescaped(inside) if end >= 0 else unescaped(inside) + "\n", len(inside) + 1)
+        self._take(unescape_openers(inside) if end >= 0 else unescape_openers(inside) + "\n", len(inside) + 1)
         return end >= 0
 
-    def _escaped(self, line: str) -> bool:
+    def _read_escaped(self, line: str) -> bool:
         """Read double-quoted text likewise; a backslash at the end of the line joins the next one."""
         while self.at < len(line):
             character = line[self.at]
@@ -303,13 +305,13 @@ class _Scanner:
         self._take("\n", 1)
         return False
 
-    def _next_quoted_line(self) -> bool:
+    def _enter_next_line(self) -> bool:
         self._end_piece()
         self.row += 1
         self.at = self.start = 0
         return self.row < len(self.lines) and not begins_command(self.lines[self.row])
 
-    def _mistake(self, summary: str, remedy: str, piece: Piece) -> None:
+    def _add_mistake(self, summary: str, remedy: str, piece: Piece) -> None:
         self.mistakes.append(Mistake(summary, remedy, piece))
 
 

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
     from confobjects.management.changing.operations import Operation
 
-    from .dialect import Command, Piece, Word
-    from .source import Source
+    from .dialect import BatchCommand, Piece, Word
+    from .source import BatchSource
 
 _ASSIGNING: Final = frozenset({"--set", "--add", "--remove", "--set-file", "--set-env"})
 _OF_NAMES: Final = frozenset({"no-such-object", "object-exists", "object-in-use"})
 _OF_VALUES: Final = frozenset({"invalid-value", "constraint-violated", "unresolved-expression"})
 
 
-def place_of_usage(error: click.UsageError, command: Command) -> Piece:
+def place_of_usage(error: click.UsageError, command: BatchCommand) -> Piece:
     """Return where a mistake in the words of a command is: the option, the word too many, else the command."""
     names: Sequence[str] = ()
     if isinstance(error, click.NoSuchOption | click.BadOptionUsage):
@@ -44,16 +44,16 @@ def place_of_usage(error: click.UsageError, command: Command) -> Piece:
         ),
         None,
     )
-    return _first(command) if word is None else word.pieces[0]
+    return _first_piece(command) if word is None else word.pieces[0]
 
 
-def _first(command: Command) -> Piece:
+def _first_piece(command: BatchCommand) -> Piece:
     return command.words[0].pieces[0] if command.words else command.piece
 
 
-def place_of(problem: Diagnostic, command: Command, operation: Operation | None, source: Source) -> Piece:
+def place_of(problem: Diagnostic, command: BatchCommand, operation: Operation | None, source: BatchSource) -> Piece:
     """Return where a problem of what a command asks for is: the value, the property, the name, else the command."""
-    words = list(_assigning(command, problem.property)) if problem.property else []
+    words = list(_assigning_words(command, problem.property)) if problem.property else []
     if words:
         meant = next((w for w in words if problem.value and w.text.endswith(f":{problem.value}")), words[-1])
         return source.value_of(meant) if problem.code in _OF_VALUES else meant.pieces[0]
@@ -63,18 +63,18 @@ def place_of(problem: Diagnostic, command: Command, operation: Operation | None,
         if word is not None:
             return word.pieces[0]
     argument = problem.argument or problem.value
-    word = _at_argument(argument, command) if argument else None
-    return _first(command) if word is None else word.pieces[0]
+    word = _find_argument(argument, command) if argument else None
+    return _first_piece(command) if word is None else word.pieces[0]
 
 
-def _at_argument(argument: str, command: Command) -> Word | None:
-    """The word at fault: an option (see :func:`_at_option`), or a name, alone or as the value of an option."""
+def _find_argument(argument: str, command: BatchCommand) -> Word | None:
+    """The word at fault: an option (see :func:`_find_option`), or a name, alone or as the value of an option."""
     if argument.startswith("--"):
-        return _at_option(argument.lower(), command)
+        return _find_option(argument.lower(), command)
     return next((word for word in command.words if argument in {word.text, word.text.partition("=")[2]}), None)
 
 
-def _at_option(option: str, command: Command) -> Word | None:
+def _find_option(option: str, command: BatchCommand) -> Word | None:
     """The word at fault of an option: its value, where that should be an assignment and is none, else the option."""
     words = command.words
     values = (after for word, after in pairwise(words) if word.text.lower() == option)
@@ -82,7 +82,7 @@ def _at_option(option: str, command: Command) -> Word | None:
     return wrong or next((word for word in words if word.text.partition("=")[0].lower() == option), None)
 
 
-def _assigning(command: Command, name: str) -> Iterator[Word]:
+def _assigning_words(command: BatchCommand, name: str) -> Iterator[Word]:
     """Yield the words that say something of a property: ``NAME:…``, ``NAME<…``, and ``NAME`` behind ``--reset``."""
     pattern = re.compile(rf"(?:--[a-z-]+=)?{re.escape(name)}(?:[:<=].*)?", re.IGNORECASE | re.DOTALL)
     return (word for word in command.words[1:] if pattern.fullmatch(word.text))

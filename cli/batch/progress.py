@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..invocation import Invocation
 
 
-class Progress:
+class ProgressBar:
     """A bar on standard error, where that is a terminal and sentences are wanted."""
 
     def __init__(self, invocation: Invocation, length: int) -> None:

@@ -20,16 +20,16 @@ from confobjects.errors import CannotConnectError, ConfobjectsError, StorageErro
 from confobjects.management import ManagementContext, Site
 from confobjects.objects.changes import ChangeReport
 
-from .progress import Progress
-from .steps import Setting, Step, View, steps_of
-from .summary import Summary
+from .progress import ProgressBar
+from .steps import BatchStep, StepContext, StepView, steps_of
+from .summary import BatchSummary
 from .touches import Touches
 
 if TYPE_CHECKING:
     from confobjects.management.changing.transaction import Transaction
 
     from ..invocation import Invocation
-    from .source import Source
+    from .source import BatchSource
 
 _MANY: Final = 32
 """From how many objects of one kind on all of them are read at once."""
@@ -38,117 +38,117 @@ _MANY: Final = 32
 class Batch:
     """One batch on its way."""
 
-    def __init__(self, invocation: Invocation, source: Source) -> None:
+    def __init__(self, invocation: Invocation, source: BatchSource) -> None:
         self.invocation = invocation
         self.source = source
-        self.steps = steps_of(Setting(invocation, source))
+        self.steps = steps_of(StepContext(invocation, source))
         self.touches = Touches(invocation.registry)
-        self.summary = Summary(invocation, source.origin, self.steps)
+        self.summary = BatchSummary(invocation, source.origin, self.steps)
         self._told: set[int] = set()  # the problems of the transaction that are a step's already
 
     def run(self) -> int:
         """Carry it out, say what came of it, and return the exit status."""
-        with Progress(self.invocation, 2 * len(self.steps)) as progress:
+        with ProgressBar(self.invocation, 2 * len(self.steps)) as progress:
             for step in self.steps:
                 step.parse()
                 if step.problems:
-                    self.touches.lose(step)
+                    self.touches.record_failure(step)
                 progress.advance()
             if self.invocation.options["batch_continue_on_error"]:
-                return self._one_by_one(progress)
-            report = self._as_one(progress)
+                return self._run_one_by_one(progress)
+            report = self._run_as_one(progress)
         return self.summary.tell(report)
 
     # -- as one change ---------------------------------------------------------------------------------------------
 
-    def _as_one(self, progress: Progress) -> ChangeReport:
+    def _run_as_one(self, progress: ProgressBar) -> ChangeReport:
         count = len(self.steps)
         self.invocation.recorded = f"batch {self.source.origin} ({count} command{'' if count == 1 else 's'})"
         try:
-            with self.invocation.changing() as context:
-                return self._change(context, progress)
+            with self.invocation.open_for_change() as context:
+                return self._make_change(context, progress)
         except ConfobjectsError as error:
             progress.end()
             raise self._refusal(error) from error
 
-    def _change(self, context: ManagementContext, progress: Progress) -> ChangeReport:
-        self.summary.known_already(context.storage.warnings)
+    def _make_change(self, context: ManagementContext, progress: ProgressBar) -> ChangeReport:
+        self.summary.note_known(context.storage.warnings)
         with context.change(dry_run=self.invocation.dry_run) as transaction:
             self._read_ahead(transaction)
             for step in self.steps:
                 if not step.outcome:
-                    self._ask(step, transaction)
+                    self._ask_step(step, transaction)
                 progress.advance()
             if wrong := [problem for step in self.steps for problem in step.problems]:
                 transaction.plan()  # what is wrong with the whole is told as well
                 raise error_for(wrong)
         report = transaction.report
-        return report.replace(warnings=tuple(map(_short, self._located(report.warnings))))
+        return report.replace(warnings=tuple(map(_shorten_warning, self._locate_problems(report.warnings))))
 
     def _read_ahead(self, transaction: Transaction) -> None:
         """Read the objects of one kind at once where there are many: one search instead of many reads."""
         if transaction.site.storage.serialises_writers:
             return  # a file or memory: what is read is at hand
         registry = self.invocation.registry
-        paths = [step.operation.path(registry) for step in self.steps if step.operation is not None]
+        paths = [step.operation.resolve_path(registry) for step in self.steps if step.operation is not None]
         for (relation, parent), count in Counter((path.relation, path.parent) for path in paths).items():
             if count >= _MANY:
                 transaction.below.members(registry.relation(relation), parent)
 
-    def _ask(self, step: Step, transaction: Transaction) -> None:
+    def _ask_step(self, step: BatchStep, transaction: Transaction) -> None:
         known = len(transaction.problems)
         operation = step.operation
         if operation is None:
-            step.show(View(transaction.site, transaction.world))
+            step.show(StepView(transaction.site, transaction.world))
             return
-        path = operation.path(self.invocation.registry)
+        path = operation.resolve_path(self.invocation.registry)
         before = transaction.world.find(path)
         try:
             operation.ask(transaction)
         except ConfobjectsError as error:
-            self._failed(step, error.diagnostics)
+            self._record_failures(step, error.diagnostics)
         new = [problem for problem in list(transaction.problems)[known:] if problem.severity == "error"]
         self._told.update(map(id, new))
-        self._failed(step, new)
+        self._record_failures(step, new)
         if not step.outcome:
             after = transaction.world.find(path)
             same = before == after and (after is None or after.path.elements == getattr(before, "path", path).elements)
             step.outcome = "unchanged" if same else "done"
         self.touches.add(step)
 
-    def _failed(self, step: Step, problems: Iterable[Diagnostic]) -> None:
+    def _record_failures(self, step: BatchStep, problems: Iterable[Diagnostic]) -> None:
         """Take down what is wrong with a step; what only follows from others that failed is not said again."""
         for problem in problems:
             step.outcome = "failed"
-            if not self.touches.follows(problem, step.line):
+            if not self.touches.is_consequence(problem, step.line):
                 step.fail(self.touches.with_order(problem, step, self.steps))
         if step.problems:
-            self.touches.lose(step)
+            self.touches.record_failure(step)
 
     def _refusal(self, error: ConfobjectsError) -> ConfobjectsError:
         """Return one error with everything that is wrong, in the order of the lines."""
         found = [problem for step in self.steps for problem in step.problems]
         new = [problem for problem in error.diagnostics if id(problem) not in self._told and problem not in found]
-        new = [problem for problem in new if not self.touches.follows(problem)]
-        blamed = list(self._located(new))
+        new = [problem for problem in new if not self.touches.is_consequence(problem)]
+        blamed = list(self._locate_problems(new))
         found = sorted([*found, *blamed], key=lambda problem: problem.line or len(self.source.script.lines) + 1)
         if not found:
             return error
-        self.summary.refused(found)
+        self.summary.tell_refusal(found)
         return error_for(found)
 
-    def _located(self, problems: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    def _locate_problems(self, problems: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
         """Yield problems of the whole with the place of the command that touched their object and property last."""
         for problem in problems:
-            step = self.touches.last(problem)
-            yield problem if step is None or problem.line is not None else step.placed(problem)
+            step = self.touches.find_step(problem)
+            yield problem if step is None or problem.line is not None else step.place_problem(problem)
 
     # -- one by one ------------------------------------------------------------------------------------------------
 
-    def _one_by_one(self, progress: Progress) -> int:
+    def _run_one_by_one(self, progress: ProgressBar) -> int:
         reports: list[ChangeReport] = []
-        with self.invocation.changing() as context, self._tried(context) as place:
-            self.summary.known_already(context.storage.warnings)
+        with self.invocation.open_for_change() as context, self._open_trial(context) as place:
+            self.summary.note_known(context.storage.warnings)
             for step in self.steps:
                 self.invocation.recorded = self.summary.line_of(step)
                 goes_on = bool(step.outcome) or self._carry_out(step, place, reports)
@@ -157,12 +157,12 @@ class Batch:
                 if not goes_on:
                     break
         progress.end()
-        return self.summary.tell(_merged(reports), told=True)
+        return self.summary.tell(_merge_reports(reports), told=True)
 
-    def _carry_out(self, step: Step, context: ManagementContext, reports: list[ChangeReport]) -> bool:
+    def _carry_out(self, step: BatchStep, context: ManagementContext, reports: list[ChangeReport]) -> bool:
         """Carry out one step; tell whether the others have a chance."""
         if step.operation is None:
-            step.show(View(context.site))
+            step.show(StepView(context.site))
             return True
         dry_run = self.invocation.dry_run and context.storage is not self._trial
         try:
@@ -173,14 +173,14 @@ class Batch:
                 step.fail(problem)
             return not isinstance(error, CannotConnectError | StorageError)
         step.outcome = "done" if transaction.report.changed else "unchanged"
-        warnings = tuple(_short(step.placed(problem)) for problem in transaction.report.warnings)
+        warnings = tuple(_shorten_warning(step.place_problem(problem)) for problem in transaction.report.warnings)
         reports.append(transaction.report.replace(warnings=warnings))
         return True
 
     _trial: object = None
 
     @contextmanager
-    def _tried(self, context: ManagementContext) -> Iterator[ManagementContext]:
+    def _open_trial(self, context: ManagementContext) -> Iterator[ManagementContext]:
         """The configuration that each step is made in: with --dry-run a copy, which then is thrown away."""
         if not self.invocation.dry_run:
             yield context
@@ -192,12 +192,12 @@ class Batch:
         yield ManagementContext(Site.of(context.registry, self._trial, context.site.evaluate))
 
 
-def _short(warning: Diagnostic) -> Diagnostic:
+def _shorten_warning(warning: Diagnostic) -> Diagnostic:
     """A warning with its place and without the line: there may be one for every command."""
     return warning.replace(excerpt="", span=None)
 
 
-def _merged(reports: Sequence[ChangeReport]) -> ChangeReport:
+def _merge_reports(reports: Sequence[ChangeReport]) -> ChangeReport:
     return ChangeReport(
         tuple(change for report in reports for change in report.changes),
         tuple(action for report in reports for action in report.admin_actions),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
 
-from ..files import MEBIBYTE, contents
+from ..files import MEBIBYTE, read_contents
 from ..words.masking import is_secret_option
-from .dialect import Command, Piece, Word, parse
+from .dialect import BatchCommand, Piece, Word, parse
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -34,24 +34,24 @@ def read(path: str | None) -> bytes:
     if path is None or path == "-":
         return sys.stdin.buffer.read()
     try:
-        return contents(os.path.expanduser(path), _MOST)
+        return read_contents(os.path.expanduser(path), _MOST)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UsageError(Diagnostic("usage", f"the batch cannot be read: {reason}", origin=path)) from None
 
 
-class Source:
+class BatchSource:
     """The text of a batch. Raises BrokenDataError for one that is no text."""
 
     def __init__(self, data: bytes, origin: str, registry: Registry) -> None:
         self.origin = origin
-        self._known, self._secret = _property_names(registry), registry.secrets()
+        self._known, self._secret = _property_names(registry), registry.secret_names()
         names = "|".join(map(re.escape, self._secret)) or "(?!)"
         self._secret_name = re.compile(rf"(?:{names})[\w-]*(.?)", re.IGNORECASE | re.DOTALL)
-        self.script = parse(self._decoded(data))
+        self.script = parse(self._decode_text(data))
         self._masks: dict[int, list[tuple[int, int]]] | None = None
 
-    def _decoded(self, data: bytes) -> str:
+    def _decode_text(self, data: bytes) -> str:
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -65,13 +65,13 @@ class Source:
     def mistakes(self) -> list[Diagnostic]:
         """Return what is wrong with the text itself."""
         return [
-            self.placed(Diagnostic("usage", mistake.summary, remedy=mistake.remedy), mistake.piece)
+            self.place_problem(Diagnostic("usage", mistake.summary, remedy=mistake.remedy), mistake.piece)
             for mistake in self.script.mistakes
         ]
 
     # -- places ----------------------------------------------------------------------------------------------------
 
-    def placed(self, problem: Diagnostic, piece: Piece) -> Diagnostic:
+    def place_problem(self, problem: Diagnostic, piece: Piece) -> Diagnostic:
         """Return a problem with its place: line, column, and the line with a caret."""
         excerpt, span = self._excerpt(piece)
         return problem.replace(
@@ -80,10 +80,10 @@ class Source:
 
     def _excerpt(self, piece: Piece) -> tuple[str, tuple[int, int]]:
         text, start, end = self.script.lines[piece.row], piece.start, piece.end
-        for left, right in reversed(self._masked_in(piece.row)):
+        for left, right in reversed(self._masked_ranges(piece.row)):
             text = text[:left] + MASK + text[right:]
-            start = _shifted(start, left, right, at_end=False)
-            end = _shifted(end, left, right, at_end=True)
+            start = _shift_place(start, left, right, at_end=False)
+            end = _shift_place(end, left, right, at_end=True)
         end = max(end, start + 1)
         text = text.rstrip("\r")
         if len(text) <= _WIDTH:
@@ -96,20 +96,20 @@ class Source:
             shown = f"…{shown[1:]}"
         return shown, (start - cut, min(end - cut, len(shown)))
 
-    def _masked_in(self, row: int) -> list[tuple[int, int]]:
+    def _masked_ranges(self, row: int) -> list[tuple[int, int]]:
         """Return the ranges of a line that hold secrets, or may: values of properties nobody knows may be any."""
         if self._masks is None:
             self._masks = {}
             for command in self.script.commands:
-                for piece in self._secrets_in(command):
+                for piece in self._secret_pieces(command):
                     self._masks.setdefault(piece.row, []).append((piece.start, piece.end))
         return self._masks.get(row, [])
 
-    def _secrets_in(self, command: Command) -> Iterator[Piece]:
+    def _secret_pieces(self, command: BatchCommand) -> Iterator[Piece]:
         for word, separator in self._hidden_words(command):
-            yield from (piece for piece in self._after(word, separator) if piece.end > piece.start)
+            yield from (piece for piece in self._pieces_after(word, separator) if piece.end > piece.start)
 
-    def _hidden_words(self, command: Command) -> Iterator[tuple[Word, str]]:
+    def _hidden_words(self, command: BatchCommand) -> Iterator[tuple[Word, str]]:
         """Yield the words that hold secrets, or may, each with what its secret is behind; nothing hides all of it.
 
         What stands behind a secret property up to the next option may be the rest of its value, typed apart from it.
@@ -126,20 +126,20 @@ class Source:
             else:
                 assigned = value if is_option else word.text
                 by = option if is_option else before
-                separator = self._named_secret(word.text)
+                separator = self._secret_separator(word.text)
                 if separator is None and by.lower() in _ASSIGNING and (equals or not is_option):
-                    separator = self._unknown(assigned)
+                    separator = self._unknown_separator(assigned)
                 apart = separator is not None
                 if separator is not None and separator != _NOTHING:
                     yield word, separator
             before = "" if is_secret_option(before) else word.text
 
-    def _named_secret(self, text: str) -> str | None:
+    def _secret_separator(self, text: str) -> str | None:
         """Return what follows the first secret property that a word names; None where it names none."""
         found = self._secret_name.search(text)
         return None if found is None else found[1] or _NOTHING
 
-    def _unknown(self, assignment: str) -> str | None:
+    def _unknown_separator(self, assignment: str) -> str | None:
         """Return what the value of a property that nobody knows is behind; None where the property is known."""
         found = _SEPARATOR.search(assignment)
         name = assignment if found is None else assignment[: found.start()]
@@ -147,7 +147,7 @@ class Source:
             return None
         return "" if found is None else found[0]
 
-    def _after(self, word: Word, separator: str) -> Iterator[Piece]:
+    def _pieces_after(self, word: Word, separator: str) -> Iterator[Piece]:
         """Yield the pieces of a word behind its separator; all of them without one."""
         found = not separator
         for piece in word.pieces:
@@ -163,17 +163,17 @@ class Source:
 
     def value_of(self, word: Word) -> Piece:
         """Return where the value in ``PROPERTY:VALUE`` stands; the whole word where it has none."""
-        piece = next(self._after(word, ":"), word.pieces[0])
+        piece = next(self._pieces_after(word, ":"), word.pieces[0])
         return piece if piece.end > piece.start else word.pieces[0]
 
-    def shown(self, command: Command) -> list[str]:
+    def mask_command(self, command: BatchCommand) -> list[str]:
         """Return the words of a command as they may be shown."""
-        from ..words.masking import masked
+        from ..words.masking import mask_secrets
 
-        return masked(command.texts, self._secret)
+        return mask_secrets(command.texts, self._secret)
 
 
-def _shifted(place: int, left: int, right: int, *, at_end: bool) -> int:
+def _shift_place(place: int, left: int, right: int, *, at_end: bool) -> int:
     """Where a place of a line is when a range of it was replaced by the mask."""
     if place <= left:
         return place

@@ -14,7 +14,7 @@ from confobjects.management import ManagementContext, Site
 
 from ..commands import SPECIAL, resolve
 from ..output.sink import Sink
-from ..words.mistakes import explained
+from ..words.mistakes import explain_mistake
 from ..words.names import verbs_of
 from ..words.options import OPTIONS, conflict_among, rivals
 from ..words.splitting import Words, take_apart
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from confobjects.paths import Name
 
     from ..invocation import Invocation
-    from .dialect import Command
-    from .source import Source
+    from .dialect import BatchCommand
+    from .source import BatchSource
 
-Outcome = Literal["", "done", "unchanged", "failed", "shown"]
+StepOutcome = Literal["", "done", "unchanged", "failed", "shown"]
 
 _CHANGING: Final = frozenset({"create", "set", "delete"})
 _SPECIAL: Final = frozenset({"describe", "list-properties", "rename"})
@@ -41,14 +41,14 @@ _OF_A_LINE: Final = frozenset({"Input and output", "dsconfig", "General"})
 _OF_THE_BATCH: Final = frozenset({"dry_run", "propertiesfilepath", "nopropertiesfile"})
 
 
-class Setting:
+class StepContext:
     """What all steps have in common: the global options of the batch, its definitions, its text."""
 
-    def __init__(self, invocation: Invocation, source: Source) -> None:
+    def __init__(self, invocation: Invocation, source: BatchSource) -> None:
         self.registry = invocation.registry
         self.source = source
         self._options = [(option.name, option) for option in OPTIONS]
-        self._absent = {name: option.absent for name, option in self._options}
+        self._absent = {name: option.absent_value for name, option in self._options}
         of_all = {
             name: invocation.options[name]
             for name, option in self._options
@@ -63,14 +63,14 @@ class Setting:
         }
         self._commands: dict[tuple[str, frozenset[str]], click.Command] = {}
 
-    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def resolve_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options that hold for a line: its own, where it has any, over those of the batch."""
         if given == self._absent:
             return self._plain
         result = dict(self._plain)
         for name, option in self._options:
             value = given[name]
-            if value == option.absent or value == result[name]:
+            if value == option.absent_value or value == result[name]:
                 continue
             if option.group not in _OF_A_LINE or name in _OF_THE_BATCH:
                 spelling = option.spellings[-1]
@@ -83,14 +83,14 @@ class Setting:
                     )
                 )
             result[name] = value
-        if conflict := conflict_among([name for name, option in self._options if result[name] != option.absent]):
-            on_line = (name for name, option in self._options if given[name] != option.absent)
+        if conflict := conflict_among([name for name, option in self._options if result[name] != option.absent_value]):
+            on_line = (name for name, option in self._options if given[name] != option.absent_value)
             at_fault = next((name for name in on_line if any(result[r] != self._absent[r] for r in rivals(name))), "")
             spelling = next((option.spellings[-1] for name, option in self._options if name == at_fault), "")
             raise UsageError(Diagnostic("usage", conflict, argument=spelling))
         return result
 
-    def command(self, words: Words) -> click.Command:
+    def find_command(self, words: Words) -> click.Command:
         """Return the command of a line; one is made for all lines that have the same options.
 
         Raises click.UsageError for a command that there is not.
@@ -103,35 +103,35 @@ class Setting:
         key = (name, frozenset(word.partition("=")[0] for word in words.rest if word[:1] == "-"))
         found = self._commands.get(key)
         if found is None:
-            found = self._commands[key] = _with_one_parser(resolve(words, self.registry))
+            found = self._commands[key] = _cache_parser(resolve(words, self.registry))
         return found
 
 
-def _with_one_parser(command: click.Command) -> click.Command:
+def _cache_parser(command: click.Command) -> click.Command:
     """Let a command make its parser once: making it takes as long as all the rest of a line."""
     make = command.make_parser
     made: list[Any] = []
 
-    def parser(context: click.Context) -> Any:
+    def reuse_parser(context: click.Context) -> Any:
         if not made:
             made.append(make(context))
         made[0].ctx = context
         return made[0]
 
-    command.make_parser = parser  # type: ignore[method-assign, assignment]
+    command.make_parser = reuse_parser  # type: ignore[method-assign, assignment]
     return command
 
 
-class Step(Sink):
+class BatchStep(Sink):
     """One command on its way. ``said`` and ``noted`` are what it has printed, ``problems`` what is wrong with it."""
 
-    def __init__(self, setting: Setting, command: Command) -> None:
+    def __init__(self, setting: StepContext, command: BatchCommand) -> None:
         self.setting = setting
         self.source = setting.source
         self.command = command
         self.operation: Operation | None = None
         self.problems: list[Diagnostic] = []
-        self.outcome: Outcome = ""
+        self.outcome: StepOutcome = ""
         self.said: list[str] = []
         self.noted: list[str] = []
         self._ready: click.Context | None = None
@@ -148,8 +148,8 @@ class Step(Sink):
         """Keep the operation until its turn comes."""
         self.operation = operation
 
-    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self.setting.options(given)
+    def resolve_options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.setting.resolve_options(given)
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -157,7 +157,7 @@ class Step(Sink):
     def note(self, text: str) -> None:
         self.noted.append(text)
 
-    def opened(self) -> ManagementContext:
+    def open_context(self) -> ManagementContext:
         assert self._view is not None  # noqa: S101 - a command that reads runs in its turn
         return self._view
 
@@ -168,13 +168,13 @@ class Step(Sink):
         if self.command.broken:
             self.outcome = "failed"
             return
-        words = take_apart(_with_files(self.command.texts))
-        with _Caught(self):
+        words = take_apart(_rewrite_file_words(self.command.texts))
+        with _FailureCatcher(self):
             if words.may_have(_BATCH) and words.is_batch():
                 raise click.UsageError("a batch cannot stand in a batch")
             if not words.command or words.has("--version", "-V"):
                 raise click.UsageError("there is no command in this line")
-            command = self.setting.command(words)
+            command = self.setting.find_command(words)
             self._ready = command.make_context(words.command, list(words.rest), obj=self)
             verb = self.setting.verbs.get(words.command.lower(), "")
             if verb in _CHANGING or words.command.lower() == "rename":
@@ -183,7 +183,7 @@ class Step(Sink):
     def show(self, view: ManagementContext) -> None:
         """Run a command that reads on a view of the configuration."""
         self._view = view
-        with _Caught(self):
+        with _FailureCatcher(self):
             self._run()
             self.outcome = "shown"
 
@@ -199,27 +199,27 @@ class Step(Sink):
             self.problems.append(problem)
             return
         piece = self.command.piece if at_command else place_of(problem, self.command, self.operation, self.source)
-        self.problems.append(self.placed(problem, piece))
+        self.problems.append(self.place_problem(problem, piece))
 
-    def placed(self, problem: Diagnostic, piece: Any = None) -> Diagnostic:
+    def place_problem(self, problem: Diagnostic, piece: Any = None) -> Diagnostic:
         """Return a problem at its place, with the corrected command in place of what would correct it."""
         if piece is None:
             piece = place_of(problem, self.command, self.operation, self.source)
         if problem.fix:
             more = [word for name, value in problem.fix for word in ("--set", f"{name}:{value}")]
-            from ..words.quoting import quoted
+            from ..words.quoting import quote_word
 
-            line = " ".join(map(quoted, [*self.source.shown(self.command), *more]))
+            line = " ".join(map(quote_word, [*self.source.mask_command(self.command), *more]))
             problem = problem.replace(
                 fix=(), remedy="\n".join(part for part in (problem.remedy, f"try: {line}") if part)
             )
-        return self.source.placed(problem, piece)
+        return self.source.place_problem(problem, piece)
 
 
-class _Caught:
+class _FailureCatcher:
     """Takes down what is wrong with a step while it is parsed or run."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: BatchStep) -> None:
         self.step = step
 
     def __enter__(self) -> None:
@@ -231,12 +231,12 @@ class _Caught:
             step.outcome = "shown"  # it asked for help
             return True
         if isinstance(error, click.UsageError):
-            message, remedy = explained(error)
+            message, remedy = explain_mistake(error)
             piece = place_of_usage(error, step.command)
             if step.source.script.lines[piece.row][piece.start : piece.start + 1] == "#":
                 remedy = "a comment stands on a line of its own"
             step.outcome = "failed"
-            step.problems.append(step.source.placed(Diagnostic("usage", message, remedy=remedy), piece))
+            step.problems.append(step.source.place_problem(Diagnostic("usage", message, remedy=remedy), piece))
             return True
         if isinstance(error, ConfobjectsError):
             for problem in error.diagnostics:
@@ -245,7 +245,7 @@ class _Caught:
         return False
 
 
-class View(ManagementContext):
+class StepView(ManagementContext):
     """The configuration as it is at one step, to be read; closing it closes nothing."""
 
     def __init__(self, site: Site, world: Overlay | None = None) -> None:
@@ -267,7 +267,7 @@ class View(ManagementContext):
         """Close nothing: the batch goes on."""
 
 
-def _with_files(texts: Sequence[str]) -> list[str]:
+def _rewrite_file_words(texts: Sequence[str]) -> list[str]:
     """Return the words with ``--set-file NAME:PATH`` for ``--set NAME<PATH``."""
     result = list(texts)
     for index, text in enumerate(texts):
@@ -282,10 +282,10 @@ def _with_files(texts: Sequence[str]) -> list[str]:
     return result
 
 
-def steps_of(setting: Setting) -> list[Step]:
+def steps_of(setting: StepContext) -> list[BatchStep]:
     """Return the steps of a batch, not parsed yet; the mistakes of its text are theirs already."""
     source = setting.source
-    steps = [Step(setting, command) for command in source.script.commands]
+    steps = [BatchStep(setting, command) for command in source.script.commands]
     for mistake, problem in zip(source.script.mistakes, source.mistakes(), strict=True):
         owner = max((step for step in steps if step.command.piece.row <= mistake.piece.row), key=lambda step: step.line)
         owner.problems.append(problem)

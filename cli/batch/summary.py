@@ -11,38 +11,38 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 
-from ..output.changes import document, tell
-from ..words.quoting import quoted
+from ..output.changes import report_as_json, tell_changes
+from ..words.quoting import quote_word
 
 if TYPE_CHECKING:
     from confobjects.objects.changes import ChangeReport
 
     from ..invocation import Invocation
-    from .progress import Progress
-    from .steps import Step
+    from .progress import ProgressBar
+    from .steps import BatchStep
 
 
-class Summary:
+class BatchSummary:
     """Tells of the steps and of the whole."""
 
-    def __init__(self, invocation: Invocation, origin: str, steps: Sequence[Step]) -> None:
+    def __init__(self, invocation: Invocation, origin: str, steps: Sequence[BatchStep]) -> None:
         self.invocation = invocation
         self.origin = origin
         self.steps = steps
         self._lines = [step.line for step in steps]
         self._noted: set[str] = set()
 
-    def known_already(self, warnings: Iterable[Diagnostic]) -> None:
+    def note_known(self, warnings: Iterable[Diagnostic]) -> None:
         """Take down what the storage has to say: it is said once, in the end."""
         self._noted.update(f"warning: {warning.render()}" for warning in warnings)
 
-    def line_of(self, step: Step) -> str:
+    def line_of(self, step: BatchStep) -> str:
         """Return a command as it may be shown."""
-        return " ".join(map(quoted, step.source.shown(step.command)))
+        return " ".join(map(quote_word, step.source.mask_command(step.command)))
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
-    def tell_step(self, step: Step, progress: Progress | None = None) -> None:
+    def tell_step(self, step: BatchStep, progress: ProgressBar | None = None) -> None:
         """Say what a step has to say: what it shows, what it remarks, what is wrong with it."""
         if self.invocation.form == "json":
             return
@@ -63,12 +63,14 @@ class Summary:
 
     # -- the whole -------------------------------------------------------------------------------------------------
 
-    def refused(self, problems: Sequence[Diagnostic]) -> None:
+    def tell_refusal(self, problems: Sequence[Diagnostic]) -> None:
         """Say, before the problems are told, what that means for the whole."""
         if self.invocation.form == "json" or self.invocation.quiet:
             return
         wrong = {bisect_right(self._lines, problem.line) for problem in problems if problem.line is not None}
-        self.invocation.note(f"{self.origin}: {len(wrong)} of {_commands(len(self.steps))} failed: nothing was changed")
+        self.invocation.note(
+            f"{self.origin}: {len(wrong)} of {_commands_phrase(len(self.steps))} failed: nothing was changed"
+        )
 
     def tell(self, report: ChangeReport, *, told: bool = False) -> int:
         """Say what came of the whole, and return the exit status; ``told`` says that each step was told of."""
@@ -80,7 +82,7 @@ class Summary:
         if not told:
             for step in self.steps:
                 self.tell_step(step)
-        tell(self.invocation, report, "")
+        tell_changes(self.invocation, report, "")
         if self.invocation.tells_people:
             self.invocation.say(self._sentence())
         return status
@@ -90,7 +92,7 @@ class Summary:
         parts = [f"{counts['done']} done", f"{counts['unchanged']} unchanged", f"{counts['failed']} failed"]
         parts += [f"{counts['skipped']} not tried"] if counts["skipped"] else []
         written = " Nothing was written: this was a dry run." if self.invocation.dry_run else ""
-        return f"{_commands(len(self.steps))}: {', '.join(parts)}.{written}"
+        return f"{_commands_phrase(len(self.steps))}: {', '.join(parts)}.{written}"
 
     def _counts(self) -> dict[str, int]:
         found = [step.outcome for step in self.steps]
@@ -104,19 +106,19 @@ class Summary:
     def _tell_json(self, report: ChangeReport) -> None:
         from ..output.json import dumps
 
-        whole = document(report, dry_run=self.invocation.dry_run)
+        whole = report_as_json(report, dry_run=self.invocation.dry_run)
         whole["summary"] = {"commands": len(self.steps), **self._counts()}
         whole["commands"] = [self._json_of(step) for step in self.steps]
         self.invocation.say(dumps(whole))
 
-    def _json_of(self, step: Step) -> dict[str, Any]:
+    def _json_of(self, step: BatchStep) -> dict[str, Any]:
         item: dict[str, Any] = {
             "line": step.line,
             "command": self.line_of(step),
             "outcome": step.outcome or "skipped",
         }
         if step.said:
-            item["output"] = _parsed("".join(step.said))
+            item["output"] = _parse_output("".join(step.said))
         if step.problems:
             error = error_for(step.problems)
             item["error"] = {
@@ -127,11 +129,11 @@ class Summary:
         return item
 
 
-def _commands(count: int) -> str:
+def _commands_phrase(count: int) -> str:
     return f"{count} command{'' if count == 1 else 's'}"
 
 
-def _parsed(text: str) -> Any:
+def _parse_output(text: str) -> Any:
     """What a command has printed, as JSON if it is; a command may have asked for another form."""
     try:
         return json.loads(text)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from confobjects.objects.changes import property_named
+from confobjects.objects.changes import find_property
 from confobjects.paths import ManagedObjectPath, normal_name
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
     from confobjects.management.changing.operations import Operation
 
-    from .steps import Step
+    from .steps import BatchStep
 
 
 class Touches:
@@ -24,25 +24,25 @@ class Touches:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._objects: dict[str, Step] = {}
-        self._properties: dict[tuple[str, str], Step] = {}
+        self._objects: dict[str, BatchStep] = {}
+        self._properties: dict[tuple[str, str], BatchStep] = {}
         self._made: dict[tuple[str, str], list[int]] = {}
         self._doubtful: dict[str, int] = {}  # names in lines that could not be read
         self._unmade: dict[str, tuple[int, str]] = {}
         self._unchanged: dict[str, int] = {}
 
-    def add(self, step: Step) -> None:
+    def add(self, step: BatchStep) -> None:
         """Remember what a step has touched."""
         operation = step.operation
         assert operation is not None  # noqa: S101 - what reads touches nothing
         for path in self._paths(operation):
-            key = _key(path)
+            key = _key_of(path)
             self._objects[key] = step
             for name in self._names(operation):
                 self._properties[key, name] = step
 
     def _paths(self, operation: Operation) -> Iterator[ManagedObjectPath]:
-        path = operation.path(self.registry)
+        path = operation.resolve_path(self.registry)
         yield path
         if operation.new_name:
             yield path.parent.child(path.relation, operation.new_name)
@@ -50,12 +50,12 @@ class Touches:
     def _names(self, operation: Operation) -> Iterator[str]:
         """The properties by the names they have now."""
         changes = operation.changes
-        types = list(self.registry.concrete(self.registry.relation(operation.kind).target))
+        types = list(self.registry.concrete_types(self.registry.relation(operation.kind).target))
         for name in (*changes.set, *changes.add, *changes.remove, *changes.reset):
-            found = next((prop for type_ in types if (prop := property_named(type_, name))), None)
+            found = next((prop for type_ in types if (prop := find_property(type_, name))), None)
             yield name.lower() if found is None else found.name
 
-    def last(self, problem: Diagnostic) -> Step | None:
+    def find_step(self, problem: Diagnostic) -> BatchStep | None:
         """Return the step that a problem of the whole comes from: the last on its property, else on its object."""
         path = normal_name(problem.path)
         found = self._properties.get((path, problem.property.lower())) or self._objects.get(path)
@@ -67,13 +67,13 @@ class Touches:
             found = next(named, None)
         return found
 
-    def with_order(self, problem: Diagnostic, step: Step, steps: Sequence[Step]) -> Diagnostic:
+    def with_order(self, problem: Diagnostic, step: BatchStep, steps: Sequence[BatchStep]) -> Diagnostic:
         """Return a problem of an object that is not there, or there already, with the line that makes it so."""
         wanted = {"no-such-object": ("create", "delete"), "object-exists": ("delete", "create")}.get(problem.code)
         if wanted is None:
             return problem
         if not self._made:
-            self._made = self._index(steps)
+            self._made = self._index_changes(steps)
         path, (later, earlier) = normal_name(problem.path), wanted
         if after := [line for line in self._made.get((later, path), ()) if line > step.line]:
             remedy = f"line {after[0]} {_VERBS[later]} it: move that line before this one"
@@ -83,14 +83,14 @@ class Touches:
             return problem
         return problem.replace(remedy=remedy)
 
-    def _index(self, steps: Sequence[Step]) -> dict[tuple[str, str], list[int]]:
+    def _index_changes(self, steps: Sequence[BatchStep]) -> dict[tuple[str, str], list[int]]:
         """The lines that create or delete an object, by what they do and its path; a rename does both."""
         found: dict[tuple[str, str], list[int]] = {}
         for step in steps:
             operation = step.operation
             if operation is None or operation.action == "modify":
                 continue
-            old, *new = map(_key, self._paths(operation))
+            old, *new = map(_key_of, self._paths(operation))
             if operation.action in {"delete", "rename"}:
                 found.setdefault(("delete", old), []).append(step.line)
             for path in new or ([old] if operation.action == "create" else []):
@@ -99,20 +99,20 @@ class Touches:
 
     # -- what follows from what --------------------------------------------------------------------------------------
 
-    def lose(self, step: Step) -> None:
+    def record_failure(self, step: BatchStep) -> None:
         """Remember that a step failed: what it would have made is not there."""
         operation = step.operation
         if operation is None:  # nobody knows what it would have done: all that concerns its names is in doubt
             for name in _names_in(step.command.texts):
                 self._doubtful.setdefault(normal_name(name), step.line)
             return
-        *_, made = map(_key, self._paths(operation))
+        *_, made = map(_key_of, self._paths(operation))
         if operation.action in {"create", "rename"}:
             self._unmade.setdefault(made.rpartition("/")[2], (step.line, made))
         else:
             self._unchanged.setdefault(made, step.line)
 
-    def follows(self, problem: Diagnostic, line: float = inf) -> bool:
+    def is_consequence(self, problem: Diagnostic, line: float = inf) -> bool:
         """Tell whether a problem is there only because of steps before a line that failed."""
         path, summary = normal_name(problem.path), normal_name(problem.summary)
         named = _QUOTED.findall(summary)
@@ -132,7 +132,7 @@ _QUOTED: Final = re.compile('"([^"]*)"')
 _VERBS: Final = {"create": "creates", "delete": "deletes"}
 
 
-def _key(path: ManagedObjectPath) -> str:
+def _key_of(path: ManagedObjectPath) -> str:
     return normal_name(str(path))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from confobjects import startup
-from confobjects.diagnostics import did_you_mean
+from confobjects.diagnostics import suggest_name
 from confobjects.records import Record
 
 from ..command import UnknownCommandError
@@ -24,40 +24,42 @@ if TYPE_CHECKING:
     from ..words.splitting import Words
 
 
-class Row(Record):
+class CommandRow(Record):
     """A command that is no verb of an object: its module, and a line for the overview."""
 
     module: str
     summary: str
 
 
-SPECIAL: Final[dict[str, Row]] = {
-    "apply": Row("apply", "Make the configuration what a document says."),
-    "check": Row("check", "Judge the whole configuration as a start would."),
-    "completion": Row("completion", "Print the completion script for a shell."),
-    "copy": Row("copy", "Copy a configuration to another storage."),
-    "demo": Row("demo", "Configure a mail server and send a mail through it, on this machine."),
-    "describe": Row("describe", "Explain an object or a property."),
-    "diff": Row("diff", "Compare two configurations."),
-    "explain": Row("explain", "Show how an expression comes to its value."),
-    "graph": Row("graph", "Print objects and their references as a picture."),
-    "history": Row("history", "Show the changes of the configuration, and who made them."),
-    "export": Row("export", "Print the whole configuration as a document."),
-    "init": Row("init", "Make the base and the branches of a configuration."),
-    "json-schema": Row("json_schema", "Print the JSON Schema of an object."),
-    "ldap-schema": Row("ldap_schema", "Print the LDAP schema and access rules of the definitions."),
-    "list-properties": Row("list_properties", "List the properties of objects with their syntax."),
-    "rename": Row("rename", "Give an object another name; references follow."),
-    "send-test-email": Row("send_test_email", "Send a test mail through a mail server."),
-    "test-mail-server": Row("test_mail_server", "Test how far a mail server lets us get, and say what is wrong."),
-    "undo": Row("undo", "Take a change of the history back."),
+SPECIAL: Final[dict[str, CommandRow]] = {
+    "apply": CommandRow("apply", "Make the configuration what a document says."),
+    "check": CommandRow("check", "Judge the whole configuration as a start would."),
+    "completion": CommandRow("completion", "Print the completion script for a shell."),
+    "copy": CommandRow("copy", "Copy a configuration to another storage."),
+    "demo": CommandRow("demo", "Configure a mail server and send a mail through it, on this machine."),
+    "describe": CommandRow("describe", "Explain an object or a property."),
+    "diff": CommandRow("diff", "Compare two configurations."),
+    "explain": CommandRow("explain", "Show how an expression comes to its value."),
+    "graph": CommandRow("graph", "Print objects and their references as a picture."),
+    "history": CommandRow("history", "Show the changes of the configuration, and who made them."),
+    "export": CommandRow("export", "Print the whole configuration as a document."),
+    "init": CommandRow("init", "Make the base and the branches of a configuration."),
+    "json-schema": CommandRow("json_schema", "Print the JSON Schema of an object."),
+    "ldap-schema": CommandRow("ldap_schema", "Print the LDAP schema and access rules of the definitions."),
+    "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax."),
+    "rename": CommandRow("rename", "Give an object another name; references follow."),
+    "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
+    "test-mail-server": CommandRow(
+        "test_mail_server", "Test how far a mail server lets us get, and say what is wrong."
+    ),
+    "undo": CommandRow("undo", "Take a change of the history back."),
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 
 _BATCH: Final = ("--batch", "-F", "--batchFilePath")
 
 
-def names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
+def command_names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
     """Yield the names of all commands."""
     for relation in registry.relations().values():
         if hidden or not relation.hidden:
@@ -71,20 +73,20 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
     Raises click.UsageError for a command that does not exist.
     """
     if words.may_have(_BATCH) and words.is_batch():
-        return _built("batch", "build", words, startup.registry(words.definitions))
+        return _build_command("batch", "build", words, startup.load_registry(words.definitions))
     if not words.command and words.is_dialogue():
-        return _built("interactive", "build", words, startup.registry(words.definitions))
+        return _build_command("interactive", "build", words, startup.load_registry(words.definitions))
     if not words.command or words.has("--version", "-V"):
-        return _built("overview", "build", words)
+        return _build_command("overview", "build", words)
     row = SPECIAL.get(words.command.lower())
-    registry = startup.registry(words.definitions) if registry is None else registry
+    registry = startup.load_registry(words.definitions) if registry is None else registry
     if row is not None:
-        return _built(row.module, "build", words, registry)
+        return _build_command(row.module, "build", words, registry)
     name = words.command.lower()
     for relation in _candidates(registry, name):
         for verb, command in verbs_of(relation).items():
             if command == name:
-                return _built("objects", "build", verb, relation, words, registry)
+                return _build_command("objects", "build", verb, relation, words, registry)
     typed, separator, _ = words.command.replace("=", ":").partition(":")  # an assignment may hold a secret
     message = f'there is no command "{typed}{separator and "…"}"' + _hint(typed, registry)
     raise UnknownCommandError(message, words.command)
@@ -96,10 +98,10 @@ def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
 
 
 def _hint(command: str, registry: Registry) -> str:
-    near = did_you_mean(command, names(registry))
+    near = suggest_name(command, command_names(registry))
     return f"; {near}" if near else "; confobjects --help-all lists them"
 
 
-def _built(module: str, function: str, *arguments: Any) -> click.Command:
+def _build_command(module: str, function: str, *arguments: Any) -> click.Command:
     made: click.Command = getattr(import_module(f"{__name__}.{module}"), function)(*arguments)
     return made

@@ -8,10 +8,10 @@ import click
 
 from confobjects.errors import DIFFERENCES, ConfobjectsError, error_for
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..output.changes import tell
-from ..words.sides import Side, side
+from ..output.changes import tell_changes
+from ..words.sides import Side, read_side
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -32,28 +32,28 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["file"], metavar="FILE"),
         click.Option(["--prune"], is_flag=True, help="Delete the objects that are not in the file."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, file: str, prune: bool) -> int:
-    wanted = side(invocation, file)
+    wanted = read_side(invocation, file)
     if wanted.problems:  # what cannot be read would go quietly
         raise error_for(wanted.problems)
-    with invocation.changing() as context:
+    with invocation.open_for_change() as context:
         try:
             report = context.apply(wanted.objects, prune=prune, dry_run=invocation.dry_run)
         except ConfobjectsError as error:
-            raise _placed(error, wanted) from error
-    tell(invocation, report, _done(report))
+            raise _locate_error(error, wanted) from error
+    tell_changes(invocation, report, _summarise(report))
     return DIFFERENCES if invocation.dry_run and report.changed else 0
 
 
-def _placed(error: ConfobjectsError, wanted: Side) -> ConfobjectsError:
+def _locate_error(error: ConfobjectsError, wanted: Side) -> ConfobjectsError:
     """The same error with the places in the document."""
-    return error if wanted.document is None else type(error)(wanted.document.located(error.diagnostics))
+    return error if wanted.document is None else type(error)(wanted.document.locate_problems(error.diagnostics))
 
 
-def _done(report: ChangeReport) -> str:
+def _summarise(report: ChangeReport) -> str:
     words = {"create": "created", "modify": "changed", "delete": "deleted", "rename": "renamed"}
     counts = [(sum(change.action == action for change in report.changes), word) for action, word in words.items()]
     (first, word), *more = [(count, word) for count, word in counts if count] or [(0, "changed")]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..batch.runner import Batch
-from ..batch.source import Source, read
-from ..command import make
+from ..batch.source import BatchSource, read
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def build(words: Words, registry: Registry) -> click.Command:
             raise click.NoSuchOption(typed[0])
         return _run(invocation)
 
-    command = make(words, registry, [click.Argument(["typed"], nargs=-1, metavar="")], run, _HELP)
+    command = make_command(words, registry, [click.Argument(["typed"], nargs=-1, metavar="")], run, _HELP)
     command.ignore_unknown_options = True  # they are those of the command that should not be there
     return command
 
@@ -54,4 +54,4 @@ def _run(invocation: Invocation) -> int:
             invocation.note("Type the commands, one in a line; Ctrl-D ends the batch.")
     else:
         origin = str(path)
-    return Batch(invocation, Source(read(path), origin, invocation.registry)).run()
+    return Batch(invocation, BatchSource(read(path), origin, invocation.registry)).run()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.errors import error_for
-from confobjects.management.documents.copying import exposed
+from confobjects.management.documents.copying import find_exposed
 from confobjects.management.judging import judge_all
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -29,20 +29,20 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Option(["--env-file"], metavar="FILE", help="Variables (NAME=VALUE) instead of the environment.")
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, env_file: str | None) -> int:
     environment = None
     if env_file is not None:
-        from confobjects.resolvers import env_file as read
+        from confobjects.resolvers import read_env_file as read
 
         environment = read(env_file)
-    evaluate = invocation.evaluator(environment)
+    evaluate = invocation.make_evaluator(environment)
     with invocation.open() as context:
         site = context.site.replace(evaluate=evaluate)
         configuration, problems = judge_all(site, invocation.place.instance_directory)
-        warnings = [*configuration.warnings, *exposed(site)]
+        warnings = [*configuration.warnings, *find_exposed(site)]
     if invocation.form != "json":
         invocation.warn(warnings)
     if problems:

@@ -13,11 +13,11 @@ import click
 
 from confobjects.errors import ConfobjectsError
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 from ..words.names import option_of, verbs_of
 from ..words.options import OPTIONS
-from . import names, resolve
+from . import command_names, resolve
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
@@ -74,7 +74,7 @@ def build(words: Words, registry: Registry) -> click.Command:
             invocation.say("\n".join(found))
         return 0
 
-    return make(words, registry, parameters, run, _HELP)
+    return make_command(words, registry, parameters, run, _HELP)
 
 
 def _candidates(invocation: Invocation, before: list[str], current: str) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _candidates(invocation: Invocation, before: list[str], current: str) -> Iter
     command = next((word for word in before if not word.startswith("-")), None)
     if command is None:
         options = (spelling for option in OPTIONS for spelling in option.spellings if option.help)
-        return (word for word in (*names(registry), *options) if word.startswith(current))
+        return (word for word in (*command_names(registry), *options) if word.startswith(current))
     found = _values(invocation, command, before[-1] if before else "", current)
     if found is None:
         found = _options(command, registry)
@@ -108,28 +108,28 @@ def _options(command: str, registry: Registry) -> Iterator[str]:
 def _values(invocation: Invocation, command: str, option: str, current: str) -> Iterable[str] | None:
     """Return the values an option takes, None when the word before is no option with known values."""
     registry = invocation.registry
-    relation = _relation(registry, command)
+    relation = _find_relation(registry, command)
     if relation is None:
         return None
     if option in {"--set", "--add", "--remove", "--set-file", "--set-env"}:
         return _assignments(registry, relation, current)
     if option in {"--property", "--reset", "--set-prompt"}:
-        return {name for d in registry.concrete(relation.target) for name in d.properties}
+        return {name for d in registry.concrete_types(relation.target) for name in d.properties}
     if option in {"--type", "-t"}:
-        return registry.types(relation)
+        return registry.types_of(relation)
     if option == option_of(relation) and not command.startswith("create-"):
         return _object_names(invocation, relation)
     return None
 
 
-def _relation(registry: Registry, command: str) -> Relation | None:
+def _find_relation(registry: Registry, command: str) -> Relation | None:
     return next((r for r in registry.relations().values() if command in verbs_of(r).values()), None)
 
 
 def _assignments(registry: Registry, relation: Relation, current: str) -> Iterator[str]:
     """Yield ``property:``, or with a property already typed its possible values."""
     name, colon, _ = current.partition(":")
-    for definition in registry.concrete(relation.target):
+    for definition in registry.concrete_types(relation.target):
         for prop in definition.properties.values():
             if not colon:
                 yield f"{prop.name}:"

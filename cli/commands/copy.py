@@ -10,7 +10,7 @@ import click
 from confobjects import startup
 from confobjects.management.documents.copying import CopyReport, Progress, copy
 
-from ..command import make
+from ..command import make_command
 from ..connection import storage_options
 from ..invocation import Invocation
 
@@ -34,19 +34,19 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["target"], metavar="TO"),
         click.Option(["-f", "--force"], is_flag=True, help="Replace objects of the same name that differ."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _open(invocation: Invocation, url: str, *, missing_ok: bool) -> ManagementContext:
     options = storage_options(invocation.options, url)
     return startup.open(
-        url, definitions=invocation.registry, missing_ok=missing_ok, command=invocation.command, **options
+        url, definitions=invocation.registry, missing_ok=missing_ok, command=invocation.recorded_command, **options
     )
 
 
 def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
     with _open(invocation, source, missing_ok=False) as old, _open(invocation, target, missing_ok=True) as new:
-        bar = _bar(invocation)
+        bar = _make_bar(invocation)
         report = copy(old.site, new.site, replace=force, dry_run=invocation.dry_run, progress=bar)
     if invocation.form == "json":
         from ..output.json import dumps
@@ -71,7 +71,7 @@ def _sentence(report: CopyReport, *, dry_run: bool) -> str:
     return ", ".join(parts)
 
 
-def _bar(invocation: Invocation) -> Progress | None:
+def _make_bar(invocation: Invocation) -> Progress | None:
     if invocation.quiet or not sys.stderr.isatty():
         return None
 

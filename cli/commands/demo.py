@@ -19,7 +19,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.records import Record
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ _VARIABLES = ("CONFOBJECTS_URL", "CONFOBJECTS_INSTANCE", "CONFOBJECTS_ENVCONFIG_
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-    return make(words, registry, [], _run, _HELP)
+    return make_command(words, registry, [], _run, _HELP)
 
 
-class Step(Record):
+class StoryLine(Record):
     """A command of the story, the exit status it has to have, or a variable to set (``=``)."""
 
     kind: str
@@ -49,22 +49,22 @@ class Step(Record):
 def _run(invocation: Invocation) -> int:
     import tempfile
 
-    demo = _extra()
+    demo = _import_server()
     password = "Demo-" + os.urandom(6).hex()
     with (
         tempfile.TemporaryDirectory(prefix="confobjects-demo-") as directory,
-        _environment(directory),
+        _set_environment(directory),
         demo(directory, "demo", password) as server,
         redirect_stderr(sys.stdout),  # one story: refusals stand where they belong
     ):
-        for step in _story(port=server.port):
-            _tell(invocation, step, password)
+        for step in _read_story(port=server.port):
+            _play_line(invocation, step, password)
         invocation.say("\n# What arrived:\n" + "\n".join(f"  {line}" for line in server.arrived()))
     invocation.say("\n# Done: the mail went out over verified TLS, through what was configured.")
     return 0
 
 
-def _extra() -> Any:
+def _import_server() -> Any:
     try:
         from ..demo_server import DemoServer
     except ImportError as error:
@@ -79,7 +79,7 @@ def _extra() -> Any:
 
 
 @contextmanager
-def _environment(directory: str) -> Iterator[None]:
+def _set_environment(directory: str) -> Iterator[None]:
     """Point the commands of the story at a file in a directory; what was set before comes back."""
     before = {name: os.environ.pop(name, None) for name in _VARIABLES}
     os.environ["CONFOBJECTS_URL"] = f"ldif:{os.path.join(directory, 'config.ldif')}"
@@ -92,17 +92,17 @@ def _environment(directory: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _story(*, port: int) -> Iterator[Step]:
+def _read_story(*, port: int) -> Iterator[StoryLine]:
     with open(os.path.join(os.path.dirname(os.path.dirname(__file__)), "demo.txt"), encoding="utf-8") as file:
         lines = file.read().format(port=port).splitlines()
     for index, line in enumerate(lines):
         kind, text = line[:1], line[2:]
         following = lines[index + 1] if index + 1 < len(lines) else ""
         if kind != "!":
-            yield Step(kind, text, int(following[2:]) if following.startswith("! ") else 0)
+            yield StoryLine(kind, text, int(following[2:]) if following.startswith("! ") else 0)
 
 
-def _tell(invocation: Invocation, step: Step, password: str) -> None:
+def _play_line(invocation: Invocation, step: StoryLine, password: str) -> None:
     from ..main import main
 
     if step.kind == "=":

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import Action, PropertyChanges
 from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import facts
-from confobjects.reference.listing import shown
-from confobjects.reference.text import depends_on, describe_object, describe_property
+from confobjects.reference.listing import select_properties
+from confobjects.reference.text import describe_object, describe_property, find_dependencies
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..output.table import width
+from ..output.table import output_width
 from ..words.command_line import line_of
 
 if TYPE_CHECKING:
@@ -32,54 +32,57 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["object_"], metavar="OBJECT"),
         click.Argument(["property_"], metavar="[PROPERTY]", required=False),
     ]
-    return make(words, registry, parameters, _run, "Explain an object, or one of its properties with its nine facts.")
+    return make_command(
+        words, registry, parameters, _run, "Explain an object, or one of its properties with its nine facts."
+    )
 
 
 def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
     registry = invocation.registry
     relation = registry.relation(object_.lower())
     if property_ is None:
-        _object(invocation, relation)
+        _describe_object(invocation, relation)
         return 0
-    prop = _property(registry, relation, property_.lower())
+    prop = _find_property(registry, relation, property_.lower())
     if invocation.form == "json":
         from ..output.json import dumps
 
         invocation.say(dumps({"object": relation.name, **_as_json(prop, registry)}))
         return 0
-    invocation.say(describe_property(prop, registry, width=width()))
+    invocation.say(describe_property(prop, registry, width=output_width()))
     examples = example_values(prop, registry, 1)
     if examples and not prop.read_only:
         changes = PropertyChanges(set={prop.name: examples})
-        line = _line(relation, registry, "modify", changes)
+        line = _example_line(relation, registry, "modify", changes)
         invocation.say(f"{'Set it with:':<23}{line}")
     return 0
 
 
-def _object(invocation: Invocation, relation: Relation) -> None:
+def _describe_object(invocation: Invocation, relation: Relation) -> None:
     registry = invocation.registry
     if invocation.form == "json":
         from ..output.json import dumps
 
         invocation.say(dumps(_object_as_json(relation, registry, advanced=invocation.advanced)))
         return
-    invocation.say(describe_object(relation, registry, advanced=invocation.advanced, width=width()))
+    invocation.say(describe_object(relation, registry, advanced=invocation.advanced, width=output_width()))
     lines = [
-        _line(relation, registry, "create", PropertyChanges(set=example_object(definition, registry)), short)
-        for short, definition in registry.types(relation).items()
+        _example_line(relation, registry, "create", PropertyChanges(set=example_object(definition, registry)), short)
+        for short, definition in registry.types_of(relation).items()
         if relation.kind != "singleton"
     ]
     invocation.say("\n".join(["", "Examples:", *(f"  {line}" for line in lines)]) if lines else "")
 
 
-def _line(
+def _example_line(
     relation: Relation, registry: Registry, action: Action, changes: PropertyChanges, type_: str | None = None
 ) -> str:
     """Return the command for an example, with example names."""
     steps = [step for step in registry.lineage(relation) if step.named]
     # Objects of a set are named by their type.
     names = tuple(
-        (type_ or next(iter(registry.types(step)))) if step.kind == "set" else f"My {step.friendly}" for step in steps
+        (type_ or next(iter(registry.types_of(step)))) if step.kind == "set" else f"My {step.friendly}"
+        for step in steps
     )
     operation = Operation(action, relation.name, names, type_, changes)
     return f"confobjects {line_of(operation, registry)}"
@@ -90,15 +93,15 @@ def _object_as_json(relation: Relation, registry: Registry, *, advanced: bool) -
     types = {
         short: {
             "synopsis": d.synopsis,
-            "properties": [_as_json(p, registry) for p in shown(d, inherited=True, advanced=advanced)],
+            "properties": [_as_json(p, registry) for p in select_properties(d, inherited=True, advanced=advanced)],
         }
-        for short, d in registry.types(relation).items()
+        for short, d in registry.types_of(relation).items()
     }
     return {
         "object": relation.name,
         "synopsis": definition.synopsis,
         "description": definition.description,
-        "refers_to": depends_on(registry, relation.target),
+        "refers_to": find_dependencies(registry, relation.target),
         "types": types,
     }
 
@@ -108,13 +111,13 @@ def _as_json(prop: PropertyDefinition, registry: Registry) -> dict[str, Any]:
     return {"property": prop.name, **document, "examples": example_values(prop, registry)}
 
 
-def _property(registry: Registry, relation: Relation, name: str) -> PropertyDefinition:
+def _find_property(registry: Registry, relation: Relation, name: str) -> PropertyDefinition:
     """Return a property of any type of the relation."""
     found = {}
     for definition in map(registry.definition, registry.subtypes(relation.target)):
         found.update({prop.name: prop for prop in definition.properties.values() if prop.name not in found})
     if name not in found:
-        hint = did_you_mean(name, found) or f"known: {', '.join(sorted(found))}"
+        hint = suggest_name(name, found) or f"known: {', '.join(sorted(found))}"
         summary = f'{relation.friendly} has no property "{name}"'
         raise UnknownNameError(Diagnostic("unknown-name", summary, argument=name, remedy=hint))
     return found[name]

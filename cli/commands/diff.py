@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import DIFFERENCES
-from confobjects.management.documents.comparing import Difference, Pair, differences, unified
+from confobjects.management.documents.comparing import Difference, Pair, find_differences, format_unified
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..words.sides import Side, current, side
+from ..words.sides import Side, current_side, read_side
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -32,15 +32,15 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["other"], metavar="[B]", required=False),
         click.Option(["--unified", "as_text"], is_flag=True, help="Print lines with - and +."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, one: str, other: str | None, as_text: bool) -> int:
-    before = side(invocation, one)
-    after = current(invocation) if other is None else side(invocation, other)
+    before = read_side(invocation, one)
+    after = current_side(invocation) if other is None else read_side(invocation, other)
     for problem in (*before.problems, *after.problems):
         invocation.note(f"warning: {problem.render()}")
-    found = list(differences(before.objects, after.objects, invocation.registry))
+    found = list(find_differences(before.objects, after.objects, invocation.registry))
     _print(invocation, found, before, after, as_text=as_text)
     return DIFFERENCES if found else 0
 
@@ -50,44 +50,46 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
         from ..output.json import dumps
 
         names = {"before": before.name, "after": after.name}
-        invocation.say(dumps({"different": bool(found), **names, "differences": [_json(item) for item in found]}))
+        invocation.say(
+            dumps({"different": bool(found), **names, "differences": [_difference_as_json(item) for item in found]})
+        )
     elif as_text:
-        invocation.say("\n".join(unified(found, before.name, after.name)))
+        invocation.say("\n".join(format_unified(found, before.name, after.name)))
     elif invocation.form == "script":
-        invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in _rows(found)))
+        invocation.say("\n".join("\t".join(_flatten_cell(cell) for cell in row) for row in _rows(found)))
     elif found:
-        from ..output.table import table
+        from ..output.table import format_table
 
-        invocation.say(table(["Object", "Property", "Before", "After"], _rows(found)))
+        invocation.say(format_table(["Object", "Property", "Before", "After"], _rows(found)))
     elif invocation.tells_people:
         invocation.note("There is no difference.")
 
 
 def _rows(found: list[Difference]) -> list[list[str]]:
-    from ..output.table import joined
+    from ..output.table import join_values
 
     rows = []
     for item in found:
         if item.types is not None or not item.properties:
             rows.append([str(item.path), "(type)", *_cells(item.types or Pair((), ()))])
         rows.extend([str(item.path), name, *_cells(pair)] for name, pair in item.properties.items())
-    return [[*row[:2], *(joined(cell) for cell in row[2:])] for row in rows]
+    return [[*row[:2], *(join_values(cell) for cell in row[2:])] for row in rows]
 
 
 def _cells(pair: Pair) -> tuple[Any, Any]:
     return pair.before, (f"{', '.join(pair.after)} (another one)",) if pair.another else pair.after
 
 
-def _plain(cell: str) -> str:
+def _flatten_cell(cell: str) -> str:
     return cell.replace("\t", " ").replace("\r", " ").replace("\n", " ")
 
 
-def _json(item: Difference) -> dict[str, Any]:
+def _difference_as_json(item: Difference) -> dict[str, Any]:
     made: dict[str, Any] = {"path": str(item.path), "action": item.action}
     if item.types is not None:
-        made["type"] = _pair(item.types)
-    return {**made, "properties": {name: _pair(pair) for name, pair in item.properties.items()}}
+        made["type"] = _pair_as_json(item.types)
+    return {**made, "properties": {name: _pair_as_json(pair) for name, pair in item.properties.items()}}
 
 
-def _pair(pair: Pair) -> dict[str, list[str]]:
+def _pair_as_json(pair: Pair) -> dict[str, list[str]]:
     return {"before": list(pair.before), "after": list(pair.after)}

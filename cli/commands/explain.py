@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.errors import error_for
-from confobjects.expressions import ExpressionSyntaxError, needs, parse
-from confobjects.objects.evaluating import diagnostics
+from confobjects.expressions import ExpressionSyntaxError, find_needs, parse
+from confobjects.objects.evaluating import as_diagnostics
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -30,23 +30,23 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["text"]),
         click.Option(["--secret"], is_flag=True, help="Do not show the value."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, text: str, secret: bool) -> int:
     try:
         template = parse(text)
     except ExpressionSyntaxError as error:
-        raise error_for(diagnostics(text, error.problems, secret=secret)) from None
-    result = invocation.evaluator()(text, multi_valued=True, secret=secret)
+        raise error_for(as_diagnostics(text, error.problems, secret=secret)) from None
+    result = invocation.make_evaluator()(text, multi_valued=True, secret=secret)
     if result.problems:
         raise error_for(result.problems)
     values = [("********" if secret else value) for value in result.values or ()]
-    shown = template.masked() if secret else text
+    shown = template.as_masked() if secret else text
     if invocation.form == "json":
         from ..output.json import dumps
 
-        document = {"text": shown, "needs": [str(n) for n in needs(template)]}
+        document = {"text": shown, "needs": [str(n) for n in find_needs(template)]}
         invocation.say(dumps({**document, "values": values, "origins": list(result.origins)}))
         return 0
     invocation.say("\n".join(_lines(template, shown, values, result.origins)))
@@ -57,7 +57,7 @@ def _run(invocation: Invocation, text: str, secret: bool) -> int:
 
 def _lines(template: Template, shown: str, values: list[str], origins: tuple[str, ...]) -> list[str]:
     lines = [f"text:   {shown}"]
-    lines.extend(f"needs:  {need}" for need in needs(template))
+    lines.extend(f"needs:  {need}" for need in find_needs(template))
     if template.is_literal:
         lines.append("no expression in it: the text stands for itself")
     for index, value in enumerate(values):

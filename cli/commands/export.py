@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.errors import error_for
-from confobjects.management.documents.comparing import snapshot
-from confobjects.management.documents.exporting import LeftOut, commands, ldif, left_out
+from confobjects.management.documents.comparing import take_snapshot
+from confobjects.management.documents.exporting import OmittedSecret, find_omitted, format_ldif, plan_creation
 from confobjects.mapping.documents import write
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 from ..words.command_line import line_of
 
@@ -40,18 +40,18 @@ def build(words: Words, registry: Registry) -> click.Command:
         ),
         click.Option(["--output-file"], metavar="PATH", help="Write to a file, for its owner alone if it is new."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
     with invocation.open() as context:
-        found = snapshot(context.site)
-        text = _text(context, found.objects, format_).rstrip("\n") + "\n"
+        found = take_snapshot(context.site)
+        text = _render_text(context, found.objects, format_).rstrip("\n") + "\n"
         invocation.warn(context.storage.warnings)
-    missing = left_out(found.objects)
+    missing = find_omitted(found.objects)
     if missing and format_ == "ldif":
         count = f"{len(missing)} secret{'' if len(missing) == 1 else 's'}"
-        invocation.note(f"{count} left out: {', '.join(map(_words, missing))}")
+        invocation.note(f"{count} left out: {', '.join(map(_describe_secret, missing))}")
     if output_file is None:
         invocation.say(text)
     else:
@@ -61,22 +61,22 @@ def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
     return 0
 
 
-def _text(context: ManagementContext, states: States, format_: str) -> str:
+def _render_text(context: ManagementContext, states: States, format_: str) -> str:
     if format_ == "json":
         return write(states.values(), context.registry)
     if format_ == "ldif":
-        return ldif(states, context.site.mapper)
-    lines = [line_of(operation, context.registry, _as_it_is) for operation in commands(states, context.registry)]
-    absent = [f"# not in here, it is a secret: {_words(secret)}" for secret in left_out(states)]
+        return format_ldif(states, context.site.mapper)
+    lines = [line_of(operation, context.registry, _keep_text) for operation in plan_creation(states, context.registry)]
+    absent = [f"# not in here, it is a secret: {_describe_secret(secret)}" for secret in find_omitted(states)]
     return "\n".join(["# for confobjects --batch", *absent, *lines])
 
 
-def _as_it_is(_prop: PropertyDefinition, text: str) -> str:
+def _keep_text(_prop: PropertyDefinition, text: str) -> str:
     """Secrets are gone already, but for expressions."""
     return text
 
 
-def _words(secret: LeftOut) -> str:
+def _describe_secret(secret: OmittedSecret) -> str:
     return f"{secret.property} of {secret.path}"
 
 
@@ -85,7 +85,7 @@ def _save(text: str, path: str) -> None:
 
     target = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # a pipe, /dev/stdout
-        with files.told("write the file", path), open(path, "wb") as file:
+        with files.translate_errors("write the file", path), open(path, "wb") as file:
             file.write(text.encode())
         return
     with files.Replacement(target, text.encode()) as replacement:

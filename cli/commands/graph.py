@@ -9,11 +9,11 @@ import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import NoSuchObjectError, UsageError
-from confobjects.management.graphing import graph
-from confobjects.management.world import absent
-from confobjects.reference.graph import Graph, dot, mermaid
+from confobjects.management.graphing import build_graph
+from confobjects.management.world import describe_absence
+from confobjects.reference.graph import Graph, as_dot, as_mermaid
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ OBJECT is a kind (mail-server) or a path (/mail-server/one): those objects, what
 Disabled objects and references that lead nowhere look different."""
 
 
-def _svg(found: Graph) -> str:
-    from confobjects.reference.graph_svg import svg
+def _draw_svg(found: Graph) -> str:
+    from confobjects.reference.graph_svg import as_svg
 
-    return svg(found)
+    return as_svg(found)
 
 
-_FORMATS: Final[dict[str, Callable[[Graph], str]]] = {"dot": dot, "mermaid": mermaid, "svg": _svg}
+_FORMATS: Final[dict[str, Callable[[Graph], str]]] = {"dot": as_dot, "mermaid": as_mermaid, "svg": _draw_svg}
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -49,25 +49,25 @@ def build(words: Words, registry: Registry) -> click.Command:
             help="The form; dot without it.",
         ),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, objects: Sequence[str], format_: str) -> int:
     kinds = [invocation.registry.relation(word.lower()).name for word in objects if "/" not in word]
-    paths = [_path(invocation.registry, word) for word in objects if "/" in word]
+    paths = [_parse_path(invocation.registry, word) for word in objects if "/" in word]
     with invocation.open() as context:
         world = context.world()
         for path in paths:
             if world.find(path) is None:
-                raise NoSuchObjectError(absent(invocation.registry, world, path))
-        found = graph(context.site, kinds, paths)
+                raise NoSuchObjectError(describe_absence(invocation.registry, world, path))
+        found = build_graph(context.site, kinds, paths)
         invocation.warn(context.storage.warnings)
     invocation.say(_FORMATS[format_](found))
     return 0
 
 
-def _path(registry: Registry, text: str) -> ManagedObjectPath:
+def _parse_path(registry: Registry, text: str) -> ManagedObjectPath:
     try:
-        return registry.path(text)
+        return registry.parse_path(text)
     except ValueError as error:
         raise UsageError(Diagnostic("usage", str(error), remedy='for example "/mail-server/one"')) from None

@@ -9,13 +9,13 @@ import click
 
 from confobjects.errors import ConfobjectsError
 from confobjects.management.history import records
-from confobjects.management.history.undoing import operations
+from confobjects.management.history.undoing import plan_undo
 from confobjects.records import as_dict
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 from ..words.command_line import line_of
-from ..words.names import name_options, names_of
+from ..words.names import name_options, take_names
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -49,7 +49,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         *names,
         click.Option(["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="Only the last changes."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, what: str | None, number: int | None, limit: int | None, **values: Any) -> int:
@@ -60,17 +60,17 @@ def _run(invocation: Invocation, what: str | None, number: int | None, limit: in
         )
     with invocation.open() as context:
         found = context.history()
-    by = records.undone(found)
+    by = records.find_undone(found)
     if number is not None:
-        one = records.record(found, number)
-        _tell(invocation, [one], by, lambda: "\n".join(_whole(one, by, invocation.registry)))
+        one = records.find_record(found, number)
+        _tell(invocation, [one], by, lambda: "\n".join(_detail_lines(one, by, invocation.registry)))
         return 0
     if what is not None:
         relation = invocation.registry.relation(what.lower())
-        path = invocation.registry.path_of(relation.name, names_of(relation, invocation.registry, values))
-        found = records.of_object(found, path)
+        path = invocation.registry.path_of(relation.name, take_names(relation, invocation.registry, values))
+        found = records.select_for_object(found, path)
     chosen = found[-limit:] if limit else found
-    _tell(invocation, chosen, by, lambda: _listed(invocation, chosen, by))
+    _tell(invocation, chosen, by, lambda: _format_list(invocation, chosen, by))
     return 0
 
 
@@ -86,18 +86,18 @@ def _tell(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[in
 # -- for people ------------------------------------------------------------------------------------------------------
 
 
-def _listed(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[int, int]) -> str:
-    rows = [(str(one.number), one.signature.time, one.signature.actor, _what(one, by)) for one in found]
+def _format_list(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[int, int]) -> str:
+    rows = [(str(one.number), one.signature.time, one.signature.actor, _describe_change(one, by)) for one in found]
     if invocation.form == "script":
         return "\n".join("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in rows)
     if not rows:
         return "There are no changes."
-    from ..output.table import table
+    from ..output.table import format_table
 
-    return table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
+    return format_table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
 
 
-def _what(one: HistoryRecord, by: Mapping[int, int]) -> str:
+def _describe_change(one: HistoryRecord, by: Mapping[int, int]) -> str:
     parts = [one.signature.command] if one.signature.command else []
     if one.signature.command == "api":
         parts = [f"api: {', '.join(dict.fromkeys(_headline(change) for change in one.changes))}"]
@@ -113,7 +113,7 @@ def _headline(change: RecordedChange) -> str:
     return f"{change.action} {change.path}{target}"
 
 
-def _whole(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
+def _detail_lines(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
     signed = one.signature
     yield f"Change {one.number}: {signed.time or 'at an unknown time'}{f' by {signed.actor}' if signed.actor else ''}"
     if signed.command:
@@ -127,12 +127,12 @@ def _whole(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Ite
             yield f"  {name}: {', '.join(before) or '-'} -> {', '.join(after) or '-'}"
     if one.number in by:
         yield f"Taken back by change {by[one.number]}"
-    elif lines := _undo(one, registry):
+    elif lines := _undo_commands(one, registry):
         yield "To take it back:"
         yield from (f"  {line}" for line in lines)
 
 
-def _undo(one: HistoryRecord, registry: Registry) -> list[str]:
+def _undo_commands(one: HistoryRecord, registry: Registry) -> list[str]:
     """Return the commands that take a change back; none where the definitions do not know its objects any more.
 
     References follow a rename, so what it changed is given back in one go or not at all.
@@ -140,7 +140,7 @@ def _undo(one: HistoryRecord, registry: Registry) -> list[str]:
     if len(one.changes) > 1 and any(change.action == "rename" for change in one.changes):
         return [f"undo {one.number}"]
     try:
-        return [line_of(operation, registry) for operation in operations(one, registry)]
+        return [line_of(operation, registry) for operation in plan_undo(one, registry)]
     except (ConfobjectsError, KeyError):
         return []
 
@@ -153,8 +153,8 @@ def _as_json(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> d
         "number": one.number,
         "state": one.state,
         **as_dict(one.signature),
-        "undo": "\n".join(_undo(one, registry)),
-        "changes": [_change_json(change) for change in one.changes],
+        "undo": "\n".join(_undo_commands(one, registry)),
+        "changes": [_change_as_json(change) for change in one.changes],
     }
     if one.undoes:
         found["undoes"] = list(one.undoes)
@@ -163,7 +163,7 @@ def _as_json(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> d
     return found
 
 
-def _change_json(change: RecordedChange) -> dict[str, Any]:
+def _change_as_json(change: RecordedChange) -> dict[str, Any]:
     sides = (("before", change.before), ("after", change.after))
     found: dict[str, Any] = {
         "path": str(change.path),

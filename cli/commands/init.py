@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects.management.documents.copying import exposed, initialise
+from confobjects.management.documents.copying import find_exposed, initialise
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ On a directory it also warns when somebody who has not logged in can read a secr
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-    return make(words, registry, [], _run, _HELP)
+    return make_command(words, registry, [], _run, _HELP)
 
 
 def _run(invocation: Invocation) -> int:
     with invocation.open() as context:
         made = initialise(context.site, dry_run=invocation.dry_run)
-        found = exposed(context.site)
+        found = find_exposed(context.site)
     if invocation.form == "json":
         from ..output.json import dumps
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-    return make(words, registry, [], _run, "Configure at a terminal, by menus.")
+    return make_command(words, registry, [], _run, "Configure at a terminal, by menus.")
 
 
 def _run(invocation: Invocation) -> int:
     from ..interactive.menus import Menus
-    from ..interactive.session import Session
+    from ..interactive.session import InteractiveSession
     from ..interactive.terminal import Terminal
     from ..output.equivalents import Recorder
 
     recorder = Recorder(invocation, always=True)
     with invocation.open() as context:
-        return Menus(Session(invocation, context, Terminal(), recorder)).run()
+        return Menus(InteractiveSession(invocation, context, Terminal(), recorder)).run()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError, UsageError
 from confobjects.reference.jsonschema import document_schema, object_schema
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 from ..output.json import dumps
 
@@ -30,7 +30,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--document"], is_flag=True, help="The schema of a document of a whole configuration."),
         click.Option(["--shape"], metavar="NAME", help="The schema of a form of output: get, list, change, error, …"),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, object_: str | None, document: bool, shape: str | None) -> int:
@@ -40,18 +40,18 @@ def _run(invocation: Invocation, object_: str | None, document: bool, shape: str
     if document:
         schema = document_schema(invocation.registry)
     elif shape is not None:
-        schema = _shape(shape.lower())
+        schema = _find_shape(shape.lower())
     else:
         schema = object_schema(invocation.registry.relation(str(object_).lower()), invocation.registry)
     invocation.say(dumps(schema))
     return 0
 
 
-def _shape(name: str) -> dict[str, Any]:
+def _find_shape(name: str) -> dict[str, Any]:
     from confobjects.reference.outputs import schemas
 
     known = schemas()
     if name not in known:
-        remedy = did_you_mean(name, known) or f"known: {', '.join(known)}"
+        remedy = suggest_name(name, known) or f"known: {', '.join(known)}"
         raise UnknownNameError(Diagnostic("unknown-name", f'there is no form of output "{name}"', remedy=remedy))
     return known[name]

@@ -11,7 +11,7 @@ from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.mapping import ldap_schema
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -34,27 +34,27 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--acl"], metavar="|".join(ldap_schema.SERVERS), help="Print access rules for a server."),
         click.Option(["--admin"], metavar="DN", help="Who may read and write everything (with --acl)."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, form: str, upgrade: str | None, acl: str | None, admin: str | None) -> int:
     if acl is not None:
-        base = _dn("--baseDN", invocation.options["basedn"])
-        text = ldap_schema.access_rules(invocation.registry, acl.lower(), base, _dn("--admin", admin))
+        base = _parse_dn("--baseDN", invocation.options["basedn"])
+        text = ldap_schema.format_access_rules(invocation.registry, acl.lower(), base, _parse_dn("--admin", admin))
         invocation.say(text)
         return 0
-    schema = ldap_schema.schema(invocation.registry)
+    schema = ldap_schema.build_schema(invocation.registry)
     if upgrade is None:
         invocation.say(ldap_schema.as_ldif(schema, form.lower()))
         return 0
-    text = ldap_schema.upgrade(schema, _read(upgrade), form.lower(), upgrade)
+    text = ldap_schema.upgrade(schema, _read_schema(upgrade), form.lower(), upgrade)
     invocation.say(text)
     if not text:
         invocation.note("the installed schema lacks nothing")
     return 0
 
 
-def _dn(option: str, text: str | None) -> DN:
+def _parse_dn(option: str, text: str | None) -> DN:
     if not text:
         raise UsageError(Diagnostic("usage", f"access rules need {option} DN"))
     try:
@@ -63,7 +63,7 @@ def _dn(option: str, text: str | None) -> DN:
         raise UsageError(Diagnostic("usage", f'{option} takes a DN, not "{text}": {error}')) from None
 
 
-def _read(path: str) -> str:
+def _read_schema(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()

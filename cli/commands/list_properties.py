@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
-from confobjects.reference.listing import HEADINGS, OPTIONS_KEY, Row, rows
+from confobjects.reference.listing import HEADINGS, OPTIONS_KEY, ListingRow, rows
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..output.table import table
+from ..output.table import format_table
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -29,13 +29,15 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--property", "properties"], metavar="PROPERTY", multiple=True, help="Only this property."),
         click.Option(["--inherited"], is_flag=True, help="Show what a type inherits as well."),
     ]
-    return make(words, registry, parameters, _run, "List the properties of objects with their options and syntax.")
+    return make_command(
+        words, registry, parameters, _run, "List the properties of objects with their options and syntax."
+    )
 
 
 def _run(
     invocation: Invocation, category: str | None, types: Sequence[str], properties: Sequence[str], inherited: bool
 ) -> int:
-    if problem := _unknown(invocation.registry, category, types, properties):
+    if problem := _find_unknown(invocation.registry, category, types, properties):
         raise UnknownNameError(problem)
     wanted = {name.lower() for name in properties}
     found = [
@@ -58,13 +60,13 @@ def _run(
     return 0
 
 
-def _unknown(
+def _find_unknown(
     registry: Registry, category: str | None, types: Sequence[str], properties: Sequence[str]
 ) -> Diagnostic | None:
     """Return what is wrong with the names that were given, None where there is each of them."""
     relations = registry.relations()
     categories = {*relations, *registry.names(), *registry.tags()}
-    short = {name for relation in relations.values() for name in registry.types(relation)} | set(registry.names())
+    short = {name for relation in relations.values() for name in registry.types_of(relation)} | set(registry.names())
     known = {row.property.name for row in rows(registry, inherited=True, advanced=True)}
     asked = [
         *((("category", category, categories),) if category else ()),
@@ -73,7 +75,7 @@ def _unknown(
     ]
     for what, name, names in asked:
         if name.lower() not in names:
-            hint = did_you_mean(name, names) or f"the {_plural(what)}: {', '.join(sorted(names))}"
+            hint = suggest_name(name, names) or f"the {_plural(what)}: {', '.join(sorted(names))}"
             return Diagnostic("unknown-name", f'there is no {what} "{name}"', value=name, remedy=hint)
     return None
 
@@ -82,14 +84,14 @@ def _plural(word: str) -> str:
     return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
-def _print(invocation: Invocation, found: Sequence[Row]) -> None:
+def _print(invocation: Invocation, found: Sequence[ListingRow]) -> None:
     if invocation.form == "json":
         from ..output.json import dumps
 
         keys = [heading.lower() for heading in HEADINGS]
-        invocation.say(dumps({"properties": [dict(zip(keys, row.cells(), strict=True)) for row in found]}))
+        invocation.say(dumps({"properties": [dict(zip(keys, row.as_cells(), strict=True)) for row in found]}))
     elif invocation.form == "script":
-        invocation.say("\n".join("\t".join(row.cells()) for row in found))
+        invocation.say("\n".join("\t".join(row.as_cells()) for row in found))
     else:
         invocation.say(OPTIONS_KEY)
-        invocation.say(table(HEADINGS, [row.cells() for row in found], separator="  "))
+        invocation.say(format_table(HEADINGS, [row.as_cells() for row in found], separator="  "))

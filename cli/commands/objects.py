@@ -10,17 +10,17 @@ import click
 from confobjects.errors import error_for
 from confobjects.paths import normal_name
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..output.shown import Shown, chosen, show, units_of
-from ..words.names import name_options, names_of
+from ..output.shown import ShownProperty, choose_properties, show, units_of
+from ..words.names import name_options, take_names
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
     from confobjects.management import Site
-    from confobjects.objects.effective import Derived
+    from confobjects.objects.effective import ViewResult
     from confobjects.objects.model import ManagedObject
-    from confobjects.objects.reading import Reader
+    from confobjects.objects.reading import PropertyReader
 
     from ..words.splitting import Words
 
@@ -33,16 +33,16 @@ def build(verb: str, relation: Relation, words: Words, registry: Registry) -> cl
 # -- the options of the verbs ------------------------------------------------------------------------------------
 
 
-def _many(spelling: str, metavar: str, help: str) -> click.Option:  # noqa: A002 - the word of click
+def _repeated_option(spelling: str, metavar: str, help: str) -> click.Option:  # noqa: A002 - the word of click
     return click.Option([spelling], metavar=metavar, multiple=True, help=help)
 
 
 def _value_options() -> list[click.Parameter]:
     return [
-        _many("--set", "PROPERTY:VALUE", "Set a property; given again, a further value of it."),
-        _many("--set-file", "PROPERTY:PATH", "Set a property to the text of a file."),
-        _many("--set-env", "PROPERTY:VARIABLE", "Set a property to the value of an environment variable."),
-        _many("--set-prompt", "PROPERTY", "Ask for the value of a property without showing it."),
+        _repeated_option("--set", "PROPERTY:VALUE", "Set a property; given again, a further value of it."),
+        _repeated_option("--set-file", "PROPERTY:PATH", "Set a property to the text of a file."),
+        _repeated_option("--set-env", "PROPERTY:VARIABLE", "Set a property to the value of an environment variable."),
+        _repeated_option("--set-prompt", "PROPERTY", "Ask for the value of a property without showing it."),
     ]
 
 
@@ -56,8 +56,8 @@ def _unit_options() -> list[click.Parameter]:
 # -- create, set, delete -----------------------------------------------------------------------------------------
 
 
-def _create(relation: Relation, words: Words, registry: Registry) -> click.Command:
-    types = registry.types(relation)
+def _build_create(relation: Relation, words: Words, registry: Registry) -> click.Command:
+    types = registry.types_of(relation)
     type_option = click.Option(
         ["-t", "--type", "type_"],
         metavar="TYPE",
@@ -69,72 +69,72 @@ def _create(relation: Relation, words: Words, registry: Registry) -> click.Comma
         from ..performing import Operation, PropertyChanges, perform
         from ..words.assignments import given_values
 
-        names = names_of(relation, registry, values)
+        names = take_names(relation, registry, values)
         changes = PropertyChanges(set=given_values(invocation, relation, **values))
         operation = Operation("create", relation.name, names, type_, changes, tolerant=if_absent)
-        return perform(invocation, operation, f"The {relation.friendly} {_quoted(names)}was created.")
+        return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was created.")
 
     typed = [] if relation.kind == "set" else [type_option]
     tolerant = click.Option(["--if-absent"], is_flag=True, help="Leave an object that is there as it is.")
     parameters = [*name_options(relation, registry), *typed, *_value_options(), tolerant]
-    return make(words, registry, parameters, run, f"Create a {relation.friendly}.\n\n{relation.synopsis}")
+    return make_command(words, registry, parameters, run, f"Create a {relation.friendly}.\n\n{relation.synopsis}")
 
 
-def _set(relation: Relation, words: Words, registry: Registry) -> click.Command:
+def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, **values: Any) -> int:
         from ..performing import Operation, perform
         from ..words.assignments import given_changes
 
-        names = names_of(relation, registry, values)
+        names = take_names(relation, registry, values)
         operation = Operation("modify", relation.name, names, changes=given_changes(invocation, relation, **values))
-        return perform(invocation, operation, f"The {relation.friendly} {_quoted(names)}was changed.")
+        return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was changed.")
 
     parameters = [
         *name_options(relation, registry),
         *_value_options(),
-        _many("--add", "PROPERTY:VALUE", "Add a value to a property."),
-        _many("--remove", "PROPERTY:VALUE", "Remove a value from a property."),
-        _many("--reset", "PROPERTY", "Let a property go back to its default."),
+        _repeated_option("--add", "PROPERTY:VALUE", "Add a value to a property."),
+        _repeated_option("--remove", "PROPERTY:VALUE", "Remove a value from a property."),
+        _repeated_option("--reset", "PROPERTY", "Let a property go back to its default."),
     ]
-    return make(words, registry, parameters, run, f"Change properties of a {relation.friendly}.")
+    return make_command(words, registry, parameters, run, f"Change properties of a {relation.friendly}.")
 
 
-def _delete(relation: Relation, words: Words, registry: Registry) -> click.Command:
+def _build_delete(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, force: bool, **values: Any) -> int:
         from ..performing import Operation, perform
 
-        names = names_of(relation, registry, values)
+        names = take_names(relation, registry, values)
         operation = Operation("delete", relation.name, names, tolerant=force)
-        return perform(invocation, operation, f"The {relation.friendly} {_quoted(names)}was deleted.")
+        return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was deleted.")
 
     force = click.Option(["-f", "--force"], is_flag=True, help="An absent object is no error.")
     parameters = [*name_options(relation, registry), force]
-    return make(words, registry, parameters, run, f"Delete a {relation.friendly}, with everything below it.")
+    return make_command(words, registry, parameters, run, f"Delete a {relation.friendly}, with everything below it.")
 
 
-def _quoted(names: Sequence[str]) -> str:
+def _quote_name(names: Sequence[str]) -> str:
     return f'"{names[-1]}" ' if names else ""
 
 
 # -- get, list ---------------------------------------------------------------------------------------------------
 
 
-def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
+def _build_get(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, **values: Any) -> int:
-        names = names_of(relation, registry, values)
+        names = take_names(relation, registry, values)
         with invocation.open() as context:
             world = context.world()
             obj = context.get(relation.name, names, world)
             effective = bool(values["effective"])
-            site = context.site.replace(evaluate=invocation.evaluator()) if effective else context.site
-            reader = site.reader(world)
+            site = context.site.replace(evaluate=invocation.make_evaluator()) if effective else context.site
+            reader = site.make_reader(world)
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
-            wanted = chosen(obj.definition, values["property_"], registry, advanced=invocation.advanced)
+            wanted = choose_properties(obj.definition, values["property_"], registry, advanced=invocation.advanced)
             shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
             views = _views(invocation, site, obj) if effective and not values["property_"] else ()
             _print_object(invocation, obj, shown, views, record=values["record"], origin=values["origin"])
             invocation.warn(context.storage.warnings)
-            return _broken(obj, reader)
+            return _check_sound(obj, reader)
 
     parameters = [
         *name_options(relation, registry),
@@ -144,10 +144,10 @@ def _get(relation: Relation, words: Words, registry: Registry) -> click.Command:
         click.Option(["--origin"], is_flag=True, help="Show where each value comes from."),
         *_unit_options(),
     ]
-    return make(words, registry, parameters, run, f"Show the properties of a {relation.friendly}.")
+    return make_command(words, registry, parameters, run, f"Show the properties of a {relation.friendly}.")
 
 
-def _views(invocation: Invocation, site: Site, obj: ManagedObject) -> tuple[Derived, ...]:
+def _views(invocation: Invocation, site: Site, obj: ManagedObject) -> tuple[ViewResult, ...]:
     """Return what is worked out from an object's effective values, where its definition asks for that."""
     if not obj.definition.views:
         return ()
@@ -164,20 +164,20 @@ def _views(invocation: Invocation, site: Site, obj: ManagedObject) -> tuple[Deri
 def _print_object(  # noqa: PLR0913 - what to show, and how
     invocation: Invocation,
     obj: ManagedObject,
-    shown: list[Shown],
-    views: Sequence[Derived],
+    shown: list[ShownProperty],
+    views: Sequence[ViewResult],
     *,
     record: bool,
     origin: bool,
 ) -> None:
     if invocation.form == "json":
-        from ..output.json import dumps, properties
+        from ..output.json import dumps, properties_as_json
 
         relation = invocation.registry.relation(obj.path.relation)
         head = {"object": relation.name, "name": obj.name, "path": str(obj.path)}
-        kind = invocation.registry.short_type(obj.definition, relation)
-        worked_out = {"views": {view.name: _as_json(view) for view in views}} if views else {}
-        invocation.say(dumps({**head, "type": kind, "properties": properties(shown), **worked_out}))
+        kind = invocation.registry.short_type_of(obj.definition, relation)
+        worked_out = {"views": {view.name: _view_as_json(view) for view in views}} if views else {}
+        invocation.say(dumps({**head, "type": kind, "properties": properties_as_json(shown), **worked_out}))
         return
     rows = [row for item in shown for row in _rows(invocation, item, record=record, origin=origin)]
     if invocation.form == "script":
@@ -186,41 +186,41 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
             for view in views
             for name, value, source in view.rows
         ]
-        invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in rows))
+        invocation.say("\n".join("\t".join(_flatten_cell(cell) for cell in row) for row in rows))
         return
-    from ..output.table import table
+    from ..output.table import format_table
 
     headings = ["Property", "Value(s)", *(["Origin"] if origin else [])]
-    invocation.say(table(headings, rows))
+    invocation.say(format_table(headings, rows))
     for view in views:
         invocation.say(f"\n{view.name}: {view.synopsis}")
         invocation.say("\n".join(f"  {name} = {value}  ({source})" for name, value, source in view.rows))
 
 
-def _as_json(view: Derived) -> list[dict[str, str]]:
+def _view_as_json(view: ViewResult) -> list[dict[str, str]]:
     return [{"name": name, "value": value, "origin": origin} for name, value, origin in view.rows]
 
 
-def _rows(invocation: Invocation, item: Shown, *, record: bool, origin: bool) -> list[list[str]]:
+def _rows(invocation: Invocation, item: ShownProperty, *, record: bool, origin: bool) -> list[list[str]]:
     """Return the lines of one property: one, or with ``record`` one for each value."""
     name, tail = item.property.name, [item.origin] if origin else []
     if invocation.form == "script":
         groups = [[value] for value in item.values] if record and item.values else [list(item.values)]
         return [[name, *values, *tail] for values in groups]
-    from ..output.table import joined
+    from ..output.table import join_values
 
     if record and item.values:
-        return [[name, joined([value]), *tail] for value in item.values]
+        return [[name, join_values([value]), *tail] for value in item.values]
     alias = item.property.default.sentence if invocation.verbose and not item.values else ""
-    return [[name, alias or joined(item.values), *tail]]
+    return [[name, alias or join_values(item.values), *tail]]
 
 
-def _plain(cell: str) -> str:
+def _flatten_cell(cell: str) -> str:
     """A cell for scripts holds neither the separator nor a line end."""
     return cell.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
 
 
-def _broken(obj: ManagedObject, reader: Reader) -> int:
+def _check_sound(obj: ManagedObject, reader: PropertyReader) -> int:
     """Return 0 for a sound object; raise what is wrong with a broken one, after what can be shown of it."""
     problems = [*obj.problems]
     for name, prop in obj.definition.properties.items():
@@ -231,17 +231,17 @@ def _broken(obj: ManagedObject, reader: Reader) -> int:
     return 0
 
 
-def _list(relation: Relation, words: Words, registry: Registry) -> click.Command:
+def _build_list(relation: Relation, words: Words, registry: Registry) -> click.Command:
     def run(invocation: Invocation, property_: Sequence[str], **values: Any) -> int:
-        parents = names_of(relation, registry, values)
+        parents = take_names(relation, registry, values)
         with invocation.open() as context:
             world = context.world()
-            columns = [name.lower() for name in property_] or _columns(relation, registry)
-            _known_columns(relation, registry, columns)
+            columns = [name.lower() for name in property_] or _default_columns(relation, registry)
+            _check_columns(relation, registry, columns)
             objects = context.list(relation.name, parents, world, properties=columns)
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
-            reader = context.site.reader(world)
-            shown = [(obj, _columns_of(obj, columns, reader, units)) for obj in objects]
+            reader = context.site.make_reader(world)
+            shown = [(obj, _cells_of(obj, columns, reader, units)) for obj in objects]
             _print_list(invocation, relation, columns, shown, named=bool(property_))
             invocation.warn(context.storage.warnings)
         return 0
@@ -251,23 +251,27 @@ def _list(relation: Relation, words: Words, registry: Registry) -> click.Command
         click.Option(["--property", "property_"], metavar="PROPERTY", multiple=True, help="Show this property."),
         *_unit_options(),
     ]
-    return make(words, registry, parameters, run, f"List the {registry.definition(relation.target).friendly_plural}.")
+    return make_command(
+        words, registry, parameters, run, f"List the {registry.definition(relation.target).friendly_plural}."
+    )
 
 
-def _columns(relation: Relation, registry: Registry) -> list[str]:
+def _default_columns(relation: Relation, registry: Registry) -> list[str]:
     return list(registry.definition(relation.target).list_columns)
 
 
-def _known_columns(relation: Relation, registry: Registry, columns: Sequence[str]) -> None:
+def _check_columns(relation: Relation, registry: Registry, columns: Sequence[str]) -> None:
     """Refuse a column that no type of the relation has."""
     definition = registry.definition(relation.target)
-    known = {name for d in registry.concrete(relation.target) for name in d.properties}
+    known = {name for d in registry.concrete_types(relation.target) for name in d.properties}
     for column in columns:
         if column not in known:
             registry.property(definition, column)
 
 
-def _columns_of(obj: ManagedObject, columns: Sequence[str], reader: Reader, units: Any) -> list[Shown | None]:
+def _cells_of(
+    obj: ManagedObject, columns: Sequence[str], reader: PropertyReader, units: Any
+) -> list[ShownProperty | None]:
     properties = obj.definition.properties
     return [show(obj, properties[c], reader, units, effective=False) if c in properties else None for c in columns]
 
@@ -276,44 +280,44 @@ def _print_list(
     invocation: Invocation,
     relation: Relation,
     columns: Sequence[str],
-    objects: Sequence[tuple[ManagedObject, Sequence[Shown | None]]],
+    objects: Sequence[tuple[ManagedObject, Sequence[ShownProperty | None]]],
     *,
     named: bool,
 ) -> None:
     registry = invocation.registry
     objects = sorted(objects, key=lambda item: normal_name(item[0].name))
     if invocation.form == "json":
-        from ..output.json import dumps, properties
+        from ..output.json import dumps, properties_as_json
 
         items = [
-            {"name": obj.name, "type": registry.short_type(obj.definition, relation)}
-            | {"properties": properties(item for item in shown if item is not None)}
+            {"name": obj.name, "type": registry.short_type_of(obj.definition, relation)}
+            | {"properties": properties_as_json(item for item in shown if item is not None)}
             for obj, shown in objects
         ]
         invocation.say(dumps({"object": relation.name, "items": items}))
         return
     if invocation.form == "script":
         cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown in objects]
-        invocation.say("\n".join("\t".join(_plain(cell) for cell in row) for row in cells))
+        invocation.say("\n".join("\t".join(_flatten_cell(cell) for cell in row) for row in cells))
         return
-    from ..output.table import joined, table
+    from ..output.table import format_table, join_values
 
-    typed = list(registry.types(relation)) != ["generic"]
+    typed = list(registry.types_of(relation)) != ["generic"]
     rows = [
         [
             obj.name,
-            *([registry.short_type(obj.definition, relation)] if typed else []),
-            *(joined(s.values) if s is not None else "-" for s in shown),
+            *([registry.short_type_of(obj.definition, relation)] if typed else []),
+            *(join_values(s.values) if s is not None else "-" for s in shown),
         ]
         for obj, shown in objects
     ]
     if rows:
-        invocation.say(table([relation.friendly, *(["Type"] if typed else []), *columns], rows))
+        invocation.say(format_table([relation.friendly, *(["Type"] if typed else []), *columns], rows))
     elif not invocation.quiet:
         invocation.note(f"There are no {registry.definition(relation.target).friendly_plural}.")
 
 
-def _script_cell(shown: Shown | None) -> str:
+def _script_cell(shown: ShownProperty | None) -> str:
     """The values in one cell; of several that may be there one with a comma is quoted, so that they can be told apart."""
     if shown is None:
         return ""
@@ -323,9 +327,9 @@ def _script_cell(shown: Shown | None) -> str:
 
 
 _BUILDERS: dict[str, Callable[[Relation, Words, Registry], click.Command]] = {
-    "create": _create,
-    "list": _list,
-    "get": _get,
-    "set": _set,
-    "delete": _delete,
+    "create": _build_create,
+    "list": _build_list,
+    "get": _build_get,
+    "set": _build_set,
+    "delete": _build_delete,
 }

@@ -36,15 +36,15 @@ def build(words: Words) -> click.Command:
         if words.has("--version", "-V"):
             print(f"confobjects {confobjects.__version__}")
             return 0
-        registry = startup.registry(words.definitions)
+        registry = startup.load_registry(words.definitions)
         if words.has("--help-all"):
-            print(_INTRODUCTION + _all(registry, registry.relations().values()))
+            print(_INTRODUCTION + _format_commands(registry, registry.relations().values()))
             return 0
         tag = next((word for word in words.rest if word.startswith("--help-")), None)
         if tag is not None:
-            print(_INTRODUCTION + _tagged(registry, tag.removeprefix("--help-")))
+            print(_INTRODUCTION + _format_group(registry, tag.removeprefix("--help-")))
             return 0
-        page = _INTRODUCTION + _page(registry)
+        page = _INTRODUCTION + _help_page(registry)
         if words.has("--help", "-H", "-?"):
             print(page)
             return 0
@@ -58,15 +58,15 @@ def build(words: Words) -> click.Command:
     return click.Command("confobjects", callback=run, context_settings=anything, add_help_option=False)
 
 
-def _tagged(registry: Registry, tag: str) -> str:
+def _format_group(registry: Registry, tag: str) -> str:
     tags = registry.tags()
     if tag not in tags:
         raise UsageError(f'there is no group "{tag}" of commands; the groups: {", ".join(sorted(tags))}')
     relations = [r for r in registry.relations().values() if tag in registry.definition(r.target).tags]
-    return f"\n{tags[tag]}\n{_all(registry, relations)}"
+    return f"\n{tags[tag]}\n{_format_commands(registry, relations)}"
 
 
-def _all(registry: Registry, relations: Iterable[Relation]) -> str:
+def _format_commands(registry: Registry, relations: Iterable[Relation]) -> str:
     lines = []
     for relation in sorted(relations, key=lambda r: r.name):
         if not relation.hidden:
@@ -77,7 +77,7 @@ def _all(registry: Registry, relations: Iterable[Relation]) -> str:
     return "\n".join(lines)
 
 
-def _page(registry: Registry) -> str:
+def _help_page(registry: Registry) -> str:
     lines = ["\nObjects, each with create-X, list-Xs, get-X-prop, set-X-prop, delete-X:"]
     for name, relation in sorted(registry.relations().items()):
         definition = registry.definition(relation.target)
@@ -92,6 +92,6 @@ def _page(registry: Registry) -> str:
         if shown:
             lines.append(f"\n{group}:")
         for option in shown:
-            left = ", ".join(option.usual) + (f" {option.value}" if option.value else "")
+            left = ", ".join(option.usual_spellings) + (f" {option.value}" if option.value else "")
             lines.append(f"  {left:<38} {option.help}" if len(left) < 38 else f"  {left}\n{'':41}{option.help}")
     return "\n".join(lines)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
 from ..performing import Operation, perform
-from ..words.names import name_options, names_of
+from ..words.names import name_options, take_names
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -34,9 +34,9 @@ def build(words: Words, registry: Registry) -> click.Command:
 
     def run(invocation: Invocation, object_: str, to: str, **values: Any) -> int:
         relation = invocation.registry.relation(object_.lower())
-        old = names_of(relation, invocation.registry, values)
+        old = take_names(relation, invocation.registry, values)
         operation = Operation("rename", relation.name, old, new_name=to)
         return perform(invocation, operation, f'The {relation.friendly} "{old[-1] if old else ""}" is now "{to}".')
 
     help_ = "Give an object another name; objects that refer to it are changed with it.\n\nExample: rename mail-server --server-name one --to two"
-    return make(words, registry, parameters, run, help_)
+    return make_command(words, registry, parameters, run, help_)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import mail_server
+from ..mail_servers import load_mail_server
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -29,7 +29,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--to"], metavar="ADDRESS", required=True, help="Where to send the mail."),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; without it the mail server's own."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -> int:
@@ -38,7 +38,7 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
     from confobjects.transport.mailer import Outgoing, send_test
     from confobjects.transport.outgoing import check_addresses
 
-    server = mail_server(invocation, server_name)
+    server = load_mail_server(invocation, server_name)
     plan = plan_delivery(server)
     invocation.warn(plan.warnings)
     check_addresses(Outgoing(b"", from_, to), plan)

@@ -11,9 +11,9 @@ import click
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import mail_server
+from ..mail_servers import load_mail_server
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -44,23 +44,23 @@ The exit status tells the stage that failed: 40 resolve, 41 connect, 42 tls, 43 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
 
-    def many(spelling: str, metavar: str, text: str) -> click.Option:
+    def repeated_option(spelling: str, metavar: str, text: str) -> click.Option:
         return click.Option([spelling], metavar=metavar, multiple=True, help=text)
 
     parameters: list[click.Parameter] = [
         click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to test."),
         click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(_DEPTHS)}."),
-        many("--to", "ADDRESS", "A recipient, for the depths envelope and send."),
+        repeated_option("--to", "ADDRESS", "A recipient, for the depths envelope and send."),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; without it the mail server's own."),
-        many("--set", "PROPERTY:VALUE", "Test with this value; nothing is saved."),
-        many("--set-file", "PROPERTY:PATH", "Test with the text of a file."),
-        many("--set-env", "PROPERTY:VARIABLE", "Test with the value of an environment variable."),
-        many("--set-prompt", "PROPERTY", "Ask for the value to test with, without showing it."),
-        many("--add", "PROPERTY:VALUE", "Test with a further value of a property."),
-        many("--remove", "PROPERTY:VALUE", "Test without a value of a property."),
-        many("--reset", "PROPERTY", "Test with a property's default."),
+        repeated_option("--set", "PROPERTY:VALUE", "Test with this value; nothing is saved."),
+        repeated_option("--set-file", "PROPERTY:PATH", "Test with the text of a file."),
+        repeated_option("--set-env", "PROPERTY:VARIABLE", "Test with the value of an environment variable."),
+        repeated_option("--set-prompt", "PROPERTY", "Ask for the value to test with, without showing it."),
+        repeated_option("--add", "PROPERTY:VALUE", "Test with a further value of a property."),
+        repeated_option("--remove", "PROPERTY:VALUE", "Test without a value of a property."),
+        repeated_option("--reset", "PROPERTY", "Test with a property's default."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(
@@ -71,12 +71,12 @@ def _run(
     from_: str | None,
     **changing: Sequence[str],
 ) -> int:
-    chosen = _depth(depth, to)
+    chosen = _choose_depth(depth, to)
     if chosen == "send" and invocation.dry_run:
         chosen = "envelope"
         invocation.note("--dry-run: no mail is sent; the test ends with the naming of sender and recipients")
-    unsaved = _unsaved(invocation, changing)
-    server = mail_server(invocation, server_name, unsaved)
+    unsaved = _unsaved_changes(invocation, changing)
+    server = load_mail_server(invocation, server_name, unsaved)
     from confobjects.transport.check import check_server
 
     if invocation.tells_people:
@@ -88,7 +88,7 @@ def _run(
     return result.exit_code
 
 
-def _depth(depth: str | None, to: Sequence[str]) -> str:
+def _choose_depth(depth: str | None, to: Sequence[str]) -> str:
     from confobjects.transport.check import DEFAULT_DEPTH
 
     chosen = (depth or DEFAULT_DEPTH).lower()
@@ -100,7 +100,7 @@ def _depth(depth: str | None, to: Sequence[str]) -> str:
     return chosen
 
 
-def _unsaved(invocation: Invocation, changing: dict[str, Sequence[str]]) -> PropertyChanges | None:
+def _unsaved_changes(invocation: Invocation, changing: dict[str, Sequence[str]]) -> PropertyChanges | None:
     if not any(changing.values()):
         return None
     from ..words.assignments import given_changes
@@ -114,9 +114,9 @@ def _print(invocation: Invocation, result: TestResult) -> None:
 
         invocation.say(dumps(result.as_json()))
     elif invocation.form == "script":
-        invocation.say("\n".join(_for_scripts(result)))
+        invocation.say("\n".join(_script_lines(result)))
     else:
-        lines = [] if invocation.quiet else list(_for_people(result, verbose=invocation.verbose))
+        lines = [] if invocation.quiet else list(_readable_lines(result, verbose=invocation.verbose))
         if lines:
             invocation.say("\n".join(lines))
         for diagnostic in result.diagnostics:
@@ -125,7 +125,7 @@ def _print(invocation: Invocation, result: TestResult) -> None:
             invocation.note("\n".join(["  what was said:", *(f"    {line}" for line in result.transcript)]))
 
 
-def _for_scripts(result: TestResult) -> Iterator[str]:
+def _script_lines(result: TestResult) -> Iterator[str]:
     facts = result.as_json()
     for name in ("ok", "tested", "depth", "code", "stage", "summary", "property", "remedy", "reply"):
         value = facts.get(name, "")
@@ -134,10 +134,10 @@ def _for_scripts(result: TestResult) -> Iterator[str]:
         yield f"stage\t{stage['stage']}\t{stage['ms']}\t{str(stage['ok']).lower()}"
 
 
-def _for_people(result: TestResult, *, verbose: bool) -> Iterator[str]:
-    yield from (f"  {line}" for line in result.timeline())
+def _readable_lines(result: TestResult, *, verbose: bool) -> Iterator[str]:
+    yield from (f"  {line}" for line in result.format_timeline())
     if result.ok:
-        yield from _found(result)
+        yield from _finding_lines(result)
     if verbose:
         yield from (f"  {setting.name} = {setting.value}  ({setting.origin})" for setting in result.settings)
         yield from (f"  {line}" for line in result.transcript if result.ok)
@@ -148,7 +148,7 @@ def _for_people(result: TestResult, *, verbose: bool) -> Iterator[str]:
         yield f"The test passed; {sent}."
 
 
-def _found(result: TestResult) -> Iterator[str]:
+def _finding_lines(result: TestResult) -> Iterator[str]:
     for name, words in (("address", "connected to"), ("security", "protected by"), ("certificate", "certificate")):
         if value := result.found.get(name):
             yield f"  {words} {value}" if value != "none" else "  not protected: nothing is encrypted"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..command import make
+from ..command import make_command
 from ..invocation import Invocation
-from ..output.changes import tell
+from ..output.changes import tell_changes
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -31,20 +31,20 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["number"], metavar="[NUMBER]", required=False, type=click.IntRange(min=1)),
         click.Option(["--to"], metavar="NUMBER", type=click.IntRange(min=0), help="The last change that stays."),
     ]
-    return make(words, registry, parameters, _run, _HELP)
+    return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, number: int | None, to: int | None) -> int:
     if (number is None) == (to is None):
         raise click.UsageError("undo takes the number of a change, or --to and the number of the last one that stays")
-    with invocation.changing() as context:
+    with invocation.open_for_change() as context:
         if number is not None:
             report = context.undo(number, dry_run=invocation.dry_run)
-            return tell(invocation, report, f"Change {number} was taken back.")
+            return tell_changes(invocation, report, f"Change {number} was taken back.")
         edits = [one.number for one in context.history() if one.number > (to or 0) and one.state == "edited"]
         report = context.undo_to(to or 0, dry_run=invocation.dry_run)
     for edit in edits:
         invocation.note(f"change {edit} is an edit by hand: what it did is not known, and stays")
-    return tell(
+    return tell_changes(
         invocation, report, f"Every change after {to} was taken back." if to else "Every change was taken back."
     )

@@ -12,15 +12,15 @@ from confobjects.paths import normal_name
 from confobjects.records import Record
 from confobjects.reference.text import describe_property
 
-from .pages import satisfying
-from .terminal import Back
+from .pages import satisfying_values
+from .terminal import BackRequest
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Relation
     from confobjects.definitions.model import Reference
     from confobjects.objects.model import ManagedObject
 
-    from .session import Session
+    from .session import InteractiveSession
 
 Create = Callable[["Relation", tuple[str, ...]], list[Operation]]
 """Makes an object below some parents, which is created when it is needed."""
@@ -35,7 +35,7 @@ class Aside(Record):
     operations: tuple[Operation, ...]
 
 
-def _makes(aside: Aside, kind: str) -> bool:
+def _is_creation_of(aside: Aside, kind: str) -> bool:
     """Tell whether what is needed is a new object of a kind."""
     last = aside.operations[-1]
     return last.action == "create" and last.kind == kind
@@ -48,89 +48,89 @@ class Answer(Record):
     operations: tuple[Operation, ...] = ()
 
 
-class Asking:
+class ValuePrompt:
     """Asks for values; ``create`` makes an object to refer to, ``asides`` are those made so far."""
 
-    def __init__(self, session: Session, create: Create, asides: tuple[Aside, ...]) -> None:
+    def __init__(self, session: InteractiveSession, create: Create, asides: tuple[Aside, ...]) -> None:
         self.session = session
         self.terminal = session.terminal
         self.registry = session.registry
         self.create = create
         self.asides = asides
 
-    def value(self, prop: PropertyDefinition, *, present: str = "") -> Answer:
+    def ask_value(self, prop: PropertyDefinition, *, present: str = "") -> Answer:
         """Ask for a value of a property. Raises Back when none is given."""
         if prop.reference is not None:
-            return self._reference(prop, prop.reference)
+            return self._ask_reference(prop, prop.reference)
         if prop.syntax.choices():
-            return self._choice(prop)
+            return self._ask_choice(prop)
         if prop.sensitive:
-            return self._secret(prop)
-        return Answer(self._line(prop, present))
+            return self._ask_secret(prop)
+        return Answer(self._ask_line(prop, present))
 
-    def _line(self, prop: PropertyDefinition, present: str = "") -> str:
+    def _ask_line(self, prop: PropertyDefinition, present: str = "") -> str:
         """Ask for a line; ``?`` explains the property, nothing goes back."""
         while True:
             answer = self.terminal.ask(f"{prop.name} (? for help, nothing to go back): ", present=present)
             if not answer.strip():
-                raise Back
+                raise BackRequest
             if answer.strip() != "?":
                 return answer
             self.terminal.say("\n" + describe_property(prop, self.registry, width=self.terminal.width) + "\n")
 
-    def _choice(self, prop: PropertyDefinition) -> Answer:
+    def _ask_choice(self, prop: PropertyDefinition) -> Answer:
         choices = prop.syntax.choices()
         labels = [f"{value}: {meaning}" if meaning else value for value, meaning in choices]
         at = self.session.choose_one(f"Value of {prop.name}:", labels, [_EXPRESSION])
-        return Answer(choices[at][0] if at < len(choices) else self._line(prop))
+        return Answer(choices[at][0] if at < len(choices) else self._ask_line(prop))
 
-    def _secret(self, prop: PropertyDefinition) -> Answer:
+    def _ask_secret(self, prop: PropertyDefinition) -> Answer:
         at = self.session.choose_one(f"Value of {prop.name}:", ["type it, not shown"], [_EXPRESSION])
         if at:
-            return Answer(self._line(prop))
+            return Answer(self._ask_line(prop))
         text = self.terminal.ask_secret(prop.name)
         if not text:
-            raise Back
+            raise BackRequest
         return Answer(text)
 
     # -- references --------------------------------------------------------------------------------------------------
 
-    def _reference(self, prop: PropertyDefinition, reference: Reference) -> Answer:
+    def _ask_reference(self, prop: PropertyDefinition, reference: Reference) -> Answer:
         """Have an object chosen, or made on the way; one that is disabled may be enabled on the way."""
         relation = self.registry.relation(reference.relation)
-        base = self.registry.path(reference.parent)
+        base = self.registry.parse_path(reference.parent)
         objects = self.session.context.world().members(relation, base)
         objects = sorted(objects, key=lambda obj: normal_name(obj.name))
-        fresh = [aside.target for aside in self.asides if _makes(aside, relation.name)]
+        fresh = [aside.target for aside in self.asides if _is_creation_of(aside, relation.name)]
         labels = [self._label(obj, reference) for obj in objects] + [f"{name}  (new)" for name in fresh]
         more = [f"create a new {relation.friendly}", _EXPRESSION]
         while True:
             at = self.session.choose_one(f"{prop.name}: which {relation.friendly}?", labels, more)
             if at < len(objects):
-                return Answer(objects[at].name, self._enabling(objects[at], reference))
+                return Answer(objects[at].name, self._offer_enabling(objects[at], reference))
             if at < len(labels):
                 return Answer(fresh[at - len(objects)])
             if at > len(labels):
-                return Answer(self._line(prop))
-            with suppress(Back):  # who gives the new one up chooses again
-                return self._made(relation, base.names, reference)
+                return Answer(self._ask_line(prop))
+            with suppress(BackRequest):  # who gives the new one up chooses again
+                return self._make_target(relation, base.names, reference)
 
-    def _made(self, relation: Relation, parents: tuple[str, ...], reference: Reference) -> Answer:
+    def _make_target(self, relation: Relation, parents: tuple[str, ...], reference: Reference) -> Answer:
         operations = self.create(relation, parents)
-        last = self._enabled(operations[-1], reference)
+        last = self._enable_creation(operations[-1], reference)
         return Answer(last.names[-1], (*operations[:-1], last))
 
-    def _usable(self, obj: ManagedObject, reference: Reference) -> bool:
+    def _is_usable(self, obj: ManagedObject, reference: Reference) -> bool:
         """Whether a reference may name an object as it is; what is not known yet may be right."""
         condition = reference.target_enabled
         if condition is None:
             return True
-        reader = self.session.context.site.reader()
+        reader = self.session.context.site.make_reader()
         return condition.judge(lambda name: reader.read(obj, obj.definition.properties[name]).normals) is not False
 
-    def _enabled(self, creation: Operation, reference: Reference) -> Operation:
+    def _enable_creation(self, creation: Operation, reference: Reference) -> Operation:
         """Return the creation of an object that a reference can use, if that is wanted."""
-        values = None if reference.target_enabled is None else satisfying(reference.target_enabled)
+        values = None if reference.target_enabled is None else satisfying_values(reference.target_enabled)
         given = creation.changes.set
         if values is None or all(list(given.get(name, ())) == wanted for name, wanted in values.items()):
             return creation
@@ -139,14 +139,14 @@ class Asking:
         return creation.replace(changes=creation.changes.replace(set={**given, **values}))
 
     def _label(self, obj: ManagedObject, reference: Reference) -> str:
-        return obj.name if self._usable(obj, reference) else f"{obj.name}  (disabled)"
+        return obj.name if self._is_usable(obj, reference) else f"{obj.name}  (disabled)"
 
-    def _enabling(self, obj: ManagedObject, reference: Reference) -> tuple[Operation, ...]:
+    def _offer_enabling(self, obj: ManagedObject, reference: Reference) -> tuple[Operation, ...]:
         """Offer to make a disabled object usable; return what does so."""
         condition = reference.target_enabled
-        if condition is None or self._usable(obj, reference):
+        if condition is None or self._is_usable(obj, reference):
             return ()
-        values = satisfying(condition)
+        values = satisfying_values(condition)
         if values is None or not self.terminal.confirm(f'"{obj.name}" is disabled. Enable it as well?', default=True):
             return ()
         return (Operation("modify", obj.path.relation, obj.path.names, changes=PropertyChanges(set=values)),)

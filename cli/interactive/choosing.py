@@ -38,7 +38,7 @@ class Menu(Record):
     wide: bool = True
     """Whether many entries may stand in two columns."""
 
-    def chosen(self, answer: str) -> Choice | None:
+    def find_choice(self, answer: str) -> Choice | None:
         """Return the entry that an answer means: its key, or the beginning of its name if only one begins so."""
         text = (answer.strip() or self.default).casefold()
         if not text:
@@ -53,12 +53,12 @@ class Menu(Record):
         found = whole or [c for c in self.entries if any(name.startswith(text) for name in c.names())]
         return found[0] if len(found) == 1 else None
 
-    def asked_about(self, answer: str) -> Choice | None:
+    def find_help_topic(self, answer: str) -> Choice | None:
         """Return the entry that ``?`` and its key or name ask about, with ``?`` as its key, where there is help."""
         text = answer.strip()
         if not text.startswith("?") or all(choice.key != "?" for choice in self.letters):
             return None
-        found = self.chosen(text[1:])
+        found = self.find_choice(text[1:])
         return found.replace(key="?") if found is not None and found in self.entries else None
 
     def lines(self, width: int) -> list[str]:
@@ -66,7 +66,7 @@ class Menu(Record):
         lines = ["", *([f">>>> {self.title}", ""] if self.title else [])]
         lines += [self.question, ""] if self.question else []
         entries = [f"{choice.key:>4})  {choice.label}" for choice in self.entries]
-        lines += _columns(entries, width) if self.wide else entries
+        lines += _lay_out_columns(entries, width) if self.wide else entries
         lines += [""] if self.entries and self.letters else []
         lines += [f"{choice.key:>4})  {choice.label}" for choice in self.letters]
         return [*lines, ""]
@@ -77,13 +77,13 @@ class Menu(Record):
         return f"Choice [{self.default}]: " if self.default else "Choice: "
 
 
-def numbered(labels: Sequence[str], values: Sequence[Any]) -> tuple[Choice, ...]:
+def number_choices(labels: Sequence[str], values: Sequence[Any]) -> tuple[Choice, ...]:
     """Return entries with the numbers from 1 as keys."""
     pairs = zip(labels, values, strict=True)
     return tuple(Choice(str(number), label, value) for number, (label, value) in enumerate(pairs, start=1))
 
 
-def _columns(entries: list[str], width: int) -> list[str]:
+def _lay_out_columns(entries: list[str], width: int) -> list[str]:
     """Lay many short entries out in two columns, read downwards."""
     widest = max((len(entry) for entry in entries), default=0) + 3
     if len(entries) < _TWO_COLUMNS or widest * 2 > width:
@@ -100,36 +100,36 @@ class Search(Record):
     query: str = ""
     at: int = 0
 
-    def found(self) -> list[int]:
+    def find_matches(self) -> list[int]:
         """Return the places of the labels that hold every word of the query, ignoring case."""
         words = self.query.casefold().split()
         return [i for i, label in enumerate(self.labels) if all(word in label.casefold() for word in words)]
 
-    def typed(self, text: str) -> Search:
+    def extend_query(self, text: str) -> Search:
         """Return the search with a longer query."""
         return self.replace(query=self.query + text, at=0)
 
-    def erased(self) -> Search:
+    def erase_last(self) -> Search:
         """Return the search without the last character of its query."""
         return self.replace(query=self.query[:-1], at=0)
 
-    def cleared(self) -> Search:
+    def clear_query(self) -> Search:
         """Return the search with no query."""
         return self.replace(query="", at=0)
 
-    def moved(self, steps: int) -> Search:
+    def move_marker(self, steps: int) -> Search:
         """Return the search with its marker elsewhere, at the ends of the list at most."""
-        return self.replace(at=max(0, min(len(self.found()) - 1, self.at + steps)))
+        return self.replace(at=max(0, min(len(self.find_matches()) - 1, self.at + steps)))
 
     @property
-    def marked(self) -> int | None:
+    def marked_place(self) -> int | None:
         """The place of the label that is marked, None where nothing is found."""
-        found = self.found()
+        found = self.find_matches()
         return found[self.at] if found else None
 
     def lines(self, height: int, width: int) -> list[str]:
         """Return what is shown: the query, as many labels as there is room for, and what the keys do."""
-        found = self.found()
+        found = self.find_matches()
         top = max(0, min(self.at - height // 2, len(found) - height))
         shown = [
             f"{'>' if top + row == self.at else ' '} {self.labels[place]}"
@@ -143,18 +143,18 @@ class Search(Record):
 Key = Callable[[Search], Search]
 
 KEYS: Final[dict[str, Key]] = {
-    "\x7f": Search.erased,
-    "\x08": Search.erased,
-    "\x15": Search.cleared,
-    "\x1b[A": lambda search: search.moved(-1),
-    "\x1bOA": lambda search: search.moved(-1),
-    "\x10": lambda search: search.moved(-1),
-    "\x1b[B": lambda search: search.moved(1),
-    "\x1bOB": lambda search: search.moved(1),
-    "\x0e": lambda search: search.moved(1),
-    "\t": lambda search: search.moved(1),
-    "\x1b[5~": lambda search: search.moved(-10),
-    "\x1b[6~": lambda search: search.moved(10),
+    "\x7f": Search.erase_last,
+    "\x08": Search.erase_last,
+    "\x15": Search.clear_query,
+    "\x1b[A": lambda search: search.move_marker(-1),
+    "\x1bOA": lambda search: search.move_marker(-1),
+    "\x10": lambda search: search.move_marker(-1),
+    "\x1b[B": lambda search: search.move_marker(1),
+    "\x1bOB": lambda search: search.move_marker(1),
+    "\x0e": lambda search: search.move_marker(1),
+    "\t": lambda search: search.move_marker(1),
+    "\x1b[5~": lambda search: search.move_marker(-10),
+    "\x1b[6~": lambda search: search.move_marker(10),
 }
 """What the keys do that are no letters: backspace, Ctrl-U, the arrows (also Ctrl-P, Ctrl-N, Tab) and the page keys."""
 ENTER: Final = ("\r", "\n")
@@ -174,7 +174,7 @@ def keys_of(text: str) -> list[str]:
     return keys
 
 
-def narrowed(labels: Sequence[str], answer: str) -> list[int]:
+def match_places(labels: Sequence[str], answer: str) -> list[int]:
     """Return the places that an answer to a long list means, where one cannot search while typing.
 
     A number is that of an entry; of words, an entry that is all of them stands before those that only hold them.
@@ -183,7 +183,7 @@ def narrowed(labels: Sequence[str], answer: str) -> list[int]:
     if text.isdigit() and 1 <= int(text) <= len(labels):
         return [int(text) - 1]
     whole = [i for i, label in enumerate(labels) if label.casefold() == text.casefold()]
-    return whole or Search(tuple(labels), text).found()
+    return whole or Search(tuple(labels), text).find_matches()
 
 
 def cut(text: str, width: int) -> str:

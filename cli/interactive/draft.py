@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.changes import PropertyChanges, canonical
+from confobjects.objects.changes import PropertyChanges, to_canonical
 from confobjects.records import Record, field
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -42,7 +42,7 @@ class Draft(Record):
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    def of(self, name: str) -> PropertyDefinition:
+    def property_named(self, name: str) -> PropertyDefinition:
         """Return a property of the object's type."""
         return self.definition.properties[name]
 
@@ -55,15 +55,15 @@ class Draft(Record):
         ]
         return sorted(shown, key=lambda prop: (not prop.mandatory, prop.name))
 
-    def missing(self) -> list[PropertyDefinition]:
+    def missing_properties(self) -> list[PropertyDefinition]:
         """Return the mandatory properties without a value or a default, in order of declaration."""
         return [
             prop
             for name, prop in self.definition.properties.items()
-            if prop.mandatory and name != self.naming and not self.current(name)
+            if prop.mandatory and name != self.naming and not self.current_texts(name)
         ]
 
-    def current(self, name: str) -> Texts:
+    def current_texts(self, name: str) -> Texts:
         """Return the current texts of a property, its default where it has none of its own."""
         return self.values.get(name) or self.defaults.get(name, ())
 
@@ -82,13 +82,13 @@ class Draft(Record):
 
     def actions(self, name: str) -> list[str]:
         """Return what can be done with a property now, the harmless first."""
-        prop = self.of(name)
+        prop = self.property_named(name)
         found = [KEEP]
         if prop.read_only and not self.creating:
             return found
-        own, current = self.values.get(name, ()), self.current(name)
+        own, current = self.values.get(name, ()), self.current_texts(name)
         if prop.multi_valued:
-            found += [ADD] if not self._full(prop) else []
+            found += [ADD] if not self._has_all_values(prop) else []
             found += [CHANGE, REMOVE] if current else []
         else:
             found.append(CHANGE)
@@ -98,17 +98,17 @@ class Draft(Record):
             found.append(REVERT)
         return found
 
-    def _full(self, prop: PropertyDefinition) -> bool:
+    def _has_all_values(self, prop: PropertyDefinition) -> bool:
         """Whether a property has every value there is."""
         choices = prop.syntax.choices()
-        return bool(choices) and len(self.current(prop.name)) >= len(choices)
+        return bool(choices) and len(self.current_texts(prop.name)) >= len(choices)
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
     def with_values(self, name: str, texts: Sequence[str]) -> Draft:
         """Return the draft with other values of a property; none is a reset. Raises ValueSyntaxError for a wrong one."""
-        prop = self.of(name)
-        clean = tuple(canonical(prop, text) for text in texts)
+        prop = self.property_named(name)
+        clean = tuple(to_canonical(prop, text) for text in texts)
         seen: dict[object, str] = {}
         for text in clean:
             key = text if has_opener(text) else prop.syntax.key(text)
@@ -119,26 +119,26 @@ class Draft(Record):
         values = {**self.values, name: clean}
         return self.replace(values={key: texts for key, texts in values.items() if texts})
 
-    def added(self, name: str, text: str) -> Draft:
+    def add_value(self, name: str, text: str) -> Draft:
         """Return the draft with one value more. Raises ValueSyntaxError for a wrong one, or one that is there."""
-        return self.with_values(name, (*self.current(name), text))
+        return self.with_values(name, (*self.current_texts(name), text))
 
-    def replaced(self, name: str, old: str, new: str) -> Draft:
+    def replace_value(self, name: str, old: str, new: str) -> Draft:
         """Return the draft with one value in place of another. Raises ValueSyntaxError as above."""
-        return self.with_values(name, [new if text == old else text for text in self.current(name)])
+        return self.with_values(name, [new if text == old else text for text in self.current_texts(name)])
 
-    def removed(self, name: str, texts: Sequence[str]) -> Draft:
+    def remove_values(self, name: str, texts: Sequence[str]) -> Draft:
         """Return the draft without some values; without any, the property is reset."""
-        left = tuple(text for text in self.current(name) if text not in texts)
-        return self.replace(values=_with(self.values, name, left))
+        left = tuple(text for text in self.current_texts(name) if text not in texts)
+        return self.replace(values=_with_texts(self.values, name, left))
 
     def reset(self, name: str) -> Draft:
         """Return the draft with a property's default, or with nothing where it has none."""
-        return self.replace(values=_with(self.values, name, ()))
+        return self.replace(values=_with_texts(self.values, name, ()))
 
-    def reverted(self, name: str) -> Draft:
+    def revert(self, name: str) -> Draft:
         """Return the draft with a property as it was when the editing began."""
-        return self.replace(values=_with(self.values, name, self.original.get(name, ())))
+        return self.replace(values=_with_texts(self.values, name, self.original.get(name, ())))
 
     # -- what comes of it --------------------------------------------------------------------------------------------
 
@@ -148,23 +148,23 @@ class Draft(Record):
         added: dict[str, Texts] = {}
         removed: dict[str, Texts] = {}
         reset: list[str] = []
-        for name in self._changed():
+        for name in self._changed_names():
             before, after = self.original.get(name, ()), self.values.get(name, ())
             more = tuple(text for text in after if text not in before)
             less = tuple(text for text in before if text not in after)
             kept = tuple(text for text in before if text in after)
             if not after:
                 reset.append(name)
-            elif kept and (*kept, *more) == after and not self.of(name).sensitive:
+            elif kept and (*kept, *more) == after and not self.property_named(name).sensitive:
                 added |= {name: more} if more else {}
                 removed |= {name: less} if less else {}
             else:
                 given[name] = after
         return PropertyChanges(given, added, removed, tuple(reset))
 
-    def _changed(self) -> Iterator[str]:
+    def _changed_names(self) -> Iterator[str]:
         return (name for name in self.definition.properties if self.is_changed(name))
 
 
-def _with(values: Mapping[str, Texts], name: str, texts: Texts) -> dict[str, Texts]:
+def _with_texts(values: Mapping[str, Texts], name: str, texts: Texts) -> dict[str, Texts]:
     return {key: value for key, value in {**values, name: texts}.items() if value}

@@ -13,20 +13,20 @@ from confobjects.records import Record
 from confobjects.reference.text import describe_property
 from confobjects.syntaxes import ValueSyntaxError
 
-from ..output.equivalents import equivalent
-from .asking import Aside, Asking
+from ..output.equivalents import equivalent_command
+from .asking import Aside, ValuePrompt
 from .choosing import Choice
 from .draft import ADD, KEEP, REMOVE, RESET, REVERT, Draft
-from .pages import BACK, CANCEL, COMMAND, FINISH, MORE, QUIT, editor, one_shown, property_page, whole_menu
-from .terminal import Back, Quit
+from .pages import BACK, CANCEL, COMMAND, FINISH, MORE, QUIT, editor_page, format_value, list_menu, property_page
+from .terminal import BackRequest, QuitRequest
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Relation
 
-    from .session import Session
+    from .session import InteractiveSession
 
 
-class Edited(Record):
+class EditedObject(Record):
     """An object in the editor: the operation that is being made, its draft, and what its references need."""
 
     operation: Operation
@@ -42,7 +42,7 @@ class Edited(Record):
     def operations(self) -> list[Operation]:
         """Return all to be asked for: what the references that were kept need, then the object's own change."""
         properties = self.draft.definition.properties.values()
-        named = {normal_name(text) for p in properties if p.reference for text in self.draft.current(p.name)}
+        named = {normal_name(text) for p in properties if p.reference for text in self.draft.current_texts(p.name)}
         found: list[Operation] = []
         for aside in self.asides:
             if normal_name(aside.target) in named:
@@ -50,10 +50,10 @@ class Edited(Record):
         return [*found, self.operation.replace(changes=self.draft.changes())]
 
 
-class Editing:
+class ObjectEditor:
     """The dialogues around one object."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: InteractiveSession) -> None:
         self.session = session
         self.terminal = session.terminal
         self.registry = session.registry
@@ -63,20 +63,20 @@ class Editing:
 
     def create(self, relation: Relation) -> None:
         """Make an object, and carry it out once it is accepted."""
-        edited = self._begun(relation, self.session.parents(relation))
+        edited = self._begin_object(relation, self.session.choose_parents(relation))
         done = f"The {edited.title} was created."
-        self._until_done(edited, lambda operations: self.session.finish(operations, done))
+        self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
 
     def edit(self, relation: Relation, obj: ManagedObject) -> None:
         """Change an object, and carry it out once it is accepted."""
         for problem in obj.problems:
             self.terminal.say(problem.render())
-        draft = self._draft(obj, relation, creating=False)
-        edited = Edited(Operation("modify", relation.name, obj.path.names), draft)
+        draft = self._make_draft(obj, relation, creating=False)
+        edited = EditedObject(Operation("modify", relation.name, obj.path.names), draft)
         done = f"The {edited.title} was changed."
-        self._until_done(edited, lambda operations: self.session.finish(operations, done))
+        self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
 
-    def aside(self, relation: Relation, parents: tuple[str, ...]) -> list[Operation]:
+    def make_aside(self, relation: Relation, parents: tuple[str, ...]) -> list[Operation]:
         """Make an object that another one is to refer to; it is created with that one. Raises Back."""
         accepted: list[Operation] = []
 
@@ -85,39 +85,39 @@ class Editing:
             accepted.extend(operations)
             return True
 
-        self._until_done(self._begun(relation, parents), accept)
+        self._edit_until_done(self._begin_object(relation, parents), accept)
         if not accepted:
-            raise Back
+            raise BackRequest
         return accepted
 
     # -- the beginning -----------------------------------------------------------------------------------------------
 
-    def _begun(self, relation: Relation, parents: tuple[str, ...]) -> Edited:
+    def _begin_object(self, relation: Relation, parents: tuple[str, ...]) -> EditedObject:
         """Ask for an object's type and name, then for what it cannot be without."""
-        definition, short = self._type(relation, parents)
+        definition, short = self._ask_type(relation, parents)
         names = parents
         if relation.kind == "set":
             names = (*parents, short)
         elif relation.named:
-            names = (*parents, self._name(relation, parents))
+            names = (*parents, self._ask_name(relation, parents))
         path = self.registry.path_of(relation.name, names)
-        draft = self._draft(ManagedObject(path, definition, {}), relation, creating=True)
-        edited = Edited(Operation("create", relation.name, names, short), draft)
-        missing = draft.missing()
+        draft = self._make_draft(ManagedObject(path, definition, {}), relation, creating=True)
+        edited = EditedObject(Operation("create", relation.name, names, short), draft)
+        missing = draft.missing_properties()
         if missing:
             self.terminal.say(f"\nWhat a {definition.friendly} cannot be without:")
         for prop in missing:
-            edited = self._needed(edited, prop)
+            edited = self._ask_mandatory(edited, prop)
         return edited
 
-    def _type(self, relation: Relation, parents: tuple[str, ...]) -> tuple[ManagedObjectDefinition, str]:
-        types = self.registry.types(relation)
+    def _ask_type(self, relation: Relation, parents: tuple[str, ...]) -> tuple[ManagedObjectDefinition, str]:
+        types = self.registry.types_of(relation)
         if relation.kind == "set":
             there = {normal_name(obj.name) for obj in self.session.context.list(relation.name, parents)}
             types = {short: d for short, d in types.items() if normal_name(short) not in there}
             if not types:
                 self.terminal.say(f"There is a {relation.friendly} of every type already.")
-                raise Back
+                raise BackRequest
         shorts = [short for short, d in types.items() if self.advanced or not d.advanced] or list(types)
         if len(types) == 1:
             return types[shorts[0]], shorts[0]
@@ -125,7 +125,7 @@ class Editing:
         chosen = shorts[self.session.choose_one(f"What type of {relation.friendly}?", labels)]
         return types[chosen], chosen
 
-    def _name(self, relation: Relation, parents: tuple[str, ...]) -> str:
+    def _ask_name(self, relation: Relation, parents: tuple[str, ...]) -> str:
         """Ask for the name of a new object until it is one that can be given."""
         known = {normal_name(obj.name) for obj in self.session.context.list(relation.name, parents)}
         naming = relation.naming_property
@@ -133,15 +133,15 @@ class Editing:
         while True:
             name = self.terminal.ask(f"\nName of the new {relation.friendly} (nothing to go back): ").strip()
             if not name:
-                raise Back
+                raise BackRequest
             if name == "?" and prop is not None:
                 self.terminal.say(describe_property(prop, self.registry, width=self.terminal.width))
             elif normal_name(name) in known:
                 self.terminal.say(f'There is a {relation.friendly} "{name}" already.')
-            elif prop is None or self._fits(prop, name):
+            elif prop is None or self._accepts_name(prop, name):
                 return name
 
-    def _fits(self, prop: PropertyDefinition, name: str) -> bool:
+    def _accepts_name(self, prop: PropertyDefinition, name: str) -> bool:
         try:
             prop.syntax.parse(name)
         except ValueSyntaxError as error:
@@ -149,43 +149,43 @@ class Editing:
             return False
         return True
 
-    def _draft(self, obj: ManagedObject, relation: Relation, *, creating: bool) -> Draft:
-        reader = self.session.context.site.reader()
-        defaults = {name: reader.default(obj, prop)[0] for name, prop in obj.definition.properties.items()}
+    def _make_draft(self, obj: ManagedObject, relation: Relation, *, creating: bool) -> Draft:
+        reader = self.session.context.site.make_reader()
+        defaults = {name: reader.read_default(obj, prop)[0] for name, prop in obj.definition.properties.items()}
         values = {name: tuple(texts) for name, texts in obj.values.items() if texts}
         return Draft(obj.definition, values, values, defaults, creating, relation.naming_property)
 
-    def _needed(self, edited: Edited, prop: PropertyDefinition) -> Edited:
+    def _ask_mandatory(self, edited: EditedObject, prop: PropertyDefinition) -> EditedObject:
         """Ask for a mandatory value. Going back leaves the object."""
         self.terminal.say(f"\n{prop.name}: {prop.synopsis}")
-        return self._asked(edited, prop, lambda text: edited.draft.with_values(prop.name, [text]))
+        return self._ask_and_put(edited, prop, lambda text: edited.draft.with_values(prop.name, [text]))
 
     # -- the editor --------------------------------------------------------------------------------------------------
 
-    def _until_done(self, edited: Edited, accept: Callable[[list[Operation]], bool]) -> None:
+    def _edit_until_done(self, edited: EditedObject, accept: Callable[[list[Operation]], bool]) -> None:
         """Show the editor until the object is accepted or given up; what is refused can be mended."""
         while True:
-            page = editor(edited.title, edited.draft, advanced=self.advanced, width=self.terminal.width)
+            page = editor_page(edited.title, edited.draft, advanced=self.advanced, width=self.terminal.width)
             try:
                 choice = self.terminal.choose(page)
                 if choice.value == CANCEL:
-                    self._given_up(edited)
+                    self._tell_dropped(edited)
                     return
                 if choice.value == FINISH:
                     if accept(edited.operations()):
                         return
                 else:
-                    edited = self._step(edited, choice)
+                    edited = self._do_choice(edited, choice)
             except ConfobjectsError as error:
-                self.session.refused(error)
-                edited = self._mended(edited, error)
-            except Quit:
-                self._given_up(edited)
+                self.session.tell_refusal(error)
+                edited = self._offer_mending(edited, error)
+            except QuitRequest:
+                self._tell_dropped(edited)
                 raise
 
-    def _mended(self, edited: Edited, error: ConfobjectsError) -> Edited:
+    def _offer_mending(self, edited: EditedObject, error: ConfobjectsError) -> EditedObject:
         """Offer the values that would make a refused object right."""
-        path = str(edited.operation.path(self.registry))
+        path = str(edited.operation.resolve_path(self.registry))
         for problem in error.diagnostics:
             if problem.path == path and problem.fix:
                 values = ", ".join(f"{name} to {value}" for name, value in problem.fix)
@@ -196,27 +196,27 @@ class Editing:
                     return edited.replace(draft=draft)
         return edited
 
-    def _given_up(self, edited: Edited) -> None:
+    def _tell_dropped(self, edited: EditedObject) -> None:
         if edited.draft.dirty:
             self.terminal.say(f"What was not applied to the {edited.title} is dropped.")
 
-    def _step(self, edited: Edited, choice: Choice) -> Edited:
+    def _do_choice(self, edited: EditedObject, choice: Choice) -> EditedObject:
         """Do what was chosen in the editor, and return the object after it."""
         if choice.value == QUIT:
-            raise Quit
+            raise QuitRequest
         if choice.value == MORE:
             self.advanced = not self.advanced
         elif choice.value == COMMAND:
-            self.terminal.say("\n" + "\n".join(equivalent(o, self.registry) for o in edited.operations()))
+            self.terminal.say("\n" + "\n".join(equivalent_command(o, self.registry) for o in edited.operations()))
         elif choice.key == "?":
-            self._help(edited, choice.value)
+            self._show_help(edited, choice.value)
         else:
-            return self._property(edited, choice.value)
+            return self._edit_property(edited, choice.value)
         return edited
 
-    def _help(self, edited: Edited, name: str) -> None:
+    def _show_help(self, edited: EditedObject, name: str) -> None:
         if name in edited.draft.definition.properties:
-            self._explain(edited.draft.of(name))
+            self._explain(edited.draft.property_named(name))
             return
         self.terminal.say(f"\n{edited.draft.definition.friendly}: {edited.draft.definition.synopsis}\n")
         for prop in edited.draft.properties(advanced=self.advanced):
@@ -228,85 +228,85 @@ class Editing:
 
     # -- one property ------------------------------------------------------------------------------------------------
 
-    def _property(self, edited: Edited, name: str) -> Edited:
+    def _edit_property(self, edited: EditedObject, name: str) -> EditedObject:
         """Show what can be done with a property, and do it."""
         while True:
             choice = self.terminal.choose(property_page(edited.title, edited.draft, name))
             if choice.value == QUIT:
-                raise Quit
+                raise QuitRequest
             if choice.key == "?":
-                self._explain(edited.draft.of(name))
+                self._explain(edited.draft.property_named(name))
                 continue
             try:
-                return self._done(edited, edited.draft.of(name), choice.value)
-            except Back:
+                return self._do_action(edited, edited.draft.property_named(name), choice.value)
+            except BackRequest:
                 return edited
 
-    def _done(self, edited: Edited, prop: PropertyDefinition, action: str) -> Edited:
+    def _do_action(self, edited: EditedObject, prop: PropertyDefinition, action: str) -> EditedObject:
         draft, name = edited.draft, prop.name
         steps: dict[str, Callable[[], Draft]] = {
             KEEP: lambda: draft,
             RESET: lambda: draft.reset(name),
-            REVERT: lambda: draft.reverted(name),
-            REMOVE: lambda: draft.removed(name, self._unwanted(draft, prop)),
+            REVERT: lambda: draft.revert(name),
+            REMOVE: lambda: draft.remove_values(name, self._choose_removals(draft, prop)),
         }
         if action in steps:
             return edited.replace(draft=steps[action]())
         if action == ADD:
-            return self._asked(edited, prop, lambda text: draft.added(name, text))
-        current = draft.current(name)
-        old = current[self._one_of(draft, prop, "Which value?")] if current else ""
-        put = draft.replaced if prop.multi_valued else None
-        return self._asked(
+            return self._ask_and_put(edited, prop, lambda text: draft.add_value(name, text))
+        current = draft.current_texts(name)
+        old = current[self._choose_value(draft, prop, "Which value?")] if current else ""
+        put = draft.replace_value if prop.multi_valued else None
+        return self._ask_and_put(
             edited,
             prop,
             lambda text: put(name, old, text) if put is not None else draft.with_values(name, [text]),
             present=old,
         )
 
-    def _one_of(self, draft: Draft, prop: PropertyDefinition, question: str) -> int:
-        current = draft.current(prop.name)
+    def _choose_value(self, draft: Draft, prop: PropertyDefinition, question: str) -> int:
+        current = draft.current_texts(prop.name)
         if len(current) == 1:
             return 0
-        return self.session.choose_one(question, [one_shown(prop, text) for text in current])
+        return self.session.choose_one(question, [format_value(prop, text) for text in current])
 
-    def _unwanted(self, draft: Draft, prop: PropertyDefinition) -> list[str]:
+    def _choose_removals(self, draft: Draft, prop: PropertyDefinition) -> list[str]:
         """Ask which values to remove: numbers, or all of them."""
-        current = draft.current(prop.name)
-        labels = [one_shown(prop, text) for text in current]
-        menu = whole_menu("", "Which values do you want to remove? Several numbers stand apart.", labels, current)
+        current = draft.current_texts(prop.name)
+        labels = [format_value(prop, text) for text in current]
+        menu = list_menu("", "Which values do you want to remove? Several numbers stand apart.", labels, current)
         menu = menu.replace(letters=(Choice("a", "all of them", current), *menu.letters))
         self.terminal.say("\n".join(menu.lines(self.terminal.width)))
         while True:
             words = self.terminal.ask(menu.prompt).replace(",", " ").split() or [menu.default]
-            chosen = [choice for word in words if (choice := menu.chosen(word)) is not None]
+            chosen = [choice for word in words if (choice := menu.find_choice(word)) is not None]
             if len(chosen) == len(words):
-                return list(_texts(chosen))
+                return list(_chosen_texts(chosen))
             self.terminal.say("These are not all numbers of values.")
 
-    def _asked(
-        self, edited: Edited, prop: PropertyDefinition, put: Callable[[str], Draft], *, present: str = ""
-    ) -> Edited:
+    def _ask_and_put(
+        self, edited: EditedObject, prop: PropertyDefinition, put: Callable[[str], Draft], *, present: str = ""
+    ) -> EditedObject:
         """Ask for a value until it is a right one, and put it into the draft."""
-        asking = Asking(self.session, self.aside, edited.asides)
+        asking = ValuePrompt(self.session, self.make_aside, edited.asides)
         while True:
-            answer = asking.value(prop, present=present)
+            answer = asking.ask_value(prop, present=present)
             try:
                 draft = put(answer.text)
             except ValueSyntaxError as error:
-                self.terminal.say(str(error.masked() if prop.sensitive else error))
+                self.terminal.say(str(error.as_masked() if prop.sensitive else error))
                 present = answer.text if not prop.sensitive else ""
                 continue
             more = (Aside(answer.text, answer.operations),) if answer.operations else ()
             return edited.replace(draft=draft, asides=(*edited.asides, *more))
 
 
-def _texts(chosen: Iterable[Choice]) -> Iterable[str]:
+def _chosen_texts(chosen: Iterable[Choice]) -> Iterable[str]:
     for choice in chosen:
         if choice.value == QUIT:
-            raise Quit
+            raise QuitRequest
         if choice.value == BACK:
-            raise Back
+            raise BackRequest
         if choice.key == "a":
             yield from choice.value
         else:

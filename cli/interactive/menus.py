@@ -10,22 +10,22 @@ from confobjects.errors import ConfobjectsError
 from confobjects.management.changing.operations import Operation
 from confobjects.reference.text import describe_object
 
-from ..output.table import table
-from .editing import Editing
+from ..output.table import format_table
+from .editing import ObjectEditor
 from .pages import BACK, HELP, MORE, QUIT, kind_menu, main_menu
 from .session import quoted_name
-from .terminal import Back, Quit
+from .terminal import BackRequest, QuitRequest
 
 if TYPE_CHECKING:
     from confobjects.definitions import Relation
 
-    from .session import Session
+    from .session import InteractiveSession
 
 
 class Menus:
     """The menus of one session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: InteractiveSession) -> None:
         self.session = session
 
     def run(self) -> int:
@@ -34,8 +34,8 @@ class Menus:
         self.session.invocation.warn(self.session.context.storage.warnings)
         try:
             while True:
-                self._main()
-        except Quit:
+                self._show_main()
+        except QuitRequest:
             self.session.terminal.say("Goodbye.")
         except KeyboardInterrupt:
             self.session.terminal.say()  # the question stands there without an end of line
@@ -44,13 +44,13 @@ class Menus:
 
     # -- the menus -------------------------------------------------------------------------------------------------
 
-    def _main(self) -> None:
-        relations = self._relations()
+    def _show_main(self) -> None:
+        relations = self._shown_relations()
         choice = self.session.terminal.choose(
             main_menu([r.friendly for r in relations], relations, advanced=self.session.advanced)
         )
         if choice.value == QUIT:
-            raise Quit
+            raise QuitRequest
         if choice.value == MORE:
             self.session.advanced = not self.session.advanced
         elif choice.key == "?":
@@ -59,9 +59,9 @@ class Menus:
                 definition = self.session.registry.definition(relation.target)
                 self.session.terminal.say(f"  {relation.friendly}: {definition.synopsis}")
         else:
-            self._kind(choice.value)
+            self._show_kind(choice.value)
 
-    def _relations(self) -> list[Relation]:
+    def _shown_relations(self) -> list[Relation]:
         """Return the kinds of objects to show, sorted by their names for people."""
         shown = [
             relation
@@ -71,7 +71,7 @@ class Menus:
         ]
         return sorted(shown, key=lambda relation: relation.friendly.casefold())
 
-    def _kind(self, relation: Relation) -> None:
+    def _show_kind(self, relation: Relation) -> None:
         """Show the menu of one kind until somebody goes back; of what there is one, edit that."""
         if relation.kind == "singleton":
             self._attempt(self.edit, relation)
@@ -93,7 +93,7 @@ class Menus:
             if choice.value == BACK:
                 return
             if choice.value == QUIT:
-                raise Quit
+                raise QuitRequest
             if choice.key == "?":
                 self.session.terminal.say(
                     describe_object(
@@ -110,18 +110,18 @@ class Menus:
         """Do something that may be left or refused, and come back to the menu."""
         try:
             action(relation)
-        except Back:
+        except BackRequest:
             return
         except ConfobjectsError as error:
-            self.session.refused(error)
+            self.session.tell_refusal(error)
 
     # -- what can be done with them ----------------------------------------------------------------------------------
 
     def show(self, relation: Relation) -> None:
         """Print the objects of a kind."""
-        objects = self.session.context.list(relation.name, self.session.parents(relation))
+        objects = self.session.context.list(relation.name, self.session.choose_parents(relation))
         if objects:
-            self.session.terminal.say(f"\n{table(*self.session.rows(relation, objects))}")
+            self.session.terminal.say(f"\n{format_table(*self.session.rows(relation, objects))}")
         else:
             self.session.terminal.say(
                 f"There are no {self.session.registry.definition(relation.target).friendly_plural}."
@@ -129,11 +129,11 @@ class Menus:
 
     def create(self, relation: Relation) -> None:
         """Make a new object: its type, its name, what it must have, then the editor."""
-        Editing(self.session).create(relation)
+        ObjectEditor(self.session).create(relation)
 
     def edit(self, relation: Relation) -> None:
         """Change an object in the editor."""
-        Editing(self.session).edit(relation, self.session.pick(relation, f"Which {relation.friendly}?"))
+        ObjectEditor(self.session).edit(relation, self.session.pick(relation, f"Which {relation.friendly}?"))
 
     def delete(self, relation: Relation) -> None:
         """Delete an object, after asking."""
@@ -146,6 +146,6 @@ class Menus:
         obj = self.session.pick(relation, f"Which {relation.friendly} do you want to rename?")
         name = self.session.terminal.ask("New name: ", present=obj.name).strip()
         if not name:
-            raise Back
+            raise BackRequest
         operation = Operation("rename", relation.name, obj.path.names, new_name=name)
         self.session.finish([operation], f'The {relation.friendly} {quoted_name(obj)}is now "{name}".')

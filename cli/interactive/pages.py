@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.definitions.conditions import And, Condition, Contains
-from confobjects.objects.reading import shown
-from confobjects.texts.visible import visible
+from confobjects.objects.reading import mask_secret
+from confobjects.texts.visible import make_visible
 
-from ..output.table import joined
-from .choosing import Choice, Menu, cut, numbered
+from ..output.table import join_values
+from .choosing import Choice, Menu, cut, number_choices
 from .draft import ADD, CHANGE, KEEP, REMOVE, RESET, REVERT, Draft
 
 if TYPE_CHECKING:
@@ -29,28 +29,28 @@ _QUIT = Choice("q", "quit", QUIT)
 _HELP = Choice("?", "help", HELP)
 
 
-def values_shown(prop: PropertyDefinition, texts: Texts) -> str:
+def format_values(prop: PropertyDefinition, texts: Texts) -> str:
     """Return values as one text, secrets masked, ``-`` for none."""
-    return joined([one_shown(prop, text) for text in texts])
+    return join_values([format_value(prop, text) for text in texts])
 
 
-def one_shown(prop: PropertyDefinition, text: str) -> str:
+def format_value(prop: PropertyDefinition, text: str) -> str:
     """Return a value on one line: of a secret the mask, and nothing that would move the cursor."""
-    return visible(shown(prop, text))
+    return make_visible(mask_secret(prop, text))
 
 
-def state(draft: Draft, name: str) -> str:
+def state_of(draft: Draft, name: str) -> str:
     """Return the current values of a property, and whether they are its default."""
-    shown = values_shown(draft.of(name), draft.current(name))
-    return f"{shown}  (default)" if draft.is_default(name) and draft.current(name) else shown
+    shown = format_values(draft.property_named(name), draft.current_texts(name))
+    return f"{shown}  (default)" if draft.is_default(name) and draft.current_texts(name) else shown
 
 
-def editor(title: str, draft: Draft, *, advanced: bool, width: int) -> Menu:
+def editor_page(title: str, draft: Draft, *, advanced: bool, width: int) -> Menu:
     """Return the editor's page: a numbered table of properties, changed ones starred, and what else can be done."""
     shown = draft.properties(advanced=advanced)
     widest = max((len(prop.name) for prop in shown), default=0)
     labels = [
-        cut(f"{'*' if draft.is_changed(p.name) else ' '} {p.name:<{widest}}  {state(draft, p.name)}", width - 7)
+        cut(f"{'*' if draft.is_changed(p.name) else ' '} {p.name:<{widest}}  {state_of(draft, p.name)}", width - 7)
         for p in shown
     ]
     hidden = len(draft.properties(advanced=True)) - len(draft.properties(advanced=False))
@@ -80,60 +80,60 @@ _WORDS: Mapping[str, str] = {
 
 def property_page(title: str, draft: Draft, name: str) -> Menu:
     """Return the page of one property: what it is, what it has, and what can be done with it."""
-    prop = draft.of(name)
+    prop = draft.property_named(name)
     actions = draft.actions(name)
-    entries = numbered([_words(draft, name, action) for action in actions], actions)
+    entries = number_choices([_action_label(draft, name, action) for action in actions], actions)
     heading = f"{prop.name} ({title})"
-    question = f"{prop.synopsis}\nNow: {state(draft, name)}"
+    question = f"{prop.synopsis}\nNow: {state_of(draft, name)}"
     if KEEP in actions and len(actions) == 1:
         question += "\nIt is read-only: it can be set only when the object is created."
     return Menu(heading, question, entries, (_HELP, Choice("b", "back", KEEP), _QUIT), default="1")
 
 
-def _words(draft: Draft, name: str, action: str) -> str:
-    prop = draft.of(name)
+def _action_label(draft: Draft, name: str, action: str) -> str:
+    prop = draft.property_named(name)
     if action == CHANGE:
         if prop.multi_valued:
             return "Change a value"
-        return "Change it" if draft.current(name) else "Give it a value"
+        return "Change it" if draft.current_texts(name) else "Give it a value"
     if action == RESET:
         defaults = draft.defaults.get(name, ())
         if defaults:
-            return f"Reset it to the default: {values_shown(prop, defaults)}"
+            return f"Reset it to the default: {format_values(prop, defaults)}"
         without = f": {prop.default.sentence}" if prop.default.sentence else ""
         return f"Remove all values{without}" if prop.multi_valued else f"Leave it without a value{without}"
     if action == REVERT:
         before = draft.original.get(name, ())
-        return f"Revert to what it was: {values_shown(prop, before)}" if before else "Revert: it had no value"
+        return f"Revert to what it was: {format_values(prop, before)}" if before else "Revert: it had no value"
     return _WORDS[action]
 
 
-def whole_menu(title: str, question: str, labels: Sequence[str], values: Sequence[object], default: str = "") -> Menu:
+def list_menu(title: str, question: str, labels: Sequence[str], values: Sequence[object], default: str = "") -> Menu:
     """Return a menu of numbered entries that can be left by going back."""
-    return Menu(title, question, numbered(labels, values), (Choice("b", "back", BACK), _QUIT), default or "b")
+    return Menu(title, question, number_choices(labels, values), (Choice("b", "back", BACK), _QUIT), default or "b")
 
 
 def main_menu(labels: Sequence[str], values: Sequence[object], *, advanced: bool) -> Menu:
     """Return the first page: the kinds of objects."""
     word = "hide" if advanced else "show"
     letters = (Choice("a", f"{word} advanced objects and properties", MORE), _HELP, _QUIT)
-    return Menu("Main menu", "What do you want to configure?", numbered(labels, values), letters)
+    return Menu("Main menu", "What do you want to configure?", number_choices(labels, values), letters)
 
 
 def kind_menu(friendly: str, labels: Sequence[str], values: Sequence[object]) -> Menu:
     """Return the page of one kind of objects."""
     letters = (_HELP, Choice("b", "back", BACK), _QUIT)
-    return Menu(f"{friendly} menu", "What do you want to do?", numbered(labels, values), letters, default="b")
+    return Menu(f"{friendly} menu", "What do you want to do?", number_choices(labels, values), letters, default="b")
 
 
-def satisfying(condition: Condition) -> dict[str, list[str]] | None:
+def satisfying_values(condition: Condition) -> dict[str, list[str]] | None:
     """Return values that make a condition true; None where no single choice does."""
     if isinstance(condition, Contains):
         return {condition.property: [condition.value]}
     if isinstance(condition, And):
         result: dict[str, list[str]] = {}
         for part in condition.parts:
-            found = satisfying(part)
+            found = satisfying_values(part)
             if found is None or not result.keys().isdisjoint(found):
                 return None
             result |= found

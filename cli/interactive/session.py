@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from confobjects.errors import ConfobjectsError
 from confobjects.management.changing.operations import Operation
 
-from ..output.changes import planned
+from ..output.changes import plan_lines
 from ..output.shown import Units, show
-from ..output.table import joined
+from ..output.table import join_values
 from ..words.command_line import line_of
 from .choosing import LONG
-from .pages import BACK, QUIT, whole_menu
-from .terminal import Back, Quit
+from .pages import BACK, QUIT, list_menu
+from .terminal import BackRequest, QuitRequest
 
 if TYPE_CHECKING:
     from confobjects.definitions import Relation
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .terminal import Terminal
 
 
-class Session:
+class InteractiveSession:
     """One run of interactive mode, over one open configuration."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Session:
         self.recorder = recorder
         self.advanced = invocation.advanced
 
-    def refused(self, error: ConfobjectsError) -> None:
+    def tell_refusal(self, error: ConfobjectsError) -> None:
         """Say why something was not done."""
         self.terminal.say()
         for diagnostic in error.diagnostics:
@@ -49,22 +49,22 @@ class Session:
 
     # -- objects -----------------------------------------------------------------------------------------------------
 
-    def parents(self, relation: Relation) -> tuple[str, ...]:
+    def choose_parents(self, relation: Relation) -> tuple[str, ...]:
         """Have the objects chosen below which one of a relation lies, and return their names, the outermost first."""
         names: tuple[str, ...] = ()
         for step, below in pairwise(self.registry.lineage(relation)):
             if step.named:
-                names = (*names, self._picked(step, names, f"Of which {step.friendly}?", below.parent).name)
+                names = (*names, self._pick_below(step, names, f"Of which {step.friendly}?", below.parent).name)
         return names
 
     def pick(self, relation: Relation, question: str) -> ManagedObject:
         """Have an object of a relation chosen. Raises Back where there is none."""
-        parents = self.parents(relation)
+        parents = self.choose_parents(relation)
         if not relation.named:
             return self.context.get(relation.name, parents)
-        return self._picked(relation, parents, question)
+        return self._pick_below(relation, parents, question)
 
-    def _picked(
+    def _pick_below(
         self, relation: Relation, parents: tuple[str, ...], question: str, kind: str | None = None
     ) -> ManagedObject:
         """Have one of the objects below some parents chosen, only of those of a type if there is one."""
@@ -72,11 +72,11 @@ class Session:
         objects = [obj for obj in self.context.list(relation.name, parents) if obj.definition.is_a(kind)]
         if not objects:
             self.terminal.say(f"There are no {self.registry.definition(kind).friendly_plural}.")
-            raise Back
-        labels = [" : ".join(cells) for cells in self._aligned(relation, objects)]
+            raise BackRequest
+        labels = [" : ".join(cells) for cells in self._align_rows(relation, objects)]
         return objects[self.choose_one(question, labels)]
 
-    def _aligned(self, relation: Relation, objects: Sequence[ManagedObject]) -> list[list[str]]:
+    def _align_rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> list[list[str]]:
         """Return a name and its values for each object, in columns."""
         _, rows = self.rows(relation, objects)
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -87,25 +87,27 @@ class Session:
         everything = [*labels, *more]
         if len(everything) > LONG:
             return self.terminal.pick(question, everything)
-        choice = self.terminal.choose(whole_menu("", question, everything, range(len(everything))))
+        choice = self.terminal.choose(list_menu("", question, everything, range(len(everything))))
         if choice.value == QUIT:
-            raise Quit
+            raise QuitRequest
         if choice.value == BACK:
-            raise Back
+            raise BackRequest
         return int(choice.value)
 
     def rows(self, relation: Relation, objects: Sequence[ManagedObject]) -> tuple[list[str], list[list[str]]]:
         """Return the headings and rows of a list: the columns that the definition names."""
-        typed = list(self.registry.types(relation)) != ["generic"]
+        typed = list(self.registry.types_of(relation)) != ["generic"]
         columns = self.registry.definition(relation.target).list_columns
-        reader = self.context.site.reader()
+        reader = self.context.site.make_reader()
         rows = []
         for obj in objects:
             row = [obj.name or relation.friendly]
-            row += [self.registry.short_type(obj.definition, relation)] if typed else []
+            row += [self.registry.short_type_of(obj.definition, relation)] if typed else []
             for column in columns:
                 prop = obj.definition.properties.get(column)
-                cell = joined(show(obj, prop, reader, Units(), effective=False).values) if prop is not None else "-"
+                cell = (
+                    join_values(show(obj, prop, reader, Units(), effective=False).values) if prop is not None else "-"
+                )
                 row.append(cell)
             rows.append(row)
         return [relation.friendly, *(["Type"] if typed else []), *columns], rows
@@ -129,7 +131,7 @@ class Session:
             self.terminal.say("Nothing is changed.")
             return True
         self.terminal.say("\nThe plan:\n")
-        for line in planned(report.changes):
+        for line in plan_lines(report.changes):
             self.terminal.say(f"  {line}")
         for action in report.admin_actions:
             self.terminal.say(f"  {action.path}, {action.property}: {action.synopsis}")

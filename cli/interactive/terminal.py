@@ -1,6 +1,6 @@
 """The terminal: the one place of this room that reads and writes.
 
-A question can be ended by Ctrl-D, which leaves the program (:class:`Quit`), or by Ctrl-C, which the interpreter turns
+A question can be ended by Ctrl-D, which leaves the program (:class:`QuitRequest`), or by Ctrl-C, which the interpreter turns
 into KeyboardInterrupt. A terminal that can move its cursor searches long lists while one types; a dumb one asks again.
 """
 
@@ -15,18 +15,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .choosing import END, ENTER, ESCAPE, KEYS, LONG, Choice, Menu, Search, cut, keys_of, narrowed
+from .choosing import END, ENTER, ESCAPE, KEYS, LONG, Choice, Menu, Search, cut, keys_of, match_places
 
 _MOST_SHOWN = 20
 _REST_OF_KEY = 0.05
 """Seconds in which the rest of an arrow key's sequence comes, else its first character is the Escape key."""
 
 
-class Quit(Exception):  # noqa: N818 - no error: somebody leaves
+class QuitRequest(Exception):  # noqa: N818 - no error: somebody leaves
     """Somebody wants to leave the program."""
 
 
-class Back(Exception):  # noqa: N818 - no error either
+class BackRequest(Exception):  # noqa: N818 - no error either
     """Somebody wants to go back to where they came from."""
 
 
@@ -48,7 +48,7 @@ class Terminal:
         return max(40, shutil.get_terminal_size().columns - 1)
 
     @property
-    def moves(self) -> bool:
+    def can_move_cursor(self) -> bool:
         """Whether the cursor can be moved."""
         return os.environ.get("TERM", "dumb") not in {"", "dumb"}
 
@@ -68,7 +68,7 @@ class Terminal:
             return input(prompt)
         except EOFError:
             self.say()
-            raise Quit from None
+            raise QuitRequest from None
         finally:
             if self._readline is not None:
                 self._readline.set_startup_hook(None)
@@ -84,7 +84,7 @@ class Terminal:
                     return first
             except EOFError:
                 self.say()
-                raise Quit from None
+                raise QuitRequest from None
             self.say("The two are not the same. Please type it again.")
 
     def confirm(self, question: str, *, default: bool) -> bool:
@@ -104,10 +104,10 @@ class Terminal:
         self.say("\n".join(menu.lines(self.width)))
         while True:
             answer = self.ask(menu.prompt)
-            choice = menu.chosen(answer)
+            choice = menu.find_choice(answer)
             if choice is not None:
                 return choice
-            about = menu.asked_about(answer)
+            about = menu.find_help_topic(answer)
             if about is not None:
                 return about
             if answer.strip():
@@ -115,12 +115,12 @@ class Terminal:
 
     def pick(self, question: str, labels: Sequence[str]) -> int:
         """Have one of a long list chosen, by searching it, and return its place. Raises Back."""
-        if self.moves:
+        if self.can_move_cursor:
             self.say(f"\n{question}")
-            return self._searched(Search(tuple(labels)))
-        return self._narrowed(question, labels)
+            return self._pick_by_search(Search(tuple(labels)))
+        return self._pick_by_narrowing(question, labels)
 
-    def _narrowed(self, question: str, labels: Sequence[str]) -> int:
+    def _pick_by_narrowing(self, question: str, labels: Sequence[str]) -> int:
         places = list(range(len(labels)))
         while True:
             self.say(f"\n{question}\n")
@@ -130,32 +130,32 @@ class Terminal:
                 self.say(f"      … and {len(places) - _MOST_SHOWN} more")
             answer = self.ask("\nA number, a part of a name, or nothing to go back: ")
             if not answer.strip():
-                raise Back
-            found = narrowed(labels, answer)
+                raise BackRequest
+            found = match_places(labels, answer)
             if len(found) == 1:
                 return found[0]
             if not found:
                 self.say(f'Nothing matches "{answer.strip()}".')
             places = found or list(range(len(labels)))
 
-    def _searched(self, search: Search) -> int:
+    def _pick_by_search(self, search: Search) -> int:
         height = max(3, min(LONG, shutil.get_terminal_size().lines - 5))
         drawn = 0
-        with _keys() as keys:
+        with _open_keyboard() as keys:
             while True:
                 drawn = self._draw(search.lines(height, self.width), drawn)
                 key = next(keys)
                 if key == END:
-                    raise Quit
+                    raise QuitRequest
                 if key == ESCAPE:
-                    raise Back
-                if key in ENTER and search.marked is not None:
-                    self._draw([f"> {search.labels[search.marked]}"], drawn)
-                    return search.marked
+                    raise BackRequest
+                if key in ENTER and search.marked_place is not None:
+                    self._draw([f"> {search.labels[search.marked_place]}"], drawn)
+                    return search.marked_place
                 if key in KEYS:
                     search = KEYS[key](search)
                 elif key.isprintable():
-                    search = search.typed(key)
+                    search = search.extend_query(key)
 
     @staticmethod
     def _draw(lines: Sequence[str], before: int) -> int:
@@ -167,7 +167,7 @@ class Terminal:
 
 
 @contextmanager
-def _keys() -> Iterator[Iterator[str]]:
+def _open_keyboard() -> Iterator[Iterator[str]]:
     """Read key by key, not shown; the terminal is as it was afterwards, whatever happens."""
     import termios
     import tty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from confobjects.objects.reading import shown
+from confobjects.objects.reading import mask_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from ..invocation import Invocation
 
 
-def tell(invocation: Invocation, report: ChangeReport, done: str) -> int:
+def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int:
     """Say what came of a change. ``done`` is the sentence for a change that was made."""
     if invocation.form == "json":
         _tell_json(invocation, report)
         return 0
     invocation.warn(report.warnings)
     if not report.changed:
-        invocation.succeeded("Nothing changed.")
+        invocation.tell_success("Nothing changed.")
         return 0
     if invocation.dry_run:
-        invocation.say("\n".join(planned(report.changes)))
+        invocation.say("\n".join(plan_lines(report.changes)))
     else:
-        invocation.succeeded(done)
+        invocation.tell_success(done)
     touched = {(change.new_path or change.path, name) for change in report.changes for name in change.names()}
     for deferred in report.deferred:
         # What was deferred before and is not touched now was said then; the JSON has it all.
@@ -39,28 +39,28 @@ def tell(invocation: Invocation, report: ChangeReport, done: str) -> int:
     return 0
 
 
-def planned(changes: Iterable[ObjectChange]) -> Iterable[str]:
+def plan_lines(changes: Iterable[ObjectChange]) -> Iterable[str]:
     """Yield what changes would do, line by line."""
     for change in changes:
         target = f" to {change.new_path}" if change.new_path is not None else ""
         yield f"would {change.action} {change.path}{target}"
         for name in change.names():
-            before, after = (_shown(change, name, side) for side in (change.before, change.after))
+            before, after = (_shown_texts(change, name, side) for side in (change.before, change.after))
             yield f"  {name}: {', '.join(before) or '-'} -> {', '.join(after) or '-'}"
 
 
-def _shown(change: ObjectChange, name: str, side: Any) -> list[str]:
+def _shown_texts(change: ObjectChange, name: str, side: Any) -> list[str]:
     prop = change.definition.properties[name]
-    return [shown(prop, text) for text in side.get(name, ())]
+    return [mask_secret(prop, text) for text in side.get(name, ())]
 
 
 def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
     from .json import dumps
 
-    invocation.say(dumps(document(report, dry_run=invocation.dry_run)))
+    invocation.say(dumps(report_as_json(report, dry_run=invocation.dry_run)))
 
 
-def document(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
+def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
     """Return what came of a change for programs."""
     changes = []
     for change in report.changes:
@@ -68,7 +68,10 @@ def document(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
             "path": str(change.path),
             "action": change.action,
             "properties": {
-                name: {"before": _shown(change, name, change.before), "after": _shown(change, name, change.after)}
+                name: {
+                    "before": _shown_texts(change, name, change.before),
+                    "after": _shown_texts(change, name, change.after),
+                }
                 for name in change.names()
             },
         }

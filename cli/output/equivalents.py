@@ -15,7 +15,7 @@ from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UsageError
 
 from ..words.command_line import words_of
-from ..words.quoting import quoted
+from ..words.quoting import quote_word
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -27,14 +27,14 @@ _WIDTH = 79
 _INDENT = " " * 10
 
 
-def equivalent(operation: Operation, registry: Registry) -> str:
+def equivalent_command(operation: Operation, registry: Registry) -> str:
     """Return the command that asks for an operation; a long one has a line for each of its options."""
-    parts = _parts(["confobjects", *_asking(words_of(operation, registry))])
+    parts = _group_words(["confobjects", *_ask_for_secrets(words_of(operation, registry))])
     line = " ".join(parts)
     return line if len(line) <= _WIDTH else f" \\\n{_INDENT}".join(parts)
 
 
-def _asking(words: Sequence[str]) -> list[str]:
+def _ask_for_secrets(words: Sequence[str]) -> list[str]:
     """Return the words with secrets asked for; ``--no-prompt`` where nothing is."""
     result: list[str] = []
     asks = False
@@ -48,11 +48,11 @@ def _asking(words: Sequence[str]) -> list[str]:
     return result if asks else [*result, "--no-prompt"]
 
 
-def _parts(words: Sequence[str]) -> list[str]:
+def _group_words(words: Sequence[str]) -> list[str]:
     """Put each option and its value together, and the command's name to the program's."""
     parts: list[str] = []
     for word in words:
-        text = quoted(word)
+        text = quote_word(word)
         starts = word.startswith("--") and " " not in word
         if parts and not starts and (len(parts) == 1 or " " not in parts[-1]):
             parts[-1] = f"{parts[-1]} {text}"
@@ -75,22 +75,22 @@ class Recorder:
 
     def record(self, operations: Sequence[Operation]) -> None:
         """Show and write operations that were carried out."""
-        commands = [equivalent(operation, self.invocation.registry) for operation in operations]
+        commands = [equivalent_command(operation, self.invocation.registry) for operation in operations]
         if self.shows and commands:
             plural = "s" if len(commands) > 1 else ""
             self.invocation.note("\n".join([f"\nThe equivalent command{plural}:", *commands, ""]))
         if self.path is not None:
             try:
-                self._append("".join(self._entry(command) for command in commands))
+                self._append("".join(self._format_entry(command) for command in commands))
             except UsageError as error:  # the change itself is made
                 self.invocation.warn(error.diagnostics)
 
-    def _entry(self, command: str) -> str:
-        from confobjects.startup import now, user
+    def _format_entry(self, command: str) -> str:
+        from confobjects.startup import current_time, current_user
 
         self.number += 1
-        head = f"# Session of {user()}, begun {now()}\n\n" if self.number == 1 else ""
-        return f"{head}# Operation {self.number}, {now()}\n{command}\n\n"
+        head = f"# Session of {current_user()}, begun {current_time()}\n\n" if self.number == 1 else ""
+        return f"{head}# Operation {self.number}, {current_time()}\n{command}\n\n"
 
     def _append(self, text: str) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .shown import Shown
+from .shown import ShownProperty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +16,6 @@ def dumps(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def properties(shown: Iterable[Shown]) -> dict[str, Any]:
+def properties_as_json(shown: Iterable[ShownProperty]) -> dict[str, Any]:
     """Return the properties of one object: typed values, always a list, each with its origin."""
     return {item.property.name: {"values": list(item.typed), "origin": item.origin} for item in shown}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UsageError
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.reading import shown
+from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
     from confobjects.objects.model import ManagedObject
-    from confobjects.objects.reading import Reader
+    from confobjects.objects.reading import PropertyReader
 
 
 class Units(Record):
@@ -26,7 +26,7 @@ class Units(Record):
     exact: bool = False
 
 
-class Shown(Record):
+class ShownProperty(Record):
     """One property of one object as it may be shown."""
 
     property: PropertyDefinition
@@ -35,7 +35,9 @@ class Shown(Record):
     typed: tuple[Any, ...]
 
 
-def show(obj: ManagedObject, prop: PropertyDefinition, reader: Reader, units: Units, *, effective: bool) -> Shown:
+def show(
+    obj: ManagedObject, prop: PropertyDefinition, reader: PropertyReader, units: Units, *, effective: bool
+) -> ShownProperty:
     """Return a property's current values, or its effective ones, as they may be shown."""
     if effective:
         reading = reader.read(obj, prop)
@@ -44,22 +46,22 @@ def show(obj: ManagedObject, prop: PropertyDefinition, reader: Reader, units: Un
             texts = reading.texts
         origin = ", ".join(dict.fromkeys(reading.origins)) or reading.origin
         if prop.sensitive:
-            return Shown(prop, (MASK,) * len(texts), origin, (MASK,) * len(texts))
+            return ShownProperty(prop, (MASK,) * len(texts), origin, (MASK,) * len(texts))
     else:
-        texts, origin = reader.current(obj, prop)
+        texts, origin = reader.read_current(obj, prop)
     values, typed = [], []
     for text in texts:
-        plain, value = _one(prop, text, units)
+        plain, value = _show_text(prop, text, units)
         values.append(plain)
         typed.append(value)
-    return Shown(prop, tuple(values), origin, tuple(typed))
+    return ShownProperty(prop, tuple(values), origin, tuple(typed))
 
 
-def _one(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, Any]:
+def _show_text(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, Any]:
     if prop.sensitive or has_opener(text):
-        hidden = shown(prop, text)
+        hidden = mask_secret(prop, text)
         return hidden, hidden
-    text = shown(prop, text)
+    text = mask_secret(prop, text)
     try:
         value = prop.syntax.parse(text)
     except ValueSyntaxError:
@@ -67,7 +69,7 @@ def _one(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, Any]:
     return prop.syntax.display(value, units.size, units.time, units.exact), prop.syntax.to_json(value)
 
 
-def chosen(
+def choose_properties(
     definition: ManagedObjectDefinition, named: Iterable[str], registry: Registry, *, advanced: bool
 ) -> list[PropertyDefinition]:
     """Return the properties to show: those named, else all but hidden ones and, unless asked for, advanced ones."""
@@ -81,15 +83,15 @@ def units_of(size: str | None, time: str | None, *, exact: bool) -> Units:
     if size:
         from confobjects.syntaxes.sizes import SIZE_UNITS
 
-        _known("--unit-size", size, SIZE_UNITS)
+        _check_unit("--unit-size", size, SIZE_UNITS)
     if time:
         from confobjects.syntaxes.durations import TIME_UNITS
 
-        _known("--unit-time", time, TIME_UNITS)
+        _check_unit("--unit-time", time, TIME_UNITS)
     return Units((size or "").lower(), (time or "").lower(), exact)
 
 
-def _known(option: str, unit: str, units: Iterable[str]) -> None:
+def _check_unit(option: str, unit: str, units: Iterable[str]) -> None:
     names = list(units)
     if unit.lower() not in names:
         raise UsageError(

@@ -17,7 +17,7 @@ class Sink:
         """Take an operation instead of its being carried out."""
         raise NotImplementedError
 
-    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def resolve_options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the global options that hold for a command, from those that it was given itself.
 
         Raises :class:`~confobjects.errors.UsageError` for those that cannot be its own.
@@ -32,6 +32,6 @@ class Sink:
         """Take a remark that would be printed to standard error."""
         raise NotImplementedError
 
-    def opened(self) -> ManagementContext:
+    def open_context(self) -> ManagementContext:
         """Return the configuration as the command is to see it; closing it does nothing."""
         raise NotImplementedError

@@ -5,48 +5,48 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 SEPARATOR = " : "
 
 
-def width() -> int:
+def output_width() -> int:
     """Return the width to keep to: COLUMNS, else 80, less one."""
     columns = os.environ.get("COLUMNS", "")
     return max(20, int(columns) if columns.isdigit() else 80) - 1
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = SEPARATOR) -> str:
+def format_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = SEPARATOR) -> str:
     """Return a table. Cells may hold any text; line breaks in them become blanks, what a terminal acts upon escapes."""
-    cells = [[_flat(cell) for cell in row] for row in rows]
+    cells = [[_flatten_text(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (headings, *cells)) for i in range(len(headings))]
     rule = separator.strip() or " "
     dash = "-" * (separator.index(rule) if separator.strip() else 0)
-    lines = [_row(headings, widths, separator)]
+    lines = [_format_row(headings, widths, separator)]
     middle = f"{dash}{rule}{dash}" if separator.strip() else "-" * len(separator)
     lines.append(middle.join("-" * w for w in widths[:-1]) + (middle if len(widths) > 1 else ""))
-    room = max(10, width() - sum(widths[:-1]) - len(separator) * (len(widths) - 1))
+    room = max(10, output_width() - sum(widths[:-1]) - len(separator) * (len(widths) - 1))
     lines[-1] += "-" * min(widths[-1], room)
     for row in cells:
-        first, *more = _wrapped(row[-1], room)
-        lines.append(_row([*row[:-1], first], widths, separator))
+        first, *more = _wrap_text(row[-1], room)
+        lines.append(_format_row([*row[:-1], first], widths, separator))
         blank = [""] * (len(row) - 1)
-        lines.extend(_row([*blank, line], widths, separator) for line in more)
+        lines.extend(_format_row([*blank, line], widths, separator) for line in more)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], separator: str) -> str:
+def _format_row(cells: Sequence[str], widths: Sequence[int], separator: str) -> str:
     *front, last = cells
     return separator.join([*(c.ljust(w) for c, w in zip(front, widths, strict=False)), last])
 
 
-def _flat(text: str) -> str:
+def _flatten_text(text: str) -> str:
     if text.isprintable():
         return text
-    return visible(text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").replace("\t", " "))
+    return make_visible(text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ").replace("\t", " "))
 
 
-def _wrapped(text: str, room: int) -> list[str]:
+def _wrap_text(text: str, room: int) -> list[str]:
     """Break a text at blanks; a longer word is broken where the room ends."""
     lines: list[str] = []
     line = ""
@@ -64,7 +64,7 @@ def _wrapped(text: str, room: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
-def joined(values: Sequence[str]) -> str:
+def join_values(values: Sequence[str]) -> str:
     """Return several values in one cell: ``-`` for none; one with a comma or a blank is quoted where there are more."""
     if not values:
         return "-"

@@ -11,7 +11,7 @@ from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.errors import UsageError, raise_if_errors
 from confobjects.objects.changes import PropertyChanges
 
-from ..files import contents
+from ..files import read_contents
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Relation
@@ -28,13 +28,13 @@ def given_values(invocation: Invocation, relation: Relation, **setting: Sequence
     option.
     """
     problems = Collector()
-    values = _assigned(invocation, relation, "--set", setting["set"], problems)
-    _from_files(invocation, relation, setting["set_file"], values, problems)
-    _from_environment(setting["set_env"], values, problems)
+    values = _read_assignments(invocation, relation, "--set", setting["set"], problems)
+    _read_files(invocation, relation, setting["set_file"], values, problems)
+    _read_environment(setting["set_env"], values, problems)
     _check_names("--set-prompt", setting["set_prompt"], problems)
     raise_if_errors(problems)
     for name in setting["set_prompt"]:
-        values.setdefault(name.lower(), []).append(_asked(invocation, name))
+        values.setdefault(name.lower(), []).append(_ask_value(invocation, name))
     return values
 
 
@@ -48,23 +48,23 @@ def given_changes(
 ) -> PropertyChanges:
     """Return the changes given for an object. Raises one error with every malformed option."""
     problems = Collector()
-    added = _assigned(invocation, relation, "--add", add, problems)
-    removed = _assigned(invocation, relation, "--remove", remove, problems)
+    added = _read_assignments(invocation, relation, "--add", add, problems)
+    removed = _read_assignments(invocation, relation, "--remove", remove, problems)
     _check_names("--reset", reset, problems)
     raise_if_errors(problems)
     return PropertyChanges(given_values(invocation, relation, **setting), added, removed, tuple(reset))
 
 
-def _assigned(
+def _read_assignments(
     invocation: Invocation, relation: Relation, option: str, items: Iterable[str], problems: Collector
 ) -> Given:
     result: Given = {}
     for item in items:
         name, colon, value = item.partition(":")
         if not colon or not name or not value:
-            _malformed(invocation, relation, option, item, problems)
+            _report_malformed(invocation, relation, option, item, problems)
             continue
-        prop = _property(invocation, relation, name)
+        prop = _find_property(invocation, relation, name)
         if invocation.sink is None and prop is not None and prop.sensitive and "{" not in value and "<" not in value:
             invocation.note(
                 f"warning: the value of {prop.name} is on the command line, where other users and the shell's history "
@@ -79,23 +79,23 @@ def _assigned(
     return result
 
 
-def _property(invocation: Invocation, relation: Relation, name: str) -> PropertyDefinition | None:
+def _find_property(invocation: Invocation, relation: Relation, name: str) -> PropertyDefinition | None:
     """The property of that name in any type of a relation: the type may not be known yet."""
-    types = invocation.registry.concrete(relation.target)
+    types = invocation.registry.concrete_types(relation.target)
     return next((d.properties[name.lower()] for d in types if name.lower() in d.properties), None)
 
 
-def _malformed(invocation: Invocation, relation: Relation, option: str, item: str, problems: Collector) -> None:
+def _report_malformed(invocation: Invocation, relation: Relation, option: str, item: str, problems: Collector) -> None:
     """Say what is wrong with an assignment. Nothing is repeated that may be the value of a secret."""
     name, equals, value = item.partition("=")
     if equals and ":" not in item:
-        prop = _property(invocation, relation, name)
+        prop = _find_property(invocation, relation, name)
         shown = value if prop is not None and not prop.sensitive else "…"
         problems.error(
             "usage", f"{option} takes PROPERTY:VALUE", argument=option, remedy=f"did you mean {name}:{shown}?"
         )
     elif ":" not in item:
-        shown = f'"{item}"' if _property(invocation, relation, item) is not None else "what stands behind it"
+        shown = f'"{item}"' if _find_property(invocation, relation, item) is not None else "what stands behind it"
         problems.error("usage", f"{option} takes PROPERTY:VALUE, {shown} has no colon", argument=option)
     elif not item.partition(":")[0]:
         problems.error("usage", f"{option} takes PROPERTY:VALUE, the property is missing", argument=option)
@@ -112,7 +112,7 @@ def _check_names(option: str, names: Iterable[str], problems: Collector) -> None
             problems.error("usage", summary, argument=option, remedy=f"{option} {prop}")
 
 
-def _from_files(
+def _read_files(
     invocation: Invocation, relation: Relation, items: Iterable[str], values: Given, problems: Collector
 ) -> None:
     for item in items:
@@ -122,15 +122,15 @@ def _from_files(
             problems.error("usage", "--set-file takes PROPERTY:PATH", argument="--set-file", remedy=remedy)
             continue
         try:
-            text = contents(path).decode("utf-8")
+            text = read_contents(path).decode("utf-8")
         except (OSError, ValueError) as error:
-            prop = _property(invocation, relation, name)
-            problems.add(_unreadable(name, path, error, hidden=prop is None or prop.sensitive))
+            prop = _find_property(invocation, relation, name)
+            problems.add(_unreadable_problem(name, path, error, hidden=prop is None or prop.sensitive))
         else:
             values.setdefault(name.lower(), []).append(text.removesuffix("\n").removesuffix("\r"))
 
 
-def _unreadable(name: str, path: str, error: OSError | ValueError, *, hidden: bool) -> Diagnostic:
+def _unreadable_problem(name: str, path: str, error: OSError | ValueError, *, hidden: bool) -> Diagnostic:
     """What is wrong with a file. A path that leads nowhere may be the secret itself, where one was to be read."""
     if isinstance(error, UnicodeDecodeError):
         return Diagnostic("usage", f"{path} is not UTF-8 text", property=name)
@@ -141,7 +141,7 @@ def _unreadable(name: str, path: str, error: OSError | ValueError, *, hidden: bo
     return Diagnostic("usage", f"{path} cannot be read: {reason.lower()}", property=name)
 
 
-def _from_environment(items: Iterable[str], values: Given, problems: Collector) -> None:
+def _read_environment(items: Iterable[str], values: Given, problems: Collector) -> None:
     for item in items:
         name, colon, variable = item.partition(":")
         text = os.environ.get(variable) if colon else None
@@ -156,7 +156,7 @@ def _from_environment(items: Iterable[str], values: Given, problems: Collector) 
             values.setdefault(name.lower(), []).append(text)
 
 
-def _asked(invocation: Invocation, name: str) -> str:
+def _ask_value(invocation: Invocation, name: str) -> str:
     """Ask for a value without showing it; never without a terminal."""
     if invocation.options["no_prompt"] or not sys.stdin.isatty():
         problems = Collector()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from confobjects.objects.reading import shown
+from confobjects.objects.reading import mask_secret
 
 from .names import option_of, verbs_of
-from .quoting import quoted
+from .quoting import quote_word
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, Relation
@@ -18,45 +18,45 @@ Show = Callable[["PropertyDefinition", str], str]
 """How a value is written: masked where people see it, as it is where a file is made for its owner."""
 
 
-def words_of(operation: Operation, registry: Registry, show: Show = shown) -> list[str]:
+def words_of(operation: Operation, registry: Registry, show: Show = mask_secret) -> list[str]:
     """Return the words of the command that asks for an operation, without the program's name."""
     relation = registry.relation(operation.kind)
-    names = [word for pair in _names(operation, relation, registry) for word in pair]
+    names = [word for pair in _name_pairs(operation, relation, registry) for word in pair]
     if operation.action == "rename":
         return ["rename", relation.name, *names, "--to", operation.new_name]
     verb = "set" if operation.action == "modify" else operation.action
     words = [verbs_of(relation)[verb], *names]
     if operation.action == "create":
-        typed = operation.type is not None and relation.kind != "set" and len(registry.types(relation)) > 1
+        typed = operation.type is not None and relation.kind != "set" and len(registry.types_of(relation)) > 1
         words += ["--type", str(operation.type)] if typed else []
         words += ["--if-absent"] if operation.tolerant else []
     if operation.action == "delete" and operation.tolerant:
         words.append("--force")
-    return [*words, *_changes(operation, relation, registry, show)]
+    return [*words, *_change_words(operation, relation, registry, show)]
 
 
-def line_of(operation: Operation, registry: Registry, show: Show = shown) -> str:
+def line_of(operation: Operation, registry: Registry, show: Show = mask_secret) -> str:
     """Return the command that asks for an operation as one line, quoted for a shell and for a batch file."""
-    return " ".join(quoted(word) for word in words_of(operation, registry, show))
+    return " ".join(quote_word(word) for word in words_of(operation, registry, show))
 
 
-def _names(operation: Operation, relation: Relation, registry: Registry) -> Iterator[tuple[str, str]]:
+def _name_pairs(operation: Operation, relation: Relation, registry: Registry) -> Iterator[tuple[str, str]]:
     lineage = [step for step in registry.lineage(relation) if step.named]
     return ((option_of(step), name) for step, name in zip(lineage, operation.names, strict=False))
 
 
-def _changes(operation: Operation, relation: Relation, registry: Registry, show: Show) -> Iterator[str]:
+def _change_words(operation: Operation, relation: Relation, registry: Registry, show: Show) -> Iterator[str]:
     changes = operation.changes
     for option, given in (("--set", changes.set), ("--remove", changes.remove), ("--add", changes.add)):
-        yield from _assignments(option, given, relation, registry, show)
+        yield from _assignment_words(option, given, relation, registry, show)
     for name in changes.reset:
         yield from ("--reset", name)
 
 
-def _assignments(
+def _assignment_words(
     option: str, given: Mapping[str, Sequence[Any]], relation: Relation, registry: Registry, show: Show
 ) -> Iterator[str]:
-    types = registry.concrete(relation.target)
+    types = registry.concrete_types(relation.target)
     for name, values in given.items():
         prop = next((d.properties[name.lower()] for d in types if name.lower() in d.properties), None)
         for value in values:

@@ -16,7 +16,7 @@ _SECRETS = frozenset(
 )
 
 
-def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]:
+def mask_secrets(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]:
     """Return the words of a command line with passwords replaced."""
     result: list[str] = []
     hide = False
@@ -29,13 +29,13 @@ def masked(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]
             result.append(f"{name}={MASK}")
         else:
             hide = is_secret_option(word)
-            result.append(_without_secret(word, secrets))
+            result.append(_mask_word(word, secrets))
     return result
 
 
-def _without_secret(word: str, secrets: Collection[str]) -> str:
+def _mask_word(word: str, secrets: Collection[str]) -> str:
     prop, colon, value = word.partition(":")
-    if colon and _property_named(prop) in secrets:
+    if colon and _property_name(prop) in secrets:
         return f"{prop}:{MASK}"
     name, equals, secret = value.partition("=")
     return f"{prop}:{name}={MASK}" if equals and name in secrets and secret[:1] not in "&$" else word
@@ -46,6 +46,6 @@ def is_secret_option(word: str) -> bool:
     return word in _SECRETS or word.lower() in _SECRETS
 
 
-def _property_named(word: str) -> str:
+def _property_name(word: str) -> str:
     """The property in ``PROPERTY`` or ``--set=PROPERTY``."""
     return word.rpartition("=")[2].lower()

@@ -6,29 +6,31 @@ from collections.abc import Sequence
 
 import click
 
-from confobjects.diagnostics import did_you_mean
+from confobjects.diagnostics import suggest_name
 
 from ..strict_command import ExtraWordsError
 from .options import OPTIONS
 
 
-def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
+def explain_mistake(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
     """Return what is wrong with a command line in our words, and what was probably meant."""
     message = error.format_message().rstrip(".")
     remedy = ""
     if isinstance(error, click.NoSuchOption):
         known = [spelling for option in OPTIONS for spelling in option.spellings]
         known += [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
-        remedy = _assignment(error, definitions) or did_you_mean(error.option_name, known)
+        remedy = _suggest_assignment(error, definitions) or suggest_name(error.option_name, known)
         message = f'there is no option "{error.option_name}"'
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         is_option = isinstance(error.param, click.Option)
         name = error.param.opts[-1] if is_option else error.param.human_readable_name
         message = f"the {'option' if is_option else 'argument'} {name} is missing"
         remedy = f"{name} {error.param.metavar or 'VALUE'}" if is_option else ""
-    elif isinstance(error, click.BadParameter) and error.param is not None and (number := _number(error.param)):
+    elif (
+        isinstance(error, click.BadParameter) and error.param is not None and (number := _describe_number(error.param))
+    ):
         message = number
-    elif isinstance(error, ExtraWordsError) and (swallowed := _swallowed(error)):
+    elif isinstance(error, ExtraWordsError) and (swallowed := _find_swallowed(error)):
         message, remedy = swallowed
     elif isinstance(error, ExtraWordsError) and _takes_values(error):
         # The words are not repeated: one may be a password that was typed apart from its property.
@@ -37,23 +39,23 @@ def explained(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple
     return message, remedy
 
 
-def _assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
+def _suggest_assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
     """Return how a property is set that was taken for an option."""
-    from confobjects.startup import registry
+    from confobjects.startup import load_registry
 
     name = error.option_name.lstrip("-").lower()
-    known = any(name in definition.properties for definition in registry(definitions))
+    known = any(name in definition.properties for definition in load_registry(definitions))
     return f"a property is set with --set {name}:VALUE" if known and _takes_values(error) else ""
 
 
-def _number(parameter: click.Parameter) -> str:
+def _describe_number(parameter: click.Parameter) -> str:
     """Return what a parameter takes that is a number."""
     name = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name.strip("[]")
     kind = parameter.type
     return f"{name} takes a whole number from {kind.min}" if isinstance(kind, click.IntRange) else ""
 
 
-def _swallowed(error: click.UsageError) -> tuple[str, str] | None:
+def _find_swallowed(error: click.UsageError) -> tuple[str, str] | None:
     """Return what is wrong where an option was taken for the value of another, whose own value was forgotten."""
     given = error.ctx.params if error.ctx is not None else {}
     known = {spelling.lower() for option in OPTIONS for spelling in option.spellings if spelling.startswith("--")}

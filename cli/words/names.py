@@ -26,7 +26,7 @@ def name_options(relation: Relation, registry: Registry, *, parents_only: bool =
         lineage = lineage[:-1]
     return [
         click.Option(
-            [option_of(step), _parameter(step)], metavar="NAME", required=True, help=_name_help(step, registry)
+            [option_of(step), _parameter_name(step)], metavar="NAME", required=True, help=_name_help(step, registry)
         )
         for step in lineage
     ]
@@ -41,15 +41,15 @@ def option_of(relation: Relation) -> str:
 
 def _name_help(relation: Relation, registry: Registry) -> str:
     if relation.kind == "set":
-        return f"The type, which names the {relation.friendly}: {', '.join(registry.types(relation))}."
+        return f"The type, which names the {relation.friendly}: {', '.join(registry.types_of(relation))}."
     return f"The name of the {relation.friendly}."
 
 
-def _parameter(relation: Relation) -> str:
+def _parameter_name(relation: Relation) -> str:
     return f"name_of_{relation.name.replace('-', '_')}"
 
 
-def names_of(relation: Relation, registry: Registry, values: dict[str, Any]) -> tuple[str, ...]:
+def take_names(relation: Relation, registry: Registry, values: dict[str, Any]) -> tuple[str, ...]:
     """Take the names out of the given values, outermost first."""
-    lineage = [step for step in registry.lineage(relation) if _parameter(step) in values]
-    return tuple(values.pop(_parameter(step)) for step in lineage)
+    lineage = [step for step in registry.lineage(relation) if _parameter_name(step) in values]
+    return tuple(values.pop(_parameter_name(step)) for step in lineage)

@@ -30,12 +30,12 @@ class Option(Record):
         return self.spellings[-1].lstrip("-").lower().replace("-", "_").replace(":", "_")
 
     @property
-    def usual(self) -> tuple[str, ...]:
+    def usual_spellings(self) -> tuple[str, ...]:
         """The spellings that the help shows: the short ones and the last of the long ones."""
         return tuple(one for one in self.spellings if len(one) == 2 or one == self.spellings[-1])
 
     @property
-    def absent(self) -> bool | tuple[str, ...] | None:
+    def absent_value(self) -> bool | tuple[str, ...] | None:
         """The parameter's value when the option is not given."""
         if self.value is None:
             return False

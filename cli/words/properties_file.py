@@ -14,12 +14,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from confobjects.diagnostics import MASK, Collector, Diagnostic, nearest
+from confobjects.diagnostics import MASK, Collector, Diagnostic, find_nearest
 from confobjects.errors import UsageError
 from confobjects.records import Record
-from confobjects.texts.properties import EscapeError, Line, read_entries
+from confobjects.texts.properties import EscapeError, LogicalLine, read_entries
 
-from ..files import contents
+from ..files import read_contents
 from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
 
 TOOL: Final = "confobjects"
@@ -47,7 +47,7 @@ class Defaults(Record):
     own: Mapping[str, Any]
     warnings: tuple[Diagnostic, ...] = ()
 
-    def below(self, given: Collection[str]) -> dict[str, Any]:
+    def values_besides(self, given: Collection[str]) -> dict[str, Any]:
         """Return the values that hold besides the options given: none of those, nor of what they exclude."""
         result: dict[str, Any] = {}
         taken = set(given)
@@ -58,10 +58,10 @@ class Defaults(Record):
         return result
 
 
-class _Entry(Record):
+class _OptionEntry(Record):
     """A key and its value as the file has them, unescaped, with the offsets of both into their line."""
 
-    line: Line
+    line: LogicalLine
     key: str
     value: str
     key_at: tuple[int, int]
@@ -70,13 +70,13 @@ class _Entry(Record):
 
 def read(path: str) -> Defaults:
     """Return what a file says. Raises :class:`~confobjects.errors.UsageError` with every mistake in it."""
-    text, mode = _text(path)
+    text, mode = _read_text(path)
     problems = Collector()
     found: dict[str, dict[str, Any]] = {"": {}, TOOL: {}}
     for entry in _entries(text, path, problems):
-        _take(entry, path, found, problems)
+        _take_entry(entry, path, found, problems)
     for level in found.values():
-        _conflicts(level, path, problems)
+        _check_conflicts(level, path, problems)
     secrets = [name for level in found.values() for name in level if name in SECRET_OPTIONS]
     if secrets and mode & 0o077:
         from shlex import quote
@@ -89,23 +89,23 @@ def read(path: str) -> Defaults:
     return Defaults(found[""], found[TOOL], problems.warnings)
 
 
-def _text(path: str) -> tuple[str, int]:
+def _read_text(path: str) -> tuple[str, int]:
     """Return the text of a file and its mode."""
     try:
-        data, mode = contents(path), os.stat(path).st_mode
+        data, mode = read_contents(path), os.stat(path).st_mode
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UsageError(_whole(path, f"the properties file cannot be read: {reason}")) from None
+        raise UsageError(_file_problem(path, f"the properties file cannot be read: {reason}")) from None
     try:
         return data.decode("utf-8-sig"), mode
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
-        problem = _whole(path, "the properties file is not UTF-8 text")
+        problem = _file_problem(path, "the properties file is not UTF-8 text")
         line = before.count("\n") + 1
         raise UsageError(problem.replace(line=line, column=len(before) - before.rfind("\n"))) from None
 
 
-def _whole(path: str, summary: str) -> Diagnostic:
+def _file_problem(path: str, summary: str) -> Diagnostic:
     remedy = "--noPropertiesFile runs without one"
     return Diagnostic("usage", summary, origin=path, remedy=remedy)
 
@@ -113,23 +113,23 @@ def _whole(path: str, summary: str) -> Diagnostic:
 # -- the entries of the file ------------------------------------------------------------------------------------------
 
 
-def _entries(text: str, path: str, problems: Collector) -> Iterator[_Entry]:
+def _entries(text: str, path: str, problems: Collector) -> Iterator[_OptionEntry]:
     for entry in read_entries(text):
         line, end, value_start = entry.line, entry.key_at[1], entry.value_at[0]
         # A Java reader ends the key at a colon; people write the option as it is called: bindPassword:file=PATH.
         form = _FORM.match(line.text, end)
         if form and f"{line.text[:end].rpartition('.')[2].lower()}:{form[1].lower()}" in _KEYS:
             end, value_start = form.end(1), form.end()
-        key = _unescaped(line, (0, end), path, problems, end)
+        key = _unescape(line, (0, end), path, problems, end)
         if key is None:
             continue
         hide = end if _is_secret(key) else None
-        value = _unescaped(line, (value_start, len(line.text)), path, problems, hide)
+        value = _unescape(line, (value_start, len(line.text)), path, problems, hide)
         if value is not None:
-            yield _Entry(line, key, value, (0, end), (value_start, len(line.text)))
+            yield _OptionEntry(line, key, value, (0, end), (value_start, len(line.text)))
 
 
-def _unescaped(line: Line, span: tuple[int, int], path: str, problems: Collector, hide: int | None) -> str | None:
+def _unescape(line: LogicalLine, span: tuple[int, int], path: str, problems: Collector, hide: int | None) -> str | None:
     """Return a part of a line with its escapes resolved; None when one is malformed, which is then a problem."""
     try:
         return line.unescape(*span)
@@ -138,12 +138,14 @@ def _unescaped(line: Line, span: tuple[int, int], path: str, problems: Collector
         return None
 
 
-def _problem(line: Line, span: tuple[int, int], path: str, summary: str, *, hide: int | None = None) -> Diagnostic:
+def _problem(
+    line: LogicalLine, span: tuple[int, int], path: str, summary: str, *, hide: int | None = None
+) -> Diagnostic:
     """Return a problem with its place and its line; from the offset ``hide`` on the line may hold a secret."""
-    number, column, whole = line.place(span[0])
-    start, end = column - 1, line.place(max(span[0], span[1] - 1))[1]
+    number, column, whole = line.position_of(span[0])
+    start, end = column - 1, line.position_of(max(span[0], span[1] - 1))[1]
     if hide is not None:
-        _, cut, first = line.place(hide)
+        _, cut, first = line.position_of(hide)
         if span[0] < hide:
             whole = first[: cut - 1]
         else:
@@ -160,19 +162,19 @@ def _is_secret(key: str) -> bool:
     return option is not None and option.name in SECRET_OPTIONS
 
 
-def _take(entry: _Entry, path: str, found: dict[str, dict[str, Any]], problems: Collector) -> None:
+def _take_entry(entry: _OptionEntry, path: str, found: dict[str, dict[str, Any]], problems: Collector) -> None:
     prefix, _, key = entry.key.lower().rpartition(".")
     if prefix not in found:
-        if nearest(prefix, [TOOL]):
+        if find_nearest(prefix, [TOOL]):
             words = f'"{entry.key}" is of no tool known here'
             warned = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
             problems.add(warned.replace(severity="warning", remedy=f'did you mean "{TOOL}.{key}"?'))
         return  # another tool's
     option = _KEYS.get(key)
     if option is None or option.name in _NOT_HERE:
-        problems.add(_no_option(entry, key, path, known=option is not None))
+        problems.add(_unknown_option(entry, key, path, known=option is not None))
         return
-    wrong = _wrong(option, entry.value)
+    wrong = _value_fault(option, entry.value)
     if wrong:
         hide = entry.key_at[1] if option.name in SECRET_OPTIONS else None
         at = entry.value_at if entry.value else entry.key_at
@@ -190,12 +192,12 @@ def _take(entry: _Entry, path: str, found: dict[str, dict[str, Any]], problems: 
         level[option.name] = (*level.get(option.name, ()), value) if option.repeat else value
 
 
-def _no_option(entry: _Entry, key: str, path: str, *, known: bool) -> Diagnostic:
+def _unknown_option(entry: _OptionEntry, key: str, path: str, *, known: bool) -> Diagnostic:
     end = entry.key_at[1]
     if known:
         words, remedy = f"{entry.key} has no effect in a properties file", ""
     else:
-        near = nearest(key, [name for name, option in _KEYS.items() if option.name not in _NOT_HERE])
+        near = find_nearest(key, [name for name, option in _KEYS.items() if option.name not in _NOT_HERE])
         spelled = next((s[2:] for s in _KEYS[near].spellings if s[2:].lower() == near), near) if near else ""
         words, remedy = f'there is no option "{entry.key}"', f'did you mean "{spelled}"?' if spelled else ""
         if not spelled and not entry.line.text[end:].strip():
@@ -209,7 +211,7 @@ def _no_option(entry: _Entry, key: str, path: str, *, known: bool) -> Diagnostic
     return problem.replace(severity="warning", remedy=remedy)
 
 
-def _wrong(option: Option, value: str) -> str:
+def _value_fault(option: Option, value: str) -> str:
     """Return what is wrong with a value, as the end of a sentence; nothing for a good one."""
     text, form = value.strip(), option.value
     if form is None:
@@ -225,7 +227,7 @@ def _wrong(option: Option, value: str) -> str:
     return next((words for wrong, words in checks if wrong), "")
 
 
-def _conflicts(level: Collection[str], path: str, problems: Collector) -> None:
+def _check_conflicts(level: Collection[str], path: str, problems: Collector) -> None:
     conflict = conflict_among(level)
     if conflict:
-        problems.add(_whole(path, conflict))
+        problems.add(_file_problem(path, conflict))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from confobjects.diagnostics import MASK
 
 
-def quoted(word: str) -> str:
+def quote_word(word: str) -> str:
     """Quote a word for a shell, and for a batch, where it needs it; a mask at its end stays bare, to be replaced."""
     if word and all(c.isalnum() or c in "@%+=:,./-_" for c in word.removesuffix(MASK)):
         return word
     if "\\" in word or "\n" in word:
-        from ..batch.dialect import written
+        from ..batch.dialect import quote_portably
 
-        return written(word)
+        return quote_portably(word)
     return "'" + word.replace("'", "'\"'\"'") + "'"

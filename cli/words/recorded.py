@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .masking import masked
+from .masking import mask_secrets
 from .options import OPTIONS, Option
-from .quoting import quoted
+from .quoting import quote_word
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 def command_of(arguments: Sequence[str], registry: Registry) -> str:
     """Return a command line as one line for the history."""
-    words = masked(list(_own(arguments)), registry.secrets())
-    return " ".join(quoted(word) for word in words)
+    words = mask_secrets(list(_own_words(arguments)), registry.secret_names())
+    return " ".join(quote_word(word) for word in words)
 
 
-def _own(arguments: Sequence[str]) -> Iterator[str]:
+def _own_words(arguments: Sequence[str]) -> Iterator[str]:
     """Yield the words that are no global options nor their values."""
     options = {
         spelling.lower() if spelling.startswith("--") else spelling: option
@@ -41,12 +41,12 @@ def _own(arguments: Sequence[str]) -> Iterator[str]:
         if option is not None:
             skip = option.value is not None and not equals
         elif word[:1] == "-" and word[1:2] not in {"", "-"} and len(word) > 2 and f"-{word[1]}" in options:
-            skip = _asks(word[1:], options)  # several short options in one word, or one with its value
+            skip = _takes_next_word(word[1:], options)  # several short options in one word, or one with its value
         else:
             yield word
 
 
-def _asks(letters: str, options: Mapping[str, Option]) -> bool:
+def _takes_next_word(letters: str, options: Mapping[str, Option]) -> bool:
     """Whether the last of several short options takes the next word as its value."""
     for place, letter in enumerate(letters, start=1):
         option = options.get(f"-{letter}")

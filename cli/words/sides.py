@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, NoSuchObjectError, UsageError
-from confobjects.management.documents.comparing import Snapshot, States, snapshot
+from confobjects.management.documents.comparing import Snapshot, States, take_snapshot
 from confobjects.management.documents.json import ConfigurationDocument
-from confobjects.mapping.documents import known, state_of
+from confobjects.mapping.documents import drop_masks, state_of
 from confobjects.paths import ROOT
 from confobjects.records import Record
 from confobjects.storage import SCHEMES
@@ -33,10 +33,10 @@ _GZIP = b"\x1f\x8b"
 _MARK = b"\xef\xbb\xbf"
 
 
-class Located(Protocol):
+class SourceDocument(Protocol):
     """A document that knows where its objects stand."""
 
-    def located(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    def locate_problems(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Return problems of objects with their places."""
         ...
 
@@ -46,51 +46,51 @@ class Side(Record):
 
     name: str
     objects: States
-    document: Located | None = None
+    document: SourceDocument | None = None
     problems: tuple[Diagnostic, ...] = ()
 
 
-def current(invocation: Invocation) -> Side:
+def current_side(invocation: Invocation) -> Side:
     """Return the configuration that the options name."""
     with invocation.open() as context:
         invocation.warn(context.storage.warnings)
-        return _side(invocation.place.url, snapshot(context.site))
+        return _as_side(invocation.place.url, take_snapshot(context.site))
 
 
-def side(invocation: Invocation, text: str) -> Side:
+def read_side(invocation: Invocation, text: str) -> Side:
     """Return what a word of the command line names. Raises the errors of reading it."""
     scheme, colon, rest = text.partition(":")
     if colon and scheme.lower() in SCHEMES:
         options = storage_options(invocation.options, text)
         with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
-            found = snapshot(context.site)
-            return _side(text, found if found.objects else found.replace(problems=_of_nothing(context)))
+            found = take_snapshot(context.site)
+            return _as_side(text, found if found.objects else found.replace(problems=_check_empty(context)))
     if colon and scheme.lower() == "archive":
-        path = _archived(invocation, rest)
-        return _of_archived(invocation, _read(path), path)
+        path = _archive_path(invocation, rest)
+        return _side_from_archive(invocation, _read_bytes(path), path)
     if colon and scheme.lower() == "history":
-        return Side(text, _past(invocation, rest))
-    return _of_bytes(invocation, _read(text), "standard input" if text == "-" else text)
+        return Side(text, _past_states(invocation, rest))
+    return _side_from_bytes(invocation, _read_bytes(text), "standard input" if text == "-" else text)
 
 
-def _past(invocation: Invocation, number: str) -> States:
+def _past_states(invocation: Invocation, number: str) -> States:
     """Return the objects right after a change. A secret of which only the mask is at hand has a value, not known which."""
-    from confobjects.management.history.records import as_of
+    from confobjects.management.history.records import rebuild_as_of
 
     if not number.isdecimal():
         remedy = "history:7 is the configuration right after change 7, history:0 what was before the first one"
         raise UsageError(Diagnostic("usage", f"history:{number} names no change", remedy=remedy))
     with invocation.open() as context:
-        states = [state_of(obj, context.registry) for obj in as_of(context.site, int(number)).values()]
-    return {state.path: known(state) for state in states}
+        states = [state_of(obj, context.registry) for obj in rebuild_as_of(context.site, int(number)).values()]
+    return {state.path: drop_masks(state) for state in states}
 
 
-def _of_nothing(context: ManagementContext) -> tuple[Diagnostic, ...]:
+def _check_empty(context: ManagementContext) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a storage that holds no object: that it holds no empty configuration either."""
     from confobjects.management.documents.ldif import is_base
 
     entry = context.storage.read(context.storage.base)
-    branches = (context.site.mapper.branch(r, ROOT) for r in context.registry.children("root") if r.named)
+    branches = (context.site.mapper.branch_of(r, ROOT) for r in context.registry.children("root") if r.named)
     if (entry is not None and is_base(entry, context.registry)) or any(map(context.storage.read, branches)):
         return ()
     summary = f'there is no configuration: nothing below "{context.storage.base}" is an object, nor is that a base'
@@ -98,11 +98,11 @@ def _of_nothing(context: ManagementContext) -> tuple[Diagnostic, ...]:
     return (Diagnostic("broken-data", summary, origin=context.storage.url, remedy=remedy),)
 
 
-def _side(name: str, found: Snapshot) -> Side:
+def _as_side(name: str, found: Snapshot) -> Side:
     return Side(name, found.objects, None, found.problems)
 
 
-def _read(path: str) -> bytes:
+def _read_bytes(path: str) -> bytes:
     if path == "-":
         return sys.stdin.buffer.read()
     try:
@@ -114,12 +114,12 @@ def _read(path: str) -> bytes:
         raise UsageError(Diagnostic("usage", f"it cannot be read: {reason}", origin=path, remedy=remedy)) from None
 
 
-def _of_bytes(invocation: Invocation, data: bytes, origin: str) -> Side:
-    data = _unpacked(data, origin)
+def _side_from_bytes(invocation: Invocation, data: bytes, origin: str) -> Side:
+    data = _unpack_gzip(data, origin)
     if not _is_ldif(data, origin):
-        document = ConfigurationDocument(_decoded(data, origin, ""), origin, invocation.registry)
+        document = ConfigurationDocument(_decode_text(data, origin, ""), origin, invocation.registry)
         return Side(origin, document.objects, document)
-    return _of_ldif(invocation, data, origin)
+    return _side_from_ldif(invocation, data, origin)
 
 
 def _is_ldif(data: bytes, origin: str) -> bool:
@@ -127,7 +127,7 @@ def _is_ldif(data: bytes, origin: str) -> bool:
     return start not in {b"{", b"["} if start else origin.lower().endswith((".ldif", ".ldif.gz"))
 
 
-def _decoded(data: bytes, origin: str, remedy: str | None = None) -> str:
+def _decode_text(data: bytes, origin: str, remedy: str | None = None) -> str:
     """Return the text of some bytes. Raises the error of what is no UTF-8, with its place."""
     from confobjects.mapping.ldif import decode
 
@@ -138,7 +138,7 @@ def _decoded(data: bytes, origin: str, remedy: str | None = None) -> str:
         raise BrokenDataError(problem if remedy is None else problem.replace(remedy=remedy)) from None
 
 
-def _unpacked(data: bytes, origin: str) -> bytes:
+def _unpack_gzip(data: bytes, origin: str) -> bytes:
     if not data.startswith(_GZIP):
         return data
     import gzip
@@ -150,32 +150,32 @@ def _unpacked(data: bytes, origin: str) -> bytes:
         raise BrokenDataError(Diagnostic("broken-data", f"it cannot be unpacked: {error}", origin=origin)) from None
 
 
-def _of_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
+def _side_from_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
     """Return what an LDIF document says. Raises the errors of one that says nothing, or has no base."""
     from confobjects.management import ManagementContext, Site
     from confobjects.management.documents.ldif import LdifDocument
     from confobjects.storage.memory import MemoryStorage
 
-    document = LdifDocument(_decoded(data, origin), origin, invocation.registry)
+    document = LdifDocument(_decode_text(data, origin), origin, invocation.registry)
     storage = MemoryStorage(document.entries, base=document.base)
-    with ManagementContext(Site.of(invocation.registry, storage, invocation.evaluator())) as context:
-        document.take(context.site)
+    with ManagementContext(Site.of(invocation.registry, storage, invocation.make_evaluator())) as context:
+        document.take_objects(context.site)
     return Side(origin, document.objects, document, document.problems)
 
 
-def _of_archived(invocation: Invocation, data: bytes, origin: str) -> Side:
+def _side_from_archive(invocation: Invocation, data: bytes, origin: str) -> Side:
     """Return what a storage held: everything is known of it, and it may have held nothing, or what is not ours."""
     from confobjects.management import ManagementContext, Site
     from confobjects.mapping.ldif import parse
     from confobjects.storage.memory import BASE, MemoryStorage
 
-    entries = list(parse(_decoded(_unpacked(data, origin), origin), origin).entries.values())
+    entries = list(parse(_decode_text(_unpack_gzip(data, origin), origin), origin).entries.values())
     storage = MemoryStorage(entries, base=entries[0].dn if entries else BASE)
-    with ManagementContext(Site.of(invocation.registry, storage, invocation.evaluator())) as context:
-        return _side(origin, snapshot(context.site))
+    with ManagementContext(Site.of(invocation.registry, storage, invocation.make_evaluator())) as context:
+        return _as_side(origin, take_snapshot(context.site))
 
 
-def _archived(invocation: Invocation, number: str) -> str:
+def _archive_path(invocation: Invocation, number: str) -> str:
     """Return the path of an archived version, counted back from the newest."""
     scheme, _, file = invocation.place.url.partition(":")
     if scheme.lower() != "ldif" or not number.isdecimal() or int(number) < 1:

@@ -47,7 +47,7 @@ class Words(Record):
             return False
         if any(word.startswith("--help-") for word in self.rest) or "-h" in self.rest[-1:]:
             return False
-        if self.defaults is not None and any(self.defaults.below(()).get(name) for name in _NO_DIALOGUE):
+        if self.defaults is not None and any(self.defaults.values_besides(()).get(name) for name in _NO_DIALOGUE):
             return False
         return sys.stdin.isatty() and sys.stdout.isatty()
 
@@ -55,7 +55,7 @@ class Words(Record):
         """Tell whether an option may be given; short ones may stand together in one word (``-sn``)."""
         return any(
             word.partition("=")[0] == spelling or (len(spelling) == 2 and word[:2] != "--" and spelling[1] in word[1:])
-            for spelling in map(_normal, spellings)
+            for spelling in map(_normalise, spellings)
             for word in self.rest
             if word[:1] == "-"
         )
@@ -76,7 +76,7 @@ class Words(Record):
 
 def _options_in(word: str) -> Iterator[tuple[str, bool]]:
     """Yield the options in one word, each with whether its value is the next one; of unknown ones nobody knows."""
-    options = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
+    options = {_normalise(spelling): option for option in OPTIONS for spelling in option.spellings}
     if word[:2] == "--":
         name, equals, _ = word.partition("=")
         option = options.get(name)
@@ -91,25 +91,25 @@ def _options_in(word: str) -> Iterator[tuple[str, bool]]:
             return
 
 
-def _normal(word: str) -> str:
+def _normalise(word: str) -> str:
     name, equals, value = word.partition("=")
     return name.lower() + equals + value if name.startswith("--") else word
 
 
 def take_apart(arguments: Sequence[str]) -> Words:
     """Return the parts of a command line; long options come in lower case."""
-    words = [_normal(word) for word in arguments]
-    at = _command_at(words)
+    words = [_normalise(word) for word in arguments]
+    at = _find_command(words)
     rest = [word for index, word in enumerate(words) if index != at]
     command = "" if at is None else arguments[at]
     return Words(command, tuple(rest), tuple(_definitions(words)), tuple(arguments))
 
 
-def _command_at(words: Sequence[str]) -> int | None:
+def _find_command(words: Sequence[str]) -> int | None:
     """Return the place of the command word: the first that is surely no option's value, else the first that may be."""
     if words and not words[0].startswith("-"):
         return 0
-    options = {_normal(spelling): option for option in OPTIONS for spelling in option.spellings}
+    options = {_normalise(spelling): option for option in OPTIONS for spelling in option.spellings}
     perhaps: int | None = None
     index = 0
     while index < len(words):

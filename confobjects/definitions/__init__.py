@@ -12,7 +12,7 @@ Laws of this room:
 
 from __future__ import annotations
 
-from confobjects.definitions.documents import Document
+from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.model import (
     AdminAction,
     Constraint,
@@ -29,7 +29,7 @@ __all__ = [
     "AdminAction",
     "Constraint",
     "Default",
-    "Document",
+    "DefinitionDocument",
     "ManagedObjectDefinition",
     "PropertyDefinition",
     "Reference",

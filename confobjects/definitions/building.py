@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from confobjects.definitions.conditions import Condition, condition
+from confobjects.definitions.conditions import Condition, build_condition
 from confobjects.definitions.model import (
     AdminAction,
     Constraint,
@@ -17,10 +17,10 @@ from confobjects.definitions.model import (
     Relation,
     View,
 )
-from confobjects.syntaxes import Syntax, syntax
+from confobjects.syntaxes import Syntax, make_syntax
 
 if TYPE_CHECKING:
-    from confobjects.definitions.documents import Documents
+    from confobjects.definitions.documents import DefinitionDocuments
 
 _UPPER = frozenset(
     [
@@ -79,7 +79,7 @@ def friendly_name(name: str) -> str:
     return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("-"))
 
 
-def relation(documents: Documents, data: Mapping[str, Any]) -> Relation:
+def build_relation(documents: DefinitionDocuments, data: Mapping[str, Any]) -> Relation:
     """Return the relation that a document declares."""
     spec = data["relation"]
     name = spec.get("name", data["name"])
@@ -96,41 +96,45 @@ def relation(documents: Documents, data: Mapping[str, Any]) -> Relation:
         friendly=data.get("user-friendly-name") or friendly_name(name),
         synopsis=spec.get("synopsis", data["synopsis"]),
         hidden=spec.get("hidden", False),
-        name_option=profile(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
-        default_objects=tuple(_default_object(item, target) for item in spec.get("default-objects", ())),
+        name_option=profile_of(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
+        default_objects=tuple(_build_default_object(item, target) for item in spec.get("default-objects", ())),
     )
 
 
-def _naming_attribute(documents: Documents, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
+def _naming_attribute(documents: DefinitionDocuments, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
     """The RDN attribute: the naming property's own, unless the profile says otherwise."""
-    stated = profile(data, "ldap").get("naming-attribute")
+    stated = profile_of(data, "ldap").get("naming-attribute")
     if stated:
         return str(stated)
     naming = relation.get("naming-property")
     if not naming:
         return "cn"
-    return str(profile(documents.merged(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}"))
+    return str(
+        profile_of(documents.merge_shared(data["properties"][naming]), "ldap").get("attribute", f"ds-cfg-{naming}")
+    )
 
 
-def definition(documents: Documents, name: str) -> ManagedObjectDefinition:
+def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObjectDefinition:
     """Return the definition of a name, everything inherited resolved."""
     data = documents.documents[name].data
     ancestors = documents.parents(name)
     levels = [documents.documents[level].data for level in (*ancestors, name)]
-    sources = documents.sources(name)
-    syntaxes = {prop: syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
+    sources = documents.collect_specs(name)
+    syntaxes = {prop: make_syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
 
-    def normal(prop: str, text: str) -> Hashable:
-        return syntaxes[prop].normal(text)
+    def normalise_value(prop: str, text: str) -> Hashable:
+        return syntaxes[prop].normal_form(text)
 
     properties = {
-        prop: _property(prop, spec, declared, syntaxes[prop], _reference(documents, spec["syntax"], normal))
+        prop: _build_property(
+            prop, spec, declared, syntaxes[prop], _build_reference(documents, spec["syntax"], normalise_value)
+        )
         for prop, (spec, declared) in sources.items()
     }
     enabled_when = next((level["enabled-when"] for level in reversed(levels) if "enabled-when" in level), None)
     constants: dict[str, tuple[str, ...]] = {}
     for level in levels:
-        constants.update({k: tuple(v) for k, v in profile(level, "ldap").get("constants", {}).items()})
+        constants.update({k: tuple(v) for k, v in profile_of(level, "ldap").get("constants", {}).items()})
     friendly = data.get("user-friendly-name") or friendly_name(name)
     return ManagedObjectDefinition(
         name=name,
@@ -145,15 +149,17 @@ def definition(documents: Documents, name: str) -> ManagedObjectDefinition:
         hidden=data.get("hidden", False),
         ancestors=ancestors,
         properties=properties,
-        constraints=tuple(_constraint(c, normal) for level in levels for c in level.get("constraints", ())),
+        constraints=tuple(
+            _build_constraint(c, normalise_value) for level in levels for c in level.get("constraints", ())
+        ),
         views=tuple(View(**view) for level in levels for view in level.get("views", ())),
-        enabled_when=None if enabled_when is None else condition(enabled_when, normal),
-        object_classes=("top", *(_object_class(level) for level in levels)),
+        enabled_when=None if enabled_when is None else build_condition(enabled_when, normalise_value),
+        object_classes=("top", *(_object_class_of(level) for level in levels)),
         constants=constants,
         list_columns=next(
-            (tuple(columns) for level in reversed(levels) if (columns := profile(level, "cli").get("list"))), ()
+            (tuple(columns) for level in reversed(levels) if (columns := profile_of(level, "cli").get("list"))), ()
         ),
-        custom=profile(data, "cli").get("custom", False),
+        custom=profile_of(data, "cli").get("custom", False),
         note=data.get("note", ""),
         deprecated=data.get("deprecated", ""),
         by_attribute={prop.attribute.lower(): prop for prop in properties.values()},
@@ -164,7 +170,7 @@ def definition(documents: Documents, name: str) -> ManagedObjectDefinition:
     )
 
 
-def _property(
+def _build_property(
     name: str, spec: Mapping[str, Any], declared: str, syntax_: Syntax, reference: Reference | None
 ) -> PropertyDefinition:
     action = spec.get("admin-action", {})
@@ -173,7 +179,7 @@ def _property(
         syntax=syntax_,
         synopsis=spec["synopsis"],
         description=spec.get("description", ""),
-        default=_default(spec.get("default")),
+        default=_build_default(spec.get("default")),
         mandatory=spec.get("mandatory", False),
         multi_valued=spec.get("multi-valued", False),
         advanced=spec.get("advanced", False),
@@ -182,7 +188,7 @@ def _property(
         sensitive=spec.get("sensitive", syntax_.sensitive),
         admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
         reference=reference,
-        attribute=profile(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
+        attribute=profile_of(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
         renamed_from=tuple(spec.get("renamed-from", ())),
         deprecated=spec.get("deprecated", ""),
         declared_by=declared,
@@ -190,44 +196,44 @@ def _property(
     )
 
 
-def _reference(documents: Documents, spec: Any, normal: Any) -> Reference | None:
+def _build_reference(documents: DefinitionDocuments, spec: Any, normal: Any) -> Reference | None:
     if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
         return None
-    target = documents.target(spec["relation"])
+    target = documents.target_of(spec["relation"])
 
-    def of_target(prop: str, text: str) -> Hashable:
-        source, _ = documents.sources(target)[prop]
-        return syntax(source["syntax"]).normal(text)
+    def normalise_in_target(prop: str, text: str) -> Hashable:
+        source, _ = documents.collect_specs(target)[prop]
+        return make_syntax(source["syntax"]).normal_form(text)
 
     enabled = spec.get("target-enabled")
     return Reference(
         relation=spec["relation"],
         parent=spec.get("parent", "/"),
-        target_enabled=None if enabled is None else condition(enabled, of_target),
-        needed_when=_optional(spec.get("needed-when"), normal),
+        target_enabled=None if enabled is None else build_condition(enabled, normalise_in_target),
+        needed_when=_build_condition(spec.get("needed-when"), normal),
     )
 
 
-def _optional(source: Any, normal: Any) -> Condition | None:
-    return None if source is None else condition(source, normal)
+def _build_condition(source: Any, normal: Any) -> Condition | None:
+    return None if source is None else build_condition(source, normal)
 
 
-def profile(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+def profile_of(data: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """Return the profile of a kind (``ldap``, ``cli``) in a document or a property."""
     found: Mapping[str, Any] = data.get("profile", {}).get(kind, {})
     return found
 
 
-def _object_class(data: Mapping[str, Any]) -> str:
-    return str(profile(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
+def _object_class_of(data: Mapping[str, Any]) -> str:
+    return str(profile_of(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
 
 
-def _default_object(item: Mapping[str, Any], target: str) -> DefaultObject:
+def _build_default_object(item: Mapping[str, Any], target: str) -> DefaultObject:
     values = item.get("properties", {}).items()
     return DefaultObject(item["name"], item.get("type", target), tuple((k, tuple(v)) for k, v in values))
 
 
-def _default(spec: Mapping[str, Any] | None) -> Default:
+def _build_default(spec: Mapping[str, Any] | None) -> Default:
     if not spec or "undefined" in spec:
         return Default("undefined")
     if "values" in spec:
@@ -240,12 +246,12 @@ def _default(spec: Mapping[str, Any] | None) -> Default:
     return Default("inherited-relative", offset=inherited["offset"], property=inherited["property"])
 
 
-def _constraint(spec: Mapping[str, Any], normal: Any) -> Constraint:
+def _build_constraint(spec: Mapping[str, Any], normal: Any) -> Constraint:
     return Constraint(
         name=spec["name"],
         synopsis=spec["synopsis"],
         remedy=spec.get("remedy", ""),
-        condition=_optional(spec.get("condition"), normal),
+        condition=_build_condition(spec.get("condition"), normal),
         function=spec.get("function", ""),
         severity=spec.get("severity", "error"),
         property=spec.get("property", ""),

@@ -11,20 +11,20 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confobjects.definitions.documents import Document
+from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.meaning import check_meaning
-from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, PATH, SHARED, metaschema
+from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, PATH, SHARED, build_metaschema
 from confobjects.definitions.schema_errors import Refusal, find_leaves, name_known, quote_json, translate, validator_of
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.syntaxes import REGISTRY
 from confobjects.texts.json_places import pointer_text
 
 
-def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
+def parse(origin: str, text: str) -> tuple[DefinitionDocument | None, list[Diagnostic]]:
     """Return the document in a text, or None and what is wrong with its JSON (syntax, a key given twice)."""
     repeated: list[str] = []
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def collect_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key, value in items:
             if key in result:
@@ -33,7 +33,7 @@ def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
         return result
 
     try:
-        data = json.loads(text, object_pairs_hook=pairs)
+        data = json.loads(text, object_pairs_hook=collect_pairs)
     except json.JSONDecodeError as error:
         line = next(iter(text.split("\n")[error.lineno - 1 :]), "")
         at = error.colno - 1
@@ -56,11 +56,11 @@ def parse(origin: str, text: str) -> tuple[Document | None, list[Diagnostic]]:
         Diagnostic("broken-definition", f'the key "{key}" is given twice in one object', origin=origin)
         for key in repeated
     ]
-    return (Document(origin, data) if not problems else None), problems
+    return (DefinitionDocument(origin, data) if not problems else None), problems
 
 
 def check(
-    documents: Iterable[Document], trusted: Iterable[Document] = (), *, incomplete: bool = False
+    documents: Iterable[DefinitionDocument], trusted: Iterable[DefinitionDocument] = (), *, incomplete: bool = False
 ) -> tuple[Diagnostic, ...]:
     """Return everything that is wrong with some documents, which may build on trusted ones.
 
@@ -68,8 +68,8 @@ def check(
     and nothing is said of it.
     """
     problems = Collector()
-    sound: list[Document] = []
-    left_out: list[Document] = []
+    sound: list[DefinitionDocument] = []
+    left_out: list[DefinitionDocument] = []
     for document in documents:
         found = list(check_shape(document))
         problems.extend(found)
@@ -78,17 +78,17 @@ def check(
     return tuple(problems)
 
 
-def check_shape(document: Document) -> Iterator[Diagnostic]:
+def check_shape(document: DefinitionDocument) -> Iterator[Diagnostic]:
     """Yield where a document departs from the meta-schema."""
     data: Any = document.data  # whatever the file held
     if not isinstance(data, Mapping):
         yield Diagnostic("broken-definition", "a definition is a JSON object", origin=document.origin)
         return
-    if _too_deep(data):
+    if _is_too_deep(data):
         yield Diagnostic("broken-definition", "the definition is nested too deeply", origin=document.origin)
         return
     errors = sorted(
-        find_leaves(validator_of(metaschema()).iter_errors(data)), key=lambda e: list(map(str, e.absolute_path))
+        find_leaves(validator_of(build_metaschema()).iter_errors(data)), key=lambda e: list(map(str, e.absolute_path))
     )
     for refusal in translate(errors, quote_json):
         summary, remedy = _words_of(refusal)
@@ -96,7 +96,7 @@ def check_shape(document: Document) -> Iterator[Diagnostic]:
         yield Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
 
 
-def _too_deep(data: Any) -> bool:
+def _is_too_deep(data: Any) -> bool:
     """Whether the validator, which calls itself a dozen times a level, would run out of stack."""
     level = [data]
     for _ in range(_DEEPEST):
@@ -133,7 +133,7 @@ _PATTERNS = {
 }
 
 
-def documents_of(texts: Sequence[tuple[str, str]]) -> tuple[list[Document], list[Diagnostic]]:
+def parse_documents(texts: Sequence[tuple[str, str]]) -> tuple[list[DefinitionDocument], list[Diagnostic]]:
     """Parse several files, given as (origin, text): the documents that are JSON, and what is wrong with the others."""
     documents, problems = [], []
     for origin, text in texts:

@@ -46,7 +46,7 @@ class Condition:
         """Yield the (property, value) pairs it compares with."""
         return iter(())
 
-    def words(self) -> str:
+    def as_words(self) -> str:
         """Return the condition as a phrase for people."""
         raise NotImplementedError
 
@@ -59,7 +59,7 @@ class Constant(Condition):
     def judge(self, view: View) -> bool | None:  # noqa: ARG002 - the same call for every node
         return bool(self.source)
 
-    def words(self) -> str:
+    def as_words(self) -> str:
         return "always" if self.source else "never"
 
 
@@ -84,7 +84,7 @@ class Contains(Condition):
     def values(self) -> Iterator[tuple[str, str]]:
         yield self.property, self.value
 
-    def words(self) -> str:
+    def as_words(self) -> str:
         return f"{self.property} is {self.value}"
 
 
@@ -105,7 +105,7 @@ class IsPresent(Condition):
     def properties(self) -> Iterator[str]:
         yield self.property
 
-    def words(self) -> str:
+    def as_words(self) -> str:
         return f"{self.property} is set"
 
 
@@ -124,8 +124,8 @@ class _Compound(Condition):
         for part in self.parts:
             yield from part.values()
 
-    def _joined(self, word: str) -> str:
-        return f" {word} ".join(f"({p.words()})" if isinstance(p, _Compound) else p.words() for p in self.parts)
+    def _join_parts(self, word: str) -> str:
+        return f" {word} ".join(f"({p.as_words()})" if isinstance(p, _Compound) else p.as_words() for p in self.parts)
 
 
 class And(_Compound):
@@ -134,10 +134,10 @@ class And(_Compound):
     __slots__ = ()
 
     def judge(self, view: View) -> bool | None:
-        return _all(part.judge(view) for part in self.parts)
+        return _conjoin(part.judge(view) for part in self.parts)
 
-    def words(self) -> str:
-        return self._joined("and")
+    def as_words(self) -> str:
+        return self._join_parts("and")
 
 
 class Or(_Compound):
@@ -146,10 +146,10 @@ class Or(_Compound):
     __slots__ = ()
 
     def judge(self, view: View) -> bool | None:
-        return _negate(_all(_negate(part.judge(view)) for part in self.parts))
+        return _negate(_conjoin(_negate(part.judge(view)) for part in self.parts))
 
-    def words(self) -> str:
-        return self._joined("or")
+    def as_words(self) -> str:
+        return self._join_parts("or")
 
 
 class Not(_Compound):
@@ -160,8 +160,8 @@ class Not(_Compound):
     def judge(self, view: View) -> bool | None:
         return _negate(self.parts[0].judge(view))
 
-    def words(self) -> str:
-        return f"not ({self.parts[0].words()})"
+    def as_words(self) -> str:
+        return f"not ({self.parts[0].as_words()})"
 
 
 class Implies(_Compound):
@@ -171,17 +171,17 @@ class Implies(_Compound):
 
     def judge(self, view: View) -> bool | None:
         first, second = self.parts
-        return _negate(_all((first.judge(view), _negate(second.judge(view)))))
+        return _negate(_conjoin((first.judge(view), _negate(second.judge(view)))))
 
-    def words(self) -> str:
-        return f"if {self.parts[0].words()} then {self.parts[1].words()}"
+    def as_words(self) -> str:
+        return f"if {self.parts[0].as_words()} then {self.parts[1].as_words()}"
 
 
 def _negate(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-def _all(values: Iterable[bool | None]) -> bool | None:
+def _conjoin(values: Iterable[bool | None]) -> bool | None:
     unknown = False
     for value in values:
         if value is False:
@@ -193,7 +193,7 @@ def _all(values: Iterable[bool | None]) -> bool | None:
 _COMPOUND: dict[str, type[_Compound]] = {"and": And, "or": Or, "implies": Implies}
 
 
-def condition(source: Any, normal: Normal) -> Condition:
+def build_condition(source: Any, normal: Normal) -> Condition:
     """Build a condition from JSON that the meta-schema accepts.
 
     ``normal`` gives the normal form of a property's value, with which ``contains`` compares.
@@ -207,5 +207,5 @@ def condition(source: Any, normal: Normal) -> Condition:
     if keyword == "is-present":
         return IsPresent(source, argument)
     if keyword == "not":
-        return Not(source, (condition(argument, normal),))
-    return _COMPOUND[keyword](source, tuple(condition(part, normal) for part in argument))
+        return Not(source, (build_condition(argument, normal),))
+    return _COMPOUND[keyword](source, tuple(build_condition(part, normal) for part in argument))

@@ -8,19 +8,19 @@ from typing import Any
 from confobjects.records import Record
 
 
-class Document(Record):
+class DefinitionDocument(Record):
     """A definition document: the file it came from and its parsed JSON."""
 
     origin: str
     data: Mapping[str, Any]
 
 
-class Documents:
+class DefinitionDocuments:
     """The documents of definitions by name, and of packages of shared properties and tags."""
 
-    def __init__(self, documents: Iterable[Document]) -> None:
-        self.documents: dict[str, Document] = {}
-        self.packages: dict[str, Document] = {}
+    def __init__(self, documents: Iterable[DefinitionDocument]) -> None:
+        self.documents: dict[str, DefinitionDocument] = {}
+        self.packages: dict[str, DefinitionDocument] = {}
         for document in documents:
             if "package" in document.data:
                 self.packages[document.data["package"]] = document
@@ -36,26 +36,26 @@ class Documents:
             above = self.documents[above].data.get("extends")
         return tuple(reversed(chain))
 
-    def merged(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    def merge_shared(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a property's JSON with the shared property it uses laid below it."""
         if "use" not in spec:
             return spec
         package, _, name = spec["use"].partition("/")
         return {**self.packages[package].data["properties"][name], **spec}
 
-    def sources(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
+    def collect_specs(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
         """Return the JSON of every property of a type with the type that declared it, overrides laid over."""
         result: dict[str, tuple[Mapping[str, Any], str]] = {}
         for level in (*self.parents(name), name):
             data = self.documents[level].data
             for prop, spec in data.get("properties", {}).items():
-                result[prop] = (self.merged(spec), level)
+                result[prop] = (self.merge_shared(spec), level)
             for prop, change in data.get("overrides", {}).items():
                 spec, declared = result[prop]
                 result[prop] = ({**spec, **change}, declared)
         return result
 
-    def target(self, relation: str) -> str:
+    def target_of(self, relation: str) -> str:
         """Return the type of the objects of a relation, by the relation's name."""
         return next(
             name

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confobjects.definitions.documents import Document
+from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.model import ROOT_NAME
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.dn import DN
-from confobjects.syntaxes import SyntaxParameterError, syntax
+from confobjects.syntaxes import SyntaxParameterError, make_syntax
 
 Finding = tuple[str, str, str]
 """JSON pointer, summary, remedy."""
@@ -27,46 +27,50 @@ class Family:
     is said of a name that is not there.
     """
 
-    def __init__(self, documents: Iterable[Document], absent: Iterable[str], *, incomplete: bool) -> None:
-        self.definitions: dict[str, Document] = {}
-        self.packages: dict[str, Document] = {}
+    def __init__(self, documents: Iterable[DefinitionDocument], absent: Iterable[str], *, incomplete: bool) -> None:
+        self.definitions: dict[str, DefinitionDocument] = {}
+        self.packages: dict[str, DefinitionDocument] = {}
         for document in documents:
             by_name = self.packages if "package" in document.data else self.definitions
             by_name.setdefault(name_of(document), document)
         self.absent = set(absent)
         self.incomplete = incomplete
 
-    def documents(self) -> list[Document]:
+    def documents(self) -> list[DefinitionDocument]:
         """Return all documents."""
         return [*self.packages.values(), *self.definitions.values()]
 
-    def unknown(self, pointer: str, summary: str, name: str, known: Iterable[str]) -> Iterator[Finding]:
+    def report_unknown(self, pointer: str, summary: str, name: str, known: Iterable[str]) -> Iterator[Finding]:
         """Yield that a name is not there, unless it may be in a document that was left out."""
         if not self.incomplete and name not in self.absent:
-            yield pointer, summary, did_you_mean(name, known)
+            yield pointer, summary, suggest_name(name, known)
 
-    def chain(self, name: str) -> tuple[str, ...]:
+    def trace_chain(self, name: str) -> tuple[str, ...]:
         """Return a definition and those it extends, as far as they are there and lead on; the topmost last."""
         found = [name]
         while (above := self.definitions[found[-1]].data.get("extends")) in self.definitions and above not in found:
             found.append(above)
         return tuple(found)
 
-    def without(self, broken: Sequence[Document]) -> Family:
+    def exclude(self, broken: Sequence[DefinitionDocument]) -> Family:
         """Return the family without some documents and without all that is built on them."""
         left_out = {id(document) for document in broken}
         while True:
             kept = [d for d in self.documents() if id(d) not in left_out]
             known = {ROOT_NAME, *(name_of(d) for d in kept if "name" in d.data)}
             packages = {name_of(d) for d in kept if "package" in d.data}
-            fallen = {id(d) for d in kept if not _foundations(d.data) <= known or not _uses(d.data) <= packages}
+            fallen = {
+                id(d)
+                for d in kept
+                if not _find_foundations(d.data) <= known or not _find_used_packages(d.data) <= packages
+            }
             if not fallen:
                 gone = [name for d in self.documents() if id(d) in left_out for name in names_in(d.data)]
                 return Family(kept, [*self.absent, *gone], incomplete=self.incomplete)
             left_out |= fallen
 
 
-def name_of(document: Document) -> str:
+def name_of(document: DefinitionDocument) -> str:
     """Return the name of a definition or package."""
     return str(document.data.get("name") or document.data.get("package"))
 
@@ -87,34 +91,38 @@ def names_in(data: Any) -> Iterator[str]:
         yield from tags
 
 
-def _foundations(data: Mapping[str, Any]) -> set[str]:
+def _find_foundations(data: Mapping[str, Any]) -> set[str]:
     """The definitions without which a definition cannot be built."""
     found = {data["extends"]} if "extends" in data else set()
     return found | ({data["relation"]["parent"]} if "relation" in data else set())
 
 
-def _uses(data: Mapping[str, Any]) -> set[str]:
+def _find_used_packages(data: Mapping[str, Any]) -> set[str]:
     """The packages whose shared properties a definition uses."""
     return {spec["use"].partition("/")[0] for spec in data.get("properties", {}).values() if "use" in spec}
 
 
-def standing(family: Family, documents: Sequence[Document]) -> tuple[Family, list[tuple[Document, Finding]]]:
+def find_buildable(
+    family: Family, documents: Sequence[DefinitionDocument]
+) -> tuple[Family, list[tuple[DefinitionDocument, Finding]]]:
     """Return the part of a family that can be built, and what is wrong with the given documents of it."""
-    findings: list[tuple[Document, Finding]] = []
-    broken: list[Document] = []
+    findings: list[tuple[DefinitionDocument, Finding]] = []
+    broken: list[DefinitionDocument] = []
     for document in documents:
-        found = list(_Standing(document, family).findings())
+        found = list(_StandingRules(document, family).findings())
         if found:
             broken.append(document)
             findings.extend((document, finding) for finding in found)
-    return family.without(broken), findings
+    return family.exclude(broken), findings
 
 
-def duplicates(documents: Sequence[Document], trusted: Sequence[Document]) -> Iterator[tuple[Document, Diagnostic]]:
+def find_duplicates(
+    documents: Sequence[DefinitionDocument], trusted: Sequence[DefinitionDocument]
+) -> Iterator[tuple[DefinitionDocument, Diagnostic]]:
     """Yield the documents that declare a name another one before them has, with the diagnostic."""
-    seen: dict[tuple[str, str], Document] = {}
+    seen: dict[tuple[str, str], DefinitionDocument] = {}
     for document in (*trusted, *documents):
-        for (kind, name), pointer in _declared(document.data):
+        for (kind, name), pointer in _find_declared(document.data):
             first = seen.setdefault((kind, name), document)
             if first is not document:  # the other names mostly follow from this one
                 yield (
@@ -131,7 +139,7 @@ def duplicates(documents: Sequence[Document], trusted: Sequence[Document]) -> It
                 break
 
 
-def _declared(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+def _find_declared(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
     """What has to be unique in a whole family, with its JSON pointer."""
     if "package" in data:
         yield ("package", data["package"]), "/package"
@@ -148,10 +156,10 @@ def _declared(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("plural", plural), "/relation/plural" if "plural" in data["relation"] else "/name"
 
 
-class _Standing:
+class _StandingRules:
     """The rules a document has to meet before it can be built."""
 
-    def __init__(self, document: Document, family: Family) -> None:
+    def __init__(self, document: DefinitionDocument, family: Family) -> None:
         self.data: Mapping[str, Any] = document.data
         self.name = name_of(document)
         self.family = family
@@ -159,7 +167,7 @@ class _Standing:
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong."""
         if "package" in self.data:
-            yield from self._package()
+            yield from self._check_package()
             return
         if self.name == ROOT_NAME:
             yield "/name", f'"{ROOT_NAME}" is the word for the top of the tree', "give the definition another name"
@@ -167,34 +175,36 @@ class _Standing:
         parent = self.data.get("extends")
         known = self.family.definitions
         if parent is not None and parent not in known:
-            yield from self.family.unknown("/extends", f'there is no definition "{parent}" to extend', parent, known)
-        elif circle := self._circle():
+            yield from self.family.report_unknown(
+                "/extends", f'there is no definition "{parent}" to extend', parent, known
+            )
+        elif circle := self._find_circle():
             # Told of one of them: the others fall with it.
             if self.name == min(circle):
                 words = " → ".join([*circle, circle[0]])
                 yield "/extends", f"the types extend each other in a circle: {words}", "one of them extends no other"
         else:
-            yield from self._declarations()
-            yield from self._relation()
+            yield from self._check_declarations()
+            yield from self._check_relation()
 
-    def _package(self) -> Iterator[Finding]:
+    def _check_package(self) -> Iterator[Finding]:
         for name, spec in self.data.get("properties", {}).items():
             if "use" in spec:
                 yield f"/properties/{name}/use", "a shared property cannot use another one", "declare it here in full"
             else:
-                yield from self._syntax(f"/properties/{name}/syntax", spec["syntax"])
+                yield from self._check_syntax(f"/properties/{name}/syntax", spec["syntax"])
 
-    def _circle(self) -> tuple[str, ...]:
+    def _find_circle(self) -> tuple[str, ...]:
         """The types above this one that extend each other in a circle, if they do."""
-        chain = self.family.chain(self.name)
+        chain = self.family.trace_chain(self.name)
         above = self.family.definitions[chain[-1]].data.get("extends")
         return chain[chain.index(above) :] if above in chain else ()
 
-    def _declarations(self) -> Iterator[Finding]:
+    def _check_declarations(self) -> Iterator[Finding]:
         """Each property declared once in a family; overrides and uses of what exists; known syntaxes."""
         inherited = {
             prop: level
-            for level in self.family.chain(self.name)[1:]
+            for level in self.family.trace_chain(self.name)[1:]
             for prop in self.family.definitions[level].data.get("properties", {})
         }
         for name, spec in self.data.get("properties", {}).items():
@@ -202,35 +212,35 @@ class _Standing:
             if name in inherited:
                 yield pointer, f'the property "{name}" is inherited from {inherited[name]}', "change it under overrides"
             if "use" in spec:
-                yield from self._use(f"{pointer}/use", spec["use"])
+                yield from self._check_use(f"{pointer}/use", spec["use"])
             else:
-                yield from self._syntax(f"{pointer}/syntax", spec["syntax"])
+                yield from self._check_syntax(f"{pointer}/syntax", spec["syntax"])
         for name in self.data.get("overrides", {}):
             if name not in inherited:
                 summary = f'there is no inherited property "{name}" to override'
-                yield f"/overrides/{name}", summary, did_you_mean(name, inherited)
+                yield f"/overrides/{name}", summary, suggest_name(name, inherited)
 
-    def _use(self, pointer: str, use: str) -> Iterator[Finding]:
+    def _check_use(self, pointer: str, use: str) -> Iterator[Finding]:
         package, _, name = use.partition("/")
         packages = self.family.packages
         if package not in packages:
-            yield from self.family.unknown(pointer, f'there is no package "{package}"', package, packages)
+            yield from self.family.report_unknown(pointer, f'there is no package "{package}"', package, packages)
         elif name not in (shared := packages[package].data.get("properties", {})):
-            yield pointer, f'the package "{package}" has no property "{name}"', did_you_mean(name, shared)
+            yield pointer, f'the package "{package}" has no property "{name}"', suggest_name(name, shared)
 
     @staticmethod
-    def _syntax(pointer: str, spec: Any) -> Iterator[Finding]:
+    def _check_syntax(pointer: str, spec: Any) -> Iterator[Finding]:
         try:
-            syntax(spec)
+            make_syntax(spec)
         except SyntaxParameterError as error:
             where = f"{pointer}/{error.parameter}" if error.parameter and isinstance(spec, Mapping) else pointer
             yield where, error.message, error.remedy
 
     # -- relations -----------------------------------------------------------------------------------------------
 
-    def _relation(self) -> Iterator[Finding]:
+    def _check_relation(self) -> Iterator[Finding]:
         spec = self.data.get("relation")
-        *_, top = self.family.chain(self.name)
+        *_, top = self.family.trace_chain(self.name)
         if spec is None:
             if top == self.name:
                 yield "/relation", "a type that extends no other needs a relation: where do its objects hang?", ""
@@ -241,19 +251,21 @@ class _Standing:
         known = [ROOT_NAME, *self.family.definitions]
         parent = spec["parent"]
         if parent not in known:
-            yield from self.family.unknown("/relation/parent", f'there is no definition "{parent}"', parent, known)
+            yield from self.family.report_unknown(
+                "/relation/parent", f'there is no definition "{parent}"', parent, known
+            )
         elif self._is_first_of_a_circle():
             yield "/relation/parent", "the relations hang below each other in a circle", "let one hang below root"
-        yield from self._branch(spec)
+        yield from self._check_branch(spec)
         naming, own = spec.get("naming-property"), self.data.get("properties", {})
         if naming is not None and naming not in own:
-            yield "/relation/naming-property", f'there is no property "{naming}"', did_you_mean(naming, own)
+            yield "/relation/naming-property", f'there is no property "{naming}"', suggest_name(naming, own)
 
     def _is_first_of_a_circle(self) -> bool:
         """Whether the way up from this relation comes back to it; told of the first of them by name."""
         seen, at = [self.name], self.data["relation"]["parent"]
         while at in self.family.definitions:
-            *_, top = self.family.chain(at)
+            *_, top = self.family.trace_chain(at)
             if top in seen:
                 return top == self.name == min(seen)
             seen.append(top)
@@ -261,7 +273,7 @@ class _Standing:
         return False
 
     @staticmethod
-    def _branch(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    def _check_branch(spec: Mapping[str, Any]) -> Iterator[Finding]:
         branch = spec.get("branch", "")
         try:
             rdns = DN.parse(branch).rdns if branch else ()

@@ -9,53 +9,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confobjects.definitions.conditions import condition
-from confobjects.definitions.documents import Document
-from confobjects.definitions.family import Family, Finding, duplicates, names_in, standing
+from confobjects.definitions.conditions import build_condition
+from confobjects.definitions.documents import DefinitionDocument
+from confobjects.definitions.family import Family, Finding, find_buildable, find_duplicates, names_in
 from confobjects.definitions.model import REVISION_ATTRIBUTE, ROOT_NAME, Relation
 from confobjects.definitions.registry import Registry
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.dn import DN
 from confobjects.errors import UnknownNameError
 from confobjects.expressions.openers import has_opener
-from confobjects.syntaxes import Syntax, ValueSyntaxError, syntax
+from confobjects.syntaxes import Syntax, ValueSyntaxError, make_syntax
 
 Specs = Mapping[str, Mapping[str, Any]]
 """The JSON of every property of a type, overrides and shared properties laid together."""
 
 
 def check_meaning(
-    documents: Sequence[Document], trusted: Sequence[Document], left_out: Sequence[Document], *, incomplete: bool
+    documents: Sequence[DefinitionDocument],
+    trusted: Sequence[DefinitionDocument],
+    left_out: Sequence[DefinitionDocument],
+    *,
+    incomplete: bool,
 ) -> Iterator[Diagnostic]:
     """Yield what is wrong with documents of the right shape, which may build on trusted ones.
 
     ``left_out`` are those of a wrong shape: nothing is said of a name that may be theirs; with ``incomplete`` of
     no missing name at all.
     """
-    found: list[tuple[Document, Diagnostic]] = list(duplicates(documents, trusted))
+    found: list[tuple[DefinitionDocument, Diagnostic]] = list(find_duplicates(documents, trusted))
     twice = {id(document) for document, _ in found}
     once = [document for document in documents if id(document) not in twice]
     absent = [name for document in left_out for name in names_in(document.data)]
-    family, findings = standing(Family([*trusted, *once], absent, incomplete=incomplete), once)
+    family, findings = find_buildable(Family([*trusted, *once], absent, incomplete=incomplete), once)
     registry = Registry(family.documents())
     standing_ones = {id(document) for document in family.documents()}
     for document in once:
         if id(document) in standing_ones:
-            rules = _Package if "package" in document.data else _Definition
+            rules = _PackageRules if "package" in document.data else _DefinitionRules
             findings.extend((document, finding) for finding in rules(document.data, registry, family).findings())
-    found.extend((document, _diagnostic(document, finding)) for document, finding in findings)
+    found.extend((document, _as_diagnostic(document, finding)) for document, finding in findings)
     order = {id(document): number for number, document in enumerate(documents)}
     yield from (problem for _, problem in sorted(found, key=lambda item: order[id(item[0])]))
 
 
-def _diagnostic(document: Document, finding: Finding) -> Diagnostic:
+def _as_diagnostic(document: DefinitionDocument, finding: Finding) -> Diagnostic:
     pointer, summary, remedy = finding
     return Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
 
 
 def specs_of(registry: Registry, name: str) -> Specs:
     """Return the JSON of every property of a type."""
-    return {prop: spec for prop, (spec, _) in registry.sources(name).items()}
+    return {prop: spec for prop, (spec, _) in registry.collect_specs(name).items()}
 
 
 class _Rules:
@@ -66,14 +70,14 @@ class _Rules:
         self.registry = registry
         self.family = family
 
-    def syntaxes(self, specs: Specs) -> dict[str, Syntax]:
-        return {name: syntax(spec["syntax"]) for name, spec in specs.items()}
+    def build_syntaxes(self, specs: Specs) -> dict[str, Syntax]:
+        return {name: make_syntax(spec["syntax"]) for name, spec in specs.items()}
 
-    def concrete(self, name: str) -> list[str]:
+    def find_concrete(self, name: str) -> list[str]:
         """Return the types of which objects can be made, without building them: others may still be wrong."""
         return [n for n in self.registry.subtypes(name) if not self.registry.documents[n].data.get("abstract")]
 
-    def aggregation(self, pointer: str, spec: Any) -> Iterator[Finding]:
+    def check_aggregation(self, pointer: str, spec: Any) -> Iterator[Finding]:
         """What a reference says of its targets: the relation, where it hangs, when a target is enabled."""
         if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
             return
@@ -81,7 +85,7 @@ class _Rules:
         name = spec["relation"]
         if name not in relations:
             summary = f'there is no relation "{name}"'
-            yield from self.family.unknown(f"{pointer}/relation", summary, name, relations)
+            yield from self.family.report_unknown(f"{pointer}/relation", summary, name, relations)
             return
         target = relations[name]
         if not target.named:
@@ -91,14 +95,16 @@ class _Rules:
                 "a reference names an object of an instantiable relation or a set",
             )
             return
-        yield from self._parent(f"{pointer}/parent", spec.get("parent", "/"), target)
+        yield from self._check_parent(f"{pointer}/parent", spec.get("parent", "/"), target)
         if "target-enabled" in spec:
             specs = specs_of(self.registry, target.target)
-            yield from self.condition(f"{pointer}/target-enabled", spec["target-enabled"], self.syntaxes(specs))
+            yield from self.check_condition(
+                f"{pointer}/target-enabled", spec["target-enabled"], self.build_syntaxes(specs)
+            )
 
-    def _parent(self, pointer: str, text: str, target: Relation) -> Iterator[Finding]:
+    def _check_parent(self, pointer: str, text: str, target: Relation) -> Iterator[Finding]:
         """The objects of the relation have to hang below the path given."""
-        owner, findings = self.path(pointer, text)
+        owner, findings = self.resolve_path(pointer, text)
         yield from findings
         if findings:
             return
@@ -114,25 +120,25 @@ class _Rules:
                 "give the path of its parent",
             )
 
-    def path(self, pointer: str, text: str) -> tuple[Relation | None, list[Finding]]:
+    def resolve_path(self, pointer: str, text: str) -> tuple[Relation | None, list[Finding]]:
         """Return the relation of the last object on a path (None for the root), or what is wrong with the path."""
         try:
-            path = self.registry.path(text)
+            path = self.registry.parse_path(text)
         except UnknownNameError as error:
             problem = error.diagnostics[0]
             return None, list(
-                self.family.unknown(pointer, problem.summary, problem.value or "", self.registry.relations())
+                self.family.report_unknown(pointer, problem.summary, problem.value or "", self.registry.relations())
             )
         except ValueError as error:
             return None, [(pointer, str(error), "for example /trust-manager-provider/one")]
         return (self.registry.relation(path.relation) if path.relation else None), []
 
-    def values(self, pointer: str, name: str, texts: Sequence[str], specs: Specs) -> Iterator[Finding]:
+    def check_values(self, pointer: str, name: str, texts: Sequence[str], specs: Specs) -> Iterator[Finding]:
         """Values follow the property's syntax, each once, and only one where the property takes one."""
         if name not in specs:
-            yield pointer, f'there is no property "{name}"', did_you_mean(name, specs)
+            yield pointer, f'there is no property "{name}"', suggest_name(name, specs)
             return
-        made = syntax(specs[name]["syntax"])
+        made = make_syntax(specs[name]["syntax"])
         plain = [text for text in texts if not has_opener(text)]
         for text in plain:  # expressions are judged when they are evaluated
             try:
@@ -145,12 +151,12 @@ class _Rules:
         if len(texts) > 1 and not specs[name].get("multi-valued"):
             yield pointer, f"{name} takes one value, {len(texts)} are given", "keep one of them"
 
-    def condition(self, pointer: str, source: Any, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
+    def check_condition(self, pointer: str, source: Any, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
         """A condition looks at properties that exist, for values they can have."""
-        made = condition(source, lambda _name, text: text)
+        made = build_condition(source, lambda _name, text: text)
         for name in dict.fromkeys(made.properties()):
             if name not in syntaxes:
-                yield pointer, f'the condition looks at "{name}", which is no property', did_you_mean(name, syntaxes)
+                yield pointer, f'the condition looks at "{name}", which is no property', suggest_name(name, syntaxes)
         for name, text in made.values():
             if name in syntaxes:
                 try:
@@ -159,69 +165,71 @@ class _Rules:
                     yield pointer, f"{name} never has the value of the condition: {error.message}", error.remedy
 
 
-class _Package(_Rules):
+class _PackageRules(_Rules):
     """The rules for a package; what its properties mean with their neighbours is judged where they are used."""
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong."""
         for name, spec in self.data.get("properties", {}).items():
-            yield from self.aggregation(f"/properties/{name}/syntax", spec["syntax"])
+            yield from self.check_aggregation(f"/properties/{name}/syntax", spec["syntax"])
             if "values" in spec.get("default", {}):
-                yield from self.values(
+                yield from self.check_values(
                     f"/properties/{name}/default/values", name, spec["default"]["values"], {name: spec}
                 )
 
 
-class _Definition(_Rules):
+class _DefinitionRules(_Rules):
     """The rules for a definition."""
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong."""
         self.name: str = self.data["name"]
         self.specs = specs_of(self.registry, self.name)
-        self.own_syntaxes = self.syntaxes(self.specs)
-        yield from self._tags()
-        yield from self._where()
+        self.own_syntaxes = self.build_syntaxes(self.specs)
+        yield from self._check_tags()
+        yield from self._check_place()
         for prop, spec in self.data.get("properties", {}).items():
-            yield from self._property(prop, spec)
+            yield from self._check_property(prop, spec)
         for prop, spec in self.data.get("overrides", {}).items():
-            yield from self._default(prop, spec, f"/overrides/{prop}/default")
-        yield from self._naming()
-        yield from self._former_names()
-        yield from self._attributes()
-        yield from self._constraints()
-        yield from self._views()
+            yield from self._check_default(prop, spec, f"/overrides/{prop}/default")
+        yield from self._check_naming()
+        yield from self._check_former_names()
+        yield from self._check_attributes()
+        yield from self._check_constraints()
+        yield from self._check_views()
         if "enabled-when" in self.data:
-            yield from self.condition("/enabled-when", self.data["enabled-when"], self.own_syntaxes)
-        yield from self._columns()
-        yield from self._default_objects()
+            yield from self.check_condition("/enabled-when", self.data["enabled-when"], self.own_syntaxes)
+        yield from self._check_columns()
+        yield from self._check_default_objects()
 
-    def _tags(self) -> Iterator[Finding]:
+    def _check_tags(self) -> Iterator[Finding]:
         known = self.registry.tags()
         for index, tag in enumerate(self.data.get("tags", ())):
             if tag not in known:
-                yield from self.family.unknown(f"/tags/{index}", f'no package declares the tag "{tag}"', tag, known)
+                yield from self.family.report_unknown(
+                    f"/tags/{index}", f'no package declares the tag "{tag}"', tag, known
+                )
 
-    def _columns(self) -> Iterator[Finding]:
+    def _check_columns(self) -> Iterator[Finding]:
         """A list may also show what only some of the subtypes have."""
         known = {prop for below in self.registry.subtypes(self.name) for prop in specs_of(self.registry, below)}
         for index, column in enumerate(self.data.get("profile", {}).get("cli", {}).get("list", ())):
             if column not in known:
                 summary = f'there is no property "{column}" to list'
-                yield f"/profile/cli/list/{index}", summary, did_you_mean(column, known)
+                yield f"/profile/cli/list/{index}", summary, suggest_name(column, known)
 
     # -- where objects hang --------------------------------------------------------------------------------------
 
-    def _lineage(self) -> tuple[Relation, ...]:
+    def _find_lineage(self) -> tuple[Relation, ...]:
         top = (*self.registry.parents(self.name), self.name)[0]
         return self.registry.lineage(self.registry.relation_of(top))
 
-    def _where(self) -> Iterator[Finding]:
+    def _check_place(self) -> Iterator[Finding]:
         """Commands and entries of a relation are not mistaken for those of another."""
         if "relation" not in self.data:
-            yield from self._short_name()
+            yield from self._check_short_name()
             return
-        *above, own = self._lineage()
+        *above, own = self._find_lineage()
         for other in above:
             if own.named and other.named and own.name_option == other.name_option:
                 yield (
@@ -230,50 +238,50 @@ class _Definition(_Rules):
                     "give it another name-option",
                 )
         for other in self.registry.relations().values():
-            if other.target != self.name and self._neighbours(other, own) and _branch(other) == _branch(own):
+            if other.target != self.name and self._are_neighbours(other, own) and _branch_of(other) == _branch_of(own):
                 yield "/relation/branch", f'the relation "{other.name}" has the same branch', "give each its own"
 
-    def _neighbours(self, one: Relation, other: Relation) -> bool:
+    def _are_neighbours(self, one: Relation, other: Relation) -> bool:
         """Whether two relations can hang below the same object."""
         if ROOT_NAME in {one.parent, other.parent}:
             return one.parent == other.parent
         return one.parent in {other.parent, *self.registry.parents(other.parent), *self.registry.subtypes(other.parent)}
 
-    def _short_name(self) -> Iterator[Finding]:
+    def _check_short_name(self) -> Iterator[Finding]:
         """The short names of the types of a relation differ."""
-        relation = self._lineage()[-1]
-        short = self.registry.short_name(self.name, relation)
-        for other in self.concrete(relation.target):
+        relation = self._find_lineage()[-1]
+        short = self.registry.short_name_of(self.name, relation)
+        for other in self.find_concrete(relation.target):
             first = other < self.name or other == relation.target  # the later of two is told
-            if first and not self.data.get("abstract") and self.registry.short_name(other, relation) == short:
+            if first and not self.data.get("abstract") and self.registry.short_name_of(other, relation) == short:
                 yield "/name", f'its short name "{short}" is also that of {other}', "choose another name"
 
     # -- properties ----------------------------------------------------------------------------------------------
 
-    def _property(self, name: str, own: Mapping[str, Any]) -> Iterator[Finding]:
+    def _check_property(self, name: str, own: Mapping[str, Any]) -> Iterator[Finding]:
         spec, pointer = self.specs[name], f"/properties/{name}"
         if "use" in own:
             where = f"{pointer}/use"
         else:
             where = f"{pointer}/syntax/needed-when"
-            yield from self.aggregation(f"{pointer}/syntax", spec["syntax"])
+            yield from self.check_aggregation(f"{pointer}/syntax", spec["syntax"])
         if isinstance(spec["syntax"], Mapping) and "needed-when" in spec["syntax"]:
-            yield from self.condition(where, spec["syntax"]["needed-when"], self.own_syntaxes)
+            yield from self.check_condition(where, spec["syntax"]["needed-when"], self.own_syntaxes)
         if spec.get("admin-action", {}).get("kind") == "other" and not spec["admin-action"].get("note"):
             yield f"{pointer}/admin-action", "an administrator action of kind other says in its note what to do", ""
         for index, example in enumerate(own.get("examples", ())):
-            yield from self.values(f"{pointer}/examples/{index}", name, [example], self.specs)
-        yield from self._default(name, own, f"{pointer}/default")
+            yield from self.check_values(f"{pointer}/examples/{index}", name, [example], self.specs)
+        yield from self._check_default(name, own, f"{pointer}/default")
 
-    def _default(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
+    def _check_default(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
         default = own.get("default", {})
         if "values" in default:
-            yield from self.values(f"{pointer}/values", name, default["values"], self.specs)
+            yield from self.check_values(f"{pointer}/values", name, default["values"], self.specs)
         elif "inherited" in default:
-            yield from self._inherited(name, f"{pointer}/inherited", default["inherited"])
+            yield from self._check_inherited(name, f"{pointer}/inherited", default["inherited"])
 
-    def _inherited(self, name: str, pointer: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
-        owner, findings = self._owner(pointer, spec)
+    def _check_inherited(self, name: str, pointer: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+        owner, findings = self._find_owner(pointer, spec)
         yield from findings
         if owner is None:
             return
@@ -281,20 +289,20 @@ class _Definition(_Rules):
         if not sources:
             known = {prop for below in self.registry.subtypes(owner) for prop in specs_of(self.registry, below)}
             summary = f'{owner} has no property "{spec["property"]}"'
-            yield f"{pointer}/property", summary, did_you_mean(spec["property"], known)
+            yield f"{pointer}/property", summary, suggest_name(spec["property"], known)
             return
-        yield from self._suitable(name, f"{pointer}/property", owner, sources)
-        if spec.get("offset") == 0 and name == min(self._circle(name), default=""):
+        yield from self._check_sources(name, f"{pointer}/property", owner, sources)
+        if spec.get("offset") == 0 and name == min(self._find_circle(name), default=""):
             yield f"{pointer}/property", f'the default of "{name}" would be inherited from itself', ""
 
-    def _owner(self, pointer: str, spec: Mapping[str, Any]) -> tuple[str | None, list[Finding]]:
+    def _find_owner(self, pointer: str, spec: Mapping[str, Any]) -> tuple[str | None, list[Finding]]:
         """The type of the object a default is inherited from."""
         if "path" in spec:
-            relation, findings = self.path(f"{pointer}/path", spec["path"])
+            relation, findings = self.resolve_path(f"{pointer}/path", spec["path"])
             if relation is None and not findings:
                 findings = [(f"{pointer}/path", "the root has no properties", "give the path of an object")]
             return (relation.target if relation is not None else None), findings
-        lineage = self._lineage()
+        lineage = self._find_lineage()
         if spec["offset"] >= len(lineage):
             there = f"only {len(lineage) - 1}" if len(lineage) > 1 else "no"
             summary = f"there are {there} objects above this one"
@@ -309,12 +317,14 @@ class _Definition(_Rules):
         found = [specs_of(self.registry, name).get(spec["property"]) for name in types]
         return [source for source in found if source is not None]
 
-    def _suitable(self, name: str, pointer: str, owner: str, sources: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+    def _check_sources(
+        self, name: str, pointer: str, owner: str, sources: Iterable[Mapping[str, Any]]
+    ) -> Iterator[Finding]:
         """A value can be inherited where it would be a value, and where it stays a secret."""
         own = self.specs[name]
         kind = self.own_syntaxes[name].name
         for source in sources:
-            made = syntax(source["syntax"])
+            made = make_syntax(source["syntax"])
             if made.name != kind:
                 yield pointer, f"the property of {owner} is of syntax {made.name}, this one of {kind}", ""
             elif source.get("multi-valued") and not own.get("multi-valued"):
@@ -326,7 +336,7 @@ class _Definition(_Rules):
                     "make it sensitive",
                 )
 
-    def _circle(self, name: str) -> tuple[str, ...]:
+    def _find_circle(self, name: str) -> tuple[str, ...]:
         """The properties whose defaults, inherited within the object itself, lead back to this one, if they do."""
         way: list[str] = []
         at = name
@@ -338,7 +348,7 @@ class _Definition(_Rules):
             at = inherited["property"]
         return tuple(way) if at == name else ()
 
-    def _naming(self) -> Iterator[Finding]:
+    def _check_naming(self) -> Iterator[Finding]:
         relation = self.data.get("relation", {})
         naming = relation.get("naming-property")
         if naming is None:
@@ -351,7 +361,7 @@ class _Definition(_Rules):
         if spec.get("sensitive", self.own_syntaxes[naming].sensitive):
             yield f"/properties/{naming}", "a naming property cannot be sensitive: names are shown", ""
 
-    def _former_names(self) -> Iterator[Finding]:
+    def _check_former_names(self) -> Iterator[Finding]:
         """A former name leads to one property."""
         owners: dict[str, str] = {}
         for name, spec in self.specs.items():
@@ -362,9 +372,9 @@ class _Definition(_Rules):
                 elif owners.setdefault(former, name) != name:
                     yield pointer, f'"{former}" is also a former name of "{owners[former]}"', ""
 
-    def _attributes(self) -> Iterator[Finding]:
+    def _check_attributes(self) -> Iterator[Finding]:
         """Two properties cannot share an attribute, nor take one that entries need for something else."""
-        relation = self._lineage()[-1]
+        relation = self._find_lineage()[-1]
         taken = {"objectclass": "the object classes", REVISION_ATTRIBUTE: "the revision"}
         if relation.named and not relation.naming_property:
             taken[relation.naming_attribute.lower()] = "the name"
@@ -383,7 +393,7 @@ class _Definition(_Rules):
 
     # -- constraints ---------------------------------------------------------------------------------------------
 
-    def _constraints(self) -> Iterator[Finding]:
+    def _check_constraints(self) -> Iterator[Finding]:
         above = [self.registry.documents[level].data for level in self.registry.parents(self.name)]
         names = {item["name"] for level in above for item in level.get("constraints", ())}
         for index, item in enumerate(self.data.get("constraints", ())):
@@ -391,21 +401,21 @@ class _Definition(_Rules):
             if item["name"] in names:
                 yield f"{pointer}/name", f'the constraint "{item["name"]}" is declared twice', "give each its own name"
             names.add(item["name"])
-            yield from self._constraint(pointer, item)
+            yield from self._check_constraint(pointer, item)
 
-    def _constraint(self, pointer: str, item: Mapping[str, Any]) -> Iterator[Finding]:
+    def _check_constraint(self, pointer: str, item: Mapping[str, Any]) -> Iterator[Finding]:
         if ("condition" in item) == ("function" in item):
             yield pointer, "a constraint has either a condition or a function", ""
         if "condition" in item:
-            yield from self.condition(f"{pointer}/condition", item["condition"], self.own_syntaxes)
+            yield from self.check_condition(f"{pointer}/condition", item["condition"], self.own_syntaxes)
         if "property" in item and item["property"] not in self.specs:
             summary = f'the constraint is about "{item["property"]}", which is no property'
-            yield f"{pointer}/property", summary, did_you_mean(item["property"], self.specs)
+            yield f"{pointer}/property", summary, suggest_name(item["property"], self.specs)
         for number, fix in enumerate(item.get("fixes", ())):
             for prop, text in fix.items():
-                yield from self.values(f"{pointer}/fixes/{number}/{prop}", prop, [text], self.specs)
+                yield from self.check_values(f"{pointer}/fixes/{number}/{prop}", prop, [text], self.specs)
 
-    def _views(self) -> Iterator[Finding]:
+    def _check_views(self) -> Iterator[Finding]:
         above = [self.registry.documents[level].data for level in self.registry.parents(self.name)]
         names = {item["name"] for level in above for item in level.get("views", ())}
         for index, item in enumerate(self.data.get("views", ())):
@@ -415,9 +425,9 @@ class _Definition(_Rules):
 
     # -- objects that come with their parent ---------------------------------------------------------------------
 
-    def _default_objects(self) -> Iterator[Finding]:
+    def _check_default_objects(self) -> Iterator[Finding]:
         relation = self.data.get("relation", {})
-        types = self.concrete(self.name)
+        types = self.find_concrete(self.name)
         seen: set[str] = set()
         for index, item in enumerate(relation.get("default-objects", ())):
             pointer = f"/relation/default-objects/{index}"
@@ -428,18 +438,18 @@ class _Definition(_Rules):
             seen.add(item["name"].casefold())
             type_name = item.get("type", self.name)
             if type_name in types:
-                yield from self._default_object(pointer, item, specs_of(self.registry, type_name))
+                yield from self._check_default_object(pointer, item, specs_of(self.registry, type_name))
             else:
                 summary = f'"{type_name}" is no type of which a {self.name} can be made'
-                yield f"{pointer}/type", summary, did_you_mean(type_name, types)
+                yield f"{pointer}/type", summary, suggest_name(type_name, types)
 
-    def _default_object(self, pointer: str, item: Mapping[str, Any], specs: Specs) -> Iterator[Finding]:
+    def _check_default_object(self, pointer: str, item: Mapping[str, Any], specs: Specs) -> Iterator[Finding]:
         given = item.get("properties", {})
         naming = self.data["relation"].get("naming-property")
         for prop, texts in given.items():
-            yield from self.values(f"{pointer}/properties/{prop}", prop, texts, specs)
+            yield from self.check_values(f"{pointer}/properties/{prop}", prop, texts, specs)
         if naming is not None:
-            yield from self.values(f"{pointer}/name", naming, [item["name"]], specs)
+            yield from self.check_values(f"{pointer}/name", naming, [item["name"]], specs)
         for prop, spec in specs.items():
             has_value = (
                 prop in given or prop == naming or not {"values", "inherited"}.isdisjoint(spec.get("default", {}))
@@ -448,5 +458,5 @@ class _Definition(_Rules):
                 yield f"{pointer}/properties", f'the mandatory property "{prop}" has no value', ""
 
 
-def _branch(relation: Relation) -> DN | None:
+def _branch_of(relation: Relation) -> DN | None:
     return DN.parse(relation.branch) if relation.branch else None

@@ -59,7 +59,7 @@ _FACTS: Final[Mapping[str, Any]] = {
 }
 
 
-def _object(properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+def _object_schema(properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": dict(properties),
@@ -68,11 +68,11 @@ def _object(properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> di
     }
 
 
-def _one_of_keys(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_object(properties), "minProperties": 1, "maxProperties": 1}
+def _choice_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_object_schema(properties), "minProperties": 1, "maxProperties": 1}
 
 
-def _syntax() -> dict[str, Any]:
+def _syntax_schema() -> dict[str, Any]:
     """A syntax is its name, where it needs no parameters, or an object with its type and parameters."""
     plain = [name for name, cls in REGISTRY.items() if not cls.required_parameters]
     branches: list[dict[str, Any]] = [{"if": {"type": "string"}, "then": {"enum": plain}}]
@@ -81,7 +81,7 @@ def _syntax() -> dict[str, Any]:
         branches.append(
             {
                 "if": {"type": "object", "properties": {"type": {"const": name}}, "required": ["type"]},
-                "then": _object({"type": {}, **parameters}, ("type", *cls.required_parameters)),
+                "then": _object_schema({"type": {}, **parameters}, ("type", *cls.required_parameters)),
             }
         )
     return {
@@ -95,14 +95,14 @@ def _syntax() -> dict[str, Any]:
 _CONDITIONS: Final = frozenset({"target-enabled", "needed-when"})
 
 
-def _definition() -> dict[str, Any]:
+def _definition_schema() -> dict[str, Any]:
     properties = {
         "type": "object",
         "propertyNames": {"pattern": NAME},
         "additionalProperties": {"$ref": "#/$defs/property"},
     }
     overrides = {name: _FACTS[name] for name in OVERRIDABLE}
-    return _object(
+    return _object_schema(
         {
             "$schema": _TEXT,
             "name": _NAME,
@@ -125,7 +125,7 @@ def _definition() -> dict[str, Any]:
             "overrides": {
                 "type": "object",
                 "propertyNames": {"pattern": NAME},
-                "additionalProperties": {**_object(overrides), "minProperties": 1},
+                "additionalProperties": {**_object_schema(overrides), "minProperties": 1},
             },
             "constraints": {"type": "array", "items": {"$ref": "#/$defs/constraint"}},
             "views": {"type": "array", "items": {"$ref": "#/$defs/view"}},
@@ -134,8 +134,8 @@ def _definition() -> dict[str, Any]:
     )
 
 
-def _package() -> dict[str, Any]:
-    return _object(
+def _package_schema() -> dict[str, Any]:
+    return _object_schema(
         {
             "$schema": _TEXT,
             "package": _NAME,
@@ -153,9 +153,9 @@ def _package() -> dict[str, Any]:
     )
 
 
-def _property() -> dict[str, Any]:
-    declared = _object({**_FACTS, "syntax": {"$ref": "#/$defs/syntax"}}, ("synopsis", "syntax"))
-    used = _object(
+def _property_schema() -> dict[str, Any]:
+    declared = _object_schema({**_FACTS, "syntax": {"$ref": "#/$defs/syntax"}}, ("synopsis", "syntax"))
+    used = _object_schema(
         {
             "use": {"type": "string", "pattern": SHARED},
             **{name: _FACTS[name] for name in OVERRIDABLE},
@@ -165,11 +165,11 @@ def _property() -> dict[str, Any]:
     return {"type": "object", "if": {"required": ["use"]}, "then": used, "else": declared}
 
 
-def _relation() -> dict[str, Any]:
-    default_object = _object(
+def _relation_schema() -> dict[str, Any]:
+    default_object = _object_schema(
         {"name": _TEXT, "type": _NAME, "properties": {"type": "object", "additionalProperties": _VALUES}}, ("name",)
     )
-    return _object(
+    return _object_schema(
         {
             "name": _NAME,
             "plural": _NAME,
@@ -185,10 +185,10 @@ def _relation() -> dict[str, Any]:
     )
 
 
-def _profile() -> dict[str, Any]:
-    return _object(
+def _profile_schema() -> dict[str, Any]:
+    return _object_schema(
         {
-            "ldap": _object(
+            "ldap": _object_schema(
                 {
                     "object-class": {"type": "string", "pattern": ATTRIBUTE},
                     "naming-attribute": {"type": "string", "pattern": ATTRIBUTE},
@@ -199,14 +199,14 @@ def _profile() -> dict[str, Any]:
                     },
                 }
             ),
-            "cli": _object({"list": _NAMES, "custom": _FLAG, "name-option": _NAME}),
+            "cli": _object_schema({"list": _NAMES, "custom": _FLAG, "name-option": _NAME}),
         }
     )
 
 
-def _constraint() -> dict[str, Any]:
+def _constraint_schema() -> dict[str, Any]:
     return {
-        **_object(
+        **_object_schema(
             {
                 "name": _NAME,
                 "synopsis": _TEXT,
@@ -225,12 +225,12 @@ def _constraint() -> dict[str, Any]:
     }
 
 
-def _view() -> dict[str, Any]:
+def _view_schema() -> dict[str, Any]:
     facts = {"name": _NAME, "synopsis": _TEXT, "function": {"type": "string", "pattern": FUNCTION}}
-    return _object(facts, tuple(facts))
+    return _object_schema(facts, tuple(facts))
 
 
-def _condition() -> dict[str, Any]:
+def _condition_schema() -> dict[str, Any]:
     several = {"type": "array", "items": _CONDITION, "minItems": 1}
     pair = {"type": "array", "items": _CONDITION, "minItems": 2, "maxItems": 2}
     words = {
@@ -241,17 +241,17 @@ def _condition() -> dict[str, Any]:
         "is-present": _NAME,
         "contains": {"type": "array", "prefixItems": [_NAME, _TEXT], "minItems": 2, "maxItems": 2},
     }
-    return {"type": ["boolean", "object"], "if": {"type": "object"}, "then": _one_of_keys(words)}
+    return {"type": ["boolean", "object"], "if": {"type": "object"}, "then": _choice_schema(words)}
 
 
-def _default() -> dict[str, Any]:
-    absolute = _object({"path": {"type": "string", "pattern": PATH}, "property": _NAME}, ("path", "property"))
-    relative = _object({"offset": {"type": "integer", "minimum": 0}, "property": _NAME}, ("offset", "property"))
+def _default_schema() -> dict[str, Any]:
+    absolute = _object_schema({"path": {"type": "string", "pattern": PATH}, "property": _NAME}, ("path", "property"))
+    relative = _object_schema({"offset": {"type": "integer", "minimum": 0}, "property": _NAME}, ("offset", "property"))
     inherited = {"type": "object", "if": {"required": ["path"]}, "then": absolute, "else": relative}
-    return _one_of_keys({"values": _VALUES, "alias": _TEXT, "undefined": {"const": True}, "inherited": inherited})
+    return _choice_schema({"values": _VALUES, "alias": _TEXT, "undefined": {"const": True}, "inherited": inherited})
 
 
-def metaschema() -> dict[str, Any]:
+def build_metaschema() -> dict[str, Any]:
     """Return the meta-schema as JSON."""
     return {
         "$schema": DIALECT,
@@ -263,25 +263,25 @@ def metaschema() -> dict[str, Any]:
         "then": {"$ref": "#/$defs/package"},
         "else": {"$ref": "#/$defs/definition"},
         "$defs": {
-            "definition": _definition(),
-            "package": _package(),
-            "property": _property(),
-            "syntax": _syntax(),
-            "default": _default(),
-            "admin-action": _object({"kind": {"enum": list(ACTION_SENTENCES)}, "note": _TEXT}, ("kind",)),
-            "relation": _relation(),
-            "profile": _profile(),
-            "constraint": _constraint(),
-            "view": _view(),
-            "condition": _condition(),
+            "definition": _definition_schema(),
+            "package": _package_schema(),
+            "property": _property_schema(),
+            "syntax": _syntax_schema(),
+            "default": _default_schema(),
+            "admin-action": _object_schema({"kind": {"enum": list(ACTION_SENTENCES)}, "note": _TEXT}, ("kind",)),
+            "relation": _relation_schema(),
+            "profile": _profile_schema(),
+            "constraint": _constraint_schema(),
+            "view": _view_schema(),
+            "condition": _condition_schema(),
         },
     }
 
 
-def printed() -> str:
+def format_metaschema() -> str:
     """Return the meta-schema as the text of ``schemas/managed-object.schema.json``."""
-    return json.dumps(metaschema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(build_metaschema(), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(printed())
+    sys.stdout.write(format_metaschema())

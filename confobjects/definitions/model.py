@@ -40,7 +40,7 @@ class AdminAction(Record):
     kind: str = "none"
     note: str = ""
 
-    def sentence(self) -> str:
+    def as_sentence(self) -> str:
         """Return the action for people, with its note."""
         return " ".join(part for part in (ACTION_SENTENCES[self.kind], self.note) if part)
 

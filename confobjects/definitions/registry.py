@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from confobjects.definitions import building
-from confobjects.definitions.documents import Document, Documents
+from confobjects.definitions.documents import DefinitionDocument, DefinitionDocuments
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
-from confobjects.paths import ManagedObjectPath, Name, first_name, is_text, normal_name
+from confobjects.paths import ManagedObjectPath, Name, is_text, normal_name, split_first_name
 
 OVERRIDABLE = (
     "synopsis",
@@ -30,10 +30,10 @@ OVERRIDABLE = (
 """What a subtype's override, or the use of a shared property, may change."""
 
 
-class Registry(Documents):
+class Registry(DefinitionDocuments):
     """Definitions by name, relations by parent, subtypes and users of each type."""
 
-    def __init__(self, documents: Iterable[Document]) -> None:
+    def __init__(self, documents: Iterable[DefinitionDocument]) -> None:
         super().__init__(documents)
         self._built: dict[str, ManagedObjectDefinition] = {}
         self._relations: dict[str, Relation] | None = None
@@ -58,18 +58,18 @@ class Registry(Documents):
         built = self._built.get(name)
         if built is None:
             if name not in self.documents:
-                raise _unknown("object type", name, self.documents)
-            built = self._built[name] = building.definition(self, name)
+                raise _unknown_name_error("object type", name, self.documents)
+            built = self._built[name] = building.build_definition(self, name)
         return built
 
     def property(self, definition: ManagedObjectDefinition, name: str) -> PropertyDefinition:
         """Return a property of a definition; its name ignores case."""
         found = definition.properties.get(name) or definition.properties.get(name.lower())
         if found is None:
-            raise _unknown(f"property of {definition.friendly}", name, definition.properties)
+            raise _unknown_name_error(f"property of {definition.friendly}", name, definition.properties)
         return found
 
-    def secrets(self) -> frozenset[str]:
+    def secret_names(self) -> frozenset[str]:
         """Return the names before secrets: of sensitive properties, former names too, and in values that are pairs."""
         found: set[str] = set()
         for definition in self:
@@ -87,7 +87,7 @@ class Registry(Documents):
             found = self._subtypes[name] = (name, *below)
         return found
 
-    def concrete(self, name: str) -> tuple[ManagedObjectDefinition, ...]:
+    def concrete_types(self, name: str) -> tuple[ManagedObjectDefinition, ...]:
         """Return the types of which objects can be made, among a type and its descendants."""
         return tuple(d for d in map(self.definition, self.subtypes(name)) if not d.abstract)
 
@@ -96,7 +96,7 @@ class Registry(Documents):
     def relations(self) -> Mapping[str, Relation]:
         """Return all relations by name."""
         if self._relations is None:
-            found = (building.relation(self, d.data) for d in self.documents.values() if "relation" in d.data)
+            found = (building.build_relation(self, d.data) for d in self.documents.values() if "relation" in d.data)
             self._relations = {relation.name: relation for relation in found}
         return self._relations
 
@@ -105,7 +105,7 @@ class Registry(Documents):
         try:
             return self.relations()[name]
         except KeyError:
-            raise _unknown("object", name, self.relations()) from None
+            raise _unknown_name_error("object", name, self.relations()) from None
 
     def children(self, definition: str) -> tuple[Relation, ...]:
         """Return the relations that hang below objects of a type, inherited ones included; sorted by name."""
@@ -129,23 +129,23 @@ class Registry(Documents):
         """Return the relation whose objects are of a (top) type."""
         return next(relation for relation in self.relations().values() if relation.target == top)
 
-    def types(self, relation: Relation) -> dict[str, ManagedObjectDefinition]:
+    def types_of(self, relation: Relation) -> dict[str, ManagedObjectDefinition]:
         """Return the concrete types of a relation by their short names, sorted: what ``--type`` takes."""
-        return dict(sorted((self.short_type(d, relation), d) for d in self.concrete(relation.target)))
+        return dict(sorted((self.short_type_of(d, relation), d) for d in self.concrete_types(relation.target)))
 
-    def short_type(self, definition: ManagedObjectDefinition, relation: Relation) -> str:
+    def short_type_of(self, definition: ManagedObjectDefinition, relation: Relation) -> str:
         """Return the short name of a type: without the suffix it shares with the relation's own type."""
-        return self.short_name(definition.name, relation)
+        return self.short_name_of(definition.name, relation)
 
-    def short_name(self, name: str, relation: Relation) -> str:
+    def short_name_of(self, name: str, relation: Relation) -> str:
         """Return the short name of the type of a name, which need not be built."""
-        custom = building.profile(self.documents[name].data, "cli").get("custom", False)
+        custom = building.profile_of(self.documents[name].data, "cli").get("custom", False)
         if name == relation.target:
             return "custom" if custom else "generic"
         short = name.removesuffix(f"-{relation.target}")
         return f"custom-{short}" if custom else short
 
-    def path(self, text: str) -> ManagedObjectPath:
+    def parse_path(self, text: str) -> ManagedObjectPath:
         """Return the path a text names: relations from the root down, each with a name where it needs one.
 
         Raises :class:`~confobjects.errors.UnknownNameError` for a relation that does not exist,
@@ -162,7 +162,7 @@ class Registry(Documents):
                 raise ValueError(message)
             name = None
             if relation.named:
-                name, rest = first_name(rest)
+                name, rest = split_first_name(rest)
                 if not name:
                     message = f'the path "{text}" lacks a name after "{relation.name}"'
                     raise ValueError(message)
@@ -210,16 +210,16 @@ class Registry(Documents):
         for name, document in sorted(self.documents.items()):
             own = document.data.get("properties", {})
             for prop in own:
-                spec = self.merged(own[prop])["syntax"]
+                spec = self.merge_shared(own[prop])["syntax"]
                 if isinstance(spec, Mapping) and spec["type"] == "aggregation" and spec["relation"] == relation:
                     yield name, self.definition(name).properties[prop]
 
-    def heirs(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:
+    def heirs_of(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:
         """Return the properties whose defaults are inherited, at last, from properties of some names.
 
         The type is one that has the property; so are those that extend it.
         """
-        sources = {name: self._inherited(name) for name in sorted(self.documents)}
+        sources = {name: self._find_inherited(name) for name in sorted(self.documents)}
         found: dict[tuple[str, str], None] = {}
         wanted = set(names)
         size = -1
@@ -232,12 +232,12 @@ class Registry(Documents):
                         wanted.add(prop)
         return [(name, self.definition(name).properties[prop]) for name, prop in found]
 
-    def _inherited(self, name: str) -> dict[str, str]:
+    def _find_inherited(self, name: str) -> dict[str, str]:
         """The properties of a type that inherit their default, with the name of the property it comes from."""
         text = str(self.documents[name].data)
         if "inherited" not in text and "'use'" not in text:  # merging the JSON of most would be work for nothing
             return {}
-        specs = {prop: spec.get("default", {}) for prop, (spec, _) in self.sources(name).items()}
+        specs = {prop: spec.get("default", {}) for prop, (spec, _) in self.collect_specs(name).items()}
         return {prop: default["inherited"]["property"] for prop, default in specs.items() if "inherited" in default}
 
     def tags(self) -> dict[str, str]:
@@ -248,9 +248,9 @@ class Registry(Documents):
         return result
 
 
-def _unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+def _unknown_name_error(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     names = sorted(known)
-    hint = did_you_mean(name, names)
+    hint = suggest_name(name, names)
     if not hint and names:
         hint = f"known: {', '.join(names)}" if len(names) <= 20 else ""
     return UnknownNameError(Diagnostic("unknown-name", f'there is no {what} "{name}"', value=name, remedy=hint))

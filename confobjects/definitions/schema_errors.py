@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from confobjects.diagnostics import did_you_mean
-from confobjects.texts.visible import visible
+from confobjects.diagnostics import suggest_name
+from confobjects.texts.visible import make_visible
 
 Pointer = tuple[str, ...]
 """The keys and indexes on the way to a part of a document."""
@@ -75,7 +75,7 @@ def translate(errors: Iterable[Any], show: Show) -> Iterator[Refusal]:
 
 def quote_json(value: Any) -> str:
     """Return a value as JSON on one line, not too long."""
-    text = visible(json.dumps(value, ensure_ascii=False))
+    text = make_visible(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= 60 else text[:59] + "…"
 
 
@@ -87,7 +87,7 @@ def _explain_unknown_keys(error: Any, _show: Show) -> _Words:
     known = error.schema.get("properties", {})
     for key in error.instance:
         if key not in known:
-            remedy = did_you_mean(key, known) or f"known: {', '.join(known)}"
+            remedy = suggest_name(key, known) or f"known: {', '.join(known)}"
             yield key, f"there is no key {quote_json(key)} here", remedy
 
 
@@ -105,7 +105,7 @@ def _explain_choice(error: Any, show: Show) -> _Words:
 
 def name_known(given: str, known: Iterable[str]) -> str:
     """Return the remedy for a word that is none of the known ones."""
-    return did_you_mean(given, known) or f"known: {', '.join(known)}"
+    return suggest_name(given, known) or f"known: {', '.join(known)}"
 
 
 def _explain_constant(error: Any, show: Show) -> _Words:

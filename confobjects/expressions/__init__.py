@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any
 from confobjects.expressions.openers import OPENERS, has_opener
 
 if TYPE_CHECKING:
-    from confobjects.expressions.evaluation import Failed, Found, Need, NotFound, Provide, Result, evaluate, needs
+    from confobjects.expressions.evaluation import (
+        EvaluationResult,
+        Failed,
+        Found,
+        Need,
+        NotFound,
+        Provide,
+        evaluate,
+        find_needs,
+    )
     from confobjects.expressions.functions import FUNCTIONS
     from confobjects.expressions.grammar import (
         Expression,
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FUNCTIONS",
     "OPENERS",
+    "EvaluationResult",
     "Expression",
     "ExpressionSyntaxError",
     "Failed",
@@ -42,17 +52,16 @@ __all__ = [
     "NotFound",
     "Problem",
     "Provide",
-    "Result",
     "Template",
     "escape",
     "evaluate",
+    "find_needs",
     "has_opener",
     "looks_lost",
-    "needs",
     "parse",
 ]
 
-_EVALUATION = {"Failed", "Found", "Need", "NotFound", "Provide", "Result", "evaluate", "needs"}
+_EVALUATION = {"EvaluationResult", "Failed", "Found", "Need", "NotFound", "Provide", "evaluate", "find_needs"}
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,7 @@ class Failed(Record):
 Provide = Callable[[Need], "Found | NotFound | Failed"]
 
 
-class Result(Record):
+class EvaluationResult(Record):
     """What a template came to: values with their origins, or None when one lacks, and all problems."""
 
     values: tuple[str, ...] | None
@@ -68,7 +68,7 @@ class Result(Record):
     problems: tuple[Problem, ...] = ()
 
 
-def needs(template: Template) -> tuple[Need, ...]:
+def find_needs(template: Template) -> tuple[Need, ...]:
     """Return what a template needs from outside, as far as it can be said before evaluation."""
     found: dict[Need, None] = {}
     for expression in template.expressions():
@@ -78,34 +78,34 @@ def needs(template: Template) -> tuple[Need, ...]:
     return tuple(found)
 
 
-def nothing(_: Need) -> NotFound:
+def provide_nothing(_: Need) -> NotFound:
     """Provide nothing: the evaluation with defaults alone, as at write time."""
     return NotFound()
 
 
-def evaluate(template: Template, provide: Provide, *, split: bool = False) -> Result:
+def evaluate(template: Template, provide: Provide, *, split: bool = False) -> EvaluationResult:
     """Return the value of a template.
 
     With ``split``, a template that is one whole expression may come to several values: those of a list, or the
     comma-separated parts of a source that says so.
     """
-    run = _Run(provide)
+    run = _Evaluation(provide)
     if template.whole and split:
-        values, origins = run.several(template.parts[0], ())
+        values, origins = run.evaluate_all(template.parts[0], ())
     else:
-        text, where = run.joined(template.parts, None, ())
+        text, where = run.join_parts(template.parts, None, ())
         values, origins = ((text,), (", ".join(where),)) if text is not None else (None, ())
     if run.problems or values is None:
-        return Result(None, (), tuple(run.problems))
-    return Result(values, origins)
+        return EvaluationResult(None, (), tuple(run.problems))
+    return EvaluationResult(values, origins)
 
 
-def _inherited(span: tuple[int, int], chain: tuple[Need, ...]) -> tuple[int, int] | None:
+def _inherit_span(span: tuple[int, int], chain: tuple[Need, ...]) -> tuple[int, int] | None:
     """Return the place to show for what is inside an expression: its own, unless its text is a source's."""
     return span if chain else None
 
 
-class _Run:
+class _Evaluation:
     """One evaluation. Spans are those of the evaluated text: what a source holds is shown where it is asked for."""
 
     def __init__(self, provide: Provide) -> None:
@@ -119,7 +119,7 @@ class _Run:
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def joined(
+    def join_parts(
         self, parts: Parts, span: tuple[int, int] | None, chain: tuple[Need, ...]
     ) -> tuple[str | None, dict[str, None]]:
         """Return the text of some parts, None if one has no value, and the origins of its expressions."""
@@ -130,7 +130,7 @@ class _Run:
             if isinstance(part, str):
                 words.append(part)
                 continue
-            text, where = self.single(part, span or part.span, chain)
+            text, where = self.evaluate_single(part, span or part.span, chain)
             origins.update(dict.fromkeys(where))
             if text is None:
                 known = False
@@ -138,11 +138,11 @@ class _Run:
                 words.append(text)
         return ("".join(words) if known else None), origins
 
-    def single(
+    def evaluate_single(
         self, expression: Expression, span: tuple[int, int], chain: tuple[Need, ...]
     ) -> tuple[str | None, tuple[str, ...]]:
         """Return the one text of an expression and where it came from."""
-        found = self.found(expression, span, chain)
+        found = self.find_value(expression, span, chain)
         if found is None:
             return None, ()
         if len(found.texts) != 1:
@@ -154,12 +154,12 @@ class _Run:
             return None, ()
         return found.texts[0], (found.origin,)
 
-    def several(
+    def evaluate_all(
         self, expression: str | Expression, chain: tuple[Need, ...]
     ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
         """Return all values of an expression that is a whole value."""
         assert isinstance(expression, Expression)  # noqa: S101 - the caller asked for a whole template
-        found = self.found(expression, expression.span, chain)
+        found = self.find_value(expression, expression.span, chain)
         if found is None:
             return None, ()
         texts = found.texts
@@ -167,8 +167,8 @@ class _Run:
             texts = tuple(part.strip() for part in texts[0].split(",") if part.strip())
         return texts, (found.origin,) * len(texts)
 
-    def found(self, expression: Expression, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
-        argument, _ = self.joined(expression.argument, _inherited(span, chain), chain)
+    def find_value(self, expression: Expression, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
+        argument, _ = self.join_parts(expression.argument, _inherit_span(span, chain), chain)
         if argument is None:
             return None
         need = Need(expression.function, argument)
@@ -176,16 +176,16 @@ class _Run:
             return None
         function = FUNCTIONS.get(expression.function or "")
         if function is not None and function.compute is not None:
-            return self.computed(need, function.compute, span)
+            return self.compute_value(need, function.compute, span)
         answer = self.provide(need)
         if isinstance(answer, Found):
-            return self.resolved(need, answer, span, chain)
+            return self.resolve_answer(need, answer, span, chain)
         if isinstance(answer, Failed):
             self.fail(answer.message, span, answer.remedy)
             return None
-        return self.instead(expression, need, answer, span, chain)
+        return self.use_default(expression, need, answer, span, chain)
 
-    def instead(
+    def use_default(
         self, expression: Expression, need: Need, answer: NotFound, span: tuple[int, int], chain: tuple[Need, ...]
     ) -> Found | None:
         """Return the default of an expression for which nothing was found; without one that is a problem."""
@@ -194,7 +194,7 @@ class _Run:
             remedy = "provide it in one of these, or give the expression a default"
             self.add(Problem(f'"{need}" has no value', span, remedy if looked else "", missing=True, detail=looked))
             return None
-        text, origins = self.joined(expression.default, _inherited(span, chain), chain)
+        text, origins = self.join_parts(expression.default, _inherit_span(span, chain), chain)
         origin = "default in the expression"
         inner = ", ".join(other for other in origins if other != origin)
         return None if text is None else Found((text,), f"{origin} ({inner})" if inner else origin)
@@ -205,14 +205,14 @@ class _Run:
             self.fail(problem.message, span, problem.remedy)
         return problem is None
 
-    def computed(self, need: Need, compute: Callable[[str], str], span: tuple[int, int]) -> Found | None:
+    def compute_value(self, need: Need, compute: Callable[[str], str], span: tuple[int, int]) -> Found | None:
         try:
             return Found((compute(need.argument),), f"{need.function}: in the expression")
         except ValueError as error:
             self.fail(f"{need.function}: cannot be computed: {error}", span)
             return None
 
-    def resolved(self, need: Need, answer: Found, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
+    def resolve_answer(self, need: Need, answer: Found, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
         """Evaluate what was found, if it is expression text itself."""
         if answer.literal:
             return answer
@@ -223,15 +223,15 @@ class _Run:
         if len(chain) >= MAX_DEPTH:
             self.fail(f"the expressions refer to each other more than {MAX_DEPTH} deep", span)
             return None
-        texts = [self.inner(text, answer.origin, span, (*chain, need)) for text in answer.texts]
+        texts = [self.evaluate_text(text, answer.origin, span, (*chain, need)) for text in answer.texts]
         known = tuple(text for text in texts if text is not None)
         return answer.replace(texts=known) if len(known) == len(texts) else None
 
-    def inner(self, text: str, origin: str, span: tuple[int, int], chain: tuple[Need, ...]) -> str | None:
+    def evaluate_text(self, text: str, origin: str, span: tuple[int, int], chain: tuple[Need, ...]) -> str | None:
         try:
             template = parse(text)
         except ExpressionSyntaxError as error:
             for problem in error.problems:
                 self.fail(f"in {origin}: {problem.message}", span, problem.remedy)
             return None
-        return self.joined(template.parts, span, chain)[0]
+        return self.join_parts(template.parts, span, chain)[0]

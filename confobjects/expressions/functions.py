@@ -20,7 +20,7 @@ class Function(Record):
     compute: Callable[[str], str] | None = None
 
 
-def _base64(text: str) -> str:
+def _decode_base64(text: str) -> str:
     import base64
     import binascii
 
@@ -34,6 +34,6 @@ def _base64(text: str) -> str:
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "file": Function("The text of a file, without one line end at its end.", "&{file:secrets/smtp.pin}"),
     "env": Function("The value of the environment variable of exactly that name.", "&{env:SMTP_PASSWORD}"),
-    "base64": Function("The text that base64 stands for.", "&{base64:c2VjcmV0}", _base64),
+    "base64": Function("The text that base64 stands for.", "&{base64:c2VjcmV0}", _decode_base64),
 }
 """Every function by name."""

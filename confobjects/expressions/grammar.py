@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from confobjects.diagnostics import MASK, did_you_mean
+from confobjects.diagnostics import MASK, suggest_name
 from confobjects.expressions.functions import FUNCTIONS
 from confobjects.expressions.openers import OPENERS, has_opener
 from confobjects.records import Record
@@ -97,9 +97,9 @@ class Template(Record):
 
     def expressions(self) -> Iterator[Expression]:
         """Yield every expression, outer ones before those they hold."""
-        yield from _within(self.parts)
+        yield from _nested_expressions(self.parts)
 
-    def masked(self) -> str:
+    def as_masked(self) -> str:
         """Return the text as it may be shown when the value is a secret.
 
         One expression alone is shown, with a mask in place of its default; anything else is masked whole.
@@ -114,12 +114,12 @@ class Template(Record):
         return f"{self.text[:start]}{MASK}{self.text[end:]}"
 
 
-def _within(parts: Parts) -> Iterator[Expression]:
+def _nested_expressions(parts: Parts) -> Iterator[Expression]:
     for part in parts:
         if isinstance(part, Expression):
             yield part
-            yield from _within(part.argument)
-            yield from _within(part.default or ())
+            yield from _nested_expressions(part.argument)
+            yield from _nested_expressions(part.default or ())
 
 
 def parse(text: str) -> Template:
@@ -127,7 +127,7 @@ def parse(text: str) -> Template:
     if not has_opener(text):
         return Template(text, (text,) if text else ())
     parser = _Parser(text)
-    parts = parser.outside()
+    parts = parser.parse_whole()
     if parser.problems:
         raise ExpressionSyntaxError(text, tuple(parser.problems))
     return Template(text, parts, tuple(parser.warnings))
@@ -143,22 +143,22 @@ class _Parser:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def outside(self) -> Parts:
+    def parse_whole(self) -> Parts:
         parts: list[str | Expression] = []
         while match := _OPENER.search(self.text, self.at):
             backslashes = match.group(1)
             literal = self.text[self.at : match.start()] + "\\" * (len(backslashes) // 2)
             if len(backslashes) % 2:
-                _append(parts, literal + match.group(2))
+                _append_text(parts, literal + match.group(2))
                 self.at = match.end()
                 continue
-            _append(parts, literal)
+            _append_text(parts, literal)
             self.at = match.start(2)
-            parts.append(self.expression(1))
-        _append(parts, self.text[self.at :])
+            parts.append(self.parse_expression(1))
+        _append_text(parts, self.text[self.at :])
         return tuple(parts)
 
-    def expression(self, depth: int) -> Expression:
+    def parse_expression(self, depth: int) -> Expression:
         start = self.at
         opener = self.text[start : start + 2]
         closer = OPENERS[opener]
@@ -167,15 +167,15 @@ class _Parser:
             self.problems.append(Problem(f"expressions are nested more than {MAX_NESTING} deep", (start, start + 2)))
             self.at, self.too_deep = len(self.text), True
             return Expression(None, (), None, (start, self.at), None)
-        function = self.function()
+        function = self.parse_function()
         begin = self.at
-        argument, stop = self.inside(closer, depth, bar=True)
+        argument, stop = self.parse_parts(closer, depth, bar=True)
         end_of_argument = self.at
         default, default_span = None, None
         if stop == "|":
             self.at += 1
             default_begin = self.at
-            default, stop = self.inside(closer, depth, bar=False)
+            default, stop = self.parse_parts(closer, depth, bar=False)
             default_span = (default_begin, self.at)
         if stop != closer and self.too_deep:
             pass  # the rest was not read: whether it is closed there is not known
@@ -186,22 +186,22 @@ class _Parser:
             )
         else:
             self.at += 1
-            self.check(function, argument, (begin, end_of_argument), start)
+            self.check_argument(function, argument, (begin, end_of_argument), start)
         return Expression(function, argument, default, (start, self.at), default_span)
 
-    def function(self) -> str | None:
+    def parse_function(self) -> str | None:
         """Read a function's name, if one stands here."""
         match = _FUNCTION.match(self.text, self.at)
         if match is None:
             return None
         name = match.group(1)
         if name not in FUNCTIONS:
-            remedy = did_you_mean(name, FUNCTIONS) or f"functions: {', '.join(FUNCTIONS)}"
+            remedy = suggest_name(name, FUNCTIONS) or f"functions: {', '.join(FUNCTIONS)}"
             self.problems.append(Problem(f'there is no function "{name}"', match.span(1), remedy))
         self.at = match.end()
         return name
 
-    def inside(self, closer: str, depth: int, *, bar: bool) -> tuple[Parts, str]:
+    def parse_parts(self, closer: str, depth: int, *, bar: bool) -> tuple[Parts, str]:
         """Read up to the closer, or to the first bar where one is looked for; return what it stopped at."""
         parts: list[str | Expression] = []
         text = self.text
@@ -211,23 +211,23 @@ class _Parser:
             if character == closer or (bar and character == "|"):
                 return tuple(parts), character
             if pair in OPENERS:
-                parts.append(self.expression(depth + 1))
-            elif character == "\\" and (taken := self.escaped(closer)):
-                _append(parts, taken)
+                parts.append(self.parse_expression(depth + 1))
+            elif character == "\\" and (taken := self.match_escape(closer)):
+                _append_text(parts, taken)
                 self.at += 1 + len(taken)
             else:
-                _append(parts, character)
+                _append_text(parts, character)
                 self.at += 1
         return tuple(parts), ""
 
-    def escaped(self, closer: str) -> str:
+    def match_escape(self, closer: str) -> str:
         """Return what the backslash here takes literally, empty if it is only a backslash."""
         following = self.text[self.at + 1 : self.at + 3]
         if following in OPENERS:
             return following
         return following[:1] if following[:1] in (closer, "|", "\\") and following else ""
 
-    def check(self, function: str | None, argument: Parts, span: tuple[int, int], start: int) -> None:
+    def check_argument(self, function: str | None, argument: Parts, span: tuple[int, int], start: int) -> None:
         """Judge the argument of a closed expression, as far as it is plain text."""
         place = span if span[0] < span[1] else (start, start + 2)
         if not argument:
@@ -262,7 +262,7 @@ def token_problem(token: str, span: tuple[int, int]) -> tuple[Problem | None, Pr
     ), None
 
 
-def _append(parts: list[str | Expression], text: str) -> None:
+def _append_text(parts: list[str | Expression], text: str) -> None:
     if not text:
         return
     if parts and isinstance(parts[-1], str):

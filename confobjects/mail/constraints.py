@@ -28,12 +28,12 @@ def port_and_tls(view: View) -> Iterator[Diagnostic]:
         return
     server = servers[0]
     if server.port == 465 and _is_true(view, "use-start-tls"):
-        yield _unsuited(server, "use-start-tls", "465 is the port for TLS from the first byte", "use-ssl")
+        yield _port_mismatch(server, "use-start-tls", "465 is the port for TLS from the first byte", "use-ssl")
     elif server.port == 587 and _is_true(view, "use-ssl"):
-        yield _unsuited(server, "use-ssl", "587 is the port for STARTTLS", "use-start-tls")
+        yield _port_mismatch(server, "use-ssl", "587 is the port for STARTTLS", "use-start-tls")
 
 
-def _unsuited(server: Any, used: str, fact: str, better: str) -> Diagnostic:
+def _port_mismatch(server: Any, used: str, fact: str, better: str) -> Diagnostic:
     other = 587 if server.port == 465 else 465
     return Diagnostic(
         "constraint-violated",

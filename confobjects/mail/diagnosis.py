@@ -76,7 +76,7 @@ class Diagnosis(Record):
     elsewhere: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    def diagnostic(self, path: str = "") -> Diagnostic:
+    def as_diagnostic(self, path: str = "") -> Diagnostic:
         """Return the diagnosis as every other problem is reported."""
         detail = [f"the server said: {self.reply}"] if self.reply else []
         detail.extend(self.facts.get("detail", ()))
@@ -105,10 +105,10 @@ class _Facts(dict[str, Any]):
         return _UNKNOWN.get(key, "")
 
 
-def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+def _mask_secrets(value: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return mask(value)
-    return [_masked(one, mask) for one in value] if isinstance(value, list) else value
+    return [_mask_secrets(one, mask) for one in value] if isinstance(value, list) else value
 
 
 def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], str] = lambda text: text) -> Diagnosis:
@@ -119,7 +119,7 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
     """
     code = code_of(trouble)
     row = TABLE[code]
-    said = {name: _masked(value, mask) for name, value in trouble.facts.items()}
+    said = {name: _mask_secrets(value, mask) for name, value in trouble.facts.items()}
     facts = _Facts({**known, **said, "stage": trouble.stage})
     return Diagnosis(
         code=code,
@@ -151,7 +151,7 @@ class DeliveryError(MailError):
     def __init__(
         self, diagnosis: Diagnosis, path: str = "", *, report: Any = None, trouble: Trouble | None = None
     ) -> None:
-        super().__init__(diagnosis.diagnostic(path))
+        super().__init__(diagnosis.as_diagnostic(path))
         self.diagnosis = diagnosis
         self.report = report
         self.trouble = trouble

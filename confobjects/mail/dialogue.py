@@ -1,6 +1,6 @@
 """The conversations of a session with a mail server, told without a socket: to greet, to log in, to leave.
 
-Each conversation is a generator. It tells the engine what to send and yields a :class:`Step`: send that, and hand me
+Each conversation is a generator. It tells the engine what to send and yields a :class:`DialogueStep`: send that, and hand me
 so many answers; a step of stage ``tls`` asks for the TLS handshake instead. Whoever drives it (over a socket, in
 tests over a list of bytes) knows nothing of SMTP. A conversation that cannot go on raises
 :class:`~confobjects.mail.diagnosis.Trouble`.
@@ -13,15 +13,15 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from confobjects.mail.diagnosis import Trouble
-from confobjects.mail.mechanisms import MECHANISMS, TOKEN, LoginProblem, Mechanism, choose, usable
-from confobjects.mail.plan import DeliveryPlan, Login
+from confobjects.mail.mechanisms import MECHANISMS, TOKEN, LoginProblem, Mechanism, choose_mechanism, mechanisms_for
+from confobjects.mail.plan import DeliveryPlan, SmtpLogin
 from confobjects.mail.replies import Reply
 from confobjects.mail.smtp import SmtpClient
 from confobjects.records import Record
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 
-class Step(Record):
+class DialogueStep(Record):
     """Send what the engine has, then wait for answers; for stage ``tls`` negotiate TLS and expect none.
 
     ``meanwhile`` is work that may be done while the server does its own; it need not be done.
@@ -33,11 +33,11 @@ class Step(Record):
 
 
 T = TypeVar("T")
-Dialogue = Generator[Step, Sequence[Reply], T]
+Dialogue = Generator[DialogueStep, Sequence[Reply], T]
 
 
-def _one(stage: str) -> Dialogue[Reply]:
-    answers = yield Step(stage)
+def _await_reply(stage: str) -> Dialogue[Reply]:
+    answers = yield DialogueStep(stage)
     return answers[0]
 
 
@@ -46,10 +46,10 @@ def _one(stage: str) -> Dialogue[Reply]:
 
 def open_session(client: SmtpClient, plan: DeliveryPlan, ehlo_name: str) -> Dialogue[None]:
     """Greet, and secure the connection as planned."""
-    banner = yield from _one("banner")
+    banner = yield from _await_reply("banner")
     if not banner.positive:
         if plan.options.quit_on_reject:
-            yield from farewell(client, plan)
+            yield from say_goodbye(client, plan)
         raise Trouble("banner", "reply", banner)
     yield from _greet(client, plan, ehlo_name, "ehlo")
     if plan.security in ("starttls-required", "starttls-if-offered"):
@@ -58,10 +58,10 @@ def open_session(client: SmtpClient, plan: DeliveryPlan, ehlo_name: str) -> Dial
 
 def _greet(client: SmtpClient, plan: DeliveryPlan, name: str, stage: str) -> Dialogue[None]:
     client.greet(name, extended=plan.options.use_ehlo)
-    reply = yield from _one(stage)
+    reply = yield from _await_reply(stage)
     if not reply.positive and plan.options.use_ehlo and reply.code in (500, 502) and plan.security == "none":
         client.greet(name, extended=False)  # a server that does not know EHLO (RFC 5321, section 3.2)
-        reply = yield from _one(stage)
+        reply = yield from _await_reply(stage)
     if not reply.positive:
         raise Trouble(stage, "reply", reply, ehlo=name)
 
@@ -72,24 +72,24 @@ def _secure(client: SmtpClient, plan: DeliveryPlan, name: str) -> Dialogue[None]
             return
         raise Trouble("starttls", "starttls-not-offered")
     client.starttls()
-    reply = yield from _one("starttls")
+    reply = yield from _await_reply("starttls")
     if not reply.positive:
         if plan.security == "starttls-if-offered":
             return
         raise Trouble("starttls", "reply", reply)
-    yield Step("tls", 0)
+    yield DialogueStep("tls", 0)
     yield from _greet(client, plan, name, "ehlo-tls")
 
 
 # -- login -------------------------------------------------------------------------------------------------------------
 
 
-def log_in(client: SmtpClient, login: Login, nonce: str) -> Dialogue[str]:
+def log_in(client: SmtpClient, login: SmtpLogin, nonce: str) -> Dialogue[str]:
     """Log in once, with one mechanism; return its name, empty when the server offers none and that is allowed.
 
     ``nonce`` is fresh randomness for mechanisms that need it.
     """
-    client.transcript.hide(*_secrets(login))
+    client.transcript.hide(*_secret_forms(login))
     if not client.tls and not login.in_clear:
         raise Trouble("auth", "auth-in-clear")
     offered = client.mechanisms
@@ -97,10 +97,10 @@ def log_in(client: SmtpClient, login: Login, nonce: str) -> Dialogue[str]:
         if login.optional:
             return ""
         raise Trouble("auth", "auth-not-offered")
-    name = choose(login, offered, tls=client.tls)
+    name = choose_mechanism(login, offered, tls=client.tls)
     if name is None:
-        ours = ", ".join(usable(login, tls=client.tls))
-        raise Trouble("auth", "auth-no-common-mechanism", offered=visible(" ".join(offered)), usable=ours)
+        ours = ", ".join(mechanisms_for(login, tls=client.tls))
+        raise Trouble("auth", "auth-no-common-mechanism", offered=make_visible(" ".join(offered)), usable=ours)
     try:
         mechanism = MECHANISMS[name](login, nonce)
         reply = yield from _exchange(client, name, mechanism)
@@ -116,7 +116,7 @@ def secrets_of(plan: DeliveryPlan) -> Sequence[str]:
     """Return every secret of a plan, in the forms in which a server or a proxy could repeat it."""
     found: list[str] = []
     if plan.login is not None:
-        found.extend(_secrets(plan.login))
+        found.extend(_secret_forms(plan.login))
     if plan.proxy is not None and plan.proxy.password:
         both = f"{plan.proxy.username}:{plan.proxy.password}"
         found.extend(
@@ -125,7 +125,7 @@ def secrets_of(plan: DeliveryPlan) -> Sequence[str]:
     return found
 
 
-def _secrets(login: Login) -> Sequence[str]:
+def _secret_forms(login: SmtpLogin) -> Sequence[str]:
     """Return every form in which a server could repeat a secret."""
     plain = f"{login.authorization_id}\0{login.username}\0{login.password}"
     coded = [b64encode(text.encode()).decode() for text in (login.password, login.token, plain) if text]
@@ -135,35 +135,35 @@ def _secrets(login: Login) -> Sequence[str]:
 def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[list[Reply]]:
     """Run a login; return every reply, the deciding one last."""
     initial = mechanism.initial
-    _hide(client, initial)
+    _hide_response(client, initial)
     client.auth(name, initial)
     held_back = initial is not None and not client.fits(name, initial)
-    replies = [(yield from _one("auth"))]
+    replies = [(yield from _await_reply("auth"))]
     while replies[-1].intermediate:
         try:
-            response = initial if held_back else mechanism.respond(_challenge(replies[-1]))
+            response = initial if held_back else mechanism.respond(_decode_challenge(replies[-1]))
         except LoginProblem:
             client.respond(None)
-            yield from _one("auth")
+            yield from _await_reply("auth")
             raise
         held_back = False
-        _hide(client, response)
+        _hide_response(client, response)
         client.respond(response)
-        replies.append((yield from _one("auth")))
+        replies.append((yield from _await_reply("auth")))
         if len(replies) > 8:
             raise LoginProblem("endless", "the server does not come to an end with its challenges")
     if replies[-1].positive:
-        mechanism.finished()
+        mechanism.verify_server()
     return replies
 
 
-def _hide(client: SmtpClient, response: bytes | None) -> None:
+def _hide_response(client: SmtpClient, response: bytes | None) -> None:
     """Mask a response also where the server repeats it; one too short to be told from other words stays."""
     if response is not None and len(response) > 5:
         client.transcript.hide(b64encode(response).decode())
 
 
-def _challenge(reply: Reply) -> bytes:
+def _decode_challenge(reply: Reply) -> bytes:
     try:
         return b64decode(reply.lines[0].strip(), validate=True)
     except ValueError:
@@ -175,7 +175,7 @@ def _oauth_challenge(replies: Sequence[Reply]) -> str:
     for reply in replies:
         if reply.intermediate and reply.lines[0].strip():
             try:
-                return f": {visible(_challenge(reply))}"
+                return f": {make_visible(_decode_challenge(reply))}"
             except LoginProblem:
                 return ""
     return ""
@@ -184,20 +184,20 @@ def _oauth_challenge(replies: Sequence[Reply]) -> str:
 # -- between messages --------------------------------------------------------------------------------------------------
 
 
-def farewell(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[None]:
+def say_goodbye(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[None]:
     """Say goodbye."""
     client.quit()
-    yield Step("quit", 1 if plan.options.wait_for_quit else 0)
+    yield DialogueStep("quit", 1 if plan.options.wait_for_quit else 0)
 
 
-def sign_of_life(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[bool]:
+def check_alive(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[bool]:
     """Ask a kept connection whether it still lives."""
     if plan.options.probe_with_rset:
         client.rset()
     else:
         client.noop()
-    reply = yield from _one("quit")
+    reply = yield from _await_reply("quit")
     return reply.code == 250 or (not plan.options.strict_noop and not plan.options.probe_with_rset)
 
 
-__all__ = ["Dialogue", "Step", "farewell", "log_in", "open_session", "sign_of_life"]
+__all__ = ["Dialogue", "DialogueStep", "check_alive", "log_in", "open_session", "say_goodbye"]

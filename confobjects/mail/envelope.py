@@ -11,7 +11,7 @@ from confobjects.errors import MailError
 from confobjects.records import Record
 from confobjects.syntaxes.base import ValueSyntaxError
 from confobjects.syntaxes.mailaddress import MailAddress
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 _SYNTAX = MailAddress()
 _LONGEST = 128
@@ -34,11 +34,11 @@ def make_envelope(sender: str, recipients: Iterable[str], *, path: str = "") -> 
 
     Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every address that is none.
     """
-    if (usual := _usual(sender, recipients)) is not None:
+    if (usual := _usual_envelope(sender, recipients)) is not None:
         return usual
     problems = Collector()
-    checked_sender = _address(sender, "mail", problems, path) if sender else ""
-    found = (_address(recipient, "rcpt", problems, path) for recipient in recipients)
+    checked_sender = _parse_address(sender, "mail", problems, path) if sender else ""
+    found = (_parse_address(recipient, "rcpt", problems, path) for recipient in recipients)
     checked = tuple(dict.fromkeys(recipient for recipient in found if recipient))
     if not checked and not problems.errors:
         problems.error("mail-rcpt", "there is no recipient", path=path, remedy="Name at least one (--to).")
@@ -48,7 +48,7 @@ def make_envelope(sender: str, recipients: Iterable[str], *, path: str = "") -> 
     return Envelope(checked_sender, checked, utf8)
 
 
-def _usual(sender: str, recipients: Iterable[str]) -> Envelope | None:
+def _usual_envelope(sender: str, recipients: Iterable[str]) -> Envelope | None:
     """Return the envelope of addresses that need no closer look, as nearly all are."""
     if not isinstance(recipients, tuple) or not recipients:
         return None
@@ -65,22 +65,22 @@ def _is_usual(address: str) -> bool:
     return len(address) <= _LONGEST and _USUAL.fullmatch(address) is not None
 
 
-def _address(text: str, stage: str, problems: Collector, path: str) -> str:
+def _parse_address(text: str, stage: str, problems: Collector, path: str) -> str:
     what = "sender" if stage == "mail" else "recipient"
     try:
-        return ascii_domain(_SYNTAX.parse(text))
+        return with_ascii_domain(_SYNTAX.parse(text))
     except (ValueSyntaxError, UnicodeError) as error:
         problems.error(
             f"mail-{stage}",
-            f"the {what} is not a mail address: {visible(str(error))}",
+            f"the {what} is not a mail address: {make_visible(str(error))}",
             path=path,
-            value=visible(text),
+            value=make_visible(text),
             remedy=getattr(error, "remedy", "") or "Correct the address.",
         )
         return ""
 
 
-def ascii_domain(address: str) -> str:
+def with_ascii_domain(address: str) -> str:
     """Return an address with its domain as the domain name system carries it (``bücher`` -> ``xn--bcher-kva``).
 
     Raises UnicodeError for a domain that has no such form.

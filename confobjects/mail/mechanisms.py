@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from confobjects.mail.plan import Login
+from confobjects.mail.plan import SmtpLogin
 
 
 class LoginProblem(Exception):  # noqa: N818 - a refusal of ours, in words
@@ -34,12 +34,12 @@ class Mechanism(Protocol):
         """Return the response to a challenge. Raises :class:`LoginProblem`."""
         ...
 
-    def finished(self) -> None:
+    def verify_server(self) -> None:
         """The server accepts: raise :class:`LoginProblem` when it has not proved what it had to."""
         ...
 
 
-class _Single:
+class _SingleResponse:
     """A mechanism of one response."""
 
     def __init__(self, response: bytes, *, on_error: bytes | None = None) -> None:
@@ -52,26 +52,26 @@ class _Single:
             raise LoginProblem("unexpected-challenge", "the server asks for more than the mechanism has to say")
         return self._on_error
 
-    def finished(self) -> None:
+    def verify_server(self) -> None:
         """Nothing is left to prove."""
 
 
-def _no_nul(login: Login) -> None:
+def _refuse_nul(login: SmtpLogin) -> None:
     if "\0" in login.username + login.password + login.authorization_id:
         raise LoginProblem("unusable-credentials", "the user name or the password holds a NUL character")
 
 
-def plain(login: Login, nonce: str) -> Mechanism:
+def make_plain(login: SmtpLogin, nonce: str) -> Mechanism:
     """PLAIN (RFC 4616)."""
     del nonce
-    _no_nul(login)
-    return _Single(f"{login.authorization_id}\0{login.username}\0{login.password}".encode())
+    _refuse_nul(login)
+    return _SingleResponse(f"{login.authorization_id}\0{login.username}\0{login.password}".encode())
 
 
 class _LoginMechanism:
     """LOGIN: the server asks for the user name, then for the password."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: SmtpLogin) -> None:
         self.initial: bytes | None = None
         self._answers = [login.username.encode(), login.password.encode()]
 
@@ -81,18 +81,18 @@ class _LoginMechanism:
             raise LoginProblem("unexpected-challenge", "the server asks for more than user name and password")
         return self._answers.pop(0)
 
-    def finished(self) -> None:
+    def verify_server(self) -> None:
         """Nothing is left to prove."""
 
 
-def login_(login: Login, nonce: str) -> Mechanism:
+def make_login(login: SmtpLogin, nonce: str) -> Mechanism:
     """LOGIN, which no RFC describes and many servers offer."""
     del nonce
     return _LoginMechanism(login)
 
 
 class _CramMd5:
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: SmtpLogin) -> None:
         self.initial: bytes | None = None
         self._login = login
 
@@ -100,11 +100,11 @@ class _CramMd5:
         digest = hmac.new(self._login.password.encode(), challenge, hashlib.md5).hexdigest()
         return f"{self._login.username} {digest}".encode()
 
-    def finished(self) -> None:
+    def verify_server(self) -> None:
         """Nothing is left to prove: CRAM-MD5 knows no proof of the server."""
 
 
-def cram_md5(login: Login, nonce: str) -> Mechanism:
+def make_cram_md5(login: SmtpLogin, nonce: str) -> Mechanism:
     """CRAM-MD5 (RFC 2195): the password stays here, but the digest can be attacked off line."""
     del nonce
     return _CramMd5(login)
@@ -117,22 +117,22 @@ _MOST_ITERATIONS: Final = 10_000_000
 class _Scram:
     """SCRAM (RFC 5802, RFC 7677), without channel binding."""
 
-    def __init__(self, login: Login, digest: str, nonce: str) -> None:
+    def __init__(self, login: SmtpLogin, digest: str, nonce: str) -> None:
         user = login.username.replace("=", "=3D").replace(",", "=2C")
         authorization = login.authorization_id.replace("=", "=3D").replace(",", "=2C")
         self._header = f"n,{f'a={authorization}' if authorization else ''},"
         self._bare = f"n={user},r={nonce}"
         self._nonce = nonce
         self._digest = digest
-        self._password = _prepared(login.password)
+        self._password = _prepare_password(login.password)
         self._signature = b""
         self._proved = False
         self.initial: bytes | None = (self._header + self._bare).encode()
 
     def respond(self, challenge: bytes) -> bytes:
-        fields = _scram_fields(challenge)
+        fields = _parse_fields(challenge)
         if self._signature:
-            self._check(fields)
+            self._check_signature(fields)
             return b""
         nonce, salt, count = fields.get("r", ""), fields.get("s", ""), fields.get("i", "")
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
@@ -141,9 +141,9 @@ class _Scram:
             raise LoginProblem("server-not-genuine", "the server asks for an unsafe number of iterations")
         final = f"c={b64encode(self._header.encode()).decode()},r={nonce}"
         message = f"{self._bare},{challenge.decode('utf-8', 'replace')},{final}".encode()
-        return f"{final},p={self._proof(_decoded(salt), int(count), message)}".encode()
+        return f"{final},p={self._compute_proof(_decode_base64(salt), int(count), message)}".encode()
 
-    def _proof(self, salt: bytes, count: int, message: bytes) -> str:
+    def _compute_proof(self, salt: bytes, count: int, message: bytes) -> str:
         salted = hashlib.pbkdf2_hmac(self._digest, self._password, salt, count)
         client_key = hmac.digest(salted, b"Client Key", self._digest)
         stored_key = hashlib.new(self._digest, client_key).digest()
@@ -151,19 +151,19 @@ class _Scram:
         self._signature = hmac.digest(hmac.digest(salted, b"Server Key", self._digest), message, self._digest)
         return b64encode(bytes(a ^ b for a, b in zip(client_key, signature, strict=True))).decode()
 
-    def _check(self, fields: dict[str, str]) -> None:
+    def _check_signature(self, fields: dict[str, str]) -> None:
         if "e" in fields:
             raise LoginProblem("refused", f"the server refused the login: {fields['e']}")
-        if not hmac.compare_digest(_decoded(fields.get("v", "")), self._signature):
+        if not hmac.compare_digest(_decode_base64(fields.get("v", "")), self._signature):
             raise LoginProblem("server-not-genuine", "the server does not know the password: its signature is wrong")
         self._proved = True
 
-    def finished(self) -> None:
+    def verify_server(self) -> None:
         if not self._proved:
             raise LoginProblem("server-not-genuine", "the server accepted without proving that it knows the password")
 
 
-def _prepared(password: str) -> bytes:
+def _prepare_password(password: str) -> bytes:
     """Prepare a password as SASLprep (RFC 4013) mostly does: compatibility composition."""
     if password.isascii():
         return password.encode()
@@ -172,56 +172,56 @@ def _prepared(password: str) -> bytes:
     return normalize("NFKC", password).encode()
 
 
-def _scram_fields(message: bytes) -> dict[str, str]:
+def _parse_fields(message: bytes) -> dict[str, str]:
     parts = message.decode("utf-8", "replace").split(",")
     return {part[0]: part[2:] for part in parts if part[1:2] == "="}
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except ValueError:
         raise LoginProblem("server-not-genuine", "the server sent what is not base64") from None
 
 
-def scram_sha_1(login: Login, nonce: str) -> Mechanism:
+def make_scram_sha_1(login: SmtpLogin, nonce: str) -> Mechanism:
     """SCRAM-SHA-1 (RFC 5802)."""
     return _Scram(login, "sha1", nonce)
 
 
-def scram_sha_256(login: Login, nonce: str) -> Mechanism:
+def make_scram_sha_256(login: SmtpLogin, nonce: str) -> Mechanism:
     """SCRAM-SHA-256 (RFC 7677)."""
     return _Scram(login, "sha256", nonce)
 
 
-def xoauth2(login: Login, nonce: str) -> Mechanism:
+def make_xoauth2(login: SmtpLogin, nonce: str) -> Mechanism:
     """XOAUTH2 of Google and Microsoft; a refusal comes as a challenge, which wants an empty response."""
     del nonce
-    return _Single(f"user={login.username}\x01auth=Bearer {login.token}\x01\x01".encode(), on_error=b"")
+    return _SingleResponse(f"user={login.username}\x01auth=Bearer {login.token}\x01\x01".encode(), on_error=b"")
 
 
-def oauthbearer(login: Login, nonce: str) -> Mechanism:
+def make_oauthbearer(login: SmtpLogin, nonce: str) -> Mechanism:
     """OAUTHBEARER (RFC 7628)."""
     del nonce
     user = login.username.replace("=", "=3D").replace(",", "=2C")
-    return _Single(f"n,a={user},\x01auth=Bearer {login.token}\x01\x01".encode(), on_error=b"\x01")
+    return _SingleResponse(f"n,a={user},\x01auth=Bearer {login.token}\x01\x01".encode(), on_error=b"\x01")
 
 
-def external(login: Login, nonce: str) -> Mechanism:
+def make_external(login: SmtpLogin, nonce: str) -> Mechanism:
     """EXTERNAL (RFC 4422, appendix A): the TLS client certificate says who it is."""
     del nonce
-    return _Single(login.authorization_id.encode())
+    return _SingleResponse(login.authorization_id.encode())
 
 
-MECHANISMS: Final[dict[str, Callable[[Login, str], Mechanism]]] = {
-    "OAUTHBEARER": oauthbearer,
-    "XOAUTH2": xoauth2,
-    "PLAIN": plain,
-    "LOGIN": login_,
-    "SCRAM-SHA-256": scram_sha_256,
-    "SCRAM-SHA-1": scram_sha_1,
-    "CRAM-MD5": cram_md5,
-    "EXTERNAL": external,
+MECHANISMS: Final[dict[str, Callable[[SmtpLogin, str], Mechanism]]] = {
+    "OAUTHBEARER": make_oauthbearer,
+    "XOAUTH2": make_xoauth2,
+    "PLAIN": make_plain,
+    "LOGIN": make_login,
+    "SCRAM-SHA-256": make_scram_sha_256,
+    "SCRAM-SHA-1": make_scram_sha_1,
+    "CRAM-MD5": make_cram_md5,
+    "EXTERNAL": make_external,
 }
 """Name -> what makes one login of it, from the credentials and a fresh nonce."""
 
@@ -231,7 +231,7 @@ IN_CLEAR: Final = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
 """In clear, where that is allowed at all, what hides the password comes first."""
 
 
-def usable(login: Login, *, tls: bool) -> tuple[str, ...]:
+def mechanisms_for(login: SmtpLogin, *, tls: bool) -> tuple[str, ...]:
     """Return the mechanisms a login may use, in order of preference: the operator's own list, or the default.
 
     By default a token comes before a password, where there are both.
@@ -244,6 +244,6 @@ def usable(login: Login, *, tls: bool) -> tuple[str, ...]:
     return tuple(name for name in names if name not in login.disabled)
 
 
-def choose(login: Login, offered: Sequence[str], *, tls: bool) -> str | None:
+def choose_mechanism(login: SmtpLogin, offered: Sequence[str], *, tls: bool) -> str | None:
     """Return the mechanism to use: the first usable one that is offered, None when there is none."""
-    return next((name for name in usable(login, tls=tls) if name in offered), None)
+    return next((name for name in mechanisms_for(login, tls=tls) if name in offered), None)

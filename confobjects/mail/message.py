@@ -17,7 +17,7 @@ from io import BytesIO
 from typing import Any, BinaryIO, Final
 
 from confobjects.mail.diagnosis import Trouble
-from confobjects.mail.envelope import ascii_domain, ascii_host
+from confobjects.mail.envelope import ascii_host, with_ascii_domain
 from confobjects.mail.wire import LineEnds, WireError, WireText, with_crlf
 from confobjects.records import Record
 
@@ -48,7 +48,7 @@ def recipients_of(message: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for _, address in getaddresses(values) if address))
 
 
-def needs_utf8(message: Message) -> str:
+def find_utf8_address(message: Message) -> str:
     """Return an address in the headers that only SMTPUTF8 can carry, or an empty text."""
     values = [str(value) for name in _ADDRESSES for value in message.get_all(name, [])]
     for _, address in getaddresses(values):
@@ -57,31 +57,31 @@ def needs_utf8(message: Message) -> str:
     return ""
 
 
-def prepare(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
+def make_content(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
     """Return a message's content: with UTF-8 headers if ``utf8``, with 8-bit parts left as they are if ``keep_8bit``.
 
     Raises :class:`~confobjects.mail.wire.WireError` for a header that holds a line break, and for NUL anywhere.
     """
     if isinstance(message, Message):
-        data = with_crlf(_flattened(message, utf8=utf8, keep_8bit=keep_8bit))
-        return in_memory(data, utf8=utf8)
+        data = with_crlf(_flatten_message(message, utf8=utf8, keep_8bit=keep_8bit))
+        return content_from_bytes(data, utf8=utf8)
     if isinstance(message, bytes | bytearray | memoryview):
-        return in_memory(with_crlf(bytes(message)))
-    return _from_file(message)
+        return content_from_bytes(with_crlf(bytes(message)))
+    return _content_from_file(message)
 
 
-def in_memory(data: WireText, *, utf8: bool = False) -> Content:
+def content_from_bytes(data: WireText, *, utf8: bool = False) -> Content:
     """Return the content of a message that is in memory as it goes on the wire."""
     size = len(data)
-    return Content(lambda: _cut(data), size, not data.isascii(), utf8, data if size <= PIECE else None)
+    return Content(lambda: _cut_pieces(data), size, not data.isascii(), utf8, data if size <= PIECE else None)
 
 
-def _cut(data: bytes) -> Iterable[bytes]:
+def _cut_pieces(data: bytes) -> Iterable[bytes]:
     view = memoryview(data)
     return (data,) if len(data) <= PIECE else (bytes(view[at : at + PIECE]) for at in range(0, len(data), PIECE))
 
 
-def _from_file(file: BinaryIO) -> Content:
+def _content_from_file(file: BinaryIO) -> Content:
     """Read a file twice: for its size, and when it is sent. Its position stays: it may have to be sent again."""
     try:
         start = file.tell()
@@ -107,9 +107,9 @@ def _read_from(file: BinaryIO, start: int) -> Iterator[bytes]:
         file.seek(start)
 
 
-def _flattened(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
+def _flatten_message(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
     for name, value in message.raw_items():
-        _checked_header(name, str(value))
+        _check_header(name, str(value))
     clone = copy.copy(message)
     # Deleting gives the copy a header list of its own, so that the original keeps what the copy loses.
     del clone["bcc"]
@@ -117,13 +117,13 @@ def _flattened(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
     if isinstance(clone, EmailMessage) and not utf8:
         _use_ascii_domains(clone)
     buffer = BytesIO()
-    BytesGenerator(buffer, mangle_from_=False, policy=_policy(clone.policy, utf8=utf8, keep_8bit=keep_8bit)).flatten(
-        clone
-    )
+    BytesGenerator(
+        buffer, mangle_from_=False, policy=_adapt_policy(clone.policy, utf8=utf8, keep_8bit=keep_8bit)
+    ).flatten(clone)
     return buffer.getvalue()
 
 
-def _policy(policy: Any, *, utf8: bool, keep_8bit: bool) -> EmailPolicy | Compat32:
+def _adapt_policy(policy: Any, *, utf8: bool, keep_8bit: bool) -> EmailPolicy | Compat32:
     changes: dict[str, Any] = {"linesep": "\r\n", "cte_type": "8bit" if keep_8bit else "7bit"}
     if isinstance(policy, EmailPolicy):
         changes["utf8"] = utf8
@@ -131,7 +131,7 @@ def _policy(policy: Any, *, utf8: bool, keep_8bit: bool) -> EmailPolicy | Compat
     return result
 
 
-def _checked_header(name: str, value: str) -> None:
+def _check_header(name: str, value: str) -> None:
     """Refuse a header that would end early: a line break that no blank follows begins another header, or the body."""
     if not name.isascii() or not name.isprintable() or ":" in name or " " in name:
         raise WireError("a header", "the name of a header holds a character that cannot stand there")
@@ -152,7 +152,7 @@ def _use_ascii_domains(message: EmailMessage) -> None:
         )
 
 
-def fit(
+def fit_to_extensions(
     message: Sendable, *, extensions: Container[str], utf8_wanted: bool, keep_8bit: bool, utf8_needed: str
 ) -> Content:
     """Return the content in the form a server with some extensions takes.
@@ -160,14 +160,22 @@ def fit(
     ``utf8_needed`` is an address of the envelope that needs SMTPUTF8. Raises
     :class:`~confobjects.mail.diagnosis.Trouble` of stage mail where the server cannot take the message at all.
     """
-    needed = utf8_needed or (needs_utf8(message) if isinstance(message, Message) else "")
+    needed = utf8_needed or (find_utf8_address(message) if isinstance(message, Message) else "")
     if needed and "SMTPUTF8" not in extensions:
         raise Trouble("mail", "utf8-not-offered", address=needed)
     utf8 = bool(needed) or (utf8_wanted and "SMTPUTF8" in extensions)
-    content = prepare(message, utf8=utf8, keep_8bit=keep_8bit and "8BITMIME" in extensions)
+    content = make_content(message, utf8=utf8, keep_8bit=keep_8bit and "8BITMIME" in extensions)
     if content.eight_bit and not utf8 and "8BITMIME" not in extensions:
         raise Trouble("mail", "8bit-not-offered")
     return content
 
 
-__all__ = ["Content", "Sendable", "ascii_domain", "fit", "needs_utf8", "prepare", "recipients_of"]
+__all__ = [
+    "Content",
+    "Sendable",
+    "find_utf8_address",
+    "fit_to_extensions",
+    "make_content",
+    "recipients_of",
+    "with_ascii_domain",
+]

@@ -12,12 +12,12 @@ from confobjects.mail.property_table import HONOURED, NO_EFFECT, REFUSED, WEAKNE
 def pages() -> dict[str, str]:
     """Return the pages in Markdown by file name."""
     return {
-        "smtp-properties.md": "\n".join(_properties()) + "\n",
-        "mail-diagnoses.md": "\n".join(_diagnoses()) + "\n",
+        "smtp-properties.md": "\n".join(_property_lines()) + "\n",
+        "mail-diagnoses.md": "\n".join(_diagnosis_lines()) + "\n",
     }
 
 
-def _properties() -> Iterator[str]:
+def _property_lines() -> Iterator[str]:
     yield from ("# SMTP properties", "")
     yield "Names that `smtp-property` of a [Mail Server](mail-server.md#smtp-property) takes. Those of the transport stand"
     yield "here under `mail.smtp.`; under `mail.smtps.` they mean the same."
@@ -31,27 +31,27 @@ def _properties() -> Iterator[str]:
         for row in rows():
             if row.state == state:
                 kind = row.type.replace("|", " or ")
-                yield f"| `{row.name}` | {kind} | {_cell(row.meaning)} |"
+                yield f"| `{row.name}` | {kind} | {_escape_cell(row.meaning)} |"
     yield from ("", "## What can be allowed all the same", "")
     yield "Words of `confobjects.allow-insecure`, separated by commas. Each is warned about whenever it is used."
     yield from ("", "| Word | With it |", "| --- | --- |")
-    yield from (f"| `{word}` | {_cell(meaning)} |" for word, meaning in WEAKNESSES.items())
+    yield from (f"| `{word}` | {_escape_cell(meaning)} |" for word, meaning in WEAKNESSES.items())
 
 
-def _diagnoses() -> Iterator[str]:
+def _diagnosis_lines() -> Iterator[str]:
     yield from ("# What failures mean", "")
     yield "Codes of diagnoses, which stay; the words may change. In the words `{host}` and its like stand for facts."
     yield from ("", "| Code | What happened | What to do | Property |", "| --- | --- | --- | --- |")
     for code, row in TABLE.items():
         prop = f"`{row.property}`" if row.property else ""
-        yield f"| `{code}` | {_cell(row.summary)} | {_cell(row.remedy)} | {prop} |"
+        yield f"| `{code}` | {_escape_cell(row.summary)} | {_escape_cell(row.remedy)} | {prop} |"
     yield from ("", "## Before anything is connected", "")
     yield from ("| Code | What happened |", "| --- | --- |")
-    yield from (f"| `{code}` | {_cell(words)} |" for code, words in TRUST_REASONS.items())
+    yield from (f"| `{code}` | {_escape_cell(words)} |" for code, words in TRUST_REASONS.items())
     yield "| `plan-invalid` | the mail server's own values contradict each other |"
     yield from ("", "## Exit status by stage", "", "| Stage | Exit status |", "| --- | --- |")
     yield from (f"| {stage} | {status} |" for stage, status in MAIL_STAGES.items())
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")

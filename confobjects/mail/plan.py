@@ -14,7 +14,7 @@ from confobjects.records import Record, field
 Security = Literal["implicit-tls", "starttls-required", "starttls-if-offered", "none"]
 
 
-class Origins(Protocol):
+class EffectiveObjectLike(Protocol):
     """What the planner asks of an effective object; :class:`~confobjects.objects.effective.EffectiveObject` is one."""
 
     @property
@@ -61,7 +61,7 @@ class Timeouts(Record):
     total: float
 
 
-class Login(Record):
+class SmtpLogin(Record):
     """Who logs in and how. ``token`` is an OAuth 2.0 access token, used instead of the password.
 
     ``mechanisms`` is the operator's own list (empty: the default order); ``disabled`` leaves some out of the default.
@@ -180,7 +180,7 @@ class DeliveryPlan(Record):
     port: int
     security: Security
     timeouts: Timeouts
-    login: Login | None
+    login: SmtpLogin | None
     trust: TrustSource
     tls: TlsSettings
     sender: str | None
@@ -198,7 +198,7 @@ class DeliveryPlan(Record):
         return f"postmaster@{ehlo_name}" if self.sender is None else self.sender
 
 
-def trust_source(provider: Origins) -> TrustSource:
+def trust_source_of(provider: EffectiveObjectLike) -> TrustSource:
     """Return a trust manager provider's values as the transport needs them."""
     secret = {name: provider[name] for name in provider if provider.is_secret(name)}
     open_ = {name: provider[name] for name in provider if not provider.is_secret(name)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from confobjects.diagnostics import MASK, Diagnostic, nearest
+from confobjects.diagnostics import MASK, Diagnostic, find_nearest
 from confobjects.mail.property_table import (
     MISTAKEN,
     NO_EFFECT,
@@ -17,9 +17,9 @@ from confobjects.mail.property_table import (
     TRANSPORT,
     WEAKNESSES,
     key_of,
+    mask_secret_value,
     names,
     row_of,
-    shown,
 )
 from confobjects.mail.property_values import UnexpectedValueError, parse_value
 from confobjects.records import Record
@@ -32,8 +32,8 @@ def check_smtp_property(name: str, value: str) -> list[Diagnostic]:
     """
     row = row_of(name)
     if row is None:
-        return [_unknown(name)]
-    shown_value = shown(name, value)
+        return [_unknown_name_problem(name)]
+    shown_value = mask_secret_value(name, value)
     if row.state == REFUSED:
         return [_problem(f"{name} cannot be used: {row.meaning}", shown_value, "Remove it.")]
     if "\r" in value or "\n" in value or "\0" in value:
@@ -62,7 +62,7 @@ def _problem(
     )
 
 
-def _unknown(name: str) -> Diagnostic:
+def _unknown_name_problem(name: str) -> Diagnostic:
     for prefix in PREFIXES:
         if remedy := MISTAKEN.get(name.removeprefix(prefix).lower() if name.lower().startswith(prefix) else ""):
             return _problem(f"there is no SMTP property {name}", name, remedy[0].upper() + remedy[1:] + ".")
@@ -75,10 +75,10 @@ def _nearest_name(name: str) -> str | None:
     # Searched under the prefix that was typed, so that mail.smtps.prot is answered with mail.smtps.port.
     for prefix in (*reversed(PREFIXES), OURS):
         if name.lower().startswith(prefix):
-            near = nearest(name[len(prefix) :], OWN if prefix == OURS else TRANSPORT)
+            near = find_nearest(name[len(prefix) :], OWN if prefix == OURS else TRANSPORT)
             if near is not None:
                 return prefix + near
-    return nearest(name, names())
+    return find_nearest(name, names())
 
 
 class Setting(Record):
@@ -110,14 +110,14 @@ class SmtpSettings:
                 return self._settings[key]
         return None
 
-    def value(self, key: str, default: Any = None) -> Any:
+    def value_of(self, key: str, default: Any = None) -> Any:
         """Return a typed value, or a default where the setting was not given."""
         setting = self._settings.get(key)
         return default if setting is None else setting.value
 
     def allows(self, weakness: str) -> bool:
         """Tell whether ``confobjects.allow-insecure`` names a weakness."""
-        return weakness in self.value("confobjects.allow-insecure", ())
+        return weakness in self.value_of("confobjects.allow-insecure", ())
 
 
 def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, list[Diagnostic]]:
@@ -136,7 +136,7 @@ def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, lis
             problems.append(
                 _problem(
                     f"{other.name} and {name} mean the same and differ",
-                    shown(name, value),
+                    mask_secret_value(name, value),
                     f"Remove one of {other.name} and {name}.",
                     code="constraint-violated",
                 )
@@ -164,8 +164,8 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
         setting = settings.get(key)
         if setting is None or (value is not None and setting.value != value) or settings.allows(weakness):
             continue
-        yield not_allowed(f"{setting.name}={setting.text}", weakness, setting.text)
-    for weakness in settings.value("confobjects.allow-insecure", ()):
+        yield refuse_weakness(f"{setting.name}={setting.text}", weakness, setting.text)
+    for weakness in settings.value_of("confobjects.allow-insecure", ()):
         yield _problem(
             f"confobjects.allow-insecure names {weakness}: {WEAKNESSES[weakness]}",
             weakness,
@@ -175,7 +175,7 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
         ).replace(constraint=ALLOW_INSECURE)
 
 
-def not_allowed(cause: str, weakness: str, value: str) -> Diagnostic:
+def refuse_weakness(cause: str, weakness: str, value: str) -> Diagnostic:
     """Return the refusal of something insecure that nobody allowed."""
     return _problem(
         f"{cause} is refused: with it {WEAKNESSES[weakness]}",

@@ -201,7 +201,7 @@ MISTAKEN: Final = {
 }
 
 
-class Row(Record):
+class PropertyRow(Record):
     """One row of the table: ``state`` is honoured, without effect or refused; ``meaning`` says what, or why not."""
 
     name: str
@@ -223,13 +223,13 @@ def key_of(name: str) -> str | None:
     return None
 
 
-def row_of(name: str) -> Row | None:
+def row_of(name: str) -> PropertyRow | None:
     """Return the row of a name, None when there is none."""
     key = key_of(name)
     if key is None:
         return None
     table = TRANSPORT if key in TRANSPORT else GENERIC if key in GENERIC else OWN
-    return Row(name, *table[key.removeprefix(OURS) if table is OWN else key])
+    return PropertyRow(name, *table[key.removeprefix(OURS) if table is OWN else key])
 
 
 def names() -> Iterator[str]:
@@ -240,13 +240,13 @@ def names() -> Iterator[str]:
     yield from (OURS + key for key in OWN)
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[PropertyRow]:
     """Yield every row once, those of the transport under ``mail.smtp.``: the table as documentation prints it."""
-    yield from (Row(PREFIXES[0] + key, *facts) for key, facts in TRANSPORT.items())
-    yield from (Row(key, *facts) for key, facts in GENERIC.items())
-    yield from (Row(OURS + key, *facts) for key, facts in OWN.items())
+    yield from (PropertyRow(PREFIXES[0] + key, *facts) for key, facts in TRANSPORT.items())
+    yield from (PropertyRow(key, *facts) for key, facts in GENERIC.items())
+    yield from (PropertyRow(OURS + key, *facts) for key, facts in OWN.items())
 
 
-def shown(name: str, value: str) -> str:
+def mask_secret_value(name: str, value: str) -> str:
     """Return a value as it may be shown: masked when the row is a secret."""
     return MASK if key_of(name) in SECRETS else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from confobjects.diagnostics import nearest
+from confobjects.diagnostics import find_nearest
 from confobjects.mail.property_table import MECHANISMS, NEVER_USED, OBJECT, WEAKNESSES, row_of
 
 
@@ -16,14 +16,14 @@ class UnexpectedValueError(ValueError):
         super().__init__(f"expected {expected}")
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
     folded = text.strip().lower()
     if folded not in ("true", "false"):
         raise UnexpectedValueError("true or false")
     return folded == "true"
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     digits = text.strip().lower()
     try:
         return int(digits, 16 if digits.removeprefix("-").startswith("0x") else 10)
@@ -31,9 +31,9 @@ def _integer(text: str) -> int:
         raise UnexpectedValueError("a whole number, decimal or 0x and hexadecimal") from None
 
 
-def _between(low: int, high: int, words: str) -> Callable[[str], int]:
+def _make_range_parser(low: int, high: int, words: str) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        number = _integer(text)
+        number = _parse_integer(text)
         if not low <= number <= high:
             raise UnexpectedValueError(words)
         return number
@@ -41,17 +41,17 @@ def _between(low: int, high: int, words: str) -> Callable[[str], int]:
     return parse
 
 
-def _text(text: str) -> str:
+def _parse_text(text: str) -> str:
     if not text:
         raise UnexpectedValueError("a text")
     return text
 
 
-def _no_object(_text: str) -> str:
+def _refuse_object(_text: str) -> str:
     raise ValueError(OBJECT)
 
 
-def _host(text: str) -> str:
+def _parse_host(text: str) -> str:
     from confobjects.syntaxes.hosts import host_problem, is_ipv6
 
     host = text.strip().removeprefix("[").removesuffix("]")
@@ -60,7 +60,7 @@ def _host(text: str) -> str:
     return host
 
 
-def _address(text: str) -> str:
+def _parse_address(text: str) -> str:
     from confobjects.syntaxes.hosts import is_ipv4, is_ipv6
 
     address = text.strip().removeprefix("[").removesuffix("]")
@@ -69,7 +69,7 @@ def _address(text: str) -> str:
     return address
 
 
-def _local_name(text: str) -> str:
+def _parse_local_name(text: str) -> str:
     from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
 
     name = text.strip()
@@ -85,7 +85,7 @@ def _local_name(text: str) -> str:
     return name
 
 
-def _sender(text: str) -> str:
+def _parse_sender(text: str) -> str:
     from confobjects.syntaxes.base import ValueSyntaxError
     from confobjects.syntaxes.mailaddress import MailAddress
 
@@ -98,11 +98,11 @@ def _sender(text: str) -> str:
     return address
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
-def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:
+def _make_choice_parser(choices: tuple[str, ...]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         for choice in choices:
             if choice.lower() == text.strip().lower():
@@ -112,19 +112,19 @@ def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:
     return parse
 
 
-def _notify(text: str) -> str:
-    words = [word.upper() for word in _words(text)]
+def _parse_notify(text: str) -> str:
+    words = [word.upper() for word in _split_words(text)]
     wrong = [word for word in words if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY")]
     if wrong or not words or len(set(words)) < len(words) or ("NEVER" in words and len(words) > 1):
         raise UnexpectedValueError("NEVER, or some of SUCCESS, FAILURE and DELAY")
     return ",".join(words)
 
 
-def _mechanisms(text: str) -> tuple[str, ...]:
-    words = [word.upper() for word in _words(text)]
+def _parse_mechanisms(text: str) -> tuple[str, ...]:
+    words = [word.upper() for word in _split_words(text)]
     for word in words:
         if word not in MECHANISMS and word not in NEVER_USED:
-            near = nearest(word, MECHANISMS)
+            near = find_nearest(word, MECHANISMS)
             hint = f'; did you mean "{near}"?' if near else ""
             raise ValueError(
                 f'"{word}" is no login mechanism known here, expected some of {", ".join(MECHANISMS)}{hint}'
@@ -143,7 +143,7 @@ _FACTORIES: Final = {
 }
 
 
-def _factory(text: str) -> str:
+def _parse_factory(text: str) -> str:
     kind = _FACTORIES.get(text.strip().lower())
     if kind is None:
         raise UnexpectedValueError(
@@ -156,8 +156,8 @@ def _factory(text: str) -> str:
 _VERSIONS: Final = {"tlsv1.2": "TLSv1.2", "tlsv1.3": "TLSv1.3"}
 
 
-def _protocols(text: str) -> tuple[str, ...]:
-    words = _words(text)
+def _parse_protocols(text: str) -> tuple[str, ...]:
+    words = _split_words(text)
     old = [word for word in words if word.lower() in ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3", "sslv2", "sslv2hello")]
     usable = tuple(dict.fromkeys(_VERSIONS[word.lower()] for word in words if word.lower() in _VERSIONS))
     if len(usable) == 0 or any(word.lower() not in _VERSIONS and word not in old for word in words):
@@ -168,26 +168,26 @@ def _protocols(text: str) -> tuple[str, ...]:
     return usable
 
 
-def _suites(text: str) -> tuple[str, ...]:
-    words = tuple(dict.fromkeys(_words(text)))
+def _parse_suites(text: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(_split_words(text)))
     if not words or any(not word.replace("_", "").replace("-", "").isalnum() for word in words):
         raise UnexpectedValueError("names of cipher suites, separated by blanks or commas")
     return words
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    words = tuple(_words(text))
+def _parse_hosts(text: str) -> tuple[str, ...]:
+    words = tuple(_split_words(text))
     if not words:
         raise UnexpectedValueError("* or names of hosts, separated by blanks")
-    return words if "*" in words else tuple(map(_host, words))
+    return words if "*" in words else tuple(map(_parse_host, words))
 
 
-def _weaknesses(text: str) -> tuple[str, ...]:
-    words = _words(text)
+def _parse_weaknesses(text: str) -> tuple[str, ...]:
+    words = _split_words(text)
     known = ", ".join(WEAKNESSES)
     for word in words:
         if word not in WEAKNESSES:
-            near = nearest(word, WEAKNESSES)
+            near = find_nearest(word, WEAKNESSES)
             hint = f'; did you mean "{near}"?' if near else ""
             raise ValueError(f'"{word}" is no weakness known here, expected some of {known}{hint}')
     if not words:
@@ -196,27 +196,27 @@ def _weaknesses(text: str) -> tuple[str, ...]:
 
 
 _TYPES: Final[dict[str, Callable[[str], Any]]] = {
-    "address": _address,
-    "boolean": _boolean,
-    "count": _between(1, 1_000_000, "a whole number from 1 to 1000000"),
-    "factory": _factory,
-    "host": _host,
-    "hosts": _hosts,
-    "integer": _integer,
-    "local-name": _local_name,
-    "mechanisms": _mechanisms,
-    "milliseconds": _between(
+    "address": _parse_address,
+    "boolean": _parse_boolean,
+    "count": _make_range_parser(1, 1_000_000, "a whole number from 1 to 1000000"),
+    "factory": _parse_factory,
+    "host": _parse_host,
+    "hosts": _parse_hosts,
+    "integer": _parse_integer,
+    "local-name": _parse_local_name,
+    "mechanisms": _parse_mechanisms,
+    "milliseconds": _make_range_parser(
         1, 86_400_000, "a number of milliseconds from 1 to 86400000 (a day): there is no endless waiting"
     ),
-    "notify": _notify,
-    "object": _no_object,
-    "port": _between(1, 65535, "a port from 1 to 65535"),
-    "protocols": _protocols,
-    "sender": _sender,
-    "size": _between(-1, 2**31 - 1, "a number of bytes, or -1 for none"),
-    "suites": _suites,
-    "text": _text,
-    "weaknesses": _weaknesses,
+    "notify": _parse_notify,
+    "object": _refuse_object,
+    "port": _make_range_parser(1, 65535, "a port from 1 to 65535"),
+    "protocols": _parse_protocols,
+    "sender": _parse_sender,
+    "size": _make_range_parser(-1, 2**31 - 1, "a number of bytes, or -1 for none"),
+    "suites": _parse_suites,
+    "text": _parse_text,
+    "weaknesses": _parse_weaknesses,
 }
 
 
@@ -225,5 +225,5 @@ def parse_value(name: str, value: str) -> Any:
     row = row_of(name)
     if row is None:
         raise ValueError("unknown name")
-    parse = _TYPES.get(row.type) or _choice(tuple(row.type.split("|")))
+    parse = _TYPES.get(row.type) or _make_choice_parser(tuple(row.type.split("|")))
     return parse(value)

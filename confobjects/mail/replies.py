@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 MAX_LINE: Final = 2048
 """Bytes; RFC 5321 promises 512, servers in the field are chattier."""
@@ -42,10 +42,10 @@ class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
         self.answers: Sequence[Any] = ()
         """Answers that came before it in the same bytes."""
 
-    def hide(self, mask: Callable[[str], str]) -> None:
+    def mask_line(self, mask: Callable[[str], str]) -> None:
         """Mask secrets in what is told of the line, before it is cut: nothing can find half of one afterwards."""
         if self.raw:
-            line = _cut(mask(visible(self.raw)))
+            line = _shorten_text(mask(make_visible(self.raw)))
             self.args = (str(self).replace(self.line, line),)
             self.line = line
 
@@ -91,7 +91,7 @@ class Reply:
     @property
     def text(self) -> str:
         """The whole text on one line, for people, without the code."""
-        return " ".join(visible(line) for line in self.lines)
+        return " ".join(make_visible(line) for line in self.lines)
 
     def __str__(self) -> str:
         if not self._shown:
@@ -164,15 +164,15 @@ class ReplyParser:
         while (end := self._buffer.find(b"\n")) >= 0:
             line = self._buffer[:end]
             self._buffer = self._buffer[end + 1 :]
-            reply = self._line(line[:-1] if line.endswith(b"\r") else line)
+            reply = self._parse_line(line[:-1] if line.endswith(b"\r") else line)
             if reply is not None:
                 yield reply
         if len(self._buffer) > MAX_LINE:
-            raise self._too_long(self._buffer)
+            raise self._length_violation(self._buffer)
 
-    def _line(self, line: bytes) -> Reply | None:
+    def _parse_line(self, line: bytes) -> Reply | None:
         if len(line) > MAX_LINE:
-            raise self._too_long(line)
+            raise self._length_violation(line)
         code, mark, text = line[:3], line[3:4], line[4:]
         if not (len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and mark in (b" ", b"-", b"")):
             raise ProtocolViolation(
@@ -189,15 +189,15 @@ class ReplyParser:
         lines, self._lines = tuple(self._lines), []
         return Reply(int(code), lines)
 
-    def _too_long(self, line: bytes) -> ProtocolViolation:
+    def _length_violation(self, line: bytes) -> ProtocolViolation:
         return ProtocolViolation(
             "reply-too-long", f"a reply line is longer than {MAX_LINE} bytes", _excerpt(line), line
         )
 
 
 def _excerpt(line: bytes) -> str:
-    return _cut(visible(line))
+    return _shorten_text(make_visible(line))
 
 
-def _cut(text: str) -> str:
+def _shorten_text(text: str) -> str:
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"

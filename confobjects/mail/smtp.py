@@ -28,7 +28,7 @@ from confobjects.diagnostics import MASK
 from confobjects.mail.replies import ProtocolViolation, Reply, ReplyParser
 from confobjects.mail.states import RECEIVES, SENDS, State
 from confobjects.mail.transcript import Transcript
-from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path
+from confobjects.mail.wire import DotStuffer, WireError, check_field, check_path
 from confobjects.records import Record
 
 
@@ -41,7 +41,7 @@ _GROUP: Final = "an envelope"
 _LONGEST_COMMAND: Final = 512
 
 
-class Group(Record):
+class EnvelopeGroup(Record):
     """An envelope whose commands are sent at once: its addresses, its bytes, and the codes of the usual answers."""
 
     sender: str
@@ -93,7 +93,7 @@ class SmtpClient:
         self.transcript = Transcript()
         self.usual = False
         self._parser = ReplyParser()
-        self._expected: deque[tuple[str, str | Group, Transcript]] = deque([("BANNER", "", self.transcript)])
+        self._expected: deque[tuple[str, str | EnvelopeGroup, Transcript]] = deque([("BANNER", "", self.transcript)])
         self._out: list[bytes] = []
         self._stuffer: DotStuffer | None = None
 
@@ -147,7 +147,7 @@ class SmtpClient:
             self.state = State.CLOSED
             raise ProtocolViolation("closed", "the server closed the connection")
         fed = self._parser.feed(data)
-        self.usual = isinstance(fed, list) and self._as_usual(fed)
+        self.usual = isinstance(fed, list) and self._take_usual_answers(fed)
         if self.usual:
             return fed  # type: ignore[return-value]
         answers: list[Reply] = []  # given out with a violation too: what was answered before it stays answered
@@ -155,66 +155,66 @@ class SmtpClient:
             for reply in fed:
                 if self.state is State.CLOSED:  # it has said 421: what comes behind that is of no interest
                     break
-                if self._is_answer(reply):
+                if self._take_reply(reply):
                     answers.append(reply)
         except ProtocolViolation as violation:
             self.state = State.CLOSED
             violation.answers = answers
             if violation.raw is not None:
                 transcript = self._expected[0][2] if self._expected else self.transcript
-                transcript.no_reply(violation.raw)
-                violation.hide(transcript.masked)
+                transcript.note_stray_line(violation.raw)
+                violation.mask_line(transcript.mask)
             raise
         return answers
 
-    def _as_usual(self, replies: list[Reply]) -> bool:
+    def _take_usual_answers(self, replies: list[Reply]) -> bool:
         """Take all answers at once where an envelope, alone or behind a message, got what it usually gets."""
         expected = self._expected
         if not expected:
             return False
         verb, group, transcript = expected[-1]
-        if verb != _GROUP or not isinstance(group, Group):
+        if verb != _GROUP or not isinstance(group, EnvelopeGroup):
             return False
         codes = [reply.code for reply in replies]
         if len(expected) == 2 and expected[0][0] == "END" and codes == [250, *group.usual]:
-            expected[0][2].server(replies[0])
-            transcript.server(replies[1:])
+            expected[0][2].note_replies(replies[0])
+            transcript.note_replies(replies[1:])
         elif len(expected) == 1 and codes == group.usual:
-            transcript.server(replies)
+            transcript.note_replies(replies)
         else:
             return False
         expected.clear()
         self.state = State.CONTENT if codes[-1] == 354 else State.ENVELOPE
         return True
 
-    def _is_answer(self, reply: Reply) -> bool:
+    def _take_reply(self, reply: Reply) -> bool:
         """Take a reply; tell whether it answers something."""
         expected = self._expected
         if not expected:
-            return self._unasked(reply)
+            return self._take_unasked_reply(reply)
         verb, argument, transcript = expected[0]
-        if isinstance(argument, Group):
+        if isinstance(argument, EnvelopeGroup):
             expected.popleft()
             expected.extendleft((verb, argument, transcript) for verb, argument in reversed(argument.verbs))
             verb, _, transcript = expected[0]
         # A challenge is half of a login: with the other half it could be attacked off line.
         login = verb == "AUTH" and reply.code == 334 and reply.lines[0].strip()
-        transcript.server(Reply(334, (MASK.encode(),)) if login else reply)
-        self._move(verb, reply)  # what it refuses stays unanswered
+        transcript.note_replies(Reply(334, (MASK.encode(),)) if login else reply)
+        self._move_state(verb, reply)  # what it refuses stays unanswered
         if expected:
             expected.popleft()
         return True
 
-    def _unasked(self, reply: Reply) -> bool:
-        self.transcript.server(reply)
+    def _take_unasked_reply(self, reply: Reply) -> bool:
+        self.transcript.note_replies(reply)
         if self.state is State.TLS:
-            raise self._left_over()
+            raise self._leftover_violation()
         if reply.code == 421:
             self.state = State.CLOSED
             return False
         raise ProtocolViolation("unsolicited", f'the server sent a reply to nothing: "{reply}"', str(reply))
 
-    def _move(self, verb: str, reply: Reply) -> None:
+    def _move_state(self, verb: str, reply: Reply) -> None:
         if reply.code == 421 and verb != "BANNER":
             self.state = State.CLOSED
             self._expected.clear()
@@ -231,26 +231,26 @@ class SmtpClient:
         if verb == "BANNER":
             self.greeting = reply
         elif verb in ("EHLO", "HELO") and reply.positive:
-            self.extensions = _extensions(reply) if verb == "EHLO" else {}
+            self.extensions = _parse_extensions(reply) if verb == "EHLO" else {}
         elif verb == "STARTTLS" and reply.positive:
             self.extensions = {}
             if not self._parser.empty:
-                raise self._left_over()
+                raise self._leftover_violation()
 
-    def _left_over(self) -> ProtocolViolation:
+    def _leftover_violation(self) -> ProtocolViolation:
         return ProtocolViolation(
             "bytes-before-tls",
             "the server sent more than its answer to STARTTLS before TLS began: someone may be injecting commands",
         )
 
-    def tls_established(self, description: str) -> None:
+    def enter_tls(self, description: str) -> None:
         """Go on inside TLS. Raises ProtocolViolation when bytes in clear were left over."""
         if self.state is not State.TLS:
             raise Misuse("TLS was not agreed on")
         if not self._parser.empty:
             self.state = State.CLOSED
-            raise self._left_over()
-        self.transcript.event(f"TLS is established: {description}")
+            raise self._leftover_violation()
+        self.transcript.note_event(f"TLS is established: {description}")
         self.tls = True
         self.state = State.GREETED
 
@@ -269,7 +269,7 @@ class SmtpClient:
         if self._expected and not self.pipelining:
             raise Misuse(f"{verb} cannot be sent before the last command is answered")
         self._out.append(line.encode("utf-8") + b"\r\n")
-        self.transcript.client(line if shown is None else shown)
+        self.transcript.note_sent(line if shown is None else shown)
         self._expected.append(("AUTH" if verb == "RESPONSE" else verb, argument, self.transcript))
         self.state = after
 
@@ -278,7 +278,7 @@ class SmtpClient:
 
     def greet(self, name: str, *, extended: bool = True) -> None:
         """Send EHLO (or HELO) with the name of this host."""
-        checked(name, "the EHLO name")
+        check_field(name, "the EHLO name")
         if not name or " " in name or not name.isascii():
             raise WireError("the EHLO name", "the EHLO name is empty, holds a blank or is not ASCII")
         verb = "EHLO" if extended else "HELO"
@@ -295,7 +295,7 @@ class SmtpClient:
 
         Returns nothing; the driver answers challenges with :meth:`respond`.
         """
-        checked(mechanism, "the login mechanism")
+        check_field(mechanism, "the login mechanism")
         line = f"AUTH {mechanism}"
         if initial is None or not self.fits(mechanism, initial):
             self._send("AUTH", line, mechanism)
@@ -315,47 +315,47 @@ class SmtpClient:
 
     def mail(self, sender: str, parameters: str = "") -> None:
         """Begin a transaction. ``parameters`` is the text after the path, with its leading blank."""
-        path = checked_path(sender, "the sender address")
-        self._send("MAIL", f"MAIL FROM:<{path}>{checked(parameters, 'a parameter of MAIL')}", sender)
+        path = check_path(sender, "the sender address")
+        self._send("MAIL", f"MAIL FROM:<{path}>{check_field(parameters, 'a parameter of MAIL')}", sender)
 
     def rcpt(self, recipient: str, parameters: str = "") -> None:
         """Name a recipient."""
-        path = checked_path(recipient, "a recipient address")
-        self._send("RCPT", f"RCPT TO:<{path}>{checked(parameters, 'a parameter of RCPT')}", recipient)
+        path = check_path(recipient, "a recipient address")
+        self._send("RCPT", f"RCPT TO:<{path}>{check_field(parameters, 'a parameter of RCPT')}", recipient)
 
-    def group(
+    def make_group(
         self, sender: str, recipients: Sequence[str], parameters: tuple[str, str] = ("", ""), *, data: bool
-    ) -> Group:
+    ) -> EnvelopeGroup:
         """Return the commands that name sender and recipients, to be sent at once; with DATA at their end if wanted.
 
         ``parameters`` are those of MAIL and of RCPT. Raises WireError for a field that may not go on the wire.
         """
         for_mail, for_rcpt = parameters
         if for_mail or for_rcpt:
-            checked(for_mail, "a parameter of MAIL")
-            checked(for_rcpt, "a parameter of RCPT")
-        text = f"MAIL FROM:<{checked_path(sender, 'the sender address')}>{for_mail}\r\n"
+            check_field(for_mail, "a parameter of MAIL")
+            check_field(for_rcpt, "a parameter of RCPT")
+        text = f"MAIL FROM:<{check_path(sender, 'the sender address')}>{for_mail}\r\n"
         for one in recipients:
-            text += f"RCPT TO:<{checked_path(one, 'a recipient address')}>{for_rcpt}\r\n"
+            text += f"RCPT TO:<{check_path(one, 'a recipient address')}>{for_rcpt}\r\n"
         if data:
             text += "DATA\r\n"
-        return Group(sender, recipients, text.encode(), _usual_codes(len(recipients), data))
+        return EnvelopeGroup(sender, recipients, text.encode(), _usual_codes(len(recipients), data))
 
-    def envelope(self, group: Group) -> None:
+    def send_envelope(self, group: EnvelopeGroup) -> None:
         """Send an envelope as one group (RFC 2920)."""
         if self.state is not State.SESSION or "PIPELINING" not in self.extensions:
             raise self._misuse("an envelope in one group")
-        self.transcript.group(group.data)
+        self.transcript.note_group(group.data)
         self._out.append(group.data)
         self._expected.append((_GROUP, group, self.transcript))
         self.state = State.WAITING if group.with_data else State.ENVELOPE
 
-    def message(self, size: int, wire: bytes) -> None:
-        """Send a whole message and the dot that ends it: what :func:`~confobjects.mail.wire.dotted` made of it."""
+    def send_message(self, size: int, wire: bytes) -> None:
+        """Send a whole message and the dot that ends it: what :func:`~confobjects.mail.wire.stuff_message` made of it."""
         if self.state is not State.CONTENT:
             raise self._misuse("content")
         self._out.append(wire)
-        self.transcript.content(size)
+        self.transcript.note_content(size)
         self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION
 
@@ -369,20 +369,20 @@ class SmtpClient:
         """Ask for the server's go-ahead to send the content."""
         self._send("DATA", "DATA")
 
-    def content(self, piece: bytes) -> None:
+    def send_content(self, piece: bytes) -> None:
         """Send a piece of the message; line ends and dots are taken care of here."""
         if self.state is not State.CONTENT:
             raise self._misuse("content")
         self._stuffer = self._stuffer or DotStuffer()
         self._out.append(self._stuffer.feed(piece))
 
-    def end(self, size: int = 0) -> None:
+    def end_content(self, size: int = 0) -> None:
         """Send the dot that ends the content; ``size`` is for the transcript."""
         if self.state is not State.CONTENT:
             raise self._misuse("the final dot")
         self._out.append((self._stuffer or DotStuffer()).finish())
         self._stuffer = None
-        self.transcript.content(size)
+        self.transcript.note_content(size)
         self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION
 
@@ -406,7 +406,7 @@ class SmtpClient:
         self._send("QUIT", "QUIT")
 
 
-def _extensions(reply: Reply) -> dict[str, str]:
+def _parse_extensions(reply: Reply) -> dict[str, str]:
     """Return the extensions of an EHLO answer: keyword in capitals -> parameters. AUTH lines add up."""
     found: dict[str, str] = {}
     for line in reply.lines[1:]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from confobjects.mail.diagnosis import Trouble
-from confobjects.mail.dialogue import Dialogue, Step
+from confobjects.mail.dialogue import Dialogue, DialogueStep
 from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan
@@ -20,17 +20,17 @@ from confobjects.mail.replies import Reply
 from confobjects.mail.smtp import SmtpClient
 from confobjects.mail.states import State
 from confobjects.mail.transaction import (
-    Outcome,
-    Ready,
-    Rendered,
+    DeliveryOutcome,
+    ReadyMessage,
+    RenderedMessage,
     Results,
     deliver,
-    ended,
-    judge,
-    pour,
-    prepare,
-    quick_judgement,
-    render,
+    judge_answers,
+    judge_quickly,
+    outcome_of,
+    pour_content,
+    prepare_message,
+    render_message,
 )
 from confobjects.mail.transcript import Transcript
 from confobjects.records import Record
@@ -44,7 +44,7 @@ class Parcel(Record):
     message: Sendable
 
 
-Note = Callable[[Parcel, Outcome | Trouble, Transcript], None]
+Note = Callable[[Parcel, DeliveryOutcome | Trouble, Transcript], None]
 """Takes how a parcel ended, and what was said about it."""
 
 
@@ -54,15 +54,15 @@ def deliver_many(client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parce
     A parcel that fails does not stop the others. A connection that fails raises Trouble after the noting.
     """
     stream = _Stream(client, plan, parcels, note)
-    yield from stream.back_to_back() if client.pipelining else stream.one_by_one()
+    yield from stream.send_back_to_back() if client.pipelining else stream.send_one_by_one()
 
 
-class _InHand:
+class _MessageInHand:
     """A message that is ready, on its way, or waiting to be told of."""
 
     __slots__ = ("final", "parcel", "ready", "results", "transcript")
 
-    def __init__(self, parcel: Parcel, ready: Ready, transcript: Transcript) -> None:
+    def __init__(self, parcel: Parcel, ready: ReadyMessage, transcript: Transcript) -> None:
         self.parcel = parcel
         self.ready = ready
         self.transcript = transcript
@@ -80,15 +80,15 @@ class _Stream:
         self.plan = plan
         self.parcels = parcels
         self.note = note
-        self.next: _InHand | None = None
-        self.last: _InHand | None = None
+        self.next: _MessageInHand | None = None
+        self.last: _MessageInHand | None = None
         self.message: bytes | None = None  # the last one, which may go to others as well
-        self.rendered: Rendered | None = None
+        self.rendered: RenderedMessage | None = None
 
-    def one_by_one(self) -> Dialogue[None]:
+    def send_one_by_one(self) -> Dialogue[None]:
         client = self.client
         while client.state is State.SESSION and (parcel := next(self.parcels, None)):
-            client.transcript = transcript = client.transcript.fresh()
+            client.transcript = transcript = client.transcript.make_empty()
             try:
                 outcome = yield from deliver(client, self.plan, parcel.envelope, parcel.message)
             except Trouble as trouble:
@@ -98,115 +98,117 @@ class _Stream:
             else:
                 self.note(parcel, outcome, transcript)
 
-    def back_to_back(self) -> Dialogue[None]:
+    def send_back_to_back(self) -> Dialogue[None]:
         try:
-            while self.client.state is State.SESSION and (current := self._begin()):
-                yield from self._run(current)
+            while self.client.state is State.SESSION and (current := self._begin_next()):
+                yield from self._send_chain(current)
         finally:
-            self._tell()
+            self._tell_last()
             if self.next is not None:
                 self.note(self.next.parcel, Trouble("mail", "closed"), self.next.transcript)
 
-    def _run(self, first: _InHand) -> Dialogue[None]:
+    def _send_chain(self, first: _MessageInHand) -> Dialogue[None]:
         """Send a message and those behind it, until one is not accepted or there are no more."""
         client, current = self.client, first
         try:
-            replies = yield Step("mail", current.ready.answers, self._meanwhile)
+            replies = yield DialogueStep("mail", current.ready.answers, self._work_meanwhile)
         except Trouble as trouble:
             self.note(current.parcel, trouble, current.transcript)
             raise
         while True:
             ready = current.ready
-            judged: Results | Trouble | None = quick_judgement(client, ready, replies)
+            judged: Results | Trouble | None = judge_quickly(client, ready, replies)
             if judged is None:
-                judged = yield from judge(client, self.plan, ready, replies)
+                judged = yield from judge_answers(client, self.plan, ready, replies)
             if isinstance(judged, Trouble):
-                self._tell()
+                self._tell_last()
                 self.note(current.parcel, judged, current.transcript)
                 return
             current.results, following = judged, None
             try:
                 client.transcript = current.transcript
                 if ready.wire is not None:
-                    client.message(ready.content.size, ready.wire)
+                    client.send_message(ready.content.size, ready.wire)
                 else:
-                    yield from pour(client, self.plan, ready.content, judged, chunked=ready.chunked)
-                following = self._begin()
+                    yield from pour_content(client, self.plan, ready.content, judged, chunked=ready.chunked)
+                following = self._begin_next()
                 wanted = 1 + (following.ready.answers if following else 0)
-                replies = yield Step("data", wanted, self._meanwhile)
+                replies = yield DialogueStep("data", wanted, self._work_meanwhile)
             except Trouble as trouble:
-                self._broken(current, following, trouble)
+                self._note_failure(current, following, trouble)
                 if client.state is State.SESSION:
                     return
                 raise
-            self._tell()  # whoever drives this may have had no time to spare
+            self._tell_last()  # whoever drives this may have had no time to spare
             current.final, self.last = replies[0], current
             if following is None:
                 return
             if len(replies) == 1:  # the server closes behind its answer
-                raise self._lost(following)
+                raise self._note_unsent(following)
             current, replies = following, replies[1:]
 
-    def _begin(self) -> _InHand | None:
+    def _begin_next(self) -> _MessageInHand | None:
         """Hand the next envelope to the engine."""
-        following = self.next or self._made_ready()
+        following = self.next or self._make_next_ready()
         self.next = None
         if following is not None:
             self.client.transcript = following.transcript
-            self.client.envelope(following.ready.group)
+            self.client.send_envelope(following.ready.group)
         return following
 
-    def _meanwhile(self) -> None:
+    def _work_meanwhile(self) -> None:
         """What needs no answer: tell how the last message ended, make the next one ready."""
-        self._tell()
+        self._tell_last()
         if self.next is None:
-            self.next = self._made_ready()
+            self.next = self._make_next_ready()
 
-    def _made_ready(self) -> _InHand | None:
+    def _make_next_ready(self) -> _MessageInHand | None:
         """Return the next message that can be sent; those that cannot are noted on the way."""
         client, plan = self.client, self.plan
         for parcel in self.parcels:
-            transcript = client.transcript.fresh()
+            transcript = client.transcript.make_empty()
             try:
-                return _InHand(parcel, prepare(client, plan, parcel.envelope, self._rendered(parcel)), transcript)
+                return _MessageInHand(
+                    parcel, prepare_message(client, plan, parcel.envelope, self._render_once(parcel)), transcript
+                )
             except Trouble as trouble:
                 self.note(parcel, trouble, transcript)
         return None
 
-    def _rendered(self, parcel: Parcel) -> Rendered:
+    def _render_once(self, parcel: Parcel) -> RenderedMessage:
         """Render a message, once where the same bytes go to many."""
         envelope, message = parcel.envelope, parcel.message
         if self.rendered is not None and message is self.message and not envelope.utf8:
             return self.rendered
-        rendered = render(self.client, self.plan, envelope, message)
+        rendered = render_message(self.client, self.plan, envelope, message)
         if isinstance(message, bytes) and not envelope.utf8:
             self.message, self.rendered = message, rendered
         return rendered
 
-    def _tell(self) -> None:
+    def _tell_last(self) -> None:
         """Tell how the last message ended."""
         last, self.last = self.last, None
         if last is not None and last.final is not None:
-            end: Outcome | Trouble
+            end: DeliveryOutcome | Trouble
             try:
-                end = ended(last.results, last.final, last.ready.content.size)
+                end = outcome_of(last.results, last.final, last.ready.content.size)
             except Trouble as trouble:
                 end = trouble
             self.note(last.parcel, end, last.transcript)
 
-    def _broken(self, current: _InHand, following: _InHand | None, trouble: Trouble) -> None:
-        self._tell()
+    def _note_failure(self, current: _MessageInHand, following: _MessageInHand | None, trouble: Trouble) -> None:
+        self._tell_last()
         if trouble.answers:  # the connection failed, but this message had its answer before
             current.final, self.last = trouble.answers[0], current
-            self._tell()
+            self._tell_last()
         else:
             self.note(current.parcel, trouble, current.transcript)
         if following is not None:
-            self._lost(following)
+            self._note_unsent(following)
 
-    def _lost(self, following: _InHand) -> Trouble:
+    def _note_unsent(self, following: _MessageInHand) -> Trouble:
         """Note that nothing of a message was handed over."""
-        self._tell()
+        self._tell_last()
         closed = Trouble("mail", "closed")
         self.note(following.parcel, closed, following.transcript)
         return closed

@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from confobjects.mail.diagnosis import Trouble
-from confobjects.mail.dialogue import Dialogue, Step
+from confobjects.mail.dialogue import Dialogue, DialogueStep
 from confobjects.mail.envelope import Envelope
-from confobjects.mail.message import Content, Sendable, fit, in_memory
+from confobjects.mail.message import Content, Sendable, content_from_bytes, fit_to_extensions
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.replies import Reply
-from confobjects.mail.smtp import Group, SmtpClient
+from confobjects.mail.smtp import EnvelopeGroup, SmtpClient
 from confobjects.mail.states import State
-from confobjects.mail.wire import LineEnds, WireError, dotted, with_crlf
+from confobjects.mail.wire import LineEnds, WireError, stuff_message, with_crlf
 from confobjects.records import Record
 
 CHUNK = 1 << 20
@@ -30,7 +30,7 @@ CHUNK = 1 << 20
 Results = tuple[tuple[str, Reply], ...]
 
 
-class Outcome(Record):
+class DeliveryOutcome(Record):
     """How a transaction ended: the answer to each recipient, and the answer to the message."""
 
     recipients: Results
@@ -38,7 +38,7 @@ class Outcome(Record):
     size: int
 
 
-class Rendered(Record):
+class RenderedMessage(Record):
     """What a message looks like to one server, whoever receives it: its content, the parameters of MAIL and of RCPT,
     and its bytes as DATA sends them where they are few.
     """
@@ -48,7 +48,7 @@ class Rendered(Record):
     wire: bytes | None
 
 
-class Ready(Record):
+class ReadyMessage(Record):
     """A message ready for one server: its envelope as one group, its content, and the bytes of the content where they
     are few. ``chunked`` tells that the content goes by BDAT.
     """
@@ -56,7 +56,7 @@ class Ready(Record):
     envelope: Envelope
     content: Content
     chunked: bool
-    group: Group
+    group: EnvelopeGroup
     wire: bytes | None
 
     @property
@@ -65,60 +65,62 @@ class Ready(Record):
         return len(self.group.usual)
 
 
-def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[Outcome]:
+def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[DeliveryOutcome]:
     """Send one message. Without ``sendpartial`` one refused recipient stops it for all."""
     if client.pipelining:
-        ready = prepare(client, plan, envelope, render(client, plan, envelope, message))
+        ready = prepare_message(client, plan, envelope, render_message(client, plan, envelope, message))
         content = ready.content
-        client.envelope(ready.group)
-        answers = yield Step("mail", ready.answers)
-        judged = yield from judge(client, plan, ready, answers)
+        client.send_envelope(ready.group)
+        answers = yield DialogueStep("mail", ready.answers)
+        judged = yield from judge_answers(client, plan, ready, answers)
         if isinstance(judged, Trouble):
             raise judged
         if ready.wire is not None:
-            client.message(content.size, ready.wire)
+            client.send_message(content.size, ready.wire)
         else:
-            yield from pour(client, plan, content, judged, chunked=ready.chunked)
+            yield from pour_content(client, plan, content, judged, chunked=ready.chunked)
     else:
-        content = fitted(client, plan, envelope, message)
-        judged = yield from _in_steps(client, plan, envelope, content)
-        yield from pour(client, plan, content, judged, chunked=_chunked(client, plan, envelope))
+        content = fit_to_server(client, plan, envelope, message)
+        judged = yield from _begin_in_steps(client, plan, envelope, content)
+        yield from pour_content(client, plan, content, judged, chunked=_uses_chunking(client, plan, envelope))
     try:
-        answers = yield Step("data")
+        answers = yield DialogueStep("data")
     except Trouble as trouble:
         if not trouble.answers:
             raise
         answers = trouble.answers  # what came behind the answer takes nothing back
-    return ended(judged, answers[0], content.size)
+    return outcome_of(judged, answers[0], content.size)
 
 
 # -- envelope ----------------------------------------------------------------------------------------------------------
 
 
-def render(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Rendered:
+def render_message(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> RenderedMessage:
     """Return a message as a server takes it. Raises Trouble where it takes none, or none that large."""
-    content = fitted(client, plan, envelope, message)
+    content = fit_to_server(client, plan, envelope, message)
     parameters = (mail_parameters(client, plan, envelope, content), rcpt_parameters(client, plan))
-    return Rendered(content, parameters, None if content.whole is None else dotted(content.whole))
+    return RenderedMessage(content, parameters, None if content.whole is None else stuff_message(content.whole))
 
 
-def prepare(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, rendered: Rendered) -> Ready:
+def prepare_message(
+    client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, rendered: RenderedMessage
+) -> ReadyMessage:
     """Return what can be sent of a message when its turn comes. Raises Trouble."""
     content = rendered.content
-    chunked = _chunked(client, plan, envelope)
+    chunked = _uses_chunking(client, plan, envelope)
     try:
-        group = client.group(envelope.sender, envelope.recipients, rendered.parameters, data=not chunked)
+        group = client.make_group(envelope.sender, envelope.recipients, rendered.parameters, data=not chunked)
     except WireError as error:
-        raise _not_for_the_wire(error) from None
-    return Ready(envelope, content, chunked, group, None if chunked else rendered.wire)
+        raise _wire_trouble(error) from None
+    return ReadyMessage(envelope, content, chunked, group, None if chunked else rendered.wire)
 
 
-def _not_for_the_wire(error: WireError) -> Trouble:
+def _wire_trouble(error: WireError) -> Trouble:
     of_message = error.field.startswith(("the message", "the header", "a header"))
     return Trouble("data" if of_message else "mail", "wire", message=str(error))
 
 
-def _chunked(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool:
+def _uses_chunking(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool:
     """Tell whether the content goes by BDAT: where that is set, and where DATA sent along could be regretted."""
     if "CHUNKING" not in client.extensions:
         return False
@@ -126,28 +128,28 @@ def _chunked(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool
     return plan.options.chunk_size > 0 or (all_or_nothing and client.pipelining)
 
 
-def fitted(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
+def fit_to_server(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
     """Return the message in the form the server takes. Raises Trouble where it takes none, or none that large."""
     try:
         if isinstance(message, bytes) and message.isascii() and not envelope.utf8:
-            content = in_memory(with_crlf(message))  # which every server takes
+            content = content_from_bytes(with_crlf(message))  # which every server takes
         else:
-            content = fit(
+            content = fit_to_extensions(
                 message,
                 extensions=client.extensions,
                 utf8_wanted=plan.options.utf8_headers,
                 keep_8bit=plan.options.keep_8bit,
-                utf8_needed=_beyond_ascii(envelope) if envelope.utf8 else "",
+                utf8_needed=_find_non_ascii(envelope) if envelope.utf8 else "",
             )
     except WireError as error:
-        raise _not_for_the_wire(error) from None
+        raise _wire_trouble(error) from None
     limit = client.size_limit
     if limit is not None and content.size > limit:
         raise Trouble("mail", "message-too-large", sizes=f": it has {content.size} bytes, the server takes {limit}")
     return content
 
 
-def _beyond_ascii(envelope: Envelope) -> str:
+def _find_non_ascii(envelope: Envelope) -> str:
     return next(address for address in (envelope.sender, *envelope.recipients) if not address.isascii())
 
 
@@ -162,13 +164,13 @@ def mail_parameters(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, 
     if options.ret and "DSN" in offered:
         parts += f" RET={options.ret}"
     if options.submitter and "AUTH" in offered:
-        parts += f" AUTH={xtext(options.submitter)}"
+        parts += f" AUTH={encode_xtext(options.submitter)}"
     if options.extension:
         parts += f" {options.extension}"
     return parts
 
 
-def xtext(text: str) -> str:
+def encode_xtext(text: str) -> str:
     """Return a text coded as xtext (RFC 3461, section 4)."""
     return "".join(chr(b) if 33 <= b <= 126 and b not in b"+=" else f"+{b:02X}" for b in text.encode())
 
@@ -181,14 +183,14 @@ def rcpt_parameters(client: SmtpClient, plan: DeliveryPlan) -> str:
 # -- judgement ---------------------------------------------------------------------------------------------------------
 
 
-def judge(
-    client: SmtpClient, plan: DeliveryPlan, ready: Ready, replies: Sequence[Reply]
+def judge_answers(
+    client: SmtpClient, plan: DeliveryPlan, ready: ReadyMessage, replies: Sequence[Reply]
 ) -> Dialogue[Results | Trouble]:
     """Judge the answers to an envelope sent in one group: the recipients' answers, or why the message is not sent.
 
     After a refusal the transaction is given up; the client is then in a session, or closed.
     """
-    quick = quick_judgement(client, ready, replies)
+    quick = judge_quickly(client, ready, replies)
     if quick is not None:
         return quick
     results = tuple(zip(ready.envelope.recipients, replies[1:], strict=False))
@@ -198,7 +200,7 @@ def judge(
     return (yield from _look_closer(client, plan, ready, results, replies))
 
 
-def quick_judgement(client: SmtpClient, ready: Ready, replies: Sequence[Reply]) -> Results | None:
+def judge_quickly(client: SmtpClient, ready: ReadyMessage, replies: Sequence[Reply]) -> Results | None:
     """Return the recipients' answers where all was accepted, None where a closer look is needed."""
     recipients = ready.envelope.recipients
     if not client.usual:
@@ -210,7 +212,7 @@ def quick_judgement(client: SmtpClient, ready: Ready, replies: Sequence[Reply]) 
 
 
 def _look_closer(
-    client: SmtpClient, plan: DeliveryPlan, ready: Ready, results: Results, replies: Sequence[Reply]
+    client: SmtpClient, plan: DeliveryPlan, ready: ReadyMessage, results: Results, replies: Sequence[Reply]
 ) -> Dialogue[Results | Trouble]:
     refused = [one for one in results if not one[1].positive]
     ahead = replies[-1]
@@ -218,7 +220,7 @@ def _look_closer(
         yield from _withdraw(client, regret=len(refused) < len(results))
         if not replies[0].positive:
             return Trouble("mail", "reply", replies[0], sender=ready.envelope.sender or "<>")
-        return refusal(refused, results)
+        return refusal_of(refused, results)
     if not ready.chunked and not ahead.intermediate:
         yield from give_up(client)
         return Trouble("data", "reply", ahead, results=results)
@@ -230,9 +232,9 @@ def _withdraw(client: SmtpClient, *, regret: bool) -> Dialogue[None]:
     if client.state is State.CONTENT and regret:
         client.abandon()
     elif client.state is State.CONTENT:
-        client.end()  # the dot alone, which reaches nobody (RFC 2920, section 3.1)
+        client.end_content()  # the dot alone, which reaches nobody (RFC 2920, section 3.1)
         with contextlib.suppress(Trouble):
-            yield Step("quit")
+            yield DialogueStep("quit")
     yield from give_up(client)
 
 
@@ -241,10 +243,10 @@ def give_up(client: SmtpClient) -> Dialogue[None]:
     if client.state in (State.ENVELOPE, State.SESSION):
         client.rset()
         with contextlib.suppress(Trouble):
-            yield Step("quit")
+            yield DialogueStep("quit")
 
 
-def refusal(refused: Sequence[tuple[str, Reply]], results: Results) -> Trouble:
+def refusal_of(refused: Sequence[tuple[str, Reply]], results: Results) -> Trouble:
     """Return the trouble of refused recipients: a permanent refusal tells more than a temporary one."""
     address, reply = next((one for one in refused if not one[1].temporary), refused[0])
     return Trouble("rcpt", "reply", reply, recipients=address, results=results)
@@ -253,52 +255,52 @@ def refusal(refused: Sequence[tuple[str, Reply]], results: Results) -> Trouble:
 # -- without pipelining ------------------------------------------------------------------------------------------------
 
 
-def _in_steps(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> Dialogue[Results]:
+def _begin_in_steps(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> Dialogue[Results]:
     try:
-        results = yield from _envelope_in_steps(client, plan, envelope, content)
+        results = yield from _send_envelope_steps(client, plan, envelope, content)
     except WireError as error:
-        raise _not_for_the_wire(error) from None
-    yield from _accepted(client, plan, results)
-    if not _chunked(client, plan, envelope):
+        raise _wire_trouble(error) from None
+    yield from _stop_if_refused(client, plan, results)
+    if not _uses_chunking(client, plan, envelope):
         client.data()
-        answers = yield Step("data")
+        answers = yield DialogueStep("data")
         if not answers[0].intermediate:
             yield from give_up(client)
             raise Trouble("data", "reply", answers[0], results=results)
     return results
 
 
-def _envelope_in_steps(
+def _send_envelope_steps(
     client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content
 ) -> Dialogue[Results]:
     client.mail(envelope.sender, mail_parameters(client, plan, envelope, content))
-    reply = (yield Step("mail"))[0]
+    reply = (yield DialogueStep("mail"))[0]
     if not reply.positive:
         yield from give_up(client)
         raise Trouble("mail", "reply", reply, sender=envelope.sender or "<>")
     results: list[tuple[str, Reply]] = []
     for recipient in envelope.recipients:
         client.rcpt(recipient, rcpt_parameters(client, plan))
-        results.append((recipient, (yield Step("rcpt"))[0]))
+        results.append((recipient, (yield DialogueStep("rcpt"))[0]))
         if client.state is State.CLOSED or (not results[-1][1].positive and not plan.options.send_partial):
             break
     return tuple(results)
 
 
-def _accepted(client: SmtpClient, plan: DeliveryPlan, results: Results) -> Dialogue[None]:
+def _stop_if_refused(client: SmtpClient, plan: DeliveryPlan, results: Results) -> Dialogue[None]:
     """Stop when recipients are refused: any one, or with ``sendpartial`` all of them."""
     refused = [one for one in results if not one[1].positive]
     partial = plan.options.send_partial and client.state is not State.CLOSED
     if refused and (not partial or len(refused) == len(results)):
         yield from give_up(client)
-        raise refusal(refused, results)
+        raise refusal_of(refused, results)
 
 
 def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> Dialogue[Results]:
     """Name sender and recipients, then give the transaction up: nothing is sent. Raises Trouble as a delivery would."""
     content = Content(lambda: (), 0, eight_bit=False)
-    results = yield from _envelope_in_steps(client, plan, envelope, content)
-    yield from _accepted(client, plan, results)
+    results = yield from _send_envelope_steps(client, plan, envelope, content)
+    yield from _stop_if_refused(client, plan, results)
     yield from give_up(client)
     return results
 
@@ -306,7 +308,7 @@ def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> 
 # -- content -----------------------------------------------------------------------------------------------------------
 
 
-def pour(
+def pour_content(
     client: SmtpClient, plan: DeliveryPlan, content: Content, results: Results, *, chunked: bool
 ) -> Dialogue[None]:
     """Hand the content to the engine, to its end; it is sent piece by piece on the way."""
@@ -315,9 +317,9 @@ def pour(
         yield from _pour_chunks(client, _chunks(content, size), results)
         return
     for piece in content.pieces():
-        client.content(piece)
-        yield Step("data", 0)
-    client.end(content.size)
+        client.send_content(piece)
+        yield DialogueStep("data", 0)
+    client.end_content(content.size)
 
 
 def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) -> Dialogue[None]:
@@ -325,7 +327,7 @@ def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) 
     chunk = next(chunks)
     for following in chunks:
         client.bdat(chunk, last=False)
-        answers = yield Step("data")
+        answers = yield DialogueStep("data")
         if not answers[0].positive:
             yield from give_up(client)
             raise Trouble("data", "reply", answers[0], results=results)
@@ -344,8 +346,8 @@ def _chunks(content: Content, size: int) -> Iterator[bytes]:
     yield held
 
 
-def ended(results: Results, final: Reply, size: int) -> Outcome:
+def outcome_of(results: Results, final: Reply, size: int) -> DeliveryOutcome:
     """Return how a message ended whose content was sent. Raises Trouble when the server refused it."""
     if not final.positive:
         raise Trouble("data", "reply", final, results=results)
-    return Outcome(results, final, size)
+    return DeliveryOutcome(results, final, size)

@@ -7,7 +7,7 @@ from typing import Final
 
 from confobjects.diagnostics import MASK
 from confobjects.mail.replies import Reply
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 KEPT: Final = 400
 """Entries; of a longer conversation the newest are kept."""
@@ -37,7 +37,7 @@ class Transcript:
         found = {secret for secret in secrets if secret}
         self._secrets = tuple(sorted(found | set(self._secrets), key=len, reverse=True))
 
-    def fresh(self) -> Transcript:
+    def make_empty(self) -> Transcript:
         """Return an empty transcript that hides the same secrets."""
         new = Transcript.__new__(Transcript)
         new._entries, new._left_out, new._secrets = [], 0, self._secrets  # noqa: SLF001 - its own kind
@@ -47,47 +47,47 @@ class Transcript:
         """Return a transcript of what was said so far, which does not grow any more."""
         return Transcript(self._entries, self._left_out, self._secrets)
 
-    def masked(self, text: str) -> str:
+    def mask(self, text: str) -> str:
         """Return a text without the hidden secrets."""
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, MASK)
         return text
 
-    def client(self, line: str | bytes) -> None:
+    def note_sent(self, line: str | bytes) -> None:
         """Note a line that was sent; whoever sends a secret hands in the masked line."""
         self._entries.append(("C: ", line))
         if len(self._entries) > 2 * KEPT:
             self._left_out += len(self._entries) - KEPT
             del self._entries[:-KEPT]
 
-    def group(self, commands: bytes) -> None:
+    def note_group(self, commands: bytes) -> None:
         """Note commands that are sent together, each with its line end."""
         self._entries.append(("C: ", commands))
 
-    def content(self, size: int) -> None:
+    def note_content(self, size: int) -> None:
         """Note that a message was sent, and the dot behind it."""
         self._entries.append(("C: ", size))
 
-    def server(self, reply: Reply | Sequence[Reply]) -> None:
+    def note_replies(self, reply: Reply | Sequence[Reply]) -> None:
         """Note a reply, or several."""
         self._entries.append(("S: ", reply))
 
-    def no_reply(self, line: bytes) -> None:
+    def note_stray_line(self, line: bytes) -> None:
         """Note a line of the server that is no reply. Secrets are masked before it is cut, lest half of one stays."""
-        text = self.masked(visible(line)) or "(an empty line)"
+        text = self.mask(make_visible(line)) or "(an empty line)"
         self._entries.append(("S: ", text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"))
 
-    def event(self, text: str) -> None:
+    def note_event(self, text: str) -> None:
         """Note what happened beside the conversation: a connection, a TLS handshake, a timeout."""
         self._entries.append(("* ", text))
 
     @property
     def lines(self) -> tuple[str, ...]:
         """Everything noted, as lines of text."""
-        return tuple(self.masked(line) for line in self._lines())
+        return tuple(self.mask(line) for line in self._entry_lines())
 
-    def _lines(self) -> Iterator[str]:
+    def _entry_lines(self) -> Iterator[str]:
         left_out = self._left_out + max(0, len(self._entries) - KEPT)
         if left_out:
             yield f"* {left_out} earlier entries are left out"
@@ -95,15 +95,15 @@ class Transcript:
             if isinstance(entry, int):
                 yield f"{mark}({entry} bytes of message, then a dot)"
             elif isinstance(entry, str):
-                yield mark + visible(entry)
+                yield mark + make_visible(entry)
             elif isinstance(entry, bytes):
-                yield from (mark + visible(line) for line in entry.removesuffix(b"\r\n").split(b"\r\n"))
+                yield from (mark + make_visible(line) for line in entry.removesuffix(b"\r\n").split(b"\r\n"))
             else:
                 for reply in (entry,) if isinstance(entry, Reply) else entry:
-                    yield from _shown(mark, reply)
+                    yield from _reply_lines(mark, reply)
 
 
-def _shown(mark: str, reply: Reply) -> Iterator[str]:
+def _reply_lines(mark: str, reply: Reply) -> Iterator[str]:
     for number, line in enumerate(reply.lines, start=1):
         separator = " " if number == len(reply.lines) else "-"
-        yield f"{mark}{reply.code}{separator}{visible(line)}".rstrip()
+        yield f"{mark}{reply.code}{separator}{make_visible(line)}".rstrip()

@@ -26,7 +26,7 @@ class WireError(ValueError):
 _NAMES: Final = {"\r": "a carriage return", "\n": "a line feed", "\0": "a NUL character"}
 
 
-def checked(text: str, field: str) -> str:
+def check_field(text: str, field: str) -> str:
     """Return a text that may stand in a command. Raises :class:`WireError` without repeating the text."""
     found = _CONTROL.search(text)
     if found is not None:
@@ -36,7 +36,7 @@ def checked(text: str, field: str) -> str:
 
 
 @lru_cache(1024)
-def checked_path(address: str, field: str) -> str:
+def check_path(address: str, field: str) -> str:
     """Return an address as it stands between angle brackets. Raises :class:`WireError`.
 
     The address has been parsed before; this holds whatever was parsed: outside quotes there is no blank and no
@@ -44,7 +44,7 @@ def checked_path(address: str, field: str) -> str:
     """
     if _PLAIN.fullmatch(address):
         return address
-    checked(address, field)
+    check_field(address, field)
     local_end = address.rfind('"') if address.startswith('"') else -1
     if _UNQUOTED.search(address, local_end + 1):
         raise WireError(field, f"{field} holds a blank or an angle bracket outside quotes")
@@ -94,13 +94,13 @@ class DotStuffer:
 
     def feed(self, chunk: bytes) -> bytes:
         """Return a piece as it goes on the wire. Raises :class:`WireError` for NUL."""
-        return self._stuffed(self._ends.feed(chunk))
+        return self._stuff_dots(self._ends.feed(chunk))
 
     def finish(self) -> bytes:
         """Return the end of the last line, and the line with the single dot that ends the content."""
-        return self._stuffed(self._ends.finish()) + b".\r\n"
+        return self._stuff_dots(self._ends.finish()) + b".\r\n"
 
-    def _stuffed(self, data: bytes) -> bytes:
+    def _stuff_dots(self, data: bytes) -> bytes:
         if not data:
             return data
         stuffed = data.replace(b"\n.", b"\n..")
@@ -129,7 +129,7 @@ def with_crlf(data: bytes) -> WireText:
     return WireText(data)
 
 
-def dotted(data: bytes) -> bytes:
+def stuff_message(data: bytes) -> bytes:
     """Return a whole message as DATA sends it: dots stuffed, and the line with the single dot behind it.
 
     Raises WireError for NUL.

@@ -12,7 +12,7 @@ Laws of this room:
 from __future__ import annotations
 
 from confobjects.management.context import ManagementContext
-from confobjects.management.site import Signature, Site
+from confobjects.management.site import ChangeSignature, Site
 from confobjects.management.world import Overlay, StorageWorld
 
-__all__ = ["ManagementContext", "Overlay", "Signature", "Site", "StorageWorld"]
+__all__ = ["ChangeSignature", "ManagementContext", "Overlay", "Site", "StorageWorld"]

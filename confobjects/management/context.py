@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 from confobjects.errors import NoSuchObjectError
-from confobjects.management.world import StorageWorld, absent
+from confobjects.management.world import StorageWorld, describe_absence
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, Name, normal_name
 
@@ -43,7 +43,7 @@ class ManagementContext:
 
     def world(self) -> StorageWorld:
         """Return a fresh view of the storage."""
-        return self.site.world()
+        return self.site.open_world()
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ class ManagementContext:
         world = world or self.world()
         obj = world.find(path)
         if obj is None:
-            raise NoSuchObjectError(absent(self.registry, world, path))
+            raise NoSuchObjectError(describe_absence(self.registry, world, path))
         return obj
 
     def list(
@@ -76,13 +76,15 @@ class ManagementContext:
         parent = self.registry.path_of(lineage[-2].name, parents) if len(lineage) > 1 else ROOT
         world = world or self.world()
         if parent != ROOT and world.find(parent) is None:
-            raise NoSuchObjectError(absent(self.registry, world, parent))
-        found = world.members(relation, parent) if properties is None else world.listed(relation, parent, properties)
+            raise NoSuchObjectError(describe_absence(self.registry, world, parent))
+        found = (
+            world.members(relation, parent) if properties is None else world.list_members(relation, parent, properties)
+        )
         return sorted(found, key=lambda obj: normal_name(obj.name))
 
     def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children; singletons also when they have nothing but defaults."""
-        return self.site.all(world or self.world())
+        return self.site.all_objects(world or self.world())
 
     # -- history ---------------------------------------------------------------------------------------------------
 
@@ -93,13 +95,13 @@ class ManagementContext:
         """
         from confobjects.management.history import records
 
-        return records.records(self.site)
+        return records.read_records(self.site)
 
     def as_of(self, number: int) -> Objects:
         """Return the stored objects by path as they were right after a change. See :func:`records.as_of`."""
         from confobjects.management.history import records
 
-        return records.as_of(self.site, number)
+        return records.rebuild_as_of(self.site, number)
 
     def undo(self, number: int, *, dry_run: bool = False) -> ChangeReport:
         """Take one change back. See :func:`undoing.undo`."""

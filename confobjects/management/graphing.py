@@ -11,43 +11,43 @@ from confobjects.reference.graph import Edge, Graph, Node, State
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management.site import Site
-    from confobjects.objects.judging import Judge, Judged
+    from confobjects.objects.judging import Judge, Judgement
     from confobjects.objects.model import ManagedObject
 
 
-def graph(site: Site, kinds: Iterable[str] = (), paths: Iterable[ManagedObjectPath] = ()) -> Graph:
+def build_graph(site: Site, kinds: Iterable[str] = (), paths: Iterable[ManagedObjectPath] = ()) -> Graph:
     """Return the objects of some kinds and at some paths, all that they need, and those that use them directly.
 
     Without kinds and paths everything that is stored. An expression is followed as far as it says itself what it
     comes to.
     """
-    world = site.world()
-    judge = site.judge(world)
+    world = site.open_world()
+    judge = site.make_judge(world)
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
-    stored = [obj for obj in site.all(world) if obj.path in world.entries]
+    stored = [obj for obj in site.all_objects(world) if obj.path in world.entries]
     for obj in stored:
         judged = judge.judge(obj)
-        nodes[str(obj.path)] = _node(judge, judged, site.registry)
-        edges.extend(_edges(judge, judged, nodes))
+        nodes[str(obj.path)] = _make_node(judge, judged, site.registry)
+        edges.extend(_find_edges(judge, judged, nodes))
     keys = {obj.path: str(obj.path) for obj in stored}
-    edges = [_ended(edge, nodes, keys, site.registry) for edge in edges]
-    chosen = _chosen(stored, set(kinds), set(paths))
+    edges = [_resolve_edge(edge, nodes, keys, site.registry) for edge in edges]
+    chosen = _choose_keys(stored, set(kinds), set(paths))
     if chosen is not None:
-        return _part(nodes, edges, chosen)
+        return _select_part(nodes, edges, chosen)
     return Graph(list(nodes.values()), edges)
 
 
-def _node(judge: Judge, judged: Judged, registry: Registry) -> Node:
+def _make_node(judge: Judge, judged: Judgement, registry: Registry) -> Node:
     obj = judged.object
     relation = registry.relation(obj.path.relation)
-    type_ = registry.short_type(obj.definition, relation)
-    kind = relation.name if len(registry.types(relation)) == 1 else f"{relation.name}, {type_}"
-    state: State = "disabled" if judge.enabled(judged) is False else "enabled"
+    type_ = registry.short_type_of(obj.definition, relation)
+    kind = relation.name if len(registry.types_of(relation)) == 1 else f"{relation.name}, {type_}"
+    state: State = "disabled" if judge.is_enabled(judged) is False else "enabled"
     return Node(str(obj.path), obj.name or relation.friendly, kind, state)
 
 
-def _edges(judge: Judge, judged: Judged, nodes: dict[str, Node]) -> Iterator[Edge]:
+def _find_edges(judge: Judge, judged: Judgement, nodes: dict[str, Node]) -> Iterator[Edge]:
     """Yield the references of an object; what an expression names only at startup becomes a node of its own."""
     here = str(judged.object.path)
     if judged.object.path.parent != ROOT:
@@ -55,31 +55,33 @@ def _edges(judge: Judge, judged: Judged, nodes: dict[str, Node]) -> Iterator[Edg
     for name, prop in judged.object.definition.properties.items():
         if prop.reference is None:
             continue
-        for target in judge.targets(judged, prop):
+        for target in judge.find_targets(judged, prop):
             yield Edge(here, str(target), name)
         for text in judged.readings[name].deferred:
             nodes.setdefault(text, Node(text, text, f"{prop.reference.relation}, known at startup", "unknown"))
             yield Edge(here, text, name)
 
 
-def _ended(edge: Edge, nodes: dict[str, Node], keys: Mapping[ManagedObjectPath, str], registry: Registry) -> Edge:
+def _resolve_edge(
+    edge: Edge, nodes: dict[str, Node], keys: Mapping[ManagedObjectPath, str], registry: Registry
+) -> Edge:
     """The edge with its end written as that object writes its name; where there is none, a missing one is made."""
     if edge.target in nodes:
         return edge.replace(broken=nodes[edge.target].state == "missing")
-    path = registry.path(edge.target)
+    path = registry.parse_path(edge.target)
     if path in keys:  # names ignore case
         return edge.replace(target=keys[path])
     nodes[edge.target] = Node(edge.target, path.name or "", path.relation, "missing")
     return edge.replace(broken=True)
 
 
-def _chosen(stored: Iterable[ManagedObject], kinds: set[str], paths: set[ManagedObjectPath]) -> set[str] | None:
+def _choose_keys(stored: Iterable[ManagedObject], kinds: set[str], paths: set[ManagedObjectPath]) -> set[str] | None:
     if not kinds and not paths:
         return None
     return {str(obj.path) for obj in stored if obj.path.relation in kinds or obj.path in paths}
 
 
-def _part(nodes: dict[str, Node], edges: Sequence[Edge], chosen: set[str]) -> Graph:
+def _select_part(nodes: dict[str, Node], edges: Sequence[Edge], chosen: set[str]) -> Graph:
     following: dict[str, list[str]] = {}
     for edge in edges:
         following.setdefault(edge.source, []).append(edge.target)

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from confobjects.mapping.entry import Entry
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveObject
-    from confobjects.objects.judging import Judged
+    from confobjects.objects.judging import Judgement
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import World
 
 
 def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge every object with a site's evaluator: the effective configuration, and every error found."""
-    world = site.world()
-    return _judged(site, world, site.all(world), instance_directory)
+    world = site.open_world()
+    return _judge_objects(site, world, site.all_objects(world), instance_directory)
 
 
 def judge_one(
@@ -34,13 +34,13 @@ def judge_one(
     ``world`` is where the others are looked for, in place of the storage.
     """
     waiting = [obj]
-    configuration, problems = _judged(
-        site, site.world() if world is None else world, waiting, instance_directory, waiting.append
+    configuration, problems = _judge_objects(
+        site, site.open_world() if world is None else world, waiting, instance_directory, waiting.append
     )
     return configuration.at(obj.path), problems
 
 
-def _judged(
+def _judge_objects(
     site: Site,
     world: World,
     objects: Iterable[ManagedObject],
@@ -49,7 +49,7 @@ def _judged(
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge objects; ``follow`` takes those that they refer to."""
     judge = Judge(site.registry, world, site.evaluate)
-    judged_all: dict[Any, Judged] = {}
+    judged_all: dict[Any, Judgement] = {}
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = list(site.storage.warnings)
     for obj in objects:
@@ -58,27 +58,27 @@ def _judged(
         judged = judge.judge(obj)
         judged_all[obj.path] = judged
         if follow is not None:
-            for found in _targets(judge, judged, world):
+            for found in _find_targets(judge, judged, world):
                 follow(found)
-        problems = [*judged.problems, *judge.references(judged)]
-        if problems and judge.enabled(judged) is False:
+        problems = [*judged.problems, *judge.check_references(judged)]
+        if problems and judge.is_enabled(judged) is False:
             # A disabled object does nothing yet: a value that is not there yet does not stop the others.
             problems = [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")
-        warnings.extend(_unknown(obj))
+        warnings.extend(_warn_of_unknown(obj))
     configuration = EffectiveConfiguration(
         site.registry,
         judged_all,
-        judge.targets,
+        judge.find_targets,
         tuple(warnings),
         instance_directory,
-        lambda base: _entries(site.storage, base),
+        lambda base: _read_entries(site.storage, base),
     )
     return configuration, tuple(errors)
 
 
-def _entries(storage: Storage, base: str) -> list[Entry]:
+def _read_entries(storage: Storage, base: str) -> list[Entry]:
     """Return the entries at a DN and below it as they are now; a connection opened for that is closed again."""
     try:
         return list(storage.search(DN.parse(base), "sub"))
@@ -86,14 +86,14 @@ def _entries(storage: Storage, base: str) -> list[Entry]:
         storage.close()
 
 
-def _targets(judge: Judge, judged: Judged, world: World) -> Iterator[ManagedObject]:
+def _find_targets(judge: Judge, judged: Judgement, world: World) -> Iterator[ManagedObject]:
     """Yield the objects that one refers to, as far as they exist."""
     for prop in judged.object.definition.properties.values():
         if prop.reference is not None:
-            yield from (found for path in judge.targets(judged, prop) if (found := world.find(path)) is not None)
+            yield from (found for path in judge.find_targets(judged, prop) if (found := world.find(path)) is not None)
 
 
-def _unknown(obj: Any) -> Iterator[Diagnostic]:
+def _warn_of_unknown(obj: Any) -> Iterator[Diagnostic]:
     for attribute in obj.unknown:
         yield Diagnostic(
             "broken-data",

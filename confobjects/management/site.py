@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from confobjects.management.world import StorageWorld
 from confobjects.mapping.objects import Mapper
-from confobjects.objects.reading import Reader
+from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import ManagedObject
-    from confobjects.objects.protocols import Evaluate, World
+    from confobjects.objects.protocols import Evaluator, World
 
 
-class Signature(Record):
+class ChangeSignature(Record):
     """Who makes a change, when (UTC, ISO 8601), and by which command; a program that calls the library says "api"."""
 
     time: str = ""
@@ -37,33 +37,37 @@ class Site(Record):
     registry: Registry
     storage: Storage
     mapper: Mapper
-    evaluate: Evaluate
-    sign: Callable[[], Signature] | None = None
+    evaluate: Evaluator
+    sign: Callable[[], ChangeSignature] | None = None
 
     @classmethod
     def of(
-        cls, registry: Registry, storage: Storage, evaluate: Evaluate, sign: Callable[[], Signature] | None = None
+        cls,
+        registry: Registry,
+        storage: Storage,
+        evaluate: Evaluator,
+        sign: Callable[[], ChangeSignature] | None = None,
     ) -> Self:
         """Return the site of a storage."""
         return cls(registry, storage, Mapper(registry, storage.base), evaluate, sign)
 
-    def world(self) -> StorageWorld:
+    def open_world(self) -> StorageWorld:
         """Return a fresh view of the storage."""
         return StorageWorld(self.registry, self.storage, self.mapper)
 
-    def reader(self, world: World | None = None) -> Reader:
+    def make_reader(self, world: World | None = None) -> PropertyReader:
         """Return a reader of current values over a view."""
-        return Reader(self.registry, world or self.world(), self.evaluate)
+        return PropertyReader(self.registry, world or self.open_world(), self.evaluate)
 
-    def judge(self, world: World | None = None) -> Judge:
+    def make_judge(self, world: World | None = None) -> Judge:
         """Return a judge over a view."""
         from confobjects.objects.judging import Judge
 
-        return Judge(self.registry, world or self.world(), self.evaluate)
+        return Judge(self.registry, world or self.open_world(), self.evaluate)
 
-    def all(self, world: World | None = None) -> Iterator[ManagedObject]:
+    def all_objects(self, world: World | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children; singletons also when they have nothing but defaults."""
-        world = world or self.world()
+        world = world or self.open_world()
         waiting: list[tuple[Relation, ManagedObjectPath]] = [(r, ROOT) for r in self.registry.children("root")]
         for relation, parent in waiting:
             for obj in world.members(relation, parent):

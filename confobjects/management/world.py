@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, ManagedObjectPath
 
@@ -36,14 +36,14 @@ class StorageWorld:
 
     def _read(self, path: ManagedObjectPath) -> ManagedObject | None:
         relation = self.registry.relation(path.relation)
-        entry = self.storage.read(self.mapper.dn(path))
+        entry = self.storage.read(self.mapper.dn_of(path))
         if entry is not None and not self.mapper.is_bare(entry, relation):
-            return self._decoded(entry, relation, path.parent)
+            return self._decode_entry(entry, relation, path.parent)
         if path.parent != ROOT and self.find(path.parent) is None:
             return None
-        return self.unwritten(path)
+        return self.find_unwritten(path)
 
-    def unwritten(self, path: ManagedObjectPath) -> ManagedObject | None:
+    def find_unwritten(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the singleton at a path with nothing but its defaults, None when there is none without being made."""
         relation = self.registry.relation(path.relation)
         definition = self.registry.definition(relation.target)
@@ -59,25 +59,27 @@ class StorageWorld:
         key = (relation.name, parent)
         if key not in self._members:
             object_class = self.registry.definition(relation.target).object_classes[-1]
-            found = self.storage.search(self.mapper.branch(relation, parent), "one", object_class)
-            objects = [self._decoded(entry, relation, parent) for entry in found]
+            found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class)
+            objects = [self._decode_entry(entry, relation, parent) for entry in found]
             self._members[key] = [obj.path for obj in objects]
         return [obj for path in self._members[key] if (obj := self.find(path)) is not None]
 
-    def listed(self, relation: Relation, parent: ManagedObjectPath, properties: Sequence[str]) -> list[ManagedObject]:
+    def list_members(
+        self, relation: Relation, parent: ManagedObjectPath, properties: Sequence[str]
+    ) -> list[ManagedObject]:
         """Return the objects of a relation with at least some of their properties, to be shown and not kept."""
-        attributes = self.mapper.attributes(relation, properties)
+        attributes = self.mapper.attributes_for(relation, properties)
         if not relation.named or attributes is None:
             return self.members(relation, parent)
         object_class = self.registry.definition(relation.target).object_classes[-1]
-        found = self.storage.search(self.mapper.branch(relation, parent), "one", object_class, attributes)
+        found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class, attributes)
         return [self.mapper.decode(entry, relation, parent) for entry in found]
 
     def keep(self, obj: ManagedObject) -> None:
         """Take an object for what is in the storage."""
         self._objects[obj.path] = obj
 
-    def _decoded(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
+    def _decode_entry(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         obj = self.mapper.decode(entry, relation, parent)
         self.entries[obj.path] = entry
         self._objects[obj.path] = obj
@@ -106,7 +108,7 @@ class Overlay:
         if above is None:
             return None
         here = above.path.child(*path.elements[-1])  # in the letters that are stored, not those that were asked for
-        return self.below.find(here) or self.below.unwritten(here)
+        return self.below.find(here) or self.below.find_unwritten(here)
 
     def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
         """Return the objects of a relation as they will be."""
@@ -140,13 +142,13 @@ class Overlay:
 
     def move(self, old: ManagedObjectPath, obj: ManagedObject) -> None:
         """Let the object at an old path be another, at its own path, and remember where it is stored."""
-        source = self.source(old)
+        source = self.source_of(old)
         self.remove(old)
         self.put(obj)
         if source is not None:
             self.moved[obj.path] = source
 
-    def source(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
+    def source_of(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
         """Return where the object that will be at a path is stored now, None for a new one."""
         if path in self.moved:
             return self.moved[path]
@@ -161,23 +163,23 @@ class Overlay:
         before = self.below.find(path) if obj is not None and path in self.below.entries else None
         return obj is not None and before is not None and obj.definition is not before.definition
 
-    def stored_place(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
+    def find_stored_place(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
         """Return where a path leads in the storage as it is now, None when it is below something new."""
         for length in range(len(path.elements), 0, -1):
             above = ManagedObjectPath(path.elements[:length])
             if self.pending.get(above) is not None:
-                source = self.source(above)
+                source = self.source_of(above)
                 return None if source is None else ManagedObjectPath((*source.elements, *path.elements[length:]))
         return path
 
 
-def absent(registry: Registry, world: World, path: ManagedObjectPath) -> Diagnostic:
+def describe_absence(registry: Registry, world: World, path: ManagedObjectPath) -> Diagnostic:
     """Return the diagnostic of an object that is not there, with the nearest that is; of its parent if that lacks too."""
     if path.parent != ROOT and world.find(path.parent) is None:
-        return absent(registry, world, path.parent)
+        return describe_absence(registry, world, path.parent)
     relation = registry.relation(path.relation)
     named = f' "{path.name}"' if path.name is not None else ""
-    hint = did_you_mean(path.name or "", [member.name for member in world.members(relation, path.parent)])
+    hint = suggest_name(path.name or "", [member.name for member in world.members(relation, path.parent)])
     if not hint and relation.named:
         hint = f"list-{relation.plural} shows those there are"
     summary = f"there is no {relation.friendly}{named}"

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.changes import canonical
+from confobjects.objects.changes import to_canonical
 from confobjects.objects.model import ManagedObject, Texts
-from confobjects.objects.reading import shown, value_problem
+from confobjects.objects.reading import mask_secret, value_problem
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
@@ -84,7 +84,7 @@ def state_of(obj: ManagedObject, registry: Registry) -> ObjectState:
     return ObjectState(obj.path, obj.definition, values)
 
 
-def known(state: ObjectState) -> ObjectState:
+def drop_masks(state: ObjectState) -> ObjectState:
     """Return a state without the masks that stand for secrets which are not known: those are only kept."""
     masked = {name for name, texts in state.values.items() if texts == (MASK,)}
     masked = {name for name in masked if state.definition.properties[name].sensitive}
@@ -92,13 +92,13 @@ def known(state: ObjectState) -> ObjectState:
     return state.replace(values=values, kept=state.kept | masked) if masked else state
 
 
-def without_secrets(state: ObjectState) -> ObjectState:
+def drop_secrets(state: ObjectState) -> ObjectState:
     """Return a state that may be shown: secrets that are no plain expressions are only kept."""
     properties = state.definition.properties
     hidden = {
         name
         for name, texts in state.values.items()
-        if properties[name].sensitive and any(shown(properties[name], text) != text for text in texts)
+        if properties[name].sensitive and any(mask_secret(properties[name], text) != text for text in texts)
     }
     if not hidden:
         return state
@@ -111,32 +111,32 @@ def without_secrets(state: ObjectState) -> ObjectState:
 
 def write(states: Iterable[ObjectState], registry: Registry) -> str:
     """Return the document of some objects: sorted by path and property, without secrets."""
-    objects = {str(state.path): _object(without_secrets(state), registry) for state in in_order(states)}
+    objects = {str(state.path): _state_to_json(drop_secrets(state), registry) for state in sort_states(states)}
     return json.dumps({MARKER: FORMAT, "objects": objects}, indent=2, ensure_ascii=False) + "\n"
 
 
-def in_order(states: Iterable[ObjectState]) -> list[ObjectState]:
+def sort_states(states: Iterable[ObjectState]) -> list[ObjectState]:
     """Return states in the order of their paths, which is that of people: a parent first, names ignoring case."""
     return sorted(states, key=lambda state: state.path.sort_key())
 
 
-def _object(state: ObjectState, registry: Registry) -> dict[str, Any]:
+def _state_to_json(state: ObjectState, registry: Registry) -> dict[str, Any]:
     relation = registry.relation(state.path.relation)
     naming = relation.naming_property
     properties: dict[str, Any] = {}
     for name, prop in sorted(state.definition.properties.items()):
         if texts := state.values.get(name):
-            values = [json_value(prop, text) for text in texts]
+            values = [to_json_value(prop, text) for text in texts]
             properties[name] = values if prop.multi_valued else values[0] if len(values) == 1 else values
         elif prop.sensitive and name != naming and name not in state.kept and name not in state.silent:
             properties[name] = None
-    made: dict[str, Any] = {"type": registry.short_type(state.definition, relation), "properties": properties}
+    made: dict[str, Any] = {"type": registry.short_type_of(state.definition, relation), "properties": properties}
     if state.kept:
         made["secrets"] = sorted(state.kept)
     return made
 
 
-def json_value(prop: PropertyDefinition, text: str) -> Any:
+def to_json_value(prop: PropertyDefinition, text: str) -> Any:
     """Return a stored text as JSON: typed, but for expressions and for what does not follow the syntax."""
     if has_opener(text):
         return text
@@ -151,139 +151,141 @@ def json_value(prop: PropertyDefinition, text: str) -> Any:
 
 def read(data: Any, registry: Registry) -> Contents:
     """Return what the JSON of a document says. What is doubtful is told, and left out where it cannot be used."""
-    return _Reader(registry).contents(data)
+    return _StateReader(registry).read_contents(data)
 
 
-class _Reader:
+class _StateReader:
     """Reads one document. Values are looked up before they are parsed: most objects share theirs."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.doubts: list[Doubt] = []
         self._texts: dict[tuple[int, type, Any], str | Doubt] = {}
-        self._kinds: dict[str, _Kind] = {}
+        self._kinds: dict[str, _StateKind] = {}
 
-    def contents(self, data: Any) -> Contents:
+    def read_contents(self, data: Any) -> Contents:
         states: dict[ManagedObjectPath, ObjectState] = {}
         keys: dict[ManagedObjectPath, str] = {}
         objects = data.get("objects") if isinstance(data, dict) else None
-        if not isinstance(objects, dict) or not self._head(data):
-            self._odd((), "this is no document of confobjects")
+        if not isinstance(objects, dict) or not self._check_head(data):
+            self._add_oddity((), "this is no document of confobjects")
             return Contents({}, {}, tuple(self.doubts), data)
         for key, item in objects.items():
-            state = self._state(key, item)
+            state = self._read_state(key, item)
             if state is not None and state.path in keys:
-                self._doubt(("objects", key), f'the object is in the document already, as "{keys[state.path]}"')
+                self._add_doubt(("objects", key), f'the object is in the document already, as "{keys[state.path]}"')
             elif state is not None:
                 states[state.path] = state
                 keys[state.path] = key
-        self._orphans(states, keys)
+        self._check_parents(states, keys)
         return Contents(states, keys, tuple(self.doubts), data)
 
-    def _head(self, data: Mapping[str, Any]) -> bool:
+    def _check_head(self, data: Mapping[str, Any]) -> bool:
         if type(data.get(MARKER)) is int and data[MARKER] > FORMAT:
             remedy = "read it with the version of confobjects that wrote it, or a newer one"
-            self._doubt((MARKER,), f"format {data[MARKER]} is newer than this program knows", remedy=remedy)
+            self._add_doubt((MARKER,), f"format {data[MARKER]} is newer than this program knows", remedy=remedy)
         return type(data.get(MARKER)) is int and data[MARKER] == FORMAT and data.keys() <= _HEAD
 
-    def _doubt(self, pointer: Pointer, summary: str, code: str = "broken-data", **words: Any) -> None:
+    def _add_doubt(self, pointer: Pointer, summary: str, code: str = "broken-data", **words: Any) -> None:
         self.doubts.append(Doubt(pointer, Diagnostic(code, summary, **words)))
 
-    def _odd(self, pointer: Pointer, summary: str) -> None:
+    def _add_oddity(self, pointer: Pointer, summary: str) -> None:
         self.doubts.append(Doubt(pointer, Diagnostic("broken-data", summary), "odd"))
 
-    def _state(self, key: str, item: Any) -> ObjectState | None:
-        path = self._path(key)
+    def _read_state(self, key: str, item: Any) -> ObjectState | None:
+        path = self._read_path(key)
         if path is None:
             return None
         kind = self._kinds.get(path.relation)
         if kind is None:
-            kind = self._kinds[path.relation] = _kind(path.relation, self.registry)
+            kind = self._kinds[path.relation] = _make_kind(path.relation, self.registry)
         if not isinstance(item, dict):
-            self._odd(("objects", key), "this is no object of a document")
+            self._add_oddity(("objects", key), "this is no object of a document")
             return None
         if not item.keys() <= _OBJECT:
-            self._odd(("objects", key), "this is no object of a document")
-        definition = self._type(key, item, kind)
+            self._add_oddity(("objects", key), "this is no object of a document")
+        definition = self._read_type(key, item, kind)
         properties = item.get("properties", {})
         if definition is None or not isinstance(properties, dict):
-            self._odd(("objects", key), "this is no object of a document")
+            self._add_oddity(("objects", key), "this is no object of a document")
             return None
-        return self._said(key, path, kind.types[definition], properties, item.get("secrets", []))
+        return self._read_object(key, path, kind.types[definition], properties, item.get("secrets", []))
 
-    def _path(self, key: str) -> ManagedObjectPath | None:
+    def _read_path(self, key: str) -> ManagedObjectPath | None:
         at = ("objects", key)
         if not key.isprintable():
-            self._doubt(at, "the path holds a control character")
+            self._add_doubt(at, "the path holds a control character")
             return None
         try:
-            path = self.registry.path(key)
+            path = self.registry.parse_path(key)
         except UnknownNameError as error:
             problem = error.diagnostics[0]
-            self._doubt(at, problem.summary, code="unknown-name", remedy=problem.remedy)
+            self._add_doubt(at, problem.summary, code="unknown-name", remedy=problem.remedy)
             return None
         except ValueError as error:
-            self._doubt(at, str(error))
+            self._add_doubt(at, str(error))
             return None
         if path == ROOT or key[:1] != "/":
-            self._doubt(at, "an object's path starts at the root", remedy='for example "/mail-server/one"')
+            self._add_doubt(at, "an object's path starts at the root", remedy='for example "/mail-server/one"')
             return None
         return path
 
-    def _type(self, key: str, item: Mapping[str, Any], kind: _Kind) -> str | None:
+    def _read_type(self, key: str, item: Mapping[str, Any], kind: _StateKind) -> str | None:
         given = item.get("type")
         if "type" not in item and len(kind.types) == 1:
             return next(iter(kind.types))
         if isinstance(given, str) and given in kind.types:
             return given
-        self._odd(("objects", key, "type"), "the type is missing or unknown")
+        self._add_oddity(("objects", key, "type"), "the type is missing or unknown")
         return None
 
-    def _said(self, key: str, path: ManagedObjectPath, type_: _Type, properties: Any, secrets: Any) -> ObjectState:
+    def _read_object(
+        self, key: str, path: ManagedObjectPath, type_: _StateType, properties: Any, secrets: Any
+    ) -> ObjectState:
         here = ("objects", key, "properties")
         values: dict[str, Texts] = {}
         for name, value in properties.items():
             prop = type_.properties.get(name)
             if prop is None:
-                self._odd((*here, name), f"there is no property {name} to set")
-            elif value is not None and (texts := self._values(str(path), prop, value, (*here, name))):
+                self._add_oddity((*here, name), f"there is no property {name} to set")
+            elif value is not None and (texts := self._read_values(str(path), prop, value, (*here, name))):
                 values[name] = texts
-        kept = frozenset() if secrets == [] else self._secrets(key, type_, properties, secrets)
+        kept = frozenset() if secrets == [] else self._read_secrets(key, type_, properties, secrets)
         if not type_.required <= properties.keys():
-            self._odd(here, "a property is missing")
+            self._add_oddity(here, "a property is missing")
         return ObjectState(path, type_.definition, values, kept, type_.secrets - kept - properties.keys())
 
-    def _secrets(self, key: str, type_: _Type, properties: Mapping[str, Any], given: Any) -> frozenset[str]:
+    def _read_secrets(self, key: str, type_: _StateType, properties: Mapping[str, Any], given: Any) -> frozenset[str]:
         at = ("objects", key, "secrets")
         if not isinstance(given, list) or not all(isinstance(name, str) and name in type_.secrets for name in given):
-            self._odd(at, "these are not the names of secrets")
+            self._add_oddity(at, "these are not the names of secrets")
             return frozenset()
         if len(set(given)) < len(given):
-            self._doubt(at, "a secret is named twice")
+            self._add_doubt(at, "a secret is named twice")
         for name in given:
             if name in properties:
                 words = f"{name} is among the secrets that are not in the document, and it is in the document"
-                self._doubt(at, words, remedy="keep one of the two")
+                self._add_doubt(at, words, remedy="keep one of the two")
         return frozenset(given)
 
-    def _values(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> Texts:
+    def _read_values(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> Texts:
         if not prop.multi_valued:
-            text = self._text(path, prop, value, at)
+            text = self._read_text(path, prop, value, at)
             return () if text is None else (text,)
         if not isinstance(value, list):
-            self._doubt(at, f"{prop.name} takes a list of values, this is {kind_of(value)}", code="invalid-value")
+            self._add_doubt(at, f"{prop.name} takes a list of values, this is {kind_of(value)}", code="invalid-value")
             return ()
-        texts = [self._text(path, prop, item, (*at, str(index))) for index, item in enumerate(value)]
+        texts = [self._read_text(path, prop, item, (*at, str(index))) for index, item in enumerate(value)]
         if len(set(texts)) < len(texts):
-            self._doubt(at, f"a value of {prop.name} is given twice", code="invalid-value")
+            self._add_doubt(at, f"a value of {prop.name} is given twice", code="invalid-value")
         return tuple(text for text in texts if text is not None)
 
-    def _text(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> str | None:
+    def _read_text(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> str | None:
         """Return the canonical text of a value; None where there is none, which is in doubt."""
         if not isinstance(value, (str, int)):
             words = f"{prop.name} takes one value, this is a list" if type(value) is list else ""
             words = words or f"{kind_of(value)} is no value of {prop.name}"
-            self._doubt(at, words, code="invalid-value", detail=f"expected: {prop.syntax.expected}")
+            self._add_doubt(at, words, code="invalid-value", detail=f"expected: {prop.syntax.expected}")
             return None
         key = (id(prop), type(value), value)
         found = self._texts.get(key)
@@ -294,7 +296,9 @@ class _Reader:
         self.doubts.append(found.replace(pointer=at, problem=found.problem.replace(path=path)))
         return None if found.certainty == "wrong" else found.problem.value
 
-    def _orphans(self, states: Mapping[ManagedObjectPath, ObjectState], keys: Mapping[ManagedObjectPath, str]) -> None:
+    def _check_parents(
+        self, states: Mapping[ManagedObjectPath, ObjectState], keys: Mapping[ManagedObjectPath, str]
+    ) -> None:
         """An object below one of a type that cannot have it."""
         for path, state in states.items():
             parent = states.get(path.parent)
@@ -304,7 +308,7 @@ class _Reader:
             if path.relation not in below:
                 friendly = parent.definition.friendly
                 words = f"a {friendly} has no {self.registry.relation(state.path.relation).friendly} below it"
-                self._doubt(("objects", keys[path]), words)
+                self._add_doubt(("objects", keys[path]), words)
 
 
 _HEAD: Final = {MARKER, "objects", "$schema"}
@@ -314,11 +318,11 @@ _OBJECT: Final = {"type", "properties", "secrets"}
 def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
     """The text of a JSON value. In doubt is what a schema might refuse: another spelling of a value than ours."""
     if prop.sensitive and isinstance(value, str) and MASK in value:
-        return Doubt((), masked(prop))
+        return Doubt((), describe_mask(prop))
     if isinstance(value, str) and has_opener(value):
         return value
     try:
-        text = canonical(prop, prop.syntax.coerce(value))
+        text = to_canonical(prop, prop.syntax.coerce(value))
         back = prop.syntax.to_json(prop.syntax.parse(text))
     except ValueSyntaxError as error:
         problem = value_problem("", prop, str(value), error, "")
@@ -332,7 +336,7 @@ def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
     return Doubt((), problem, "other")
 
 
-def masked(prop: PropertyDefinition) -> Diagnostic:
+def describe_mask(prop: PropertyDefinition) -> Diagnostic:
     """Return the diagnostic of a secret that a document gives as a mask."""
     return Diagnostic(
         "invalid-value",
@@ -343,7 +347,7 @@ def masked(prop: PropertyDefinition) -> Diagnostic:
     )
 
 
-class _Type(Record):
+class _StateType(Record):
     """What a document may say of objects of one type."""
 
     definition: ManagedObjectDefinition
@@ -352,21 +356,21 @@ class _Type(Record):
     required: frozenset[str]
 
 
-class _Kind(Record):
+class _StateKind(Record):
     """The types of a relation by their short names."""
 
-    types: Mapping[str, _Type]
+    types: Mapping[str, _StateType]
 
 
-def _kind(relation: str, registry: Registry) -> _Kind:
+def _make_kind(relation: str, registry: Registry) -> _StateKind:
     known = registry.relation(relation)
     made = {}
-    for short, definition in registry.types(known).items():
+    for short, definition in registry.types_of(known).items():
         properties = {name: p for name, p in definition.properties.items() if name != known.naming_property}
         secrets = frozenset(name for name, prop in properties.items() if prop.sensitive)
         required = frozenset(name for name, prop in properties.items() if is_required(prop))
-        made[short] = _Type(definition, properties, secrets, required)
-    return _Kind(made)
+        made[short] = _StateType(definition, properties, secrets, required)
+    return _StateKind(made)
 
 
 def is_required(prop: PropertyDefinition) -> bool:

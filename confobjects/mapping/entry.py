@@ -5,7 +5,7 @@ Laws of this module:
 1. ``apply(a, diff(a, b)) == b`` for entries of one DN.
 2. Attribute names compare ignoring case and keep their spelling; values compare exactly and keep their order.
 3. A value is text, or bytes where it is no UTF-8 text or the attribute has the option ``;binary``.
-   :func:`stored_value` makes it so; every storage gives entries in that form back.
+   :func:`normalise_value` makes it so; every storage gives entries in that form back.
 4. Nothing here shows a value in a message: any of them may be a secret.
 """
 
@@ -50,7 +50,7 @@ class Entry:
         self.attributes = kept
 
     @classmethod
-    def trusted(cls, dn: DN, attributes: Mapping[str, Values]) -> Entry:
+    def from_trusted(cls, dn: DN, attributes: Mapping[str, Values]) -> Entry:
         """Return an entry of attributes that are known to be well-formed; a parser has no time to check twice."""
         entry = cls.__new__(cls)
         entry.dn = dn
@@ -61,11 +61,11 @@ class Entry:
         """Return the values of an attribute, none if it is not there."""
         values = self.attributes.get(name)
         if values is None:
-            spelling = self.spelling(name)
+            spelling = self.spelling_of(name)
             return self.attributes[spelling] if spelling is not None else ()
         return values
 
-    def spelling(self, name: str) -> str | None:
+    def spelling_of(self, name: str) -> str | None:
         """Return the attribute's name as this entry spells it, None if it is not there."""
         if name in self.attributes:
             return name
@@ -88,9 +88,9 @@ class Entry:
             return NotImplemented
         if self.dn != other.dn:
             return False
-        return self.attributes == other.attributes or self._by_key() == other._by_key()
+        return self.attributes == other.attributes or self._index_by_key() == other._index_by_key()
 
-    def _by_key(self) -> dict[str, Values]:
+    def _index_by_key(self) -> dict[str, Values]:
         return {name.lower(): values for name, values in self.attributes.items()}
 
     def __hash__(self) -> int:
@@ -111,7 +111,7 @@ class Modification(Record):
     values: Values
 
     def __init__(self, kind: Kind, attribute: str, values: Iterable[Value] = ()) -> None:
-        self._fill(kind=kind, attribute=attribute, values=stored_values(attribute, values))
+        self._fill(kind=kind, attribute=attribute, values=normalise_values(attribute, values))
         if kind == "add" and not self.values:
             raise InvalidValueError(f"the modification of {attribute} adds no value")
 
@@ -125,7 +125,7 @@ class AddEntry(Record):
     entry: Entry
 
     def __init__(self, entry: Entry) -> None:
-        stored = {name: stored_values(name, values) for name, values in entry.attributes.items()}
+        stored = {name: normalise_values(name, values) for name, values in entry.attributes.items()}
         self._fill(entry=Entry(entry.dn, stored))
 
     def __repr__(self) -> str:
@@ -183,7 +183,7 @@ def is_attribute(name: str) -> bool:
     return len(arcs := kind.split(".")) > 1 and all(arc.isdecimal() for arc in arcs)
 
 
-def stored_value(attribute: str, value: Value) -> Value:
+def normalise_value(attribute: str, value: Value) -> Value:
     """Return a value in its one form: text, or bytes if it is not UTF-8 or the attribute is binary.
 
     Raises :class:`~confobjects.errors.InvalidValueError` for a text that has no UTF-8 (half a surrogate pair).
@@ -202,11 +202,11 @@ def stored_value(attribute: str, value: Value) -> Value:
         return value
 
 
-def stored_values(attribute: str, values: Iterable[Value]) -> Values:
+def normalise_values(attribute: str, values: Iterable[Value]) -> Values:
     """Return several values in their one form. Raises the same error for what is no attribute name."""
     if not is_attribute(attribute) or attribute.lower() in _RESERVED:
         raise InvalidValueError(f'"{attribute}" is not an attribute name')
-    return tuple([stored_value(attribute, value) for value in values])
+    return tuple([normalise_value(attribute, value) for value in values])
 
 
 def diff(old: Entry, new: Entry, *, swap: Container[str] = ()) -> tuple[Modification, ...]:
@@ -216,10 +216,10 @@ def diff(old: Entry, new: Entry, *, swap: Container[str] = ()) -> tuple[Modifica
     of two writers who read the same values one fails. Values added to or taken from several are said one by one;
     everything else is replaced.
     """
-    return tuple(_differences(old, new, swap))
+    return tuple(_find_modifications(old, new, swap))
 
 
-def _differences(old: Entry, new: Entry, swap: Container[str]) -> Iterator[Modification]:
+def _find_modifications(old: Entry, new: Entry, swap: Container[str]) -> Iterator[Modification]:
     names = {name.lower(): name for name in (*new.attributes, *old.attributes)}
     for key, name in names.items():
         before, after = old.get(name), new.get(name)
@@ -231,10 +231,10 @@ def _differences(old: Entry, new: Entry, swap: Container[str]) -> Iterator[Modif
             if after:
                 yield Modification("add", name, after)
         else:
-            yield from _steps(name, before, after)
+            yield from _plan_steps(name, before, after)
 
 
-def _steps(name: str, before: Values, after: Values) -> Iterator[Modification]:
+def _plan_steps(name: str, before: Values, after: Values) -> Iterator[Modification]:
     """Yield the smallest steps from some values to others that keep the order."""
     kept = [value for value in before if value in after]
     added = [value for value in after if value not in before]
@@ -264,35 +264,35 @@ def apply(entry: Entry, modifications: Iterable[Modification]) -> Entry:
             attributes[name if name is not None else modification.attribute] = after
         elif name is not None:
             del attributes[name]
-    return Entry.trusted(entry.dn, attributes)
+    return Entry.from_trusted(entry.dn, attributes)
 
 
 def _add(entry: Entry, step: Modification, before: Values) -> Values:
     if any(value in before for value in step.values):
-        raise _changed(entry, f"a value to be added to {step.attribute} is there already")
-    return before + _each_once(step)
+        raise _conflict_error(entry, f"a value to be added to {step.attribute} is there already")
+    return before + _check_unique(step)
 
 
 def _delete(entry: Entry, step: Modification, before: Values) -> Values:
     if not before or any(value not in before for value in step.values):
-        raise _changed(entry, f"a value to be deleted from {step.attribute} is not there any more")
+        raise _conflict_error(entry, f"a value to be deleted from {step.attribute} is not there any more")
     return tuple(value for value in before if value not in step.values) if step.values else ()
 
 
 def _replace(entry: Entry, step: Modification, before: Values) -> Values:  # noqa: ARG001 - one shape for all steps
-    return _each_once(step)
+    return _check_unique(step)
 
 
 _STEPS: Final = {"add": _add, "delete": _delete, "replace": _replace}
 
 
-def _each_once(step: Modification) -> Values:
+def _check_unique(step: Modification) -> Values:
     if len(set(step.values)) != len(step.values):
         raise InvalidValueError(f"{step.attribute} is given the same value twice")
     return step.values
 
 
-def _changed(entry: Entry, summary: str) -> ChangedMeanwhileError:
+def _conflict_error(entry: Entry, summary: str) -> ChangedMeanwhileError:
     problem = Diagnostic(
         "changed-meanwhile",
         f'the entry "{entry.dn}" was changed by someone else meanwhile: {summary}',
@@ -301,25 +301,25 @@ def _changed(entry: Entry, summary: str) -> ChangedMeanwhileError:
     return ChangedMeanwhileError(problem)
 
 
-def renamed(entry: Entry, new_dn: DN) -> Entry:
+def rename_entry(entry: Entry, new_dn: DN) -> Entry:
     """Return the entry under another DN: the values of the old RDN give way to those of the new one."""
     attributes = dict(entry.attributes)
     old_pairs = [(kind.lower(), value) for rdn in entry.dn.rdns[:1] for kind, value in rdn]
     for kind, value in (pair for rdn in new_dn.rdns[:1] for pair in rdn):
         name = next((known for known in attributes if known.lower() == kind.lower()), kind)
         old = [value for old_kind, value in old_pairs if old_kind == kind.lower()]
-        rest = tuple(v for v in attributes.get(name, ()) if v != value and not _same_name(v, old))
+        rest = tuple(v for v in attributes.get(name, ()) if v != value and not _is_same_name(v, old))
         attributes[name] = (value, *rest)
     new_kinds = {kind.lower() for rdn in new_dn.rdns[:1] for kind, _ in rdn}
     for kind, value in old_pairs:
         name = next((known for known in attributes if known.lower() == kind), "")
         if kind in new_kinds or not name:
             continue
-        attributes[name] = tuple(v for v in attributes[name] if not _same_name(v, [value]))
+        attributes[name] = tuple(v for v in attributes[name] if not _is_same_name(v, [value]))
     return Entry(new_dn, attributes)
 
 
-def _same_name(value: Value, names: Sequence[str]) -> bool:
+def _is_same_name(value: Value, names: Sequence[str]) -> bool:
     """Return whether a value equals one of the names as names in DNs do."""
     if isinstance(value, bytes):
         return False
@@ -329,7 +329,7 @@ def _same_name(value: Value, names: Sequence[str]) -> bool:
 def has_naming_values(entry: Entry) -> bool:
     """Return whether the entry's attributes hold the values of its RDN, as a directory demands."""
     for kind, name in entry.dn.rdns[0] if entry.dn else ():
-        if not any(_same_name(value, [name]) for value in entry.get(kind)):
+        if not any(_is_same_name(value, [name]) for value in entry.get(kind)):
             return False
     return True
 

@@ -27,7 +27,7 @@ class Note(Record):
         return "<a note>"
 
 
-class Noted(Record):
+class NotedChange(Record):
     """A change as a storage has noted it. ``when`` is the time of an edit, in UTC as ISO 8601, empty if not known."""
 
     number: int

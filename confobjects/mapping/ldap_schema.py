@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, UsageError
 from confobjects.mapping import journal
-from confobjects.mapping.ldif.writing import attribute_line
+from confobjects.mapping.ldif.writing import format_attribute
 from confobjects.mapping.objects import BRANCH_CLASS, REVISION
 from confobjects.records import Record
 from confobjects.syntaxes import LdapSyntax
@@ -66,45 +66,45 @@ class SchemaElement(Record):
     text: str
 
 
-class Schema(Record):
+class DirectorySchema(Record):
     """Everything a server has to know to keep the entries of some definitions; each element after those it needs."""
 
     attribute_types: tuple[SchemaElement, ...]
     object_classes: tuple[SchemaElement, ...]
 
 
-def oid(kind: str, name: str) -> str:
+def oid_of(kind: str, name: str) -> str:
     """Return the object identifier of a name; ``kind`` is "at" for attribute types and "oc" for object classes."""
     return f"2.25.{uuid5(_NAMESPACE, f'{kind}:{name.lower()}').int}"
 
 
-def schema(registry: Registry) -> Schema:
+def build_schema(registry: Registry) -> DirectorySchema:
     """Return the schema of all definitions of a registry."""
-    attributes = _Attributes()
-    classes = _Classes(registry)
+    attributes = _AttributeCollector()
+    classes = _ClassCollector(registry)
     for definition in registry:
         attributes.add(definition)
         classes.add(definition)
-    return Schema((*attributes.elements(), *_history_attributes()), (*classes.elements(), *_history_classes()))
+    return DirectorySchema((*attributes.elements(), *_history_attributes()), (*classes.elements(), *_history_classes()))
 
 
 def _history_attributes() -> Iterator[SchemaElement]:
-    yield _attribute_type(journal.NUMBER, _INTEGER, single=True)
-    yield _attribute_type(journal.STATE, _IGNORE_CASE, single=True)
-    yield _attribute_type(journal.WRITER, _EXACT, single=True)
-    yield _attribute_type(journal.STEP, _EXACT, single=False)
+    yield _make_attribute_type(journal.NUMBER, _INTEGER, single=True)
+    yield _make_attribute_type(journal.STATE, _IGNORE_CASE, single=True)
+    yield _make_attribute_type(journal.WRITER, _EXACT, single=True)
+    yield _make_attribute_type(journal.STEP, _EXACT, single=False)
     for name in (journal.TEXT, *journal.PROTECTED):
-        yield _attribute_type(name, _OCTETS, single=False)
+        yield _make_attribute_type(name, _OCTETS, single=False)
 
 
 def _history_classes() -> Iterator[SchemaElement]:
     numbered = ("cn", journal.NUMBER)
-    yield _object_class(journal.HISTORY_CLASS, "top", ("cn",), (journal.NUMBER,), "STRUCTURAL")
+    yield _make_object_class(journal.HISTORY_CLASS, "top", ("cn",), (journal.NUMBER,), "STRUCTURAL")
     others = (journal.STATE, journal.WRITER, journal.STEP, journal.TEXT, *journal.PROTECTED)
-    yield _object_class(journal.RECORD_CLASS, "top", numbered, others, "STRUCTURAL")
+    yield _make_object_class(journal.RECORD_CLASS, "top", numbered, others, "STRUCTURAL")
 
 
-class _Attributes:
+class _AttributeCollector:
     """Collects what every definition says of an attribute."""
 
     def __init__(self) -> None:
@@ -114,9 +114,9 @@ class _Attributes:
 
     def add(self, definition: ManagedObjectDefinition) -> None:
         for prop in definition.properties.values():
-            self._note(prop.attribute, prop.syntax.ldap(), single=not prop.multi_valued)
+            self._note(prop.attribute, prop.syntax.as_ldap(), single=not prop.multi_valued)
         for name, prop in definition.former_attributes.items():
-            self._note(name, prop.syntax.ldap(), single=False)
+            self._note(name, prop.syntax.as_ldap(), single=False)
         for name in definition.constants:
             self._note(name, _IGNORE_CASE, single=False)
 
@@ -129,23 +129,23 @@ class _Attributes:
         self._single[key] = self._single.get(key, True) and single
 
     def elements(self) -> Iterator[SchemaElement]:
-        yield _attribute_type(REVISION, _INTEGER, single=True)
+        yield _make_attribute_type(REVISION, _INTEGER, single=True)
         for key, name in sorted(self._names.items()):
             syntaxes = set(self._syntaxes[key])
             # Where definitions differ, the rule that keeps more values apart is the one that loses none.
             syntax = syntaxes.pop() if len(syntaxes) == 1 else _EXACT
-            yield _attribute_type(name, syntax, single=self._single[key])
+            yield _make_attribute_type(name, syntax, single=self._single[key])
 
 
-def _attribute_type(name: str, syntax: LdapSyntax, *, single: bool) -> SchemaElement:
+def _make_attribute_type(name: str, syntax: LdapSyntax, *, single: bool) -> SchemaElement:
     rules = {"EQUALITY": syntax.equality, "ORDERING": syntax.ordering, "SUBSTR": syntax.substring, "SYNTAX": syntax.oid}
-    words = [oid("at", name), f"NAME '{name}'", *(f"{word} {rule}" for word, rule in rules.items() if rule)]
+    words = [oid_of("at", name), f"NAME '{name}'", *(f"{word} {rule}" for word, rule in rules.items() if rule)]
     if single:
         words.append("SINGLE-VALUE")
     return SchemaElement("attribute type", name, f"( {' '.join(words)} X-ORIGIN 'confobjects' )")
 
 
-class _Classes:
+class _ClassCollector:
     """Collects the object classes; definitions may share one."""
 
     def __init__(self, registry: Registry) -> None:
@@ -172,9 +172,9 @@ class _Classes:
         lists = self._found.setdefault(name, {"MUST": [], "MAY": []})
         naming = self._must.get(definition.name)
         lists["MUST"].extend([naming] if naming is not None else [])
-        lists["MAY"].extend(self._may(definition, naming))
+        lists["MAY"].extend(self._optional_attributes(definition, naming))
 
-    def _may(self, definition: ManagedObjectDefinition, naming: str | None) -> Iterator[str]:
+    def _optional_attributes(self, definition: ManagedObjectDefinition, naming: str | None) -> Iterator[str]:
         """The attributes the class adds to those of the class above it."""
         inherited: set[str] = set()
         if definition.ancestors:
@@ -190,7 +190,7 @@ class _Classes:
 
     def elements(self) -> Iterator[SchemaElement]:
         names = sorted(dict.fromkeys((*_BRANCH_NAMES, *self._branches)))
-        yield _object_class(BRANCH_CLASS, "top", (), (*names, REVISION), "STRUCTURAL")
+        yield _make_object_class(BRANCH_CLASS, "top", (), (*names, REVISION), "STRUCTURAL")
         done = {"top"}
         waiting = sorted(self._found)
         while waiting:
@@ -199,11 +199,11 @@ class _Classes:
             done.add(name)
             lists = self._found[name]
             kind = "ABSTRACT" if self._abstract[name] else "STRUCTURAL"
-            yield _object_class(name, self._above[name], lists["MUST"], lists["MAY"], kind)
+            yield _make_object_class(name, self._above[name], lists["MUST"], lists["MAY"], kind)
 
 
-def _object_class(name: str, above: str, must: Iterable[str], may: Iterable[str], kind: str) -> SchemaElement:
-    words = [oid("oc", name), f"NAME '{name}'", f"SUP {above}", kind]
+def _make_object_class(name: str, above: str, must: Iterable[str], may: Iterable[str], kind: str) -> SchemaElement:
+    words = [oid_of("oc", name), f"NAME '{name}'", f"SUP {above}", kind]
     for word, names in (("MUST", must), ("MAY", may)):
         if each_once := {name.lower(): name for name in names}:
             words.append(f"{word} ( {' $ '.join(each_once[key] for key in sorted(each_once))} )")
@@ -220,68 +220,68 @@ _ATTRIBUTES: Final = {"openldap": "olcAttributeTypes", "rfc4512": "attributeType
 _CLASSES: Final = {"openldap": "olcObjectClasses", "rfc4512": "objectClasses"}
 
 
-def as_ldif(found: Schema, form: str) -> str:
+def as_ldif(found: DirectorySchema, form: str) -> str:
     """Return a schema as LDIF in one of :data:`FORMATS`. Raises :class:`~confobjects.errors.UsageError` for another."""
-    _known(form, FORMATS, "schema format")
-    lines = [attribute_line(_ATTRIBUTES[form], element.text) for element in found.attribute_types]
-    lines += [attribute_line(_CLASSES[form], element.text) for element in found.object_classes]
-    return _HEADS[form] + "".join(_with_newline(line) for line in lines)
+    _check_known(form, FORMATS, "schema format")
+    lines = [format_attribute(_ATTRIBUTES[form], element.text) for element in found.attribute_types]
+    lines += [format_attribute(_CLASSES[form], element.text) for element in found.object_classes]
+    return _HEADS[form] + "".join(_end_line(line) for line in lines)
 
 
-def _with_newline(line: str) -> str:
+def _end_line(line: str) -> str:
     return line if line.endswith("\n") else f"{line}\n"
 
 
-def _known(word: str, known: tuple[str, ...], what: str) -> None:
+def _check_known(word: str, known: tuple[str, ...], what: str) -> None:
     if word not in known:
-        remedy = did_you_mean(word, known) or f"one of: {', '.join(known)}"
+        remedy = suggest_name(word, known) or f"one of: {', '.join(known)}"
         raise UsageError(Diagnostic("usage", f'there is no {what} "{word}"', remedy=remedy))
 
 
-def upgrade(found: Schema, installed: str, form: str, origin: str = "") -> str:
+def upgrade(found: DirectorySchema, installed: str, form: str, origin: str = "") -> str:
     """Return the changes, as LDIF for ldapmodify, that make an installed schema the one asked for.
 
     ``installed`` is LDIF that holds the older descriptions, as this module or a server writes them. Nothing is taken
     away: what the definitions do not know any more may still be in entries. An empty text means nothing to do.
     Raises :class:`~confobjects.errors.BrokenDataError` when it holds no description at all.
     """
-    _known(form, FORMATS, "schema format")
-    old, dn = _descriptions(installed)
+    _check_known(form, FORMATS, "schema format")
+    old, dn = _read_descriptions(installed)
     if not old:
         remedy = "give the file that was loaded, or what ldapsearch prints of the schema entry with its attributes"
         raise BrokenDataError(Diagnostic("broken-data", "no schema description is in it", origin=origin, remedy=remedy))
     default = "cn={N}confobjects,cn=schema,cn=config" if form == "openldap" else "cn=schema"
     target = dn if dn is not None and (form == "rfc4512" or dn.lower().startswith("cn={")) else default
     steps = [step for name, elements in ((_ATTRIBUTES[form], found.attribute_types), (_CLASSES[form], found.object_classes))
-             for element in elements for step in _step(name, element, old)]  # fmt: skip
+             for element in elements for step in _upgrade_element(name, element, old)]  # fmt: skip
     if not steps:
         return ""
     note = "# Replace {N} by the number the server gave the entry.\n" if "{N}" in target else ""
     return f"{note}dn: {target}\nchangetype: modify\n" + "-\n".join(steps) + "-\n"
 
 
-def _step(attribute: str, element: SchemaElement, old: dict[str, tuple[str, str]]) -> Iterator[str]:
-    number = _number(element.text)
+def _upgrade_element(attribute: str, element: SchemaElement, old: dict[str, tuple[str, str]]) -> Iterator[str]:
+    number = _oid_in(element.text)
     if number not in old:
-        yield f"add: {attribute}\n{_with_newline(attribute_line(attribute, element.text))}"
+        yield f"add: {attribute}\n{_end_line(format_attribute(attribute, element.text))}"
         return
     stored, plain = old[number]
-    if _normal(plain) != _normal(element.text):
-        yield f"delete: {attribute}\n{_with_newline(attribute_line(attribute, stored))}"
-        yield f"add: {attribute}\n{_with_newline(attribute_line(attribute, element.text))}"
+    if _normalise_description(plain) != _normalise_description(element.text):
+        yield f"delete: {attribute}\n{_end_line(format_attribute(attribute, stored))}"
+        yield f"add: {attribute}\n{_end_line(format_attribute(attribute, element.text))}"
 
 
-def _number(text: str) -> str:
+def _oid_in(text: str) -> str:
     return text.split()[1]
 
 
-def _normal(text: str) -> str:
+def _normalise_description(text: str) -> str:
     """The description without what servers add or write differently: origin, quotes, brackets, case."""
     head = text.partition(" X-")[0].removesuffix(")")
     return " ".join(head.replace("'", " ").replace("(", " ").replace(")", " ").lower().split())
 
 
-def _descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | None]:
+def _read_descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | None]:
     """OID -> (the value as the server keeps it, without its ordinal), and the DN it stands in."""
     found: dict[str, tuple[str, str]] = {}
     dn: str | None = None
@@ -294,14 +294,14 @@ def _descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | None]:
             stored = value.strip()
             plain = stored[stored.find("(") :]
             if plain.startswith("(") and len(plain.split()) > 1:
-                found[_number(plain if plain[1:2] == " " else f"( {plain[1:]}")] = (stored, plain)
+                found[_oid_in(plain if plain[1:2] == " " else f"( {plain[1:]}")] = (stored, plain)
     return found, dn
 
 
 # -- access ----------------------------------------------------------------------------------------------------------
 
 
-def secret_attributes(registry: Registry) -> tuple[str, ...]:
+def find_secret_attributes(registry: Registry) -> tuple[str, ...]:
     """Return the attributes that hold secrets in any definition, and old ones in the history, sorted."""
     secrets = {prop.attribute for d in registry for prop in d.properties.values() if is_secret(prop)}
     return tuple(sorted(secrets.union(journal.PROTECTED)))
@@ -312,22 +312,22 @@ def is_secret(prop: PropertyDefinition) -> bool:
     return prop.sensitive or prop.syntax.sensitive
 
 
-def access_rules(registry: Registry, server: str, base: DN, admin: DN) -> str:
+def format_access_rules(registry: Registry, server: str, base: DN, admin: DN) -> str:
     """Return LDIF for ldapmodify with rules for the entries at and below a base.
 
     ``admin`` reads and writes everything, other users who have logged in read all but the secrets, and nobody else
     reads anything. Raises :class:`~confobjects.errors.UsageError` for a server that is not in :data:`SERVERS`.
     """
-    _known(server, SERVERS, "server")
-    return _ACCESS[server](secret_attributes(registry), base, admin)
+    _check_known(server, SERVERS, "server")
+    return _ACCESS[server](find_secret_attributes(registry), base, admin)
 
 
-def _openldap_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
+def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
     rules = []
     if secrets:
         rules.append(f'to dn.subtree="{base}" attrs={",".join(secrets)} by dn.exact="{admin}" write by * none')
     rules.append(f'to dn.subtree="{base}" by dn.exact="{admin}" write by users read by * none')
-    lines = "".join(_with_newline(attribute_line("olcAccess", f"{{{n}}}{rule}")) for n, rule in enumerate(rules))
+    lines = "".join(_end_line(format_attribute("olcAccess", f"{{{n}}}{rule}")) for n, rule in enumerate(rules))
     return (
         "# Replace {N}mdb by the database that holds the base. The rules go before those that are there.\n"
         "# A database that had none let everybody read everything; with these it lets nobody read what is\n"
@@ -338,7 +338,7 @@ def _openldap_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
     )
 
 
-def _ds389_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
+def _format_ds389_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
     url = f'(target="ldap:///{base}")'
     who = f'userdn="ldap:///{admin}"'
     rules = [f'{url}(targetattr="*")(version 3.0; acl "confobjects: administration"; allow (all) {who};)']
@@ -353,8 +353,8 @@ def _ds389_access(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
         rules.append(f'{url}(targetattr="{names}")(version 3.0; {rule})')
     rule = 'acl "confobjects: reading"; allow (read, search, compare) userdn="ldap:///all";'
     rules.append(f"{url}{readable}(version 3.0; {rule})")
-    lines = "".join(_with_newline(attribute_line("aci", rule)) for rule in rules)
+    lines = "".join(_end_line(format_attribute("aci", rule)) for rule in rules)
     return f"dn: {base}\nchangetype: modify\nadd: aci\n{lines}-\n"
 
 
-_ACCESS: Final = {"openldap": _openldap_access, "389ds": _ds389_access}
+_ACCESS: Final = {"openldap": _format_openldap_rules, "389ds": _format_ds389_rules}

@@ -40,26 +40,26 @@ class Mapper:
 
     # -- paths and DNs -------------------------------------------------------------------------------------------
 
-    def dn(self, path: ManagedObjectPath) -> DN:
+    def dn_of(self, path: ManagedObjectPath) -> DN:
         """Return the DN of the object at a path."""
         dn = self.base
         for relation_name, name in path.elements:
             relation = self.registry.relation(relation_name)
-            dn = self._below(dn, relation)
+            dn = self._descend_to_branch(dn, relation)
             if relation.named:
                 dn = dn.child(relation.naming_attribute, name or "")
         return dn
 
-    def branch(self, relation: Relation, parent: ManagedObjectPath) -> DN:
+    def branch_of(self, relation: Relation, parent: ManagedObjectPath) -> DN:
         """Return the DN of the entry below which objects of a relation hang (of the object itself, if single)."""
-        return self._below(self.dn(parent), relation)
+        return self._descend_to_branch(self.dn_of(parent), relation)
 
-    def _below(self, dn: DN, relation: Relation) -> DN:
-        for attribute, value in self._steps(relation):
+    def _descend_to_branch(self, dn: DN, relation: Relation) -> DN:
+        for attribute, value in self._branch_steps(relation):
             dn = dn.child(attribute, value)
         return dn
 
-    def _steps(self, relation: Relation) -> tuple[tuple[str, str], ...]:
+    def _branch_steps(self, relation: Relation) -> tuple[tuple[str, str], ...]:
         """The RDNs of a relation's branch, outermost first."""
         steps = self._branches.get(relation.name)
         if steps is None:
@@ -69,31 +69,31 @@ class Mapper:
 
     def scaffold(self, path: ManagedObjectPath) -> Iterator[Entry]:
         """Yield the entries that have to exist above an object and are no objects themselves, outermost first."""
-        if len(path.elements) == 1 and self.dn(path) != self.base:
-            yield self._plain(self.base)
+        if len(path.elements) == 1 and self.dn_of(path) != self.base:
+            yield self._make_bare_entry(self.base)
         relation = self.registry.relation(path.relation)
-        steps = self._steps(relation)
-        dn = self.dn(path.parent)
+        steps = self._branch_steps(relation)
+        dn = self.dn_of(path.parent)
         for attribute, value in steps if relation.named else steps[:-1]:
             dn = dn.child(attribute, value)
-            yield self._plain(dn)
+            yield self._make_bare_entry(dn)
 
-    def base_entry(self) -> Entry:
+    def make_base_entry(self) -> Entry:
         """Return the entry of the base, which is all that an empty configuration has."""
-        return self._plain(self.base)
+        return self._make_bare_entry(self.base)
 
-    def _plain(self, dn: DN) -> Entry:
+    def _make_bare_entry(self, dn: DN) -> Entry:
         return Entry(dn, {OBJECT_CLASS: ("top", BRANCH_CLASS), **_naming_values(dn)})
 
     # -- encoding ------------------------------------------------------------------------------------------------
 
     def encode(self, obj: ManagedObject) -> Entry:
         """Return the entry of an object that is new to the storage."""
-        dn = self.dn(obj.path)
+        dn = self.dn_of(obj.path)
         attributes: dict[str, tuple[str | bytes, ...]] = {OBJECT_CLASS: obj.definition.object_classes}
         attributes.update(_naming_values(dn))
         attributes.update(obj.definition.constants)
-        attributes.update(self._attributes(obj))
+        attributes.update(self._encode_attributes(obj))
         attributes[REVISION] = (str(obj.revision or 1),)
         return Entry(dn, attributes)
 
@@ -108,7 +108,7 @@ class Mapper:
         attributes = dict(bare.attributes)
         naming = {name.lower() for name in _naming_values(bare.dn)}
         for name, values in entry.attributes.items():
-            spelling = bare.spelling(name)
+            spelling = bare.spelling_of(name)
             if name == OBJECT_CLASS:
                 values = tuple(dict.fromkeys((*bare.object_classes, *values)))  # noqa: PLW2901 - of both
             if spelling is None or name.lower() not in naming:
@@ -117,7 +117,7 @@ class Mapper:
 
     def update(self, entry: Entry, obj: ManagedObject) -> Entry:
         """Return an existing entry with an object's values and the next revision; the rest stays."""
-        new = dict(self._attributes(obj))
+        new = dict(self._encode_attributes(obj))
         by_attribute = obj.definition.by_attribute
         former = obj.definition.former_attributes
         attributes: dict[str, tuple[str | bytes, ...]] = {}
@@ -130,20 +130,20 @@ class Mapper:
             if values:
                 attributes[name] = values
         attributes.update(new)
-        attributes[entry.spelling(REVISION) or REVISION] = (str(_revision(entry.get(REVISION)) + 1),)
+        attributes[entry.spelling_of(REVISION) or REVISION] = (str(_parse_revision(entry.get(REVISION)) + 1),)
         return Entry(entry.dn, attributes)
 
-    def _attributes(self, obj: ManagedObject) -> Iterator[tuple[str, Texts]]:
+    def _encode_attributes(self, obj: ManagedObject) -> Iterator[tuple[str, Texts]]:
         naming = self.registry.relation(obj.path.relation).naming_property
         for name, texts in obj.values.items():
             prop = obj.definition.properties[name]
             if name == naming or not texts:
                 continue
             if prop.reference is not None:
-                texts = tuple(self.reference_text(prop, text) for text in texts)  # noqa: PLW2901 - as stored
+                texts = tuple(self.encode_reference(prop, text) for text in texts)  # noqa: PLW2901 - as stored
             yield prop.attribute, texts
 
-    def reference_text(self, prop: PropertyDefinition, text: str) -> str:
+    def encode_reference(self, prop: PropertyDefinition, text: str) -> str:
         """Return the DN text of the object a reference names; an expression stays as it is."""
         if has_opener(text):
             return text
@@ -155,13 +155,13 @@ class Mapper:
 
     def _reference_base(self, prop: PropertyDefinition) -> DN:
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        return self.branch(self._reference_relation(prop), self.registry.path(prop.reference.parent))
+        return self.branch_of(self._reference_relation(prop), self.registry.parse_path(prop.reference.parent))
 
-    def attributes(self, relation: Relation, properties: Sequence[str]) -> tuple[str, ...] | None:
+    def attributes_for(self, relation: Relation, properties: Sequence[str]) -> tuple[str, ...] | None:
         """Return the attributes that show some properties of a relation's objects; None when others may matter."""
         wanted = {OBJECT_CLASS, relation.naming_attribute}
         names = {name.lower() for name in properties}
-        for definition in self.registry.concrete(relation.target):
+        for definition in self.registry.concrete_types(relation.target):
             for prop in definition.properties.values():
                 if prop.name in names and prop.default.kind.startswith("inherited"):
                     return None
@@ -176,32 +176,32 @@ class Mapper:
     def decode(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         """Return the object an entry holds, with every problem of reading it; never raises for broken data."""
         problems: list[Diagnostic] = []
-        name = self._name(entry, relation) if relation.named else None
+        name = self._decode_name(entry, relation) if relation.named else None
         path = parent.child(relation.name, name)
-        definition = self._type(entry, relation, path, problems)
-        values, unknown = self._values(entry, definition, path, problems)
+        definition = self._decode_type(entry, relation, path, problems)
+        values, unknown = self._decode_values(entry, definition, path, problems)
         if relation.naming_property and name is not None:
             values[relation.naming_property] = (name,)
         if relation.named:
-            problems.extend(self._misnamed(entry, relation, path, definition))
-        return ManagedObject(path, definition, values, tuple(problems), unknown, _revision(entry.get(REVISION)))
+            problems.extend(self._check_name(entry, relation, path, definition))
+        return ManagedObject(path, definition, values, tuple(problems), unknown, _parse_revision(entry.get(REVISION)))
 
     @staticmethod
-    def _name(entry: Entry, relation: Relation) -> str:
+    def _decode_name(entry: Entry, relation: Relation) -> str:
         """The name of an object; of an entry that is named otherwise, the whole RDN, so that it can be told apart."""
         return _single_name(entry.dn, relation.naming_attribute) or str(entry.dn.relative_to(entry.dn.parent))
 
-    def _misnamed(
+    def _check_name(
         self, entry: Entry, relation: Relation, path: ManagedObjectPath, definition: ManagedObjectDefinition
     ) -> Iterator[Diagnostic]:
         if _single_name(entry.dn, relation.naming_attribute) is None:
             summary = f"the entry {entry.dn} is not named by {relation.naming_attribute}"
-            yield _broken(path, "", summary, "rename the entry")
-        elif relation.kind == "set" and path.name != self.registry.short_type(definition, relation):
-            expected = self.registry.short_type(definition, relation)
-            yield _broken(path, "", f'an object of this set is named by its type, which is "{expected}"')
+            yield _describe_fault(path, "", summary, "rename the entry")
+        elif relation.kind == "set" and path.name != self.registry.short_type_of(definition, relation):
+            expected = self.registry.short_type_of(definition, relation)
+            yield _describe_fault(path, "", f'an object of this set is named by its type, which is "{expected}"')
 
-    def _values(
+    def _decode_values(
         self, entry: Entry, definition: ManagedObjectDefinition, path: ManagedObjectPath, problems: list[Diagnostic]
     ) -> tuple[dict[str, Texts], tuple[str, ...]]:
         """The texts of every property, and the attributes that belong to none."""
@@ -211,17 +211,17 @@ class Mapper:
         for attribute, raw in entry.attributes.items():
             key = attribute.lower()
             if prop := definition.by_attribute.get(key):
-                values[prop.name] = self._texts(prop, raw, path, problems)
+                values[prop.name] = self._decode_texts(prop, raw, path, problems)
             elif key in definition.former_attributes:
                 former.append((definition.former_attributes[key], raw))
             elif key not in _OURS and key not in definition.constant_names and not _is_naming(key, entry.dn):
                 unknown.append(attribute)
         for prop, raw in former:
             if prop.name not in values:  # the new name counts, wherever both are there
-                values[prop.name] = self._texts(prop, raw, path, problems)
+                values[prop.name] = self._decode_texts(prop, raw, path, problems)
         return values, tuple(unknown)
 
-    def _texts(
+    def _decode_texts(
         self,
         prop: PropertyDefinition,
         raw: tuple[str | bytes, ...],
@@ -232,22 +232,22 @@ class Mapper:
         for value in raw:
             if isinstance(value, bytes):
                 problems.append(
-                    _broken(path, prop.name, "the stored value is not UTF-8 text", "write it anew, in UTF-8")
+                    _describe_fault(path, prop.name, "the stored value is not UTF-8 text", "write it anew, in UTF-8")
                 )
                 continue
             text = value
             if prop.reference is not None:
-                name = self._reference_name(prop, value)
+                name = self._decode_reference(prop, value)
                 if name is None:
                     base = self._reference_base(prop)
                     summary = f"the reference {value!r} is not an entry below {base}"
-                    problems.append(_broken(path, prop.name, summary, "write the DN of an entry there"))
+                    problems.append(_describe_fault(path, prop.name, summary, "write the DN of an entry there"))
                     continue
                 text = name
             texts.append(text)
         return tuple(texts)
 
-    def _reference_name(self, prop: PropertyDefinition, text: str) -> str | None:
+    def _decode_reference(self, prop: PropertyDefinition, text: str) -> str | None:
         """Return the name in a stored reference, None when it points elsewhere. Kept: many objects share targets."""
         assert prop.reference is not None  # noqa: S101 - asked of references only
         key = (prop.reference.relation, prop.reference.parent, text)
@@ -266,19 +266,19 @@ class Mapper:
         name = _single_name(dn, naming)
         return name if dn.parent == self._reference_base(prop) else None
 
-    def _type(
+    def _decode_type(
         self, entry: Entry, relation: Relation, path: ManagedObjectPath, problems: list[Diagnostic]
     ) -> ManagedObjectDefinition:
         """The type an entry's object classes say. Kept: many objects are of one type."""
         key = (relation.name, entry.object_classes)
         if key not in self._types:
-            self._types[key] = self._typed({name.lower() for name in entry.object_classes}, relation)
+            self._types[key] = self._resolve_type({name.lower() for name in entry.object_classes}, relation)
         found, problem = self._types[key]
         if problem:
-            problems.append(_broken(path, "", problem, _NEWER if found.abstract else ""))
+            problems.append(_describe_fault(path, "", problem, _NEWER if found.abstract else ""))
         return found
 
-    def _typed(self, classes: set[str], relation: Relation) -> tuple[ManagedObjectDefinition, str]:
+    def _resolve_type(self, classes: set[str], relation: Relation) -> tuple[ManagedObjectDefinition, str]:
         """Walk down the types as far as an entry has their object classes; return what is wrong besides."""
         top = self.registry.definition(relation.target)
         if top.object_classes[-1].lower() not in classes:
@@ -289,7 +289,7 @@ class Mapper:
         if others := [d for d in fitting if not found.is_a(d.name)]:
             return found, f"the entry is of two types at once: {found.name} and {others[0].name}"
         if found.abstract:
-            known = ", ".join(d.object_classes[-1] for d in self.registry.concrete(relation.target))
+            known = ", ".join(d.object_classes[-1] for d in self.registry.concrete_types(relation.target))
             return found, f"the type of this {top.friendly} is not known: no object class says it (one of {known})"
         return found, ""
 
@@ -318,10 +318,10 @@ def _single_name(dn: DN, attribute: str) -> str | None:
         return None
 
 
-def _revision(raw: tuple[str | bytes, ...]) -> int:
+def _parse_revision(raw: tuple[str | bytes, ...]) -> int:
     text = raw[0] if raw else ""
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
 
 
-def _broken(path: ManagedObjectPath, name: str, summary: str, remedy: str = "") -> Diagnostic:
+def _describe_fault(path: ManagedObjectPath, name: str, summary: str, remedy: str = "") -> Diagnostic:
     return Diagnostic("broken-data", summary, path=str(path), property=name, remedy=remedy)

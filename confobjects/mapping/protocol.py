@@ -15,7 +15,7 @@ from confobjects.dn import DN
 from confobjects.mapping.entry import Change, Entry
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, Noted
+    from confobjects.mapping.journal import Note, NotedChange
 
 Scope = Literal["one", "sub"]
 
@@ -82,7 +82,7 @@ class Storage(Protocol):
         """
         ...
 
-    def history(self) -> Sequence[Noted]:
+    def history(self) -> Sequence[NotedChange]:
         """Return the noted changes that are kept, the oldest first, but for those that came to nothing.
 
         Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps no history.

@@ -13,6 +13,6 @@ Laws of this room:
 
 from __future__ import annotations
 
-from confobjects.objects.model import Deferred, ManagedObject, Reading
+from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
 
-__all__ = ["Deferred", "ManagedObject", "Reading"]
+__all__ = ["DeferredCheck", "ManagedObject", "Reading"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
+from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.model import Deferred, ManagedObject, Texts
-from confobjects.objects.reading import Reader, shown, value_problem
+from confobjects.objects.model import DeferredCheck, ManagedObject, Texts
+from confobjects.objects.reading import PropertyReader, mask_secret, value_problem
 from confobjects.records import Record, as_dict, field
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -74,7 +74,7 @@ class ChangeReport(Record):
 
     changes: tuple[ObjectChange, ...]
     admin_actions: tuple[RequiredAction, ...] = ()
-    deferred: tuple[Deferred, ...] = ()
+    deferred: tuple[DeferredCheck, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
@@ -86,7 +86,7 @@ class ChangeReport(Record):
 class Changer:
     """Applies property changes to one object, collecting what is wrong with them."""
 
-    def __init__(self, obj: ManagedObject, reader: Reader, problems: Collector, *, creating: bool) -> None:
+    def __init__(self, obj: ManagedObject, reader: PropertyReader, problems: Collector, *, creating: bool) -> None:
         self.obj = obj
         self.reader = reader
         self.problems = problems
@@ -95,43 +95,43 @@ class Changer:
 
     def apply(self, changes: PropertyChanges) -> ManagedObject:
         """Return the object as changed; problems are in the collector."""
-        replaced = {self.key(name) for name in changes.set}
+        replaced = {self.key_of(name) for name in changes.set}
         for name in changes.reset:
-            if self.key(name) not in replaced:  # reset and set of one property is set
+            if self.key_of(name) not in replaced:  # reset and set of one property is set
                 self._reset(name)
         for name, given in changes.set.items():
             self._set(name, given)
-        exclusive = {*replaced, *map(self.key, changes.reset)}
+        exclusive = {*replaced, *map(self.key_of, changes.reset)}
         for kind, mapping in (("remove", changes.remove), ("add", changes.add)):
             for name, given in mapping.items():
-                if self.key(name) in exclusive:
-                    self._wrong(name, f"{kind} cannot be combined with set or reset of the same property")
+                if self.key_of(name) in exclusive:
+                    self._report_problem(name, f"{kind} cannot be combined with set or reset of the same property")
                 elif kind == "add":
                     self._add(name, given)
                 else:
                     self._remove(name, given)
         return self.obj.replace(values={name: texts for name, texts in self.values.items() if texts})
 
-    def key(self, name: str) -> str:
+    def key_of(self, name: str) -> str:
         """The property's name as its definition has it now, as far as there is such a property."""
-        prop = property_named(self.obj.definition, name)
+        prop = find_property(self.obj.definition, name)
         return prop.name if prop is not None else name.lower()
 
-    def _wrong(self, name: str, summary: str, **fields: Any) -> None:
+    def _report_problem(self, name: str, summary: str, **fields: Any) -> None:
         code = fields.pop("code", "usage")
         self.problems.error(code, summary, path=str(self.obj.path), property=name, **fields)
 
-    def _property(self, name: str) -> PropertyDefinition | None:
+    def _find_property(self, name: str) -> PropertyDefinition | None:
         """Return the property to change, None when it may not be, which is then in the collector."""
         properties = self.obj.definition.properties
-        prop = property_named(self.obj.definition, name)
+        prop = find_property(self.obj.definition, name)
         if prop is None:
             friendly = self.obj.definition.friendly
-            hint = did_you_mean(name, properties) or f"known: {', '.join(properties)}"
-            self._wrong(name, f'{friendly} has no property "{name}"', code="unknown-name", remedy=hint)
+            hint = suggest_name(name, properties) or f"known: {', '.join(properties)}"
+            self._report_problem(name, f'{friendly} has no property "{name}"', code="unknown-name", remedy=hint)
             return None
         if prop.read_only and not self.creating:
-            self._wrong(prop.name, f"{prop.name} is read-only: it can be set only when the object is created")
+            self._report_problem(prop.name, f"{prop.name} is read-only: it can be set only when the object is created")
             return None
         if prop.deprecated:
             self.problems.warning(
@@ -144,11 +144,11 @@ class Changer:
         return prop
 
     def _reset(self, name: str) -> None:
-        prop = self._property(name)
+        prop = self._find_property(name)
         if prop is None:
             return
-        if prop.mandatory and not self.reader.default(self.obj, prop)[0]:
-            self._wrong(
+        if prop.mandatory and not self.reader.read_default(self.obj, prop)[0]:
+            self._report_problem(
                 prop.name,
                 f"the mandatory property {prop.name} has no default to go back to",
                 code="missing-mandatory",
@@ -158,42 +158,42 @@ class Changer:
         self.values.pop(prop.name, None)
 
     def _set(self, name: str, given: Sequence[Value]) -> None:
-        prop = self._property(name)
+        prop = self._find_property(name)
         if prop is None:
             return
         if not given:
             self._reset(name)
             return
-        texts = self._texts(prop, given)
+        texts = self._to_canonical(prop, given)
         if texts is None:
             return
         if len(texts) > 1 and not prop.multi_valued:
             # Said here and not left to the judge: a canonical form may make two texts one.
-            self._wrong(
+            self._report_problem(
                 prop.name,
                 f"{prop.name} takes one value, {len(texts)} were given",
                 code="invalid-value",
-                remedy=f"keep one: --set {prop.name}:{shown(prop, texts[-1])}",
+                remedy=f"keep one: --set {prop.name}:{mask_secret(prop, texts[-1])}",
             )
             return
         self.values[prop.name] = texts
 
-    def _current(self, prop: PropertyDefinition) -> tuple[Texts, str]:
-        return self.reader.current(self.obj.replace(values=self.values), prop)
+    def _read_current(self, prop: PropertyDefinition) -> tuple[Texts, str]:
+        return self.reader.read_current(self.obj.replace(values=self.values), prop)
 
     def _add(self, name: str, given: Sequence[Value]) -> None:
-        prop = self._property(name)
-        texts = self._texts(prop, given) if prop is not None else None
+        prop = self._find_property(name)
+        texts = self._to_canonical(prop, given) if prop is not None else None
         if prop is None or not texts:
             return
-        current, _ = self._current(prop)
-        keys = {_identity(prop, text) for text in current}
-        if not prop.multi_valued and current and {_identity(prop, text) for text in texts} != keys:
-            self._wrong(
+        current, _ = self._read_current(prop)
+        keys = {_identity_of(prop, text) for text in current}
+        if not prop.multi_valued and current and {_identity_of(prop, text) for text in texts} != keys:
+            self._report_problem(
                 prop.name,
-                f"{prop.name} takes one value and has one: {', '.join(shown(prop, text) for text in current)}",
+                f"{prop.name} takes one value and has one: {', '.join(mask_secret(prop, text) for text in current)}",
                 code="invalid-value",
-                remedy=f"replace it: --set {prop.name}:{shown(prop, texts[0])}",
+                remedy=f"replace it: --set {prop.name}:{mask_secret(prop, texts[0])}",
             )
             return
         if added := [text for text in texts if text not in current]:
@@ -201,22 +201,22 @@ class Changer:
 
     def _remove(self, name: str, given: Sequence[Value]) -> None:
         """Values to remove need not be valid: that is how a broken one is got rid of."""
-        prop = self._property(name)
+        prop = self._find_property(name)
         if prop is None:
             return
-        current, origin = self._current(prop)
-        unwanted = [text for value in given if (text := self._present(prop, value, current)) is not None]
+        current, origin = self._read_current(prop)
+        unwanted = [text for value in given if (text := self._find_present(prop, value, current)) is not None]
         if len(unwanted) < len(given):
             return
         after = tuple(text for text in current if text not in unwanted)
         if after:
             self.values[prop.name] = after
-        elif origin != "stored" or (prop.mandatory and not self.reader.default(self.obj, prop)[0]):
-            self._emptied(prop, origin)
+        elif origin != "stored" or (prop.mandatory and not self.reader.read_default(self.obj, prop)[0]):
+            self._refuse_emptying(prop, origin)
         else:
             self.values.pop(prop.name)
 
-    def _present(self, prop: PropertyDefinition, value: Value, current: Texts) -> str | None:
+    def _find_present(self, prop: PropertyDefinition, value: Value, current: Texts) -> str | None:
         """Return the current text that is meant by a value to remove, None when there is none, which is a problem."""
         try:
             wanted = value if isinstance(value, str) else prop.syntax.coerce(value)
@@ -224,23 +224,27 @@ class Changer:
             wanted = str(value)
         if wanted in current:
             return wanted
-        key = _identity(prop, wanted)
-        found = next((text for text in current if _identity(prop, text) == key), None)
+        key = _identity_of(prop, wanted)
+        found = next((text for text in current if _identity_of(prop, text) == key), None)
         if found is None:
-            there = ", ".join(shown(prop, text) for text in current) or "none"
-            summary = f'{prop.name} has no value "{shown(prop, wanted)}" to remove'
-            self._wrong(prop.name, summary, code="invalid-value", detail=f"its values: {there}")
+            there = ", ".join(mask_secret(prop, text) for text in current) or "none"
+            summary = f'{prop.name} has no value "{mask_secret(prop, wanted)}" to remove'
+            self._report_problem(prop.name, summary, code="invalid-value", detail=f"its values: {there}")
         return found
 
-    def _emptied(self, prop: PropertyDefinition, origin: str) -> None:
+    def _refuse_emptying(self, prop: PropertyDefinition, origin: str) -> None:
         if origin == "stored":
             summary = f"removing the last value of {prop.name} leaves a mandatory property without one"
-            self._wrong(prop.name, summary, code="missing-mandatory", remedy=f"set another value: --set {prop.name}:…")
+            self._report_problem(
+                prop.name, summary, code="missing-mandatory", remedy=f"set another value: --set {prop.name}:…"
+            )
         else:
             summary = f"the values of {prop.name} are its default: all of them cannot be removed"
-            self._wrong(prop.name, summary, code="invalid-value", remedy=f"set others instead: --set {prop.name}:…")
+            self._report_problem(
+                prop.name, summary, code="invalid-value", remedy=f"set others instead: --set {prop.name}:…"
+            )
 
-    def _texts(self, prop: PropertyDefinition, given: Iterable[Value]) -> Texts | None:
+    def _to_canonical(self, prop: PropertyDefinition, given: Iterable[Value]) -> Texts | None:
         """Return the canonical texts of the given values, None when one is wrong."""
         texts = []
         wrong = False
@@ -248,14 +252,14 @@ class Changer:
             text = value if isinstance(value, str) else None
             try:
                 text = prop.syntax.coerce(value) if text is None else text
-                texts.append(canonical(prop, text))
+                texts.append(to_canonical(prop, text))
             except ValueSyntaxError as error:
                 self.problems.add(value_problem(str(self.obj.path), prop, str(value), error, ""))
                 wrong = True
         return None if wrong else tuple(texts)
 
 
-def property_named(definition: ManagedObjectDefinition, name: str) -> PropertyDefinition | None:
+def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDefinition | None:
     """Return a property by its name or a former one; names ignore case."""
     key = name.lower()
     found = definition.properties.get(key)
@@ -264,12 +268,12 @@ def property_named(definition: ManagedObjectDefinition, name: str) -> PropertyDe
     return found
 
 
-def _identity(prop: PropertyDefinition, text: str) -> object:
+def _identity_of(prop: PropertyDefinition, text: str) -> object:
     """What two texts have in common that are the same value; an expression is only itself."""
-    return text if has_opener(text) else prop.syntax.normal(text)
+    return text if has_opener(text) else prop.syntax.normal_form(text)
 
 
-def canonical(prop: PropertyDefinition, text: str) -> str:
+def to_canonical(prop: PropertyDefinition, text: str) -> str:
     """Return a value text as it is stored: expressions as typed, everything else in its syntax's canonical form.
 
     Raises :class:`~confobjects.syntaxes.ValueSyntaxError`.
@@ -297,4 +301,4 @@ def required_actions(
         action = change.definition.properties[name].admin_action
         if action.kind == "none" or (action.kind == "component-restart" and not stays):
             continue
-        yield RequiredAction(change.path, name, action.kind, action.sentence())
+        yield RequiredAction(change.path, name, action.kind, action.as_sentence())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
+from confobjects.diagnostics import MASK, Diagnostic, suggest_name
 from confobjects.errors import DefinitionError, NoSuchObjectError, UnknownNameError
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
@@ -14,7 +14,7 @@ from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, View
-    from confobjects.objects.judging import Judged
+    from confobjects.objects.judging import Judgement
 
 
 class EffectiveObject:
@@ -26,7 +26,7 @@ class EffectiveObject:
 
     __slots__ = ("_configuration", "_judged", "instance_directory")
 
-    def __init__(self, judged: Judged, configuration: EffectiveConfiguration) -> None:
+    def __init__(self, judged: Judgement, configuration: EffectiveConfiguration) -> None:
         self._judged = judged
         self._configuration = configuration
         self.instance_directory = configuration.instance_directory
@@ -106,12 +106,12 @@ class EffectiveObject:
             raise UnknownNameError(Diagnostic("unknown-name", f"{name} is not a reference", path=self.path))
         return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop))
 
-    def views(self) -> tuple[Derived, ...]:
+    def views(self) -> tuple[ViewResult, ...]:
         """Return what is worked out from the values: the views that the definition names.
 
         Raises :class:`~confobjects.errors.DefinitionError` for a function that is not there.
         """
-        return tuple(_derived(view, self) for view in self._judged.object.definition.views)
+        return tuple(_run_view(view, self) for view in self._judged.object.definition.views)
 
     def _property(self, name: str) -> PropertyDefinition:
         try:
@@ -123,7 +123,7 @@ class EffectiveObject:
                     "unknown-name",
                     f'{self._judged.object.definition.friendly} has no property "{name}"',
                     path=self.path,
-                    remedy=did_you_mean(name, known),
+                    remedy=suggest_name(name, known),
                 )
             ) from None
 
@@ -134,7 +134,7 @@ class EffectiveObject:
         return f"<{self.path} {values}>"
 
 
-class Derived(Record):
+class ViewResult(Record):
     """A view: its name, rows of name, value and origin as they may be shown, and what is wrong with them."""
 
     name: str
@@ -143,7 +143,7 @@ class Derived(Record):
     problems: tuple[Diagnostic, ...]
 
 
-def _derived(view: View, obj: EffectiveObject) -> Derived:
+def _run_view(view: View, obj: EffectiveObject) -> ViewResult:
     module, _, attribute = view.function.partition(":")
     try:
         function = getattr(import_module(module), attribute)
@@ -152,7 +152,7 @@ def _derived(view: View, obj: EffectiveObject) -> Derived:
         remedy = "install the package that has it, or correct the definition"
         raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
     rows, problems = function(obj)
-    return Derived(view.name, view.synopsis, tuple(rows), tuple(problems))
+    return ViewResult(view.name, view.synopsis, tuple(rows), tuple(problems))
 
 
 class EffectiveConfiguration(Lookups):
@@ -161,7 +161,7 @@ class EffectiveConfiguration(Lookups):
     def __init__(  # noqa: PLR0913, PLR0917 - all that a start knows, handed over by the one place that makes it
         self,
         registry: Registry,
-        judged: Mapping[ManagedObjectPath, Judged],
+        judged: Mapping[ManagedObjectPath, Judgement],
         targets: Any,
         warnings: tuple[Diagnostic, ...],
         instance_directory: str,
@@ -184,7 +184,7 @@ class EffectiveConfiguration(Lookups):
                     "no-such-object",
                     f"there is no object {path}",
                     path=str(path),
-                    remedy=did_you_mean(str(path), there),
+                    remedy=suggest_name(str(path), there),
                 )
             )
         return EffectiveObject(judged, self)

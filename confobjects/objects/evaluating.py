@@ -1,7 +1,7 @@
 """Evaluators: what stands for an expression at write time, and what does at startup.
 
 At write time the process's environment is never used: an expression has a value only where its defaults give it
-one (:func:`defaults_alone`). At startup a provider is asked (:func:`evaluator`).
+one (:func:`evaluate_defaults`). At startup a provider is asked (:func:`make_evaluator`).
 """
 
 from __future__ import annotations
@@ -10,47 +10,47 @@ from functools import lru_cache
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions import ExpressionSyntaxError, Problem, Provide, evaluate, parse
-from confobjects.expressions.evaluation import nothing
-from confobjects.objects.model import Evaluated
-from confobjects.objects.protocols import Evaluate
+from confobjects.expressions.evaluation import provide_nothing
+from confobjects.objects.model import Evaluation
+from confobjects.objects.protocols import Evaluator
 
 
-def evaluator(provide: Provide) -> Evaluate:
+def make_evaluator(provide: Provide) -> Evaluator:
     """Return the evaluator that asks a provider; what it lacks is a problem."""
 
-    def evaluated(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
+    def evaluate_text(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
         try:
             template = parse(text)
         except ExpressionSyntaxError as error:
-            return Evaluated(None, (), diagnostics(text, error.problems, secret=secret))
+            return Evaluation(None, (), as_diagnostics(text, error.problems, secret=secret))
         if template.is_literal:
-            return Evaluated((template.literal,), ())
+            return Evaluation((template.literal,), ())
         result = evaluate(template, provide, split=multi_valued)
-        return Evaluated(result.values, result.origins, diagnostics(text, result.problems, secret=secret))
+        return Evaluation(result.values, result.origins, as_diagnostics(text, result.problems, secret=secret))
 
-    return evaluated
+    return evaluate_text
 
 
 @lru_cache(maxsize=256)  # many objects hold the same text
-def defaults_alone(text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
+def evaluate_defaults(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
     """Evaluate with the defaults in the text alone: no values where one lacks, problems only for wrong spelling."""
-    result = evaluator(nothing)(text, multi_valued=multi_valued, secret=secret)
+    result = make_evaluator(provide_nothing)(text, multi_valued=multi_valued, secret=secret)
     if result.values is not None:
         return result.replace(provisional=bool(result.origins))
     wrong = tuple(problem for problem in result.problems if problem.code != "unresolved-expression")
-    return Evaluated(None, (), wrong)
+    return Evaluation(None, (), wrong)
 
 
-def diagnostics(text: str, problems: tuple[Problem, ...], *, secret: bool) -> tuple[Diagnostic, ...]:
+def as_diagnostics(text: str, problems: tuple[Problem, ...], *, secret: bool) -> tuple[Diagnostic, ...]:
     """Return problems of a text as diagnostics with a caret.
 
     Of a secret only the token or file that has no value is named. A text that is no expression at all may be the
     secret itself, so nothing of it is shown.
     """
-    return tuple(_diagnostic(text, problem, secret=secret) for problem in problems)
+    return tuple(_as_diagnostic(text, problem, secret=secret) for problem in problems)
 
 
-def _diagnostic(text: str, problem: Problem, *, secret: bool) -> Diagnostic:
+def _as_diagnostic(text: str, problem: Problem, *, secret: bool) -> Diagnostic:
     code = "unresolved-expression" if problem.missing else "invalid-value"
     if not secret:
         return Diagnostic(

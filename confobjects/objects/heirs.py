@@ -15,11 +15,11 @@ Changed = Mapping["ManagedObjectPath", frozenset[str]]
 """The properties that changed, by object."""
 
 
-def heirs(judge: Judge, changed: Changed) -> Iterator[ManagedObject]:
+def find_heirs(judge: Judge, changed: Changed) -> Iterator[ManagedObject]:
     """Yield every object that has a default from a changed property of another object, through however many steps."""
     names = frozenset(name for several in changed.values() for name in several)
     told = set(changed)
-    for type_name, prop in judge.registry.heirs(names):
+    for type_name, prop in judge.registry.heirs_of(names):
         for obj in judge.instances(type_name):
             if obj.path not in told and not obj.values.get(prop.name) and _comes_from(judge, obj, prop, changed):
                 told.add(obj.path)
@@ -27,5 +27,5 @@ def heirs(judge: Judge, changed: Changed) -> Iterator[ManagedObject]:
 
 
 def _comes_from(judge: Judge, obj: ManagedObject, prop: PropertyDefinition, changed: Changed) -> bool:
-    sources = judge.reader.inherited_from(obj, prop)
+    sources = judge.reader.trace_inheritance(obj, prop)
     return any(source.name in changed.get(owner.path, ()) for owner, source in sources)

@@ -10,32 +10,32 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import DefinitionError
-from confobjects.objects.model import Deferred, ManagedObject, Reading
-from confobjects.objects.reading import Reader, shown
+from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
+from confobjects.objects.reading import PropertyReader, mask_secret
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Constraint, PropertyDefinition, Reference, Registry
     from confobjects.definitions.conditions import Condition, Values
-    from confobjects.objects.protocols import Evaluate, World
+    from confobjects.objects.protocols import Evaluator, World
 
 
-class Judged(Record):
+class Judgement(Record):
     """An object with every property read, and all that is wrong with it."""
 
     object: ManagedObject
     readings: Mapping[str, Reading]
     problems: tuple[Diagnostic, ...]
-    deferred: tuple[Deferred, ...]
+    deferred: tuple[DeferredCheck, ...]
 
-    def view(self, name: str) -> Values:
+    def normal_values(self, name: str) -> Values:
         """Return the normal forms of a property's values, None when they are not known."""
         return self.readings[name].normals
 
-    def typed(self, name: str) -> tuple[Any, ...] | None:
+    def typed_values(self, name: str) -> tuple[Any, ...] | None:
         """Return the typed values of a property, None when they are not known."""
         return self.readings[name].typed
 
@@ -65,50 +65,52 @@ ConstraintFunction = Callable[[Callable[[str], "tuple[Any, ...] | None"]], Itera
 class Judge:
     """Judges objects of one world, which stands still meanwhile, with one evaluator."""
 
-    def __init__(self, registry: Registry, world: World, evaluate: Evaluate) -> None:
+    def __init__(self, registry: Registry, world: World, evaluate: Evaluator) -> None:
         self.registry = registry
         self.world = world
-        self.reader = Reader(registry, world, evaluate)
+        self.reader = PropertyReader(registry, world, evaluate)
         self._functions: dict[str, ConstraintFunction] = {}
         self._uses: dict[str, _Uses] = {}
         self._targets: dict[tuple[int, str], _Target] = {}
 
     # -- an object by itself -------------------------------------------------------------------------------------
 
-    def judge(self, obj: ManagedObject) -> Judged:
+    def judge(self, obj: ManagedObject) -> Judgement:
         """Judge an object by itself: values, mandatory properties, constraints."""
         reader = self.reader
         readings = {name: reader.read(obj, prop) for name, prop in obj.definition.properties.items()}
         problems = list(obj.problems)
-        deferred: list[Deferred] = []
+        deferred: list[DeferredCheck] = []
         for name, reading in readings.items():
             if reading.problems:
                 problems.extend(reading.problems)
             prop = obj.definition.properties[name]
             if reading.deferred:
-                deferred.extend(Deferred(obj.path, name, shown(prop, text), "value") for text in reading.deferred)
+                deferred.extend(
+                    DeferredCheck(obj.path, name, mask_secret(prop, text), "value") for text in reading.deferred
+                )
             # An expression may come to no value at all.
-            if prop.mandatory and (not reading.texts or reading.typed == ()) and not _is_told(obj, name):
-                problems.append(_missing(obj, prop))
-        judged = Judged(obj, readings, (), ())
+            if prop.mandatory and (not reading.texts or reading.typed == ()) and not _is_reported(obj, name):
+                problems.append(_describe_missing_value(obj, prop))
+        judged = Judgement(obj, readings, (), ())
         for constraint in obj.definition.constraints:
             if constraint.function:
-                problems.extend(self._by_function(judged, constraint))
-            elif constraint.condition is not None and not (holds := constraint.condition.judge(judged.view)):
+                problems.extend(self._check_by_function(judged, constraint))
+            elif constraint.condition is not None and not (holds := constraint.condition.judge(judged.normal_values)):
                 if holds is False:
-                    problems.append(_violated(judged, constraint, constraint.condition))
+                    problems.append(_describe_violation(judged, constraint, constraint.condition))
                 elif constraint.severity != "warning":
-                    deferred.append(Deferred(obj.path, "", constraint.name, "constraint"))
+                    deferred.append(DeferredCheck(obj.path, "", constraint.name, "constraint"))
         return judged.replace(problems=tuple(problems), deferred=tuple(deferred))
 
-    def _by_function(self, judged: Judged, constraint: Constraint) -> Iterator[Diagnostic]:
-        for problem in self._function(constraint.function)(judged.typed):
+    def _check_by_function(self, judged: Judgement, constraint: Constraint) -> Iterator[Diagnostic]:
+        for problem in self._load_function(constraint.function)(judged.typed_values):
             severity = "warning" if constraint.severity == "warning" else problem.severity
             remedy = problem.remedy or constraint.remedy
             path = str(judged.object.path)
             yield problem.replace(path=path, remedy=remedy, severity=severity, constraint=constraint.name)
 
-    def _function(self, name: str) -> ConstraintFunction:
+    def _load_function(self, name: str) -> ConstraintFunction:
         function = self._functions.get(name)
         if function is None:
             module, _, attribute = name.partition(":")
@@ -120,53 +122,55 @@ class Judge:
                 raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
         return function
 
-    def enabled(self, judged: Judged) -> bool | None:
+    def is_enabled(self, judged: Judgement) -> bool | None:
         """Tell whether an object is enabled; one whose definition knows no such state always is."""
         condition = judged.object.definition.enabled_when
-        return True if condition is None else condition.judge(judged.view)
+        return True if condition is None else condition.judge(judged.normal_values)
 
     # -- what it refers to ---------------------------------------------------------------------------------------
 
-    def targets(self, judged: Judged, prop: PropertyDefinition) -> tuple[ManagedObjectPath, ...]:
+    def find_targets(self, judged: Judgement, prop: PropertyDefinition) -> tuple[ManagedObjectPath, ...]:
         """Return the paths a reference property names; none while its value is not known."""
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        return self._paths(prop, judged.readings[prop.name].typed or ())
+        return self._target_paths(prop, judged.readings[prop.name].typed or ())
 
-    def references(self, judged: Judged) -> Iterator[Diagnostic]:
+    def check_references(self, judged: Judgement) -> Iterator[Diagnostic]:
         """Yield what is wrong with an object's references."""
         for prop in judged.object.definition.properties.values():
             if prop.reference is not None and judged.readings[prop.name].typed:
-                yield from self._reference(judged, prop)
+                yield from self._check_reference(judged, prop)
 
-    def _reference(self, judged: Judged, prop: PropertyDefinition) -> Iterator[Diagnostic]:
+    def _check_reference(self, judged: Judgement, prop: PropertyDefinition) -> Iterator[Diagnostic]:
         reference = prop.reference
         assert reference is not None  # noqa: S101 - asked of references only
         for name in judged.readings[prop.name].typed or ():
-            target = self._target(prop, reference, name)
+            target = self._find_target(prop, reference, name)
             if not target.exists:
-                yield self._no_target(judged, prop, target.path)
+                yield self._describe_missing_target(judged, prop, target.path)
             elif target.enabled is False:
-                needed = True if reference.needed_when is None else reference.needed_when.judge(judged.view)
+                needed = True if reference.needed_when is None else reference.needed_when.judge(judged.normal_values)
                 if needed:
-                    yield _disabled_target(judged, prop, target.path, reference.needed_when)
+                    yield _describe_disabled_target(judged, prop, target.path, reference.needed_when)
 
-    def _target(self, prop: PropertyDefinition, reference: Reference, name: str) -> _Target:
+    def _find_target(self, prop: PropertyDefinition, reference: Reference, name: str) -> _Target:
         """Return what a reference comes to. Kept: many objects name the same few."""
         key = (id(prop), name)
         found = self._targets.get(key)
         if found is None:
-            (path,) = self._paths(prop, (name,))
+            (path,) = self._target_paths(prop, (name,))
             obj = self.world.find(path)
             condition = reference.target_enabled
-            enabled = None if obj is None or condition is None else condition.judge(self._view(obj))
+            enabled = None if obj is None or condition is None else condition.judge(self._make_view(obj))
             found = self._targets[key] = _Target(path, obj is not None, enabled)
         return found
 
-    def _no_target(self, judged: Judged, prop: PropertyDefinition, path: ManagedObjectPath) -> Diagnostic:
+    def _describe_missing_target(
+        self, judged: Judgement, prop: PropertyDefinition, path: ManagedObjectPath
+    ) -> Diagnostic:
         relation = self.registry.relation(path.relation)
         there = sorted(member.name for member in self.world.members(relation, path.parent))
         if len(there) > _MANY:
-            known = did_you_mean(path.name or "", there) or f"there are {len(there)} others"
+            known = suggest_name(path.name or "", there) or f"there are {len(there)} others"
         else:
             known = f"there are: {', '.join(there)}" if there else f"there is no {relation.friendly} yet"
         return Diagnostic(
@@ -180,23 +184,23 @@ class Judge:
             f'"{path.name}" …), or name an existing one',
         )
 
-    def _view(self, obj: ManagedObject) -> Callable[[str], Values]:
+    def _make_view(self, obj: ManagedObject) -> Callable[[str], Values]:
         """A view that reads only the properties it is asked for: a target is not judged as a whole."""
         return lambda name: self.reader.read(obj, obj.definition.properties[name]).normals
 
-    def demands(
+    def find_demands(
         self, obj: ManagedObject, relations: Container[str]
     ) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, bool]]:
         """Yield what an object refers to in some relations: the property, the path, and whether it must be enabled."""
         for prop in obj.definition.properties.values():
             if prop.reference is not None and prop.reference.relation in relations:
-                for path in self._paths(prop, self.reader.read(obj, prop).typed or ()):
-                    yield prop, path, self._needs(obj, prop) is not False
+                for path in self._target_paths(prop, self.reader.read(obj, prop).typed or ()):
+                    yield prop, path, self._needs_enabled(obj, prop) is not False
 
     def is_enough(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
         """Tell whether an object is enabled, as far as that is known, in the sense of a property that refers to it."""
         condition = None if prop.reference is None else prop.reference.target_enabled
-        return condition is None or condition.judge(self._view(obj)) is not False
+        return condition is None or condition.judge(self._make_view(obj)) is not False
 
     # -- what refers to it ---------------------------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class Judge:
         if uses is None:
             uses = self._uses[path.relation] = self._read_uses(path.relation)
         for obj, prop in uses.sure.get(path, ()):
-            yield User(obj, prop, sure=True, needs=self._needs(obj, prop))
+            yield User(obj, prop, sure=True, needs=self._needs_enabled(obj, prop))
         for obj, prop, targets in uses.perhaps:
             if path not in targets:
                 yield User(obj, prop, sure=False, needs=None)
@@ -217,25 +221,25 @@ class Judge:
             for obj in self.instances(declaring):
                 prop = obj.definition.properties[declared.name]
                 reading = self.reader.read(obj, prop)
-                targets = self._paths(prop, reading.typed or ())
+                targets = self._target_paths(prop, reading.typed or ())
                 for path in dict.fromkeys(targets):
                     uses.sure.setdefault(path, []).append((obj, prop))
                 if reading.deferred:
                     uses.perhaps.append((obj, prop, targets))
         return uses
 
-    def _paths(self, prop: PropertyDefinition, names: tuple[Any, ...]) -> tuple[ManagedObjectPath, ...]:
+    def _target_paths(self, prop: PropertyDefinition, names: tuple[Any, ...]) -> tuple[ManagedObjectPath, ...]:
         if not names:
             return ()
         assert prop.reference is not None  # noqa: S101 - asked of references only
-        base = self.registry.path(prop.reference.parent)
+        base = self.registry.parse_path(prop.reference.parent)
         return tuple(base.child(prop.reference.relation, name) for name in names)
 
-    def _needs(self, obj: ManagedObject, prop: PropertyDefinition) -> bool | None:
+    def _needs_enabled(self, obj: ManagedObject, prop: PropertyDefinition) -> bool | None:
         reference = prop.reference
         if reference is None or reference.target_enabled is None:
             return False
-        return True if reference.needed_when is None else reference.needed_when.judge(self._view(obj))
+        return True if reference.needed_when is None else reference.needed_when.judge(self._make_view(obj))
 
     def instances(self, type_name: str) -> Iterator[ManagedObject]:
         """Yield every object of a type or its descendants, wherever it hangs."""
@@ -244,12 +248,14 @@ class Judge:
             if obj.definition.is_a(type_name):
                 yield obj
 
-    def users_harmed(self, judged: Judged) -> Iterator[Diagnostic]:
+    def check_users(self, judged: Judgement) -> Iterator[Diagnostic]:
         """Yield a problem for each object that needs this one enabled while it is not."""
         path = judged.object.path
         references = [prop.reference for _, prop in self.registry.users(path.relation)]
         enabled = [
-            r.target_enabled.judge(judged.view) for r in references if r is not None and r.target_enabled is not None
+            r.target_enabled.judge(judged.normal_values)
+            for r in references
+            if r is not None and r.target_enabled is not None
         ]
         if False not in enabled:
             return  # nobody has to be looked for
@@ -257,14 +263,14 @@ class Judge:
             reference = user.property.reference
             if not (user.sure and user.needs) or reference is None or reference.target_enabled is None:
                 continue
-            if reference.target_enabled.judge(judged.view) is False:
+            if reference.target_enabled.judge(judged.normal_values) is False:
                 yield Diagnostic(
                     "constraint-violated",
                     f'the {judged.object.definition.friendly} "{path.name}" cannot be disabled: {user.object.path} '
                     f"needs it ({user.property.name})",
                     path=str(path),
                     argument=path.name or "",
-                    detail=_because(reference.needed_when),
+                    detail=_explain_need(reference.needed_when),
                     remedy=f"disable {user.object.path} first, or let its {user.property.name} name another",
                 )
 
@@ -298,25 +304,25 @@ def all_members(registry: Registry, world: World, relation_name: str) -> Iterato
         yield from world.members(chain[-1], parent)
 
 
-def _violated(judged: Judged, constraint: Constraint, condition: Condition) -> Diagnostic:
+def _describe_violation(judged: Judgement, constraint: Constraint, condition: Condition) -> Diagnostic:
     return Diagnostic(
         "constraint-violated",
         constraint.synopsis,
         path=str(judged.object.path),
         property=constraint.property,
-        detail="" if constraint.severity == "warning" else _state(judged, condition),
+        detail="" if constraint.severity == "warning" else _describe_state(judged, condition),
         remedy=constraint.remedy,
         severity="warning" if constraint.severity == "warning" else "error",
         constraint=constraint.name,
     )
 
 
-def _is_told(obj: ManagedObject, name: str) -> bool:
+def _is_reported(obj: ManagedObject, name: str) -> bool:
     """Whether reading the object told already what became of the property's value."""
     return any(problem.property == name for problem in obj.problems)
 
 
-def _missing(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:
+def _describe_missing_value(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:
     return Diagnostic(
         "missing-mandatory",
         f"the mandatory property {prop.name} has no value",
@@ -327,7 +333,7 @@ def _missing(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:
     )
 
 
-def _state(judged: Judged, condition: Condition) -> str:
+def _describe_state(judged: Judgement, condition: Condition) -> str:
     """Name the values the condition was judged on, and where they come from."""
     parts = []
     for name in dict.fromkeys(condition.properties()):
@@ -336,17 +342,17 @@ def _state(judged: Judged, condition: Condition) -> str:
         if prop.sensitive:
             value = "set" if reading.texts else "not set"
         else:
-            value = ", ".join(shown(prop, text) for text in reading.texts) or "not set"
+            value = ", ".join(mask_secret(prop, text) for text in reading.texts) or "not set"
         parts.append(f"{name} is {value}" + (" by default" if reading.origin == "default" else ""))
     return "; ".join(parts)
 
 
-def _because(needed_when: Condition | None) -> str:
-    return f"it is needed while {needed_when.words()}" if needed_when is not None else "it is always needed enabled"
+def _explain_need(needed_when: Condition | None) -> str:
+    return f"it is needed while {needed_when.as_words()}" if needed_when is not None else "it is always needed enabled"
 
 
-def _disabled_target(
-    judged: Judged, prop: PropertyDefinition, path: ManagedObjectPath, needed_when: Condition | None
+def _describe_disabled_target(
+    judged: Judgement, prop: PropertyDefinition, path: ManagedObjectPath, needed_when: Condition | None
 ) -> Diagnostic:
     return Diagnostic(
         "constraint-violated",
@@ -354,6 +360,6 @@ def _disabled_target(
         path=str(judged.object.path),
         property=prop.name,
         value=path.name,
-        detail=_because(needed_when),
+        detail=_explain_need(needed_when),
         remedy=f"enable {path} first, or name an enabled one",
     )

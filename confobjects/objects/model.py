@@ -40,7 +40,7 @@ class ManagedObject(Record):
         return f"<{self.definition.name} {self.path}: {', '.join(self.values) or 'no values'}>"
 
 
-class Evaluated(Record):
+class Evaluation(Record):
     """What an evaluator made of one value text.
 
     ``values`` is None when they are not known yet. ``origins`` say for each value where it came from.
@@ -88,11 +88,11 @@ class Reading:
     def normals(self) -> frozenset[Hashable] | None:
         """The normal forms of the values, None where ``typed`` is. Made when a condition asks: few do."""
         if self._normals is None and self.typed is not None:
-            self._normals = frozenset([self._syntax.normal(value) for value in self.values])
+            self._normals = frozenset([self._syntax.normal_form(value) for value in self.values])
         return self._normals
 
 
-class Deferred(Record):
+class DeferredCheck(Record):
     """A value that could not be judged when it was written; startup will."""
 
     path: ManagedObjectPath

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from confobjects.definitions import Relation
-from confobjects.objects.model import Evaluated, ManagedObject
+from confobjects.objects.model import Evaluation, ManagedObject
 from confobjects.paths import ManagedObjectPath
 
 
@@ -25,9 +25,9 @@ class World(Protocol):
         ...
 
 
-class Evaluate(Protocol):
+class Evaluator(Protocol):
     """Evaluates a value text that holds an expression opener."""
 
-    def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluated:
+    def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
         """Return the values, without path and property in the problems: the caller adds them."""
         ...

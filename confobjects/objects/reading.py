@@ -7,65 +7,65 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.model import Evaluated, ManagedObject, Reading, Texts
+from confobjects.objects.model import Evaluation, ManagedObject, Reading, Texts
 from confobjects.paths import ManagedObjectPath
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
-    from confobjects.objects.protocols import Evaluate, World
+    from confobjects.objects.protocols import Evaluator, World
 
 
-def shown(prop: PropertyDefinition, text: str) -> str:
+def mask_secret(prop: PropertyDefinition, text: str) -> str:
     """Return a value text as it may be shown: of a secret in it an expression alone, without its default."""
     if not prop.sensitive:
-        at = prop.syntax.secret_at(text) if prop.syntax.secret_names else None
-        return text if at is None else text[:at] + _masked(text[at:])
-    return _masked(text)
+        at = prop.syntax.find_secret(text) if prop.syntax.secret_names else None
+        return text if at is None else text[:at] + _mask_text(text[at:])
+    return _mask_text(text)
 
 
-def _masked(text: str) -> str:
+def _mask_text(text: str) -> str:
     if not has_opener(text):
         return MASK
     from confobjects.expressions import ExpressionSyntaxError, parse
 
     try:
-        return parse(text).masked()
+        return parse(text).as_masked()
     except ExpressionSyntaxError:
         return MASK
 
 
-class Reader:
+class PropertyReader:
     """Reads properties of objects in one world, with one evaluator."""
 
-    def __init__(self, registry: Registry, world: World, evaluate: Evaluate) -> None:
+    def __init__(self, registry: Registry, world: World, evaluate: Evaluator) -> None:
         self.registry = registry
         self.world = world
         self.evaluate = evaluate
         # By identity: hashing a whole definition costs more than reading the default again.
         self._defaults: dict[int, Reading] = {}
 
-    def current(self, obj: ManagedObject, prop: PropertyDefinition) -> tuple[Texts, str]:
+    def read_current(self, obj: ManagedObject, prop: PropertyDefinition) -> tuple[Texts, str]:
         """Return the current texts of a property and their origin."""
         stored = obj.values.get(prop.name)
         if stored:
             return stored, "stored"
-        return self.default(obj, prop)
+        return self.read_default(obj, prop)
 
-    def default(self, obj: ManagedObject, prop: PropertyDefinition) -> tuple[Texts, str]:
+    def read_default(self, obj: ManagedObject, prop: PropertyDefinition) -> tuple[Texts, str]:
         """Return the texts a property of an object has without a stored value, and their origin."""
         if prop.default.kind == "defined":
             return prop.default.values, "default"
         if not prop.default.kind.startswith("inherited"):
             return (), "none"
-        for owner, source in self.inherited_from(obj, prop):
+        for owner, source in self.trace_inheritance(obj, prop):
             if stored := owner.values.get(source.name):
                 return stored, f"inherited from {owner.path}"
             if source.default.kind == "defined":
                 return source.default.values, f"inherited from {owner.path}"
         return (), "none"
 
-    def inherited_from(
+    def trace_inheritance(
         self, obj: ManagedObject, prop: PropertyDefinition
     ) -> Iterator[tuple[ManagedObject, PropertyDefinition]]:
         """Yield the objects and properties a default is inherited from, nearest first, up to one with a value."""
@@ -73,7 +73,7 @@ class Reader:
         owner: ManagedObject | None = obj
         while owner is not None and prop.default.kind.startswith("inherited"):
             name = prop.default.property
-            owner = self._owner(owner, prop)
+            owner = self._find_owner(owner, prop)
             if owner is None or name not in owner.definition.properties or (owner.path, name) in seen:
                 return  # no such object, or a chain that comes back to itself
             seen.add((owner.path, name))
@@ -82,10 +82,10 @@ class Reader:
             if owner.values.get(name):
                 return
 
-    def _owner(self, obj: ManagedObject, prop: PropertyDefinition) -> ManagedObject | None:
+    def _find_owner(self, obj: ManagedObject, prop: PropertyDefinition) -> ManagedObject | None:
         """The object a default is inherited from; of the object itself the state that is being read."""
         if prop.default.kind == "inherited-absolute":
-            path = self.registry.path(prop.default.path)
+            path = self.registry.parse_path(prop.default.path)
         else:
             path = ManagedObjectPath(obj.path.elements[: len(obj.path.elements) - prop.default.offset])
         return obj if path == obj.path else self.world.find(path)
@@ -94,40 +94,42 @@ class Reader:
         """Return a property with its values evaluated and parsed; problems carry path and property."""
         stored = obj.values.get(prop.name)
         if stored:
-            reading = self._reading(obj, prop, stored, "stored")
-            return self._guarded(obj, prop, reading) if prop.syntax.secret_names else reading
+            reading = self._read_texts(obj, prop, stored, "stored")
+            return self._refuse_clear_secrets(obj, prop, reading) if prop.syntax.secret_names else reading
         if prop.default.kind.startswith("inherited"):
-            return self._reading(obj, prop, *self.default(obj, prop))
+            return self._read_texts(obj, prop, *self.read_default(obj, prop))
         known = self._defaults.get(id(prop))
         if known is None:
-            known = self._reading(obj, prop, *self.default(obj, prop))
+            known = self._read_texts(obj, prop, *self.read_default(obj, prop))
             if not known.problems:  # problems name the object, so they are not shared
                 self._defaults[id(prop)] = known
         return known
 
-    def _guarded(self, obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Reading:
+    def _refuse_clear_secrets(self, obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Reading:
         """Refuse secrets that stand in clear among values that are shown."""
-        clear = tuple(_in_clear(obj, prop, text) for text in reading.texts if shown(prop, text) != text)
+        clear = tuple(
+            _describe_clear_secret(obj, prop, text) for text in reading.texts if mask_secret(prop, text) != text
+        )
         if not clear:
             return reading
         r = reading
         return Reading(prop.syntax, r.texts, r.origin, r.values, r.origins, None, (*r.problems, *clear), r.deferred)
 
-    def _reading(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts, origin: str) -> Reading:
+    def _read_texts(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts, origin: str) -> Reading:
         if any(map(has_opener, texts)):
-            return self._with_expressions(obj, prop, texts, origin)
+            return self._read_expressions(obj, prop, texts, origin)
         origins = (origin,) * len(texts)
-        typed, problems = self._parsed(obj, prop, texts, origins)
+        typed, problems = self._parse_values(obj, prop, texts, origins)
         return Reading(prop.syntax, texts, origin, texts, origins, None if problems else typed, problems)
 
-    def _with_expressions(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts, origin: str) -> Reading:
+    def _read_expressions(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts, origin: str) -> Reading:
         values: list[str] = []
         origins: list[str] = []
         problems: list[Diagnostic] = []
         deferred: list[str] = []
         known = True
         for text in texts:
-            result = self._evaluated(obj, prop, text) if has_opener(text) else Evaluated((text,))
+            result = self._evaluate_text(obj, prop, text) if has_opener(text) else Evaluation((text,))
             problems.extend(result.problems)
             if result.values is None or result.provisional:
                 deferred.append(text)
@@ -136,7 +138,7 @@ class Reader:
             else:
                 values.extend(result.values)
                 origins.extend(result.origins or (origin,) * len(result.values))
-        typed, wrong = self._parsed(obj, prop, tuple(values), tuple(origins))
+        typed, wrong = self._parse_values(obj, prop, tuple(values), tuple(origins))
         known = known and not problems and not wrong
         return Reading(
             prop.syntax,
@@ -149,25 +151,25 @@ class Reader:
             tuple(deferred),
         )
 
-    def _evaluated(self, obj: ManagedObject, prop: PropertyDefinition, text: str) -> Evaluated:
+    def _evaluate_text(self, obj: ManagedObject, prop: PropertyDefinition, text: str) -> Evaluation:
         result = self.evaluate(text, multi_valued=prop.multi_valued, secret=prop.sensitive)
         if not result.problems:
             return result
         placed = tuple(problem.replace(path=str(obj.path), property=prop.name) for problem in result.problems)
         return result.replace(problems=placed)
 
-    def _parsed(self, obj: ManagedObject, prop: PropertyDefinition, values: Texts, origins: Texts) -> _Parsed:
+    def _parse_values(self, obj: ManagedObject, prop: PropertyDefinition, values: Texts, origins: Texts) -> _Parsed:
         syntax = prop.syntax
         try:  # the usual case: everything is right
             typed = tuple([syntax.parse(value) for value in values])
         except ValueSyntaxError:
-            wrong = (p for v, o in zip(values, origins, strict=True) for p in _wrong(obj, prop, v, o))
+            wrong = (p for v, o in zip(values, origins, strict=True) for p in _check_value(obj, prop, v, o))
             return (), tuple(wrong)
-        return typed, () if len(values) < 2 else tuple(_together(obj, prop, values))
+        return typed, () if len(values) < 2 else tuple(_check_values(obj, prop, values))
 
 
-def _in_clear(obj: ManagedObject, prop: PropertyDefinition, text: str) -> Diagnostic:
-    name = text[: prop.syntax.secret_at(text)].rstrip("=")
+def _describe_clear_secret(obj: ManagedObject, prop: PropertyDefinition, text: str) -> Diagnostic:
+    name = text[: prop.syntax.find_secret(text)].rstrip("=")
     return Diagnostic(
         "invalid-value",
         f"the value of {name} is a secret, and stands here in clear",
@@ -181,7 +183,7 @@ def _in_clear(obj: ManagedObject, prop: PropertyDefinition, text: str) -> Diagno
 _Parsed = tuple[tuple[object, ...], tuple[Diagnostic, ...]]
 
 
-def _wrong(obj: ManagedObject, prop: PropertyDefinition, value: str, origin: str) -> list[Diagnostic]:
+def _check_value(obj: ManagedObject, prop: PropertyDefinition, value: str, origin: str) -> list[Diagnostic]:
     try:
         prop.syntax.parse(value)
     except ValueSyntaxError as error:
@@ -194,19 +196,19 @@ def value_problem(
 ) -> Diagnostic:
     """Return the diagnostic of a value that does not follow its syntax."""
     came = "" if origin in {"stored", "default", ""} else f"the value came from {origin}"
-    said = error.masked() if prop.sensitive else error
+    said = error.as_masked() if prop.sensitive else error
     return Diagnostic(
         "invalid-value",
         said.message,
         path=path,
         property=prop.name,
-        value=MASK if prop.sensitive else shown(prop, value),
+        value=MASK if prop.sensitive else mask_secret(prop, value),
         detail="\n".join(part for part in (f"expected: {said.expected or prop.syntax.expected}", came) if part),
         remedy=said.remedy,
     )
 
 
-def _together(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -> list[Diagnostic]:
+def _check_values(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -> list[Diagnostic]:
     """Return what is wrong with several values of one property: more than it takes, or one of them twice."""
     path = str(obj.path)
     if not prop.multi_valued and len(values) > 1:
@@ -216,7 +218,7 @@ def _together(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -> li
                 f"{prop.name} takes one value, it has {len(values)}",
                 path=path,
                 property=prop.name,
-                remedy="keep one of them: " + ", ".join(shown(prop, value) for value in values),
+                remedy="keep one of them: " + ", ".join(mask_secret(prop, value) for value in values),
             )
         ]
     problems = []
@@ -227,10 +229,10 @@ def _together(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -> li
             problems.append(
                 Diagnostic(
                     "invalid-value",
-                    f"the value {shown(prop, value)!r} repeats {shown(prop, seen[key])!r}",
+                    f"the value {mask_secret(prop, value)!r} repeats {mask_secret(prop, seen[key])!r}",
                     path=path,
                     property=prop.name,
-                    value=shown(prop, value),
+                    value=mask_secret(prop, value),
                     remedy="give each only once",
                 )
             )

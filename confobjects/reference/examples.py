@@ -22,7 +22,7 @@ def example_values(prop: PropertyDefinition, registry: Registry, most: int = 3) 
     keys = set()
     for text in _candidates(prop, registry):
         try:
-            key = prop.syntax.normal(prop.syntax.format(text))
+            key = prop.syntax.normal_form(prop.syntax.format(text))
         except ValueSyntaxError:
             continue
         if key not in keys and text == text.strip() and text.isprintable() and text:
@@ -53,10 +53,10 @@ def example_object(definition: ManagedObjectDefinition, registry: Registry) -> d
     A property of which no example is known has none in the result.
     """
     needed = [p for p in definition.properties.values() if p.mandatory and p.default.kind != "defined"]
-    return {prop.name: examples for prop in needed if (examples := _likely(prop, registry))}
+    return {prop.name: examples for prop in needed if (examples := _pick_example(prop, registry))}
 
 
-def _likely(prop: PropertyDefinition, registry: Registry) -> list[str]:
+def _pick_example(prop: PropertyDefinition, registry: Registry) -> list[str]:
     """One example; of a switch the one that switches on."""
     examples = example_values(prop, registry)
     return ["true"] if "true" in examples else examples[:1]

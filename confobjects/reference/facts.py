@@ -24,20 +24,20 @@ def facts(prop: PropertyDefinition, registry: Registry) -> Iterator[tuple[str, s
     yield "Synopsis", prop.synopsis
     if prop.description:
         yield "Description", prop.description
-    yield "Default value", default(prop)
-    yield "Allowed values", allowed(prop, registry)
-    yield "Multi-valued", _yes(prop.multi_valued)
-    yield "Required", _yes(prop.mandatory)
-    yield "Admin action required", prop.admin_action.sentence()
-    yield "Advanced", _yes(prop.advanced)
-    yield "Read-only", _yes(prop.read_only)
+    yield "Default value", describe_default(prop)
+    yield "Allowed values", describe_allowed(prop, registry)
+    yield "Multi-valued", _yes_or_no(prop.multi_valued)
+    yield "Required", _yes_or_no(prop.mandatory)
+    yield "Admin action required", prop.admin_action.as_sentence()
+    yield "Advanced", _yes_or_no(prop.advanced)
+    yield "Read-only", _yes_or_no(prop.read_only)
 
 
-def _yes(value: bool) -> str:
+def _yes_or_no(value: bool) -> str:
     return "Yes" if value else "No"
 
 
-def default(prop: PropertyDefinition) -> str:
+def describe_default(prop: PropertyDefinition) -> str:
     """Return what a property is without a value, in words."""
     behaviour = prop.default
     if behaviour.kind == "defined":
@@ -52,7 +52,7 @@ def default(prop: PropertyDefinition) -> str:
     return "None"
 
 
-def allowed(prop: PropertyDefinition, registry: Registry) -> str:
+def describe_allowed(prop: PropertyDefinition, registry: Registry) -> str:
     """Return the values a property takes, in words."""
     if prop.reference is None:
         choices = "; ".join(f"{value}: {meaning}" for value, meaning in prop.syntax.choices() if meaning)
@@ -62,4 +62,4 @@ def allowed(prop: PropertyDefinition, registry: Registry) -> str:
     if prop.reference.target_enabled is None:
         return words
     needed = prop.reference.needed_when
-    return f"{words} It must be enabled{f' while {needed.words()}' if needed is not None else ''}."
+    return f"{words} It must be enabled{f' while {needed.as_words()}' if needed is not None else ''}."

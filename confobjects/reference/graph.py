@@ -22,7 +22,7 @@ class Node(Record):
     kind: str
     state: State = "enabled"
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Return the second line of its box: kind, and state where that is not the usual one."""
         return f"{self.kind}, {self.state}" if self.state in {"disabled", "missing"} else self.kind
 
@@ -52,46 +52,46 @@ STYLES: Final[dict[State, tuple[str, str, bool]]] = {
 """How a node of each state looks: fill, border and text colour, whether the border is broken."""
 
 
-def _names(graph: Graph) -> dict[str, str]:
+def _assign_names(graph: Graph) -> dict[str, str]:
     return {node.key: f"n{number}" for number, node in enumerate(graph.nodes)}
 
 
-def dot(graph: Graph) -> str:
+def as_dot(graph: Graph) -> str:
     """Return the graph in the language of Graphviz."""
     return "\n".join(["digraph configuration {", *(f"  {line}" for line in _dot_lines(graph)), "}"])
 
 
 def _dot_lines(graph: Graph) -> Iterator[str]:
-    names = _names(graph)
+    names = _assign_names(graph)
     yield "rankdir=LR;"
     yield 'node [shape=box, style="filled,rounded", fontname="sans-serif"];'
     yield 'edge [fontname="sans-serif", fontsize=10];'
     for node in graph.nodes:
         fill, line, broken = STYLES[node.state]
         style = ', style="filled,rounded,dashed"' if broken else ""
-        label = f"{_dot_text(node.name)}\\n{_dot_text(node.words())}"
+        label = f"{_escape_dot(node.name)}\\n{_escape_dot(node.describe())}"
         yield f'{names[node.key]} [label="{label}", fillcolor="{fill}", color="{line}"{style}];'
     for edge in graph.edges:
         style = ', color="#c62828", style=dashed' if edge.broken else "" if edge.label else ", style=dotted"
-        yield f'{names[edge.source]} -> {names[edge.target]} [label="{_dot_text(edge.label)}"{style}];'
+        yield f'{names[edge.source]} -> {names[edge.target]} [label="{_escape_dot(edge.label)}"{style}];'
 
 
-def _dot_text(text: str) -> str:
+def _escape_dot(text: str) -> str:
     flat = "".join(character if character.isprintable() else " " for character in text)
     return flat.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def mermaid(graph: Graph) -> str:
+def as_mermaid(graph: Graph) -> str:
     """Return the graph in the language of Mermaid."""
     return "\n".join(["flowchart LR", *(f"  {line}" for line in _mermaid_lines(graph))])
 
 
 def _mermaid_lines(graph: Graph) -> Iterator[str]:
-    names = _names(graph)
+    names = _assign_names(graph)
     for node in graph.nodes:
-        yield f'{names[node.key]}["{_mermaid_text(node.name)}<br>{_mermaid_text(node.words())}"]:::{node.state}'
+        yield f'{names[node.key]}["{_escape_mermaid(node.name)}<br>{_escape_mermaid(node.describe())}"]:::{node.state}'
     for edge in graph.edges:
-        label = f'|"{_mermaid_text(edge.label)}"|' if edge.label else ""
+        label = f'|"{_escape_mermaid(edge.label)}"|' if edge.label else ""
         arrow = "-.-x" if edge.broken else "-->" if edge.label else "-.->"
         yield f"{names[edge.source]} {arrow}{label} {names[edge.target]}"
     states = {node.state for node in graph.nodes}
@@ -101,6 +101,6 @@ def _mermaid_lines(graph: Graph) -> Iterator[str]:
         yield f"classDef {state} fill:{fill},stroke:{line}{',stroke-dasharray:4 3' if broken else ''}"
 
 
-def _mermaid_text(text: str) -> str:
+def _escape_mermaid(text: str) -> str:
     """A text in which nothing but letters, digits and harmless signs stands for itself."""
     return "".join(c if c.isalnum() or c in " -_./:,@=()" else f"#{ord(c)};" if c.isprintable() else " " for c in text)

@@ -28,7 +28,7 @@ _PASSING: Final = 20_000
 """How many places to pass all references get together; what is left over goes straight."""
 
 
-class _Place(Record):
+class _BoxPlace(Record):
     """Where a box is: its left upper corner, its width."""
 
     x: float
@@ -40,7 +40,7 @@ class _Place(Record):
         return self.y + _HEIGHT / 2
 
 
-class _Way(Record):
+class _EdgeRoute(Record):
     """An edge through the layers: the edge, and the keys it passes from the left to the right."""
 
     edge: Edge
@@ -48,30 +48,30 @@ class _Way(Record):
     turned: bool
 
 
-def svg(graph: Graph) -> str:
+def as_svg(graph: Graph) -> str:
     """Return the graph as an SVG document."""
-    graph = _merged(graph)
-    layers, ways = _arranged(graph)
-    places = _places(layers, {node.key: node for node in graph.nodes})
+    graph = _merge_edges(graph)
+    layers, ways = _arrange_layers(graph)
+    places = _place_boxes(layers, {node.key: node for node in graph.nodes})
     loops = any(edge.source == edge.target for edge in graph.edges)
     right = max((place.x + place.width for place in places.values()), default=0.0) + _MARGIN + 60 * loops
     bottom = max((place.y + _HEIGHT for place in places.values()), default=0.0) + _MARGIN
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{right:.0f}" height="{bottom:.0f}" viewBox="0 0 {right:.0f} {bottom:.0f}"'
     style = ' font-family="sans-serif" font-size="13" role="img">'
-    markers = "".join(_marker(name, colour) for name, colour in _COLOURS.items())
+    markers = "".join(_draw_marker(name, colour) for name, colour in _COLOURS.items())
     return "\n".join(
         [
             head + style,
             "<title>Objects and their references</title>",
             f"<defs>{markers}</defs>",
-            *(line for way in ways for line in _drawn_way(way, places)),
-            *(line for node in graph.nodes for line in _drawn_node(node, places[node.key])),
+            *(line for way in ways for line in _draw_route(way, places)),
+            *(line for node in graph.nodes for line in _draw_node(node, places[node.key])),
             "</svg>",
         ]
     )
 
 
-def _merged(graph: Graph) -> Graph:
+def _merge_edges(graph: Graph) -> Graph:
     """Make one edge of several references from one object to another: their lines would lie on each other."""
     between: dict[tuple[str, str], Edge] = {}
     for edge in graph.edges:
@@ -81,7 +81,7 @@ def _merged(graph: Graph) -> Graph:
     return Graph(graph.nodes, list(between.values()))
 
 
-def _marker(name: str, colour: str) -> str:
+def _draw_marker(name: str, colour: str) -> str:
     place = 'viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto"'
     return f'<marker id="{name}" {place}><path d="M0 0 8 4 0 8z" fill="{colour}"/></marker>'
 
@@ -89,11 +89,11 @@ def _marker(name: str, colour: str) -> str:
 # -- the layout --------------------------------------------------------------------------------------------------
 
 
-def _arranged(graph: Graph) -> tuple[list[list[str]], list[_Way]]:
+def _arrange_layers(graph: Graph) -> tuple[list[list[str]], list[_EdgeRoute]]:
     """Return the keys of each layer in order, and the ways of the edges through them."""
-    turned = _turned(graph)
+    turned = _find_back_edges(graph)
     pairs = [(e.target, e.source) if t else (e.source, e.target) for e, t in zip(graph.edges, turned, strict=True)]
-    depth = _depths([node.key for node in graph.nodes], pairs)
+    depth = _assign_depths([node.key for node in graph.nodes], pairs)
     layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for key, layer in depth.items():
         layers[layer].append(key)
@@ -106,12 +106,12 @@ def _arranged(graph: Graph) -> tuple[list[list[str]], list[_Way]]:
         for layer, key in enumerate(passed, depth[left] + 1):
             layers[layer].append(key)
         keys = (left,) if left == right else (left, *passed, right)
-        ways.append(_Way(edge, keys, back))
-    _sort(layers, ways)
+        ways.append(_EdgeRoute(edge, keys, back))
+    _sort_layers(layers, ways)
     return layers, ways
 
 
-def _turned(graph: Graph) -> list[bool]:
+def _find_back_edges(graph: Graph) -> list[bool]:
     """Tell of each edge whether it closes a circle."""
     following: dict[str, list[tuple[int, str]]] = {}
     for number, edge in enumerate(graph.edges):
@@ -136,7 +136,7 @@ def _turned(graph: Graph) -> list[bool]:
     return turned
 
 
-def _depths(keys: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
+def _assign_depths(keys: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
     """Return the layer of each node: one more than the last of those that point at it."""
     following: dict[str, list[str]] = {}
     waits = dict.fromkeys(keys, 0)
@@ -159,7 +159,7 @@ def _depths(keys: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, 
     return depth
 
 
-def _sort(layers: list[list[str]], ways: Sequence[_Way]) -> None:
+def _sort_layers(layers: list[list[str]], ways: Sequence[_EdgeRoute]) -> None:
     """Order each layer by the middle of its neighbours, to the right and back again."""
     before: dict[str, list[str]] = {}
     after: dict[str, list[str]] = {}
@@ -173,52 +173,54 @@ def _sort(layers: list[list[str]], ways: Sequence[_Way]) -> None:
         for number in order:
             rank = {key: index for index, key in enumerate(layers[number - 1 if forward else number + 1])}
             neighbours = before if forward else after
-            middles = {key: _middle(neighbours.get(key, ()), rank, index) for index, key in enumerate(layers[number])}
+            middles = {
+                key: _mean_rank(neighbours.get(key, ()), rank, index) for index, key in enumerate(layers[number])
+            }
             layers[number].sort(key=middles.__getitem__)
 
 
-def _middle(keys: Sequence[str], rank: dict[str, int], otherwise: float) -> float:
+def _mean_rank(keys: Sequence[str], rank: dict[str, int], otherwise: float) -> float:
     return sum(rank[key] for key in keys) / len(keys) if keys else otherwise
 
 
-def _places(layers: Sequence[Sequence[str]], nodes: dict[str, Node]) -> dict[str, _Place]:
+def _place_boxes(layers: Sequence[Sequence[str]], nodes: dict[str, Node]) -> dict[str, _BoxPlace]:
     tallest = max(map(len, layers), default=0)
-    places: dict[str, _Place] = {}
+    places: dict[str, _BoxPlace] = {}
     x = float(_MARGIN)
     for layer in layers:
-        width = max((_width(nodes[key]) for key in layer if key in nodes), default=0.0)
+        width = max((_box_width(nodes[key]) for key in layer if key in nodes), default=0.0)
         y = _MARGIN + (tallest - len(layer)) * (_HEIGHT + _GAP) / 2
         for index, key in enumerate(layer):
-            places[key] = _Place(x, y + index * (_HEIGHT + _GAP), width)
+            places[key] = _BoxPlace(x, y + index * (_HEIGHT + _GAP), width)
         x += width + _ROOM
     return places
 
 
-def _width(node: Node) -> float:
-    longest = max(_letters(_short(node.name)), _letters(_short(node.words())))
+def _box_width(node: Node) -> float:
+    longest = max(_count_letters(_shorten_label(node.name)), _count_letters(_shorten_label(node.describe())))
     return max(90.0, longest * _LETTER + 24)
 
 
-def _letters(text: str) -> int:
+def _count_letters(text: str) -> int:
     return sum(2 if character > "\u1100" else 1 for character in text)
 
 
 # -- the drawing -------------------------------------------------------------------------------------------------
 
 
-def _drawn_node(node: Node, place: _Place) -> Iterator[str]:
+def _draw_node(node: Node, place: _BoxPlace) -> Iterator[str]:
     fill, line, broken = STYLES[node.state]
     dash = ' stroke-dasharray="5 3"' if broken else ""
     box = f'x="{place.x:.1f}" y="{place.y:.1f}" width="{place.width:.1f}" height="{_HEIGHT}" rx="7"'
     middle = place.x + place.width / 2
-    yield f"<g><title>{escaped(node.key)}</title>"
+    yield f"<g><title>{escape_xml(node.key)}</title>"
     yield f'<rect {box} fill="{fill}" stroke="{line}"{dash}/>'
-    yield f'<text x="{middle:.1f}" y="{place.y + 19:.1f}" text-anchor="middle">{escaped(_short(node.name))}</text>'
+    yield f'<text x="{middle:.1f}" y="{place.y + 19:.1f}" text-anchor="middle">{escape_xml(_shorten_label(node.name))}</text>'
     small = f'y="{place.y + 35:.1f}" text-anchor="middle" font-size="11" fill="{line}"'
-    yield f'<text x="{middle:.1f}" {small}>{escaped(_short(node.words()))}</text></g>'
+    yield f'<text x="{middle:.1f}" {small}>{escape_xml(_shorten_label(node.describe()))}</text></g>'
 
 
-def _drawn_way(way: _Way, places: dict[str, _Place]) -> Iterator[str]:
+def _draw_route(way: _EdgeRoute, places: dict[str, _BoxPlace]) -> Iterator[str]:
     first, last = places[way.keys[0]], places[way.keys[-1]]
     if len(way.keys) == 1:  # an object that refers to itself
         x, y = first.x + first.width, first.middle
@@ -230,7 +232,7 @@ def _drawn_way(way: _Way, places: dict[str, _Place]) -> Iterator[str]:
             place = places[key]
             points += [(place.x, place.middle), (place.x + place.width, place.middle)]
         points.append((last.x, last.middle))
-        line = _curve(points[::-1] if way.turned else points)
+        line = _draw_curve(points[::-1] if way.turned else points)
         at = ((points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2)
     end = "broken" if way.edge.broken else "arrow"
     colour = _COLOURS[end]
@@ -238,11 +240,11 @@ def _drawn_way(way: _Way, places: dict[str, _Place]) -> Iterator[str]:
     look = f'fill="none" stroke="{colour}"{dash} marker-end="url(#{end})"'
     yield f'<path d="{line}" {look}/>'
     if way.edge.label:
-        text = escaped(_short(way.edge.label))
+        text = escape_xml(_shorten_label(way.edge.label))
         yield f'<text x="{at[0]:.1f}" y="{at[1] - 4:.1f}" text-anchor="middle" font-size="11" fill="{colour}">{text}</text>'
 
 
-def _curve(points: Sequence[tuple[float, float]]) -> str:
+def _draw_curve(points: Sequence[tuple[float, float]]) -> str:
     parts = [f"M{points[0][0]:.1f} {points[0][1]:.1f}"]
     for (x, y), (to_x, to_y) in pairwise(points):
         bend = (to_x - x) / 2
@@ -250,11 +252,11 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
     return "".join(parts)
 
 
-def _short(text: str) -> str:
+def _shorten_label(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def escaped(text: str) -> str:
+def escape_xml(text: str) -> str:
     """Return a text for the content of an XML element; what XML cannot hold becomes a blank."""
     clean = "".join(c if c.isprintable() else " " for c in text)
     return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

@@ -38,7 +38,7 @@ def document_schema(registry: Registry) -> dict[str, Any]:
             "objects": {"type": "object", "patternProperties": patterns, "additionalProperties": False},
         },
         "additionalProperties": False,
-        "$defs": {**_DEFS, **{n: _documented(r, registry) for n, r in sorted(registry.relations().items())}},
+        "$defs": {**_DEFS, **{n: _schema_in_document(r, registry) for n, r in sorted(registry.relations().items())}},
     }
 
 
@@ -48,9 +48,9 @@ def path_pattern(relation: Relation, registry: Registry) -> str:
     return f"^{''.join(steps)}$"
 
 
-def _documented(relation: Relation, registry: Registry) -> dict[str, Any]:
+def _schema_in_document(relation: Relation, registry: Registry) -> dict[str, Any]:
     """The schema of an object in a document: its type, its properties, the names of secrets left out."""
-    types = registry.types(relation)
+    types = registry.types_of(relation)
     head: dict[str, Any] = {
         "description": registry.definition(relation.target).synopsis,
         "type": "object",
@@ -59,18 +59,21 @@ def _documented(relation: Relation, registry: Registry) -> dict[str, Any]:
     }
     if len(types) == 1:
         [definition] = types.values()
-        parts = _parts(definition, registry)
+        parts = _document_parts(definition, registry)
         return {**head, "properties": {**head["properties"], **parts["properties"]}, "required": parts["required"]}
     head["required"] = ["type"]
     head["allOf"] = [
-        {"if": {"properties": {"type": {"const": short}}, "required": ["type"]}, "then": _parts(definition, registry)}
+        {
+            "if": {"properties": {"type": {"const": short}}, "required": ["type"]},
+            "then": _document_parts(definition, registry),
+        }
         for short, definition in types.items()
     ]
     return head
 
 
-def _parts(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, Any]:
-    whole = _properties(definition, registry)
+def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, Any]:
+    whole = _properties_schema(definition, registry)
     secrets = sorted(name for name, spec in whole["properties"].items() if spec.get("writeOnly"))
     properties = {
         name: {
@@ -95,11 +98,11 @@ _NULL = {"description": "The default; of a secret: none.", "type": "null"}
 
 def object_schema(relation: Relation, registry: Registry) -> dict[str, Any]:
     """Return the schema of one object of a relation: its properties by name, for several types one schema each."""
-    types = registry.types(relation)
+    types = registry.types_of(relation)
     friendly = registry.definition(relation.target)
     head = {"$schema": DIALECT, "title": friendly.friendly, "description": friendly.synopsis, "$defs": dict(_DEFS)}
     if list(types) == ["generic"]:
-        return {**head, **_properties(types["generic"], registry)}
+        return {**head, **_properties_schema(types["generic"], registry)}
     return {
         **head,
         "type": "object",
@@ -108,14 +111,14 @@ def object_schema(relation: Relation, registry: Registry) -> dict[str, Any]:
         "allOf": [
             {
                 "if": {"properties": {"type": {"const": short}}},
-                "then": _properties(definition, registry, extra={"type": {"const": short}}),
+                "then": _properties_schema(definition, registry, extra={"type": {"const": short}}),
             }
             for short, definition in types.items()
         ],
     }
 
 
-def _properties(
+def _properties_schema(
     definition: ManagedObjectDefinition, registry: Registry, extra: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     naming = registry.relation_of(definition.top).naming_property

@@ -15,20 +15,20 @@ Options: r  may be read           w  may be changed
 """
 
 
-class Row(Record):
+class ListingRow(Record):
     """One property of one type of an object."""
 
     relation: Relation
     type: str
     property: PropertyDefinition
 
-    def cells(self) -> tuple[str, str, str, str, str]:
+    def as_cells(self) -> tuple[str, str, str, str, str]:
         """Return the columns as they are printed."""
         prop = self.property
-        return self.relation.name, self.type, prop.name, options(prop), prop.syntax.usage()
+        return self.relation.name, self.type, prop.name, option_letters(prop), prop.syntax.usage()
 
 
-def options(prop: PropertyDefinition) -> str:
+def option_letters(prop: PropertyDefinition) -> str:
     """Return the five letters of a property: ``rwmsa``, a hyphen where one does not hold."""
     letters = (
         ("r", True),
@@ -47,7 +47,7 @@ def rows(
     category: str = "",
     inherited: bool = False,
     advanced: bool = False,
-) -> Iterator[Row]:
+) -> Iterator[ListingRow]:
     """Yield the properties of all objects, sorted.
 
     ``types`` are short or full names; ``category`` is a tag, a relation or a type. A subtype shows only what it
@@ -56,18 +56,20 @@ def rows(
     wanted = {name.lower() for name in types}
     for name, relation in sorted(registry.relations().items()):
         for definition in map(registry.definition, sorted(registry.subtypes(relation.target))):
-            short = registry.short_type(definition, relation)
+            short = registry.short_type_of(definition, relation)
             if relation.hidden or (definition.advanced and not advanced):
                 continue
             if wanted and not wanted & {short, definition.name}:
                 continue
             if category and category.lower() not in {name, definition.name, *definition.tags, *definition.ancestors}:
                 continue
-            for prop in shown(definition, inherited=inherited, advanced=advanced):
-                yield Row(relation, short, prop)
+            for prop in select_properties(definition, inherited=inherited, advanced=advanced):
+                yield ListingRow(relation, short, prop)
 
 
-def shown(definition: ManagedObjectDefinition, *, inherited: bool, advanced: bool) -> Iterator[PropertyDefinition]:
+def select_properties(
+    definition: ManagedObjectDefinition, *, inherited: bool, advanced: bool
+) -> Iterator[PropertyDefinition]:
     """Yield the properties of a definition that are to be listed, sorted."""
     for _, prop in sorted(definition.properties.items()):
         if not prop.hidden and (advanced or not prop.advanced) and (inherited or prop.declared_by == definition.name):

@@ -31,7 +31,7 @@ def pages(registry: Registry) -> Mapping[str, str]:
     result["syntaxes.md"] = syntaxes_page()
     result["subcommands.md"] = subcommands_page(registry)
     result["exit-codes.md"] = exit_codes_page()
-    result["output.md"] = outputs.page()
+    result["output.md"] = outputs.render_page()
     return {name: _GENERATED + text for name, text in result.items()}
 
 
@@ -40,8 +40,8 @@ def pages(registry: Registry) -> Mapping[str, str]:
 
 def object_page(definition: ManagedObjectDefinition, registry: Registry) -> str:
     """Return the page of one type: what it is, its relatives, then every property with its nine facts."""
-    basic = [p for p in _shown(definition) if not p.advanced]
-    advanced = [p for p in _shown(definition) if p.advanced]
+    basic = [p for p in _select_visible(definition) if not p.advanced]
+    advanced = [p for p in _select_visible(definition) if p.advanced]
     lines = [f"# {definition.friendly}", "", definition.synopsis]
     if definition.description:
         lines += ["", definition.description]
@@ -49,45 +49,45 @@ def object_page(definition: ManagedObjectDefinition, registry: Registry) -> str:
         lines += ["", f"> {definition.note}"]
     if definition.abstract:
         lines += ["", "This is an abstract type: objects are made of one of its subtypes."]
-    lines += _relatives(definition, registry)
-    lines += _dependencies(definition, registry)
+    lines += _render_relatives(definition, registry)
+    lines += _render_dependencies(definition, registry)
     lines += ["", f"## {definition.friendly} properties", ""]
     lines += ["Every value may be a [configuration expression](../decisions/expressions.md), evaluated at startup.", ""]
-    lines += _overview(basic, advanced)
+    lines += _render_overview(basic, advanced)
     for heading, properties in (("Basic properties", basic), ("Advanced properties", advanced)):
         if properties:
             lines += ["", f"### {heading}"]
         if properties and heading.startswith("Advanced"):
             lines += ["", "Shown with the option `--advanced`, or when asked for by name."]
         for prop in properties:
-            lines += ["", *_block(prop, registry)]
-    lines += _constraints(definition)
-    lines += _views(definition)
+            lines += ["", *_render_property(prop, registry)]
+    lines += _render_constraints(definition)
+    lines += _render_views(definition)
     return "\n".join(lines) + "\n"
 
 
-def _shown(definition: ManagedObjectDefinition) -> list[PropertyDefinition]:
+def _select_visible(definition: ManagedObjectDefinition) -> list[PropertyDefinition]:
     return [prop for _, prop in sorted(definition.properties.items()) if not prop.hidden]
 
 
-def _relatives(definition: ManagedObjectDefinition, registry: Registry) -> Iterator[str]:
+def _render_relatives(definition: ManagedObjectDefinition, registry: Registry) -> Iterator[str]:
     parents = registry.parents(definition.name)
     if parents:
         yield ""
-        yield f"Parent type: {_link(registry, parents[-1])}."
+        yield f"Parent type: {_link_to(registry, parents[-1])}."
     below = [name for name in registry.subtypes(definition.name) if definition.name in registry.parents(name)]
     if below:
         yield ""
-        yield f"Subtypes: {', '.join(_link(registry, name) for name in below)}."
+        yield f"Subtypes: {', '.join(_link_to(registry, name) for name in below)}."
     relation = registry.relation_of(definition.top)
     yield ""
     if relation.parent == ROOT_NAME:
         yield f"Objects of this kind stand at the top of the configuration. Commands: [{relation.name}](subcommands.md#{relation.name})."
     else:
-        yield f"Objects of this kind stand below a {_link(registry, relation.parent)}."
+        yield f"Objects of this kind stand below a {_link_to(registry, relation.parent)}."
 
 
-def _dependencies(definition: ManagedObjectDefinition, registry: Registry) -> Iterator[str]:
+def _render_dependencies(definition: ManagedObjectDefinition, registry: Registry) -> Iterator[str]:
     targets = sorted({p.reference.relation for p in definition.properties.values() if p.reference is not None})
     relation = registry.relation_of(definition.top)
     users = sorted({name for name, _ in registry.users(relation.name)})
@@ -103,28 +103,28 @@ def _dependencies(definition: ManagedObjectDefinition, registry: Registry) -> It
             yield ""
             yield f"A {definition.friendly} {words}:"
             yield ""
-            yield from (f"* {_link(registry, name)}" for name in names)
+            yield from (f"* {_link_to(registry, name)}" for name in names)
 
 
-def _link(registry: Registry, name: str) -> str:
+def _link_to(registry: Registry, name: str) -> str:
     return f"[{registry.definition(name).friendly}]({name}.md)"
 
 
-def _overview(basic: list[PropertyDefinition], advanced: list[PropertyDefinition]) -> Iterator[str]:
+def _render_overview(basic: list[PropertyDefinition], advanced: list[PropertyDefinition]) -> Iterator[str]:
     yield "| Basic properties | Advanced properties |"
     yield "| --- | --- |"
     cells = [" ".join(f"[{p.name}](#{p.name})" for p in group) for group in (basic, advanced)]
     yield f"| {cells[0]} | {cells[1]} |"
 
 
-def _block(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
+def _render_property(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
     """The block of one property: its nine facts, and what else is declared."""
     yield f"#### {prop.name}"
     yield ""
     yield "| | |"
     yield "| --- | --- |"
     for heading, text in facts(prop, registry):
-        yield f"| *{heading}* | {_cell(text)} |"
+        yield f"| *{heading}* | {_escape_cell(text)} |"
     if prop.sensitive:
         yield ""
         yield "Sensitive: the value is never shown, logged or exported in clear."
@@ -136,7 +136,7 @@ def _block(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
         yield f"Earlier names: {', '.join(prop.renamed_from)}."
 
 
-def _constraints(definition: ManagedObjectDefinition) -> Iterator[str]:
+def _render_constraints(definition: ManagedObjectDefinition) -> Iterator[str]:
     rules = [c for c in definition.constraints if c.condition is not None or c.function]
     if not rules:
         return
@@ -146,10 +146,10 @@ def _constraints(definition: ManagedObjectDefinition) -> Iterator[str]:
     yield "| Rule | Kind | Remedy |"
     yield "| --- | --- | --- |"
     for rule in rules:
-        yield f"| {_cell(rule.name)}: {_cell(rule.synopsis)} | {rule.severity} | {_cell(rule.remedy) or '-'} |"
+        yield f"| {_escape_cell(rule.name)}: {_escape_cell(rule.synopsis)} | {rule.severity} | {_escape_cell(rule.remedy) or '-'} |"
 
 
-def _views(definition: ManagedObjectDefinition) -> Iterator[str]:
+def _render_views(definition: ManagedObjectDefinition) -> Iterator[str]:
     if not definition.views:
         return
     yield ""
@@ -161,7 +161,7 @@ def _views(definition: ManagedObjectDefinition) -> Iterator[str]:
         yield f"- `{view.name}`: {view.synopsis}"
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", "<br>").replace("<", "&lt;").replace("&lt;br>", "<br>")
 
 
@@ -174,7 +174,7 @@ def index_page(registry: Registry) -> str:
     for _, relation in sorted(registry.relations().items()):
         for name in registry.subtypes(relation.target):
             indent = "" if name == relation.target else "&nbsp;&nbsp;"
-            lines.append(f"| {indent}{_link(registry, name)} | {_cell(registry.definition(name).synopsis)} |")
+            lines.append(f"| {indent}{_link_to(registry, name)} | {_escape_cell(registry.definition(name).synopsis)} |")
     lines += [
         "",
         "Also: [all properties](properties.md), [syntaxes of values](syntaxes.md), [subcommands](subcommands.md),",
@@ -187,7 +187,7 @@ def property_index(registry: Registry) -> str:
     """Return all properties in alphabetical order with the types that declare them."""
     found: dict[str, list[str]] = {}
     for definition in registry:
-        for prop in _shown(definition):
+        for prop in _select_visible(definition):
             if prop.declared_by == definition.name:
                 found.setdefault(prop.name, []).append(definition.name)
     lines = ["# Properties", "", "| Property | Declared by |", "| --- | --- |"]
@@ -218,7 +218,7 @@ def subcommands_page(registry: Registry) -> str:
             continue
         lines += ["", f"## {name}", "", relation.synopsis, ""]
         lines += [f"* `{line}`" for line in commands_of(relation, registry)]
-        types = registry.types(relation)
+        types = registry.types_of(relation)
         if list(types) != ["generic"]:
             lines += ["", f"Types: {', '.join(f'`{short}`' for short in types)}."]
     return "\n".join(lines) + "\n"

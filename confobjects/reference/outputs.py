@@ -23,11 +23,11 @@ _VALUE: Final[Schema] = {
 }
 
 
-def _list(items: Schema, description: str = "") -> Schema:
+def _list_of(items: Schema, description: str = "") -> Schema:
     return {**({"description": description} if description else {}), "type": "array", "items": items}
 
 
-def _object(properties: Mapping[str, Schema], optional: tuple[str, ...] = (), description: str = "") -> Schema:
+def _object_of(properties: Mapping[str, Schema], optional: tuple[str, ...] = (), description: str = "") -> Schema:
     """An object with these keys and no others; all of them are there, but for the optional ones."""
     return {
         **({"description": description} if description else {}),
@@ -38,7 +38,7 @@ def _object(properties: Mapping[str, Schema], optional: tuple[str, ...] = (), de
     }
 
 
-def _by_name(values: Schema, description: str) -> Schema:
+def _map_of(values: Schema, description: str) -> Schema:
     return {"description": description, "type": "object", "additionalProperties": values}
 
 
@@ -57,20 +57,22 @@ _DIAGNOSTIC: Final[dict[str, Schema]] = {
     "column": {"type": "integer", "minimum": 1},
     "excerpt": {"description": "The line or part at fault, without secrets.", "type": "string"},
     "span": {"type": ["array", "null"], "items": _COUNT, "minItems": 2, "maxItems": 2},
-    "fix": _list(_object({"property": _TEXT, "value": _TEXT}), "Values which, set as well, make the change valid."),
+    "fix": _list_of(
+        _object_of({"property": _TEXT, "value": _TEXT}), "Values which, set as well, make the change valid."
+    ),
 }
 _DEFS: Final[Schema] = {
-    "diagnostic": _object(
+    "diagnostic": _object_of(
         _DIAGNOSTIC, tuple(name for name in _DIAGNOSTIC if name not in {"severity", "code", "summary"}), "One problem."
     ),
-    "shown": _by_name(
-        _object({"values": _list(_VALUE), "origin": {"description": "stored, default, …", "type": "string"}}),
+    "shown": _map_of(
+        _object_of({"values": _list_of(_VALUE), "origin": {"description": "stored, default, …", "type": "string"}}),
         "Properties by name.",
     ),
-    "sides": _by_name(
-        _object({"before": _list(_TEXT), "after": _list(_TEXT)}), "Changed properties by name, secrets masked."
+    "sides": _map_of(
+        _object_of({"before": _list_of(_TEXT), "after": _list_of(_TEXT)}), "Changed properties by name, secrets masked."
     ),
-    "change": _object(
+    "change": _object_of(
         {
             "path": _PATH,
             "action": {"enum": ["create", "modify", "delete", "rename"]},
@@ -81,20 +83,22 @@ _DEFS: Final[Schema] = {
         ("new_path", "type"),
         "What became of one object.",
     ),
-    "stage": _object({"stage": _TEXT, "ms": {"type": "number", "minimum": 0}, "ok": _FLAG}, (), "A stage of a mail."),
+    "stage": _object_of(
+        {"stage": _TEXT, "ms": {"type": "number", "minimum": 0}, "ok": _FLAG}, (), "A stage of a mail."
+    ),
 }
-_VIEWS: Final = _by_name(
-    _list(_object({"name": _TEXT, "value": _TEXT, "origin": _TEXT})),
+_VIEWS: Final = _map_of(
+    _list_of(_object_of({"name": _TEXT, "value": _TEXT, "origin": _TEXT})),
     "What is worked out from the effective values, by the name of the view.",
 )
-_DIAGNOSTICS: Final = _list({"$ref": "#/$defs/diagnostic"})
+_DIAGNOSTICS: Final = _list_of({"$ref": "#/$defs/diagnostic"})
 _SHOWN: Final[Schema] = {"$ref": "#/$defs/shown"}
 _SIDES: Final[Schema] = {"$ref": "#/$defs/sides"}
-_CHANGES: Final = _list({"$ref": "#/$defs/change"})
-_STAGES: Final = _list({"$ref": "#/$defs/stage"})
+_CHANGES: Final = _list_of({"$ref": "#/$defs/change"})
+_STAGES: Final = _list_of({"$ref": "#/$defs/stage"})
 
 
-class _Form:
+class _OutputForm:
     """One form of output: which commands print it, what it is, its schema."""
 
     def __init__(self, commands: str, description: str, schema: Schema) -> None:
@@ -109,7 +113,7 @@ _ADMIN_ACTION: Final = {
     "action": {"enum": ["component-restart", "server-restart", "other"]},
     "synopsis": _TEXT,
 }
-_PAIR: Final = _object({"before": _list(_TEXT), "after": _list(_TEXT)})
+_PAIR: Final = _object_of({"before": _list_of(_TEXT), "after": _list_of(_TEXT)})
 _FACTS: Final[dict[str, Schema]] = {
     "property": _TEXT,
     "synopsis": _TEXT,
@@ -121,9 +125,9 @@ _FACTS: Final[dict[str, Schema]] = {
     "admin_action_required": _TEXT,
     "advanced": _TEXT,
     "read-only": _TEXT,
-    "examples": _list(_TEXT, "Values that it takes."),
+    "examples": _list_of(_TEXT, "Values that it takes."),
 }
-_FACTS_OF_ONE: Final = _object(_FACTS, ("description",))
+_FACTS_OF_ONE: Final = _object_of(_FACTS, ("description",))
 _SIGNATURE: Final = {
     "number": {"type": "integer", "minimum": 1},
     "state": _TEXT,
@@ -132,7 +136,7 @@ _SIGNATURE: Final = {
     "command": {"description": "As it was typed, secrets masked.", "type": "string"},
     "undo": {"description": "The commands that take it back, one per line.", "type": "string"},
     "changes": _CHANGES,
-    "undoes": _list({"type": "integer"}, "The numbers of the changes that this one takes back."),
+    "undoes": _list_of({"type": "integer"}, "The numbers of the changes that this one takes back."),
     "undone_by": {"type": "integer"},
 }
 _RECIPIENT: Final[dict[str, Schema]] = {
@@ -149,13 +153,13 @@ _DELIVERY: Final = {
     "security": _TEXT,
     "mechanism": _TEXT,
     "sender": _TEXT,
-    "recipients": _list(_object(_RECIPIENT, ("retry",))),
+    "recipients": _list_of(_object_of(_RECIPIENT, ("retry",))),
     "reply": _TEXT,
     "size": _COUNT,
     "message_id": _TEXT,
     "stages": _STAGES,
-    "failed_over": _list(_TEXT, "The codes of the failures of the mail servers that were tried before."),
-    "transcript": _list(_TEXT, "What was said, masked."),
+    "failed_over": _list_of(_TEXT, "The codes of the failures of the mail servers that were tried before."),
+    "transcript": _list_of(_TEXT, "What was said, masked."),
 }
 _TEST: Final = {
     "ok": _FLAG,
@@ -173,20 +177,20 @@ _TEST: Final = {
     "found": {"description": "What was found out on the way.", "type": "object"},
     "warnings": _DIAGNOSTICS,
     "stages": _STAGES,
-    "transcript": _list(_TEXT, "What was said, masked."),
+    "transcript": _list_of(_TEXT, "What was said, masked."),
 }
 _CHANGE: Final[dict[str, Schema]] = {
     "changed": _FLAG,
     "dry_run": _FLAG,
     "changes": _CHANGES,
-    "admin_actions": _list(_object(_ADMIN_ACTION), "What has to be restarted, and why."),
-    "deferred": _list(
-        _object({"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "constraint"]}}),
+    "admin_actions": _list_of(_object_of(_ADMIN_ACTION), "What has to be restarted, and why."),
+    "deferred": _list_of(
+        _object_of({"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "constraint"]}}),
         "What can be judged at startup only.",
     ),
     "warnings": _DIAGNOSTICS,
 }
-_ERROR: Final = _object(
+_ERROR: Final = _object_of(
     {
         "code": {"description": "The code of the first problem.", "enum": sorted(CODES)},
         "exit": {"description": "The exit status.", "type": "integer", "minimum": 1, "maximum": 255},
@@ -200,61 +204,63 @@ _COMMAND: Final[dict[str, Schema]] = {
     "output": {"description": "What it prints, in the form of its command."},
     "error": _ERROR,
 }
-_FORMS: Final[dict[str, _Form]] = {
-    "batch": _Form(
+_FORMS: Final[dict[str, _OutputForm]] = {
+    "batch": _OutputForm(
         "--batch",
         "What came of a batch: the change as a whole, and each command.",
-        _object(
+        _object_of(
             {
                 **_CHANGE,
-                "summary": _object(dict.fromkeys(("commands", "done", "unchanged", "failed", "skipped"), _COUNT)),
-                "commands": _list(_object(_COMMAND, ("output", "error"))),
+                "summary": _object_of(dict.fromkeys(("commands", "done", "unchanged", "failed", "skipped"), _COUNT)),
+                "commands": _list_of(_object_of(_COMMAND, ("output", "error"))),
             }
         ),
     ),
-    "change": _Form(
+    "change": _OutputForm(
         "create-X set-X-prop delete-X rename apply undo",
         "What a change did, or with --dry-run would do.",
-        _object(_CHANGE),
+        _object_of(_CHANGE),
     ),
-    "check": _Form(
+    "check": _OutputForm(
         "check",
         "That the configuration is right; where it is not, it is an error.",
-        _object({"ok": {"const": True}, "objects": _COUNT, "warnings": _DIAGNOSTICS}),
+        _object_of({"ok": {"const": True}, "objects": _COUNT, "warnings": _DIAGNOSTICS}),
     ),
-    "copy": _Form(
+    "copy": _OutputForm(
         "copy",
         "How many objects a copy made, replaced and found the same.",
-        _object({"changed": _FLAG, "created": _COUNT, "replaced": _COUNT, "same": _COUNT, "warnings": _DIAGNOSTICS}),
+        _object_of({"changed": _FLAG, "created": _COUNT, "replaced": _COUNT, "same": _COUNT, "warnings": _DIAGNOSTICS}),
     ),
-    "describe": _Form(
+    "describe": _OutputForm(
         "describe",
         "A property with its nine facts.",
-        _object({"object": _TEXT, **_FACTS}, ("description",)),
+        _object_of({"object": _TEXT, **_FACTS}, ("description",)),
     ),
-    "describe-object": _Form(
+    "describe-object": _OutputForm(
         "describe",
         "An object: what it is for, what it refers to, its types with their properties.",
-        _object(
+        _object_of(
             {
                 "object": _TEXT,
                 "synopsis": _TEXT,
                 "description": _TEXT,
-                "refers_to": _list(_TEXT, "Kinds of objects."),
-                "types": _by_name(_object({"synopsis": _TEXT, "properties": _list(_FACTS_OF_ONE)}), "Types by name."),
+                "refers_to": _list_of(_TEXT, "Kinds of objects."),
+                "types": _map_of(
+                    _object_of({"synopsis": _TEXT, "properties": _list_of(_FACTS_OF_ONE)}), "Types by name."
+                ),
             }
         ),
     ),
-    "diff": _Form(
+    "diff": _OutputForm(
         "diff",
         "What one configuration has otherwise than another.",
-        _object(
+        _object_of(
             {
                 "different": _FLAG,
                 "before": _TEXT,
                 "after": _TEXT,
-                "differences": _list(
-                    _object(
+                "differences": _list_of(
+                    _object_of(
                         {
                             "path": _PATH,
                             "action": {"enum": ["create", "modify", "delete"]},
@@ -267,98 +273,102 @@ _FORMS: Final[dict[str, _Form]] = {
             }
         ),
     ),
-    "error": _Form(
+    "error": _OutputForm(
         "*",
         "Why a command failed, on standard error, after remarks if there are any: every problem at once.",
-        _object({"error": _ERROR}),
+        _object_of({"error": _ERROR}),
     ),
-    "explain": _Form(
+    "explain": _OutputForm(
         "explain",
         "How a text with expressions comes to its values.",
-        _object(
+        _object_of(
             {
                 "text": _TEXT,
-                "needs": _list(_TEXT, "What it refers to."),
-                "values": _list(_TEXT),
-                "origins": _list(_TEXT, "Where each value comes from."),
+                "needs": _list_of(_TEXT, "What it refers to."),
+                "values": _list_of(_TEXT),
+                "origins": _list_of(_TEXT, "Where each value comes from."),
             }
         ),
     ),
-    "get": _Form(
+    "get": _OutputForm(
         "get-X-prop",
         "The properties of an object.",
-        _object(
+        _object_of(
             {"object": _TEXT, "name": _TEXT, "path": _PATH, "type": _TEXT, "properties": _SHOWN, "views": _VIEWS},
             ("views",),
         ),
     ),
-    "history": _Form(
+    "history": _OutputForm(
         "history",
         "Changes that were made, the oldest first.",
-        _object({"changes": _list(_object(_SIGNATURE, ("undoes", "undone_by")))}),
+        _object_of({"changes": _list_of(_object_of(_SIGNATURE, ("undoes", "undone_by")))}),
     ),
-    "init": _Form(
+    "init": _OutputForm(
         "init",
         "The entries that were made.",
-        _object({"changed": _FLAG, "entries": _list(_TEXT, "Their DNs."), "warnings": _DIAGNOSTICS}),
+        _object_of({"changed": _FLAG, "entries": _list_of(_TEXT, "Their DNs."), "warnings": _DIAGNOSTICS}),
     ),
-    "list": _Form(
+    "list": _OutputForm(
         "list-Xs",
         "The objects of a kind.",
-        _object({"object": _TEXT, "items": _list(_object({"name": _TEXT, "type": _TEXT, "properties": _SHOWN}))}),
+        _object_of(
+            {"object": _TEXT, "items": _list_of(_object_of({"name": _TEXT, "type": _TEXT, "properties": _SHOWN}))}
+        ),
     ),
-    "list-properties": _Form(
+    "list-properties": _OutputForm(
         "list-properties",
         "What there is to configure.",
-        _object(
+        _object_of(
             {
-                "properties": _list(
-                    _object({"component": _TEXT, "type": _TEXT, "property": _TEXT, "options": _TEXT, "syntax": _TEXT})
+                "properties": _list_of(
+                    _object_of(
+                        {"component": _TEXT, "type": _TEXT, "property": _TEXT, "options": _TEXT, "syntax": _TEXT}
+                    )
                 )
             }
         ),
     ),
-    "send": _Form(
+    "send": _OutputForm(
         "send-test-email",
         "What became of a test mail, also of one that failed: then the error is at standard error besides.",
-        _object(_DELIVERY),
+        _object_of(_DELIVERY),
     ),
-    "test": _Form(
+    "test": _OutputForm(
         "test-mail-server",
         "What a test of a mail server found.",
-        _object(_TEST, ("code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")),
+        _object_of(_TEST, ("code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")),
     ),
 }
 
 
 def schemas() -> dict[str, Schema]:
     """Return the schema of every form of output by name; ``x-commands`` names the commands that print it."""
-    return {name: _whole(name, form) for name, form in sorted(_FORMS.items())}
+    return {name: _complete_schema(name, form) for name, form in sorted(_FORMS.items())}
 
 
-def _whole(name: str, form: _Form) -> Schema:
+def _complete_schema(name: str, form: _OutputForm) -> Schema:
     head = {"$schema": DIALECT, "title": name, "description": form.description, "x-commands": form.commands}
     body = {key: value for key, value in form.schema.items() if key != "description"}
-    used = _used(body, {})
+    used = _collect_definitions(body, {})
     return {**head, **body, **({"$defs": used} if used else {})}
 
 
-def _used(schema: Any, found: dict[str, Schema]) -> dict[str, Schema]:
+def _collect_definitions(schema: Any, found: dict[str, Schema]) -> dict[str, Schema]:
     """The shared parts that a schema refers to, those of the parts as well."""
     if isinstance(schema, list):
         for item in schema:
-            _used(item, found)
+            _collect_definitions(item, found)
     elif isinstance(schema, dict):
         name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
         if name and name not in found:
             found[name] = _DEFS[name]
-            _used(_DEFS[name], found)
+            _collect_definitions(_DEFS[name], found)
         for item in schema.values():
-            _used(item, found)
+            _collect_definitions(item, found)
     return found
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the page of the reference: each form, which commands print it, its keys."""
     lines = [
         "# Output as JSON",
@@ -383,11 +393,13 @@ def page() -> str:
             "| --- | --- |",
         ]
         for key, part in schema["properties"].items():
-            lines.append(f"| `{key}` | {_words(part)}{'' if key in schema['required'] else ' (may be missing)'} |")
+            lines.append(
+                f"| `{key}` | {_describe_part(part)}{'' if key in schema['required'] else ' (may be missing)'} |"
+            )
     return "\n".join(lines) + "\n"
 
 
-def _words(part: Schema) -> str:
+def _describe_part(part: Schema) -> str:
     kinds = part.get("type", "")
     kind = " or ".join(kinds) if isinstance(kinds, list) else kinds
     if "$ref" in part:

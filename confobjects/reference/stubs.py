@@ -21,21 +21,25 @@ from confobjects.syntaxes import Unlimited as Unlimited
 """
 
 
-def stub(registry: Registry) -> str:
+def render_stub(registry: Registry) -> str:
     """Return the text of the stub."""
     relations = [relation for _, relation in sorted(registry.relations().items())]
     return "\n".join(
-        [_HEAD, *(line for r in relations for line in _class(r, registry)), *_lookups(relations, registry)]
+        [
+            _HEAD,
+            *(line for r in relations for line in _render_class(r, registry)),
+            *_render_lookups(relations, registry),
+        ]
     )
 
 
-def class_name(relation: Relation) -> str:
+def class_name_of(relation: Relation) -> str:
     """Return the name of the class that stands for a kind of object."""
     return "".join(word.capitalize() for word in relation.name.split("-"))
 
 
-def _class(relation: Relation, registry: Registry) -> Iterator[str]:
-    yield f"class {class_name(relation)}(EffectiveObject):"
+def _render_class(relation: Relation, registry: Registry) -> Iterator[str]:
+    yield f"class {class_name_of(relation)}(EffectiveObject):"
     own = registry.definition(relation.target).properties
     every: dict[str, tuple[PropertyDefinition, bool]] = {}
     for name in registry.subtypes(relation.target):
@@ -43,13 +47,13 @@ def _class(relation: Relation, registry: Registry) -> Iterator[str]:
             every.setdefault(prop.name, (prop, prop.name in own))
     for name, (prop, common) in sorted(every.items()):
         yield "    @overload"
-        yield f'    def __getitem__(self, name: Literal["{name}"]) -> {value_type(prop, sure=common)}: ...'
+        yield f'    def __getitem__(self, name: Literal["{name}"]) -> {value_type_of(prop, sure=common)}: ...'
     yield "    @overload"
     yield "    def __getitem__(self, name: str) -> Any: ..."
     yield ""
 
 
-def value_type(prop: PropertyDefinition, *, sure: bool = True) -> str:
+def value_type_of(prop: PropertyDefinition, *, sure: bool = True) -> str:
     """Return the type of a property's value; None is possible where a value may lack."""
     kind = prop.syntax.python_type
     if prop.multi_valued:
@@ -58,14 +62,14 @@ def value_type(prop: PropertyDefinition, *, sure: bool = True) -> str:
     return kind if always else f"{kind} | None"
 
 
-def _lookups(relations: list[Relation], registry: Registry) -> Iterator[str]:
+def _render_lookups(relations: list[Relation], registry: Registry) -> Iterator[str]:
     yield "class Lookups:"
     for relation in relations:
         names = ["str" for step in registry.lineage(relation) if step.named]
         kind = f'Literal["{relation.name}"]'
         key = f"tuple[{', '.join([kind, *names])}]" if names else kind
         yield "    @overload"
-        yield f"    def __getitem__(self, key: {key}) -> {class_name(relation)}: ..."
+        yield f"    def __getitem__(self, key: {key}) -> {class_name_of(relation)}: ..."
     yield "    @overload"
     yield "    def __getitem__(self, key: tuple[str, ...] | str) -> EffectiveObject: ..."
     yield ""

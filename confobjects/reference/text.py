@@ -13,21 +13,21 @@ from confobjects.reference.facts import facts
 def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79) -> str:
     """Return what an object is, its types, whom it refers to and who refers to it, and its properties."""
     definition = registry.definition(relation.target)
-    lines = [definition.friendly, "", *_wrapped(definition.synopsis, width)]
+    lines = [definition.friendly, "", *_wrap_text(definition.synopsis, width)]
     if definition.description:
-        lines += ["", *_wrapped(definition.description, width)]
-    types = registry.types(relation)
+        lines += ["", *_wrap_text(definition.description, width)]
+    types = registry.types_of(relation)
     if list(types) != ["generic"]:
         lines += ["", "Types (--type):"]
         lines += [f"  {short:<14} {d.synopsis}" for short, d in types.items()]
-    lines += _dependencies(relation, registry)
+    lines += _render_dependencies(relation, registry)
     for name in registry.subtypes(relation.target):
-        lines += _properties(registry.definition(name), advanced=advanced, own=name != relation.target)
+        lines += _render_properties(registry.definition(name), advanced=advanced, own=name != relation.target)
     return "\n".join(lines)
 
 
-def _dependencies(relation: Relation, registry: Registry) -> Iterator[str]:
-    needs = depends_on(registry, relation.target)
+def _render_dependencies(relation: Relation, registry: Registry) -> Iterator[str]:
+    needs = find_dependencies(registry, relation.target)
     if needs:
         yield ""
         yield f"Refers to: {', '.join(needs)}"
@@ -37,13 +37,13 @@ def _dependencies(relation: Relation, registry: Registry) -> Iterator[str]:
         yield f"Referred to by: {', '.join(users)}"
 
 
-def depends_on(registry: Registry, name: str) -> list[str]:
+def find_dependencies(registry: Registry, name: str) -> list[str]:
     """Return the friendly names of what a type and its descendants refer to, sorted."""
     properties = [p for below in registry.subtypes(name) for p in registry.definition(below).properties.values()]
     return sorted({registry.relation(p.reference.relation).friendly for p in properties if p.reference is not None})
 
 
-def _properties(definition: ManagedObjectDefinition, *, advanced: bool, own: bool) -> Iterator[str]:
+def _render_properties(definition: ManagedObjectDefinition, *, advanced: bool, own: bool) -> Iterator[str]:
     properties = [
         prop
         for _, prop in sorted(definition.properties.items())
@@ -74,5 +74,5 @@ def describe_property(prop: PropertyDefinition, registry: Registry, *, width: in
     return "\n".join(lines)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap_text(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width)

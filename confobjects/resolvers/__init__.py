@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from confobjects.expressions import Failed, Found, Need, NotFound
-from confobjects.resolvers.files import ExpressionFiles, FileFunction, env_file
+from confobjects.resolvers.files import ExpressionFiles, FileFunction, read_env_file
 
-__all__ = ["ExpressionFiles", "FileFunction", "Resolvers", "env_file", "variable_of"]
+__all__ = ["ExpressionFiles", "FileFunction", "Resolvers", "read_env_file", "variable_of"]
 
 
 def variable_of(token: str) -> str:
@@ -40,25 +40,25 @@ class Resolvers:
         self.environment_name = environment_name
         self.functions: dict[str, Callable[[str], Found | NotFound | Failed]] = {
             "file": FileFunction(instance_directory),
-            "env": self._variable,
+            "env": self._find_variable,
         }
         """What provides the value of each function that needs the world, from its argument."""
 
     def __call__(self, need: Need) -> Found | NotFound | Failed:
         """Return what the sources have for a need."""
         if need.function is None:
-            return self._token(need.argument)
+            return self._find_token(need.argument)
         return self.functions[need.function](need.argument)
 
-    def _variable(self, name: str) -> Found | NotFound:
+    def _find_variable(self, name: str) -> Found | NotFound:
         text = self.environment.get(name)
         where = f"{self.environment_name} {name}"
         return NotFound((where,)) if text is None else Found((text,), where, splittable=True)
 
-    def _token(self, token: str) -> Found | NotFound | Failed:
+    def _find_token(self, token: str) -> Found | NotFound | Failed:
         if token in self.define:
             return Found((self.define[token],), f"--define {token}", splittable=True)
-        variable = self._variable(variable_of(token))
+        variable = self._find_variable(variable_of(token))
         if isinstance(variable, Found):
             return variable
         from_file = self.files(token)

@@ -23,16 +23,16 @@ def read_text(path: str) -> str:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_SIZE + 1)
     except OSError as error:
-        raise ExpressionError(_unreadable(path, (error.strerror or str(error)).lower())) from None
+        raise ExpressionError(_unreadable_problem(path, (error.strerror or str(error)).lower())) from None
     if len(data) > MAX_FILE_SIZE:
-        raise ExpressionError(_unreadable(path, f"it is larger than {MAX_FILE_SIZE // 1024} KiB"))
+        raise ExpressionError(_unreadable_problem(path, f"it is larger than {MAX_FILE_SIZE // 1024} KiB"))
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise ExpressionError(_unreadable(path, "it is not UTF-8 text")) from None
+        raise ExpressionError(_unreadable_problem(path, "it is not UTF-8 text")) from None
 
 
-def _unreadable(path: str, reason: str) -> Diagnostic:
+def _unreadable_problem(path: str, reason: str) -> Diagnostic:
     return Diagnostic("unresolved-expression", f"the file {path} cannot be read: {reason}", origin=path)
 
 
@@ -58,7 +58,7 @@ class FileFunction:
         return Found((text,), f"file {path}")
 
 
-class _Value(Record):
+class _TokenValue(Record):
     """What an expression file says of a token: texts, or what is wrong with it."""
 
     texts: tuple[str, ...]
@@ -75,14 +75,14 @@ class ExpressionFiles:
 
     def __init__(self, directories: Sequence[str]) -> None:
         self.directories = tuple(directories)
-        self._loaded: list[dict[str, _Value]] | None = None
+        self._loaded: list[dict[str, _TokenValue]] | None = None
         self._failed: str = ""
 
     def __call__(self, token: str) -> Found | NotFound | Failed:
         """Return what the files have for a token."""
         if self._loaded is None and not self._failed:
             try:
-                self._loaded = [self._directory(directory) for directory in self.directories]
+                self._loaded = [self._read_directory(directory) for directory in self.directories]
             except ExpressionError as error:
                 self._failed = "; ".join(d.summary for d in error.diagnostics)
         if self._failed:
@@ -94,7 +94,7 @@ class ExpressionFiles:
                 return Found(value.texts, value.origin, literal=False, splittable=value.splittable)
         return NotFound(tuple(f"expression files in {directory}" for directory in self.directories))
 
-    def _directory(self, directory: str) -> dict[str, _Value]:
+    def _read_directory(self, directory: str) -> dict[str, _TokenValue]:
         try:
             names = sorted(name for name in os.listdir(directory) if name.endswith((".json", ".properties")))
         except OSError as error:
@@ -103,10 +103,10 @@ class ExpressionFiles:
                 "unresolved-expression", f"the directory of expression files {directory} cannot be read: {reason}"
             )
             raise ExpressionError(problem) from None
-        result: dict[str, _Value] = {}
+        result: dict[str, _TokenValue] = {}
         for name in names:
             path = os.path.join(directory, name)
-            read = _json_values if name.endswith(".json") else _properties
+            read = _read_json if name.endswith(".json") else _read_properties
             for token, value in read(path):
                 if token in result and result[token].origin != value.origin:
                     twice = f'the token "{token}" is in two files: {result[token].origin} and {value.origin}'
@@ -115,10 +115,10 @@ class ExpressionFiles:
         return result
 
 
-def _json_values(path: str) -> Iterator[tuple[str, _Value]]:
+def _read_json(path: str) -> Iterator[tuple[str, _TokenValue]]:
     import json
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def check_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in items]
         if repeated := next((key for key in keys if keys.count(key) > 1), None):
             raise ExpressionError(
@@ -128,63 +128,65 @@ def _json_values(path: str) -> Iterator[tuple[str, _Value]]:
 
     try:
         # Numbers keep their spelling: 1.10 is a text like any other.
-        data = json.loads(read_text(path), parse_int=_Number, parse_float=_Number, object_pairs_hook=pairs)
+        data = json.loads(
+            read_text(path), parse_int=_JsonNumber, parse_float=_JsonNumber, object_pairs_hook=check_pairs
+        )
     except json.JSONDecodeError as error:
         said = f"{path} is not JSON: {error.msg[0].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
         raise ExpressionError(Diagnostic("unresolved-expression", said, origin=path, line=error.lineno)) from None
     if not isinstance(data, dict):
         raise ExpressionError(Diagnostic("unresolved-expression", f"{path} holds no JSON object", origin=path))
-    yield from _tokens(data, "", f"expression file {path}")
+    yield from _flatten_tokens(data, "", f"expression file {path}")
 
 
-class _Number(str):
+class _JsonNumber(str):
     """A JSON number by its text."""
 
     __slots__ = ()
 
 
-def _tokens(data: dict[str, Any], prefix: str, origin: str) -> Iterator[tuple[str, _Value]]:
+def _flatten_tokens(data: dict[str, Any], prefix: str, origin: str) -> Iterator[tuple[str, _TokenValue]]:
     for key, value in data.items():
         token = f"{prefix}{key}"
         if isinstance(value, dict):
-            yield token, _Value((), origin, f'"{token}" is an object in {origin}: name one of its keys')
-            yield from _tokens(value, f"{token}.", origin)
+            yield token, _TokenValue((), origin, f'"{token}" is an object in {origin}: name one of its keys')
+            yield from _flatten_tokens(value, f"{token}.", origin)
         else:
             items = value if isinstance(value, list) else [value]
-            texts = tuple(_text(item) for item in items)
+            texts = tuple(_text_of(item) for item in items)
             if None in texts:
-                yield token, _Value((), origin, f'"{token}" is null or a structure in {origin}: it has no text')
+                yield token, _TokenValue((), origin, f'"{token}" is null or a structure in {origin}: it has no text')
             else:
-                yield token, _Value(tuple(text for text in texts if text is not None), origin)
+                yield token, _TokenValue(tuple(text for text in texts if text is not None), origin)
 
 
-def _text(value: Any) -> str | None:
+def _text_of(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str) else None
 
 
-def _properties(path: str) -> Iterator[tuple[str, _Value]]:
+def _read_properties(path: str) -> Iterator[tuple[str, _TokenValue]]:
     """Yield the tokens of a Java properties file in UTF-8."""
     for entry in read_entries(read_text(path)):
         try:
             key, value = entry.key, entry.value
         except EscapeError as error:
-            number, column, _ = entry.line.place(error.offset)
-            raise ExpressionError(_broken_line(f"{path}: {error}", path, number, column)) from None
+            number, column, _ = entry.line.position_of(error.offset)
+            raise ExpressionError(_line_problem(f"{path}: {error}", path, number, column)) from None
         if not key:
-            number, column, _ = entry.line.place(0)
-            raise ExpressionError(_broken_line(f"{path} holds a line without a key", path, number, column))
-        yield key, _Value((value,), f"expression file {path}", splittable=True)
+            number, column, _ = entry.line.position_of(0)
+            raise ExpressionError(_line_problem(f"{path} holds a line without a key", path, number, column))
+        yield key, _TokenValue((value,), f"expression file {path}", splittable=True)
 
 
-def _broken_line(words: str, path: str, line: int, column: int) -> Diagnostic:
+def _line_problem(words: str, path: str, line: int, column: int) -> Diagnostic:
     """Return the problem of a line, which is not repeated: its value may be a secret."""
     summary = f"{words} (line {line}, column {column})"
     return Diagnostic("unresolved-expression", summary, origin=path, line=line, column=column)
 
 
-def env_file(path: str) -> dict[str, str]:
+def read_env_file(path: str) -> dict[str, str]:
     """Return the variables in a file of ``NAME=VALUE`` lines; comments begin with ``#``, quotes around a value go.
 
     Raises :class:`~confobjects.errors.ExpressionError` for a line of another form, with its number.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from confobjects.diagnostics import Diagnostic, nearest
+from confobjects.diagnostics import Diagnostic, find_nearest
 from confobjects.errors import UsageError
 from confobjects.mapping.protocol import Scope, Storage
 
@@ -35,7 +35,7 @@ def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storag
     scheme, colon, _ = url.partition(":")
     target = SCHEMES.get(scheme.lower()) if colon else None
     if target is None:
-        raise UsageError(_unknown(url, scheme if colon else ""))
+        raise UsageError(_scheme_problem(url, scheme if colon else ""))
     from importlib import import_module
 
     module, _, function = target.partition(":")
@@ -43,9 +43,9 @@ def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storag
     return storage
 
 
-def _unknown(url: str, scheme: str) -> Diagnostic:
+def _scheme_problem(url: str, scheme: str) -> Diagnostic:
     known = ", ".join(f"{name}:" for name in SCHEMES)
-    near = nearest(scheme, SCHEMES) if scheme else None
+    near = find_nearest(scheme, SCHEMES) if scheme else None
     remedy = f"known kinds: {known}"
     if near is not None:
         remedy = f'did you mean "{near}:{url.partition(":")[2]}"? {remedy}'

@@ -44,7 +44,7 @@ _REMEDIES: Final = {
 }
 
 
-class Signature(Record):
+class FileSignature(Record):
     """What tells at a glance whether a file is the one that was read."""
 
     device: int
@@ -53,7 +53,7 @@ class Signature(Record):
     modified: int
 
 
-def failure(error: OSError, doing: str, path: str) -> ConfobjectsError:
+def as_file_error(error: OSError, doing: str, path: str) -> ConfobjectsError:
     """Return the error for a failed system call; ``doing`` completes "cannot …"."""
     number = error.errno or 0
     code = "access-refused" if number in _ACCESS else "storage-failed"
@@ -63,43 +63,43 @@ def failure(error: OSError, doing: str, path: str) -> ConfobjectsError:
 
 
 @contextmanager
-def told(doing: str, path: str) -> Iterator[None]:
+def translate_errors(doing: str, path: str) -> Iterator[None]:
     """Turn errors of the operating system into ours."""
     try:
         yield
     except OSError as error:
-        raise failure(error, doing, path) from error
+        raise as_file_error(error, doing, path) from error
 
 
-def signature(path: str) -> Signature | None:
+def signature_of(path: str) -> FileSignature | None:
     """Return the signature of a file, None if there is none."""
     try:
-        return _signature(os.stat(path))
+        return _signature_from(os.stat(path))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise failure(error, "read the file", path) from error
+        raise as_file_error(error, "read the file", path) from error
 
 
-def _signature(status: os.stat_result) -> Signature:
-    return Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+def _signature_from(status: os.stat_result) -> FileSignature:
+    return FileSignature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def read(path: str) -> tuple[bytes, Signature] | None:
+def read(path: str) -> tuple[bytes, FileSignature] | None:
     """Return the content of a regular file and its signature, None if there is no file."""
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise failure(error, "read the file", path) from error
-    with told("read the file", path), open(descriptor, "rb") as file:  # closes the descriptor in any case
+        raise as_file_error(error, "read the file", path) from error
+    with translate_errors("read the file", path), open(descriptor, "rb") as file:  # closes the descriptor in any case
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(status.st_mode):
             raise StorageError(Diagnostic("storage-failed", "this is not a regular file", origin=path))
-        return file.read(), _signature(status)
+        return file.read(), _signature_from(status)
 
 
 def make_directory(path: str) -> None:
@@ -109,7 +109,7 @@ def make_directory(path: str) -> None:
         missing.append(path)
         path = os.path.dirname(path)
     for directory in reversed(missing):
-        with told("create the directory", directory), suppress(FileExistsError):
+        with translate_errors("create the directory", directory), suppress(FileExistsError):
             os.mkdir(directory, PRIVATE_DIRECTORY)
 
 
@@ -117,7 +117,7 @@ def make_directory(path: str) -> None:
 
 
 @contextmanager
-def locked(path: str, deadline: float) -> Iterator[None]:
+def hold_lock(path: str, deadline: float) -> Iterator[None]:
     """Keep other processes and threads that lock ``path`` out. The lock lies in ``<path>.lock``, which stays.
 
     The kernel frees it when the process ends, however that comes about. Raises
@@ -126,13 +126,13 @@ def locked(path: str, deadline: float) -> Iterator[None]:
     import fcntl
 
     lock = path + ".lock"
-    with told("open the lock file", lock):
+    with translate_errors("open the lock file", lock):
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
     try:
-        belong(descriptor, path)
-        with told("lock the file", lock):
+        give_to_owner(descriptor, path)
+        with translate_errors("lock the file", lock):
             while not _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                deadline = _wait(deadline, descriptor, path)
+                deadline = _wait_for_lock(deadline, descriptor, path)
         with suppress(OSError):  # the number serves a message only; a full disk must not stop a reader of it
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
@@ -149,18 +149,18 @@ def _try_lock(flock: object, descriptor: int, operation: int) -> bool:
     return True
 
 
-def _wait(deadline: float, descriptor: int, path: str) -> float:
+def _wait_for_lock(deadline: float, descriptor: int, path: str) -> float:
     """Sleep a moment and return what is left of the time; raise when nothing is."""
     import time
 
     if deadline <= 0:
-        raise _held(descriptor, path)
+        raise _lock_error(descriptor, path)
     pause = min(deadline, 0.02)
     time.sleep(pause)
     return deadline - pause
 
 
-def _held(descriptor: int, path: str) -> StorageError:
+def _lock_error(descriptor: int, path: str) -> StorageError:
     holder = os.pread(descriptor, 32, 0).strip()
     number = int(holder) if holder.isdigit() else 0
     who = f"process {number}" if number else "another process"
@@ -177,7 +177,7 @@ def _held(descriptor: int, path: str) -> StorageError:
     )
 
 
-def belong(descriptor: int, path: str) -> None:
+def give_to_owner(descriptor: int, path: str) -> None:
     """Give a file beside ``path`` to the owner of ``path``: what root leaves behind must not shut the owner out."""
     with suppress(OSError):
         status = os.stat(path)
@@ -194,13 +194,13 @@ class Replacement:
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
         self.temporary = temporary_name(path)
-        self.signature: Signature | None = None
+        self.signature: FileSignature | None = None
         self._data = data
 
     def __enter__(self) -> Self:
         _check_writable(self.path)
         try:
-            with told("write the file", self.path):
+            with translate_errors("write the file", self.path):
                 self._fill()
         except BaseException:
             self.__exit__()
@@ -215,13 +215,13 @@ class Replacement:
                 rest = rest[os.write(descriptor, rest) :]
             _keep_rights(descriptor, self.path)
             os.fsync(descriptor)
-            self.signature = _signature(os.fstat(descriptor))
+            self.signature = _signature_from(os.fstat(descriptor))
         finally:
             os.close(descriptor)
 
     def take_place(self) -> None:
         """Put the new content in the place of the old one, at once and to stay."""
-        with told("replace the file", self.path):
+        with translate_errors("replace the file", self.path):
             os.replace(self.temporary, self.path)
             sync_directory(os.path.dirname(self.path))
 
@@ -261,7 +261,7 @@ def _check_writable(path: str) -> None:
             remedy = "name an ordinary file"
             raise StorageError(Diagnostic("storage-failed", "this is no file to replace", origin=path, remedy=remedy))
     if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=effective):
-        raise failure(OSError(errno.EACCES, ""), "write the file", path)
+        raise as_file_error(OSError(errno.EACCES, ""), "write the file", path)
 
 
 def _keep_rights(descriptor: int, path: str) -> None:
@@ -275,7 +275,7 @@ def _keep_rights(descriptor: int, path: str) -> None:
         try:
             os.fchown(descriptor, status.st_uid, status.st_gid)
         except PermissionError as error:
-            raise _foreign(path, status) from error
+            raise _owner_error(path, status) from error
     os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
     for name in os.listxattr(path) if hasattr(os, "listxattr") else ():
         _copy_attribute(descriptor, path, name)
@@ -289,19 +289,19 @@ def _copy_attribute(descriptor: int, path: str, name: str) -> None:
             raise  # without its access list the file might be open to others
 
 
-def _foreign(path: str, status: os.stat_result) -> AccessError:
-    owner = f"user {_name('pwd', status.st_uid)} and group {_name('grp', status.st_gid)}"
+def _owner_error(path: str, status: os.stat_result) -> AccessError:
+    owner = f"user {_account_name('pwd', status.st_uid)} and group {_account_name('grp', status.st_gid)}"
     return AccessError(
         Diagnostic(
             "access-refused",
             f"the file belongs to {owner}, and this user cannot give a new one to them",
             origin=path,
-            remedy=f"run as user {_name('pwd', status.st_uid)}",
+            remedy=f"run as user {_account_name('pwd', status.st_uid)}",
         )
     )
 
 
-def _name(database: str, number: int) -> str:
+def _account_name(database: str, number: int) -> str:
     """Return the name of a user (``pwd``) or group (``grp``), or its number."""
     look_up = {"pwd": "getpwuid", "grp": "getgrgid"}[database]
     try:
@@ -321,9 +321,9 @@ def _make_archive_directory(directory: str, path: str) -> None:
     if os.path.isdir(directory):
         return
     make_directory(directory)
-    with told("open the directory", directory):
+    with translate_errors("open the directory", directory):
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    belong(descriptor, path)
+    give_to_owner(descriptor, path)
     os.close(descriptor)
 
 
@@ -338,13 +338,13 @@ def archive(path: str, data: bytes) -> str:
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
     name = os.path.join(directory, f"{os.path.basename(path)}.{stamp}.gz")
     temporary = temporary_name(directory)
-    with told("archive the previous version", name):
+    with translate_errors("archive the previous version", name):
         descriptor = os.open(temporary, _CREATE, PRIVATE)
         try:
             with open(descriptor, "wb") as file:
                 file.write(zlib.compress(data, 1, wbits=31))  # 31: with the header of gzip, so that zcat reads it
                 file.flush()
-                belong(descriptor, path)
+                give_to_owner(descriptor, path)
                 os.fsync(descriptor)
             os.replace(temporary, name)
         except BaseException:
@@ -359,7 +359,7 @@ def prune(path: str, keep: int, newest: str) -> None:
     """Remove the oldest archives of a file but for ``keep``; never the ``newest``, whatever the clock did."""
     directory = _archive_directory(path)
     start, end = os.path.basename(path) + ".", ".gz"
-    with told("remove old archives", directory):
+    with translate_errors("remove old archives", directory):
         names = sorted(name for name in os.listdir(directory) if name.startswith(start) and name.endswith(end))
         for name in names[:-keep] if keep else names:
             if name != os.path.basename(newest):

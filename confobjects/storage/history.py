@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, StorageError
-from confobjects.mapping.journal import Note, Noted, State
+from confobjects.mapping.journal import Note, NotedChange, State
 from confobjects.records import Record
 from confobjects.storage import files
 
@@ -36,7 +36,7 @@ _TAIL: Final = 1 << 16
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Step(Record):
+class HistoryStep(Record):
     """One line that took the file from one digest to another; ``number`` is 0 where nobody asked for a note."""
 
     number: int
@@ -48,7 +48,7 @@ class Step(Record):
     when: str = ""
 
 
-def digest(data: bytes | None) -> str:
+def digest_of(data: bytes | None) -> str:
     """Return what tells one content of a file from another; of a file that is not there, nothing."""
     return "" if data is None else hashlib.sha256(data).hexdigest()
 
@@ -61,51 +61,51 @@ def time_of(nanoseconds: int) -> str:
 # -- lines -----------------------------------------------------------------------------------------------------------
 
 
-def _embedded(text: str) -> Any:
+def _embed_note(text: str) -> Any:
     """A note as it stands in a line: as the object it describes, where that loses nothing."""
     with suppress(ValueError):
         found = json.loads(text)
-        if isinstance(found, dict) and _dumped(found) == text:
+        if isinstance(found, dict) and _dump_json(found) == text:
             return found
     return text
 
 
-def _dumped(value: Any) -> str:
+def _dump_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _unembedded(value: Any) -> str:
-    return value if isinstance(value, str) else _dumped(value)
+def _extract_note(value: Any) -> str:
+    return value if isinstance(value, str) else _dump_json(value)
 
 
-def line_of(step: Step) -> str:
+def line_of(step: HistoryStep) -> str:
     """Return a step as a line."""
     line: dict[str, Any] = {"number": step.number} if step.number else {}
     if step.edited:
         line["edited"] = step.when
     line.update(before=step.before, after=step.after)
     if step.text:
-        line["record"] = _embedded(step.text)
+        line["record"] = _embed_note(step.text)
     if step.secret:
-        line["secret"] = _embedded(step.secret)
-    return _dumped(line) + "\n"
+        line["secret"] = _embed_note(step.secret)
+    return _dump_json(line) + "\n"
 
 
-def mark(number: int, state: State) -> str:
+def state_line_of(number: int, state: State) -> str:
     """Return the line that says what became of a change."""
-    return _dumped({"number": number, "state": state}) + "\n"
+    return _dump_json({"number": number, "state": state}) + "\n"
 
 
-class Lines:
+class HistoryLines:
     """Lines as they were read: the steps in order, and what later lines say became of them."""
 
     def __init__(self, data: bytes, origin: str) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[HistoryStep] = []
         self.states: dict[int, State] = {}
         for line in data.split(b"\n"):
-            self._take(line, origin)
+            self._take_line(line, origin)
 
-    def _take(self, line: bytes, origin: str) -> None:
+    def _take_line(self, line: bytes, origin: str) -> None:
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):  # what is no line of ours is left alone
@@ -122,7 +122,7 @@ class Lines:
         if state in _STATES:
             self.states[number] = state
         elif "after" in found:
-            self.steps.append(_step(number, found))
+            self.steps.append(_step_from(number, found))
 
     @property
     def is_settled(self) -> bool:
@@ -130,15 +130,15 @@ class Lines:
         last = self.steps[-1] if self.steps else None
         return last is None or last.edited or last.number in self.states
 
-    def resolved(self, now: str) -> list[tuple[Step, State]]:
+    def resolve_states(self, now: str) -> list[tuple[HistoryStep, State]]:
         """Return each step with what became of it; ``now`` is the digest of the file."""
-        result: list[tuple[Step, State]] = []
+        result: list[tuple[HistoryStep, State]] = []
         following = [*(step.before for step in self.steps), now][1:]
         for step, later in zip(self.steps, following, strict=True):
-            result.append((step, self._state(step, later)))
+            result.append((step, self._state_of(step, later)))
         return result
 
-    def _state(self, step: Step, later: str) -> State:
+    def _state_of(self, step: HistoryStep, later: str) -> State:
         if step.edited:
             return "edited"
         if step.number in self.states and step.number:
@@ -148,36 +148,36 @@ class Lines:
         return "void" if later == step.before else "unclear"
 
 
-def _step(number: int, found: dict[str, Any]) -> Step:
-    return Step(
+def _step_from(number: int, found: dict[str, Any]) -> HistoryStep:
+    return HistoryStep(
         number,
         str(found.get("before", "")),
         str(found["after"]),
         "edited" in found,
-        _unembedded(found.get("record", "")),
-        _unembedded(found.get("secret", "")),
+        _extract_note(found.get("record", "")),
+        _extract_note(found.get("secret", "")),
         str(found.get("edited", "")),
     )
 
 
-def _left(step: Step, state: State, now: str) -> str:
+def _digest_after(step: HistoryStep, state: State, now: str) -> str:
     """The digest that a step left; where nobody knows, that of what there is now."""
     return {"void": step.before, "unclear": now}.get(state, step.after)
 
 
-def noted(lines: Lines, now: str, when: str) -> list[Noted]:
+def list_changes(lines: HistoryLines, now: str, when: str) -> list[NotedChange]:
     """Return the numbered steps that came to something, the oldest first, and the edit that nobody has noted yet."""
-    resolved = lines.resolved(now)
+    resolved = lines.resolve_states(now)
     result = [
-        Noted(step.number, state, step.text, step.secret, step.when)
+        NotedChange(step.number, state, step.text, step.secret, step.when)
         for step, state in resolved
         if step.number and state != "void"
     ]
     if resolved:
         step, state = resolved[-1]
-        if state == "unclear" or _left(step, state, now) != now:
+        if state == "unclear" or _digest_after(step, state, now) != now:
             number = max(step.number for step, _ in resolved) + 1
-            result.append(Noted(number, "edited", when=when))
+            result.append(NotedChange(number, "edited", when=when))
     return result
 
 
@@ -189,13 +189,13 @@ def path_of(path: str) -> str:
     return path + ".history"
 
 
-def read(path: str) -> Lines:
+def read(path: str) -> HistoryLines:
     """Return the whole history of a file."""
     found = files.read(path_of(path))
-    return Lines(found[0] if found is not None else b"", path_of(path))
+    return HistoryLines(found[0] if found is not None else b"", path_of(path))
 
 
-class Pen:
+class HistoryWriter:
     """Writes to the history of a file; use it with the lock of the file held."""
 
     def __init__(self, path: str) -> None:
@@ -210,59 +210,61 @@ class Pen:
         is_new = not os.path.exists(self.file)
         if record is None and is_new:
             return 0
-        lines = [_dumped({"format": FORMAT}) + "\n"] if is_new else []
+        lines = [_dump_json({"format": FORMAT}) + "\n"] if is_new else []
         last = 0
         if not is_new:
-            last, found = self._caught_up(before, edited)
+            last, found = self._catch_up(before, edited)
             lines.extend(found)
         number = last + 1 if record is not None else 0
         note = record or Note("")
-        lines.append(line_of(Step(number, before, after, text=note.text, secret=note.secret)))
+        lines.append(line_of(HistoryStep(number, before, after, text=note.text, secret=note.secret)))
         self._append("".join(lines).encode(), durable=True)
         if is_new:
-            with files.told("write the history", self.file):
+            with files.translate_errors("write the history", self.file):
                 files.sync_directory(os.path.dirname(self.file))
         return number
 
-    def tell(self, number: int, state: State) -> None:
+    def record_state(self, number: int, state: State) -> None:
         """Say what became of a change. It need not last: until then the digests say the same."""
         if number:
-            self._append(mark(number, state).encode(), durable=False)
+            self._append(state_line_of(number, state).encode(), durable=False)
 
-    def _caught_up(self, now: str, when: str) -> tuple[int, list[str]]:
+    def _catch_up(self, now: str, when: str) -> tuple[int, list[str]]:
         """The last number, and the lines that say what became of the last change and who edited the file since."""
-        lines = self._last()
+        lines = self._read_last()
         if not lines.steps:
             return 0, []
-        resolved = lines.resolved(now)
+        resolved = lines.resolve_states(now)
         step, state = resolved[-1]
         last = max(step.number for step, _ in resolved)
         found = (
-            [mark(step.number, state)] if step.number and not step.edited and step.number not in lines.states else []
+            [state_line_of(step.number, state)]
+            if step.number and not step.edited and step.number not in lines.states
+            else []
         )
-        left = _left(step, state, now)
+        left = _digest_after(step, state, now)
         if state == "unclear" or left != now:
             last += 1
-            found.append(line_of(Step(last, left, now, True, when=when)))
+            found.append(line_of(HistoryStep(last, left, now, True, when=when)))
         return last, found
 
-    def _last(self) -> Lines:
+    def _read_last(self) -> HistoryLines:
         """The last lines, as many as it takes to have the last change with a number among them."""
-        with files.told("read the history", self.file), open(self.file, "rb") as file:
+        with files.translate_errors("read the history", self.file), open(self.file, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             length = _TAIL
             while True:
                 start = max(0, size - length)
                 file.seek(start)
                 data = file.read()
-                lines = Lines(data if not start else data.partition(b"\n")[2], self.file)
+                lines = HistoryLines(data if not start else data.partition(b"\n")[2], self.file)
                 if not start or any(step.number for step in lines.steps):
                     return lines
                 length *= 4
 
     def _append(self, data: bytes, *, durable: bool) -> None:
         """Add lines; a line that a killed writer left unfinished is ended first."""
-        with files.told("write the history", self.file):
+        with files.translate_errors("write the history", self.file):
             try:
                 descriptor = os.open(self.file, _APPEND, files.PRIVATE)
             except OSError as error:
@@ -273,7 +275,7 @@ class Pen:
             try:
                 size = os.fstat(descriptor).st_size
                 if not size:
-                    files.belong(descriptor, self.path)
+                    files.give_to_owner(descriptor, self.path)
                 elif os.pread(descriptor, 1, size - 1) != b"\n":
                     data = b"\n" + data
                 _write(descriptor, data, size)

@@ -27,28 +27,28 @@ from confobjects.errors import (
     UsageError,
 )
 from confobjects.mapping.entry import Change, Entry
-from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
+from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse
 from confobjects.mapping.protocol import Scope
 from confobjects.records import Record
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, Noted
-    from confobjects.storage.history import Pen
+    from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.storage.history import HistoryWriter
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of a new file; that of another is its first entry."""
 _ATTEMPTS: Final = 5
 
 
-class _Version(Record):
+class _FileVersion(Record):
     """The file as it was read; ``data`` is None while there is no file."""
 
     data: bytes | None
-    document: Document
+    document: LdifText
     tree: Tree
-    signature: files.Signature | None
+    signature: files.FileSignature | None
 
 
 class LdifFileStorage:
@@ -76,8 +76,8 @@ class LdifFileStorage:
         self._base = base
         self._deadline = deadline
         self._archives = archives
-        self._version: _Version | None = None
-        self._writer: _Version | None = None
+        self._version: _FileVersion | None = None
+        self._writer: _FileVersion | None = None
         self._owner: int | None = None
         self._remarks: list[Diagnostic] = []
 
@@ -86,28 +86,28 @@ class LdifFileStorage:
     @property
     def base(self) -> DN:
         """The DN below which the configuration lies: the file's first entry, ``cn=config`` if it has none."""
-        return self._current().tree.base
+        return self._current_version().tree.base
 
     @property
     def warnings(self) -> list[Diagnostic]:
         """What the user should know: the file is missing, entries have no parent."""
-        version = self._current()
+        version = self._current_version()
         found = list(self._remarks)
         if version.data is None:
             summary = "there is no such file: the configuration is empty"
             remedy = "the first change creates it; if it should be there, correct the path"
-            found.append(self._warning(summary, remedy))
+            found.append(self._make_warning(summary, remedy))
         for entry in version.tree.orphans():
             summary = f'the entry "{entry.dn}" has no parent: there is no entry "{entry.dn.parent}"'
-            found.append(self._warning(summary, "add the parent, or correct the DN"))
+            found.append(self._make_warning(summary, "add the parent, or correct the DN"))
         return found
 
-    def _warning(self, summary: str, remedy: str) -> Diagnostic:
+    def _make_warning(self, summary: str, remedy: str) -> Diagnostic:
         return Diagnostic("storage-failed", summary, origin=self.path, remedy=remedy, severity="warning")
 
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - all are at hand
         """Return an entry, None if it is not there."""
-        return self._current().tree.read(dn)
+        return self._current_version().tree.read(dn)
 
     def search(
         self,
@@ -117,18 +117,18 @@ class LdifFileStorage:
         attributes: Sequence[str] | None = None,  # noqa: ARG002 - all are at hand
     ) -> list[Entry]:
         """Return the entries right below a base, or with "sub" the base and all below it."""
-        return self._current().tree.search(base, scope, object_class)
+        return self._current_version().tree.search(base, scope, object_class)
 
-    def _current(self) -> _Version:
+    def _current_version(self) -> _FileVersion:
         """Return the file as it is now; to a writer, as it was when the writing began."""
         if self._writer is not None and self._owner == get_ident():
             return self._writer
         version = self._version
-        if version is None or files.signature(self.path) != version.signature:
+        if version is None or files.signature_of(self.path) != version.signature:
             version = self._version = self._load()
         return version
 
-    def _load(self) -> _Version:
+    def _load(self) -> _FileVersion:
         found = files.read(self.path)
         if found is None:
             if not self._missing_ok:
@@ -136,15 +136,15 @@ class LdifFileStorage:
                     Diagnostic("storage-failed", "there is no such file", origin=self.path, remedy="correct the path")
                 )
             document = parse(NEW_DOCUMENT)
-            return _Version(None, document, self._tree(document), None)
+            return _FileVersion(None, document, self._make_tree(document), None)
         data, signature = found
         known = self._version
         if known is not None and known.data == data:
-            return _Version(data, known.document, known.tree, signature)
+            return _FileVersion(data, known.document, known.tree, signature)
         document = parse(decode(data, self.path), self.path) if data.strip() else parse(NEW_DOCUMENT)
-        return _Version(data, document, self._tree(document), signature)
+        return _FileVersion(data, document, self._make_tree(document), signature)
 
-    def _tree(self, document: Document) -> Tree:
+    def _make_tree(self, document: LdifText) -> Tree:
         first = next(iter(document.entries.values()), None)
         base = self._base or (first.dn if first is not None else BASE)
         return Tree(document.entries, base)
@@ -158,9 +158,9 @@ class LdifFileStorage:
             raise UsageError("writing() is open already: it does not nest")
         target = os.path.realpath(self.path)
         if not self._missing_ok:
-            self._current()
+            self._current_version()
         files.make_directory(os.path.dirname(target))
-        with files.locked(target, self._deadline):
+        with files.hold_lock(target, self._deadline):
             self._owner = get_ident()
             try:
                 files.remove_leftovers(target)
@@ -184,26 +184,26 @@ class LdifFileStorage:
             if written is not None:
                 self._writer = self._version = written[0]
                 return written[1] or None
-            version = self._edited_meanwhile(version, edits)
-        raise self._changed("the file keeps changing")
+            version = self._reload_edited(version, edits)
+        raise self._changed_error("the file keeps changing")
 
     def _replace(
-        self, target: str, version: _Version, tree: Tree, edits: Sequence[Edit], record: Note | None
-    ) -> tuple[_Version, int] | None:
+        self, target: str, version: _FileVersion, tree: Tree, edits: Sequence[Edit], record: Note | None
+    ) -> tuple[_FileVersion, int] | None:
         """Write a new version of the file, and return it with its number in the history.
 
         None if the file is not the version it is made from any more.
         """
         from confobjects.mapping.ldif.writing import edit_document
-        from confobjects.storage.history import Pen, digest, time_of
+        from confobjects.storage.history import HistoryWriter, digest_of, time_of
 
         document = edit_document(version.document, edits)
         self._check(document)
         data = document.serialise().encode()
         with files.Replacement(target, data) as replacement:
             archived = files.archive(target, version.data) if version.data else ""
-            pen, edited = Pen(target), time_of(version.signature.modified) if version.signature else ""
-            number = pen.intend(digest(version.data), digest(data), record, edited)
+            pen, edited = HistoryWriter(target), time_of(version.signature.modified) if version.signature else ""
+            number = pen.intend(digest_of(version.data), digest_of(data), record, edited)
             happened = False
             try:
                 found = files.read(target)
@@ -212,21 +212,21 @@ class LdifFileStorage:
                 replacement.take_place()
                 happened = True
             finally:
-                self._tell(pen, target, number, data, happened=happened)
+                self._record_state(pen, target, number, data, happened=happened)
         if archived:
             self._prune(target, archived)
-        return _Version(data, document, Tree(document.entries, tree.base), replacement.signature), number
+        return _FileVersion(data, document, Tree(document.entries, tree.base), replacement.signature), number
 
     @staticmethod
-    def _tell(pen: Pen, target: str, number: int, data: bytes, *, happened: bool) -> None:
+    def _record_state(pen: HistoryWriter, target: str, number: int, data: bytes, *, happened: bool) -> None:
         """Say in the history what became of a change; where that fails, the digests say it."""
         with suppress(ConfobjectsError):
             if not happened:
                 found = files.read(target)
                 happened = found is not None and found[0] == data
-            pen.tell(number, "done" if happened else "void")
+            pen.record_state(number, "done" if happened else "void")
 
-    def _check(self, document: Document) -> None:
+    def _check(self, document: LdifText) -> None:
         """Read what is about to be written: no mistake of ours shall ever damage the file."""
         try:
             right = parse(document.serialise()).entries == document.entries
@@ -241,9 +241,9 @@ class LdifFileStorage:
         try:
             files.prune(target, self._archives, archived)
         except ConfobjectsError as error:  # the change itself is done and safe
-            self._remarks = [self._warning(problem.summary, problem.remedy) for problem in error.diagnostics]
+            self._remarks = [self._make_warning(problem.summary, problem.remedy) for problem in error.diagnostics]
 
-    def _edited_meanwhile(self, version: _Version, edits: Sequence[Edit]) -> _Version:
+    def _reload_edited(self, version: _FileVersion, edits: Sequence[Edit]) -> _FileVersion:
         """Return the file as someone else, who does not know the lock, has just made it.
 
         The changes may be made on top if none of their entries is another than it was when they were planned.
@@ -252,10 +252,10 @@ class LdifFileStorage:
         for edit in edits:
             dn = edit.old.dn if edit.old is not None else None
             if dn is not None and fresh.tree.read(dn) != version.tree.read(dn):
-                raise self._changed(f'the entry "{dn}" is not what it was')
+                raise self._changed_error(f'the entry "{dn}" is not what it was')
         return fresh
 
-    def _changed(self, summary: str) -> ChangedMeanwhileError:
+    def _changed_error(self, summary: str) -> ChangedMeanwhileError:
         return ChangedMeanwhileError(
             Diagnostic(
                 "changed-meanwhile",
@@ -265,32 +265,32 @@ class LdifFileStorage:
             )
         )
 
-    def history(self) -> list[Noted]:
+    def history(self) -> list[NotedChange]:
         """Return the noted changes, the oldest first; edits by hand are among them."""
         from confobjects.storage import history
 
         target = os.path.realpath(self.path)
         if self._owner == get_ident() or history.read(target).is_settled:
-            return self._noted(target)
-        with suppress(AccessError), files.locked(target, self._deadline):
-            return self._noted(target)  # the writer has finished, or is dead: the file tells
-        return self._noted(target)
+            return self._list_changes(target)
+        with suppress(AccessError), files.hold_lock(target, self._deadline):
+            return self._list_changes(target)  # the writer has finished, or is dead: the file tells
+        return self._list_changes(target)
 
     @staticmethod
-    def _noted(target: str) -> list[Noted]:
+    def _list_changes(target: str) -> list[NotedChange]:
         from confobjects.storage import history
 
         lines = history.read(target)
         found = files.read(target)
         data, signature = found if found is not None else (None, None)
         when = history.time_of(signature.modified) if signature is not None else ""
-        return history.noted(lines, history.digest(data), when)
+        return history.list_changes(lines, history.digest_of(data), when)
 
     def withdraw(self, number: int) -> None:
         """Note that the change of a number was taken back."""
-        from confobjects.storage.history import Pen
+        from confobjects.storage.history import HistoryWriter
 
-        Pen(os.path.realpath(self.path)).tell(number, "void")
+        HistoryWriter(os.path.realpath(self.path)).record_state(number, "void")
 
     def pause(self, turn: int) -> None:
         """Do nothing: the other writers are kept out."""

@@ -15,7 +15,7 @@ from confobjects.mapping.protocol import Scope
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, Noted
+    from confobjects.mapping.journal import Note, NotedChange
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of a storage that holds nothing yet."""
@@ -77,12 +77,12 @@ class MemoryStorage:
         self._notes[self._last] = record
         return self._last
 
-    def history(self) -> list[Noted]:
+    def history(self) -> list[NotedChange]:
         """Return the noted changes, the oldest first."""
-        from confobjects.mapping.journal import Noted
+        from confobjects.mapping.journal import NotedChange
 
         with self._lock:
-            return [Noted(number, "done", note.text, note.secret) for number, note in self._notes.items()]
+            return [NotedChange(number, "done", note.text, note.secret) for number, note in self._notes.items()]
 
     def withdraw(self, number: int) -> None:
         """Forget a noted change that was taken back."""

@@ -22,7 +22,7 @@ from confobjects.mapping.entry import (
     apply,
     has_naming_values,
     no_such_entry,
-    renamed,
+    rename_entry,
 )
 from confobjects.mapping.ldif import Edit
 from confobjects.mapping.protocol import Scope
@@ -51,14 +51,14 @@ class Tree:
 
     def _link(self, key: str) -> None:
         if self._index is not None:
-            self._index.setdefault(_parent(key), {})[key] = None
+            self._index.setdefault(_parent_key(key), {})[key] = None
 
     def _unlink(self, key: str) -> None:
         if self._index is not None:
-            siblings = self._index[_parent(key)]
+            siblings = self._index[_parent_key(key)]
             del siblings[key]
             if not siblings:
-                del self._index[_parent(key)]
+                del self._index[_parent_key(key)]
 
     def read(self, dn: DN) -> Entry | None:
         """Return an entry, None if it is not there."""
@@ -67,13 +67,13 @@ class Tree:
     def search(self, base: DN, scope: Scope, object_class: str | None) -> list[Entry]:
         """Return the entries right below a base, or the base and all below it, parents first."""
         key = base.normal
-        keys: Iterable[str] = list(self._children.get(key, ())) if scope == "one" else self._below(key)
+        keys: Iterable[str] = list(self._children.get(key, ())) if scope == "one" else self._keys_below(key)
         found = [self.entries[key] for key in keys]
         if object_class is None:
             return found
         return [entry for entry in found if entry.has_object_class(object_class)]
 
-    def _below(self, key: str) -> Iterator[str]:
+    def _keys_below(self, key: str) -> Iterator[str]:
         """Yield an entry, if it is there, and all below it. Not recursive: a file decides how deep the tree is."""
         waiting = [key]
         while waiting:
@@ -85,7 +85,7 @@ class Tree:
     def orphans(self) -> Iterator[Entry]:
         """Yield the entries that lie below the base and have no parent."""
         for key, entry in self.entries.items():
-            if _parent(key) not in self.entries and entry.dn.is_below(self.base):
+            if _parent_key(key) not in self.entries and entry.dn.is_below(self.base):
                 yield entry
 
     def apply(self, changes: Sequence[Change]) -> list[Edit]:
@@ -112,7 +112,7 @@ class Tree:
             if old is None or old.dn != new.dn:
                 self._link(new.dn.normal)
 
-    def _existing(self, dn: DN) -> Entry:
+    def _require_entry(self, dn: DN) -> Entry:
         entry = self.entries.get(dn.normal)
         if entry is None:
             raise no_such_entry(dn)
@@ -127,25 +127,25 @@ class Tree:
                 raise NoSuchObjectError(f'the entry "{dn}" would lie outside the base "{self.base}"')
             raise NoSuchObjectError(f'there is no entry "{dn.parent}", which is to be the parent of "{dn}"')
 
-    def add(self, change: AddEntry) -> Iterator[Edit]:
+    def plan_addition(self, change: AddEntry) -> Iterator[Edit]:
         """Plan the edit of an addition."""
         entry = change.entry
         self._check_place(entry.dn)
         if not has_naming_values(entry):
-            raise _unnamed(entry.dn)
+            raise _naming_error(entry.dn)
         yield Edit(None, entry)
 
-    def modify(self, change: ModifyEntry) -> Iterator[Edit]:
+    def plan_modification(self, change: ModifyEntry) -> Iterator[Edit]:
         """Plan the edit of a modification."""
-        old = self._existing(change.dn)
+        old = self._require_entry(change.dn)
         new = apply(old, change.modifications)
         if not has_naming_values(new) and has_naming_values(old):  # a file may hold entries that never had it
-            raise _unnamed(old.dn)
+            raise _naming_error(old.dn)
         yield Edit(old, new)
 
-    def delete(self, change: DeleteEntry) -> Iterator[Edit]:
+    def plan_deletion(self, change: DeleteEntry) -> Iterator[Edit]:
         """Plan the edit of a deletion."""
-        entry = self._existing(change.dn)
+        entry = self._require_entry(change.dn)
         if below := self._children.get(change.dn.normal):
             count = f"{len(below)} entries" if len(below) > 1 else f'the entry "{self.entries[next(iter(below))].dn}"'
             raise ObjectInUseError(
@@ -157,38 +157,38 @@ class Tree:
             )
         yield Edit(entry, None)
 
-    def rename(self, change: RenameEntry) -> Iterator[Edit]:
+    def plan_renaming(self, change: RenameEntry) -> Iterator[Edit]:
         """Plan the edits of a renaming: the entry, then all below it."""
-        old = self._existing(change.dn)
+        old = self._require_entry(change.dn)
         if change.new_dn == change.dn:
-            yield Edit(old, renamed(old, change.new_dn))
+            yield Edit(old, rename_entry(old, change.new_dn))
             return
         if change.new_dn.is_below(change.dn):
             raise ConstraintError(f'the entry "{change.dn}" cannot be moved below itself')
         self._check_place(change.new_dn)
-        for key in list(self._below(change.dn.normal)):
+        for key in list(self._keys_below(change.dn.normal)):
             entry = self.entries[key]
             if entry is old:
-                yield Edit(old, renamed(old, change.new_dn))
+                yield Edit(old, rename_entry(old, change.new_dn))
                 continue
             rdns = entry.dn.rdns[: len(entry.dn) - len(change.dn)]
-            yield Edit(entry, Entry.trusted(DN.of(*rdns, *change.new_dn.rdns), entry.attributes))
+            yield Edit(entry, Entry.from_trusted(DN.of(*rdns, *change.new_dn.rdns), entry.attributes))
 
 
 _HOW: Final[dict[type[Change], Callable[[Tree, Change], Iterator[Edit]]]] = {
-    AddEntry: Tree.add,  # type: ignore[dict-item]  # each is called with its own kind of change only
-    ModifyEntry: Tree.modify,  # type: ignore[dict-item]  # as above
-    DeleteEntry: Tree.delete,  # type: ignore[dict-item]  # as above
-    RenameEntry: Tree.rename,  # type: ignore[dict-item]  # as above
+    AddEntry: Tree.plan_addition,  # type: ignore[dict-item]  # each is called with its own kind of change only
+    ModifyEntry: Tree.plan_modification,  # type: ignore[dict-item]  # as above
+    DeleteEntry: Tree.plan_deletion,  # type: ignore[dict-item]  # as above
+    RenameEntry: Tree.plan_renaming,  # type: ignore[dict-item]  # as above
 }
 
 
-def _parent(key: str) -> str:
+def _parent_key(key: str) -> str:
     """Return the normal form of the parent: in a normal form, a comma always separates RDNs."""
     return key.partition(",")[2]
 
 
-def _unnamed(dn: DN) -> ConstraintError:
+def _naming_error(dn: DN) -> ConstraintError:
     attribute = dn.rdns[0][0][0]
     return ConstraintError(
         Diagnostic(

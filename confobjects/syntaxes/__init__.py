@@ -45,7 +45,7 @@ __all__ = [
     "UnknownSyntaxError",
     "Unlimited",
     "ValueSyntaxError",
-    "syntax",
+    "make_syntax",
 ]
 
 _CLASSES = {
@@ -73,7 +73,7 @@ _CLASSES = {
 """Every syntax, by its name in definitions: ``module:Class`` within this room. A new syntax is one line here."""
 
 
-class _Registry(Mapping[str, type[Syntax]]):
+class _SyntaxRegistry(Mapping[str, type[Syntax]]):
     """Name to class; a class is imported when it is asked for, the names are known without that."""
 
     def __getitem__(self, name: str) -> type[Syntax]:
@@ -102,11 +102,11 @@ if not TYPE_CHECKING:
         return getattr(import_module(f"{__name__}.{_VALUES[name]}"), name)
 
 
-REGISTRY: Mapping[str, type[Syntax]] = _Registry()
+REGISTRY: Mapping[str, type[Syntax]] = _SyntaxRegistry()
 """Every syntax class by name, sorted by name, loaded on demand."""
 
 
-def syntax(spec: str | Mapping[str, Any]) -> Syntax:
+def make_syntax(spec: str | Mapping[str, Any]) -> Syntax:
     """Return the syntax that a definition asks for: a name, or an object whose ``type`` is the name.
 
     Raises :class:`UnknownSyntaxError` for an unknown name and :class:`SyntaxParameterError` for unknown,

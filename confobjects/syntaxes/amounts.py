@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from confobjects.diagnostics import nearest
-from confobjects.syntaxes.base import UNLIMITED, Syntax, ValueSyntaxError, quoted
+from confobjects.diagnostics import find_nearest
+from confobjects.syntaxes.base import UNLIMITED, Syntax, ValueSyntaxError, quote_text
 from confobjects.syntaxes.integers import MAX_LONG, is_unlimited
 
 _DIGITS = 60  # decimal places that are read: 2^-40 needs 40 of them
@@ -50,19 +50,19 @@ class Amount(Syntax):
     def judge(self, text: str, amount: int) -> None:
         """Raise :class:`ValueSyntaxError` for an amount (in the smallest unit) outside the limits."""
         if amount < self.lower:
-            raise ValueSyntaxError(f"{quoted(text)} is too small", self.expected)
+            raise ValueSyntaxError(f"{quote_text(text)} is too small", self.expected)
         if amount > (MAX_LONG if self.upper is None else self.upper):
-            raise ValueSyntaxError(f"{quoted(text)} is too large", self.expected)
+            raise ValueSyntaxError(f"{quote_text(text)} is too large", self.expected)
 
-    def refuse_shape(self, text: str, kind: str, remedy: str = "") -> ValueSyntaxError:
+    def shape_error(self, text: str, kind: str, remedy: str = "") -> ValueSyntaxError:
         """Return the error for a text that is no amount at all."""
         if not text.strip():
             return ValueSyntaxError("the value is empty", self.expected)
         if is_unlimited(text):
-            return ValueSyntaxError(f"{quoted(text)} is not allowed here", self.expected)
+            return ValueSyntaxError(f"{quote_text(text)} is not allowed here", self.expected)
         if self.allow_unlimited and text.strip() == "-1":
             remedy = 'did you mean "unlimited"?'
-        return ValueSyntaxError(f"{quoted(text)} is not a {kind}", self.expected, remedy)
+        return ValueSyntaxError(f"{quote_text(text)} is not a {kind}", self.expected, remedy)
 
     def to_json(self, value: Any) -> int | str:
         return "unlimited" if value is UNLIMITED else int(value)
@@ -77,13 +77,13 @@ def unit_name(word: str, units: Mapping[str, int], long_names: Mapping[str, str]
     folded = word.strip().lower()
     short = long_names.get(folded, folded)
     if short not in units:
-        raise ValueSyntaxError(f"{quoted(word)} is not a unit of {kind}", f"one of {', '.join(units)}")
+        raise ValueSyntaxError(f"{quote_text(word)} is not a unit of {kind}", f"one of {', '.join(units)}")
     return short
 
 
 def nearest_unit(word: str, long_names: Mapping[str, str]) -> str:
     """Return the short name of the unit that was probably meant, or an empty text."""
-    match = nearest(word.lower(), long_names)
+    match = find_nearest(word.lower(), long_names)
     return long_names[match] if match is not None else ""
 
 

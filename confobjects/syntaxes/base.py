@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Final, NoReturn, Self, final
 
-from confobjects.diagnostics import did_you_mean
+from confobjects.diagnostics import suggest_name
 from confobjects.records import Record
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 _SHOWN = 60
 BLANKS: Final = " \t"
@@ -67,9 +67,9 @@ class ValueSyntaxError(ValueError):
 
     def __init__(self, message: str, expected: str = "", remedy: str = "", span: tuple[int, int] | None = None) -> None:
         # Control and direction characters of a value must not reach a terminal, wherever they were quoted.
-        self.message = visible(message)
+        self.message = make_visible(message)
         self.expected = expected
-        self.remedy = visible(remedy)
+        self.remedy = make_visible(remedy)
         self.span = span
         super().__init__(self.message)
 
@@ -77,7 +77,7 @@ class ValueSyntaxError(ValueError):
         text = f"{self.message}, expected {self.expected}" if self.expected else self.message
         return f"{text}; {self.remedy}" if self.remedy else text
 
-    def masked(self) -> ValueSyntaxError:
+    def as_masked(self) -> ValueSyntaxError:
         """Return the same refusal without any part of the value, for a property that is a secret."""
         return ValueSyntaxError("the value (not shown) is not acceptable", self.expected)
 
@@ -100,7 +100,7 @@ class UnknownSyntaxError(SyntaxParameterError):
         super().__init__(
             "type",
             said.replace("'", '"'),
-            (did_you_mean(name, known) if isinstance(name, str) else "") or f"the syntaxes are {', '.join(known)}",
+            (suggest_name(name, known) if isinstance(name, str) else "") or f"the syntaxes are {', '.join(known)}",
         )
 
 
@@ -155,10 +155,10 @@ class Syntax:
         for name, value in parameters.items():
             fragment = cls.parameters.get(name)
             if fragment is None:
-                known = did_you_mean(name, cls.parameters) or _known_parameters(cls.parameters)
+                known = suggest_name(name, cls.parameters) or _list_parameters(cls.parameters)
                 raise SyntaxParameterError(name, f'the syntax {cls.name} has no parameter "{name}"', known)
-            if not _fits(value, fragment):
-                raise SyntaxParameterError(name, f'"{name}" has to be {_kind(fragment)}')
+            if not _has_kind(value, fragment):
+                raise SyntaxParameterError(name, f'"{name}" has to be {_describe_kind(fragment)}')
         for name in cls.required_parameters:
             if name not in parameters:
                 raise SyntaxParameterError(name, f'the syntax {cls.name} needs the parameter "{name}"')
@@ -199,25 +199,25 @@ class Syntax:
         """Raise the error for a Python value of a type that this syntax does not know."""
         raise ValueSyntaxError(f"a value of the Python type {type(value).__name__} does not fit", self.expected)
 
-    def secret_at(self, text: str) -> int | None:
+    def find_secret(self, text: str) -> int | None:
         """Return where the secret in a text begins, None where there is none; a sensitive syntax is one as a whole."""
         del text
         return 0 if self.sensitive else None
 
-    def normal(self, text: str) -> Hashable:
+    def normal_form(self, text: str) -> Hashable:
         """Return the key by which two texts are the same value; text that does not parse stands for itself."""
         try:
-            return self._normal(text)
+            return self._normal_form(text)
         except ValueSyntaxError:
             return (None, text)
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         value: Hashable = self.parse(text)
         return value
 
     def key(self, text: str) -> Hashable:
         """Return what may occur only once among the values of one property: the normal form, mostly."""
-        return self.normal(text)
+        return self.normal_form(text)
 
     @property
     def expected(self) -> str:
@@ -250,7 +250,7 @@ class Syntax:
         """Return a typed value as JSON; ``coerce`` of it is a text of the same value."""
         return self._write(value)
 
-    def ldap(self) -> LdapSyntax:
+    def as_ldap(self) -> LdapSyntax:
         """Return the attribute syntax. Any value may be an expression, hence Directory String nearly everywhere."""
         return self.ldap_syntax
 
@@ -269,32 +269,32 @@ _KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {
 }
 
 
-def _kinds(fragment: Mapping[str, Any]) -> tuple[str, ...]:
+def _kinds_of(fragment: Mapping[str, Any]) -> tuple[str, ...]:
     kinds = fragment.get("type", ())
     return (kinds,) if isinstance(kinds, str) else tuple(kinds)
 
 
-def _fits(value: object, fragment: Mapping[str, Any]) -> bool:
+def _has_kind(value: object, fragment: Mapping[str, Any]) -> bool:
     """Tell whether the JSON type is right. The meta-schema judges the rest; a cold start does without it."""
-    kinds = _kinds(fragment)
+    kinds = _kinds_of(fragment)
     if isinstance(value, bool):
         return not kinds or "boolean" in kinds
     if kinds and not any(isinstance(value, _KINDS[kind][1]) for kind in kinds):
         return False
-    return not isinstance(value, list) or all(_fits(item, fragment.get("items", {})) for item in value)
+    return not isinstance(value, list) or all(_has_kind(item, fragment.get("items", {})) for item in value)
 
 
-def _kind(fragment: Mapping[str, Any]) -> str:
-    return " or ".join(_KINDS[kind][0] for kind in _kinds(fragment))
+def _describe_kind(fragment: Mapping[str, Any]) -> str:
+    return " or ".join(_KINDS[kind][0] for kind in _kinds_of(fragment))
 
 
-def _known_parameters(parameters: Mapping[str, object]) -> str:
+def _list_parameters(parameters: Mapping[str, object]) -> str:
     return f"its parameters are {', '.join(parameters)}" if parameters else "it has no parameters"
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return a text for a message: in quotes, on one line, not too long."""
-    return f'"{visible(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")}"'
+    return f'"{make_visible(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")}"'
 
 
 def require_text(text: str, expected: str) -> str:
@@ -334,4 +334,4 @@ def refuse_controls(text: str, line: str, expected: str, subject: str = "") -> N
             at = text.index(character)
             words = {"\n": "a line break", "\r": "a carriage return", "\0": "a NUL character", "\t": "a tab"}
             said = words.get(character, f"the control character U+{ord(character):04X}")
-            raise ValueSyntaxError(f"{subject or quoted(text)} holds {said}", expected, span=(at, at + 1))
+            raise ValueSyntaxError(f"{subject or quote_text(text)} holds {said}", expected, span=(at, at + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quoted, require_line
+from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quote_text, require_line
 
 
 class ClassName(Syntax):
@@ -51,7 +51,7 @@ class ClassName(Syntax):
         line = require_line(text, self.expected)
         module, colon, qualified = line.partition(":")
         if ":" in qualified:
-            raise ValueSyntaxError(f"{quoted(line)} has more than one colon", self.expected)
+            raise ValueSyntaxError(f"{quote_text(line)} has more than one colon", self.expected)
         if colon and not (module and qualified):
             missing = "the name of the class" if module else "the module"
             raise ValueSyntaxError(f"{missing} is missing", self.expected)
@@ -63,7 +63,7 @@ class ClassName(Syntax):
             if not name:
                 raise ValueSyntaxError("a name is missing beside a dot", self.expected)
             if not name.isidentifier():
-                raise ValueSyntaxError(f"{quoted(name)} is not an identifier", self.expected)
+                raise ValueSyntaxError(f"{quote_text(name)} is not an identifier", self.expected)
         return line
 
     @property

@@ -12,7 +12,7 @@ from confobjects.syntaxes.base import (
     Syntax,
     SyntaxParameterError,
     ValueSyntaxError,
-    quoted,
+    quote_text,
     require_line,
     require_text,
 )
@@ -61,16 +61,16 @@ class Dn(Syntax):
         try:
             dn = DN.parse(text)
         except DNSyntaxError as error:
-            message = f"{quoted(text)} is not a distinguished name: {error}"
+            message = f"{quote_text(text)} is not a distinguished name: {error}"
             raise ValueSyntaxError(message, self.expected, span=error.span) from None
         if not dn:
             raise ValueSyntaxError("the value is blank", self.expected)
         if self.base is not None and dn.parent != self.base:
-            raise self._elsewhere(dn, self.base)
+            raise self._place_error(dn, self.base)
         return dn
 
-    def _elsewhere(self, dn: DN, base: DN) -> ValueSyntaxError:
-        name = quoted(str(dn))
+    def _place_error(self, dn: DN, base: DN) -> ValueSyntaxError:
+        name = quote_text(str(dn))
         if dn != base and dn.is_below(base):
             levels = len(dn) - len(base)
             return ValueSyntaxError(f'{name} is {levels} levels below "{base}"', self.expected)
@@ -93,15 +93,15 @@ def oid_problem(text: str) -> str:
     arcs = text.split(".")
     for arc in arcs:
         if not (arc.isdecimal() and arc.isascii()):
-            return f"{quoted(arc)} is not a number" if arc else "a number is missing beside a dot"
+            return f"{quote_text(arc)} is not a number" if arc else "a number is missing beside a dot"
         if arc[0] == "0" and arc != "0":
-            return f"{quoted(arc)} has a leading zero"
+            return f"{quote_text(arc)} has a leading zero"
     if len(arcs) < 2:
-        return f"{quoted(text)} has only one number"
+        return f"{quote_text(text)} has only one number"
     if arcs[0] not in ("0", "1", "2"):
-        return f"{quoted(arcs[0])} cannot be first, only 0, 1 or 2"
+        return f"{quote_text(arcs[0])} cannot be first, only 0, 1 or 2"
     if arcs[0] != "2" and (len(arcs[1]) > 2 or int(arcs[1]) > 39):
-        return f"{quoted(arcs[1])} cannot be second after {arcs[0]}, only 0 to 39"
+        return f"{quote_text(arcs[1])} cannot be second after {arcs[0]}, only 0 to 39"
     return ""
 
 
@@ -168,13 +168,13 @@ class AttributeType(Syntax):
     def _name_problem(self, line: str) -> str:
         name, semicolon, _ = line.partition(";")
         if semicolon and name:
-            raise ValueSyntaxError(f"{quoted(line)} has options", self.expected, f'did you mean "{name}"?')
+            raise ValueSyntaxError(f"{quote_text(line)} has options", self.expected, f'did you mean "{name}"?')
         if not line[0].isalpha():
-            return f"{quoted(line)} does not start with a letter"
+            return f"{quote_text(line)} does not start with a letter"
         wrong = next((c for c in line if not (c.isascii() and (c.isalnum() or c in "-_"))), "")
-        return f"{quoted(wrong)} cannot stand in the name" if wrong else ""
+        return f"{quote_text(wrong)} cannot stand in the name" if wrong else ""
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         return self.parse(text).lower()
 
     @property

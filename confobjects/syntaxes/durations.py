@@ -21,7 +21,7 @@ from confobjects.syntaxes.amounts import (
     scale,
     unit_name,
 )
-from confobjects.syntaxes.base import UNLIMITED, SyntaxParameterError, Unlimited, ValueSyntaxError, quoted
+from confobjects.syntaxes.base import UNLIMITED, SyntaxParameterError, Unlimited, ValueSyntaxError, quote_text
 from confobjects.syntaxes.integers import MAX_LONG, is_unlimited, with_unlimited
 
 TIME_UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
@@ -44,7 +44,7 @@ _COMPOUND_PART = re.compile(r"([0-9]+)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
 _EXAMPLE = 'such as "30 s", "0.5 h" or "1 d 12 h"'
 
 
-class _Part(Record):
+class _DurationPart(Record):
     """One number and unit of a compound duration."""
 
     number: int
@@ -155,12 +155,12 @@ class Duration(Amount):
         maximum_unit: str = "",
         allow_unlimited: bool = False,
     ) -> None:
-        self.base = _base_unit("base-unit", base_unit)
-        self.maximum_unit = _base_unit("maximum-unit", maximum_unit) if maximum_unit else ""
+        self.base = _check_unit("base-unit", base_unit)
+        self.maximum_unit = _check_unit("maximum-unit", maximum_unit) if maximum_unit else ""
         if self.maximum_unit and TIME_UNITS[self.maximum_unit] < TIME_UNITS[self.base]:
             raise SyntaxParameterError("maximum-unit", f"{maximum_unit} is smaller than the base unit {base_unit}")
         self.lower, self.upper, self.allow_unlimited = 0, None, False
-        least, most = self._limit("lower", lower), None if upper is None else self._limit("upper", upper)
+        least, most = self._parse_limit("lower", lower), None if upper is None else self._parse_limit("upper", upper)
         self.lower, self.upper, self.allow_unlimited = least, most, allow_unlimited
         if self.upper is not None and allow_unlimited:
             raise SyntaxParameterError(
@@ -169,13 +169,13 @@ class Duration(Amount):
         if self.upper is not None and self.upper < self.lower:
             raise SyntaxParameterError("upper", "the upper limit is below the lower limit")
 
-    def _limit(self, parameter: str, limit: int | str) -> int:
+    def _parse_limit(self, parameter: str, limit: int | str) -> int:
         """Return a limit in milliseconds; a bare number counts base units."""
         text = str(limit)
         if text.isdecimal() and text.isascii():
             text = f"{text} {self.base}"
         try:
-            milliseconds = self._milliseconds(text)
+            milliseconds = self._parse_milliseconds(text)
             self.judge(text, milliseconds)
         except ValueSyntaxError as error:
             raise SyntaxParameterError(parameter, error.message, error.remedy) from None
@@ -184,81 +184,85 @@ class Duration(Amount):
     def parse(self, text: str) -> int | Unlimited:
         if self.allow_unlimited and is_unlimited(text):
             return UNLIMITED
-        milliseconds = _plain_duration(text)
+        milliseconds = _parse_plain(text)
         if milliseconds is None:
-            milliseconds = self._milliseconds(text)
+            milliseconds = self._parse_milliseconds(text)
         self.judge(text, milliseconds)
         unit = TIME_UNITS[self.base]
         count, rest = divmod(milliseconds, unit)
         if rest:
             raise ValueSyntaxError(
-                f"{quoted(text)} is not a whole number of {self.base}",
+                f"{quote_text(text)} is not a whole number of {self.base}",
                 self.expected,
                 f'did you mean "{count} {self.base}" or "{count + 1} {self.base}"?',
             )
         return count
 
-    def _milliseconds(self, text: str) -> int:
+    def _parse_milliseconds(self, text: str) -> int:
         if len(text) > TEXT_LIMIT:
-            raise self.refuse_shape(text, "duration")
+            raise self.shape_error(text, "duration")
         stripped = text.strip()
         match = DECIMAL.fullmatch(stripped)
         if match is None:
-            return self._compound(text, stripped)
+            return self._parse_compound(text, stripped)
         whole, fraction, word = match.groups()
         if not word:
             number = f"{whole}.{fraction}" if fraction else whole
             raise ValueSyntaxError(
-                f"{quoted(text)} has no unit", self.expected, f'did you mean "{number} {self.base}"?'
+                f"{quote_text(text)} has no unit", self.expected, f'did you mean "{number} {self.base}"?'
             )
         unit = _LONG_NAMES.get(word.lower(), word.lower())
         if unit not in TIME_UNITS:
             number = f"{whole}.{fraction}" if fraction else whole
-            raise self._unknown_unit(text, word, number)
+            raise self._unit_error(text, word, number)
         return scale(whole, fraction, TIME_UNITS[unit])
 
-    def _unknown_unit(self, text: str, word: str, number: str) -> ValueSyntaxError:
+    def _unit_error(self, text: str, word: str, number: str) -> ValueSyntaxError:
         meant = _MEANT.get(word.lower()) or nearest_unit(word, _LONG_NAMES)
         remedy = f'did you mean "{number} {meant}"?' if meant else f"the units are {', '.join(TIME_UNITS)}"
         at = text.index(word)
-        return ValueSyntaxError(f"{quoted(word)} is not a unit of time", self.expected, remedy, (at, at + len(word)))
+        return ValueSyntaxError(
+            f"{quote_text(word)} is not a unit of time", self.expected, remedy, (at, at + len(word))
+        )
 
-    def _compound(self, text: str, stripped: str) -> int:
-        parts = self._parts(text, stripped)
+    def _parse_compound(self, text: str, stripped: str) -> int:
+        parts = self._split_parts(text, stripped)
         sizes = [TIME_UNITS[part.unit] for part in parts]
         for before, after, part in zip(sizes, sizes[1:], parts[1:], strict=False):
             if after >= before:
                 raise ValueSyntaxError(
-                    f"{quoted(text)} does not go from the largest unit to the smallest",
+                    f"{quote_text(text)} does not go from the largest unit to the smallest",
                     self.expected,
-                    f'did you mean "{_in_order(parts)}"?',
+                    f'did you mean "{_sort_parts(parts)}"?',
                     (part.start, part.end),
                 )
         return sum(part.number * size for part, size in zip(parts, sizes, strict=True))
 
-    def _parts(self, text: str, stripped: str) -> list[_Part]:
+    def _split_parts(self, text: str, stripped: str) -> list[_DurationPart]:
         offset = text.index(stripped) if stripped else 0
-        parts: list[_Part] = []
+        parts: list[_DurationPart] = []
         long_name = False
         position = 0
         while position < len(stripped) or not parts:
             match = _COMPOUND_PART.match(stripped, position)
             if match is None:
-                raise self.refuse_shape(text, "duration", self._comma_remedy(stripped))
+                raise self.shape_error(text, "duration", self._comma_remedy(stripped))
             word = match[2].lower()
             long_name = long_name or word in _LONG_NAMES
             unit = _LONG_NAMES.get(word, word)
             if unit not in TIME_UNITS:
-                raise self._unknown_unit(text, match[2], match[1])
-            parts.append(_Part(int(match[1]), unit, offset + match.start(1), offset + match.end(2)))
+                raise self._unit_error(text, match[2], match[1])
+            parts.append(_DurationPart(int(match[1]), unit, offset + match.start(1), offset + match.end(2)))
             position = match.end()
         if long_name:
-            raise ValueSyntaxError("long unit names stand alone", self.expected, f'did you mean "{_in_order(parts)}"?')
+            raise ValueSyntaxError(
+                "long unit names stand alone", self.expected, f'did you mean "{_sort_parts(parts)}"?'
+            )
         return parts
 
     def _comma_remedy(self, stripped: str) -> str:
         dotted = stripped.replace(",", ".", 1)
-        return f'did you mean "{dotted}"?' if "," in stripped and _plain_duration(dotted) is not None else ""
+        return f'did you mean "{dotted}"?' if "," in stripped and _parse_plain(dotted) is not None else ""
 
     def _write(self, value: Any) -> str:
         if value is UNLIMITED:
@@ -268,19 +272,19 @@ class Duration(Amount):
         from datetime import timedelta
 
         if isinstance(value, timedelta):
-            return f"{_unit_or_ms(value // timedelta(milliseconds=1), self.base)}"
+            return f"{_format_in_unit(value // timedelta(milliseconds=1), self.base)}"
         return self.refuse_type(value)
 
     @property
     def expected(self) -> str:
-        limits = limits_phrase(self, human_duration)
+        limits = limits_phrase(self, format_duration)
         return f"a duration {_EXAMPLE}" + (f", {limits}" if limits else "")
 
     def usage(self) -> str:
-        words = f"{human_duration(self.lower)} <= " if self.lower else ""
+        words = f"{format_duration(self.lower)} <= " if self.lower else ""
         words += f"DURATION ({self.base})"
         if self.upper is not None:
-            words += f" <= {human_duration(self.upper)}"
+            words += f" <= {format_duration(self.upper)}"
         return words + (" | unlimited" if self.allow_unlimited else "")
 
     def display(self, value: Any, unit_size: str = "", unit_time: str = "", exact: bool = False) -> str:
@@ -289,7 +293,7 @@ class Duration(Amount):
             return "unlimited"
         milliseconds = int(value) * TIME_UNITS[self.base]
         if not unit_time and not exact and milliseconds:
-            return human_duration(milliseconds, self.maximum_unit)
+            return format_duration(milliseconds, self.maximum_unit)
         unit = time_unit(unit_time) if unit_time else self.base
         return f"{decimal_text(milliseconds, TIME_UNITS[unit], exact)} {unit}"
 
@@ -301,7 +305,7 @@ class Duration(Amount):
 
 
 @lru_cache(maxsize=1024)
-def _plain_duration(text: str) -> int | None:
+def _parse_plain(text: str) -> int | None:
     """Return the milliseconds of a number with one known unit, the usual case, or None."""
     match = DECIMAL.fullmatch(text.strip()) if len(text) <= TEXT_LIMIT else None
     if match is None:
@@ -311,17 +315,17 @@ def _plain_duration(text: str) -> int | None:
     return None if unit is None else scale(match[1], match[2], unit)
 
 
-def _in_order(parts: list[_Part]) -> str:
+def _sort_parts(parts: list[_DurationPart]) -> str:
     sums = {unit: sum(part.number for part in parts if part.unit == unit) for unit in TIME_UNITS}
     return " ".join(f"{count} {unit}" for unit, count in sums.items() if count) or "0 s"
 
 
-def _unit_or_ms(milliseconds: int, base: str) -> str:
+def _format_in_unit(milliseconds: int, base: str) -> str:
     count, rest = divmod(milliseconds, TIME_UNITS[base])
     return f"{milliseconds} ms" if rest else f"{count} {base}"
 
 
-def human_duration(milliseconds: int, maximum_unit: str = "") -> str:
+def format_duration(milliseconds: int, maximum_unit: str = "") -> str:
     """Return a duration in as many units as it takes, the largest first: ``1 h 1 m 40 s``; nothing is ``0 ms``."""
     parts = []
     reached = not maximum_unit
@@ -338,7 +342,7 @@ def time_unit(word: str) -> str:
     return unit_name(word, TIME_UNITS, _LONG_NAMES, "time")
 
 
-def _base_unit(parameter: str, word: str) -> str:
+def _check_unit(parameter: str, word: str) -> str:
     if word not in TIME_UNITS:
         raise SyntaxParameterError(
             parameter, f'"{word}" is not a unit of time', f"the units are {', '.join(TIME_UNITS)}"

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from confobjects.records import Record
-from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxError, quoted, require_line
+from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxError, quote_text, require_line
 
 _LONGEST_HOST = 253
 _LONGEST_LABEL = 63
@@ -26,10 +26,10 @@ def is_ipv4(text: str) -> bool:
 
 def is_ipv6(text: str) -> bool:
     """Tell whether a text is an IPv6 address (RFC 4291), with or without a zone (RFC 4007)."""
-    return _ipv6(text) is not None
+    return _compress_ipv6(text) is not None
 
 
-def _ipv6(text: str) -> str | None:
+def _compress_ipv6(text: str) -> str | None:
     """Return the compressed spelling of an IPv6 address, or None."""
     if ":" not in text or not text.isascii():
         return None
@@ -59,7 +59,7 @@ def host_problem(host: str) -> str:
         if problem := _label_problem(label):
             return problem
     if labels[-1].isdigit() and not is_ipv4(host):
-        return f"{quoted(host)} ends in a number but is not an IPv4 address"
+        return f"{quote_text(host)} ends in a number but is not an IPv4 address"
     if sum(map(_encoded_length, labels)) + len(labels) - 1 > _LONGEST_HOST:
         return f"the host is longer than {_LONGEST_HOST} characters"
     return ""
@@ -75,11 +75,11 @@ def _label_problem(label: str) -> str:
     else:
         wrong = _wrong_character(label)
     if wrong:
-        return f"{quoted(wrong)} cannot stand in a host name" if wrong != " " else "a host name cannot hold a blank"
+        return f"{quote_text(wrong)} cannot stand in a host name" if wrong != " " else "a host name cannot hold a blank"
     if label[0] == "-" or label[-1] == "-":
-        return f"{quoted(label)} starts or ends with a hyphen"
+        return f"{quote_text(label)} starts or ends with a hyphen"
     if _encoded_length(label) > _LONGEST_LABEL:
-        return f"{quoted(label)} is longer than {_LONGEST_LABEL} characters"
+        return f"{quote_text(label)} is longer than {_LONGEST_LABEL} characters"
     return ""
 
 
@@ -101,7 +101,7 @@ def _wrong_character(label: str) -> str:
 
 def normal_host(host: str) -> str:
     """Return the form in which hosts compare: lower case, IPv6 compressed."""
-    return _ipv6(host) or host.lower() if ":" in host else host.lower()
+    return _compress_ipv6(host) or host.lower() if ":" in host else host.lower()
 
 
 def _is_plain(host: str) -> bool:
@@ -120,7 +120,7 @@ class HostPort(Record):
     port: int
 
     def __str__(self) -> str:
-        return f"{bracketed(self.host)}:{self.port}"
+        return f"{bracket_host(self.host)}:{self.port}"
 
     def __iter__(self) -> Iterator[str | int]:
         """Yield host and port: ``host, port = value``."""
@@ -138,7 +138,7 @@ class ImpliedPort(HostPort):
     """A :class:`HostPort` whose port was not written but came from the definition; equal to the one that says it."""
 
 
-def bracketed(host: str) -> str:
+def bracket_host(host: str) -> str:
     """Return a host as it stands before a port: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
@@ -233,53 +233,57 @@ class HostPortSyntax(Syntax):
         if separator and scheme.isalnum():
             host = rest.partition("/")[0].rpartition("@")[2]
             raise ValueSyntaxError(
-                f"{quoted(scheme + separator + host)} is a URL", self.expected, f'did you mean "{host}"?'
+                f"{quote_text(scheme + separator + host)} is a URL", self.expected, f'did you mean "{host}"?'
             )
         if line.startswith("["):
             host, colon, digits = self._split_brackets(line)
         else:
             host, colon, digits = line.partition(":")
             if ":" in digits:
-                raise self._bare_colons(line)
+                raise self._colon_error(line)
             if problem := host_problem(host):
-                raise ValueSyntaxError(problem, self.expected, span=_span(text, host))
+                raise ValueSyntaxError(problem, self.expected, span=_span_of(text, host))
         if colon:
-            return HostPort(host, self._port(text, line, digits))
+            return HostPort(host, self._parse_port(text, line, digits))
         if self.default_port is None:
-            raise ValueSyntaxError(f"{quoted(line)} has no port", self.expected)
+            raise ValueSyntaxError(f"{quote_text(line)} has no port", self.expected)
         return ImpliedPort(host, self.default_port)
 
     def _split_brackets(self, line: str) -> tuple[str, str, str]:
         host, bracket, rest = line[1:].partition("]")
         if not bracket:
-            raise ValueSyntaxError(f"{quoted(line)} has no closing bracket", self.expected)
+            raise ValueSyntaxError(f"{quote_text(line)} has no closing bracket", self.expected)
         if not is_ipv6(host):
-            raise ValueSyntaxError(f"{quoted(host)} is not an IPv6 address", self.expected, span=_span(line, host))
+            raise ValueSyntaxError(
+                f"{quote_text(host)} is not an IPv6 address", self.expected, span=_span_of(line, host)
+            )
         if rest and rest[0] != ":":
-            raise ValueSyntaxError(f"{quoted(rest)} cannot follow the address", self.expected, span=_span(line, rest))
+            raise ValueSyntaxError(
+                f"{quote_text(rest)} cannot follow the address", self.expected, span=_span_of(line, rest)
+            )
         return host, rest[:1], rest[1:]
 
-    def _bare_colons(self, line: str) -> ValueSyntaxError:
+    def _colon_error(self, line: str) -> ValueSyntaxError:
         if not is_ipv6(line):
-            return ValueSyntaxError(f"{quoted(line)} has more than one colon", self.expected)
+            return ValueSyntaxError(f"{quote_text(line)} has more than one colon", self.expected)
         port = self.default_port or "PORT"
         head, _, tail = line.rpartition(":")
         other = f' or "[{head}]:{tail}"' if tail.isdecimal() and is_ipv6(head) else ""
         return ValueSyntaxError(
-            f"{quoted(line)} is an IPv6 address without brackets",
+            f"{quote_text(line)} is an IPv6 address without brackets",
             self.expected,
             f'did you mean "[{line}]:{port}"{other}?',
         )
 
-    def _port(self, text: str, line: str, digits: str) -> int:
+    def _parse_port(self, text: str, line: str, digits: str) -> int:
         if not digits:
-            raise ValueSyntaxError(f"{quoted(line)} has no port after the colon", self.expected)
+            raise ValueSyntaxError(f"{quote_text(line)} has no port after the colon", self.expected)
         digits_only = digits.isdecimal() and digits.isascii()
         port = int(digits) if digits_only and len(digits) <= 20 else 0
         if not 0 < port < 65536:
             at = text.rindex(digits)
             raise ValueSyntaxError(
-                f"{quoted(digits)} is not a port", self.expected, "ports go from 1 to 65535", (at, at + len(digits))
+                f"{quote_text(digits)} is not a port", self.expected, "ports go from 1 to 65535", (at, at + len(digits))
             )
         return port
 
@@ -288,11 +292,11 @@ class HostPortSyntax(Syntax):
         if len(parts) == 2 and isinstance(parts[0], str) and type(parts[1]) is int:
             host, port = parts
             if isinstance(value, ImpliedPort) and port == self.default_port:
-                return bracketed(host)
-            return f"{bracketed(host)}:{port}"
+                return bracket_host(host)
+            return f"{bracket_host(host)}:{port}"
         return self.refuse_type(value)
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         value = self.parse(text)
         return (normal_host(value.host), value.port)
 
@@ -349,21 +353,21 @@ class IpAddress(Syntax):
         line = require_line(text, self.expected)
         if ":" in line:
             if not is_ipv6(line):
-                raise self._colon_problem(line)
+                raise self._colon_error(line)
         elif problem := host_problem(line):
             raise ValueSyntaxError(problem, self.expected)
         return line
 
-    def _colon_problem(self, line: str) -> ValueSyntaxError:
+    def _colon_error(self, line: str) -> ValueSyntaxError:
         inner = line[1:-1]
         if line[0] == "[" and line[-1] == "]" and is_ipv6(inner):
-            return ValueSyntaxError(f"{quoted(line)} has brackets", self.expected, f'did you mean "{inner}"?')
+            return ValueSyntaxError(f"{quote_text(line)} has brackets", self.expected, f'did you mean "{inner}"?')
         host, _, port = line.partition(":")
         if port.isdecimal() and not host_problem(host):
-            return ValueSyntaxError(f"{quoted(line)} has a port", self.expected, f'did you mean "{host}"?')
-        return ValueSyntaxError(f"{quoted(line)} is not an IPv6 address", self.expected)
+            return ValueSyntaxError(f"{quote_text(line)} has a port", self.expected, f'did you mean "{host}"?')
+        return ValueSyntaxError(f"{quote_text(line)} is not an IPv6 address", self.expected)
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         return normal_host(self.parse(text))
 
     @property
@@ -371,6 +375,6 @@ class IpAddress(Syntax):
         return "a host name or an IP address"
 
 
-def _span(text: str, part: str) -> tuple[int, int]:
+def _span_of(text: str, part: str) -> tuple[int, int]:
     at = text.index(part)
     return (at, at + max(1, len(part)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from confobjects.syntaxes.base import UNLIMITED, Syntax, SyntaxParameterError, Unlimited, ValueSyntaxError, quoted
+from confobjects.syntaxes.base import UNLIMITED, Syntax, SyntaxParameterError, Unlimited, ValueSyntaxError, quote_text
 
 MAX_LONG: Final = 2**63 - 1
 _LONGEST = 400  # digits; CPython refuses to read numbers of several thousand
@@ -83,22 +83,22 @@ class Integer(Syntax):
         if not (digits.isdecimal() and digits.isascii()):
             if self.allow_unlimited and is_unlimited(text):
                 return UNLIMITED
-            raise self._not_a_number(text)
-        number = int(text) if len(digits) <= _LONGEST else _huge(text, digits)
+            raise self._number_error(text)
+        number = int(text) if len(digits) <= _LONGEST else _clamp_number(text, digits)
         if number < 0 and self.allow_unlimited:
             return UNLIMITED
         if number < self.lower:
-            raise ValueSyntaxError(f"{_shortened(text)} is too small", self.expected)
+            raise ValueSyntaxError(f"{_shorten_digits(text)} is too small", self.expected)
         if number > (MAX_LONG if self.upper is None else self.upper):
-            raise ValueSyntaxError(f"{_shortened(text)} is too large", self.expected)
+            raise ValueSyntaxError(f"{_shorten_digits(text)} is too large", self.expected)
         return number
 
-    def _not_a_number(self, text: str) -> ValueSyntaxError:
+    def _number_error(self, text: str) -> ValueSyntaxError:
         if not text:
             return ValueSyntaxError("the value is empty", self.expected)
         if is_unlimited(text):
-            return ValueSyntaxError(f"{quoted(text)} is not allowed here", self.expected)
-        return ValueSyntaxError(f"{quoted(text)} is not a whole number", self.expected, _meant(text))
+            return ValueSyntaxError(f"{quote_text(text)} is not allowed here", self.expected)
+        return ValueSyntaxError(f"{quote_text(text)} is not a whole number", self.expected, _suggest_number(text))
 
     def _write(self, value: Any) -> str:
         if value is UNLIMITED:
@@ -136,7 +136,7 @@ class Integer(Syntax):
         return "int | Unlimited" if self.allow_unlimited else "int"
 
 
-def _meant(text: str) -> str:
+def _suggest_number(text: str) -> str:
     """Return the remedy for digits that are grouped, padded, of another script or hexadecimal."""
     if len(text) > _LONGEST:
         return ""
@@ -148,11 +148,11 @@ def _meant(text: str) -> str:
         return ""
 
 
-def _huge(text: str, digits: str) -> int:
+def _clamp_number(text: str, digits: str) -> int:
     """Return a number that lies beyond every limit on the right side, or a small one that had many zeros before it."""
     number = int(digits.lstrip("0")[:_LONGEST] or "0")
     return -number if text[0] == "-" else number
 
 
-def _shortened(digits: str) -> str:
+def _shorten_digits(digits: str) -> str:
     return digits if len(digits) <= 40 else f"{digits[:20]}… ({len(digits)} characters)"

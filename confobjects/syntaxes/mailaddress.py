@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quoted, require_line
+from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quote_text, require_line
 from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
 
 _ATOM_SIGNS = frozenset("!#$%&'*+-/=?^_`{|}~")
@@ -109,16 +109,18 @@ class MailAddress(Syntax):
         if line[-1] == ">" and "<" in line:
             inner = line[line.rindex("<") + 1 : -1]
             said = "has a name beside the address" if line[0] != "<" else "stands in angle brackets"
-            raise ValueSyntaxError(f"{quoted(line)} {said}", self.expected, f"did you mean {quoted(inner)}?")
+            raise ValueSyntaxError(f"{quote_text(line)} {said}", self.expected, f"did you mean {quote_text(inner)}?")
         if line[:7].lower() == "mailto:":
-            raise ValueSyntaxError(f"{quoted(line)} is a URL", self.expected, f"did you mean {quoted(line[7:])}?")
+            raise ValueSyntaxError(
+                f"{quote_text(line)} is a URL", self.expected, f"did you mean {quote_text(line[7:])}?"
+            )
 
     def _split(self, line: str) -> tuple[str, str]:
         local, at, domain = line.rpartition("@")
         if line[0] == '"' and not local.endswith('"'):
             raise ValueSyntaxError("a quote is not closed", self.expected, span=(0, 1))
         if not at:
-            raise ValueSyntaxError(f'{quoted(line)} has no "@"', self.expected)
+            raise ValueSyntaxError(f'{quote_text(line)} has no "@"', self.expected)
         if not local or not domain:
             raise ValueSyntaxError(f'there is nothing {"after" if local else "before"} "@"', self.expected)
         return local, domain
@@ -127,7 +129,7 @@ class MailAddress(Syntax):
         if domain[0] == "[":
             if not _is_literal(domain):
                 raise ValueSyntaxError(
-                    f"{quoted(domain)} is not an address literal",
+                    f"{quote_text(domain)} is not an address literal",
                     self.expected,
                     "write [192.0.2.1] or [IPv6:2001:db8::1]",
                 )
@@ -136,13 +138,13 @@ class MailAddress(Syntax):
             raise ValueSyntaxError(problem, self.expected)
         if is_ipv4(domain):
             remedy = f'did you mean "{local}@[{domain}]"?'
-            raise ValueSyntaxError(f"{quoted(domain)} is an address without brackets", self.expected, remedy)
+            raise ValueSyntaxError(f"{quote_text(domain)} is an address without brackets", self.expected, remedy)
         if domain[-1] == ".":
             raise ValueSyntaxError(
                 "the domain ends with a dot", self.expected, f'did you mean "{local}@{domain[:-1]}"?'
             )
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         local, _, domain = self.parse(text).rpartition("@")
         # Only the host of the address may say whether case counts in the local part (RFC 5321, 2.4).
         return f"{local}@{domain.lower()}"
@@ -161,7 +163,7 @@ def _dot_atom_problem(local: str) -> str:
         if character == "." or character in _ATOM_SIGNS:
             continue
         if not (character.isalnum() if character.isascii() else character.isprintable()):
-            shown = '"\\""' if character == '"' else quoted(character)
+            shown = '"\\""' if character == '"' else quote_text(character)
             return f"{shown} cannot stand in an unquoted local part"
     return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from confobjects.syntaxes.base import Syntax, ValueSyntaxError, quoted, require_line
+from confobjects.syntaxes.base import Syntax, ValueSyntaxError, quote_text, require_line
 from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
 
 
@@ -60,7 +60,7 @@ class IpAddressMask(Syntax):
             self._check_network(address, prefix)
         elif ":" in line:
             if not is_ipv6(line):
-                raise ValueSyntaxError(f"{quoted(line)} is not an IPv6 address", self.expected)
+                raise ValueSyntaxError(f"{quote_text(line)} is not an IPv6 address", self.expected)
         elif all(part == "*" or (part.isdecimal() and part.isascii()) for part in line.split(".")):
             self._check_numbers(line)
         else:
@@ -71,13 +71,13 @@ class IpAddressMask(Syntax):
         longest = 128 if is_ipv6(address) else 32 if is_ipv4(address) else 0
         if not longest:
             raise ValueSyntaxError(
-                f"{quoted(address)} is not an address", self.expected, 'before "/" stands a whole address'
+                f"{quote_text(address)} is not an address", self.expected, 'before "/" stands a whole address'
             )
         digits = prefix.isdecimal() and prefix.isascii() and len(prefix) <= 3
         if not digits or int(prefix) > longest:
             length = _prefix_length(prefix) if longest == 32 else -1
             remedy = f"it goes from 0 to {longest}" if length < 0 else f'did you mean "{address}/{length}"?'
-            raise ValueSyntaxError(f"{quoted(prefix)} is not a prefix length", self.expected, remedy)
+            raise ValueSyntaxError(f"{quote_text(prefix)} is not a prefix length", self.expected, remedy)
 
     def _check_numbers(self, line: str) -> None:
         parts = line.split(".")
@@ -86,9 +86,9 @@ class IpAddressMask(Syntax):
                 f'did you mean "{".".join((parts + ["*"] * 4)[:4])}"?' if parts[-1] == "*" and len(parts) < 4 else ""
             )
             plural = "part" if len(parts) == 1 else "parts"
-            raise ValueSyntaxError(f"{quoted(line)} has {len(parts)} {plural}", self.expected, remedy)
+            raise ValueSyntaxError(f"{quote_text(line)} has {len(parts)} {plural}", self.expected, remedy)
         if not is_ipv4(line.replace("*", "0")):
-            raise ValueSyntaxError(f"{quoted(line)} is not an IPv4 address", self.expected)
+            raise ValueSyntaxError(f"{quote_text(line)} is not an IPv4 address", self.expected)
 
     def _check_host(self, line: str) -> None:
         host = line.removeprefix(".")
@@ -98,7 +98,7 @@ class IpAddressMask(Syntax):
         if problem := host_problem(".".join("x" if part == "*" else part for part in parts)):
             raise ValueSyntaxError(problem, self.expected)
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         return self.parse(text).lower()
 
     @property

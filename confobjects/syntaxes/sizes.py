@@ -19,7 +19,7 @@ from confobjects.syntaxes.amounts import (
     scale,
     unit_name,
 )
-from confobjects.syntaxes.base import UNLIMITED, SyntaxParameterError, Unlimited, ValueSyntaxError, quoted
+from confobjects.syntaxes.base import UNLIMITED, SyntaxParameterError, Unlimited, ValueSyntaxError, quote_text
 from confobjects.syntaxes.integers import MAX_LONG, is_unlimited, with_unlimited
 
 SIZE_UNITS: Final = {
@@ -93,14 +93,14 @@ class Size(Amount):
 
     def __init__(self, *, lower: int | str = 0, upper: int | str | None = None, allow_unlimited: bool = False) -> None:
         self.lower, self.upper, self.allow_unlimited = 0, None, False
-        least, most = self._limit("lower", lower), None if upper is None else self._limit("upper", upper)
+        least, most = self._parse_limit("lower", lower), None if upper is None else self._parse_limit("upper", upper)
         self.lower, self.upper, self.allow_unlimited = least, most, allow_unlimited
         if self.upper is not None and self.upper < self.lower:
             raise SyntaxParameterError("upper", "the upper limit is below the lower limit")
 
-    def _limit(self, parameter: str, limit: int | str) -> int:
+    def _parse_limit(self, parameter: str, limit: int | str) -> int:
         try:
-            size = self._bytes(str(limit))
+            size = self._parse_bytes(str(limit))
             self.judge(str(limit), size)
         except ValueSyntaxError as error:
             raise SyntaxParameterError(parameter, error.message, error.remedy) from None
@@ -109,26 +109,26 @@ class Size(Amount):
     def parse(self, text: str) -> int | Unlimited:
         if self.allow_unlimited and is_unlimited(text):
             return UNLIMITED
-        size = _plain_size(text)
+        size = _parse_plain(text)
         if size is None:
-            size = self._bytes(text)
+            size = self._parse_bytes(text)
         self.judge(text, size)
         return size
 
-    def _bytes(self, text: str) -> int:
-        size = _plain_size(text)
+    def _parse_bytes(self, text: str) -> int:
+        size = _parse_plain(text)
         if size is not None:
             return size
         match = DECIMAL.fullmatch(text.strip()) if len(text) <= TEXT_LIMIT else None
         if match is None:
             dotted = text.replace(",", ".", 1)
-            meant = "," in text and _plain_size(dotted) is not None
-            raise self.refuse_shape(text, "size", f'did you mean "{dotted}"?' if meant else "")
+            meant = "," in text and _parse_plain(dotted) is not None
+            raise self.shape_error(text, "size", f'did you mean "{dotted}"?' if meant else "")
         number, word = text.strip()[: match.start(3)].strip(), match[3]
         meant_unit = _MEANT.get(word.lower()) or nearest_unit(word, _LONG_NAMES)
         remedy = f'did you mean "{number} {meant_unit}"?' if meant_unit else f"the units are {', '.join(SIZE_UNITS)}"
         at = text.index(word)
-        raise ValueSyntaxError(f"{quoted(word)} is not a unit of size", self.expected, remedy, (at, at + len(word)))
+        raise ValueSyntaxError(f"{quote_text(word)} is not a unit of size", self.expected, remedy, (at, at + len(word)))
 
     def _write(self, value: Any) -> str:
         if value is UNLIMITED:
@@ -167,7 +167,7 @@ class Size(Amount):
 
 
 @lru_cache(maxsize=1024)
-def _plain_size(text: str) -> int | None:
+def _parse_plain(text: str) -> int | None:
     """Return the bytes of a well-written size, or None."""
     match = DECIMAL.fullmatch(text.strip()) if len(text) <= TEXT_LIMIT else None
     if match is None:

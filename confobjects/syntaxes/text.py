@@ -20,7 +20,7 @@ from confobjects.syntaxes.base import (
     Syntax,
     SyntaxParameterError,
     ValueSyntaxError,
-    quoted,
+    quote_text,
     require_line,
     require_text,
 )
@@ -90,14 +90,14 @@ class String(Syntax):
         if self._expression is not None and self._expression.fullmatch(text) is None:
             padded = self._expression.fullmatch(text.strip()) is not None
             remedy = "remove the blanks around the value" if padded else ""
-            raise ValueSyntaxError(f"{quoted(text)} does not have the form {self._form}", self.expected, remedy)
+            raise ValueSyntaxError(f"{quote_text(text)} does not have the form {self._form}", self.expected, remedy)
         return text
 
     @property
     def _form(self) -> str:
         return self.pattern["usage"] if self.pattern else "STRING"
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         return text.strip().lower() if self.case_insensitive else text.strip()
 
     @property
@@ -145,7 +145,7 @@ class Password(Syntax):
                 raise ValueSyntaxError(error.message, error.expected) from None
         return text
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         return text
 
     @property
@@ -227,31 +227,31 @@ class NameValueSyntax(Syntax):
     def __init__(self, *, secret_names: Sequence[str] = ()) -> None:
         self.secret_names = frozenset(secret_names)
 
-    def secret_at(self, text: str) -> int | None:
+    def find_secret(self, text: str) -> int | None:
         name, _, _ = text.partition("=")
         return len(name) + 1 if name.strip(BLANKS) in self.secret_names else None
 
     def parse(self, text: str) -> NameValue:
         name, sign, value = text.partition("=")
         if not (sign and name and text.isascii() and text.isprintable() and " " not in name):
-            name = self._checked_name(text, name, sign)
+            name = self._check_name(text, name, sign)
             self._check_value(text, name, value)
         return NameValue(name, value)
 
-    def _checked_name(self, text: str, name: str, sign: str) -> str:
+    def _check_name(self, text: str, name: str, sign: str) -> str:
         require_text(text, self.expected)
         if not sign:
             before, colon, after = text.partition(":")
             if any(secret in text for secret in self.secret_names):
                 raise ValueSyntaxError('the value has no "="', self.expected)
             remedy = f'did you mean "{before}={after}"?' if colon and text.isprintable() and before else ""
-            raise ValueSyntaxError(f'{quoted(text)} has no "="', self.expected, remedy)
+            raise ValueSyntaxError(f'{quote_text(text)} has no "="', self.expected, remedy)
         name = name.strip(BLANKS)
         if not name:
             raise ValueSyntaxError('there is no name before "="', self.expected, span=(0, 1))
         if not name.isprintable() or any(character.isspace() for character in name):
             raise ValueSyntaxError(
-                f"the name {quoted(name)} holds a blank or unprintable character",
+                f"the name {quote_text(name)} holds a blank or unprintable character",
                 self.expected,
                 span=(0, text.index("=")),
             )
@@ -263,7 +263,7 @@ class NameValueSyntax(Syntax):
             for at, character in enumerate(value, len(text) - len(value)):
                 if character < " " or "\x7f" <= character <= "\x9f":
                     raise ValueSyntaxError(
-                        f"the value of {quoted(name)} holds a control character", self.expected, span=(at, at + 1)
+                        f"the value of {quote_text(name)} holds a control character", self.expected, span=(at, at + 1)
                     )
 
     def _write(self, value: Any) -> str:
@@ -315,7 +315,7 @@ class Path(Syntax):
             raise ValueSyntaxError("the value is blank", self.expected)
         if "\0" in text:
             at = text.index("\0")
-            raise ValueSyntaxError(f"{quoted(text)} holds a NUL character", self.expected, span=(at, at + 1))
+            raise ValueSyntaxError(f"{quote_text(text)} holds a NUL character", self.expected, span=(at, at + 1))
         return text
 
     def _write(self, value: Any) -> str:
@@ -375,7 +375,7 @@ class Aggregation(Syntax):
     def parse(self, text: str) -> str:
         return require_line(text, self.expected)
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         return normal_name(self.parse(text))
 
     @property

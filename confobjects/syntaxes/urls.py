@@ -9,9 +9,9 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from confobjects.diagnostics import did_you_mean
+from confobjects.diagnostics import suggest_name
 from confobjects.records import Record
-from confobjects.syntaxes.base import EXACT, Syntax, SyntaxParameterError, ValueSyntaxError, quoted, require_line
+from confobjects.syntaxes.base import EXACT, Syntax, SyntaxParameterError, ValueSyntaxError, quote_text, require_line
 from confobjects.syntaxes.hosts import host_problem, is_ipv6, normal_host
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
@@ -20,7 +20,7 @@ _NEVER: Final = frozenset(' <>"\\^`{|}')
 _WITHOUT_HOST: Final = frozenset(("file", "ldapi", "unix"))
 
 
-class _Url(Record):
+class _UrlParts(Record):
     """The parts of a URL; ``slashes`` is ``//`` where an authority follows, ``rest`` starts after it."""
 
     scheme: str
@@ -91,7 +91,7 @@ class Url(Syntax):
     def __init__(self, *, schemes: Sequence[str] = ()) -> None:
         for scheme in schemes:
             if _SCHEME.fullmatch(scheme) is None:
-                raise SyntaxParameterError("schemes", f"{quoted(scheme)} is not a scheme")
+                raise SyntaxParameterError("schemes", f"{quote_text(scheme)} is not a scheme")
         self.schemes = tuple(scheme.lower() for scheme in schemes)
 
     def parse(self, text: str) -> str:
@@ -100,46 +100,46 @@ class Url(Syntax):
         for character in line:
             if character in _NEVER:
                 raise ValueSyntaxError(
-                    f"{quoted(character)} cannot stand in a URL", self.expected, f'write "%{ord(character):02X}"'
+                    f"{quote_text(character)} cannot stand in a URL", self.expected, f'write "%{ord(character):02X}"'
                 )
         if _BAD_PERCENT.search(line):
             raise ValueSyntaxError('"%" has no two hexadecimal digits after it', self.expected, 'write "%25"')
         self._check_authority(url)
         return line
 
-    def _split(self, line: str) -> _Url:
+    def _split(self, line: str) -> _UrlParts:
         scheme, colon, rest = line.partition(":")
         if not colon or _SCHEME.fullmatch(scheme) is None:
             plain = "@" not in line and not any(character in _NEVER for character in line)
             remedy = f'did you mean "{self.schemes[-1]}://{line}"?' if self.schemes and plain else ""
-            said = quoted(line) if plain else "it"
+            said = quote_text(line) if plain else "it"
             raise ValueSyntaxError(f"{said} has no scheme", self.expected, remedy)
         if self.schemes and scheme.lower() not in self.schemes:
-            remedy = did_you_mean(scheme, self.schemes)
-            raise ValueSyntaxError(f"the scheme {quoted(scheme)} is not allowed", self.expected, remedy)
+            remedy = suggest_name(scheme, self.schemes)
+            raise ValueSyntaxError(f"the scheme {quote_text(scheme)} is not allowed", self.expected, remedy)
         if not rest:
             raise ValueSyntaxError(f'there is nothing after "{scheme}:"', self.expected)
         if not rest.startswith("//"):
-            return _Url(scheme, "", "", "", "", rest)
+            return _UrlParts(scheme, "", "", "", "", rest)
         end = next((at for at, character in enumerate(rest[2:], 2) if character in "/?#"), len(rest))
         user, at_sign, address = rest[2:end].rpartition("@")
         host, port = _host_and_port(address)
-        return _Url(scheme, "//", user + at_sign, host, port, rest[end:])
+        return _UrlParts(scheme, "//", user + at_sign, host, port, rest[end:])
 
-    def _check_authority(self, url: _Url) -> None:
+    def _check_authority(self, url: _UrlParts) -> None:
         if not url.host:
             if url.slashes and (url.user or url.port or url.scheme.lower() not in _WITHOUT_HOST):
                 raise ValueSyntaxError("the host is missing", self.expected)
         elif url.host[0] == "[":
             if not is_ipv6(url.host[1:-1].replace("%25", "%")) or url.host[-1] != "]":
-                raise ValueSyntaxError(f"{quoted(url.host)} is not an IPv6 address in brackets", self.expected)
+                raise ValueSyntaxError(f"{quote_text(url.host)} is not an IPv6 address in brackets", self.expected)
         elif "%" not in url.host and (problem := host_problem(url.host)):
             raise ValueSyntaxError(problem, self.expected)
         digits = url.port[1:]
         if digits and not (digits.isdecimal() and digits.isascii() and len(digits) <= 5 and 0 < int(digits) < 65536):
-            raise ValueSyntaxError(f"{quoted(digits)} is not a port", self.expected, "ports go from 1 to 65535")
+            raise ValueSyntaxError(f"{quote_text(digits)} is not a port", self.expected, "ports go from 1 to 65535")
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         url = self._split(self.parse(text))
         return f"{url.scheme.lower()}:{url.slashes}{url.user}{normal_host(url.host)}{url.port}{url.rest}"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from confobjects.diagnostics import did_you_mean
-from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxError, quoted
+from confobjects.diagnostics import suggest_name
+from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxError, quote_text
 
 _BOOLEANS = {"true": True, "false": False}
 _MEANT = {"yes": "true", "on": "true", "1": "true", "enabled": "true", "y": "true", "t": "true"} | {
@@ -51,8 +51,8 @@ class Boolean(Syntax):
             value = _BOOLEANS.get(word)
             if value is None:
                 meant = _MEANT.get(word)
-                remedy = f'did you mean "{meant}"?' if meant else _near(word, _BOOLEANS)
-                raise ValueSyntaxError(f"{quoted(text)} is neither true nor false", self.expected, remedy)
+                remedy = f'did you mean "{meant}"?' if meant else _suggest_value(word, _BOOLEANS)
+                raise ValueSyntaxError(f"{quote_text(text)} is neither true nor false", self.expected, remedy)
         return value
 
     def _write(self, value: Any) -> str:
@@ -127,10 +127,10 @@ class Enumeration(Syntax):
     def parse(self, text: str) -> str:
         word = self._words.get(text.strip().lower())
         if word is None:
-            raise ValueSyntaxError(f"{quoted(text)} is unknown", self.expected, _near(text, self.values))
+            raise ValueSyntaxError(f"{quote_text(text)} is unknown", self.expected, _suggest_value(text, self.values))
         return word
 
-    def _normal(self, text: str) -> Hashable:
+    def _normal_form(self, text: str) -> Hashable:
         return self.parse(text).lower()
 
     @property
@@ -156,5 +156,5 @@ class Enumeration(Syntax):
         return f"Literal[{words}]"
 
 
-def _near(word: str, known: Mapping[str, object]) -> str:
-    return did_you_mean(word.strip(), known)
+def _suggest_value(word: str, known: Mapping[str, object]) -> str:
+    return suggest_name(word.strip(), known)

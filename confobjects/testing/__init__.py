@@ -22,8 +22,8 @@ from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.management import ManagementContext, Site
 from confobjects.management.judging import judge_all
 from confobjects.objects.effective import EffectiveConfiguration
-from confobjects.objects.evaluating import defaults_alone, evaluator
-from confobjects.startup import registry
+from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
+from confobjects.startup import load_registry
 from confobjects.storage.memory import MemoryStorage
 
 __all__ = ["DictResolver", "MemoryStorage", "configuration", "context"]
@@ -51,7 +51,7 @@ def context(objects: Objects | None = None, *, definitions: Sequence[str] = ()) 
 
     Raises the errors of :meth:`~confobjects.management.ManagementContext.create`.
     """
-    made = ManagementContext(Site.of(registry(definitions), MemoryStorage(), defaults_alone))
+    made = ManagementContext(Site.of(load_registry(definitions), MemoryStorage(), evaluate_defaults))
     with made.change() as tx:
         for (kind, *names), values in (objects or {}).items():
             given = dict(values)
@@ -71,7 +71,7 @@ def configuration(
     Raises one error with every problem, as :func:`confobjects.load` does.
     """
     with context(objects, definitions=definitions) as made:
-        site = made.site.replace(evaluate=evaluator(DictResolver(values or {})))
+        site = made.site.replace(evaluate=make_evaluator(DictResolver(values or {})))
         result, problems = judge_all(site, instance_directory)
     if problems:
         raise error_for(problems)

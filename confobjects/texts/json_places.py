@@ -28,7 +28,7 @@ class Span(Record):
     key_end: int
 
 
-class Places:
+class JsonPlaces:
     """The places of every part of a JSON text."""
 
     def __init__(self, text: str) -> None:
@@ -52,7 +52,7 @@ class Places:
             pointer = pointer[:-1]
         return self.first.get(pointer, Span(0, 0, 0, 0))
 
-    def position(self, offset: int) -> tuple[int, int]:
+    def position_of(self, offset: int) -> tuple[int, int]:
         """Return the line and column of an offset, both from 1."""
         line = bisect_right(self._lines, offset)
         return line, offset - self._lines[line - 1] + 1
@@ -78,35 +78,35 @@ def _spans(text: str) -> Iterator[tuple[Pointer, Span]]:
         piece = match[0]
         frame = frames[-1] if frames else None
         if piece in "{[":
-            _step(frame, pointer)
+            _enter_value(frame, pointer)
             frames.append(_Frame(match.start(), is_object=piece == "{"))
         elif piece in "}]":
             ended = frames.pop()
-            yield tuple(pointer), _span(ended.start, match.end(), frames)
-            _leave(frames, pointer)
+            yield tuple(pointer), _make_span(ended.start, match.end(), frames)
+            _leave_value(frames, pointer)
         elif frame is not None and frame.is_object and frame.key is None and piece[0] == '"':
             frame.key = json.loads(piece)
             frame.key_span = match.span()
         elif piece not in ",:":
-            _step(frame, pointer)
-            yield tuple(pointer), _span(*match.span(), frames)
-            _leave(frames, pointer)
+            _enter_value(frame, pointer)
+            yield tuple(pointer), _make_span(*match.span(), frames)
+            _leave_value(frames, pointer)
 
 
-def _step(frame: _Frame | None, pointer: list[str]) -> None:
+def _enter_value(frame: _Frame | None, pointer: list[str]) -> None:
     """Enter a value: its key or index becomes part of the pointer."""
     if frame is not None:
         pointer.append(frame.key or "" if frame.is_object else str(frame.index))
 
 
-def _leave(frames: list[_Frame], pointer: list[str]) -> None:
+def _leave_value(frames: list[_Frame], pointer: list[str]) -> None:
     if frames:
         pointer.pop()
         frames[-1].key = None
         frames[-1].index += 1
 
 
-def _span(start: int, end: int, frames: list[_Frame]) -> Span:
+def _make_span(start: int, end: int, frames: list[_Frame]) -> Span:
     key = frames[-1].key_span if frames and frames[-1].is_object else (start, start)
     return Span(start, end, *key)
 
@@ -116,12 +116,12 @@ def pointer_text(pointer: Pointer) -> str:
     return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
 
 
-def harmless(line: str) -> str:
+def hide_values(line: str) -> str:
     """Return a line of a broken JSON text with every value hidden: any of them may be a secret."""
 
-    def hide(match: re.Match[str]) -> str:
+    def hide_value(match: re.Match[str]) -> str:
         if match[1] is None:
             return match[0] if match[0] in {"true", "false", "null"} else "…"
         return match[0] if match[2] else '"…"'
 
-    return _LITERAL.sub(hide, line)
+    return _LITERAL.sub(hide_value, line)

@@ -40,7 +40,7 @@ class Part(NamedTuple):
     natural_line: str
 
 
-class Line:
+class LogicalLine:
     """A logical line: its text without line ends, and where each part of it stands in the file."""
 
     __slots__ = ("parts", "text")
@@ -54,7 +54,7 @@ class Line:
         """The number of its first natural line, from 1."""
         return self.parts[0].number
 
-    def place(self, offset: int) -> tuple[int, int, str]:
+    def position_of(self, offset: int) -> tuple[int, int, str]:
         """Return line and column, from 1, of an offset into the text, and the natural line there."""
         for number, column, text, natural_line in self.parts:
             if offset < len(text):
@@ -65,13 +65,13 @@ class Line:
 
     def unescape(self, start: int, end: int) -> str:
         """Return a part of the text with its escapes resolved. Raises :class:`EscapeError`."""
-        plain = "".join(self._resolve(start, end))
+        plain = "".join(self._resolve_escapes(start, end))
         if _SURROGATE.search(plain) is None:
             return plain
         # Two escapes may make one character beyond U+FFFF.
         return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
-    def _resolve(self, start: int, end: int) -> Iterator[str]:
+    def _resolve_escapes(self, start: int, end: int) -> Iterator[str]:
         for match in _ESCAPE.finditer(self.text, start, end):
             yield self.text[start : match.start()]
             digits, character = match.groups()
@@ -82,10 +82,10 @@ class Line:
         yield self.text[start:end]
 
 
-class Entry(NamedTuple):
+class PropertyEntry(NamedTuple):
     """A key and its value as the file has them: a line, and half-open ranges of offsets into its text."""
 
-    line: Line
+    line: LogicalLine
     key_at: tuple[int, int]
     value_at: tuple[int, int]
 
@@ -100,15 +100,15 @@ class Entry(NamedTuple):
         return self.line.unescape(*self.value_at)
 
 
-def read_entries(text: str) -> Iterator[Entry]:
+def read_entries(text: str) -> Iterator[PropertyEntry]:
     """Yield the entries of a properties file in their order; a key may come again."""
     for line in _logical_lines(text):
         match = _KEY.match(line.text)
         end, value_start = (match.end(1), match.end()) if match else (0, 0)
-        yield Entry(line, (0, end), (value_start, len(line.text)))
+        yield PropertyEntry(line, (0, end), (value_start, len(line.text)))
 
 
-def _logical_lines(text: str) -> Iterator[Line]:
+def _logical_lines(text: str) -> Iterator[LogicalLine]:
     parts: list[Part] = []
     for number, natural_line in enumerate(_NATURAL_LINE.split(text), start=1):
         line = natural_line.lstrip(_BLANKS)
@@ -118,12 +118,12 @@ def _logical_lines(text: str) -> Iterator[Line]:
         column = len(natural_line) - len(line) + 1
         parts.append(Part(number, column, line[: len(line) - continues], natural_line))
         if not continues:
-            yield from _line_of(parts)
+            yield from _join_parts(parts)
             parts = []
-    yield from _line_of(parts)
+    yield from _join_parts(parts)
 
 
-def _line_of(parts: list[Part]) -> Iterator[Line]:
+def _join_parts(parts: list[Part]) -> Iterator[LogicalLine]:
     """Yield the line that some parts make, if there is anything in them."""
     if any(part.text for part in parts):
-        yield Line(parts)
+        yield LogicalLine(parts)

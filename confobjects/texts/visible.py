@@ -4,14 +4,14 @@ Whatever Python does not call printable (:meth:`str.isprintable`) becomes an esc
 ``\x1b``, a line feed ``\n``, the C1 control U+009B ``\x9b``, the bidirectional override U+202E ``\u202e``. A
 backslash stands for itself, so the result is for reading only: it cannot be read back.
 
-:func:`visible` gives one line, whatever the text holds: for a summary, a table cell, a line of a log or transcript.
+:func:`make_visible` gives one line, whatever the text holds: for a summary, a table cell, a line of a log or transcript.
 :func:`visible_lines` keeps the lines of a block apart: for an explanation of several lines.
 """
 
 from __future__ import annotations
 
 
-def visible(text: str | bytes) -> str:
+def make_visible(text: str | bytes) -> str:
     """Return a text as one line with escapes for all that a terminal would act on or hide.
 
     Bytes are read as UTF-8; those that are none become escapes too.
@@ -24,5 +24,5 @@ def visible(text: str | bytes) -> str:
 
 
 def visible_lines(text: str) -> list[str]:
-    """Return the lines of a block, each without its line end and with escapes as :func:`visible` makes them."""
-    return [visible(line) for line in text.splitlines()]
+    """Return the lines of a block, each without its line end and with escapes as :func:`make_visible` makes them."""
+    return [make_visible(line) for line in text.splitlines()]

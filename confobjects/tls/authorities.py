@@ -7,7 +7,7 @@ import re
 import ssl
 
 
-def system_state() -> str:
+def read_system_state() -> str:
     """Return what changes when the system's store does: its paths and their modification times."""
     paths = ssl.get_default_verify_paths()
     found = []
@@ -19,7 +19,7 @@ def system_state() -> str:
     return "; ".join(found)
 
 
-def system_has_any() -> bool:
+def has_system_authorities() -> bool:
     """Whether the system trusts any authority. Looking costs 40 ms."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()

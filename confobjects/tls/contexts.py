@@ -73,7 +73,7 @@ def context_for(recipe: Recipe) -> ssl.SSLContext:
     with _LOCK:
         context = _CONTEXTS.get(key)
     if context is None:
-        made = apart(lambda: _make(recipe))
+        made = run_apart(lambda: _make_context(recipe))
         with _LOCK:
             if len(_CONTEXTS) >= _KEPT:
                 _CONTEXTS.pop(next(iter(_CONTEXTS)))
@@ -81,9 +81,9 @@ def context_for(recipe: Recipe) -> ssl.SSLContext:
     return context
 
 
-def _make(recipe: Recipe) -> ssl.SSLContext:
+def _make_context(recipe: Recipe) -> ssl.SSLContext:
     context = recipe.own or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _limit(context, recipe)
+    _limit_context(context, recipe)
     if recipe.own is None:
         _set_trust(context, recipe)
     if recipe.identity is not None:
@@ -94,7 +94,7 @@ def _make(recipe: Recipe) -> ssl.SSLContext:
     return context
 
 
-def _limit(context: ssl.SSLContext, recipe: Recipe) -> None:
+def _limit_context(context: ssl.SSLContext, recipe: Recipe) -> None:
     wanted = [VERSIONS[name] for name in recipe.versions]
     try:
         context.minimum_version, context.maximum_version = min(wanted), max(wanted)
@@ -145,7 +145,7 @@ def openssl_name(suite: str) -> str:
 T = TypeVar("T")
 
 
-def apart(work: Callable[[], T]) -> T:
+def run_apart(work: Callable[[], T]) -> T:
     """Work in a thread of its own: OpenSSL keeps errors by thread, and ssl takes those that others left for its own.
 
     A PKCS #11 module leaves such errors when it is loaded.

@@ -54,12 +54,12 @@ def elements(data: bytes) -> Iterator[Element]:
     """Yield the elements of some bytes one after the other. Raises ValueError where they are cut short."""
     at = 0
     while at < len(data):
-        element = first(data[at:])
+        element = read_element(data[at:])
         yield element
         at += len(element.whole)
 
 
-def first(data: bytes) -> Element:
+def read_element(data: bytes) -> Element:
     """Return the first element of some bytes. Raises ValueError where it is cut short."""
     if len(data) < 2:
         raise ValueError("cut short")

@@ -40,12 +40,12 @@ class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path fu
         self.found = found
 
 
-def _damaged() -> StoreProblem:
+def _damage_problem() -> StoreProblem:
     message = "it is damaged: its bytes end too early or contradict themselves"
     return StoreProblem("damaged", message, "Make it again.")
 
 
-def _wrong_password(password: str) -> StoreProblem:
+def _password_problem(password: str) -> StoreProblem:
     if password:
         return StoreProblem("wrong-password", "the password is wrong, or it is damaged", "Correct the password.")
     return StoreProblem("no-password", "it cannot be opened without a password", "Give its password.")
@@ -54,20 +54,20 @@ def _wrong_password(password: str) -> StoreProblem:
 # -- PEM, DER, PKCS #12 ------------------------------------------------------------------------------------------------
 
 
-def pem(data: bytes, password: str) -> tuple[bytes, ...]:
+def read_pem(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the certificates of a PEM text (RFC 7468), in their order."""
     del password
     found = []
     for match in _PEM.finditer(data):
         try:
             decoded = base64.b64decode(b"".join(match[1].split()), validate=True)
-            found.append(der.first(decoded).whole)  # a TRUSTED CERTIFICATE carries OpenSSL's own data behind it
+            found.append(der.read_element(decoded).whole)  # a TRUSTED CERTIFICATE carries OpenSSL's own data behind it
         except ValueError:
             raise StoreProblem("damaged", "a certificate in it is damaged", "Export the certificate again.") from None
     return tuple(found)
 
 
-def der_certificate(data: bytes, password: str) -> tuple[bytes, ...]:
+def read_der(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the one certificate of a DER file."""
     del password
     return (data,)
@@ -87,13 +87,13 @@ def open_pkcs12(data: bytes, password: str) -> Any | None:
     return None
 
 
-def pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
+def read_pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the certificates of a PKCS #12 store (RFC 7292)."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     loaded = open_pkcs12(data, password)
     if loaded is None:
-        raise _wrong_password(password)
+        raise _password_problem(password)
     # The certificate that belongs to a key of one's own is not trusted for others.
     own = (loaded.cert,) if loaded.cert is not None and loaded.key is None else ()
     return tuple(one.certificate.public_bytes(Encoding.DER) for one in (*own, *loaded.additional_certs))
@@ -102,65 +102,65 @@ def pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
 # -- JKS and JCEKS -----------------------------------------------------------------------------------------------------
 
 
-class _Java:
+class _JavaStream:
     """Reads the numbers and texts of Java's data streams."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
-    def take(self, count: int) -> bytes:
+    def read_bytes(self, count: int) -> bytes:
         piece = self._data[self._at : self._at + count]
         if len(piece) < count:
-            raise _damaged()
+            raise _damage_problem()
         self._at += count
         return piece
 
-    def number(self, size: int = 4) -> int:
-        return int.from_bytes(self.take(size), "big")
+    def read_number(self, size: int = 4) -> int:
+        return int.from_bytes(self.read_bytes(size), "big")
 
-    def text(self) -> bytes:
-        return self.take(self.number(2))
+    def read_text(self) -> bytes:
+        return self.read_bytes(self.read_number(2))
 
 
 _KEY, _CERTIFICATE, _SECRET = 1, 2, 3
 
 
-def jks(data: bytes, password: str) -> tuple[bytes, ...]:
+def read_jks(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the trusted certificates of a JKS or JCEKS store. Without a password its integrity is not checked."""
     body, digest = data[:-20], data[-20:]
     if password:
         expected = hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()  # noqa: S324 - its format
         if not hmac.compare_digest(expected, digest):
-            raise _wrong_password(password)
-    stream = _Java(body)
-    stream.number()
-    version, count = stream.number(), stream.number()
-    return tuple(one for _ in range(count) for one in _entry(stream, version))
+            raise _password_problem(password)
+    stream = _JavaStream(body)
+    stream.read_number()
+    version, count = stream.read_number(), stream.read_number()
+    return tuple(one for _ in range(count) for one in _read_entry(stream, version))
 
 
-def _entry(stream: _Java, version: int) -> list[bytes]:
-    kind = stream.number()
-    stream.text()  # the alias
-    stream.take(8)  # the date
+def _read_entry(stream: _JavaStream, version: int) -> list[bytes]:
+    kind = stream.read_number()
+    stream.read_text()  # the alias
+    stream.read_bytes(8)  # the date
     if kind == _CERTIFICATE:
-        return [_java_certificate(stream, version)]
+        return [_read_java_certificate(stream, version)]
     if kind == _KEY:
-        stream.take(stream.number())
-        for _ in range(stream.number()):
-            _java_certificate(stream, version)
+        stream.read_bytes(stream.read_number())
+        for _ in range(stream.read_number()):
+            _read_java_certificate(stream, version)
         return []  # the certificate of a key of one's own is not trusted for others
     if kind == _SECRET:
         raise StoreProblem(
             "damaged", "it holds secret keys besides certificates", "Use a store of its own for certificates."
         )
-    raise _damaged()
+    raise _damage_problem()
 
 
-def _java_certificate(stream: _Java, version: int) -> bytes:
+def _read_java_certificate(stream: _JavaStream, version: int) -> bytes:
     if version >= 2:
-        stream.text()  # the type, X.509
-    return stream.take(stream.number())
+        stream.read_text()  # the type, X.509
+    return stream.read_bytes(stream.read_number())
 
 
 # -- BCFKS -------------------------------------------------------------------------------------------------------------
@@ -183,27 +183,27 @@ _MOST_ITERATIONS: Final = 10_000_000
 _MOST_MEMORY: Final = 256 << 20
 
 
-def bcfks(data: bytes, password: str) -> tuple[bytes, ...]:
+def read_bcfks(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the trusted certificates of a BCFKS store; its integrity is always checked."""
     try:
-        stored, check = der.first(data).children
+        stored, check = der.read_element(data).children
         _check_integrity(stored, check, password)
-        content = _decrypted(stored, password) if stored.children[0].tag == der.SEQUENCE else stored
+        content = _decrypt_content(stored, password) if stored.children[0].tag == der.SEQUENCE else stored
         entries = content.children[4]
         return tuple(one.children[4].content for one in entries.children if one.children[0].integer == 0)
     except (ValueError, IndexError, KeyError):
-        raise _damaged() from None
+        raise _damage_problem() from None
 
 
 def _check_integrity(stored: der.Element, check: der.Element, password: str) -> None:
     algorithm, derivation, digest = check.children
     name = _DIGESTS[algorithm.children[0].oid]
-    key = _derived(derivation, password, "INTEGRITY_CHECK", hashlib.new(name).digest_size)
+    key = _derive_key(derivation, password, "INTEGRITY_CHECK", hashlib.new(name).digest_size)
     if not hmac.compare_digest(hmac.digest(key, stored.whole, name), digest.content):
-        raise _wrong_password(password)
+        raise _password_problem(password)
 
 
-def _decrypted(stored: der.Element, password: str) -> der.Element:
+def _decrypt_content(stored: der.Element, password: str) -> der.Element:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESCCM
     from cryptography.hazmat.primitives.keywrap import (
@@ -215,20 +215,20 @@ def _decrypted(stored: der.Element, password: str) -> der.Element:
     if algorithm.children[0].oid != _PBES2:
         raise ValueError("an algorithm that is not known")
     derivation, cipher = algorithm.children[1].children
-    key = _derived(derivation, password, "STORE_ENCRYPTION", 32)
+    key = _derive_key(derivation, password, "STORE_ENCRYPTION", 32)
     try:
         if cipher.children[0].oid == _AES_256_CCM:
             nonce, *length = cipher.children[1].children
             tag_length = length[0].integer if length else 12
-            return der.first(AESCCM(key, tag_length).decrypt(nonce.content, secret.content, None))
+            return der.read_element(AESCCM(key, tag_length).decrypt(nonce.content, secret.content, None))
         if cipher.children[0].oid == _AES_256_WRAP_PAD:
-            return der.first(aes_key_unwrap_with_padding(key, secret.content))
+            return der.read_element(aes_key_unwrap_with_padding(key, secret.content))
     except (InvalidTag, InvalidUnwrap):
-        raise _wrong_password(password) from None
+        raise _password_problem(password) from None
     raise ValueError("an algorithm that is not known")
 
 
-def _derived(derivation: der.Element, password: str, purpose: str, length: int) -> bytes:
+def _derive_key(derivation: der.Element, password: str, purpose: str, length: int) -> bytes:
     """Derive a key the way Bouncy Castle does: password and purpose both as PKCS #12 writes passwords."""
     secret = b"".join(f"{part}\0".encode("utf-16-be") for part in (password, purpose))
     algorithm, parameters = derivation.children
@@ -246,17 +246,17 @@ def _derived(derivation: der.Element, password: str, purpose: str, length: int) 
 # -- the table ---------------------------------------------------------------------------------------------------------
 
 FORMATS: Final[dict[str, Callable[[bytes, str], tuple[bytes, ...]]]] = {
-    "PKCS12": pkcs12,
-    "JKS": jks,
-    "JCEKS": jks,
-    "BCFKS": bcfks,
-    "PEM": pem,
-    "DER": der_certificate,
+    "PKCS12": read_pkcs12,
+    "JKS": read_jks,
+    "JCEKS": read_jks,
+    "BCFKS": read_bcfks,
+    "PEM": read_pem,
+    "DER": read_der,
 }
 """Type -> reader: bytes and password in, certificates (DER) out; raises :class:`StoreProblem`."""
 
 
-def detect(data: bytes) -> str:
+def detect_type(data: bytes) -> str:
     """Return the type of a store by its bytes, empty when they are of none."""
     if data[:4] == b"\xfe\xed\xfe\xed":
         return "JKS"
@@ -276,7 +276,7 @@ def detect(data: bytes) -> str:
 def _first_tags(data: bytes) -> Iterator[int]:
     try:
         for _ in range(3):
-            element = der.first(data)
+            element = der.read_element(data)
             yield element.tag
             data = element.content
     except ValueError:
@@ -285,7 +285,7 @@ def _first_tags(data: bytes) -> Iterator[int]:
 
 def read_store(data: bytes, kind: str, password: str) -> tuple[bytes, ...]:
     """Return the certificates (DER) of a store. ``kind`` may be empty. Raises :class:`StoreProblem`."""
-    found = detect(data)
+    found = detect_type(data)
     if not data:
         raise StoreProblem("empty", "it is empty", _PUT_SOME)
     if not found:
@@ -307,14 +307,14 @@ _PUT_SOME: Final = "Put the certificates to trust into it."
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-class _Files:
+class _CertificateCache:
     """Contents of files, read again when path, inode, size or modification time have changed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str, str], tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
 
-    def certificates(self, path: str, kind: str, password: str) -> tuple[bytes, ...]:
+    def read_certificates(self, path: str, kind: str, password: str) -> tuple[bytes, ...]:
         status = os.stat(path)
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         key = (path, kind, hashlib.sha256(password.encode()).hexdigest())
@@ -329,7 +329,7 @@ class _Files:
         return certificates
 
 
-_FILES: Final = _Files()
+_FILES: Final = _CertificateCache()
 
 
 def read_store_file(path: str, kind: str = "", password: str = "") -> tuple[bytes, ...]:
@@ -337,4 +337,4 @@ def read_store_file(path: str, kind: str = "", password: str = "") -> tuple[byte
 
     The same file is not read twice. Raises :class:`OSError` and :class:`StoreProblem`.
     """
-    return _FILES.certificates(path, kind, password)
+    return _FILES.read_certificates(path, kind, password)

@@ -10,7 +10,7 @@ from typing import Any
 from confobjects.records import Record
 
 
-class Described(Record):
+class CertificateFacts(Record):
     """A certificate's facts. ``names`` are the host names and addresses it is for; dates are ``YYYY-MM-DD``."""
 
     subject: str
@@ -28,7 +28,7 @@ class Described(Record):
         )
 
 
-def describe(der: bytes) -> Described:
+def describe(der: bytes) -> CertificateFacts:
     """Return the facts of a certificate. Raises ValueError when it is none."""
     from cryptography import x509
 
@@ -39,7 +39,7 @@ def describe(der: bytes) -> Described:
         names += tuple(map(str, alternatives.get_values_for_type(x509.IPAddress)))
     except (x509.ExtensionNotFound, ValueError):
         names = ()
-    return Described(
+    return CertificateFacts(
         certificate.subject.rfc4514_string(),
         certificate.issuer.rfc4514_string(),
         names,

@@ -15,14 +15,14 @@ from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.plan import Timeouts
 from confobjects.tls.wrapping import ClearTextError, wrap
 from confobjects.transport.certificates import sent_chain
-from confobjects.transport.deadline import Deadline, DeadlineExceeded, Step
+from confobjects.transport.deadline import Deadline, DeadlineExceeded, StepLimit
 
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 _UNIX: Final[int | None] = getattr(socket, "AF_UNIX", None)
 _PIECE: Final = 1 << 16
 
 
-class Channel:
+class SmtpChannel:
     """One connection within a deadline. ``settled`` tells that the session is made: from then on answers mostly come
     in one segment, and the first wait for one needs no special care.
     """
@@ -44,9 +44,9 @@ class Channel:
         """The IP address of this end."""
         return str(self._sock.getsockname()[0])
 
-    def reply_step(self, began: float | None = None) -> Step:
+    def begin_reply_wait(self, began: float | None = None) -> StepLimit:
         """Begin the wait for one reply, now or at a time of the deadline's clock."""
-        return self.deadline.step(self._timeouts.reply, began)
+        return self.deadline.begin_step(self._timeouts.reply, began)
 
     def send(self, data: bytes, stage: str) -> None:
         """Send all bytes; each write has its limit. Raises Trouble."""
@@ -56,10 +56,10 @@ class Channel:
                 return
             rest = memoryview(data)[sent:]
             while rest:
-                self._wait_at_most(min(self._timeouts.write, self.deadline.remaining()))
+                self._limit_wait(min(self._timeouts.write, self.deadline.check_time_left()))
                 rest = rest[self._sock.send(rest) :]
         except (OSError, DeadlineExceeded) as error:
-            raise self._trouble(error, stage, self._timeouts.write) from None
+            raise self._as_trouble(error, stage, self._timeouts.write) from None
 
     def _send_at_once(self, data: bytes) -> int:
         """Send what needs no waiting, nor the system calls that limit a wait; return how much that is."""
@@ -68,7 +68,7 @@ class Channel:
         except BlockingIOError:
             return 0
 
-    def arrived(self, stage: str) -> bytes | None:
+    def read_arrived(self, stage: str) -> bytes | None:
         """Return what has arrived, as :meth:`receive` does, without waiting; None when nothing is known to have."""
         if self._descriptor < 0:
             return None
@@ -77,30 +77,30 @@ class Channel:
         except BlockingIOError:
             return None
         except OSError as error:
-            raise self._trouble(error, stage, self._timeouts.reply) from None
+            raise self._as_trouble(error, stage, self._timeouts.reply) from None
 
-    def receive(self, step: Step | None, stage: str, most: int = _PIECE, *, more: bool = False) -> bytes:
+    def receive(self, step: StepLimit | None, stage: str, most: int = _PIECE, *, more: bool = False) -> bytes:
         """Return what arrives, at most so many bytes, none when the server closed. Raises Trouble.
 
         ``step`` is a wait that has begun; None begins one. ``more`` tells that a part has arrived already.
         """
         try:
             if step is None:
-                self._wait_at_most(min(self._timeouts.reply, self.deadline.remaining()))
+                self._limit_wait(min(self._timeouts.reply, self.deadline.check_time_left()))
             else:
-                self._wait_at_most(step.remaining())
+                self._limit_wait(step.check_time_left())
             if more or not self.settled:
-                self.hasten()
+                self.acknowledge_now()
             return self._sock.recv(most)
         except (OSError, DeadlineExceeded) as error:
-            raise self._trouble(error, stage, self._timeouts.reply if step is None else step.limit) from None
+            raise self._as_trouble(error, stage, self._timeouts.reply if step is None else step.limit) from None
 
-    def hasten(self) -> None:
+    def acknowledge_now(self) -> None:
         """Acknowledge what came: a server that waits for that before its next segment (Nagle) would wait 40 ms."""
         if _QUICKACK is not None and self._sock.family != _UNIX:
             self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
-    def _wait_at_most(self, seconds: float) -> None:
+    def _limit_wait(self, seconds: float) -> None:
         if seconds != self._timeout:
             self._sock.settimeout(seconds)
             self._timeout = seconds
@@ -124,12 +124,12 @@ class Channel:
 
         Raises Trouble of stage tls, and of stage starttls where something is unread.
         """
-        step = self.deadline.step(self._timeouts.reply)
+        step = self.deadline.begin_step(self._timeouts.reply)
         try:
-            self._sock.settimeout(step.remaining())
+            self._sock.settimeout(step.check_time_left())
             tls = wrap(self._sock, context, host, unread=unread)
             self._sock, self._timeout, self._descriptor = tls, -1.0, -1
-            tls.settimeout(step.remaining())
+            tls.settimeout(step.check_time_left())
             tls.do_handshake()
         except ClearTextError as error:
             raise Trouble("starttls", "bytes-before-tls", message=str(error)) from None
@@ -142,7 +142,7 @@ class Channel:
         except ssl.SSLError as error:
             raise Trouble("tls", "tls-error", reason=error.reason or "", message=error.reason or str(error)) from None
         except (OSError, DeadlineExceeded, ValueError) as error:
-            raise self._trouble(error, "tls", step.limit) from None
+            raise self._as_trouble(error, "tls", step.limit) from None
         self._secured = True
         suite = tls.cipher()
         return f"{tls.version()} {suite[0] if suite else ''}".strip()
@@ -158,13 +158,13 @@ class Channel:
         with contextlib.suppress(OSError):
             self._sock.close()
 
-    def _trouble(self, error: Exception, stage: str, limit: float) -> Trouble:
+    def _as_trouble(self, error: Exception, stage: str, limit: float) -> Trouble:
         if isinstance(error, DeadlineExceeded):
             kind = "total-timeout" if error.total else "timeout"
             return Trouble(stage, kind, limit=f"{error.limit:g}")
         if isinstance(error, TimeoutError):
             try:
-                self.deadline.remaining()
+                self.deadline.check_time_left()
             except DeadlineExceeded as over:
                 return Trouble(stage, "total-timeout", limit=f"{over.limit:g}")
             return Trouble(stage, "timeout", limit=f"{limit:g}")

@@ -23,8 +23,8 @@ from confobjects.records import Record, field
 from confobjects.transport.certificates import describe
 from confobjects.transport.mailer import deliver_through
 from confobjects.transport.network import Network
-from confobjects.transport.outgoing import Outgoing, check_addresses, trial_message
-from confobjects.transport.probes import explained
+from confobjects.transport.outgoing import Outgoing, check_addresses, make_trial_message
+from confobjects.transport.probes import explain_error
 from confobjects.transport.smtp import Connection
 
 DEPTHS: Final = ("resolve", "connect", "tls", "ehlo", "auth", "envelope", "send")
@@ -76,7 +76,7 @@ class TestResult(Record):
         result["transcript"] = list(self.transcript)
         return result
 
-    def timeline(self) -> list[str]:
+    def format_timeline(self) -> list[str]:
         """Return one line per stage: its name, how long it took, whether it succeeded."""
         return [f"{one.stage:<9}{one.milliseconds:>9.1f} ms  {'ok' if one.ok else 'FAILED'}" for one in self.stages]
 
@@ -102,19 +102,19 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     try:
         plan = plan_delivery(server, token=token, local_host=socket.gethostname())
     except MailError as error:
-        return _failed(TestResult(server.path, depth, tested, ok=False), error)
-    test = _Test(plan, network or Network(), tuple(to), from_)
+        return _with_failure(TestResult(server.path, depth, tested, ok=False), error)
+    test = _ServerTest(plan, network or Network(), tuple(to), from_)
     ok = TestResult(server.path, depth, tested, ok=True, settings=plan.settings, warnings=plan.warnings)
     try:
         test.run(depth)
     except MailError as error:
-        return _failed(test.told(ok), test.explained(error))
+        return _with_failure(test.complete_result(ok), test.explain(error))
     finally:
         test.connection.close()
-    return test.told(ok)
+    return test.complete_result(ok)
 
 
-class _Test:
+class _ServerTest:
     """One test on its way."""
 
     def __init__(self, plan: DeliveryPlan, network: Network, to: tuple[str, ...], from_: str | None) -> None:
@@ -129,11 +129,14 @@ class _Test:
         steps = {
             "resolve": (connection.resolve,),
             "connect": (connection.connect,),
-            "tls": (connection.start, *((connection.greet,) if self.plan.security.startswith("starttls") else ())),
+            "tls": (
+                connection.start_implicit_tls,
+                *((connection.greet,) if self.plan.security.startswith("starttls") else ()),
+            ),
             "ehlo": () if self.plan.security.startswith("starttls") else (connection.greet,),
             "auth": (connection.log_in,),
-            "envelope": (self._envelope,),
-            "send": (self._send,),
+            "envelope": (self._try_envelope,),
+            "send": (self._send_message,),
         }
         wanted = DEPTHS[: DEPTHS.index(depth) + 1]
         if "envelope" in wanted:
@@ -148,32 +151,32 @@ class _Test:
         with contextlib.suppress(DeliveryError):
             connection.quit()
 
-    def _envelope(self) -> None:
+    def _try_envelope(self) -> None:
         sender = self.plan.sender_for(self.connection.ehlo_name) if self.from_ is None else self.from_
         envelope = make_envelope(sender, self.to, path=self.plan.server)
         results = self.connection.run(try_envelope(self.connection.client, self.plan, envelope), sender=sender or "<>")
-        self.report = self.connection.report(results, sender=envelope.sender)
+        self.report = self.connection.make_report(results, sender=envelope.sender)
 
-    def _send(self) -> None:
-        self.report = deliver_through(self.connection, Outgoing(self.message(), self.from_, self.to))
+    def _send_message(self) -> None:
+        self.report = deliver_through(self.connection, Outgoing(self.make_message(), self.from_, self.to))
 
-    def message(self) -> EmailMessage:
-        return trial_message(self.plan, self.to)
+    def make_message(self) -> EmailMessage:
+        return make_trial_message(self.plan, self.to)
 
-    def explained(self, error: MailError) -> MailError:
-        return explained(error, self.connection) if isinstance(error, DeliveryError) else error
+    def explain(self, error: MailError) -> MailError:
+        return explain_error(error, self.connection) if isinstance(error, DeliveryError) else error
 
-    def told(self, result: TestResult) -> TestResult:
+    def complete_result(self, result: TestResult) -> TestResult:
         connection = self.connection
         return result.replace(
             stages=tuple(connection.stages),
             transcript=connection.client.transcript.lines,
-            found=self._found(),
+            found=self._collect_facts(),
             report=self.report,
             reply=self.report.reply if self.report else "",
         )
 
-    def _found(self) -> dict[str, Any]:
+    def _collect_facts(self) -> dict[str, Any]:
         connection, client = self.connection, self.connection.client
         certificate = next(iter(connection.sent_certificates), None)
         facts: dict[str, Any] = {
@@ -197,7 +200,7 @@ _OWN_CODES: Final = {
 """Codes of what is found here before a server is asked."""
 
 
-def _failed(result: TestResult, error: MailError) -> TestResult:
+def _with_failure(result: TestResult, error: MailError) -> TestResult:
     first = error.diagnostics[0]
     facts: dict[str, Any] = {
         "code": error.reason if isinstance(error, TrustError) else _OWN_CODES.get(first.code, first.code),

@@ -35,11 +35,11 @@ class Deadline:
         """The clock's time in seconds."""
         return self._clock()
 
-    def step(self, limit: float, began: float | None = None) -> Step:
+    def begin_step(self, limit: float, began: float | None = None) -> StepLimit:
         """Begin a step that may take ``limit`` seconds, now or at a time of the clock."""
-        return Step(self, limit, (self._clock() if began is None else began) + limit)
+        return StepLimit(self, limit, (self._clock() if began is None else began) + limit)
 
-    def remaining(self) -> float:
+    def check_time_left(self) -> float:
         """Return the seconds left, above zero. Raises :class:`DeadlineExceeded`."""
         left = self._end - self._clock()
         if left <= 0:
@@ -47,7 +47,7 @@ class Deadline:
         return left
 
 
-class Step:
+class StepLimit:
     """One step within a deadline."""
 
     __slots__ = ("_deadline", "_end", "limit")
@@ -58,17 +58,17 @@ class Step:
         self.limit = limit
 
     @property
-    def over(self) -> bool:
+    def expired(self) -> bool:
         """Whether the time is up."""
         try:
-            self.remaining()
+            self.check_time_left()
         except DeadlineExceeded:
             return True
         return False
 
-    def remaining(self) -> float:
+    def check_time_left(self) -> float:
         """Return the seconds left for the step, above zero. Raises :class:`DeadlineExceeded`."""
-        total_left = self._deadline.remaining()
+        total_left = self._deadline.check_time_left()
         left = self._end - self._deadline.now()
         if left <= 0:
             raise DeadlineExceeded(self.limit, total=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from confobjects.diagnostics import Diagnostic, did_you_mean
+from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import MailError
 
 KIND: Final = "mail-server"
@@ -31,7 +31,7 @@ def servers_of(configuration: HasObjects, names: Iterable[str] = ()) -> list[Any
         known = [server.name for server in there.values()]
         raise MailError(
             [
-                Diagnostic("mail-plan", f'there is no mail server "{name}"', remedy=did_you_mean(name, known))
+                Diagnostic("mail-plan", f'there is no mail server "{name}"', remedy=suggest_name(name, known))
                 for name in unknown
             ]
         )

@@ -18,12 +18,12 @@ from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport
-from confobjects.transport.many import Group, curable
+from confobjects.transport.many import MessageGroup, is_curable
 from confobjects.transport.network import Network
-from confobjects.transport.outgoing import Outgoing, Result, check_addresses, prepared, trial_message
+from confobjects.transport.outgoing import Outgoing, SendResult, check_addresses, make_trial_message, prepare_outgoing
 from confobjects.transport.pool import Pool, is_stale
-from confobjects.transport.probes import explained
-from confobjects.transport.records import Counters, Records
+from confobjects.transport.probes import explain_error
+from confobjects.transport.records import Counters, DeliveryLog
 from confobjects.transport.smtp import Connection, open_connection
 
 _GROUP: Final = 64
@@ -48,10 +48,10 @@ class Mailer:
         self.plans: tuple[DeliveryPlan, ...] = tuple(plan_delivery(one, token=token, local_host=host) for one in listed)
         self._network = network
         self._explain = explain
-        self._records = Records()
+        self._records = DeliveryLog()
         self._pools: tuple[Pool, ...] | None = None
         for plan in self.plans:
-            self._records.planned(plan)
+            self._records.log_warnings(plan)
 
     @property
     def plan(self) -> DeliveryPlan:
@@ -66,7 +66,7 @@ class Mailer:
     # -- connections -------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        self._pools = self._new_pools()
+        self._pools = self._make_pools()
         return self
 
     def __exit__(
@@ -80,8 +80,8 @@ class Mailer:
         for pool in pools or ():
             pool.close()
 
-    def _new_pools(self) -> tuple[Pool, ...]:
-        return tuple(Pool(plan, self._network, opened=self._records.connected) for plan in self.plans)
+    def _make_pools(self) -> tuple[Pool, ...]:
+        return tuple(Pool(plan, self._network, opened=self._records.count_connection) for plan in self.plans)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -94,13 +94,13 @@ class Mailer:
         recipients are those in its To, Cc and Bcc headers; without ``from_`` the envelope sender is the plan's. A
         missing Date, Message-ID and From are added to what is sent. Raises :class:`~confobjects.errors.MailError`.
         """
-        outgoing = _outgoing(Outgoing(message, from_, to))
+        outgoing = _as_outgoing(Outgoing(message, from_, to))
         check_addresses(outgoing, self.plan)
         return self._send(outgoing, self._pools)
 
     def send_many(
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
-    ) -> Generator[Result, None, None]:
+    ) -> Generator[SendResult, None, None]:
         """Send messages over kept connections; yield each one's result, in the order of the messages.
 
         Where the server offers PIPELINING the envelope of the next message goes along with the content of the last, so
@@ -109,12 +109,12 @@ class Mailer:
         asked for: those of a group are sent when its first result is. Nothing raises but what the iterable itself
         raises.
         """
-        own = self._new_pools() if self._pools is None else ()
+        own = self._make_pools() if self._pools is None else ()
         pools = self._pools or own
         source, first = iter(messages), 0
         size = _GROUP * max(1, min(connections, self.plan.pool.connections))
         try:
-            while batch := [_outgoing(one) for one in islice(source, size)]:
+            while batch := [_as_outgoing(one) for one in islice(source, size)]:
                 results, first = self._send_group(batch, pools, first, connections)
                 yield from results
         finally:
@@ -131,7 +131,7 @@ class Mailer:
 
     async def asend_many(
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
-    ) -> AsyncGenerator[Result, None]:
+    ) -> AsyncGenerator[SendResult, None]:
         """Send messages without blocking the event loop: :meth:`send_many` in a thread, which also takes them."""
         import asyncio
 
@@ -152,90 +152,92 @@ class Mailer:
         for number in range(first, len(self.plans)):
             try:
                 if pools is None:
-                    report = self._over_own_connection(self.plans[number], outgoing)
+                    report = self._send_over_own(self.plans[number], outgoing)
                 else:
-                    report = self._over_kept_connection(pools[number], outgoing)
+                    report = self._send_over_kept(pools[number], outgoing)
             except MailError as error:
                 failures.append(error)
-                if not curable(error):
+                if not is_curable(error):
                     break
             else:
-                return self._records.delivered(report, failures)
-        raise self._records.failed(failures)
+                return self._records.record_delivery(report, failures)
+        raise self._records.record_failures(failures)
 
-    def _over_kept_connection(self, pool: Pool, outgoing: Outgoing) -> DeliveryReport:
+    def _send_over_kept(self, pool: Pool, outgoing: Outgoing) -> DeliveryReport:
         for attempt in (1, 2):
             connection = pool.take()
             try:
                 return deliver_through(connection, outgoing)
             except DeliveryError as error:
                 if attempt == 2 or not is_stale(error, connection):
-                    raise self._explained(error, connection) from None
-                self._records.retried()
+                    raise self._explain_error(error, connection) from None
+                self._records.count_retries()
             finally:
                 pool.give_back(connection)
         raise AssertionError
 
-    def _over_own_connection(self, plan: DeliveryPlan, outgoing: Outgoing) -> DeliveryReport:
+    def _send_over_own(self, plan: DeliveryPlan, outgoing: Outgoing) -> DeliveryReport:
         connection = Connection(plan, self._network)
         try:
             connection = open_connection(plan, self._network)
-            self._records.connected()
+            self._records.count_connection()
             return deliver_through(connection, outgoing)
         except DeliveryError as error:
-            raise self._explained(error, connection) from None
+            raise self._explain_error(error, connection) from None
         finally:
             connection.quit()
 
-    def _explained(self, error: DeliveryError, connection: Connection) -> DeliveryError:
-        return explained(error, connection) if self._explain else error
+    def _explain_error(self, error: DeliveryError, connection: Connection) -> DeliveryError:
+        return explain_error(error, connection) if self._explain else error
 
     # -- many messages -----------------------------------------------------------------------------------------------
 
     def _send_group(
         self, messages: list[Outgoing], pools: Sequence[Pool], first: int, connections: int
-    ) -> tuple[list[Result], int]:
+    ) -> tuple[list[SendResult], int]:
         """Send a group; return the results, and the number of the mail server that worked."""
-        group, failures = Group(messages), list[MailError]()
+        group, failures = MessageGroup(messages), list[MailError]()
         for number in range(first, len(pools)):
             try:
                 group.send(pools[number], connections)
             except MailError as error:  # there is no connection
                 failures.append(error)
-                if curable(error):
+                if is_curable(error):
                     continue
             break
         if first + len(failures) < len(pools):  # else none worked, and the next group begins with the same again
             first += len(failures)
-        self._records.retried(len(group.retried))
+        self._records.count_retries(len(group.retried))
         if not failures and len(group.accounts) == len(messages):
-            self._records.delivered_together(group.accounts.values())
-            return [Result(messages[n], account.report) for n, account in sorted(group.accounts.items())], first
-        results = [self._result(group, n, failures, pools, first) for n in range(len(messages))]
+            self._records.record_deliveries(group.accounts.values())
+            return [
+                SendResult(messages[n], account.make_report) for n, account in sorted(group.accounts.items())
+            ], first
+        results = [self._make_result(group, n, failures, pools, first) for n in range(len(messages))]
         return results, first
 
-    def _result(
-        self, group: Group, number: int, failures: Sequence[MailError], pools: Sequence[Pool], server: int
-    ) -> Result:
+    def _make_result(
+        self, group: MessageGroup, number: int, failures: Sequence[MailError], pools: Sequence[Pool], server: int
+    ) -> SendResult:
         outgoing = group.messages[number]
         account, error, report = group.accounts.get(number), group.errors.get(number), None
         try:
             if account is not None:
-                report = self._records.delivered(account.report(), failures)
-            elif error is not None and not curable(error):
-                error = self._records.failed([*failures, error])
+                report = self._records.record_delivery(account.make_report(), failures)
+            elif error is not None and not is_curable(error):
+                error = self._records.record_failures([*failures, error])
             elif error is not None:
                 report, error = self._send(outgoing, pools, server + 1, [*failures, error]), None
             elif number in group.returned:
                 report = self._send(outgoing, pools, server, failures)
             else:
-                raise self._records.failed(failures)
+                raise self._records.record_failures(failures)
         except MailError as failed:
             error = failed
-        return Result(outgoing, report, error)
+        return SendResult(outgoing, report, error)
 
 
-def _outgoing(one: Sendable | Outgoing) -> Outgoing:
+def _as_outgoing(one: Sendable | Outgoing) -> Outgoing:
     """Return what is sent with its recipients held: a message may be tried twice, an iterable gives them only once."""
     if not isinstance(one, Outgoing):
         return Outgoing(one)
@@ -244,9 +246,9 @@ def _outgoing(one: Sendable | Outgoing) -> Outgoing:
 
 def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryReport:
     """Send one message over an open connection. Raises :class:`~confobjects.errors.MailError`."""
-    envelope, message, message_id = prepared(outgoing, connection.plan, connection.ehlo_name)
+    envelope, message, message_id = prepare_outgoing(outgoing, connection.plan, connection.ehlo_name)
     outcome = connection.deliver(envelope, message)
-    return connection.report(
+    return connection.make_report(
         outcome.recipients, outcome.final, sender=envelope.sender, size=outcome.size, message_id=message_id
     )
 
@@ -261,7 +263,7 @@ def send_test(
     mailer = Mailer(server, explain=True, network=network)
     addresses = (to,) if isinstance(to, str) else tuple(to)
     check_addresses(Outgoing(b"", from_, addresses), mailer.plan)  # what is none may be in no header either
-    return mailer.send(trial_message(mailer.plan, addresses), from_, addresses)
+    return mailer.send(make_trial_message(mailer.plan, addresses), from_, addresses)
 
 
-__all__ = ["Counters", "Mailer", "Outgoing", "Result", "deliver_through", "send_test", "trial_message"]
+__all__ = ["Counters", "Mailer", "Outgoing", "SendResult", "deliver_through", "make_trial_message", "send_test"]

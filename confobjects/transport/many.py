@@ -16,52 +16,52 @@ from typing import Any, Final
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, Trouble
-from confobjects.mail.dialogue import Step
+from confobjects.mail.dialogue import DialogueStep
 from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, Route, StageTime
 from confobjects.mail.smtp import Misuse
 from confobjects.mail.states import State
 from confobjects.mail.streaming import Parcel, deliver_many
-from confobjects.mail.transaction import Outcome
+from confobjects.mail.transaction import DeliveryOutcome
 from confobjects.mail.transcript import Transcript
 from confobjects.records import Record
 from confobjects.transport import deadline
-from confobjects.transport.channel import Channel
-from confobjects.transport.outgoing import Outgoing, prepared
+from confobjects.transport.channel import SmtpChannel
+from confobjects.transport.outgoing import Outgoing, prepare_outgoing
 from confobjects.transport.pool import Pool
-from confobjects.transport.smtp import Connection, told
+from confobjects.transport.smtp import Connection, recipient_results
 
 _LOOK: Final = 1000
 """Milliseconds after which lanes that have no answer are looked at: have they waited too long?"""
 
 
-class Account(Record):
+class DeliveryAccount(Record):
     """All that the report of a delivery is made of, when somebody wants it."""
 
     route: Route
-    outcome: Outcome
+    outcome: DeliveryOutcome
     transcript: Transcript
     spans: tuple[float, float]
     sender: str
     message_id: str
 
-    def report(self) -> DeliveryReport:
+    def make_report(self) -> DeliveryReport:
         """Return the report."""
         outcome, transcript = self.outcome, self.transcript
         return DeliveryReport(
             self.route,
             self.sender,
-            told(outcome.recipients, transcript),
-            transcript.masked(str(outcome.final)),
+            recipient_results(outcome.recipients, transcript),
+            transcript.mask(str(outcome.final)),
             outcome.size,
             self.message_id,
             (),
-            _stages(self.spans, "data", ok=True),
+            _stage_times(self.spans, "data", ok=True),
             transcript,
         )
 
 
-class Group:
+class MessageGroup:
     """Messages on their way through one mail server.
 
     After :meth:`send`, ``accounts`` and ``errors`` say by number what became of messages, ``returned`` are the numbers
@@ -74,7 +74,7 @@ class Group:
         self.waiting = deque(range(len(messages)))
         self.returned: list[int] = []
         self.retried: set[int] = set()
-        self.accounts: dict[int, Account] = {}
+        self.accounts: dict[int, DeliveryAccount] = {}
         self.errors: dict[int, MailError] = {}
 
     def send(self, pool: Pool, connections: int) -> None:
@@ -83,11 +83,11 @@ class Group:
             lanes = [_Lane(self, pool.take(), pool.plan.pool.messages)]
             try:
                 while len(lanes) < min(connections, len(self.waiting)):
-                    connection = self._another(pool)
+                    connection = self._take_another(pool)
                     if connection is None:
                         break
                     lanes.append(_Lane(self, connection, pool.plan.pool.messages))
-                _run(lanes)
+                _run_lanes(lanes)
             finally:
                 for lane in lanes:
                     lane.end()
@@ -101,7 +101,7 @@ class Group:
         self.returned = [number for number in self.returned if number not in again]
         self.waiting.extendleft(reversed(again))
 
-    def _another(self, pool: Pool) -> Connection | None:
+    def _take_another(self, pool: Pool) -> Connection | None:
         try:
             return pool.take(wait=False)
         except MailError:  # one connection is enough to go on; when it fails too, that is told
@@ -113,7 +113,9 @@ class Group:
         while waiting:
             number = waiting.popleft()
             try:
-                envelope, message, message_id = prepared(messages[number], connection.plan, connection.ehlo_name)
+                envelope, message, message_id = prepare_outgoing(
+                    messages[number], connection.plan, connection.ehlo_name
+                )
             except MailError as error:
                 self.errors[number] = error
             else:
@@ -123,25 +125,25 @@ class Group:
 class _Lane:
     """A connection and its conversation."""
 
-    def __init__(self, group: Group, connection: Connection, most: int) -> None:
+    def __init__(self, group: MessageGroup, connection: Connection, most: int) -> None:
         assert connection.channel is not None  # noqa: S101 - it is open
         self.connection = connection
-        self.channel: Channel = connection.channel
+        self.channel: SmtpChannel = connection.channel
         self.done = False
         self.together = False
         """Whether the wait for answers is not this lane's alone."""
-        self._step = Step("mail", 0)
+        self._step = DialogueStep("mail", 0)
         self._answers: list[Reply] = []
         self._group = group
         self._sent = 0.0
         self._since = 0.0  # since when it waits
         self._spans = (0.0, 0.0)  # milliseconds of the last two exchanges
         parcels = islice(group.parcels(connection), most - connection.messages)
-        self._dialogue = deliver_many(connection.client, connection.plan, parcels, self._note)
+        self._dialogue = deliver_many(connection.client, connection.plan, parcels, self._note_end)
 
     def start(self) -> None:
         """Send the first envelope."""
-        self._go(self._dialogue.send, None)
+        self._advance(self._dialogue.send, None)
 
     def wait_together(self) -> None:
         """Leave waiting to whoever waits for all lanes."""
@@ -150,26 +152,26 @@ class _Lane:
     def end(self) -> None:
         """Leave the reports their transcripts: what is said from now on is noted elsewhere."""
         client = self.connection.client
-        client.transcript = client.transcript.fresh()
+        client.transcript = client.transcript.make_empty()
 
     @property
-    def limit(self) -> deadline.Step | None:
+    def limit(self) -> deadline.StepLimit | None:
         """The wait that has begun, where it is not this lane's alone."""
-        return self.channel.reply_step(self._since) if self.together else None
+        return self.channel.begin_reply_wait(self._since) if self.together else None
 
     def receive(self) -> None:
         """Take what has arrived, or wait for it, and go on when it is enough."""
         try:
             self._collect()
         except Trouble as trouble:
-            self._go(self._dialogue.throw, trouble)
+            self._advance(self._dialogue.throw, trouble)
             return
         if len(self._answers) >= self._step.answers or self.connection.client.state is State.CLOSED:
             self._spans = (self._spans[1], (time.perf_counter() - self._sent) * 1000)
-            self._go(self._dialogue.send, self._answers)
+            self._advance(self._dialogue.send, self._answers)
         elif self.together:
             self._since = self.channel.deadline.now()
-            self.channel.hasten()
+            self.channel.acknowledge_now()
 
     def _collect(self) -> None:
         connection, step = self.connection, self._step
@@ -177,16 +179,16 @@ class _Lane:
             connection.collect(step, self._answers, self.limit)
             return
         try:
-            data = self.channel.arrived(step.stage) if self.together else None
+            data = self.channel.read_arrived(step.stage) if self.together else None
             if data is None:
                 data = self.channel.receive(self.limit, step.stage)
             self._answers = connection.client.receive(data)
         except (ProtocolViolation, Trouble) as problem:
-            raise connection.over(problem, step, self._answers) from None
+            raise connection.end_with(problem, step, self._answers) from None
         if not self._answers and connection.client.state is not State.CLOSED:
-            connection.collect(step, self._answers, self.limit or self.channel.reply_step())
+            connection.collect(step, self._answers, self.limit or self.channel.begin_reply_wait())
 
-    def _go(self, resume: Callable[[Any], Step], value: Any) -> None:
+    def _advance(self, resume: Callable[[Any], DialogueStep], value: Any) -> None:
         """Go on to the next step that waits for answers."""
         connection = self.connection
         while True:
@@ -196,7 +198,7 @@ class _Lane:
                 self.done = True
                 return
             except (Trouble, Misuse) as problem:  # what it means for the messages has been noted
-                connection.failed(problem)
+                connection.close_with_error(problem)
                 self.done = True
                 return
             try:
@@ -213,36 +215,38 @@ class _Lane:
                 return
             resume, value = self._dialogue.send, ()
 
-    def _note(self, parcel: Parcel, end: Outcome | Trouble, transcript: Transcript) -> None:
+    def _note_end(self, parcel: Parcel, end: DeliveryOutcome | Trouble, transcript: Transcript) -> None:
         connection = self.connection
         connection.messages += 1
         connection.restart()
         number, message_id = parcel.mark
-        if isinstance(end, Outcome):
+        if isinstance(end, DeliveryOutcome):
             sender = parcel.envelope.sender
-            self._group.accounts[number] = Account(connection.route, end, transcript, self._spans, sender, message_id)
-        elif _left_behind(end):
+            self._group.accounts[number] = DeliveryAccount(
+                connection.route, end, transcript, self._spans, sender, message_id
+            )
+        elif _is_left_behind(end):
             self._group.returned.append(number)
         else:
-            connection.stages = list(_stages(self._spans, end.stage, ok=False))
-            self._group.errors[number] = connection.failure(end, transcript, sender=parcel.envelope.sender or "<>")
+            connection.stages = list(_stage_times(self._spans, end.stage, ok=False))
+            self._group.errors[number] = connection.error_for(end, transcript, sender=parcel.envelope.sender or "<>")
 
 
-def _stages(spans: tuple[float, float], last: str, *, ok: bool) -> tuple[StageTime, ...]:
+def _stage_times(spans: tuple[float, float], last: str, *, ok: bool) -> tuple[StageTime, ...]:
     before, spent = spans
     if last != "data":
         return (StageTime(last, spent, ok),)
     return (StageTime("mail", before, ok=True), StageTime("data", spent, ok))
 
 
-def _left_behind(trouble: Trouble) -> bool:
+def _is_left_behind(trouble: Trouble) -> bool:
     """Tell whether the connection failed, and not the message: nothing was handed over, another connection may do."""
     if trouble.kind == "reply":
         return trouble.reply is not None and trouble.reply.code == 421
     return trouble.kind in ("closed", "closing", "connection-lost")
 
 
-def _run(lanes: Sequence[_Lane]) -> None:
+def _run_lanes(lanes: Sequence[_Lane]) -> None:
     """Let all lanes come to their end."""
     for lane in lanes:
         lane.start()
@@ -266,7 +270,7 @@ def _run_together(lanes: Sequence[_Lane]) -> None:
     while by_descriptor:
         found = [descriptor for descriptor, lane in by_descriptor.items() if lane.channel.pending] if secured else []
         found = found or [descriptor for descriptor, _ in poll.poll(_LOOK)]
-        found = found or [descriptor for descriptor, lane in by_descriptor.items() if lane.limit and lane.limit.over]
+        found = found or [descriptor for descriptor, lane in by_descriptor.items() if lane.limit and lane.limit.expired]
         for descriptor in found:
             lane = by_descriptor[descriptor]
             lane.receive()
@@ -275,11 +279,11 @@ def _run_together(lanes: Sequence[_Lane]) -> None:
                 del by_descriptor[descriptor]
 
 
-def curable(error: MailError) -> bool:
+def is_curable(error: MailError) -> bool:
     """Tell whether another mail server may do what this one did not."""
     if isinstance(error, DeliveryError):
         return error.diagnosis.elsewhere and not error.unknown
     return error.stage == "trust"
 
 
-__all__ = ["Group", "curable"]
+__all__ = ["MessageGroup", "is_curable"]

@@ -18,30 +18,30 @@ from typing import Any, Final
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.envelope import ascii_host
 from confobjects.records import Record
-from confobjects.syntaxes.hosts import bracketed, is_ipv4, is_ipv6
+from confobjects.syntaxes.hosts import bracket_host, is_ipv4, is_ipv6
 from confobjects.transport.deadline import Deadline, DeadlineExceeded
 
 HEAD_START: Final = 0.25
 """Seconds an address has for itself before the next one is tried beside it (RFC 8305, section 5)."""
 
 
-class Address(Record):
+class SocketAddress(Record):
     """One address of a host, as :func:`socket.getaddrinfo` gives it."""
 
     family: int
     sockaddr: tuple[Any, ...]
 
     def __str__(self) -> str:
-        return f"{bracketed(str(self.sockaddr[0]))}:{self.sockaddr[1]}"
+        return f"{bracket_host(str(self.sockaddr[0]))}:{self.sockaddr[1]}"
 
 
-def lookup(host: str, port: int) -> list[Address]:
+def look_up_host(host: str, port: int) -> list[SocketAddress]:
     """Ask the system for the addresses of a host. Raises :class:`socket.gaierror`."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(Address(int(family), sockaddr) for family, _, _, _, sockaddr in found))
+    return list(dict.fromkeys(SocketAddress(int(family), sockaddr) for family, _, _, _, sockaddr in found))
 
 
-def begin(address: Address, source: tuple[str, int] | None) -> socket.socket:
+def begin_connection(address: SocketAddress, source: tuple[str, int] | None) -> socket.socket:
     """Return a socket, not blocking, that is connecting to an address. Raises OSError."""
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
@@ -50,7 +50,7 @@ def begin(address: Address, source: tuple[str, int] | None) -> socket.socket:
             sock.bind(source)
         status = sock.connect_ex(address.sockaddr)
         if status not in (0, errno.EINPROGRESS):
-            raise OSError(status, _text(status))
+            raise OSError(status, _error_text(status))
     except OSError:
         sock.close()
         raise
@@ -60,17 +60,17 @@ def begin(address: Address, source: tuple[str, int] | None) -> socket.socket:
 class Network(Record):
     """How names are resolved and connections begun; tests hand in their own."""
 
-    lookup: Callable[[str, int], list[Address]] = lookup
-    begin: Callable[[Address, tuple[str, int] | None], socket.socket] = begin
+    lookup: Callable[[str, int], list[SocketAddress]] = look_up_host
+    begin: Callable[[SocketAddress, tuple[str, int] | None], socket.socket] = begin_connection
 
 
-def _text(status: int) -> str:
+def _error_text(status: int) -> str:
     from os import strerror
 
     return strerror(status)
 
 
-def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: float) -> list[Address]:
+def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: float) -> list[SocketAddress]:
     """Return the addresses of a host, families alternating. Raises Trouble of stage resolve."""
     try:
         name = host if is_ipv6(host) else ascii_host(host)
@@ -81,7 +81,7 @@ def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: f
         if is_ipv4(name) or is_ipv6(name):
             found = network.lookup(name, port)
         else:
-            found = _in_time(lambda: network.lookup(name, port), min(limit, deadline.remaining()))
+            found = _run_in_time(lambda: network.lookup(name, port), min(limit, deadline.check_time_left()))
     except TimeoutError:
         raise Trouble("resolve", "resolve-timeout", limit=limit) from None
     except DeadlineExceeded as over:
@@ -90,7 +90,7 @@ def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: f
         raise _lookup_trouble(error) from None
     if not found:
         raise Trouble("resolve", "name-unknown")
-    return interleaved(found)
+    return interleave_families(found)
 
 
 def _lookup_trouble(error: OSError) -> Trouble:
@@ -103,9 +103,9 @@ def _lookup_trouble(error: OSError) -> Trouble:
     return Trouble("resolve", "name-unusable", message=error.strerror or str(error))
 
 
-def _in_time(ask: Callable[[], list[Address]], limit: float) -> list[Address]:
+def _run_in_time(ask: Callable[[], list[SocketAddress]], limit: float) -> list[SocketAddress]:
     """Run a look-up that knows no time limit of its own; one that hangs is left behind. Raises TimeoutError."""
-    result: list[list[Address] | BaseException] = []
+    result: list[list[SocketAddress] | BaseException] = []
     done = threading.Event()
 
     def run() -> None:
@@ -123,11 +123,11 @@ def _in_time(ask: Callable[[], list[Address]], limit: float) -> list[Address]:
     return result[0]
 
 
-def interleaved(addresses: Sequence[Address]) -> list[Address]:
+def interleave_families(addresses: Sequence[SocketAddress]) -> list[SocketAddress]:
     """Return addresses with their families alternating, beginning with the first one's (RFC 8305, section 4)."""
     first = [a for a in addresses if a.family == addresses[0].family]
     others = [a for a in addresses if a.family != addresses[0].family]
-    mixed: list[Address] = []
+    mixed: list[SocketAddress] = []
     while first or others:
         mixed.extend(group.pop(0) for group in (first, others) if group)
     return mixed
@@ -135,11 +135,11 @@ def interleaved(addresses: Sequence[Address]) -> list[Address]:
 
 def connect(
     network: Network,
-    addresses: Sequence[Address],
+    addresses: Sequence[SocketAddress],
     deadline: Deadline,
     limit: float,
     source: tuple[str, int] | None = None,
-) -> tuple[socket.socket, Address]:
+) -> tuple[socket.socket, SocketAddress]:
     """Return a connected socket and its address; the first address that answers wins. Raises Trouble."""
     race = _Race(network, addresses, deadline, limit, source)
     try:
@@ -156,7 +156,7 @@ class _Race:
     def __init__(
         self,
         network: Network,
-        addresses: Sequence[Address],
+        addresses: Sequence[SocketAddress],
         deadline: Deadline,
         limit: float,
         source: tuple[str, int] | None,
@@ -167,32 +167,32 @@ class _Race:
         self._limit = limit
         self._source = source
         self._selector = selectors.DefaultSelector()
-        self._running: dict[socket.socket, tuple[Address, float]] = {}
-        self._failures: list[tuple[Address, OSError]] = []
+        self._running: dict[socket.socket, tuple[SocketAddress, float]] = {}
+        self._failures: list[tuple[SocketAddress, OSError]] = []
 
-    def run(self) -> tuple[socket.socket, Address]:
+    def run(self) -> tuple[socket.socket, SocketAddress]:
         while self._waiting or self._running:
-            next_start = self._start()
+            next_start = self._start_next()
             if not self._running:
                 break  # each of them failed at once
-            for key, _ in self._selector.select(self._patience(next_start)):
-                winner = self._arrived(key.data)
+            for key, _ in self._selector.select(self._compute_wait(next_start)):
+                winner = self._check_arrival(key.data)
                 if winner is not None:
                     return winner
             self._expire()
         raise _connect_trouble(self._failures, self._limit)
 
-    def _start(self) -> float:
+    def _start_next(self) -> float:
         """Begin with the next address when none is under way; return when to begin with the one after it."""
         while self._waiting and not self._running:
-            self._begin(self._waiting.pop(0))
+            self._begin_address(self._waiting.pop(0))
         youngest = max((began for _, began in self._running.values()), default=self._deadline.now())
         if self._waiting and self._deadline.now() >= youngest + HEAD_START:
-            self._begin(self._waiting.pop(0))
+            self._begin_address(self._waiting.pop(0))
             return self._deadline.now() + HEAD_START
         return youngest + HEAD_START
 
-    def _begin(self, address: Address) -> None:
+    def _begin_address(self, address: SocketAddress) -> None:
         try:
             sock = self._network.begin(address, self._source)
         except OSError as error:
@@ -201,21 +201,21 @@ class _Race:
         self._running[sock] = (address, self._deadline.now())
         self._selector.register(sock, selectors.EVENT_WRITE, sock)
 
-    def _patience(self, next_start: float) -> float:
+    def _compute_wait(self, next_start: float) -> float:
         now = self._deadline.now()
         ends = [began + self._limit for _, began in self._running.values()]
         if self._waiting:
             ends.append(next_start)
-        return max(0.0, min([self._deadline.remaining(), *(end - now for end in ends)]))
+        return max(0.0, min([self._deadline.check_time_left(), *(end - now for end in ends)]))
 
-    def _arrived(self, sock: socket.socket) -> tuple[socket.socket, Address] | None:
+    def _check_arrival(self, sock: socket.socket) -> tuple[socket.socket, SocketAddress] | None:
         self._selector.unregister(sock)
         address, _ = self._running.pop(sock)
         status = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if status == 0:
             return sock, address
         sock.close()
-        self._failures.append((address, OSError(status, _text(status))))
+        self._failures.append((address, OSError(status, _error_text(status))))
         return None
 
     def _expire(self) -> None:
@@ -245,7 +245,7 @@ _KINDS: Final = {
 }
 
 
-def _connect_trouble(failures: Sequence[tuple[Address, OSError]], limit: float) -> Trouble:
+def _connect_trouble(failures: Sequence[tuple[SocketAddress, OSError]], limit: float) -> Trouble:
     """Return one trouble for all addresses: the first failure that tells more than a missing route."""
     told = [one for one in failures if _KINDS.get(one[1].errno or 0) != "unreachable"]
     address, error = (told or list(failures))[0]

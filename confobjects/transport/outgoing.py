@@ -26,7 +26,7 @@ class Outgoing(Record):
     to: str | Iterable[str] | None = None
 
 
-class Result:
+class SendResult:
     """What became of one message of many: ``report``, or the ``error``.
 
     ``outgoing`` is what was to be sent. The report is made when it is looked at.
@@ -70,7 +70,7 @@ class Result:
         return isinstance(self.error, DeliveryError) and self.error.retryable and not self.error.unknown
 
 
-def recipients(outgoing: Outgoing, server: str) -> Sequence[str]:
+def find_recipients(outgoing: Outgoing, server: str) -> Sequence[str]:
     """Return whom a message goes to. Raises :class:`~confobjects.errors.MailError`; ``server`` is for its words."""
     message, to = outgoing.message, outgoing.to
     if to is not None:
@@ -92,22 +92,22 @@ def check_addresses(outgoing: Outgoing, plan: DeliveryPlan) -> None:
 
     Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every address that is none.
     """
-    make_envelope(outgoing.from_ or plan.sender or "", recipients(outgoing, plan.server), path=plan.server)
+    make_envelope(outgoing.from_ or plan.sender or "", find_recipients(outgoing, plan.server), path=plan.server)
 
 
-def prepared(outgoing: Outgoing, plan: DeliveryPlan, ehlo_name: str) -> tuple[Envelope, Sendable, str]:
+def prepare_outgoing(outgoing: Outgoing, plan: DeliveryPlan, ehlo_name: str) -> tuple[Envelope, Sendable, str]:
     """Return the envelope, the message with what it lacked, and its Message-ID.
 
     Raises :class:`~confobjects.errors.MailError` for what is no address, and when there is no recipient.
     """
     sender = plan.sender_for(ehlo_name) if outgoing.from_ is None else outgoing.from_
-    envelope = make_envelope(sender, recipients(outgoing, plan.server), path=plan.server)
+    envelope = make_envelope(sender, find_recipients(outgoing, plan.server), path=plan.server)
     if isinstance(outgoing.message, Message):
-        return (envelope, *_stamped(outgoing.message, sender))
+        return (envelope, *_add_missing_headers(outgoing.message, sender))
     return envelope, outgoing.message, ""
 
 
-def _stamped(message: Message, sender: str) -> tuple[Message, str]:
+def _add_missing_headers(message: Message, sender: str) -> tuple[Message, str]:
     """Return a message that has Date, Message-ID and From, and its Message-ID; the original is not changed."""
     missing = [name for name in ("Date", "Message-ID", "From") if name not in message]
     if not missing:
@@ -126,7 +126,7 @@ def _stamped(message: Message, sender: str) -> tuple[Message, str]:
     return clone, str(clone["message-id"]).strip()
 
 
-def trial_message(plan: DeliveryPlan, to: Iterable[str]) -> EmailMessage:
+def make_trial_message(plan: DeliveryPlan, to: Iterable[str]) -> EmailMessage:
     """Return a short mail that says which configuration it tests."""
     message = EmailMessage()
     message["Subject"] = f"Test of {plan.server}"
@@ -139,4 +139,4 @@ def trial_message(plan: DeliveryPlan, to: Iterable[str]) -> EmailMessage:
     return message
 
 
-__all__ = ["Outgoing", "Result", "check_addresses", "prepared", "recipients", "trial_message"]
+__all__ = ["Outgoing", "SendResult", "check_addresses", "find_recipients", "make_trial_message", "prepare_outgoing"]

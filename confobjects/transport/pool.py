@@ -50,7 +50,7 @@ class Pool:
         self._free = threading.Condition()
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def lend_connection(self) -> Iterator[Connection]:
         """Lend a connection. After an error it is closed, else kept. Raises MailError."""
         connection = self.take()
         try:
@@ -87,7 +87,7 @@ class Pool:
                 return self._open()
             good = False
             try:
-                good = self._still_good(kept, since)
+                good = self._renew_if_good(kept, since)
             finally:
                 if not good:  # also when its trust cannot be found out: it must not count as one in use
                     kept.close()
@@ -116,7 +116,7 @@ class Pool:
                     self._waiting -= 1
                 if not told and self._clock() >= end:
                     failed = Connection(self.plan, self._network)
-                    raise failed.failure(Trouble("connect", "pool-exhausted", limit=f"{self.plan.timeouts.total:g}"))
+                    raise failed.error_for(Trouble("connect", "pool-exhausted", limit=f"{self.plan.timeouts.total:g}"))
 
     def _drop_stale(self) -> list[Connection]:
         oldest = self._clock() - self.plan.pool.idle
@@ -138,24 +138,24 @@ class Pool:
         self._opened()
         return connection
 
-    def _still_good(self, connection: Connection, since: float) -> bool:
+    def _renew_if_good(self, connection: Connection, since: float) -> bool:
         now = self._clock()
         if now - connection.trust_checked > _SURE:
-            if not self._trusted_as_before(connection):
+            if not self._check_trust_unchanged(connection):
                 return False
             connection.trust_checked = now
         if now - since <= _SURE:
             connection.renew()
             return True
-        alive = connection.alive()
+        alive = connection.is_alive()
         connection.renew()
         return alive
 
-    def _trusted_as_before(self, connection: Connection) -> bool:
+    def _check_trust_unchanged(self, connection: Connection) -> bool:
         """Tell whether the trust is what it was; else say goodbye. Raises MailError."""
         unchanged = False
         try:
-            unchanged = connection.trust_unchanged()
+            unchanged = connection.is_trust_unchanged()
         finally:
             if not unchanged:
                 connection.quit()

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, Final
 
-from confobjects.diagnostics import MASK, Diagnostic, nearest
+from confobjects.diagnostics import MASK, Diagnostic, find_nearest
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.records import Record
-from confobjects.texts.visible import visible
-from confobjects.tls.authorities import system_has_any, system_state
-from confobjects.tls.contexts import Recipe, apart
+from confobjects.texts.visible import make_visible
+from confobjects.tls.authorities import has_system_authorities, read_system_state
+from confobjects.tls.contexts import Recipe, run_apart
 from confobjects.tls.stores import Kind, StoreProblem, read_store_file
 
 
@@ -38,7 +38,7 @@ class Material(Record):
     context: ssl.SSLContext | None = None
     state: str = ""
 
-    def recipe(self, settings: TlsSettings) -> Recipe:
+    def make_recipe(self, settings: TlsSettings) -> Recipe:
         """Return what the context for some settings is made of."""
         return Recipe(
             self.certificates,
@@ -55,30 +55,32 @@ class Material(Record):
 # -- loaders -----------------------------------------------------------------------------------------------------------
 
 
-def _located(source: TrustSource, path: str) -> str:
+def _resolve_path(source: TrustSource, path: str) -> str:
     return os.path.join(source.instance_directory, path)
 
 
-def unusable(source: TrustSource, summary: str, advice: str, name: str, reason: str = "trust-unusable") -> TrustError:
+def trust_error_for(
+    source: TrustSource, summary: str, advice: str, name: str, reason: str = "trust-unusable"
+) -> TrustError:
     """Return the error of a provider that cannot be used; ``name`` is the property to change."""
     return TrustError(reason, Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
 
 
-def blind(source: TrustSource) -> Material:
+def load_blind(source: TrustSource) -> Material:
     """Trust any certificate."""
     del source
     return Material(blind=True)
 
 
-def file_based(source: TrustSource) -> Material:
+def load_store_file(source: TrustSource) -> Material:
     """Trust the certificates of one store file."""
-    path = _located(source, source.get("trust-store-file"))
+    path = _resolve_path(source, source.get("trust-store-file"))
     try:
         found = read_store_file(path, source.get("trust-store-type") or "", source.get("trust-store-pin") or "")
     except OSError as error:
-        raise _unreadable(source, path, error, "trust-store-file") from None
+        raise _error_for_unreadable(source, path, error, "trust-store-file") from None
     except StoreProblem as problem:
-        raise _unusable_store(source, path, problem) from None
+        raise _error_for_store(source, path, problem) from None
     return Material(found, places=(path,) * len(found))
 
 
@@ -92,7 +94,7 @@ _PROBLEMS: Final[dict[Kind, tuple[str, str, str]]] = {
 """What is wrong with a store -> the stable reason, the property to change, and what to do where properties say it."""
 
 
-def _unusable_store(source: TrustSource, path: str, problem: StoreProblem) -> TrustError:
+def _error_for_store(source: TrustSource, path: str, problem: StoreProblem) -> TrustError:
     words = {
         "wrong-type": f"trust-store-type says {source.get('trust-store-type')}, and its bytes say {problem.found}",
         "no-password": "it cannot be opened without a pin",
@@ -100,31 +102,31 @@ def _unusable_store(source: TrustSource, path: str, problem: StoreProblem) -> Tr
     }.get(problem.kind, str(problem))
     reason, name, advice = _PROBLEMS[problem.kind]
     advice = advice.format(found=problem.found) or problem.advice
-    return unusable(source, f"the trust store {path} cannot be used: {words}", advice, name, reason)
+    return trust_error_for(source, f"the trust store {path} cannot be used: {words}", advice, name, reason)
 
 
-def _unreadable(source: TrustSource, path: str, error: OSError, name: str) -> TrustError:
+def _error_for_unreadable(source: TrustSource, path: str, error: OSError, name: str) -> TrustError:
     advice = f"Set {name} to a file that can be read; a relative path counts from {source.instance_directory or '.'}."
-    return unusable(source, f"{path} cannot be read: {error.strerror}", advice, name, "trust-store-unreadable")
+    return trust_error_for(source, f"{path} cannot be read: {error.strerror}", advice, name, "trust-store-unreadable")
 
 
-def pem_directory(source: TrustSource) -> Material:
+def load_pem_directory(source: TrustSource) -> Material:
     """Trust the first certificate of each file in a directory."""
-    directory = _located(source, source.get("pem-directory"))
+    directory = _resolve_path(source, source.get("pem-directory"))
     excluded = source.get("excluded-filename-pattern")
     try:
         names = sorted(entry.name for entry in os.scandir(directory) if entry.is_file())
         pattern = re.compile(excluded) if excluded else None
     except OSError as error:
-        raise _unreadable(source, directory, error, "pem-directory") from None
+        raise _error_for_unreadable(source, directory, error, "pem-directory") from None
     except re.error as error:
-        raise unusable(
+        raise trust_error_for(
             source, f"the pattern is no regular expression: {error}", "Correct it.", "excluded-filename-pattern"
         ) from None
     wanted = [name for name in names if pattern is None or not pattern.fullmatch(name)]
     found = list(_first_certificates(source, directory, wanted))
     if not found:
-        raise unusable(
+        raise trust_error_for(
             source,
             f"no file in {directory} holds a certificate: nothing would be trusted",
             "Put PEM files with the certificates to trust into it.",
@@ -142,19 +144,19 @@ def _first_certificates(source: TrustSource, directory: str, names: list[str]) -
         except FileNotFoundError:
             continue  # removed between listing and reading
         except OSError as error:
-            raise _unreadable(source, path, error, "pem-directory") from None
+            raise _error_for_unreadable(source, path, error, "pem-directory") from None
         except StoreProblem:
             continue  # a key, a README: only files with a certificate count
 
 
-def system(source: TrustSource) -> Material:
+def load_system(source: TrustSource) -> Material:
     """Trust the public authorities of the operating system, or the bundled ones."""
     if source.get("source") == "bundled":
-        return _bundled(source)
-    state = system_state()
+        return _load_bundled(source)
+    state = read_system_state()
     if state not in _SYSTEM_FOUND:
-        if not system_has_any():
-            raise unusable(
+        if not has_system_authorities():
+            raise trust_error_for(
                 source,
                 "the operating system trusts no authority at all: every server would be refused",
                 "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager "
@@ -170,11 +172,11 @@ _SYSTEM_FOUND: Final[set[str]] = set()
 """States of the system's store that were found to hold authorities: looking costs 40 ms."""
 
 
-def _bundled(source: TrustSource) -> Material:
+def _load_bundled(source: TrustSource) -> Material:
     try:
         import certifi
     except ImportError:
-        raise unusable(
+        raise trust_error_for(
             source,
             "the bundled set of authorities is not installed",
             'Install it (pip install "confobjects[bundled]"), or set source:os.',
@@ -185,11 +187,11 @@ def _bundled(source: TrustSource) -> Material:
     return Material(found, places=(path,) * len(found))
 
 
-def ldap(source: TrustSource) -> Material:
+def load_ldap_entries(source: TrustSource) -> Material:
     """Trust the certificates held in entries of the configuration's own storage."""
     base = source.get("base-dn")
     if source.entries is None:
-        raise unusable(
+        raise trust_error_for(
             source,
             "the entries of the configuration's storage cannot be read from here",
             "Use another type of trust manager provider.",
@@ -199,13 +201,13 @@ def ldap(source: TrustSource) -> Material:
         entries = list(source.entries(str(base)))
     except ConfobjectsError as error:
         summary = f"the entries below {base} cannot be read: {error.diagnostics[0].summary}"
-        raise unusable(
+        raise trust_error_for(
             source, summary, "See that the storage can be read.", "base-dn", "trust-store-unreadable"
         ) from None
     values = (v for entry in entries for attribute in _CERTIFICATE_ATTRIBUTES for v in entry.get(attribute) or ())
     found = tuple(dict.fromkeys(value for value in values if isinstance(value, bytes)))
     if not found:
-        raise unusable(
+        raise trust_error_for(
             source,
             f"no entry below {base} holds a certificate: nothing would be trusted",
             f"Add entries with {_CERTIFICATE_ATTRIBUTES[0]}, or correct base-dn.",
@@ -218,13 +220,13 @@ def ldap(source: TrustSource) -> Material:
 _CERTIFICATE_ATTRIBUTES: Final = ("ds-keystore-certificate;binary", "cACertificate;binary", "userCertificate;binary")
 
 
-def pkcs11(source: TrustSource) -> Material:
+def load_pkcs11_tokens(source: TrustSource) -> Material:
     """Trust the certificates on a PKCS #11 token."""
     try:
         library: Any = import_module("pkcs11")  # an optional extra
         import_module("pkcs11.exceptions")
     except ImportError:
-        raise unusable(
+        raise trust_error_for(
             source,
             "tokens cannot be read: the package for PKCS #11 is not installed",
             'Install it: pip install "confobjects[pkcs11]".',
@@ -232,22 +234,22 @@ def pkcs11(source: TrustSource) -> Material:
         ) from None
     module = source.get("pkcs11-provider-arg")
     if not module:
-        raise unusable(
+        raise trust_error_for(
             source, "no PKCS #11 module is named", "Set pkcs11-provider-arg to its path.", "pkcs11-provider-arg"
         )
     try:
-        found = apart(lambda: tuple(_on_tokens(library, module, source.get("trust-store-pin"))))
+        found = run_apart(lambda: tuple(_token_certificates(library, module, source.get("trust-store-pin"))))
     except library.exceptions.PinIncorrect:
-        raise unusable(
+        raise trust_error_for(
             source, "the pin of the token is wrong", "Correct trust-store-pin.", "trust-store-pin", "trust-store-pin"
         ) from None
     except (library.exceptions.PKCS11Error, RuntimeError) as error:
         words = str(error) or type(error).__name__
-        raise unusable(
+        raise trust_error_for(
             source, f"the token cannot be read through {module}: {words}", "Check the module.", "pkcs11-provider-arg"
         ) from None
     if not found:
-        raise unusable(
+        raise trust_error_for(
             source,
             "the token holds no certificate",
             "Put the certificates to trust on it.",
@@ -257,7 +259,7 @@ def pkcs11(source: TrustSource) -> Material:
     return Material(found, places=(module,) * len(found))
 
 
-def _on_tokens(library: Any, module: str, pin: str | None) -> Iterator[bytes]:
+def _token_certificates(library: Any, module: str, pin: str | None) -> Iterator[bytes]:
     query = {library.Attribute.CLASS: library.ObjectClass.CERTIFICATE}
     for slot in library.lib(module).get_slots(token_present=True):
         token = slot.get_token()
@@ -267,7 +269,7 @@ def _on_tokens(library: Any, module: str, pin: str | None) -> Iterator[bytes]:
             yield from (bytes(one[library.Attribute.VALUE]) for one in session.get_objects(query))
 
 
-def custom(source: TrustSource) -> Material:
+def load_custom(source: TrustSource) -> Material:
     """Trust what an importable class decides: an object of it is called with nothing and returns an SSLContext.
 
     The class gets the provider's values as keyword argument ``values``. Its context is limited to TLS 1.2 and later;
@@ -276,62 +278,62 @@ def custom(source: TrustSource) -> Material:
     path = str(source.get("provider-class"))
     module, colon, name = path.partition(":")
     if not colon:
-        raise _useless(source, "cannot be used: a module, a colon and a class are expected")
+        raise _error_for_class(source, "cannot be used: a module, a colon and a class are expected")
     try:
         made = getattr(import_module(module), name)(values=dict(source.values))
-        context, state = made(), _state(source, path, getattr(made, "version", ""))
+        context, state = made(), _class_state(source, path, getattr(made, "version", ""))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a class of others raises
-        raise _useless(source, f"cannot be used: {_words(source, error)}") from None
+        raise _error_for_class(source, f"cannot be used: {_describe_error(source, error)}") from None
     if not isinstance(context, ssl.SSLContext):
-        raise _useless(source, "yields no ssl.SSLContext", "Correct the class.")
+        raise _error_for_class(source, "yields no ssl.SSLContext", "Correct the class.")
     if context.protocol is ssl.PROTOCOL_TLS_SERVER:
-        raise _useless(source, "yields an ssl.SSLContext for servers", "Make it with ssl.PROTOCOL_TLS_CLIENT.")
+        raise _error_for_class(source, "yields an ssl.SSLContext for servers", "Make it with ssl.PROTOCOL_TLS_CLIENT.")
     return Material(context=context, state=state)
 
 
-def _state(source: TrustSource, path: str, version: Any) -> str:
+def _class_state(source: TrustSource, path: str, version: Any) -> str:
     """Return what a context of a class stands for: the class, what it was given, and the version it tells."""
     return repr((path, sorted(source.values.items()), str(version)))
 
 
-def _useless(
+def _error_for_class(
     source: TrustSource, reason: str, advice: str = "Correct provider-class (package.module:Class)."
 ) -> TrustError:
-    return unusable(source, f"the class {source.get('provider-class')} {reason}", advice, "provider-class")
+    return trust_error_for(source, f"the class {source.get('provider-class')} {reason}", advice, "provider-class")
 
 
 _MOST_WORDS: Final = 300
 
 
-def _words(source: TrustSource, error: BaseException) -> str:
+def _describe_error(source: TrustSource, error: BaseException) -> str:
     """Return the class and the text of an error from elsewhere, on one line and without the provider's secrets."""
     text = str(error)
     for value in sorted(map(str, filter(None, source.secrets.values())), key=len, reverse=True):
         text = text.replace(value, MASK)
-    text = visible(text)
+    text = make_visible(text)
     text = text if len(text) <= _MOST_WORDS else f"{text[:_MOST_WORDS]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {
-    "runtime": system,
-    "blind-trust-manager-provider": blind,
-    "file-based-trust-manager-provider": file_based,
-    "pem-trust-manager-provider": pem_directory,
-    "system-trust-manager-provider": system,
-    "ldap-trust-manager-provider": ldap,
-    "pkcs11-trust-manager-provider": pkcs11,
-    "custom-trust-manager-provider": custom,
+    "runtime": load_system,
+    "blind-trust-manager-provider": load_blind,
+    "file-based-trust-manager-provider": load_store_file,
+    "pem-trust-manager-provider": load_pem_directory,
+    "system-trust-manager-provider": load_system,
+    "ldap-trust-manager-provider": load_ldap_entries,
+    "pkcs11-trust-manager-provider": load_pkcs11_tokens,
+    "custom-trust-manager-provider": load_custom,
 }
 """Type of trust manager provider -> what loads its certificates; ``runtime`` stands for none being named."""
 
 
-def load(source: TrustSource) -> Material:
+def load_material(source: TrustSource) -> Material:
     """Return what a provider trusts now. Raises :class:`~confobjects.errors.MailError` of stage trust."""
     loader = LOADERS.get(source.type)
     if loader is None:
-        near = nearest(source.type, LOADERS)
-        raise unusable(
+        near = find_nearest(source.type, LOADERS)
+        raise trust_error_for(
             source,
             f"trust manager providers of type {source.type} cannot be used for mail",
             f'did you mean "{near}"?' if near else f"Use one of: {', '.join(LOADERS)}.",

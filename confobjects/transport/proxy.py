@@ -13,10 +13,10 @@ from typing import Final
 from confobjects.mail.diagnosis import Trouble, diagnose
 from confobjects.mail.envelope import ascii_host
 from confobjects.mail.plan import Proxy
-from confobjects.mail.wire import checked
-from confobjects.syntaxes.hosts import bracketed
-from confobjects.texts.visible import visible
-from confobjects.transport.channel import Channel
+from confobjects.mail.wire import check_field
+from confobjects.syntaxes.hosts import bracket_host
+from confobjects.texts.visible import make_visible
+from confobjects.transport.channel import SmtpChannel
 
 _LONGEST_ANSWER: Final = 16_384
 
@@ -53,7 +53,7 @@ _WORDS: Final = {"timeout": "it did not answer within {limit} s", "connection-lo
 
 
 @contextlib.contextmanager
-def blaming(proxy: Proxy | None) -> Iterator[None]:
+def blame_proxy(proxy: Proxy | None) -> Iterator[None]:
     """Lay what goes wrong on the way to a proxy at its door, and not at the mail server's. Raises Trouble."""
     try:
         yield
@@ -65,82 +65,82 @@ def blaming(proxy: Proxy | None) -> Iterator[None]:
         raise Trouble(
             trouble.stage,
             code,
-            proxy=_name(proxy),
+            proxy=_name_of(proxy),
             setting=_SETTINGS[proxy.kind],
             message=words.format_map(trouble.facts) if words else diagnose(trouble, {"host": proxy.host}).summary,
             detail=trouble.facts.get("detail", []),
         ) from None
 
 
-def tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
+def open_tunnel(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> None:
     """Have the proxy connect to a host. Raises :class:`~confobjects.mail.diagnosis.Trouble` of stage connect."""
     try:
-        name = ascii_host(checked(host, "the host name"))
+        name = ascii_host(check_field(host, "the host name"))
     except UnicodeError:
         raise Trouble("connect", "name-unusable", message="it has no form in ASCII (RFC 3490)") from None
     _TUNNELS[proxy.kind](channel, proxy, name, port)
 
 
-def _http(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
-    target = f"{bracketed(host)}:{port}"
+def _tunnel_http(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> None:
+    target = f"{bracket_host(host)}:{port}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     if proxy.username:
         credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
         lines.append(f"Proxy-Authorization: Basic {credentials}")
     channel.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode(), "connect")
-    answer = _until_blank_line(channel, proxy)
+    answer = _read_head(channel, proxy)
     status = answer.split(b"\r\n", 1)[0].split(b" ", 2)
     if len(status) < 2 or not status[0].startswith(b"HTTP/") or not status[1].isdigit():
-        raise _refused(proxy, f'it is no HTTP proxy: "{visible(answer[:80])}"')
+        raise _proxy_refusal(proxy, f'it is no HTTP proxy: "{make_visible(answer[:80])}"')
     if status[1][:1] != b"2":
-        raise _refused(proxy, visible(b" ".join(status[1:])))
+        raise _proxy_refusal(proxy, make_visible(b" ".join(status[1:])))
 
 
-def _until_blank_line(channel: Channel, proxy: Proxy) -> bytes:
+def _read_head(channel: SmtpChannel, proxy: Proxy) -> bytes:
     """Return the head of the answer. It is read byte by byte: what follows belongs to the mail server."""
-    step, answer = channel.reply_step(), b""
+    step, answer = channel.begin_reply_wait(), b""
     while not answer.endswith(b"\r\n\r\n"):
         piece = channel.receive(step, "connect", 1)
         if not piece:
-            raise _refused(proxy, "it closed the connection")
+            raise _proxy_refusal(proxy, "it closed the connection")
         answer += piece
         if len(answer) > _LONGEST_ANSWER:
-            raise _refused(proxy, "its answer does not end")
+            raise _proxy_refusal(proxy, "its answer does not end")
     return answer
 
 
-def _socks5(channel: Channel, proxy: Proxy, host: str, port: int) -> None:
+def _tunnel_socks5(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> None:
     channel.send(b"\x05\x01\x00", "connect")  # version 5, one method: no login
-    version, method = _exactly(channel, proxy, 2)
+    version, method = _read_exactly(channel, proxy, 2)
     if version != 5:
-        raise _refused(proxy, "it is no SOCKS5 proxy")
+        raise _proxy_refusal(proxy, "it is no SOCKS5 proxy")
     if method != 0:
-        raise _refused(proxy, "it wants a login, which these settings cannot give")
+        raise _proxy_refusal(proxy, "it wants a login, which these settings cannot give")
     name = host.encode()
     channel.send(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2, "big"), "connect")
-    _, status, _, kind = _exactly(channel, proxy, 4)
+    _, status, _, kind = _read_exactly(channel, proxy, 4)
     if status != 0:
-        raise _refused(proxy, _SOCKS_ANSWERS.get(status, f"answer {status}"))
-    length = {1: 4, 4: 16}.get(kind) or _exactly(channel, proxy, 1)[0]
-    _exactly(channel, proxy, length + 2)  # the address it connected from, which nobody needs
+        raise _proxy_refusal(proxy, _SOCKS_ANSWERS.get(status, f"answer {status}"))
+    length = {1: 4, 4: 16}.get(kind) or _read_exactly(channel, proxy, 1)[0]
+    _read_exactly(channel, proxy, length + 2)  # the address it connected from, which nobody needs
 
 
-def _exactly(channel: Channel, proxy: Proxy, count: int) -> bytes:
-    step, answer = channel.reply_step(), b""
+def _read_exactly(channel: SmtpChannel, proxy: Proxy, count: int) -> bytes:
+    step, answer = channel.begin_reply_wait(), b""
     while len(answer) < count:
         piece = channel.receive(step, "connect", count - len(answer))
         if not piece:
-            raise _refused(proxy, "it closed the connection")
+            raise _proxy_refusal(proxy, "it closed the connection")
         answer += piece
     return answer
 
 
-def _name(proxy: Proxy) -> str:
-    return f"{bracketed(proxy.host)}:{proxy.port}"
+def _name_of(proxy: Proxy) -> str:
+    return f"{bracket_host(proxy.host)}:{proxy.port}"
 
 
-def _refused(proxy: Proxy, message: str) -> Trouble:
-    return Trouble("connect", "proxy-refused", proxy=_name(proxy), message=message)
+def _proxy_refusal(proxy: Proxy, message: str) -> Trouble:
+    return Trouble("connect", "proxy-refused", proxy=_name_of(proxy), message=message)
 
 
-_TUNNELS: Final = {"http": _http, "socks5": _socks5}
+_TUNNELS: Final = {"http": _tunnel_http, "socks5": _tunnel_socks5}

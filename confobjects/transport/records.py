@@ -18,7 +18,7 @@ from confobjects.mail.report import DeliveryReport
 from confobjects.records import Record
 
 if TYPE_CHECKING:
-    from confobjects.transport.many import Account
+    from confobjects.transport.many import DeliveryAccount
 
 _LOG: Final = logging.getLogger("confobjects.mail")
 _LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
@@ -43,7 +43,7 @@ class Counters(Record):
     failed_over: int = 0
 
 
-class Records:
+class DeliveryLog:
     """Counts and logs; safe for use by threads."""
 
     def __init__(self) -> None:
@@ -55,32 +55,32 @@ class Records:
         """The counters as they are now."""
         return self._counters
 
-    def connected(self) -> None:
+    def count_connection(self) -> None:
         """A connection was opened."""
         with self._lock:
             self._counters = self._counters.replace(connections=self._counters.connections + 1)
 
-    def retried(self, messages: int = 1) -> None:
+    def count_retries(self, messages: int = 1) -> None:
         """Messages are sent again, as the connection failed before they were handed over."""
         with self._lock:
             self._counters = self._counters.replace(retries=self._counters.retries + messages)
 
-    def planned(self, plan: DeliveryPlan) -> None:
+    def log_warnings(self, plan: DeliveryPlan) -> None:
         """A mail server object is used: tell its weaknesses."""
         for warning in plan.warnings:
             _LOG.warning("%s", warning.render(), extra={"confobjects": warning.as_json()})
 
-    def delivered(self, report: DeliveryReport, failures: Sequence[MailError] = ()) -> DeliveryReport:
+    def record_delivery(self, report: DeliveryReport, failures: Sequence[MailError] = ()) -> DeliveryReport:
         """Return the report of a delivery, with the failures of the mail servers that were tried before."""
         if failures:
-            report = report.replace(failed_over=tuple(code_of(error) for error in failures))
+            report = report.replace(failed_over=tuple(failure_code_of(error) for error in failures))
         taken = len([one for one in report.recipients if one.accepted])
         self._count_deliveries(1, taken, len(report.recipients) - taken, report.size, int(bool(failures)))
         if _LOG.isEnabledFor(logging.INFO):
             self._log_delivery(report)
         return report
 
-    def delivered_together(self, accounts: Collection[Account]) -> None:
+    def record_deliveries(self, accounts: Collection[DeliveryAccount]) -> None:
         """Many messages were delivered by the first mail server."""
         asked, taken, size = 0, 0, 0
         for account in accounts:
@@ -91,7 +91,7 @@ class Records:
         self._count_deliveries(len(accounts), taken, asked - taken, size, 0)
         if _LOG.isEnabledFor(logging.INFO):
             for account in accounts:
-                self._log_delivery(account.report())
+                self._log_delivery(account.make_report())
 
     def _count_deliveries(self, messages: int, taken: int, refused: int, size: int, failed_over: int) -> None:
         with self._lock:
@@ -122,7 +122,7 @@ class Records:
         name = report.message_id or f"{report.size} bytes"
         _LOG.info("delivered %s through %s: %s", name, report.server, report.reply, extra={"confobjects": facts})
 
-    def failed(self, failures: Sequence[MailError]) -> MailError:
+    def record_failures(self, failures: Sequence[MailError]) -> MailError:
         """Return the error to raise: the first mail server's, with what the others said.
 
         One that leaves the fate of the message unknown comes first, for that matters most.
@@ -132,10 +132,10 @@ class Records:
         others = [one for error in failures if error is not first for one in error.diagnostics]
         # One failure to connect may befall many messages: what the others said is added once.
         first.diagnostics = (*first.diagnostics, *(one for one in others if one not in first.diagnostics))
-        self.failed_again(first, len(failures))
+        self.record_failure(first, len(failures))
         return first
 
-    def failed_again(self, error: MailError, tried: int = 1) -> None:
+    def record_failure(self, error: MailError, tried: int = 1) -> None:
         """Count and log a failure that may befall several messages alike."""
         delivery = error if isinstance(error, DeliveryError) else None
         with self._lock:
@@ -145,7 +145,7 @@ class Records:
         facts: dict[str, Any] = {
             "event": "unknown" if delivery is not None and delivery.unknown else "failed",
             "server": error.diagnostics[0].path,
-            "code": code_of(error),
+            "code": failure_code_of(error),
             "stage": error.stage,
             "retryable": delivery is not None and delivery.retryable,
             "reply": delivery.diagnosis.reply if delivery is not None else "",
@@ -154,11 +154,11 @@ class Records:
         _LOG.error("%s", error.diagnostics[0].render(), extra={"confobjects": facts})
 
 
-def code_of(error: MailError) -> str:
+def failure_code_of(error: MailError) -> str:
     """Return the stable code of a failure."""
     if isinstance(error, TrustError):
         return error.reason
     return error.diagnosis.code if isinstance(error, DeliveryError) else error.diagnostics[0].code
 
 
-__all__ = ["Counters", "Records", "code_of"]
+__all__ = ["Counters", "DeliveryLog", "failure_code_of"]

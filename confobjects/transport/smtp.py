@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from confobjects.mail.diagnosis import DeliveryError, Diagnosis, Trouble, diagnose
-from confobjects.mail.dialogue import Dialogue, Step, farewell, log_in, open_session, secrets_of, sign_of_life
+from confobjects.mail.dialogue import Dialogue, DialogueStep, check_alive, log_in, open_session, say_goodbye, secrets_of
 from confobjects.mail.envelope import Envelope, ascii_host
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
@@ -22,13 +22,13 @@ from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.mail.smtp import Misuse, SmtpClient
 from confobjects.mail.states import State
-from confobjects.mail.transaction import Outcome, deliver
+from confobjects.mail.transaction import DeliveryOutcome, deliver
 from confobjects.mail.transcript import Transcript
-from confobjects.transport.channel import Channel
+from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.deadline import Deadline
-from confobjects.transport.deadline import Step as Limit
-from confobjects.transport.network import Address, Network, connect, resolve
-from confobjects.transport.proxy import blaming, tunnel
+from confobjects.transport.deadline import StepLimit as Limit
+from confobjects.transport.network import Network, SocketAddress, connect, resolve
+from confobjects.transport.proxy import blame_proxy, open_tunnel
 from confobjects.transport.trust import Trust, trust_for
 
 T = TypeVar("T")
@@ -53,8 +53,8 @@ class Connection:
         self.messages = 0
         self._route: Route | None = None
         self._reused = ""
-        self._channel: Channel | None = None
-        self._found: Sequence[Address] = ()
+        self._channel: SmtpChannel | None = None
+        self._found: Sequence[SocketAddress] = ()
         self._sent_certificates: tuple[bytes, ...] = ()
         self._deadline = Deadline(plan.timeouts.total)
 
@@ -66,7 +66,14 @@ class Connection:
         Raises :class:`~confobjects.errors.MailError` (stage trust) and DeliveryError.
         """
         try:
-            for stage in (self.load_trust, self.resolve, self.connect, self.start, self.greet, self.log_in):
+            for stage in (
+                self.load_trust,
+                self.resolve,
+                self.connect,
+                self.start_implicit_tls,
+                self.greet,
+                self.log_in,
+            ):
                 stage()
         except BaseException:
             self.close()
@@ -75,10 +82,10 @@ class Connection:
     def load_trust(self) -> None:
         """Load what is trusted, where TLS is planned: nothing is connected before that is in order."""
         if self.plan.security != "none":
-            with self._told():
-                self.trust = self._trust()
+            with self._close_on_trouble():
+                self.trust = self._find_trust()
 
-    def _trust(self) -> Trust:
+    def _find_trust(self) -> Trust:
         unchecked = self.plan.tls.unchecked_hosts
         if unchecked and "*" not in unchecked and self.plan.host not in unchecked:
             raise Trouble("tls", "host-not-in-trust-list")
@@ -88,20 +95,20 @@ class Connection:
         """Look the host up, or the proxy's."""
         plan = self.plan
         host, port = (plan.proxy.host, plan.proxy.port) if plan.proxy else (plan.host, plan.port)
-        with self._told(host=host), self._stage("resolve"), blaming(plan.proxy):
+        with self._close_on_trouble(host=host), self._time_stage("resolve"), blame_proxy(plan.proxy):
             self._found = resolve(self.network, host, port, self._deadline, plan.timeouts.connect)
 
     def connect(self) -> None:
         """Connect to one of the addresses found."""
         plan = self.plan
         source = (plan.local_address, plan.local_port) if plan.local_address or plan.local_port else None
-        with self._told(), self._stage("connect"), blaming(plan.proxy):
+        with self._close_on_trouble(), self._time_stage("connect"), blame_proxy(plan.proxy):
             sock, address = connect(self.network, self._found, self._deadline, plan.timeouts.connect, source)
             self.address = str(address)
-            self._channel = Channel(sock, plan.timeouts, self._deadline)
+            self._channel = SmtpChannel(sock, plan.timeouts, self._deadline)
             if plan.proxy is not None:
-                tunnel(self._channel, plan.proxy, plan.host, plan.port)
-        self.client.transcript.event(f"connected to {self.address}")
+                open_tunnel(self._channel, plan.proxy, plan.host, plan.port)
+        self.client.transcript.note_event(f"connected to {self.address}")
         self.ehlo_name = plan.ehlo_name or address_literal(self._channel.local_address)
 
     @property
@@ -109,13 +116,13 @@ class Connection:
         """The addresses found for the host."""
         return tuple(map(str, self._found))
 
-    def start(self) -> None:
+    def start_implicit_tls(self) -> None:
         """Negotiate TLS, if it comes first."""
         if self.plan.security == "implicit-tls":
-            with self._told(), self._stage("tls"):
+            with self._close_on_trouble(), self._time_stage("tls"):
                 self.security = self._start_tls()
             self.client.tls = True
-            self.client.transcript.event(f"TLS is established: {self.security}")
+            self.client.transcript.note_event(f"TLS is established: {self.security}")
 
     def greet(self) -> None:
         """Wait for the greeting, greet, and do STARTTLS if that is planned."""
@@ -147,14 +154,14 @@ class Connection:
         """Begin another delivery: the whole time counts anew, stages are recorded anew."""
         self.restart()
         self.stages = []
-        self.client.transcript = self.client.transcript.fresh()
-        self.client.transcript.event(self._reused)
+        self.client.transcript = self.client.transcript.make_empty()
+        self.client.transcript.note_event(self._reused)
 
     def restart(self) -> None:
         """Let the whole time count anew, as another message begins."""
         self._deadline.restart()
 
-    def deliver(self, envelope: Envelope, message: Sendable) -> Outcome:
+    def deliver(self, envelope: Envelope, message: Sendable) -> DeliveryOutcome:
         """Send one message. Raises DeliveryError."""
         self.messages += 1
         return self.run(deliver(self.client, self.plan, envelope, message), sender=envelope.sender or "<>")
@@ -164,15 +171,15 @@ class Connection:
         """Whether the connection is gone."""
         return self._channel is None or self.client.state is State.CLOSED
 
-    def trust_unchanged(self) -> bool:
+    def is_trust_unchanged(self) -> bool:
         """Tell whether the provider still trusts what it did when the connection was made. Raises MailError."""
-        return self.trust is None or self._trust().fingerprint == self.trust.fingerprint
+        return self.trust is None or self._find_trust().fingerprint == self.trust.fingerprint
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Ask the server whether the connection still lives."""
         self.renew()
         try:
-            return self.run(sign_of_life(self.client, self.plan))
+            return self.run(check_alive(self.client, self.plan))
         except DeliveryError:
             return False
 
@@ -182,7 +189,7 @@ class Connection:
         return self._channel is not None and self.client.state is State.SESSION and not self.client.awaited
 
     @property
-    def channel(self) -> Channel | None:
+    def channel(self) -> SmtpChannel | None:
         """The channel, for whoever waits for several connections at once."""
         return self._channel
 
@@ -190,7 +197,7 @@ class Connection:
         """Say goodbye and close. A server that does not answer is none of the delivery's business."""
         if self._channel is not None and self.client.state in (State.SESSION, State.ENVELOPE, State.GREETED):
             with contextlib.suppress(DeliveryError):
-                self.run(farewell(self.client, self.plan))
+                self.run(say_goodbye(self.client, self.plan))
         self.close()
 
     def close(self) -> None:
@@ -208,7 +215,7 @@ class Connection:
             step = next(dialogue)
             while True:
                 try:
-                    answers = self._answers(step)
+                    answers = self._carry_out(step)
                 except Trouble as trouble:
                     step = dialogue.throw(trouble)
                 else:
@@ -217,17 +224,17 @@ class Connection:
             result: T = end.value
             return result
         except (Trouble, Misuse) as problem:
-            raise self.failed(problem, **facts) from None
+            raise self.close_with_error(problem, **facts) from None
 
     @contextlib.contextmanager
-    def _told(self, **facts: Any) -> Iterator[None]:
+    def _close_on_trouble(self, **facts: Any) -> Iterator[None]:
         """Close on a trouble, and tell it."""
         try:
             yield
         except Trouble as trouble:
-            raise self.failed(trouble, **facts) from None
+            raise self.close_with_error(trouble, **facts) from None
 
-    def failed(self, problem: Trouble | Misuse, **facts: Any) -> DeliveryError:
+    def close_with_error(self, problem: Trouble | Misuse, **facts: Any) -> DeliveryError:
         """Close what cannot go on; return the error. A misuse is none if the server is the one that closed."""
         if isinstance(problem, Misuse):
             if not self.client.closed:
@@ -236,7 +243,7 @@ class Connection:
             problem = Trouble(self.stages[-1].stage if self.stages else "mail", "closing")
         self._mark_failed(problem.stage)
         self.close()
-        return self.failure(problem, **facts)
+        return self.error_for(problem, **facts)
 
     def _mark_failed(self, stage: str) -> None:
         """Let a stage stand as failed, once and in its order: a transaction may have been given up behind it."""
@@ -248,18 +255,18 @@ class Connection:
             behind = bool(stages) and stages[-1].stage == "quit"
             stages.insert(len(stages) - behind, StageTime(stage, 0.0, ok=False))
 
-    def _answers(self, step: Step) -> Sequence[Reply]:
+    def _carry_out(self, step: DialogueStep) -> Sequence[Reply]:
         """Carry a step out. Raises Trouble, after which the conversation is over."""
         began = time.perf_counter()
         try:
-            answers = self._negotiate() if step.stage == "tls" else self._exchange(step)
+            answers = self._negotiate_tls() if step.stage == "tls" else self._exchange(step)
         except Trouble:
-            self._spent(step.stage, began, ok=False)
+            self._note_time(step.stage, began, ok=False)
             raise
-        self._spent(step.stage, began)
+        self._note_time(step.stage, began)
         return answers
 
-    def _exchange(self, step: Step) -> list[Reply]:
+    def _exchange(self, step: DialogueStep) -> list[Reply]:
         answers: list[Reply] = []
         self.transmit(step)
         if step.meanwhile is not None:
@@ -268,49 +275,49 @@ class Connection:
             self.collect(step, answers)
         return answers
 
-    def _negotiate(self) -> Sequence[Reply]:
+    def _negotiate_tls(self) -> Sequence[Reply]:
         self.security = self._start_tls()
         try:
-            self.client.tls_established(self.security)
+            self.client.enter_tls(self.security)
         except ProtocolViolation as violation:
             raise Trouble.of("tls", violation) from None
         return ()
 
-    def transmit(self, step: Step) -> None:
+    def transmit(self, step: DialogueStep) -> None:
         """Send what the engine has. Raises Trouble, after which the conversation is over."""
         if self._channel is None:
-            raise self._over(Trouble(step.stage, "connection-lost", message="it is closed"))
+            raise self._end_conversation(Trouble(step.stage, "connection-lost", message="it is closed"))
         try:
             if data := self.client.data_to_send():
                 self._channel.send(data, step.stage)
         except Trouble as trouble:
-            raise self._over(trouble) from None
+            raise self._end_conversation(trouble) from None
 
-    def collect(self, step: Step, answers: list[Reply], limit: Limit | None = None) -> None:
+    def collect(self, step: DialogueStep, answers: list[Reply], limit: Limit | None = None) -> None:
         """Wait for one answer at least, and add what comes; ``limit`` is the end of a wait that has begun.
 
         Raises Trouble, after which the conversation is over.
         """
         channel, client, before = self._channel, self.client, len(answers)
         if channel is None:
-            raise self._over(Trouble(step.stage, "connection-lost", message="it is closed"))
+            raise self._end_conversation(Trouble(step.stage, "connection-lost", message="it is closed"))
         try:
             began = time.monotonic() if limit is None else 0.0
             answers += client.receive(channel.receive(limit, step.stage, more=before > 0))
             while len(answers) == before and client.state is not State.CLOSED:
-                limit = limit or channel.reply_step(began)
+                limit = limit or channel.begin_reply_wait(began)
                 answers += client.receive(channel.receive(limit, step.stage, more=True))
         except (ProtocolViolation, Trouble) as problem:
-            raise self.over(problem, step, answers) from None
+            raise self.end_with(problem, step, answers) from None
 
-    def over(self, problem: ProtocolViolation | Trouble, step: Step, answers: list[Reply]) -> Trouble:
+    def end_with(self, problem: ProtocolViolation | Trouble, step: DialogueStep, answers: list[Reply]) -> Trouble:
         """End the conversation for a problem of receiving; return the trouble, with the answers that came before."""
         if isinstance(problem, ProtocolViolation):
             answers += problem.answers
             problem = Trouble.of(step.stage, problem)
-        return self._over(problem, answers)
+        return self._end_conversation(problem, answers)
 
-    def _over(self, trouble: Trouble, answers: Sequence[Reply] = ()) -> Trouble:
+    def _end_conversation(self, trouble: Trouble, answers: Sequence[Reply] = ()) -> Trouble:
         """After the final dot a lost connection means that nobody knows what became of the message."""
         if self.client.verdict_awaited:
             trouble = Trouble(trouble.stage, "unknown-outcome", detail=[f"what happened: {trouble.kind}"])
@@ -319,16 +326,16 @@ class Connection:
         return trouble
 
     @contextlib.contextmanager
-    def _stage(self, stage: str) -> Iterator[None]:
+    def _time_stage(self, stage: str) -> Iterator[None]:
         """Time a stage."""
         began, ok = time.perf_counter(), False
         try:
             yield
             ok = True
         finally:
-            self._spent(stage, began, ok=ok)
+            self._note_time(stage, began, ok=ok)
 
-    def _spent(self, stage: str, began: float, *, ok: bool = True) -> None:
+    def _note_time(self, stage: str, began: float, *, ok: bool = True) -> None:
         """Note the time of a stage; parts of one that follow each other add up."""
         spent, stages = (time.perf_counter() - began) * 1000, self.stages
         if stages and stages[-1].stage == stage and stages[-1].ok:
@@ -337,17 +344,17 @@ class Connection:
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
-    def failure(self, trouble: Trouble, transcript: Transcript | None = None, **facts: Any) -> DeliveryError:
+    def error_for(self, trouble: Trouble, transcript: Transcript | None = None, **facts: Any) -> DeliveryError:
         """Return the error for a trouble, with all that is known."""
         plan = self.plan
         said = self.client.transcript if transcript is None else transcript
-        said.event(f"failed in stage {trouble.stage}: {trouble.kind}")
-        diagnosis = self.diagnosed(trouble, **facts)
+        said.note_event(f"failed in stage {trouble.stage}: {trouble.kind}")
+        diagnosis = self.diagnose_trouble(trouble, **facts)
         results = trouble.facts.get("results", ())
-        report = self.report(results, trouble.reply, final=False, transcript=said.copy())
+        report = self.make_report(results, trouble.reply, final=False, transcript=said.copy())
         return DeliveryError(diagnosis, plan.server, report=report, trouble=trouble)
 
-    def diagnosed(self, trouble: Trouble, **facts: Any) -> Diagnosis:
+    def diagnose_trouble(self, trouble: Trouble, **facts: Any) -> Diagnosis:
         """Return what a trouble means, with all that is known here."""
         plan = self.plan
         known: dict[str, Any] = {
@@ -363,12 +370,12 @@ class Connection:
             **facts,
         }
         if trouble.kind == "certificate" and trouble.facts.get("verify_code") == 10 and self.trust is not None:
-            expired = self.trust.expired(datetime.now(UTC).strftime("%Y%m%d%H%M%SZ"))
+            expired = self.trust.find_expired(datetime.now(UTC).strftime("%Y%m%d%H%M%SZ"))
             if expired:
                 trouble = Trouble("tls", "anchor-expired", anchor="; ".join(expired))
-        return diagnose(trouble, known, self.client.transcript.masked)
+        return diagnose(trouble, known, self.client.transcript.mask)
 
-    def report(  # noqa: PLR0913 - the facts of one delivery
+    def make_report(  # noqa: PLR0913 - the facts of one delivery
         self,
         results: Sequence[tuple[str, Reply]] = (),
         reply: Reply | None = None,
@@ -383,11 +390,11 @@ class Connection:
         """Return the account of what was done so far; a transcript that is handed in has to be at its end."""
         transcript = self.client.transcript.copy() if transcript is None else transcript
         stages = tuple(self.stages) if stages is None else stages
-        mask = transcript.masked
+        mask = transcript.mask
         return DeliveryReport(
             self.route,
             sender,
-            told(results, transcript),
+            recipient_results(results, transcript),
             mask(str(reply)) if reply is not None and (final or reply.code >= 300) else "",
             size,
             message_id,
@@ -405,11 +412,11 @@ class Connection:
         return Route(plan.server, plan.host, plan.port, self.address, self.security, self.mechanism)
 
 
-def told(results: Iterable[tuple[str, Reply]], transcript: Transcript) -> tuple[RecipientResult, ...]:
+def recipient_results(results: Iterable[tuple[str, Reply]], transcript: Transcript) -> tuple[RecipientResult, ...]:
     """Return what each recipient was answered, as a report has it."""
     return tuple(
         [
-            RecipientResult(address, answer.code < 300, transcript.masked(str(answer)), answer.temporary)
+            RecipientResult(address, answer.code < 300, transcript.mask(str(answer)), answer.temporary)
             for address, answer in results
         ]
     )
@@ -429,6 +436,8 @@ def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Conne
             raise
         login = plan.login if plan.login is not None and plan.login.in_clear else None
         connection = Connection(plan.replace(security="none", login=login), network)
-        connection.client.transcript.event(f"TLS failed ({error.diagnosis.code}); going on in clear, as it was allowed")
+        connection.client.transcript.note_event(
+            f"TLS failed ({error.diagnosis.code}); going on in clear, as it was allowed"
+        )
         connection.open()
     return connection

@@ -13,7 +13,7 @@ from confobjects.errors import MailError
 from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.records import Record
 from confobjects.tls.contexts import ContextProblem, context_for
-from confobjects.transport.providers import Material, load, unusable
+from confobjects.transport.providers import Material, load_material, trust_error_for
 
 
 class Trust(Record):
@@ -23,7 +23,7 @@ class Trust(Record):
     material: Material
     fingerprint: str
 
-    def expired(self, now: str) -> list[str]:
+    def find_expired(self, now: str) -> list[str]:
         """Return the trusted certificates that had expired at a time (``YYYYMMDDHHMMSSZ``), with their places."""
         from cryptography import x509
 
@@ -42,8 +42,8 @@ def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = F
     ``unchecked`` leaves the certificate unchecked whatever the provider says (the host is one of ``ssl.trust``). Raises
     :class:`~confobjects.errors.MailError` of stage trust.
     """
-    material = Material(blind=True) if unchecked else load(source)
-    recipe = material.recipe(settings)
+    material = Material(blind=True) if unchecked else load_material(source)
+    recipe = material.make_recipe(settings)
     try:
         return Trust(context_for(recipe), material, recipe.fingerprint)
     except ContextProblem as problem:
@@ -54,7 +54,7 @@ def _as_error(problem: ContextProblem, source: TrustSource, settings: TlsSetting
     if problem.part == "versions":
         names = " and ".join(settings.versions)
         summary = f"the context of {source.get('provider-class')} cannot be limited to {names}: {problem}"
-        return unusable(source, summary, "Make the context with ssl.PROTOCOL_TLS_CLIENT.", "provider-class")
+        return trust_error_for(source, summary, "Make the context with ssl.PROTOCOL_TLS_CLIENT.", "provider-class")
     if problem.part == "suites":
         return MailError(
             Diagnostic(
@@ -66,4 +66,4 @@ def _as_error(problem: ContextProblem, source: TrustSource, settings: TlsSetting
             )
         )
     summary = f"a certificate in {material.places[0]} cannot be read: {problem}"
-    return unusable(source, summary, "Export the certificates again.", "trust-manager-provider")
+    return trust_error_for(source, summary, "Export the certificates again.", "trust-manager-provider")

@@ -76,30 +76,30 @@ def shown(outcome: Outcome, directory: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def definitions_read_once() -> Iterator[None]:
     """Let commands over the same definitions share what they read: reading a second family takes longer than a command."""
-    read = startup.registry
+    read = startup.load_registry
     kept: dict[tuple[str, ...], Registry] = {}
 
     def registry(directories: Iterable[str] = ()) -> Registry:
         key = tuple(directories)
         return kept[key] if key in kept else kept.setdefault(key, read(key))
 
-    startup.registry = registry
+    startup.load_registry = registry
     try:
         yield
     finally:
-        startup.registry = read
+        startup.load_registry = read
 
 
 @contextlib.contextmanager
 def fresh(directory: Path) -> Iterator[None]:
     """Point the command line at a new configuration file in a directory; the history has one time and one user."""
-    before, clock, user = os.environ.get("CONFOBJECTS_URL"), startup.now, startup.user
-    startup.now, startup.user = (lambda: "2027-01-01T12:00:00Z"), (lambda: "operator")
+    before, clock, user = os.environ.get("CONFOBJECTS_URL"), startup.current_time, startup.current_user
+    startup.current_time, startup.current_user = (lambda: "2027-01-01T12:00:00Z"), (lambda: "operator")
     os.environ["CONFOBJECTS_URL"] = f"ldif:{directory / 'config.ldif'}"
     try:
         yield
     finally:
-        startup.now, startup.user = clock, user
+        startup.current_time, startup.current_user = clock, user
         os.environ.pop("CONFOBJECTS_URL")
         if before is not None:
             os.environ["CONFOBJECTS_URL"] = before

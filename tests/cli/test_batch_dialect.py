@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from confobjects.cli.batch.dialect import Piece, Script, parse
-from confobjects.cli.words.quoting import quoted
+from confobjects.cli.words.quoting import quote_word
 from confobjects.diagnostics import MASK
 
 WORDS: dict[str, tuple[str, list[list[str]]]] = {
@@ -165,7 +165,7 @@ COMMAND = st.tuples(st.just("set-x"), st.lists(ANY_WORD)).map(lambda both: [both
 
 @given(st.lists(COMMAND))
 def test_what_is_quoted_is_read_back(commands: list[list[str]]) -> None:
-    script = parse("# a remark\n" + "\n".join(" ".join(map(quoted, command)) for command in commands))
+    script = parse("# a remark\n" + "\n".join(" ".join(map(quote_word, command)) for command in commands))
     assert script.mistakes == ()
     assert texts(script) == commands
 
@@ -175,7 +175,7 @@ def test_what_is_quoted_is_read_back(commands: list[list[str]]) -> None:
 @example(["\\&{a}`$b\"'c"])
 @example(["*", "a*", "?", "[a]", "~", "!"])
 def test_a_shell_reads_the_same(words: list[str]) -> None:
-    line = "printf '%s\\0' " + " ".join(map(quoted, words))
+    line = "printf '%s\\0' " + " ".join(map(quote_word, words))
     printed = subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout
     assert printed.decode().split("\0")[:-1] == words
 

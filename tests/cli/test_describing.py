@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.startup import registry
+from confobjects.startup import load_registry
 from tests.cli.sessions import FAMILY, fresh, run
 
 DEFINITIONS = ["--definitions", str(FAMILY)]
-ALL = registry([str(FAMILY)])
+ALL = load_registry([str(FAMILY)])
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_every_object_and_every_property_is_described(relation: str) -> None:
     done = run("describe", relation, "--advanced", *DEFINITIONS)
     assert (done.status, done.err) == (0, "")
     found = json.loads(run("describe", relation, "--output", "json", "--advanced", *DEFINITIONS).out)
-    assert list(found["types"]) == list(ALL.types(ALL.relation(relation)))
+    assert list(found["types"]) == list(ALL.types_of(ALL.relation(relation)))
     for kind in found["types"].values():
         for prop in kind["properties"]:
             shown = run("describe", relation, prop["property"], *DEFINITIONS)

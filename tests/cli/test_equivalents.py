@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.cli.output.equivalents import equivalent
+from confobjects.cli.output.equivalents import equivalent_command
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
-from confobjects.startup import registry
+from confobjects.startup import load_registry
 from tests.cli.sessions import fresh, run
 
 CREATE = ["create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:127.0.0.1:9"]
 CANARY = "Kanarienvogel-7!x"
-OWN = registry()
+OWN = load_registry()
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +27,11 @@ def _own_file(tmp_path: Path) -> Iterator[None]:
 
 def test_a_short_command_is_one_line_and_a_long_one_a_line_for_each_option() -> None:
     short = Operation("delete", "mail-server", ("one",))
-    assert equivalent(short, OWN) == "confobjects delete-mail-server --server-name one --no-prompt"
+    assert equivalent_command(short, OWN) == "confobjects delete-mail-server --server-name one --no-prompt"
     long = Operation(
         "modify", "mail-server", ("SMTP server",), changes=PropertyChanges(set={"auth-username": ["o'x y"]})
     )
-    assert equivalent(long, OWN) == (
+    assert equivalent_command(long, OWN) == (
         "confobjects set-mail-server-prop \\\n"
         "          --server-name 'SMTP server' \\\n"
         "          --set 'auth-username:o'\"'\"'x y' \\\n"
@@ -41,11 +41,11 @@ def test_a_short_command_is_one_line_and_a_long_one_a_line_for_each_option() -> 
 
 def test_a_secret_is_asked_for_and_an_expression_is_not() -> None:
     secret = Operation("modify", "mail-server", ("one",), changes=PropertyChanges(set={"auth-password": [CANARY]}))
-    assert shlex.split(equivalent(secret, OWN))[4:] == ["--set-prompt", "auth-password"]
+    assert shlex.split(equivalent_command(secret, OWN))[4:] == ["--set-prompt", "auth-password"]
     changes = PropertyChanges(set={"auth-password": ["&{smtp.password}"]})
     expression = Operation("modify", "mail-server", ("one",), changes=changes)
-    assert "--set 'auth-password:&{smtp.password}'" in equivalent(expression, OWN)
-    assert "--no-prompt" in equivalent(expression, OWN)
+    assert "--set 'auth-password:&{smtp.password}'" in equivalent_command(expression, OWN)
+    assert "--no-prompt" in equivalent_command(expression, OWN)
 
 
 def test_a_command_shows_its_equivalent_when_asked() -> None:

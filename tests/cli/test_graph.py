@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.reference.graph import Edge, Graph, Node, dot, mermaid
-from confobjects.reference.graph_svg import svg
+from confobjects.reference.graph import Edge, Graph, Node, as_dot, as_mermaid
+from confobjects.reference.graph_svg import as_svg
 from tests.cli.documents import provider, server
 from tests.cli.sessions import FAMILY, fresh, run
 
@@ -107,14 +107,14 @@ def test_objects_below_others(tmp_path: Path) -> None:
 
 def test_no_name_becomes_part_of_the_drawing() -> None:
     graph = Graph([Node(EVIL, EVIL, "kind"), Node("b", "back\\slash\x07", "k\nind")], [Edge(EVIL, "b", EVIL)])
-    image = ET.fromstring(svg(graph))
+    image = ET.fromstring(as_svg(graph))
     assert [element.tag for element in image.iter() if "script" in element.tag] == []
     assert next(image.iter(f"{SVG}title")).text == "Objects and their references"
     assert EVIL in [title.text for title in image.iter(f"{SVG}title")]
-    for line in dot(graph).splitlines():
+    for line in as_dot(graph).splitlines():
         assert re.sub(r'"(?:[^"\\]|\\.)*"', "", line).count('"') == 0
         assert "->" not in re.sub(r'"(?:[^"\\]|\\.)*"', "", line) or re.match(r"  n0 -> n1 \[", line)
-    labels = re.findall(r'"([^"]*)"', mermaid(graph))
+    labels = re.findall(r'"([^"]*)"', as_mermaid(graph))
     assert len(labels) == 3
     assert all("<" not in label.replace("<br>", "") and "`" not in label for label in labels)
 
@@ -123,17 +123,17 @@ def test_no_name_becomes_part_of_the_drawing() -> None:
 def test_any_texts_give_an_image(texts: list[tuple[str, str, str]]) -> None:
     names = {name for pair in texts for name in pair[:2]}
     graph = Graph([Node(name, name, name) for name in sorted(names)], [Edge(*three) for three in texts])
-    image = ET.fromstring(svg(graph))
+    image = ET.fromstring(as_svg(graph))
     assert len(list(image.iter(f"{SVG}rect"))) == len(names)
-    assert len(dot(graph).splitlines()) == 5 + len(names) + len(texts)
-    assert "\r" not in dot(graph) + mermaid(graph)
+    assert len(as_dot(graph).splitlines()) == 5 + len(names) + len(texts)
+    assert "\r" not in as_dot(graph) + as_mermaid(graph)
 
 
 def test_circles_long_ways_and_many_objects_have_a_layout() -> None:
     names = [f"o{number}" for number in range(400)]
     edges = [Edge(a, b, "next") for a, b in zip(names, [*names[1:], names[0]], strict=True)]
     edges += [Edge(names[0], name, "far") for name in names[::7]] + [Edge("alone", "alone", "me")]
-    image = ET.fromstring(svg(Graph([Node(name, name, "k") for name in [*names, "alone"]], edges)))
+    image = ET.fromstring(as_svg(Graph([Node(name, name, "k") for name in [*names, "alone"]], edges)))
     boxes = [(float(r.attrib["x"]), float(r.attrib["y"]), float(r.attrib["width"])) for r in image.iter(f"{SVG}rect")]
     assert len(boxes) == 401
     assert len({(x, y) for x, y, _ in boxes}) == 401

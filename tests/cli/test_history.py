@@ -15,7 +15,7 @@ import pytest
 
 from confobjects import startup
 from confobjects.cli.words.recorded import command_of
-from confobjects.management import ManagementContext, Signature
+from confobjects.management import ChangeSignature, ManagementContext
 from tests.cli.sessions import fresh, run
 from tests.definitions.documents import builtin
 from tests.docs_check import ROOT
@@ -46,11 +46,11 @@ def history(*arguments: str) -> list[dict[str, Any]]:
 
 
 def test_a_record_has_the_time_and_the_user() -> None:
-    before = startup.now()
+    before = startup.current_time()
     made(*CREATE)
     (record,) = history()
-    assert before <= record["time"] <= startup.now()
-    assert record["actor"] == startup.user()
+    assert before <= record["time"] <= startup.current_time()
+    assert record["actor"] == startup.current_user()
     assert record["command"] == " ".join(CREATE)
     assert record["undo"] == "delete-mail-server --server-name one"
 
@@ -142,7 +142,7 @@ def test_an_edit_by_hand_is_shown_and_named_when_it_stays(tmp_path: Path) -> Non
 def test_a_change_of_a_program_is_told_by_what_it_did(tmp_path: Path) -> None:
     with startup.open(f"ldif:{tmp_path / 'config.ldif'}") as ctx:
         ctx.create("mail-server", "one", {"enabled": True, "smtp-server": "h"})
-        robot = ctx.site.replace(sign=lambda: Signature("2027-01-01T00:00:00Z", "robot", "api"))
+        robot = ctx.site.replace(sign=lambda: ChangeSignature("2027-01-01T00:00:00Z", "robot", "api"))
         ManagementContext(robot).delete("mail-server", "one")
     assert made("history", "-s", "--limit", "1") == "2\t2027-01-01T00:00:00Z\trobot\tapi: delete /mail-server/one\n"
 

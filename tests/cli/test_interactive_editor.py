@@ -15,24 +15,24 @@ from confobjects.cli.interactive.choosing import (
     Menu,
     Search,
     keys_of,
-    narrowed,
-    numbered,
+    match_places,
+    number_choices,
 )
 from confobjects.cli.interactive.draft import ADD, CHANGE, KEEP, REMOVE, RESET, REVERT, Draft
-from confobjects.cli.interactive.pages import editor, main_menu, property_page, satisfying, values_shown
-from confobjects.definitions.conditions import condition
+from confobjects.cli.interactive.pages import editor_page, format_values, main_menu, property_page, satisfying_values
+from confobjects.definitions.conditions import build_condition
 from confobjects.diagnostics import Collector
 from confobjects.objects.changes import Changer, PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.model import ManagedObject, Texts
-from confobjects.objects.reading import Reader
+from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ManagedObjectPath
 from confobjects.reference.examples import example_values
-from confobjects.startup import registry
+from confobjects.startup import load_registry
 from confobjects.syntaxes import ValueSyntaxError
 from tests.cli.sessions import FAMILY
 
-BOTH = registry([str(FAMILY)])
+BOTH = load_registry([str(FAMILY)])
 CANARY = "Kanarienvogel-7!x"
 
 
@@ -46,7 +46,7 @@ class Nothing:
         return []
 
 
-READER = Reader(BOTH, Nothing(), defaults_alone)
+READER = PropertyReader(BOTH, Nothing(), evaluate_defaults)
 
 
 def stored(kind: str, values: dict[str, Texts]) -> ManagedObject:
@@ -57,7 +57,7 @@ def stored(kind: str, values: dict[str, Texts]) -> ManagedObject:
 
 def draft(kind: str, values: dict[str, Texts] | None = None, *, creating: bool = False) -> Draft:
     obj = stored(kind, values or {})
-    defaults = {name: READER.default(obj, prop)[0] for name, prop in obj.definition.properties.items()}
+    defaults = {name: READER.read_default(obj, prop)[0] for name, prop in obj.definition.properties.items()}
     return Draft(obj.definition, obj.values, obj.values, defaults, creating)
 
 
@@ -73,16 +73,16 @@ def test_mandatory_properties_come_first_and_advanced_ones_when_asked_for() -> N
     assert names(new.properties(advanced=False))[:3] == ["enabled", "smtp-server", "auth-password"]
     assert "smtp-property" not in names(new.properties(advanced=False))
     assert "smtp-property" in names(new.properties(advanced=True))
-    assert names(new.missing()) == ["enabled", "smtp-server"]
+    assert names(new.missing_properties()) == ["enabled", "smtp-server"]
 
 
 def test_an_advanced_property_that_is_changed_is_shown() -> None:
-    changed = draft("mail-server").added("smtp-property", "mail.smtp.timeout=5")
+    changed = draft("mail-server").add_value("smtp-property", "mail.smtp.timeout=5")
     assert "smtp-property" in names(changed.properties(advanced=False))
 
 
 def test_what_has_a_default_is_not_missing() -> None:
-    assert "listen-port" not in names(draft("gateway", creating=True).missing())
+    assert "listen-port" not in names(draft("gateway", creating=True).missing_properties())
 
 
 def test_the_property_that_names_an_object_and_hidden_ones_are_not_edited() -> None:
@@ -118,7 +118,7 @@ def test_a_change_can_be_reverted() -> None:
     before = draft("mail-server", {"auth-username": ("a",)})
     after = before.with_values("auth-username", ["b"])
     assert after.actions("auth-username") == [KEEP, CHANGE, RESET, REVERT]
-    assert after.reverted("auth-username").values == before.values
+    assert after.revert("auth-username").values == before.values
     assert before.reset("auth-username").actions("auth-username") == [KEEP, CHANGE, REVERT]
 
 
@@ -139,7 +139,7 @@ def test_a_draft_does_not_change() -> None:
 
 def test_values_are_canonical_and_wrong_ones_are_refused() -> None:
     new = draft("mail-server", creating=True)
-    assert new.with_values("enabled", ["TRUE"]).current("enabled") == ("true",)
+    assert new.with_values("enabled", ["TRUE"]).current_texts("enabled") == ("true",)
     with pytest.raises(ValueSyntaxError, match="is not a port"):
         new.with_values("smtp-server", ["host:x"])
     with pytest.raises(ValueSyntaxError, match="may not be empty"):
@@ -148,27 +148,27 @@ def test_values_are_canonical_and_wrong_ones_are_refused() -> None:
 
 def test_an_expression_is_taken_as_it_is() -> None:
     new = draft("mail-server", creating=True).with_values("enabled", ["&{enabled|true}"])
-    assert new.current("enabled") == ("&{enabled|true}",)
+    assert new.current_texts("enabled") == ("&{enabled|true}",)
 
 
 def test_a_value_that_is_there_is_refused_in_every_spelling() -> None:
     queue = draft("disk-queue", {"checksum": ("crc32",)})
     with pytest.raises(ValueSyntaxError, match='"crc32" is there already'):
-        queue.added("checksum", "CRC32")
+        queue.add_value("checksum", "CRC32")
     with pytest.raises(ValueSyntaxError) as refused:
-        draft("gateway", {"signing-key": (CANARY,)}).added("signing-key", CANARY)
+        draft("gateway", {"signing-key": (CANARY,)}).add_value("signing-key", CANARY)
     assert CANARY not in str(refused.value)
 
 
 def test_adding_and_removing_start_from_the_default() -> None:
     queue = draft("disk-queue")
-    assert queue.current("checksum") == ("crc32", "sha-256")
-    assert queue.added("checksum", "none").changes().set == {"checksum": ("crc32", "sha-256", "none")}
-    assert queue.removed("checksum", ["crc32"]).changes().set == {"checksum": ("sha-256",)}
+    assert queue.current_texts("checksum") == ("crc32", "sha-256")
+    assert queue.add_value("checksum", "none").changes().set == {"checksum": ("crc32", "sha-256", "none")}
+    assert queue.remove_values("checksum", ["crc32"]).changes().set == {"checksum": ("sha-256",)}
 
 
 def test_without_its_last_value_a_property_is_reset() -> None:
-    server = draft("mail-server", {"smtp-property": ("a=b",)}).removed("smtp-property", ["a=b"])
+    server = draft("mail-server", {"smtp-property": ("a=b",)}).remove_values("smtp-property", ["a=b"])
     assert server.changes() == PropertyChanges(reset=("smtp-property",))
 
 
@@ -195,7 +195,7 @@ def test_as_little_as_possible_is_asked_for(after: Texts, changes: PropertyChang
 
 
 def test_the_values_of_a_secret_are_set_and_never_removed_by_name() -> None:
-    gateway = draft("gateway", {"signing-key": ("a", "b")}).removed("signing-key", ["a"])
+    gateway = draft("gateway", {"signing-key": ("a", "b")}).remove_values("signing-key", ["a"])
     assert gateway.changes() == PropertyChanges(set={"signing-key": ("b",)})
 
 
@@ -226,19 +226,19 @@ def edits(draw: st.DrawFn) -> tuple[ManagedObject, Draft]:
 
 
 def _edited(edited: Draft, name: str, action: str, text: str) -> Draft:
-    current = edited.current(name)
+    current = edited.current_texts(name)
     steps = {
-        ADD: lambda: edited.added(name, text),
-        CHANGE: lambda: edited.replaced(name, current[0], text) if current else edited.with_values(name, [text]),
-        REMOVE: lambda: edited.removed(name, current[:1]),
+        ADD: lambda: edited.add_value(name, text),
+        CHANGE: lambda: edited.replace_value(name, current[0], text) if current else edited.with_values(name, [text]),
+        REMOVE: lambda: edited.remove_values(name, current[:1]),
         RESET: lambda: edited.reset(name),
-        REVERT: lambda: edited.reverted(name),
+        REVERT: lambda: edited.revert(name),
     }
     try:
         after = steps[action]()
     except ValueSyntaxError:
         return edited
-    return after if after.current(name) or not edited.of(name).mandatory else edited
+    return after if after.current_texts(name) or not edited.property_named(name).mandatory else edited
 
 
 @given(edits())
@@ -254,7 +254,7 @@ def test_what_is_asked_for_makes_the_object_what_the_editor_showed(case: tuple[M
 def test_reverting_everything_leaves_nothing_to_do(case: tuple[ManagedObject, Draft]) -> None:
     _, edited = case
     for name in edited.definition.properties:
-        edited = edited.reverted(name)
+        edited = edited.revert(name)
     assert edited.changes() == PropertyChanges()
     assert not edited.dirty
 
@@ -264,7 +264,7 @@ def test_reverting_everything_leaves_nothing_to_do(case: tuple[ManagedObject, Dr
 MENU = Menu(
     "",
     "",
-    numbered(["Mail Server", "Trust Manager Provider", "Trust Store"], [1, 2, 3]),
+    number_choices(["Mail Server", "Trust Manager Provider", "Trust Store"], [1, 2, 3]),
     (Choice("q", "quit", 0),),
     "q",
 )
@@ -289,13 +289,13 @@ MENU = Menu(
     ],
 )
 def test_an_answer_is_a_key_or_the_beginning_of_a_name(answer: str, value: int | None) -> None:
-    choice = MENU.chosen(answer)
+    choice = MENU.find_choice(answer)
     assert (choice.value if choice else None) == value
 
 
 def test_a_name_of_one_letter_is_a_name() -> None:
-    menu = Menu("", "", numbered(["m", "7", "q", "more"], ["m", "7", "the server", "more"]), MENU.letters)
-    assert [choice and choice.value for choice in map(menu.chosen, ("m", "M", "7", "q", "mo"))] == [
+    menu = Menu("", "", number_choices(["m", "7", "q", "more"], ["m", "7", "the server", "more"]), MENU.letters)
+    assert [choice and choice.value for choice in map(menu.find_choice, ("m", "M", "7", "q", "mo"))] == [
         "m",
         "m",
         "7",
@@ -306,11 +306,11 @@ def test_a_name_of_one_letter_is_a_name() -> None:
 
 def test_help_is_asked_for_on_an_entry_where_there_is_help() -> None:
     helpful = MENU.replace(letters=(*MENU.letters, Choice("?", "help", "help")))
-    assert helpful.asked_about(" ?2 ") == Choice("?", "Trust Manager Provider", 2)
-    assert helpful.asked_about("?mail") == Choice("?", "Mail Server", 1)
-    assert helpful.asked_about("?q") is None
-    assert helpful.asked_about("2") is None
-    assert MENU.asked_about("?2") is None
+    assert helpful.find_help_topic(" ?2 ") == Choice("?", "Trust Manager Provider", 2)
+    assert helpful.find_help_topic("?mail") == Choice("?", "Mail Server", 1)
+    assert helpful.find_help_topic("?q") is None
+    assert helpful.find_help_topic("2") is None
+    assert MENU.find_help_topic("?2") is None
 
 
 def test_many_entries_stand_in_two_columns_where_there_is_room() -> None:
@@ -322,7 +322,7 @@ def test_many_entries_stand_in_two_columns_where_there_is_room() -> None:
 
 def test_the_editor_shows_values_defaults_and_what_is_changed_and_no_secret() -> None:
     server = draft("mail-server", {"auth-password": (CANARY,), "enabled": ("true",)}).with_values("enabled", ["false"])
-    lines = editor('Mail Server "one"', server, advanced=False, width=79).lines(79)
+    lines = editor_page('Mail Server "one"', server, advanced=False, width=79).lines(79)
     assert "   1)  * enabled                 false" in lines
     assert "   3)    auth-password           ********" in lines
     assert "   6)    use-ssl                 false  (default)" in lines
@@ -333,14 +333,14 @@ def test_the_editor_shows_values_defaults_and_what_is_changed_and_no_secret() ->
 
 
 def test_a_long_table_of_properties_has_one_column() -> None:
-    lines = editor("Gateway", draft("gateway"), advanced=True, width=120).lines(120)
+    lines = editor_page("Gateway", draft("gateway"), advanced=True, width=120).lines(120)
     assert all(line.count(")  ") <= 1 + line.count("(default)") for line in lines)
     assert len([line for line in lines if line.strip()[:1].isdigit()]) > 20
 
 
 def test_an_expression_of_a_secret_is_shown_without_its_default() -> None:
     prop = BOTH.definition("mail-server").properties["auth-password"]
-    assert values_shown(prop, ("&{smtp.password|" + CANARY + "}",)) == "&{smtp.password|********}"
+    assert format_values(prop, ("&{smtp.password|" + CANARY + "}",)) == "&{smtp.password|********}"
 
 
 def test_the_page_of_a_property_says_where_a_reset_leads() -> None:
@@ -363,7 +363,7 @@ def test_the_page_of_a_property_says_where_a_reset_leads() -> None:
     ],
 )
 def test_what_would_enable_an_object_is_found_where_it_is_one_choice(source: Any, values: Any) -> None:
-    assert satisfying(condition(source, lambda name, text: text)) == values
+    assert satisfying_values(build_condition(source, lambda name, text: text)) == values
 
 
 # -- searching ---------------------------------------------------------------------------------------------------------
@@ -372,30 +372,30 @@ SERVERS = (*(f"server {number:02}" for number in range(40)), "Backup", "backup o
 
 
 def test_a_search_finds_every_word_wherever_it_stands() -> None:
-    search = Search(SERVERS).typed("07").typed(" ").typed("back")
-    assert [SERVERS[place] for place in search.found()] == ["backup of server 07"]
-    assert search.marked == 41
-    assert Search(SERVERS).typed("nothing like it").marked is None
+    search = Search(SERVERS).extend_query("07").extend_query(" ").extend_query("back")
+    assert [SERVERS[place] for place in search.find_matches()] == ["backup of server 07"]
+    assert search.marked_place == 41
+    assert Search(SERVERS).extend_query("nothing like it").marked_place is None
 
 
 def test_the_marker_moves_and_stays_in_the_list() -> None:
-    search = Search(SERVERS).typed("back")
-    assert SERVERS[search.moved(1).marked or 0] == "backup of server 07"
-    assert search.moved(5).at == 1
-    assert search.moved(-5).at == 0
-    assert search.moved(1).typed("x").erased().at == 0
-    assert search.cleared().query == ""
-    assert Search(SERVERS).typed("none").moved(1).marked is None
+    search = Search(SERVERS).extend_query("back")
+    assert SERVERS[search.move_marker(1).marked_place or 0] == "backup of server 07"
+    assert search.move_marker(5).at == 1
+    assert search.move_marker(-5).at == 0
+    assert search.move_marker(1).extend_query("x").erase_last().at == 0
+    assert search.clear_query().query == ""
+    assert Search(SERVERS).extend_query("none").move_marker(1).marked_place is None
 
 
 def test_the_window_follows_the_marker() -> None:
-    lines = Search(SERVERS).moved(30).lines(5, 79)
+    lines = Search(SERVERS).move_marker(30).lines(5, 79)
     assert lines[0] == "Search: "
     assert "> server 30" in lines
     assert len(lines) == 7
     assert "42 of 42" in lines[-1]
-    assert "> backup of server 07" in Search(SERVERS).moved(99).lines(5, 79)
-    assert "nothing found" in Search(SERVERS).typed("zz").lines(5, 79)[-1]
+    assert "> backup of server 07" in Search(SERVERS).move_marker(99).lines(5, 79)
+    assert "nothing found" in Search(SERVERS).extend_query("zz").lines(5, 79)[-1]
     assert all(len(line) <= 10 for line in Search(SERVERS).lines(5, 10))
 
 
@@ -403,9 +403,9 @@ def test_the_window_follows_the_marker() -> None:
 def test_no_keys_lead_out_of_the_list(pressed: list[str]) -> None:
     search = Search(SERVERS)
     for key in keys_of("".join(pressed)):
-        search = KEYS[key](search) if key in KEYS else search.typed(key)
-        found = search.found()
-        assert search.marked is None if not found else search.marked in found
+        search = KEYS[key](search) if key in KEYS else search.extend_query(key)
+        found = search.find_matches()
+        assert search.marked_place is None if not found else search.marked_place in found
         assert len(search.lines(5, 60)) == min(5, len(found)) + 2
 
 
@@ -421,4 +421,4 @@ def test_without_a_moving_cursor_an_answer_narrows_the_list(answer: str, places:
     assert len(SERVERS) > LONG
     if answer == "07":  # a number is that of an entry
         places = [6]
-    assert narrowed(SERVERS, answer) == places
+    assert match_places(SERVERS, answer) == places

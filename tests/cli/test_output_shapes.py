@@ -18,7 +18,7 @@ from confobjects.cli.words.names import verbs_of
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
-from confobjects.startup import registry
+from confobjects.startup import load_registry
 from tests.cli.documents import CANARY, provider, server, small
 from tests.cli.sessions import FAMILY, GOLDEN, Outcome, fresh, run
 from tests.docs_check import ROOT
@@ -42,7 +42,9 @@ def validators() -> dict[str, Any]:
 
 def forms_of(command: str) -> list[str]:
     """The forms that a command prints, by what their schemas say."""
-    verbs = {name: verb for r in registry([str(FAMILY)]).relations().values() for verb, name in verbs_of(r).items()}
+    verbs = {
+        name: verb for r in load_registry([str(FAMILY)]).relations().values() for verb, name in verbs_of(r).items()
+    }
     general = {"create": "create-X", "list": "list-Xs", "get": "get-X-prop", "set": "set-X-prop", "delete": "delete-X"}
     word = general[verbs[command]] if command in verbs else command
     return [name for name, schema in schemas().items() if word in schema["x-commands"]]
@@ -268,5 +270,5 @@ def test_a_document_and_its_schema_are_json(tmp_path: Path) -> None:
         provider("p")
         document = json.loads(run("export", "--output", "json").out)
         schema = json.loads(run("json-schema", "--document").out)
-    assert schema == document_schema(registry())
+    assert schema == document_schema(load_registry())
     jsonschema.Draft202012Validator(schema).validate(document)

@@ -33,7 +33,7 @@ def written(path: Path, text: str) -> str:
 
 
 def values(tmp_path: Path, text: str) -> dict[str, object]:
-    return read(written(tmp_path / "t.properties", text)).below(())
+    return read(written(tmp_path / "t.properties", text)).values_besides(())
 
 
 # -- Java's syntax -----------------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_an_escaped_value_comes_back(tmp_path_factory: pytest.TempPathFactory, t
     units = text.encode("utf-16-be")
     escaped = "".join(f"\\u{units[i]:02x}{units[i + 1]:02X}" for i in range(0, len(units), 2))
     path = written(tmp_path_factory.mktemp("escaped") / "t.properties", f"bindPassword={escaped}")
-    assert read(path).below(()) == {"bindpassword": text}
+    assert read(path).values_besides(()) == {"bindpassword": text}
 
 
 # -- what wins ---------------------------------------------------------------------------------------------------------
@@ -119,9 +119,9 @@ def test_a_key_of_this_tool_displaces_what_it_excludes(tmp_path: Path) -> None:
 def test_an_option_displaces_its_value_and_what_it_excludes(tmp_path: Path) -> None:
     path = written(tmp_path / "t.properties", "hostname=h\nport=1\nuseSsl=true\nbindPassword=x\ntrustAll=true")
     found = read(path)
-    assert set(found.below({"hostname"})) == {"port", "usessl", "bindpassword", "trustall"}
-    assert set(found.below({"url"})) == {"bindpassword", "trustall"}
-    assert set(found.below({"bindpassword_file", "usestarttls", "truststorepath"})) == {"hostname", "port"}
+    assert set(found.values_besides({"hostname"})) == {"port", "usessl", "bindpassword", "trustall"}
+    assert set(found.values_besides({"url"})) == {"bindpassword", "trustall"}
+    assert set(found.values_besides({"bindpassword_file", "usestarttls", "truststorepath"})) == {"hostname", "port"}
 
 
 def test_the_file_in_the_home_directory_is_read(home: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from confobjects.mail.property_table import SECRETS, key_of
-from confobjects.startup import registry
+from confobjects.startup import load_registry
 from tests.cli.sessions import Outcome, fresh, run
 
 CANARY = "Kanarienvogel-8!x"
@@ -34,7 +34,7 @@ def without_canary(*words: str) -> Outcome:
 
 
 def test_the_definition_names_all_secrets_of_the_table() -> None:
-    syntax = registry().definition("mail-server").properties["smtp-property"].syntax
+    syntax = load_registry().definition("mail-server").properties["smtp-property"].syntax
     assert {key_of(name) for name in syntax.secret_names} == SECRETS
     assert len(syntax.secret_names) == 2 * len(SECRETS)  # mail.smtp. and mail.smtps.
 

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from confobjects.definitions import Document, Registry
+from confobjects.definitions import DefinitionDocument, Registry
 
 HERE = Path(__file__).resolve().parent
 FAMILY = HERE / "family"
@@ -15,10 +15,10 @@ BUILTIN = HERE.parents[1] / "schemas"
 METASCHEMA = BUILTIN / "managed-object.schema.json"
 
 
-def documents(directory: Path) -> list[Document]:
+def documents(directory: Path) -> list[DefinitionDocument]:
     """Return the documents of a directory, sorted by the names of their files."""
     paths = sorted(path for path in directory.glob("*.json") if path.name != METASCHEMA.name)
-    return [Document(path.name, json.loads(path.read_text("utf-8"))) for path in paths]
+    return [DefinitionDocument(path.name, json.loads(path.read_text("utf-8"))) for path in paths]
 
 
 @cache

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from confobjects.definitions import checking, family, meaning, schema_errors
-from confobjects.definitions.checking import check, documents_of
+from confobjects.definitions.checking import check, parse_documents
 from confobjects.diagnostics import Diagnostic
 from tests.definitions.documents import FAMILY, HERE, documents
 
@@ -24,7 +24,7 @@ CASES = sorted(path.stem for path in BAD.iterdir() if path.suffix != ".txt")
 def problems(name: str) -> list[Diagnostic]:
     path = BAD / name
     files = sorted(path.glob("*.json")) if path.is_dir() else [path.with_suffix(".json")]
-    found, broken = documents_of([(file.name, file.read_text("utf-8")) for file in files])
+    found, broken = parse_documents([(file.name, file.read_text("utf-8")) for file in files])
     return [*broken, *check(found, documents(FAMILY), incomplete=bool(broken))]
 
 

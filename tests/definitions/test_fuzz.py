@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confobjects.definitions import Document, Registry
+from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.definitions.checking import check, parse
 from tests.definitions.documents import BUILTIN, FAMILY, documents
 
@@ -52,8 +52,8 @@ pieces = st.sampled_from([(d.data, way) for d in DOCUMENTS for way in places(d.d
 
 
 @st.composite
-def families(draw: st.DrawFn) -> list[Document]:
-    family = [Document(d.origin, copy.deepcopy(d.data)) for d in DOCUMENTS]
+def families(draw: st.DrawFn) -> list[DefinitionDocument]:
+    family = [DefinitionDocument(d.origin, copy.deepcopy(d.data)) for d in DOCUMENTS]
     for _ in range(draw(st.integers(1, 3))):
         document = family[draw(st.integers(0, len(family) - 1))]
         way = draw(st.sampled_from(list(places(document.data))))
@@ -84,20 +84,20 @@ def use(registry: Registry) -> None:
             if prop.default.kind == "defined":
                 assert all(prop.syntax.parse(value) is not None for value in prop.default.values if "{" not in value)
             if prop.default.kind == "inherited-absolute":
-                assert registry.path(prop.default.path).elements
+                assert registry.parse_path(prop.default.path).elements
             if prop.reference is not None:
-                registry.path(prop.reference.parent)
+                registry.parse_path(prop.reference.parent)
                 assert registry.relation(prop.reference.relation).named
     for relation in registry.relations().values():
         assert registry.lineage(relation)[-1] is relation
-        assert len(registry.types(relation)) == len(registry.concrete(relation.target))
+        assert len(registry.types_of(relation)) == len(registry.concrete_types(relation.target))
         registry.users(relation.name)
         registry.children(relation.target)
 
 
 @settings(max_examples=60)
 @given(families())
-def test_the_check_never_raises_and_what_passes_can_be_used(family: list[Document]) -> None:
+def test_the_check_never_raises_and_what_passes_can_be_used(family: list[DefinitionDocument]) -> None:
     problems = check(family)
     assert all(problem.summary and problem.origin for problem in problems)
     assert all(isinstance(problem.render(), str) for problem in problems)
@@ -107,7 +107,9 @@ def test_the_check_never_raises_and_what_passes_can_be_used(family: list[Documen
 
 @settings(max_examples=30)
 @given(st.sampled_from(DOCUMENTS), families())
-def test_any_part_of_a_family_can_be_checked_alone(document: Document, family: list[Document]) -> None:
+def test_any_part_of_a_family_can_be_checked_alone(
+    document: DefinitionDocument, family: list[DefinitionDocument]
+) -> None:
     check([document])
     check(family[:3], DOCUMENTS[3:5])  # trusted documents have passed the check before
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.definitions.metaschema import metaschema
+from confobjects.definitions.metaschema import build_metaschema
 from tests.docs import pages
 from tests.docs.pages import ROOT
 
@@ -99,7 +99,7 @@ def test_the_glossary_is_in_order_and_has_the_words_of_definitions() -> None:
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     explained = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
     assert explained == sorted(set(explained), key=str.lower)
-    known = metaschema()["$defs"]
+    known = build_metaschema()["$defs"]
     kinds = {kind for what in ("relation", "admin-action") for kind in known[what]["properties"]["kind"]["enum"]}
     flags = {name for name, rule in known["property"]["else"]["properties"].items() if rule.get("type") == "boolean"}
     assert len(kinds | flags) > 10

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from confobjects.expressions import Failed, Found, Need, NotFound, evaluate, needs, parse
-from confobjects.expressions.evaluation import MAX_DEPTH, Result, nothing
+from confobjects.expressions import Failed, Found, Need, NotFound, evaluate, find_needs, parse
+from confobjects.expressions.evaluation import MAX_DEPTH, EvaluationResult, provide_nothing
 
 
-def run(text: str, sources: dict[str, Found | Failed], *, split: bool = False) -> Result:
+def run(text: str, sources: dict[str, Found | Failed], *, split: bool = False) -> EvaluationResult:
     return evaluate(parse(text), lambda need: sources.get(str(need), NotFound(("nowhere",))), split=split)
 
 
 def test_what_a_template_needs() -> None:
-    assert needs(parse("&{a.b|&{c.d}} &{file:x} &{base64:aGk=} &{&{e.f}.g}")) == (
+    assert find_needs(parse("&{a.b|&{c.d}} &{file:x} &{base64:aGk=} &{&{e.f}.g}")) == (
         Need(None, "a.b"),
         Need(None, "c.d"),
         Need("file", "x"),
@@ -23,7 +23,7 @@ def test_what_a_template_needs() -> None:
 
 def test_values_say_where_they_come_from() -> None:
     sources: dict[str, Found | Failed] = {"a.b": Found(("1",), "source A"), "c.d": Found(("2",), "source C")}
-    assert run("&{a.b}:&{c.d}", sources) == Result(("1:2",), ("source A, source C",))
+    assert run("&{a.b}:&{c.d}", sources) == EvaluationResult(("1:2",), ("source A, source C",))
     assert run("&{no.x|d}", sources).origins == ("default in the expression",)
     assert run("&{no.x|&{c.d}}", sources).origins == ("default in the expression (source C)",)
 
@@ -104,9 +104,9 @@ def test_wrong_expression_text_in_a_source_names_the_source() -> None:
 
 
 def test_base64() -> None:
-    assert evaluate(parse("&{base64:c2VjcmV0}"), nothing).values == ("secret",)
+    assert evaluate(parse("&{base64:c2VjcmV0}"), provide_nothing).values == ("secret",)
     for wrong, why in (("***", "it is not base64"), ("//8=", "it does not decode to UTF-8 text")):
-        (problem,) = evaluate(parse(f"&{{base64:{wrong}}}"), nothing).problems
+        (problem,) = evaluate(parse(f"&{{base64:{wrong}}}"), provide_nothing).problems
         assert why in problem.message
 
 

@@ -16,7 +16,7 @@ from confobjects.expressions import (
     looks_lost,
     parse,
 )
-from confobjects.expressions.evaluation import Found, Need, NotFound, nothing
+from confobjects.expressions.evaluation import Found, Need, NotFound, provide_nothing
 
 PIECES = st.lists(
     st.sampled_from(["&{", "$<", "${", "}", ">", "|", "\\", ":", "a.b", "x", "file:", " ", "é", "$", "&", "<", "{"]),
@@ -132,7 +132,7 @@ def test_too_deep_is_all_that_is_told() -> None:
     ],
 )
 def test_a_secret_text_shows_no_more_than_its_expression(text: str, shown: str) -> None:
-    assert parse(text).masked() == shown
+    assert parse(text).as_masked() == shown
 
 
 @pytest.mark.parametrize(("text", "lost"), [("smtp.example.com:", True), ("pass$", True), ("a:b", False), ("", False)])
@@ -164,7 +164,7 @@ def test_an_escaped_text_stands_for_itself(text: str) -> None:
 
 @given(st.text().filter(lambda text: not has_opener(text)))
 def test_a_text_without_openers_is_its_own_value(text: str) -> None:
-    assert evaluate(parse(text), nothing).values == (text,)
+    assert evaluate(parse(text), provide_nothing).values == (text,)
 
 
 @given(PIECES)

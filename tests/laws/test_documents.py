@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from confobjects.definitions import Registry
 from confobjects.errors import ConfobjectsError, MissingMandatoryError
 from confobjects.management import ManagementContext, Site
-from confobjects.management.documents.applying import operations
-from confobjects.management.documents.comparing import differences, snapshot
-from confobjects.management.documents.exporting import commands
+from confobjects.management.documents.applying import plan_operations
+from confobjects.management.documents.comparing import find_differences, take_snapshot
+from confobjects.management.documents.exporting import plan_creation
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import ObjectState, read, state_of, write
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.paths import ManagedObjectPath
 from confobjects.reference.jsonschema import document_schema
 from confobjects.storage.memory import MemoryStorage
@@ -64,11 +64,11 @@ def plans(draw: st.DrawFn, registry: Registry, *, literal: bool) -> list[ObjectS
 
 def configuration(registry: Registry, plan: list[ObjectState]) -> ManagementContext:
     """A configuration of as many of some objects as go together."""
-    ctx = ManagementContext(Site.of(registry, MemoryStorage(), defaults_alone))
+    ctx = ManagementContext(Site.of(registry, MemoryStorage(), evaluate_defaults))
     for state in plan:
         try:
             with ctx.change() as tx:
-                for operation in operations({}, {state.path: state}, registry):
+                for operation in plan_operations({}, {state.path: state}, registry):
                     operation.ask(tx)
         except ConfobjectsError:
             continue
@@ -76,12 +76,12 @@ def configuration(registry: Registry, plan: list[ObjectState]) -> ManagementCont
 
 
 def document(ctx: ManagementContext) -> ConfigurationDocument:
-    return ConfigurationDocument(write(snapshot(ctx.site).objects.values(), ctx.registry), "x", ctx.registry)
+    return ConfigurationDocument(write(take_snapshot(ctx.site).objects.values(), ctx.registry), "x", ctx.registry)
 
 
 def said(ctx: ManagementContext) -> dict[str, Any]:
     """What a configuration says."""
-    found = snapshot(ctx.site).objects
+    found = take_snapshot(ctx.site).objects
     return {str(path).casefold(): (state.definition.name, dict(state.values)) for path, state in found.items()}
 
 
@@ -103,7 +103,7 @@ def test_a_document_applied_onto_anything_gives_the_same(
     registry, one, other = made
     x, y = configuration(registry, one), configuration(registry, other)
     wanted = document(x)
-    assert not list(differences(snapshot(x.site).objects, wanted.objects, registry))
+    assert not list(find_differences(take_snapshot(x.site).objects, wanted.objects, registry))
     before = said(y)
     would = y.apply(wanted.objects, prune=True, dry_run=True)
     assert said(y) == before
@@ -111,7 +111,7 @@ def test_a_document_applied_onto_anything_gives_the_same(
     assert would == did
     assert said(y) == said(x)
     assert not y.apply(wanted.objects, prune=True).changed
-    assert not list(differences(wanted.objects, snapshot(y.site).objects, registry))
+    assert not list(find_differences(wanted.objects, take_snapshot(y.site).objects, registry))
     assert document(y).objects.keys() == wanted.objects.keys()
 
 
@@ -123,7 +123,7 @@ def test_secrets_that_a_document_leaves_out_stay_or_are_missed(
     registry, one, other = made
     x, y = configuration(registry, one), configuration(registry, other)
     wanted = document(x).objects
-    there = snapshot(y.site).objects
+    there = take_snapshot(y.site).objects
     missing = {
         (str(path), name)
         for path, state in wanted.items()
@@ -139,11 +139,11 @@ def test_secrets_that_a_document_leaves_out_stay_or_are_missed(
         return
     y.apply(wanted, prune=True)
     for path, state in wanted.items():
-        after = snapshot(y.site).objects.get(path)
+        after = take_snapshot(y.site).objects.get(path)
         for name in state.kept:
             assert after is not None
             assert after.values[name] == there[path].values[name]
-    assert not list(differences(wanted, snapshot(y.site).objects, registry))
+    assert not list(find_differences(wanted, take_snapshot(y.site).objects, registry))
 
 
 @settings(max_examples=100)
@@ -152,7 +152,7 @@ def test_the_commands_of_an_export_make_the_same_from_nothing(made: tuple[Regist
     registry, plan = made
     x, y = configuration(registry, plan), configuration(registry, [])
     with y.change() as tx:
-        for operation in commands(snapshot(x.site).objects, registry):
+        for operation in plan_creation(take_snapshot(x.site).objects, registry):
             operation.ask(tx)
     assert said(y) == said(x)
 
@@ -162,7 +162,7 @@ def test_the_commands_of_an_export_make_the_same_from_nothing(made: tuple[Regist
 def test_what_is_written_comes_back_and_the_schema_takes_it(made: tuple[Registry, list[ObjectState]]) -> None:
     registry, plan = made
     ctx = configuration(registry, plan)
-    text = write(snapshot(ctx.site).objects.values(), registry)
+    text = write(take_snapshot(ctx.site).objects.values(), registry)
     data = json.loads(text)
     validator(registry).validate(data)
     contents = read(data, registry)

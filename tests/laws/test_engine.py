@@ -21,9 +21,9 @@ from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import apply, diff
 from confobjects.mapping.objects import Mapper
 from confobjects.objects.changes import Changer, PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.model import ManagedObject
-from confobjects.objects.reading import Reader
+from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.storage.memory import MemoryStorage
 from confobjects.syntaxes import ValueSyntaxError
@@ -68,7 +68,7 @@ def objects(draw: st.DrawFn) -> tuple[Registry, ManagedObject]:
 def objects_of(draw: st.DrawFn, registry: Registry, definition: ManagedObjectDefinition) -> ManagedObject:
     path = ROOT
     for relation in registry.lineage(registry.relation_of(definition.top)):
-        name = registry.short_type(definition, relation) if relation.kind == "set" else draw(names)
+        name = registry.short_type_of(definition, relation) if relation.kind == "set" else draw(names)
         path = path.child(relation.name, name if relation.named else None)
     values: dict[str, tuple[str, ...]] = {}
     naming = registry.relation(path.relation).naming_property
@@ -91,7 +91,7 @@ def test_an_object_comes_back_from_its_entry(made: tuple[Registry, ManagedObject
     registry, obj = made
     mapper = Mapper(registry, DN.parse("cn=config"))
     entry = mapper.encode(obj)
-    assert entry.dn == mapper.dn(obj.path)
+    assert entry.dn == mapper.dn_of(obj.path)
     back = mapper.decode(entry, registry.relation(obj.path.relation), obj.path.parent)
     assert plain(back) == plain(obj)
     assert back.revision == 1
@@ -126,7 +126,7 @@ def test_setting_and_resetting_leads_from_any_object_to_any_other(
     naming = registry.relation(old.path.relation).naming_property  # changed by renaming alone
     old, new = (obj.replace(values={n: t for n, t in obj.values.items() if n != naming}) for obj in (old, new))
     problems = Collector()
-    changer = Changer(old, Reader(registry, _Nothing(), defaults_alone), problems, creating=True)
+    changer = Changer(old, PropertyReader(registry, _Nothing(), evaluate_defaults), problems, creating=True)
     # Canonical texts are stored as they are; a mandatory property keeps its value.
     target = {**{n: t for n, t in old.values.items() if old.definition.properties[n].mandatory}, **new.values}
     gone = [name for name in old.values if name not in target]
@@ -183,7 +183,7 @@ def run(ctx: ManagementContext, plan: list[Any], *, dry_run: bool) -> Any:
 @settings(max_examples=150)
 @given(transactions)
 def test_any_sequence_of_transactions_keeps_the_laws(plans: list[list[Any]]) -> None:
-    ctx = ManagementContext(Site.of(depot(), MemoryStorage(), defaults_alone))
+    ctx = ManagementContext(Site.of(depot(), MemoryStorage(), evaluate_defaults))
     ctx.create("store", "a", {"enabled": True, "location": "/a"})
     ctx.create("queue", "a", {"enabled": True, "store": "a"}, type="disk")
     for plan in plans:
@@ -206,4 +206,4 @@ def test_any_sequence_of_transactions_keeps_the_laws(plans: list[list[Any]]) -> 
                 assert obj.problems == ()
                 there = {name: obj.values.get(name, ()) for name in change.names()}
                 assert there == {name: change.after.get(name, ()) for name in change.names()}
-    assert all(not ctx.site.judge().judge(obj).errors for obj in ctx.all())
+    assert all(not ctx.site.make_judge().judge(obj).errors for obj in ctx.all())

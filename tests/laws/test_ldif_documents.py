@@ -17,12 +17,12 @@ from confobjects.definitions import Registry
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.management import ManagementContext, Site
-from confobjects.management.documents.comparing import States, snapshot
-from confobjects.management.documents.exporting import ldif
+from confobjects.management.documents.comparing import States, take_snapshot
+from confobjects.management.documents.exporting import format_ldif
 from confobjects.management.documents.ldif import LdifDocument
 from confobjects.mapping.documents import ObjectState
 from confobjects.mapping.ldif import NEW_DOCUMENT
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
 from tests.laws.test_documents import configuration, two_with_secrets
 
@@ -33,17 +33,17 @@ Made = tuple[Registry, list[ObjectState], list[ObjectState]]
 def entries_of(made: ManagementContext, base: DN) -> list[str]:
     """The entries of a configuration, as if it were below a base."""
     moved = MemoryStorage(base=base)
-    with ManagementContext(Site.of(made.registry, moved, defaults_alone)) as elsewhere:
-        elsewhere.apply(snapshot(made.site).objects)
-        text = ldif(snapshot(elsewhere.site).objects, elsewhere.site.mapper)
+    with ManagementContext(Site.of(made.registry, moved, evaluate_defaults)) as elsewhere:
+        elsewhere.apply(take_snapshot(made.site).objects)
+        text = format_ldif(take_snapshot(elsewhere.site).objects, elsewhere.site.mapper)
     return text.removeprefix(NEW_DOCUMENT).strip("\n").split("\n\n")
 
 
 def taken(text: str, registry: Registry) -> LdifDocument:
     document = LdifDocument(text, "x.ldif", registry)
     storage = MemoryStorage(document.entries, base=document.base)
-    with ManagementContext(Site.of(registry, storage, defaults_alone)) as ctx:
-        document.take(ctx.site)
+    with ManagementContext(Site.of(registry, storage, evaluate_defaults)) as ctx:
+        document.take_objects(ctx.site)
     return document
 
 
@@ -66,7 +66,7 @@ def test_an_export_says_what_was_exported(made: Made, base: DN, dice: Any) -> No
     wanted = taken("\n\n".join(entries) + "\n", registry)
     assert wanted.problems == ()
     assert wanted.base == base
-    assert open_values(wanted.objects) == open_values(snapshot(x.site).objects)
+    assert open_values(wanted.objects) == open_values(take_snapshot(x.site).objects)
     if not any(map(_needs_a_secret, wanted.objects.values())):
         _onto(y, wanted, x)
 
@@ -76,10 +76,10 @@ def _needs_a_secret(state: ObjectState) -> bool:
 
 
 def _onto(y: ManagementContext, wanted: LdifDocument, x: ManagementContext) -> None:
-    before = {path: state.values for path, state in snapshot(y.site).objects.items()}
+    before = {path: state.values for path, state in take_snapshot(y.site).objects.items()}
     y.apply(wanted.objects, prune=True)
-    after = snapshot(y.site).objects
-    assert open_values(after) == open_values(snapshot(x.site).objects)
+    after = take_snapshot(y.site).objects
+    assert open_values(after) == open_values(take_snapshot(x.site).objects)
     for path, state in wanted.objects.items():
         for name in state.silent:
             assert after[path].values.get(name) == before.get(path, {}).get(name)
@@ -97,10 +97,10 @@ def test_a_part_is_refused_or_told(made: Made, data: st.DataObject) -> None:
         taken("\n\n".join(kept) + "\n", registry)
     assert all(problem.line and problem.remedy for problem in caught.value.diagnostics)
     document = taken("\n\n".join([base, *kept]) + "\n", registry)
-    assert len(document.objects) <= len(snapshot(x.site).objects)
+    assert len(document.objects) <= len(take_snapshot(x.site).objects)
     held = {str(path) for path in document.objects}
     told = " ".join(problem.excerpt for problem in document.problems)
-    for path, state in snapshot(x.site).objects.items():
-        dn = str(x.site.mapper.dn(path))
+    for path, state in take_snapshot(x.site).objects.items():
+        dn = str(x.site.mapper.dn_of(path))
         stands = any(entry.startswith(f"dn: {dn}\n") for entry in kept)
         assert not stands or str(path) in held or f"dn: {dn}"[:40] in told or not state.values

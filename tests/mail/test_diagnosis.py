@@ -63,7 +63,7 @@ def test_a_secret_that_a_server_repeats_is_masked() -> None:
     trouble = Trouble("auth", "auth-protocol", message="no: hunter2", detail=["greeted with hunter2"])
     trouble.reply = Reply(535, (b"5.7.8 no: hunter2",))
     found = diagnose(trouble, KNOWN, lambda text: text.replace("hunter2", "********"))
-    assert "hunter2" not in found.reply + found.summary + found.remedy + str(found.diagnostic().as_json())
+    assert "hunter2" not in found.reply + found.summary + found.remedy + str(found.as_diagnostic().as_json())
 
 
 def test_a_short_password_does_not_spoil_our_own_words() -> None:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confobjects.mail.diagnosis import Trouble, diagnose
-from confobjects.mail.dialogue import Dialogue, farewell, log_in, open_session
+from confobjects.mail.dialogue import Dialogue, log_in, open_session, say_goodbye
 from confobjects.mail.envelope import make_envelope
 from confobjects.mail.failures import TABLE
-from confobjects.mail.message import fit
+from confobjects.mail.message import fit_to_extensions
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.replies import ProtocolViolation
@@ -92,7 +92,7 @@ class Server:
                 sent = self.client.data_to_send()
                 self.sent.append((self.client.tls, sent))
                 if step.stage == "tls":
-                    self.client.tls_established("TLSv1.3")
+                    self.client.enter_tls("TLSv1.3")
                     step = dialogue.send(())
                     continue
                 found: list[Any] = []
@@ -127,14 +127,14 @@ def test_no_server_gets_a_password_or_a_mail_in_clear_or_anything_malformed(
         server.drive(open_session(server.client, plan, "me.example"))
         server.drive(log_in(server.client, plan.login, "nonce"))
         server.drive(deliver(server.client, plan, envelope, b"Subject: x\n\n.\nhello\r"))
-        server.drive(farewell(server.client, plan))
+        server.drive(say_goodbye(server.client, plan))
     except Trouble as trouble:
         ended = trouble
     except ProtocolViolation as violation:
         ended = Trouble.of("ehlo", violation)
     else:
         ended = Trouble("quit", "closed")
-    assert diagnose(ended, {}, server.client.transcript.masked).code in TABLE
+    assert diagnose(ended, {}, server.client.transcript.mask).code in TABLE
     in_clear = b"".join(sent for tls, sent in server.sent if not tls)
     verbs = {line.split(b" ")[0] for line in in_clear.split(b"\r\n")}
     assert verbs <= {b"", b"EHLO", b"STARTTLS", b"QUIT"}
@@ -182,7 +182,7 @@ def test_a_message_arrives_as_it_was_written(
     message["Subject"] = subject
     message.set_content(body)
     message.add_attachment(attachment, maintype="application", subtype="octet-stream", filename="a.bin")
-    content = fit(
+    content = fit_to_extensions(
         message,
         extensions=dict.fromkeys(offered.split(), ""),
         utf8_wanted="SMTPUTF8" in offered,

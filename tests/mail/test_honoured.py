@@ -6,7 +6,7 @@ import pytest
 
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
-from confobjects.mail.property_table import HONOURED, NO_EFFECT, OWN, WEAKNESSES, Row, row_of, rows
+from confobjects.mail.property_table import HONOURED, NO_EFFECT, OWN, WEAKNESSES, PropertyRow, row_of, rows
 from tests.servers import mail_server
 
 LOGIN = {"auth_username": "ann", "auth_password": "x"}
@@ -59,11 +59,11 @@ def planned(*settings: str, clear: bool) -> DeliveryPlan:
     return plan.replace(settings=(), warnings=())
 
 
-def key_of_row(row: Row) -> str:
+def key_of_row(row: PropertyRow) -> str:
     return row.name.removeprefix("mail.smtp.")
 
 
-def sample(row: Row) -> str:
+def sample(row: PropertyRow) -> str:
     key = key_of_row(row)
     return f"{row.name}={'false' if key in FALSE else SAMPLES[row.type]}"
 
@@ -71,7 +71,7 @@ def sample(row: Row) -> str:
 @pytest.mark.parametrize(
     "row", [row for row in rows() if row.state == HONOURED and row.type != "weaknesses"], ids=lambda row: row.name
 )
-def test_an_honoured_row_changes_the_plan(row: Row) -> None:
+def test_an_honoured_row_changes_the_plan(row: PropertyRow) -> None:
     key = key_of_row(row)
     beside, clear = BESIDE.get(key, ()), key in CLEAR
     before = planned(*beside, clear=clear)
@@ -87,7 +87,7 @@ def test_an_honoured_row_changes_the_plan(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.state == NO_EFFECT], ids=lambda row: row.name)
-def test_a_row_without_effect_changes_nothing(row: Row) -> None:
+def test_a_row_without_effect_changes_nothing(row: PropertyRow) -> None:
     value = SAMPLES.get(row.type) or row.type.split("|")[0]
     assert planned(f"{row.name}={value}", clear=False) == planned(clear=False)
 

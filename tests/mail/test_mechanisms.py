@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from confobjects.mail.mechanisms import MECHANISMS, LoginProblem, choose, usable
-from confobjects.mail.plan import Login
+from confobjects.mail.mechanisms import MECHANISMS, LoginProblem, choose_mechanism, mechanisms_for
+from confobjects.mail.plan import SmtpLogin
 
-PENCIL = Login("user", "pencil")
+PENCIL = SmtpLogin("user", "pencil")
 
 
 def test_plain_is_the_example_of_its_rfc() -> None:
     # RFC 4616, section 4
-    assert MECHANISMS["PLAIN"](Login("tim", "tanstaaftanstaaf"), "").initial == b"\0tim\0tanstaaftanstaaf"
-    other = Login("Kurt", "xipj3plmq", authorization_id="Ursel")
+    assert MECHANISMS["PLAIN"](SmtpLogin("tim", "tanstaaftanstaaf"), "").initial == b"\0tim\0tanstaaftanstaaf"
+    other = SmtpLogin("Kurt", "xipj3plmq", authorization_id="Ursel")
     assert MECHANISMS["PLAIN"](other, "").initial == b"Ursel\0Kurt\0xipj3plmq"
 
 
 def test_cram_md5_is_the_example_of_its_rfc() -> None:
     # RFC 2195, section 2
-    mechanism = MECHANISMS["CRAM-MD5"](Login("tim", "tanstaaftanstaaf"), "")
+    mechanism = MECHANISMS["CRAM-MD5"](SmtpLogin("tim", "tanstaaftanstaaf"), "")
     challenge = b"<1896.697170952@postoffice.reston.mci.net>"
     assert mechanism.respond(challenge) == b"tim b913a602c7eda7a495b4e6e7334d3890"
 
@@ -49,7 +49,7 @@ def test_scram_is_the_example_of_its_rfc(name: str) -> None:
     assert mechanism.initial == f"n,,n=user,r={nonce}".encode()
     assert mechanism.respond(first) == response
     assert mechanism.respond(final) == b""
-    mechanism.finished()
+    mechanism.verify_server()
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_scram_wants_the_proof_before_it_is_finished() -> None:
     mechanism = MECHANISMS["SCRAM-SHA-1"](PENCIL, nonce)
     mechanism.respond(first)
     with pytest.raises(LoginProblem):
-        mechanism.finished()
+        mechanism.verify_server()
 
 
 def test_the_token_mechanisms() -> None:
-    login = Login("ann@example.com", token="tok")
+    login = SmtpLogin("ann@example.com", token="tok")
     assert MECHANISMS["XOAUTH2"](login, "").initial == b"user=ann@example.com\x01auth=Bearer tok\x01\x01"
     assert MECHANISMS["XOAUTH2"](login, "").respond(b"{}") == b""
     assert MECHANISMS["OAUTHBEARER"](login, "").initial == b"n,a=ann@example.com,\x01auth=Bearer tok\x01\x01"
@@ -97,7 +97,7 @@ def test_the_token_mechanisms() -> None:
 
 
 def test_login_gives_two_answers_and_no_more() -> None:
-    mechanism = MECHANISMS["LOGIN"](Login("änn", "p"), "")
+    mechanism = MECHANISMS["LOGIN"](SmtpLogin("änn", "p"), "")
     assert [mechanism.respond(b"Username:"), mechanism.respond(b"Password:")] == ["änn".encode(), b"p"]
     with pytest.raises(LoginProblem):
         mechanism.respond(b"more")
@@ -105,7 +105,7 @@ def test_login_gives_two_answers_and_no_more() -> None:
 
 def test_credentials_that_plain_cannot_carry() -> None:
     with pytest.raises(LoginProblem):
-        MECHANISMS["PLAIN"](Login("a\0b", "p"), "")
+        MECHANISMS["PLAIN"](SmtpLogin("a\0b", "p"), "")
 
 
 @pytest.mark.parametrize(
@@ -114,21 +114,21 @@ def test_credentials_that_plain_cannot_carry() -> None:
         (PENCIL, ["CRAM-MD5", "LOGIN", "PLAIN"], True, "PLAIN"),
         (PENCIL, ["CRAM-MD5", "LOGIN"], True, "LOGIN"),
         (PENCIL, ["CRAM-MD5", "PLAIN"], False, "CRAM-MD5"),
-        (Login("u", "p", mechanisms=("CRAM-MD5", "PLAIN")), ["PLAIN", "CRAM-MD5"], True, "CRAM-MD5"),
-        (Login("u", token="t"), ["PLAIN", "OAUTHBEARER", "XOAUTH2"], True, "XOAUTH2"),
-        (Login("u", token="t", disabled=frozenset({"XOAUTH2"})), ["OAUTHBEARER", "XOAUTH2"], True, "OAUTHBEARER"),
-        (Login("u", "p", token="t"), ["PLAIN", "XOAUTH2"], True, "XOAUTH2"),
-        (Login("u", "p", token="t"), ["PLAIN", "LOGIN"], True, "PLAIN"),
-        (Login("u", token="t"), ["PLAIN", "LOGIN"], True, None),
+        (SmtpLogin("u", "p", mechanisms=("CRAM-MD5", "PLAIN")), ["PLAIN", "CRAM-MD5"], True, "CRAM-MD5"),
+        (SmtpLogin("u", token="t"), ["PLAIN", "OAUTHBEARER", "XOAUTH2"], True, "XOAUTH2"),
+        (SmtpLogin("u", token="t", disabled=frozenset({"XOAUTH2"})), ["OAUTHBEARER", "XOAUTH2"], True, "OAUTHBEARER"),
+        (SmtpLogin("u", "p", token="t"), ["PLAIN", "XOAUTH2"], True, "XOAUTH2"),
+        (SmtpLogin("u", "p", token="t"), ["PLAIN", "LOGIN"], True, "PLAIN"),
+        (SmtpLogin("u", token="t"), ["PLAIN", "LOGIN"], True, None),
         (PENCIL, ["XOAUTH2"], True, None),
         (PENCIL, ["SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5"], True, "SCRAM-SHA-256"),
         (PENCIL, ["GSSAPI"], True, None),
     ],
 )
-def test_which_mechanism_is_used(login: Login, offered: list[str], tls: bool, chosen: str | None) -> None:
-    assert choose(login, offered, tls=tls) == chosen
-    assert chosen is None or chosen in usable(login, tls=tls)
+def test_which_mechanism_is_used(login: SmtpLogin, offered: list[str], tls: bool, chosen: str | None) -> None:
+    assert choose_mechanism(login, offered, tls=tls) == chosen
+    assert chosen is None or chosen in mechanisms_for(login, tls=tls)
 
 
 def test_a_secret_is_not_in_the_representation() -> None:
-    assert "canary" not in repr(Login("u", "canary", "canary"))
+    assert "canary" not in repr(SmtpLogin("u", "canary", "canary"))

@@ -13,7 +13,7 @@ import pytest
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.envelope import make_envelope
-from confobjects.mail.message import fit, prepare, recipients_of
+from confobjects.mail.message import fit_to_extensions, make_content, recipients_of
 from confobjects.mail.wire import WireError
 
 
@@ -26,7 +26,7 @@ def mail(**headers: str) -> EmailMessage:
 
 
 def whole(message: object, *, utf8: bool = False, keep_8bit: bool = False) -> bytes:
-    content = prepare(message, utf8=utf8, keep_8bit=keep_8bit)  # type: ignore[arg-type]
+    content = make_content(message, utf8=utf8, keep_8bit=keep_8bit)  # type: ignore[arg-type]
     return b"".join(content.pieces())
 
 
@@ -104,7 +104,7 @@ def test_a_folded_header_may_pass() -> None:
 def test_a_file_streams_and_can_be_sent_twice() -> None:
     file = io.BytesIO(b"skipped" + b"x: y\n\n" + b"line\n" * 40_000)
     file.seek(7)
-    content = prepare(file, utf8=False, keep_8bit=False)
+    content = make_content(file, utf8=False, keep_8bit=False)
     assert content.size == 6 + 2 + 40_000 * 6
     assert b"".join(content.pieces()) == b"".join(content.pieces()) == file.getvalue()[7:]
     assert max(map(len, content.pieces())) <= 1 << 16
@@ -112,22 +112,26 @@ def test_a_file_streams_and_can_be_sent_twice() -> None:
 
 def test_a_large_message_of_bytes_is_cut() -> None:
     data = b"x" * 200_000
-    content = prepare(data, utf8=False, keep_8bit=False)
+    content = make_content(data, utf8=False, keep_8bit=False)
     assert b"".join(content.pieces()) == data + b"\r\n"
 
 
 def test_what_the_server_cannot_take_is_refused_at_stage_mail() -> None:
     with pytest.raises(Trouble) as caught:
-        fit(mail(To="änn@b.example"), extensions=["8BITMIME"], utf8_wanted=False, keep_8bit=False, utf8_needed="")
+        fit_to_extensions(
+            mail(To="änn@b.example"), extensions=["8BITMIME"], utf8_wanted=False, keep_8bit=False, utf8_needed=""
+        )
     assert (caught.value.stage, caught.value.kind) == ("mail", "utf8-not-offered")
-    content = fit(mail(To="änn@b.example"), extensions=["SMTPUTF8"], utf8_wanted=False, keep_8bit=False, utf8_needed="")
+    content = fit_to_extensions(
+        mail(To="änn@b.example"), extensions=["SMTPUTF8"], utf8_wanted=False, keep_8bit=False, utf8_needed=""
+    )
     assert content.utf8_headers
 
 
 def test_utf8_headers_only_where_wanted_and_offered() -> None:
     message = mail(Subject="grüße")
     for offered, wanted, expected in ((["SMTPUTF8"], True, True), ([], True, False), (["SMTPUTF8"], False, False)):
-        content = fit(message, extensions=offered, utf8_wanted=wanted, keep_8bit=False, utf8_needed="")
+        content = fit_to_extensions(message, extensions=offered, utf8_wanted=wanted, keep_8bit=False, utf8_needed="")
         assert content.utf8_headers is expected
 
 

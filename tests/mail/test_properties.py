@@ -10,7 +10,17 @@ import pytest
 
 from confobjects.mail.constraints import port_and_tls, smtp_properties
 from confobjects.mail.properties import check_smtp_property, read_settings
-from confobjects.mail.property_table import NO_EFFECT, REFUSED, WEAKNESSES, Row, key_of, names, row_of, rows, shown
+from confobjects.mail.property_table import (
+    NO_EFFECT,
+    REFUSED,
+    WEAKNESSES,
+    PropertyRow,
+    key_of,
+    mask_secret_value,
+    names,
+    row_of,
+    rows,
+)
 from confobjects.syntaxes.hosts import HostPort
 from confobjects.syntaxes.text import NameValue
 
@@ -204,7 +214,7 @@ def test_a_generic_name_takes_no_prefix() -> None:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=lambda row: row.name)
-def test_every_row_says_what_it_does_or_why_not(row: Row) -> None:
+def test_every_row_says_what_it_does_or_why_not(row: PropertyRow) -> None:
     assert len(row.meaning) > 10
     assert row.meaning.endswith(".") == (row.state == "honoured")
 
@@ -212,7 +222,7 @@ def test_every_row_says_what_it_does_or_why_not(row: Row) -> None:
 @pytest.mark.parametrize(("name", "text", "value"), GOOD)
 def test_a_good_value_is_typed(name: str, text: str, value: object) -> None:
     settings, _ = read_settings([(name, text)])
-    assert settings.value(key_of(name) or "") == value
+    assert settings.value_of(key_of(name) or "") == value
 
 
 @pytest.mark.parametrize(("name", "text"), BAD)
@@ -226,13 +236,13 @@ def test_a_bad_value_is_refused(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.state == REFUSED], ids=lambda row: row.name)
-def test_a_refused_row_refuses_with_its_reason(row: Row) -> None:
+def test_a_refused_row_refuses_with_its_reason(row: PropertyRow) -> None:
     [problem] = check_smtp_property(row.name, "anything")
     assert row.meaning in problem.summary
 
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.state == NO_EFFECT], ids=lambda row: row.name)
-def test_a_row_without_effect_warns_with_its_reason(row: Row) -> None:
+def test_a_row_without_effect_warns_with_its_reason(row: PropertyRow) -> None:
     sample = {"boolean": "true", "integer": "1", "text": "x"}.get(row.type, row.type.split("|")[0])
     [problem] = check_smtp_property(row.name, sample)
     assert problem.severity == "warning"
@@ -286,7 +296,7 @@ def test_a_hole_needs_its_own_permission(name: str, value: str, weakness: str) -
 
 
 def test_a_secret_row_is_never_shown() -> None:
-    assert shown("mail.smtp.proxy.password", "canary") == "********"
+    assert mask_secret_value("mail.smtp.proxy.password", "canary") == "********"
     problems = check_smtp_property("mail.smtp.proxy.password", "canary\n") + check_smtp_property(
         "mail.smtp.proxy.password", ""
     )

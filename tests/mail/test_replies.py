@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confobjects.mail.replies import MAX_LINE, MAX_LINES, ProtocolViolation, Reply, ReplyParser
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 TEXT = st.binary(max_size=20).map(lambda b: b.replace(b"\r", b"").replace(b"\n", b""))
 REPLIES = st.lists(
@@ -118,4 +118,4 @@ def test_the_enhanced_code(line: bytes, enhanced: str) -> None:
 
 def test_what_a_server_says_cannot_harm_a_terminal() -> None:
     assert str(Reply(250, (b"\x1b[2J\xff\x07", "ü".encode()))) == "250 \\x1b[2J\\xff\\x07 ü"
-    assert visible("a\u202eb") == "a\\u202eb"
+    assert make_visible("a\u202eb") == "a\\u202eb"

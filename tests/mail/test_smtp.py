@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from confobjects.mail.diagnosis import Trouble, diagnose
 from confobjects.mail.dialogue import Dialogue, log_in, open_session
 from confobjects.mail.envelope import make_envelope
-from confobjects.mail.plan import DeliveryPlan, Login
+from confobjects.mail.plan import DeliveryPlan, SmtpLogin
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.replies import ProtocolViolation
 from confobjects.mail.smtp import Misuse, SmtpClient
 from confobjects.mail.states import RECEIVES, SENDS, State
-from confobjects.mail.transaction import Outcome, deliver
+from confobjects.mail.transaction import DeliveryOutcome, deliver
 from tests.servers import mail_server
 
 FULL = (
@@ -35,7 +35,7 @@ def converse(client: SmtpClient, dialogue: Dialogue[Any], *answers: bytes) -> tu
         while True:
             sent.append(client.data_to_send())
             if step.stage == "tls":
-                client.tls_established("TLSv1.3 test")
+                client.enter_tls("TLSv1.3 test")
                 step = dialogue.send(())
                 continue
             found: list[Any] = []
@@ -73,7 +73,11 @@ def test_every_state_can_be_left_or_is_an_end() -> None:
     assert reached == set(State)
 
 
-@given(st.lists(st.sampled_from(["greet", "starttls", "auth", "mail", "rcpt", "data", "end", "rset", "noop", "quit"])))
+@given(
+    st.lists(
+        st.sampled_from(["greet", "starttls", "auth", "mail", "rcpt", "data", "end_content", "rset", "noop", "quit"])
+    )
+)
 def test_no_order_of_calls_sends_what_the_tables_do_not_allow(calls: list[str]) -> None:
     client = session()
     arguments = {"greet": ("me",), "auth": ("PLAIN", b"x"), "mail": ("a@b",), "rcpt": ("c@d",)}
@@ -119,7 +123,7 @@ def test_bytes_left_before_tls_end_the_conversation(pieces: list[bytes]) -> None
     def go_on() -> None:
         for piece in pieces:
             client.receive(piece)
-        client.tls_established("x")
+        client.enter_tls("x")
 
     with pytest.raises(ProtocolViolation) as caught:
         go_on()
@@ -226,7 +230,7 @@ def test_opportunistic_starttls_goes_on_in_clear() -> None:
 
 # -- login -------------------------------------------------------------------------------------------------------------
 
-ANN = Login("ann", "canary-päss")
+ANN = SmtpLogin("ann", "canary-päss")
 
 
 def test_one_login_with_one_mechanism_in_utf8() -> None:
@@ -251,12 +255,12 @@ def test_a_refused_login_is_not_tried_again() -> None:
     ("login", "extensions", "code"),
     [
         (ANN, b"250 hi\r\n", "auth-not-offered"),
-        (Login("ann", "x", mechanisms=("CRAM-MD5",)), FULL, "auth-no-common-mechanism"),
-        (Login("ann", token="t"), FULL, "auth-no-common-mechanism"),
-        (Login("ann", "x", disabled=frozenset({"PLAIN", "LOGIN"})), FULL, "auth-no-common-mechanism"),
+        (SmtpLogin("ann", "x", mechanisms=("CRAM-MD5",)), FULL, "auth-no-common-mechanism"),
+        (SmtpLogin("ann", token="t"), FULL, "auth-no-common-mechanism"),
+        (SmtpLogin("ann", "x", disabled=frozenset({"PLAIN", "LOGIN"})), FULL, "auth-no-common-mechanism"),
     ],
 )
-def test_a_login_that_cannot_be_tried(login: Login, extensions: bytes, code: str) -> None:
+def test_a_login_that_cannot_be_tried(login: SmtpLogin, extensions: bytes, code: str) -> None:
     client = session(extensions)
     with pytest.raises(Trouble) as caught:
         converse(client, log_in(client, login, "nonce"))
@@ -269,13 +273,13 @@ def test_no_login_in_clear_unless_allowed() -> None:
     with pytest.raises(Trouble) as caught:
         converse(client, log_in(client, ANN, "nonce"))
     assert caught.value.kind == "auth-in-clear"
-    weak = Login("ann", "x", in_clear=True)
+    weak = SmtpLogin("ann", "x", in_clear=True)
     assert converse(client, log_in(client, weak, "nonce"), b"235 ok\r\n")[0] == "PLAIN"
 
 
 def test_a_long_response_waits_for_the_challenge() -> None:
     client = session(b"250-hi\r\n250 AUTH XOAUTH2\r\n")
-    login = Login("ann", token="t" * 2000)
+    login = SmtpLogin("ann", token="t" * 2000)
     _, sent = converse(client, log_in(client, login, "n"), b"334 \r\n", b"235 ok\r\n")
     assert sent[0] == b"AUTH XOAUTH2\r\n"
     assert base64.b64decode(sent[1]).startswith(b"user=ann\x01auth=Bearer tttt")
@@ -287,7 +291,7 @@ def test_a_refused_token_tells_what_the_provider_said() -> None:
     challenge = base64.b64encode(b'{"status":"400","scope":"mail"}')
     with pytest.raises(Trouble) as caught:
         converse(
-            client, log_in(client, Login("ann", token="t"), "n"), b"334 " + challenge + b"\r\n", b"535 5.7.8 no\r\n"
+            client, log_in(client, SmtpLogin("ann", token="t"), "n"), b"334 " + challenge + b"\r\n", b"535 5.7.8 no\r\n"
         )
     diagnosis = diagnose(caught.value, {})
     assert diagnosis.code == "auth-token-rejected"
@@ -314,7 +318,7 @@ def message(text: str = "hello\n") -> EmailMessage:
 
 def sent_to(
     client: SmtpClient, to: list[str], *answers: bytes, settings: tuple[str, ...] = ()
-) -> tuple[Outcome, list[bytes]]:
+) -> tuple[DeliveryOutcome, list[bytes]]:
     envelope = make_envelope("me@example.com", to)
     return converse(client, deliver(client, plan(*settings), envelope, message()), *answers)
 

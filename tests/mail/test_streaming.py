@@ -16,7 +16,7 @@ from confobjects.mail.replies import ProtocolViolation
 from confobjects.mail.smtp import SmtpClient
 from confobjects.mail.states import State
 from confobjects.mail.streaming import Parcel, deliver_many
-from confobjects.mail.transaction import Outcome
+from confobjects.mail.transaction import DeliveryOutcome
 from tests.servers import mail_server
 
 PIPELINING = b"250-hi\r\n250 PIPELINING\r\n"
@@ -124,14 +124,14 @@ def run(
 def test_a_message_costs_one_round_trip(extensions: bytes, recipients: int, meanwhile: bool) -> None:
     server, noted, _ = run(extensions, parcels(10, recipients), meanwhile=meanwhile)
     assert server.trips == 11, "one more for the first envelope"
-    assert all(isinstance(end, Outcome) for [end] in noted.values())
+    assert all(isinstance(end, DeliveryOutcome) for [end] in noted.values())
     assert len(server.accepted) == 10
 
 
 def test_without_pipelining_each_command_is_a_round_trip() -> None:
     server, noted, _ = run(PLAIN, parcels(5))
     assert server.trips == 5 * 4
-    assert all(isinstance(end, Outcome) for [end] in noted.values())
+    assert all(isinstance(end, DeliveryOutcome) for [end] in noted.values())
 
 
 @given(
@@ -148,7 +148,7 @@ def test_wherever_it_breaks_each_message_is_noted_once_and_truly(
     assert all(len(one) == 1 for one in ends.values()), "each that was taken is noted once"
     assert not any(noted[mark] for mark in untaken)
     told = [end for [end] in ends.values()]
-    delivered = sum(isinstance(end, Outcome) for end in told)
+    delivered = sum(isinstance(end, DeliveryOutcome) for end in told)
     unknown = sum(isinstance(end, Trouble) and end.kind == "unknown-outcome" for end in told)
     assert delivered <= len(server.accepted) <= delivered + unknown
     assert unknown <= 1

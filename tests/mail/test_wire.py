@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confobjects.mail.smtp import SmtpClient
-from confobjects.mail.wire import DotStuffer, WireError, checked, checked_path, with_crlf
+from confobjects.mail.wire import DotStuffer, WireError, check_field, check_path, with_crlf
 
 PIECES = st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\0", b".")), max_size=8)
 NASTY = st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"a", b"\r\n.\r\n", b"\n.\n", b"\r.\r"]), max_size=12)
@@ -105,18 +105,18 @@ def test_a_control_character_is_refused_in_every_field(send: object, character: 
 @pytest.mark.parametrize("address", ["a@b> SIZE=1", "a b@c", "<a@b>", '"a b"@c d', "a\u2028b@c"])
 def test_an_address_cannot_leave_its_brackets(address: str) -> None:
     with pytest.raises(WireError):
-        checked_path(address, "an address")
+        check_path(address, "an address")
 
 
 @pytest.mark.parametrize("address", ["", "a@b", '"a > b"@c', "änn@bücher.example", "postmaster@[IPv6:::1]"])
 def test_an_address_that_may_pass(address: str) -> None:
-    assert checked_path(address, "an address") == address
+    assert check_path(address, "an address") == address
 
 
 @given(st.text())
 def test_checked_texts_hold_no_control_character(text: str) -> None:
     try:
-        assert checked(text, "x") == text
+        assert check_field(text, "x") == text
     except WireError:
         assert any(c < " " or c == "\x7f" for c in text)
     else:

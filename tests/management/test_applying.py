@@ -8,10 +8,10 @@ import pytest
 
 from confobjects.errors import MissingMandatoryError
 from confobjects.management import ManagementContext
-from confobjects.management.documents.applying import operations, ordered
-from confobjects.management.documents.comparing import States, differences, snapshot
-from confobjects.management.documents.exporting import commands
-from confobjects.mapping.documents import ObjectState, without_secrets
+from confobjects.management.documents.applying import plan_operations, sort_by_need
+from confobjects.management.documents.comparing import States, find_differences, take_snapshot
+from confobjects.management.documents.exporting import plan_creation
+from confobjects.mapping.documents import ObjectState, drop_secrets
 from confobjects.paths import ManagedObjectPath
 from tests.definitions.documents import builtin, depot
 from tests.management.things import manage
@@ -27,11 +27,11 @@ def depots(*queues: tuple[str, dict[str, Any]], store: dict[str, Any] | None = N
 
 
 def states(ctx: ManagementContext) -> States:
-    return snapshot(ctx.site).objects
+    return take_snapshot(ctx.site).objects
 
 
 def steps(there: States, wanted: States, **options: bool) -> list[tuple[str, str]]:
-    return [(op.action, str(op.path(depot()))) for op in operations(there, wanted, depot(), **options)]
+    return [(op.action, str(op.resolve_path(depot()))) for op in plan_operations(there, wanted, depot(), **options)]
 
 
 def test_creation_goes_from_what_is_used_to_users_and_deletion_back() -> None:
@@ -67,14 +67,14 @@ def test_a_circle_of_references_is_made_in_one_change_and_by_commands_in_two_ste
     wanted = states(ctx)
     other = manage(depot())
     other.apply(wanted)
-    assert not list(differences(wanted, states(other), depot()))
+    assert not list(find_differences(wanted, states(other), depot()))
     third = manage(depot())
-    made = list(commands(wanted, depot()))
+    made = list(plan_creation(wanted, depot()))
     assert [op.action for op in made].count("modify") == 1
     for operation in made:  # one by one: each is possible after those before it
         with third.change() as tx:
             operation.ask(tx)
-    assert not list(differences(wanted, states(third), depot()))
+    assert not list(find_differences(wanted, states(third), depot()))
 
 
 @pytest.mark.parametrize("turn", range(5))
@@ -83,7 +83,7 @@ def test_the_order_holds_whatever_the_names_are(turn: int) -> None:
     ctx = depots(
         *((name, {"watch": [after]} if after else {}) for name, after in zip(names, ["", *names], strict=False))
     )
-    found = [state.path.name for state in ordered(states(ctx), depot()) if state.path.relation == "queue"]
+    found = [state.path.name for state in sort_by_need(states(ctx), depot()) if state.path.relation == "queue"]
     assert found == list(names)
 
 
@@ -93,7 +93,7 @@ def test_only_what_differs_is_set_and_what_is_not_wanted_is_reset() -> None:
     path = ManagedObjectPath([("queue", "q")])
     wanted[path] = wanted[path].replace(values={**wanted[path].values, "priority": ("4",)})
     del wanted[path].values["sync-interval"]  # type: ignore[attr-defined]
-    [operation] = operations(states(ctx), wanted, depot())
+    [operation] = plan_operations(states(ctx), wanted, depot())
     assert dict(operation.changes.set) == {"priority": ("4",)}
     assert operation.changes.reset == ("sync-interval",)
 
@@ -103,7 +103,7 @@ def test_a_secret_that_stays_moves_into_the_object_that_takes_the_place_of_anoth
     pin = {"enabled": True, "trust-store-file": "a.p12", "trust-store-pin": "canary"}
     ctx.create("trust-manager-provider", "p", pin, type="file-based")
     [state] = states(ctx).values()
-    silent = without_secrets(state)
+    silent = drop_secrets(state)
     assert silent.kept == {"trust-store-pin"}
     ctx.apply({state.path: silent.replace(values={**silent.values, "trust-store-file": ("b.p12",)})})
     [after] = states(ctx).values()
@@ -115,9 +115,9 @@ def test_a_mandatory_secret_of_which_a_document_says_nothing_is_missed_when_the_
     path = ManagedObjectPath([("gateway", "g")])
     state = ObjectState(path, definition, {}, kept=frozenset({"token", "access-key"}))
     with pytest.raises(MissingMandatoryError) as caught:
-        operations({}, {path: state}, depot())
+        plan_operations({}, {path: state}, depot())
     assert [problem.property for problem in caught.value.diagnostics] == ["access-key", "token"]
-    assert operations({}, {path: state.replace(kept=frozenset(), silent=frozenset({"token"}))}, depot())
+    assert plan_operations({}, {path: state.replace(kept=frozenset(), silent=frozenset({"token"}))}, depot())
 
 
 def test_no_representation_shows_a_value() -> None:
@@ -125,6 +125,6 @@ def test_no_representation_shows_a_value() -> None:
     ctx.create(
         "mail-server", "m", {"enabled": True, "smtp-server": "h", "auth-username": "u", "auth-password": "canary"}
     )
-    assert "canary" not in repr(snapshot(ctx.site))
-    assert "canary" not in repr(operations({}, states(ctx), builtin()))
-    assert "canary" not in repr(list(differences({}, states(ctx), builtin())))
+    assert "canary" not in repr(take_snapshot(ctx.site))
+    assert "canary" not in repr(plan_operations({}, states(ctx), builtin()))
+    assert "canary" not in repr(list(find_differences({}, states(ctx), builtin())))

@@ -14,7 +14,7 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError
 from confobjects.management import ManagementContext
-from confobjects.management.history.records import of_object
+from confobjects.management.history.records import select_for_object
 from confobjects.mapping.entry import Change
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage
@@ -96,7 +96,7 @@ def test_sixteen_processes_lose_no_update(reach: Opener) -> None:
     with reach() as ctx:
         shared = ctx.get("mail-server", "shared")
         assert sorted(shared.values["smtp-property"]) == sorted(f"{name}=5000" for name in SETTINGS)
-        told = of_object(ctx.history(), shared.path)  # none is missing, and none that was overtaken is there
+        told = select_for_object(ctx.history(), shared.path)  # none is missing, and none that was overtaken is there
         assert [record.changes[-1].action for record in told] == ["create"] + ["modify"] * PROCESSES
         assert shared.revision == told[-1].number
         own = {obj.name: obj.values["auth-username"] for obj in ctx.list("mail-server") if obj.name != "shared"}
@@ -112,14 +112,14 @@ def together(*works: tuple[ManagementContext, Callable[[ManagementContext], Any]
         ctx, work = works[number]
         storage = ctx.storage
         assert isinstance(storage, LdapStorage)
-        make = storage._make
+        make = storage._make_changes
 
         def meet_and_make(changes: Sequence[Change], intent: Intent | None) -> None:
-            storage._make = make  # type: ignore[method-assign]  # only the first commit waits
+            storage._make_changes = make  # type: ignore[method-assign]  # only the first commit waits
             barrier.wait()
             make(changes, intent)
 
-        storage._make = meet_and_make  # type: ignore[method-assign]  # put back above
+        storage._make_changes = meet_and_make  # type: ignore[method-assign]  # put back above
         try:
             work(ctx)
         except ConfobjectsError as error:
@@ -142,9 +142,9 @@ def two(reach: Opener) -> Iterator[tuple[ManagementContext, ManagementContext]]:
 
 
 def is_valid(ctx: ManagementContext) -> bool:
-    judge = ctx.site.judge()
+    judge = ctx.site.make_judge()
     judged = [judge.judge(obj) for obj in ctx.all()]
-    return not any(one.errors or [p for p in judge.references(one) if p.severity == "error"] for one in judged)
+    return not any(one.errors or [p for p in judge.check_references(one) if p.severity == "error"] for one in judged)
 
 
 def the_loser(refused: list[ConfobjectsError | None]) -> ConfobjectsError:

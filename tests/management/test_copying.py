@@ -21,7 +21,7 @@ from confobjects.management.documents.copying import CopyReport, copy, initialis
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry
 from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import depot
 from tests.management.test_transactions import filled
@@ -52,7 +52,7 @@ class Watched(MemoryStorage):
 
 
 def empty(storage: MemoryStorage | None = None) -> ManagementContext:
-    return ManagementContext(Site.of(depot(), storage or Watched(), defaults_alone))
+    return ManagementContext(Site.of(depot(), storage or Watched(), evaluate_defaults))
 
 
 def objects(ctx: ManagementContext) -> dict[str, dict[str, Any]]:
@@ -67,7 +67,7 @@ def counts(report: CopyReport) -> tuple[int, int, int]:
 def put(ctx: ManagementContext, kind: str, name: str, *steps: Modification) -> None:
     """Change an entry by other means than ours."""
     with ctx.storage.writing():
-        ctx.storage.commit([ModifyEntry(ctx.site.mapper.dn(ctx.registry.path_of(kind, name)), steps)])
+        ctx.storage.commit([ModifyEntry(ctx.site.mapper.dn_of(ctx.registry.path_of(kind, name)), steps)])
 
 
 def refusal(kind: type[ConfobjectsError], call: Callable[[], Any]) -> list[tuple[str | None, str]]:
@@ -227,7 +227,7 @@ def test_attributes_that_belong_to_no_property_are_copied_with_a_warning() -> No
     assert [(w.path, w.summary) for w in report.warnings] == [
         ("/store/one", "the attribute x-colour belongs to no property: it is copied as it is")
     ]
-    entry = target.storage.read(target.site.mapper.dn(target.registry.path_of("store", "one")))
+    entry = target.storage.read(target.site.mapper.dn_of(target.registry.path_of("store", "one")))
     assert entry is not None
     assert entry.get("x-colour") == ("red", "blue")
 
@@ -239,7 +239,7 @@ def test_what_somebody_writes_meanwhile_is_planned_again() -> None:
     source, storage = filled(), Watched()
     target = empty(storage)
     initialise(target.site)
-    dn = target.site.mapper.dn(target.registry.path_of("store", "one"))
+    dn = target.site.mapper.dn_of(target.registry.path_of("store", "one"))
     same = target.site.mapper.encode(source.get("store", "one"))
     storage.before = [lambda: storage._tree.apply([AddEntry(Entry(dn, same.attributes))])]
     assert counts(copy(source.site, target.site)) == (ALL - 1, 0, 1)
@@ -250,7 +250,7 @@ def test_what_somebody_writes_meanwhile_is_planned_again() -> None:
 def test_who_keeps_being_in_the_way_is_told_in_the_end() -> None:
     source, storage = filled(), Watched()
     target = empty(storage)
-    dn = target.site.mapper.dn(target.registry.path_of("store", "one"))
+    dn = target.site.mapper.dn_of(target.registry.path_of("store", "one"))
 
     def busy() -> None:
         raise ChangedMeanwhileError(f'the entry "{dn}" was changed by someone else meanwhile')

@@ -18,7 +18,7 @@ import pytest
 
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ManagementContext
-from confobjects.management.documents.comparing import Difference, Pair, differences, snapshot, unified
+from confobjects.management.documents.comparing import Difference, Pair, find_differences, format_unified, take_snapshot
 from confobjects.objects.changes import PropertyChanges
 from tests.definitions.documents import depot
 from tests.management.test_transactions import filled
@@ -99,7 +99,7 @@ def changed(change: Change) -> ManagementContext:
 
 
 def found(one: ManagementContext, other: ManagementContext) -> list[Difference]:
-    return list(differences(snapshot(one.site).objects, snapshot(other.site).objects, depot()))
+    return list(find_differences(take_snapshot(one.site).objects, take_snapshot(other.site).objects, depot()))
 
 
 def exchanged(difference: Difference) -> Difference:
@@ -119,13 +119,13 @@ def test_the_differences_there_and_back_are_the_same_exchanged(first: str, secon
     there, back = found(one, other), found(other, one)
     assert [exchanged(difference) for difference in back] == there
     assert bool(there) == (first != second)
-    assert "s3cret" not in "\n".join(unified(there, first, second)) + repr(there)
+    assert "s3cret" not in "\n".join(format_unified(there, first, second)) + repr(there)
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_any_configuration_becomes_any_other_and_itself_again(first: str, second: str) -> None:
     one, other = CONFIGURATIONS[first](), CONFIGURATIONS[second]()
-    wanted, before = snapshot(other.site).objects, snapshot(one.site).objects
+    wanted, before = take_snapshot(other.site).objects, take_snapshot(one.site).objects
     picture = entries(one)
     would = one.apply(wanted, prune=True, dry_run=True)
     assert entries(one) == picture
@@ -136,24 +136,24 @@ def test_any_configuration_becomes_any_other_and_itself_again(first: str, second
     assert not one.apply(wanted, prune=True).changed
     if did.changed and {first, second} != {"serial 6", "serial 8"}:  # a number given once for all is not given back
         one.undo(one.history()[-1].number)
-        assert list(differences(before, snapshot(one.site).objects, depot())) == []
+        assert list(find_differences(before, take_snapshot(one.site).objects, depot())) == []
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_without_pruning_what_only_the_first_has_stays(first: str, second: str) -> None:
     one, other = CONFIGURATIONS[first](), CONFIGURATIONS[second]()
-    before, wanted = dict(snapshot(one.site).objects), dict(snapshot(other.site).objects)
+    before, wanted = dict(take_snapshot(one.site).objects), dict(take_snapshot(other.site).objects)
     one.apply(wanted)
-    after = dict(snapshot(one.site).objects)
+    after = dict(take_snapshot(one.site).objects)
     for path in [*before]:  # what hangs below an object of a type that has no such thing went with it
         above = path.parent
         if above in wanted and above in before and wanted[above].definition is not before[above].definition:
             del before[path]
     assert set(after) == set(before) | set(wanted)
-    left = list(differences(after, {**after, **wanted}, depot()))
+    left = list(find_differences(after, {**after, **wanted}, depot()))
     assert left == []
     alone = {path: state for path, state in before.items() if path not in wanted}
-    assert list(differences(alone, {path: after[path] for path in alone}, depot())) == []
+    assert list(find_differences(alone, {path: after[path] for path in alone}, depot())) == []
 
 
 # -- what it looks like ------------------------------------------------------------------------------------------------
@@ -200,14 +200,14 @@ def test_without_pruning_what_only_the_first_has_stays(first: str, second: str) 
     ],
 )
 def test_differences_in_lines(second: str, lines: list[str]) -> None:
-    shown = list(unified(found(filled(), CONFIGURATIONS[second]()), "a", "b"))
+    shown = list(format_unified(found(filled(), CONFIGURATIONS[second]()), "a", "b"))
     assert shown == ["--- a", "+++ b", *lines]
 
 
 def test_of_two_secrets_it_is_told_that_they_are_two_and_no_more() -> None:
     one, other = changed(settings), changed(settings)
     other.modify("depot-settings", (), PropertyChanges(set={"ticket-key": ["another-s3cret"]}))
-    assert list(unified(found(one, other), "a", "b"))[2:] == [
+    assert list(format_unified(found(one, other), "a", "b"))[2:] == [
         "@@ /depot-settings @@",
         "-ticket-key: ********",
         "+ticket-key: ******** (another one)",
@@ -218,7 +218,7 @@ def test_of_two_secrets_it_is_told_that_they_are_two_and_no_more() -> None:
 def test_what_may_not_be_is_refused_whole_wherever_it_begins(first: str) -> None:
     """A store that is used is disabled in the document: by itself that is no mistake."""
     one, other = CONFIGURATIONS[first](), filled()
-    wanted = dict(snapshot(other.site).objects)
+    wanted = dict(take_snapshot(other.site).objects)
     store = next(path for path in wanted if str(path) == "/store/one")
     wanted[store] = wanted[store].replace(values={**wanted[store].values, "enabled": ("false",)})
     before = entries(one)

@@ -9,13 +9,13 @@ import pytest
 
 from confobjects.diagnostics import MASK
 from confobjects.errors import AccessError, ConfobjectsError, ConstraintError, NoSuchObjectError
-from confobjects.management import ManagementContext, Signature, Site
-from confobjects.management.history.records import of_object, record_of, undone
-from confobjects.management.history.undoing import effective
+from confobjects.management import ChangeSignature, ManagementContext, Site
+from confobjects.management.history.records import find_undone, record_of, select_for_object
+from confobjects.management.history.undoing import find_effective
 from confobjects.mapping.entry import Modification, ModifyEntry
-from confobjects.mapping.journal import Note, Noted
+from confobjects.mapping.journal import Note, NotedChange
 from confobjects.objects.changes import PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.paths import ManagedObjectPath
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import builtin
@@ -30,14 +30,14 @@ class _Clock:
     def __init__(self) -> None:
         self.seconds = 0
 
-    def __call__(self) -> Signature:
+    def __call__(self) -> ChangeSignature:
         self.seconds += 1
-        return Signature(f"2027-01-01T00:00:{self.seconds:02d}Z", "alice", f"command {self.seconds}")
+        return ChangeSignature(f"2027-01-01T00:00:{self.seconds:02d}Z", "alice", f"command {self.seconds}")
 
 
 @pytest.fixture
 def ctx() -> ManagementContext:
-    return ManagementContext(Site.of(builtin(), MemoryStorage(), defaults_alone, _Clock()))
+    return ManagementContext(Site.of(builtin(), MemoryStorage(), evaluate_defaults, _Clock()))
 
 
 def create(ctx: ManagementContext, name: str = "one", **more: Any) -> None:
@@ -72,7 +72,7 @@ def test_a_record_says_who_when_by_what_and_what_came_of_it(ctx: ManagementConte
     change(ctx, enabled=False)
     first, second = ctx.history()
     assert (first.number, second.number) == (1, 2)
-    assert second.signature == Signature("2027-01-01T00:00:02Z", "alice", "command 2")
+    assert second.signature == ChangeSignature("2027-01-01T00:00:02Z", "alice", "command 2")
     (made,) = first.changes
     assert (made.path, made.action, made.type) == (ONE, "create", "mail-server")
     (made,) = second.changes
@@ -81,9 +81,9 @@ def test_a_record_says_who_when_by_what_and_what_came_of_it(ctx: ManagementConte
 
 
 def test_a_program_that_says_nothing_is_recorded_as_such() -> None:
-    ctx = ManagementContext(Site.of(builtin(), MemoryStorage(), defaults_alone))
+    ctx = ManagementContext(Site.of(builtin(), MemoryStorage(), evaluate_defaults))
     create(ctx)
-    assert ctx.history()[0].signature == Signature("", "", "api")
+    assert ctx.history()[0].signature == ChangeSignature("", "", "api")
 
 
 def test_what_is_refused_not_changed_or_tried_only_is_not_recorded(ctx: ManagementContext) -> None:
@@ -112,8 +112,8 @@ def test_the_records_of_an_object_follow_its_names(ctx: ManagementContext) -> No
     change(ctx, "two", enabled=False)
     create(ctx)
     two = ManagedObjectPath([("mail-server", "two")])
-    assert [record.number for record in of_object(ctx.history(), two)] == [1, 3, 4]
-    assert [record.number for record in of_object(ctx.history(), ONE)] == [1, 3, 5]  # whoever had the name
+    assert [record.number for record in select_for_object(ctx.history(), two)] == [1, 3, 4]
+    assert [record.number for record in select_for_object(ctx.history(), ONE)] == [1, 3, 5]  # whoever had the name
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------------
@@ -157,12 +157,12 @@ def test_undo_gives_old_secrets_back(ctx: ManagementContext) -> None:
 class _NoSecrets(MemoryStorage):
     """A storage whose protected place this user may not read."""
 
-    def history(self) -> list[Noted]:
+    def history(self) -> list[NotedChange]:
         return [noted.replace(secret="") for noted in super().history()]
 
 
 def test_undo_without_the_old_secret_is_refused_and_names_the_property() -> None:
-    ctx = ManagementContext(Site.of(builtin(), _NoSecrets(), defaults_alone))
+    ctx = ManagementContext(Site.of(builtin(), _NoSecrets(), evaluate_defaults))
     create(ctx, auth_username="u", auth_password=CANARY)
     change(ctx, auth_password="new", enabled=False)
     with pytest.raises(AccessError) as caught:
@@ -187,10 +187,10 @@ def test_an_undo_is_a_change_and_can_be_undone(ctx: ManagementContext) -> None:
     assert [(str(item.path), item.action) for item in report.changes] == [("/mail-server/one", "modify")]
     assert values(ctx)["enabled"] == ("true",)
     assert ctx.history()[-1].undoes == (2,)
-    assert undone(ctx.history()) == {2: 3}
+    assert find_undone(ctx.history()) == {2: 3}
     ctx.undo(3)
     assert values(ctx)["enabled"] == ("false",)
-    assert undone(ctx.history()) == {3: 4}
+    assert find_undone(ctx.history()) == {3: 4}
 
 
 def test_what_was_taken_back_is_not_taken_back_again(ctx: ManagementContext) -> None:
@@ -309,7 +309,7 @@ def test_a_later_change_that_was_taken_back_is_not_in_the_way(ctx: ManagementCon
     change(ctx, enabled=False)
     change(ctx, enabled=True)
     ctx.undo(3)
-    assert list(effective(ctx.history(), 2)) == []
+    assert list(find_effective(ctx.history(), 2)) == []
     ctx.undo(2)
     assert values(ctx)["enabled"] == ("true",)
 
@@ -331,7 +331,7 @@ def test_an_undo_is_judged_as_any_change(ctx: ManagementContext) -> None:
 
 def put(ctx: ManagementContext, attribute: str, value: str) -> None:
     """Change an entry behind the back of the history."""
-    dn = ctx.site.mapper.dn(ONE)
+    dn = ctx.site.mapper.dn_of(ONE)
     with ctx.storage.writing():
         ctx.storage.commit([ModifyEntry(dn, [Modification("replace", attribute, [value])])])
 
@@ -353,10 +353,10 @@ def test_values_that_somebody_edited_since_are_not_overwritten(ctx: ManagementCo
 @pytest.mark.parametrize("state", ["pending", "unclear", "edited"])
 def test_what_is_not_known_to_have_happened_is_not_taken_back(state: Any) -> None:
     class Interrupted(MemoryStorage):
-        def history(self) -> list[Noted]:
+        def history(self) -> list[NotedChange]:
             return [noted.replace(state=state) for noted in super().history()]
 
-    ctx = ManagementContext(Site.of(builtin(), Interrupted(), defaults_alone))
+    ctx = ManagementContext(Site.of(builtin(), Interrupted(), evaluate_defaults))
     create(ctx)
     summary, _ = refusal(ConstraintError, lambda: ctx.undo(1))
     assert summary.startswith("change 1 is" if state != "unclear" else "change 1 was interrupted")
@@ -394,5 +394,5 @@ def test_a_number_that_is_none(ctx: ManagementContext) -> None:
     ids=lambda text: text[:80],
 )
 def test_a_note_that_cannot_be_read_is_shown_as_unclear(text: str) -> None:
-    record = record_of(Noted(3, "done", text))
+    record = record_of(NotedChange(3, "done", text))
     assert (record.number, record.state, record.changes) == (3, "unclear", ())

@@ -13,12 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from confobjects.errors import ConfobjectsError
-from confobjects.management import ManagementContext, Signature, Site
-from confobjects.management.changing.operations import asked_by
+from confobjects.management import ChangeSignature, ManagementContext, Site
+from confobjects.management.changing.operations import operation_for
 from confobjects.management.history.records import record_of
-from confobjects.management.history.undoing import operations
+from confobjects.management.history.undoing import plan_undo
 from confobjects.objects.changes import ObjectChange
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import depot
 from tests.laws.test_engine import run, transactions
@@ -27,7 +27,9 @@ Picture = dict[Any, Any]
 
 
 def manage() -> ManagementContext:
-    ctx = ManagementContext(Site.of(depot(), MemoryStorage(), defaults_alone, lambda: Signature("now", "me", "test")))
+    ctx = ManagementContext(
+        Site.of(depot(), MemoryStorage(), evaluate_defaults, lambda: ChangeSignature("now", "me", "test"))
+    )
     with ctx.change() as tx:
         tx.create("store", "a", {"enabled": True, "location": "/a"})
         tx.create("queue", "a", {"enabled": True, "store": "a"}, type="disk")
@@ -100,7 +102,7 @@ def test_undone_one_by_one_the_beginning_is_there_again(plans: list[list[Any]]) 
 def test_made_again_the_history_gives_the_present(plans: list[list[Any]]) -> None:
     ctx = manage()
     after_each(ctx, plans)
-    again = ManagementContext(Site.of(depot(), MemoryStorage(), defaults_alone))
+    again = ManagementContext(Site.of(depot(), MemoryStorage(), evaluate_defaults))
     for noted in ctx.storage.history():
         record = record_of(noted)
         with again.change() as tx:
@@ -109,6 +111,6 @@ def test_made_again_the_history_gives_the_present(plans: list[list[Any]]) -> Non
                 made = ObjectChange(
                     change.path, change.action, definition, change.before, change.after, change.new_path
                 )
-                asked_by(made, ctx.registry).ask(tx)
+                operation_for(made, ctx.registry).ask(tx)
     assert now(again) == now(ctx)
-    assert all(list(operations(record, ctx.registry)) for record in ctx.history())
+    assert all(list(plan_undo(record, ctx.registry)) for record in ctx.history())

@@ -48,7 +48,7 @@ def test_the_nine_facts_of_each_property(name: str) -> None:
     assert allowed in prop.syntax.describe().lower()
     assert prop.multi_valued is multi_valued
     assert prop.mandatory is required
-    assert prop.admin_action.sentence().startswith(action)
+    assert prop.admin_action.as_sentence().startswith(action)
     assert prop.advanced is advanced
     assert prop.read_only is read_only
     assert prop.sensitive is (name == "auth-password")

@@ -17,7 +17,7 @@ from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, diff
 from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import builtin
 from tests.management.things import summaries
@@ -73,7 +73,7 @@ def storage() -> Open:
 @pytest.fixture
 def ctx(storage: Open) -> ManagementContext:
     """A server that uses nothing, and an enabled provider that nobody uses."""
-    made = ManagementContext(Site.of(builtin(), storage, defaults_alone))
+    made = ManagementContext(Site.of(builtin(), storage, evaluate_defaults))
     made.create("trust-manager-provider", "trust", {"enabled": True}, type="blind")
     made.create("mail-server", "one", {"enabled": True, "smtp-server": "h", "use-start-tls": False})
     return made
@@ -81,7 +81,7 @@ def ctx(storage: Open) -> ManagementContext:
 
 def other(ctx: ManagementContext) -> ManagementContext:
     """Return another writer on the same storage."""
-    return ManagementContext(Site.of(builtin(), ctx.storage, defaults_alone))
+    return ManagementContext(Site.of(builtin(), ctx.storage, evaluate_defaults))
 
 
 def setting(ctx: ManagementContext, kind: str, name: str, **values: Any) -> Work:
@@ -98,7 +98,7 @@ def provider(ctx: ManagementContext, **values: Any) -> Work:
 
 
 def dn_of(ctx: ManagementContext, kind: str, name: str) -> DN:
-    return ctx.site.mapper.dn(ctx.registry.path_of(kind, name))
+    return ctx.site.mapper.dn_of(ctx.registry.path_of(kind, name))
 
 
 def edit(storage: Open, dn: DN, **values: str) -> Work:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confobjects.management import ManagementContext
-from confobjects.management.changing.operations import Operation, asked_by, reverted
+from confobjects.management.changing.operations import Operation, invert_change, operation_for
 from confobjects.mapping.objects import REVISION
 from confobjects.objects.changes import ChangeReport, PropertyChanges
 from tests.management.test_transactions import DISK, filled
@@ -45,7 +45,7 @@ def picture(ctx: ManagementContext) -> dict[str, dict[str, tuple[str | bytes, ..
 
 def opposite(ctx: ManagementContext, report: ChangeReport) -> list[Operation]:
     """Return the operations that take the changes of a report back, the last one first."""
-    return [asked_by(reverted(change), ctx.registry) for change in reversed(report.changes)]
+    return [operation_for(invert_change(change), ctx.registry) for change in reversed(report.changes)]
 
 
 @pytest.mark.parametrize("operations", CHANGES, ids=lambda ops: "-".join(f"{o.action}-{o.kind}" for o in ops))
@@ -65,7 +65,7 @@ def test_what_was_done_can_be_taken_back_and_done_again(operations: list[Operati
 def test_a_report_tells_what_to_ask_for_to_get_the_same(operations: list[Operation]) -> None:
     one, other = filled(), filled()
     report = carried_out(one, operations)
-    carried_out(other, [asked_by(change, other.registry) for change in report.changes])
+    carried_out(other, [operation_for(change, other.registry) for change in report.changes])
     assert picture(other) == picture(one)
 
 

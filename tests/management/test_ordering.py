@@ -15,18 +15,18 @@ from confobjects.management import ManagementContext, Site
 from confobjects.management.changing.operations import Operation
 from confobjects.mapping.entry import Change, Entry
 from confobjects.objects.changes import PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
-from confobjects.startup import registry
+from confobjects.objects.evaluating import evaluate_defaults
+from confobjects.startup import load_registry
 from confobjects.storage.memory import MemoryStorage
 from tests.management.test_transactions import filled
 
-REGISTRY = registry()
+REGISTRY = load_registry()
 PROVIDERS = ("A", "B", "C", "D")
 SERVERS = ("one", "two", "three")
 
 
 def context(entries: Sequence[Entry]) -> ManagementContext:
-    return ManagementContext(Site.of(REGISTRY, MemoryStorage(entries), defaults_alone))
+    return ManagementContext(Site.of(REGISTRY, MemoryStorage(entries), evaluate_defaults))
 
 
 def provider(name: str, enabled: str) -> Operation:
@@ -74,7 +74,7 @@ def planned(ctx: ManagementContext, operations: Sequence[Operation]) -> list[Cha
             for operation in operations:
                 with suppress(NoSuchObjectError):
                     operation.ask(tx)
-            changes = tx.changes(tx.plan())
+            changes = tx.build_changes(tx.plan())
     except ConfobjectsError:
         return []
     return changes
@@ -82,9 +82,9 @@ def planned(ctx: ManagementContext, operations: Sequence[Operation]) -> list[Cha
 
 def wrong(ctx: ManagementContext) -> Iterator[Diagnostic]:
     world = ctx.world()
-    judge = ctx.site.judge(world)
+    judge = ctx.site.make_judge(world)
     for obj in ctx.all(world):
-        yield from judge.references(judge.judge(obj))
+        yield from judge.check_references(judge.judge(obj))
 
 
 def make(ctx: ManagementContext, changes: Sequence[Change]) -> None:

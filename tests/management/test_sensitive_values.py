@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from confobjects.definitions import Document, Registry
+from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions.openers import has_opener
 from confobjects.mapping.objects import Mapper
@@ -19,7 +19,7 @@ from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ManagedObjectPath
 from confobjects.storage.memory import BASE
-from confobjects.syntaxes import REGISTRY, syntax
+from confobjects.syntaxes import REGISTRY, make_syntax
 from tests.management.things import manage, refused, summaries
 
 ONE = ManagedObjectPath([("vault", "one")])
@@ -32,10 +32,10 @@ def there_is(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, "relation": "backend"} if "relation" in given else dict(given)
 
 
-def document(name: str, properties: Mapping[str, Any], **more: Any) -> Document:
+def document(name: str, properties: Mapping[str, Any], **more: Any) -> DefinitionDocument:
     relation = {"parent": "root", "kind": "instantiable", "branch": f"cn={name.title()}s"}
     synopsis = {"name": name, "version": 1, "synopsis": f"A {name}.", "relation": relation}
-    return Document(f"{name}.json", {**synopsis, "properties": properties, **more})
+    return DefinitionDocument(f"{name}.json", {**synopsis, "properties": properties, **more})
 
 
 def parameters() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -75,7 +75,7 @@ def good() -> Iterator[Any]:
     """One or two good samples of each syntax and set of parameters; names of objects are no secrets."""
     for number, (name, given) in enumerate(parameters()):
         texts = [sample[1] for sample in REGISTRY[name].samples_good if there_is(sample[0]) == given]
-        keys = {syntax({"type": name, **given}).key(text): text for text in texts if not has_opener(text)}
+        keys = {make_syntax({"type": name, **given}).key(text): text for text in texts if not has_opener(text)}
         if keys and name != "aggregation":
             yield pytest.param(name, given, list(keys.values())[:2], id=f"{name}-{number}")
 
@@ -84,7 +84,7 @@ def stored_problems(registry: Registry, values: Mapping[str, tuple[str, ...]]) -
     """Return what is wrong with a vault that was written by other means than ours."""
     obj = ManagedObject(ONE, registry.definition("vault"), values)
     ctx = manage(registry, Mapper(registry, BASE).encode(obj))
-    return ctx.site.judge().judge(ctx.get("vault", "one")).errors
+    return ctx.site.make_judge().judge(ctx.get("vault", "one")).errors
 
 
 def refusal(prop: str, expected: str) -> Diagnostic:
@@ -101,7 +101,7 @@ def refusal(prop: str, expected: str) -> Diagnostic:
 @pytest.mark.parametrize(("name", "given", "text"), list(bad()))
 def test_a_wrong_value_is_refused_without_showing_it(name: str, given: Mapping[str, Any], text: str) -> None:
     prop = property_of(name, given)
-    expected = refusal(prop, syntax({"type": name, **given}).expected)
+    expected = refusal(prop, make_syntax({"type": name, **given}).expected)
     ctx = manage(vaults())
     (problem,) = refused(ctx, lambda: ctx.create("vault", "one", {prop: [text]}))
     assert problem.as_json() == expected.as_json()
@@ -113,7 +113,7 @@ def test_a_wrong_value_that_is_stored_is_told_without_showing_it(
     name: str, given: Mapping[str, Any], text: str
 ) -> None:
     prop = property_of(name, given)
-    expected = refusal(prop, syntax({"type": name, **given}).expected)
+    expected = refusal(prop, make_syntax({"type": name, **given}).expected)
     (problem,) = stored_problems(vaults(), {prop: (text,)})
     assert problem.as_json() == expected.as_json()
     assert problem.render() == expected.render()

@@ -450,8 +450,8 @@ def test_a_constraint_offers_the_fix_that_helps() -> None:
 
 
 def origins(ctx: ManagementContext, kind: str, name: Any) -> dict[str, tuple[tuple[str, ...], str]]:
-    reader, obj = ctx.site.reader(), ctx.get(kind, name)
-    return {prop.name: reader.current(obj, prop) for prop in obj.definition.properties.values()}
+    reader, obj = ctx.site.make_reader(), ctx.get(kind, name)
+    return {prop.name: reader.read_current(obj, prop) for prop in obj.definition.properties.values()}
 
 
 def test_defaults_are_inherited_along_a_chain_until_someone_has_a_value() -> None:

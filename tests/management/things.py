@@ -12,14 +12,14 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import Entry
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
 
 MAIL = {"enabled": "true", "smtp-server": "mx.example.com"}
 
 
 def manage(registry: Registry, *entries: Entry) -> ManagementContext:
-    return ManagementContext(Site.of(registry, MemoryStorage(entries), defaults_alone))
+    return ManagementContext(Site.of(registry, MemoryStorage(entries), evaluate_defaults))
 
 
 def snapshot(ctx: ManagementContext) -> dict[str, dict[str, tuple[str | bytes, ...]]]:

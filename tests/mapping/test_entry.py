@@ -19,8 +19,8 @@ from confobjects.mapping.entry import (
     apply,
     diff,
     has_naming_values,
-    renamed,
-    stored_value,
+    normalise_value,
+    rename_entry,
 )
 
 ONE = DN.parse("cn=one,cn=config")
@@ -36,7 +36,7 @@ def test_names_ignore_case_and_keep_their_spelling() -> None:
     assert subject.get("cn") == ("one", "two")
     assert dict(subject.attributes) == {"objectClass": ("top", "Person"), "CN": ("one", "two")}
     assert subject.get("empty") == subject.get("other") == ()
-    assert subject.spelling("Cn") == "CN"
+    assert subject.spelling_of("Cn") == "CN"
     assert subject.object_classes == ("top", "Person")
     assert subject.has_object_class("person")
     assert not subject.has_object_class("pers")
@@ -82,7 +82,7 @@ def test_changes_compare_by_what_they_hold() -> None:
     ],
 )
 def test_a_value_has_one_form(attribute: str, value: str | bytes, stored: str | bytes) -> None:
-    assert stored_value(attribute, value) == stored
+    assert normalise_value(attribute, value) == stored
     assert Modification("add", attribute, [value]).values == (stored,)
     assert AddEntry(Entry(ONE, {attribute: (value,)})).entry.get(attribute) == (stored,)
 
@@ -99,7 +99,7 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
     with pytest.raises(InvalidValueError, match="a value of cn is not text: it cannot be written as UTF-8"):
         Modification("replace", "cn", ["\ud800"])
     with pytest.raises(InvalidValueError):
-        stored_value("x;binary", "\ud800")
+        normalise_value("x;binary", "\ud800")
 
 
 DIFFERENCES: list[tuple[tuple[str, ...], tuple[str, ...], list[tuple[str, tuple[str, ...]]]]] = [
@@ -194,7 +194,7 @@ def test_values_are_given_once_and_at_all() -> None:
     ],
 )
 def test_renaming(before: dict[str, tuple[str, ...]], new_dn: str, after: dict[str, tuple[str, ...]]) -> None:
-    found = renamed(Entry(ONE, before), DN.parse(new_dn))
+    found = rename_entry(Entry(ONE, before), DN.parse(new_dn))
     assert str(found.dn) == new_dn
     assert dict(found.attributes) == after
     assert has_naming_values(found)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import AddEntry, Entry
-from confobjects.mapping.ldif import NEW_DOCUMENT, Document, Edit, decode, parse
-from confobjects.mapping.ldif.writing import attribute_line, edit_document, entry_lines
+from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse
+from confobjects.mapping.ldif.writing import edit_document, format_attribute, format_entry
 
 BAD = Path(__file__).parents[1] / "bad" / "ldif"
 
@@ -57,7 +57,7 @@ jpegPhoto:: /w==
 """
 
 
-def lookup(document: Document, name: str) -> Entry:
+def lookup(document: LdifText, name: str) -> Entry:
     found = document.get(DN.parse(name))
     assert found is not None
     return found
@@ -255,11 +255,11 @@ def test_an_entry_added_after_the_last_was_deleted_is_one_of_its_own() -> None:
     ],
 )
 def test_written_values(value: str | bytes, line: str) -> None:
-    assert attribute_line("a", value) == line
+    assert format_attribute("a", value) == line
 
 
 def test_base64_is_folded_at_76_columns() -> None:
-    text = attribute_line("a", b"\xff" * 300)
+    text = format_attribute("a", b"\xff" * 300)
     lines = text.splitlines()
     assert [len(line) for line in lines[:-1]] == [76] * (len(lines) - 1)
     assert len(lines[-1]) <= 76
@@ -304,7 +304,7 @@ def test_law_what_is_written_is_read_back(
         entry = made(name, attributes)
     except ValueError:  # half a surrogate pair in the name
         return
-    text = entry_lines(entry, newline)
+    text = format_entry(entry, newline)
     assert text.isascii()
     document = parse(text)
     assert list(document.entries.values()) == [entry]

@@ -17,7 +17,7 @@ Attributes = dict[str, tuple[str | bytes, ...]]
 
 
 def path(registry: Registry, text: str) -> ManagedObjectPath:
-    return registry.path(text)
+    return registry.parse_path(text)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def path(registry: Registry, text: str) -> ManagedObjectPath:
 )
 def test_paths_and_dns(text: str, dn: str) -> None:
     mapper = Mapper(depot(), BASE)
-    assert mapper.dn(path(depot(), text)) == DN.parse(dn)
+    assert mapper.dn_of(path(depot(), text)) == DN.parse(dn)
     assert str(path(depot(), text)) == text
 
 

@@ -9,9 +9,9 @@ import pytest
 from confobjects.definitions import Registry
 from confobjects.diagnostics import Collector
 from confobjects.objects.changes import Changer, ObjectChange, PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.model import ManagedObject
-from confobjects.objects.reading import Reader
+from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ManagedObjectPath
 from confobjects.syntaxes import HostPort
 from tests.definitions.documents import builtin, depot
@@ -36,7 +36,7 @@ def change(
     path = ManagedObjectPath([(registry.relation_of(definition.top).name, "one")])
     problems = Collector()
     obj = ManagedObject(path, definition, stored)
-    reader = Reader(registry, Nothing(), defaults_alone)
+    reader = PropertyReader(registry, Nothing(), evaluate_defaults)
     after = Changer(obj, reader, problems, creating=creating).apply(PropertyChanges(**changes))
     return dict(after.values), [(problem.code, problem.summary) for problem in problems]
 
@@ -184,7 +184,7 @@ def test_no_message_shows_a_secret() -> None:
         definition = builtin().definition("mail-server")
         problems = Collector()
         obj = ManagedObject(ManagedObjectPath([("mail-server", "one")]), definition, stored)
-        Changer(obj, Reader(builtin(), Nothing(), defaults_alone), problems, creating=False).apply(
+        Changer(obj, PropertyReader(builtin(), Nothing(), evaluate_defaults), problems, creating=False).apply(
             PropertyChanges(**changes)  # type: ignore[arg-type]
         )
         assert len(problems) == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.definitions.conditions import Condition, Values, condition
+from confobjects.definitions.conditions import Condition, Values, build_condition
 
 UNKNOWN = None
 STATE: dict[str, Values] = {
@@ -21,7 +21,7 @@ STATE: dict[str, Values] = {
 
 
 def judge(source: Any, state: dict[str, Values] | None = None) -> bool | None:
-    return condition(source, lambda _name, text: text).judge((state or STATE).__getitem__)
+    return build_condition(source, lambda _name, text: text).judge((state or STATE).__getitem__)
 
 
 T, F, U = {"contains": ["yes", "1"]}, {"contains": ["no", "1"]}, {"contains": ["perhaps", "1"]}
@@ -92,11 +92,11 @@ def test_a_known_answer_is_that_of_every_way_to_know_the_rest(source: Any, value
 
 @given(sources)
 def test_a_condition_is_what_it_was_made_of(source: Any) -> None:
-    one, other = (condition(source, lambda _name, text: text) for _ in range(2))
+    one, other = (build_condition(source, lambda _name, text: text) for _ in range(2))
     assert one == other
     assert hash(one) == hash(other)
     assert set(one.properties()) == {name for name, _ in one.values()} <= set(NAMES)
-    assert one.words()
+    assert one.as_words()
     assert one != Condition("x")
 
 
@@ -111,4 +111,4 @@ def test_a_condition_is_what_it_was_made_of(source: Any) -> None:
     ],
 )
 def test_a_condition_in_words(source: Any, words: str) -> None:
-    assert condition(source, lambda _name, text: text).words() == words
+    assert build_condition(source, lambda _name, text: text).as_words() == words

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from confobjects.definitions import Document, Registry
+from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.management import ManagementContext, Site
 from confobjects.objects.changes import PropertyChanges
-from confobjects.objects.evaluating import defaults_alone
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.judging import Judge
-from confobjects.objects.model import Evaluated, ManagedObject
-from confobjects.objects.protocols import Evaluate
+from confobjects.objects.model import Evaluation, ManagedObject
+from confobjects.objects.protocols import Evaluator
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import depot
 
@@ -25,20 +25,22 @@ def inherited(offset: int, prop: str) -> dict[str, Any]:
     return {"default": {"inherited": {"offset": offset, "property": prop}}}
 
 
-def document(name: str, properties: dict[str, Any], parent: str = "root") -> Document:
+def document(name: str, properties: dict[str, Any], parent: str = "root") -> DefinitionDocument:
     relation = {"parent": parent, "kind": "instantiable", "branch": f"cn={name}s"}
     head = {"name": name, "version": 1, "synopsis": f"A {name}.", "relation": relation}
-    return Document(f"{name}.json", {**head, "properties": {n: {**INTEGER, **p} for n, p in properties.items()}})
+    return DefinitionDocument(
+        f"{name}.json", {**head, "properties": {n: {**INTEGER, **p} for n, p in properties.items()}}
+    )
 
 
-def manage(registry: Registry, evaluate: Evaluate = defaults_alone) -> ManagementContext:
+def manage(registry: Registry, evaluate: Evaluator = evaluate_defaults) -> ManagementContext:
     return ManagementContext(Site.of(registry, MemoryStorage(), evaluate))
 
 
 def read(ctx: ManagementContext, kind: str, name: Any, prop: str) -> tuple[tuple[str, ...], str]:
     """Return the values of a property and where they come from."""
     obj = ctx.get(kind, name)
-    reading = ctx.site.reader().read(obj, obj.definition.properties[prop])
+    reading = ctx.site.make_reader().read(obj, obj.definition.properties[prop])
     assert reading.problems == ()
     assert set(reading.origins) <= {reading.origin}
     return reading.values, reading.origin
@@ -102,7 +104,7 @@ def test_defaults_that_inherit_from_each_other_in_a_circle_have_no_value(
     registry = Registry([document("ring", properties)])
     ctx = manage(registry)
     obj = ManagedObject(registry.path_of("ring", "one"), registry.definition("ring"), {})
-    steps = islice(ctx.site.reader().inherited_from(obj, obj.definition.properties["a"]), 9)
+    steps = islice(ctx.site.make_reader().trace_inheritance(obj, obj.definition.properties["a"]), 9)
     assert [prop.name for _, prop in steps] == chain
     ctx.create("ring", "one", {})
     assert read(ctx, "ring", "one", "a") == ((), "none")
@@ -128,16 +130,16 @@ def test_a_circle_over_parent_and_child_is_none() -> None:
 # -- a mandatory property without a value ------------------------------------------------------------------------------
 
 
-def as_list(*values: str) -> Evaluate:
+def as_list(*values: str) -> Evaluator:
     """Return an evaluator for which every expression is a list of some values."""
-    return lambda text, *, multi_valued, secret: Evaluated(values, ("a list",) * len(values))
+    return lambda text, *, multi_valued, secret: Evaluation(values, ("a list",) * len(values))
 
 
 def needs(*, multi_valued: bool) -> Registry:
     return Registry([document("thing", {"a": {"mandatory": True, "multi-valued": multi_valued}})])
 
 
-def errors(registry: Registry, evaluate: Evaluate, values: dict[str, Any]) -> list[Diagnostic]:
+def errors(registry: Registry, evaluate: Evaluator, values: dict[str, Any]) -> list[Diagnostic]:
     """Return what is wrong with an object in a world where expressions come to other values than when it was made."""
     ctx = manage(registry)
     ctx.create("thing", "one", values)
@@ -165,7 +167,7 @@ def test_an_expression_that_comes_to_values_is_enough() -> None:
 
 
 def test_an_expression_whose_value_is_not_known_yet_is_enough() -> None:
-    assert errors(needs(multi_valued=True), defaults_alone, {"a": "&{list}"}) == []
+    assert errors(needs(multi_valued=True), evaluate_defaults, {"a": "&{list}"}) == []
 
 
 def test_a_value_that_is_wrong_is_not_missing_besides() -> None:

@@ -13,18 +13,18 @@ from jsonschema import Draft202012Validator
 
 from confobjects.expressions.openers import has_opener
 from confobjects.reference.examples import example_object, example_values
-from confobjects.reference.facts import HEADINGS, allowed, facts
+from confobjects.reference.facts import HEADINGS, describe_allowed, facts
 from confobjects.reference.jsonschema import object_schema
-from confobjects.reference.listing import options, rows
+from confobjects.reference.listing import option_letters, rows
 from confobjects.reference.markdown import pages
-from confobjects.reference.stubs import stub
+from confobjects.reference.stubs import render_stub
 from confobjects.reference.text import describe_object, describe_property
-from confobjects.startup import registry
+from confobjects.startup import load_registry
 from tests import docs_check
 
 FAMILY = Path(__file__).parent.parent / "definitions" / "family"
-OWN = registry()
-BOTH = registry([str(FAMILY)])
+OWN = load_registry()
+BOTH = load_registry([str(FAMILY)])
 
 
 def test_what_is_generated_is_up_to_date() -> None:
@@ -71,7 +71,7 @@ def test_links_within_the_reference_resolve() -> None:
 
 def test_the_facts_of_a_reference_say_when_its_target_has_to_be_enabled() -> None:
     prop = OWN.definition("mail-server").properties["trust-manager-provider"]
-    assert allowed(prop, OWN) == (
+    assert describe_allowed(prop, OWN) == (
         "The name of an existing Trust Manager Provider. "
         "It must be enabled while enabled is true and (use-ssl is true or use-start-tls is true)."
     )
@@ -79,7 +79,7 @@ def test_the_facts_of_a_reference_say_when_its_target_has_to_be_enabled() -> Non
 
 def test_the_letters_of_list_properties() -> None:
     properties = OWN.definition("mail-server").properties
-    letters = {name: options(prop) for name, prop in properties.items()}
+    letters = {name: option_letters(prop) for name, prop in properties.items()}
     assert letters["enabled"] == "rwms-"
     assert letters["use-ssl"] == "rw-sa"
     assert letters["smtp-property"] == "rw---"
@@ -152,7 +152,7 @@ def test_the_likeliest_example_comes_first() -> None:
 
 def test_the_example_of_an_object_is_all_it_needs() -> None:
     for relation in BOTH.relations().values():
-        for definition in BOTH.types(relation).values():
+        for definition in BOTH.types_of(relation).values():
             values = example_object(definition, BOTH)
             needed = {p.name for p in definition.properties.values() if p.mandatory and p.default.kind != "defined"}
             assert set(values) == needed - {relation.naming_property} or relation.naming_property in needed
@@ -205,4 +205,4 @@ def test_a_type_checker_knows_every_property(tmp_path: Path) -> None:
 
 
 def test_the_stub_is_made_for_any_definitions() -> None:
-    compile(stub(BOTH), "typed.pyi", "exec")
+    compile(render_stub(BOTH), "typed.pyi", "exec")

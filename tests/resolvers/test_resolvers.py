@@ -11,7 +11,7 @@ import pytest
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.expressions.functions import FUNCTIONS
-from confobjects.resolvers import ExpressionFiles, FileFunction, Resolvers, env_file, variable_of
+from confobjects.resolvers import ExpressionFiles, FileFunction, Resolvers, read_env_file, variable_of
 
 TOKEN = Need(None, "smtp.password")
 
@@ -160,7 +160,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 def test_a_file_of_variables(tmp_path: Path) -> None:
     path = tmp_path / "prod.env"
     path.write_text("# comment\n\nA=1\nexport B='two words'\nC=\"x=y\"\nD=\n")
-    assert env_file(str(path)) == {"A": "1", "B": "two words", "C": "x=y", "D": ""}
+    assert read_env_file(str(path)) == {"A": "1", "B": "two words", "C": "x=y", "D": ""}
     path.write_text("A=1\nnot a variable\n")
     with pytest.raises(ExpressionError, match=r"prod\.env:2: expected NAME=VALUE"):
-        env_file(str(path))
+        read_env_file(str(path))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from confobjects.dn import DN
-from confobjects.mapping.ldap_schema import access_rules, as_ldif, schema
-from confobjects.startup import registry
+from confobjects.mapping.ldap_schema import as_ldif, build_schema, format_access_rules
+from confobjects.startup import load_registry
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 from tests.servers.certificates import Authority
@@ -24,14 +24,14 @@ _GUARDED_ENTRY = f"\ndn: {GUARDED}\nobjectClass: organizationalUnit\nou: guarded
 
 def access_to(base: str, admin: str) -> tuple[str, ...]:
     """Return the rules of ``ldap-schema --acl openldap`` for a base, and one that opens the rest to readers."""
-    text = access_rules(registry([str(FAMILY)]), "openldap", DN.parse(base), DN.parse(admin))
+    text = format_access_rules(load_registry([str(FAMILY)]), "openldap", DN.parse(base), DN.parse(admin))
     rules = [line for line in text.replace("\n ", "").splitlines() if line.startswith("olcAccess: ")]
     return (*(rule.partition("}")[2] for rule in rules), "to * by * read")
 
 
 def schema_of_everything(form: str) -> str:
     """Return the schema of our definitions and of the second family."""
-    return as_ldif(schema(registry([str(FAMILY)])), form)
+    return as_ldif(build_schema(load_registry([str(FAMILY)])), form)
 
 
 @pytest.fixture(scope="session")

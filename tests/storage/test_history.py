@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError, NoSuchObjectError, ObjectExistsError, StorageError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
-from confobjects.mapping.journal import Note, Noted
+from confobjects.mapping.journal import Note, NotedChange
 from confobjects.storage import Storage
 from confobjects.storage.ldif_file import LdifFileStorage
 from tests.storage.conftest import BASE
@@ -61,7 +61,10 @@ def test_a_note_comes_back_with_its_number(kept: Storage) -> None:
     first = commit(kept, AddEntry(entry(ONE)), note=Note('{"a":"ä\\n"}', CANARY))
     second = commit(kept, put(ONE, "1"), AddEntry(entry(TWO)), note=Note("plain\ntext", ""))
     assert (first, second) == (1, 2)
-    assert list(kept.history()) == [Noted(1, "done", '{"a":"ä\\n"}', CANARY), Noted(2, "done", "plain\ntext", "")]
+    assert list(kept.history()) == [
+        NotedChange(1, "done", '{"a":"ä\\n"}', CANARY),
+        NotedChange(2, "done", "plain\ntext", ""),
+    ]
     assert kept.read(TWO) is not None
 
 
@@ -155,7 +158,7 @@ def test_an_edit_by_hand_is_noticed_at_once_and_noted_with_the_next_change(path:
     path.write_text(text.replace("a: 0", "a: edited"))
     os.utime(path, (10**9, 10**9))
     with opened(path) as storage:
-        assert storage.history()[-1] == Noted(3, "edited", when="2001-09-09T01:46:40Z")
+        assert storage.history()[-1] == NotedChange(3, "edited", when="2001-09-09T01:46:40Z")
     commit(opened(path), put(ONE, "2"), note=Note("four"))
     expected = [*BOTH, (3, "edited", ""), (4, "done", "four")]
     assert told(path) == expected

@@ -159,7 +159,7 @@ def test_after_writers_were_killed_the_storage_is_valid_and_the_history_true(rea
             seen = check_true(ctx)
             values = {obj.name: obj.values for obj in ctx.list("mail-server")}
             assert len({(values[name]["auth-username"], values[name].get("auth-password")) for name in NAMES}) == 1
-            judge = ctx.site.judge()
+            judge = ctx.site.make_judge()
             assert not any(judge.judge(obj).errors for obj in ctx.all())
         for step, text in told:
             if step == "together":

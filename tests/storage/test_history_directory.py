@@ -16,7 +16,7 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.errors import AccessError, ChangedMeanwhileError, ConfobjectsError, NoSuchObjectError
 from confobjects.management import ManagementContext
-from confobjects.management.documents.copying import exposed, initialise
+from confobjects.management.documents.copying import find_exposed, initialise
 from confobjects.mapping.entry import (
     AddEntry,
     Change,
@@ -26,12 +26,12 @@ from confobjects.mapping.entry import (
     ModifyEntry,
     RenameEntry,
     apply,
-    renamed,
+    rename_entry,
 )
-from confobjects.mapping.ldap_schema import access_rules, as_ldif, schema, upgrade
+from confobjects.mapping.ldap_schema import as_ldif, build_schema, format_access_rules, upgrade
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage, plans, writers
-from confobjects.storage.ldap.truth import Told, truths
+from confobjects.storage.ldap.truth import StoredRecord, judge_records
 from tests.definitions.documents import builtin
 from tests.servers import slapd as openldap
 from tests.servers.slapd import Slapd
@@ -205,14 +205,14 @@ def test_an_undo_that_was_overtaken_looks_again(reach: Opener) -> None:
         ctx.modify("mail-server", "one", PropertyChanges(set={"auth-username": "first"}))
         storage = ctx.storage
         assert isinstance(storage, LdapStorage)
-        make = storage._make
+        make = storage._make_changes
 
         def overtaken(*arguments: Any) -> None:
-            storage._make = make  # type: ignore[method-assign]  # once
+            storage._make_changes = make  # type: ignore[method-assign]  # once
             other.modify("mail-server", "one", PropertyChanges(set={"auth-username": "second"}))
             make(*arguments)
 
-        storage._make = overtaken  # type: ignore[method-assign,assignment]  # put back above
+        storage._make_changes = overtaken  # type: ignore[method-assign,assignment]  # put back above
         with pytest.raises(ConfobjectsError) as caught:
             ctx.undo(2)
         assert caught.value.exit_code == 22
@@ -256,10 +256,10 @@ def test_the_oldest_records_go(slapd: Slapd, reach: Opener) -> None:
 def guarded() -> Iterator[Slapd]:
     """A server with our access rules."""
     registry = builtin()
-    text = access_rules(registry, "openldap", BASE, DN.parse(openldap.ROOT_DN))
+    text = format_access_rules(registry, "openldap", BASE, DN.parse(openldap.ROOT_DN))
     rules = [line.partition("}")[2] for line in text.splitlines() if line.startswith("olcAccess: {")]
     rules.append("to * by anonymous auth by users read")
-    with Slapd(schema=(openldap.TEST_SCHEMA, as_ldif(schema(registry), "openldap")), access=rules) as server:
+    with Slapd(schema=(openldap.TEST_SCHEMA, as_ldif(build_schema(registry), "openldap")), access=rules) as server:
         yield server
 
 
@@ -268,7 +268,7 @@ def test_old_secrets_are_hidden_from_readers(guarded: Slapd) -> None:
         ctx.create("mail-server", "one", {**SERVER, "auth-password": CANARY})
         ctx.modify("mail-server", "one", PropertyChanges(set={"auth-password": ["new"], "enabled": [False]}))
         assert ctx.history()[1].kept == ({"auth-password": (CANARY,)},)
-        assert exposed(ctx.site) == []
+        assert find_exposed(ctx.site) == []
     with opener(guarded, openldap.READER_DN, openldap.READER_PASSWORD)() as ctx:
         assert [record.number for record in ctx.history()] == [1, 2]
         assert ctx.history()[1].kept == ()
@@ -280,7 +280,7 @@ def test_an_open_server_is_told_of(reach: Opener) -> None:
     with reach() as ctx:
         together(ctx)
         together(ctx, "newer")
-        summaries = [warning.summary for warning in exposed(ctx.site)]
+        summaries = [warning.summary for warning in find_exposed(ctx.site)]
     assert any("ds-cfg-history-secret" in summary and "cn=History" in summary for summary in summaries)
 
 
@@ -288,7 +288,7 @@ def test_an_open_server_is_told_of(reach: Opener) -> None:
 
 
 def test_a_directory_that_does_not_know_the_history_is_changed_without() -> None:
-    newest = as_ldif(schema(builtin()), "openldap")
+    newest = as_ldif(build_schema(builtin()), "openldap")
     older = "".join(line for line in newest.splitlines(keepends=True) if "ds-cfg-history" not in line)
     assert older != newest
     with Slapd(schema=(openldap.TEST_SCHEMA, older)) as server:
@@ -302,7 +302,7 @@ def test_a_directory_that_does_not_know_the_history_is_changed_without() -> None
         assert problem.summary == f'the directory keeps no history: there is no entry "cn=History,{BASE}"'
         assert "--upgrade" in problem.remedy
         assert "run init" in problem.remedy
-        lacking = upgrade(schema(builtin()), older, "openldap").replace("{N}", "{4}")
+        lacking = upgrade(build_schema(builtin()), older, "openldap").replace("{N}", "{4}")
         server.ldapmodify(lacking, user="cn=admin,cn=config")
         with opener(server)() as ctx:
             assert initialise(ctx.site)[-1] == BASE.child("cn", "History")
@@ -315,8 +315,8 @@ def test_a_directory_that_does_not_know_the_history_is_changed_without() -> None
 ONE, TWO, SUB = BASE.child("cn", "one"), BASE.child("cn", "two"), BASE.child("cn", "one").child("cn", "sub")
 
 
-def told(number: int, state: str, *steps: str) -> Told:
-    return Told(number, state, steps, Entry(ONE, {}))
+def told(number: int, state: str, *steps: str) -> StoredRecord:
+    return StoredRecord(number, state, steps, Entry(ONE, {}))
 
 
 def step(kind: str, before: int, dn: DN = ONE, *new: DN) -> str:
@@ -379,8 +379,10 @@ def step(kind: str, before: int, dn: DN = ONE, *new: DN) -> str:
         pytest.param([told(5, "what", "nonsense")], {}, ["unclear"], id="nonsense"),
     ],
 )
-def test_what_records_and_revisions_say(records: list[Told], revisions: dict[DN, int], expected: list[str]) -> None:
-    states = truths(records, revisions.get)
+def test_what_records_and_revisions_say(
+    records: list[StoredRecord], revisions: dict[DN, int], expected: list[str]
+) -> None:
+    states = judge_records(records, revisions.get)
     assert [states[record.number] for record in records] == expected
 
 
@@ -399,19 +401,19 @@ changes: st.SearchStrategy[Change] = st.one_of(
 )
 
 
-def stored(step: plans.Planned) -> tuple[Change, Entry | None]:
+def stored(step: plans.PlannedChange) -> tuple[Change, Entry | None]:
     return step.change, None if step.before is None else AddEntry(step.before).entry
 
 
-@given(st.lists(st.builds(plans.Planned, changes, st.none() | st.builds(Entry, dns, attributes)), max_size=4))
-def test_a_plan_comes_back_from_its_text(plan: list[plans.Planned]) -> None:
-    back = plans.from_text(plans.unpacked(plans.packed(plans.as_text(plan))))
+@given(st.lists(st.builds(plans.PlannedChange, changes, st.none() | st.builds(Entry, dns, attributes)), max_size=4))
+def test_a_plan_comes_back_from_its_text(plan: list[plans.PlannedChange]) -> None:
+    back = plans.from_text(plans.unpack_text(plans.pack_text(plans.as_text(plan))))
     assert [stored(step) for step in back] == [stored(step) for step in plan]
 
 
 @given(st.text() | st.integers(1, 3).map(lambda count: os.urandom(count * 400_000).hex()))
 def test_a_text_comes_back_from_its_values_in_any_order(text: str) -> None:
-    assert plans.unpacked(reversed(plans.packed(text))) == text
+    assert plans.unpack_text(reversed(plans.pack_text(text))) == text
 
 
 def test_the_entries_of_a_plan_are_forecast_through_its_own_changes() -> None:
@@ -428,26 +430,26 @@ def test_the_entries_of_a_plan_are_forecast_through_its_own_changes() -> None:
         DeleteEntry(ONE),
     ]
     found = plans.forecast(plan, lambda change: there.get(change.dn) if not isinstance(change, AddEntry) else None)
-    moved = renamed(there[ONE], new)
+    moved = rename_entry(there[ONE], new)
     sub = Entry(below, there[SUB].attributes)
     after = apply(sub, put)
     assert [step.before for step in found] == [there[ONE], sub, after, moved, None, after, Entry(ONE, {"cn": ("one",)})]
 
 
 def test_a_writer_is_known_by_its_name() -> None:
-    own = writers.name(1000.0)
-    assert writers.lives(own, 1000.0 + writers.LEASE - 1)
-    assert not writers.lives(own, 1000.0 + writers.LEASE + 1)
+    own = writers.make_name(1000.0)
+    assert writers.is_alive(own, 1000.0 + writers.LEASE - 1)
+    assert not writers.is_alive(own, 1000.0 + writers.LEASE + 1)
     machine, number, began, until = own.split()
-    assert not writers.lives(f"{machine} {number} {began}0 {until}", 1000.0)  # another process of that number
-    assert writers.lives(f"elsewhere {number} {began}0 {until}", 1000.0)  # nobody here can tell
+    assert not writers.is_alive(f"{machine} {number} {began}0 {until}", 1000.0)  # another process of that number
+    assert writers.is_alive(f"elsewhere {number} {began}0 {until}", 1000.0)  # nobody here can tell
     process = get_context("fork").Process(target=int)
     process.start()
-    name = own.replace(f" {number} {began} ", f" {process.pid} {writers._began(process.pid or 0)} ")
+    name = own.replace(f" {number} {began} ", f" {process.pid} {writers._start_time(process.pid or 0)} ")
     process.join()
-    assert not writers.lives(name, 1000.0)
+    assert not writers.is_alive(name, 1000.0)
     for nonsense in ("", "a b c", "a b c d", f"{machine} x {began} {until}"):
-        assert not writers.lives(nonsense, 1000.0)
+        assert not writers.is_alive(nonsense, 1000.0)
 
 
 def test_no_other_error_than_ours_leaves_a_broken_record(reach: Opener, slapd: Slapd) -> None:

@@ -405,7 +405,7 @@ def test_a_bug_of_ours_does_not_damage_the_file(
     storage: LdifFileStorage, path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("confobjects.mapping.ldif.writing.attribute_line", lambda *_: wrong)
+        patch.setattr("confobjects.mapping.ldif.writing.format_attribute", lambda *_: wrong)
         with pytest.raises(ConfobjectsError, match="please report it") as caught:
             commit(storage, put("2"))
         assert caught.value.exit_code == 70

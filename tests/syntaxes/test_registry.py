@@ -15,14 +15,14 @@ from confobjects.syntaxes import (
     SyntaxParameterError,
     UnknownSyntaxError,
     ValueSyntaxError,
-    syntax,
+    make_syntax,
 )
 
 NAMES = list(REGISTRY)
 
 
 def make(name: str, parameters: Mapping[str, Any]) -> Syntax:
-    return syntax({"type": name, **parameters})
+    return make_syntax({"type": name, **parameters})
 
 
 def good() -> Iterator[Any]:
@@ -55,7 +55,7 @@ def test_good_sample(name: str, parameters: Mapping[str, Any], text: str, canoni
     assert it.format(text) == canonical
     assert it.format(canonical) == canonical
     assert it.parse(canonical) == value
-    assert it.normal(text) == it.normal(canonical)
+    assert it.normal_form(text) == it.normal_form(canonical)
     assert it.key(text) == it.key(canonical)
 
 
@@ -69,8 +69,8 @@ def test_bad_sample(name: str, parameters: Mapping[str, Any], text: str, message
     if caught.value.span is not None:
         start, end = caught.value.span
         assert 0 <= start < end <= max(1, len(text))
-    assert it.normal(text) == it.normal(text)
-    assert str(caught.value.masked()) == f"the value (not shown) is not acceptable, expected {it.expected}"
+    assert it.normal_form(text) == it.normal_form(text)
+    assert str(caught.value.as_masked()) == f"the value (not shown) is not acceptable, expected {it.expected}"
 
 
 @pytest.mark.parametrize(("name", "parameters", "text", "canonical"), list(good()))
@@ -116,7 +116,7 @@ def test_words(name: str, parameters: Mapping[str, Any]) -> None:
     assert described.endswith(".")
     assert it.usage().strip() == it.usage() != ""
     assert it.python_type
-    assert isinstance(it.ldap(), LdapSyntax)
+    assert isinstance(it.as_ldap(), LdapSyntax)
     assert it == make(name, parameters)
     assert hash(it) == hash(make(name, parameters))
     assert repr(it).startswith(type(it).__name__)
@@ -167,10 +167,10 @@ def test_missing_parameter_is_refused(name: str) -> None:
 
 def test_unknown_syntax_names_the_nearest() -> None:
     with pytest.raises(UnknownSyntaxError) as caught:
-        syntax("host_prot")
+        make_syntax("host_prot")
     assert str(caught.value) == '"host_prot" is not a syntax; did you mean "host-port"?'
     with pytest.raises(UnknownSyntaxError) as caught:
-        syntax({"lower": 1})
+        make_syntax({"lower": 1})
     assert str(caught.value).startswith("a syntax needs its name; the syntaxes are aci, aggregation, ")
 
 
@@ -179,4 +179,4 @@ def test_registry_is_a_sorted_mapping() -> None:
     assert len(REGISTRY) == len(NAMES) >= 20
     assert "boolean" in REGISTRY
     assert "bool" not in REGISTRY
-    assert syntax("boolean") == REGISTRY["boolean"]()
+    assert make_syntax("boolean") == REGISTRY["boolean"]()

@@ -18,7 +18,7 @@ from confobjects.syntaxes import (
     NameValue,
     SyntaxParameterError,
     ValueSyntaxError,
-    syntax,
+    make_syntax,
 )
 
 MS = {"type": "duration", "base-unit": "ms"}
@@ -47,7 +47,7 @@ COLOURS = {"type": "enumeration", "values": {"red": "warm", "blue": "cold"}}
     ],
 )
 def test_duration_is_read(text: str, milliseconds: int) -> None:
-    assert syntax(MS).parse(text) == milliseconds
+    assert make_syntax(MS).parse(text) == milliseconds
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_duration_is_read(text: str, milliseconds: int) -> None:
 )
 def test_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueSyntaxError):
-        syntax(MS).parse(text)
+        make_syntax(MS).parse(text)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_duration_is_refused(text: str) -> None:
     ],
 )
 def test_size_is_read(text: str, size: int) -> None:
-    assert syntax("size").parse(text) == size
+    assert make_syntax("size").parse(text) == size
 
 
 @pytest.mark.parametrize("text", ["-1", "+1", "1 k", "kb", ".5 kb", "1. kb", "1 kb 1 b", "8388608 tib", "1 kbb", "٣"])
 def test_size_is_refused(text: str) -> None:
     with pytest.raises(ValueSyntaxError):
-        syntax("size").parse(text)
+        make_syntax("size").parse(text)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_size_is_refused(text: str) -> None:
     ],
 )
 def test_size_is_written_and_shown(size: int, written: str, shown: str) -> None:
-    it = syntax("size")
+    it = make_syntax("size")
     assert it.format(size) == it.display(size, exact=True) == written
     assert it.display(size) == shown
 
@@ -136,39 +136,39 @@ def test_size_is_written_and_shown(size: int, written: str, shown: str) -> None:
     [(0, "0 s"), (1, "1 s"), (3700, "1 h 1 m 40 s"), (604_800, "1 w"), (694_861, "1 w 1 d 1 h 1 m 1 s")],
 )
 def test_duration_is_shown(seconds: int, shown: str) -> None:
-    it = syntax("duration")
+    it = make_syntax("duration")
     assert it.display(seconds) == shown
     assert it.display(seconds, exact=True) == f"{seconds} s"
 
 
 def test_units_asked_for() -> None:
-    assert syntax("size").display(1_500_000, unit_size="kb") == "1,500 kb"
-    assert syntax("size").display(1_500_000, unit_size="Megabytes") == "1.5 mb"
-    assert syntax("size").display(1_500_000, unit_size="kb", exact=True) == "1500 kb"
-    assert syntax("size").display(1_500_000, unit_size="mib") == "1.43 mib"
-    assert syntax("size").display(1_500_000, unit_size="mib", exact=True) == "1.430511475 mib"
-    assert syntax("duration").display(5_400, unit_time="h") == "1.5 h"
-    assert syntax("duration").display(5_400_000, unit_time="seconds") == "5,400,000 s"
-    assert syntax("duration").display(5_400_000, unit_time="s", exact=True) == "5400000 s"
-    assert syntax("duration").display(5, unit_size="kb") == "5 s"
-    assert syntax("size").display(1000, unit_time="h") == "1 kb"
+    assert make_syntax("size").display(1_500_000, unit_size="kb") == "1,500 kb"
+    assert make_syntax("size").display(1_500_000, unit_size="Megabytes") == "1.5 mb"
+    assert make_syntax("size").display(1_500_000, unit_size="kb", exact=True) == "1500 kb"
+    assert make_syntax("size").display(1_500_000, unit_size="mib") == "1.43 mib"
+    assert make_syntax("size").display(1_500_000, unit_size="mib", exact=True) == "1.430511475 mib"
+    assert make_syntax("duration").display(5_400, unit_time="h") == "1.5 h"
+    assert make_syntax("duration").display(5_400_000, unit_time="seconds") == "5,400,000 s"
+    assert make_syntax("duration").display(5_400_000, unit_time="s", exact=True) == "5400000 s"
+    assert make_syntax("duration").display(5, unit_size="kb") == "5 s"
+    assert make_syntax("size").display(1000, unit_time="h") == "1 kb"
     # Half to even, as money is rounded.
-    assert syntax("size").display(1_125, unit_size="kb") == "1.12 kb"
-    assert syntax("size").display(1_135, unit_size="kb") == "1.14 kb"
+    assert make_syntax("size").display(1_125, unit_size="kb") == "1.12 kb"
+    assert make_syntax("size").display(1_135, unit_size="kb") == "1.14 kb"
     with pytest.raises(ValueSyntaxError, match=r'^"y" is not a unit of time, expected one of w, d, h, m, s, ms$'):
-        syntax("duration").display(1, unit_time="y")
+        make_syntax("duration").display(1, unit_time="y")
     with pytest.raises(ValueSyntaxError, match='"k" is not a unit of size'):
-        syntax("size").display(1, unit_size="k")
+        make_syntax("size").display(1, unit_size="k")
 
 
 def test_maximum_unit_is_for_people_only() -> None:
-    it = syntax({"type": "duration", "maximum-unit": "m"})
+    it = make_syntax({"type": "duration", "maximum-unit": "m"})
     assert it.display(7_200) == "120 m"
     assert it.parse("2 h") == 7_200
 
 
 def test_integers_are_shown_plain() -> None:
-    assert syntax("integer").display(1_389) == "1389"
+    assert make_syntax("integer").display(1_389) == "1389"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_integers_are_shown_plain() -> None:
     ],
 )
 def test_usage(spec: Any, usage: str) -> None:
-    assert syntax(spec).usage() == usage
+    assert make_syntax(spec).usage() == usage
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_usage(spec: Any, usage: str) -> None:
     ],
 )
 def test_description(spec: Any, sentence: str) -> None:
-    assert syntax(spec).describe() == sentence
+    assert make_syntax(spec).describe() == sentence
 
 
 @pytest.mark.parametrize(
@@ -309,23 +309,23 @@ def test_description(spec: Any, sentence: str) -> None:
 )
 def test_contradictory_parameters(spec: dict[str, Any], parameter: str, message: str) -> None:
     with pytest.raises(SyntaxParameterError) as caught:
-        syntax(spec)
+        make_syntax(spec)
     assert caught.value.parameter == parameter
     assert str(caught.value) == message
 
 
 def test_broken_base_is_a_parameter_error() -> None:
     with pytest.raises(SyntaxParameterError, match=r"^the base is not a distinguished name: ") as caught:
-        syntax({"type": "dn", "base": "example"})
+        make_syntax({"type": "dn", "base": "example"})
     assert caught.value.parameter == "base"
 
 
 def test_aggregation_leaves_the_conditions_to_the_definitions() -> None:
-    it: Any = syntax({"type": "aggregation", "relation": "r", "target-enabled": {"any": []}, "needed-when": True})
+    it: Any = make_syntax({"type": "aggregation", "relation": "r", "target-enabled": {"any": []}, "needed-when": True})
     assert (it.relation, it.parent) == ("r", "/")
-    assert it == syntax({"type": "aggregation", "relation": "r"})
-    assert it.normal(" JVM  trust\tManager") != it.normal("JVM trust Manager")  # a tab is refused, not folded
-    assert it.normal(" JVM  trust Manager") == it.normal("jvm TRUST manager")
+    assert it == make_syntax({"type": "aggregation", "relation": "r"})
+    assert it.normal_form(" JVM  trust\tManager") != it.normal_form("JVM trust Manager")  # a tab is refused, not folded
+    assert it.normal_form(" JVM  trust Manager") == it.normal_form("jvm TRUST manager")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_aggregation_leaves_the_conditions_to_the_definitions() -> None:
     ],
 )
 def test_python_values(spec: Any, value: Any, text: str) -> None:
-    assert syntax(spec).coerce(value) == text
+    assert make_syntax(spec).coerce(value) == text
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_python_values(spec: Any, value: Any, text: str) -> None:
 )
 def test_lookalike_python_values_are_refused(spec: str, value: Any) -> None:
     with pytest.raises(ValueSyntaxError, match=f"of the Python type {type(value).__name__} does not fit"):
-        syntax(spec).coerce(value)
+        make_syntax(spec).coerce(value)
 
 
 @pytest.mark.parametrize(
@@ -393,8 +393,8 @@ def test_lookalike_python_values_are_refused(spec: str, value: Any) -> None:
     ],
 )
 def test_comparison(spec: Any, one: str, other: str, same: bool) -> None:
-    it = syntax(spec)
-    assert (it.normal(one) == it.normal(other)) is same
+    it = make_syntax(spec)
+    assert (it.normal_form(one) == it.normal_form(other)) is same
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_comparison(spec: Any, one: str, other: str, same: bool) -> None:
 )
 def test_where_the_fault_is(spec: str, text: str, span: tuple[int, int] | None) -> None:
     with pytest.raises(ValueSyntaxError) as caught:
-        syntax(spec).parse(text)
+        make_syntax(spec).parse(text)
     if span is not None:
         assert caught.value.span == span
 
@@ -451,7 +451,7 @@ def test_where_the_fault_is(spec: str, text: str, span: tuple[int, int] | None) 
 )
 def test_what_is_wrong(spec: str, text: str, message: str) -> None:
     with pytest.raises(ValueSyntaxError) as caught:
-        syntax(spec).parse(text)
+        make_syntax(spec).parse(text)
     assert caught.value.message == message
 
 
@@ -467,7 +467,7 @@ def test_what_is_wrong(spec: str, text: str, message: str) -> None:
     ],
 )
 def test_unusual_but_right(spec: str, text: str) -> None:
-    it = syntax(spec)
+    it = make_syntax(spec)
     assert it.parse(it.format(text)) == it.parse(text)
 
 
@@ -489,8 +489,8 @@ def test_python_types() -> None:
         "dn": "DN",
         "string": "str",
     }
-    assert {name: syntax(name).python_type for name in types} == types
-    assert syntax(COLOURS).python_type == 'Literal["red", "blue"]'
+    assert {name: make_syntax(name).python_type for name in types} == types
+    assert make_syntax(COLOURS).python_type == 'Literal["red", "blue"]'
 
 
 def test_only_the_password_is_sensitive() -> None:
@@ -498,7 +498,7 @@ def test_only_the_password_is_sensitive() -> None:
 
 
 def test_credentials_of_a_url_are_not_repeated() -> None:
-    it = syntax({"type": "url", "schemes": ["https"]})
+    it = make_syntax({"type": "url", "schemes": ["https"]})
     for text in (
         "https://u:canary@",
         "ftp://u:canary@h",
@@ -514,11 +514,11 @@ def test_credentials_of_a_url_are_not_repeated() -> None:
 def test_a_cold_start_loads_only_what_is_used() -> None:
     program = (
         "import sys\n"
-        "from confobjects.syntaxes import syntax\n"
+        "from confobjects.syntaxes import make_syntax\n"
         "before = set(sys.modules)\n"
-        "syntax('boolean').parse('true')\n"
-        "syntax({'type': 'host-port', 'default-port': 587}).parse('smtp.example.com')\n"
-        "syntax('password').parse('x')\n"
+        "make_syntax('boolean').parse('true')\n"
+        "make_syntax({'type': 'host-port', 'default-port': 587}).parse('smtp.example.com')\n"
+        "make_syntax('password').parse('x')\n"
         "print(*sorted(set(sys.modules) - before))\n"
         "print(*sorted({'dataclasses', 'datetime', 'decimal', 'difflib', 'inspect', 'ipaddress', 'pathlib',"
         " 'unicodedata', 'urllib', 'confobjects.dn'} & set(sys.modules)))\n"

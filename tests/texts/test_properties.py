@@ -93,7 +93,7 @@ def test_a_wrong_escape_is_refused_with_its_place(text: str, offset: int, place:
     with pytest.raises(EscapeError) as caught:
         _ = entry.value
     assert caught.value.offset == offset
-    assert entry.line.place(offset)[:2] == place
+    assert entry.line.position_of(offset)[:2] == place
 
 
 @given(ANYTHING | AWKWARD)
@@ -101,7 +101,7 @@ def test_any_text_is_read_and_every_part_stands_where_it_is_said_to(text: str) -
     natural = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for entry in read_entries(text):
         for offset, character in enumerate(entry.line.text):
-            number, column, line = entry.line.place(offset)
+            number, column, line = entry.line.position_of(offset)
             assert natural[number - 1] == line
             assert line[column - 1] == character
 

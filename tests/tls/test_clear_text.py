@@ -18,7 +18,7 @@ from confobjects.mail.plan import Timeouts
 from confobjects.storage import open_storage
 from confobjects.tls.contexts import Recipe, context_for
 from confobjects.tls.wrapping import ClearTextError, wrap
-from confobjects.transport.channel import Channel
+from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.deadline import Deadline
 from confobjects.transport.mailer import Mailer
 from tests.servers import fake_ldap, mail_server, provider
@@ -182,7 +182,7 @@ def test_the_one_who_wraps_refuses_whatever_is_unread() -> None:
 def test_the_channel_of_mail_tells_what_is_unread() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        channel = Channel(ours, Timeouts(20.0, 20.0, 20.0, 20.0), Deadline(20.0))
+        channel = SmtpChannel(ours, Timeouts(20.0, 20.0, 20.0, 20.0), Deadline(20.0))
         with pytest.raises(Trouble) as caught:
             channel.start_tls(context_for(Recipe(blind=True)), "localhost", b"250 ok\r\n")
         assert (caught.value.stage, caught.value.kind) == ("starttls", "bytes-before-tls")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confobjects.transport.network import Address, Network, begin
+from confobjects.transport.network import Network, SocketAddress, begin_connection
 from tests.servers.fake_smtp import NO_PIPELINING, Script, Session, close, drip, hang, inject_then_starttls, starttls
 
 LOGIN: Final = {"auth_username": "ann@example.com", "auth_password": "canary-Zq81"}
@@ -24,9 +24,9 @@ SHORT: Final = ("mail.smtp.timeout=300",)
 OUT: Final = "mail.smtp.localhost=client.example"
 
 
-def loopback(host: str, port: int) -> list[Address]:
+def loopback(host: str, port: int) -> list[SocketAddress]:
     """Every host is this machine, by one address only, whatever ``localhost`` means here."""
-    return [Address(socket.AF_INET, ("127.0.0.1", port))]
+    return [SocketAddress(socket.AF_INET, ("127.0.0.1", port))]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Case:
 
 
 def lookup_failing(number: int, words: str) -> Network:
-    def lookup(host: str, port: int) -> list[Address]:
+    def lookup(host: str, port: int) -> list[SocketAddress]:
         raise socket.gaierror(number, words)
 
     return Network(lookup=lookup)
@@ -75,11 +75,11 @@ def lookup_empty() -> Network:
 
 
 def connecting_fails(number: int, words: str, *addresses: str) -> Network:
-    def start(address: Address, source: tuple[str, int] | None) -> socket.socket:
+    def start(address: SocketAddress, source: tuple[str, int] | None) -> socket.socket:
         raise OSError(number, words)
 
-    def lookup(host: str, port: int) -> list[Address]:
-        return [Address(socket.AF_INET6 if ":" in one else socket.AF_INET, (one, port)) for one in addresses]
+    def lookup(host: str, port: int) -> list[SocketAddress]:
+        return [SocketAddress(socket.AF_INET6 if ":" in one else socket.AF_INET, (one, port)) for one in addresses]
 
     return Network(lookup, start)
 
@@ -87,15 +87,15 @@ def connecting_fails(number: int, words: str, *addresses: str) -> Network:
 def one_address_of_two() -> Network:
     """The first address has no route, at the second nothing listens."""
 
-    def start(address: Address, source: tuple[str, int] | None) -> socket.socket:
+    def start(address: SocketAddress, source: tuple[str, int] | None) -> socket.socket:
         if address.family == socket.AF_INET6:
             raise OSError(101, "Network is unreachable")
         raise OSError(111, "Connection refused")
 
-    def lookup(host: str, port: int) -> list[Address]:
+    def lookup(host: str, port: int) -> list[SocketAddress]:
         return [
-            Address(socket.AF_INET6, ("2001:db8::1", port, 0, 0)),
-            Address(socket.AF_INET, ("192.0.2.1", port)),
+            SocketAddress(socket.AF_INET6, ("2001:db8::1", port, 0, 0)),
+            SocketAddress(socket.AF_INET, ("192.0.2.1", port)),
         ]
 
     return Network(lookup, start)
@@ -109,7 +109,7 @@ def swallowing() -> Iterator[int]:
         listener.listen(0)
         port = listener.getsockname()[1]
         for _ in range(4):
-            stack.enter_context(begin(Address(socket.AF_INET, ("127.0.0.1", port)), None))
+            stack.enter_context(begin_connection(SocketAddress(socket.AF_INET, ("127.0.0.1", port)), None))
         yield port
 
 

@@ -13,7 +13,7 @@ import pytest
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.check import DEPTHS, TestResult, check_server
 from confobjects.transport.mailer import Mailer
-from confobjects.transport.network import Address, Network
+from confobjects.transport.network import Network, SocketAddress
 from tests.servers import Given, mail_server, provider
 from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, Script, close, hang, starttls
 from tests.servers.postfix import PASSWORD, USER
@@ -27,7 +27,7 @@ SHORT = "mail.smtp.timeout=300"
 def checked(server: Given, **options: Any) -> TestResult:
     result = check_server(server, **options)
     assert PASSWORD not in json.dumps(result.as_json()) + repr(result)
-    assert len(result.timeline()) == len(result.stages)
+    assert len(result.format_timeline()) == len(result.stages)
     return result
 
 
@@ -87,7 +87,7 @@ def test_a_refused_login_is_told_with_everything(postfix: SimpleNamespace, trust
     assert facts["reply"].startswith("535 5.7.8")
     assert facts["stages"][-1] == {"stage": "auth", "ms": facts["stages"][-1]["ms"], "ok": False}
     assert any(line == "C: AUTH PLAIN ********" for line in facts["transcript"])
-    assert result.timeline()[-1].endswith("FAILED")
+    assert result.format_timeline()[-1].endswith("FAILED")
     assert "canary-w" not in json.dumps(facts)
 
 
@@ -155,8 +155,8 @@ def test_each_address_is_looked_at_by_itself(server_context: dict[str, ssl.SSLCo
         FakeSmtp(tls=server_context["good"], implicit=True) as new,
     ):
 
-        def lookup(host: str, port: int) -> list[Address]:
-            return [Address(socket.AF_INET, ("127.0.0.1", one.port)) for one in (old, new)]
+        def lookup(host: str, port: int) -> list[SocketAddress]:
+            return [SocketAddress(socket.AF_INET, ("127.0.0.1", one.port)) for one in (old, new)]
 
         result = checked(mail_server(25, use_ssl=True, trust=trusting), network=Network(lookup))
         assert result.code == "certificate-expired"
@@ -186,7 +186,7 @@ def test_one_address_is_not_looked_at_again() -> None:
 def test_the_stage_that_failed_stands_once_in_its_place(depth: str, script: Script, timeline: list[str]) -> None:
     with FakeSmtp(script) as fake:
         result = check_server(mail_server(fake.port, **CLEAR), depth=depth, to=["a@b.example", "c@b.example"])
-    words = [line.split() for line in result.timeline()]
+    words = [line.split() for line in result.format_timeline()]
     before = ["resolve", "connect", "banner", "ehlo"]
     assert [line[0] for line in words[:4]] == before
     assert [f"{line[0]} {line[-1]}" for line in words[4:]] == timeline

@@ -159,11 +159,11 @@ def test_a_class_that_fails_later_costs_a_connection_and_no_more(
     given = own(monkeypatch, in_turn(lambda: context, failing(OSError("gone")), lambda: context))
     with FakeSmtp({"STARTTLS": starttls}, tls=server_context["good"]) as fake:
         pool = Pool(plan_delivery(mail_server(fake.port, trust=given)), clock=lambda: clock[0])
-        with pool.connection():
+        with pool.lend_connection():
             clock[0] += 2
         with pytest.raises(TrustError, match="OSError: gone"):
             pool.take()
-        with pool.connection():
+        with pool.lend_connection():
             assert fake.connections == 2
         pool.close()
 

@@ -176,7 +176,7 @@ def test_a_failure_has_its_diagnosis(case: Case, bench: Bench, golden: dict[str,
     if refusal and result.code not in ("not-smtp", "protocol", "proxy-refused", "auth-protocol", "closing"):
         assert result.reply == refusal
         assert f"S: {refusal}" in result.transcript
-    shown = json.dumps(result.as_json()) + words + "\n".join(result.timeline())
+    shown = json.dumps(result.as_json()) + words + "\n".join(result.format_timeline())
     assert LOGIN["auth_password"] not in shown
     assert TOKEN not in shown
     # What is wrong with the addresses themselves is found before the server is asked.

@@ -10,7 +10,7 @@ import pytest
 
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer
-from confobjects.transport.network import Address, Network, begin
+from confobjects.transport.network import Network, SocketAddress, begin_connection
 from tests.servers import Given, mail_server
 from tests.servers.fake_smtp import (
     EHLO,
@@ -306,7 +306,7 @@ def test_a_handshake_that_does_not_come(trusting: Given, action: Any, code: str)
 
 
 def lookup_failing(error: OSError) -> Network:
-    def lookup(host: str, port: int) -> list[Address]:
+    def lookup(host: str, port: int) -> list[SocketAddress]:
         raise error
 
     return Network(lookup=lookup)
@@ -332,7 +332,7 @@ def test_a_look_up_that_hangs_is_left_behind() -> None:
 
     forever = threading.Event()
 
-    def lookup(host: str, port: int) -> list[Address]:
+    def lookup(host: str, port: int) -> list[SocketAddress]:
         forever.wait(30)
         return []
 
@@ -357,7 +357,7 @@ def test_a_name_that_is_none(host: str) -> None:
     ],
 )
 def test_addresses_that_cannot_be_reached(number: int, code: str) -> None:
-    def start(address: Address, source: tuple[str, int] | None) -> socket.socket:
+    def start(address: SocketAddress, source: tuple[str, int] | None) -> socket.socket:
         raise OSError(number, "not today")
 
     failed = failure(mail_server(25, **CLEAR), network=Network(begin=start))
@@ -377,7 +377,7 @@ def test_packets_that_are_swallowed() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         port = listener.getsockname()[1]
-        waiting = [begin(Address(socket.AF_INET, ("127.0.0.1", port)), None) for _ in range(4)]
+        waiting = [begin_connection(SocketAddress(socket.AF_INET, ("127.0.0.1", port)), None) for _ in range(4)]
         error = failure(mail_server(port, "mail.smtp.connectiontimeout=200", host="127.0.0.1", **CLEAR))
         for sock in waiting:
             sock.close()
@@ -387,14 +387,14 @@ def test_packets_that_are_swallowed() -> None:
 def test_every_address_is_tried_and_each_failure_told() -> None:
     tried = []
 
-    def lookup(host: str, port: int) -> list[Address]:
-        return [Address(socket.AF_INET6, ("::1", port, 0, 0)), Address(socket.AF_INET, ("127.0.0.1", port))]
+    def lookup(host: str, port: int) -> list[SocketAddress]:
+        return [SocketAddress(socket.AF_INET6, ("::1", port, 0, 0)), SocketAddress(socket.AF_INET, ("127.0.0.1", port))]
 
-    def start(address: Address, source: tuple[str, int] | None) -> socket.socket:
+    def start(address: SocketAddress, source: tuple[str, int] | None) -> socket.socket:
         tried.append(address.sockaddr[0])
         if address.family == socket.AF_INET6:
             raise OSError(101, "Network is unreachable")
-        return begin(address, source)
+        return begin_connection(address, source)
 
     network = Network(lookup, start)
     with FakeSmtp() as fake:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from confobjects.mail.envelope import ascii_host
-from confobjects.mail.plan import TlsSettings, trust_source
+from confobjects.mail.plan import TlsSettings, trust_source_of
 from confobjects.transport.trust import trust_for
 from tests.servers import Given
 from tests.servers.certificates import Authority, Certificate
@@ -26,7 +26,7 @@ def handshake(authority: Authority, trusting: Given, tmp_path: Path) -> Handshak
         path, key = certificate.write(tmp_path, "server")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path, key)
-        ours = trust_for(trust_source(trusting), TlsSettings()).context
+        ours = trust_for(trust_source_of(trusting), TlsSettings()).context
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = ours.wrap_bio(to_client, to_server, server_hostname=ascii_host(host).rstrip("."))
         server = context.wrap_bio(to_server, to_client, server_side=True)

@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
 from confobjects.mail.diagnosis import DeliveryError
-from confobjects.mail.plan import TlsSettings, trust_source
+from confobjects.mail.plan import TlsSettings, trust_source_of
 from confobjects.transport.mailer import Mailer
 from confobjects.transport.trust import trust_for
 from tests.servers import Given, mail_server, provider
@@ -127,4 +127,4 @@ def test_a_store_of_keytool(kind: str, authority: Authority, tmp_path: Path) -> 
     subprocess.run([*make, *where], check=True, capture_output=True)
     for said in (None, kind):
         given = provider("file-based", trust_store_file=str(store), trust_store_type=said, trust_store_pin="changeit")
-        assert trust_for(trust_source(given), TlsSettings()).material.certificates == (authority.der,)
+        assert trust_for(trust_source_of(given), TlsSettings()).material.certificates == (authority.der,)

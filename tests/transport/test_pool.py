@@ -13,7 +13,7 @@ import pytest
 from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.planning import plan_delivery
 from confobjects.transport.mailer import Mailer
-from confobjects.transport.many import Group
+from confobjects.transport.many import MessageGroup
 from confobjects.transport.pool import Pool
 from tests.servers import mail_server, provider
 from tests.servers.certificates import Authority
@@ -50,10 +50,10 @@ def test_a_connection_that_idles_too_long_is_closed_and_one_that_idles_is_asked(
     with FakeSmtp() as fake:
         pool = Pool(plan_delivery(mail_server(fake.port, **CLEAR)), clock=lambda: clock[0])
         for wait, connections, asked in ((0.5, 1, 0), (30, 1, 1), (61, 2, 1)):
-            with pool.connection():
+            with pool.lend_connection():
                 pass
             clock[0] += wait
-            with pool.connection():
+            with pool.lend_connection():
                 pass
             assert (fake.connections, fake.verbs.count("NOOP")) == (connections, asked)
         pool.close()
@@ -74,10 +74,10 @@ def test_the_sign_of_life(setting: str, answer: Any, kept: bool) -> None:
     verb = "RSET" if "userset" in setting else "NOOP"
     with FakeSmtp({verb: answer}) as fake:
         pool = Pool(plan_delivery(mail_server(fake.port, setting, **CLEAR)), clock=lambda: clock[0])
-        with pool.connection():
+        with pool.lend_connection():
             pass
         clock[0] += 10
-        with pool.connection():
+        with pool.lend_connection():
             pass
         assert verb in fake.verbs
         assert fake.connections == (1 if kept else 2)
@@ -98,7 +98,7 @@ def test_a_pool_that_is_empty_for_too_long() -> None:
     setting = ("confobjects.pool.max-connections=1", "confobjects.total-timeout=100")
     with FakeSmtp() as fake:
         pool = Pool(plan_delivery(mail_server(fake.port, *setting, **CLEAR)))
-        with pool.connection(), pytest.raises(DeliveryError) as caught, pool.connection():
+        with pool.lend_connection(), pytest.raises(DeliveryError) as caught, pool.lend_connection():
             pass
         assert caught.value.diagnosis.code == "pool-exhausted"
         pool.close()
@@ -144,13 +144,13 @@ def test_a_change_of_trust_retires_kept_connections(
         ):
             path.write_bytes(content)
             os.utime(path, ns=(number, number))
-            with pool.connection():
+            with pool.lend_connection():
                 pass
             assert fake.connections == connections
             clock[0] += 10
         path.write_bytes(Authority("Other").pem)
         os.utime(path, ns=(9, 9))
-        with pytest.raises(DeliveryError) as caught, pool.connection():
+        with pytest.raises(DeliveryError) as caught, pool.lend_connection():
             pass
         assert caught.value.stage == "tls"
         pool.close()
@@ -181,7 +181,7 @@ def test_a_change_of_trust_retires_a_connection_that_is_never_idle(
         for step in range(8):
             if step == 2:
                 replace_store(store, authority.pem * 2)
-            with pool.connection():
+            with pool.lend_connection():
                 connections.append(fake.connections)
             clock[0] += 0.5
         # Checked when it was opened; again more than a second later; the one opened then is good for as long again.
@@ -201,7 +201,7 @@ def test_many_messages_stop_using_a_connection_whose_trust_changed(
         for step in range(4):
             if step == 1:
                 replace_store(store, authority.pem * 2)
-            group = Group(mails(2))
+            group = MessageGroup(mails(2))
             group.send(pool, 2)
             assert len(group.accounts) == 2
             connections.append(fake.connections)
@@ -218,7 +218,7 @@ def test_a_trust_that_cannot_be_found_out_leaves_its_place_to_another(
     given = provider("file-based", trust_store_file=str(store))
     with FakeSmtp({"STARTTLS": starttls}, tls=server_context["good"]) as fake:
         pool = Pool(plan_delivery(mail_server(fake.port, *settings, trust=given)), clock=lambda: clock[0])
-        with pool.connection():
+        with pool.lend_connection():
             clock[0] += 2
         replace_store(store, b"nothing")
         with pytest.raises(TrustError):

@@ -11,7 +11,7 @@ import pytest
 
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer
-from confobjects.transport.network import Address, Network
+from confobjects.transport.network import Network, SocketAddress
 from tests.servers import Given, mail_server
 from tests.servers.fake_smtp import FakeSmtp, Session, starttls
 from tests.servers.proxies import Proxy
@@ -20,11 +20,11 @@ CLEAR: dict[str, Any] = {"use_start_tls": False}
 LOGIN = base64.b64encode(b"ann:s3cret").decode()
 
 
-def only_loopback(host: str, port: int) -> list[Address]:
+def only_loopback(host: str, port: int) -> list[SocketAddress]:
     """A resolver that knows the proxy and nothing else."""
     if host != "127.0.0.1":
         raise socket.gaierror(socket.EAI_NONAME, f"{host} was looked up here")
-    return [Address(socket.AF_INET, (host, port))]
+    return [SocketAddress(socket.AF_INET, (host, port))]
 
 
 def sent(server: Given) -> Any:

@@ -69,7 +69,7 @@ def shown(server: Given, token: str = "") -> str:
     plan = plan_delivery(server, token=token)
     parts += [plan, repr(plan), plan.settings, plan.warnings, transport_settings(server)]
     result = check_server(server, depth="send", to=["bob@example.com"], from_=USER, token=token)
-    parts += [result, json.dumps(result.as_json()), result.timeline(), result.report]
+    parts += [result, json.dumps(result.as_json()), result.format_timeline(), result.report]
     mailer = Mailer(server, token=token, explain=True)
     parts += [mailer, vars(mailer)]
     try:

@@ -13,7 +13,7 @@ import pytest
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import TrustError
-from confobjects.mail.plan import TlsSettings, trust_source
+from confobjects.mail.plan import TlsSettings, trust_source_of
 from confobjects.transport.mailer import send_test
 from confobjects.transport.trust import trust_for
 from tests.servers import Given, mail_server, provider
@@ -81,7 +81,7 @@ def given(token: Token, **values: Any) -> Given:
 
 def refusal(of: Given) -> TrustError:
     with pytest.raises(MailError) as caught:
-        trust_for(trust_source(of), TlsSettings())
+        trust_for(trust_source_of(of), TlsSettings())
     assert isinstance(caught.value, TrustError)
     assert caught.value.exit_code == 50
     assert PIN not in str(caught.value)
@@ -93,10 +93,10 @@ def test_certificates_come_from_the_token_as_it_is_now(token: Token) -> None:
     assert refusal(given(token)).reason == "trust-store-empty"
     one, two = Authority("One"), Authority("Two")
     token.store(one.der)
-    first = trust_for(trust_source(given(token)), TlsSettings())
+    first = trust_for(trust_source_of(given(token)), TlsSettings())
     assert first.material.certificates == (one.der,)
     token.store(two.der)
-    second = trust_for(trust_source(given(token)), TlsSettings())
+    second = trust_for(trust_source_of(given(token)), TlsSettings())
     assert set(second.material.certificates) == {one.der, two.der}
     assert second.fingerprint != first.fingerprint
 
@@ -105,7 +105,7 @@ def test_a_token_without_a_login_shows_its_public_certificates(token: Token) -> 
     token.clear()
     authority = Authority("Public")
     token.store(authority.der)
-    trust = trust_for(trust_source(given(token, trust_store_pin=None)), TlsSettings())
+    trust = trust_for(trust_source_of(given(token, trust_store_pin=None)), TlsSettings())
     assert trust.material.certificates == (authority.der,)
 
 

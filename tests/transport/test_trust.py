@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
-from confobjects.mail.plan import RUNTIME_TRUST, TlsSettings, TrustSource, trust_source
+from confobjects.mail.plan import RUNTIME_TRUST, TlsSettings, TrustSource, trust_source_of
 from confobjects.tls.contexts import openssl_name
-from confobjects.tls.stores import FORMATS, StoreProblem, detect, read_store
+from confobjects.tls.stores import FORMATS, StoreProblem, detect_type, read_store
 from confobjects.transport.mailer import send_test
 from confobjects.transport.providers import LOADERS
 from confobjects.transport.trust import trust_for
@@ -37,7 +37,7 @@ def certificate() -> bytes:
 
 
 def trusted(given: Given, settings: TlsSettings | None = None) -> Any:
-    return trust_for(trust_source(given), settings or TlsSettings())
+    return trust_for(trust_source_of(given), settings or TlsSettings())
 
 
 def refusal(given: Given) -> MailError:
@@ -60,12 +60,12 @@ def test_every_format_has_a_store_to_try() -> None:
 @pytest.mark.parametrize("said", [True, False])
 def test_the_type_is_found_from_the_bytes(kind: str, name: str, said: bool) -> None:
     data = (STORES / name).read_bytes()
-    assert detect(data) == kind
+    assert detect_type(data) == kind
     assert read_store(data, kind if said else "", PIN) == (certificate(),)
 
 
 def test_a_der_certificate_is_a_store_of_one() -> None:
-    assert detect(certificate()) == "DER"
+    assert detect_type(certificate()) == "DER"
     assert read_store(certificate(), "PEM", "") == (certificate(),)
 
 
@@ -127,7 +127,7 @@ def test_a_damaged_store_is_a_problem_in_words(noise: bytes, kind: str, at: int,
     data = (STORES / FILES[kind]).read_bytes()
     at = min(at, len(data))
     broken = data[:at] + noise + (b"" if cut else data[at + len(noise) :])
-    if kind == "BCFKS" and detect(broken) == "BCFKS":
+    if kind == "BCFKS" and detect_type(broken) == "BCFKS":
         return  # each try costs a key derivation; the next test does some
     try:
         found = read_store(broken, "", PIN)
@@ -264,7 +264,7 @@ def test_an_empty_system_is_refused(given: Given | None, monkeypatch: pytest.Mon
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     with pytest.raises(MailError) as caught:
-        trust_for(trust_source(given) if given else RUNTIME_TRUST, TlsSettings())
+        trust_for(trust_source_of(given) if given else RUNTIME_TRUST, TlsSettings())
     assert caught.value.exit_code == 50
     assert "ca-certificates" in caught.value.diagnostics[0].remedy
 
@@ -338,7 +338,7 @@ def test_a_token_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_type_has_a_loader() -> None:
     kinds = ("blind", "file-based", "pem", "system", "ldap", "pkcs11", "custom")
     assert {f"{kind}-trust-manager-provider" for kind in kinds} | {"runtime"} <= set(LOADERS)
-    assert {concrete.name for concrete in builtin().concrete("trust-manager-provider")} <= set(LOADERS)
+    assert {concrete.name for concrete in builtin().concrete_types("trust-manager-provider")} <= set(LOADERS)
 
 
 # -- against a real server ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.dn import DN
-from confobjects.management.changing.outcomes import Outcome, place_before
+from confobjects.management.changing.outcomes import ObjectOutcome, find_place_before
 from confobjects.mapping.entry import (
     AddEntry,
     Change,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
 
 
-class Writer:
+class ChangeBuilder:
     """Makes storage operations of outcomes."""
 
     def __init__(self, site: Site, world: Overlay) -> None:
@@ -37,44 +37,44 @@ class Writer:
         self._gone: set[DN] = set()
         self._bare: dict[DN, Entry] = {}  # entries on the way to others that are new themselves
 
-    def changes(self, found: Sequence[Outcome]) -> list[Change]:
+    def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
         """Return the storage operations that bring some outcomes about."""
-        return [change for outcome in found for change in self._changes(outcome)]
+        return [change for outcome in found for change in self._build_for_outcome(outcome)]
 
-    def _changes(self, outcome: Outcome) -> Iterator[Change]:
+    def _build_for_outcome(self, outcome: ObjectOutcome) -> Iterator[Change]:
         change, obj, source = outcome.change, outcome.object, outcome.source
         if obj is None:
-            yield from self._deletion(change.path)
+            yield from self._build_deletion(change.path)
         elif source is None:
-            yield from self._creation(obj)
+            yield from self._build_creation(obj)
         elif change.action == "rename":
-            yield RenameEntry(self.mapper.dn(place_before(obj.path, source)), self.mapper.dn(obj.path))
+            yield RenameEntry(self.mapper.dn_of(find_place_before(obj.path, source)), self.mapper.dn_of(obj.path))
         else:
-            yield self._modification(self.world.below.entries[source], obj)
+            yield self._build_modification(self.world.below.entries[source], obj)
 
-    def _deletion(self, path: ManagedObjectPath) -> Iterator[Change]:
+    def _build_deletion(self, path: ManagedObjectPath) -> Iterator[Change]:
         """The entry and all below it, branches and entries of others too: a directory keeps no orphans."""
-        below = self.storage.search(self.mapper.dn(path), "sub")
+        below = self.storage.search(self.mapper.dn_of(path), "sub")
         for entry in sorted(below, key=lambda entry: -len(entry.dn)):
             if entry.dn not in self._gone:
                 self._gone.add(entry.dn)
                 yield DeleteEntry(entry.dn)
 
-    def _creation(self, obj: ManagedObject) -> Iterator[Change]:
+    def _build_creation(self, obj: ManagedObject) -> Iterator[Change]:
         """The object's entry, after those above it that are not there yet: branches, and singletons never written."""
         for length in range(1, len(obj.path.elements)):
             path = ManagedObjectPath(obj.path.elements[:length])
             above = self.world.find(path)
-            if above is not None and not self.world.is_written(path) and self.mapper.dn(path) not in self._there:
-                yield from self._scaffold(path)
-                yield from self._addition(above)
-        yield from self._scaffold(obj.path)
-        yield from self._addition(obj)
+            if above is not None and not self.world.is_written(path) and self.mapper.dn_of(path) not in self._there:
+                yield from self._build_scaffold(path)
+                yield from self._build_addition(above)
+        yield from self._build_scaffold(obj.path)
+        yield from self._build_addition(obj)
 
-    def _addition(self, obj: ManagedObject) -> Iterator[Change]:
+    def _build_addition(self, obj: ManagedObject) -> Iterator[Change]:
         entry = self.mapper.encode(obj)
         # A single object's entry may be there before it, as the base or as a branch of others.
-        single = obj.path.name is None and self._is_there(entry.dn, obj.path)
+        single = obj.path.name is None and self._is_stored(entry.dn, obj.path)
         existing = (self._bare.get(entry.dn) or self.storage.read(entry.dn)) if single else None
         if existing is None:
             yield AddEntry(entry)
@@ -82,20 +82,20 @@ class Writer:
             yield ModifyEntry(entry.dn, diff(existing, self.mapper.adopt(existing, entry)))
         self._there.add(entry.dn)
 
-    def _scaffold(self, path: ManagedObjectPath) -> Iterator[Change]:
+    def _build_scaffold(self, path: ManagedObjectPath) -> Iterator[Change]:
         for entry in self.mapper.scaffold(path):
-            if not self._is_there(entry.dn, path):
+            if not self._is_stored(entry.dn, path):
                 self._there.add(entry.dn)
                 self._bare[entry.dn] = entry
                 yield AddEntry(entry)
 
-    def _is_there(self, dn: DN, path: ManagedObjectPath) -> bool:
+    def _is_stored(self, dn: DN, path: ManagedObjectPath) -> bool:
         """Whether an entry on the way to a path is in the storage, where the path's parent is stored now."""
         if dn not in self._there:
-            parent = self.world.stored_place(path.parent)
+            parent = self.world.find_stored_place(path.parent)
             if parent is None:
                 return False
-            here, there = self.mapper.dn(path.parent), self.mapper.dn(parent)
+            here, there = self.mapper.dn_of(path.parent), self.mapper.dn_of(parent)
             moved = here != there and dn.is_below(here)
             place = DN.of(*dn.relative_to(here).rdns, *there.rdns) if moved else dn
             if place in self._gone or self.storage.read(place) is None:
@@ -103,11 +103,11 @@ class Writer:
             self._there.add(dn)
         return True
 
-    def _modification(self, stored: Entry, obj: ManagedObject) -> ModifyEntry:
+    def _build_modification(self, stored: Entry, obj: ManagedObject) -> ModifyEntry:
         """One modification that swaps the revision: it fails if somebody else changed the entry meanwhile."""
         new = self.mapper.update(stored, obj)
         modifications = [m for m in diff(stored, new) if m.attribute.lower() != REVISION]
         if revision := stored.get(REVISION):
             modifications.append(Modification("delete", REVISION, revision))
         modifications.append(Modification("add", REVISION, new.get(REVISION)))
-        return ModifyEntry(self.mapper.dn(obj.path), tuple(modifications))
+        return ModifyEntry(self.mapper.dn_of(obj.path), tuple(modifications))

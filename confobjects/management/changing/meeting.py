@@ -40,7 +40,7 @@ from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.dn import DN
-    from confobjects.management.changing.outcomes import Outcome
+    from confobjects.management.changing.outcomes import ObjectOutcome
     from confobjects.management.site import Site
     from confobjects.management.world import StorageWorld
     from confobjects.mapping.journal import Note
@@ -59,7 +59,7 @@ _FEW: Final = 3
 """So many objects are read again one by one."""
 
 
-class Plan(Protocol):
+class ChangePlan(Protocol):
     """A change that can be planned again on what the storage holds by then."""
 
     @property
@@ -67,7 +67,7 @@ class Plan(Protocol):
         """What it is made on."""
         ...
 
-    def plan(self) -> list[Outcome]:
+    def plan(self) -> list[ObjectOutcome]:
         """Judge the change as a whole and return what it comes to. Raises every problem."""
         ...
 
@@ -75,30 +75,30 @@ class Plan(Protocol):
         """Begin again, on what the storage holds now."""
         ...
 
-    def stored(self) -> Mapping[DN, Entry]:
+    def collect_entries(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""
         ...
 
-    def changes(self, found: Sequence[Outcome]) -> list[Change]:
+    def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
         """Return the storage operations that bring some outcomes about."""
         ...
 
-    def note(self) -> Note:
+    def make_note(self) -> Note:
         """Return what the history is to know of the change."""
         ...
 
 
-def settle(transaction: Plan) -> None:
+def settle(transaction: ChangePlan) -> None:
     """Plan, commit and confirm a change. Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others."""
     storage = transaction.site.storage
     for attempt in range(_ATTEMPTS):
-        found = _planned(transaction, again=attempt > 0)
+        found = _make_plan(transaction, again=attempt > 0)
         if not found:
             return
-        changes = transaction.changes(found)
-        before = _before(storage, transaction.stored(), changes)
+        changes = transaction.build_changes(found)
+        before = _read_before(storage, transaction.collect_entries(), changes)
         try:
-            number = storage.commit(changes, transaction.note())
+            number = storage.commit(changes, transaction.make_note())
         except (ChangedMeanwhileError, NoSuchObjectError, ObjectExistsError, ObjectInUseError) as error:
             limit = _ATTEMPTS if isinstance(error, ChangedMeanwhileError) else _OTHER_ATTEMPTS
             if attempt + 1 >= limit:
@@ -109,7 +109,7 @@ def settle(transaction: Plan) -> None:
         return
 
 
-def _planned(transaction: Plan, *, again: bool) -> list[Outcome]:
+def _make_plan(transaction: ChangePlan, *, again: bool) -> list[ObjectOutcome]:
     """The plan; one that worked before and fails now fails for what someone else has done meanwhile."""
     try:
         if again:
@@ -118,10 +118,10 @@ def _planned(transaction: Plan, *, again: bool) -> list[Outcome]:
     except (ConstraintError, ObjectInUseError) as error:
         if not again:
             raise
-        _changed("the object, or one it depends on, was changed by someone else meanwhile", error.diagnostics)
+        _raise_changed("the object, or one it depends on, was changed by someone else meanwhile", error.diagnostics)
 
 
-def _changed(summary: str, causes: Sequence[Diagnostic]) -> NoReturn:
+def _raise_changed(summary: str, causes: Sequence[Diagnostic]) -> NoReturn:
     path = next((cause.path for cause in causes if cause.path), "")
     remedy = "look at the objects as they are now, and repeat the change if it is still wanted"
     problem = Diagnostic("changed-meanwhile", summary, path=path, remedy=remedy)
@@ -131,7 +131,7 @@ def _changed(summary: str, causes: Sequence[Diagnostic]) -> NoReturn:
 # -- after the commit ------------------------------------------------------------------------------------------------
 
 
-class _Finding(Record):
+class _ChangeConflict(Record):
     """What does not go together; ``yields`` tells that this writer is the one to give way."""
 
     problems: tuple[Diagnostic, ...]
@@ -140,20 +140,20 @@ class _Finding(Record):
 
 def _confirm(
     site: Site,
-    found: Sequence[Outcome],
+    found: Sequence[ObjectOutcome],
     changes: Sequence[Change],
     before: Mapping[DN, Entry],
     number: int | None,
 ) -> None:
     """Look at what was written and what it depends on; take the change back when it does not go with another."""
-    finding = _look(site, found)
+    finding = _find_conflict(site, found)
     for turn in range(_PATIENCE):
         if not finding.problems:
             return
         if finding.yields:
             break
         site.storage.pause(turn)
-        finding = _look(site, found)
+        finding = _find_conflict(site, found)
     if not finding.problems:
         return
     stuck = tuple(_take_back(site.storage, changes, before))
@@ -161,13 +161,13 @@ def _confirm(
         site.storage.withdraw(number)
     taken = "was not taken back whole" if stuck else "was taken back"
     summary = f"someone else made a change at the same time that does not go with this one; this one {taken}"
-    _changed(summary, (*finding.problems, *stuck))
+    _raise_changed(summary, (*finding.problems, *stuck))
 
 
-def _look(site: Site, found: Sequence[Outcome]) -> _Finding:
-    world = site.world()
+def _find_conflict(site: Site, found: Sequence[ObjectOutcome]) -> _ChangeConflict:
+    world = site.open_world()
     alone = _keep_written(world, [outcome.object for outcome in found if outcome.object is not None])
-    judge = site.judge(world)
+    judge = site.make_judge(world)
     yielding: list[Diagnostic] = []
     waiting: list[Diagnostic] = []
     for outcome in found:
@@ -175,15 +175,15 @@ def _look(site: Site, found: Sequence[Outcome]) -> _Finding:
         obj = None if path in alone else world.find(path)
         if obj is None:
             if outcome.object is None:
-                waiting.extend(_dangling(judge, path))
+                waiting.extend(_find_dangling(judge, path))
             continue
         judged = judge.judge(obj)
-        yielding.extend(p for p in (*judged.problems, *judge.references(judged)) if p.severity == "error")
-        waiting.extend(judge.users_harmed(judged))
-    return _Finding((*yielding, *waiting), bool(yielding))
+        yielding.extend(p for p in (*judged.problems, *judge.check_references(judged)) if p.severity == "error")
+        waiting.extend(judge.check_users(judged))
+    return _ChangeConflict((*yielding, *waiting), bool(yielding))
 
 
-def _dangling(judge: Judge, path: ManagedObjectPath) -> Iterator[Diagnostic]:
+def _find_dangling(judge: Judge, path: ManagedObjectPath) -> Iterator[Diagnostic]:
     for user in judge.users(path):
         if user.sure:
             summary = f"{user.object.path} names it ({user.property.name}), and it was deleted"
@@ -202,10 +202,10 @@ def _keep_written(world: StorageWorld, written: Sequence[ManagedObject]) -> froz
         world.keep(obj)
     named = {obj.path.relation for obj in written}
     used = {relation for relation in named if any(world.registry.users(relation))}
-    return frozenset(obj.path for obj in written if obj.path.relation not in used and not _depends(obj))
+    return frozenset(obj.path for obj in written if obj.path.relation not in used and not _has_dependencies(obj))
 
 
-def _depends(obj: ManagedObject) -> bool:
+def _has_dependencies(obj: ManagedObject) -> bool:
     """Whether an object may refer to another, or inherit from one."""
     for prop in obj.definition.properties.values():
         kind = prop.default.kind
@@ -217,7 +217,7 @@ def _depends(obj: ManagedObject) -> bool:
 # -- taking back -----------------------------------------------------------------------------------------------------
 
 
-def _before(storage: Storage, stored: Mapping[DN, Entry], changes: Iterable[Change]) -> dict[DN, Entry]:
+def _read_before(storage: Storage, stored: Mapping[DN, Entry], changes: Iterable[Change]) -> dict[DN, Entry]:
     """The entries that some changes will modify or delete, as they are before."""
     found: dict[DN, Entry] = {}
     for change in changes:
@@ -240,7 +240,7 @@ def _take_back(storage: Storage, changes: Sequence[Change], before: Mapping[DN, 
 
 def _undo(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> None:
     for attempt in range(_ATTEMPTS):
-        inverse = _inverse(storage, change, before)
+        inverse = _invert_change(storage, change, before)
         if inverse is None:
             return
         try:
@@ -253,7 +253,7 @@ def _undo(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> None:
             return
 
 
-def _inverse(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> Change | None:
+def _invert_change(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> Change | None:
     if isinstance(change, AddEntry):
         # Entries without a revision are branches, which others may use by now.
         is_object = bool(change.entry.get(REVISION))
@@ -265,10 +265,10 @@ def _inverse(storage: Storage, change: Change, before: Mapping[DN, Entry]) -> Ch
         return None
     if isinstance(change, DeleteEntry):
         return AddEntry(old) if storage.read(change.dn) is None else None
-    return _restored(storage, change, old)
+    return _restore_values(storage, change, old)
 
 
-def _restored(storage: Storage, change: ModifyEntry, old: Entry) -> ModifyEntry | None:
+def _restore_values(storage: Storage, change: ModifyEntry, old: Entry) -> ModifyEntry | None:
     """The modification that gives attributes their old values back where they still have those of the change."""
     now = storage.read(change.dn)
     if now is None:
@@ -279,7 +279,7 @@ def _restored(storage: Storage, change: ModifyEntry, old: Entry) -> ModifyEntry 
         m.attribute.lower(): m.attribute for m in change.modifications if m.attribute.lower() != REVISION
     }.values():
         if set(now.get(name)) == set(ours.get(name)):
-            attributes.pop(now.spelling(name) or name, None)
+            attributes.pop(now.spelling_of(name) or name, None)
             attributes[name] = old.get(name)
     steps = [*diff(now, Entry(now.dn, attributes))]
     revision = now.get(REVISION)

@@ -53,12 +53,12 @@ class Operation(Record):
         else:
             transaction.rename(self.kind, self.names, self.new_name)
 
-    def path(self, registry: Registry) -> ManagedObjectPath:
+    def resolve_path(self, registry: Registry) -> ManagedObjectPath:
         """Return the path of the object. Raises :class:`~confobjects.errors.UnknownNameError`."""
         return registry.path_of(self.kind, self.names)
 
 
-def asked_by(change: ObjectChange, registry: Registry) -> Operation:
+def operation_for(change: ObjectChange, registry: Registry) -> Operation:
     """Return the operation that makes a change again, where the object is as it was before."""
     relation = registry.relation(change.path.relation)
     here = Operation(change.action, relation.name, change.path.names)
@@ -70,13 +70,13 @@ def asked_by(change: ObjectChange, registry: Registry) -> Operation:
     names = [name for name in change.names() if name != naming]
     after = {name: change.after[name] for name in names if change.after.get(name)}
     if change.action == "create" and relation.kind != "singleton":
-        type_ = registry.short_type(change.definition, relation)
+        type_ = registry.short_type_of(change.definition, relation)
         return here.replace(type=type_, changes=PropertyChanges(set=after), bare=True)
     reset = tuple(name for name in names if not change.after.get(name))
     return here.replace(action="modify", changes=PropertyChanges(set=after, reset=reset))
 
 
-def reverted(change: ObjectChange) -> ObjectChange:
+def invert_change(change: ObjectChange) -> ObjectChange:
     """Return the change that takes another one back: its values and its names exchanged."""
     path, new_path = change.path, change.new_path
     if new_path is not None:

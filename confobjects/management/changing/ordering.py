@@ -24,7 +24,7 @@ from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition
-    from confobjects.management.changing.outcomes import Outcome
+    from confobjects.management.changing.outcomes import ObjectOutcome
     from confobjects.management.world import Overlay
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import ManagedObject
@@ -34,12 +34,12 @@ _DISABLED: Final = 1
 _ENABLED: Final = 2
 
 
-def in_order(found: Sequence[Outcome], world: Overlay, before: Judge, after: Judge) -> list[Outcome]:
+def sort_outcomes(found: Sequence[ObjectOutcome], world: Overlay, before: Judge, after: Judge) -> list[ObjectOutcome]:
     """Return outcomes in the order in which they are to be written."""
     sources = set(world.moved.values())
-    first: list[Outcome] = []
-    written: list[Outcome] = []
-    deleted: list[Outcome] = []
+    first: list[ObjectOutcome] = []
+    written: list[ObjectOutcome] = []
+    deleted: list[ObjectOutcome] = []
     for one in found:
         if one.change.action == "rename" or (one.object is None and _makes_room(one.change.path, world, sources)):
             first.append(one)
@@ -48,13 +48,13 @@ def in_order(found: Sequence[Outcome], world: Overlay, before: Judge, after: Jud
     rest = [*written, *deleted]
     if len(rest) < 2:
         return [*first, *rest]
-    return [*first, *_sorted(rest, list(_by_place(rest)), list(_by_reference(rest, before, after)))]
+    return [*first, *_sort_by_edges(rest, list(_order_by_place(rest)), list(_order_by_reference(rest, before, after)))]
 
 
 def _makes_room(path: ManagedObjectPath, world: Overlay, sources: Container[ManagedObjectPath]) -> bool:
     """Whether another object takes the place of a deleted one, or of one above it, or that is renamed meanwhile."""
     above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements) + 1))
-    return any(one in sources or (world.pending.get(one) is not None and world.source(one) != one) for one in above)
+    return any(one in sources or (world.pending.get(one) is not None and world.source_of(one) != one) for one in above)
 
 
 # -- what has to come before what --------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ Edge = tuple[int, int]
 """The places of two outcomes of which the first has to come first."""
 
 
-def _by_place(outcomes: Sequence[Outcome]) -> Iterator[Edge]:
+def _order_by_place(outcomes: Sequence[ObjectOutcome]) -> Iterator[Edge]:
     """An object comes after those above it that are new, and goes before those above it."""
     places = {one.change.path: place for place, one in enumerate(outcomes)}
     for place, one in enumerate(outcomes):
@@ -78,7 +78,7 @@ def _by_place(outcomes: Sequence[Outcome]) -> Iterator[Edge]:
                 yield above, place
 
 
-class _State(Record):
+class _ObjectSide(Record):
     """An object on one side of the change: itself, if it is there, and the judge of that side."""
 
     judge: Judge
@@ -91,48 +91,52 @@ class _State(Record):
         return _ENABLED if self.judge.is_enough(self.object, prop) else _DISABLED
 
 
-def _by_reference(outcomes: Sequence[Outcome], before: Judge, after: Judge) -> Iterator[Edge]:
+def _order_by_reference(outcomes: Sequence[ObjectOutcome], before: Judge, after: Judge) -> Iterator[Edge]:
     relations = {one.change.path.relation for one in outcomes}
     if not any(before.registry.users(relation) for relation in relations):
         return
-    sides: list[tuple[_State, _State]] = []
+    sides: list[tuple[_ObjectSide, _ObjectSide]] = []
     old_places: dict[ManagedObjectPath, int] = {}
     new_places: dict[ManagedObjectPath, int] = {}
     for place, one in enumerate(outcomes):
         old = before.world.find(one.source) if one.source is not None else None
-        sides.append((_State(before, old), _State(after, one.object)))
+        sides.append((_ObjectSide(before, old), _ObjectSide(after, one.object)))
         old_places[one.source or one.change.path] = place
         new_places[one.change.path if one.object is None else one.object.path] = place
     for place, (was, becomes) in enumerate(sides):
-        for prop, path, demand in _demands(becomes, relations):
+        for prop, path, demand in _find_demands(becomes, relations):
             target = new_places.get(path, place)
             if target != place and sides[target][0].supplies(prop) < demand:
                 yield target, place
-        for prop, path, demand in _demands(was, relations):
+        for prop, path, demand in _find_demands(was, relations):
             target = old_places.get(path, place)
             if target != place and sides[target][1].supplies(prop) < demand:
                 yield place, target
 
 
-def _demands(side: _State, relations: set[str]) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, int]]:
+def _find_demands(
+    side: _ObjectSide, relations: set[str]
+) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, int]]:
     """What an object refers to, and what that has to be."""
     if side.object is None:
         return
-    for prop, path, needs in side.judge.demands(side.object, relations):
+    for prop, path, needs in side.judge.find_demands(side.object, relations):
         yield prop, path, _ENABLED if needs else _DISABLED
 
 
 # -- sorting -----------------------------------------------------------------------------------------------------------
 
 
-def _sorted(outcomes: Sequence[Outcome], firm: Sequence[Edge], wanted: Sequence[Edge]) -> list[Outcome]:
+def _sort_by_edges(
+    outcomes: Sequence[ObjectOutcome], firm: Sequence[Edge], wanted: Sequence[Edge]
+) -> list[ObjectOutcome]:
     """Sort outcomes so that edges lead forward, the rest as it was; in a circle the wanted ones give way."""
     if not wanted:
         return _walk(outcomes, firm, lambda waiting: waiting[0]) if firm else list(outcomes)
-    return _walk(outcomes, [*firm, *wanted], _breaker(firm))
+    return _walk(outcomes, [*firm, *wanted], _make_breaker(firm))
 
 
-def _breaker(firm: Sequence[Edge]) -> Callable[[list[int]], int]:
+def _make_breaker(firm: Sequence[Edge]) -> Callable[[list[int]], int]:
     """Return what chooses, of those that wait for each other, the first that waits only for what is wanted."""
 
     def choose(waiting: list[int]) -> int:
@@ -143,7 +147,9 @@ def _breaker(firm: Sequence[Edge]) -> Callable[[list[int]], int]:
     return choose
 
 
-def _walk(outcomes: Sequence[Outcome], edges: Sequence[Edge], choose: Callable[[list[int]], int]) -> list[Outcome]:
+def _walk(
+    outcomes: Sequence[ObjectOutcome], edges: Sequence[Edge], choose: Callable[[list[int]], int]
+) -> list[ObjectOutcome]:
     after: dict[int, list[int]] = {}
     waits = [0] * len(outcomes)
     for first, last in dict.fromkeys(edges):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
 
 
-class Outcome(Record):
+class ObjectOutcome(Record):
     """One object that differs: the change, the object as it will be (None when deleted), where it is stored now."""
 
     change: ObjectChange
@@ -30,51 +30,51 @@ class Outcome(Record):
     source: ManagedObjectPath | None
 
 
-def outcomes(world: Overlay) -> list[Outcome]:
+def find_outcomes(world: Overlay) -> list[ObjectOutcome]:
     """Return what differs between the pending objects and the storage, in the order it is to be written."""
-    deleted = sorted(_deleted(world), key=lambda outcome: -len(outcome.change.path.elements))
-    written = [outcome for obj in world.pending.values() if obj is not None for outcome in _written(world, obj)]
-    return [*deleted, *_renamed(world), *written]
+    deleted = sorted(_find_deleted(world), key=lambda outcome: -len(outcome.change.path.elements))
+    written = [outcome for obj in world.pending.values() if obj is not None for outcome in _find_written(world, obj)]
+    return [*deleted, *_find_renamed(world), *written]
 
 
-def _deleted(world: Overlay) -> Iterator[Outcome]:
+def _find_deleted(world: Overlay) -> Iterator[ObjectOutcome]:
     stays = set(world.moved.values())
     for path, obj in world.pending.items():
         before = world.below.find(path) if path in world.below.entries and path not in stays else None
-        if before is not None and (obj is None or world.source(path) != path):
+        if before is not None and (obj is None or world.source_of(path) != path):
             # As it is stored, for a name may have been asked for in other letters.
-            yield Outcome(ObjectChange(before.path, "delete", before.definition, before.values, {}), None, path)
+            yield ObjectOutcome(ObjectChange(before.path, "delete", before.definition, before.values, {}), None, path)
 
 
-def _renamed(world: Overlay) -> Iterator[Outcome]:
+def _find_renamed(world: Overlay) -> Iterator[ObjectOutcome]:
     """The renames, each when the new name is free: by then nothing stored has it that is renamed itself."""
     renames = [(new, old) for new, old in world.moved.items() if new.elements[-1] != old.elements[-1]]
     renames.sort(key=lambda rename: len(rename[0].elements))
     for _, level in groupby(renames, key=lambda rename: len(rename[0].elements)):
         waiting = list(level)
         while waiting:
-            names = {place_before(new, old): new for new, old in waiting}
+            names = {find_place_before(new, old): new for new, old in waiting}
             free = [(new, old) for new, old in waiting if names.get(new, new) == new]
             if not free:
-                raise UsageError(_circle([new for new, _ in waiting]))
+                raise UsageError(_describe_circle([new for new, _ in waiting]))
             waiting = [rename for rename in waiting if rename not in free]
-            yield from (_rename(world, new, old) for new, old in free)
+            yield from (_make_rename(world, new, old) for new, old in free)
 
 
-def _rename(world: Overlay, new: ManagedObjectPath, old: ManagedObjectPath) -> Outcome:
+def _make_rename(world: Overlay, new: ManagedObjectPath, old: ManagedObjectPath) -> ObjectOutcome:
     obj = world.pending[new]
     assert obj is not None  # noqa: S101 - what was moved is there
     naming = world.below.registry.relation(new.relation).naming_property
     before, after = ({naming: (path.name or "",)} if naming else {} for path in (old, new))
-    return Outcome(ObjectChange(old, "rename", obj.definition, before, after, obj.path), obj, old)
+    return ObjectOutcome(ObjectChange(old, "rename", obj.definition, before, after, obj.path), obj, old)
 
 
-def place_before(new: ManagedObjectPath, old: ManagedObjectPath) -> ManagedObjectPath:
+def find_place_before(new: ManagedObjectPath, old: ManagedObjectPath) -> ManagedObjectPath:
     """Return where a renamed object is just before it gets its new name: below its parent's new one."""
     return new.parent.child(*old.elements[-1])
 
 
-def _circle(paths: Sequence[ManagedObjectPath]) -> Diagnostic:
+def _describe_circle(paths: Sequence[ManagedObjectPath]) -> Diagnostic:
     return Diagnostic(
         "usage",
         f"the names of {' and '.join(map(str, paths))} cannot be exchanged in one change",
@@ -83,20 +83,20 @@ def _circle(paths: Sequence[ManagedObjectPath]) -> Diagnostic:
     )
 
 
-def _written(world: Overlay, obj: ManagedObject) -> Iterator[Outcome]:
+def _find_written(world: Overlay, obj: ManagedObject) -> Iterator[ObjectOutcome]:
     relation = world.below.registry.relation(obj.path.relation)
-    source = world.source(obj.path)
+    source = world.source_of(obj.path)
     before = None if source is None else world.below.find(source)
     if before is None:
         # To people a singleton was there all along: its first entry is a change of it.
         action: Action = "modify" if relation.kind == "singleton" else "create"
-        yield Outcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
+        yield ObjectOutcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
         return
     naming = relation.naming_property
-    if _besides(before, naming) != _besides(obj, naming):
-        yield Outcome(ObjectChange(obj.path, "modify", obj.definition, before.values, obj.values), obj, source)
+    if _drop_name(before, naming) != _drop_name(obj, naming):
+        yield ObjectOutcome(ObjectChange(obj.path, "modify", obj.definition, before.values, obj.values), obj, source)
 
 
-def _besides(obj: ManagedObject, naming: str) -> dict[str, tuple[str, ...]]:
+def _drop_name(obj: ManagedObject, naming: str) -> dict[str, tuple[str, ...]]:
     """The values of an object without its name, which a rename changes."""
     return {name: texts for name, texts in obj.values.items() if name != naming}

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
-from confobjects.diagnostics import Collector, Diagnostic, did_you_mean
+from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.errors import NoSuchObjectError, error_for
-from confobjects.management.changing.commit import Writer
-from confobjects.management.changing.ordering import in_order
-from confobjects.management.changing.outcomes import Outcome, outcomes
+from confobjects.management.changing.commit import ChangeBuilder
+from confobjects.management.changing.ordering import sort_outcomes
+from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes
 from confobjects.management.changing.verdict import Verdict
-from confobjects.management.world import Overlay, StorageWorld, absent
+from confobjects.management.world import Overlay, StorageWorld, describe_absence
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
 from confobjects.objects.model import ManagedObject
-from confobjects.objects.reading import Reader
+from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ROOT, ManagedObjectPath, Name, normal_name
-from confobjects.texts.visible import visible
+from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,7 +35,7 @@ Given = Mapping[str, Any]
 _Arguments = ParamSpec("_Arguments")
 
 
-def _remembered(
+def _remember_request(
     verb: Callable[Concatenate[Transaction, _Arguments], None],
 ) -> Callable[Concatenate[Transaction, _Arguments], None]:
     """Have a transaction remember what it is asked for, and not what that in turn asks for."""
@@ -84,9 +84,9 @@ class Transaction:
 
     def _begin(self) -> None:
         """Look at the storage anew, with nothing changed yet."""
-        self._below = self.site.world()
+        self._below = self.site.open_world()
         self._world = Overlay(self._below)
-        self._reader = Reader(self.registry, self._world, self.site.evaluate)
+        self._reader = PropertyReader(self.registry, self._world, self.site.evaluate)
         self._problems = Collector()
         self._touched: dict[ManagedObjectPath, set[str]] = {}
 
@@ -120,7 +120,7 @@ class Transaction:
 
     # -- what a caller asks for ----------------------------------------------------------------------------------
 
-    @_remembered
+    @_remember_request
     def create(  # noqa: PLR0913 - what a creation may be told
         self,
         kind: str,
@@ -137,20 +137,20 @@ class Transaction:
         there is left as it is; with ``bare`` the default objects below it are not created.
         """
         relation = self.registry.relation(kind)
-        path = self._new_path(kind, name, relation)
+        path = self._make_path(kind, name, relation)
         if path is None:
             return
         if relation.kind == "set":
-            type = self._type_of_name(path, type)  # noqa: A001 - the argument's name is the word of the option
-        definition = self._creatable(relation, type)
+            type = self._read_type_of_name(path, type)  # noqa: A001 - the argument's name is the word of the option
+        definition = self._find_type(relation, type)
         if relation.kind == "set":  # its objects are named by their type
-            path = path.parent.child(path.relation, self.registry.short_type(definition, relation))
+            path = path.parent.child(path.relation, self.registry.short_type_of(definition, relation))
         if path.parent != ROOT and self._world.find(path.parent) is None:
-            raise NoSuchObjectError(absent(self.registry, self._world, path.parent))
+            raise NoSuchObjectError(describe_absence(self.registry, self._world, path.parent))
         existing = self._world.find(path)
         if existing is not None and self._world.is_written(path):
             if not if_absent:
-                self._problems.add(_exists(relation, existing))
+                self._problems.add(_describe_existing(relation, existing))
             return
         naming = relation.naming_property
         if naming and naming in {given.lower() for given in values}:
@@ -158,34 +158,34 @@ class Transaction:
             self._problems.error("usage", summary, path=str(path), property=naming)
             return
         changer = Changer(ManagedObject(path, definition, {}), self._reader, self._problems, creating=True)
-        obj = changer.apply(PropertyChanges(set={key: several(value) for key, value in values.items()}))
+        obj = changer.apply(PropertyChanges(set={key: as_values(value) for key, value in values.items()}))
         if naming:
             obj = obj.replace(values={naming: (path.name or "",), **obj.values})
-        self._put(obj, [changer.key(key) for key in values])
+        self._put(obj, [changer.key_of(key) for key in values])
         if not bare:
-            self._default_objects(obj)
+            self._create_default_objects(obj)
 
-    @_remembered
+    @_remember_request
     def modify(self, kind: str, name: Name, changes: PropertyChanges) -> None:
         """Change properties of an object: reset, set, remove, add, in that order."""
-        obj = self._existing(kind, name)
+        obj = self._find_existing(kind, name)
         given = PropertyChanges(
-            {key: several(value) for key, value in changes.set.items()},
-            {key: several(value) for key, value in changes.add.items()},
-            {key: several(value) for key, value in changes.remove.items()},
+            {key: as_values(value) for key, value in changes.set.items()},
+            {key: as_values(value) for key, value in changes.add.items()},
+            {key: as_values(value) for key, value in changes.remove.items()},
             changes.reset,
         )
-        if self._names_it(obj, given):
+        if self._touches_name(obj, given):
             return
         changer = Changer(obj, self._reader, self._problems, creating=False)
         changed = changer.apply(given)
         # A broken value that is replaced is no problem any more.
-        replaced = {changer.key(name) for name in (*given.set, *given.reset)}
+        replaced = {changer.key_of(name) for name in (*given.set, *given.reset)}
         remaining = tuple(problem for problem in obj.problems if problem.property not in replaced)
-        names = {changer.key(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
+        names = {changer.key_of(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
         self._put(changed.replace(problems=remaining), names)
 
-    def _names_it(self, obj: ManagedObject, given: PropertyChanges) -> bool:
+    def _touches_name(self, obj: ManagedObject, given: PropertyChanges) -> bool:
         """Whether a change touches the property that names the object, which is a problem of its own."""
         naming = self.registry.relation(obj.path.relation).naming_property
         found = bool(naming) and naming in {
@@ -209,7 +209,7 @@ class Transaction:
         """Let properties of an object go back to their defaults."""
         self.modify(kind, name, PropertyChanges(reset=tuple(properties)))
 
-    @_remembered
+    @_remember_request
     def delete(self, kind: str, name: Name = (), *, force: bool = False) -> None:
         """Delete an object and everything below it; with ``force`` an absent one is no error."""
         path = self.registry.path_of(kind, name)
@@ -219,53 +219,53 @@ class Transaction:
         obj = self._world.find(path)
         if obj is None:
             if not force:
-                raise NoSuchObjectError(absent(self.registry, self._world, path))
+                raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
             return
         for child in self._descendants(obj):
             self._world.remove(child.path)
         self._world.remove(obj.path)
 
-    @_remembered
+    @_remember_request
     def rename(self, kind: str, name: Name, new_name: str) -> None:
         """Give an object another name; objects that refer to it are changed with it."""
-        obj = self._existing(kind, name)
+        obj = self._find_existing(kind, name)
         relation = self.registry.relation(kind)
         if relation.kind != "instantiable":
             summary = f"{kind} is named by its type" if relation.named else f"{kind} has no name to change"
             self._problems.error("usage", summary, path=str(obj.path))
             return
-        new_path = self._new_path(kind, (*obj.path.names[:-1], new_name), relation)
+        new_path = self._make_path(kind, (*obj.path.names[:-1], new_name), relation)
         if new_path is None or new_path.elements == obj.path.elements:
             return
         if new_path != obj.path and (existing := self._world.find(new_path)) is not None:
-            self._problems.add(_exists(relation, existing))
+            self._problems.add(_describe_existing(relation, existing))
             return
-        users = list(self.site.judge(self._world).users(obj.path))
+        users = list(self.site.make_judge(self._world).users(obj.path))
         for moved in (obj, *self._descendants(obj)):
             self._move(moved, obj.path, new_path, relation)
         for user in users:
             self._follow(user, obj.path, new_path)
 
-    @_remembered
+    @_remember_request
     def consider(self, ask: Callable[[], None]) -> None:
         """Have a function ask for changes by what it finds; it is called again when the plan has to be made anew."""
         ask()
 
     # -- the parts of it -----------------------------------------------------------------------------------------
 
-    def _existing(self, kind: str, name: Name) -> ManagedObject:
+    def _find_existing(self, kind: str, name: Name) -> ManagedObject:
         path = self.registry.path_of(kind, name)
         obj = self._world.find(path)
         if obj is None:
-            raise NoSuchObjectError(absent(self.registry, self._world, path))
+            raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
         return obj
 
     def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
         self._world.put(obj)
         self._touched.setdefault(obj.path, set()).update(name.lower() for name in names)
 
-    def _creatable(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
-        types = self.registry.types(relation)
+    def _find_type(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
+        types = self.registry.types_of(relation)
         if type_ is None:
             if len(types) == 1:
                 return next(iter(types.values()))
@@ -275,12 +275,12 @@ class Transaction:
             raise error_for([Diagnostic("usage", f"a {relation.friendly} needs a type", remedy=remedy)])
         found = types.get(type_.lower()) or next((d for d in types.values() if d.name == type_), None)
         if found is None:
-            hint = did_you_mean(type_, types) or f"one of: {', '.join(types)}"
+            hint = suggest_name(type_, types) or f"one of: {', '.join(types)}"
             summary = f'there is no type "{type_}" of {relation.friendly}'
             raise error_for([Diagnostic("unknown-name", summary, argument=type_, remedy=hint)])
         return found
 
-    def _new_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath | None:
+    def _make_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath | None:
         """Return the path of a new name, without blanks around it; None where it cannot be one, which is a problem."""
         path = self.registry.path_of(kind, name)
         if path.name is None:
@@ -297,11 +297,11 @@ class Transaction:
         if wrong:
             naming = relation.naming_property
             above = str(path.parent) if path.parent.elements else ""
-            self._problems.error("invalid-value", wrong, path=above, property=naming, value=visible(clean))
+            self._problems.error("invalid-value", wrong, path=above, property=naming, value=make_visible(clean))
             return None
         return path.parent.child(path.relation, clean)
 
-    def _default_objects(self, obj: ManagedObject) -> None:
+    def _create_default_objects(self, obj: ManagedObject) -> None:
         for relation in self.registry.children(obj.definition.name):
             for item in relation.default_objects:
                 names = (*obj.path.names, item.name) if relation.named else obj.path.names
@@ -315,7 +315,7 @@ class Transaction:
                 if self._world.is_written(child.path):
                     yield child
 
-    def _type_of_name(self, path: ManagedObjectPath, type_: str | None) -> str:
+    def _read_type_of_name(self, path: ManagedObjectPath, type_: str | None) -> str:
         name = path.name or ""
         if type_ is not None and type_.lower() != name.lower():
             self._problems.error(
@@ -341,7 +341,7 @@ class Transaction:
             path = ManagedObjectPath((*new.elements, *path.elements[len(old.elements) :]))
         obj = self._world.find(path)
         if not user.sure or obj is None:
-            self._problems.add(Verdict.perhaps_used(user, old))
+            self._problems.add(Verdict.describe_possible_use(user, old))
             return
         name = normal_name(old.name or "")
         texts = obj.values.get(prop.name, ())
@@ -360,21 +360,21 @@ class Transaction:
         if self.site.storage.serialises_writers or self.dry_run:
             found = self.plan()
             if found and not self.dry_run:
-                self.site.storage.commit(self.changes(found), self.note())
+                self.site.storage.commit(self.build_changes(found), self.make_note())
             return
         from confobjects.management.changing.meeting import settle
 
         settle(self)
 
-    def plan(self) -> list[Outcome]:
+    def plan(self) -> list[ObjectOutcome]:
         """Judge what was asked for as a whole and report it; raise every problem."""
-        found = outcomes(self._world)
-        before = self.site.judge(self._below)
-        verdict = Verdict(self.registry, self.site.judge(self._world), before, self._problems)
+        found = find_outcomes(self._world)
+        before = self.site.make_judge(self._below)
+        verdict = Verdict(self.registry, self.site.make_judge(self._world), before, self._problems)
         verdict.judge(found)
         if self._problems.errors:
-            raise error_for(verdict.with_fixes(self._world.pending.values(), self._touched))
-        found = in_order(found, self._world, before, verdict.judge_)
+            raise error_for(verdict.suggest_fixes(self._world.pending.values(), self._touched))
+        found = sort_outcomes(found, self._world, before, verdict.judge_)
         self.report = ChangeReport(
             tuple(outcome.change for outcome in found),
             tuple(verdict.actions),
@@ -388,22 +388,22 @@ class Transaction:
         """The objects as they are with what was asked for so far."""
         return self._world
 
-    def note(self) -> Note:
+    def make_note(self) -> Note:
         """Return what the history is to know of the change that was planned."""
-        from confobjects.management.history.records import note_of, signed
+        from confobjects.management.history.records import note_of, sign_change
 
-        return note_of(self.report.changes, signed(self.site), self.undoes)
+        return note_of(self.report.changes, sign_change(self.site), self.undoes)
 
-    def stored(self) -> Mapping[DN, Entry]:
+    def collect_entries(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""
         return {entry.dn: entry for entry in self._below.entries.values()}
 
-    def changes(self, found: Sequence[Outcome]) -> list[Change]:
+    def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
         """Return the storage operations that bring some outcomes about."""
-        return Writer(self.site, self._world).changes(found)
+        return ChangeBuilder(self.site, self._world).build_changes(found)
 
 
-def _exists(relation: Relation, existing: ManagedObject) -> Diagnostic:
+def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnostic:
     return Diagnostic(
         "object-exists",
         f'there is a {relation.friendly} "{existing.name}" already',
@@ -412,7 +412,7 @@ def _exists(relation: Relation, existing: ManagedObject) -> Diagnostic:
     )
 
 
-def several(value: Any) -> tuple[Any, ...]:
+def as_values(value: Any) -> tuple[Any, ...]:
     """Return the values a caller gave for one property: None is none, a text or other single value is one."""
     if value is None:
         return ()

@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector
 from confobjects.errors import NoSuchObjectError, raise_if_errors
-from confobjects.management.world import Overlay, absent
+from confobjects.management.world import Overlay, describe_absence
 from confobjects.objects.changes import Changer, PropertyChanges
-from confobjects.objects.reading import Reader
+from confobjects.objects.reading import PropertyReader
 from confobjects.paths import Name
 
 if TYPE_CHECKING:
     from confobjects.management.site import Site
 
 
-def tried(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
+def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
     """Return the world as it would be with changes to one object. Nothing is written, and nothing judged as a whole.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError`, and one error with every change that cannot be made.
     """
-    world = Overlay(site.world())
+    world = Overlay(site.open_world())
     path = site.registry.path_of(kind, name)
     obj = world.find(path)
     if obj is None:
-        raise NoSuchObjectError(absent(site.registry, world, path))
+        raise NoSuchObjectError(describe_absence(site.registry, world, path))
     problems = Collector()
-    changer = Changer(obj, Reader(site.registry, world, site.evaluate), problems, creating=False)
+    changer = Changer(obj, PropertyReader(site.registry, world, site.evaluate), problems, creating=False)
     changed = changer.apply(changes)
     raise_if_errors(problems)
-    replaced = {changer.key(one) for one in (*changes.set, *changes.reset)}
+    replaced = {changer.key_of(one) for one in (*changes.set, *changes.reset)}
     world.put(changed.replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
     return world

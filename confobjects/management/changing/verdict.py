@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.objects.changes import RequiredAction, required_actions
-from confobjects.objects.heirs import heirs
-from confobjects.objects.judging import Judge, Judged, User
-from confobjects.objects.model import Deferred, ManagedObject
+from confobjects.objects.heirs import find_heirs
+from confobjects.objects.judging import Judge, Judgement, User
+from confobjects.objects.model import DeferredCheck, ManagedObject
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.management.changing.outcomes import Outcome
+    from confobjects.management.changing.outcomes import ObjectOutcome
     from confobjects.paths import ManagedObjectPath
 
 
@@ -26,25 +26,25 @@ class Verdict:
         self.before = before
         self.problems = problems
         self.actions: list[RequiredAction] = []
-        self.deferred: list[Deferred] = []
+        self.deferred: list[DeferredCheck] = []
 
-    def judge(self, outcomes: Sequence[Outcome]) -> None:
+    def judge(self, outcomes: Sequence[ObjectOutcome]) -> None:
         """Judge every object that will be written or deleted, and what refers to it."""
-        judged: dict[ManagedObjectPath, Judged] = {}
+        judged: dict[ManagedObjectPath, Judgement] = {}
         for outcome in outcomes:
             obj = outcome.object
             if obj is None:
-                self._deletion(outcome.change.path)
+                self._judge_deletion(outcome.change.path)
                 continue
             if obj.path not in judged:  # renamed and modified, it is judged once
-                judged[obj.path] = self._object(obj)
-            self._actions(outcome, judged[obj.path])
-        self._heirs(outcomes, judged)
+                judged[obj.path] = self._judge_object(obj)
+            self._collect_actions(outcome, judged[obj.path])
+        self._judge_heirs(outcomes, judged)
 
-    def _heirs(self, outcomes: Sequence[Outcome], judged: Mapping[ManagedObjectPath, Judged]) -> None:
+    def _judge_heirs(self, outcomes: Sequence[ObjectOutcome], judged: Mapping[ManagedObjectPath, Judgement]) -> None:
         """Judge the objects that inherit a default that changed; what was wrong with them before is not in the way."""
         changed = {o.object.path: frozenset(o.change.names()) for o in outcomes if o.object is not None}
-        for heir in heirs(self.judge_, changed):
+        for heir in find_heirs(self.judge_, changed):
             if heir.path not in judged:
                 before = self.before.world.find(heir.path)
                 known = () if before is None else self._problems_of(self.before, before)
@@ -53,9 +53,9 @@ class Verdict:
     @staticmethod
     def _problems_of(judge: Judge, obj: ManagedObject) -> tuple[Diagnostic, ...]:
         judged = judge.judge(obj)
-        return (*judged.problems, *judge.references(judged), *judge.users_harmed(judged))
+        return (*judged.problems, *judge.check_references(judged), *judge.check_users(judged))
 
-    def _object(self, obj: ManagedObject) -> Judged:
+    def _judge_object(self, obj: ManagedObject) -> Judgement:
         judge = self.judge_
         judged = judge.judge(obj)
         told = {(problem.path, problem.property) for problem in self.problems.errors}
@@ -63,8 +63,8 @@ class Verdict:
         self.problems.extend(
             p for p in judged.problems if p.code != "missing-mandatory" or (p.path, p.property) not in told
         )
-        self.problems.extend(judge.references(judged))
-        self.problems.extend(judge.users_harmed(judged))
+        self.problems.extend(judge.check_references(judged))
+        self.problems.extend(judge.check_users(judged))
         self.deferred.extend(judged.deferred)
         definition = obj.definition
         if definition.note:
@@ -74,7 +74,7 @@ class Verdict:
             self.problems.warning("usage", summary, path=str(obj.path), remedy=definition.deprecated)
         return judged
 
-    def _actions(self, outcome: Outcome, judged: Judged) -> None:
+    def _collect_actions(self, outcome: ObjectOutcome, judged: Judgement) -> None:
         """What an administrator has to do; the object before the change is judged in the world before it."""
         properties = outcome.change.definition.properties
         if outcome.change.action != "modify" or all(
@@ -82,17 +82,17 @@ class Verdict:
         ):
             return  # what follows costs as much as all that came before
         old = self.before.world.find(outcome.source or outcome.change.path)
-        was = None if old is None else self.before.enabled(self.before.judge(old))
-        now = self.judge_.enabled(judged)
+        was = None if old is None else self.before.is_enabled(self.before.judge(old))
+        now = self.judge_.is_enabled(judged)
         self.actions.extend(required_actions(outcome.change, enabled_before=was, enabled_after=now))
 
-    def _deletion(self, path: ManagedObjectPath) -> None:
+    def _judge_deletion(self, path: ManagedObjectPath) -> None:
         if self.judge_.world.find(path) is not None:
             return  # another object of that name takes its place
         relation = self.registry.relation(path.relation)
         for user in self.judge_.users(path):
             if not user.sure:
-                self.problems.add(self.perhaps_used(user, path))
+                self.problems.add(self.describe_possible_use(user, path))
                 continue
             self.problems.error(
                 "object-in-use",
@@ -103,7 +103,7 @@ class Verdict:
             )
 
     @staticmethod
-    def perhaps_used(user: User, path: ManagedObjectPath) -> Diagnostic:
+    def describe_possible_use(user: User, path: ManagedObjectPath) -> Diagnostic:
         """Return the warning that an expression may come to name an object that goes away."""
         return Diagnostic(
             "object-in-use",
@@ -113,7 +113,7 @@ class Verdict:
             severity="warning",
         )
 
-    def with_fixes(
+    def suggest_fixes(
         self, objects: Iterable[ManagedObject | None], touched: Mapping[ManagedObjectPath, set[str]]
     ) -> Sequence[Diagnostic]:
         """Return the errors, a violated constraint with values that would cure it and that the caller did not set."""
@@ -121,12 +121,12 @@ class Verdict:
         return [
             problem.replace(fix=fix)
             if (obj := by_path.get(problem.path)) is not None
-            and (fix := next(self._cures(obj, problem, touched.get(obj.path, set())), None))
+            and (fix := next(self._find_fixes(obj, problem, touched.get(obj.path, set())), None))
             else problem
             for problem in self.problems.errors
         ]
 
-    def _cures(
+    def _find_fixes(
         self, obj: ManagedObject, problem: Diagnostic, touched: set[str]
     ) -> Iterator[tuple[tuple[str, str], ...]]:
         fixes = [c.fixes for c in obj.definition.constraints if c.name == problem.constraint]

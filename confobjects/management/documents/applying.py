@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 from confobjects.management.changing.operations import Operation
-from confobjects.management.documents.comparing import States, differs, snapshot
+from confobjects.management.documents.comparing import States, differs, take_snapshot
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import Texts
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from confobjects.management.changing.transaction import Transaction
 
 
-def operations(there: States, wanted: States, registry: Registry, *, prune: bool = False) -> list[Operation]:
+def plan_operations(there: States, wanted: States, registry: Registry, *, prune: bool = False) -> list[Operation]:
     """Return the operations that make what is there what is wanted; with ``prune`` what is not wanted goes.
 
     Raises :class:`~confobjects.errors.MissingMandatoryError` with every secret that would be lost.
     """
-    planner = _Planner(there, wanted, registry, prune=prune)
-    made = [operation for state in planner.written() for operation in planner.write(state)]
+    planner = _OperationPlanner(there, wanted, registry, prune=prune)
+    made = [operation for state in planner.select_written() for operation in planner.plan_write(state)]
     if planner.problems:
         raise error_for(planner.problems)
-    return [*made, *planner.deleted()]
+    return [*made, *planner.plan_deletions()]
 
 
 def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False) -> None:
-    """Have a transaction make what is stored what is wanted. Raises as :func:`operations` does."""
-    there = snapshot(transaction.site, transaction.below).objects
-    for operation in operations(there, wanted, transaction.registry, prune=prune):
+    """Have a transaction make what is stored what is wanted. Raises as :func:`plan_operations` does."""
+    there = take_snapshot(transaction.site, transaction.below).objects
+    for operation in plan_operations(there, wanted, transaction.registry, prune=prune):
         operation.ask(transaction)
 
 
-class _Planner:
+class _OperationPlanner:
     def __init__(self, there: States, wanted: States, registry: Registry, *, prune: bool) -> None:
         self.there = there
         self.wanted = wanted
@@ -67,23 +67,23 @@ class _Planner:
 
     # -- what is written -----------------------------------------------------------------------------------------
 
-    def written(self) -> Iterator[ObjectState]:
+    def select_written(self) -> Iterator[ObjectState]:
         """Yield the objects that have to be written, each after those it needs."""
         changed = {path: state for path, state in self.wanted.items() if self._is_changed(path, state)}
         if self.replaced and not self.prune:
             gone = (state for path, state in self.there.items() if path not in self.wanted)
             changed.update((state.path, state) for state in gone if self._is_below_replaced(state.path))
-        return ordered(changed, self.registry)
+        return sort_by_need(changed, self.registry)
 
     def _is_changed(self, path: ManagedObjectPath, state: ObjectState) -> bool:
-        have = self._have(path)
+        have = self._find_existing(path)
         if have is None or self._is_new(path):
             return True
         if have.values == state.values and not state.kept:
             return False
         return any(differs(have, state, name) for name in {*have.values, *state.values, *state.kept})
 
-    def _have(self, path: ManagedObjectPath) -> ObjectState | None:
+    def _find_existing(self, path: ManagedObjectPath) -> ObjectState | None:
         have = self.there.get(path)
         if have is None and self.registry.relation(path.relation).kind == "singleton":
             return ObjectState(path, self.registry.definition(self.registry.relation(path.relation).target), {})
@@ -96,26 +96,26 @@ class _Planner:
         """Whether an object is made anew: it gives way, or hangs below one that does."""
         return bool(self.replaced) and (path in self.replaced or self._is_below_replaced(path))
 
-    def write(self, state: ObjectState) -> Iterator[Operation]:
+    def plan_write(self, state: ObjectState) -> Iterator[Operation]:
         """Yield the operations that make one object what it shall be."""
         relation = self.registry.relation(state.path.relation)
-        have = self._have(state.path)
+        have = self._find_existing(state.path)
         if relation.kind == "singleton":
             before = have if have is not None and not self._is_new(state.path) else state.replace(values={})
-            yield from self._modification(before, state.replace(values=self._whole(state, have)))
+            yield from self._plan_modification(before, state.replace(values=self._merge_secrets(state, have)))
             return
         if have is not None and not self._is_new(state.path):
-            yield from self._modification(have, state)
+            yield from self._plan_modification(have, state)
             return
         if have is not None and state.path in self.replaced and not self._is_below_replaced(state.path):
             yield Operation("delete", relation.name, state.path.names)
-        self._miss(state, have)
-        type_ = self.registry.short_type(state.definition, relation)
-        changes = PropertyChanges(set=self._whole(state, have))
+        self._report_missing(state, have)
+        type_ = self.registry.short_type_of(state.definition, relation)
+        changes = PropertyChanges(set=self._merge_secrets(state, have))
         yield Operation("create", relation.name, state.path.names, type_, changes, bare=True)
 
-    def _modification(self, have: ObjectState, state: ObjectState) -> Iterator[Operation]:
-        self._miss(state, have)
+    def _plan_modification(self, have: ObjectState, state: ObjectState) -> Iterator[Operation]:
+        self._report_missing(state, have)
         names = [n for n in state.definition.properties if differs(have, state, n) and n not in state.kept]
         given = {name: state.values[name] for name in names if name in state.values}
         reset = tuple(name for name in names if name not in state.values)
@@ -123,32 +123,32 @@ class _Planner:
             changes = PropertyChanges(set=given, reset=reset)
             yield Operation("modify", state.path.relation, state.path.names, changes=changes)
 
-    def _whole(self, state: ObjectState, have: ObjectState | None) -> Mapping[str, Texts]:
+    def _merge_secrets(self, state: ObjectState, have: ObjectState | None) -> Mapping[str, Texts]:
         """The values of an object that is made anew, with the secrets of the one that gives way."""
         if have is None:
             return state.values
         kept = {n: have.values[n] for n in (*state.kept, *state.silent) if n in have.values}
         return {**state.values, **kept}
 
-    def _miss(self, state: ObjectState, have: ObjectState | None) -> None:
+    def _report_missing(self, state: ObjectState, have: ObjectState | None) -> None:
         """Tell of every secret that the object needs and nobody has."""
         for name in sorted(state.kept | state.silent):
             prop = state.definition.properties[name]
             needed = name in state.kept or (prop.mandatory and prop.default.kind == "undefined")
             if needed and not (have is not None and have.values.get(name)):
-                self.problems.append(_missing(state.path, name))
+                self.problems.append(_describe_missing(state.path, name))
 
     # -- what is deleted -----------------------------------------------------------------------------------------
 
-    def deleted(self) -> list[Operation]:
+    def plan_deletions(self) -> list[Operation]:
         """Return the operations that take away what is not wanted, users before what they use."""
         if not self.prune:
             return []
         gone = {p: s for p, s in self.there.items() if p not in self.wanted and not self._is_below_replaced(p)}
-        made = [self._deletion(state, gone) for state in ordered(gone, self.registry)]
+        made = [self._plan_deletion(state, gone) for state in sort_by_need(gone, self.registry)]
         return [operation for operation in reversed(made) if operation is not None]
 
-    def _deletion(self, state: ObjectState, gone: Collection[ManagedObjectPath]) -> Operation | None:
+    def _plan_deletion(self, state: ObjectState, gone: Collection[ManagedObjectPath]) -> Operation | None:
         path = state.path
         above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements)))
         kinds = self.registry.relation
@@ -160,7 +160,7 @@ class _Planner:
         return Operation("modify", path.relation, path.names, changes=changes) if state.values else None
 
 
-def _missing(path: ManagedObjectPath, name: str) -> Diagnostic:
+def _describe_missing(path: ManagedObjectPath, name: str) -> Diagnostic:
     return Diagnostic(
         "missing-mandatory",
         f"the secret {name} is not in the document, and there is none that could stay",
@@ -170,7 +170,7 @@ def _missing(path: ManagedObjectPath, name: str) -> Diagnostic:
     )
 
 
-def ordered(states: States, registry: Registry) -> Iterator[ObjectState]:
+def sort_by_need(states: States, registry: Registry) -> Iterator[ObjectState]:
     """Yield some objects so that each comes after those of them it hangs below or refers to; a circle has no order."""
     done: set[ManagedObjectPath] = set()
     entered: set[ManagedObjectPath] = set()
@@ -185,16 +185,16 @@ def ordered(states: States, registry: Registry) -> Iterator[ObjectState]:
                     yield states[path]
                 continue
             entered.add(path)
-            needed = needs(states[path], registry)
+            needed = find_needs(states[path], registry)
             waiting.extend(need for need in needed if need in states and need not in entered)
 
 
-def needs(state: ObjectState, registry: Registry) -> Iterator[ManagedObjectPath]:
+def find_needs(state: ObjectState, registry: Registry) -> Iterator[ManagedObjectPath]:
     """Yield the paths of what an object hangs below and refers to by name."""
     if state.path.parent != ROOT:
         yield state.path.parent
     for name, texts in state.values.items():
         reference = state.definition.properties[name].reference
         if reference is not None:
-            base = registry.path(reference.parent)
+            base = registry.parse_path(reference.parent)
             yield from (base.child(reference.relation, text) for text in texts)

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from confobjects.diagnostics import MASK, Diagnostic
-from confobjects.mapping.documents import ObjectState, in_order, state_of
-from confobjects.objects.changes import canonical
+from confobjects.mapping.documents import ObjectState, sort_states, state_of
+from confobjects.objects.changes import to_canonical
 from confobjects.objects.model import Texts
-from confobjects.objects.reading import shown
+from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -53,10 +53,10 @@ class Difference(Record):
     properties: Mapping[str, Pair]
 
 
-def snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
+def take_snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
     """Return what is stored, in a view or in a fresh one. A singleton with nothing but defaults says nothing."""
-    world = world or site.world()
-    objects = [obj for obj in site.all(world) if obj.path in world.entries]
+    world = world or site.open_world()
+    objects = [obj for obj in site.all_objects(world) if obj.path in world.entries]
     problems = tuple(problem for obj in objects for problem in obj.problems)
     states = {obj.path: state_of(obj, site.registry) for obj in objects}
     single = [path for path, state in states.items() if path.name is None and not state.values]
@@ -66,16 +66,16 @@ def snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
     return Snapshot(states, problems)
 
 
-def differences(one: States, other: States, registry: Registry) -> Iterator[Difference]:
+def find_differences(one: States, other: States, registry: Registry) -> Iterator[Difference]:
     """Yield what the second side has otherwise than the first, in the order of paths."""
     paths = {**one, **{path: state for path, state in other.items() if path not in one}}
-    for state in in_order(paths.values()):
-        found = _difference(one.get(state.path), other.get(state.path), registry)
+    for state in sort_states(paths.values()):
+        found = _compare_states(one.get(state.path), other.get(state.path), registry)
         if found is not None:
             yield found
 
 
-def _difference(one: ObjectState | None, other: ObjectState | None, registry: Registry) -> Difference | None:
+def _compare_states(one: ObjectState | None, other: ObjectState | None, registry: Registry) -> Difference | None:
     there = one or other
     assert there is not None  # noqa: S101 - one of them is there
     relation = registry.relation(there.path.relation)
@@ -83,29 +83,31 @@ def _difference(one: ObjectState | None, other: ObjectState | None, registry: Re
         one = one or ObjectState(there.path, there.definition, {})
         other = other or ObjectState(there.path, there.definition, {})
     if one is None or other is None:
-        pairs = {name: _pair(there.definition, name, one, other) for name in _names(one, other)}
-        types = Pair(_type(one, relation, registry), _type(other, relation, registry))
+        pairs = {name: _make_pair(there.definition, name, one, other) for name in _collect_names(one, other)}
+        types = Pair(_type_of(one, relation, registry), _type_of(other, relation, registry))
         return Difference(there.path, "create" if one is None else "delete", types, pairs)
     if one.definition is other.definition and one.values == other.values and not (one.kept or other.kept):
         return None
     pairs = {
-        n: _pair(_definition_of(n, one, other), n, one, other) for n in _names(one, other) if differs(one, other, n)
+        n: _make_pair(_definition_of(n, one, other), n, one, other)
+        for n in _collect_names(one, other)
+        if differs(one, other, n)
     }
     if one.definition is not other.definition:
-        types = Pair(_type(one, relation, registry), _type(other, relation, registry))
+        types = Pair(_type_of(one, relation, registry), _type_of(other, relation, registry))
         return Difference(there.path, "modify", types, pairs)
     return Difference(there.path, "modify", None, pairs) if pairs else None
 
 
-def _type(state: ObjectState | None, relation: Relation, registry: Registry) -> Texts:
-    return () if state is None else (registry.short_type(state.definition, relation),)
+def _type_of(state: ObjectState | None, relation: Relation, registry: Registry) -> Texts:
+    return () if state is None else (registry.short_type_of(state.definition, relation),)
 
 
 def _definition_of(name: str, one: ObjectState, other: ObjectState) -> ManagedObjectDefinition:
     return other.definition if name in other.definition.properties else one.definition
 
 
-def _names(*states: ObjectState | None) -> list[str]:
+def _collect_names(*states: ObjectState | None) -> list[str]:
     """The properties that have a value on either side, sorted."""
     return sorted({name for state in states if state is not None for name in (*state.values, *state.kept)})
 
@@ -123,38 +125,40 @@ def differs(one: ObjectState, other: ObjectState, name: str) -> bool:
     there = other.definition.properties.get(name)
     if prop is None or there is None:
         return True
-    return _forms(prop, texts) != _forms(there, others)
+    return _normalise_texts(prop, texts) != _normalise_texts(there, others)
 
 
-def _forms(prop: PropertyDefinition, texts: Texts) -> list[str]:
-    return sorted(_form(prop, text) for text in texts)
+def _normalise_texts(prop: PropertyDefinition, texts: Texts) -> list[str]:
+    return sorted(_normalise_text(prop, text) for text in texts)
 
 
-def _form(prop: PropertyDefinition, text: str) -> str:
+def _normalise_text(prop: PropertyDefinition, text: str) -> str:
     try:
-        return canonical(prop, text)
+        return to_canonical(prop, text)
     except ValueSyntaxError:
         return text
 
 
-def _pair(definition: ManagedObjectDefinition, name: str, one: ObjectState | None, other: ObjectState | None) -> Pair:
+def _make_pair(
+    definition: ManagedObjectDefinition, name: str, one: ObjectState | None, other: ObjectState | None
+) -> Pair:
     prop = definition.properties[name]
-    before, after = (_shown(prop, state) for state in (one, other))
+    before, after = (_mask_texts(prop, state) for state in (one, other))
     return Pair(before, after, another=before == after)
 
 
-def _shown(prop: PropertyDefinition, state: ObjectState | None) -> Texts:
+def _mask_texts(prop: PropertyDefinition, state: ObjectState | None) -> Texts:
     if state is None:
         return ()
     if prop.name in state.kept:
         return (MASK,)
-    return tuple(shown(prop, text) for text in state.values.get(prop.name, ()))
+    return tuple(mask_secret(prop, text) for text in state.values.get(prop.name, ()))
 
 
 # -- for people ----------------------------------------------------------------------------------------------------
 
 
-def unified(found: Iterable[Difference], one: str, other: str) -> Iterator[str]:
+def format_unified(found: Iterable[Difference], one: str, other: str) -> Iterator[str]:
     """Yield the lines of a unified difference: what only the first has with ``-``, what only the second has with ``+``."""
     head = True
     for difference in found:
@@ -163,12 +167,12 @@ def unified(found: Iterable[Difference], one: str, other: str) -> Iterator[str]:
             head = False
         yield f"@@ {difference.path} @@"
         if difference.types is not None:
-            yield from _lines("type", difference.types)
+            yield from _format_lines("type", difference.types)
         for name, pair in difference.properties.items():
-            yield from _lines(name, pair)
+            yield from _format_lines(name, pair)
 
 
-def _lines(name: str, pair: Pair) -> Iterator[str]:
+def _format_lines(name: str, pair: Pair) -> Iterator[str]:
     for sign, texts, others in (("-", pair.before, pair.after), ("+", pair.after, pair.before)):
         for text in texts:
             if pair.another or text not in others:

@@ -44,12 +44,12 @@ class CopyReport(Record):
     warnings: tuple[Diagnostic, ...]
 
 
-class _Source(Record):
+class _CopySource(Record):
     objects: dict[ManagedObjectPath, ManagedObject]
     entries: dict[ManagedObjectPath, Entry]
 
 
-class _Plan(Record):
+class _CopyPlan(Record):
     """What the target holds, and what is to be written there, in order."""
 
     there: dict[ManagedObjectPath, ManagedObject]
@@ -69,11 +69,11 @@ def copy(
     Raises :class:`~confobjects.errors.ObjectExistsError` when objects of the same name differ and ``replace`` is
     false, the error of the first problem of an object that is broken, and the errors of the storages.
     """
-    found, warnings = _read(source)
-    plan = _plan(source, target, found, replace=replace)
+    found, warnings = _read_source(source)
+    plan = _make_plan(source, target, found, replace=replace)
     done = {path: path in plan.there for path in plan.missing}
     if not dry_run:
-        done = _carry_out(target, found, plan, lambda: _plan(source, target, found, replace=replace), progress)
+        done = _carry_out(target, found, plan, lambda: _make_plan(source, target, found, replace=replace), progress)
         _verify(target, found)
     replaced = sum(done.values())
     return CopyReport(len(done) - replaced, replaced, len(found.objects) - len(done), tuple(warnings))
@@ -81,9 +81,9 @@ def copy(
 
 def _carry_out(
     target: Site,
-    found: _Source,
-    plan: _Plan,
-    again: Callable[[], _Plan],
+    found: _CopySource,
+    plan: _CopyPlan,
+    again: Callable[[], _CopyPlan],
     progress: Progress | None,
 ) -> dict[ManagedObjectPath, bool]:
     """Write what is missing; return what was written, and whether it was there before."""
@@ -104,16 +104,16 @@ def _carry_out(
     return done
 
 
-def _plan(source: Site, target: Site, found: _Source, *, replace: bool) -> _Plan:
-    there = _stored(target)
-    different = [path for path, obj in found.objects.items() if path in there and not _equal(obj, there[path])]
+def _make_plan(source: Site, target: Site, found: _CopySource, *, replace: bool) -> _CopyPlan:
+    there = _read_stored(target)
+    different = [path for path, obj in found.objects.items() if path in there and not _is_equal(obj, there[path])]
     if different and not replace:
-        raise ObjectExistsError([_differs(path) for path in different[:_SHOWN]])
+        raise ObjectExistsError([_describe_difference(path) for path in different[:_SHOWN]])
     changing = {path for path in found.objects if path not in there}.union(different)
-    return _Plan(there, [path for path in _ordered(source, found.objects) if path in changing])
+    return _CopyPlan(there, [path for path in _sort_by_need(source, found.objects) if path in changing])
 
 
-def _chunks(plan: _Plan, found: _Source, tell: Progress) -> Iterator[Sequence[ManagedObjectPath]]:
+def _chunks(plan: _CopyPlan, found: _CopySource, tell: Progress) -> Iterator[Sequence[ManagedObjectPath]]:
     total, missing = len(found.objects), plan.missing
     tell(total - len(missing), total)
     for start in range(0, len(missing), _CHUNK):
@@ -122,48 +122,50 @@ def _chunks(plan: _Plan, found: _Source, tell: Progress) -> Iterator[Sequence[Ma
         tell(total - len(missing) + start + len(chunk), total)
 
 
-def _write(target: Site, found: _Source, plan: _Plan, chunk: Sequence[ManagedObjectPath]) -> None:
+def _write(target: Site, found: _CopySource, plan: _CopyPlan, chunk: Sequence[ManagedObjectPath]) -> None:
     with target.storage.writing():
-        target.storage.commit(_changes(target, found, plan, chunk), _note(target, found, plan.there, chunk))
+        target.storage.commit(_build_changes(target, found, plan, chunk), _make_note(target, found, plan.there, chunk))
 
 
-def _differs(path: ManagedObjectPath) -> Diagnostic:
+def _describe_difference(path: ManagedObjectPath) -> Diagnostic:
     remedy = "let the copy replace it (--force), or delete one of the two"
     return Diagnostic("object-exists", "the target holds another object of that name", path=str(path), remedy=remedy)
 
 
-def _read(source: Site) -> tuple[_Source, list[Diagnostic]]:
+def _read_source(source: Site) -> tuple[_CopySource, list[Diagnostic]]:
     """Everything that is stored, judged; raises every problem."""
-    world = source.world()
-    objects = {obj.path: obj for obj in source.all(world) if obj.path in world.entries}
-    judge = source.judge(world)
+    world = source.open_world()
+    objects = {obj.path: obj for obj in source.all_objects(world) if obj.path in world.entries}
+    judge = source.make_judge(world)
     problems: list[Diagnostic] = []
     for obj in objects.values():
         judged = judge.judge(obj)
-        problems.extend((*judged.problems, *judge.references(judged)))
-        problems.extend(_kept(obj, name) for name in obj.unknown)
+        problems.extend((*judged.problems, *judge.check_references(judged)))
+        problems.extend(_describe_kept(obj, name) for name in obj.unknown)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise error_for(errors)
-    return _Source(objects, world.entries), [p for p in problems if p.severity == "warning" and p.code == "broken-data"]
+    return _CopySource(objects, world.entries), [
+        p for p in problems if p.severity == "warning" and p.code == "broken-data"
+    ]
 
 
-def _kept(obj: ManagedObject, name: str) -> Diagnostic:
+def _describe_kept(obj: ManagedObject, name: str) -> Diagnostic:
     summary = f"the attribute {name} belongs to no property: it is copied as it is"
     return Diagnostic("broken-data", summary, path=str(obj.path), severity="warning")
 
 
-def _stored(site: Site) -> dict[ManagedObjectPath, ManagedObject]:
-    world = site.world()
-    return {obj.path: obj for obj in site.all(world) if obj.path in world.entries}
+def _read_stored(site: Site) -> dict[ManagedObjectPath, ManagedObject]:
+    world = site.open_world()
+    return {obj.path: obj for obj in site.all_objects(world) if obj.path in world.entries}
 
 
-def _equal(one: ManagedObject, other: ManagedObject) -> bool:
+def _is_equal(one: ManagedObject, other: ManagedObject) -> bool:
     """Whether two objects say the same; of several values a directory keeps no order, and revisions do not count."""
     mine, others = ({name: sorted(texts) for name, texts in obj.values.items() if texts} for obj in (one, other))
     return one.definition is other.definition and mine == others
 
 
-def _ordered(site: Site, objects: dict[ManagedObjectPath, ManagedObject]) -> Iterator[ManagedObjectPath]:
+def _sort_by_need(site: Site, objects: dict[ManagedObjectPath, ManagedObject]) -> Iterator[ManagedObjectPath]:
     """Yield the paths so that each comes after those it needs."""
     done: set[ManagedObjectPath] = set()
     for start in objects:
@@ -177,29 +179,29 @@ def _ordered(site: Site, objects: dict[ManagedObjectPath, ManagedObject]) -> Ite
                 yield path
                 continue
             waiting.append((path, True))
-            needed = [need for need in _needs(site, objects[path]) if need in objects and need not in done]
+            needed = [need for need in _find_needs(site, objects[path]) if need in objects and need not in done]
             open_ = {entry for entry, visited in waiting if visited}
             waiting.extend((need, False) for need in needed if need not in open_)  # a circle has no order
 
 
-def _needs(site: Site, obj: ManagedObject) -> Iterator[ManagedObjectPath]:
+def _find_needs(site: Site, obj: ManagedObject) -> Iterator[ManagedObjectPath]:
     if obj.path.parent != ROOT:
         yield obj.path.parent
     for name, texts in obj.values.items():
         reference = obj.definition.properties[name].reference
         if reference is not None:
-            base = site.registry.path(reference.parent)
+            base = site.registry.parse_path(reference.parent)
             yield from (base.child(reference.relation, text) for text in texts)
 
 
-def _note(
+def _make_note(
     target: Site,
-    found: _Source,
+    found: _CopySource,
     there: dict[ManagedObjectPath, ManagedObject],
     paths: Sequence[ManagedObjectPath],
 ) -> Note:
     """What the history of the target is to know of some objects that are copied."""
-    from confobjects.management.history.records import note_of, signed
+    from confobjects.management.history.records import note_of, sign_change
 
     told: list[ObjectChange] = []
     for path in paths:
@@ -209,10 +211,12 @@ def _note(
             old = None
         before = {} if old is None else old.values
         told.append(ObjectChange(path, "modify" if old is not None else "create", obj.definition, before, obj.values))
-    return note_of(told, signed(target))
+    return note_of(told, sign_change(target))
 
 
-def _changes(target: Site, found: _Source, plan: _Plan, paths: Sequence[ManagedObjectPath]) -> list[Change]:
+def _build_changes(
+    target: Site, found: _CopySource, plan: _CopyPlan, paths: Sequence[ManagedObjectPath]
+) -> list[Change]:
     changes: list[Change] = []
     there: set[DN] = set()
     for path in paths:
@@ -220,14 +224,14 @@ def _changes(target: Site, found: _Source, plan: _Plan, paths: Sequence[ManagedO
             if entry.dn not in there and target.storage.read(entry.dn) is None:
                 changes.append(AddEntry(entry))
             there.add(entry.dn)
-        entry = _entry(target, found, path)
+        entry = _make_entry(target, found, path)
         existing = target.storage.read(entry.dn) if path in plan.there else None
-        changes.append(AddEntry(entry) if existing is None else _replacement(existing, entry))
+        changes.append(AddEntry(entry) if existing is None else _make_replacement(existing, entry))
         there.add(entry.dn)
     return changes
 
 
-def _entry(target: Site, found: _Source, path: ManagedObjectPath) -> Entry:
+def _make_entry(target: Site, found: _CopySource, path: ManagedObjectPath) -> Entry:
     """The entry of an object as the target keeps it, with what no property stands for."""
     obj = found.objects[path]
     made = target.mapper.encode(obj)
@@ -235,7 +239,7 @@ def _entry(target: Site, found: _Source, path: ManagedObjectPath) -> Entry:
     return Entry(made.dn, {**made.attributes, **unknown})
 
 
-def _replacement(existing: Entry, entry: Entry) -> ModifyEntry:
+def _make_replacement(existing: Entry, entry: Entry) -> ModifyEntry:
     """The modification that makes one entry another, with the revision swapped."""
     attributes = {name: values for name, values in entry.attributes.items() if name.lower() != REVISION_ATTRIBUTE}
     old = existing.get(REVISION_ATTRIBUTE)
@@ -248,9 +252,9 @@ def _replacement(existing: Entry, entry: Entry) -> ModifyEntry:
     return ModifyEntry(existing.dn, steps)
 
 
-def _verify(target: Site, found: _Source) -> None:
-    there = _stored(target)
-    wrong = [path for path, obj in found.objects.items() if path not in there or not _equal(obj, there[path])]
+def _verify(target: Site, found: _CopySource) -> None:
+    there = _read_stored(target)
+    wrong = [path for path, obj in found.objects.items() if path not in there or not _is_equal(obj, there[path])]
     if wrong:
         summary = "it was copied and does not read back as it was written"
         remedy = "see that nobody else writes there, and copy again"
@@ -279,24 +283,24 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
     return made
 
 
-def exposed(site: Site) -> list[Diagnostic]:
+def find_exposed(site: Site) -> list[Diagnostic]:
     """Return a warning for each attribute of which somebody who has not logged in sees a secret."""
     open_anonymously = getattr(site.storage, "anonymous", None)
     if open_anonymously is None:
         return []
-    from confobjects.mapping.ldap_schema import secret_attributes
+    from confobjects.mapping.ldap_schema import find_secret_attributes
 
-    secrets = secret_attributes(site.registry)
+    secrets = find_secret_attributes(site.registry)
     with open_anonymously() as storage:
         try:
             entries = list(storage.search(site.storage.base, "sub", None, secrets))
         except ConfobjectsError:
             return []  # whoever is refused sees nothing
     shown = {name: [entry.dn for entry in entries if entry.get(name)] for name in secrets}
-    return [_exposure(name, dns) for name, dns in shown.items() if dns]
+    return [_describe_exposure(name, dns) for name, dns in shown.items() if dns]
 
 
-def _exposure(attribute: str, dns: Sequence[DN]) -> Diagnostic:
+def _describe_exposure(attribute: str, dns: Sequence[DN]) -> Diagnostic:
     others = f" and of {len(dns) - 1} other{'s' if len(dns) > 2 else ''}" if len(dns) > 1 else ""
     return Diagnostic(
         "access-refused",

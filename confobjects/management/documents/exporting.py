@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from confobjects.management.changing.operations import Operation
-from confobjects.management.documents.applying import needs, ordered
+from confobjects.management.documents.applying import find_needs, sort_by_need
 from confobjects.management.documents.comparing import States
-from confobjects.mapping.documents import ObjectState, in_order, without_secrets
+from confobjects.mapping.documents import ObjectState, drop_secrets, sort_states
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT
-from confobjects.mapping.ldif.writing import entry_lines
+from confobjects.mapping.ldif.writing import format_entry
 from confobjects.mapping.objects import REVISION, Mapper
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import ManagedObject
@@ -25,55 +25,55 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
 
-class LeftOut(Record):
+class OmittedSecret(Record):
     """A secret that is not exported, and of which object."""
 
     path: ManagedObjectPath
     property: str
 
 
-def left_out(states: States) -> list[LeftOut]:
+def find_omitted(states: States) -> list[OmittedSecret]:
     """Return every secret that an export does not hold."""
-    return [LeftOut(s.path, name) for s in in_order(states.values()) for name in sorted(without_secrets(s).kept)]
+    return [OmittedSecret(s.path, name) for s in sort_states(states.values()) for name in sorted(drop_secrets(s).kept)]
 
 
-def ldif(states: States, mapper: Mapper) -> str:
+def format_ldif(states: States, mapper: Mapper) -> str:
     """Return a configuration as LDIF text: parents first, sorted by path, without revisions and secrets."""
     entries: dict[str, Entry] = {}
-    for state in in_order(map(without_secrets, states.values())):
+    for state in sort_states(map(drop_secrets, states.values())):
         for entry in mapper.scaffold(state.path):
             entries.setdefault(entry.dn.normal, entry)
-        own = mapper.encode(_stored(state, mapper.registry))
+        own = mapper.encode(_to_object(state, mapper.registry))
         entries[own.dn.normal] = own  # also of a single object that is the base, or a branch of what came before it
     if not entries:  # an empty configuration is one, a text that says nothing is none
-        entries[mapper.base.normal] = mapper.base_entry()
-    return "\n".join([NEW_DOCUMENT, *(entry_lines(_plain(entry)) for entry in entries.values())])
+        entries[mapper.base.normal] = mapper.make_base_entry()
+    return "\n".join([NEW_DOCUMENT, *(format_entry(_drop_revision(entry)) for entry in entries.values())])
 
 
-def _stored(state: ObjectState, registry: Registry) -> ManagedObject:
+def _to_object(state: ObjectState, registry: Registry) -> ManagedObject:
     naming = registry.relation(state.path.relation).naming_property
     named = {naming: (state.path.name or "",)} if naming else {}
     values = {name: state.values[name] for name in state.definition.properties if name in state.values}
     return ManagedObject(state.path, state.definition, {**named, **values})
 
 
-def _plain(entry: Entry) -> Entry:
+def _drop_revision(entry: Entry) -> Entry:
     """An entry without the count of its changes."""
     return Entry(entry.dn, {name: values for name, values in entry.attributes.items() if name != REVISION})
 
 
-def commands(states: States, registry: Registry) -> Iterator[Operation]:
+def plan_creation(states: States, registry: Registry) -> Iterator[Operation]:
     """Yield the operations that make a configuration from nothing, each possible after those before it.
 
     Where objects refer to each other in a circle, a reference is set when all of them are there.
     """
-    shown = {path: without_secrets(state) for path, state in states.items()}
+    shown = {path: drop_secrets(state) for path, state in states.items()}
     late: list[Operation] = []
     there: set[ManagedObjectPath] = set()
-    for state in ordered(shown, registry):
+    for state in sort_by_need(shown, registry):
         there.add(state.path)
-        early = _early(
-            state, [need for need in needs(state, registry) if need in shown and need not in there], registry
+        early = _select_early(
+            state, [need for need in find_needs(state, registry) if need in shown and need not in there], registry
         )
         rest = {name: texts for name, texts in state.values.items() if name not in early}
         relation = registry.relation(state.path.relation)
@@ -81,15 +81,17 @@ def commands(states: States, registry: Registry) -> Iterator[Operation]:
         if relation.kind == "singleton":
             yield Operation("modify", relation.name, state.path.names, changes=changes)
         else:
-            type_ = registry.short_type(state.definition, relation)
+            type_ = registry.short_type_of(state.definition, relation)
             yield Operation("create", relation.name, state.path.names, type_, changes)
-            yield from _cleared(state, registry)
+            yield from _clear_defaults(state, registry)
         if rest:
             late.append(Operation("modify", relation.name, state.path.names, changes=PropertyChanges(set=rest)))
     yield from late
 
 
-def _early(state: ObjectState, absent: Iterable[ManagedObjectPath], registry: Registry) -> dict[str, tuple[str, ...]]:
+def _select_early(
+    state: ObjectState, absent: Iterable[ManagedObjectPath], registry: Registry
+) -> dict[str, tuple[str, ...]]:
     """The values an object can have at once: all, but for references to objects that come later."""
     names = {(path.relation, path) for path in absent}
     early = {}
@@ -97,14 +99,14 @@ def _early(state: ObjectState, absent: Iterable[ManagedObjectPath], registry: Re
         prop = state.definition.properties[name]
         reference = prop.reference
         if reference is not None and not prop.mandatory and names:
-            base = registry.path(reference.parent)
+            base = registry.parse_path(reference.parent)
             if any((reference.relation, base.child(reference.relation, text)) in names for text in texts):
                 continue
         early[name] = texts
     return early
 
 
-def _cleared(state: ObjectState, registry: Registry) -> Iterator[Operation]:
+def _clear_defaults(state: ObjectState, registry: Registry) -> Iterator[Operation]:
     """Take away the objects that come into being with one: those that are wanted are made as they shall be."""
     for relation in registry.children(state.definition.name):
         for item in relation.default_objects:

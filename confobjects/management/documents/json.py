@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, error_for
 from confobjects.mapping.documents import Contents, Doubt, ObjectState, kind_of, read
-from confobjects.texts.json_places import Places, Pointer, harmless, pointer_text
-from confobjects.texts.visible import visible
+from confobjects.texts.json_places import JsonPlaces, Pointer, hide_values, pointer_text
+from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -37,38 +37,38 @@ class ConfigurationDocument:
         self.origin = origin
         self._text = text
         self._registry = registry
-        self._places: Places | None = None
-        contents = read(self._parsed(), registry)
+        self._places: JsonPlaces | None = None
+        contents = read(self._parse_text(), registry)
         self._keys = contents.keys
         self.objects: Mapping[ManagedObjectPath, ObjectState] = contents.objects
         if contents.doubts:
             self._judge(contents)
 
-    def _parsed(self) -> Any:
+    def _parse_text(self) -> Any:
         repeated = False
 
-        def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        def collect_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
             nonlocal repeated
             made = dict(items)
             repeated = repeated or len(made) < len(items)
             return made
 
         try:
-            data = json.loads(self._text, object_pairs_hook=pairs, parse_constant=_no_constant)
+            data = json.loads(self._text, object_pairs_hook=collect_pairs, parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
-            raise BrokenDataError(self._no_json(error)) from None
+            raise BrokenDataError(self._describe_syntax_error(error)) from None
         except RecursionError:
             summary = "the JSON is nested too deeply"
             raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin)) from None
         except ValueError as error:  # a constant that is no JSON, a number with too many digits
             raise BrokenDataError(Diagnostic("broken-data", f"this is not JSON: {error}", origin=self.origin)) from None
         if repeated:
-            raise BrokenDataError(list(self._repeated()))
+            raise BrokenDataError(list(self._find_repeated()))
         return data
 
-    def _no_json(self, error: json.JSONDecodeError) -> Diagnostic:
+    def _describe_syntax_error(self, error: json.JSONDecodeError) -> Diagnostic:
         line = next(iter(self._text.split("\n")[error.lineno - 1 :]), "")
-        before, after = harmless(line[: error.colno - 1]), harmless(line[error.colno - 1 :])
+        before, after = hide_values(line[: error.colno - 1]), hide_values(line[error.colno - 1 :])
         return Diagnostic(
             "broken-data",
             f"this is not JSON: {error.msg[0].lower()}{error.msg[1:]}",
@@ -79,61 +79,63 @@ class ConfigurationDocument:
             span=(len(before[-_SHOWN:]), len(before[-_SHOWN:]) + 1) if line else None,
         )
 
-    def _repeated(self) -> Iterator[Diagnostic]:
+    def _find_repeated(self) -> Iterator[Diagnostic]:
         places = self.places
         whole = {pointer for pointer, _ in places.repeated}
         for pointer, span in places.repeated:
             if any(pointer[:length] in whole for length in range(1, len(pointer))):
                 continue  # what lies in a repeated part is repeated with it
-            line, column = places.position(span.key_start)
-            first, _ = places.position(places.first[pointer].key_start)
+            line, column = places.position_of(span.key_start)
+            first, _ = places.position_of(places.first[pointer].key_start)
             yield Diagnostic(
                 "broken-data",
-                f"the key {_key(pointer[-1])} is given twice in one object, first in line {first}",
+                f"the key {_quote_key(pointer[-1])} is given twice in one object, first in line {first}",
                 origin=self.origin,
                 pointer=pointer_text(pointer),
                 line=line,
                 column=column,
-                excerpt=f"{_key(pointer[-1])}: …",
-                span=(0, len(_key(pointer[-1]))),
+                excerpt=f"{_quote_key(pointer[-1])}: …",
+                span=(0, len(_quote_key(pointer[-1]))),
             )
 
     @property
-    def places(self) -> Places:
+    def places(self) -> JsonPlaces:
         """Where each part stands; found when something has to be shown."""
         if self._places is None:
-            self._places = Places(self._text)
+            self._places = JsonPlaces(self._text)
         return self._places
 
     # -- mistakes ------------------------------------------------------------------------------------------------
 
     def _judge(self, contents: Contents) -> None:
         refused: dict[Pointer, list[tuple[Pointer, Diagnostic]]] = {}
-        for pointer, problem in _refused(contents, self._registry):
+        for pointer, problem in _find_refusals(contents, self._registry):
             refused.setdefault(pointer[:2], []).append((pointer, problem))
         doubts: dict[Pointer, list[Doubt]] = {}
         for doubt in contents.doubts:
             doubts.setdefault(doubt.pointer[:2], []).append(doubt)
         everything = [found for several in refused.values() for found in several]
         problems = [
-            self._placed(*found)
+            self._place_problem(*found)
             for part in {**doubts, **refused}  # object by object: a document may hold thousands
-            for found in _told(doubts.get(part, ()), refused.get(part, ()), () if len(part) > 1 else everything)
+            for found in _merge_mistakes(
+                doubts.get(part, ()), refused.get(part, ()), () if len(part) > 1 else everything
+            )
         ]
         if problems:
             raise error_for(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
-    def _placed(self, pointer: Pointer, problem: Diagnostic) -> Diagnostic:
+    def _place_problem(self, pointer: Pointer, problem: Diagnostic) -> Diagnostic:
         span = self.places.find(pointer)
-        at_key = not self.places.has(pointer) or self._is_whole(pointer) or self._is_unknown(pointer)
+        at_key = not self.places.has(pointer) or self._is_container(pointer) or self._is_unknown(pointer)
         offset = span.key_start if at_key and span.key_end > span.key_start else span.start
-        line, column = self.places.position(offset)
+        line, column = self.places.position_of(offset)
         excerpt, caret = self._excerpt(pointer, at_key=at_key)
         return problem.replace(
             origin=self.origin, pointer=pointer_text(pointer), line=line, column=column, excerpt=excerpt, span=caret
         )
 
-    def _is_whole(self, pointer: Pointer) -> bool:
+    def _is_container(self, pointer: Pointer) -> bool:
         span = self.places.find(pointer)
         return self._text[span.start : span.start + 1] in {"{", "["}
 
@@ -166,39 +168,39 @@ class ConfigurationDocument:
         start, end = (0, len(key)) if at_key and key else (len(head), len(head) + len(value))
         return head + value, (start, end)
 
-    def located(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    def locate_problems(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Return problems of objects with the place in the document that they are about, where there is one."""
         keys = {str(path): key for path, key in self._keys.items()}
-        return [self._located(problem, keys.get(problem.path)) for problem in problems]
+        return [self._locate_problem(problem, keys.get(problem.path)) for problem in problems]
 
-    def _located(self, problem: Diagnostic, key: str | None) -> Diagnostic:
+    def _locate_problem(self, problem: Diagnostic, key: str | None) -> Diagnostic:
         if key is None or problem.origin:
             return problem
         pointer: Pointer = ("objects", key)
         value = (*pointer, "properties", problem.property)
-        return self._placed(value if problem.property and self.places.has(value) else pointer, problem)
+        return self._place_problem(value if problem.property and self.places.has(value) else pointer, problem)
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     message = f"{name} is no number of JSON"
     raise ValueError(message)
 
 
-def _key(key: str) -> str:
-    return visible(json.dumps(key, ensure_ascii=False))
+def _quote_key(key: str) -> str:
+    return make_visible(json.dumps(key, ensure_ascii=False))
 
 
-def _refused(contents: Contents, registry: Registry) -> Iterator[_Refusal]:
+def _find_refusals(contents: Contents, registry: Registry) -> Iterator[_Refusal]:
     """Put the doubtful objects of a document to its schema; yield what that refuses."""
     from confobjects.definitions.schema_errors import translate, validator_of
     from confobjects.reference.jsonschema import document_schema
 
-    errors = validator_of(document_schema(registry)).iter_errors(_doubtful(contents))
+    errors = validator_of(document_schema(registry)).iter_errors(_select_doubtful(contents))
     for refusal in translate(errors, kind_of):  # a value may be a secret: only its kind is shown
         yield from _problems_of(refusal)
 
 
-def _doubtful(contents: Contents) -> Any:
+def _select_doubtful(contents: Contents) -> Any:
     data = contents.data
     if not isinstance(data, dict) or not isinstance(data.get("objects"), dict):
         return data
@@ -206,7 +208,9 @@ def _doubtful(contents: Contents) -> Any:
     return {**data, "objects": {key: item for key, item in data["objects"].items() if key in keys}}
 
 
-def _told(doubts: Iterable[Doubt], refused: Iterable[_Refusal], elsewhere: Iterable[_Refusal]) -> Iterator[_Refusal]:
+def _merge_mistakes(
+    doubts: Iterable[Doubt], refused: Iterable[_Refusal], elsewhere: Iterable[_Refusal]
+) -> Iterator[_Refusal]:
     """Yield each mistake once, in the words of whoever knows it best."""
     left = dict(enumerate(refused))
     told: list[Pointer] = []
@@ -217,14 +221,14 @@ def _told(doubts: Iterable[Doubt], refused: Iterable[_Refusal], elsewhere: Itera
             yield doubt.pointer, doubt.problem
             for number in within:
                 del left[number]
-        elif doubt.certainty == "odd" and not _is_told(doubt.pointer, (*refused, *elsewhere)):
+        elif doubt.certainty == "odd" and not _is_refused(doubt.pointer, (*refused, *elsewhere)):
             yield doubt.pointer, doubt.problem
     for pointer, problem in left.values():  # a list is refused for what is in it, which has been told
         if len(pointer) < 4 or not any(other[: len(pointer)] == pointer for other in told):
             yield pointer, problem
 
 
-def _is_told(pointer: Pointer, refused: Iterable[tuple[Pointer, Diagnostic]]) -> bool:
+def _is_refused(pointer: Pointer, refused: Iterable[tuple[Pointer, Diagnostic]]) -> bool:
     """Whether the schema has refused a part, something in it, or what it lies in, short of the whole document."""
     for other, _ in refused:
         shorter = min(len(other), len(pointer))
@@ -255,11 +259,11 @@ def _problems_of(refusal: Refusal) -> Iterator[_Refusal]:
             return  # the reader reports a path that is none
         pointer = (*pointer, key)
         if of_property:
-            problem = problem.replace(summary=f"there is no property {_key(key)} here")
+            problem = problem.replace(summary=f"there is no property {_quote_key(key)} here")
     elif keyword == "required" and of_property:
         problem = problem.replace(code="missing-mandatory", summary=f'the mandatory property "{key}" is missing')
     elif keyword == "enum" and isinstance(refusal.instance, str):
-        problem = problem.replace(summary=f"{_key(refusal.instance)} is none of the known words")
+        problem = problem.replace(summary=f"{_quote_key(refusal.instance)} is none of the known words")
     elif keyword == "const":
         problem = problem.replace(summary=f"the format of a document is {refusal.expected}", remedy="")
     yield pointer, problem

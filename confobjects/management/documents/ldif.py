@@ -15,18 +15,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from confobjects.diagnostics import MASK, Diagnostic, did_you_mean
+from confobjects.diagnostics import MASK, Diagnostic, suggest_name
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.expressions.openers import has_opener
-from confobjects.management.documents.comparing import States, snapshot
-from confobjects.mapping.documents import ObjectState, masked
+from confobjects.management.documents.comparing import States, take_snapshot
+from confobjects.mapping.documents import ObjectState, describe_mask
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.journal import BRANCH
 from confobjects.mapping.ldif import parse
-from confobjects.mapping.ldif.places import Line, Places
+from confobjects.mapping.ldif.places import LdifLine, LdifPlaces
 from confobjects.mapping.objects import BRANCH_CLASS
-from confobjects.objects.reading import shown
+from confobjects.objects.reading import mask_secret
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _OURS: Final = "ds-cfg-"
 class LdifDocument:
     """An LDIF text that holds a configuration: its entries, the base they lie below, and where each of them stands.
 
-    ``origin`` is its file. Once :meth:`take` was called there are its ``objects`` and ``problems``.
+    ``origin`` is its file. Once :meth:`take_objects` was called there are its ``objects`` and ``problems``.
     """
 
     def __init__(self, text: str, origin: str, registry: Registry) -> None:
@@ -54,79 +54,79 @@ class LdifDocument:
         self.origin = origin
         self._registry = registry
         self._document = parse(text, origin)
-        self._places = Places(self._document)
+        self._places = LdifPlaces(self._document)
         self._relations = {
             registry.definition(relation.target).object_classes[-1].lower(): relation
             for relation in registry.relations().values()
         }
         self.entries = tuple(self._document.entries.values())
-        self.base = self._base()
+        self.base = self._find_base()
         self.objects: States = {}
         self.problems: tuple[Diagnostic, ...] = ()
         self._found: Mapping[str, Entry] = {}
 
     # -- the base --------------------------------------------------------------------------------------------------
 
-    def _base(self) -> DN:
+    def _find_base(self) -> DN:
         if not self.entries:
             summary = "there is no entry in this document: it says nothing of a configuration"
             remedy = 'an empty configuration has the entry of its base ("confobjects export --format ldif" prints it)'
             raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin, line=1, remedy=remedy))
         bases: dict[DN, Entry] = {}
         for entry in self.entries:
-            if base := self._implied(entry):
+            if base := self._find_implied_base(entry):
                 bases.setdefault(base, entry)
         present = [entry.dn for entry in self.entries if entry.dn in bases]
         if present:
             return present[0]
         if bases:
             base, entry = next(iter(bases.items()))
-            raise BrokenDataError(self._at_dn(entry, _baseless(base)))
-        return self._bare_base()
+            raise BrokenDataError(self._locate_at_dn(entry, _describe_missing_base(base)))
+        return self._find_bare_base()
 
-    def _implied(self, entry: Entry) -> DN | None:
+    def _find_implied_base(self, entry: Entry) -> DN | None:
         """The base of which an entry is an object or a branch, by its object class and by where it lies."""
         for name in entry.object_classes:
             relation = self._relations.get(name.lower())
-            if relation is not None and (base := self._above(entry.dn, relation)):
+            if relation is not None and (base := self._find_base_above(entry.dn, relation)):
                 return base
-        return _above_branch(entry, self._registry)
+        return _find_branch_base(entry, self._registry)
 
-    def _above(self, dn: DN, relation: Relation) -> DN | None:
+    def _find_base_above(self, dn: DN, relation: Relation) -> DN | None:
         for step in reversed(self._registry.lineage(relation)):
             dn = dn.parent if step.named else dn
-            above = _without(dn, _steps(step))
+            above = _strip_steps(dn, _branch_steps(step))
             if above is None:
                 return None
             dn = above
         return dn
 
-    def _bare_base(self) -> DN:
+    def _find_bare_base(self) -> DN:
         """The base of a document without objects and branches: its topmost entry, if that says that it is one."""
         top = min(self.entries, key=lambda entry: len(entry.dn))
         if is_base(top, self._registry):
             return top.dn
         summary = "there is no configuration in this document: no entry is an object, a branch or a base of one"
         remedy = "correct the DNs and the object classes; export --format ldif prints a document"
-        raise BrokenDataError(self._at_dn(self.entries[0], Diagnostic("broken-data", summary, remedy=remedy)))
+        raise BrokenDataError(self._locate_at_dn(self.entries[0], Diagnostic("broken-data", summary, remedy=remedy)))
 
     # -- objects -----------------------------------------------------------------------------------------------------
 
-    def take(self, site: Site) -> None:
+    def take_objects(self, site: Site) -> None:
         """Take the objects from a context over the entries, and judge that nothing else is there."""
-        world = site.world()
-        found = snapshot(site, world)
+        world = site.open_world()
+        found = take_snapshot(site, world)
         self._found = {str(path): entry for path, entry in world.entries.items()}
-        self.objects = {path: _as_said(state) for path, state in found.objects.items()}
-        objects = list(site.all(world))
+        self.objects = {path: _leave_secrets_open(state) for path, state in found.objects.items()}
+        objects = list(site.all_objects(world))
         problems = [
-            *self.located(found.problems),
-            *(problem for obj in objects for problem in (*self._unknown(obj), *self._masked(obj))),
-            *self._strays(objects, site, world.entries),
+            *self.locate_problems(found.problems),
+            *(problem for obj in objects for problem in (*self._find_unknown(obj), *self._find_masked(obj))),
+            *self._find_strays(objects, site, world.entries),
         ]
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
-    def _unknown(self, obj: ManagedObject) -> Iterator[Diagnostic]:
+    def _find_unknown(self, obj: ManagedObject) -> Iterator[Diagnostic]:
         """Attributes of ours that are no property: somebody meant something by them."""
         for name in obj.unknown:
             if name.lower().startswith(_OURS):
@@ -136,24 +136,24 @@ class LdifDocument:
                     "unknown-name",
                     f"{name} is no attribute of a {friendly}",
                     path=str(obj.path),
-                    remedy=did_you_mean(name, known) or "take it out, or correct its name",
+                    remedy=suggest_name(name, known) or "take it out, or correct its name",
                 )
-                yield self._at_attribute(self._found[str(obj.path)], problem, [name], None)
+                yield self._locate_at_attribute(self._found[str(obj.path)], problem, [name], None)
 
-    def _masked(self, obj: ManagedObject) -> Iterator[Diagnostic]:
+    def _find_masked(self, obj: ManagedObject) -> Iterator[Diagnostic]:
         """Secrets that are masks: somebody copied what a listing shows."""
         for name, texts in obj.values.items():
             prop = obj.definition.properties[name]
             if prop.sensitive and any(MASK in text for text in texts):
-                yield self._located(masked(prop).replace(path=str(obj.path)))
+                yield self._locate_problem(describe_mask(prop).replace(path=str(obj.path)))
 
-    def _strays(
+    def _find_strays(
         self, objects: Iterable[ManagedObject], site: Site, found: Mapping[ManagedObjectPath, Entry]
     ) -> Iterator[Diagnostic]:
         """Yield what is neither an object nor a branch for some."""
         history = self.base.child(*BRANCH)
         known = {self.base, history, *(entry.dn for entry in found.values())}
-        parents = [("root", self.base), *((obj.definition.name, site.mapper.dn(obj.path)) for obj in objects)]
+        parents = [("root", self.base), *((obj.definition.name, site.mapper.dn_of(obj.path)) for obj in objects)]
         branches: dict[DN, Relation] = {}
         for kind, dn in parents:
             for relation in self._registry.children(kind):
@@ -164,9 +164,9 @@ class LdifDocument:
                 branches[below] = relation
         for entry in self.entries:
             if entry.dn not in known and not entry.dn.is_below(history):
-                yield self._at_dn(entry, self._stray(entry, branches.get(entry.dn.parent)))
+                yield self._locate_at_dn(entry, self._describe_stray(entry, branches.get(entry.dn.parent)))
 
-    def _stray(self, entry: Entry, above: Relation | None) -> Diagnostic:
+    def _describe_stray(self, entry: Entry, above: Relation | None) -> Diagnostic:
         if not entry.dn.is_below(self.base):
             summary = f'this entry is not below the base of the document, "{self.base}"'
             return Diagnostic("broken-data", summary, remedy="correct its DN, or take it out: a document has one base")
@@ -188,11 +188,11 @@ class LdifDocument:
 
     # -- places ------------------------------------------------------------------------------------------------------
 
-    def located(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    def locate_problems(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Return problems of objects with the place in the document that they are about, where there is one."""
-        return [self._located(problem) for problem in problems]
+        return [self._locate_problem(problem) for problem in problems]
 
-    def _located(self, problem: Diagnostic) -> Diagnostic:
+    def _locate_problem(self, problem: Diagnostic) -> Diagnostic:
         entry = self._found.get(problem.path)
         if entry is None or problem.origin:
             return problem
@@ -200,23 +200,23 @@ class LdifDocument:
             prop = definition.properties.get(problem.property)
             if prop is not None and entry.has_object_class(definition.object_classes[-1]):
                 former = (name for name, other in definition.former_attributes.items() if other.name == prop.name)
-                return self._at_attribute(entry, problem, [prop.attribute, *former], prop)
-        return self._at_dn(entry, problem)
+                return self._locate_at_attribute(entry, problem, [prop.attribute, *former], prop)
+        return self._locate_at_dn(entry, problem)
 
-    def _at_attribute(
+    def _locate_at_attribute(
         self, entry: Entry, problem: Diagnostic, names: Iterable[str], prop: PropertyDefinition | None
     ) -> Diagnostic:
         """Return a problem with the place of a value: the one it tells of, if there are several."""
-        lines = [line for name in names for line in self._places.attribute(entry.dn, name)]
+        lines = [line for name in names for line in self._places.find_attribute_lines(entry.dn, name)]
         if not lines:
-            return self._at_dn(entry, problem)
-        line = _meant(lines, problem, prop)
-        excerpt, span = line.excerpt(_hidden(prop, line.text, problem.value), at_name=prop is None)
+            return self._locate_at_dn(entry, problem)
+        line = _find_meant_line(lines, problem, prop)
+        excerpt, span = line.excerpt(_mask_value(prop, line.text, problem.value), at_name=prop is None)
         number, column = line.position(at_name=prop is None)
         return problem.replace(origin=self.origin, line=number, column=column, excerpt=excerpt, span=span)
 
-    def _at_dn(self, entry: Entry, problem: Diagnostic) -> Diagnostic:
-        line = self._places.name(entry.dn)
+    def _locate_at_dn(self, entry: Entry, problem: Diagnostic) -> Diagnostic:
+        line = self._places.find_dn_line(entry.dn)
         number, column = line.position()
         excerpt, span = line.excerpt()
         return problem.replace(origin=self.origin, line=number, column=column, excerpt=excerpt, span=span)
@@ -224,21 +224,21 @@ class LdifDocument:
 
 def is_base(entry: Entry, registry: Registry) -> bool:
     """Tell whether an entry alone is an empty configuration: its base, and not a branch of one."""
-    return entry.has_object_class(BRANCH_CLASS) and _above_branch(entry, registry) is None
+    return entry.has_object_class(BRANCH_CLASS) and _find_branch_base(entry, registry) is None
 
 
-def _above_branch(entry: Entry, registry: Registry) -> DN | None:
+def _find_branch_base(entry: Entry, registry: Registry) -> DN | None:
     """Return the base of which an entry is a branch, or a part of the way to one."""
     if entry.has_object_class(BRANCH_CLASS):
         for relation in registry.children("root"):
-            steps = _steps(relation)
+            steps = _branch_steps(relation)
             for start in range(len(steps)):
-                if base := _without(entry.dn, steps[start:]):
+                if base := _strip_steps(entry.dn, steps[start:]):
                     return base
     return None
 
 
-def _meant(lines: Sequence[Line], problem: Diagnostic, prop: PropertyDefinition | None) -> Line:
+def _find_meant_line(lines: Sequence[LdifLine], problem: Diagnostic, prop: PropertyDefinition | None) -> LdifLine:
     """Return the line of several that a problem is about, as far as it tells."""
     if prop is not None and not prop.multi_valued:
         return lines[-1]  # the one too many
@@ -260,19 +260,19 @@ def _is_wrong(prop: PropertyDefinition, text: str | None) -> bool:
     return False
 
 
-def _hidden(prop: PropertyDefinition | None, text: str | None, told: str | None) -> str:
+def _mask_value(prop: PropertyDefinition | None, text: str | None, told: str | None) -> str:
     """Return what stands in place of a value, nothing where it may be shown.
 
     Of a value of which the problem tells a part only, no more than that is shown: the rest may be a secret.
     """
     if prop is not None and prop.sensitive:
         return MASK
-    if prop is None or text is None or shown(prop, text) != text:
+    if prop is None or text is None or mask_secret(prop, text) != text:
         return "…"
     return f"{told}…" if told and told != text and text.startswith(told) else ""
 
 
-def _baseless(base: DN) -> Diagnostic:
+def _describe_missing_base(base: DN) -> Diagnostic:
     return Diagnostic(
         "broken-data",
         f'this entry lies below the base "{base}", of which the document has no entry: it may be a part of one',
@@ -280,19 +280,19 @@ def _baseless(base: DN) -> Diagnostic:
     )
 
 
-def _as_said(state: ObjectState) -> ObjectState:
+def _leave_secrets_open(state: ObjectState) -> ObjectState:
     """Return a state that leaves open the secrets which it does not hold."""
     properties = state.definition.properties.items()
     secrets = (name for name, prop in properties if prop.sensitive and name not in state.values)
     return state.replace(silent=frozenset(secrets))
 
 
-def _steps(relation: Relation) -> tuple[str, ...]:
+def _branch_steps(relation: Relation) -> tuple[str, ...]:
     """The normal forms of the RDNs of a relation's branch, leaf first."""
     return tuple(DN.of(rdn).normal for rdn in DN.parse(relation.branch).rdns) if relation.branch else ()
 
 
-def _without(dn: DN, steps: Iterable[str]) -> DN | None:
+def _strip_steps(dn: DN, steps: Iterable[str]) -> DN | None:
     """Return a name without the RDNs it shall begin with, None when it does not."""
     for step in steps:
         if dn.normal.partition(",")[0] != step:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import NoSuchObjectError
-from confobjects.management.site import Signature
-from confobjects.mapping.journal import Note, Noted, State
+from confobjects.management.site import ChangeSignature
+from confobjects.mapping.journal import Note, NotedChange, State
 from confobjects.objects.changes import Action, ObjectChange
 from confobjects.objects.model import ManagedObject, Texts
-from confobjects.objects.reading import shown
+from confobjects.objects.reading import mask_secret
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record, as_dict
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 Values = Mapping[str, Texts]
 
 
-def signed(site: Site) -> Signature:
+def sign_change(site: Site) -> ChangeSignature:
     """Return who makes a change through a site, now."""
-    return site.sign() if site.sign is not None else Signature()
+    return site.sign() if site.sign is not None else ChangeSignature()
 
 
 class RecordedChange(Record):
@@ -71,7 +71,7 @@ class HistoryRecord(Record):
 
     number: int
     state: State
-    signature: Signature
+    signature: ChangeSignature
     changes: tuple[RecordedChange, ...] = ()
     undoes: tuple[int, ...] = ()
     kept: tuple[Values, ...] = ()
@@ -94,44 +94,44 @@ class HistoryRecord(Record):
 # -- into a note -----------------------------------------------------------------------------------------------------
 
 
-def note_of(changes: Sequence[ObjectChange], signature: Signature, undoes: Sequence[int] = ()) -> Note:
+def note_of(changes: Sequence[ObjectChange], signature: ChangeSignature, undoes: Sequence[int] = ()) -> Note:
     """Return the note of some changes, secrets apart."""
     text: dict[str, Any] = as_dict(signature)
     if undoes:
         text["undoes"] = list(undoes)
-    text["changes"] = [_change_json(change) for change in changes]
-    kept = [_secrets(change) for change in changes]
-    return Note(_dumps(text), _dumps(kept) if any(kept) else "")
+    text["changes"] = [_change_to_json(change) for change in changes]
+    kept = [_collect_secrets(change) for change in changes]
+    return Note(_dump_json(text), _dump_json(kept) if any(kept) else "")
 
 
-def _dumps(value: Any) -> str:
+def _dump_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _change_json(change: ObjectChange) -> dict[str, Any]:
+def _change_to_json(change: ObjectChange) -> dict[str, Any]:
     found: dict[str, Any] = {"path": change.path.elements, "action": change.action, "type": change.definition.name}
     if change.new_path is not None:
         found["new_path"] = change.new_path.elements
     names = change.names()
     for side, values in (("before", change.before), ("after", change.after)):
-        found[side] = {name: _masked(change, name, values[name]) for name in names if values.get(name)}
+        found[side] = {name: _mask_texts(change, name, values[name]) for name in names if values.get(name)}
     secrets = [name for name in names if _is_masked(change, name)]
     if secrets:
         found["secrets"] = secrets
     return found
 
 
-def _masked(change: ObjectChange, name: str, texts: Texts) -> list[str]:
+def _mask_texts(change: ObjectChange, name: str, texts: Texts) -> list[str]:
     prop = change.definition.properties[name]
-    return [shown(prop, text) for text in texts]
+    return [mask_secret(prop, text) for text in texts]
 
 
 def _is_masked(change: ObjectChange, name: str) -> bool:
     sides = (change.before.get(name, ()), change.after.get(name, ()))
-    return any(_masked(change, name, texts) != list(texts) for texts in sides)
+    return any(_mask_texts(change, name, texts) != list(texts) for texts in sides)
 
 
-def _secrets(change: ObjectChange) -> dict[str, Texts]:
+def _collect_secrets(change: ObjectChange) -> dict[str, Texts]:
     return {
         name: change.before[name] for name in change.names() if change.before.get(name) and _is_masked(change, name)
     }
@@ -140,42 +140,42 @@ def _secrets(change: ObjectChange) -> dict[str, Texts]:
 # -- and out of it ---------------------------------------------------------------------------------------------------
 
 
-def record_of(noted: Noted) -> HistoryRecord:
+def record_of(noted: NotedChange) -> HistoryRecord:
     """Return the record in a noted change; one that cannot be read has no changes, and that is unclear."""
     if noted.state == "edited":
-        return HistoryRecord(noted.number, "edited", Signature(noted.when, "", ""))
+        return HistoryRecord(noted.number, "edited", ChangeSignature(noted.when, "", ""))
     try:
         text = json.loads(noted.text)
-        signature = Signature(str(text["time"]), str(text["actor"]), str(text["command"]))
-        changes = tuple(_change(item) for item in text["changes"])
+        signature = ChangeSignature(str(text["time"]), str(text["actor"]), str(text["command"]))
+        changes = tuple(_read_change(item) for item in text["changes"])
         undoes = tuple(int(number) for number in text.get("undoes", ()))
-        kept = tuple(_texts(item) for item in json.loads(noted.secret)) if noted.secret else ()
+        kept = tuple(_read_texts(item) for item in json.loads(noted.secret)) if noted.secret else ()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return HistoryRecord(noted.number, "unclear", Signature("", "", ""))
+        return HistoryRecord(noted.number, "unclear", ChangeSignature("", "", ""))
     return HistoryRecord(noted.number, noted.state, signature, changes, undoes, kept)
 
 
-def _change(item: Mapping[str, Any]) -> RecordedChange:
-    new_path = _path(item["new_path"]) if "new_path" in item else None
+def _read_change(item: Mapping[str, Any]) -> RecordedChange:
+    new_path = _read_path(item["new_path"]) if "new_path" in item else None
     secrets = tuple(item.get("secrets", ()))
-    before, after = _texts(item["before"]), _texts(item["after"])
+    before, after = _read_texts(item["before"]), _read_texts(item["after"])
     if item["action"] not in get_args(Action):
         raise ValueError(item["action"])
-    return RecordedChange(_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets)
+    return RecordedChange(_read_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets)
 
 
-def _path(elements: Iterable[Sequence[str | None]]) -> ManagedObjectPath:
+def _read_path(elements: Iterable[Sequence[str | None]]) -> ManagedObjectPath:
     return ManagedObjectPath([(str(relation), name) for relation, name in elements])
 
 
-def _texts(item: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
+def _read_texts(item: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
     return {str(name): tuple(map(str, texts)) for name, texts in item.items()}
 
 
 # -- what is asked of a history --------------------------------------------------------------------------------------
 
 
-def records(site: Site) -> list[HistoryRecord]:
+def read_records(site: Site) -> list[HistoryRecord]:
     """Return the history of a context's storage, the oldest change first.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps none.
@@ -183,7 +183,7 @@ def records(site: Site) -> list[HistoryRecord]:
     return [record_of(noted) for noted in site.storage.history()]
 
 
-def record(found: Iterable[HistoryRecord], number: int) -> HistoryRecord:
+def find_record(found: Iterable[HistoryRecord], number: int) -> HistoryRecord:
     """Return the record of a number. Raises :class:`~confobjects.errors.NoSuchObjectError`."""
     numbers = []
     for one in found:
@@ -194,7 +194,7 @@ def record(found: Iterable[HistoryRecord], number: int) -> HistoryRecord:
     raise NoSuchObjectError(Diagnostic("no-such-object", f"there is no change {number}", remedy=there))
 
 
-def undone(found: Sequence[HistoryRecord]) -> dict[int, int]:
+def find_undone(found: Sequence[HistoryRecord]) -> dict[int, int]:
     """Return, for each change that was taken back and stays so, the number of the change that did it."""
     result: dict[int, int] = {}
     for one in reversed(found):
@@ -203,7 +203,7 @@ def undone(found: Sequence[HistoryRecord]) -> dict[int, int]:
     return result
 
 
-def of_object(found: Sequence[HistoryRecord], path: ManagedObjectPath) -> list[HistoryRecord]:
+def select_for_object(found: Sequence[HistoryRecord], path: ManagedObjectPath) -> list[HistoryRecord]:
     """Return the records that touch an object or what is below it, under the names it had; the oldest first."""
     result = []
     for one in reversed(found):
@@ -212,14 +212,14 @@ def of_object(found: Sequence[HistoryRecord], path: ManagedObjectPath) -> list[H
         for change in reversed(one.changes):
             touches = touches or any(p == place or p.is_below(place) for p in change.paths)
             if change.action == "rename" and change.new_path is not None:
-                place = moved(place, change.new_path, change.path)
+                place = move_path(place, change.new_path, change.path)
         path = place
         if touches:
             result.append(one)
     return result[::-1]
 
 
-def moved(path: ManagedObjectPath, old: ManagedObjectPath, new: ManagedObjectPath) -> ManagedObjectPath:
+def move_path(path: ManagedObjectPath, old: ManagedObjectPath, new: ManagedObjectPath) -> ManagedObjectPath:
     """Return where a path leads when the object at ``old`` is at ``new``."""
     if path == old or path.is_below(old):
         return ManagedObjectPath((*new.elements, *path.elements[len(old.elements) :]))
@@ -229,31 +229,31 @@ def moved(path: ManagedObjectPath, old: ManagedObjectPath, new: ManagedObjectPat
 Objects = dict[ManagedObjectPath, ManagedObject]
 
 
-def as_of(site: Site, number: int) -> Objects:
+def rebuild_as_of(site: Site, number: int) -> Objects:
     """Return the stored objects as they were right after a change; 0 is the time before the first one that is kept.
 
     The changes since then are applied backwards to what is stored now. An edit by hand is no part of that: what it did
     is not known. A secret that is not at hand is masked. Raises :class:`~confobjects.errors.NoSuchObjectError`,
     and :class:`~confobjects.errors.UnknownNameError` when the definitions do not know an object of then.
     """
-    found = records(site)
+    found = read_records(site)
     if number:
-        record(found, number)
-    world = site.world()
-    objects = {obj.path: obj for obj in site.all(world) if obj.path in world.entries}
+        find_record(found, number)
+    world = site.open_world()
+    objects = {obj.path: obj for obj in site.all_objects(world) if obj.path in world.entries}
     for one in reversed(found):
         if one.number > number:
-            revert(objects, one, site.registry)
+            revert_record(objects, one, site.registry)
     return objects
 
 
-def revert(objects: Objects, one: HistoryRecord, registry: Registry) -> None:
+def revert_record(objects: Objects, one: HistoryRecord, registry: Registry) -> None:
     """Take one change back in some objects."""
     for index in reversed(range(len(one.changes))):
         change = one.changes[index]
         old = {name: (MASK,) if texts is None else texts for name, texts in one.old_texts(index)}
         if change.action == "rename" and change.new_path is not None:
-            _move(objects, change.new_path, change.path)
+            _move_objects(objects, change.new_path, change.path)
         elif change.action == "create":
             objects.pop(change.path, None)
             continue
@@ -267,8 +267,8 @@ def revert(objects: Objects, one: HistoryRecord, registry: Registry) -> None:
         objects[change.path] = obj.replace(values=values)
 
 
-def _move(objects: Objects, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
+def _move_objects(objects: Objects, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
     for path in [path for path in objects if path == old or path.is_below(old)]:
         obj = objects.pop(path)
-        place = moved(path, old, new)
+        place = move_path(path, old, new)
         objects[place] = obj.replace(path=place)

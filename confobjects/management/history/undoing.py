@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
-from confobjects.management.changing.operations import Operation, asked_by, reverted
+from confobjects.management.changing.operations import Operation, invert_change, operation_for
 from confobjects.management.history import records
 from confobjects.objects.changes import ObjectChange
 from confobjects.objects.model import Texts
@@ -36,50 +36,50 @@ def undo(transaction: Transaction, number: int) -> None:
     (later changes touch the same values, or the change cannot be taken back),
     :class:`~confobjects.errors.AccessError` (an old secret is not at hand) and what any change raises.
     """
-    transaction.consider(lambda: _one(transaction, number))
+    transaction.consider(lambda: _undo_one(transaction, number))
 
 
-def _one(transaction: Transaction, number: int) -> None:
-    found = records.records(transaction.site)
-    one = records.record(found, number)
+def _undo_one(transaction: Transaction, number: int) -> None:
+    found = records.read_records(transaction.site)
+    one = records.find_record(found, number)
     _check_state(one)
-    by = records.undone(found)
+    by = records.find_undone(found)
     if number in by:
         remedy = f"undo {by[number]} makes it again"
         _refuse(f"change {number} was taken back by change {by[number]} already", remedy)
-    if later := [other.number for other in effective(found, number) if _meet(other, one)]:
+    if later := [other.number for other in find_effective(found, number) if _overlap(other, one)]:
         _refuse(
-            f"change {number} cannot be taken back alone: {_numbers(later)} touch{'es' * (len(later) == 1)} "
+            f"change {number} cannot be taken back alone: {_format_numbers(later)} touch{'es' * (len(later) == 1)} "
             "the same values",
-            f"undo --to {_before(found, number)} takes them back as well, or undo them one by one, the last first",
+            f"undo --to {_find_previous(found, number)} takes them back as well, or undo them one by one, the last first",
         )
     _take_back(transaction, [one])
 
 
 def undo_to(transaction: Transaction, number: int) -> None:
     """Have a transaction take back every change after one, the last first; 0 takes back all that are kept. Raises as :func:`undo`."""
-    transaction.consider(lambda: _all_after(transaction, number))
+    transaction.consider(lambda: _undo_after(transaction, number))
 
 
-def _all_after(transaction: Transaction, number: int) -> None:
-    found = records.records(transaction.site)
+def _undo_after(transaction: Transaction, number: int) -> None:
+    found = records.read_records(transaction.site)
     if number:
-        records.record(found, number)
+        records.find_record(found, number)
     later = [one for one in reversed(found) if one.number > number and one.state != "edited"]
     for one in later:
         _check_state(one)
     _take_back(transaction, later)
 
 
-def operations(one: HistoryRecord, registry: Registry) -> Iterator[Operation]:
+def plan_undo(one: HistoryRecord, registry: Registry) -> Iterator[Operation]:
     """Yield the operations that take a change back; a secret that is not at hand is masked in them."""
     for index in reversed(range(len(one.changes))):
-        yield asked_by(reverted(_bound(one, index, registry)), registry)
+        yield operation_for(invert_change(_bind_change(one, index, registry)), registry)
 
 
-def effective(found: Sequence[HistoryRecord], number: int) -> Iterator[HistoryRecord]:
+def find_effective(found: Sequence[HistoryRecord], number: int) -> Iterator[HistoryRecord]:
     """Yield the changes after one that count: not those that were taken back, nor what took them back."""
-    by = records.undone(found)
+    by = records.find_undone(found)
     for one in found:
         neutral = one.number in by or (one.undoes and min(one.undoes) > number)
         if one.number > number and one.state != "edited" and not neutral:
@@ -108,7 +108,7 @@ def _check_state(one: HistoryRecord) -> None:
     _refuse(f"change {one.number} {reason}", remedy)
 
 
-def _meet(later: HistoryRecord, one: HistoryRecord) -> bool:
+def _overlap(later: HistoryRecord, one: HistoryRecord) -> bool:
     return any(_touches(new, old) for new in later.changes for old in one.changes)
 
 
@@ -125,11 +125,11 @@ def _touches(new: RecordedChange, old: RecordedChange) -> bool:
     return False
 
 
-def _before(found: Sequence[HistoryRecord], number: int) -> int:
+def _find_previous(found: Sequence[HistoryRecord], number: int) -> int:
     return max((one.number for one in found if one.number < number and one.state == "done"), default=0)
 
 
-def _numbers(numbers: Sequence[int]) -> str:
+def _format_numbers(numbers: Sequence[int]) -> str:
     *front, last = map(str, numbers[:_SHOWN])
     more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
     return f"changes {', '.join(front)} and {last}{more}" if front else f"change {last}"
@@ -142,17 +142,17 @@ def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> No
     """Ask a transaction for what takes some changes back; each step is checked on what those before it have made."""
     registry = transaction.registry
     for one in several:
-        if problems := list(_missing_secrets(one)):
+        if problems := list(_find_missing_secrets(one)):
             raise AccessError(problems)
         for index in reversed(range(len(one.changes))):
             change = one.changes[index]
-            if problems := list(_edited(one.number, change, transaction.world)):
+            if problems := list(_find_edits(one.number, change, transaction.world)):
                 raise ConstraintError(problems)
-            asked_by(reverted(_bound(one, index, registry)), registry).ask(transaction)
+            operation_for(invert_change(_bind_change(one, index, registry)), registry).ask(transaction)
     transaction.undoes = tuple(sorted(one.number for one in several))
 
 
-def _missing_secrets(one: HistoryRecord) -> Iterator[Diagnostic]:
+def _find_missing_secrets(one: HistoryRecord) -> Iterator[Diagnostic]:
     for index, change in enumerate(one.changes):
         if change.action == "create":
             continue
@@ -168,22 +168,22 @@ def _missing_secrets(one: HistoryRecord) -> Iterator[Diagnostic]:
                 )
 
 
-def _edited(number: int, change: RecordedChange, world: World) -> Iterator[Diagnostic]:
+def _find_edits(number: int, change: RecordedChange, world: World) -> Iterator[Diagnostic]:
     """Yield what is not as a change left it, and no change of the history says why."""
     obj = world.find(change.new_path or change.path)
     if change.action == "delete":
         if obj is not None and world.find(change.path) is not None and change.before and obj.values:
-            yield _differs(number, change, "", "is there again")
+            yield _describe_edit(number, change, "", "is there again")
         return
     if obj is None:
-        yield _differs(number, change, "", "is not there any more")
+        yield _describe_edit(number, change, "", "is not there any more")
         return
     for name in change.names:
         if name not in change.secrets and obj.values.get(name, ()) != change.after.get(name, ()):
-            yield _differs(number, change, name, f"has another value of {name}")
+            yield _describe_edit(number, change, name, f"has another value of {name}")
 
 
-def _differs(number: int, change: RecordedChange, name: str, how: str) -> Diagnostic:
+def _describe_edit(number: int, change: RecordedChange, name: str, how: str) -> Diagnostic:
     return Diagnostic(
         "constraint-violated",
         f"change {number} cannot be taken back: the object {how}, by a change that is not in the history",
@@ -193,7 +193,7 @@ def _differs(number: int, change: RecordedChange, name: str, how: str) -> Diagno
     )
 
 
-def _bound(one: HistoryRecord, index: int, registry: Registry) -> ObjectChange:
+def _bind_change(one: HistoryRecord, index: int, registry: Registry) -> ObjectChange:
     """Return a recorded change with its definition and the old secrets; what is not at hand stays masked."""
     change = one.changes[index]
     definition = registry.definition(change.type)

@@ -16,21 +16,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.mapping.ldif.document import MARKER, NEW_DOCUMENT, Document, Edit
-from confobjects.mapping.ldif.parser import Parser, decode
+from confobjects.mapping.ldif.document import MARKER, NEW_DOCUMENT, Edit, LdifText
+from confobjects.mapping.ldif.parser import LdifParser, decode
 
-__all__ = ["MARKER", "NEW_DOCUMENT", "Document", "Edit", "decode", "parse"]
+__all__ = ["MARKER", "NEW_DOCUMENT", "Edit", "LdifText", "decode", "parse"]
 
 
-def parse(text: str, origin: str = "") -> Document:
+def parse(text: str, origin: str = "") -> LdifText:
     """Return the document written in ``text``; ``origin`` names it in messages.
 
     Raises :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
     """
-    return Parser(text, origin, _diagnose).document()
+    return LdifParser(text, origin, _diagnose).read_document()
 
 
-def _diagnose(parser: Parser, start: int, end: int, first: bool) -> Iterable[Diagnostic]:
+def _diagnose(parser: LdifParser, start: int, end: int, first: bool) -> Iterable[Diagnostic]:
     from confobjects.mapping.ldif.mistakes import diagnose
 
     return diagnose(parser, start, end, first)

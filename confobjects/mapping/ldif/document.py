@@ -23,7 +23,7 @@ class Edit(Record):
     new: Entry | None
 
 
-class Document:
+class LdifText:
     """A parsed LDIF text. Make one with :func:`parse`, and a new one of it with :func:`~confobjects.mapping.ldif.writing.edit_document`."""
 
     __slots__ = ("_ends", "entries", "text")
@@ -61,7 +61,7 @@ class Document:
         return "\r\n" if end > 0 and self.text[end - 1] == "\r" else "\n"
 
 
-def physical_lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     """Return the lines with their ends. Not ``splitlines``: it also splits at characters a value may hold."""
     lines = [line + "\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]

@@ -7,62 +7,62 @@ from typing import Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN, DNSyntaxError
-from confobjects.mapping.ldif.document import physical_lines
-from confobjects.mapping.ldif.parser import TWICE, BrokenLineError, Parser, dn_of
+from confobjects.mapping.ldif.document import split_lines
+from confobjects.mapping.ldif.parser import TWICE, BrokenLineError, LdifParser, dn_of
 
 _NAMES: Final = frozenset({"dn", "version", "changetype", "objectclass", "cn"})
 _OURS: Final = "ds-cfg-"
 
 
-def diagnose(parser: Parser, start: int, end: int, first: bool) -> Iterator[Diagnostic]:
+def diagnose(parser: LdifParser, start: int, end: int, first: bool) -> Iterator[Diagnostic]:
     """Yield the problems of a block that could not be read, line by line."""
-    lines = parser.lines(start, end)
-    numbers = _line_numbers(parser.text[start:end], parser.line(start))
+    lines = parser.split_block(start, end)
+    numbers = _line_numbers(parser.text[start:end], parser.line_at(start))
     try:
-        head = parser.head(lines, first)
+        head = parser.count_head(lines, first)
     except BrokenLineError as broken:
         number = next(i for i, line in enumerate(lines) if line[:1] != "#")
-        yield _problem(parser, broken, lines[number], numbers[number])
+        yield _describe_line(parser, broken, lines[number], numbers[number])
         return
     dn = None
     try:
         dn = dn_of(lines[head])
     except DNSyntaxError as broken:
-        yield _dn_problem(parser, lines[head], broken, numbers[head])
+        yield _describe_dn(parser, lines[head], broken, numbers[head])
     except BrokenLineError as broken:
-        yield _problem(parser, broken, lines[head], numbers[head])
+        yield _describe_line(parser, broken, lines[head], numbers[head])
         return  # what is no entry would only give more of the same
     for line, number in zip(lines[head + 1 :], numbers[head + 1 :], strict=True):
         try:
             if line[:1] != "#":
-                parser.uncommon(line)
+                parser.read_uncommon(line)
         except BrokenLineError as broken:
-            yield _problem(parser, broken, line, number)
+            yield _describe_line(parser, broken, line, number)
             if broken.says_all:
                 return
     if dn is not None and dn.normal in parser.entries:
         detail = f"the first is in line {_line_of(parser, dn)}"
         twice = BrokenLineError(f'there are two entries "{dn}"', TWICE, of_value=True)
-        yield _problem(parser, twice, lines[head], numbers[head]).replace(detail=detail)
+        yield _describe_line(parser, twice, lines[head], numbers[head]).replace(detail=detail)
 
 
 def _line_numbers(block: str, number: int) -> list[int]:
     """Return the number of the line each logical line starts in."""
-    return [number + index for index, line in enumerate(physical_lines(block)) if line[:1] != " " or index == 0]
+    return [number + index for index, line in enumerate(split_lines(block)) if line[:1] != " " or index == 0]
 
 
-def _line_of(parser: Parser, dn: DN) -> int:
+def _line_of(parser: LdifParser, dn: DN) -> int:
     """Return the line of the ``dn`` of an entry read before."""
     index = list(parser.entries).index(dn.normal)
     start = parser.ends[index - 1] if index else 0
-    piece = physical_lines(parser.text[start : parser.ends[index]])
+    piece = split_lines(parser.text[start : parser.ends[index]])
     offset = next(i for i, line in enumerate(piece) if line.removeprefix("\ufeff")[:3].lower() == "dn:")
-    return parser.line(start) + offset
+    return parser.line_at(start) + offset
 
 
-def _problem(parser: Parser, broken: BrokenLineError, line: str, number: int) -> Diagnostic:
+def _describe_line(parser: LdifParser, broken: BrokenLineError, line: str, number: int) -> Diagnostic:
     """Return what is wrong with a line. Its name is shown if it is surely one, and no part of a secret."""
-    problem = parser.problem(broken.message, number, remedy=broken.remedy)
+    problem = parser.describe_problem(broken.message, number, remedy=broken.remedy)
     name, colon, rest = line.partition(":")
     if not colon or not (name.lower() in _NAMES or name.lower().startswith(_OURS)):
         return problem.replace(column=1)
@@ -73,9 +73,9 @@ def _problem(parser: Parser, broken: BrokenLineError, line: str, number: int) ->
     return problem.replace(excerpt=f"{head}…", span=(start, end), column=start + 1)
 
 
-def _dn_problem(parser: Parser, line: str, broken: DNSyntaxError, number: int) -> Diagnostic:
+def _describe_dn(parser: LdifParser, line: str, broken: DNSyntaxError, number: int) -> Diagnostic:
     remedy = "correct it; a separator inside a value is written with a backslash before it"
-    problem = parser.problem(f"the DN cannot be read: {broken}", number, remedy=remedy)
+    problem = parser.describe_problem(f"the DN cannot be read: {broken}", number, remedy=remedy)
     if line[3:4] == ":":
         return problem.replace(detail="the DN is written in base64")
     offset = len(line) - len(line[3:].lstrip(" "))

@@ -10,8 +10,8 @@ from typing import Final
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN, DNSyntaxError
 from confobjects.errors import BrokenDataError
-from confobjects.mapping.entry import Entry, Value, Values, is_attribute, stored_value
-from confobjects.mapping.ldif.document import FORMAT, MARKER, Document, physical_lines
+from confobjects.mapping.entry import Entry, Value, Values, is_attribute, normalise_value
+from confobjects.mapping.ldif.document import FORMAT, MARKER, LdifText, split_lines
 
 _MOST_PROBLEMS: Final = 20
 _SEE: Final = "look at the line; previous versions are in the archive beside the file"
@@ -49,11 +49,11 @@ class BrokenLineError(Exception):
         self.of_value = of_value  # what is wrong stands behind the colon
 
 
-Diagnose = Callable[["Parser", int, int, bool], Iterable[Diagnostic]]
+Diagnose = Callable[["LdifParser", int, int, bool], Iterable[Diagnostic]]
 """Tells what is wrong with the block from an offset of the text to another; the last argument, whether it is the first."""
 
 
-class Parser:
+class LdifParser:
     """One pass over a text. Nearly all lines are plain: they cost one look-up and one cut.
 
     ``diagnose`` tells what is wrong with a block that cannot be read.
@@ -71,23 +71,23 @@ class Parser:
         self.careful = False
         self.remembered: dict[str, tuple[str, Values]] = {}  # lines that repeat share one tuple
 
-    def document(self) -> Document:
+    def read_document(self) -> LdifText:
         """Read everything. Raises :class:`~confobjects.errors.BrokenDataError` with every problem found."""
         self._check_characters()
         first = True
         for start, end in _blocks(self.text):
             try:
-                self._block(start, end, first)
+                self._read_block(start, end, first)
             except (BrokenLineError, DNSyntaxError):
                 self.problems.extend(self._diagnose(self, start, end, first))
-            first = first and not self.ends and _only_comments(self.text[start:end])
+            first = first and not self.ends and _is_comment_only(self.text[start:end])
             if len(self.problems) >= _MOST_PROBLEMS:
                 break
         if self.problems:
-            raise BrokenDataError(self._first_problems())
-        return Document(self.text, self.entries, self.ends)
+            raise BrokenDataError(self._limit_problems())
+        return LdifText(self.text, self.entries, self.ends)
 
-    def _first_problems(self) -> list[Diagnostic]:
+    def _limit_problems(self) -> list[Diagnostic]:
         if len(self.problems) < _MOST_PROBLEMS:
             return self.problems
         *shown, last = self.problems[:_MOST_PROBLEMS]
@@ -99,7 +99,7 @@ class Parser:
         if at >= 0:
             message = "a NUL character: this is no LDIF text, or it was damaged"
             raise BrokenDataError(self._problem_at(at, message, _SEE))
-        at = _lone_carriage_return(self.text)
+        at = _find_lone_return(self.text)
         if at >= 0:
             message = "a carriage return inside a line; lines end with a line feed, or with both"
             raise BrokenDataError(self._problem_at(at, message, "remove it, or write the value in base64"))
@@ -115,16 +115,16 @@ class Parser:
             remedy = "use a newer version of confobjects"
             raise BrokenDataError(self._problem_at(at + len(MARKER) + 1, message, remedy))
 
-    def _block(self, start: int, end: int, first: bool) -> None:
+    def _read_block(self, start: int, end: int, first: bool) -> None:
         """Read the entry of one run of lines between empty ones; comments alone are none."""
-        lines = self.lines(start, end)
+        lines = self.split_block(start, end)
         head = 0
         if first or lines[0][:1] == "#":
-            head = self.head(lines, first)
+            head = self.count_head(lines, first)
             if head == len(lines):
                 return
         dn = dn_of(lines[head])
-        entry = Entry.trusted(dn, self._attributes(lines, head + 1))
+        entry = Entry.from_trusted(dn, self._read_attributes(lines, head + 1))
         if self.careful:
             entry = Entry(dn, entry.attributes)
         key = dn.normal
@@ -133,7 +133,7 @@ class Parser:
         self.entries[key] = entry
         self.ends.append(end)
 
-    def lines(self, start: int, end: int) -> list[str]:
+    def split_block(self, start: int, end: int) -> list[str]:
         """Return the logical lines of a block: line ends cut off, continuations joined."""
         block = self.text[start : end - 1] if self.text[end - 1] == "\n" else self.text[start:end]
         if "\r" in block:
@@ -142,7 +142,7 @@ class Parser:
             block = block.replace("\n ", "")
         return block.split("\n")
 
-    def head(self, lines: list[str], first: bool) -> int:
+    def count_head(self, lines: list[str], first: bool) -> int:
         """Return the number of lines before the ``dn``: comments, and in the first block the version."""
         lines[0] = lines[0].removeprefix("\ufeff") if first else lines[0]
         for number, line in enumerate(lines):
@@ -155,7 +155,7 @@ class Parser:
                 raise BrokenLineError(message, 'write "version: 1"', of_value=True)
         return len(lines)
 
-    def _attributes(self, lines: list[str], head: int) -> dict[str, Values]:
+    def _read_attributes(self, lines: list[str], head: int) -> dict[str, Values]:
         attributes: dict[str, Values] = {}
         remembered = self.remembered
         for line in lines[head:]:
@@ -163,34 +163,34 @@ class Parser:
             if pair is None:
                 if line[:1] == "#":
                     continue
-                pair = self._pair(line)
+                pair = self._read_pair(line)
             name, values = pair
             attributes[name] = attributes[name] + values if name in attributes else values
         return attributes
 
-    def _pair(self, line: str) -> tuple[str, Values]:
+    def _read_pair(self, line: str) -> tuple[str, Values]:
         """Return the name and the value of a line, the value as a tuple of one."""
         name, colon, text = line.partition(": ")
         value: Value = text
         if not colon or name not in self.names or text[:1] == " " or ";" in name:
-            name, value = self.uncommon(line)
+            name, value = self.read_uncommon(line)
         pair = (name, (value,))
         if len(line) < _LONGEST_REMEMBERED and len(self.remembered) < _REMEMBERED_LINES:
             self.remembered[line] = pair
         return pair
 
-    def uncommon(self, line: str) -> tuple[str, Value]:
+    def read_uncommon(self, line: str) -> tuple[str, Value]:
         """Read a line whose name is new, or whose value is in base64, indented, binary or missing."""
         name, colon, rest = line.partition(":")
         if not colon:
             message = 'expected "attribute: value", found a line without a colon'
             raise BrokenLineError(message, "a line that continues the one before must start with a blank")
         if name not in self.names:
-            self._learn(name)
+            self._learn_name(name)
         value = value_of(rest)
-        return name, value if isinstance(value, str) and ";" not in name else stored_value(name, value)
+        return name, value if isinstance(value, str) and ";" not in name else normalise_value(name, value)
 
-    def _learn(self, name: str) -> None:
+    def _learn_name(self, name: str) -> None:
         key = name.lower()
         if not is_attribute(name):
             remedy = "letters, digits and hyphens; a line that continues the one before must start with a blank"
@@ -206,16 +206,16 @@ class Parser:
         self.names[name] = key
         self.careful = self.careful or self.spellings.setdefault(key, name) != name
 
-    def line(self, offset: int) -> int:
+    def line_at(self, offset: int) -> int:
         """Return the number of the line at an offset."""
         return self.text.count("\n", 0, offset) + 1
 
     def _problem_at(self, offset: int, summary: str, remedy: str) -> Diagnostic:
         """Return a diagnostic about a character of the text, with its column."""
         column = offset - self.text.rfind("\n", 0, offset)
-        return self.problem(summary, self.line(offset), remedy=remedy).replace(column=column)
+        return self.describe_problem(summary, self.line_at(offset), remedy=remedy).replace(column=column)
 
-    def problem(self, summary: str, line: int, *, remedy: str = "", detail: str = "") -> Diagnostic:
+    def describe_problem(self, summary: str, line: int, *, remedy: str = "", detail: str = "") -> Diagnostic:
         """Return a diagnostic about a line of the text."""
         return Diagnostic("broken-data", summary, origin=self.origin, line=line, remedy=remedy, detail=detail)
 
@@ -252,7 +252,7 @@ def _blocks_with_carriage_returns(text: str) -> Iterator[tuple[int, int]]:
         yield start, len(text)
 
 
-def _lone_carriage_return(text: str) -> int:
+def _find_lone_return(text: str) -> int:
     """Return where a carriage return stands that is no part of a line end, -1 if nowhere."""
     at = text.find("\r")
     while at >= 0 and text.startswith("\n", at + 1):
@@ -260,8 +260,8 @@ def _lone_carriage_return(text: str) -> int:
     return at
 
 
-def _only_comments(block: str) -> bool:
-    return all(line[:1] in ("#", " ") for line in physical_lines(block.removeprefix("\ufeff")))
+def _is_comment_only(block: str) -> bool:
+    return all(line[:1] in ("#", " ") for line in split_lines(block.removeprefix("\ufeff")))
 
 
 def dn_of(line: str) -> DN:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from confobjects.dn import DN
-from confobjects.mapping.ldif.document import Document, physical_lines
+from confobjects.mapping.ldif.document import LdifText, split_lines
 from confobjects.mapping.ldif.parser import value_of
 
 _SHOWN: Final = 60
 Span = tuple[int, int]
 
 
-class Line:
+class LdifLine:
     """One logical line: ``number`` is that of its first physical line."""
 
     def __init__(self, number: int, physical: list[str]) -> None:
@@ -56,52 +56,52 @@ class Line:
         return self._head + value, span
 
 
-class Places:
+class LdifPlaces:
     """The lines of the entries of a document."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: LdifText) -> None:
         self._document = document
         self._pieces: dict[str, tuple[int, str]] = {}
 
-    def name(self, dn: DN) -> Line:
+    def find_dn_line(self, dn: DN) -> LdifLine:
         """Return the line with the DN of an entry."""
-        return self._entry(dn)[0]
+        return self._read_entry_lines(dn)[0]
 
-    def attribute(self, dn: DN, name: str) -> list[Line]:
+    def find_attribute_lines(self, dn: DN, name: str) -> list[LdifLine]:
         """Return the lines of an attribute of an entry."""
-        return [line for line in self._entry(dn)[1:] if line.name.lower() == name.lower()]
+        return [line for line in self._read_entry_lines(dn)[1:] if line.name.lower() == name.lower()]
 
-    def _entry(self, dn: DN) -> list[Line]:
+    def _read_entry_lines(self, dn: DN) -> list[LdifLine]:
         """Return the lines of an entry, that of its DN first, without comments."""
         if not self._pieces:
             start = 1
             for key, piece in self._document.pieces():
                 self._pieces[key] = start, piece
                 start += piece.count("\n")
-        found = list(_lines(*self._pieces[dn.normal]))
+        found = list(_parse_lines(*self._pieces[dn.normal]))
         head = next(index for index, line in enumerate(found) if line.name.lower() == "dn")
         return found[head:]
 
 
-def _lines(number: int, piece: str) -> Iterator[Line]:
+def _parse_lines(number: int, piece: str) -> Iterator[LdifLine]:
     """Yield the logical lines of a piece of text that are no comments."""
     waiting: list[str] = []
     start = number
-    for line in physical_lines(piece.removeprefix("\ufeff")):
+    for line in split_lines(piece.removeprefix("\ufeff")):
         text = line.rstrip("\r\n")
         if not text.startswith(" ") and waiting:
-            yield from _line(start, waiting)
+            yield from _parse_line(start, waiting)
             waiting = []
         if not waiting:
             start = number
         waiting.append(text)
         number += 1
-    yield from _line(start, waiting)
+    yield from _parse_line(start, waiting)
 
 
-def _line(number: int, physical: list[str]) -> Iterator[Line]:
+def _parse_line(number: int, physical: list[str]) -> Iterator[LdifLine]:
     if physical and physical[0] and not physical[0].startswith("#"):
-        yield Line(number, physical)
+        yield LdifLine(number, physical)
 
 
 def _name_in(text: str) -> str:

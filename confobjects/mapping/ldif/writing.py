@@ -6,14 +6,14 @@ from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from confobjects.mapping.entry import Entry, Value, Values, stored_value
-from confobjects.mapping.ldif.document import MARKER, Document, Edit, physical_lines
+from confobjects.mapping.entry import Entry, Value, Values, normalise_value
+from confobjects.mapping.ldif.document import MARKER, Edit, LdifText, split_lines
 from confobjects.mapping.ldif.parser import value_of
 
 _FOLD: Final = 76
 
 
-def attribute_line(name: str, value: Value, newline: str = "\n") -> str:
+def format_attribute(name: str, value: Value, newline: str = "\n") -> str:
     """Return a value as a line; base64, folded at 76 columns, where plain text would not be safe."""
     if isinstance(value, str) and _is_safe(value):
         return f"{name}: {value}{newline}" if value else f"{name}:{newline}"
@@ -28,24 +28,24 @@ def _is_safe(value: str) -> bool:
     return value.isascii() and value.isprintable() and value[:1] not in (" ", ":", "<") and value[-1:] != " "
 
 
-def entry_lines(entry: Entry, newline: str = "\n") -> str:
+def format_entry(entry: Entry, newline: str = "\n") -> str:
     """Return an entry as lines, without the empty one around it."""
-    lines = [attribute_line("dn", str(entry.dn), newline)]
+    lines = [format_attribute("dn", str(entry.dn), newline)]
     for name, values in entry.attributes.items():
-        lines.extend(attribute_line(name, value, newline) for value in values)
+        lines.extend(format_attribute(name, value, newline) for value in values)
     return "".join(lines)
 
 
-def edit_document(document: Document, edits: Sequence[Edit]) -> Document:
+def edit_document(document: LdifText, edits: Sequence[Edit]) -> LdifText:
     """Return a document after some edits, one after the other.
 
     A changed entry keeps its place and a new one comes last. With an entry goes the comment right above it;
     comments set apart by an empty line stay.
     """
-    editor = _Editor(document)
+    editor = _DocumentEditor(document)
     for one in edits:
         editor.edit(one)
-    return editor.document()
+    return editor.build_document()
 
 
 class _Slot:
@@ -58,10 +58,10 @@ class _Slot:
         self.entry = entry
 
 
-class _Editor:
+class _DocumentEditor:
     """A document cut up for editing."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: LdifText) -> None:
         self.newline = document.newline
         entries = document.entries
         self.slots = [_Slot(piece, entries[key]) for key, piece in document.pieces()]
@@ -76,19 +76,19 @@ class _Editor:
         old, new = edit.old, edit.new
         slot = self.by_key.pop(old.dn.normal) if old is not None else _Slot("", None)
         if old is not None and new is not None:
-            slot.piece = _rewritten(slot.piece, old, new, self.newline)
+            slot.piece = _rewrite_entry(slot.piece, old, new, self.newline)
         elif old is not None:
-            slot.piece = _without_entry(slot.piece)
+            slot.piece = _remove_entry(slot.piece)
         elif new is not None:
             # Pieces of deleted entries may be empty: only one with text needs to be set apart from.
             separator = self.newline if any(before.piece for before in reversed(self.slots)) else ""
-            slot.piece = separator + entry_lines(new, self.newline)
+            slot.piece = separator + format_entry(new, self.newline)
             self.slots.append(slot)
         slot.entry = new
         if new is not None:
             self.by_key[new.dn.normal] = slot
 
-    def document(self) -> Document:
+    def build_document(self) -> LdifText:
         """Put the pieces together."""
         entries: dict[str, Entry] = {}
         ends: list[int] = []
@@ -103,13 +103,13 @@ class _Editor:
             if slot.entry is not None:
                 entries[slot.entry.dn.normal] = slot.entry
                 ends.append(at)
-        return Document("".join(texts) + self.tail, entries, ends)
+        return LdifText("".join(texts) + self.tail, entries, ends)
 
 
-def _logical_lines(piece: str) -> list[str]:
+def _split_logical_lines(piece: str) -> list[str]:
     """Return the lines of a piece with their ends, each with its continuations."""
     lines: list[str] = []
-    for line in physical_lines(piece):
+    for line in split_lines(piece):
         if line[:1] == " " and lines:
             lines[-1] += line
         else:
@@ -117,18 +117,18 @@ def _logical_lines(piece: str) -> list[str]:
     return lines
 
 
-def _unfolded(line: str) -> str:
+def _unfold_line(line: str) -> str:
     return line.replace("\r\n", "\n").replace("\n ", "").rstrip("\n")
 
 
-def _dn_index(lines: list[str]) -> int:
+def _find_dn_line(lines: list[str]) -> int:
     return next(i for i, line in enumerate(lines) if line.removeprefix("\ufeff")[:3].lower() == "dn:")
 
 
-def _without_entry(piece: str) -> str:
+def _remove_entry(piece: str) -> str:
     """Return what stays of a piece when its entry goes: all but the entry and the comment right above it."""
-    lines = _logical_lines(piece)
-    index = _dn_index(lines)
+    lines = _split_logical_lines(piece)
+    index = _find_dn_line(lines)
     while index and lines[index - 1][:1] == "#" and not lines[index - 1].startswith(MARKER):
         index -= 1
     kept = lines[:index]
@@ -137,31 +137,31 @@ def _without_entry(piece: str) -> str:
     return "".join(kept)
 
 
-def _rewritten(piece: str, old: Entry, new: Entry, newline: str) -> str:
+def _rewrite_entry(piece: str, old: Entry, new: Entry, newline: str) -> str:
     """Return the piece of an entry with the lines of its changed attributes made anew, all others as they were."""
-    lines = _logical_lines(piece if piece.endswith("\n") else piece + newline)
-    head = _dn_index(lines)
+    lines = _split_logical_lines(piece if piece.endswith("\n") else piece + newline)
+    head = _find_dn_line(lines)
     if str(old.dn) != str(new.dn):
         mark = "\ufeff" if lines[head][:1] == "\ufeff" else ""
-        lines[head] = mark + attribute_line("dn", str(new.dn), newline)
+        lines[head] = mark + format_attribute("dn", str(new.dn), newline)
     places: dict[str, list[tuple[int, Value]]] = {}
     for index in range(head + 1, len(lines)):
         if lines[index][:1] != "#":
-            name, _, rest = _unfolded(lines[index]).partition(":")
-            places.setdefault(name.lower(), []).append((index, stored_value(name, value_of(rest))))
+            name, _, rest = _unfold_line(lines[index]).partition(":")
+            places.setdefault(name.lower(), []).append((index, normalise_value(name, value_of(rest))))
     spellings = {name.lower(): name for name in (*new.attributes, *old.attributes)}
     for key, name in spellings.items():
         before, after = old.get(name), new.get(name)
         if before != after:
 
-            def write(values: Sequence[Value], name: str = name) -> str:
-                return "".join(attribute_line(name, value, newline) for value in values)
+            def format_values(values: Sequence[Value], name: str = name) -> str:
+                return "".join(format_attribute(name, value, newline) for value in values)
 
-            _place(lines, places.get(key, []), before, after, write)
+            _place_values(lines, places.get(key, []), before, after, format_values)
     return "".join(lines)
 
 
-def _place(
+def _place_values(
     lines: list[str],
     places: list[tuple[int, Value]],
     before: Values,

@@ -16,7 +16,7 @@ SOCKET: Final = "/var/run/slapd/ldapi"
 """The socket of ``ldapi:///``, where Debian's slapd has it."""
 
 
-class Address(Record):
+class LdapAddress(Record):
     """One server: ``host`` is the path of the socket when the scheme is ``ldapi``."""
 
     scheme: str
@@ -45,7 +45,7 @@ class Address(Record):
 class Directory(Record):
     """The servers of a configuration, in the order they are tried, and its base DN if the URL says it."""
 
-    addresses: tuple[Address, ...]
+    addresses: tuple[LdapAddress, ...]
     base: DN | None
 
     def __str__(self) -> str:
@@ -59,50 +59,50 @@ def parse(text: str) -> Directory:
     Raises :class:`~confobjects.errors.UsageError` for what is no URL, names options that a configuration has no
     use for, or when two of them name different bases.
     """
-    found = [_url(part) for part in text.split()]
+    found = [_parse_url(part) for part in text.split()]
     bases = {base.normal: base for _, base in found if base is not None}
     if len(bases) > 1:
         names = " and ".join(f'"{base}"' for base in bases.values())
-        raise _wrong(text, f"the servers are to hold one configuration, and the URLs name two bases: {names}")
+        raise _url_error(text, f"the servers are to hold one configuration, and the URLs name two bases: {names}")
     return Directory(tuple(dict.fromkeys(address for address, _ in found)), next(iter(bases.values()), None))
 
 
-def _url(text: str) -> tuple[Address, DN | None]:
+def _parse_url(text: str) -> tuple[LdapAddress, DN | None]:
     scheme, _, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme not in PORTS or not rest.startswith("//"):
-        raise _wrong(text, "it does not start with ldap://, ldaps:// or ldapi://")
+        raise _url_error(text, "it does not start with ldap://, ldaps:// or ldapi://")
     place, _, tail = rest[2:].partition("/")
     if "@" in place:
-        raise _wrong(text, "a URL holds no user and no password", "give them as options (-D, and -j for a file)")
+        raise _url_error(text, "a URL holds no user and no password", "give them as options (-D, and -j for a file)")
     if "?" in tail:
-        raise _wrong(text, "nothing may follow the base DN", "end the URL with the base DN")
+        raise _url_error(text, "nothing may follow the base DN", "end the URL with the base DN")
     try:
         base = DN.parse(unquote(tail)) if tail else None
     except ValueError as error:
-        raise _wrong(text, f"its base is no DN: {error}") from None
+        raise _url_error(text, f"its base is no DN: {error}") from None
     if scheme == "ldapi":
-        return Address(scheme, unquote(place) or SOCKET, 0), base
-    host, port = _host_and_port(text, place)
-    return Address(scheme, host or "localhost", port or PORTS[scheme]), base
+        return LdapAddress(scheme, unquote(place) or SOCKET, 0), base
+    host, port = _split_host_port(text, place)
+    return LdapAddress(scheme, host or "localhost", port or PORTS[scheme]), base
 
 
-def _host_and_port(text: str, place: str) -> tuple[str, int]:
+def _split_host_port(text: str, place: str) -> tuple[str, int]:
     if place.startswith("["):
         host, bracket, rest = place[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise _wrong(text, "an IPv6 address stands between brackets")
+            raise _url_error(text, "an IPv6 address stands between brackets")
         port = rest[1:]
     else:
         host, _, port = place.partition(":")
     if ":" in port:
-        raise _wrong(text, "an IPv6 address stands between brackets", f"write [{place}]")
+        raise _url_error(text, "an IPv6 address stands between brackets", f"write [{place}]")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise _wrong(text, f'"{port}" is no port: a number from 1 to 65535')
+        raise _url_error(text, f'"{port}" is no port: a number from 1 to 65535')
     return unquote(host), int(port or 0)
 
 
-def _wrong(text: str, reason: str, remedy: str = "") -> UsageError:
+def _url_error(text: str, reason: str, remedy: str = "") -> UsageError:
     if not remedy:
         remedy = "write ldap://HOST:PORT/BASE-DN, ldaps://HOST:PORT/BASE-DN or ldapi://%2Fpath%2Fto%2Fsocket/BASE-DN"
     shown = text if "@" not in text else text.partition("://")[0] + "://…@" + text.rpartition("@")[2]

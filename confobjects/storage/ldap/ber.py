@@ -36,7 +36,7 @@ _NEVER_DEREFERENCE: Final = 0
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _tlv(tag: int, content: bytes) -> bytes:
+def _encode_tlv(tag: int, content: bytes) -> bytes:
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
@@ -44,44 +44,44 @@ def _tlv(tag: int, content: bytes) -> bytes:
     return bytes((tag, 0x80 | width)) + size.to_bytes(width, "big") + content
 
 
-def _number(tag: int, value: int) -> bytes:
-    return _tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+def _encode_number(tag: int, value: int) -> bytes:
+    return _encode_tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
-def _strings(tag: int, values: Iterable[bytes]) -> bytes:
-    return _tlv(tag, b"".join([_tlv(_OCTETS, value) for value in values]))
+def _encode_strings(tag: int, values: Iterable[bytes]) -> bytes:
+    return _encode_tlv(tag, b"".join([_encode_tlv(_OCTETS, value) for value in values]))
 
 
-def message(number: int, operation: bytes) -> bytes:
+def encode_message(number: int, operation: bytes) -> bytes:
     """Return a whole message."""
-    return _tlv(_SEQUENCE, _number(_INTEGER, number) + operation)
+    return _encode_tlv(_SEQUENCE, _encode_number(_INTEGER, number) + operation)
 
 
-def modify(dn: str, modifications: Sequence[tuple[str, str, Sequence[bytes]]]) -> bytes:
+def encode_modify(dn: str, modifications: Sequence[tuple[str, str, Sequence[bytes]]]) -> bytes:
     """Return the request to change an entry; each modification is a kind, an attribute and values."""
     steps = [
-        _tlv(
+        _encode_tlv(
             _SEQUENCE,
-            _number(_ENUMERATED, _KINDS[kind])
-            + _tlv(_SEQUENCE, _tlv(_OCTETS, attribute.encode()) + _strings(_SET, values)),
+            _encode_number(_ENUMERATED, _KINDS[kind])
+            + _encode_tlv(_SEQUENCE, _encode_tlv(_OCTETS, attribute.encode()) + _encode_strings(_SET, values)),
         )
         for kind, attribute, values in modifications
     ]
-    return _tlv(_MODIFY, _tlv(_OCTETS, dn.encode()) + _tlv(_SEQUENCE, b"".join(steps)))
+    return _encode_tlv(_MODIFY, _encode_tlv(_OCTETS, dn.encode()) + _encode_tlv(_SEQUENCE, b"".join(steps)))
 
 
-def read(dn: str, attributes: Sequence[str]) -> bytes:
+def encode_read(dn: str, attributes: Sequence[str]) -> bytes:
     """Return the request to read one entry."""
-    return _tlv(
+    return _encode_tlv(
         _SEARCH,
-        _tlv(_OCTETS, dn.encode())
-        + _number(_ENUMERATED, _BASE_OBJECT)
-        + _number(_ENUMERATED, _NEVER_DEREFERENCE)
-        + _number(_INTEGER, 0)  # no limit of ours to the number of entries
-        + _number(_INTEGER, 0)  # nor to the time: the channel has a deadline
-        + _tlv(0x01, b"\x00")  # values as well
-        + _tlv(_PRESENT, b"objectClass")
-        + _strings(_SEQUENCE, [name.encode() for name in attributes]),
+        _encode_tlv(_OCTETS, dn.encode())
+        + _encode_number(_ENUMERATED, _BASE_OBJECT)
+        + _encode_number(_ENUMERATED, _NEVER_DEREFERENCE)
+        + _encode_number(_INTEGER, 0)  # no limit of ours to the number of entries
+        + _encode_number(_INTEGER, 0)  # nor to the time: the channel has a deadline
+        + _encode_tlv(0x01, b"\x00")  # values as well
+        + _encode_tlv(_PRESENT, b"objectClass")
+        + _encode_strings(_SEQUENCE, [name.encode() for name in attributes]),
     )
 
 
@@ -108,7 +108,7 @@ def size_of(data: bytes, at: int) -> int | None:
     return 2 + width + size
 
 
-def _length(data: bytes, at: int) -> tuple[int, int]:
+def _decode_length(data: bytes, at: int) -> tuple[int, int]:
     """The length that stands at a place, and where what is so long begins."""
     first = data[at]
     if first < 0x80:
@@ -117,34 +117,34 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at + 1 : end], "big"), end
 
 
-def head(data: bytes) -> tuple[int, int, int]:
+def decode_head(data: bytes) -> tuple[int, int, int]:
     """The number of a message, the tag of its operation, and where the length of that stands."""
-    _, at = _length(data, 1)
-    size, at = _length(data, at + 1)
+    _, at = _decode_length(data, 1)
+    size, at = _decode_length(data, at + 1)
     end = at + size
     return int.from_bytes(data[at:end], "big"), data[end], end + 1
 
 
-def entry(data: bytes, at: int) -> RawEntry:
+def decode_entry(data: bytes, at: int) -> RawEntry:
     """The entry whose length stands at a place. Lengths below 128 are read on the spot: nearly all are."""
-    _, at = _length(data, at)
-    size, at = _length(data, at + 1)
+    _, at = _decode_length(data, at)
+    size, at = _decode_length(data, at + 1)
     dn = data[at : at + size].decode("utf-8", "replace")
-    size, at = _length(data, at + size + 1)
+    size, at = _decode_length(data, at + size + 1)
     end = at + size
     attributes: dict[str, list[bytes]] = {}
     while at < end:
-        at = at + 2 if data[at + 1] < 0x80 else _length(data, at + 1)[1]
-        size, at = _length(data, at + 1)
+        at = at + 2 if data[at + 1] < 0x80 else _decode_length(data, at + 1)[1]
+        size, at = _decode_length(data, at + 1)
         name = data[at : at + size].decode("ascii")
-        size, at = _length(data, at + size + 1)
+        size, at = _decode_length(data, at + size + 1)
         stop = at + size
         values = attributes[name] = []
         while at < stop:
             size = data[at + 1]
             at += 2
             if size >= 0x80:
-                size, at = _length(data, at - 1)
+                size, at = _decode_length(data, at - 1)
             values.append(data[at : at + size])
             at += size
     if at != end:
@@ -152,23 +152,23 @@ def entry(data: bytes, at: int) -> RawEntry:
     return dn, attributes
 
 
-def result(data: bytes, at: int) -> Raw:
+def decode_result(data: bytes, at: int) -> Raw:
     """The result whose length stands at a place."""
-    size, at = _length(data, at)
+    size, at = _decode_length(data, at)
     end = at + size
-    size, at = _length(data, at + 1)
+    size, at = _decode_length(data, at + 1)
     code = int.from_bytes(data[at : at + size], "big")
-    size, at = _length(data, at + size + 1)
+    size, at = _decode_length(data, at + size + 1)
     dn = data[at : at + size].decode("utf-8", "replace")
-    size, at = _length(data, at + size + 1)
+    size, at = _decode_length(data, at + size + 1)
     text = data[at : at + size].decode("utf-8", "replace")
     at += size
     urls: list[str] = []
     if at < end and data[at] == _REFERRAL:
-        size, at = _length(data, at + 1)
+        size, at = _decode_length(data, at + 1)
         stop = at + size
         while at < stop:
-            size, at = _length(data, at + 1)
+            size, at = _decode_length(data, at + 1)
             urls.append(data[at : at + size].decode("utf-8", "replace"))
             at += size
     return code, dn, text, tuple(urls)

@@ -34,13 +34,13 @@ from confobjects.mapping.entry import (
     no_such_entry,
 )
 from confobjects.storage.ldap import results
-from confobjects.storage.ldap.address import Address
-from confobjects.storage.ldap.plans import Planned
-from confobjects.storage.ldap.reader import Reader, contexts
-from confobjects.storage.ldap.requests import all_found, holds, inverse, is_applied, send
-from confobjects.storage.ldap.results import NO_SUCH_OBJECT, SUCCESS, Result
+from confobjects.storage.ldap.address import LdapAddress
+from confobjects.storage.ldap.plans import PlannedChange
+from confobjects.storage.ldap.reader import DirectoryReader, naming_contexts
+from confobjects.storage.ldap.requests import find_all, has_all_values, invert_change, is_applied, send_change
+from confobjects.storage.ldap.results import NO_SUCH_OBJECT, SUCCESS, LdapResult
 from confobjects.storage.ldap.session import LostError
-from confobjects.storage.ldap.truth import made_revision, revision_of
+from confobjects.storage.ldap.truth import new_revision_of, revision_of
 
 _NOT_HELD: Final = (NO_SUCH_OBJECT, 53)
 """What servers answer to the addition of an entry that none of their databases holds: 32, and slapd 53."""
@@ -48,7 +48,7 @@ _LOOK_AGAIN: Final = 0.05
 """Seconds between two looks at a server that may be coming back."""
 
 
-class Changing(Reader):
+class DirectoryWriter(DirectoryReader):
     """What changes single entries in a storage, and takes changes back."""
 
     def _carry_out(self, change: Change, before: Entry | None) -> None:
@@ -56,35 +56,35 @@ class Changing(Reader):
         self._check(change)
         problems: list[Diagnostic] = []
         for _ in self._servers.attempts():
-            session = self._servers.session()
+            session = self._servers.get_session()
             try:
-                result = send(session, change)
+                result = send_change(session, change)
             except LostError as lost:
                 problems.extend(lost.error.diagnostics)
                 if not lost.sent:
-                    self._servers.lost()
+                    self._servers.mark_lost()
                 elif self._has_happened(change, before, lost):
                     return
                 continue
             if result.code in results.AWAY:
-                problems.extend(results.failure(result, str(session.address)).diagnostics)
+                problems.extend(results.error_for_result(result, str(session.address)).diagnostics)
                 self._servers.close()
-                self._servers.lost()
+                self._servers.mark_lost()
                 continue
             if result.code != SUCCESS:
-                raise self._explained(change, result)
+                raise self._error_for(change, result)
             return
         raise CannotConnectError(problems)
 
     def _check(self, change: Change) -> None:
         """Refuse what servers judge differently from one another, in the words of all storages."""
-        dn = results.target(change)
+        dn = results.target_of(change)
         if isinstance(change, RenameEntry):
             self._check_renaming(change.dn, dn)
         if isinstance(change, (AddEntry, RenameEntry)) and not dn.is_below(self.base) and dn != self.base:
             raise NoSuchObjectError(f'the entry "{dn}" would lie outside the base "{self.base}"')
         if isinstance(change, AddEntry) and not has_naming_values(change.entry):
-            raise _unnamed(dn)
+            raise _naming_error(dn)
         if isinstance(change, ModifyEntry) and not change.modifications and self._read(dn, ("1.1",)) is None:
             raise no_such_entry(dn)
 
@@ -97,17 +97,17 @@ class Changing(Reader):
             raise ConstraintError(f'the entry "{old}" cannot be moved below itself')
         raise ObjectExistsError(f'there is an entry "{new}" already')
 
-    def _explained(self, change: Change, result: Result) -> ConfobjectsError:
+    def _error_for(self, change: Change, result: LdapResult) -> ConfobjectsError:
         if isinstance(change, AddEntry) and change.entry.dn == self.base and result.code in _NOT_HELD:
             self._check_held(result)
-        if isinstance(change, RenameEntry) and (missing := self._missing(change)) is not None:
+        if isinstance(change, RenameEntry) and (missing := self._find_missing(change)) is not None:
             return missing  # whatever else is wrong; servers judge that in an order of their own
-        error = results.write_failure(change, result, self._origin)
+        error = results.error_for_change(change, result, self._origin)
         if isinstance(error, ObjectInUseError):
-            return self._in_use(results.target(change), error)
+            return self._in_use_error(results.target_of(change), error)
         return error
 
-    def _missing(self, change: RenameEntry) -> NoSuchObjectError | None:
+    def _find_missing(self, change: RenameEntry) -> NoSuchObjectError | None:
         if self._read(change.dn, ("1.1",)) is None:
             return no_such_entry(change.dn)
         parent = change.new_dn.parent
@@ -115,23 +115,23 @@ class Changing(Reader):
             return None
         return NoSuchObjectError(f'there is no entry "{parent}", which is to be the parent of "{change.new_dn}"')
 
-    def _check_held(self, result: Result) -> None:
+    def _check_held(self, result: LdapResult) -> None:
         """Raise the error of a base that the server holds no part of, where that can be told."""
-        held = contexts(self._root()[1])
+        held = naming_contexts(self._read_root()[1])
         if not held or any(self.base == dn or self.base.is_below(dn) for dn in map(DN.parse, held)):
             return
         raise NoSuchObjectError(
             Diagnostic(
                 "no-such-object",
                 f'the server does not hold the base "{self.base}"',
-                detail=result.said,
+                detail=result.answer_text,
                 remedy=f"correct the base (--baseDN DN, or the end of the URL): this server holds {', '.join(held)}",
                 origin=self._origin,
             )
         )
 
-    def _in_use(self, dn: DN, error: ConfobjectsError) -> ConfobjectsError:
-        _, below = self._servers.ask(lambda session: all_found(session, str(dn), "one", "(objectClass=*)", ("1.1",)))
+    def _in_use_error(self, dn: DN, error: ConfobjectsError) -> ConfobjectsError:
+        _, below = self._servers.ask(lambda session: find_all(session, str(dn), "one", "(objectClass=*)", ("1.1",)))
         count = f'the entry "{DN.parse(below[0][0])}"' if len(below) == 1 else f"{len(below)} entries"
         summary = f'the entry "{dn}" cannot be deleted: below it there is {count}'
         fields = {"summary": summary, "remedy": "delete what is below it first"}
@@ -153,22 +153,22 @@ class Changing(Reader):
                 break
             sleep(_LOOK_AGAIN)  # the server may be starting again, or still at it
         self._servers.close()
-        self._servers.lost()
+        self._servers.mark_lost()
         # An entry that is not there elsewhere may not have come there yet: that proves no deletion.
         if others and not isinstance(change, DeleteEntry) and self._is_seen(change, before, problems, *others):
             return True
-        summary = f'whether the entry "{results.target(change)}" was changed is not known: the answer was lost'
+        summary = f'whether the entry "{results.target_of(change)}" was changed is not known: the answer was lost'
         remedy = "when the server is back, look at the object, and repeat the change if it is not there"
         unknown = Diagnostic("cannot-connect", summary, remedy=remedy)
         told = {problem.summary: problem for problem in (*lost.error.diagnostics, *problems)}
         raise CannotConnectError([unknown, *told.values()]) from None
 
     def _is_seen(
-        self, change: Change, before: Entry | None, problems: list[Diagnostic], *where: Address
+        self, change: Change, before: Entry | None, problems: list[Diagnostic], *where: LdapAddress
     ) -> bool | None:
         """Whether a change is seen on the first of some servers that answers; None, and why, when it cannot be told."""
         try:
-            with self._servers.only(*where):
+            with self._servers.use_only(*where):
                 return self._looks_done(change, before)
         except ConfobjectsError as error:
             problems.extend(error.diagnostics)
@@ -177,7 +177,7 @@ class Changing(Reader):
     def _looks_done(self, change: Change, before: Entry | None) -> bool:
         if isinstance(change, AddEntry):
             found = self._read(change.entry.dn)
-            return found is not None and holds(found, change.entry)
+            return found is not None and has_all_values(found, change.entry)
         if isinstance(change, DeleteEntry):
             return self._read(change.dn) is None
         if isinstance(change, RenameEntry):
@@ -190,16 +190,16 @@ class Changing(Reader):
         found = self._read(change.dn)
         return found is not None and is_applied(found, change.modifications, before)
 
-    def _undo(self, done: Sequence[Planned]) -> list[Diagnostic]:
+    def _undo(self, done: Sequence[PlannedChange]) -> list[Diagnostic]:
         return self._take_back(done, StorageError("an interrupted change is taken back"))
 
-    def _take_back(self, done: Sequence[Planned], reason: ConfobjectsError) -> list[Diagnostic]:
+    def _take_back(self, done: Sequence[PlannedChange], reason: ConfobjectsError) -> list[Diagnostic]:
         """Undo some changes, the last first; return what could not be undone."""
         stuck: list[Diagnostic] = []
         for step in reversed(done):
-            dn = results.target(step.change)
+            dn = results.target_of(step.change)
             try:
-                if (back := inverse(step.change, step.before)) is not None:
+                if (back := invert_change(step.change, step.before)) is not None:
                     self._carry_out(back, None)
             except ConfobjectsError as error:
                 detail = "\n".join(problem.summary for problem in error.diagnostics)
@@ -209,13 +209,13 @@ class Changing(Reader):
 
     def _has_been_made(self, change: Change, before: Entry | None) -> bool:
         """Whether a change that has a number of its own, its revision, was made; of others, whether it looks so."""
-        revision = made_revision(change)
+        revision = new_revision_of(change)
         if not revision and not isinstance(change, AddEntry):
             return self._looks_done(change, before)
-        found = self._read(results.target(change))
+        found = self._read(results.target_of(change))
         return found is not None and (not revision or revision_of(found) == revision)
 
 
-def _unnamed(dn: DN) -> ConstraintError:
+def _naming_error(dn: DN) -> ConstraintError:
     summary = f'the entry "{dn}" must have the value of its name in the attribute {dn.rdns[0][0][0]}'
     return ConstraintError(Diagnostic("constraint-violated", summary, remedy="to change the name, rename the entry"))

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError
-from confobjects.storage.ldap.address import Address
+from confobjects.storage.ldap.address import LdapAddress
 from confobjects.tls.wrapping import ClearTextError, wrap
 
 
-class Channel:
+class LdapChannel:
     """A connected socket. Set :meth:`expire` before each step; when its time is up, sending and receiving fail."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -90,7 +90,7 @@ class Channel:
         self._socket.close()
 
 
-def connect(address: Address, seconds: float) -> Channel:
+def connect(address: LdapAddress, seconds: float) -> LdapChannel:
     """Return a channel to a server, trying each of its addresses within the time: one that says nothing gets no more
     than its share of what is left, so that each of the others has its turn.
 
@@ -98,7 +98,7 @@ def connect(address: Address, seconds: float) -> Channel:
     """
     end = time.monotonic() + seconds
     failure: Exception = TimeoutError("timed out")
-    places = _places(address, seconds)
+    places = _resolve_address(address, seconds)
     for number, (family, place) in enumerate(places):
         left = (end - time.monotonic()) / (len(places) - number)
         if left <= 0:
@@ -109,14 +109,14 @@ def connect(address: Address, seconds: float) -> Channel:
             sock.connect(place)
             if family != socket.AF_UNIX:  # else the bind after StartTLS waits 40 ms for an acknowledgement
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return Channel(sock)
+            return LdapChannel(sock)
         except OSError as error:
             sock.close()
             failure = error
-    raise unreachable(address, failure, "connecting", seconds)
+    raise as_connection_error(address, failure, "connecting", seconds)
 
 
-def _places(address: Address, seconds: float) -> list[tuple[int, Any]]:
+def _resolve_address(address: LdapAddress, seconds: float) -> list[tuple[int, Any]]:
     if address.scheme == "ldapi":
         return [(socket.AF_UNIX, address.host)]
     found: list[Any] = []
@@ -132,7 +132,7 @@ def _places(address: Address, seconds: float) -> list[tuple[int, Any]]:
     thread.start()
     thread.join(seconds)
     if not found:
-        raise unreachable(address, TimeoutError("timed out"), "finding the host", seconds)
+        raise as_connection_error(address, TimeoutError("timed out"), "finding the host", seconds)
     if isinstance(found[0], Exception):
         reason = getattr(found[0], "strerror", None) or str(found[0])
         raise CannotConnectError(
@@ -145,7 +145,7 @@ def _places(address: Address, seconds: float) -> list[tuple[int, Any]]:
     return [(family, place) for family, _, _, _, place in found]
 
 
-def unreachable(address: Address, failure: BaseException, step: str, seconds: float) -> CannotConnectError:
+def as_connection_error(address: LdapAddress, failure: BaseException, step: str, seconds: float) -> CannotConnectError:
     """Return the error of a server that cannot be reached, by what failed and in which step."""
     remedy = "see that the server runs and that host and port are right"
     if isinstance(failure, TimeoutError):
@@ -160,7 +160,7 @@ def unreachable(address: Address, failure: BaseException, step: str, seconds: fl
         summary = f"{address} sent more than its answer to StartTLS before TLS began: someone may be injecting answers"
         remedy = "check the network between here and the server; TLS from the first byte is safer (ldaps://, -Z)"
     elif isinstance(failure, ssl.SSLCertVerificationError):
-        return _certificate(address, failure)
+        return _certificate_error(address, failure)
     elif isinstance(failure, ssl.SSLError):
         summary = f"{address}: TLS failed: {(failure.reason or str(failure)).replace('_', ' ').lower()}"
         remedy = "see that the port speaks TLS (ldaps:// from the first byte; ldap:// with -q after StartTLS)"
@@ -179,7 +179,7 @@ _OTHER_NAME: Final = (62, 64)
 """X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
-def _certificate(address: Address, failure: ssl.SSLCertVerificationError) -> CannotConnectError:
+def _certificate_error(address: LdapAddress, failure: ssl.SSLCertVerificationError) -> CannotConnectError:
     remedy = "give the authority's certificate with --trustStorePath FILE (PEM)"
     if failure.verify_code in _OUT_OF_DATE:
         remedy = "have the server's certificate renewed, and see that both clocks are right"
@@ -189,7 +189,7 @@ def _certificate(address: Address, failure: ssl.SSLCertVerificationError) -> Can
     return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
 
 
-def check_socket_access(address: Address) -> None:
+def check_socket_access(address: LdapAddress) -> None:
     """Raise :class:`~confobjects.errors.AccessError` when this user may not use the socket of an ``ldapi`` address."""
     if address.scheme == "ldapi" and os.path.exists(address.host) and not os.access(address.host, os.W_OK):
         remedy = "run as a user who may use the socket"

@@ -6,7 +6,7 @@ from time import monotonic
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.records import Record
-from confobjects.storage.ldap.plans import Planned
+from confobjects.storage.ldap.plans import PlannedChange
 
 
 class Lease:
@@ -27,7 +27,7 @@ class Intent(Record):
     """A commit that the history knows of: its number, what it is to do, and the name its writer has in the record."""
 
     number: int
-    plan: tuple[Planned, ...]
+    plan: tuple[PlannedChange, ...]
     lease: Lease
 
     @property

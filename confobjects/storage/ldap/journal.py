@@ -36,12 +36,12 @@ from confobjects.mapping.protocol import Scope
 from confobjects.records import Record
 from confobjects.storage.ldap import plans, records, writers
 from confobjects.storage.ldap.intents import Intent, Lease
-from confobjects.storage.ldap.plans import Planned
+from confobjects.storage.ldap.plans import PlannedChange
 from confobjects.storage.ldap.records import text_of
-from confobjects.storage.ldap.truth import is_single, numbered, revision_of, steps_of
+from confobjects.storage.ldap.truth import is_single, revision_of, steps_of, with_number
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, Noted
+    from confobjects.mapping.journal import Note, NotedChange
 
 _LOOKS: Final = 3
 """How often a history is looked for before it is taken for missing."""
@@ -52,7 +52,7 @@ _PRUNE_EVERY: Final = 64
 _STATES: Final = ("done", "void", "intent", "written", "unclear")
 
 
-class Means(Record):
+class DirectoryMeans(Record):
     """What the journal needs of the storage.
 
     ``look_up`` returns an entry as the server has it now, ``find`` those that a filter selects, ``make`` makes one
@@ -64,14 +64,14 @@ class Means(Record):
     look_up: Callable[[DN, Sequence[str]], Entry | None]
     find: Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
     make: Callable[[Change, Entry | None], None]
-    take_back: Callable[[Sequence[Planned]], list[Diagnostic]]
+    take_back: Callable[[Sequence[PlannedChange]], list[Diagnostic]]
     has_been_made: Callable[[Change, Entry | None], bool]
 
 
 class Journal:
     """The history below one base. ``keep`` is how many records stay."""
 
-    def __init__(self, directory: Means, keep: int) -> None:
+    def __init__(self, directory: DirectoryMeans, keep: int) -> None:
         self._directory = directory
         self._keep = keep
         self._exists = False
@@ -88,7 +88,7 @@ class Journal:
     def _branch(self) -> DN:
         return self._directory.base().child(*names.BRANCH)
 
-    def _dn(self, number: int) -> DN:
+    def _dn_of(self, number: int) -> DN:
         return self._branch.child("cn", str(number))
 
     # -- is there one ------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class Journal:
 
     # -- a commit ----------------------------------------------------------------------------------------------------
 
-    def begin(self, plan: Sequence[Planned], record: Note) -> Intent | None:
+    def begin(self, plan: Sequence[PlannedChange], record: Note) -> Intent | None:
         """Write down what is going to be done, and return it: what is to be done has the record's number in it.
 
         None where the history is not there any more. Raises :class:`~confobjects.errors.ChangedMeanwhileError` when a
@@ -140,15 +140,15 @@ class Journal:
         for revision in found - self._settled:
             self._wait_for(revision)
         least = max(found, default=0)
-        writer = "" if is_single(plan) else writers.name(time())
+        writer = "" if is_single(plan) else writers.make_name(time())
         for turn in range(_TRIES):
-            number = max(self._last, least) + 1 + _apart(turn)
-            intent = Intent(number, tuple(numbered(step, number) for step in plan), Lease(writer))
+            number = max(self._last, least) + 1 + _choose_gap(turn)
+            intent = Intent(number, tuple(with_number(step, number) for step in plan), Lease(writer))
             try:
                 self._write(intent, record)
             except ObjectExistsError:
                 self._last = number
-                self._last = self._newest()
+                self._last = self._find_newest()
                 continue
             except NoSuchObjectError:  # which 389-ds also says in a crowd, of a history that is there
                 self._exists, self._asked = False, None
@@ -168,22 +168,22 @@ class Journal:
             names.STATE: ("written" if intent.is_single else "intent",),
             names.STEP: tuple(dict.fromkeys(steps_of(intent.plan))),
         }
-        long = {names.TEXT: plans.packed(record.text)}
+        long = {names.TEXT: plans.pack_text(record.text)}
         if record.secret:
-            long[names.SECRET] = plans.packed(record.secret)
+            long[names.SECRET] = plans.pack_text(record.secret)
         if not intent.is_single:
             values[names.WRITER] = (intent.lease.writer,)
-            long[names.PLAN] = plans.packed(plans.as_text(intent.plan))
+            long[names.PLAN] = plans.pack_text(plans.as_text(intent.plan))
         more = [(name, piece) for name, pieces in long.items() for piece in pieces[1:]]
         values.update((name, pieces[:1]) for name, pieces in long.items())
-        self._directory.make(AddEntry(Entry(self._dn(intent.number), values)), None)
+        self._directory.make(AddEntry(Entry(self._dn_of(intent.number), values)), None)
         for name, piece in more:
             self._modify(intent.number, Modification("add", name, [piece]))
 
     def _modify(self, number: int, *steps: Modification) -> None:
-        self._directory.make(ModifyEntry(self._dn(number), steps), None)
+        self._directory.make(ModifyEntry(self._dn_of(number), steps), None)
 
-    def go_on(self, intent: Intent) -> None:
+    def renew_lease(self, intent: Intent) -> None:
         """Tell the others, now and then, that the writer lives.
 
         Raises :class:`~confobjects.errors.ChangedMeanwhileError` when another has taken over, and
@@ -193,10 +193,10 @@ class Journal:
             try:
                 self._swap(intent.number, intent.lease)
             except CannotConnectError as error:
-                raise self.left(intent, error) from error
+                raise self.leave_unfinished(intent, error) from error
 
     def _swap(self, number: int, lease: Lease) -> None:
-        name = writers.name(time())
+        name = writers.make_name(time())
         old, new = Modification("delete", names.WRITER, [lease.writer]), Modification("add", names.WRITER, [name])
         try:
             self._modify(number, old, new)
@@ -205,7 +205,7 @@ class Journal:
             raise
         lease.renew(name)
 
-    def done(self, intent: Intent) -> None:
+    def mark_done(self, intent: Intent) -> None:
         """Mark an intent that is carried out; remove the oldest records now and then."""
         if not intent.is_single:
             try:
@@ -228,12 +228,12 @@ class Journal:
         self._abandoned.add((number, writer))
         self._looked = None
 
-    def left(self, intent: Intent, error: CannotConnectError) -> CannotConnectError:
+    def leave_unfinished(self, intent: Intent, error: CannotConnectError) -> CannotConnectError:
         """Leave a commit of which nobody can say how far it came to the next command; return the error to raise."""
         self._abandon(intent.number, intent.lease.writer)
         return CannotConnectError([*error.diagnostics, *intent.note])
 
-    def failed(self, intent: Intent, stuck: Sequence[Diagnostic]) -> None:
+    def mark_failed(self, intent: Intent, stuck: Sequence[Diagnostic]) -> None:
         """Note that nothing is left of a commit. Where something is, the record stays until somebody takes it back.
 
         The record goes later: if its number were free again, it would be that of two.
@@ -256,7 +256,7 @@ class Journal:
 
     # -- what others left --------------------------------------------------------------------------------------------
 
-    def _newest(self) -> int:
+    def _find_newest(self) -> int:
         found = self._directory.find(self._branch, "one", f"({names.NUMBER}>={self._last})", (names.NUMBER,))
         return max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
 
@@ -279,7 +279,7 @@ class Journal:
 
     def _is_dead(self, number: int, entry: Entry) -> bool:
         writer = text_of(entry, names.WRITER)
-        return bool(writer) and ((number, writer) in self._abandoned or not writers.lives(writer, time()))
+        return bool(writer) and ((number, writer) in self._abandoned or not writers.is_alive(writer, time()))
 
     def _wait_for(self, revision: int) -> None:
         """Build on nothing that may yet be taken back.
@@ -287,7 +287,7 @@ class Journal:
         Raises :class:`~confobjects.errors.ChangedMeanwhileError` for an entry that another commit has in hand; the
         caller plans anew on what comes of it.
         """
-        entry = self._directory.look_up(self._dn(revision), (names.STATE, names.WRITER))
+        entry = self._directory.look_up(self._dn_of(revision), (names.STATE, names.WRITER))
         if entry is None or text_of(entry, names.STATE) != "intent":
             self._settled.add(revision)
             return
@@ -315,11 +315,11 @@ class Journal:
             raise
 
     def _settle(self, number: int, lease: Lease) -> None:
-        entry = self._directory.look_up(self._dn(number), ("*",))
+        entry = self._directory.look_up(self._dn_of(number), ("*",))
         if entry is None:
             return
         try:
-            plan = plans.from_text(plans.unpacked(entry.get(names.PLAN)))
+            plan = plans.from_text(plans.unpack_text(entry.get(names.PLAN)))
         except (ValueError, KeyError, TypeError):
             plan = []
         intent = Intent(number, tuple(plan), lease)
@@ -328,11 +328,11 @@ class Journal:
             if entry.get(names.PLAN):
                 self._close(intent, "void")
             return
-        state, stuck = self._finished(intent)
+        state, stuck = self._finish_plan(intent)
         self._close(intent, state)
-        self._remark(number, state, stuck)
+        self._add_remark(number, state, stuck)
 
-    def _finished(self, intent: Intent) -> tuple[str, list[Diagnostic]]:
+    def _finish_plan(self, intent: Intent) -> tuple[str, list[Diagnostic]]:
         made = [self._directory.has_been_made(step.change, step.before) for step in intent.plan]
         for index, step in enumerate(intent.plan):  # an entry that gave way to another is gone, though it is there
             if isinstance(step.change, DeleteEntry) and not made[index]:
@@ -354,7 +354,7 @@ class Journal:
             return ("unclear" if stuck else "void"), stuck
         return "done", []
 
-    def _remark(self, number: int, state: str, stuck: Sequence[Diagnostic]) -> None:
+    def _add_remark(self, number: int, state: str, stuck: Sequence[Diagnostic]) -> None:
         what = {
             "done": "was finished",
             "void": "was taken back: it could not be finished, or had not begun",
@@ -372,10 +372,10 @@ class Journal:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def noted(self) -> list[Noted]:
+    def list_changes(self) -> list[NotedChange]:
         """Return the records, the oldest first. Raises :class:`~confobjects.errors.NoSuchObjectError` for no history."""
         if self.exists():
-            return records.noted(self._directory.look_up, self._directory.find, self._branch)
+            return records.list_changes(self._directory.look_up, self._directory.find, self._branch)
         if self._directory.look_up(self._branch.parent, ("objectClass",)) is None:
             return []  # nothing is there yet; the first change makes the branch with the base
         raise NoSuchObjectError(
@@ -400,7 +400,7 @@ class Journal:
         self._directory.make(ModifyEntry(self._branch, hint), None)
 
 
-def _apart(turn: int) -> int:
+def _choose_gap(turn: int) -> int:
     """How many numbers to leave out: none at first; where many meet, the more often the more."""
     if not turn:
         return 0

@@ -16,18 +16,18 @@ with warnings.catch_warnings():
     from ldap3.utils.asn1 import decode_message_fast
 
 from confobjects.storage.ldap import ber
-from confobjects.storage.ldap.channel import Channel
+from confobjects.storage.ldap.channel import LdapChannel
 
 _CHUNK: Final = 65536
 
 
-class Messages(SyncStrategy):  # type: ignore[misc]  # the client library ships no types
+class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library ships no types
     """The library's synchronous strategy over a socket that is connected already.
 
     ``entries`` are what the last search has found.
     """
 
-    def adopt(self, channel: Channel) -> None:
+    def adopt(self, channel: LdapChannel) -> None:
         """Begin to use a channel."""
         self._outstanding: dict[int, Any] = {}
         self._data, self._at = b"", 0
@@ -44,9 +44,9 @@ class Messages(SyncStrategy):  # type: ignore[misc]  # the client library ships 
     def exchange(self, operation: bytes) -> ber.Raw:
         """Send a request of ours and return its result; raises what the channel and broken answers raise."""
         number = int(self.connection.server.next_message_id())
-        self.connection.socket.sendall(ber.message(number, operation))
+        self.connection.socket.sendall(ber.encode_message(number, operation))
         *_, (message, _, at) = self._answers(number)
-        return ber.result(message, at)
+        return ber.decode_result(message, at)
 
     def _get_response(self, message_id: int, timeout: float) -> Any:  # noqa: ARG002 - the channel has the deadline
         found = [self.decode_response_fast(decode_message_fast(message)) for message, _, _ in self._answers(message_id)]
@@ -56,20 +56,20 @@ class Messages(SyncStrategy):  # type: ignore[misc]  # the client library ships 
         """Yield the answers to a request, the result at last: message, tag, place. Entries are collected."""
         self.entries = []
         while True:
-            message = self._next()
-            answered, kind, at = ber.head(message)
+            message = self._read_message()
+            answered, kind, at = ber.decode_head(message)
             if answered == 0:  # an unsolicited notification: the server takes its leave (RFC 4511 section 4.4.1)
                 raise ConnectionResetError("the server took its leave")
             if answered != number:
                 raise ValueError("an answer to another request")
             if kind == ber.ENTRY:
-                self.entries.append(ber.entry(message, at))
+                self.entries.append(ber.decode_entry(message, at))
                 continue
             yield message, kind, at
             if kind not in (ber.REFERENCE, ber.INTERMEDIATE):
                 return
 
-    def _next(self) -> bytes:
+    def _read_message(self) -> bytes:
         """The next whole message."""
         while True:
             begin, have = self._at, len(self._data) - self._at

@@ -6,7 +6,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.storage.ldap.address import parse
-from confobjects.storage.ldap.session import Login
+from confobjects.storage.ldap.session import LdapLogin
 from confobjects.storage.ldap.store import LdapStorage
 from confobjects.storage.ldap.trust import Tls
 
@@ -44,7 +44,7 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
         mechanism = "simple" if bind_dn or bind_password else "external" if outside else "anonymous"
     _check_login(mechanism, bind_dn, bind_password, start_tls, schemes)
     tls = Tls(trust_all, trust_store, trust_store_password, key_store, key_store_password)
-    login = Login(mechanism, bind_dn, bind_password, start_tls, tls, allow_clear_password)
+    login = LdapLogin(mechanism, bind_dn, bind_password, start_tls, tls, allow_clear_password)
     return LdapStorage(
         directory,
         login,

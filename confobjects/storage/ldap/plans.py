@@ -19,7 +19,7 @@ from confobjects.mapping.entry import (
     RenameEntry,
     Value,
     apply,
-    renamed,
+    rename_entry,
 )
 from confobjects.records import Record
 
@@ -29,34 +29,34 @@ _PLAIN: Final = 4096
 """Up to here people can read the text in the directory; beyond it is compressed."""
 
 
-class Planned(Record):
+class PlannedChange(Record):
     """One change, and the entry it changes as it is before."""
 
     change: Change
     before: Entry | None
 
 
-def forecast(changes: Sequence[Change], before: Callable[[Change], Entry | None]) -> list[Planned]:
+def forecast(changes: Sequence[Change], before: Callable[[Change], Entry | None]) -> list[PlannedChange]:
     """Return each change with its entry as it will be before it; ``before`` reads an entry as it is now."""
     here: dict[str, Entry | None] = {}
     moves: list[tuple[DN, DN]] = []
     result = []
     for change in changes:
-        old = None if isinstance(change, AddEntry) else _forecast(change, here, moves, before)
-        result.append(Planned(change, old))
+        old = None if isinstance(change, AddEntry) else _forecast_entry(change, here, moves, before)
+        result.append(PlannedChange(change, old))
         if isinstance(change, AddEntry):
             here[change.entry.dn.normal] = change.entry
         elif isinstance(change, DeleteEntry):
             here[change.dn.normal] = None
         elif isinstance(change, RenameEntry):
             moves.append((change.dn, change.new_dn))
-            here = {_moved(key, change): entry for key, entry in here.items()}
+            here = {_move_key(key, change): entry for key, entry in here.items()}
         elif old is not None:
             here[change.dn.normal] = apply(old, change.modifications)
     return result
 
 
-def _forecast(
+def _forecast_entry(
     change: ModifyEntry | DeleteEntry | RenameEntry,
     here: Mapping[str, Entry | None],
     moves: Sequence[tuple[DN, DN]],
@@ -69,10 +69,10 @@ def _forecast(
         if place == new or place.is_below(new):
             place = DN.of(*place.rdns[: len(place) - len(new)], *old.rdns)
     entry = before(change if place == change.dn else DeleteEntry(place))
-    return entry if entry is None or place == change.dn else renamed(entry, change.dn)
+    return entry if entry is None or place == change.dn else rename_entry(entry, change.dn)
 
 
-def _moved(key: str, change: RenameEntry) -> str:
+def _move_key(key: str, change: RenameEntry) -> str:
     old = change.dn.normal
     return key[: -len(old)] + change.new_dn.normal if key == old or key.endswith(f",{old}") else key
 
@@ -80,7 +80,7 @@ def _moved(key: str, change: RenameEntry) -> str:
 # -- texts as values -------------------------------------------------------------------------------------------------
 
 
-def packed(text: str) -> list[bytes]:
+def pack_text(text: str) -> list[bytes]:
     """Return a text as values of an attribute, each with its place; values of a directory have no order."""
     data = text.encode()
     mark = b":"
@@ -90,7 +90,7 @@ def packed(text: str) -> list[bytes]:
     return [b"%04d" % number + mark + piece for number, piece in enumerate(pieces)]
 
 
-def unpacked(values: Iterable[Value]) -> str:
+def unpack_text(values: Iterable[Value]) -> str:
     """Return the text of some values. Raises ValueError when it is not whole."""
     pieces = sorted(value.encode() if isinstance(value, str) else value for value in values)
     data = b"".join(piece[5:] for piece in pieces)
@@ -104,50 +104,55 @@ def unpacked(values: Iterable[Value]) -> str:
 # -- changes as text -------------------------------------------------------------------------------------------------
 
 
-def as_text(plan: Iterable[Planned]) -> str:
+def as_text(plan: Iterable[PlannedChange]) -> str:
     """Return a plan as text. It holds secrets."""
-    return json.dumps([[_change(step.change), _entry(step.before)] for step in plan], separators=(",", ":"))
+    return json.dumps(
+        [[_change_as_json(step.change), _entry_as_json(step.before)] for step in plan], separators=(",", ":")
+    )
 
 
-def from_text(text: str) -> list[Planned]:
+def from_text(text: str) -> list[PlannedChange]:
     """Return the plan in a text. Raises ValueError, KeyError or TypeError for what is none."""
-    return [Planned(_to_change(change), _to_entry(before)) for change, before in json.loads(text)]
+    return [PlannedChange(_change_from_json(change), _entry_from_json(before)) for change, before in json.loads(text)]
 
 
-def _values(values: Sequence[Value]) -> list[Any]:
+def _values_as_json(values: Sequence[Value]) -> list[Any]:
     return [value if isinstance(value, str) else {"base64": base64.b64encode(value).decode()} for value in values]
 
 
-def _to_values(values: Iterable[Any]) -> list[Value]:
+def _values_from_json(values: Iterable[Any]) -> list[Value]:
     return [value if isinstance(value, str) else base64.b64decode(value["base64"]) for value in values]
 
 
-def _entry(entry: Entry | None) -> dict[str, Any] | None:
+def _entry_as_json(entry: Entry | None) -> dict[str, Any] | None:
     if entry is None:
         return None
-    return {"dn": str(entry.dn), "attributes": {name: _values(values) for name, values in entry.attributes.items()}}
+    return {
+        "dn": str(entry.dn),
+        "attributes": {name: _values_as_json(values) for name, values in entry.attributes.items()},
+    }
 
 
-def _to_entry(item: Mapping[str, Any] | None) -> Entry | None:
+def _entry_from_json(item: Mapping[str, Any] | None) -> Entry | None:
     if item is None:
         return None
-    return Entry(DN.parse(item["dn"]), {name: _to_values(values) for name, values in item["attributes"].items()})
+    return Entry(DN.parse(item["dn"]), {name: _values_from_json(values) for name, values in item["attributes"].items()})
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change_as_json(change: Change) -> dict[str, Any]:
     if isinstance(change, AddEntry):
-        return {"add": _entry(change.entry)}
+        return {"add": _entry_as_json(change.entry)}
     if isinstance(change, DeleteEntry):
         return {"delete": str(change.dn)}
     if isinstance(change, RenameEntry):
         return {"rename": str(change.dn), "to": str(change.new_dn)}
-    steps = [[step.kind, step.attribute, _values(step.values)] for step in change.modifications]
+    steps = [[step.kind, step.attribute, _values_as_json(step.values)] for step in change.modifications]
     return {"modify": str(change.dn), "steps": steps}
 
 
-def _to_change(item: Mapping[str, Any]) -> Change:
+def _change_from_json(item: Mapping[str, Any]) -> Change:
     if "add" in item:
-        entry = _to_entry(item["add"])
+        entry = _entry_from_json(item["add"])
         if entry is None:
             raise ValueError("an addition without its entry")
         return AddEntry(entry)
@@ -155,5 +160,5 @@ def _to_change(item: Mapping[str, Any]) -> Change:
         return DeleteEntry(DN.parse(item["delete"]))
     if "rename" in item:
         return RenameEntry(DN.parse(item["rename"]), DN.parse(item["to"]))
-    steps = [Modification(kind, attribute, _to_values(values)) for kind, attribute, values in item["steps"]]
+    steps = [Modification(kind, attribute, _values_from_json(values)) for kind, attribute, values in item["steps"]]
     return ModifyEntry(DN.parse(item["modify"]), steps)

@@ -13,22 +13,22 @@ from confobjects.mapping.entry import Entry
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory
-from confobjects.storage.ldap.requests import all_found, entry_of
-from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, Result
+from confobjects.storage.ldap.requests import entry_of, find_all
+from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, LdapResult
 from confobjects.storage.ldap.servers import Servers
-from confobjects.storage.ldap.session import Login
+from confobjects.storage.ldap.session import LdapLogin
 
 _USER_ATTRIBUTES: Final = ("*",)
 _ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "vendorName", "vendorVersion")
 
 
-class Reader:
+class DirectoryReader:
     """What reads in a storage; threads take turns. What is read while one writes is remembered for it."""
 
     def __init__(  # noqa: PLR0913 - the servers, the login, and by keyword what limits them
         self,
         directory: Directory,
-        login: Login,
+        login: LdapLogin,
         *,
         base: DN | None,
         missing_ok: bool,
@@ -51,23 +51,25 @@ class Reader:
             self._base = self._find_base()
         return self._base
 
-    def _root(self) -> tuple[Result, dict[str, list[bytes]]]:
+    def _read_root(self) -> tuple[LdapResult, dict[str, list[bytes]]]:
         """What the server says of itself, by the names of attributes in lower case (RFC 4512 section 5.1)."""
         with self._turn:
             result, found = self._servers.ask(lambda session: session.read("", _ROOT_ATTRIBUTES))
         return result, {name.lower(): values for name, values in (found[1] if found is not None else {}).items()}
 
     def _find_base(self) -> DN:
-        result, attributes = self._root()
+        result, attributes = self._read_root()
         told = b" ".join(value for name in _ROOT_ATTRIBUTES for value in attributes.get(name.lower(), ())).lower()
         if any(mark in told for mark in (b"opendj", b"ds-root-dse", b"forgerock", b"pingds")):
             return DN.of(("cn", "config"))
-        held = ", ".join(contexts(attributes))
+        held = ", ".join(naming_contexts(attributes))
         remedy = "say where the configuration is to be: --baseDN DN, or at the end of the URL"
         if held:
             remedy += f"; this server holds {held}"
         self._servers.close()  # without a base nobody gets this storage to close it
-        raise UsageError(Diagnostic("usage", f"{self._origin} needs a base DN", detail=_said(result), remedy=remedy))
+        raise UsageError(
+            Diagnostic("usage", f"{self._origin} needs a base DN", detail=_error_detail(result), remedy=remedy)
+        )
 
     @property
     def _origin(self) -> str:
@@ -88,7 +90,7 @@ class Reader:
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:
         """Return an entry, None if it is not there."""
         with self._turn:
-            entry = self._read(dn, _wanted(attributes))
+            entry = self._read(dn, _select_attributes(attributes))
             if self._owner is not None and attributes is None:
                 self._seen[dn.normal] = entry
         if entry is None and not self._missing_ok:
@@ -100,17 +102,19 @@ class Reader:
         if result.code == NO_SUCH_OBJECT:
             return None
         if result.code != SUCCESS:
-            raise self._refused(result, f'the entry "{dn}" was not read')
+            raise self._read_error(result, f'the entry "{dn}" was not read')
         return None if found is None else entry_of(found)
 
-    def _refused(self, result: Result, what: str) -> ConfobjectsError:
+    def _read_error(self, result: LdapResult, what: str) -> ConfobjectsError:
         if result.code == REFERRAL:
             where = " or ".join(result.referrals) or "another server"
             summary = f"{what}: the server does not hold it and refers to {where}"
             remedy = "give the URL of the server that holds the configuration; referrals are not followed"
-            problem = Diagnostic("cannot-connect", summary, detail=result.said, remedy=remedy, origin=self._origin)
+            problem = Diagnostic(
+                "cannot-connect", summary, detail=result.answer_text, remedy=remedy, origin=self._origin
+            )
             return CannotConnectError(problem)
-        return results.failure(result, what, self._origin)
+        return results.error_for_result(result, what, self._origin)
 
     def _check_base(self) -> None:
         self._missing_ok = True
@@ -128,11 +132,11 @@ class Reader:
     ) -> list[Entry]:
         """Return the entries right below a base, or with "sub" the base and all below it, parents first."""
         filter_ = f"(objectClass={object_class or '*'})"
-        wanted = _wanted(attributes)
+        wanted = _select_attributes(attributes)
         with self._turn:
-            result, found = self._servers.ask(lambda session: all_found(session, str(base), scope, filter_, wanted))
+            result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
             if result.code not in (SUCCESS, NO_SUCH_OBJECT):
-                raise self._refused(result, f'the entries below "{base}" were not read')
+                raise self._read_error(result, f'the entries below "{base}" were not read')
             entries = [entry_of(raw) for raw in found]
             if self._owner is not None and attributes is None:
                 self._seen.update((entry.dn.normal, entry) for entry in entries)
@@ -142,20 +146,20 @@ class Reader:
 
     def _find(self, base: DN, scope: Scope, filter_: str, wanted: Sequence[str]) -> list[Entry]:
         """Return the entries that a filter selects; none below a base that is not there."""
-        result, found = self._servers.ask(lambda session: all_found(session, str(base), scope, filter_, wanted))
+        result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
         if result.code not in (SUCCESS, NO_SUCH_OBJECT):
-            raise self._refused(result, f'the entries below "{base}" were not read')
+            raise self._read_error(result, f'the entries below "{base}" were not read')
         return [entry_of(raw) for raw in found]
 
 
-def _wanted(attributes: Sequence[str] | None) -> Sequence[str]:
+def _select_attributes(attributes: Sequence[str] | None) -> Sequence[str]:
     return _USER_ATTRIBUTES if attributes is None else tuple(attributes) or ("1.1",)
 
 
-def contexts(root: dict[str, list[bytes]]) -> list[str]:
+def naming_contexts(root: dict[str, list[bytes]]) -> list[str]:
     """Return the DNs that a server holds, from what it says of itself."""
     return [value.decode("utf-8", "replace") for value in root.get("namingcontexts", ())]
 
 
-def _said(result: Result) -> str:
-    return result.said if result.code != SUCCESS else ""
+def _error_detail(result: LdapResult) -> str:
+    return result.answer_text if result.code != SUCCESS else ""

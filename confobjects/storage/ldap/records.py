@@ -8,10 +8,10 @@ from typing import Final
 from confobjects.dn import DN
 from confobjects.mapping import journal as names
 from confobjects.mapping.entry import Entry
-from confobjects.mapping.journal import Noted
+from confobjects.mapping.journal import NotedChange
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import plans
-from confobjects.storage.ldap.truth import REVISION, Told, places, revision_of, truths
+from confobjects.storage.ldap.truth import REVISION, StoredRecord, find_places, judge_records, revision_of
 
 _MANY: Final = 8
 """From how many entries on their revisions are looked up at once."""
@@ -21,30 +21,30 @@ LookUp = Callable[[DN, Sequence[str]], Entry | None]
 Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
 
 
-def noted(look_up: LookUp, find: Find, branch: DN) -> list[Noted]:
+def list_changes(look_up: LookUp, find: Find, branch: DN) -> list[NotedChange]:
     """Return the changes that the records below a branch tell of, the oldest first, but for those that came to nothing."""
     wanted = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
     found = find(branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
-    told = sorted((_told(entry) for entry in found), key=lambda record: record.number)
-    states = truths(told, _revisions(told, look_up, find, branch.parent))
-    return [_noted(record, states[record.number]) for record in told if states[record.number] != "void"]
+    told = sorted((_stored_record_of(entry) for entry in found), key=lambda record: record.number)
+    states = judge_records(told, _make_lookup(told, look_up, find, branch.parent))
+    return [_as_noted(record, states[record.number]) for record in told if states[record.number] != "void"]
 
 
-def _revisions(told: Sequence[Told], look_up: LookUp, find: Find, base: DN) -> Callable[[DN], int | None]:
+def _make_lookup(told: Sequence[StoredRecord], look_up: LookUp, find: Find, base: DN) -> Callable[[DN], int | None]:
     """How to look up the revision of an entry, None where there is no entry."""
-    wanted = places(told)
+    wanted = find_places(told)
     known: dict[str, int | None] = {}
     if len(wanted) > _MANY:
         known = {dn.normal: None for dn in wanted}
         known.update((e.dn.normal, revision_of(e)) for e in find(base, "sub", "(objectClass=*)", (REVISION,)))
 
-    def look(dn: DN) -> int | None:
+    def find_revision(dn: DN) -> int | None:
         if dn.normal not in known:
             entry = look_up(dn, (REVISION,))
             known[dn.normal] = None if entry is None else revision_of(entry)
         return known[dn.normal]
 
-    return look
+    return find_revision
 
 
 def text_of(entry: Entry, name: str) -> str:
@@ -53,15 +53,15 @@ def text_of(entry: Entry, name: str) -> str:
     return values[0] if values and isinstance(values[0], str) else ""
 
 
-def _told(entry: Entry) -> Told:
+def _stored_record_of(entry: Entry) -> StoredRecord:
     state = text_of(entry, names.STATE).lower()
     steps = tuple(value for value in entry.get(names.STEP) if isinstance(value, str))
-    return Told(revision_of(entry, names.NUMBER), state if state in _STATES else "unclear", steps, entry)
+    return StoredRecord(revision_of(entry, names.NUMBER), state if state in _STATES else "unclear", steps, entry)
 
 
-def _noted(told: Told, state: names.State) -> Noted:
+def _as_noted(told: StoredRecord, state: names.State) -> NotedChange:
     try:
-        text, secret = plans.unpacked(told.entry.get(names.TEXT)), plans.unpacked(told.entry.get(names.SECRET))
+        text, secret = plans.unpack_text(told.entry.get(names.TEXT)), plans.unpack_text(told.entry.get(names.SECRET))
     except ValueError:
         text = secret = ""
-    return names.Noted(told.number, state, text, secret)
+    return names.NotedChange(told.number, state, text, secret)

@@ -16,17 +16,17 @@ from confobjects.mapping.entry import (
     Value,
     apply,
     diff,
-    stored_value,
+    normalise_value,
 )
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap.ber import RawEntry
-from confobjects.storage.ldap.results import SUCCESS, Result
-from confobjects.storage.ldap.session import Session
+from confobjects.storage.ldap.results import SUCCESS, LdapResult
+from confobjects.storage.ldap.session import LdapSession
 
 
-def all_found(
-    session: Session, base: str, scope: Scope, filter_: str, wanted: Sequence[str]
-) -> tuple[Result, list[RawEntry]]:
+def find_all(
+    session: LdapSession, base: str, scope: Scope, filter_: str, wanted: Sequence[str]
+) -> tuple[LdapResult, list[RawEntry]]:
     """Return everything that a search finds, and its result."""
     *found, result = session.search(base, scope, filter_, wanted)
     return result, found  # type: ignore[return-value]  # the last is the result, and no other is
@@ -35,20 +35,20 @@ def all_found(
 def entry_of(raw: RawEntry) -> Entry:
     """Return the entry that a server has sent."""
     dn, attributes = raw
-    return Entry.trusted(
-        DN.parse(dn), {name: tuple([stored_value(name, v) for v in values]) for name, values in attributes.items()}
+    return Entry.from_trusted(
+        DN.parse(dn), {name: tuple([normalise_value(name, v) for v in values]) for name, values in attributes.items()}
     )
 
 
-def _bytes(values: Iterable[Value]) -> list[bytes]:
+def _as_bytes(values: Iterable[Value]) -> list[bytes]:
     return [value.encode() if isinstance(value, str) else value for value in values]
 
 
-def send(session: Session, change: Change) -> Result:
+def send_change(session: LdapSession, change: Change) -> LdapResult:
     """Ask for a change; nothing is sent over a connection that is closed already."""
     session.check_open()
     if isinstance(change, AddEntry):
-        attributes = {name: _bytes(values) for name, values in change.entry.attributes.items()}
+        attributes = {name: _as_bytes(values) for name, values in change.entry.attributes.items()}
         return session.add(str(change.entry.dn), attributes)
     if isinstance(change, DeleteEntry):
         return session.delete(str(change.dn))
@@ -57,11 +57,11 @@ def send(session: Session, change: Change) -> Result:
         moves = change.new_dn.parent != change.dn.parent
         return session.rename(str(change.dn), rdn, str(change.new_dn.parent) if moves else None)
     if not change.modifications:
-        return Result(SUCCESS, "success")
-    return session.modify(str(change.dn), [(m.kind, m.attribute, _bytes(m.values)) for m in change.modifications])
+        return LdapResult(SUCCESS, "success")
+    return session.modify(str(change.dn), [(m.kind, m.attribute, _as_bytes(m.values)) for m in change.modifications])
 
 
-def holds(found: Entry, wanted: Entry) -> bool:
+def has_all_values(found: Entry, wanted: Entry) -> bool:
     """Whether an entry has all values of another; servers add attributes of their own."""
     return all(set(values) <= set(found.get(name)) for name, values in wanted.attributes.items())
 
@@ -71,7 +71,7 @@ def is_applied(found: Entry, modifications: Sequence[Modification], before: Entr
     if before is not None:
         after = apply(before, modifications)
         names = {m.attribute for m in modifications}
-        return all(sorted(_bytes(found.get(name))) == sorted(_bytes(after.get(name))) for name in names)
+        return all(sorted(_as_bytes(found.get(name))) == sorted(_as_bytes(after.get(name))) for name in names)
     last = {(m.attribute.lower(), m.kind): m for m in modifications}
     for m in last.values():
         values = found.get(m.attribute)
@@ -84,7 +84,7 @@ def is_applied(found: Entry, modifications: Sequence[Modification], before: Entr
     return True
 
 
-def inverse(change: Change, before: Entry | None) -> Change | None:
+def invert_change(change: Change, before: Entry | None) -> Change | None:
     """The change that takes another back, as far as the entry has not been changed by someone else since."""
     if isinstance(change, AddEntry):
         return DeleteEntry(change.entry.dn)

@@ -20,7 +20,7 @@ AWAY: Final = frozenset((51, 52))
 """Busy, unavailable: another server may answer."""
 
 
-class Result(Record):
+class LdapResult(Record):
     """What a server answered: the code and its name, the DN and the text that came with it, referral URLs."""
 
     code: int
@@ -30,7 +30,7 @@ class Result(Record):
     referrals: tuple[str, ...] = ()
 
     @property
-    def said(self) -> str:
+    def answer_text(self) -> str:
         """The server's words on one line, for the detail."""
         parts = [f"result {self.code} ({self.name})"]
         parts.extend(part for part in (self.text.strip(), f'at "{self.dn}"' if self.dn else "") if part)
@@ -94,20 +94,20 @@ _OTHER: Final = _Meaning("storage-failed", "the server refused the request")
 _COLLISIONS: Final = frozenset((16, 19, 20, 65))
 
 
-def failure(result: Result, what: str, origin: str = "") -> ConfobjectsError:
+def error_for_result(result: LdapResult, what: str, origin: str = "") -> ConfobjectsError:
     """Return the error a result means; ``what`` says in words what was tried."""
     meaning = _MEANINGS.get(result.code, _OTHER)
     if result.code == 21 and result.text.lower().startswith("objectclass"):
         meaning = _MEANINGS[65]  # slapd's answer to a class it does not know
-    return _error(meaning.code, f"{what}: {meaning.summary}", result, meaning.remedy, origin)
+    return _make_error(meaning.code, f"{what}: {meaning.summary}", result, meaning.remedy, origin)
 
 
-def _error(code: str, summary: str, result: Result, remedy: str, origin: str) -> ConfobjectsError:
-    problem = Diagnostic(code, summary, detail=result.said, remedy=remedy, origin=origin)
+def _make_error(code: str, summary: str, result: LdapResult, remedy: str, origin: str) -> ConfobjectsError:
+    problem = Diagnostic(code, summary, detail=result.answer_text, remedy=remedy, origin=origin)
     return CODES[code](problem)
 
 
-def collided(change: Change, result: Result) -> bool:
+def has_collided(change: Change, result: LdapResult) -> bool:
     """Tell whether a modification failed because someone else was faster.
 
     A stale value says so itself (16, 20). The revision, where it is added for the first time, collides with the one
@@ -123,24 +123,24 @@ def collided(change: Change, result: Result) -> bool:
     )
 
 
-def write_failure(change: Change, result: Result, origin: str = "") -> ConfobjectsError:
+def error_for_change(change: Change, result: LdapResult, origin: str = "") -> ConfobjectsError:
     """Return the error for a change that a server refused, in the words all storages use."""
-    if isinstance(change, ModifyEntry) and collided(change, result):
+    if isinstance(change, ModifyEntry) and has_collided(change, result):
         which = "is not there any more" if result.code == 16 else "is there already"
         verb = "deleted" if result.code == 16 else "added"
         summary = f'the entry "{change.dn}" was changed by someone else meanwhile: a value to be {verb} {which}'
-        return _error("changed-meanwhile", summary, result, "read the object again and repeat the change", origin)
-    dn = target(change)
+        return _make_error("changed-meanwhile", summary, result, "read the object again and repeat the change", origin)
+    dn = target_of(change)
     if result.code == 68:
-        return _error("object-exists", f'there is an entry "{dn}" already', result, "", origin)
+        return _make_error("object-exists", f'there is an entry "{dn}" already', result, "", origin)
     if result.code == NO_SUCH_OBJECT:
         remedy = "make that entry first, or correct the DN" if isinstance(change, AddEntry) else ""
-        return _error("no-such-object", _missing(change, dn), result, remedy, origin)
+        return _make_error("no-such-object", _describe_missing(change, dn), result, remedy, origin)
     if result.code in (64, 67):
         attribute = dn.rdns[0][0][0]
         summary = f'the entry "{dn}" must have the value of its name in the attribute {attribute}'
-        return _error("constraint-violated", summary, result, "to change the name, rename the entry", origin)
-    return failure(result, f'the entry "{dn}" {_DOING[type(change)]}', origin)
+        return _make_error("constraint-violated", summary, result, "to change the name, rename the entry", origin)
+    return error_for_result(result, f'the entry "{dn}" {_DOING[type(change)]}', origin)
 
 
 _DOING: Final = {
@@ -151,14 +151,14 @@ _DOING: Final = {
 }
 
 
-def target(change: Change) -> DN:
+def target_of(change: Change) -> DN:
     """Return the DN of the entry that a change makes or concerns."""
     if isinstance(change, AddEntry):
         return change.entry.dn
     return change.new_dn if isinstance(change, RenameEntry) else change.dn
 
 
-def _missing(change: Change, dn: DN) -> str:
+def _describe_missing(change: Change, dn: DN) -> str:
     if isinstance(change, AddEntry):
         return f'there is no entry "{dn.parent}", which is to be the parent of "{dn}"'
     return f'there is no entry "{dn}"'

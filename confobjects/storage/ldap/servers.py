@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CannotConnectError
-from confobjects.storage.ldap.address import Address
-from confobjects.storage.ldap.results import AWAY, Result, failure
-from confobjects.storage.ldap.session import Login, LostError, Session
+from confobjects.storage.ldap.address import LdapAddress
+from confobjects.storage.ldap.results import AWAY, LdapResult, error_for_result
+from confobjects.storage.ldap.session import LdapLogin, LdapSession, LostError
 
 _T = TypeVar("_T")
 
@@ -25,22 +25,22 @@ class Servers:
     """The servers of one configuration. Not safe for threads: the storage lets one in at a time."""
 
     def __init__(
-        self, addresses: tuple[Address, ...], login: Login, *, connect_timeout: float, deadline: float
+        self, addresses: tuple[LdapAddress, ...], login: LdapLogin, *, connect_timeout: float, deadline: float
     ) -> None:
         self.addresses = addresses
         self._choice = addresses
         self.login = login
         self.connect_timeout = connect_timeout
         self._deadline = deadline
-        self._session: Session | None = None
+        self._session: LdapSession | None = None
         self._next = 0
 
     @property
-    def current(self) -> Address:
+    def current(self) -> LdapAddress:
         """The server in use, or the first to be tried."""
         return self._choice[self._next]
 
-    def session(self, problems: list[Diagnostic] | None = None) -> Session:
+    def get_session(self, problems: list[Diagnostic] | None = None) -> LdapSession:
         """Return a session that is logged in, the one there is or a new one with the first server that takes it.
 
         What the servers before it did is added to ``problems``.
@@ -52,26 +52,26 @@ class Servers:
         problems = [] if problems is None else problems
         for _ in self._choice:
             try:
-                self._session = Session.open(self.current, self.login, self.connect_timeout, self._deadline)
+                self._session = LdapSession.open(self.current, self.login, self.connect_timeout, self._deadline)
             except CannotConnectError as error:
                 problems.extend(error.diagnostics)
-                self._leave()
+                self._advance()
             else:
                 return self._session
-        raise CannotConnectError(_once(problems))
+        raise CannotConnectError(_drop_duplicates(problems))
 
-    def _leave(self) -> None:
+    def _advance(self) -> None:
         self._session = None
         self._next = (self._next + 1) % len(self._choice)
 
     @property
-    def others(self) -> tuple[Address, ...]:
+    def others(self) -> tuple[LdapAddress, ...]:
         """The servers besides the one in use, in the order in which they would be tried."""
         turned = self.addresses[self._next + 1 :] + self.addresses[: self._next]
         return tuple(dict.fromkeys(address for address in turned if address != self.current))
 
     @contextmanager
-    def only(self, *choice: Address) -> Iterator[None]:
+    def use_only(self, *choice: LdapAddress) -> Iterator[None]:
         """Have nothing but some of the servers asked for a while. The one that answered is the one in use afterwards.
 
         It begins without a session: what was there belongs to another server, or is gone.
@@ -84,28 +84,28 @@ class Servers:
             there = self.current
             self._choice, self._next = self.addresses, self.addresses.index(there)
 
-    def lost(self) -> None:
+    def mark_lost(self) -> None:
         """Take note that the session is gone; the next request goes to the next server."""
-        self._leave()
+        self._advance()
 
-    def ask(self, request: Callable[[Session], _T]) -> _T:
+    def ask(self, request: Callable[[LdapSession], _T]) -> _T:
         """Make a request that changes nothing, on the next server if one is lost over it."""
         problems: list[Diagnostic] = []
         for _ in range(len(self._choice) + 1):  # the only server may just have been started again
-            session = self.session(problems)
+            session = self.get_session(problems)
             try:
                 answer = request(session)
             except LostError as lost:
                 problems.extend(lost.error.diagnostics)
-                self._leave()
+                self._advance()
                 continue
-            if (result := _result(answer)) is not None and result.code in AWAY:
-                problems.extend(failure(result, str(session.address)).diagnostics)
+            if (result := _result_of(answer)) is not None and result.code in AWAY:
+                problems.extend(error_for_result(result, str(session.address)).diagnostics)
                 self.close()
-                self._leave()
+                self._advance()
                 continue
             return answer
-        raise CannotConnectError(_once(problems))
+        raise CannotConnectError(_drop_duplicates(problems))
 
     def attempts(self) -> Iterator[int]:
         """Yield a number for each time a write may be tried in all."""
@@ -118,12 +118,12 @@ class Servers:
             self._session = None
 
 
-def _once(problems: list[Diagnostic]) -> list[Diagnostic]:
+def _drop_duplicates(problems: list[Diagnostic]) -> list[Diagnostic]:
     """What was said, each sentence once: a server may have been asked again."""
     return list({problem.summary: problem for problem in problems}.values())
 
 
-def _result(answer: object) -> Result | None:
-    if isinstance(answer, Result):
+def _result_of(answer: object) -> LdapResult | None:
+    if isinstance(answer, LdapResult):
         return answer
-    return answer[0] if isinstance(answer, tuple) and answer and isinstance(answer[0], Result) else None
+    return answer[0] if isinstance(answer, tuple) and answer and isinstance(answer[0], LdapResult) else None

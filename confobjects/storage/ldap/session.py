@@ -22,11 +22,11 @@ with warnings.catch_warnings():
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError, ConfobjectsError, StorageError
 from confobjects.storage.ldap import ber
-from confobjects.storage.ldap.address import Address
+from confobjects.storage.ldap.address import LdapAddress
 from confobjects.storage.ldap.ber import RawEntry
-from confobjects.storage.ldap.channel import Channel, check_socket_access, connect, unreachable
-from confobjects.storage.ldap.messages import Messages
-from confobjects.storage.ldap.results import AWAY, SUCCESS, Result, failure
+from confobjects.storage.ldap.channel import LdapChannel, as_connection_error, check_socket_access, connect
+from confobjects.storage.ldap.messages import ChannelStrategy
+from confobjects.storage.ldap.results import AWAY, SUCCESS, LdapResult, error_for_result
 from confobjects.storage.ldap.trust import Tls
 from confobjects.tls.wrapping import ClearTextError
 
@@ -35,7 +35,7 @@ _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 _PAGED: Final = "1.2.840.113556.1.4.319"
 
 
-class Login(Record):
+class LdapLogin(Record):
     """Who logs in and how: ``mechanism`` is "anonymous", "simple" or "external"; how the connection is secured."""
 
     mechanism: str = "anonymous"
@@ -59,10 +59,10 @@ class LostError(Exception):
         self.closed = closed
 
 
-class Session:
+class LdapSession:
     """A connection to a server. :meth:`open` returns one that is ready; requests raise :class:`LostError`."""
 
-    def __init__(self, address: Address, channel: Channel, deadline: float) -> None:
+    def __init__(self, address: LdapAddress, channel: LdapChannel, deadline: float) -> None:
         self.address = address
         self._channel = channel
         self._deadline = deadline
@@ -77,7 +77,7 @@ class Session:
             return_empty_attributes=False,
             raise_exceptions=False,
         )
-        strategy = Messages(connection)
+        strategy = ChannelStrategy(connection)
         connection.strategy = strategy
         connection.send = strategy.send
         connection.open = strategy.open
@@ -89,14 +89,14 @@ class Session:
         self._connection = connection
 
     @classmethod
-    def open(cls, address: Address, login: Login, connect_timeout: float, deadline: float) -> Session:
+    def open(cls, address: LdapAddress, login: LdapLogin, connect_timeout: float, deadline: float) -> LdapSession:
         """Connect, secure and log in.
 
         Raises :class:`~confobjects.errors.CannotConnectError`, :class:`~confobjects.errors.AccessError`.
         """
         _refuse_clear(address, login)
         check_socket_access(address)
-        context = login.tls.context() if address.scheme == "ldaps" or login.start_tls else None
+        context = login.tls.build_context() if address.scheme == "ldaps" or login.start_tls else None
         channel = connect(address, connect_timeout)
         try:
             session = cls(address, channel, deadline)
@@ -117,16 +117,16 @@ class Session:
             if result.code != SUCCESS:
                 what = f"{self.address} does not start TLS"
                 remedy = "have TLS set up on the server; without it, only a connection on the same machine is safe"
-                problem = Diagnostic("cannot-connect", what, detail=result.said, remedy=remedy)
+                problem = Diagnostic("cannot-connect", what, detail=result.answer_text, remedy=remedy)
                 raise CannotConnectError(problem)
         self._channel.expire(seconds)
         try:
             self._channel.secure(context, self.address.host, self._messages.unread)
         except (OSError, ValueError, ClearTextError) as error:  # ValueError: a name that cannot be one
-            raise unreachable(self.address, error, "negotiating TLS", seconds) from None
+            raise as_connection_error(self.address, error, "negotiating TLS", seconds) from None
         self._connection.tls_started = True
 
-    def _log_in(self, login: Login) -> None:
+    def _log_in(self, login: LdapLogin) -> None:
         connection = self._connection
         if login.mechanism == "anonymous":
             return
@@ -139,9 +139,9 @@ class Session:
         result = self._ask("logging in", connection.bind)
         connection.password = None
         if result.code in AWAY:
-            raise CannotConnectError(failure(result, str(self.address)).diagnostics)
+            raise CannotConnectError(error_for_result(result, str(self.address)).diagnostics)
         if result.code != SUCCESS:
-            raise failure(result, f"{self.address}, logging in{_as(login)}")
+            raise error_for_result(result, f"{self.address}, logging in{_describe_login(login)}")
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
@@ -150,30 +150,30 @@ class Session:
 
         To be called before a change. A server that was started again has usually closed it long ago.
         """
-        self._within_the_deadline("changing an entry", self._channel.check_open)
+        self._run_within_deadline("changing an entry", self._channel.check_open)
 
-    def add(self, dn: str, attributes: dict[str, list[bytes]]) -> Result:
+    def add(self, dn: str, attributes: dict[str, list[bytes]]) -> LdapResult:
         """Add an entry."""
         return self._ask("adding an entry", lambda: self._connection.add(dn, attributes=attributes))
 
-    def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]]) -> Result:
+    def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]]) -> LdapResult:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
-        return self._exchange("changing an entry", ber.modify(dn, modifications))
+        return self._exchange("changing an entry", ber.encode_modify(dn, modifications))
 
-    def delete(self, dn: str) -> Result:
+    def delete(self, dn: str) -> LdapResult:
         """Delete an entry."""
         return self._ask("deleting an entry", lambda: self._connection.delete(dn))
 
-    def rename(self, dn: str, rdn: str, parent: str | None) -> Result:
+    def rename(self, dn: str, rdn: str, parent: str | None) -> LdapResult:
         """Rename an entry, and move it when a parent is given."""
         return self._ask("renaming an entry", lambda: self._connection.modify_dn(dn, rdn, True, parent))
 
-    def read(self, dn: str, attributes: Sequence[str]) -> tuple[Result, RawEntry | None]:
+    def read(self, dn: str, attributes: Sequence[str]) -> tuple[LdapResult, RawEntry | None]:
         """Read one entry."""
-        result = self._exchange("searching", ber.read(dn, attributes))
+        result = self._exchange("searching", ber.encode_read(dn, attributes))
         return result, next(iter(self._messages.entries), None)
 
-    def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[Result | RawEntry]:
+    def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[LdapResult | RawEntry]:
         """Yield the entries found, page by page, and the result at last."""
         cookie = b""
         while True:
@@ -186,10 +186,10 @@ class Session:
 
     def _search(  # noqa: PLR0913 - the parameters of a search request
         self, base: str, scope: Any, filter_: str, attributes: Sequence[str], *, page: int | None, cookie: bytes
-    ) -> tuple[Result, list[RawEntry], bytes]:
+    ) -> tuple[LdapResult, list[RawEntry], bytes]:
         connection = self._connection
 
-        def search() -> None:
+        def run_search() -> None:
             connection.search(
                 base,
                 filter_,
@@ -201,26 +201,26 @@ class Session:
                 paged_criticality=False,
             )
 
-        result = self._ask("searching", search)
+        result = self._ask("searching", run_search)
         found = self._messages.entries
         controls = connection.result.get("controls") or {}
         control = controls.get(_PAGED)
         connection.response = None
         return result, found, control["value"]["cookie"] if control else b""
 
-    def _exchange(self, step: str, operation: bytes) -> Result:
+    def _exchange(self, step: str, operation: bytes) -> LdapResult:
         """Carry out one request that is written already, as :meth:`_ask`."""
-        code, dn, text, referrals = self._within_the_deadline(step, lambda: self._messages.exchange(operation))
-        return Result(code, RESULT_CODES.get(code, "other"), dn, text, referrals)
+        code, dn, text, referrals = self._run_within_deadline(step, lambda: self._messages.exchange(operation))
+        return LdapResult(code, RESULT_CODES.get(code, "other"), dn, text, referrals)
 
-    def _ask(self, step: str, request: Callable[[], Any]) -> Result:
+    def _ask(self, step: str, request: Callable[[], Any]) -> LdapResult:
         """Carry out one request of the client library. Raises :class:`LostError`; the session is closed then."""
-        self._within_the_deadline(step, request)
+        self._run_within_deadline(step, request)
         found = self._connection.result
         if not isinstance(found, dict) or not isinstance(found.get("result"), int):
             self.close()
-            raise LostError(_babble(self.address, step), sent=self._channel.sent)
-        return Result(
+            raise LostError(_protocol_error(self.address, step), sent=self._channel.sent)
+        return LdapResult(
             found["result"],
             str(found.get("description", "")),
             str(found.get("dn") or ""),
@@ -228,7 +228,7 @@ class Session:
             tuple(found.get("referrals") or ()),
         )
 
-    def _within_the_deadline(self, step: str, request: Callable[[], Any]) -> Any:
+    def _run_within_deadline(self, step: str, request: Callable[[], Any]) -> Any:
         channel = self._channel
         channel.expire(self._deadline)
         try:
@@ -239,13 +239,13 @@ class Session:
             if channel.failure is None and not channel.sent:
                 raise StorageError(f"{self.address}: the request cannot be written: {error}") from None
             if channel.failure is None and not isinstance(error, OSError):
-                raise LostError(_babble(self.address, step), sent=True) from None
+                raise LostError(_protocol_error(self.address, step), sent=True) from None
             closed = isinstance(cause, (ConnectionResetError, BrokenPipeError))
-            lost = unreachable(self.address, cause, step, self._deadline)
+            lost = as_connection_error(self.address, cause, step, self._deadline)
             raise LostError(lost, sent=channel.sent, closed=closed) from None
         except Exception:  # noqa: BLE001 - the library meets bytes it cannot read with whatever its decoder raises
             self.close()
-            raise LostError(_babble(self.address, step), sent=channel.sent) from None
+            raise LostError(_protocol_error(self.address, step), sent=channel.sent) from None
 
     def close(self) -> None:
         """Say good-bye, without waiting for an answer, and close the connection."""
@@ -257,18 +257,18 @@ class Session:
         self._channel.close()
 
 
-def _as(login: Login) -> str:
+def _describe_login(login: LdapLogin) -> str:
     return f' as "{login.bind_dn}"' if login.bind_dn else ""
 
 
-def _babble(address: Address, step: str) -> CannotConnectError:
+def _protocol_error(address: LdapAddress, step: str) -> CannotConnectError:
     summary = f"{address} answered with something that is no LDAP ({step})"
     return CannotConnectError(
         Diagnostic("cannot-connect", summary, remedy="see that a directory server listens there; TLS needs -Z or -q")
     )
 
 
-def _refuse_clear(address: Address, login: Login) -> None:
+def _refuse_clear(address: LdapAddress, login: LdapLogin) -> None:
     """Refuse to send a password in clear over a network, before there is a connection."""
     if login.mechanism != "simple" or login.start_tls or login.allow_clear_password:
         return

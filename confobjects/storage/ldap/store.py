@@ -19,20 +19,20 @@ from confobjects.errors import CannotConnectError, ConfobjectsError, StorageErro
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, RenameEntry
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory
-from confobjects.storage.ldap.changing import Changing
+from confobjects.storage.ldap.changing import DirectoryWriter
 from confobjects.storage.ldap.intents import Intent
-from confobjects.storage.ldap.journal import Journal, Means
-from confobjects.storage.ldap.plans import Planned, forecast
-from confobjects.storage.ldap.session import Login
+from confobjects.storage.ldap.journal import DirectoryMeans, Journal
+from confobjects.storage.ldap.plans import PlannedChange, forecast
+from confobjects.storage.ldap.session import LdapLogin
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, Noted
+    from confobjects.mapping.journal import Note, NotedChange
 
 _PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.3
 
 
-class LdapStorage(Changing):
+class LdapStorage(DirectoryWriter):
     """A storage in a directory. Nothing is sent before something is asked for; threads take turns.
 
     ``connect_timeout`` seconds may pass until a server is connected and TLS is up, ``deadline`` seconds for each
@@ -45,7 +45,7 @@ class LdapStorage(Changing):
     def __init__(  # noqa: PLR0913 - the servers, the login, and by keyword what limits them
         self,
         directory: Directory,
-        login: Login = Login(),  # noqa: B008 - frozen
+        login: LdapLogin = LdapLogin(),  # noqa: B008 - frozen
         *,
         base: DN | None = None,
         missing_ok: bool = True,
@@ -62,7 +62,9 @@ class LdapStorage(Changing):
             deadline=deadline,
         )
         self._lock = RLock()
-        means = Means(lambda: self.base, self._read, self._find, self._carry_out, self._undo, self._has_been_made)
+        means = DirectoryMeans(
+            lambda: self.base, self._read, self._find, self._carry_out, self._undo, self._has_been_made
+        )
         self._journal = Journal(means, history)
 
     def _remarks(self) -> list[Diagnostic]:
@@ -104,65 +106,65 @@ class LdapStorage(Changing):
             raise UsageError("commit() is called inside writing() only")
         with self._turn:
             if record is None or not changes:
-                self._make(changes, None)
+                self._make_changes(changes, None)
                 return None
-            new_base, changes = self._new_base(changes)
+            new_base, changes = self._make_base(changes)
             try:
-                return self._noted(changes, record)
+                return self._commit_noted(changes, record)
             except CannotConnectError:
                 raise  # something may lie below the base, or come to lie there
             except ConfobjectsError:
                 for change in reversed(new_base):
                     with suppress(ConfobjectsError):
-                        self._carry_out(DeleteEntry(results.target(change)), None)
+                        self._carry_out(DeleteEntry(results.target_of(change)), None)
                 raise
 
-    def _new_base(self, changes: Sequence[Change]) -> tuple[list[Change], Sequence[Change]]:
+    def _make_base(self, changes: Sequence[Change]) -> tuple[list[Change], Sequence[Change]]:
         """Make a new base, and the history below it, before everything else; return what was made, and the rest."""
         first = changes[0]
         if not isinstance(first, AddEntry) or first.entry.dn != self.base:
             return [], changes
-        self._make([first], None)
+        self._make_changes([first], None)
         made: list[Change] = [first]
         if (branch := self._journal.create()) is not None:
             made.append(branch)
         return made, changes[1:]
 
-    def _noted(self, changes: Sequence[Change], record: Note) -> int | None:
-        intent = self._journal.begin(forecast(changes, self._before), record) if self._journal.exists() else None
-        self._make(changes if intent is None else [step.change for step in intent.plan], intent)
+    def _commit_noted(self, changes: Sequence[Change], record: Note) -> int | None:
+        intent = self._journal.begin(forecast(changes, self._entry_before), record) if self._journal.exists() else None
+        self._make_changes(changes if intent is None else [step.change for step in intent.plan], intent)
         if intent is None:
             return None
-        self._journal.done(intent)
+        self._journal.mark_done(intent)
         return intent.number
 
-    def _make(self, changes: Sequence[Change], intent: Intent | None) -> None:
-        done: list[Planned] = []
+    def _make_changes(self, changes: Sequence[Change], intent: Intent | None) -> None:
+        done: list[PlannedChange] = []
         for number, change in enumerate(changes):
             if intent is not None:
-                self._journal.go_on(intent)
+                self._journal.renew_lease(intent)
             try:
                 if intent is not None:
                     before = intent.plan[number].before
                 else:
-                    before = self._before(change) if len(changes) > 1 else None
+                    before = self._entry_before(change) if len(changes) > 1 else None
                 self._carry_out(change, before)
             except ConfobjectsError as error:
                 if intent is not None and isinstance(error, CannotConnectError):
-                    raise self._journal.left(intent, error) from error
+                    raise self._journal.leave_unfinished(intent, error) from error
                 stuck = self._take_back(done, error)
                 if intent is not None:
-                    self._journal.failed(intent, stuck)
+                    self._journal.mark_failed(intent, stuck)
                 if stuck:
                     raise type(error)([*error.diagnostics, *stuck]) from error
                 raise
-            done.append(Planned(change, before))
+            done.append(PlannedChange(change, before))
             self._remember(change)
 
-    def history(self) -> list[Noted]:
+    def history(self) -> list[NotedChange]:
         """Return the noted changes, the oldest first."""
         with self._turn:
-            return self._journal.noted()
+            return self._journal.list_changes()
 
     def keep_history(self) -> list[DN]:
         """Have the directory keep a history below the base; return the DN of its entry if it had none."""
@@ -175,7 +177,7 @@ class LdapStorage(Changing):
         with self._turn:
             self._journal.withdraw(number)
 
-    def _before(self, change: Change) -> Entry | None:
+    def _entry_before(self, change: Change) -> Entry | None:
         """The entry as it is before a change; none before an addition."""
         if isinstance(change, AddEntry):
             return None

@@ -7,7 +7,7 @@ import ssl
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.records import Record
-from confobjects.tls.authorities import system_state
+from confobjects.tls.authorities import read_system_state
 from confobjects.tls.contexts import ContextProblem, Recipe, context_for
 from confobjects.tls.identities import Identity, read_identity
 from confobjects.tls.stores import StoreProblem, read_store_file
@@ -24,19 +24,19 @@ class Tls(Record):
     key_store: str | None = None
     key_store_password: str = ""
 
-    def context(self) -> ssl.SSLContext:
+    def build_context(self) -> ssl.SSLContext:
         """Return the context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
-        recipe = self._trust().replace(identity=self._identity())
+        recipe = self._make_recipe().replace(identity=self._read_identity())
         try:
             return context_for(recipe)
         except ContextProblem as problem:
             raise self._as_error(problem) from None
 
-    def _trust(self) -> Recipe:
+    def _make_recipe(self) -> Recipe:
         if self.trust_all:
             return Recipe(blind=True)
         if not self.trust_store:
-            return Recipe(system=True, state=system_state())
+            return Recipe(system=True, state=read_system_state())
         try:
             return Recipe(read_store_file(self.trust_store, password=self.trust_store_password))
         except OSError as error:
@@ -44,7 +44,7 @@ class Tls(Record):
         except StoreProblem as problem:
             raise _trust_store_error(self.trust_store, str(problem)) from None
 
-    def _identity(self) -> Identity | None:
+    def _read_identity(self) -> Identity | None:
         if not self.key_store:
             return None
         try:

@@ -15,13 +15,13 @@ from confobjects.dn import DN
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import State
 from confobjects.records import Record
-from confobjects.storage.ldap.plans import Planned
-from confobjects.storage.ldap.results import target
+from confobjects.storage.ldap.plans import PlannedChange
+from confobjects.storage.ldap.results import target_of
 
 REVISION: Final = REVISION_ATTRIBUTE
 
 
-class Step(Record):
+class RecordStep(Record):
     """What a record says of one entry: how it was changed, the revision it had (0 for none), where it is now."""
 
     kind: str
@@ -30,7 +30,7 @@ class Step(Record):
     new_dn: DN | None = None
 
 
-class Told(Record):
+class StoredRecord(Record):
     """A record as it lies in the directory; ``state`` is what was written there."""
 
     number: int
@@ -38,9 +38,9 @@ class Told(Record):
     steps: tuple[str, ...]
     entry: Entry
 
-    def parsed(self) -> list[Step]:
+    def parse_steps(self) -> list[RecordStep]:
         """Return the steps; what cannot be read is left out."""
-        return [step for text in self.steps if (step := _parsed(text)) is not None]
+        return [step for text in self.steps if (step := _parse_step(text)) is not None]
 
 
 def revision_of(entry: Entry | None, name: str = REVISION) -> int:
@@ -50,38 +50,38 @@ def revision_of(entry: Entry | None, name: str = REVISION) -> int:
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
 
 
-def made_revision(change: Change) -> int:
+def new_revision_of(change: Change) -> int:
     """Return the revision that a change gives its entry, 0 where it gives none."""
     if isinstance(change, AddEntry):
         return revision_of(change.entry)
     steps = change.modifications if isinstance(change, ModifyEntry) else ()
     for step in steps:
         if step.kind == "add" and step.attribute.lower() == REVISION:
-            return revision_of(Entry(target(change), {REVISION: step.values}))
+            return revision_of(Entry(target_of(change), {REVISION: step.values}))
     return 0
 
 
-def is_single(plan: Sequence[Planned]) -> bool:
+def is_single(plan: Sequence[PlannedChange]) -> bool:
     """Tell whether a plan is one change that leaves its number as the revision of the entry."""
-    return len(plan) == 1 and made_revision(plan[0].change) > 0
+    return len(plan) == 1 and new_revision_of(plan[0].change) > 0
 
 
-def numbered(step: Planned, number: int) -> Planned:
+def with_number(step: PlannedChange, number: int) -> PlannedChange:
     """Return a step whose entry gets the record's number as its revision, where it has one."""
     change = step.change
     if isinstance(change, AddEntry) and change.entry.get(REVISION):
         entry = Entry(change.entry.dn, {**change.entry.attributes, REVISION: (str(number),)})
-        return Planned(AddEntry(entry), step.before)
+        return PlannedChange(AddEntry(entry), step.before)
     if not isinstance(change, ModifyEntry):
         return step
     steps = [
         Modification("add", m.attribute, [str(number)]) if m.kind == "add" and m.attribute.lower() == REVISION else m
         for m in change.modifications
     ]
-    return Planned(ModifyEntry(change.dn, steps), step.before)
+    return PlannedChange(ModifyEntry(change.dn, steps), step.before)
 
 
-def steps_of(plan: Sequence[Planned]) -> Iterator[str]:
+def steps_of(plan: Sequence[PlannedChange]) -> Iterator[str]:
     """Yield what a record says of each entry that a plan changes."""
     for step in plan:
         change = step.change
@@ -89,33 +89,33 @@ def steps_of(plan: Sequence[Planned]) -> Iterator[str]:
         words: list[object] = [
             kind,
             revision_of(step.before),
-            str(change.dn if isinstance(change, RenameEntry) else target(change)),
+            str(change.dn if isinstance(change, RenameEntry) else target_of(change)),
         ]
         if isinstance(change, RenameEntry):
             words.append(str(change.new_dn))
         yield json.dumps(words, ensure_ascii=False)
 
 
-def _parsed(text: str) -> Step | None:
+def _parse_step(text: str) -> RecordStep | None:
     try:
         kind, before, dn, *new = json.loads(text)
-        return Step(str(kind), int(before), DN.parse(dn), DN.parse(new[0]) if new else None)
+        return RecordStep(str(kind), int(before), DN.parse(dn), DN.parse(new[0]) if new else None)
     except (ValueError, TypeError):
         return None
 
 
-class _Place:
+class _EntryMoves:
     """Where entries of the past are now: later records may have renamed them."""
 
     def __init__(self) -> None:
         self._moves: list[tuple[DN, DN]] = []
 
-    def note(self, steps: Sequence[Step]) -> None:
+    def add_moves(self, steps: Sequence[RecordStep]) -> None:
         for step in reversed(steps):
             if step.new_dn is not None:
                 self._moves.append((step.dn, step.new_dn))
 
-    def now(self, dn: DN) -> DN:
+    def place_of(self, dn: DN) -> DN:
         for old, new in reversed(self._moves):
             if dn == old:
                 dn = new
@@ -124,32 +124,32 @@ class _Place:
         return dn
 
 
-class _Claim(Record):
-    record: Told
-    step: Step
+class _StepClaim(Record):
+    record: StoredRecord
+    step: RecordStep
     place: DN
 
 
-def _claims(records: Sequence[Told]) -> list[_Claim]:
+def _collect_claims(records: Sequence[StoredRecord]) -> list[_StepClaim]:
     """Every step of every record with the place of its entry now, the newest first."""
-    place = _Place()
-    result: list[_Claim] = []
+    place = _EntryMoves()
+    result: list[_StepClaim] = []
     for record in reversed(records):
-        steps = record.parsed()
+        steps = record.parse_steps()
         if record.state == "done":
-            place.note(steps)
-        result.extend(_Claim(record, step, place.now(step.dn)) for step in steps)
+            place.add_moves(steps)
+        result.extend(_StepClaim(record, step, place.place_of(step.dn)) for step in steps)
     return result
 
 
-def places(records: Sequence[Told]) -> list[DN]:
+def find_places(records: Sequence[StoredRecord]) -> list[DN]:
     """Return where the entries are that records of one change speak of."""
-    return list({c.place.normal: c.place for c in _claims(records) if c.record.state == "written"}.values())
+    return list({c.place.normal: c.place for c in _collect_claims(records) if c.record.state == "written"}.values())
 
 
-def truths(records: Sequence[Told], revision: Callable[[DN], int | None]) -> dict[int, State]:
+def judge_records(records: Sequence[StoredRecord], revision: Callable[[DN], int | None]) -> dict[int, State]:
     """Return what became of each record, the oldest first; ``revision`` looks up that of an entry, None for no entry."""
-    claims = _claims(records)
+    claims = _collect_claims(records)
     seen: dict[str, set[int]] = {}
     """The revisions that writers found, by place: the record of that number happened, whatever became of theirs."""
     for claim in claims:
@@ -175,14 +175,14 @@ def truths(records: Sequence[Told], revision: Callable[[DN], int | None]) -> dic
         elif (claim.place.normal, claim.step.before) in begun:
             states[number] = "void"
         else:
-            states[number] = _truth(claim, revision(claim.place))
+            states[number] = _judge_claim(claim, revision(claim.place))
     return states
 
 
 _SAID: Final[dict[str, State]] = {"done": "done", "void": "void", "intent": "pending"}
 
 
-def _truth(claim: _Claim, now: int | None) -> State:
+def _judge_claim(claim: _StepClaim, now: int | None) -> State:
     """What a record is when nothing in the history speaks for or against it."""
     if now is None:
         return "unclear" if claim.step.kind == "modify" else "void"

@@ -16,12 +16,12 @@ RENEWAL: Final = 15.0
 """Seconds after which a writer that is still at it says so."""
 
 
-def name(now: float) -> str:
+def make_name(now: float) -> str:
     """Return the name of this process, good for the lease from now (seconds since the epoch)."""
-    return f"{_machine()} {os.getpid()} {_began(os.getpid())} {now + LEASE:.3f}"
+    return f"{_machine_name()} {os.getpid()} {_start_time(os.getpid())} {now + LEASE:.3f}"
 
 
-def lives(writer: str, now: float) -> bool:
+def is_alive(writer: str, now: float) -> bool:
     """Tell whether the process of a name may still be at work. A name that cannot be read is nobody's."""
     parts = writer.split()
     if len(parts) != 4:
@@ -30,14 +30,14 @@ def lives(writer: str, now: float) -> bool:
     try:
         if float(until) < now:
             return False
-        if machine != _machine() or machine == "-":
+        if machine != _machine_name() or machine == "-":
             return True
-        return _began(int(number)) == began
+        return _start_time(int(number)) == began
     except ValueError:
         return False
 
 
-def _machine() -> str:
+def _machine_name() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
@@ -46,7 +46,7 @@ def _machine() -> str:
         return "-"
 
 
-def _began(number: int) -> str:
+def _start_time(number: int) -> str:
     """When a process began, in ticks since boot; nothing where there is no such process."""
     try:
         with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:

@@ -17,9 +17,9 @@ from confobjects.errors import CannotConnectError
 from confobjects.mapping.entry import Entry
 from confobjects.storage import open_storage
 from confobjects.storage.ldap import ber
-from confobjects.storage.ldap.address import Address
-from confobjects.storage.ldap.channel import Channel
-from confobjects.storage.ldap.session import LostError, Session
+from confobjects.storage.ldap.address import LdapAddress
+from confobjects.storage.ldap.channel import LdapChannel
+from confobjects.storage.ldap.session import LdapSession, LostError
 from tests.servers import fake_ldap
 from tests.servers.fake_ldap import SEARCH, FakeLdap, answer
 
@@ -40,7 +40,7 @@ def understood(data: bytes) -> Any:
 
 @given(number=st.integers(1, 2**31 - 1), dn=DNS, steps=STEPS)
 def test_a_change_is_what_was_meant(number: int, dn: str, steps: Sequence[tuple[str, str, list[bytes]]]) -> None:
-    message = understood(ber.message(number, ber.modify(dn, steps)))
+    message = understood(ber.encode_message(number, ber.encode_modify(dn, steps)))
     request = message["protocolOp"]["modifyRequest"]
     assert int(message["messageID"]) == number
     assert bytes(request["object"]).decode() == dn
@@ -56,7 +56,7 @@ def test_a_change_is_what_was_meant(number: int, dn: str, steps: Sequence[tuple[
 
 @given(number=st.integers(1, 2**31 - 1), dn=DNS, names=st.lists(NAMES, max_size=4))
 def test_a_read_is_what_was_meant(number: int, dn: str, names: list[str]) -> None:
-    request = understood(ber.message(number, ber.read(dn, names)))["protocolOp"]["searchRequest"]
+    request = understood(ber.encode_message(number, ber.encode_read(dn, names)))["protocolOp"]["searchRequest"]
     assert bytes(request["baseObject"]).decode() == dn
     assert (int(request["scope"]), int(request["derefAliases"])) == (0, 0)
     assert (int(request["sizeLimit"]), int(request["timeLimit"]), bool(request["typesOnly"])) == (0, 0, False)
@@ -69,14 +69,17 @@ def test_an_entry_is_what_was_sent(dn: str, attributes: dict[str, list[str]]) ->
     texts = {name: [text.encode("utf-8", "replace").decode() for text in values] for name, values in attributes.items()}
     data = fake_ldap.entry(5, dn, texts)
     assert ber.size_of(data, 0) == len(data)
-    number, kind, at = ber.head(data)
+    number, kind, at = ber.decode_head(data)
     assert (number, kind) == (5, ber.ENTRY)
-    assert ber.entry(data, at) == (dn, {name: [text.encode() for text in values] for name, values in texts.items()})
+    assert ber.decode_entry(data, at) == (
+        dn,
+        {name: [text.encode() for text in values] for name, values in texts.items()},
+    )
 
 
 @given(st.binary(max_size=80))
 def test_nothing_but_a_wrong_value_comes_of_nonsense(data: bytes) -> None:
-    for read in (lambda: ber.size_of(data, 0), lambda: ber.head(data), lambda: ber.entry(data, 0), lambda: ber.result(data, 0)):  # fmt: skip
+    for read in (lambda: ber.size_of(data, 0), lambda: ber.decode_head(data), lambda: ber.decode_entry(data, 0), lambda: ber.decode_result(data, 0)):  # fmt: skip
         try:
             read()
         except (ValueError, IndexError):
@@ -87,7 +90,7 @@ def test_nothing_but_a_wrong_value_comes_of_nonsense(data: bytes) -> None:
 def test_nonsense_from_a_server_is_told_as_such(noise: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        session = Session(Address("ldap", "h", 389), Channel(ours), 5.0)
+        session = LdapSession(LdapAddress("ldap", "h", 389), LdapChannel(ours), 5.0)
         theirs.sendall(noise)
         theirs.shutdown(socket.SHUT_WR)
         with pytest.raises(LostError) as caught:

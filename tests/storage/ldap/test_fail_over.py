@@ -208,7 +208,7 @@ def test_objects_and_their_history_go_on_as_well(pair: Pair) -> None:
     with opened(pair) as ctx:
         ctx.create("mail-server", "one", {"enabled": True, "smtp-server": "h"})
         path = ctx.get("mail-server", "one").path
-        until(lambda: is_on(two, ctx.site.mapper.dn(path)))
+        until(lambda: is_on(two, ctx.site.mapper.dn_of(path)))
         one.process.send_signal(signal.SIGSTOP)
         ctx.modify("mail-server", "one", PropertyChanges(set={"auth-username": ["u"]}))
         assert ctx.get("mail-server", "one").values["auth-username"] == ("u",)
@@ -281,7 +281,7 @@ def test_two_clients_on_the_two_servers_keep_both_changes_of_different_propertie
     one, two = pair
     with confobjects.open(one.url, **options(5.0)) as first, confobjects.open(two.url, **options(5.0)) as second:
         first.create("mail-server", "one", {"enabled": True, "smtp-server": "h"})
-        dn = first.site.mapper.dn(first.get("mail-server", "one").path)
+        dn = first.site.mapper.dn_of(first.get("mail-server", "one").path)
         until(lambda: is_on(two, dn))
         first.modify("mail-server", "one", PropertyChanges(set={"auth-username": ["u"]}))
         until(lambda: "auth-username: u" in found(two, str(dn)))
