@@ -12,7 +12,7 @@ from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
 
 from ..files import MEBIBYTE, read_contents
-from ..words.masking import is_secret_option
+from ..words.masking import secret_start, takes_secret
 from .dialect import BatchCommand, Piece, Word, parse
 
 if TYPE_CHECKING:
@@ -119,10 +119,11 @@ class BatchSource:
             option, equals, value = word.text.partition("=")
             is_option = option[:1] == "-"
             apart = apart and not is_option
-            if apart or is_secret_option(before):
+            start = secret_start(word.text, before)
+            if apart or start == 0:
                 yield word, ""
-            elif equals and is_secret_option(option):
-                yield word, "="
+            elif start is not None:
+                yield word, word.text[start - 1]
             else:
                 assigned = value if is_option else word.text
                 by = option if is_option else before
@@ -132,7 +133,7 @@ class BatchSource:
                 apart = separator is not None
                 if separator is not None and separator != _NOTHING:
                     yield word, separator
-            before = "" if is_secret_option(before) else word.text
+            before = "" if takes_secret(before) else word.text
 
     def _secret_separator(self, text: str) -> str | None:
         """Return what follows the first secret property that a word names; None where it names none."""

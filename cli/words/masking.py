@@ -3,49 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from confobjects.diagnostics import MASK
+from confobjects.objects.reading import mask_text
 
-from .options import OPTIONS, SECRET_OPTIONS
+from .options import OPTIONS, SECRET_OPTIONS, Option
 
-_SECRETS = frozenset(
-    spelling.lower() if spelling.startswith("--") else spelling
+_OPTIONS: Final = {
+    spelling.lower() if spelling.startswith("--") else spelling: option
     for option in OPTIONS
-    if option.name in SECRET_OPTIONS
     for spelling in option.spellings
-)
+}
 
 
 def mask_secrets(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]:
-    """Return the words of a command line with passwords replaced."""
+    """Return the words of a command line with secrets replaced.
+
+    ``secrets`` are the names of secret properties, and of secrets within values.
+    """
     result: list[str] = []
-    hide = False
+    before = ""
     for word in arguments:
-        name, equals, _ = word.partition("=")
-        if hide:
-            result.append(MASK)
-            hide = False
-        elif equals and name.lower() in _SECRETS:
-            result.append(f"{name}={MASK}")
-        else:
-            hide = is_secret_option(word)
-            result.append(_mask_word(word, secrets))
+        start = secret_start(word, before)
+        result.append(_mask_property(word, secrets) if start is None else word[:start] + MASK)
+        before = "" if start == 0 else word  # the value of an option is no option
     return result
 
 
-def _mask_word(word: str, secrets: Collection[str]) -> str:
+def secret_start(word: str, before: str = "") -> int | None:
+    """Return where in a word the value of a secret option begins; None where it holds none.
+
+    ``before`` is the word before it, which may be an option that takes this one as its value.
+    """
+    if takes_secret(before):
+        return _start_in_value(_last_option(before), word)
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        option = _OPTIONS.get(name.lower())
+        start = _start_in_value(option, value) if equals else None
+        return None if start is None else len(name) + 1 + start
+    for place, letter in enumerate(word[1:], start=2) if word[:1] == "-" else ():
+        option = _OPTIONS.get(f"-{letter}")
+        if option is None or (option.value is not None and place == len(word)):
+            return None
+        if option.value is not None:
+            start = _start_in_value(option, word[place:])
+            return None if start is None else place + start
+    return None
+
+
+def takes_secret(word: str) -> bool:
+    """Tell whether a word is an option, or ends with one, whose value is the next word and holds a secret."""
+    option = _last_option(word)
+    return option is not None and (option.name in SECRET_OPTIONS or _is_pair(option))
+
+
+def _last_option(word: str) -> Option | None:
+    """Return the option whose value is the next word; several short ones may stand in one word."""
+    if word.startswith("--"):
+        return _OPTIONS.get(word.lower())
+    for place, letter in enumerate(word[1:], start=2) if word[:1] == "-" else ():
+        option = _OPTIONS.get(f"-{letter}")
+        if option is None or (option.value is not None and place < len(word)):
+            return None
+        if option.value is not None:
+            return option
+    return None
+
+
+def _start_in_value(option: Option | None, value: str) -> int | None:
+    """Return where the secret in an option's value begins; that of ``NAME=VALUE`` begins behind the name."""
+    if option is None:
+        return None
+    if option.name in SECRET_OPTIONS:
+        return 0
+    name, equals, _ = value.partition("=")
+    return len(name) + 1 if equals and _is_pair(option) else None
+
+
+def _is_pair(option: Option) -> bool:
+    """Tell whether the value of an option is a name and a value that may be a secret."""
+    return option.value is not None and option.value.endswith("=VALUE")
+
+
+def _mask_property(word: str, secrets: Collection[str]) -> str:
     prop, colon, value = word.partition(":")
     if colon and _property_name(prop) in secrets:
         return f"{prop}:{MASK}"
     name, equals, secret = value.partition("=")
-    return f"{prop}:{name}={MASK}" if equals and name in secrets and secret[:1] not in "&$" else word
-
-
-def is_secret_option(word: str) -> bool:
-    """Tell whether an option's value is a secret itself."""
-    return word in _SECRETS or word.lower() in _SECRETS
+    return f"{prop}:{name}={mask_text(secret)}" if equals and name in secrets else word
 
 
 def _property_name(word: str) -> str:
-    """The property in ``PROPERTY`` or ``--set=PROPERTY``."""
+    """Return the property in ``PROPERTY`` or ``--set=PROPERTY``."""
     return word.rpartition("=")[2].lower()

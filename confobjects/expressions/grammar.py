@@ -67,6 +67,9 @@ class Expression(Record):
 
 Parts = tuple["str | Expression", ...]
 
+_LITERAL_FUNCTIONS = frozenset({"base64"})
+"""Functions whose argument is the value, in another form."""
+
 
 class Template(Record):
     """A parsed text: literal parts and expressions. ``text`` is as it was typed."""
@@ -102,12 +105,15 @@ class Template(Record):
     def as_masked(self) -> str:
         """Return the text as it may be shown when the value is a secret.
 
-        One expression alone is shown, with a mask in place of its default; anything else is masked whole.
+        One expression alone is shown, with a mask in place of its default; anything else is masked whole. An encoded
+        value, such as ``&{base64:…}``, is the secret itself and no reference to it.
         """
         if not self.whole:
             return MASK
         expression = self.parts[0]
         assert isinstance(expression, Expression)  # noqa: S101 - whole says so
+        if expression.function in _LITERAL_FUNCTIONS:
+            return MASK
         if expression.default_span is None:
             return self.text if not self.has_default else MASK
         start, end = expression.default_span

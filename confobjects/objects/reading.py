@@ -20,11 +20,12 @@ def mask_secret(prop: PropertyDefinition, text: str) -> str:
     """Return a value text as it may be shown: of a secret in it an expression alone, without its default."""
     if not prop.sensitive:
         at = prop.syntax.find_secret(text) if prop.syntax.secret_names else None
-        return text if at is None else text[:at] + _mask_text(text[at:])
-    return _mask_text(text)
+        return text if at is None else text[:at] + mask_text(text[at:])
+    return mask_text(text)
 
 
-def _mask_text(text: str) -> str:
+def mask_text(text: str) -> str:
+    """Return a secret as it may be shown: masked, or the expression that it is, without its default."""
     if not has_opener(text):
         return MASK
     from confobjects.expressions import ExpressionSyntaxError, parse

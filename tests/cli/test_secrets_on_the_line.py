@@ -57,6 +57,16 @@ def glued() -> Iterator[Words]:
                     yield [f"-{others}{letter}", CANARY]
 
 
+def paired() -> Iterator[Words]:
+    """Yield the options whose value is a name and what may be a secret."""
+    yield ["--define", f"token={CANARY}"]
+    yield [f"--define=token={CANARY}"]
+    yield ["-o", f"name={CANARY}"]
+    yield [f"-oname={CANARY}"]
+    yield ["-no", f"name={CANARY}"]
+    yield [f"--SaslOption=name={CANARY}"]
+
+
 def assigned() -> Iterator[Words]:
     """Yield the ways a secret property, or a secret within a property, is given its value."""
     for option in ("--set", "--add"):
@@ -123,7 +133,7 @@ def offered(*words: str) -> str:
     return line.removeprefix("  try: ")
 
 
-@pytest.mark.parametrize("secret", list(spelled_out()), ids=joined)
+@pytest.mark.parametrize("secret", [*spelled_out(), *glued(), *paired()], ids=joined)
 def test_an_offered_command_has_a_mask_in_the_place_of_a_secret_option(secret: Words) -> None:
     masked = " ".join(secret).replace(CANARY, "********")
     assert offered(*REFUSED, *secret) == (
@@ -224,7 +234,7 @@ def test_a_line_of_a_batch_that_is_refused_is_shown_without_its_secrets(given: W
     assert without_canary("-F", str(batch), "--output", "json").status == 2
 
 
-@pytest.mark.parametrize("secret", list(spelled_out()), ids=joined)
+@pytest.mark.parametrize("secret", [*spelled_out(), *glued(), *paired()], ids=joined)
 def test_a_line_of_a_batch_may_not_log_in_and_is_shown_without_the_password(secret: Words, tmp_path: Path) -> None:
     batch = tmp_path / "a.batch"
     batch.write_text(f"list-mail-servers {' '.join(secret)}\n")

@@ -129,6 +129,7 @@ def test_too_deep_is_all_that_is_told() -> None:
         ("x&{smtp.password}", "********"),
         ("plain", "********"),
         ("&{a.&{b.c|hunter2}}", "********"),
+        ("&{base64:aHVudGVyMg==}", "********"),
     ],
 )
 def test_a_secret_text_shows_no_more_than_its_expression(text: str, shown: str) -> None:
