@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 
 def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: bool) -> int:
     """Print an error of the library and return its exit status."""
+    from .words.actions import as_json, render
+
     if debug:
         import traceback
 
         traceback.print_exc()
     if output == "json":
-        _print_json(error.diagnostics[0].code, error.exit_code, [d.as_json() for d in error.diagnostics])
+        _print_json(
+            error.diagnostics[0].code, error.exit_code, [as_json(diagnostic) for diagnostic in error.diagnostics]
+        )
         return error.exit_code
     for diagnostic in error.diagnostics:
-        print(diagnostic.render(), file=sys.stderr)
+        print(render(diagnostic), file=sys.stderr)
         if diagnostic.fix and not diagnostic.pointer:  # what is in a file is not cured on the command line
             print(f"  try: {correct_command(words.arguments, diagnostic.fix, _secret_names(words))}", file=sys.stderr)
     return error.exit_code

@@ -92,7 +92,9 @@ class Invocation:
     def warn(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print warnings to standard error."""
         for diagnostic in diagnostics:
-            self.note(f"warning: {diagnostic.render()}")
+            from .words.actions import render
+
+            self.note(f"warning: {render(diagnostic)}")
 
     def tell_success(self, text: str) -> None:
         """Say that a change was made: to a person at a terminal, or to whoever asks with --verbose."""
@@ -167,7 +169,10 @@ class Invocation:
     def make_evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluator:
         """Return the evaluator of startup, with this run's definitions of tokens."""
         return startup.make_startup_evaluator(
-            self.place.instance_directory, define=self.defined_tokens(), environment=environment
+            self.place.instance_directory,
+            define=self.defined_tokens(),
+            environment=environment,
+            definition_name="--define",
         )
 
     def defined_tokens(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
+from confobjects.actions import Remedy, Say, plain, remedy_text
 from confobjects.records import Record, field
 from confobjects.texts.visible import make_visible, visible_lines
 
@@ -29,7 +30,8 @@ class Diagnostic(Record, kw_only=True):
     ``column`` count from 1, ``pointer`` is a JSON pointer (RFC 6901). ``span`` is a half-open range of
     offsets into ``excerpt``; it is drawn as a caret line. ``fix`` are (property, value) pairs which, set as
     well, would make the refused change valid. ``constraint`` names the rule that is violated, where it has a name;
-    ``argument`` is the word of a request that is at fault, as it was given: an option or a name.
+    ``argument`` is the word of a request that is at fault, as it was given: an option or a name. ``remedy`` is text, with
+    actions in it that each face words in its own way.
     """
 
     code: str = field(kw_only=False)
@@ -38,7 +40,7 @@ class Diagnostic(Record, kw_only=True):
     property: str = ""
     value: str | None = None
     detail: str = ""
-    remedy: str = ""
+    remedy: Remedy = ""
     origin: str = ""
     line: int | None = None
     column: int | None = None
@@ -61,8 +63,11 @@ class Diagnostic(Record, kw_only=True):
         inside = (self.pointer,) if self.pointer else (self.path, self.property)
         return make_visible(", ".join(part for part in (place, *inside) if part))
 
-    def render(self) -> str:
-        """Return the problem for a person: place, summary, caret, detail and remedy, on several lines."""
+    def render(self, say: Say = plain) -> str:
+        """Return the problem for a person: place, summary, caret, detail and remedy, on several lines.
+
+        ``say`` words the actions of the remedy.
+        """
         where = self.describe_place()
         summary = make_visible(self.summary)
         lines = [f"{where}: {summary}" if where else summary]
@@ -70,15 +75,17 @@ class Diagnostic(Record, kw_only=True):
             lines.extend(_caret_lines(self.excerpt, self.span))
         lines.extend(f"  {line}" for line in visible_lines(self.detail))
         if self.remedy:
-            first, *rest = visible_lines(self.remedy)
+            first, *rest = visible_lines(remedy_text(self.remedy, say))
             lines.append(f"  remedy: {first}")
             lines.extend(f"    {line}" for line in rest)
         return "\n".join(lines)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the problem for a program; empty fields are left out."""
+    def as_json(self, say: Say = plain) -> dict[str, Any]:
+        """Return the problem for a program; empty fields are left out. ``say`` words the actions of the remedy."""
         names = ("severity", "code", "path", "property", "value", "summary", "detail", "remedy", "origin", "pointer")
         result = {name: getattr(self, name) for name in (*names, "line", "column") if getattr(self, name)}
+        if self.remedy:
+            result["remedy"] = remedy_text(self.remedy, say)
         if self.excerpt:
             result["excerpt"] = self.excerpt
             result["span"] = list(self.span) if self.span else None

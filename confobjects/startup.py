@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from confobjects.actions import RemedyAction
 from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
@@ -128,7 +129,11 @@ def find_place(url: str | None, instance: str | None, environment: Mapping[str, 
         try:
             directory = os.path.dirname(os.path.abspath(rest)) if scheme == "ldif" else os.getcwd()
         except OSError:
-            remedy = "change to another directory, or name one with --instancePath and a whole path in the URL"
+            remedy = (
+                "change to another directory, or name one with ",
+                RemedyAction("give-instance"),
+                " and a whole path in the URL",
+            )
             raise UsageError(Diagnostic("usage", "the working directory does not exist", remedy=remedy)) from None
     return Place(chosen, directory)
 
@@ -204,11 +209,13 @@ def make_startup_evaluator(
     define: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     expression_directories: Sequence[str] | None = None,
+    definition_name: str = "definition",
 ) -> Evaluator:
     """Return the evaluator of startup, with the sources of values in their order.
 
     ``environment`` defaults to the process's own; ``expression_directories`` to those it names in
-    ``CONFOBJECTS_ENVCONFIG_DIRS``.
+    ``CONFOBJECTS_ENVCONFIG_DIRS``. ``definition_name`` is what a token in ``define`` is called where a value is said to
+    come from it.
     """
     from confobjects.objects.evaluating import make_evaluator
     from confobjects.resolvers import Resolvers
@@ -223,6 +230,7 @@ def make_startup_evaluator(
             environment=variables,
             directories=tuple(expression_directories),
             instance_directory=instance_directory,
+            definition_name=definition_name,
         )
     )
 

@@ -12,6 +12,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 
 from ..output.changes import report_as_json, tell_changes
+from ..words.actions import as_json, render
 from ..words.quoting import quote_word
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class BatchSummary:
 
     def note_known(self, warnings: Iterable[Diagnostic]) -> None:
         """Take down what the storage has to say: it is said once, in the end."""
-        self._noted.update(f"warning: {warning.render()}" for warning in warnings)
+        self._noted.update(f"warning: {render(warning)}" for warning in warnings)
 
     def line_of(self, step: BatchStep) -> str:
         """Return a command as it may be shown."""
@@ -48,7 +49,7 @@ class BatchSummary:
             return
         texts = [text for text in step.noted if text not in self._noted]
         self._noted.update(texts)
-        problems = [problem.render() for problem in step.problems]
+        problems = [render(problem) for problem in step.problems]
         if progress is not None and (step.said or texts or problems):
             progress.clear()
         if self.invocation.verbose or (step.said and self.invocation.tells_people):
@@ -124,7 +125,7 @@ class BatchSummary:
             item["error"] = {
                 "code": error.code,
                 "exit": error.exit_code,
-                "diagnostics": [problem.as_json() for problem in step.problems],
+                "diagnostics": [as_json(problem) for problem in step.problems],
             }
         return item
 

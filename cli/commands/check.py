@@ -49,8 +49,9 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         raise error_for(problems)
     if invocation.form == "json":
         from ..output.json import dumps
+        from ..words.actions import as_json
 
-        shown = [warning.as_json() for warning in warnings]
+        shown = [as_json(warning) for warning in warnings]
         invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": shown}))
     elif not invocation.quiet:
         count = len(configuration)

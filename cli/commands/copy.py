@@ -50,8 +50,9 @@ def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
         report = copy(old.site, new.site, replace=force, dry_run=invocation.dry_run, progress=bar)
     if invocation.form == "json":
         from ..output.json import dumps
+        from ..words.actions import as_json
 
-        warnings = [warning.as_json() for warning in report.warnings]
+        warnings = [as_json(warning) for warning in report.warnings]
         counts = {"created": report.created, "replaced": report.replaced, "same": report.same}
         invocation.say(dumps({"changed": bool(report.created or report.replaced), **counts, "warnings": warnings}))
         return 0

@@ -38,8 +38,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation, one: str, other: str | None, as_text: bool) -> int:
     before = read_side(invocation, one)
     after = current_side(invocation) if other is None else read_side(invocation, other)
-    for problem in (*before.problems, *after.problems):
-        invocation.note(f"warning: {problem.render()}")
+    invocation.warn((*before.problems, *after.problems))
     found = list(find_differences(before.objects, after.objects, invocation.registry))
     _print(invocation, found, before, after, as_text=as_text)
     return DIFFERENCES if found else 0

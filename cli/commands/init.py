@@ -32,9 +32,10 @@ def _run(invocation: Invocation) -> int:
         found = find_exposed(context.site)
     if invocation.form == "json":
         from ..output.json import dumps
+        from ..words.actions import as_json
 
         entries = [str(dn) for dn in made]
-        warnings = [warning.as_json() for warning in found]
+        warnings = [as_json(warning) for warning in found]
         invocation.say(dumps({"changed": bool(made), "entries": entries, "warnings": warnings}))
         return 0
     invocation.warn(found)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -109,24 +109,25 @@ def _unsaved_changes(invocation: Invocation, changing: dict[str, Sequence[str]])
 
 
 def _print(invocation: Invocation, result: TestResult) -> None:
+    from ..words.actions import word
+
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps(result.as_json()))
+        invocation.say(dumps(result.as_json(word)))
     elif invocation.form == "script":
-        invocation.say("\n".join(_script_lines(result)))
+        invocation.say("\n".join(_script_lines(result.as_json(word))))
     else:
         lines = [] if invocation.quiet else list(_readable_lines(result, verbose=invocation.verbose))
         if lines:
             invocation.say("\n".join(lines))
         for diagnostic in result.diagnostics:
-            print(diagnostic.render(), file=sys.stderr)
+            print(diagnostic.render(word), file=sys.stderr)
         if result.transcript and not result.ok:
             invocation.note("\n".join(["  what was said:", *(f"    {line}" for line in result.transcript)]))
 
 
-def _script_lines(result: TestResult) -> Iterator[str]:
-    facts = result.as_json()
+def _script_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     for name in ("ok", "tested", "depth", "code", "stage", "summary", "property", "remedy", "reply"):
         value = facts.get(name, "")
         yield f"{name}\t{str(value).lower() if value in (True, False) else value}".replace("\n", " ")

@@ -14,6 +14,7 @@ from confobjects.reference.text import describe_property
 from confobjects.syntaxes import ValueSyntaxError
 
 from ..output.equivalents import equivalent_command
+from ..words.actions import render
 from .asking import Aside, ValuePrompt
 from .choosing import Choice
 from .draft import ADD, KEEP, REMOVE, RESET, REVERT, Draft
@@ -70,7 +71,7 @@ class ObjectEditor:
     def edit(self, relation: Relation, obj: ManagedObject) -> None:
         """Change an object, and carry it out once it is accepted."""
         for problem in obj.problems:
-            self.terminal.say(problem.render())
+            self.terminal.say(render(problem))
         draft = self._make_draft(obj, relation, creating=False)
         edited = EditedObject(Operation("modify", relation.name, obj.path.names), draft)
         done = f"The {edited.title} was changed."

@@ -12,6 +12,7 @@ from confobjects.management.changing.operations import Operation
 from ..output.changes import plan_lines
 from ..output.shown import Units, show
 from ..output.table import join_values
+from ..words.actions import render
 from ..words.command_line import line_of
 from .choosing import LONG
 from .pages import BACK, QUIT, list_menu
@@ -45,7 +46,7 @@ class InteractiveSession:
         """Say why something was not done."""
         self.terminal.say()
         for diagnostic in error.diagnostics:
-            self.terminal.say(diagnostic.render())
+            self.terminal.say(render(diagnostic))
 
     # -- objects -----------------------------------------------------------------------------------------------------
 

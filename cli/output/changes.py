@@ -62,6 +62,8 @@ def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
 
 def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
     """Return what came of a change for programs."""
+    from ..words.actions import as_json
+
     changes = []
     for change in report.changes:
         item: dict[str, Any] = {
@@ -89,5 +91,5 @@ def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
         "deferred": [
             {"path": str(d.path), "property": d.property, "text": d.text, "why": d.why} for d in report.deferred
         ],
-        "warnings": [w.as_json() for w in report.warnings],
+        "warnings": [as_json(warning) for warning in report.warnings],
     }

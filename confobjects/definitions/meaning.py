@@ -234,7 +234,7 @@ class _DefinitionRules(_Rules):
             if own.named and other.named and own.name_option == other.name_option:
                 yield (
                     "/profile/cli/name-option",
-                    f'the option --{own.name_option} is that of "{other.name}" above it as well',
+                    f'the name option "{own.name_option}" is that of "{other.name}" above it as well',
                     "give it another name-option",
                 )
         for other in self.registry.relations().values():

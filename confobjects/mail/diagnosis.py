@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from confobjects.actions import Remedy
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.failures import TABLE
@@ -69,7 +70,7 @@ class Diagnosis(Record):
     code: str
     stage: str
     summary: str
-    remedy: str
+    remedy: Remedy
     property: str = ""
     reply: str = ""
     retry: bool = False
@@ -111,6 +112,13 @@ def _mask_secrets(value: Any, mask: Callable[[str], str]) -> Any:
     return [_mask_secrets(one, mask) for one in value] if isinstance(value, list) else value
 
 
+def _fill(remedy: Remedy, facts: _Facts) -> Remedy:
+    """Put facts into the text of a remedy; its actions stay as they are."""
+    if isinstance(remedy, str):
+        return remedy.format_map(facts)
+    return tuple(part.format_map(facts) if isinstance(part, str) else part for part in remedy)
+
+
 def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], str] = lambda text: text) -> Diagnosis:
     """Return what a raw signal means.
 
@@ -125,7 +133,7 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
         code=code,
         stage=trouble.stage,
         summary=row.summary.format_map(facts),
-        remedy=row.remedy.format_map(facts),
+        remedy=_fill(row.remedy, facts),
         property=row.property,
         reply=mask(str(trouble.reply)) if trouble.reply is not None else "",
         retry=row.retry or (trouble.reply is not None and trouble.reply.temporary),

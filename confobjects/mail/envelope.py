@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Collector
 from confobjects.errors import MailError
 from confobjects.records import Record
@@ -41,7 +42,8 @@ def make_envelope(sender: str, recipients: Iterable[str], *, path: str = "") -> 
     found = (_parse_address(recipient, "rcpt", problems, path) for recipient in recipients)
     checked = tuple(dict.fromkeys(recipient for recipient in found if recipient))
     if not checked and not problems.errors:
-        problems.error("mail-rcpt", "there is no recipient", path=path, remedy="Name at least one (--to).")
+        remedy = ("Name at least one (", RemedyAction("give-recipients"), ").")
+        problems.error("mail-rcpt", "there is no recipient", path=path, remedy=remedy)
     if problems.errors:
         raise MailError(problems.errors)
     utf8 = not all(address.isascii() for address in (checked_sender, *checked))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.records import Record
 
 
@@ -15,7 +16,7 @@ class Failure(Record):
     """The words of one failure, and whether to try again."""
 
     summary: str
-    remedy: str
+    remedy: Remedy
     property: str = ""
     retry: bool = False  # the same may succeed later, nothing has to be changed
     elsewhere: bool = True  # another mail server may succeed
@@ -316,7 +317,11 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "sender-refused": Failure(
         "the server does not let {username} send as {sender}",
-        "Use a sender address that belongs to the login: --from, or smtp-property:mail.smtp.from=….",
+        (
+            "Use a sender address that belongs to the login: ",
+            RemedyAction("give-sender"),
+            ", or smtp-property:mail.smtp.from=….",
+        ),
         "smtp-property",
     ),
     "sender-syntax": Failure(

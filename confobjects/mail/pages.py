@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from confobjects.actions import remedy_text
 from confobjects.errors import MAIL_STAGES
 from confobjects.mail.failures import TABLE, TRUST_REASONS
 from confobjects.mail.property_table import HONOURED, NO_EFFECT, REFUSED, WEAKNESSES, rows
@@ -44,7 +45,7 @@ def _diagnosis_lines() -> Iterator[str]:
     yield from ("", "| Code | What happened | What to do | Property |", "| --- | --- | --- | --- |")
     for code, row in TABLE.items():
         prop = f"`{row.property}`" if row.property else ""
-        yield f"| `{code}` | {_escape_cell(row.summary)} | {_escape_cell(row.remedy)} | {prop} |"
+        yield f"| `{code}` | {_escape_cell(row.summary)} | {_escape_cell(remedy_text(row.remedy))} | {prop} |"
     yield from ("", "## Before anything is connected", "")
     yield from ("| Code | What happened |", "| --- | --- |")
     yield from (f"| `{code}` | {_escape_cell(words)} |" for code, words in TRUST_REASONS.items())

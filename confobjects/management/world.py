@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -179,8 +180,8 @@ def describe_absence(registry: Registry, world: World, path: ManagedObjectPath) 
         return describe_absence(registry, world, path.parent)
     relation = registry.relation(path.relation)
     named = f' "{path.name}"' if path.name is not None else ""
-    hint = suggest_name(path.name or "", [member.name for member in world.members(relation, path.parent)])
+    hint: Remedy = suggest_name(path.name or "", [member.name for member in world.members(relation, path.parent)])
     if not hint and relation.named:
-        hint = f"list-{relation.plural} shows those there are"
+        hint = (RemedyAction("list", relation.plural, relation.name), " shows those there are")
     summary = f"there is no {relation.friendly}{named}"
     return Diagnostic("no-such-object", summary, path=str(path), argument=path.name or "", remedy=hint)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -295,7 +296,7 @@ class Mapper:
 
 
 _OURS: Final = frozenset({"objectclass", REVISION})
-_NEWER: Final = "a newer or another set of definitions may know it (--definitions)"
+_NEWER: Final = ("a newer or another set of definitions may know it (", RemedyAction("give-definitions"), ")")
 
 
 def _naming_values(dn: DN) -> dict[str, tuple[str, ...]]:
@@ -323,5 +324,5 @@ def _parse_revision(raw: tuple[str | bytes, ...]) -> int:
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
 
 
-def _describe_fault(path: ManagedObjectPath, name: str, summary: str, remedy: str = "") -> Diagnostic:
+def _describe_fault(path: ManagedObjectPath, name: str, summary: str, remedy: Remedy = "") -> Diagnostic:
     return Diagnostic("broken-data", summary, path=str(path), property=name, remedy=remedy)

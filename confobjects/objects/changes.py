@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.expressions.openers import has_opener
 from confobjects.objects.model import DeferredCheck, ManagedObject, Texts
@@ -152,7 +153,7 @@ class Changer:
                 prop.name,
                 f"the mandatory property {prop.name} has no default to go back to",
                 code="missing-mandatory",
-                remedy=f"set another value: --set {prop.name}:…",
+                remedy=("set another value: ", RemedyAction("set", prop.name, "…")),
             )
             return
         self.values.pop(prop.name, None)
@@ -173,7 +174,7 @@ class Changer:
                 prop.name,
                 f"{prop.name} takes one value, {len(texts)} were given",
                 code="invalid-value",
-                remedy=f"keep one: --set {prop.name}:{mask_secret(prop, texts[-1])}",
+                remedy=("keep one: ", RemedyAction("set", prop.name, mask_secret(prop, texts[-1]))),
             )
             return
         self.values[prop.name] = texts
@@ -193,7 +194,7 @@ class Changer:
                 prop.name,
                 f"{prop.name} takes one value and has one: {', '.join(mask_secret(prop, text) for text in current)}",
                 code="invalid-value",
-                remedy=f"replace it: --set {prop.name}:{mask_secret(prop, texts[0])}",
+                remedy=("replace it: ", RemedyAction("set", prop.name, mask_secret(prop, texts[0]))),
             )
             return
         if added := [text for text in texts if text not in current]:
@@ -236,12 +237,18 @@ class Changer:
         if origin == "stored":
             summary = f"removing the last value of {prop.name} leaves a mandatory property without one"
             self._report_problem(
-                prop.name, summary, code="missing-mandatory", remedy=f"set another value: --set {prop.name}:…"
+                prop.name,
+                summary,
+                code="missing-mandatory",
+                remedy=("set another value: ", RemedyAction("set", prop.name, "…")),
             )
         else:
             summary = f"the values of {prop.name} are its default: all of them cannot be removed"
             self._report_problem(
-                prop.name, summary, code="invalid-value", remedy=f"set others instead: --set {prop.name}:…"
+                prop.name,
+                summary,
+                code="invalid-value",
+                remedy=("set others instead: ", RemedyAction("set", prop.name, "…")),
             )
 
     def _to_canonical(self, prop: PropertyDefinition, given: Iterable[Value]) -> Texts | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import DefinitionError
 from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
@@ -180,8 +181,10 @@ class Judge:
             property=prop.name,
             value=path.name,
             detail=known,
-            remedy=f"create it first (create-{relation.name} --{relation.name_option} "
-            f'"{path.name}" …), or name an existing one',
+            remedy=(
+                RemedyAction("create", relation.name, relation.name_option, path.name or ""),
+                ", or name an existing one",
+            ),
         )
 
     def _make_view(self, obj: ManagedObject) -> Callable[[str], Values]:
@@ -329,7 +332,7 @@ def _describe_missing_value(obj: ManagedObject, prop: PropertyDefinition) -> Dia
         path=str(obj.path),
         property=prop.name,
         detail=f"expected: {prop.syntax.expected}",
-        remedy=f"--set {prop.name}:…",
+        remedy=(RemedyAction("set", prop.name, "…"),),
     )
 
 

@@ -32,12 +32,12 @@ class Resolvers:
         environment: Mapping[str, str] | None = None,
         directories: Sequence[str] = (),
         instance_directory: str = ".",
-        environment_name: str = "environment variable",
+        definition_name: str = "definition",
     ) -> None:
         self.define = define or {}
         self.environment = environment or {}
         self.files = ExpressionFiles(directories)
-        self.environment_name = environment_name
+        self.definition_name = definition_name
         self.functions: dict[str, Callable[[str], Found | NotFound | Failed]] = {
             "file": FileFunction(instance_directory),
             "env": self._find_variable,
@@ -52,16 +52,16 @@ class Resolvers:
 
     def _find_variable(self, name: str) -> Found | NotFound:
         text = self.environment.get(name)
-        where = f"{self.environment_name} {name}"
+        where = f"environment variable {name}"
         return NotFound((where,)) if text is None else Found((text,), where, splittable=True)
 
     def _find_token(self, token: str) -> Found | NotFound | Failed:
         if token in self.define:
-            return Found((self.define[token],), f"--define {token}", splittable=True)
+            return Found((self.define[token],), f"{self.definition_name} {token}", splittable=True)
         variable = self._find_variable(variable_of(token))
         if isinstance(variable, Found):
             return variable
         from_file = self.files(token)
         if not isinstance(from_file, NotFound):
             return from_file
-        return NotFound(("--define", *variable.looked_in, *from_file.looked_in))
+        return NotFound((f"{self.definition_name} {token}", *variable.looked_in, *from_file.looked_in))

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from confobjects.actions import Remedy
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import (
@@ -102,7 +103,7 @@ class LdifFileStorage:
             found.append(self._make_warning(summary, "add the parent, or correct the DN"))
         return found
 
-    def _make_warning(self, summary: str, remedy: str) -> Diagnostic:
+    def _make_warning(self, summary: str, remedy: Remedy) -> Diagnostic:
         return Diagnostic("storage-failed", summary, origin=self.path, remedy=remedy, severity="warning")
 
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - all are at hand

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from email.message import EmailMessage
 from typing import Any, Final, Literal
 
+from confobjects.actions import Remedy, Say, plain, remedy_text
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
@@ -19,7 +20,7 @@ from confobjects.mail.plan import DeliveryPlan, TransportSetting
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime
 from confobjects.mail.transaction import try_envelope
-from confobjects.records import Record, field
+from confobjects.records import Record, as_dict, field
 from confobjects.transport.certificates import describe
 from confobjects.transport.mailer import deliver_through
 from confobjects.transport.network import Network
@@ -50,7 +51,7 @@ class TestResult(Record):
     code: str = ""
     stage: str = ""
     summary: str = ""
-    remedy: str = ""
+    remedy: Remedy = ""
     property: str = ""
     reply: str = ""
     exit_code: int = 0
@@ -62,16 +63,17 @@ class TestResult(Record):
     warnings: tuple[Diagnostic, ...] = ()
     report: DeliveryReport | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the result for a program."""
+    def as_json(self, say: Say = plain) -> dict[str, Any]:
+        """Return the result for a program; ``say`` words the actions of remedies."""
         result: dict[str, Any] = {"ok": self.ok, "server": self.server, "tested": self.tested, "depth": self.depth}
         names = ("code", "stage", "summary", "remedy", "property", "reply")
-        result.update({name: getattr(self, name) for name in names if getattr(self, name)})
+        facts = {**as_dict(self), "remedy": remedy_text(self.remedy, say)}
+        result.update({name: facts[name] for name in names if facts[name]})
         if not self.ok:
             result["exit"] = self.exit_code
-            result["diagnostics"] = [one.as_json() for one in self.diagnostics]
+            result["diagnostics"] = [one.as_json(say) for one in self.diagnostics]
         result["found"] = self.found
-        result["warnings"] = [one.as_json() for one in self.warnings]
+        result["warnings"] = [one.as_json(say) for one in self.warnings]
         result["stages"] = [{"stage": one.stage, "ms": round(one.milliseconds, 3), "ok": one.ok} for one in self.stages]
         result["transcript"] = list(self.transcript)
         return result

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confobjects.actions import remedy_text
 from confobjects.errors import MAIL_STAGES
 from confobjects.mail.diagnosis import STAGES, DeliveryError, Trouble, code_of, diagnose
 from confobjects.mail.failures import TABLE, Failure
@@ -24,7 +25,7 @@ def test_every_rule_leads_to_a_row(code: str) -> None:
 
 @pytest.mark.parametrize(("code", "row"), TABLE.items())
 def test_a_row_is_a_sentence_and_a_remedy(code: str, row: Failure) -> None:
-    summary, remedy = row.summary, row.remedy
+    summary, remedy = row.summary, remedy_text(row.remedy)
     assert code == code.lower()
     assert summary[0].islower() or summary[0] == "{"
     assert not summary.endswith(".")
@@ -63,7 +64,9 @@ def test_a_secret_that_a_server_repeats_is_masked() -> None:
     trouble = Trouble("auth", "auth-protocol", message="no: hunter2", detail=["greeted with hunter2"])
     trouble.reply = Reply(535, (b"5.7.8 no: hunter2",))
     found = diagnose(trouble, KNOWN, lambda text: text.replace("hunter2", "********"))
-    assert "hunter2" not in found.reply + found.summary + found.remedy + str(found.as_diagnostic().as_json())
+    assert "hunter2" not in found.reply + found.summary + remedy_text(found.remedy) + str(
+        found.as_diagnostic().as_json()
+    )
 
 
 def test_a_short_password_does_not_spoil_our_own_words() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from confobjects.actions import remedy_text
 from confobjects.diagnostics import MASK
 from confobjects.errors import AccessError, ConfobjectsError, ConstraintError, NoSuchObjectError
 from confobjects.management import ChangeSignature, ManagementContext, Site
@@ -61,7 +62,7 @@ def values(ctx: ManagementContext, name: str = "one") -> dict[str, Any]:
 def refusal(kind: type[ConfobjectsError], call: Callable[[], Any]) -> tuple[str, str]:
     with pytest.raises(kind) as caught:
         call()
-    return caught.value.diagnostics[0].summary, caught.value.diagnostics[0].remedy
+    return caught.value.diagnostics[0].summary, remedy_text(caught.value.diagnostics[0].remedy)
 
 
 # -- what is recorded ------------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ def test_what_was_taken_back_is_not_taken_back_again(ctx: ManagementContext) -> 
     create(ctx)
     change(ctx, enabled=False)
     ctx.undo(2)
-    expected = ("change 2 was taken back by change 3 already", "undo 3 makes it again")
+    expected = ("change 2 was taken back by change 3 already", "undo(3) makes it again")
     assert refusal(ConstraintError, lambda: ctx.undo(2)) == expected
 
 
@@ -235,7 +236,7 @@ def test_later_changes_of_the_same_values_are_shown(
     later(ctx)
     summary, remedy = refusal(ConstraintError, lambda: ctx.undo(2))
     assert summary == f"change 2 cannot be taken back alone: {touching} the same values"
-    assert remedy == "undo --to 1 takes them back as well, or undo them one by one, the last first"
+    assert remedy == "undo_to(1) takes them back as well, or undo them one by one, the last first"
 
 
 def close_jobs(ctx: ManagementContext) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from confobjects.actions import remedy_text
 from confobjects.objects.changes import PropertyChanges
 from tests.definitions.documents import builtin
 from tests.management.things import MAIL, manage, refused, snapshot, summaries
@@ -66,9 +67,9 @@ def test_the_mail_server_depends_on_trust_manager_providers() -> None:
         ({"auth-password": "x"}, "auth-password is set, but there is no auth-username to log in with", "Set auth-username"),
         ({"trust-manager-provider": "nobody"},
          'trust-manager-provider names the Trust Manager Provider "nobody", which does not exist',
-         "create-trust-manager-provider --provider-name"),
-        ({"enabled": ()}, "the mandatory property enabled has no value", "--set enabled:"),
-        ({"smtp-server": ()}, "the mandatory property smtp-server has no value", "--set smtp-server:"),
+         'create the trust-manager-provider "nobody" first'),
+        ({"enabled": ()}, "the mandatory property enabled has no value", "set enabled to …"),
+        ({"smtp-server": ()}, "the mandatory property smtp-server has no value", "set smtp-server to …"),
         ({"smtp-property": ["mail.smtp.from=a@b.example", "mail.smtp.from=c@d.example"]}, "repeats", "only once"),
     ],
 )  # fmt: skip
@@ -78,7 +79,7 @@ def test_what_a_mail_server_may_not_be(values: dict[str, Any], problem: str, rem
     problems = refused(ctx, lambda: ctx.create("mail-server", "one", values))
     assert len(problems) == 1
     assert problem in problems[0].summary
-    assert remedy in problems[0].remedy
+    assert remedy in remedy_text(problems[0].remedy)
     assert problems[0].path == "/mail-server/one"
 
 

@@ -36,7 +36,7 @@ def test_the_first_source_that_has_a_token_wins(tmp_path: Path) -> None:
         environment={"SMTP_PASSWORD": "from the environment"},
         directories=[str(one), str(two)],
     )
-    assert found(everything(TOKEN)) == (("defined",), "--define smtp.password")
+    assert found(everything(TOKEN)) == (("defined",), "definition smtp.password")
     everything.define = {}
     assert found(everything(TOKEN)) == (("from the environment",), "environment variable SMTP_PASSWORD")
     everything.environment = {}
@@ -46,7 +46,9 @@ def test_the_first_source_that_has_a_token_wins(tmp_path: Path) -> None:
 
 def test_what_was_looked_for_is_said(tmp_path: Path) -> None:
     answer = Resolvers(directories=[str(tmp_path)])(TOKEN)
-    assert answer == NotFound(("--define", "environment variable SMTP_PASSWORD", f"expression files in {tmp_path}"))
+    assert answer == NotFound(
+        ("definition smtp.password", "environment variable SMTP_PASSWORD", f"expression files in {tmp_path}")
+    )
 
 
 @pytest.mark.parametrize(("token", "name"), [("a.b", "A_B"), ("a-b.c", "A_B_C"), ("a1", "A1")])

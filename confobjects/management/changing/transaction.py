@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.errors import NoSuchObjectError, error_for
 from confobjects.management.changing.commit import ChangeBuilder
@@ -271,7 +272,7 @@ class Transaction:
                 return next(iter(types.values()))
             if generic := types.get("generic"):
                 return generic
-            remedy = f"--type with one of: {', '.join(types)}"
+            remedy = (RemedyAction("choose-type", ", ".join(types)),)
             raise error_for([Diagnostic("usage", f"a {relation.friendly} needs a type", remedy=remedy)])
         found = types.get(type_.lower()) or next((d for d in types.values() if d.name == type_), None)
         if found is None:
@@ -408,7 +409,7 @@ def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnosti
         "object-exists",
         f'there is a {relation.friendly} "{existing.name}" already',
         path=str(existing.path),
-        remedy=f"change it with set-{relation.name}-prop, or choose another name",
+        remedy=(RemedyAction("change", relation.name), ", or choose another name"),
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from confobjects.actions import RemedyAction
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -128,7 +129,7 @@ def _write(target: Site, found: _CopySource, plan: _CopyPlan, chunk: Sequence[Ma
 
 
 def _describe_difference(path: ManagedObjectPath) -> Diagnostic:
-    remedy = "let the copy replace it (--force), or delete one of the two"
+    remedy = (RemedyAction("replace"), ", or delete one of the two")
     return Diagnostic("object-exists", "the target holds another object of that name", path=str(path), remedy=remedy)
 
 
@@ -305,6 +306,6 @@ def _describe_exposure(attribute: str, dns: Sequence[DN]) -> Diagnostic:
     return Diagnostic(
         "access-refused",
         f'anybody can read {attribute} of the entry "{dns[0]}"{others} without logging in',
-        remedy="load the access rules that `confobjects ldap-schema --acl` prints",
+        remedy=(RemedyAction("load-access-rules"),),
         severity="warning",
     )

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import MASK, Diagnostic, suggest_name
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
@@ -70,7 +71,7 @@ class LdifDocument:
     def _find_base(self) -> DN:
         if not self.entries:
             summary = "there is no entry in this document: it says nothing of a configuration"
-            remedy = 'an empty configuration has the entry of its base ("confobjects export --format ldif" prints it)'
+            remedy = ("an empty configuration has the entry of its base (", RemedyAction("export-ldif"), " it)")
             raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin, line=1, remedy=remedy))
         bases: dict[DN, Entry] = {}
         for entry in self.entries:
@@ -107,7 +108,7 @@ class LdifDocument:
         if is_base(top, self._registry):
             return top.dn
         summary = "there is no configuration in this document: no entry is an object, a branch or a base of one"
-        remedy = "correct the DNs and the object classes; export --format ldif prints a document"
+        remedy = ("correct the DNs and the object classes; ", RemedyAction("export-ldif"), " a document")
         raise BrokenDataError(self._locate_at_dn(self.entries[0], Diagnostic("broken-data", summary, remedy=remedy)))
 
     # -- objects -----------------------------------------------------------------------------------------------------
@@ -276,7 +277,11 @@ def _describe_missing_base(base: DN) -> Diagnostic:
     return Diagnostic(
         "broken-data",
         f'this entry lies below the base "{base}", of which the document has no entry: it may be a part of one',
-        remedy=f'give the whole configuration, its base first ("dn: {base}"); export --format ldif prints one',
+        remedy=(
+            f'give the whole configuration, its base first ("dn: {base}"); ',
+            RemedyAction("export-ldif"),
+            " one",
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
 from confobjects.management.changing.operations import Operation, invert_change, operation_for
@@ -45,13 +46,16 @@ def _undo_one(transaction: Transaction, number: int) -> None:
     _check_state(one)
     by = records.find_undone(found)
     if number in by:
-        remedy = f"undo {by[number]} makes it again"
+        remedy = (RemedyAction("undo", str(by[number])), " makes it again")
         _refuse(f"change {number} was taken back by change {by[number]} already", remedy)
     if later := [other.number for other in find_effective(found, number) if _overlap(other, one)]:
         _refuse(
             f"change {number} cannot be taken back alone: {_format_numbers(later)} touch{'es' * (len(later) == 1)} "
             "the same values",
-            f"undo --to {_find_previous(found, number)} takes them back as well, or undo them one by one, the last first",
+            (
+                RemedyAction("undo-to", str(_find_previous(found, number))),
+                " takes them back as well, or undo them one by one, the last first",
+            ),
         )
     _take_back(transaction, [one])
 
@@ -89,7 +93,7 @@ def find_effective(found: Sequence[HistoryRecord], number: int) -> Iterator[Hist
 # -- may it be done --------------------------------------------------------------------------------------------------
 
 
-def _refuse(summary: str, remedy: str) -> None:
+def _refuse(summary: str, remedy: Remedy) -> None:
     raise ConstraintError(Diagnostic("constraint-violated", summary, remedy=remedy))
 
 

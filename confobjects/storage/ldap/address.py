@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote, unquote
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
@@ -74,7 +75,8 @@ def _parse_url(text: str) -> tuple[LdapAddress, DN | None]:
         raise _url_error(text, "it does not start with ldap://, ldaps:// or ldapi://")
     place, _, tail = rest[2:].partition("/")
     if "@" in place:
-        raise _url_error(text, "a URL holds no user and no password", "give them as options (-D, and -j for a file)")
+        apart = (RemedyAction("give-bind-dn"), " and ", RemedyAction("give-bind-password"))
+        raise _url_error(text, "a URL holds no user and no password", ("give them apart from it (", *apart, ")"))
     if "?" in tail:
         raise _url_error(text, "nothing may follow the base DN", "end the URL with the base DN")
     try:
@@ -102,7 +104,7 @@ def _split_host_port(text: str, place: str) -> tuple[str, int]:
     return unquote(host), int(port or 0)
 
 
-def _url_error(text: str, reason: str, remedy: str = "") -> UsageError:
+def _url_error(text: str, reason: str, remedy: Remedy = "") -> UsageError:
     if not remedy:
         remedy = "write ldap://HOST:PORT/BASE-DN, ldaps://HOST:PORT/BASE-DN or ldapi://%2Fpath%2Fto%2Fsocket/BASE-DN"
     shown = text if "@" not in text else text.partition("://")[0] + "://…@" + text.rpartition("@")[2]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from time import monotonic, sleep
 from typing import Final
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import (
@@ -125,7 +126,11 @@ class DirectoryWriter(DirectoryReader):
                 "no-such-object",
                 f'the server does not hold the base "{self.base}"',
                 detail=result.answer_text,
-                remedy=f"correct the base (--baseDN DN, or the end of the URL): this server holds {', '.join(held)}",
+                remedy=(
+                    "correct the base (",
+                    RemedyAction("give-base"),
+                    f", or the end of the URL): this server holds {', '.join(held)}",
+                ),
                 origin=self._origin,
             )
         )

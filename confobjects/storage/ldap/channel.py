@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Any, Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError
 from confobjects.storage.ldap.address import LdapAddress
@@ -147,10 +148,14 @@ def _resolve_address(address: LdapAddress, seconds: float) -> list[tuple[int, An
 
 def as_connection_error(address: LdapAddress, failure: BaseException, step: str, seconds: float) -> CannotConnectError:
     """Return the error of a server that cannot be reached, by what failed and in which step."""
-    remedy = "see that the server runs and that host and port are right"
+    remedy: Remedy = "see that the server runs and that host and port are right"
     if isinstance(failure, TimeoutError):
         summary = f"{address} did not answer within {seconds:g} s ({step})"
-        remedy = "see that the server is not hung and no firewall is between; --connectTimeout gives it more time"
+        remedy = (
+            "see that the server is not hung and no firewall is between; ",
+            RemedyAction("give-connect-timeout"),
+            " gives it more time",
+        )
     elif isinstance(failure, ConnectionRefusedError):
         summary = f"{address} refused the connection: nothing listens there"
     elif isinstance(failure, FileNotFoundError):
@@ -158,15 +163,23 @@ def as_connection_error(address: LdapAddress, failure: BaseException, step: str,
         remedy = "see that the server runs and listens on that socket"
     elif isinstance(failure, ClearTextError):
         summary = f"{address} sent more than its answer to StartTLS before TLS began: someone may be injecting answers"
-        remedy = "check the network between here and the server; TLS from the first byte is safer (ldaps://, -Z)"
+        remedy = (
+            "check the network between here and the server; TLS from the first byte is safer: ",
+            RemedyAction("use-ldaps"),
+        )
     elif isinstance(failure, ssl.SSLCertVerificationError):
         return _certificate_error(address, failure)
     elif isinstance(failure, ssl.SSLError):
         summary = f"{address}: TLS failed: {(failure.reason or str(failure)).replace('_', ' ').lower()}"
-        remedy = "see that the port speaks TLS (ldaps:// from the first byte; ldap:// with -q after StartTLS)"
+        remedy = (
+            "see that the port speaks TLS: from the first byte for ",
+            RemedyAction("use-ldaps"),
+            ", on request for ",
+            RemedyAction("use-starttls"),
+        )
     elif isinstance(failure, (ConnectionResetError, BrokenPipeError)):
         summary = f"{address} closed the connection ({step})"
-        remedy = "see the server's log; on a port that speaks TLS from the first byte use ldaps:// (-Z)"
+        remedy = ("see the server's log; on a port that speaks TLS from the first byte use ", RemedyAction("use-ldaps"))
     else:
         reason = getattr(failure, "strerror", None) or str(failure)
         summary = f"{address} cannot be reached: {reason} ({step})"
@@ -180,7 +193,7 @@ _OTHER_NAME: Final = (62, 64)
 
 
 def _certificate_error(address: LdapAddress, failure: ssl.SSLCertVerificationError) -> CannotConnectError:
-    remedy = "give the authority's certificate with --trustStorePath FILE (PEM)"
+    remedy: Remedy = ("give the authority's certificate with ", RemedyAction("give-trust-store"), " (PEM)")
     if failure.verify_code in _OUT_OF_DATE:
         remedy = "have the server's certificate renewed, and see that both clocks are right"
     elif failure.verify_code in _OTHER_NAME:

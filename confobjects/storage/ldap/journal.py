@@ -21,6 +21,7 @@ from contextlib import suppress
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import (
@@ -359,7 +360,7 @@ class Journal:
             "done": "was finished",
             "void": "was taken back: it could not be finished, or had not begun",
         }.get(state, "could neither be finished nor be taken back")
-        remedy = f"history show {number} tells what it was" if state != "void" else ""
+        remedy = (RemedyAction("show-change", str(number)), " tells what it was") if state != "void" else ""
         self.remarks.append(
             Diagnostic(
                 "storage-failed",
@@ -382,7 +383,7 @@ class Journal:
             Diagnostic(
                 "no-such-object",
                 f'the directory keeps no history: there is no entry "{self._branch}"',
-                remedy="load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
+                remedy=(RemedyAction("load-newest-schema"),),
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
@@ -57,17 +58,22 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
 
 
 def _check_login(mechanism: str, bind_dn: str, password: str, start_tls: bool, schemes: set[str]) -> None:
-    problem: tuple[str, str] | None = None
+    problem: tuple[str, Remedy] | None = None
     if mechanism not in ("anonymous", "simple", "external"):
         problem = (f'there is no login "{mechanism}"', "one of: simple, external, anonymous")
     elif mechanism == "simple" and not bind_dn:
-        problem = ("a password is given, but nobody to log in as", "give the DN of the user as well (-D)")
+        remedy = ("give the DN of the user as well (", RemedyAction("give-bind-dn"), ")")
+        problem = ("a password is given, but nobody to log in as", remedy)
     elif mechanism == "simple" and not password:
         # A server takes a DN without a password for an anonymous login (RFC 4513 section 5.1.2).
-        problem = ("a DN to log in as is given, but no password", "give the password in a file (-j FILE)")
+        remedy = ("give the password as well (", RemedyAction("give-bind-password"), ")")
+        problem = ("a DN to log in as is given, but no password", remedy)
     elif start_tls and schemes != {"ldap"}:
         other = "ldapi" if "ldapi" in schemes else "ldaps"
-        problem = (f"StartTLS is for ldap:// URLs, and one starts with {other}://", "leave out -q")
+        problem = (
+            f"StartTLS is for ldap:// URLs, and one starts with {other}://",
+            ("leave out ", RemedyAction("use-starttls")),
+        )
     if problem is not None:
         raise UsageError(Diagnostic("usage", problem[0], remedy=problem[1]))
     if bind_dn:

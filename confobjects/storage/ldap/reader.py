@@ -6,6 +6,7 @@ from _thread import RLock
 from collections.abc import Sequence
 from typing import Final
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, UsageError
@@ -63,9 +64,12 @@ class DirectoryReader:
         if any(mark in told for mark in (b"opendj", b"ds-root-dse", b"forgerock", b"pingds")):
             return DN.of(("cn", "config"))
         held = ", ".join(naming_contexts(attributes))
-        remedy = "say where the configuration is to be: --baseDN DN, or at the end of the URL"
-        if held:
-            remedy += f"; this server holds {held}"
+        remedy = (
+            "say where the configuration is to be: ",
+            RemedyAction("give-base"),
+            ", or at the end of the URL",
+            f"; this server holds {held}" if held else "",
+        )
         self._servers.close()  # without a base nobody gets this storage to close it
         raise UsageError(
             Diagnostic("usage", f"{self._origin} needs a base DN", detail=_error_detail(result), remedy=remedy)
@@ -81,7 +85,11 @@ class DirectoryReader:
         if self.read(self.base, ("objectClass",)) is not None:
             return self._remarks()
         summary = f'there is no entry "{self.base}", or this user may not see it: the configuration is empty'
-        remedy = "the first change makes it, as does `confobjects init`; if it should be there, correct the base"
+        remedy = (
+            "the first change makes it, as does ",
+            RemedyAction("initialise"),
+            "; if it should be there, correct the base",
+        )
         return [Diagnostic("storage-failed", summary, origin=self._origin, remedy=remedy, severity="warning")]
 
     def _remarks(self) -> list[Diagnostic]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import CODES, ConfobjectsError
@@ -41,15 +42,25 @@ class LdapResult(Record):
 class _Meaning(Record):
     code: str
     summary: str
-    remedy: str = ""
+    remedy: Remedy = ""
 
 
-_RIGHTS: Final = "log in as a user with the rights (-D), or have the server's access rules changed"
-_LOGIN: Final = "correct the bind DN (-D) and the password (-j FILE)"
-_LOGIN_FIRST: Final = "log in (-D DN and -j FILE)"
-_ENCRYPT: Final = "use StartTLS (-q) or ldaps:// (-Z)"
+_RIGHTS: Final = (
+    "log in as a user with the rights (",
+    RemedyAction("give-bind-dn"),
+    "), or have the server's access rules changed",
+)
+_LOGIN: Final = (
+    "correct the bind DN (",
+    RemedyAction("give-bind-dn"),
+    ") and the password (",
+    RemedyAction("give-bind-password"),
+    ")",
+)
+_LOGIN_FIRST: Final = (RemedyAction("log-in"),)
+_ENCRYPT: Final = ("use ", RemedyAction("use-starttls"), " or ", RemedyAction("use-ldaps"))
 _LIMIT: Final = "raise the server's limit for this user, or log in as one with a higher limit"
-_SCHEMA: Final = "load the schema that `confobjects ldap-schema` prints; --upgrade shows what an older one lacks"
+_SCHEMA: Final = (RemedyAction("load-schema"),)
 _READ_ONLY: Final = "give the URL of a server that takes writes"
 
 _MEANINGS: Final[dict[int, _Meaning]] = {
@@ -57,8 +68,8 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
     2: _Meaning("storage-failed", "the server does not understand the request"),
     3: _Meaning("storage-failed", "the server's time limit was reached", _LIMIT),
     4: _Meaning("storage-failed", "the server's size limit was reached: it holds more entries than it shows", _LIMIT),
-    7: _Meaning("access-refused", "the server does not know this way of logging in", "log in with -D and -j"),
-    8: _Meaning("access-refused", "the server asks for a stronger login", f"{_LOGIN_FIRST}, and {_ENCRYPT}"),
+    7: _Meaning("access-refused", "the server does not know this way of logging in", _LOGIN_FIRST),
+    8: _Meaning("access-refused", "the server asks for a stronger login", (*_LOGIN_FIRST, ", and ", *_ENCRYPT)),
     10: _Meaning("access-refused", "this server takes no writes and refers to another", _READ_ONLY),
     11: _Meaning("storage-failed", "an administrative limit of the server was reached", _LIMIT),
     12: _Meaning("storage-failed", "the server lacks a control that is needed"),
@@ -102,7 +113,7 @@ def error_for_result(result: LdapResult, what: str, origin: str = "") -> Confobj
     return _make_error(meaning.code, f"{what}: {meaning.summary}", result, meaning.remedy, origin)
 
 
-def _make_error(code: str, summary: str, result: LdapResult, remedy: str, origin: str) -> ConfobjectsError:
+def _make_error(code: str, summary: str, result: LdapResult, remedy: Remedy, origin: str) -> ConfobjectsError:
     problem = Diagnostic(code, summary, detail=result.answer_text, remedy=remedy, origin=origin)
     return CODES[code](problem)
 

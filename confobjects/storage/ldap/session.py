@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from confobjects.actions import RemedyAction
 from confobjects.records import Record
 
 with warnings.catch_warnings():
@@ -263,9 +264,13 @@ def _describe_login(login: LdapLogin) -> str:
 
 def _protocol_error(address: LdapAddress, step: str) -> CannotConnectError:
     summary = f"{address} answered with something that is no LDAP ({step})"
-    return CannotConnectError(
-        Diagnostic("cannot-connect", summary, remedy="see that a directory server listens there; TLS needs -Z or -q")
+    remedy = (
+        "see that a directory server listens there; TLS needs ",
+        RemedyAction("use-ldaps"),
+        " or ",
+        RemedyAction("use-starttls"),
     )
+    return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
 
 
 def _refuse_clear(address: LdapAddress, login: LdapLogin) -> None:
@@ -277,6 +282,14 @@ def _refuse_clear(address: LdapAddress, login: LdapLogin) -> None:
             Diagnostic(
                 "access-refused",
                 f"{address}: the password would be sent in clear over the network",
-                remedy="use StartTLS (-q) or ldaps:// (-Z); --allowClearPassword sends it all the same",
+                remedy=(
+                    "use ",
+                    RemedyAction("use-starttls"),
+                    " or ",
+                    RemedyAction("use-ldaps"),
+                    "; ",
+                    RemedyAction("allow-clear-password"),
+                    " sends it all the same",
+                ),
             )
         )

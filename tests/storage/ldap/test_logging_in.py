@@ -142,7 +142,7 @@ def test_logins_that_are_refused(slapd: Slapd, change: dict[str, Any], code: int
 def test_who_has_not_logged_in_is_told_to(slapd: Slapd) -> None:
     code, text = refused(slapd.url)
     assert code == 21
-    assert "log in (-D DN and -j FILE)" in text
+    assert "log in (bind_dn and bind_password)" in text
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_an_unknown_authority(slapd: Slapd, files: Path) -> None:
         code, text = refused(url, **SIMPLE, trust_store=str(files / "other.pem"), start_tls=start_tls)
         assert code == 20
         assert "its certificate is not accepted: " in text
-        assert "remedy: give the authority's certificate with --trustStorePath FILE (PEM)" in text
+        assert "remedy: give the authority's certificate with trust_store (PEM)" in text
 
 
 def test_the_systems_authorities_do_not_know_ours(slapd: Slapd) -> None:
@@ -190,8 +190,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "not yet valid": ({"begin": DAY, "end": 9 * DAY}, "certificate is not yet valid", "have the server's certificate"),
     "of another name": ({"names": ("ldap.example.com",)}, "mismatch", "connect by a name that is in the certificate"),
-    "of a client": ({"purpose": ExtendedKeyUsageOID.CLIENT_AUTH}, "unsuitable certificate purpose", "--trustStorePath"),
-    "of nobody else": ({"self_signed": True}, "self-signed certificate", "--trustStorePath"),
+    "of a client": ({"purpose": ExtendedKeyUsageOID.CLIENT_AUTH}, "unsuitable certificate purpose", "trust_store"),
+    "of nobody else": ({"self_signed": True}, "self-signed certificate", "trust_store"),
 }
 
 
@@ -226,4 +226,4 @@ def test_tls_where_there_is_none(slapd: Slapd, ds389_server: Ds389, trust: dict[
 def test_plain_where_there_is_tls(slapd: Slapd) -> None:
     code, text = refused(slapd.tls_url.replace("ldaps:", "ldap:"), **SIMPLE)
     assert code == 20
-    assert "use ldaps:// (-Z)" in text or "TLS needs -Z" in text
+    assert "use ldaps://" in text or "TLS needs ldaps:// or StartTLS" in text

@@ -1,0 +1,55 @@
+"""What a remedy asks for, in the words of the command line: options and commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from confobjects.actions import RemedyAction, Verb
+    from confobjects.diagnostics import Diagnostic
+
+WORDS: Final[dict[Verb, str]] = {
+    "set": "--set {}:{}",
+    "create": 'create it first (create-{0} --{1} "{2}" …)',
+    "change": "change it with set-{}-prop",
+    "list": "list-{0}",
+    "choose-type": "--type with one of: {}",
+    "replace": "let the copy replace it (--force)",
+    "undo": "undo {}",
+    "undo-to": "undo --to {}",
+    "show-change": "history show {}",
+    "export-ldif": "export --format ldif prints",
+    "initialise": "`confobjects init`",
+    "load-schema": "load the schema that `confobjects ldap-schema` prints; --upgrade shows what an older one lacks",
+    "load-newest-schema": "load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
+    "load-access-rules": "load the access rules that `confobjects ldap-schema --acl` prints",
+    "log-in": "log in (-D DN and -j FILE)",
+    "use-ldaps": "ldaps:// (-Z)",
+    "use-starttls": "StartTLS (-q)",
+    "allow-clear-password": "--allowClearPassword",
+    "give-base": "--baseDN DN",
+    "give-bind-dn": "-D",
+    "give-bind-password": "-j FILE",
+    "give-connect-timeout": "--connectTimeout",
+    "give-definitions": "--definitions",
+    "give-instance": "--instancePath",
+    "give-trust-store": "--trustStorePath FILE",
+    "give-sender": "--from",
+    "give-recipients": "--to",
+}
+"""The words of each action; the arguments are those of :data:`confobjects.actions.PLAIN`."""
+
+
+def word(action: RemedyAction) -> str:
+    """Return an action in the words of the command line."""
+    return WORDS[action.verb].format(*action.arguments)
+
+
+def render(problem: Diagnostic) -> str:
+    """Return a problem for the user of the command line."""
+    return problem.render(word)
+
+
+def as_json(problem: Diagnostic) -> dict[str, Any]:
+    """Return a problem for a program that runs the command line."""
+    return problem.as_json(word)

@@ -1,0 +1,109 @@
+"""What a remedy asks for: actions that each face words in its own way.
+
+The command line words ``RemedyAction("set", "use-ssl", "false")`` as an option, and a console may show a button; here
+stands the wording for callers in Python, which is plain English or a call.
+
+Law of this module: a remedy names an action, never the words of a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+from confobjects.records import Record
+
+Verb = Literal[
+    "set",
+    "create",
+    "change",
+    "list",
+    "choose-type",
+    "replace",
+    "undo",
+    "undo-to",
+    "show-change",
+    "export-ldif",
+    "initialise",
+    "load-schema",
+    "load-newest-schema",
+    "load-access-rules",
+    "log-in",
+    "use-ldaps",
+    "use-starttls",
+    "allow-clear-password",
+    "give-base",
+    "give-bind-dn",
+    "give-bind-password",
+    "give-connect-timeout",
+    "give-definitions",
+    "give-instance",
+    "give-trust-store",
+    "give-sender",
+    "give-recipients",
+]
+"""Every action. What comes after it is said where it is worded: property and value, kind and name, a number."""
+
+
+class RemedyAction(Record):
+    """An action that a remedy asks for, with its arguments in the order of its row in :data:`PLAIN`."""
+
+    verb: Verb
+    arguments: tuple[str, ...]
+
+    def __init__(self, verb: Verb, *arguments: str) -> None:
+        self._fill(verb=verb, arguments=arguments)
+
+
+Remedy = str | tuple[str | RemedyAction, ...]
+"""What to do about a problem: text, with actions in it where a face has words of its own for them."""
+
+Say = Callable[[RemedyAction], str]
+"""How a face words an action."""
+
+PLAIN: Final[dict[Verb, str]] = {
+    "set": "set {} to {}",
+    "create": 'create the {0} "{2}" first',
+    "change": "change it",
+    "list": 'list("{1}")',
+    "choose-type": "give one of these types: {}",
+    "replace": "let the copy replace it (replace=True)",
+    "undo": "undo({})",
+    "undo-to": "undo_to({})",
+    "show-change": "the record of change {}",
+    "export-ldif": "an export as LDIF shows",
+    "initialise": "initialising the storage",
+    "load-schema": "load the LDAP schema of these definitions into the server, or what an older one lacks of it",
+    "load-newest-schema": "load the newest LDAP schema into the server, then initialise the storage",
+    "load-access-rules": "load the access rules that belong to the LDAP schema",
+    "log-in": "log in (bind_dn and bind_password)",
+    "use-ldaps": "ldaps://",
+    "use-starttls": "StartTLS (start_tls)",
+    "allow-clear-password": "allow_clear_password",
+    "give-base": "base",
+    "give-bind-dn": "bind_dn",
+    "give-bind-password": "bind_password",
+    "give-connect-timeout": "connect_timeout",
+    "give-definitions": "definitions",
+    "give-instance": "instance",
+    "give-trust-store": "trust_store",
+    "give-sender": "the sender given with the message",
+    "give-recipients": "to",
+}
+"""The words of each action for a caller in Python; an argument stands where its number does, in order without one.
+
+``set``: property, value. ``create``: kind, what its name is called, name. ``change``: kind. ``list``: plural, kind. ``choose-type``: the types.
+``undo``, ``undo-to`` and ``show-change``: the number of a change.
+"""
+
+
+def plain(action: RemedyAction) -> str:
+    """Return an action in the words for a caller in Python."""
+    return PLAIN[action.verb].format(*action.arguments)
+
+
+def remedy_text(remedy: Remedy, say: Say = plain) -> str:
+    """Return a remedy as text, its actions worded by a face."""
+    if isinstance(remedy, str):
+        return remedy
+    return "".join(part if isinstance(part, str) else say(part) for part in remedy)

@@ -1,0 +1,133 @@
+"""What a remedy asks for, in the words of the command line and for a caller in Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+import pytest
+
+from confobjects.actions import PLAIN, Remedy, RemedyAction, Verb, plain, remedy_text
+from confobjects.cli.commands import SPECIAL
+from confobjects.cli.words.actions import WORDS, as_json, render, word
+from confobjects.cli.words.options import OPTIONS
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ConfobjectsError
+from confobjects.mail.envelope import make_envelope
+from confobjects.storage.ldap.opening import open_url
+from confobjects.storage.ldap.results import LdapResult, error_for_result
+from tests.cli.sessions import run
+
+SAID = {
+    RemedyAction("set", "port", "{25}"): ("--set port:{25}", "set port to {25}"),
+    RemedyAction("create", "queue", "queue-name", "a b"): (
+        'create it first (create-queue --queue-name "a b" …)',
+        'create the queue "a b" first',
+    ),
+    RemedyAction("change", "queue"): ("change it with set-queue-prop", "change it"),
+    RemedyAction("list", "queues", "queue"): ("list-queues", 'list("queue")'),
+    RemedyAction("choose-type", "disk, memory"): (
+        "--type with one of: disk, memory",
+        "give one of these types: disk, memory",
+    ),
+    RemedyAction("replace"): ("let the copy replace it (--force)", "let the copy replace it (replace=True)"),
+    RemedyAction("undo", "7"): ("undo 7", "undo(7)"),
+    RemedyAction("undo-to", "3"): ("undo --to 3", "undo_to(3)"),
+    RemedyAction("show-change", "3"): ("history show 3", "the record of change 3"),
+    RemedyAction("export-ldif"): ("export --format ldif prints", "an export as LDIF shows"),
+    RemedyAction("initialise"): ("`confobjects init`", "initialising the storage"),
+    RemedyAction("load-schema"): (
+        "load the schema that `confobjects ldap-schema` prints; --upgrade shows what an older one lacks",
+        "load the LDAP schema of these definitions into the server, or what an older one lacks of it",
+    ),
+    RemedyAction("load-newest-schema"): (
+        "load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
+        "load the newest LDAP schema into the server, then initialise the storage",
+    ),
+    RemedyAction("load-access-rules"): (
+        "load the access rules that `confobjects ldap-schema --acl` prints",
+        "load the access rules that belong to the LDAP schema",
+    ),
+    RemedyAction("log-in"): ("log in (-D DN and -j FILE)", "log in (bind_dn and bind_password)"),
+    RemedyAction("use-ldaps"): ("ldaps:// (-Z)", "ldaps://"),
+    RemedyAction("use-starttls"): ("StartTLS (-q)", "StartTLS (start_tls)"),
+    RemedyAction("allow-clear-password"): ("--allowClearPassword", "allow_clear_password"),
+    RemedyAction("give-base"): ("--baseDN DN", "base"),
+    RemedyAction("give-bind-dn"): ("-D", "bind_dn"),
+    RemedyAction("give-bind-password"): ("-j FILE", "bind_password"),
+    RemedyAction("give-connect-timeout"): ("--connectTimeout", "connect_timeout"),
+    RemedyAction("give-definitions"): ("--definitions", "definitions"),
+    RemedyAction("give-instance"): ("--instancePath", "instance"),
+    RemedyAction("give-trust-store"): ("--trustStorePath FILE", "trust_store"),
+    RemedyAction("give-sender"): ("--from", "the sender given with the message"),
+    RemedyAction("give-recipients"): ("--to", "to"),
+}
+
+
+@pytest.mark.parametrize(("action", "texts"), SAID.items(), ids=lambda item: getattr(item, "verb", ""))
+def test_an_action_has_the_words_of_its_face(action: RemedyAction, texts: tuple[str, str]) -> None:
+    assert (word(action), plain(action)) == texts
+
+
+def test_every_action_has_a_row_in_both_tables_and_above() -> None:
+    assert list(WORDS) == list(PLAIN) == list(get_args(Verb)) == [action.verb for action in SAID]
+
+
+_OWN = {"--set", "--type", "--to", "--from", "--force", "--format", "--upgrade", "--acl", "--{1}"}
+"""Options of single commands, and the one that names an object."""
+
+
+def test_the_options_are_those_of_the_command_line() -> None:
+    spellings = {spelling for option in OPTIONS for spelling in option.spellings} | _OWN
+    said = {option for text in WORDS.values() for option in re.findall(r"(?<![\w}])--?[A-Za-z{}\d]+", text)}
+    assert said <= spellings
+    commands = {name for text in WORDS.values() for name in re.findall(r"`?confobjects ([a-z-]+)", text)}
+    assert commands == {"init", "ldap-schema"}
+    assert {*commands, "undo", "history", "export"} <= SPECIAL.keys()
+
+
+def test_text_around_actions_stays_as_it_is() -> None:
+    remedy: Remedy = ("keep one ({}): ", RemedyAction("set", "port", "25"), ".")
+    assert remedy_text(remedy) == "keep one ({}): set port to 25."
+    assert remedy_text("{} --x") == "{} --x"
+
+
+def test_a_problem_is_printed_in_the_words_of_its_face() -> None:
+    problem = Diagnostic("usage", "wrong", remedy=("set another value: ", RemedyAction("set", "port", "…")))
+    assert problem.render() == str(ConfobjectsError(problem)) == "wrong\n  remedy: set another value: set port to …"
+    assert render(problem) == "wrong\n  remedy: set another value: --set port:…"
+    assert problem.as_json()["remedy"] == "set another value: set port to …"
+    assert as_json(problem)["remedy"] == "set another value: --set port:…"
+
+
+def _ldap(code: int) -> Callable[[], Any]:
+    def fail() -> None:
+        raise error_for_result(LdapResult(code, ""), "reading")
+
+    return fail
+
+
+def _failures() -> Iterator[Any]:
+    yield pytest.param(lambda: make_envelope("a@b.example", ()), id="no recipient")
+    yield pytest.param(lambda: open_url("ldap://cn=x@localhost/"), id="a user in the URL")
+    yield pytest.param(lambda: open_url("ldap://localhost/", bind_password="x"), id="no bind DN")
+    yield pytest.param(lambda: open_url("ldap://localhost/", bind_dn="cn=x"), id="no password")
+    yield pytest.param(lambda: open_url("ldaps://localhost/", start_tls=True), id="StartTLS within TLS")
+    yield from (pytest.param(_ldap(code), id=f"LDAP result {code}") for code in (7, 8, 13, 17, 48, 49, 50))
+
+
+@pytest.mark.parametrize("fail", list(_failures()))
+def test_a_caller_in_python_reads_nothing_of_the_command_line(fail: Callable[[], Any]) -> None:
+    with pytest.raises(ConfobjectsError) as caught:
+        fail()
+    assert "remedy: " in str(caught.value)
+    assert not re.search(r"(?<!\w)--?[A-Za-z]", str(caught.value))
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_the_command_line_prints_its_own_words(form: str) -> None:
+    words = ["--url", "memory:", "create-mail-server", "--server-name", "one", "--set", "enabled:true", "--dry-run"]
+    outcome = run(*words, "--output", form)
+    assert outcome.status == 11
+    assert "--set smtp-server:" in outcome.err
