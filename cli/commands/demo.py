@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +25,7 @@ from ..invocation import Invocation
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
+    from ..demo_server import DemoServer
     from ..words.splitting import Words
 
 _HELP = """Configure a mail server and send a mail through it, on this machine.
@@ -59,12 +60,12 @@ def _run(invocation: Invocation) -> int:
     ):
         for step in _read_story(port=server.port):
             _play_line(invocation, step, password)
-        invocation.say("\n# What arrived:\n" + "\n".join(f"  {line}" for line in server.arrived()))
+        invocation.say("\n# What arrived:\n" + "\n".join(f"  {line}" for line in server.received_lines()))
     invocation.say("\n# Done: the mail went out over verified TLS, through what was configured.")
     return 0
 
 
-def _import_server() -> Any:
+def _import_server() -> type[DemoServer]:
     try:
         from ..demo_server import DemoServer
     except ImportError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from confobjects.actions import remedy_text
 from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions.openers import has_opener
@@ -142,11 +143,11 @@ def test_changes_that_cannot_be_made_are_refused_without_showing_values(
 
     def told(**changes: Any) -> list[tuple[str, str, str]]:
         problems = refused(ctx, lambda: ctx.modify("vault", "one", PropertyChanges(**changes)))
-        return [(p.summary, p.detail, p.remedy) for p in problems]
+        return [(p.summary, p.detail, remedy_text(p.remedy)) for p in problems]
 
-    assert told(set={prop: texts}) == [(f"{prop} takes one value, 2 were given", "", f"keep one: --set {prop}:{MASK}")]
+    assert told(set={prop: texts}) == [(f"{prop} takes one value, 2 were given", "", f"keep one: set {prop} to {MASK}")]
     assert told(add={prop: texts[1:]}) == [
-        (f"{prop} takes one value and has one: {MASK}", "", f"replace it: --set {prop}:{MASK}")
+        (f"{prop} takes one value and has one: {MASK}", "", f"replace it: set {prop} to {MASK}")
     ]
     assert told(remove={prop: texts[1:]}) == [(f'{prop} has no value "{MASK}" to remove', f"its values: {MASK}", "")]
 

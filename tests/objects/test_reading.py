@@ -157,7 +157,7 @@ def test_an_expression_that_comes_to_nothing_leaves_a_mandatory_property_without
         "path": "/thing/one",
         "property": "a",
         "detail": "expected: a whole number, at least 0",
-        "remedy": "--set a:…",
+        "remedy": "set a to …",
     }
 
 
