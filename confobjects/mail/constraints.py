@@ -1,8 +1,8 @@
-"""The rules of a mail server that conditions cannot say, as the definition in ``mail-server.json`` names them.
+"""The rules of a mail server that conditions cannot express. The definition in ``mail-server.json`` names them.
 
 Each takes a function from a property's name to its typed values (None while they are not known) and yields what is
-wrong. Unknown values are let pass: they are judged again at startup. Commands that only set a value load this
-module: it imports nothing heavy.
+wrong. Unknown values pass: they are checked again at startup. Commands that only set a value load this module, so it
+imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _port_mismatch(server: Any, used: str, fact: str, better: str) -> Diagnostic
 
 
 def smtp_properties(view: View) -> Iterator[Diagnostic]:
-    """Judge every ``smtp-property``: a known name, a value of its type, no name twice, no hole left open."""
+    """Check every ``smtp-property``: its name, its value, no name twice, nothing insecure unless it is allowed."""
     entries = view(PROPERTY)
     if not entries:
         return

@@ -1,10 +1,10 @@
 """What a failure means: from a raw signal to a stable code, a plain sentence, and the property to change.
 
-A :class:`Trouble` is the raw signal (stage, kind, reply, facts); :mod:`~confobjects.mail.signals` finds its code,
+A :class:`Trouble` is the raw signal (stage, kind, reply, facts); :mod:`~confobjects.mail.signals` finds its code, and
 :mod:`~confobjects.mail.failures` has its words.
 
 Laws: the code of a diagnosis is stable, its words are not; the server's own line is always kept; nothing is guessed
-where a second probe can tell (see the transport room).
+where a second connection can find out (see the transport room).
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _EXIT_STAGE: Final = {"ehlo-tls": "ehlo", "quit": "data"}
 
 
 class Trouble(Exception):  # noqa: N818 - a raw signal, not yet an error with words
-    """A delivery cannot go on: the stage it stopped in, what kind of thing happened, the reply if there was one.
+    """A delivery cannot go on: the stage in which it stopped, the kind of failure, and the reply if there was one.
 
-    ``facts`` fill the words of the diagnosis.
+    ``facts`` fill the placeholders in the words of the diagnosis.
     """
 
     def __init__(self, stage: str, kind: str, reply: Reply | None = None, **facts: Any) -> None:
@@ -52,19 +52,19 @@ class Trouble(Exception):  # noqa: N818 - a raw signal, not yet an error with wo
         self.reply = reply
         self.facts: dict[str, Any] = facts
         self.answers: Sequence[Any] = ()
-        """Answers of the same step that had arrived before it happened."""
+        """Answers of the same step that arrived before the failure."""
 
     @classmethod
     def of(cls, stage: str, violation: ProtocolViolation) -> Trouble:
-        """Return the trouble of a server that broke the rules, or left."""
+        """Return the trouble of a server that broke the rules of SMTP or closed the connection."""
         return cls(stage, violation.kind, message=str(violation), line=violation.line)
 
 
 class Diagnosis(Record):
     """What a failure means: a stable code, the stage, a sentence, a remedy, the property to change.
 
-    ``reply`` is the server's own line. ``retry`` tells that the same may succeed later, ``elsewhere`` that another
-    mail server may succeed now.
+    ``reply`` is the server's own line. ``retry`` says that the same delivery may succeed later, ``elsewhere`` that
+    another mail server may succeed now.
     """
 
     code: str
@@ -78,7 +78,7 @@ class Diagnosis(Record):
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def as_diagnostic(self, path: str = "") -> Diagnostic:
-        """Return the diagnosis as every other problem is reported."""
+        """Return the diagnosis in the shape in which every problem is reported."""
         detail = [f"the server said: {self.reply}"] if self.reply else []
         detail.extend(self.facts.get("detail", ()))
         return Diagnostic(
@@ -100,7 +100,7 @@ _UNKNOWN: Final = {"issuer": "an authority", "names": "another name", "recipient
 
 
 class _Facts(dict[str, Any]):
-    """Facts that are not known are left out of a sentence instead of breaking it."""
+    """Facts for a sentence. A fact that is not known becomes a general word or nothing, and is not an error."""
 
     def __missing__(self, key: str) -> str:
         return _UNKNOWN.get(key, "")
@@ -122,8 +122,8 @@ def _fill(remedy: Remedy, facts: _Facts) -> Remedy:
 def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], str] = lambda text: text) -> Diagnosis:
     """Return what a raw signal means.
 
-    ``known`` are facts of the delivery (host, port, sender, …); ``mask`` takes secrets out of what a server said: our
-    own words stay as they are, however short a password is.
+    ``known`` are facts of the delivery (host, port, sender, …). ``mask`` takes secrets out of what a server said. Our
+    own words are not masked: a short password could otherwise blank out parts of them.
     """
     code = code_of(trouble)
     row = TABLE[code]
@@ -143,7 +143,10 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
 
 
 class TrustError(MailError):
-    """What a trust manager provider trusts cannot be found out; ``reason`` is a key of :data:`~confobjects.mail.failures.TRUST_REASONS`."""
+    """A trust manager provider cannot be used.
+
+    ``reason`` is a key of :data:`~confobjects.mail.failures.TRUST_REASONS`.
+    """
 
     def __init__(self, reason: str, problem: Diagnostic) -> None:
         super().__init__(problem)
@@ -153,7 +156,7 @@ class TrustError(MailError):
 class DeliveryError(MailError):
     """A delivery or a test failed in one stage.
 
-    ``diagnosis`` says what it means, ``report`` what was done until then, ``trouble`` is the raw signal.
+    ``diagnosis`` says what the failure means, ``report`` what was done before it; ``trouble`` is the raw signal.
     """
 
     def __init__(
@@ -166,10 +169,10 @@ class DeliveryError(MailError):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same may succeed later with nothing changed."""
+        """Whether the same delivery may succeed later with no change."""
         return self.diagnosis.retry
 
     @property
     def unknown(self) -> bool:
-        """Whether the server may have taken the message: it must not be sent again blindly."""
+        """Whether the server may have accepted the message: then it must not be sent again without a check."""
         return self.diagnosis.code == "unknown-outcome"

@@ -1,8 +1,8 @@
-"""The conversations of a session with a mail server, told without a socket: to greet, to log in, to leave.
+"""The conversations of a session with a mail server, without a socket: greeting, login, goodbye.
 
-Each conversation is a generator. It tells the engine what to send and yields a :class:`DialogueStep`: send that, and hand me
-so many answers; a step of stage ``tls`` asks for the TLS handshake instead. Whoever drives it (over a socket, in
-tests over a list of bytes) knows nothing of SMTP. A conversation that cannot go on raises
+Each conversation is a generator. It gives the engine the commands to send and yields a :class:`DialogueStep`, which asks the
+driver to send them and to return a number of answers. A step of stage ``tls`` asks for the TLS handshake instead. The
+driver (over a socket, in tests over a list of bytes) knows nothing of SMTP. A conversation that cannot go on raises
 :class:`~confobjects.mail.diagnosis.Trouble`.
 """
 
@@ -22,9 +22,9 @@ from confobjects.texts.visible import make_visible
 
 
 class DialogueStep(Record):
-    """Send what the engine has, then wait for answers; for stage ``tls`` negotiate TLS and expect none.
+    """Send what the engine has, then wait for ``answers`` answers. For stage ``tls`` negotiate TLS and expect none.
 
-    ``meanwhile`` is work that may be done while the server does its own; it need not be done.
+    ``meanwhile`` is work that the driver may do while it waits for the server. It may also leave it out.
     """
 
     stage: str
@@ -45,7 +45,7 @@ def _await_reply(stage: str) -> Dialogue[Reply]:
 
 
 def open_session(client: SmtpClient, plan: DeliveryPlan, ehlo_name: str) -> Dialogue[None]:
-    """Greet, and secure the connection as planned."""
+    """Greet the server, and negotiate STARTTLS if the plan asks for it."""
     banner = yield from _await_reply("banner")
     if not banner.positive:
         if plan.options.quit_on_reject:
@@ -85,9 +85,10 @@ def _secure(client: SmtpClient, plan: DeliveryPlan, name: str) -> Dialogue[None]
 
 
 def log_in(client: SmtpClient, login: SmtpLogin, nonce: str) -> Dialogue[str]:
-    """Log in once, with one mechanism; return its name, empty when the server offers none and that is allowed.
+    """Log in once, with one mechanism, and return its name.
 
-    ``nonce`` is fresh randomness for mechanisms that need it.
+    The name is empty if the server offers no login and the plan allows that. ``nonce`` is a fresh random text for the
+    mechanisms that need one.
     """
     client.transcript.hide(*_secret_forms(login))
     if not client.tls and not login.in_clear:
@@ -133,7 +134,7 @@ def _secret_forms(login: SmtpLogin) -> Sequence[str]:
 
 
 def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[list[Reply]]:
-    """Run a login; return every reply, the deciding one last."""
+    """Run a login and return every reply. The last one says whether the login succeeded."""
     initial = mechanism.initial
     _hide_response(client, initial)
     client.auth(name, initial)
@@ -151,14 +152,14 @@ def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[l
         client.respond(response)
         replies.append((yield from _await_reply("auth")))
         if len(replies) > 8:
-            raise LoginProblem("endless", "the server does not come to an end with its challenges")
+            raise LoginProblem("endless", "the server sends one challenge after another without an end")
     if replies[-1].positive:
         mechanism.verify_server()
     return replies
 
 
 def _hide_response(client: SmtpClient, response: bytes | None) -> None:
-    """Mask a response also where the server repeats it; one too short to be told from other words stays."""
+    """Mask a response where the server repeats it. A short one is not masked: it could be a part of any other word."""
     if response is not None and len(response) > 5:
         client.transcript.hide(b64encode(response).decode())
 
@@ -171,7 +172,7 @@ def _decode_challenge(reply: Reply) -> bytes:
 
 
 def _oauth_challenge(replies: Sequence[Reply]) -> str:
-    """Return what a provider said about a refused token: it comes as a challenge in JSON (RFC 7628, section 3.2.2)."""
+    """Return what a provider said about a refused token. It comes in a challenge, in JSON (RFC 7628, section 3.2.2)."""
     for reply in replies:
         if reply.intermediate and reply.lines[0].strip():
             try:
@@ -191,7 +192,7 @@ def say_goodbye(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[None]:
 
 
 def check_alive(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[bool]:
-    """Ask a kept connection whether it still lives."""
+    """Tell whether the server still answers on a kept connection."""
     if plan.options.probe_with_rset:
         client.rset()
     else:

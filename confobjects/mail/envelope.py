@@ -1,4 +1,4 @@
-"""The envelope of a message: who sends, who receives, in the form the wire needs (RFC 5321, RFC 5891, RFC 6531)."""
+"""The envelope of a message: its sender and its recipients, in the form for the wire (RFC 5321, RFC 5891, RFC 6531)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LONGEST = 128
 _USUAL = re.compile(
     r"(?=[^@]{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]{1,63}"
 )
-"""Addresses that are beyond doubt: a part of those the syntax accepts, and the same afterwards."""
+"""Plain addresses. The syntax accepts each of them and returns it unchanged, so that it need not parse them."""
 
 
 class Envelope(Record):
-    """Checked addresses with ASCII domains. ``utf8`` tells that one needs SMTPUTF8; an empty sender is ``<>``."""
+    """Checked addresses with ASCII domains. ``utf8`` says that one needs SMTPUTF8; an empty sender is ``<>``."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -33,7 +33,7 @@ class Envelope(Record):
 def make_envelope(sender: str, recipients: Iterable[str], *, path: str = "") -> Envelope:
     """Return the envelope for some addresses, each recipient once.
 
-    Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every address that is none.
+    Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every text that is not a mail address.
     """
     if (usual := _usual_envelope(sender, recipients)) is not None:
         return usual
@@ -51,7 +51,7 @@ def make_envelope(sender: str, recipients: Iterable[str], *, path: str = "") -> 
 
 
 def _usual_envelope(sender: str, recipients: Iterable[str]) -> Envelope | None:
-    """Return the envelope of addresses that need no closer look, as nearly all are."""
+    """Return the envelope if all addresses are plain, as nearly always; None if one has to be parsed."""
     if not isinstance(recipients, tuple) or not recipients:
         return None
     if not _is_usual(sender):
@@ -83,7 +83,7 @@ def _parse_address(text: str, stage: str, problems: Collector, path: str) -> str
 
 
 def with_ascii_domain(address: str) -> str:
-    """Return an address with its domain as the domain name system carries it (``bücher`` -> ``xn--bcher-kva``).
+    """Return an address with its domain in the ASCII form of the DNS (``bücher`` -> ``xn--bcher-kva``).
 
     Raises UnicodeError for a domain that has no such form.
     """

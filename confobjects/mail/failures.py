@@ -1,7 +1,7 @@
 """What failures mean, in words: one row for each code.
 
-Laws: a code is stable, its words are not; a sentence begins small and has no full stop, for it follows the object and
-the property; a remedy names what to do.
+Laws: a code is stable, its words are not. A sentence begins with a small letter and has no full stop, because the
+object and the property stand before it. A remedy says what to do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Failure(Record):
     summary: str
     remedy: Remedy
     property: str = ""
-    retry: bool = False  # the same may succeed later, nothing has to be changed
+    retry: bool = False  # the same delivery may succeed later with no change
     elsewhere: bool = True  # another mail server may succeed
 
 
@@ -53,7 +53,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "connect-timeout": Failure(
         "no answer from {address} within {limit} s",
-        "Check host and port; a firewall may drop the packets (many networks block port 25 outwards).",
+        "Check host and port; a firewall may drop the packets (many networks block outgoing connections to port 25).",
         "smtp-server",
         retry=True,
     ),
@@ -82,8 +82,8 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "proxy-unreachable": Failure(
         "the proxy {proxy} cannot be reached: {message}",
-        "Check its host and port in smtp-property:{setting}, that its name can be looked up here, that it runs, and that "
-        "no firewall stands between.",
+        "Check its host and port in smtp-property:{setting}, that its name can be looked up here, that it runs, and "
+        "that no firewall blocks the connection.",
         "smtp-property",
         retry=True,
     ),
@@ -95,17 +95,17 @@ TABLE: Final[dict[str, Failure]] = {
     # tls
     "not-a-tls-port": Failure(
         "the server does not speak TLS on port {port}",
-        "Where the server uses STARTTLS there, set use-ssl:false and use-start-tls:true; else use its TLS port (465).",
+        "If this port uses STARTTLS, set use-ssl:false and use-start-tls:true; else use the server's TLS port (465).",
         "use-ssl",
     ),
     "tls-port-without-tls": Failure(
-        "port {port} speaks TLS from the first byte, and we waited for a greeting in clear",
+        "port {port} speaks TLS from the first byte, but this mail server object expects a greeting in clear text",
         "Set use-ssl:true and use-start-tls:false, or use the server's STARTTLS port (587).",
         "use-ssl",
     ),
     "certificate-expired": Failure(
         "the certificate{subject} has expired{expiry}",
-        "The operator of the mail server has to renew it; check this machine's clock as well.",
+        "Ask the operator of the mail server to renew it; check this machine's clock as well.",
         "trust-manager-provider",
     ),
     "anchor-expired": Failure(
@@ -119,89 +119,89 @@ TABLE: Final[dict[str, Failure]] = {
         "trust-manager-provider",
     ),
     "certificate-self-signed": Failure(
-        "the server's certificate{subject} is self-signed, and not among the trusted ones",
-        "If it is the right one, add it to the trust manager provider.",
+        "the server's certificate{subject} is self-signed, and it is not trusted",
+        "If it is the right certificate, add it to the trust manager provider.",
         "trust-manager-provider",
     ),
     "certificate-unknown-authority": Failure(
         "the server's certificate{subject} was issued by {issuer}, which is not trusted",
-        "Add the issuer's certificate to a trust manager provider and name it in trust-manager-provider; if the issuer "
-        "is public, the server may leave out an intermediate certificate.",
+        "Add the issuer's certificate to a trust manager provider and name that provider in trust-manager-provider; if "
+        "the issuer is a public authority, the server may have left out an intermediate certificate.",
         "trust-manager-provider",
     ),
     "certificate-wrong-name": Failure(
         "the server's certificate is not for {host}: it is for {names}",
-        "Set smtp-server to a name the certificate holds, or have a certificate issued for {host}.",
+        "Set smtp-server to a name in the certificate, or have a certificate issued for {host}.",
         "smtp-server",
     ),
     "certificate-wrong-purpose": Failure(
         "the server's certificate{subject} is not meant for servers",
-        "The operator needs a certificate with the purpose serverAuth.",
+        "Ask the operator of the mail server for a certificate with the purpose serverAuth.",
         "trust-manager-provider",
     ),
     "certificate-weak": Failure(
         "the server's certificate{subject} is too weak: {message}",
-        "The operator needs a certificate with a stronger key and digest.",
+        "Ask the operator of the mail server for a certificate with a stronger key and digest.",
         "trust-manager-provider",
     ),
     "certificate-revoked": Failure(
         "the server's certificate{subject} is revoked",
-        "The operator has to replace it.",
+        "Ask the operator of the mail server to replace it.",
         "trust-manager-provider",
     ),
     "certificate-refused": Failure(
         "the server's certificate{subject} is not accepted: {message}",
-        "Have the operator check it.",
+        "Ask the operator of the mail server to check it.",
         "trust-manager-provider",
     ),
     "host-not-in-trust-list": Failure(
-        "{host} is not among the hosts of mail.smtp.ssl.trust, and where that is set all others are refused",
-        "Add {host} to mail.smtp.ssl.trust, or better remove the setting and use a trust manager provider.",
+        "mail.smtp.ssl.trust is set and does not name {host}, so {host} is refused",
+        "Remove mail.smtp.ssl.trust and use a trust manager provider, or add {host} to it.",
         "smtp-property",
     ),
     "tls-no-common-version": Failure(
-        "the server and we have no TLS version in common (we speak {versions})",
-        "The server may be too old: TLS 1.2 is the least that is safe. Check mail.smtp.ssl.protocols.",
+        "the server and this client have no TLS version in common (this client speaks {versions})",
+        "Check mail.smtp.ssl.protocols. The server may be too old: versions before TLS 1.2 are not safe.",
         "smtp-property",
     ),
     "tls-no-common-cipher": Failure(
-        "the server broke the TLS handshake off: probably no cipher suite in common",
-        "Check mail.smtp.ssl.ciphersuites, or whether the server wants a client certificate.",
+        "the server ended the TLS handshake: probably there is no cipher suite in common",
+        "Check mail.smtp.ssl.ciphersuites, and whether the server asks for a client certificate.",
         "smtp-property",
     ),
     "tls-failed": Failure("the TLS handshake failed: {message}", "Check that the port speaks TLS.", "smtp-server"),
     "tls-closed": Failure(
         "the server closed the connection during the TLS handshake",
-        "Check that the port speaks TLS, and that no firewall stands between.",
+        "Check that the port speaks TLS, and that no firewall blocks the connection.",
         "smtp-server",
         retry=True,
     ),
     "tls-timeout": Failure(
         "the server did not finish the TLS handshake within {limit} s",
-        "Check that the port speaks TLS; port 587 mostly wants use-start-tls, port 465 use-ssl.",
+        "Check that the port speaks TLS; port 587 usually needs use-start-tls, port 465 use-ssl.",
         "smtp-server",
         retry=True,
     ),
     # banner
     "silent": Failure(
-        "{address} accepts the connection and then says nothing",
-        "The port may speak TLS from the first byte: then set use-ssl:true and use-start-tls:false. Else check the port.",
+        "{address} accepts the connection and then sends nothing",
+        "Check the port. If it speaks TLS from the first byte, set use-ssl:true and use-start-tls:false.",
         "smtp-server",
         retry=True,
     ),
     "closed-before-banner": Failure(
-        "{address} closed the connection without a word",
-        "This machine may be blocked there, or the port may want TLS from the first byte (use-ssl:true).",
+        "{address} closed the connection without a greeting",
+        "Check whether the server blocks this machine, or the port speaks TLS from the first byte (use-ssl:true).",
         "smtp-server",
         retry=True,
     ),
     "not-smtp": Failure(
-        'what answers at {address} is no mail server: it said "{line}"',
-        "Check the port: 587 and 465 are those of mail submission.",
+        '{address} does not answer as a mail server: it said "{line}"',
+        "Check the port: the ports of mail submission are 587 and 465.",
         "smtp-server",
     ),
     "banner-busy": Failure(
-        "the server is busy or takes no more connections",
+        "the server is busy or accepts no more connections",
         "Try again later; fewer connections at a time may help.",
         "smtp-property",
         retry=True,
@@ -214,39 +214,39 @@ TABLE: Final[dict[str, Failure]] = {
     # ehlo
     "ehlo-refused": Failure(
         "the server does not accept the name this machine gives (EHLO {ehlo})",
-        "Set smtp-property:mail.smtp.localhost=… to a name the server accepts, mostly this machine's full DNS name.",
+        "Set smtp-property:mail.smtp.localhost=… to a name the server accepts, usually this machine's full DNS name.",
         "smtp-property",
     ),
     "ehlo-temporary": Failure("the server cannot go on after EHLO", _RETRY, "smtp-server", retry=True),
     # starttls
     "starttls-not-offered": Failure(
         "the server does not offer STARTTLS, and nothing is sent without TLS",
-        "Check the port (587 offers it mostly); where TLS begins with the first byte, set use-ssl:true and "
-        "use-start-tls:false. If the server did offer it before, someone may be tampering with the connection.",
+        "Check the port (587 usually offers it). If the port speaks TLS from the first byte, set use-ssl:true and "
+        "use-start-tls:false. If the server offered STARTTLS before, someone may be tampering with the connection.",
         "use-start-tls",
     ),
     "starttls-unavailable": Failure(
-        "the server offers STARTTLS but cannot do it now",
-        "The operator of the mail server has to check its certificate and key.",
+        "the server offers STARTTLS but cannot start TLS now",
+        "Ask the operator of the mail server to check its certificate and key.",
         "use-start-tls",
         retry=True,
     ),
     "starttls-refused": Failure("the server refused STARTTLS", "Ask the operator of the mail server.", "use-start-tls"),
     "bytes-before-tls": Failure(
         "{message}",
-        "Nothing was sent. Check the network between here and the server; TLS from the first byte (use-ssl) is safer.",
+        "Check the network path to the server; TLS from the first byte (use-ssl) is safer. No mail was sent.",
         "use-ssl",
     ),
     # auth
     "auth-not-offered": Failure(
-        "a login is configured, but the server offers none",
-        "Check the port and TLS: many servers offer it only inside TLS. A relay without login wants auth-username and "
-        "auth-password reset.",
+        "a login is configured, but the server does not offer a login",
+        "Check the port and TLS: many servers offer a login only inside TLS. For a relay without login, reset "
+        "auth-username and auth-password.",
         "auth-username",
     ),
     "auth-no-common-mechanism": Failure(
-        "there is no login mechanism in common: the server offers {offered}, we may use {usable}",
-        "Correct mail.smtp.auth.mechanisms, or have the operator offer one of ours.",
+        "there is no login mechanism in common: the server offers {offered}, this client may use {usable}",
+        "Correct mail.smtp.auth.mechanisms, or ask the operator of the mail server to offer one of these.",
         "smtp-property",
     ),
     "auth-in-clear": Failure(
@@ -255,32 +255,32 @@ TABLE: Final[dict[str, Failure]] = {
         "use-start-tls",
     ),
     "auth-rejected": Failure(
-        "the server does not accept user name and password ({username}, by {mechanism})",
+        "the server does not accept the user name or the password ({username}, by {mechanism})",
         "Check auth-username and auth-password.",
         "auth-password",
     ),
     "auth-token-rejected": Failure(
         "the server does not accept the access token of {username} (by {mechanism}){challenge}",
-        "Get a new token; check its scope and the rights to the mailbox.",
+        "Get a new token; check its scope and its rights to the mailbox.",
         "auth-username",
     ),
     "auth-disabled": Failure(
-        "the provider has switched login with a password off for {username}",
-        "Have SMTP AUTH enabled for the mailbox and the organisation, or log in with an OAuth 2.0 token.",
+        "the provider does not allow {username} to log in with a password",
+        "Ask for SMTP AUTH to be enabled for the mailbox and the organisation, or log in with an OAuth 2.0 token.",
         "auth-password",
     ),
     "auth-app-password": Failure(
-        "the provider wants an application password, not the password of the account {username}",
-        "Make an application password with the provider and set it as auth-password, or use an OAuth 2.0 token.",
+        "the provider requires an application password instead of the password of the account {username}",
+        "Create an application password at the provider and set it as auth-password, or use an OAuth 2.0 token.",
         "auth-password",
     ),
     "auth-needs-tls": Failure(
-        "the server wants TLS before a login",
+        "the server requires TLS before a login",
         "Set use-start-tls:true, or use-ssl:true with the server's TLS port.",
         "use-start-tls",
     ),
     "auth-password-transition": Failure(
-        "the server wants the password to be used once with a plain mechanism, or to be changed",
+        "the server requires one login with PLAIN, or a new password, before it accepts this mechanism",
         "Log in once with PLAIN (mail.smtp.auth.mechanisms=PLAIN), or change the password.",
         "auth-password",
     ),
@@ -289,29 +289,29 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "auth-too-many": Failure(
         "the server limits logins or connections",
-        "Try again later; keep connections instead of logging in for each mail.",
+        "Try again later; keep connections open instead of logging in for each mail.",
         "smtp-property",
         retry=True,
     ),
     "auth-mechanism-refused": Failure(
-        "the server offers {mechanism} but does not take it",
-        "Name another in smtp-property:mail.smtp.auth.mechanisms=….",
+        "the server offers {mechanism} but does not accept it",
+        "Name another mechanism in smtp-property:mail.smtp.auth.mechanisms=….",
         "smtp-property",
     ),
     "auth-refused": Failure("the server refused the login", "Ask the operator of the mail server.", "auth-username"),
     "auth-protocol": Failure(
-        "the login was broken off: {message}",
-        "Try another mechanism (mail.smtp.auth.mechanisms); the server may not be what it says it is.",
+        "the login was given up: {message}",
+        "Try another mechanism (mail.smtp.auth.mechanisms); the server may not be the one it claims to be.",
         "smtp-property",
     ),
     # mail
     "login-required": Failure(
-        "the server takes mail only after a login",
+        "the server accepts mail only after a login",
         "Set auth-username and auth-password.",
         "auth-username",
     ),
     "tls-required": Failure(
-        "the server takes mail only over TLS",
+        "the server accepts mail only over TLS",
         "Set use-start-tls:true.",
         "use-start-tls",
     ),
@@ -340,21 +340,21 @@ TABLE: Final[dict[str, Failure]] = {
         "Check mail.smtp.mailextension, mail.smtp.dsn.ret and mail.smtp.submitter.",
         "smtp-property",
     ),
-    "server-full": Failure("the server has no room for mail now", _RETRY, "", retry=True),
-    "mail-temporary": Failure("the server takes no mail from {sender} now", _RETRY, "", retry=True),
+    "server-full": Failure("the server has no space for mail now", _RETRY, "", retry=True),
+    "mail-temporary": Failure("the server accepts no mail from {sender} now", _RETRY, "", retry=True),
     "utf8-not-offered": Failure(
         "an address or header needs SMTPUTF8, which the server does not offer: {address}",
-        "Use addresses whose part before the @ is ASCII.",
+        "Use addresses with only ASCII characters before the @.",
         "",
     ),
     "8bit-not-offered": Failure(
-        "the message holds 8-bit text and the server does not offer 8BITMIME",
-        "Hand in an EmailMessage, which can be recoded, or encode the parts as quoted-printable or base64.",
+        "the message contains 8-bit text and the server does not offer 8BITMIME",
+        "Send an EmailMessage, which is recoded as needed, or encode the parts as quoted-printable or base64.",
         "",
     ),
     # rcpt
     "relay-denied": Failure(
-        "the server does not relay mail to {recipients} for us",
+        "the server does not relay mail to {recipients} for this client",
         "Log in first (auth-username, auth-password), or use a server that is responsible for the address.",
         "auth-username",
     ),
@@ -368,10 +368,10 @@ TABLE: Final[dict[str, Failure]] = {
         elsewhere=False,
     ),
     "recipient-temporary": Failure(
-        "the server does not take mail for {recipients} now (greylisting, or a limit)", _RETRY, "", retry=True
+        "the server does not accept mail for {recipients} now (greylisting, or a limit)", _RETRY, "", retry=True
     ),
     "too-many-recipients": Failure(
-        "the server takes no more recipients in one message",
+        "the server accepts no more recipients in one message",
         "Send to fewer recipients at a time, or set smtp-property:mail.smtp.sendpartial=true.",
         "smtp-property",
         retry=True,
@@ -385,15 +385,15 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "content-refused": Failure(
         "the server refuses the content of the message",
-        "Its own words say why; it may take it for spam.",
+        "Read the server's answer; it may consider the message spam.",
         "",
     ),
-    "quota-exceeded": Failure("a limit of storage or size is exceeded", _RETRY, "", retry=True),
-    "data-temporary": Failure("the server does not take the message now", _RETRY, "", retry=True),
+    "quota-exceeded": Failure("a limit on storage or size is exceeded", _RETRY, "", retry=True),
+    "data-temporary": Failure("the server does not accept the message now", _RETRY, "", retry=True),
     "wire": Failure("{message}", "Remove the character.", "", elsewhere=False),
     "unknown-outcome": Failure(
-        "the connection was lost after the message had been sent: the server may have taken it",
-        "Ask the recipient, or look into the server's log, before sending again: it could arrive twice.",
+        "the connection was lost after the message was sent: the server may have accepted it",
+        "Ask the recipient or read the server's log before you send it again: it could arrive twice.",
         "",
         elsewhere=False,
     ),
@@ -406,7 +406,7 @@ TABLE: Final[dict[str, Failure]] = {
         retry=True,
     ),
     "total-timeout": Failure(
-        "the delivery took longer than {limit} s in all (stage {stage})",
+        "the whole delivery took longer than {limit} s (stage {stage})",
         "Try again later; the limit is smtp-property:confobjects.total-timeout (milliseconds).",
         "smtp-property",
         retry=True,
@@ -414,19 +414,19 @@ TABLE: Final[dict[str, Failure]] = {
     "closed": Failure("the server closed the connection (stage {stage})", _RETRY, "", retry=True),
     "connection-lost": Failure("the connection was lost (stage {stage}): {message}", _RETRY, "", retry=True),
     "protocol": Failure(
-        "the server does not keep to SMTP: {message}",
+        "the server does not follow SMTP: {message}",
         "Check that host and port are those of a mail server.",
         "smtp-server",
     ),
-    "refused": Failure("the server refused (stage {stage})", "Its own words say why.", ""),
+    "refused": Failure("the server refused the command (stage {stage})", "Read the server's answer.", ""),
 }
-"""Code -> words. Codes are stable; they stand in JSON output and in the documentation."""
+"""Code -> words. Codes are stable; JSON output and the documentation use them."""
 
 TRUST_REASONS: Final = {
     "trust-store-unreadable": "a file or directory of the trust manager provider is missing or cannot be read",
     "trust-store-pin": "the pin of the trust store is missing or wrong",
-    "trust-store-damaged": "the trust store is damaged, or of another format than was said",
-    "trust-store-empty": "the trust store holds no certificate to trust",
+    "trust-store-damaged": "the trust store is damaged, or has another format than trust-store-type says",
+    "trust-store-empty": "the trust store contains no certificate to trust",
     "trust-unusable": "the trust manager provider cannot be used for another reason",
 }
-"""Codes of failures of a trust manager provider, found before anything is connected."""
+"""Reasons why a trust manager provider cannot be used; they are found before any connection is made."""

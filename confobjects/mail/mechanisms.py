@@ -1,8 +1,8 @@
-"""Login mechanisms (SASL, RFC 4422) without a socket: challenges in, responses out; and which one to use.
+"""Login mechanisms (SASL, RFC 4422) without a socket: challenges in, responses out; and the choice of one.
 
-Laws: one attempt, with one mechanism: trying others after a refusal locks accounts. User names and passwords are
-UTF-8. What a server sends is not believed: SCRAM checks the server's signature and refuses a nonce that is not built on
-ours; a cheap iteration count is refused.
+Laws: there is one attempt with one mechanism, because more attempts after a refusal lock accounts. User names and
+passwords are UTF-8. What a server sends is checked: SCRAM verifies the server's signature, and refuses a nonce that
+does not begin with ours and an iteration count that is too low.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from confobjects.mail.plan import SmtpLogin
 
 
 class LoginProblem(Exception):  # noqa: N818 - a refusal of ours, in words
-    """The login cannot go on; the message says why and holds no secret. ``kind`` is a stable word."""
+    """The login cannot go on; the message says why and contains no secret. ``kind`` is a stable word."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -35,12 +35,12 @@ class Mechanism(Protocol):
         ...
 
     def verify_server(self) -> None:
-        """The server accepts: raise :class:`LoginProblem` when it has not proved what it had to."""
+        """The server accepts the login: raise :class:`LoginProblem` if it has not proved that it knows the password."""
         ...
 
 
 class _SingleResponse:
-    """A mechanism of one response."""
+    """A mechanism with one response."""
 
     def __init__(self, response: bytes, *, on_error: bytes | None = None) -> None:
         self.initial: bytes | None = response
@@ -49,7 +49,7 @@ class _SingleResponse:
     def respond(self, challenge: bytes) -> bytes:
         del challenge
         if self._on_error is None:
-            raise LoginProblem("unexpected-challenge", "the server asks for more than the mechanism has to say")
+            raise LoginProblem("unexpected-challenge", "the server asks for more than this mechanism sends")
         return self._on_error
 
     def verify_server(self) -> None:
@@ -58,7 +58,7 @@ class _SingleResponse:
 
 def _refuse_nul(login: SmtpLogin) -> None:
     if "\0" in login.username + login.password + login.authorization_id:
-        raise LoginProblem("unusable-credentials", "the user name or the password holds a NUL character")
+        raise LoginProblem("unusable-credentials", "the user name or the password contains a NUL character")
 
 
 def make_plain(login: SmtpLogin, nonce: str) -> Mechanism:
@@ -76,7 +76,7 @@ class _LoginMechanism:
         self._answers = [login.username.encode(), login.password.encode()]
 
     def respond(self, challenge: bytes) -> bytes:
-        del challenge  # its words differ between servers; the order does not
+        del challenge  # its words differ between servers, its order does not
         if not self._answers:
             raise LoginProblem("unexpected-challenge", "the server asks for more than user name and password")
         return self._answers.pop(0)
@@ -86,7 +86,7 @@ class _LoginMechanism:
 
 
 def make_login(login: SmtpLogin, nonce: str) -> Mechanism:
-    """LOGIN, which no RFC describes and many servers offer."""
+    """LOGIN: no RFC describes it, but many servers offer it."""
     del nonce
     return _LoginMechanism(login)
 
@@ -101,11 +101,11 @@ class _CramMd5:
         return f"{self._login.username} {digest}".encode()
 
     def verify_server(self) -> None:
-        """Nothing is left to prove: CRAM-MD5 knows no proof of the server."""
+        """Nothing is left to prove: with CRAM-MD5 the server proves nothing."""
 
 
 def make_cram_md5(login: SmtpLogin, nonce: str) -> Mechanism:
-    """CRAM-MD5 (RFC 2195): the password stays here, but the digest can be attacked off line."""
+    """CRAM-MD5 (RFC 2195): the password is not sent, but the digest can be attacked offline."""
     del nonce
     return _CramMd5(login)
 
@@ -136,7 +136,7 @@ class _Scram:
             return b""
         nonce, salt, count = fields.get("r", ""), fields.get("s", ""), fields.get("i", "")
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
-            raise LoginProblem("server-not-genuine", "the server's nonce is not built on ours")
+            raise LoginProblem("server-not-genuine", "the server's nonce does not begin with ours")
         if not (count.isdecimal() and count.isascii() and _FEWEST_ITERATIONS <= int(count[:9]) <= _MOST_ITERATIONS):
             raise LoginProblem("server-not-genuine", "the server asks for an unsafe number of iterations")
         final = f"c={b64encode(self._header.encode()).decode()},r={nonce}"
@@ -164,7 +164,7 @@ class _Scram:
 
 
 def _prepare_password(password: str) -> bytes:
-    """Prepare a password as SASLprep (RFC 4013) mostly does: compatibility composition."""
+    """Prepare a password by the main step of SASLprep (RFC 4013): compatibility composition (NFKC)."""
     if password.isascii():
         return password.encode()
     from unicodedata import normalize
@@ -181,7 +181,7 @@ def _decode_base64(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except ValueError:
-        raise LoginProblem("server-not-genuine", "the server sent what is not base64") from None
+        raise LoginProblem("server-not-genuine", "the server sent a value that is not base64") from None
 
 
 def make_scram_sha_1(login: SmtpLogin, nonce: str) -> Mechanism:
@@ -195,7 +195,7 @@ def make_scram_sha_256(login: SmtpLogin, nonce: str) -> Mechanism:
 
 
 def make_xoauth2(login: SmtpLogin, nonce: str) -> Mechanism:
-    """XOAUTH2 of Google and Microsoft; a refusal comes as a challenge, which wants an empty response."""
+    """XOAUTH2 of Google and Microsoft. The server refuses with a challenge, which needs an empty response."""
     del nonce
     return _SingleResponse(f"user={login.username}\x01auth=Bearer {login.token}\x01\x01".encode(), on_error=b"")
 
@@ -208,7 +208,7 @@ def make_oauthbearer(login: SmtpLogin, nonce: str) -> Mechanism:
 
 
 def make_external(login: SmtpLogin, nonce: str) -> Mechanism:
-    """EXTERNAL (RFC 4422, appendix A): the TLS client certificate says who it is."""
+    """EXTERNAL (RFC 4422, appendix A): the TLS client certificate says who logs in."""
     del nonce
     return _SingleResponse(login.authorization_id.encode())
 
@@ -223,18 +223,18 @@ MECHANISMS: Final[dict[str, Callable[[SmtpLogin, str], Mechanism]]] = {
     "CRAM-MD5": make_cram_md5,
     "EXTERNAL": make_external,
 }
-"""Name -> what makes one login of it, from the credentials and a fresh nonce."""
+"""Name -> the function that begins one login, from the credentials and a fresh nonce."""
 
 TOKEN: Final = ("XOAUTH2", "OAUTHBEARER")
 UNDER_TLS: Final = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5")
 IN_CLEAR: Final = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
-"""In clear, where that is allowed at all, what hides the password comes first."""
+"""The order without TLS, where a login without TLS is allowed: mechanisms that do not send the password come first."""
 
 
 def mechanisms_for(login: SmtpLogin, *, tls: bool) -> tuple[str, ...]:
     """Return the mechanisms a login may use, in order of preference: the operator's own list, or the default.
 
-    By default a token comes before a password, where there are both.
+    By default a token comes before a password if there are both.
     """
     if login.mechanisms:
         return login.mechanisms
@@ -245,5 +245,5 @@ def mechanisms_for(login: SmtpLogin, *, tls: bool) -> tuple[str, ...]:
 
 
 def choose_mechanism(login: SmtpLogin, offered: Sequence[str], *, tls: bool) -> str | None:
-    """Return the mechanism to use: the first usable one that is offered, None when there is none."""
+    """Return the mechanism to use: the first usable one that the server offers, None if there is none."""
     return next((name for name in mechanisms_for(login, tls=tls) if name in offered), None)

@@ -1,7 +1,7 @@
 """A message as bytes: from an ``EmailMessage``, from bytes, or from an open binary file.
 
-Laws: what the caller handed in is not changed; Bcc never leaves; a header that could become two is refused; the message
-fits what the server offers (8-bit text, UTF-8 headers), or is refused before anything is sent.
+Laws: the caller's message is not changed; Bcc is never sent; a header that could become two is refused; a message that
+needs more than the server offers (8-bit text, UTF-8 headers) is refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _ADDRESSES: Final = ("from", "sender", "reply-to", "to", "cc")
 
 
 class Content(Record):
-    """A message ready to be sent: ``pieces()`` gives its bytes from the start, ``whole`` are all of them at once where
-    they are in memory and few.
+    """A message ready to be sent.
 
-    ``size`` is the number of bytes with CRLF line ends, which the pieces of a file get only when they are sent.
+    ``pieces()`` returns its bytes from the start. ``whole`` is all of them at once if the message is small and in
+    memory. ``size`` is the number of bytes with CRLF line ends; the pieces of a file get these only when they are sent.
     """
 
     pieces: Callable[[], Iterable[bytes]]
@@ -42,7 +42,7 @@ class Content(Record):
 
 
 def recipients_of(message: Message) -> tuple[str, ...]:
-    """Return the addresses in To, Cc and Bcc, each once (with Resent- headers: those of the last resending)."""
+    """Return the addresses in To, Cc and Bcc, each once; if it was resent, those of the last Resent- headers."""
     prefix = "resent-" if "resent-to" in message else ""
     values = [str(value) for name in _RECIPIENTS for value in message.get_all(prefix + name, [])]
     return tuple(dict.fromkeys(address for _, address in getaddresses(values) if address))
@@ -58,9 +58,9 @@ def find_utf8_address(message: Message) -> str:
 
 
 def make_content(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
-    """Return a message's content: with UTF-8 headers if ``utf8``, with 8-bit parts left as they are if ``keep_8bit``.
+    """Return a message's content: with UTF-8 headers if ``utf8``, with unchanged 8-bit parts if ``keep_8bit``.
 
-    Raises :class:`~confobjects.mail.wire.WireError` for a header that holds a line break, and for NUL anywhere.
+    Raises :class:`~confobjects.mail.wire.WireError` for a header that contains a line break, and for NUL anywhere.
     """
     if isinstance(message, Message):
         data = with_crlf(_flatten_message(message, utf8=utf8, keep_8bit=keep_8bit))
@@ -71,7 +71,7 @@ def make_content(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
 
 
 def content_from_bytes(data: WireText, *, utf8: bool = False) -> Content:
-    """Return the content of a message that is in memory as it goes on the wire."""
+    """Return the content of a message in memory. ``data`` has the form in which it goes on the wire."""
     size = len(data)
     return Content(lambda: _cut_pieces(data), size, not data.isascii(), utf8, data if size <= PIECE else None)
 
@@ -82,11 +82,11 @@ def _cut_pieces(data: bytes) -> Iterable[bytes]:
 
 
 def _content_from_file(file: BinaryIO) -> Content:
-    """Read a file twice: for its size, and when it is sent. Its position stays: it may have to be sent again."""
+    """Read a file twice: for its size, and when it is sent. Its position is restored: it may be sent a second time."""
     try:
         start = file.tell()
     except (OSError, AttributeError):
-        message = "the message is neither bytes nor a message nor a file that can be read twice"
+        message = "the message is not bytes, not a message object and not a file that can be read twice"
         raise WireError("the message", message) from None
     size, eight_bit, ends = 0, False, LineEnds()
     for piece in _read_from(file, start):
@@ -101,7 +101,7 @@ def _read_from(file: BinaryIO, start: int) -> Iterator[bytes]:
     try:
         while piece := file.read(PIECE):
             if not isinstance(piece, bytes):
-                raise WireError("the message", "the file was opened for text; open it for bytes")
+                raise WireError("the message", "the file is open in text mode; open it in binary mode")
             yield piece
     finally:
         file.seek(start)
@@ -111,7 +111,7 @@ def _flatten_message(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
     for name, value in message.raw_items():
         _check_header(name, str(value))
     clone = copy.copy(message)
-    # Deleting gives the copy a header list of its own, so that the original keeps what the copy loses.
+    # Deleting gives the copy its own list of headers: the original keeps its headers.
     del clone["bcc"]
     del clone["resent-bcc"]
     if isinstance(clone, EmailMessage) and not utf8:
@@ -132,16 +132,16 @@ def _adapt_policy(policy: Any, *, utf8: bool, keep_8bit: bool) -> EmailPolicy | 
 
 
 def _check_header(name: str, value: str) -> None:
-    """Refuse a header that would end early: a line break that no blank follows begins another header, or the body."""
+    """Refuse a header that would end early: a line break with no blank after it begins another header or the body."""
     if not name.isascii() or not name.isprintable() or ":" in name or " " in name:
-        raise WireError("a header", "the name of a header holds a character that cannot stand there")
+        raise WireError("a header", "the name of a header contains a character that is not allowed in it")
     lines = value.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if any(line[:1] not in (" ", "\t") for line in lines[1:]) or "\0" in value:
-        raise WireError(f"the header {name}", f"the header {name} holds a line break or a NUL character")
+        raise WireError(f"the header {name}", f"the header {name} contains a line break or a NUL character")
 
 
 def _use_ascii_domains(message: EmailMessage) -> None:
-    """Write internationalised domains in the address headers in their ASCII form; only EmailMessage parses them."""
+    """Write internationalised domains in address headers in ASCII. Only an EmailMessage has parsed addresses."""
     for name in _ADDRESSES:
         header = message[name]
         if header is None or all(address.domain.isascii() for address in header.addresses):
@@ -155,10 +155,10 @@ def _use_ascii_domains(message: EmailMessage) -> None:
 def fit_to_extensions(
     message: Sendable, *, extensions: Container[str], utf8_wanted: bool, keep_8bit: bool, utf8_needed: str
 ) -> Content:
-    """Return the content in the form a server with some extensions takes.
+    """Return the content in the form that a server with these extensions accepts.
 
     ``utf8_needed`` is an address of the envelope that needs SMTPUTF8. Raises
-    :class:`~confobjects.mail.diagnosis.Trouble` of stage mail where the server cannot take the message at all.
+    :class:`~confobjects.mail.diagnosis.Trouble` of stage mail if the server cannot accept the message.
     """
     needed = utf8_needed or (find_utf8_address(message) if isinstance(message, Message) else "")
     if needed and "SMTPUTF8" not in extensions:

@@ -20,8 +20,8 @@ def pages() -> dict[str, str]:
 
 def _property_lines() -> Iterator[str]:
     yield from ("# SMTP properties", "")
-    yield "Names that `smtp-property` of a [Mail Server](mail-server.md#smtp-property) takes. Those of the transport stand"
-    yield "here under `mail.smtp.`; under `mail.smtps.` they mean the same."
+    yield "The names that `smtp-property` of a [Mail Server](mail-server.md#smtp-property) accepts. Names that begin"
+    yield "with `mail.smtp.` are also accepted with `mail.smtps.` and mean the same."
     headings = {
         HONOURED: "Honoured",
         NO_EFFECT: "Accepted without effect, with a warning",
@@ -33,20 +33,20 @@ def _property_lines() -> Iterator[str]:
             if row.state == state:
                 kind = row.type.replace("|", " or ")
                 yield f"| `{row.name}` | {kind} | {_escape_cell(row.meaning)} |"
-    yield from ("", "## What can be allowed all the same", "")
-    yield "Words of `confobjects.allow-insecure`, separated by commas. Each is warned about whenever it is used."
-    yield from ("", "| Word | With it |", "| --- | --- |")
+    yield from ("", "## Insecure settings that can be allowed", "")
+    yield "The words of `confobjects.allow-insecure`, separated by commas. Each use of one gives a warning."
+    yield from ("", "| Word | What it allows |", "| --- | --- |")
     yield from (f"| `{word}` | {_escape_cell(meaning)} |" for word, meaning in WEAKNESSES.items())
 
 
 def _diagnosis_lines() -> Iterator[str]:
     yield from ("# What failures mean", "")
-    yield "Codes of diagnoses, which stay; the words may change. In the words `{host}` and its like stand for facts."
+    yield "Codes of diagnoses are stable; their words may change. `{host}` and the like stand for facts of a delivery."
     yield from ("", "| Code | What happened | What to do | Property |", "| --- | --- | --- | --- |")
     for code, row in TABLE.items():
         prop = f"`{row.property}`" if row.property else ""
         yield f"| `{code}` | {_escape_cell(row.summary)} | {_escape_cell(remedy_text(row.remedy))} | {prop} |"
-    yield from ("", "## Before anything is connected", "")
+    yield from ("", "## Before any connection is made", "")
     yield from ("| Code | What happened |", "| --- | --- |")
     yield from (f"| `{code}` | {_escape_cell(words)} |" for code, words in TRUST_REASONS.items())
     yield "| `plan-invalid` | the mail server's own values contradict each other |"

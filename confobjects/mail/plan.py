@@ -1,6 +1,7 @@
-"""The plan of a delivery: where to, how protected, who logs in, what limits hold. :mod:`~confobjects.mail.planning` makes it.
+"""The plan of a delivery: the server, the protection, the login, the limits.
 
-A plan is data and complete: whoever carries it out decides nothing more.
+:mod:`~confobjects.mail.planning` makes it. A plan is complete data: the code that carries it out decides nothing
+more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Security = Literal["implicit-tls", "starttls-required", "starttls-if-offered", "
 
 
 class EffectiveObjectLike(Protocol):
-    """What the planner asks of an effective object; :class:`~confobjects.objects.effective.EffectiveObject` is one."""
+    """What the planner needs from :class:`~confobjects.objects.effective.EffectiveObject`."""
 
     @property
     def path(self) -> str:
@@ -34,7 +35,7 @@ class EffectiveObjectLike(Protocol):
 
     @property
     def instance_directory(self) -> str:
-        """The directory that relative paths count from."""
+        """The directory that relative paths start from."""
         ...
 
     def __iter__(self) -> Iterator[str]: ...
@@ -48,12 +49,12 @@ class EffectiveObjectLike(Protocol):
         ...
 
     def reference(self, name: str) -> Any:
-        """Return the object a reference names, or None."""
+        """Return the object that a reference names, or None."""
         ...
 
 
 class Timeouts(Record):
-    """Limits in seconds: to connect to one address, for one reply, for one write, and for everything together."""
+    """Limits in seconds: to connect to one address, for one reply, for one write, and for the whole delivery."""
 
     connect: float
     reply: float
@@ -64,8 +65,8 @@ class Timeouts(Record):
 class SmtpLogin(Record):
     """Who logs in and how. ``token`` is an OAuth 2.0 access token, used instead of the password.
 
-    ``mechanisms`` is the operator's own list (empty: the default order); ``disabled`` leaves some out of the default.
-    ``in_clear`` allows a login without TLS, ``optional`` goes on when the server offers no login.
+    ``mechanisms`` is the operator's own list (empty: the default order). ``disabled`` names mechanisms that the default
+    leaves out. ``in_clear`` allows a login without TLS, ``optional`` a delivery without login if none is offered.
     """
 
     username: str
@@ -82,7 +83,7 @@ class TrustSource(Record):
     """A trust manager provider as the transport needs it: its type and its values. ``secrets`` are never shown.
 
     ``entries`` reads the entries below a DN of the configuration's own storage, for the types that keep certificates
-    there: it yields mappings from attribute to values.
+    there. It yields mappings from attribute to values.
     """
 
     type: str
@@ -93,7 +94,7 @@ class TrustSource(Record):
     entries: Callable[[str], Iterable[Any]] | None = field(default=None, repr=False, compare=False)
 
     def get(self, name: str) -> Any:
-        """Return a value, None where there is none."""
+        """Return a value, None if there is none."""
         return self.secrets.get(name, self.values.get(name))
 
     @property
@@ -104,17 +105,17 @@ class TrustSource(Record):
 
 
 BLIND: Final = "blind-trust-manager-provider"
-"""The type of trust manager provider that trusts anything."""
+"""The type of trust manager provider that trusts any certificate."""
 
 RUNTIME_TRUST: Final = TrustSource("runtime", "", {})
-"""No trust manager provider is named: the authorities the runtime itself trusts."""
+"""The source if no trust manager provider is named: the authorities that the runtime trusts."""
 
 
 class TlsSettings(Record):
-    """What is asked of TLS beside the trust: versions, suites (IANA names; TLS 1.2 only), and the names check.
+    """The settings of TLS except the trust: versions, suites (IANA names; TLS 1.2 only), and the check of the name.
 
-    ``unchecked_hosts`` are the hosts (or ``*``) whose certificate is not checked; when it is not empty, other hosts are
-    refused.
+    ``unchecked_hosts`` are the hosts (or ``*``) whose certificate is not checked. If it is not empty, all other hosts
+    are refused.
     """
 
     versions: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
@@ -153,7 +154,7 @@ class Options(Record):
 
 
 class PoolLimits(Record):
-    """How connections are kept: how many at most, for how many messages, idle for how many seconds."""
+    """Limits of kept connections: their number, the messages over each, and the seconds each may be idle."""
 
     connections: int = 4
     messages: int = 100
@@ -161,7 +162,7 @@ class PoolLimits(Record):
 
 
 class TransportSetting(Record):
-    """One effective transport setting: name, value as it may be shown, and where it came from."""
+    """One effective transport setting: its name, its value (masked if it is secret), and where it came from."""
 
     name: str
     value: str
@@ -169,10 +170,10 @@ class TransportSetting(Record):
 
 
 class DeliveryPlan(Record):
-    """All that is needed to connect, protect, log in and send; decided and checked.
+    """Everything that is needed to connect, protect, log in and send; decided and checked.
 
-    ``sender`` is the envelope sender when no other is asked for: empty for bounces, None for ``postmaster`` at the
-    EHLO name. ``ehlo_name`` None means the address literal of the local end of the connection.
+    ``sender`` is the default envelope sender: empty for bounces, None for ``postmaster`` at the EHLO name. If
+    ``ehlo_name`` is None, EHLO gives the address literal of the local end of the connection.
     """
 
     server: str
@@ -194,7 +195,7 @@ class DeliveryPlan(Record):
     warnings: tuple[Diagnostic, ...] = ()
 
     def sender_for(self, ehlo_name: str) -> str:
-        """Return the envelope sender to use when greeting with a name."""
+        """Return the default envelope sender of a session whose EHLO name is ``ehlo_name``."""
         return f"postmaster@{ehlo_name}" if self.sender is None else self.sender
 
 
@@ -207,5 +208,5 @@ def trust_source_of(provider: EffectiveObjectLike) -> TrustSource:
 
 
 def address_literal(address: str) -> str:
-    """Return an IP address as it stands in EHLO and after an @ (RFC 5321, section 4.1.3)."""
+    """Return an IP address in the form for EHLO and after an @ (RFC 5321, section 4.1.3)."""
     return f"[IPv6:{address.partition('%')[0]}]" if ":" in address else f"[{address}]"

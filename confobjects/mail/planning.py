@@ -1,8 +1,8 @@
-"""From a mail server object to the plan of a delivery: where to, how protected, who logs in, what limits hold.
+"""From a mail server object to the plan of a delivery: the server, the protection, the login, the limits.
 
-A plan is data and complete: whoever carries it out decides nothing more. It is made from effective values (evaluated,
-typed, with origins); ``smtp-property`` settings come after the normal properties and override them. Everything
-that is wrong is reported in one :class:`~confobjects.errors.MailError`, before anything is connected.
+A plan is data and complete: the code that carries it out decides nothing more. It is made from effective values
+(evaluated, typed, with origins). ``smtp-property`` settings override the other properties. All problems are reported
+in one :class:`~confobjects.errors.MailError`, before any connection is made.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ DEFAULT_TIMEOUTS: Final = {
     "writetimeout": 60_000,
     "confobjects.total-timeout": 300_000,
 }
-"""Milliseconds. Where the Java family waits for ever, every step has an end here."""
+"""Milliseconds. JavaMail waits without a limit by default; here every step has a limit."""
 
 
 def plan_delivery(server: EffectiveObjectLike, *, token: str = "", local_host: str = "") -> DeliveryPlan:
     """Return the plan of deliveries through a mail server object.
 
-    ``token`` is an OAuth 2.0 access token to log in with instead of the password. ``local_host`` is the name of this
-    machine: a name with a dot in it is what EHLO gives when no setting says otherwise. Raises
-    :class:`~confobjects.errors.MailError` of stage plan (or auth, where a login would go without TLS) with every
-    problem found.
+    ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``local_host`` is the name of
+    this machine. If it contains a dot and no setting names another, EHLO gives this name. Raises
+    :class:`~confobjects.errors.MailError` of stage plan (or auth, if a login would go without TLS) with every problem
+    found.
     """
     return _DeliveryPlanner(server, token, local_host).make_plan()
 
 
 def transport_settings(server: EffectiveObjectLike) -> tuple[list[tuple[str, str, str]], tuple[Diagnostic, ...]]:
-    """Return the transport settings that a mail server comes to, each with its origin, and what is wrong with them.
+    """Return the effective transport settings of a mail server, each with its origin, and the problems found.
 
     This is the view that ``mail-server.json`` names. The name of this machine, which EHLO may use, is not known here.
     """
@@ -62,7 +62,7 @@ def transport_settings(server: EffectiveObjectLike) -> tuple[list[tuple[str, str
 
 
 class _DeliveryPlanner:
-    """Works out one plan; each part notes where its value came from and what is wrong with it."""
+    """Makes one plan. Each part notes the origin of its value and what is wrong with it."""
 
     def __init__(self, server: EffectiveObjectLike, token: str, local_host: str) -> None:
         self.server = server
@@ -72,7 +72,7 @@ class _DeliveryPlanner:
         self.noted: list[TransportSetting] = []
         self.smtp, found = read_settings(server[PROPERTY] or ())
         for problem in found:
-            # Warnings about settings were given when they were set; a plan repeats only the dangerous ones.
+            # Other warnings were given when the settings were made; a plan repeats only those about insecure ones.
             if problem.severity == "error" or problem.constraint == ALLOW_INSECURE:
                 self.problems.add(problem.replace(path=server.path))
 
@@ -84,7 +84,7 @@ class _DeliveryPlanner:
         return plan
 
     def work_out(self) -> tuple[DeliveryPlan, tuple[Diagnostic, ...]]:
-        """Return the plan as far as there is one, and everything that is wrong with it."""
+        """Return the plan, complete or not, and every problem with it."""
         if self.server["enabled"] is False:
             self.report_error("the mail server is disabled", "enabled", "Set enabled:true.")
         security = self.plan_security()
@@ -122,7 +122,7 @@ class _DeliveryPlanner:
         return f"{name} ({self.server.origin(name)})"
 
     def other_settings(self) -> list[TransportSetting]:
-        """Settings that stand for themselves: given as smtp-property and not noted under another name."""
+        """The settings given as smtp-property that are not noted under another name."""
         said = {setting.origin for setting in self.noted}
         found = []
         for key in self.smtp:
@@ -167,7 +167,7 @@ class _DeliveryPlanner:
                 mode, origin = "none", f"{PROPERTY} {off.name}"
             else:
                 self.problems.add(
-                    refuse_weakness(f"{off.name}={off.text} beside {origin}", "no-tls", off.text).replace(
+                    refuse_weakness(f"{off.name}={off.text} together with {origin}", "no-tls", off.text).replace(
                         path=self.server.path
                     )
                 )
@@ -177,7 +177,7 @@ class _DeliveryPlanner:
     def _wanted_security(self) -> tuple[Security, str]:
         if self.server["use-ssl"] and self.server["use-start-tls"]:
             self.report_error(
-                "use-ssl and use-start-tls are both true, and they exclude each other",
+                "use-ssl and use-start-tls are both true, but only one of them can be used",
                 "use-ssl",
                 "Set one of them to false.",
             )
@@ -248,12 +248,12 @@ class _DeliveryPlanner:
             self.report_error("auth-password is set without auth-username", "auth-username", "Set auth-username.")
         elif auth is not None:
             missing = "auth-password" if username else "auth-username"
-            self.report_error(f"{auth.name} demands a login, but there is no {missing}", missing, f"Set {missing}.")
+            self.report_error(f"{auth.name} requires a login, but there is no {missing}", missing, f"Set {missing}.")
         self.note("login", "none", self.origin_of("auth-username"))
 
     def _refuse_clear_login(self) -> None:
         self.report_error(
-            "a login is configured, and the connection would not use TLS: the password would cross the network in clear",
+            "a login is configured, but the connection does not use TLS: the password would be sent in clear text",
             "use-start-tls",
             "Set use-start-tls:true (or use-ssl:true with the TLS port); or, for tests only, add "
             "smtp-property:confobjects.allow-insecure=login-in-clear",
@@ -266,7 +266,7 @@ class _DeliveryPlanner:
         }
         setting = self.smtp.get("auth.mechanisms", "sasl.mechanisms")
         mechanisms = () if setting is None else setting.value
-        # As in the Java family, a mechanism for tokens that is asked for by name takes the password for the token.
+        # As in JavaMail, a token mechanism that is named in the settings uses the password as the token.
         as_token = password if not self.token and not {"XOAUTH2", "OAUTHBEARER"}.isdisjoint(mechanisms) else ""
         return SmtpLogin(
             username=username,
@@ -283,13 +283,13 @@ class _DeliveryPlanner:
         provider = self.server.reference("trust-manager-provider")
         if provider is None:
             if security != "none":
-                self.note("trust", "the authorities the runtime trusts", self.origin_of("trust-manager-provider"))
+                self.note("trust", "the authorities that the runtime trusts", self.origin_of("trust-manager-provider"))
             return RUNTIME_TRUST
         if security != "none" and provider["enabled"] is False:
             self.report_error(
                 f'the trust manager provider "{provider.name}" is disabled',
                 "trust-manager-provider",
-                f"Enable {provider.path}, or name another one.",
+                f"Enable {provider.path}, or name another provider.",
             )
         source = trust_source_of(provider)
         if security != "none" and source.type == BLIND:
@@ -298,7 +298,7 @@ class _DeliveryPlanner:
                 f'the trust manager provider "{provider.name}" accepts any certificate: anyone can pose as the server',
                 path=self.server.path,
                 property="trust-manager-provider",
-                remedy="Use it for tests only; name a provider that holds the server's authority.",
+                remedy="Name a provider that trusts the server's certificate authority; use this one for tests only.",
             )
         if security != "none":
             self.note("trust", source.description, self.origin_of("trust-manager-provider"))
@@ -402,6 +402,6 @@ def _split_host_port(text: str, port: int) -> tuple[str, int]:
 
 
 def _as_mail_problems(problems: tuple[Diagnostic, ...]) -> list[Diagnostic]:
-    """Give every problem a code of stage plan, except those of another stage; the plan's come first."""
+    """Give every problem that names no mail stage the code of stage plan. Problems of stage plan come first."""
     mail = [problem if problem.code.startswith("mail-") else problem.replace(code="mail-plan") for problem in problems]
     return sorted(mail, key=lambda problem: problem.code != "mail-plan")

@@ -1,4 +1,4 @@
-"""``smtp-property`` settings: judged one by one and together, and read into what the planner asks for."""
+"""``smtp-property`` settings: checked one by one and together, and read for the planner."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from confobjects.records import Record
 
 
 def check_smtp_property(name: str, value: str) -> list[Diagnostic]:
-    """Return what is wrong with one ``smtp-property``, errors and warnings; empty when it is right and honoured.
+    """Return the errors and warnings about one ``smtp-property``; empty if it is correct and honoured.
 
-    Nothing is known here of the object's other properties: see :func:`check_combination`.
+    The other settings are not known here: :func:`check_combination` checks them together.
     """
     row = row_of(name)
     if row is None:
@@ -37,7 +37,7 @@ def check_smtp_property(name: str, value: str) -> list[Diagnostic]:
     if row.state == REFUSED:
         return [_problem(f"{name} cannot be used: {row.meaning}", shown_value, "Remove it.")]
     if "\r" in value or "\n" in value or "\0" in value:
-        return [_problem(f"the value of {name} holds a line break or NUL", MASK, "Remove the character.")]
+        return [_problem(f"the value of {name} contains a line break or NUL", MASK, "Remove the character.")]
     try:
         parse_value(name, value)
     except ValueError as error:
@@ -72,7 +72,7 @@ def _unknown_name_problem(name: str) -> Diagnostic:
 
 
 def _nearest_name(name: str) -> str | None:
-    # Searched under the prefix that was typed, so that mail.smtps.prot is answered with mail.smtps.port.
+    # Search under the prefix that was typed: the answer to mail.smtps.prot is mail.smtps.port.
     for prefix in (*reversed(PREFIXES), OURS):
         if name.lower().startswith(prefix):
             near = find_nearest(name[len(prefix) :], OWN if prefix == OURS else TRANSPORT)
@@ -82,7 +82,7 @@ def _nearest_name(name: str) -> str | None:
 
 
 class Setting(Record):
-    """One honoured setting: the typed value, the text it was given as, and the full name it was given under."""
+    """One honoured setting: its typed value, the text and the full name with which it was given."""
 
     value: Any
     text: str
@@ -104,14 +104,14 @@ class SmtpSettings:
         return iter(self._settings)
 
     def get(self, *keys: str) -> Setting | None:
-        """Return the setting of the first of some keys that was given."""
+        """Return the setting of the first key that was given, None if none was."""
         for key in keys:
             if key in self._settings:
                 return self._settings[key]
         return None
 
     def value_of(self, key: str, default: Any = None) -> Any:
-        """Return a typed value, or a default where the setting was not given."""
+        """Return a typed value, or a default if the setting was not given."""
         setting = self._settings.get(key)
         return default if setting is None else setting.value
 
@@ -135,7 +135,7 @@ def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, lis
         if other.value != setting.value:
             problems.append(
                 _problem(
-                    f"{other.name} and {name} mean the same and differ",
+                    f"{other.name} and {name} are two names of one setting, but their values differ",
                     mask_secret_value(name, value),
                     f"Remove one of {other.name} and {name}.",
                     code="constraint-violated",
@@ -147,7 +147,7 @@ def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, lis
 
 
 ALLOW_INSECURE: Final = "allow-insecure"
-"""The rule that what is insecure has to be allowed by name, and is warned about when it is."""
+"""The rule: an insecure setting must be allowed by name, and gives a warning if it is."""
 
 _OPENS: Final = (
     ("ssl.trust", None, "any-certificate"),
@@ -155,11 +155,11 @@ _OPENS: Final = (
     ("starttls.required", False, "opportunistic-starttls"),
     ("socketFactory.fallback", True, "socket-fallback"),
 )
-"""Settings that open a hole: key, the value that does (None: any), and the weakness that has to be allowed."""
+"""Insecure settings: key, the insecure value (None: any), and the weakness that must be allowed for it."""
 
 
 def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
-    """Yield what is wrong with settings that are right one by one: holes that nobody allowed."""
+    """Yield an error for each insecure setting that is not allowed, and a warning for each weakness that is allowed."""
     for key, value, weakness in _OPENS:
         setting = settings.get(key)
         if setting is None or (value is not None and setting.value != value) or settings.allows(weakness):
@@ -169,14 +169,14 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
         yield _problem(
             f"confobjects.allow-insecure names {weakness}: {WEAKNESSES[weakness]}",
             weakness,
-            "Use it for tests only, or where nobody else can reach the network.",
+            "Use it for tests only, or on a network that nobody else can reach.",
             code="constraint-violated",
             warning=True,
         ).replace(constraint=ALLOW_INSECURE)
 
 
 def refuse_weakness(cause: str, weakness: str, value: str) -> Diagnostic:
-    """Return the refusal of something insecure that nobody allowed."""
+    """Return the error about an insecure setting that is not allowed. ``cause`` is its text for the message."""
     return _problem(
         f"{cause} is refused: with it {WEAKNESSES[weakness]}",
         value,

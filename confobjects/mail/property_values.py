@@ -1,4 +1,4 @@
-"""The types of SMTP properties: texts in, Python values out; a ValueError says what was expected."""
+"""The types of SMTP properties: texts in, Python values out. A ValueError says what was expected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from confobjects.mail.property_table import MECHANISMS, NEVER_USED, OBJECT, WEAK
 
 
 class UnexpectedValueError(ValueError):
-    """A value is none of those that its type takes; the message says what was expected, and does not name the value."""
+    """A value is not one of its type. The message says what was expected and does not repeat the value."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(f"expected {expected}")
@@ -28,7 +28,7 @@ def _parse_integer(text: str) -> int:
     try:
         return int(digits, 16 if digits.removeprefix("-").startswith("0x") else 10)
     except ValueError:
-        raise UnexpectedValueError("a whole number, decimal or 0x and hexadecimal") from None
+        raise UnexpectedValueError("a whole number: decimal, or 0x and hexadecimal digits") from None
 
 
 def _make_range_parser(low: int, high: int, words: str) -> Callable[[str], int]:
@@ -79,7 +79,7 @@ def _parse_local_name(text: str) -> str:
             return name
         raise UnexpectedValueError("a host name or an address literal such as [192.0.2.1]")
     if is_ipv4(name) or is_ipv6(name):
-        raise UnexpectedValueError(f"a host name or an address literal: an address stands in brackets, [{name}]")
+        raise UnexpectedValueError(f"a host name or an address literal: write the address in brackets, [{name}]")
     if problem := host_problem(name):
         raise UnexpectedValueError(f"a host name or an address literal: {problem}")
     return name
@@ -126,9 +126,7 @@ def _parse_mechanisms(text: str) -> tuple[str, ...]:
         if word not in MECHANISMS and word not in NEVER_USED:
             near = find_nearest(word, MECHANISMS)
             hint = f'; did you mean "{near}"?' if near else ""
-            raise ValueError(
-                f'"{word}" is no login mechanism known here, expected some of {", ".join(MECHANISMS)}{hint}'
-            )
+            raise ValueError(f'"{word}" is not a known login mechanism, expected some of {", ".join(MECHANISMS)}{hint}')
     usable = tuple(dict.fromkeys(word for word in words if word in MECHANISMS))
     if not usable:
         reasons = "; ".join(dict.fromkeys(NEVER_USED[word] for word in words))
@@ -148,7 +146,7 @@ def _parse_factory(text: str) -> str:
     if kind is None:
         raise UnexpectedValueError(
             "javax.net.ssl.SSLSocketFactory (TLS from the first byte) or javax.net.SocketFactory (plain): "
-            "other Java classes cannot be loaded here"
+            "other Java classes cannot be used"
         )
     return kind
 
@@ -189,7 +187,7 @@ def _parse_weaknesses(text: str) -> tuple[str, ...]:
         if word not in WEAKNESSES:
             near = find_nearest(word, WEAKNESSES)
             hint = f'; did you mean "{near}"?' if near else ""
-            raise ValueError(f'"{word}" is no weakness known here, expected some of {known}{hint}')
+            raise ValueError(f'"{word}" is not a known weakness, expected some of {known}{hint}')
     if not words:
         raise UnexpectedValueError(f"some of {known}")
     return tuple(dict.fromkeys(words))
@@ -206,14 +204,14 @@ _TYPES: Final[dict[str, Callable[[str], Any]]] = {
     "local-name": _parse_local_name,
     "mechanisms": _parse_mechanisms,
     "milliseconds": _make_range_parser(
-        1, 86_400_000, "a number of milliseconds from 1 to 86400000 (a day): there is no endless waiting"
+        1, 86_400_000, "a number of milliseconds from 1 to 86400000 (a day); every wait has a limit"
     ),
     "notify": _parse_notify,
     "object": _refuse_object,
     "port": _make_range_parser(1, 65535, "a port from 1 to 65535"),
     "protocols": _parse_protocols,
     "sender": _parse_sender,
-    "size": _make_range_parser(-1, 2**31 - 1, "a number of bytes, or -1 for none"),
+    "size": _make_range_parser(-1, 2**31 - 1, "a number of bytes, or -1 to switch it off"),
     "suites": _parse_suites,
     "text": _parse_text,
     "weaknesses": _parse_weaknesses,

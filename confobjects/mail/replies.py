@@ -1,8 +1,8 @@
 """Replies of an SMTP server: bytes in, replies out, within bounds (RFC 5321, section 4.2).
 
-Laws: a reply has at most :data:`MAX_LINES` lines of at most :data:`MAX_LINE` bytes each; a server that goes beyond is
-cut off, whatever it may be sending. A line that is no reply line ends the conversation: nothing is guessed. What a
-server says is shown with unprintable characters escaped, so that it can harm no terminal and forge no log line.
+Laws: a reply has at most :data:`MAX_LINES` lines of at most :data:`MAX_LINE` bytes each; a server that sends more is
+disconnected. A line that is not a reply line ends the conversation: nothing is guessed. Unprintable characters in a
+server's text are escaped, so that it cannot harm a terminal or forge a log line.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any, Final
 from confobjects.texts.visible import make_visible
 
 MAX_LINE: Final = 2048
-"""Bytes; RFC 5321 promises 512, servers in the field are chattier."""
+"""Bytes. RFC 5321 allows 512, but some servers send longer lines."""
 
 MAX_LINES: Final = 128
 
 _EXCERPT: Final = 120
-"""Characters that are told of a line that is no reply."""
+"""Characters of a line that is not a reply, for messages."""
 
 _WHOLE: Final = re.compile(rb"[2-5][0-9][0-9](?: [^\r\n]{0,2000})?")
-"""A reply of one line, as nearly all are; whatever does not match is looked at more closely."""
+"""A reply of one line, as nearly all are. Other input goes through the full parser."""
 
 _KNOWN: Final = 32
-"""Replies that are remembered for when the server says the same again."""
+"""Number of parsed replies that are kept, because servers repeat most of them."""
 
 
 class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
-    """The server said what SMTP does not allow. ``kind`` is a stable word, ``line`` what it said (escaped).
+    """The server sent something that SMTP does not allow. ``kind`` is a stable word, ``line`` what it sent (escaped).
 
-    ``raw`` is a line that is no part of a reply, as it came; None where a reply came at the wrong time.
+    ``raw`` is the received line if it is not part of a reply, None if a reply came at the wrong time.
     """
 
     def __init__(self, kind: str, message: str, line: str = "", raw: bytes | None = None) -> None:
@@ -40,10 +40,10 @@ class ProtocolViolation(Exception):  # noqa: N818 - it names what the server did
         self.line = line
         self.raw = raw
         self.answers: Sequence[Any] = ()
-        """Answers that came before it in the same bytes."""
+        """Answers that came before the violation in the same bytes."""
 
     def mask_line(self, mask: Callable[[str], str]) -> None:
-        """Mask secrets in what is told of the line, before it is cut: nothing can find half of one afterwards."""
+        """Mask secrets in the excerpt of the line, before it is cut: half a secret could not be found later."""
         if self.raw:
             line = _shorten_text(mask(make_visible(self.raw)))
             self.args = (str(self).replace(self.line, line),)
@@ -67,17 +67,17 @@ class Reply:
 
     @property
     def intermediate(self) -> bool:
-        """Whether the server waits for more (3xx)."""
+        """Whether the server waits for more input (3xx)."""
         return 300 <= self.code < 400
 
     @property
     def temporary(self) -> bool:
-        """Whether trying again later may help (4xx)."""
+        """Whether the same command may succeed later (4xx)."""
         return 400 <= self.code < 500
 
     @property
     def enhanced(self) -> str:
-        """The enhanced status code (RFC 3463: ``5.7.8``), empty when the reply has none."""
+        """The enhanced status code (RFC 3463: ``5.7.8``), empty if the reply has none."""
         first = self.lines[0].split(b" ", 1)[0]
         parts = first.split(b".")
         if (
@@ -90,7 +90,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The whole text on one line, for people, without the code."""
+        """The whole text on one line, escaped, without the code."""
         return " ".join(make_visible(line) for line in self.lines)
 
     def __str__(self) -> str:
@@ -111,8 +111,8 @@ class Reply:
 class ReplyParser:
     """Cuts a stream of bytes into replies.
 
-    Feed it what arrives, in pieces of any size; it gives what is complete. Lines end with LF, before which a CR is
-    taken away: servers are forgiven bare LF, as nothing rests on the difference in this direction.
+    Feed it the bytes that arrive, in pieces of any size; it returns the complete replies. Lines end with CRLF or LF
+    alone: some servers send LF alone, and that is harmless in this direction.
     """
 
     __slots__ = ("_buffer", "_code", "_known", "_lines")
@@ -125,18 +125,18 @@ class ReplyParser:
 
     @property
     def pending(self) -> bytes:
-        """What has arrived and belongs to no complete reply."""
+        """The bytes that have arrived and do not belong to a complete reply."""
         return b"\r\n".join([*self._lines, self._buffer])
 
     @property
     def empty(self) -> bool:
-        """Whether everything that arrived has been given out."""
+        """Whether everything that arrived was returned."""
         return not self._buffer and not self._lines
 
     def feed(self, data: bytes) -> Iterable[Reply]:
-        """Take bytes, give the replies they complete: a list of them, if there is nothing else in what was fed.
+        """Take bytes and return the replies that they complete. The result is a list if the bytes are whole replies.
 
-        Iterating raises :class:`ProtocolViolation`, after the replies before it.
+        The iteration raises :class:`ProtocolViolation`, after it has yielded the replies before the violation.
         """
         if self.empty and (known := self._known_replies(data)) is not None:
             return known
@@ -144,7 +144,7 @@ class ReplyParser:
         return self._replies()
 
     def _known_replies(self, data: bytes) -> list[Reply] | None:
-        """Return the replies if all are whole and of one line, as nearly always; servers repeat most of them."""
+        """Return the replies if all are complete and of one line, as nearly always; else None."""
         lines = data.split(b"\r\n")
         if lines.pop():
             return None
@@ -176,7 +176,10 @@ class ReplyParser:
         code, mark, text = line[:3], line[3:4], line[4:]
         if not (len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and mark in (b" ", b"-", b"")):
             raise ProtocolViolation(
-                "not-smtp", f'the server sent what is no SMTP reply: "{_excerpt(line)}"', _excerpt(line), line
+                "not-smtp",
+                f'the server sent a line that is not an SMTP reply: "{_excerpt(line)}"',
+                _excerpt(line),
+                line,
             )
         if self._lines and code != self._code:
             raise ProtocolViolation("not-smtp", "the lines of one reply have different codes", _excerpt(line), line)

@@ -1,4 +1,4 @@
-"""What a delivery did: stages with their times, recipients with their answers."""
+"""The report of a delivery: the stages with their times, the recipients with their answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from confobjects.records import Record, as_dict
 
 
 class StageTime(Record):
-    """One stage that was gone through: how long it took, whether it succeeded."""
+    """One stage of a delivery: how long it took, and whether it succeeded."""
 
     stage: str
     milliseconds: float
@@ -17,9 +17,9 @@ class StageTime(Record):
 
 
 class RecipientResult(Record):
-    """What the server said to one recipient. ``accepted`` is None when the message failed before it was asked.
+    """The server's answer to one recipient. ``accepted`` is None if the message failed before the server was asked.
 
-    ``retry`` tells of a refusal that the same recipient may not meet again later.
+    ``retry`` says that the server may accept the same recipient later.
     """
 
     address: str
@@ -29,7 +29,7 @@ class RecipientResult(Record):
 
 
 class Route(Record):
-    """The way a message went: the mail server object, host and port, the address connected to, the TLS version and
+    """The route of a message: the mail server object, host and port, the address connected to, the TLS version and
     suite in use (or ``none``), the login mechanism.
     """
 
@@ -42,11 +42,11 @@ class Route(Record):
 
 
 class DeliveryReport(Record):
-    """The account of one delivery or test.
+    """The report of one delivery or test.
 
-    ``reply`` is the server's last word on the message, which mostly names the queue entry; ``size`` counts bytes. Of a
-    kept connection the stages and the transcript are those of this delivery.
-    ``failed_over`` are the codes of the failures of mail servers that were tried before this one.
+    ``reply`` is the server's last reply to the message, which usually names the queue entry; ``size`` is in bytes. On a
+    kept connection, the stages and the transcript are those of this delivery only. ``failed_over`` are the codes of the
+    failures of the mail servers that were tried before.
     """
 
     route: Route
@@ -66,7 +66,7 @@ class DeliveryReport(Record):
 
     @property
     def host(self) -> str:
-        """The host named by the mail server object."""
+        """The host that the mail server object names."""
         return self.route.host
 
     @property
@@ -86,17 +86,17 @@ class DeliveryReport(Record):
 
     @property
     def mechanism(self) -> str:
-        """The mechanism of the login, empty without one."""
+        """The mechanism of the login, empty without a login."""
         return self.route.mechanism
 
     @property
     def transcript(self) -> tuple[str, ...]:
-        """What was said, line by line, masked."""
+        """The lines of the conversation, with secrets masked."""
         return self.conversation.lines if self.conversation is not None else ()
 
     @property
     def delivered(self) -> tuple[str, ...]:
-        """The recipients for whom the server took the message."""
+        """The recipients for whom the server accepted the message."""
         return tuple(one.address for one in self.recipients if one.accepted) if self.reply.startswith("2") else ()
 
     @property
@@ -106,7 +106,7 @@ class DeliveryReport(Record):
 
     @property
     def retryable(self) -> tuple[str, ...]:
-        """The refused recipients for whom the same may succeed later."""
+        """The refused recipients that the server may accept later."""
         return tuple(one.address for one in self.recipients if one.accepted is False and one.retry)
 
     def as_json(self) -> dict[str, Any]:

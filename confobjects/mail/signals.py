@@ -1,6 +1,7 @@
-"""From raw signals to codes: what sockets, TLS and mail servers were seen to give, and which failure it is.
+"""From raw signals to codes: which failure an error of a socket, of TLS or of a mail server is.
 
-Reply codes follow RFC 5321, enhanced codes RFC 3463, RFC 4954 and RFC 7372, beside the habits of large providers.
+Reply codes follow RFC 5321, enhanced codes RFC 3463, RFC 4954 and RFC 7372. Some rows are for large providers, which
+use codes and texts of their own.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from confobjects.records import Record
 
 class _ReplyRule(Record):
     stages: str
-    codes: str  # a regular expression on the three digits
-    enhanced: str  # one on the enhanced code, empty: any or none
-    text: str  # one on the text, ignoring case
+    codes: str  # a regular expression for the three digits
+    enhanced: str  # one for the enhanced code; empty: any code or none
+    text: str  # one for the text, ignoring case; empty: any text
     code: str
 
 
@@ -76,7 +77,7 @@ REPLY_RULES: Final = tuple(
         ("data", "5..", "", "", "content-refused"),
     )
 )
-"""What a reply means, by stage; the first row that fits counts."""
+"""What a reply means, by stage; the first row that matches counts."""
 
 _VERIFY: Final = {
     9: "certificate-not-yet-valid",
@@ -93,7 +94,7 @@ _VERIFY: Final = {
     67: "certificate-weak",
     68: "certificate-weak",
 }
-"""OpenSSL's verification codes (X509_V_ERR_*), which are stable where its texts are not."""
+"""OpenSSL's verification codes (X509_V_ERR_*): they are stable, its texts are not."""
 
 _TLS_REASONS: Final = {
     "WRONG_VERSION_NUMBER": "not-a-tls-port",
@@ -114,11 +115,11 @@ _BY_STAGE: Final = {
     ("tls", "closed"): "tls-closed",
     ("tls", "connection-lost"): "tls-closed",
 }
-"""Kinds that mean something special in one stage."""
+"""Kinds that have a code of their own in one stage."""
 
 
 def code_for(stage: str, kind: str, reply: Reply | None, facts: Mapping[str, Any]) -> str:
-    """Return the code of the row that fits a raw signal."""
+    """Return the code of the row that matches a raw signal."""
     if reply is not None and kind == "reply":
         return _code_of_reply(stage, reply, token="token" in facts)
     if kind == "certificate":

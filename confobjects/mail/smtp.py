@@ -1,19 +1,20 @@
 """The client's side of SMTP without a socket: commands and content in, bytes out; bytes in, answers out.
 
-Theory of operation. The state says what may be sent next. Commands move it by :data:`~confobjects.mail.states.SENDS` when they are sent;
-answers move it by :data:`~confobjects.mail.states.RECEIVES` when they arrive. Commands that are the last of a group (RFC 2920) lead to
-``WAITING``, where nothing may be sent; the others may follow each other when the server offers PIPELINING. Answers
+Theory of operation. The state says what may be sent next. A command changes it by
+:data:`~confobjects.mail.states.SENDS` when it is sent; an answer changes it by
+:data:`~confobjects.mail.states.RECEIVES` when it arrives. A command that must be the last of a group (RFC 2920) leads
+to ``WAITING``, where nothing may be sent. The others may follow each other if the server offers PIPELINING. Answers
 come in the order of the commands.
 
 Laws:
 
-1. Nothing is sent that the tables do not allow: a wrong call is a :class:`Misuse`, a bug of ours, never a line on the
-   wire.
-2. Bytes that arrive before TLS do not survive it: anything left over when STARTTLS is accepted ends the conversation.
-   What the server offered in clear is forgotten.
-3. A reply nobody asked for ends the conversation, except 421, with which a server says that it is closing.
-4. Every field is checked before it becomes part of a line; secrets are noted masked.
-5. A reply is noted where its command was noted, whatever was said between the two.
+1. Nothing is sent that the tables do not allow: a wrong call raises :class:`Misuse`, which is a bug in our code, and
+   sends nothing.
+2. No byte that arrives before TLS is used inside TLS: if anything is left over when the server accepts STARTTLS, the
+   conversation ends. The extensions offered in clear text are forgotten.
+3. A reply to nothing ends the conversation, except 421, with which a server says that it is closing.
+4. Every field is checked before it becomes part of a line; secrets are masked in the transcript.
+5. A reply goes into the same transcript as its command.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from confobjects.records import Record
 
 
 class Misuse(Exception):  # noqa: N818 - not an error of the conversation but of its driver
-    """The engine was asked for what the protocol does not allow now."""
+    """The caller asked the engine for something that the protocol does not allow now."""
 
 
 _MOVELESS: Final = frozenset({"MAIL", "RCPT", "RSET", "END", "BDAT", "BDAT LAST"})
@@ -42,7 +43,7 @@ _LONGEST_COMMAND: Final = 512
 
 
 class EnvelopeGroup(Record):
-    """An envelope whose commands are sent at once: its addresses, its bytes, and the codes of the usual answers."""
+    """An envelope whose commands are sent together: its addresses, its bytes, and the codes of the usual answers."""
 
     sender: str
     recipients: Sequence[str]
@@ -51,7 +52,7 @@ class EnvelopeGroup(Record):
 
     @property
     def with_data(self) -> bool:
-        """Whether DATA is sent along."""
+        """Whether DATA is the last command."""
         return self.usual[-1] == 354
 
     @property
@@ -67,9 +68,9 @@ def _usual_codes(recipients: int, data: bool) -> list[int]:
 
 
 class SmtpClient:
-    """One SMTP conversation. ``tls`` tells whether it runs inside TLS from its first byte.
+    """One SMTP conversation. ``tls`` says whether it runs inside TLS from its first byte.
 
-    ``usual`` tells that what was received last held all answers to an envelope sent as one group, each as wished.
+    ``usual`` says that the last bytes received were the answers to an envelope sent as one group, all positive.
     """
 
     __slots__ = (
@@ -101,7 +102,7 @@ class SmtpClient:
 
     @property
     def pipelining(self) -> bool:
-        """Whether commands may be sent before earlier ones are answered."""
+        """Whether commands may be sent before the server has answered earlier ones."""
         return "PIPELINING" in self.extensions
 
     @property
@@ -111,23 +112,23 @@ class SmtpClient:
 
     @property
     def size_limit(self) -> int | None:
-        """The largest message the server takes, in bytes (RFC 1870); None when it does not say."""
+        """The largest message the server accepts, in bytes (RFC 1870); None if it does not say."""
         limit = self.extensions.get("SIZE", "").strip()
         return int(limit) if limit.isdecimal() and limit.isascii() and int(limit[:20]) > 0 else None
 
     @property
     def verdict_awaited(self) -> bool:
-        """Whether the whole message has been handed over and the answer to it is still to come."""
+        """Whether the whole message was sent and its answer has not arrived yet."""
         return any(verb in ("END", "BDAT LAST") for verb, _, _ in self._expected)
 
     @property
     def awaited(self) -> int:
-        """How many answers are still to come."""
+        """The number of answers that have not arrived yet."""
         return len(self._expected)
 
     @property
     def unread(self) -> bytes:
-        """What has arrived and belongs to no complete answer."""
+        """The bytes that have arrived and do not belong to a complete answer."""
         return self._parser.pending
 
     @property
@@ -138,9 +139,9 @@ class SmtpClient:
     # -- bytes in ----------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Reply]:
-        """Take bytes from the server, return the answers they complete; no bytes at all mean that it closed.
+        """Take bytes from the server and return the answers they complete. Empty bytes mean that the server closed.
 
-        A 421 that answers nothing closes the conversation and is no answer.
+        A 421 that is not the answer to a command closes the conversation and is not returned.
         Raises :class:`~confobjects.mail.replies.ProtocolViolation`, also of kind ``closed``.
         """
         if not data:
@@ -150,10 +151,10 @@ class SmtpClient:
         self.usual = isinstance(fed, list) and self._take_usual_answers(fed)
         if self.usual:
             return fed  # type: ignore[return-value]
-        answers: list[Reply] = []  # given out with a violation too: what was answered before it stays answered
+        answers: list[Reply] = []  # a violation carries them too: an earlier answer still counts
         try:
             for reply in fed:
-                if self.state is State.CLOSED:  # it has said 421: what comes behind that is of no interest
+                if self.state is State.CLOSED:  # it has said 421: anything after that is ignored
                     break
                 if self._take_reply(reply):
                     answers.append(reply)
@@ -168,7 +169,7 @@ class SmtpClient:
         return answers
 
     def _take_usual_answers(self, replies: list[Reply]) -> bool:
-        """Take all answers at once where an envelope, alone or behind a message, got what it usually gets."""
+        """Take all answers at once if an envelope, alone or after a message, got the usual ones; tell whether so."""
         expected = self._expected
         if not expected:
             return False
@@ -188,7 +189,7 @@ class SmtpClient:
         return True
 
     def _take_reply(self, reply: Reply) -> bool:
-        """Take a reply; tell whether it answers something."""
+        """Take a reply; tell whether it answers a command."""
         expected = self._expected
         if not expected:
             return self._take_unasked_reply(reply)
@@ -197,10 +198,10 @@ class SmtpClient:
             expected.popleft()
             expected.extendleft((verb, argument, transcript) for verb, argument in reversed(argument.verbs))
             verb, _, transcript = expected[0]
-        # A challenge is half of a login: with the other half it could be attacked off line.
+        # A challenge is half of a login: with the other half, the password could be attacked offline.
         login = verb == "AUTH" and reply.code == 334 and reply.lines[0].strip()
         transcript.note_replies(Reply(334, (MASK.encode(),)) if login else reply)
-        self._move_state(verb, reply)  # what it refuses stays unanswered
+        self._move_state(verb, reply)  # if this raises, the command counts as unanswered
         if expected:
             expected.popleft()
         return True
@@ -244,7 +245,7 @@ class SmtpClient:
         )
 
     def enter_tls(self, description: str) -> None:
-        """Go on inside TLS. Raises ProtocolViolation when bytes in clear were left over."""
+        """Continue inside TLS. Raises ProtocolViolation if bytes from before TLS are left over."""
         if self.state is not State.TLS:
             raise Misuse("TLS was not agreed on")
         if not self._parser.empty:
@@ -257,7 +258,7 @@ class SmtpClient:
     # -- bytes out ---------------------------------------------------------------------------------------------------
 
     def data_to_send(self) -> bytes:
-        """Return what is to be sent now, and forget it."""
+        """Return the bytes to send now, and remove them from the engine."""
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out.clear()
         return data
@@ -267,7 +268,7 @@ class SmtpClient:
         if after is None:
             raise self._misuse(verb)
         if self._expected and not self.pipelining:
-            raise Misuse(f"{verb} cannot be sent before the last command is answered")
+            raise Misuse(f"{verb} cannot be sent before the server answers the last command")
         self._out.append(line.encode("utf-8") + b"\r\n")
         self.transcript.note_sent(line if shown is None else shown)
         self._expected.append(("AUTH" if verb == "RESPONSE" else verb, argument, self.transcript))
@@ -280,7 +281,7 @@ class SmtpClient:
         """Send EHLO (or HELO) with the name of this host."""
         check_field(name, "the EHLO name")
         if not name or " " in name or not name.isascii():
-            raise WireError("the EHLO name", "the EHLO name is empty, holds a blank or is not ASCII")
+            raise WireError("the EHLO name", "the EHLO name is empty, contains a blank or is not ASCII")
         verb = "EHLO" if extended else "HELO"
         self._send(verb, f"{verb} {name}")
 
@@ -291,9 +292,9 @@ class SmtpClient:
         self._send("STARTTLS", "STARTTLS")
 
     def auth(self, mechanism: str, initial: bytes | None) -> None:
-        """Begin a login; an initial response that makes the line too long is kept for the server's first challenge.
+        """Begin a login. An initial response that is too long for the line is left out: see :meth:`fits`.
 
-        Returns nothing; the driver answers challenges with :meth:`respond`.
+        The driver answers challenges with :meth:`respond`, the first one with a response that was left out.
         """
         check_field(mechanism, "the login mechanism")
         line = f"AUTH {mechanism}"
@@ -314,7 +315,7 @@ class SmtpClient:
         self._send("RESPONSE", line, "", "*" if response is None else MASK)
 
     def mail(self, sender: str, parameters: str = "") -> None:
-        """Begin a transaction. ``parameters`` is the text after the path, with its leading blank."""
+        """Begin a transaction. ``parameters`` is the text after the address, with its leading blank."""
         path = check_path(sender, "the sender address")
         self._send("MAIL", f"MAIL FROM:<{path}>{check_field(parameters, 'a parameter of MAIL')}", sender)
 
@@ -326,7 +327,7 @@ class SmtpClient:
     def make_group(
         self, sender: str, recipients: Sequence[str], parameters: tuple[str, str] = ("", ""), *, data: bool
     ) -> EnvelopeGroup:
-        """Return the commands that name sender and recipients, to be sent at once; with DATA at their end if wanted.
+        """Return the commands that name sender and recipients, to be sent together. With ``data`` the last one is DATA.
 
         ``parameters`` are those of MAIL and of RCPT. Raises WireError for a field that may not go on the wire.
         """
@@ -351,7 +352,7 @@ class SmtpClient:
         self.state = State.WAITING if group.with_data else State.ENVELOPE
 
     def send_message(self, size: int, wire: bytes) -> None:
-        """Send a whole message and the dot that ends it: what :func:`~confobjects.mail.wire.stuff_message` made of it."""
+        """Send a whole message and the dot that ends it. ``wire`` comes from :func:`~confobjects.mail.wire.stuff_message`."""
         if self.state is not State.CONTENT:
             raise self._misuse("content")
         self._out.append(wire)
@@ -360,24 +361,24 @@ class SmtpClient:
         self.state = State.SESSION
 
     def abandon(self) -> None:
-        """Give the conversation up without a word: what was begun and not ended is never delivered."""
+        """End the conversation and send nothing more. The server never delivers a message that has no final dot."""
         self._out.clear()
         self._expected.clear()
         self.state = State.CLOSED
 
     def data(self) -> None:
-        """Ask for the server's go-ahead to send the content."""
+        """Ask the server to accept the content."""
         self._send("DATA", "DATA")
 
     def send_content(self, piece: bytes) -> None:
-        """Send a piece of the message; line ends and dots are taken care of here."""
+        """Send a piece of the message. Line ends become CRLF, and dots are stuffed here."""
         if self.state is not State.CONTENT:
             raise self._misuse("content")
         self._stuffer = self._stuffer or DotStuffer()
         self._out.append(self._stuffer.feed(piece))
 
     def end_content(self, size: int = 0) -> None:
-        """Send the dot that ends the content; ``size`` is for the transcript."""
+        """Send the dot that ends the content. ``size`` is for the transcript."""
         if self.state is not State.CONTENT:
             raise self._misuse("the final dot")
         self._out.append((self._stuffer or DotStuffer()).finish())
@@ -387,18 +388,18 @@ class SmtpClient:
         self.state = State.SESSION
 
     def bdat(self, piece: bytes, *, last: bool) -> None:
-        """Send a piece of the message by BDAT (RFC 3030); its line ends have been made CRLF by the caller."""
+        """Send a piece of the message by BDAT (RFC 3030). The caller has already made its line ends CRLF."""
         if "CHUNKING" not in self.extensions:
             raise Misuse("BDAT was not offered")
         self._send("BDAT LAST" if last else "BDAT", f"BDAT {len(piece)}{' LAST' if last else ''}")
         self._out.append(piece)
 
     def rset(self) -> None:
-        """Give the transaction up."""
+        """Cancel the transaction."""
         self._send("RSET", "RSET")
 
     def noop(self) -> None:
-        """Ask for a sign of life."""
+        """Check that the server still answers."""
         self._send("NOOP", "NOOP")
 
     def quit(self) -> None:
@@ -407,12 +408,12 @@ class SmtpClient:
 
 
 def _parse_extensions(reply: Reply) -> dict[str, str]:
-    """Return the extensions of an EHLO answer: keyword in capitals -> parameters. AUTH lines add up."""
+    """Return the extensions of an EHLO answer: keyword in capitals -> parameters. Several AUTH lines are joined."""
     found: dict[str, str] = {}
     for line in reply.lines[1:]:
         keyword, _, parameters = line.decode("ascii", "replace").strip().partition(" ")
         name = keyword.upper()
-        if name.startswith("AUTH="):  # how servers older than RFC 4954 say it
+        if name.startswith("AUTH="):  # the form of servers older than RFC 4954
             name, parameters = "AUTH", f"{keyword[5:]} {parameters}"
         found[name] = f"{found[name]} {parameters}" if name in found else parameters
     return found

@@ -1,7 +1,7 @@
-"""The states of an SMTP conversation, and the two tables that move it.
+"""The states of an SMTP conversation, and the two tables of its transitions.
 
-What may be sent in a state, and where that leads, is in :data:`SENDS`; where an answer leads is in :data:`RECEIVES`. What is
-in neither table does not happen.
+:data:`SENDS` says what may be sent in a state, and the state after it. :data:`RECEIVES` says the state after an answer.
+Nothing else is allowed.
 """
 
 from __future__ import annotations
@@ -77,4 +77,4 @@ RECEIVES: Final[dict[tuple[str, int], State]] = {
     ("QUIT", 4): _S.CLOSED,
     ("QUIT", 5): _S.CLOSED,
 }
-"""(what is answered, first digit of the answer) -> the state after it; answers that are not here move nothing."""
+"""(what is answered, first digit of the answer) -> the state after it; other answers do not change the state."""

@@ -1,9 +1,9 @@
-"""Many messages back to back: the envelope of the next goes along with the content of the last.
+"""Many messages back to back: the envelope of the next message is sent together with the content of the last.
 
-Where the server offers PIPELINING a message costs one round trip, however many recipients it has: the answer to a
-message and the answers to the next envelope come together. Laws: each parcel that was taken is noted once; one whose
-content was handed over and not answered is noted as of unknown fate, and no other is; what a failing connection
-leaves behind is noted as not handed over.
+If the server offers PIPELINING, a message costs one round trip, however many recipients it has: the answer to a
+message and the answers to the next envelope come together. Laws: the result of each parcel that was taken is noted
+once. The outcome of a parcel is unknown if its content was sent and not answered, and only then. Other parcels of a
+connection that fails are noted as not sent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from confobjects.records import Record
 
 
 class Parcel(Record):
-    """A message with its envelope, and whatever its sender wants to know it by again."""
+    """A message with its envelope, and a mark by which the caller recognises it."""
 
     mark: Any
     envelope: Envelope
@@ -45,20 +45,20 @@ class Parcel(Record):
 
 
 Note = Callable[[Parcel, DeliveryOutcome | Trouble, Transcript], None]
-"""Takes how a parcel ended, and what was said about it."""
+"""Takes a parcel, its end (an outcome or a trouble), and the transcript of its delivery."""
 
 
 def deliver_many(client: SmtpClient, plan: DeliveryPlan, parcels: Iterator[Parcel], note: Note) -> Dialogue[None]:
-    """Send parcels until there are no more or the session is over, noting how each ended.
+    """Send parcels until there are no more or the session is over, and note how each ended.
 
-    A parcel that fails does not stop the others. A connection that fails raises Trouble after the noting.
+    A parcel that fails does not stop the others. Raises Trouble if the connection fails, after the notes are made.
     """
     stream = _Stream(client, plan, parcels, note)
     yield from stream.send_back_to_back() if client.pipelining else stream.send_one_by_one()
 
 
 class _MessageInHand:
-    """A message that is ready, on its way, or waiting to be told of."""
+    """A message that is ready, on its way, or sent and not noted yet."""
 
     __slots__ = ("final", "parcel", "ready", "results", "transcript")
 
@@ -71,7 +71,7 @@ class _MessageInHand:
 
 
 class _Stream:
-    """One connection's work: ``next`` is made ready, and ``last`` told of, while the server is busy."""
+    """The work of one connection. While the server is busy, ``next`` is prepared and the end of ``last`` is noted."""
 
     __slots__ = ("client", "last", "message", "next", "note", "parcels", "plan", "rendered")
 
@@ -82,7 +82,7 @@ class _Stream:
         self.note = note
         self.next: _MessageInHand | None = None
         self.last: _MessageInHand | None = None
-        self.message: bytes | None = None  # the last one, which may go to others as well
+        self.message: bytes | None = None  # the last one, which may also go to other recipients
         self.rendered: RenderedMessage | None = None
 
     def send_one_by_one(self) -> Dialogue[None]:
@@ -108,7 +108,7 @@ class _Stream:
                 self.note(self.next.parcel, Trouble("mail", "closed"), self.next.transcript)
 
     def _send_chain(self, first: _MessageInHand) -> Dialogue[None]:
-        """Send a message and those behind it, until one is not accepted or there are no more."""
+        """Send a message and the messages after it, until the server refuses one or there are no more."""
         client, current = self.client, first
         try:
             replies = yield DialogueStep("mail", current.ready.answers, self._work_meanwhile)
@@ -139,16 +139,16 @@ class _Stream:
                 if client.state is State.SESSION:
                     return
                 raise
-            self._tell_last()  # whoever drives this may have had no time to spare
+            self._tell_last()  # the driver may have skipped the work of the step
             current.final, self.last = replies[0], current
             if following is None:
                 return
-            if len(replies) == 1:  # the server closes behind its answer
+            if len(replies) == 1:  # the server closes the connection after its answer
                 raise self._note_unsent(following)
             current, replies = following, replies[1:]
 
     def _begin_next(self) -> _MessageInHand | None:
-        """Hand the next envelope to the engine."""
+        """Give the next envelope to the engine."""
         following = self.next or self._make_next_ready()
         self.next = None
         if following is not None:
@@ -157,13 +157,13 @@ class _Stream:
         return following
 
     def _work_meanwhile(self) -> None:
-        """What needs no answer: tell how the last message ended, make the next one ready."""
+        """Do what needs no answer: note how the last message ended, and prepare the next one."""
         self._tell_last()
         if self.next is None:
             self.next = self._make_next_ready()
 
     def _make_next_ready(self) -> _MessageInHand | None:
-        """Return the next message that can be sent; those that cannot are noted on the way."""
+        """Return the next message that can be sent. Messages before it that cannot be sent are noted."""
         client, plan = self.client, self.plan
         for parcel in self.parcels:
             transcript = client.transcript.make_empty()
@@ -176,7 +176,7 @@ class _Stream:
         return None
 
     def _render_once(self, parcel: Parcel) -> RenderedMessage:
-        """Render a message, once where the same bytes go to many."""
+        """Render a message; only once if the same bytes go to many recipients."""
         envelope, message = parcel.envelope, parcel.message
         if self.rendered is not None and message is self.message and not envelope.utf8:
             return self.rendered
@@ -186,7 +186,7 @@ class _Stream:
         return rendered
 
     def _tell_last(self) -> None:
-        """Tell how the last message ended."""
+        """Note how the last message ended."""
         last, self.last = self.last, None
         if last is not None and last.final is not None:
             end: DeliveryOutcome | Trouble
@@ -198,7 +198,7 @@ class _Stream:
 
     def _note_failure(self, current: _MessageInHand, following: _MessageInHand | None, trouble: Trouble) -> None:
         self._tell_last()
-        if trouble.answers:  # the connection failed, but this message had its answer before
+        if trouble.answers:  # the connection failed after this message had its answer
             current.final, self.last = trouble.answers[0], current
             self._tell_last()
         else:
@@ -207,7 +207,7 @@ class _Stream:
             self._note_unsent(following)
 
     def _note_unsent(self, following: _MessageInHand) -> Trouble:
-        """Note that nothing of a message was handed over."""
+        """Note that no part of a message was sent."""
         self._tell_last()
         closed = Trouble("mail", "closed")
         self.note(following.parcel, closed, following.transcript)

@@ -1,10 +1,10 @@
 """One message: the envelope, the judgement of its answers, the content.
 
-Where the server offers PIPELINING the envelope goes out in one write, together with DATA (RFC 2920), so that a message
-costs two round trips. Laws: content is sent to those only who were accepted, and without ``sendpartial`` only when all
-were. A message whose DATA was let begin although not everyone was accepted is ended by leaving: a server delivers
-nothing whose final dot it has not seen (RFC 5321, section 4.1.1.10). Where the server offers CHUNKING such a message goes by
-BDAT instead, which needs no leave to begin.
+If the server offers PIPELINING, the envelope is sent in one write, together with DATA (RFC 2920), so that a message
+costs two round trips. Laws: content is sent only to accepted recipients, and without ``sendpartial`` only if all are
+accepted. If the server answers DATA with 354 but not all recipients are accepted, the client closes the connection: a
+server does not deliver a message without its final dot (RFC 5321, section 4.1.1.10). If the server offers CHUNKING,
+such a message is sent by BDAT instead, which sends no content before the envelope is answered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from confobjects.mail.wire import LineEnds, WireError, stuff_message, with_crlf
 from confobjects.records import Record
 
 CHUNK = 1 << 20
-"""Bytes of a BDAT where no setting says otherwise."""
+"""Bytes of one BDAT chunk, unless a setting gives another size."""
 
 Results = tuple[tuple[str, Reply], ...]
 
@@ -39,8 +39,9 @@ class DeliveryOutcome(Record):
 
 
 class RenderedMessage(Record):
-    """What a message looks like to one server, whoever receives it: its content, the parameters of MAIL and of RCPT,
-    and its bytes as DATA sends them where they are few.
+    """A message in the form for one server, without its envelope: its content, and the parameters of MAIL and of RCPT.
+
+    ``wire`` is the message as DATA sends it, None if the message is large.
     """
 
     content: Content
@@ -49,8 +50,10 @@ class RenderedMessage(Record):
 
 
 class ReadyMessage(Record):
-    """A message ready for one server: its envelope as one group, its content, and the bytes of the content where they
-    are few. ``chunked`` tells that the content goes by BDAT.
+    """A message ready for one server, with its envelope as one group.
+
+    ``chunked`` says that the content goes by BDAT. ``wire`` is the message as DATA sends it, None if it is large or
+    chunked.
     """
 
     envelope: Envelope
@@ -61,12 +64,12 @@ class ReadyMessage(Record):
 
     @property
     def answers(self) -> int:
-        """How many answers the envelope gets, that to DATA included."""
+        """The number of answers to the envelope, including the one to DATA."""
         return len(self.group.usual)
 
 
 def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[DeliveryOutcome]:
-    """Send one message. Without ``sendpartial`` one refused recipient stops it for all."""
+    """Send one message. Without ``sendpartial``, one refused recipient stops the whole message."""
     if client.pipelining:
         ready = prepare_message(client, plan, envelope, render_message(client, plan, envelope, message))
         content = ready.content
@@ -88,7 +91,7 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
     except Trouble as trouble:
         if not trouble.answers:
             raise
-        answers = trouble.answers  # what came behind the answer takes nothing back
+        answers = trouble.answers  # what came after the answer does not change it
     return outcome_of(judged, answers[0], content.size)
 
 
@@ -96,7 +99,7 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
 
 
 def render_message(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> RenderedMessage:
-    """Return a message as a server takes it. Raises Trouble where it takes none, or none that large."""
+    """Return a message in the form that the server accepts. Raises Trouble if it accepts no such message or size."""
     content = fit_to_server(client, plan, envelope, message)
     parameters = (mail_parameters(client, plan, envelope, content), rcpt_parameters(client, plan))
     return RenderedMessage(content, parameters, None if content.whole is None else stuff_message(content.whole))
@@ -105,7 +108,7 @@ def render_message(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, m
 def prepare_message(
     client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, rendered: RenderedMessage
 ) -> ReadyMessage:
-    """Return what can be sent of a message when its turn comes. Raises Trouble."""
+    """Return a message that is ready to be sent. Raises Trouble if its envelope may not go on the wire."""
     content = rendered.content
     chunked = _uses_chunking(client, plan, envelope)
     try:
@@ -121,7 +124,7 @@ def _wire_trouble(error: WireError) -> Trouble:
 
 
 def _uses_chunking(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool:
-    """Tell whether the content goes by BDAT: where that is set, and where DATA sent along could be regretted."""
+    """Tell whether the content goes by BDAT: if a setting says so, or if one refused recipient stops the message."""
     if "CHUNKING" not in client.extensions:
         return False
     all_or_nothing = not plan.options.send_partial and len(envelope.recipients) > 1
@@ -129,10 +132,10 @@ def _uses_chunking(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -
 
 
 def fit_to_server(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
-    """Return the message in the form the server takes. Raises Trouble where it takes none, or none that large."""
+    """Return the content in the form that the server accepts. Raises Trouble if it accepts no such content or size."""
     try:
         if isinstance(message, bytes) and message.isascii() and not envelope.utf8:
-            content = content_from_bytes(with_crlf(message))  # which every server takes
+            content = content_from_bytes(with_crlf(message))  # every server accepts ASCII
         else:
             content = fit_to_extensions(
                 message,
@@ -145,7 +148,7 @@ def fit_to_server(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, me
         raise _wire_trouble(error) from None
     limit = client.size_limit
     if limit is not None and content.size > limit:
-        raise Trouble("mail", "message-too-large", sizes=f": it has {content.size} bytes, the server takes {limit}")
+        raise Trouble("mail", "message-too-large", sizes=f": it has {content.size} bytes, the server accepts {limit}")
     return content
 
 
@@ -154,7 +157,7 @@ def _find_non_ascii(envelope: Envelope) -> str:
 
 
 def mail_parameters(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, content: Content) -> str:
-    """Return the parameters of MAIL: of each extension in use, where the server offers it."""
+    """Return the parameters of MAIL, for each extension that the plan uses and the server offers."""
     offered, options = client.extensions, plan.options
     parts = f" SIZE={content.size}" if "SIZE" in offered else ""
     if content.eight_bit and "8BITMIME" in offered:
@@ -186,22 +189,22 @@ def rcpt_parameters(client: SmtpClient, plan: DeliveryPlan) -> str:
 def judge_answers(
     client: SmtpClient, plan: DeliveryPlan, ready: ReadyMessage, replies: Sequence[Reply]
 ) -> Dialogue[Results | Trouble]:
-    """Judge the answers to an envelope sent in one group: the recipients' answers, or why the message is not sent.
+    """Judge the answers to an envelope sent as one group. Return the recipients' answers, or why nothing is sent.
 
-    After a refusal the transaction is given up; the client is then in a session, or closed.
+    After a refusal the transaction is cancelled. The client is then in state SESSION or CLOSED.
     """
     quick = judge_quickly(client, ready, replies)
     if quick is not None:
         return quick
     results = tuple(zip(ready.envelope.recipients, replies[1:], strict=False))
-    if len(replies) < ready.answers:  # the server is closing and answered no more
+    if len(replies) < ready.answers:  # the server is closing and did not answer the rest
         stage = "rcpt" if replies[0].positive and results else "mail"
         return Trouble(stage, "reply", replies[-1], results=results)
     return (yield from _look_closer(client, plan, ready, results, replies))
 
 
 def judge_quickly(client: SmtpClient, ready: ReadyMessage, replies: Sequence[Reply]) -> Results | None:
-    """Return the recipients' answers where all was accepted, None where a closer look is needed."""
+    """Return the recipients' answers if everything was accepted, None if :func:`judge_answers` has to look closer."""
     recipients = ready.envelope.recipients
     if not client.usual:
         if client.state is not State.CONTENT and not ready.chunked:
@@ -228,18 +231,18 @@ def _look_closer(
 
 
 def _withdraw(client: SmtpClient, *, regret: bool) -> Dialogue[None]:
-    """Give a transaction up, also one whose DATA was let begin: ``regret`` when someone would receive what is sent."""
+    """Cancel a transaction, also after 354. ``regret`` says that an accepted recipient would receive the content."""
     if client.state is State.CONTENT and regret:
         client.abandon()
     elif client.state is State.CONTENT:
-        client.end_content()  # the dot alone, which reaches nobody (RFC 2920, section 3.1)
+        client.end_content()  # the dot alone: no recipient was accepted (RFC 2920, section 3.1)
         with contextlib.suppress(Trouble):
             yield DialogueStep("quit")
     yield from give_up(client)
 
 
 def give_up(client: SmtpClient) -> Dialogue[None]:
-    """Clear the transaction, so that the connection can be used again. When that fails the connection is closed."""
+    """Cancel the transaction with RSET, so that the connection can be used again; if RSET fails, it is closed."""
     if client.state in (State.ENVELOPE, State.SESSION):
         client.rset()
         with contextlib.suppress(Trouble):
@@ -247,7 +250,7 @@ def give_up(client: SmtpClient) -> Dialogue[None]:
 
 
 def refusal_of(refused: Sequence[tuple[str, Reply]], results: Results) -> Trouble:
-    """Return the trouble of refused recipients: a permanent refusal tells more than a temporary one."""
+    """Return the trouble of refused recipients: of the first permanent refusal, else of the first temporary one."""
     address, reply = next((one for one in refused if not one[1].temporary), refused[0])
     return Trouble("rcpt", "reply", reply, recipients=address, results=results)
 
@@ -288,7 +291,7 @@ def _send_envelope_steps(
 
 
 def _stop_if_refused(client: SmtpClient, plan: DeliveryPlan, results: Results) -> Dialogue[None]:
-    """Stop when recipients are refused: any one, or with ``sendpartial`` all of them."""
+    """Raise Trouble if a recipient is refused; with ``sendpartial`` only if all are refused."""
     refused = [one for one in results if not one[1].positive]
     partial = plan.options.send_partial and client.state is not State.CLOSED
     if refused and (not partial or len(refused) == len(results)):
@@ -297,7 +300,7 @@ def _stop_if_refused(client: SmtpClient, plan: DeliveryPlan, results: Results) -
 
 
 def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> Dialogue[Results]:
-    """Name sender and recipients, then give the transaction up: nothing is sent. Raises Trouble as a delivery would."""
+    """Name sender and recipients, then cancel the transaction: no mail is sent. Raises Trouble as a delivery does."""
     content = Content(lambda: (), 0, eight_bit=False)
     results = yield from _send_envelope_steps(client, plan, envelope, content)
     yield from _stop_if_refused(client, plan, results)
@@ -311,7 +314,7 @@ def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> 
 def pour_content(
     client: SmtpClient, plan: DeliveryPlan, content: Content, results: Results, *, chunked: bool
 ) -> Dialogue[None]:
-    """Hand the content to the engine, to its end; it is sent piece by piece on the way."""
+    """Give the whole content to the engine. The driver sends it piece by piece."""
     if chunked:
         size = plan.options.chunk_size if plan.options.chunk_size > 0 else CHUNK
         yield from _pour_chunks(client, _chunks(content, size), results)
@@ -323,7 +326,7 @@ def pour_content(
 
 
 def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) -> Dialogue[None]:
-    """Send the content by BDAT; each chunk but the last waits for its answer, so that the server may stop us."""
+    """Send the content by BDAT. Each chunk but the last waits for its answer, because the server may refuse it."""
     chunk = next(chunks)
     for following in chunks:
         client.bdat(chunk, last=False)
@@ -336,7 +339,7 @@ def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) 
 
 
 def _chunks(content: Content, size: int) -> Iterator[bytes]:
-    """Cut a content with its line ends made CRLF; gives at least one chunk."""
+    """Cut a content into chunks, with CRLF line ends. Yields at least one chunk."""
     ends, held = LineEnds(), b""
     for piece in chain(content.pieces(), (None,)):
         held += ends.finish() if piece is None else ends.feed(piece)
@@ -347,7 +350,7 @@ def _chunks(content: Content, size: int) -> Iterator[bytes]:
 
 
 def outcome_of(results: Results, final: Reply, size: int) -> DeliveryOutcome:
-    """Return how a message ended whose content was sent. Raises Trouble when the server refused it."""
+    """Return the outcome of a message after its content was sent. Raises Trouble if the server refused it."""
     if not final.positive:
         raise Trouble("data", "reply", final, results=results)
     return DeliveryOutcome(results, final, size)

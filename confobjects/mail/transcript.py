@@ -1,4 +1,4 @@
-"""What was said in a conversation, fit to be shown: secrets masked, unprintable bytes escaped, length bounded."""
+"""The transcript of a conversation, for output: secrets are masked, unprintable bytes escaped, its length limited."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from confobjects.mail.replies import Reply
 from confobjects.texts.visible import make_visible
 
 KEPT: Final = 400
-"""Entries; of a longer conversation the newest are kept."""
+"""The maximum number of entries; of a longer conversation the newest are kept."""
 
 _LONGEST: Final = 200
-"""Characters that are kept of a line that is no reply: it may be anything."""
+"""Characters that are kept of a line that is not a reply, which may be long."""
 
 Entry = tuple[str, str | bytes | Reply | Sequence[Reply] | int]
-"""Who said it, and what: a line, commands sent together, replies, or the size of a message."""
+"""Who said it, and what: a line, commands sent together, replies, or the size of a message in bytes."""
 
 
 class Transcript:
-    """The lines of one connection, in order: ``C:`` the client, ``S:`` the server, ``*`` what happened beside them.
+    """The lines of one connection, in order: ``C:`` from the client, ``S:`` from the server, ``*`` for other events.
 
-    ``hide`` names secrets that must not appear even when a server repeats them.
+    ``hide`` names secrets that must not appear, even if a server repeats them.
     """
 
     __slots__ = ("_entries", "_left_out", "_secrets")
@@ -33,7 +33,7 @@ class Transcript:
         self._secrets = secrets
 
     def hide(self, *secrets: str) -> None:
-        """Mask some texts wherever they appear, also when a server repeats them."""
+        """Mask some texts wherever they appear, also if a server repeats them."""
         found = {secret for secret in secrets if secret}
         self._secrets = tuple(sorted(found | set(self._secrets), key=len, reverse=True))
 
@@ -44,7 +44,7 @@ class Transcript:
         return new
 
     def copy(self) -> Transcript:
-        """Return a transcript of what was said so far, which does not grow any more."""
+        """Return a copy of the transcript so far, which later entries do not change."""
         return Transcript(self._entries, self._left_out, self._secrets)
 
     def mask(self, text: str) -> str:
@@ -55,7 +55,7 @@ class Transcript:
         return text
 
     def note_sent(self, line: str | bytes) -> None:
-        """Note a line that was sent; whoever sends a secret hands in the masked line."""
+        """Note a line that was sent. If it contains a secret, the caller passes the masked line."""
         self._entries.append(("C: ", line))
         if len(self._entries) > 2 * KEPT:
             self._left_out += len(self._entries) - KEPT
@@ -66,7 +66,7 @@ class Transcript:
         self._entries.append(("C: ", commands))
 
     def note_content(self, size: int) -> None:
-        """Note that a message was sent, and the dot behind it."""
+        """Note that a message of ``size`` bytes and the final dot were sent."""
         self._entries.append(("C: ", size))
 
     def note_replies(self, reply: Reply | Sequence[Reply]) -> None:
@@ -74,17 +74,17 @@ class Transcript:
         self._entries.append(("S: ", reply))
 
     def note_stray_line(self, line: bytes) -> None:
-        """Note a line of the server that is no reply. Secrets are masked before it is cut, lest half of one stays."""
+        """Note a line from the server that is not a reply. Secrets are masked before the line is cut."""
         text = self.mask(make_visible(line)) or "(an empty line)"
         self._entries.append(("S: ", text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"))
 
     def note_event(self, text: str) -> None:
-        """Note what happened beside the conversation: a connection, a TLS handshake, a timeout."""
+        """Note an event that is not part of the conversation: a connection, a TLS handshake, a timeout."""
         self._entries.append(("* ", text))
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Everything noted, as lines of text."""
+        """All entries as lines of text."""
         return tuple(self.mask(line) for line in self._entry_lines())
 
     def _entry_lines(self) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""What may go on the wire: fields of commands checked, line ends made CRLF, dots stuffed (RFC 5321, 2.3.8 and 4.5.2).
+"""The rules of the wire: checked fields of commands, CRLF line ends, stuffed dots (RFC 5321, sections 2.3.8 and 4.5.2).
 
-Laws: CR, LF, NUL and every other control character are refused in a field, never dropped or escaped: a changed
-address is a wrong address. In content every line end becomes CRLF, so no bare CR or LF leaves; NUL is refused.
+Laws: CR, LF, NUL and every other control character are refused in a field. They are never dropped or escaped, because
+a changed address is a wrong address. In content every line end becomes CRLF, so that no bare CR or LF is sent; NUL is
+refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _PLAIN: Final = re.compile(r"[!#-;=?-~]*")  # printable ASCII without blank, quo
 
 
 class WireError(ValueError):
-    """Something may not go on the wire. ``field`` says which part of what was to be sent."""
+    """Something may not go on the wire. ``field`` names the part that is wrong."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -27,27 +28,27 @@ _NAMES: Final = {"\r": "a carriage return", "\n": "a line feed", "\0": "a NUL ch
 
 
 def check_field(text: str, field: str) -> str:
-    """Return a text that may stand in a command. Raises :class:`WireError` without repeating the text."""
+    """Return a text that may be part of a command. Raises :class:`WireError` with a message that does not repeat it."""
     found = _CONTROL.search(text)
     if found is not None:
         what = _NAMES.get(found[0], "a control character")
-        raise WireError(field, f"{field} holds {what}, which cannot be sent in an SMTP command")
+        raise WireError(field, f"{field} contains {what}, which cannot be sent in an SMTP command")
     return text
 
 
 @lru_cache(1024)
 def check_path(address: str, field: str) -> str:
-    """Return an address as it stands between angle brackets. Raises :class:`WireError`.
+    """Return an address that may be written between angle brackets. Raises :class:`WireError`.
 
-    The address has been parsed before; this holds whatever was parsed: outside quotes there is no blank and no
-    bracket, so an address cannot end the path and add a parameter.
+    Addresses are parsed before, but this check does not rely on it: outside quotes there is no blank and no bracket, so
+    that an address cannot end the path and add a parameter.
     """
     if _PLAIN.fullmatch(address):
         return address
     check_field(address, field)
     local_end = address.rfind('"') if address.startswith('"') else -1
     if _UNQUOTED.search(address, local_end + 1):
-        raise WireError(field, f"{field} holds a blank or an angle bracket outside quotes")
+        raise WireError(field, f"{field} contains a blank or an angle bracket outside quotes")
     return address
 
 
@@ -58,12 +59,12 @@ class LineEnds:
 
     def __init__(self) -> None:
         self._held = b""
-        self.ended = True  # whether what was given out ends a line; nothing at all does
+        self.ended = True  # whether the bytes returned so far end a line; no bytes do
 
     def feed(self, chunk: bytes) -> bytes:
         """Return a piece with CRLF line ends. Raises :class:`WireError` for NUL."""
         if b"\0" in chunk:
-            raise WireError("the message", "the message holds a NUL character, which cannot be sent by SMTP")
+            raise WireError("the message", "the message contains a NUL character, which cannot be sent by SMTP")
         if self._held:
             chunk, self._held = self._held + chunk, b""
         if chunk.endswith(b"\r"):  # its LF may be in the next piece
@@ -76,7 +77,7 @@ class LineEnds:
         return chunk
 
     def finish(self) -> bytes:
-        """Return what completes the last line."""
+        """Return the bytes that complete the last line."""
         if self._held or not self.ended:
             self._held, self.ended = b"", True
             return b"\r\n"
@@ -84,7 +85,7 @@ class LineEnds:
 
 
 class DotStuffer:
-    """Makes content ready for DATA: CRLF line ends, and a dot before each dot that begins a line."""
+    """Prepares content for DATA: CRLF line ends, and a dot before each dot that begins a line."""
 
     __slots__ = ("_at_start", "_ends")
 
@@ -93,7 +94,7 @@ class DotStuffer:
         self._at_start = True
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return a piece as it goes on the wire. Raises :class:`WireError` for NUL."""
+        """Return a piece in its form on the wire. Raises :class:`WireError` for NUL."""
         return self._stuff_dots(self._ends.feed(chunk))
 
     def finish(self) -> bytes:
@@ -111,11 +112,11 @@ class DotStuffer:
 
 
 _SMALL: Final = 1 << 16
-"""Bytes up to which a message is looked at all at once."""
+"""Bytes of the largest message that is checked in one step."""
 
 
 class WireText(bytes):
-    """Whole lines with CRLF line ends and no NUL: what :func:`with_crlf` has seen to."""
+    """Whole lines with CRLF line ends and no NUL; :func:`with_crlf` makes them."""
 
     __slots__ = ()
 
@@ -130,7 +131,7 @@ def with_crlf(data: bytes) -> WireText:
 
 
 def stuff_message(data: bytes) -> bytes:
-    """Return a whole message as DATA sends it: dots stuffed, and the line with the single dot behind it.
+    """Return a whole message as DATA sends it: with stuffed dots, and the line with a single dot at its end.
 
     Raises WireError for NUL.
     """

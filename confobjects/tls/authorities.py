@@ -8,7 +8,7 @@ import ssl
 
 
 def read_system_state() -> str:
-    """Return what changes when the system's store does: its paths and their modification times."""
+    """Return a text that changes when the system's store changes: its paths and their modification times."""
     paths = ssl.get_default_verify_paths()
     found = []
     for path in (paths.cafile, paths.capath):
@@ -20,12 +20,12 @@ def read_system_state() -> str:
 
 
 def has_system_authorities() -> bool:
-    """Whether the system trusts any authority. Looking costs 40 ms."""
+    """Tell whether the system trusts any authority. This takes 40 ms."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     if context.cert_store_stats()["x509_ca"]:
         return True
-    # OpenSSL reads a directory of hashed names only when it needs one of them.
+    # OpenSSL reads a file of a directory with hashed names only when it needs that file.
     directory = ssl.get_default_verify_paths().capath
     return os.path.isdir(directory or "") and any(
         re.fullmatch(r"[0-9a-f]{8}\.\d+", name) for name in os.listdir(directory)

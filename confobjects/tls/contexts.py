@@ -1,6 +1,6 @@
-"""TLS contexts of clients: what one is made of goes in, and the same context comes out for the same.
+"""TLS contexts of clients. A recipe goes in, a context comes out; equal recipes give the same context.
 
-Nothing else in this project makes one.
+Nothing else in this project makes a context.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from confobjects.tls.identities import Identity, load_identity
 from confobjects.tls.stores import StoreProblem
 
 VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
-"""The versions that may be spoken, by name."""
+"""The TLS versions that may be used, by name."""
 
 
 class Recipe(Record):
     """What a context is made of.
 
-    ``certificates`` (DER) are trusted, and with ``system`` the operating system's authorities; ``blind`` accepts any
-    certificate. ``check_name`` looks for the host's name in it. ``versions`` are keys of :data:`VERSIONS`, ``suites``
-    names of the IANA registry (TLS 1.2 only; none: those of OpenSSL). ``identity`` is the certificate of our own.
-    ``own`` is a context that somebody else made: only versions and suites of it are limited. ``state`` says what the
-    other fields cannot: the state of the system's store, or what the context of somebody else was made from.
+    ``certificates`` (DER) are trusted, and with ``system`` also the operating system's authorities. ``blind`` accepts
+    any certificate. ``check_name`` requires the host's name in the certificate. ``versions`` are keys of
+    :data:`VERSIONS`, ``suites`` names of the IANA registry (TLS 1.2 only; none: the suites of OpenSSL). ``identity`` is
+    the client's own certificate. ``own`` is a context that other code made: only its versions and suites are limited.
+    ``state`` is a text for what other fields do not show: the state of the system's store, or the source of ``own``.
     """
 
     certificates: tuple[bytes, ...] = ()
@@ -42,7 +42,7 @@ class Recipe(Record):
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the content: equal content, equal context."""
+        """A SHA-256 digest of the content, in hexadecimal: equal content gives the same context."""
         settings = (self.system, self.blind, self.check_name, self.versions, self.suites, self.own is None, self.state)
         digest = hashlib.sha256(repr(settings).encode())
         for certificate in sorted(self.certificates):
@@ -55,7 +55,7 @@ class Recipe(Record):
 
 
 class ContextProblem(Exception):  # noqa: N818 - becomes an error with its path further up
-    """A context cannot be made of a recipe: which part of it is at fault, and why."""
+    """A context cannot be made from a recipe. ``part`` is the field that is wrong; the message says why."""
 
     def __init__(self, part: Literal["certificates", "identity", "suites", "versions"], message: str) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ _KEPT: Final = 64
 
 
 def context_for(recipe: Recipe) -> ssl.SSLContext:
-    """Return the context of a recipe, the same one as before for the same content. Raises :class:`ContextProblem`."""
+    """Return the context of a recipe, the same one for the same content. Raises :class:`ContextProblem`."""
     key = recipe.fingerprint
     with _LOCK:
         context = _CONTEXTS.get(key)
@@ -98,7 +98,7 @@ def _limit_context(context: ssl.SSLContext, recipe: Recipe) -> None:
     wanted = [VERSIONS[name] for name in recipe.versions]
     try:
         context.minimum_version, context.maximum_version = min(wanted), max(wanted)
-    except ValueError as error:  # a context of somebody else may be made for one version only
+    except ValueError as error:  # a context of other code may support one version only
         raise ContextProblem("versions", str(error)) from None
     if recipe.suites:
         try:
@@ -115,7 +115,7 @@ def _set_trust(context: ssl.SSLContext, recipe: Recipe) -> None:
         return
     context.verify_mode = ssl.CERT_REQUIRED
     context.check_hostname = recipe.check_name
-    # A certificate in the store is an anchor even when another signed it, as in the Java family.
+    # A certificate in the store is an anchor even if another one signed it, as in Java.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if recipe.system:
         context.load_default_certs()
@@ -146,9 +146,10 @@ T = TypeVar("T")
 
 
 def run_apart(work: Callable[[], T]) -> T:
-    """Work in a thread of its own: OpenSSL keeps errors by thread, and ssl takes those that others left for its own.
+    """Run some work in a new thread and return its result.
 
-    A PKCS #11 module leaves such errors when it is loaded.
+    OpenSSL keeps its errors per thread, and Python's ssl takes an old error of other code for its own. A PKCS #11
+    module leaves such errors when it is loaded.
     """
     found: list[T] = []
     failures: list[BaseException] = []
@@ -156,7 +157,7 @@ def run_apart(work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             found.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again where the work was asked for
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
             failures.append(error)
 
     thread = threading.Thread(target=run)

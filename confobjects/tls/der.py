@@ -1,6 +1,6 @@
-"""As much of DER (ITU-T X.690) as trust stores need: elements cut apart, nothing interpreted.
+"""The part of DER (ITU-T X.690) that trust stores need: it splits data into elements and does not interpret them.
 
-Lengths that reach beyond the data and lengths of more than four bytes are refused: a store is not believed.
+Lengths beyond the end of the data and lengths of more than four bytes are refused: a store may be malicious.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Element(Record):
 
     @property
     def children(self) -> tuple[Element, ...]:
-        """The elements of a constructed element. Raises ValueError."""
+        """The elements inside a constructed element. Raises ValueError if they are cut short."""
         return tuple(elements(self.content))
 
     @property
@@ -51,7 +51,7 @@ def _arcs(content: bytes) -> Iterator[int]:
 
 
 def elements(data: bytes) -> Iterator[Element]:
-    """Yield the elements of some bytes one after the other. Raises ValueError where they are cut short."""
+    """Yield the elements of some bytes in order. Raises ValueError if one is cut short."""
     at = 0
     while at < len(data):
         element = read_element(data[at:])
@@ -60,14 +60,14 @@ def elements(data: bytes) -> Iterator[Element]:
 
 
 def read_element(data: bytes) -> Element:
-    """Return the first element of some bytes. Raises ValueError where it is cut short."""
+    """Return the first element of some bytes. Raises ValueError if it is cut short."""
     if len(data) < 2:
         raise ValueError("cut short")
     length, start = data[1], 2
     if length & 0x80:
         count = length & 0x7F
         if not 1 <= count <= 4 or len(data) < 2 + count:
-            raise ValueError("a length that cannot be")
+            raise ValueError("an invalid length")
         start += count
         length = int.from_bytes(data[2:start], "big")
     if len(data) < start + length:

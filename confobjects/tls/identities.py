@@ -14,7 +14,7 @@ _PEM: Final = b"-----BEGIN "
 
 
 class Identity(Record):
-    """A key store: its path, its bytes as they were read, and the password that opens it."""
+    """A key store: its path, its bytes, and the password that opens it."""
 
     path: str
     data: bytes
@@ -31,16 +31,16 @@ def read_identity(path: str, password: str) -> Identity:
 
 
 def load_identity(context: ssl.SSLContext, identity: Identity) -> None:
-    """Have a context show the certificate in a key store. Raises :class:`~confobjects.tls.stores.StoreProblem`."""
+    """Make a context present the certificate of a key store. Raises :class:`~confobjects.tls.stores.StoreProblem`."""
     if _PEM in identity.data:
         _load_chain(context, identity.path, identity.password)
         return
     store = open_pkcs12(identity.data, identity.password)
     if store is None:
-        message = "it is no PEM file, and no PKCS #12 file that this password opens"
+        message = "it is neither a PEM file nor a PKCS #12 file that this password opens"
         raise StoreProblem("wrong-password", message, _ADVICE)
     if store.key is None or store.cert is None:
-        raise StoreProblem("empty", "it holds no certificate with its key", _ADVICE)
+        raise StoreProblem("empty", "it contains no certificate with its key", _ADVICE)
     _load_copy(context, store)
 
 
@@ -48,7 +48,7 @@ _ADVICE: Final = "Give a PEM file, or a PKCS #12 file and its password."
 
 
 def _load_copy(context: ssl.SSLContext, store: Any) -> None:
-    """Load what the platform reads from a PEM file only: one that lives as long as that takes, its key encrypted."""
+    """Load a key store through a temporary PEM file, because Python reads no other. Its key is encrypted."""
     from tempfile import mkstemp
 
     password = os.urandom(32).hex()
@@ -73,7 +73,7 @@ def _as_pem(store: Any, password: str) -> bytes:
 
 def _load_chain(context: ssl.SSLContext, path: str, password: str) -> None:
     try:
-        context.load_cert_chain(path, password=password)  # a text, so that nobody is asked at the terminal
+        context.load_cert_chain(path, password=password)  # always a text: with None, OpenSSL would ask at the terminal
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
         raise StoreProblem("damaged", str(reason).replace("_", " ").lower(), _ADVICE) from None

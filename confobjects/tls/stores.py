@@ -1,8 +1,8 @@
 """Trust stores: their bytes in, the certificates they trust out. One reader per format in :data:`FORMATS`.
 
-The format is found from the bytes; a type that is said and does not fit is a problem with that in its words. The Java
-formats are read here: PKCS #12 is RFC 7292; JKS and JCEKS are those of the Java runtime (``sun.security.provider``,
-``com.sun.crypto.provider``); BCFKS is the one Bouncy Castle documents (``org.bouncycastle.asn1.bc``).
+The format is found from the bytes. If the caller names another type, that is a problem which names both. The Java
+formats are read here: PKCS #12 is RFC 7292; JKS and JCEKS are the formats of the Java runtime
+(``sun.security.provider``, ``com.sun.crypto.provider``); Bouncy Castle documents BCFKS (``org.bouncycastle.asn1.bc``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 from confobjects.tls import der
 
 Kind = Literal["damaged", "empty", "wrong-type", "no-password", "wrong-password"]
-"""What may be wrong with a store."""
+"""The kinds of problem with a store."""
 
 _PEM: Final = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----\s*(.*?)-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
@@ -28,9 +28,9 @@ _PEM: Final = re.compile(
 
 
 class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path further up
-    """A store cannot be used: why, and what to do. No password stands in it.
+    """A store cannot be used. The message says why, ``advice`` what to do; neither contains a password.
 
-    ``found`` is the type that its bytes say, where another was expected.
+    ``found`` is the type found from the bytes if another was expected.
     """
 
     def __init__(self, kind: Kind, message: str, advice: str, found: str = "") -> None:
@@ -41,13 +41,13 @@ class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path fu
 
 
 def _damage_problem() -> StoreProblem:
-    message = "it is damaged: its bytes end too early or contradict themselves"
-    return StoreProblem("damaged", message, "Make it again.")
+    message = "it is damaged: it ends too early or contradicts itself"
+    return StoreProblem("damaged", message, "Create it again.")
 
 
 def _password_problem(password: str) -> StoreProblem:
     if password:
-        return StoreProblem("wrong-password", "the password is wrong, or it is damaged", "Correct the password.")
+        return StoreProblem("wrong-password", "the password is wrong, or the store is damaged", "Correct the password.")
     return StoreProblem("no-password", "it cannot be opened without a password", "Give its password.")
 
 
@@ -55,32 +55,34 @@ def _password_problem(password: str) -> StoreProblem:
 
 
 def read_pem(data: bytes, password: str) -> tuple[bytes, ...]:
-    """Return the certificates of a PEM text (RFC 7468), in their order."""
+    """Return the certificates of a PEM text (RFC 7468), in order."""
     del password
     found = []
     for match in _PEM.finditer(data):
         try:
             decoded = base64.b64decode(b"".join(match[1].split()), validate=True)
-            found.append(der.read_element(decoded).whole)  # a TRUSTED CERTIFICATE carries OpenSSL's own data behind it
+            found.append(der.read_element(decoded).whole)  # in a TRUSTED CERTIFICATE, data of OpenSSL follows
         except ValueError:
             raise StoreProblem("damaged", "a certificate in it is damaged", "Export the certificate again.") from None
     return tuple(found)
 
 
 def read_der(data: bytes, password: str) -> tuple[bytes, ...]:
-    """Return the one certificate of a DER file."""
+    """Return the single certificate of a DER file."""
     del password
     return (data,)
 
 
 def open_pkcs12(data: bytes, password: str) -> Any | None:
-    """Return a PKCS #12 store with its key and its certificates; None when it cannot be opened."""
+    """Return a PKCS #12 store with its key and its certificates; None if it cannot be opened."""
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
     for secret in (password.encode(),) if password else (None, b""):  # no password and an empty one are different keys
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # how a store was encrypted is not the reader's business
+                warnings.simplefilter(
+                    "ignore"
+                )  # the warnings are about old encryption, which the reader of a store cannot change
                 return load_pkcs12(data, secret)
         except ValueError:
             continue
@@ -94,7 +96,7 @@ def read_pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
     loaded = open_pkcs12(data, password)
     if loaded is None:
         raise _password_problem(password)
-    # The certificate that belongs to a key of one's own is not trusted for others.
+    # A certificate with its private key is the owner's own; it is not trusted for others.
     own = (loaded.cert,) if loaded.cert is not None and loaded.key is None else ()
     return tuple(one.certificate.public_bytes(Encoding.DER) for one in (*own, *loaded.additional_certs))
 
@@ -127,7 +129,7 @@ _KEY, _CERTIFICATE, _SECRET = 1, 2, 3
 
 
 def read_jks(data: bytes, password: str) -> tuple[bytes, ...]:
-    """Return the trusted certificates of a JKS or JCEKS store. Without a password its integrity is not checked."""
+    """Return the trusted certificates of a JKS or JCEKS store. Its integrity is not checked without a password."""
     body, digest = data[:-20], data[-20:]
     if password:
         expected = hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()  # noqa: S324 - its format
@@ -149,10 +151,10 @@ def _read_entry(stream: _JavaStream, version: int) -> list[bytes]:
         stream.read_bytes(stream.read_number())
         for _ in range(stream.read_number()):
             _read_java_certificate(stream, version)
-        return []  # the certificate of a key of one's own is not trusted for others
+        return []  # a certificate with its private key is the owner's own; it is not trusted for others
     if kind == _SECRET:
         raise StoreProblem(
-            "damaged", "it holds secret keys besides certificates", "Use a store of its own for certificates."
+            "damaged", "it contains secret keys as well as certificates", "Put the certificates into a separate store."
         )
     raise _damage_problem()
 
@@ -184,7 +186,7 @@ _MOST_MEMORY: Final = 256 << 20
 
 
 def read_bcfks(data: bytes, password: str) -> tuple[bytes, ...]:
-    """Return the trusted certificates of a BCFKS store; its integrity is always checked."""
+    """Return the trusted certificates of a BCFKS store. Its integrity is always checked."""
     try:
         stored, check = der.read_element(data).children
         _check_integrity(stored, check, password)
@@ -229,7 +231,7 @@ def _decrypt_content(stored: der.Element, password: str) -> der.Element:
 
 
 def _derive_key(derivation: der.Element, password: str, purpose: str, length: int) -> bytes:
-    """Derive a key the way Bouncy Castle does: password and purpose both as PKCS #12 writes passwords."""
+    """Derive a key as Bouncy Castle does: password and purpose are both encoded as PKCS #12 encodes passwords."""
     secret = b"".join(f"{part}\0".encode("utf-16-be") for part in (password, purpose))
     algorithm, parameters = derivation.children
     salt, *numbers = parameters.children
@@ -237,7 +239,7 @@ def _derive_key(derivation: der.Element, password: str, purpose: str, length: in
         n, r, p = (number.integer for number in numbers[:3])
         return hashlib.scrypt(secret, salt=salt.content, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=length)
     if algorithm.oid != _PBKDF2 or not 0 < numbers[0].integer <= _MOST_ITERATIONS:
-        raise ValueError("a derivation that is not known")
+        raise ValueError("an unknown derivation")
     digests = [number.children[0].oid for number in numbers if number.tag == der.SEQUENCE]
     name = _DIGESTS[digests[0]] if digests else "sha1"
     return hashlib.pbkdf2_hmac(name, secret, salt.content, numbers[0].integer, length)
@@ -253,11 +255,11 @@ FORMATS: Final[dict[str, Callable[[bytes, str], tuple[bytes, ...]]]] = {
     "PEM": read_pem,
     "DER": read_der,
 }
-"""Type -> reader: bytes and password in, certificates (DER) out; raises :class:`StoreProblem`."""
+"""Type -> reader. It takes bytes and password, returns certificates (DER), and raises :class:`StoreProblem`."""
 
 
 def detect_type(data: bytes) -> str:
-    """Return the type of a store by its bytes, empty when they are of none."""
+    """Return the type of a store, found from its bytes; empty if it is unknown."""
     if data[:4] == b"\xfe\xed\xfe\xed":
         return "JKS"
     if data[:4] == b"\xce\xce\xce\xce":
@@ -290,14 +292,14 @@ def read_store(data: bytes, kind: str, password: str) -> tuple[bytes, ...]:
         raise StoreProblem("empty", "it is empty", _PUT_SOME)
     if not found:
         names = ", ".join(name for name in FORMATS if name != "DER")
-        raise StoreProblem("damaged", "it is no trust store of a known format, or damaged", f"Use one of: {names}.")
-    if kind and kind != found and (kind, found) != ("PEM", "DER"):
         raise StoreProblem(
-            "wrong-type", f"it is not {kind}: its bytes say {found}", f"Give {found} as its type.", found
+            "damaged", "it is damaged, or it is not a trust store of a known format", f"Use one of: {names}."
         )
+    if kind and kind != found and (kind, found) != ("PEM", "DER"):
+        raise StoreProblem("wrong-type", f"it is {found}, not {kind}", f"Give {found} as its type.", found)
     certificates = FORMATS[found](data, password)
     if not certificates:
-        raise StoreProblem("empty", "it holds no trusted certificate", _PUT_SOME)
+        raise StoreProblem("empty", "it contains no trusted certificate", _PUT_SOME)
     return certificates
 
 
@@ -308,7 +310,7 @@ _PUT_SOME: Final = "Put the certificates to trust into it."
 
 
 class _CertificateCache:
-    """Contents of files, read again when path, inode, size or modification time have changed."""
+    """Contents of files. A file is read again if its path, inode, size or modification time has changed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -333,8 +335,8 @@ _FILES: Final = _CertificateCache()
 
 
 def read_store_file(path: str, kind: str = "", password: str = "") -> tuple[bytes, ...]:
-    """Return the certificates (DER) of a store in a file, as :func:`read_store`.
+    """Return the certificates (DER) of a store in a file, as :func:`read_store` does.
 
-    The same file is not read twice. Raises :class:`OSError` and :class:`StoreProblem`.
+    An unchanged file is not read a second time. Raises :class:`OSError` and :class:`StoreProblem`.
     """
     return _FILES.read_certificates(path, kind, password)

@@ -1,4 +1,4 @@
-"""The step from clear text into TLS, the same for every protocol and for TLS from the first byte."""
+"""The step from clear text to TLS. It is the same for every protocol, and for TLS from the first byte."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Final
 
 
 class ClearTextError(Exception):
-    """Something was received in clear behind the agreement on TLS: somebody on the way may be injecting data."""
+    """The server sent clear text after it agreed to TLS: someone on the network may be injecting data."""
 
 
 _MESSAGE: Final = "the server sent more than its answer before TLS began: someone may be injecting data"
 
 
 def wrap(sock: socket.socket, context: ssl.SSLContext, name: str, *, unread: bytes) -> ssl.SSLSocket:
-    """Return the socket inside TLS, with the handshake still to be done; the old one is of no use any more.
+    """Return the socket inside TLS. The handshake is not done yet. The old socket can no longer be used.
 
     ``name`` is the host name or IP address to find in the certificate. ``unread`` is everything that was received from
-    the socket and is not used yet: were it kept, it would answer what is asked inside TLS (RFC 3207 section 6, RFC 4511
-    section 4.14). What the operating system still holds goes into the handshake, which fails. Raises
-    :class:`ClearTextError`, and ValueError for a name that cannot be one.
+    the socket and not used yet. If it were kept, it could be taken for an answer inside TLS (RFC 3207 section 6, RFC
+    4511 section 4.14). Bytes still in the operating system's buffer make the handshake fail. Raises
+    :class:`ClearTextError`, and ValueError for a name that is not valid.
     """
     if unread:
         raise ClearTextError(_MESSAGE)

@@ -1,4 +1,4 @@
-"""Certificates in words, for diagnoses: whose, by whom, for which names, until when."""
+"""Descriptions of certificates for diagnoses: subject, issuer, names and dates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from confobjects.records import Record
 
 
 class CertificateFacts(Record):
-    """A certificate's facts. ``names`` are the host names and addresses it is for; dates are ``YYYY-MM-DD``."""
+    """The facts of a certificate. ``names`` are its host names and addresses; dates are ``YYYY-MM-DD``."""
 
     subject: str
     issuer: str
@@ -29,7 +29,7 @@ class CertificateFacts(Record):
 
 
 def describe(der: bytes) -> CertificateFacts:
-    """Return the facts of a certificate. Raises ValueError when it is none."""
+    """Return the facts of a certificate (DER). Raises ValueError if the bytes are not a certificate."""
     from cryptography import x509
 
     certificate = x509.load_der_x509_certificate(der)
@@ -50,12 +50,12 @@ def describe(der: bytes) -> CertificateFacts:
 
 
 def sent_chain(tls: ssl.SSLSocket) -> tuple[bytes, ...]:
-    """Return the certificates a server sent, its own first; only that one where Python cannot tell the others."""
+    """Return the certificates (DER) that a server sent, its own first. Older Pythons may give only that one."""
     leaf = tls.getpeercert(binary_form=True)
     public = getattr(tls, "get_unverified_chain", None)  # Python 3.13 and later
     private = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)
     ask = public or private
     chain: Sequence[Any] = (ask() or ()) if ask is not None else ()
-    # Before 3.13 the elements are objects that give their bytes; 2 is the constant for DER.
+    # Before Python 3.13 the elements are objects with a method for their bytes; 2 is the constant for DER.
     found = tuple(one if isinstance(one, bytes) else bytes(one.public_bytes(2)) for one in chain)
     return found or ((leaf,) if leaf else ())

@@ -1,6 +1,6 @@
-"""A connected socket whose every use has an end: bytes out, bytes in, TLS on top.
+"""A connected socket with a limit for every wait: bytes out, bytes in, TLS on top.
 
-Failures leave as :class:`~confobjects.mail.diagnosis.Trouble` of the stage that was named.
+A failure raises :class:`~confobjects.mail.diagnosis.Trouble` of the stage that the caller names.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ _PIECE: Final = 1 << 16
 
 
 class SmtpChannel:
-    """One connection within a deadline. ``settled`` tells that the session is made: from then on answers mostly come
-    in one segment, and the first wait for one needs no special care.
+    """One connection within a deadline.
+
+    ``settled`` says that the session is set up. From then on an answer usually comes in one segment, and the first wait
+    for it sends no early acknowledgement (see :meth:`acknowledge_now`).
     """
 
     def __init__(self, sock: socket.socket, timeouts: Timeouts, deadline: Deadline) -> None:
@@ -45,11 +47,11 @@ class SmtpChannel:
         return str(self._sock.getsockname()[0])
 
     def begin_reply_wait(self, began: float | None = None) -> StepLimit:
-        """Begin the wait for one reply, now or at a time of the deadline's clock."""
+        """Return the limit for one reply, counted from now or from a time of the deadline's clock."""
         return self.deadline.begin_step(self._timeouts.reply, began)
 
     def send(self, data: bytes, stage: str) -> None:
-        """Send all bytes; each write has its limit. Raises Trouble."""
+        """Send all bytes. Each write has a limit. Raises Trouble."""
         try:
             sent = self._send_at_once(data)
             if sent == len(data):
@@ -62,14 +64,14 @@ class SmtpChannel:
             raise self._as_trouble(error, stage, self._timeouts.write) from None
 
     def _send_at_once(self, data: bytes) -> int:
-        """Send what needs no waiting, nor the system calls that limit a wait; return how much that is."""
+        """Send what the socket accepts without a wait. Return the number of bytes; 0 if :meth:`send` must wait."""
         try:
             return os.write(self._descriptor, data) if self._descriptor >= 0 else 0
         except BlockingIOError:
             return 0
 
     def read_arrived(self, stage: str) -> bytes | None:
-        """Return what has arrived, as :meth:`receive` does, without waiting; None when nothing is known to have."""
+        """Return the bytes that have arrived, as :meth:`receive` does, without waiting. None if there may be none."""
         if self._descriptor < 0:
             return None
         try:
@@ -80,9 +82,10 @@ class SmtpChannel:
             raise self._as_trouble(error, stage, self._timeouts.reply) from None
 
     def receive(self, step: StepLimit | None, stage: str, most: int = _PIECE, *, more: bool = False) -> bytes:
-        """Return what arrives, at most so many bytes, none when the server closed. Raises Trouble.
+        """Wait for bytes and return at most ``most`` of them, none if the server closed. Raises Trouble.
 
-        ``step`` is a wait that has begun; None begins one. ``more`` tells that a part has arrived already.
+        ``step`` is the limit of a wait that has begun; None begins a wait. ``more`` says that a part of the answer has
+        arrived.
         """
         try:
             if step is None:
@@ -96,7 +99,7 @@ class SmtpChannel:
             raise self._as_trouble(error, stage, self._timeouts.reply if step is None else step.limit) from None
 
     def acknowledge_now(self) -> None:
-        """Acknowledge what came: a server that waits for that before its next segment (Nagle) would wait 40 ms."""
+        """Acknowledge received data now: a server that waits for this (Nagle) would lose 40 ms."""
         if _QUICKACK is not None and self._sock.family != _UNIX:
             self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
@@ -106,7 +109,7 @@ class SmtpChannel:
             self._timeout = seconds
 
     def fileno(self) -> int:
-        """The descriptor to wait for."""
+        """Return the file descriptor, for a poll."""
         return self._sock.fileno()
 
     @property
@@ -116,13 +119,13 @@ class SmtpChannel:
 
     @property
     def pending(self) -> bool:
-        """Whether something has been received that the descriptor does not tell of: TLS works in records."""
+        """Whether bytes have been received that a poll of the descriptor does not report: TLS reads whole records."""
         return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
     def start_tls(self, context: ssl.SSLContext, host: str, unread: bytes) -> str:
-        """Negotiate TLS; return its version and suite. ``unread`` is what was received here and not used yet.
+        """Negotiate TLS; return its version and suite. ``unread`` are the bytes received here and not used yet.
 
-        Raises Trouble of stage tls, and of stage starttls where something is unread.
+        Raises Trouble of stage tls, and of stage starttls if there are unread bytes.
         """
         step = self.deadline.begin_step(self._timeouts.reply)
         try:
@@ -153,7 +156,7 @@ class SmtpChannel:
         return sent_chain(self._sock) if self._secured and isinstance(self._sock, ssl.SSLSocket) else ()
 
     def close(self) -> None:
-        """Close the connection; nothing is said any more."""
+        """Close the connection without sending anything."""
         self._descriptor = -1
         with contextlib.suppress(OSError):
             self._sock.close()

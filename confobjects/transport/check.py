@@ -1,6 +1,6 @@
-"""Testing a mail server object: how far does it get, and if no further, why?
+"""Tests of a mail server object: up to which stage does it work, and why does the next one fail?
 
-A test never raises because the server fails: that is its result. No mail is sent before the last depth.
+A test does not raise because the server fails: the failure is its result. Only the last depth sends mail.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from confobjects.transport.probes import explain_error
 from confobjects.transport.smtp import Connection
 
 DEPTHS: Final = ("resolve", "connect", "tls", "ehlo", "auth", "envelope", "send")
-"""How far a test can go; each includes those before it. Only the last sends mail."""
+"""The depths of a test. Each includes those before it. Only the last sends mail."""
 
 DEFAULT_DEPTH: Final = "auth"
 
 
 class TestResult(Record):
-    """What a test found out.
+    """The result of a test.
 
     ``tested`` says whether saved or unsaved values were tested. ``code``, ``stage``, ``summary``, ``remedy``,
-    ``property`` and ``reply`` are those of the diagnosis, empty after success; ``found`` are facts learnt on the way
+    ``property`` and ``reply`` come from the diagnosis and are empty after success. ``found`` are facts about the server
     (addresses, certificate, extensions, …).
     """
 
-    __test__ = False  # the name tells people what it is; pytest is not meant
+    __test__ = False  # pytest would otherwise collect it because of its name
 
     server: str
     depth: str
@@ -95,8 +95,8 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
 ) -> TestResult:
     """Test a mail server object up to a depth and return the result, good or bad.
 
-    ``unsaved`` tells that the object holds values that are not saved; the result repeats it. ``to`` is needed for the
-    depths envelope and send, and what is no address there is found before anything is connected to. Raises ValueError for an unknown depth.
+    ``unsaved`` says that the object has values that are not saved; the result repeats it. The depths envelope and send
+    need ``to``, whose addresses are checked before any connection is made. Raises ValueError for an unknown depth.
     """
     if depth not in DEPTHS:
         raise ValueError(f"unknown depth {depth}; known: {', '.join(DEPTHS)}")
@@ -117,7 +117,7 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
 
 
 class _ServerTest:
-    """One test on its way."""
+    """One running test."""
 
     def __init__(self, plan: DeliveryPlan, network: Network, to: tuple[str, ...], from_: str | None) -> None:
         self.plan = plan
@@ -143,7 +143,7 @@ class _ServerTest:
         wanted = DEPTHS[: DEPTHS.index(depth) + 1]
         if "envelope" in wanted:
             check_addresses(Outgoing(b"", self.from_, self.to), self.plan)
-        if "tls" in wanted:  # as in earnest: nothing is connected before what is trusted is in order
+        if "tls" in wanted:  # as in a delivery: no connection before the trust is loaded
             connection.load_trust()
         for name in wanted:
             if name == "envelope" and depth == "send":
@@ -199,7 +199,7 @@ _OWN_CODES: Final = {
     "mail-mail": "sender-syntax",
     "mail-rcpt": "recipient-syntax",
 }
-"""Codes of what is found here before a server is asked."""
+"""Codes of problems that are found before a server is asked."""
 
 
 def _with_failure(result: TestResult, error: MailError) -> TestResult:

@@ -1,4 +1,4 @@
-"""Time: one deadline for everything, and a limit for each step below it."""
+"""Limits of time: one deadline for a whole delivery, and a limit for each step within it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Clock = Callable[[], float]
 
 
 class DeadlineExceeded(Exception):  # noqa: N818 - a signal between the channel and its driver
-    """Time is up. ``limit`` is the limit in seconds, ``total`` tells that it was the one for everything."""
+    """Time is up. ``limit`` is the limit in seconds; ``total`` says that it is the one for the whole delivery."""
 
     def __init__(self, limit: float, *, total: bool) -> None:
         super().__init__(f"{limit:g} s have passed")
@@ -18,7 +18,7 @@ class DeadlineExceeded(Exception):  # noqa: N818 - a signal between the channel 
 
 
 class Deadline:
-    """The end of a delivery, ``total`` seconds from its making; ``clock`` is a monotonic clock."""
+    """The deadline of a delivery, ``total`` seconds after its creation. ``clock`` is a monotonic clock."""
 
     __slots__ = ("_clock", "_end", "total")
 
@@ -28,7 +28,7 @@ class Deadline:
         self._end = clock() + total
 
     def restart(self) -> None:
-        """Let the whole time count anew."""
+        """Start the whole time again from now."""
         self._end = self._clock() + self.total
 
     def now(self) -> float:
@@ -36,11 +36,11 @@ class Deadline:
         return self._clock()
 
     def begin_step(self, limit: float, began: float | None = None) -> StepLimit:
-        """Begin a step that may take ``limit`` seconds, now or at a time of the clock."""
+        """Return a step that may take ``limit`` seconds from now, or from a time of the clock."""
         return StepLimit(self, limit, (self._clock() if began is None else began) + limit)
 
     def check_time_left(self) -> float:
-        """Return the seconds left, above zero. Raises :class:`DeadlineExceeded`."""
+        """Return the seconds left, more than zero. Raises :class:`DeadlineExceeded`."""
         left = self._end - self._clock()
         if left <= 0:
             raise DeadlineExceeded(self.total, total=True)
@@ -67,7 +67,7 @@ class StepLimit:
         return False
 
     def check_time_left(self) -> float:
-        """Return the seconds left for the step, above zero. Raises :class:`DeadlineExceeded`."""
+        """Return the seconds left for the step, more than zero. Raises :class:`DeadlineExceeded`."""
         total_left = self._deadline.check_time_left()
         left = self._end - self._deadline.now()
         if left <= 0:

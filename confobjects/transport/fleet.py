@@ -12,7 +12,7 @@ KIND: Final = "mail-server"
 
 
 class HasObjects(Protocol):
-    """What is asked of a configuration."""
+    """The part of a configuration that is needed here."""
 
     def of(self, kind: str) -> Iterable[Any]:
         """Return the objects of a kind, sorted by path."""
@@ -20,9 +20,9 @@ class HasObjects(Protocol):
 
 
 def servers_of(configuration: HasObjects, names: Iterable[str] = ()) -> list[Any]:
-    """Return the mail servers named, in that order; without names every enabled one, sorted by name.
+    """Return the mail servers with these names, in that order; without names every enabled one, sorted by name.
 
-    Raises :class:`~confobjects.errors.MailError` of stage plan when a name is unknown, or none is left.
+    Raises :class:`~confobjects.errors.MailError` of stage plan if a name is unknown or no server is enabled.
     """
     there = {server.name.lower(): server for server in configuration.of(KIND)}
     wanted = list(names)

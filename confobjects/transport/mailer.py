@@ -1,6 +1,7 @@
-"""Sending mail through mail server objects: the one public class, and the test mail.
+"""Sending mail through mail server objects: the public class, and the test mail.
 
-A :class:`Mailer` used as a context manager keeps its connections; without one each message has a connection of its own.
+A :class:`Mailer` that is used as a context manager keeps its connections. Otherwise each message has its
+own connection.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from confobjects.transport.records import Counters, DeliveryLog
 from confobjects.transport.smtp import Connection, open_connection
 
 _GROUP: Final = 64
-"""Messages that are taken at once for each connection."""
+"""Messages that are taken together for each connection."""
 
 
 class Mailer:
     """Sends mail through a mail server, an object of the effective configuration, or through several.
 
-    Of several the next is tried when one fails, unless the failure is the message's own (no such recipient) or the
-    message may have been delivered. ``token`` is an OAuth 2.0 access token to log in with instead of the password.
-    ``explain`` takes a second look at some failures (see :mod:`confobjects.transport.probes`). ``network`` replaces
-    resolving and connecting. Safe for use by threads. Raises :class:`~confobjects.errors.MailError` of stage plan when
-    an object cannot be used.
+    If one fails, the next is tried, unless the failure is in the message itself (no such recipient) or the message may
+    have been delivered. ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``explain``
+    makes a second connection after some failures to explain them (see :mod:`confobjects.transport.probes`). ``network``
+    replaces resolving and connecting. Thread-safe. Raises :class:`~confobjects.errors.MailError` of stage plan if an
+    object cannot be used.
     """
 
     def __init__(self, servers: Any, *, token: str = "", explain: bool = False, network: Network | None = None) -> None:
@@ -75,7 +76,7 @@ class Mailer:
         self.close()
 
     def close(self) -> None:
-        """Close every connection that is kept."""
+        """Close every kept connection."""
         pools, self._pools = self._pools, None
         for pool in pools or ():
             pool.close()
@@ -91,8 +92,9 @@ class Mailer:
         """Send one message and return the report.
 
         ``message`` is an :class:`email.message.EmailMessage`, bytes, or an open binary file. Without ``to`` the
-        recipients are those in its To, Cc and Bcc headers; without ``from_`` the envelope sender is the plan's. A
-        missing Date, Message-ID and From are added to what is sent. Raises :class:`~confobjects.errors.MailError`.
+        recipients are those in its To, Cc and Bcc headers. Without ``from_`` the envelope sender comes from the plan.
+        If Date, Message-ID or From is missing, it is added to the copy that is sent. Raises
+        :class:`~confobjects.errors.MailError`.
         """
         outgoing = _as_outgoing(Outgoing(message, from_, to))
         check_addresses(outgoing, self.plan)
@@ -101,13 +103,12 @@ class Mailer:
     def send_many(
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
     ) -> Generator[SendResult, None, None]:
-        """Send messages over kept connections; yield each one's result, in the order of the messages.
+        """Send messages over kept connections; yield the result of each, in the order of the messages.
 
-        Where the server offers PIPELINING the envelope of the next message goes along with the content of the last, so
-        that a message costs one round trip. ``connections`` are used at once, at most as many as the pool may open. A
-        failure concerns its own message only. Messages are taken from the iterable in groups, as results are
-        asked for: those of a group are sent when its first result is. Nothing raises but what the iterable itself
-        raises.
+        If the server offers PIPELINING, the envelope of the next message is sent with the content of the last, so that
+        a message costs one round trip. ``connections`` is the number used in parallel, at most that of the pool. A
+        failure affects its own message only. Messages are taken from the iterable in groups; a group is sent when its
+        first result is requested. Raises only what the iterable itself raises.
         """
         own = self._make_pools() if self._pools is None else ()
         pools = self._pools or own
@@ -132,7 +133,7 @@ class Mailer:
     async def asend_many(
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
     ) -> AsyncGenerator[SendResult, None]:
-        """Send messages without blocking the event loop: :meth:`send_many` in a thread, which also takes them."""
+        """Send messages without blocking the event loop: :meth:`send_many` in a thread, iterable included."""
         import asyncio
 
         results = self.send_many(messages, connections=connections)
@@ -147,7 +148,7 @@ class Mailer:
     def _send(
         self, outgoing: Outgoing, pools: Sequence[Pool] | None, first: int = 0, before: Sequence[MailError] = ()
     ) -> DeliveryReport:
-        """Send a message through the first mail server that takes it. Raises MailError when none does."""
+        """Send a message through the first mail server that accepts it. Raises MailError if none does."""
         failures = list(before)
         for number in range(first, len(self.plans)):
             try:
@@ -205,7 +206,7 @@ class Mailer:
                 if is_curable(error):
                     continue
             break
-        if first + len(failures) < len(pools):  # else none worked, and the next group begins with the same again
+        if first + len(failures) < len(pools):  # else none worked, and the next group begins with the same server
             first += len(failures)
         self._records.count_retries(len(group.retried))
         if not failures and len(group.accounts) == len(messages):
@@ -238,7 +239,7 @@ class Mailer:
 
 
 def _as_outgoing(one: Sendable | Outgoing) -> Outgoing:
-    """Return what is sent with its recipients held: a message may be tried twice, an iterable gives them only once."""
+    """Return the message with its recipients as a tuple: a message may be tried twice, an iterable can be read once."""
     if not isinstance(one, Outgoing):
         return Outgoing(one)
     return one if one.to is None or isinstance(one.to, (str, tuple)) else one.replace(to=tuple(one.to))
@@ -256,13 +257,15 @@ def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryRepor
 def send_test(
     server: Any, to: str | Iterable[str], from_: str | None = None, *, network: Network | None = None
 ) -> DeliveryReport:
-    """Send a short test mail through a mail server object and return the report; failures are looked at twice.
+    """Send a short test mail through a mail server object and return the report. Failures are explained.
 
     Raises :class:`~confobjects.errors.MailError`.
     """
     mailer = Mailer(server, explain=True, network=network)
     addresses = (to,) if isinstance(to, str) else tuple(to)
-    check_addresses(Outgoing(b"", from_, addresses), mailer.plan)  # what is none may be in no header either
+    check_addresses(
+        Outgoing(b"", from_, addresses), mailer.plan
+    )  # a text that is not an address must not get into a header
     return mailer.send(make_trial_message(mailer.plan, addresses), from_, addresses)
 
 

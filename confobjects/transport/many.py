@@ -1,8 +1,8 @@
-"""Many messages over one or several kept connections at once, in one thread.
+"""Many messages over one or several kept connections, in one thread.
 
-Each connection is a lane with a conversation of its own (:mod:`confobjects.mail.streaming`); all lanes take from the
-same group. Whoever has an answer goes on; the thread waits only when none has. Laws: a message is in one lane at a
-time; what a failing connection leaves behind is told apart from what it may have delivered.
+Each connection is a lane with its own conversation (:mod:`confobjects.mail.streaming`); all lanes take messages from
+the same group. A lane that has an answer goes on; the thread waits only if no lane has one. Laws: a message is in one
+lane at a time. When a connection fails, messages that were not sent are kept apart from those it may have delivered.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from confobjects.transport.pool import Pool
 from confobjects.transport.smtp import Connection, recipient_results
 
 _LOOK: Final = 1000
-"""Milliseconds after which lanes that have no answer are looked at: have they waited too long?"""
+"""Milliseconds after which lanes without an answer are checked for a timeout."""
 
 
 class DeliveryAccount(Record):
-    """All that the report of a delivery is made of, when somebody wants it."""
+    """Everything that the report of a delivery is made from, if the caller asks for it."""
 
     route: Route
     outcome: DeliveryOutcome
@@ -64,9 +64,9 @@ class DeliveryAccount(Record):
 class MessageGroup:
     """Messages on their way through one mail server.
 
-    After :meth:`send`, ``accounts`` and ``errors`` say by number what became of messages, ``returned`` are the numbers
-    of those whose connection failed twice before they were handed over, ``waiting`` those that no connection was found
-    for; ``retried`` are those that were sent over a second connection.
+    After :meth:`send`, ``accounts`` and ``errors`` have the results by the number of the message. ``returned`` are the
+    messages whose connection failed twice before they were sent, ``waiting`` those for which no connection could be
+    opened, ``retried`` those that were sent over a second connection.
     """
 
     def __init__(self, messages: Sequence[Outgoing]) -> None:
@@ -78,7 +78,7 @@ class MessageGroup:
         self.errors: dict[int, MailError] = {}
 
     def send(self, pool: Pool, connections: int) -> None:
-        """Send what waits over so many connections. Raises MailError when none can be opened."""
+        """Send the waiting messages over that number of connections. Raises MailError if none can be opened."""
         while self.waiting:
             lanes = [_Lane(self, pool.take(), pool.plan.pool.messages)]
             try:
@@ -95,7 +95,7 @@ class MessageGroup:
             self._try_again()
 
     def _try_again(self) -> None:
-        """Let what came back go first over the next connection, once."""
+        """Put returned messages first in the queue for the next connection, once each."""
         again = sorted(number for number in self.returned if number not in self.retried)
         self.retried.update(again)
         self.returned = [number for number in self.returned if number not in again]
@@ -104,11 +104,11 @@ class MessageGroup:
     def _take_another(self, pool: Pool) -> Connection | None:
         try:
             return pool.take(wait=False)
-        except MailError:  # one connection is enough to go on; when it fails too, that is told
+        except MailError:  # one connection is enough to go on; if that fails too, its error is reported
             return None
 
     def parcels(self, connection: Connection) -> Iterator[Parcel]:
-        """Take messages for a connection; those that are wrong in themselves are told on the way."""
+        """Yield waiting messages for a connection. Errors in a message itself go to ``errors``."""
         waiting, messages = self.waiting, self.messages
         while waiting:
             number = waiting.popleft()
@@ -131,12 +131,12 @@ class _Lane:
         self.channel: SmtpChannel = connection.channel
         self.done = False
         self.together = False
-        """Whether the wait for answers is not this lane's alone."""
+        """Whether one poll waits for several lanes."""
         self._step = DialogueStep("mail", 0)
         self._answers: list[Reply] = []
         self._group = group
         self._sent = 0.0
-        self._since = 0.0  # since when it waits
+        self._since = 0.0  # when its wait began
         self._spans = (0.0, 0.0)  # milliseconds of the last two exchanges
         parcels = islice(group.parcels(connection), most - connection.messages)
         self._dialogue = deliver_many(connection.client, connection.plan, parcels, self._note_end)
@@ -146,21 +146,21 @@ class _Lane:
         self._advance(self._dialogue.send, None)
 
     def wait_together(self) -> None:
-        """Leave waiting to whoever waits for all lanes."""
+        """Leave the waiting to the poll for all lanes."""
         self.together, self._since = True, self.channel.deadline.now()
 
     def end(self) -> None:
-        """Leave the reports their transcripts: what is said from now on is noted elsewhere."""
+        """Give the connection a new transcript: those of the reports must not change any more."""
         client = self.connection.client
         client.transcript = client.transcript.make_empty()
 
     @property
     def limit(self) -> deadline.StepLimit | None:
-        """The wait that has begun, where it is not this lane's alone."""
+        """The limit of the wait that has begun, if one poll waits for several lanes."""
         return self.channel.begin_reply_wait(self._since) if self.together else None
 
     def receive(self) -> None:
-        """Take what has arrived, or wait for it, and go on when it is enough."""
+        """Take the bytes that have arrived, or wait for some; go on if all answers of the step are there."""
         try:
             self._collect()
         except Trouble as trouble:
@@ -197,7 +197,7 @@ class _Lane:
             except StopIteration:
                 self.done = True
                 return
-            except (Trouble, Misuse) as problem:  # what it means for the messages has been noted
+            except (Trouble, Misuse) as problem:  # the results of the messages are already noted
                 connection.close_with_error(problem)
                 self.done = True
                 return
@@ -240,14 +240,14 @@ def _stage_times(spans: tuple[float, float], last: str, *, ok: bool) -> tuple[St
 
 
 def _is_left_behind(trouble: Trouble) -> bool:
-    """Tell whether the connection failed, and not the message: nothing was handed over, another connection may do."""
+    """Tell whether the connection failed before the message was sent: then another connection may succeed."""
     if trouble.kind == "reply":
         return trouble.reply is not None and trouble.reply.code == 421
     return trouble.kind in ("closed", "closing", "connection-lost")
 
 
 def _run_lanes(lanes: Sequence[_Lane]) -> None:
-    """Let all lanes come to their end."""
+    """Run all lanes until they are done."""
     for lane in lanes:
         lane.start()
     active = [lane for lane in lanes if not lane.done]
@@ -259,7 +259,7 @@ def _run_lanes(lanes: Sequence[_Lane]) -> None:
 
 
 def _run_together(lanes: Sequence[_Lane]) -> None:
-    """Let whoever has an answer go on; wait only when none has."""
+    """Run each lane that has an answer; wait only if none has."""
     poll, by_descriptor = select.poll(), {}
     for lane in lanes:
         lane.wait_together()
@@ -280,7 +280,7 @@ def _run_together(lanes: Sequence[_Lane]) -> None:
 
 
 def is_curable(error: MailError) -> bool:
-    """Tell whether another mail server may do what this one did not."""
+    """Tell whether another mail server may succeed where this one failed."""
     if isinstance(error, DeliveryError):
         return error.diagnosis.elsewhere and not error.unknown
     return error.stage == "trust"

@@ -1,8 +1,8 @@
-"""Reaching a host: names into addresses, addresses into a connected socket.
+"""Reaching a host: names to addresses, addresses to a connected socket.
 
-Several addresses are raced the way RFC 8305 (happy eyeballs) describes: families alternate, and the next address is
-tried when the last has not answered for a quarter of a second. Each address has its own limit, so that one that
-swallows packets cannot use up the time of the others.
+Several addresses are tried as RFC 8305 (happy eyeballs) describes: families alternate, and the next address is tried if
+the last one has not answered for a quarter of a second. Each address has its own limit, so that one that does not
+answer cannot use up the time of the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from confobjects.syntaxes.hosts import bracket_host, is_ipv4, is_ipv6
 from confobjects.transport.deadline import Deadline, DeadlineExceeded
 
 HEAD_START: Final = 0.25
-"""Seconds an address has for itself before the next one is tried beside it (RFC 8305, section 5)."""
+"""Seconds before the next address is tried in parallel (RFC 8305, section 5)."""
 
 
 class SocketAddress(Record):
@@ -42,7 +42,7 @@ def look_up_host(host: str, port: int) -> list[SocketAddress]:
 
 
 def begin_connection(address: SocketAddress, source: tuple[str, int] | None) -> socket.socket:
-    """Return a socket, not blocking, that is connecting to an address. Raises OSError."""
+    """Return a non-blocking socket that is connecting to an address. Raises OSError."""
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -58,7 +58,7 @@ def begin_connection(address: SocketAddress, source: tuple[str, int] | None) -> 
 
 
 class Network(Record):
-    """How names are resolved and connections begun; tests hand in their own."""
+    """The functions that resolve names and begin connections. Tests replace them."""
 
     lookup: Callable[[str, int], list[SocketAddress]] = look_up_host
     begin: Callable[[SocketAddress, tuple[str, int] | None], socket.socket] = begin_connection
@@ -71,11 +71,11 @@ def _error_text(status: int) -> str:
 
 
 def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: float) -> list[SocketAddress]:
-    """Return the addresses of a host, families alternating. Raises Trouble of stage resolve."""
+    """Return the addresses of a host with alternating families. Raises Trouble of stage resolve."""
     try:
         name = host if is_ipv6(host) else ascii_host(host)
     except UnicodeError:
-        words = "a part of it is empty, too long, or has no form in ASCII (RFC 3490)"
+        words = "a part of it is empty, too long, or cannot be written in ASCII (RFC 3490)"
         raise Trouble("resolve", "name-unusable", message=words) from None
     try:
         if is_ipv4(name) or is_ipv6(name):
@@ -104,7 +104,7 @@ def _lookup_trouble(error: OSError) -> Trouble:
 
 
 def _run_in_time(ask: Callable[[], list[SocketAddress]], limit: float) -> list[SocketAddress]:
-    """Run a look-up that knows no time limit of its own; one that hangs is left behind. Raises TimeoutError."""
+    """Run a look-up in a thread, to limit its time. Raises TimeoutError; a thread that hangs is abandoned."""
     result: list[list[SocketAddress] | BaseException] = []
     done = threading.Event()
 
@@ -124,7 +124,7 @@ def _run_in_time(ask: Callable[[], list[SocketAddress]], limit: float) -> list[S
 
 
 def interleave_families(addresses: Sequence[SocketAddress]) -> list[SocketAddress]:
-    """Return addresses with their families alternating, beginning with the first one's (RFC 8305, section 4)."""
+    """Return addresses with alternating families, beginning with that of the first one (RFC 8305, section 4)."""
     first = [a for a in addresses if a.family == addresses[0].family]
     others = [a for a in addresses if a.family != addresses[0].family]
     mixed: list[SocketAddress] = []
@@ -151,7 +151,7 @@ def connect(
 
 
 class _Race:
-    """Connections to several addresses under way at the same time."""
+    """Parallel connection attempts to several addresses."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class _Race:
         while self._waiting or self._running:
             next_start = self._start_next()
             if not self._running:
-                break  # each of them failed at once
+                break  # each of them failed immediately
             for key, _ in self._selector.select(self._compute_wait(next_start)):
                 winner = self._check_arrival(key.data)
                 if winner is not None:
@@ -183,7 +183,7 @@ class _Race:
         raise _connect_trouble(self._failures, self._limit)
 
     def _start_next(self) -> float:
-        """Begin with the next address when none is under way; return when to begin with the one after it."""
+        """Begin with the next address if it is its turn. Return the time of the following turn."""
         while self._waiting and not self._running:
             self._begin_address(self._waiting.pop(0))
         youngest = max((began for _, began in self._running.values()), default=self._deadline.now())
@@ -228,7 +228,7 @@ class _Race:
                 self._failures.append((address, TimeoutError(errno.ETIMEDOUT, "timed out")))
 
     def close(self) -> None:
-        """Give up whatever is still under way."""
+        """Close all sockets that are still connecting."""
         for sock in self._running:
             with contextlib.suppress(OSError):
                 sock.close()
@@ -246,7 +246,7 @@ _KINDS: Final = {
 
 
 def _connect_trouble(failures: Sequence[tuple[SocketAddress, OSError]], limit: float) -> Trouble:
-    """Return one trouble for all addresses: the first failure that tells more than a missing route."""
+    """Return one trouble for all addresses: the first failure other than a missing route, else the first one."""
     told = [one for one in failures if _KINDS.get(one[1].errno or 0) != "unreachable"]
     address, error = (told or list(failures))[0]
     detail = [f"{one}: {failure.strerror or failure}" for one, failure in failures] if len(failures) > 1 else []

@@ -1,4 +1,4 @@
-"""What is handed to a mailer, and what becomes of it: the message with its envelope, and the result."""
+"""The input and the output of a mailer: the message with its envelope, and the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from confobjects.records import Record
 
 
 class Outgoing(Record):
-    """A message to send, and its envelope where the headers do not say it."""
+    """A message to send, and its envelope if the headers do not give it."""
 
     message: Sendable
     from_: str | None = None
@@ -27,9 +27,9 @@ class Outgoing(Record):
 
 
 class SendResult:
-    """What became of one message of many: ``report``, or the ``error``.
+    """The result of one message of many: the ``report``, or the ``error``.
 
-    ``outgoing`` is what was to be sent. The report is made when it is looked at.
+    ``outgoing`` is the message. The report is made when it is first read.
     """
 
     __slots__ = ("_report", "error", "outgoing")
@@ -46,7 +46,7 @@ class SendResult:
 
     @property
     def report(self) -> DeliveryReport | None:
-        """The account of the delivery, None when it failed."""
+        """The report of the delivery, None if it failed."""
         if callable(self._report):
             self._report = self._report()
         return self._report
@@ -56,22 +56,22 @@ class SendResult:
 
     @property
     def delivered(self) -> bool:
-        """Whether a server took the message, for one recipient at least."""
+        """Whether a server accepted the message for at least one recipient."""
         return self._report is not None
 
     @property
     def unknown(self) -> bool:
-        """Whether a server may have taken it: then it must not be sent again blindly."""
+        """Whether a server may have accepted the message: then it must not be sent again without a check."""
         return isinstance(self.error, DeliveryError) and self.error.unknown
 
     @property
     def retryable(self) -> bool:
-        """Whether the same may succeed later with nothing changed."""
+        """Whether the same message may succeed later with no change."""
         return isinstance(self.error, DeliveryError) and self.error.retryable and not self.error.unknown
 
 
 def find_recipients(outgoing: Outgoing, server: str) -> Sequence[str]:
-    """Return whom a message goes to. Raises :class:`~confobjects.errors.MailError`; ``server`` is for its words."""
+    """Return the recipients of a message. Raises :class:`~confobjects.errors.MailError`, which names ``server``."""
     message, to = outgoing.message, outgoing.to
     if to is not None:
         return (to,) if isinstance(to, str) else tuple(to)
@@ -80,7 +80,7 @@ def find_recipients(outgoing: Outgoing, server: str) -> Sequence[str]:
     raise MailError(
         Diagnostic(
             "mail-rcpt",
-            "a message of bytes names no recipient by itself",
+            "a message of bytes has no recipients of its own",
             path=server,
             remedy="Name the recipients with to=….",
         )
@@ -88,17 +88,17 @@ def find_recipients(outgoing: Outgoing, server: str) -> Sequence[str]:
 
 
 def check_addresses(outgoing: Outgoing, plan: DeliveryPlan) -> None:
-    """See that sender and recipients are addresses, and that there is a recipient: else there is nothing to connect for.
+    """Check sender and recipients before any connection is made: all are addresses, and there is a recipient.
 
-    Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every address that is none.
+    Raises :class:`~confobjects.errors.MailError` (stage mail or rcpt) with every text that is not an address.
     """
     make_envelope(outgoing.from_ or plan.sender or "", find_recipients(outgoing, plan.server), path=plan.server)
 
 
 def prepare_outgoing(outgoing: Outgoing, plan: DeliveryPlan, ehlo_name: str) -> tuple[Envelope, Sendable, str]:
-    """Return the envelope, the message with what it lacked, and its Message-ID.
+    """Return the envelope, the message with its missing headers added, and its Message-ID.
 
-    Raises :class:`~confobjects.errors.MailError` for what is no address, and when there is no recipient.
+    Raises :class:`~confobjects.errors.MailError` for a text that is not an address, and if there is no recipient.
     """
     sender = plan.sender_for(ehlo_name) if outgoing.from_ is None else outgoing.from_
     envelope = make_envelope(sender, find_recipients(outgoing, plan.server), path=plan.server)
@@ -108,13 +108,13 @@ def prepare_outgoing(outgoing: Outgoing, plan: DeliveryPlan, ehlo_name: str) -> 
 
 
 def _add_missing_headers(message: Message, sender: str) -> tuple[Message, str]:
-    """Return a message that has Date, Message-ID and From, and its Message-ID; the original is not changed."""
+    """Return a message with Date, Message-ID and From, and its Message-ID. The original is not changed."""
     missing = [name for name in ("Date", "Message-ID", "From") if name not in message]
     if not missing:
         return message, str(message["message-id"]).strip()
     clone = copy.copy(message)
     for name in missing:
-        del clone[name]  # gives the copy a header list of its own
+        del clone[name]  # gives the copy its own list of headers
     domain = sender.rpartition("@")[2]
     values = {
         "Date": format_datetime(datetime.now(UTC)),

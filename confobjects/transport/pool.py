@@ -1,9 +1,9 @@
-"""Connections that are kept: opened when needed, used again while they are fresh, alive and under the same trust.
+"""Kept connections: they are opened when needed, and used again while they are recent, alive and equally trusted.
 
-Laws: never more connections than the limit; a connection is used by one thread at a time; one that idled is asked for
-a sign of life before it is used; one made under a trust that has changed since is closed, however busy it is: its trust
-is looked at again whenever it is lent and the last look was a second ago. There is no thread in the background: what
-has idled too long is closed when the pool is used next, or closed.
+Laws: there are never more connections than the limit. One thread at a time uses a connection. An idle connection is
+checked before it is used. A connection is closed if the trust has changed since it was made: this is checked whenever
+it is lent, at most once a second. There is no background thread: connections that were idle too long are closed when
+the pool is next used or closed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from confobjects.transport.network import Network
 from confobjects.transport.smtp import Connection, open_connection
 
 _SURE = 1.0
-"""Seconds for which a connection that was just used is believed to live, and a trust just checked to be unchanged."""
+"""Seconds after its use in which a connection is assumed to be alive; the same for a trust after its check."""
 
 
 _Found = tuple[Connection | None, float]
-"""A connection and when it was last used, or None: one may be opened."""
+"""A connection and the time of its last use; None instead of the connection allows the caller to open one."""
 
 
 class Pool:
-    """Connections of one plan; safe for use by threads."""
+    """The connections of one plan. Thread-safe."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Pool:
 
     @contextlib.contextmanager
     def lend_connection(self) -> Iterator[Connection]:
-        """Lend a connection. After an error it is closed, else kept. Raises MailError."""
+        """Lend a connection. It is kept afterwards unless it failed. Raises MailError."""
         connection = self.take()
         try:
             yield connection
@@ -59,7 +59,7 @@ class Pool:
             self.give_back(connection)
 
     def close(self) -> None:
-        """Say goodbye on every idle connection; those in use are closed when they come back."""
+        """Quit every idle connection. Those in use are closed when they are returned."""
         with self._free:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -75,7 +75,7 @@ class Pool:
     @overload
     def take(self, *, wait: bool) -> Connection | None: ...
     def take(self, *, wait: bool = True) -> Connection | None:
-        """Lend a connection, to be given back. Without ``wait`` None when all are in use. Raises MailError."""
+        """Lend a connection, to be given back. Without ``wait``, None if all are in use. Raises MailError."""
         while True:
             found, stale = self._reserve(wait=wait)
             for one in stale:
@@ -89,20 +89,20 @@ class Pool:
             try:
                 good = self._renew_if_good(kept, since)
             finally:
-                if not good:  # also when its trust cannot be found out: it must not count as one in use
+                if not good:  # also if loading the trust fails: it must not count as in use
                     kept.close()
                     self._forget()
             if good:
                 return kept
 
     def _reserve(self, *, wait: bool) -> tuple[_Found | None, list[Connection]]:
-        """Return an idle connection or leave to open one, None when there is neither; and what has idled too long."""
+        """Return an idle connection or permission to open one, else None; and connections that were idle too long."""
         end = None
         with self._free:
             while True:
                 stale = self._drop_stale()
                 if self._idle:
-                    return self._idle.pop(), stale  # the one used last is the most likely to live
+                    return self._idle.pop(), stale  # the one used last is most likely alive
                 if self._count < self.plan.pool.connections:
                     self._count += 1
                     return (None, 0.0), stale
@@ -134,7 +134,7 @@ class Pool:
         except BaseException:
             self._forget()
             raise
-        connection.trust_checked = before  # the trust is the first that is looked at
+        connection.trust_checked = before  # opening begins with the trust
         self._opened()
         return connection
 
@@ -152,7 +152,7 @@ class Pool:
         return alive
 
     def _check_trust_unchanged(self, connection: Connection) -> bool:
-        """Tell whether the trust is what it was; else say goodbye. Raises MailError."""
+        """Tell whether the trust is unchanged; if not, quit the connection. Raises MailError."""
         unchanged = False
         try:
             unchanged = connection.is_trust_unchanged()
@@ -164,7 +164,7 @@ class Pool:
     # -- giving back -------------------------------------------------------------------------------------------------
 
     def give_back(self, connection: Connection) -> None:
-        """Take a connection back: keep it, or close it where it failed or has carried its share."""
+        """Take a connection back. It is closed if it failed or has carried its number of messages, else kept."""
         keep = connection.usable and connection.messages < self.plan.pool.messages
         with self._free:
             if keep and not self._closed:
@@ -182,6 +182,6 @@ class Pool:
 
 
 def is_stale(error: DeliveryError, connection: Connection) -> bool:
-    """Tell whether a kept connection failed in a way that a new one cures, with nothing handed over."""
+    """Tell whether a kept connection failed before the message was sent, so that a new connection may succeed."""
     reused = connection.messages > 1
     return reused and not error.unknown and error.diagnosis.code in ("closing", "closed", "connection-lost")

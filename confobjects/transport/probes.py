@@ -1,7 +1,6 @@
-"""Second looks: after a failure, one more connection that turns a guess into an answer. One row per kind of failure.
+"""Probes: after a failure, a second connection finds out more about its cause. One row per kind of failure.
 
-A second look sends no login and no mail, and it never makes a failure worse: when it fails itself, the first diagnosis
-stands.
+A probe does not log in and sends no mail. If a probe fails itself, the first diagnosis is kept.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from confobjects.transport.providers import Material, load_material
 from confobjects.transport.smtp import Connection
 
 _PATIENCE: Final = 5.0
-"""Seconds a second look may take."""
+"""Seconds that a probe may take."""
 
 
 def _plan_look(plan: DeliveryPlan, **changes: Any) -> DeliveryPlan:
-    """Return a plan to look at a server: no login, no check of the certificate, and little time."""
+    """Return a plan for a probe: no login, no check of the certificate, and short limits."""
     limits = plan.timeouts
     timeouts = Timeouts(*(min(_PATIENCE, limit) for limit in (limits.connect, limits.reply, limits.write, _PATIENCE)))
     unchecked = TlsSettings(plan.tls.versions, plan.tls.suites, check_name=False, unchecked_hosts=("*",))
@@ -40,13 +39,13 @@ def _reach_server(plan: DeliveryPlan, network: Network) -> Connection:
 
 
 def _try_tls(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
-    """A silent port: does it answer a TLS handshake?"""
+    """The port is silent: does it answer a TLS handshake?"""
     if plan.security == "implicit-tls":
         return trouble
     try:
         connection = _reach_server(_plan_look(plan, security="implicit-tls"), network)
     except DeliveryError as error:
-        # An alert is TLS too: only a server that speaks it can refuse it.
+        # A refusal in TLS is an answer too: the server speaks TLS.
         if error.diagnosis.code not in ("tls-no-common-version", "tls-no-common-cipher"):
             return trouble
     else:
@@ -55,19 +54,19 @@ def _try_tls(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
 
 
 def _try_clear(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
-    """No TLS on the port: what does it say in clear, and does it offer STARTTLS?"""
+    """The port does not speak TLS: what is its greeting in clear text, and does it offer STARTTLS?"""
     connection = _reach_server(_plan_look(plan, security="none"), network)
     with contextlib.closing(connection):
         connection.greet()
         said = connection.client.greeting
         offers = "offers" if "STARTTLS" in connection.client.extensions else "does not offer"
-        detail = [f'a second connection without TLS was greeted with "{said}"; the server {offers} STARTTLS']
+        detail = [f'on a second connection without TLS, the greeting was "{said}"; the server {offers} STARTTLS']
     trouble.facts["detail"] = detail
     return trouble
 
 
 def _examine_certificates(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
-    """A certificate that was refused: which one is it, and what did the server send along?"""
+    """The certificate was refused: which one is it, and which others did the server send?"""
     connection = _reach_server(_plan_look(plan), network)
     with contextlib.closing(connection):
         if plan.security != "implicit-tls":
@@ -83,9 +82,9 @@ def _certificate_facts(chain: list[CertificateFacts], trusted: Material) -> dict
     detail = [f"certificate {number} of the server: {one}" for number, one in enumerate(chain)]
     anchors = [describe(one).subject for one in trusted.certificates]
     if anchors:
-        detail.append(f"trusted are: {'; '.join(anchors[:10])}{' …' if len(anchors) > 10 else ''}")
+        detail.append(f"trusted certificates: {'; '.join(anchors[:10])}{' …' if len(anchors) > 10 else ''}")
     if len(chain) == 1 and leaf.issuer != leaf.subject and leaf.issuer not in anchors:
-        detail.append("the server sends no intermediate certificate: it may have forgotten one")
+        detail.append("the server sends no intermediate certificate: one may be missing")
     return {
         "subject": f" ({leaf.subject})" if leaf.subject else "",
         "issuer": last.issuer or "nobody",
@@ -96,7 +95,7 @@ def _certificate_facts(chain: list[CertificateFacts], trusted: Material) -> dict
 
 
 def _find_login_offer(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
-    """No login offered: is one offered on the other side of TLS?"""
+    """The server offers no login: does it offer one with TLS, or without?"""
     wanted = "none" if plan.security != "none" else "starttls-if-offered"
     connection = _reach_server(_plan_look(plan, security=wanted), network)
     with contextlib.closing(connection):
@@ -104,12 +103,12 @@ def _find_login_offer(trouble: Trouble, plan: DeliveryPlan, network: Network) ->
         mechanisms = " ".join(connection.client.mechanisms)
         side = "inside TLS" if connection.client.tls else "without TLS"
     if mechanisms:
-        trouble.facts["detail"] = [f"{side} the server does offer a login: {make_visible(mechanisms)}"]
+        trouble.facts["detail"] = [f"{side}, the server offers a login: {make_visible(mechanisms)}"]
     return trouble
 
 
 def _try_without_limits(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
-    """No version or suite in common under limits of ours: what is agreed on without them?"""
+    """No version or suite is in common under our limits: which ones are agreed on without them?"""
     usual = TlsSettings(check_name=False, unchecked_hosts=("*",))
     if (plan.tls.versions, plan.tls.suites) == (usual.versions, usual.suites):
         return trouble
@@ -117,7 +116,7 @@ def _try_without_limits(trouble: Trouble, plan: DeliveryPlan, network: Network) 
     with contextlib.closing(connection):
         if plan.security != "implicit-tls":
             connection.greet()
-        trouble.facts["detail"] = [f"without the limits set here, {connection.security} is agreed on"]
+        trouble.facts["detail"] = [f"without the limits of this mail server object, {connection.security} is agreed on"]
     return trouble
 
 
@@ -145,22 +144,22 @@ PROBES: Final[dict[str, Probe]] = {
         _examine_certificates,
     ),
 }
-"""Code of a diagnosis -> the second look that can say more."""
+"""Code of a diagnosis -> the probe that can find out more."""
 
 
 _OF_ONE_ADDRESS: Final = frozenset({"tls", "banner", "ehlo", "starttls", "ehlo-tls"})
-"""Stages in which one address of a host may fail and another not."""
+"""Stages that may fail at one address of a host and succeed at another."""
 
 _MOST_ADDRESSES: Final = 4
 
 
 def _try_each_address(plan: DeliveryPlan, network: Network) -> list[str]:
-    """A host of several addresses: how far does each get by itself, without a login? Nothing for a host of one."""
+    """Return one line for each address of a host: does it work without a login? Empty if the host has one address."""
     limit = min(_PATIENCE, plan.timeouts.connect)
     with contextlib.suppress(Trouble):
         addresses = resolve(network, plan.host, plan.port, Deadline(limit), limit)[:_MOST_ADDRESSES]
         if len(addresses) > 1:
-            return [f"{address} by itself: {_try_address(plan, network, address)}" for address in addresses]
+            return [f"{address} alone: {_try_address(plan, network, address)}" for address in addresses]
     return []
 
 
@@ -175,11 +174,11 @@ def _try_address(plan: DeliveryPlan, network: Network, address: SocketAddress) -
             connection.greet()
     except MailError as error:
         return error.diagnostics[0].summary
-    return "it answers as it should"
+    return "it works"
 
 
 def explain_error(error: DeliveryError, connection: Connection) -> DeliveryError:
-    """Return the error with what second looks found out; the same one where there is nothing to look for."""
+    """Return the error with the facts that probes found; the same error if there is no probe for it."""
     trouble, plan, network = error.trouble, connection.plan, connection.network
     if trouble is None or code_of(trouble) != error.diagnosis.code:
         return error

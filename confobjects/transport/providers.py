@@ -1,7 +1,7 @@
 """What trust manager providers trust. One loader per type in :data:`LOADERS`.
 
-Law: a store that is missing, wrong or empty is an error with its path before anything is connected: an empty set of
-authorities would trust nothing and say nothing.
+Law: a store that is missing, wrong or empty is an error with its path, before any connection is made. With an empty set
+of authorities every server would be refused without a clear reason.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from confobjects.tls.stores import Kind, StoreProblem, read_store_file
 
 
 class Material(Record):
-    """What a provider trusts: certificates (DER), or ``blind`` for anything, or the system's own stores (``system``).
+    """What a provider trusts: certificates (DER), or any certificate (``blind``), or the system's store (``system``).
 
-    ``places`` names where each certificate came from, for messages. ``state`` changes with what cannot be seen here: the
-    system's store, or what ``context``, which a class of others has made, was made from.
+    ``places`` says where each certificate came from, for messages. ``context`` is made by the class of a custom
+    provider. ``state`` is a text that changes with the system's store or with the source of ``context``.
     """
 
     certificates: tuple[bytes, ...] = ()
@@ -39,7 +39,7 @@ class Material(Record):
     state: str = ""
 
     def make_recipe(self, settings: TlsSettings) -> Recipe:
-        """Return what the context for some settings is made of."""
+        """Return the recipe of the context for some settings."""
         return Recipe(
             self.certificates,
             system=self.system,
@@ -62,7 +62,7 @@ def _resolve_path(source: TrustSource, path: str) -> str:
 def trust_error_for(
     source: TrustSource, summary: str, advice: str, name: str, reason: str = "trust-unusable"
 ) -> TrustError:
-    """Return the error of a provider that cannot be used; ``name`` is the property to change."""
+    """Return the error of a provider that cannot be used. ``name`` is the property to change."""
     return TrustError(reason, Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
 
 
@@ -91,14 +91,14 @@ _PROBLEMS: Final[dict[Kind, tuple[str, str, str]]] = {
     "no-password": ("trust-store-pin", "trust-store-pin", "Set trust-store-pin."),
     "wrong-password": ("trust-store-pin", "trust-store-pin", "Correct trust-store-pin."),
 }
-"""What is wrong with a store -> the stable reason, the property to change, and what to do where properties say it."""
+"""Kind of problem -> the stable reason, the property to change, and a remedy that names properties, or empty."""
 
 
 def _error_for_store(source: TrustSource, path: str, problem: StoreProblem) -> TrustError:
     words = {
-        "wrong-type": f"trust-store-type says {source.get('trust-store-type')}, and its bytes say {problem.found}",
+        "wrong-type": f"trust-store-type says {source.get('trust-store-type')}, but the file is {problem.found}",
         "no-password": "it cannot be opened without a pin",
-        "wrong-password": "the pin is wrong, or it is damaged",
+        "wrong-password": "the pin is wrong, or the store is damaged",
     }.get(problem.kind, str(problem))
     reason, name, advice = _PROBLEMS[problem.kind]
     advice = advice.format(found=problem.found) or problem.advice
@@ -106,7 +106,7 @@ def _error_for_store(source: TrustSource, path: str, problem: StoreProblem) -> T
 
 
 def _error_for_unreadable(source: TrustSource, path: str, error: OSError, name: str) -> TrustError:
-    advice = f"Set {name} to a file that can be read; a relative path counts from {source.instance_directory or '.'}."
+    advice = f"Set {name} to a path that can be read; a relative path starts from {source.instance_directory or '.'}."
     return trust_error_for(source, f"{path} cannot be read: {error.strerror}", advice, name, "trust-store-unreadable")
 
 
@@ -121,15 +121,18 @@ def load_pem_directory(source: TrustSource) -> Material:
         raise _error_for_unreadable(source, directory, error, "pem-directory") from None
     except re.error as error:
         raise trust_error_for(
-            source, f"the pattern is no regular expression: {error}", "Correct it.", "excluded-filename-pattern"
+            source,
+            f"the pattern is not a regular expression: {error}",
+            "Correct the pattern.",
+            "excluded-filename-pattern",
         ) from None
     wanted = [name for name in names if pattern is None or not pattern.fullmatch(name)]
     found = list(_first_certificates(source, directory, wanted))
     if not found:
         raise trust_error_for(
             source,
-            f"no file in {directory} holds a certificate: nothing would be trusted",
-            "Put PEM files with the certificates to trust into it.",
+            f"no file in {directory} contains a certificate: nothing would be trusted",
+            "Put PEM files with the certificates to trust into the directory.",
             "pem-directory",
             "trust-store-empty",
         )
@@ -142,7 +145,7 @@ def _first_certificates(source: TrustSource, directory: str, names: list[str]) -
         try:
             yield path, read_store_file(path)[0]
         except FileNotFoundError:
-            continue  # removed between listing and reading
+            continue  # it was removed after the directory was listed
         except OSError as error:
             raise _error_for_unreadable(source, path, error, "pem-directory") from None
         except StoreProblem:
@@ -150,7 +153,7 @@ def _first_certificates(source: TrustSource, directory: str, names: list[str]) -
 
 
 def load_system(source: TrustSource) -> Material:
-    """Trust the public authorities of the operating system, or the bundled ones."""
+    """Trust the authorities of the operating system, or the bundled ones."""
     if source.get("source") == "bundled":
         return _load_bundled(source)
     state = read_system_state()
@@ -158,7 +161,7 @@ def load_system(source: TrustSource) -> Material:
         if not has_system_authorities():
             raise trust_error_for(
                 source,
-                "the operating system trusts no authority at all: every server would be refused",
+                "the operating system trusts no authority: every server would be refused",
                 "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager "
                 "provider with source:bundled.",
                 "trust-manager-provider" if source.type == "runtime" else "source",
@@ -169,7 +172,7 @@ def load_system(source: TrustSource) -> Material:
 
 
 _SYSTEM_FOUND: Final[set[str]] = set()
-"""States of the system's store that were found to hold authorities: looking costs 40 ms."""
+"""States in which the system's store has authorities. They are kept because the check takes 40 ms."""
 
 
 def _load_bundled(source: TrustSource) -> Material:
@@ -193,7 +196,7 @@ def load_ldap_entries(source: TrustSource) -> Material:
     if source.entries is None:
         raise trust_error_for(
             source,
-            "the entries of the configuration's storage cannot be read from here",
+            "the entries of the configuration's storage cannot be read by this program",
             "Use another type of trust manager provider.",
             "base-dn",
         )
@@ -202,14 +205,14 @@ def load_ldap_entries(source: TrustSource) -> Material:
     except ConfobjectsError as error:
         summary = f"the entries below {base} cannot be read: {error.diagnostics[0].summary}"
         raise trust_error_for(
-            source, summary, "See that the storage can be read.", "base-dn", "trust-store-unreadable"
+            source, summary, "Make the storage readable.", "base-dn", "trust-store-unreadable"
         ) from None
     values = (v for entry in entries for attribute in _CERTIFICATE_ATTRIBUTES for v in entry.get(attribute) or ())
     found = tuple(dict.fromkeys(value for value in values if isinstance(value, bytes)))
     if not found:
         raise trust_error_for(
             source,
-            f"no entry below {base} holds a certificate: nothing would be trusted",
+            f"no entry below {base} contains a certificate: nothing would be trusted",
             f"Add entries with {_CERTIFICATE_ATTRIBUTES[0]}, or correct base-dn.",
             "base-dn",
             "trust-store-empty",
@@ -228,14 +231,14 @@ def load_pkcs11_tokens(source: TrustSource) -> Material:
     except ImportError:
         raise trust_error_for(
             source,
-            "tokens cannot be read: the package for PKCS #11 is not installed",
+            "tokens cannot be read: the Python package for PKCS #11 is not installed",
             'Install it: pip install "confobjects[pkcs11]".',
             "pkcs11-provider-arg",
         ) from None
     module = source.get("pkcs11-provider-arg")
     if not module:
         raise trust_error_for(
-            source, "no PKCS #11 module is named", "Set pkcs11-provider-arg to its path.", "pkcs11-provider-arg"
+            source, "no PKCS #11 module is named", "Set pkcs11-provider-arg to the path of one.", "pkcs11-provider-arg"
         )
     try:
         found = run_apart(lambda: tuple(_token_certificates(library, module, source.get("trust-store-pin"))))
@@ -251,7 +254,7 @@ def load_pkcs11_tokens(source: TrustSource) -> Material:
     if not found:
         raise trust_error_for(
             source,
-            "the token holds no certificate",
+            "the token contains no certificate",
             "Put the certificates to trust on it.",
             "pkcs11-provider-arg",
             "trust-store-empty",
@@ -270,10 +273,10 @@ def _token_certificates(library: Any, module: str, pin: str | None) -> Iterator[
 
 
 def load_custom(source: TrustSource) -> Material:
-    """Trust what an importable class decides: an object of it is called with nothing and returns an SSLContext.
+    """Trust what an importable class decides. An instance is called without arguments and returns an SSLContext.
 
-    The class gets the provider's values as keyword argument ``values``. Its context is limited to TLS 1.2 and later;
-    whether it verifies anything is its own business.
+    The class gets the provider's values as keyword argument ``values``. Its context is limited to TLS 1.2 and later.
+    The class alone decides what its context verifies.
     """
     path = str(source.get("provider-class"))
     module, colon, name = path.partition(":")
@@ -282,17 +285,17 @@ def load_custom(source: TrustSource) -> Material:
     try:
         made = getattr(import_module(module), name)(values=dict(source.values))
         context, state = made(), _class_state(source, path, getattr(made, "version", ""))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a class of others raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - other code may raise anything
         raise _error_for_class(source, f"cannot be used: {_describe_error(source, error)}") from None
     if not isinstance(context, ssl.SSLContext):
-        raise _error_for_class(source, "yields no ssl.SSLContext", "Correct the class.")
+        raise _error_for_class(source, "does not return an ssl.SSLContext", "Correct the class.")
     if context.protocol is ssl.PROTOCOL_TLS_SERVER:
-        raise _error_for_class(source, "yields an ssl.SSLContext for servers", "Make it with ssl.PROTOCOL_TLS_CLIENT.")
+        raise _error_for_class(source, "returns an ssl.SSLContext for servers", "Make it with ssl.PROTOCOL_TLS_CLIENT.")
     return Material(context=context, state=state)
 
 
 def _class_state(source: TrustSource, path: str, version: Any) -> str:
-    """Return what a context of a class stands for: the class, what it was given, and the version it tells."""
+    """Return a text that identifies the context of a class: the class, its values, and its version."""
     return repr((path, sorted(source.values.items()), str(version)))
 
 
@@ -306,7 +309,7 @@ _MOST_WORDS: Final = 300
 
 
 def _describe_error(source: TrustSource, error: BaseException) -> str:
-    """Return the class and the text of an error from elsewhere, on one line and without the provider's secrets."""
+    """Return the class and the text of an error in other code, on one line and without the provider's secrets."""
     text = str(error)
     for value in sorted(map(str, filter(None, source.secrets.values())), key=len, reverse=True):
         text = text.replace(value, MASK)
@@ -325,7 +328,7 @@ LOADERS: Final[dict[str, Callable[[TrustSource], Material]]] = {
     "pkcs11-trust-manager-provider": load_pkcs11_tokens,
     "custom-trust-manager-provider": load_custom,
 }
-"""Type of trust manager provider -> what loads its certificates; ``runtime`` stands for none being named."""
+"""Type of trust manager provider -> its loader. ``runtime`` is the type if no provider is named."""
 
 
 def load_material(source: TrustSource) -> Material:

@@ -1,6 +1,6 @@
 """Connecting through a proxy: HTTP CONNECT (RFC 9110, section 9.3.6) and SOCKS5 (RFC 1928).
 
-The proxy gets the name of the mail server as it was configured: the name is resolved where the proxy is.
+The proxy gets the configured name of the mail server and resolves it itself.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _SOCKS_ANSWERS: Final = {
     4: "the host is unreachable",
     5: "the connection was refused",
     6: "the time to live expired",
-    7: "it does not know CONNECT",
-    8: "it does not know this type of address",
+    7: "it does not support CONNECT",
+    8: "it does not support this type of address",
 }
 
 
@@ -46,15 +46,15 @@ _ITS_OWN: Final = {
     ("connect", "timeout"): "proxy-unreachable",
     ("connect", "connection-lost"): "proxy-unreachable",
 }
-"""Stage and kind of what goes wrong on the way to a proxy -> the code by which it is told."""
+"""Stage and kind of a failure to reach a proxy -> its code in the diagnosis."""
 
 _WORDS: Final = {"timeout": "it did not answer within {limit} s", "connection-lost": "{message}"}
-"""What the words for mail servers do not fit."""
+"""Words for kinds whose words in the table are about mail servers."""
 
 
 @contextlib.contextmanager
 def blame_proxy(proxy: Proxy | None) -> Iterator[None]:
-    """Lay what goes wrong on the way to a proxy at its door, and not at the mail server's. Raises Trouble."""
+    """Turn a failure to reach a proxy into one that names the proxy, not the mail server. Raises Trouble."""
     try:
         yield
     except Trouble as trouble:
@@ -73,11 +73,11 @@ def blame_proxy(proxy: Proxy | None) -> Iterator[None]:
 
 
 def open_tunnel(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> None:
-    """Have the proxy connect to a host. Raises :class:`~confobjects.mail.diagnosis.Trouble` of stage connect."""
+    """Ask the proxy to connect to a host. Raises :class:`~confobjects.mail.diagnosis.Trouble` of stage connect."""
     try:
         name = ascii_host(check_field(host, "the host name"))
     except UnicodeError:
-        raise Trouble("connect", "name-unusable", message="it has no form in ASCII (RFC 3490)") from None
+        raise Trouble("connect", "name-unusable", message="it cannot be written in ASCII (RFC 3490)") from None
     _TUNNELS[proxy.kind](channel, proxy, name, port)
 
 
@@ -91,13 +91,13 @@ def _tunnel_http(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> No
     answer = _read_head(channel, proxy)
     status = answer.split(b"\r\n", 1)[0].split(b" ", 2)
     if len(status) < 2 or not status[0].startswith(b"HTTP/") or not status[1].isdigit():
-        raise _proxy_refusal(proxy, f'it is no HTTP proxy: "{make_visible(answer[:80])}"')
+        raise _proxy_refusal(proxy, f'it is not an HTTP proxy: "{make_visible(answer[:80])}"')
     if status[1][:1] != b"2":
         raise _proxy_refusal(proxy, make_visible(b" ".join(status[1:])))
 
 
 def _read_head(channel: SmtpChannel, proxy: Proxy) -> bytes:
-    """Return the head of the answer. It is read byte by byte: what follows belongs to the mail server."""
+    """Return the head of the answer. It is read byte by byte: the bytes after it come from the mail server."""
     step, answer = channel.begin_reply_wait(), b""
     while not answer.endswith(b"\r\n\r\n"):
         piece = channel.receive(step, "connect", 1)
@@ -113,16 +113,16 @@ def _tunnel_socks5(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> 
     channel.send(b"\x05\x01\x00", "connect")  # version 5, one method: no login
     version, method = _read_exactly(channel, proxy, 2)
     if version != 5:
-        raise _proxy_refusal(proxy, "it is no SOCKS5 proxy")
+        raise _proxy_refusal(proxy, "it is not a SOCKS5 proxy")
     if method != 0:
-        raise _proxy_refusal(proxy, "it wants a login, which these settings cannot give")
+        raise _proxy_refusal(proxy, "it requires a login, which the settings for SOCKS do not support")
     name = host.encode()
     channel.send(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2, "big"), "connect")
     _, status, _, kind = _read_exactly(channel, proxy, 4)
     if status != 0:
         raise _proxy_refusal(proxy, _SOCKS_ANSWERS.get(status, f"answer {status}"))
     length = {1: 4, 4: 16}.get(kind) or _read_exactly(channel, proxy, 1)[0]
-    _read_exactly(channel, proxy, length + 2)  # the address it connected from, which nobody needs
+    _read_exactly(channel, proxy, length + 2)  # the address it connected from, which is not needed
 
 
 def _read_exactly(channel: SmtpChannel, proxy: Proxy, count: int) -> bytes:

@@ -1,7 +1,7 @@
-"""What a mailer tells about its deliveries: counters, and a log record for each.
+"""What a mailer reports about its deliveries: counters, and a log record for each.
 
-Records go to the logger ``confobjects.mail``; their attribute ``confobjects`` holds the facts as a dict. No secret is in
-either: what a server said is masked before.
+Records go to the logger ``confobjects.mail``. Their attribute ``confobjects`` contains the facts as a dict. Neither
+contains a secret: the server's words are already masked.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from confobjects.transport.many import DeliveryAccount
 
 _LOG: Final = logging.getLogger("confobjects.mail")
-_LOG.addHandler(logging.NullHandler())  # a program that set up no logging gets exceptions, not lines on standard error
+_LOG.addHandler(logging.NullHandler())  # without a handler, Python would print errors to standard error
 
 
 class Counters(Record):
-    """What a mailer has done so far.
+    """The counters of a mailer since it was made.
 
-    Messages: ``delivered``, ``failed``, of these ``unknown`` (perhaps delivered). Recipients of delivered messages:
-    ``recipients`` taken, ``refused`` not. ``bytes`` of delivered messages; ``connections`` opened; ``retries`` over a
-    fresh connection; ``failed_over`` messages delivered by another mail server than the first.
+    Messages: ``delivered`` and ``failed``; ``unknown`` are those of the failed that may have been delivered. Recipients
+    of delivered messages: ``recipients`` were accepted, ``refused`` were not. ``bytes`` of delivered messages;
+    ``connections`` that were opened; ``retries`` over a new connection; ``failed_over``: messages delivered by another
+    mail server than the first.
     """
 
     delivered: int = 0
@@ -44,7 +45,7 @@ class Counters(Record):
 
 
 class DeliveryLog:
-    """Counts and logs; safe for use by threads."""
+    """Counts and logs. Thread-safe."""
 
     def __init__(self) -> None:
         self._counters = Counters()
@@ -56,22 +57,22 @@ class DeliveryLog:
         return self._counters
 
     def count_connection(self) -> None:
-        """A connection was opened."""
+        """Count a connection that was opened."""
         with self._lock:
             self._counters = self._counters.replace(connections=self._counters.connections + 1)
 
     def count_retries(self, messages: int = 1) -> None:
-        """Messages are sent again, as the connection failed before they were handed over."""
+        """Count messages that are sent again because the connection failed before they were sent."""
         with self._lock:
             self._counters = self._counters.replace(retries=self._counters.retries + messages)
 
     def log_warnings(self, plan: DeliveryPlan) -> None:
-        """A mail server object is used: tell its weaknesses."""
+        """Log the warnings of a plan that will be used."""
         for warning in plan.warnings:
             _LOG.warning("%s", warning.render(), extra={"confobjects": warning.as_json()})
 
     def record_delivery(self, report: DeliveryReport, failures: Sequence[MailError] = ()) -> DeliveryReport:
-        """Return the report of a delivery, with the failures of the mail servers that were tried before."""
+        """Count and log a delivery. Return its report with the failures of the mail servers that were tried before."""
         if failures:
             report = report.replace(failed_over=tuple(failure_code_of(error) for error in failures))
         taken = len([one for one in report.recipients if one.accepted])
@@ -81,7 +82,7 @@ class DeliveryLog:
         return report
 
     def record_deliveries(self, accounts: Collection[DeliveryAccount]) -> None:
-        """Many messages were delivered by the first mail server."""
+        """Count and log messages that the first mail server accepted."""
         asked, taken, size = 0, 0, 0
         for account in accounts:
             outcome = account.outcome
@@ -123,20 +124,20 @@ class DeliveryLog:
         _LOG.info("delivered %s through %s: %s", name, report.server, report.reply, extra={"confobjects": facts})
 
     def record_failures(self, failures: Sequence[MailError]) -> MailError:
-        """Return the error to raise: the first mail server's, with what the others said.
+        """Count and log a failure. Return the error to raise: the first mail server's, with all diagnostics.
 
-        One that leaves the fate of the message unknown comes first, for that matters most.
+        An error that leaves the outcome unknown comes first, because it matters most.
         """
         unknown = next((one for one in failures if isinstance(one, DeliveryError) and one.unknown), None)
         first = unknown or failures[0]
         others = [one for error in failures if error is not first for one in error.diagnostics]
-        # One failure to connect may befall many messages: what the others said is added once.
+        # One failure to connect may affect many messages: the diagnostics of the others are added once.
         first.diagnostics = (*first.diagnostics, *(one for one in others if one not in first.diagnostics))
         self.record_failure(first, len(failures))
         return first
 
     def record_failure(self, error: MailError, tried: int = 1) -> None:
-        """Count and log a failure that may befall several messages alike."""
+        """Count and log a failure. Several messages may have the same one."""
         delivery = error if isinstance(error, DeliveryError) else None
         with self._lock:
             before = self._counters

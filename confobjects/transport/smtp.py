@@ -1,6 +1,6 @@
-"""One connection to a mail server: reached, protected, logged in to, used, closed; each stage timed.
+"""One connection to a mail server: connect, protect, log in, use, close; each stage is timed.
 
-The conversations come from the mail room; here they meet a socket. A failure becomes a
+The conversations come from the mail room; here they run over a socket. A failure becomes a
 :class:`~confobjects.mail.diagnosis.DeliveryError` with its diagnosis, the times of all stages and the transcript.
 """
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Connection:
-    """A connection that is made, used and closed by its methods, in that order; for one thread at a time."""
+    """A connection. Its methods make, use and close it, in that order. For one thread at a time."""
 
     def __init__(self, plan: DeliveryPlan, network: Network | None = None) -> None:
         self.plan = plan
@@ -49,7 +49,7 @@ class Connection:
         self.ehlo_name = plan.ehlo_name or ""
         self.trust: Trust | None = None
         self.trust_checked = 0.0
-        """When the trust was last found to be as it was, by the clock of whoever keeps the connection."""
+        """When the trust was last checked and found unchanged, by the clock of the pool."""
         self.messages = 0
         self._route: Route | None = None
         self._reused = ""
@@ -80,7 +80,7 @@ class Connection:
             raise
 
     def load_trust(self) -> None:
-        """Load what is trusted, where TLS is planned: nothing is connected before that is in order."""
+        """Load the trust if the plan uses TLS. This comes before any connection is made."""
         if self.plan.security != "none":
             with self._close_on_trouble():
                 self.trust = self._find_trust()
@@ -92,7 +92,7 @@ class Connection:
         return trust_for(self.plan.trust, self.plan.tls, unchecked=bool(unchecked))
 
     def resolve(self) -> None:
-        """Look the host up, or the proxy's."""
+        """Look up the host, or the host of the proxy."""
         plan = self.plan
         host, port = (plan.proxy.host, plan.proxy.port) if plan.proxy else (plan.host, plan.port)
         with self._close_on_trouble(host=host), self._time_stage("resolve"), blame_proxy(plan.proxy):
@@ -117,7 +117,7 @@ class Connection:
         return tuple(map(str, self._found))
 
     def start_implicit_tls(self) -> None:
-        """Negotiate TLS, if it comes first."""
+        """Negotiate TLS if the plan begins with it."""
         if self.plan.security == "implicit-tls":
             with self._close_on_trouble(), self._time_stage("tls"):
                 self.security = self._start_tls()
@@ -125,11 +125,11 @@ class Connection:
             self.client.transcript.note_event(f"TLS is established: {self.security}")
 
     def greet(self) -> None:
-        """Wait for the greeting, greet, and do STARTTLS if that is planned."""
+        """Wait for the greeting, send EHLO, and negotiate STARTTLS if the plan asks for it."""
         self.run(open_session(self.client, self.plan, self.ehlo_name))
 
     def log_in(self) -> None:
-        """Log in, if that is planned."""
+        """Log in if the plan asks for it."""
         if self.plan.login is not None:
             self.mechanism = self.run(log_in(self.client, self.plan.login, secrets.token_urlsafe(24)))
         self._route = self.route
@@ -143,7 +143,7 @@ class Connection:
 
     @property
     def sent_certificates(self) -> tuple[bytes, ...]:
-        """The certificates the server sent (DER), its own first; also after the connection is closed."""
+        """The certificates (DER) that the server sent, its own first; also after the connection is closed."""
         if self._channel is not None:
             self._sent_certificates = self._channel.certificates or self._sent_certificates
         return self._sent_certificates
@@ -151,14 +151,14 @@ class Connection:
     # -- using -------------------------------------------------------------------------------------------------------
 
     def renew(self) -> None:
-        """Begin another delivery: the whole time counts anew, stages are recorded anew."""
+        """Begin another delivery, with a new deadline, new stages and a new transcript."""
         self.restart()
         self.stages = []
         self.client.transcript = self.client.transcript.make_empty()
         self.client.transcript.note_event(self._reused)
 
     def restart(self) -> None:
-        """Let the whole time count anew, as another message begins."""
+        """Start the deadline again, for another message."""
         self._deadline.restart()
 
     def deliver(self, envelope: Envelope, message: Sendable) -> DeliveryOutcome:
@@ -168,15 +168,15 @@ class Connection:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is gone."""
+        """Whether the connection is closed."""
         return self._channel is None or self.client.state is State.CLOSED
 
     def is_trust_unchanged(self) -> bool:
-        """Tell whether the provider still trusts what it did when the connection was made. Raises MailError."""
+        """Tell whether the provider trusts the same as when the connection was made. Raises MailError."""
         return self.trust is None or self._find_trust().fingerprint == self.trust.fingerprint
 
     def is_alive(self) -> bool:
-        """Ask the server whether the connection still lives."""
+        """Tell whether the server still answers on this connection."""
         self.renew()
         try:
             return self.run(check_alive(self.client, self.plan))
@@ -190,18 +190,18 @@ class Connection:
 
     @property
     def channel(self) -> SmtpChannel | None:
-        """The channel, for whoever waits for several connections at once."""
+        """The channel, for code that waits for several connections together."""
         return self._channel
 
     def quit(self) -> None:
-        """Say goodbye and close. A server that does not answer is none of the delivery's business."""
+        """Send QUIT and close. A failure of QUIT does not change the result of a delivery and is ignored."""
         if self._channel is not None and self.client.state in (State.SESSION, State.ENVELOPE, State.GREETED):
             with contextlib.suppress(DeliveryError):
                 self.run(say_goodbye(self.client, self.plan))
         self.close()
 
     def close(self) -> None:
-        """Close without a word."""
+        """Close without QUIT."""
         if self._channel is not None:
             self._sent_certificates = self.sent_certificates
             self._channel.close()
@@ -228,25 +228,28 @@ class Connection:
 
     @contextlib.contextmanager
     def _close_on_trouble(self, **facts: Any) -> Iterator[None]:
-        """Close on a trouble, and tell it."""
+        """Close the connection on Trouble, and raise DeliveryError instead."""
         try:
             yield
         except Trouble as trouble:
             raise self.close_with_error(trouble, **facts) from None
 
     def close_with_error(self, problem: Trouble | Misuse, **facts: Any) -> DeliveryError:
-        """Close what cannot go on; return the error. A misuse is none if the server is the one that closed."""
+        """Close the connection and return the error.
+
+        A misuse after the server has closed is a failure of the server; any other is raised as the bug that it is.
+        """
         if isinstance(problem, Misuse):
             if not self.client.closed:
                 raise problem
-            # The server said that it is closing behind an answer that let us go on.
+            # The server said that it is closing, after an answer that let us continue.
             problem = Trouble(self.stages[-1].stage if self.stages else "mail", "closing")
         self._mark_failed(problem.stage)
         self.close()
         return self.error_for(problem, **facts)
 
     def _mark_failed(self, stage: str) -> None:
-        """Let a stage stand as failed, once and in its order: a transaction may have been given up behind it."""
+        """Mark a stage as failed, once and in its order; RSET or QUIT may have followed it."""
         stages = self.stages
         places = [place for place, one in enumerate(stages) if one.stage == stage]
         if places:
@@ -256,7 +259,7 @@ class Connection:
             stages.insert(len(stages) - behind, StageTime(stage, 0.0, ok=False))
 
     def _carry_out(self, step: DialogueStep) -> Sequence[Reply]:
-        """Carry a step out. Raises Trouble, after which the conversation is over."""
+        """Carry out a step. Raises Trouble, after which the conversation is over."""
         began = time.perf_counter()
         try:
             answers = self._negotiate_tls() if step.stage == "tls" else self._exchange(step)
@@ -284,7 +287,7 @@ class Connection:
         return ()
 
     def transmit(self, step: DialogueStep) -> None:
-        """Send what the engine has. Raises Trouble, after which the conversation is over."""
+        """Send the bytes of the engine. Raises Trouble, after which the conversation is over."""
         if self._channel is None:
             raise self._end_conversation(Trouble(step.stage, "connection-lost", message="it is closed"))
         try:
@@ -294,7 +297,7 @@ class Connection:
             raise self._end_conversation(trouble) from None
 
     def collect(self, step: DialogueStep, answers: list[Reply], limit: Limit | None = None) -> None:
-        """Wait for one answer at least, and add what comes; ``limit`` is the end of a wait that has begun.
+        """Wait for at least one answer and add all that arrive. ``limit`` is the limit of a wait that has begun.
 
         Raises Trouble, after which the conversation is over.
         """
@@ -311,14 +314,14 @@ class Connection:
             raise self.end_with(problem, step, answers) from None
 
     def end_with(self, problem: ProtocolViolation | Trouble, step: DialogueStep, answers: list[Reply]) -> Trouble:
-        """End the conversation for a problem of receiving; return the trouble, with the answers that came before."""
+        """End the conversation after a failure to receive. Return the trouble, with the answers that came before it."""
         if isinstance(problem, ProtocolViolation):
             answers += problem.answers
             problem = Trouble.of(step.stage, problem)
         return self._end_conversation(problem, answers)
 
     def _end_conversation(self, trouble: Trouble, answers: Sequence[Reply] = ()) -> Trouble:
-        """After the final dot a lost connection means that nobody knows what became of the message."""
+        """End the conversation and return the trouble. After the final dot, the outcome of the message is unknown."""
         if self.client.verdict_awaited:
             trouble = Trouble(trouble.stage, "unknown-outcome", detail=[f"what happened: {trouble.kind}"])
         trouble.answers = answers
@@ -336,7 +339,7 @@ class Connection:
             self._note_time(stage, began, ok=ok)
 
     def _note_time(self, stage: str, began: float, *, ok: bool = True) -> None:
-        """Note the time of a stage; parts of one that follow each other add up."""
+        """Note the time of a stage. Consecutive parts of one stage are added up."""
         spent, stages = (time.perf_counter() - began) * 1000, self.stages
         if stages and stages[-1].stage == stage and stages[-1].ok:
             spent += stages.pop().milliseconds
@@ -345,7 +348,7 @@ class Connection:
     # -- telling -----------------------------------------------------------------------------------------------------
 
     def error_for(self, trouble: Trouble, transcript: Transcript | None = None, **facts: Any) -> DeliveryError:
-        """Return the error for a trouble, with all that is known."""
+        """Return the error for a trouble, with its diagnosis and report."""
         plan = self.plan
         said = self.client.transcript if transcript is None else transcript
         said.note_event(f"failed in stage {trouble.stage}: {trouble.kind}")
@@ -355,7 +358,7 @@ class Connection:
         return DeliveryError(diagnosis, plan.server, report=report, trouble=trouble)
 
     def diagnose_trouble(self, trouble: Trouble, **facts: Any) -> Diagnosis:
-        """Return what a trouble means, with all that is known here."""
+        """Return the diagnosis of a trouble, with the facts of this connection."""
         plan = self.plan
         known: dict[str, Any] = {
             "host": plan.host,
@@ -387,7 +390,7 @@ class Connection:
         size: int = 0,
         message_id: str = "",
     ) -> DeliveryReport:
-        """Return the account of what was done so far; a transcript that is handed in has to be at its end."""
+        """Return the report of the delivery so far. A transcript from the caller must not change afterwards."""
         transcript = self.client.transcript.copy() if transcript is None else transcript
         stages = tuple(self.stages) if stages is None else stages
         mask = transcript.mask
@@ -405,7 +408,7 @@ class Connection:
 
     @property
     def route(self) -> Route:
-        """The way this connection goes, as far as it was made."""
+        """The route of this connection, as far as it was made."""
         if self._route is not None:
             return self._route
         plan = self.plan
@@ -413,7 +416,7 @@ class Connection:
 
 
 def recipient_results(results: Iterable[tuple[str, Reply]], transcript: Transcript) -> tuple[RecipientResult, ...]:
-    """Return what each recipient was answered, as a report has it."""
+    """Return the server's answer to each recipient, for a report."""
     return tuple(
         [
             RecipientResult(address, answer.code < 300, transcript.mask(str(answer)), answer.temporary)
@@ -425,8 +428,8 @@ def recipient_results(results: Iterable[tuple[str, Reply]], transcript: Transcri
 def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Connection:
     """Return an open connection, logged in.
 
-    Where ``socketFactory.fallback`` is set and allowed, a failure of TLS leads to a second try in clear, without the
-    login unless that too is allowed. Raises :class:`~confobjects.errors.MailError`.
+    If ``socketFactory.fallback`` is set and allowed, a failure of TLS leads to a second attempt in clear text. That one
+    does not log in, unless this is allowed as well. Raises :class:`~confobjects.errors.MailError`.
     """
     connection = Connection(plan, network)
     try:
@@ -437,7 +440,7 @@ def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Conne
         login = plan.login if plan.login is not None and plan.login.in_clear else None
         connection = Connection(plan.replace(security="none", login=login), network)
         connection.client.transcript.note_event(
-            f"TLS failed ({error.diagnosis.code}); going on in clear, as it was allowed"
+            f"TLS failed ({error.diagnosis.code}); continuing in clear text, which is allowed"
         )
         connection.open()
     return connection

@@ -1,7 +1,7 @@
-"""TLS contexts from what a trust manager provider trusts; :mod:`confobjects.tls` makes them.
+"""TLS contexts for trust manager providers; :mod:`confobjects.tls` makes them.
 
-A context is kept as long as its content is the same; every TLS negotiation asks again, so a change counts from the next
-one on.
+Every new connection loads the trust again, so that a change takes effect with the next one. The context is the
+same as long as its content is.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from confobjects.transport.providers import Material, load_material, trust_error
 
 
 class Trust(Record):
-    """A context and what it was made of. ``fingerprint`` tells whether a connection was made under the same trust."""
+    """A context and what it was made from. Two connections with the same ``fingerprint`` have the same trust."""
 
     context: ssl.SSLContext
     material: Material
     fingerprint: str
 
     def find_expired(self, now: str) -> list[str]:
-        """Return the trusted certificates that had expired at a time (``YYYYMMDDHHMMSSZ``), with their places."""
+        """Return the trusted certificates that have expired at a time (``YYYYMMDDHHMMSSZ``), with their places."""
         from cryptography import x509
 
         found = []
@@ -37,9 +37,9 @@ class Trust(Record):
 
 
 def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = False) -> Trust:
-    """Return the trust for connections under a provider and some settings.
+    """Return the trust for connections with a provider and some settings.
 
-    ``unchecked`` leaves the certificate unchecked whatever the provider says (the host is one of ``ssl.trust``). Raises
+    ``unchecked`` accepts any certificate, whatever the provider trusts: the host is one of ``ssl.trust``. Raises
     :class:`~confobjects.errors.MailError` of stage trust.
     """
     material = Material(blind=True) if unchecked else load_material(source)

@@ -156,7 +156,7 @@ def test_unsaved_secrets_are_used_and_not_shown(
             ["--set", "auth-password:&{smtp.pin}", "--define", f"smtp.pin={CANARY}"],
         ):
             done = outcome_of(*option, "-v")
-            assert (done.status, "the server does not accept user name and password" in done.err) == (46, True)
+            assert (done.status, "the server does not accept the user name or the password" in done.err) == (46, True)
             assert "the server said: 535 5.7.8 not ********" in done.err
         assert len([verb for verb in fake.verbs if verb == "AUTH"]) == 4, "one attempt each"
 

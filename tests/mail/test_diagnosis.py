@@ -38,7 +38,7 @@ def test_a_reply_without_a_rule_is_said_to_be_a_refusal() -> None:
     trouble = Trouble("quit", "reply", Reply(500, (b"what",)))
     assert code_of(trouble) == "refused"
     found = diagnose(trouble, KNOWN)
-    assert (found.code, found.reply, found.remedy) == ("refused", "500 what", "Its own words say why.")
+    assert (found.code, found.reply, found.remedy) == ("refused", "500 what", "Read the server's answer.")
 
 
 def test_what_is_not_known_is_a_breach_of_the_protocol() -> None:
@@ -72,5 +72,5 @@ def test_a_secret_that_a_server_repeats_is_masked() -> None:
 def test_a_short_password_does_not_spoil_our_own_words() -> None:
     trouble = Trouble("auth", "reply", Reply(535, (b"5.7.8 no such p",)), mechanism="PLAIN")
     found = diagnose(trouble, {**KNOWN, "username": "pat"}, lambda text: text.replace("p", "********"))
-    assert found.summary == "the server does not accept user name and password (pat, by PLAIN)"
+    assert found.summary == "the server does not accept the user name or the password (pat, by PLAIN)"
     assert found.reply == "535 5.7.8 no such ********"

@@ -150,15 +150,15 @@ def test_the_ehlo_name(settings: list[str], host: str, name: str | None) -> None
         (
             {"auth_username": "ann"},
             ["mail.smtp.auth=true"],
-            "mail.smtp.auth demands a login, but there is no auth-password",
+            "mail.smtp.auth requires a login, but there is no auth-password",
         ),
-        ({}, ["mail.smtp.auth=true"], "mail.smtp.auth demands a login, but there is no auth-username"),
+        ({}, ["mail.smtp.auth=true"], "mail.smtp.auth requires a login, but there is no auth-username"),
         ({"auth_password": "x"}, [], "auth-password is set without auth-username"),
         ({"enabled": False}, [], "the mail server is disabled"),
         (
             {"use_ssl": True, "use_start_tls": True},
             [],
-            "use-ssl and use-start-tls are both true, and they exclude each other",
+            "use-ssl and use-start-tls are both true, but only one of them can be used",
         ),
     ],
 )

@@ -257,7 +257,7 @@ def test_a_row_without_effect_warns_with_its_reason(row: PropertyRow) -> None:
         ("mail.smtp.starttls.require", 'did you mean "mail.smtp.starttls.required"?'),
         ("mail.form", 'did you mean "mail.from"?'),
         ("confobjects.allow-insecur", 'did you mean "confobjects.allow-insecure"?'),
-        ("mail.smtp.password", "The password belongs into auth-password."),
+        ("mail.smtp.password", "The password belongs in auth-password."),
         ("qqqqqq", "The names are those of JavaMail's SMTP provider (mail.smtp.…)."),
     ],
 )
@@ -270,7 +270,7 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one(name: str, remedy: str
 def test_both_prefixes_may_agree_and_may_not_differ() -> None:
     assert read_settings([("mail.smtp.port", "26"), ("mail.smtps.port", "26")])[1] == []
     _, [problem] = read_settings([("mail.smtp.port", "26"), ("mail.smtps.port", "27")])
-    assert problem.summary == "mail.smtp.port and mail.smtps.port mean the same and differ"
+    assert problem.summary == "mail.smtp.port and mail.smtps.port are two names of one setting, but their values differ"
 
 
 @pytest.mark.parametrize(

@@ -417,7 +417,7 @@ def test_a_message_over_the_limit_is_not_begun() -> None:
         converse(client, deliver(client, plan(), envelope, b"x" * 1001))
     diagnosis = diagnose(caught.value, {})
     assert diagnosis.code == "message-too-large"
-    assert diagnosis.summary.endswith(": it has 1003 bytes, the server takes 1000")
+    assert diagnosis.summary.endswith(": it has 1003 bytes, the server accepts 1000")
 
 
 def test_parameters_are_those_of_the_extensions_offered() -> None:
@@ -511,4 +511,4 @@ def test_a_secret_is_masked_before_a_line_that_is_no_reply_is_cut() -> None:
     with pytest.raises(ProtocolViolation) as caught:
         client.receive(b"y" * 115 + b"canary-secret\r\n")
     assert caught.value.line == f"{'y' * 115}*****…"
-    assert str(caught.value) == f'the server sent what is no SMTP reply: "{caught.value.line}"'
+    assert str(caught.value) == f'the server sent a line that is not an SMTP reply: "{caught.value.line}"'

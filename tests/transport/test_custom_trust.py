@@ -100,9 +100,9 @@ def _one_version() -> ssl.SSLContext:
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda: None, "yields no ssl.SSLContext"),
-        (lambda: ssl.SSLContext, "yields no ssl.SSLContext"),
-        (lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "yields an ssl.SSLContext for servers"),
+        (lambda: None, "does not return an ssl.SSLContext"),
+        (lambda: ssl.SSLContext, "does not return an ssl.SSLContext"),
+        (lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "returns an ssl.SSLContext for servers"),
         (_one_version, "cannot be limited to TLSv1.2 and TLSv1.3"),
     ],
 )

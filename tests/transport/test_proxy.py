@@ -91,12 +91,12 @@ def answering(*pieces: bytes) -> Any:
 @pytest.mark.parametrize(
     ("kind", "pieces", "words"),
     [
-        ("proxy", (b"SSH-2.0-OpenSSH\r\n\r\n",), "it is no HTTP proxy"),
-        ("proxy", (b"HTTP/1.1\r\n\r\n",), "it is no HTTP proxy"),
+        ("proxy", (b"SSH-2.0-OpenSSH\r\n\r\n",), "it is not an HTTP proxy"),
+        ("proxy", (b"HTTP/1.1\r\n\r\n",), "it is not an HTTP proxy"),
         ("proxy", (b"",), "it closed the connection"),
         ("proxy", (b"HTTP/1.1 200 ok\r\n" + b"X: y\r\n" * 4000,), "its answer does not end"),
-        ("socks", (b"\x04\x00",), "it is no SOCKS5 proxy"),
-        ("socks", (b"\x05\xff",), "it wants a login"),
+        ("socks", (b"\x04\x00",), "it is not a SOCKS5 proxy"),
+        ("socks", (b"\x05\xff",), "it requires a login"),
         ("socks", (b"\x05",), "it closed the connection"),
         ("socks", (b"\x05\x00", b"\x05\x05\x00\x01\0\0\0\0\0\0"), "the connection was refused"),
         ("socks", (b"\x05\x00", b"\x05\x63\x00\x01\0\0\0\0\0\0"), "answer 99"),

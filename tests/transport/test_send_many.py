@@ -334,4 +334,4 @@ def test_a_text_file_is_told(tmp_path: Path) -> None:
     with FakeSmtp() as fake, (tmp_path / "mail").open() as file:
         outgoing: Any = Outgoing(file, "me@example.com", "b@c.example")  # type: ignore[arg-type]
         [result] = Mailer(mail_server(fake.port, **CLEAR)).send_many([outgoing])
-        assert "opened for text" in str(result.error)
+        assert "open in text mode" in str(result.error)

@@ -73,7 +73,7 @@ def test_a_der_certificate_is_a_store_of_one() -> None:
 def test_a_wrong_pin(kind: str, name: str) -> None:
     given = provider("file-based", trust_store_file=str(STORES / name), trust_store_pin="canary-wrong")
     error = refusal(given)
-    assert "the pin is wrong, or it is damaged" in str(error)
+    assert "the pin is wrong, or the store is damaged" in str(error)
     assert error.diagnostics[0].property == "trust-store-pin"
     assert "canary" not in str(error)
 
@@ -94,21 +94,21 @@ def test_a_type_that_does_not_fit_is_told() -> None:
         "file-based", trust_store_file=str(STORES / "ca.jks"), trust_store_type="PKCS12", trust_store_pin=PIN
     )
     error = refusal(given)
-    assert "trust-store-type says PKCS12, and its bytes say JKS" in str(error)
+    assert "trust-store-type says PKCS12, but the file is JKS" in str(error)
     assert error.diagnostics[0].remedy == "Set trust-store-type:JKS, or reset it."
 
 
 def test_a_key_of_ones_own_is_not_trusted() -> None:
     given = provider("file-based", trust_store_file=str(STORES / "own-key.jks"), trust_store_pin=PIN)
-    assert "it holds no trusted certificate" in str(refusal(given))
+    assert "it contains no trusted certificate" in str(refusal(given))
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "it is empty"),
-        (b"hello", "it is no trust store of a known format"),
-        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "it holds no trusted certificate"),
+        (b"hello", "it is not a trust store of a known format"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "it contains no trusted certificate"),
         (b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", "a certificate in it is damaged"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
         (b"\xfe\xed\xfe\xed\x00", "it is damaged"),
@@ -147,7 +147,7 @@ def test_a_damaged_bcfks_store(at: int) -> None:
 def test_a_missing_file_names_path_and_base() -> None:
     error = refusal(provider("file-based", trust_store_file="missing.p12", instance_directory="/srv/instance"))
     assert "/srv/instance/missing.p12 cannot be read: No such file or directory" in str(error)
-    assert "counts from /srv/instance" in error.diagnostics[0].remedy
+    assert "starts from /srv/instance" in error.diagnostics[0].remedy
 
 
 def test_a_directory_is_no_store(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_files_that_come_and_go_count_at_once(tmp_path: Path) -> None:
     ("values", "words"),
     [
         ({"pem_directory": "missing"}, "cannot be read"),
-        ({"pem_directory": ".", "excluded_filename_pattern": "("}, "the pattern is no regular expression"),
+        ({"pem_directory": ".", "excluded_filename_pattern": "("}, "the pattern is not a regular expression"),
     ],
 )
 def test_a_useless_directory(values: dict[str, Any], words: str) -> None:
@@ -296,8 +296,8 @@ def test_certificates_in_the_configurations_own_storage(authority: Authority) ->
     entries.clear()
     with pytest.raises(MailError) as caught:
         trust_for(source, TlsSettings())
-    assert "no entry below cn=trust holds a certificate" in str(caught.value)
-    assert "cannot be read from here" in str(refusal(provider("ldap", base_dn="cn=trust")))
+    assert "no entry below cn=trust contains a certificate" in str(caught.value)
+    assert "cannot be read by this program" in str(refusal(provider("ldap", base_dn="cn=trust")))
 
 
 class Chooser:

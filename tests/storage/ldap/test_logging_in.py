@@ -150,9 +150,9 @@ def test_who_has_not_logged_in_is_told_to(slapd: Slapd) -> None:
     [
         ({"trust_store": "nowhere.pem"}, "the trust store cannot be used: No such file or directory"),
         ({"trust_store": "empty.pem"}, "the trust store cannot be used: it is empty"),
-        ({"trust_store": "ca.p12", "trust_store_password": "x"}, "the password is wrong, or it is damaged"),
+        ({"trust_store": "ca.p12", "trust_store_password": "x"}, "the password is wrong, or the store is damaged"),
         ({"key_store": "ca.pem"}, "the key store cannot be used: "),
-        ({"key_store": "client.p12", "key_store_password": "x"}, "no PKCS #12 file that this password opens"),
+        ({"key_store": "client.p12", "key_store_password": "x"}, "nor a PKCS #12 file that this password opens"),
     ],
 )
 def test_stores_that_cannot_be_used(
