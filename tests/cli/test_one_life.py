@@ -412,7 +412,7 @@ def test_how_a_text_comes_to_its_value(line: str, lines: list[str], folder: Path
         (
             "explain '&{a.b}'",
             30,
-            '"a.b" has no value\n  &{a.b}\n  ^^^^^^\n  looked in: --define; environment variable A_B\n',
+            '"a.b" has no value\n  &{a.b}\n  ^^^^^^\n  looked in: --define a.b; environment variable A_B\n',
         ),
     ],
 )
