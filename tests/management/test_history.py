@@ -272,7 +272,7 @@ def test_a_later_change_of_a_parent_is_shown(
     later(ctx)
     summary, remedy = refusal(ConstraintError, lambda: ctx.undo(number + 1))
     assert summary == (f"change {number + 1} cannot be taken back alone: change {number + 2} touches the same values")
-    assert remedy.startswith(f"undo --to {number} takes them back as well")
+    assert remedy.startswith(f"undo_to({number}) takes them back as well")
     ctx.undo_to(number)
     assert ctx.get("consumer", ("jobs", "mail")).values.get("batch-size") is None
 
