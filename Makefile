@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHO
 PYTEST =
 
 .NOTPARALLEL:
-.PHONY: help demo test check lint types imports docs-check coverage format bench clean
+.PHONY: help demo test check lint types imports docs-check coverage format bench mutants clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check   style, types, architecture, documentation'
 	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make bench   measure; the results go to benchmarks/results/'
+	@echo 'make mutants break the pure rooms on purpose; what no test notices goes to tests/mutants.md'
 	@echo 'make format  put the sources into shape'
 	@echo 'make clean   remove everything the other targets made'
 
@@ -63,7 +64,14 @@ bench:
 	$(SETUP) bench
 	@.venv-bench/bin/python -m benchmarks.run
 
+# Some of the rooms: make mutants ROOMS="expressions objects"
+ROOMS =
+
+mutants:
+	$(SETUP) mutants
+	@.venv-mutants/bin/python -m tests.mutants $(ROOMS)
+
 clean:
-	rm -rf .venv .venv-bench build dist confobjects.egg-info htmlcov .coverage .coverage.*
+	rm -rf .venv .venv-bench .venv-mutants .mutants build dist confobjects.egg-info htmlcov .coverage .coverage.*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf '{}' +

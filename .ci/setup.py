@@ -1,4 +1,4 @@
-"""Make the virtual environment that a target of the Makefile needs: ``setup.py demo|test|dev|bench``.
+"""Make the virtual environment that a target of the Makefile needs: ``setup.py demo|test|dev|bench|mutants``.
 
 Laws:
 
@@ -26,11 +26,12 @@ NEWER = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-DIRECTORIES = {"demo": ".venv", "test": ".venv", "dev": ".venv", "bench": ".venv-bench"}
+DIRECTORIES = {"demo": ".venv", "test": ".venv", "dev": ".venv", "bench": ".venv-bench", "mutants": ".venv-mutants"}
 """Which environment each target uses. Benchmarks have their own: a cold start is measured as a user has it, installed
-from a wheel and without the ``.pth`` files that an editable install, coverage and setuptools leave behind."""
+from a wheel and without the ``.pth`` files that an editable install, coverage and setuptools leave behind. So has
+mutation testing, whose packages nothing else needs."""
 
-EXTRAS = {"demo": ("demo",), "test": ("test",), "dev": ("dev",), "bench": ()}
+EXTRAS = {"demo": ("demo",), "test": ("test",), "dev": ("dev",), "bench": (), "mutants": ("mutants",)}
 
 FORGET = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE")
 """Variables that would send packages, or look for them, elsewhere than in the new environment."""

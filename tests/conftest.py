@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,6 +20,8 @@ pytest_plugins = ["tests.servers.fixtures"]
 # No deadline: a test never judges by the clock, and a loaded machine is no bug.
 settings.register_profile("developer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("developer"), derandomize=True, database=None)
+# Mutation testing asks only whether a test fails: looking for the smallest example would take most of its time.
+settings.register_profile("mutants", parent=settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 # A run that was started in the background ignores what a terminal sends, and so would every process it starts.

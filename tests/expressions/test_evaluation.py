@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from confobjects.expressions import Failed, Found, Need, NotFound, evaluate, find_needs, parse
+from confobjects.expressions import (
+    ExpressionSyntaxError,
+    Failed,
+    Found,
+    Need,
+    NotFound,
+    Problem,
+    evaluate,
+    find_needs,
+    parse,
+)
 from confobjects.expressions.evaluation import MAX_DEPTH, EvaluationResult, provide_nothing
 
 
@@ -26,6 +38,25 @@ def test_values_say_where_they_come_from() -> None:
     assert run("&{a.b}:&{c.d}", sources) == EvaluationResult(("1:2",), ("source A, source C",))
     assert run("&{no.x|d}", sources).origins == ("default in the expression",)
     assert run("&{no.x|&{c.d}}", sources).origins == ("default in the expression (source C)",)
+    assert run("&{no.x|&{c.d}&{a.b}}", sources).origins == ("default in the expression (source C, source A)",)
+
+
+def test_without_a_value_there_is_no_origin() -> None:
+    assert run("&{a.b}&{no.x}", {"a.b": Found(("1",), "source A")}).origins == ()
+
+
+def test_a_token_nobody_looks_for_has_no_place_to_name_and_no_remedy() -> None:
+    assert evaluate(parse("&{a.b}"), provide_nothing).problems == (Problem('"a.b" has no value', (0, 6), missing=True),)
+
+
+def test_what_can_be_done_about_a_token_without_a_value() -> None:
+    (problem,) = run("&{a.b}", {}).problems
+    assert problem.remedy == "provide it in one of these, or give the expression a default"
+
+
+def test_several_values_come_only_where_they_are_asked_for() -> None:
+    template = parse("&{l.c}")
+    assert evaluate(template, lambda _: Found(("a,b",), "a variable", splittable=True)).values == ("a,b",)
 
 
 def test_every_token_without_a_value_is_reported_with_where_it_was_looked_for() -> None:
@@ -44,8 +75,12 @@ def test_what_lacks_inside_an_expression_is_shown_at_its_own_place() -> None:
 
 def test_a_source_that_fails_is_not_replaced_by_the_default() -> None:
     result = run("&{file:x|d}", {"file:x": Failed("x is a directory")})
-    assert result.values is None
-    assert not result.problems[0].missing
+    assert result == EvaluationResult(None, (), (Problem("x is a directory", (0, 11)),))
+
+
+def test_a_source_that_fails_may_say_what_to_do() -> None:
+    (problem,) = run("x&{file:x}", {"file:x": Failed("x is a directory", "name a file")}).problems
+    assert problem == Problem("x is a directory", (1, 10), "name a file")
 
 
 @pytest.mark.parametrize(
@@ -70,8 +105,10 @@ def test_several_values_from_one_expression(text: str, split: bool, values: tupl
 
 def test_a_list_fits_only_where_several_values_do() -> None:
     sources: dict[str, Found | Failed] = {"l.j": Found(("x", "y"), "a JSON array")}
-    assert "gives 2 values" in run("&{l.j}", sources).problems[0].message
-    assert "gives 2 values" in run("x&{l.j}", sources, split=True).problems[0].message
+    remedy = "a list stands alone as the whole value of a multi-valued property"
+    problem = Problem("a JSON array gives 2 values where one is needed", (0, 6), remedy)
+    assert run("&{l.j}", sources).problems == (problem,)
+    assert [problem.span for problem in run("x&{l.j}", sources, split=True).problems] == [(1, 7)]
 
 
 def test_text_of_a_source_is_taken_literally_unless_it_is_expression_text() -> None:
@@ -91,25 +128,104 @@ def test_a_circle_is_named() -> None:
     assert problem.span == (1, 7)
 
 
-def test_depth_has_an_end() -> None:
+@pytest.mark.parametrize("text", ["&{c.&{a.b}}", "&{file:&{a.b}}", "&{no.x|&{a.b}}"])
+def test_a_circle_through_an_argument_or_a_default_is_found(text: str) -> None:
+    sources: dict[str, Found | Failed] = {"a.b": Found((text,), "f", literal=False)}
+    message = "the expressions refer to each other in a circle: a.b → a.b"
+    assert run("&{a.b}", sources).problems == (Problem(message, (0, 6)),)
+    assert run("&{a.b}", sources, split=True).problems == (Problem(message, (0, 6)),)
+
+
+@pytest.mark.parametrize("text", ["&{no.x}", "12345&{no.x}", "&{file:&{no.x}}", "&{no.y|&{no.x}}"])
+def test_what_lacks_in_a_source_is_shown_where_the_source_is_asked_for(text: str) -> None:
+    sources: dict[str, Found | Failed] = {"a.b": Found((text,), "f", literal=False)}
+    for asked, span in (
+        ("&{a.b}", (0, 6)),
+        ("x&{a.b}", (1, 7)),
+        ("&{no.z|&{a.b}}", (7, 13)),
+        ("&{env:&{a.b}}", (6, 12)),
+    ):
+        for split in (False, True):
+            (problem,) = run(asked, sources, split=split).problems
+            assert (problem.message, problem.span) == ('"no.x" has no value', span)
+
+
+@pytest.mark.parametrize("text", ["&{a.b|&{c.d}}", "&{&{e.f}.g|&{c.d}}", "&{file:&{c.d}}"])
+def test_an_expression_may_hold_one_whose_source_is_expression_text(text: str) -> None:
     sources: dict[str, Found | Failed] = {
-        f"a.{i}": Found((f"&{{a.{i + 1}}}",), "f", literal=False) for i in range(MAX_DEPTH + 5)
+        "c.d": Found(("<&{h.i}>",), "source C", literal=False),
+        "e.f": Found(("e",), "source E"),
+        "file:<2>": Found(("<2>",), "a file"),
+        "h.i": Found(("2",), "source H"),
     }
-    assert "deep" in run("&{a.0}", sources).problems[0].message
+    assert run(text, sources).values == ("<2>",)
+    assert run(text, sources, split=True).values == ("<2>",)
+
+
+def chain(length: int) -> dict[str, Found | Failed]:
+    """Sources that refer to each other in a row; the last one has a value."""
+    links = {f"a.{i}": Found((f"&{{a.{i + 1}}}",), "f", literal=False) for i in range(length)}
+    return {**links, f"a.{length}": Found(("end",), "f")}
+
+
+def test_depth_has_an_end() -> None:
+    assert run("&{a.0}", chain(MAX_DEPTH)).values == ("end",)
+    message = f"the expressions refer to each other more than {MAX_DEPTH} deep"
+    assert run("&{a.0}", chain(MAX_DEPTH + 1)).problems == (Problem(message, (0, 6)),)
 
 
 def test_wrong_expression_text_in_a_source_names_the_source() -> None:
-    (problem,) = run("&{a.b}", {"a.b": Found(("&{",), "expression file f", literal=False)}).problems
-    assert problem.message.startswith("in expression file f: ")
+    (problem,) = run("x&{a.b}", {"a.b": Found(("&{A}",), "expression file f", literal=False)}).problems
+    assert problem == Problem(
+        'in expression file f: the token "A" is not in lower case with dots',
+        (1, 7),
+        "write &{a} for the token, or &{env:A} for the environment variable of that exact name",
+    )
 
 
-def test_base64() -> None:
-    assert evaluate(parse("&{base64:c2VjcmV0}"), provide_nothing).values == ("secret",)
-    for wrong, why in (("***", "it is not base64"), ("//8=", "it does not decode to UTF-8 text")):
-        (problem,) = evaluate(parse(f"&{{base64:{wrong}}}"), provide_nothing).problems
-        assert why in problem.message
+@pytest.mark.parametrize("written", ["c2VjcmV0", "c2Vj cmV0", " c2Vj\n\tcmV0 "])
+def test_base64(written: str) -> None:
+    assert evaluate(parse(f"&{{base64:{written}}}"), provide_nothing).values == ("secret",)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"), [("***", "it is not base64"), ("//8=", "it does not decode to UTF-8 text")]
+)
+def test_what_is_no_base64(written: str, why: str) -> None:
+    (problem,) = evaluate(parse(f"x&{{base64:{written}}}"), provide_nothing).problems
+    assert problem == Problem(f"base64: cannot be computed: {why}", (1, 11 + len(written)))
 
 
 def test_a_token_made_by_an_expression_is_judged_when_it_is_known() -> None:
-    (problem,) = run("&{&{a.b}.c}", {"a.b": Found(("Not a token",), "f")}).problems
-    assert "is not a token" in problem.message
+    assert run("x&{&{a.b}.c}", {"a.b": Found(("Not a token",), "f")}).problems == (
+        Problem(
+            '"Not a token.c" is not a token',
+            (1, 12),
+            'a token is words of a-z and 0-9, joined by "." or "-": smtp.password',
+        ),
+    )
+
+
+TEXTS = st.lists(
+    st.sampled_from(["&{a.b}", "&{c.d}", "&{e.f|", "$<env:", "&{base64:", "}", ">", "x", "A", "&{no.x}"]), max_size=6
+).map("".join)
+SOURCES = st.dictionaries(
+    st.sampled_from(["a.b", "c.d", "env:x"]),
+    st.builds(Found, st.lists(TEXTS, max_size=2).map(tuple), st.just("f"), literal=st.booleans())
+    | st.just(Failed("cannot be read")),
+)
+
+
+@given(TEXTS, SOURCES, st.booleans())
+def test_a_template_has_values_or_problems_at_places_of_its_text(
+    text: str, sources: dict[str, Found | Failed], split: bool
+) -> None:
+    try:
+        template = parse(text)
+    except ExpressionSyntaxError:
+        return
+    result = evaluate(template, lambda need: sources.get(str(need), NotFound()), split=split)
+    assert (result.values is None) == bool(result.problems)
+    assert len(result.origins) == len(result.values or ())
+    assert all(text[slice(*problem.span)].startswith(("&{", "$<", "${")) for problem in result.problems)
+    assert len(set(result.problems)) == len(result.problems)

@@ -17,6 +17,7 @@ from confobjects.expressions import (
     parse,
 )
 from confobjects.expressions.evaluation import Found, Need, NotFound, provide_nothing
+from confobjects.expressions.grammar import MAX_NESTING
 
 PIECES = st.lists(
     st.sampled_from(["&{", "$<", "${", "}", ">", "|", "\\", ":", "a.b", "x", "file:", " ", "é", "$", "&", "<", "{"]),
@@ -97,9 +98,36 @@ def test_an_upper_case_token_gets_both_right_spellings() -> None:
 
 
 def test_a_one_word_token_is_doubtful() -> None:
-    (warning,) = parse("&{path}").warnings
-    assert "PATH" in warning.message
-    assert parse("&{my.path}").warnings == ()
+    assert parse("x&{path}").warnings == (
+        Problem(
+            'the token "path" is a single word: any environment variable PATH would meet it',
+            (3, 7),
+            "give it a prefix, such as &{app.path}",
+        ),
+    )
+
+
+@pytest.mark.parametrize("token", ["my.path", "my-path", "a.b-c"])
+def test_a_token_of_several_words_is_not_doubtful(token: str) -> None:
+    assert parse(f"&{{{token}}}").warnings == ()
+
+
+def test_an_error_has_the_text_and_the_messages_of_all_problems() -> None:
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse("&{} &{nope:x}")
+    assert caught.value.text == "&{} &{nope:x}"
+    assert str(caught.value) == 'the expression lacks a token; there is no function "nope"'
+
+
+def test_a_function_that_resembles_none_is_answered_with_all() -> None:
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse("&{qqqqqq:x}")
+    assert caught.value.problems == (Problem('there is no function "qqqqqq"', (2, 8), "functions: file, env, base64"),)
+
+
+def test_an_empty_text_has_no_parts() -> None:
+    assert parse("").parts == ()
+    assert evaluate(parse(""), provide_nothing).values == ("",)
 
 
 def test_every_problem_of_a_text_is_told_at_its_place() -> None:
@@ -109,9 +137,14 @@ def test_every_problem_of_a_text_is_told_at_its_place() -> None:
     assert [text[slice(*problem.span)] for problem in caught.value.problems] == ["&{", "A", "nope", "&{"]
 
 
-def test_nesting_has_an_end() -> None:
-    with pytest.raises(ExpressionSyntaxError, match="nested more than"):
-        parse("&{a.b|" * 500 + "}" * 500)
+@pytest.mark.parametrize("nested", ["&{a.b|", "$<a.b|", "&{file:"])
+def test_nesting_has_an_end(nested: str) -> None:
+    closer = ">" if "<" in nested else "}"
+    assert parse(nested * (MAX_NESTING - 1) + "&{a.b}" + closer * (MAX_NESTING - 1)).has_default is ("|" in nested)
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse("é" + nested * MAX_NESTING + "&{a.b}" + closer * MAX_NESTING)
+    at = 1 + len(nested) * MAX_NESTING
+    assert caught.value.problems == (Problem(f"expressions are nested more than {MAX_NESTING} deep", (at, at + 2)),)
 
 
 def test_too_deep_is_all_that_is_told() -> None:
@@ -154,6 +187,12 @@ def test_parsing_is_total_and_keeps_the_text(text: str) -> None:
         return
     assert problems
     assert all(0 <= problem.span[0] < problem.span[1] <= len(text) for problem in problems)
+
+
+@pytest.mark.parametrize("before", ["", "\\", "\\\\", "\\\\\\", "x\\"])
+def test_escaping_doubles_the_backslashes_before_an_opener(before: str) -> None:
+    assert escape(before + "&{a.b}") == before + "\\" * before.count("\\") + "\\&{a.b}"
+    assert parse(escape(before + "&{a.b}")).literal == before + "&{a.b}"
 
 
 @given(PIECES | st.text())

@@ -198,10 +198,14 @@ def test_no_representation_shows_a_value() -> None:
     values = {"auth-password": ("canary-7",)}
     obj = ManagedObject(path, definition, values)
     modified = ObjectChange(path, "modify", definition, {}, values)
-    asked = PropertyChanges(set={"auth-password": ["canary-7"]}, reset=["enabled"])
-    assert [repr(thing) for thing in (obj, modified, asked, PropertyChanges())] == [
+    two = ManagedObject(path, definition, {**values, "enabled": ("true",)})
+    asked = PropertyChanges(set={"auth-password": ["canary-7"], "enabled": [True]}, reset=["auth-username"])
+    things = (obj, two, ManagedObject(path, definition, {}), modified, asked, PropertyChanges())
+    assert [repr(thing) for thing in things] == [
         "<mail-server /mail-server/one: auth-password>",
+        "<mail-server /mail-server/one: auth-password, enabled>",
+        "<mail-server /mail-server/one: no values>",
         "<modify /mail-server/one: auth-password>",
-        "<set auth-password; reset enabled>",
+        "<set auth-password, enabled; reset auth-username>",
         "<no changes>",
     ]
