@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from confobjects.actions import remedy_text
 from confobjects.definitions import PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic
 from confobjects.objects.evaluating import evaluate_defaults
@@ -56,4 +57,5 @@ def judge(*objects: ManagedObject, evaluate: Evaluator = evaluate_defaults) -> J
 
 def fields(problem: Diagnostic) -> Mapping[str, Any]:
     """Every field of a problem that says something, without the severity of an error."""
-    return {name: value for name, value in as_dict(problem).items() if value not in ("", None, (), "error")}
+    said = as_dict(problem) | {"remedy": remedy_text(problem.remedy)}
+    return {name: value for name, value in said.items() if value not in ("", None, (), "error")}

@@ -43,7 +43,7 @@ def said(name: str, code: str, summary: str, **more: Any) -> Mapping[str, Any]:
 
 KNOWN = "enabled, priority, batch-size, time-to-live, store, spill-store, watch, sync-interval, checksum, serial"
 READ_ONLY = said("serial", "usage", "serial is read-only: it can be set only when the object is created")
-EMPTIED = "set another value: --set enabled:…"
+EMPTIED = "set another value: set enabled to …"
 NO_DEFAULT = said(
     "enabled", "missing-mandatory", "the mandatory property enabled has no default to go back to", remedy=EMPTIED
 )
@@ -90,7 +90,7 @@ def unknown(name: str, remedy: str) -> Mapping[str, Any]:
                     "checksum",
                     "invalid-value",
                     "the values of checksum are its default: all of them cannot be removed",
-                    remedy="set others instead: --set checksum:…",
+                    remedy="set others instead: set checksum to …",
                 )
             ],
         ),
@@ -102,7 +102,7 @@ def unknown(name: str, remedy: str) -> Mapping[str, Any]:
                     "priority",
                     "invalid-value",
                     "priority takes one value, 2 were given",
-                    remedy="keep one: --set priority:2",
+                    remedy="keep one: set priority to 2",
                 )
             ],
         ),
@@ -114,7 +114,7 @@ def unknown(name: str, remedy: str) -> Mapping[str, Any]:
                     "priority",
                     "invalid-value",
                     "priority takes one value and has one: 0",
-                    remedy="replace it: --set priority:1",
+                    remedy="replace it: set priority to 1",
                 )
             ],
         ),
@@ -126,7 +126,7 @@ def unknown(name: str, remedy: str) -> Mapping[str, Any]:
                     "priority",
                     "invalid-value",
                     "priority takes one value and has one: 3, 4",
-                    remedy="replace it: --set priority:3",
+                    remedy="replace it: set priority to 3",
                 )
             ],
         ),
@@ -272,12 +272,12 @@ def test_a_deprecated_property_is_changed_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("changes", "shown"),
     [
-        ({"set": {"token": ["canary-1", "&{no.x|canary}"]}}, {"remedy": "keep one: --set token:&{no.x|********}"}),
+        ({"set": {"token": ["canary-1", "&{no.x|canary}"]}}, {"remedy": "keep one: set token to &{no.x|********}"}),
         (
             {"add": {"token": ["canary-1"]}},
             {
                 "summary": "token takes one value and has one: ********",
-                "remedy": "replace it: --set token:********",
+                "remedy": "replace it: set token to ********",
             },
         ),
         (
@@ -418,7 +418,7 @@ def test_a_value_to_remove_may_be_of_the_type_of_the_property() -> None:
 @pytest.mark.parametrize("count", [2, 3])
 def test_of_many_values_the_last_may_be_kept(count: int) -> None:
     (problem,) = change(made("/queue/jobs"), set={"priority": [str(number) for number in range(count)]})[1]
-    assert problem["remedy"] == f"keep one: --set priority:{count - 1}"
+    assert problem["remedy"] == f"keep one: set priority to {count - 1}"
 
 
 @pytest.mark.parametrize("given", [["none", "bad"], ["bad", "none"]])

@@ -39,7 +39,7 @@ def missing(name: str, expected: str) -> dict[str, Any]:
         "path": "/queue/jobs",
         "property": name,
         "detail": f"expected: {expected}",
-        "remedy": f"--set {name}:…",
+        "remedy": f"set {name} to …",
     }
 
 
@@ -262,7 +262,7 @@ def disabled(name: str, target: str, why: str) -> dict[str, Any]:
 
 
 def absent(name: str, kind: str, target: str, there: str) -> dict[str, Any]:
-    remedy = f'create it first (create-{kind.lower()} --{kind.lower()}-name "{target}" …), or name an existing one'
+    remedy = f'create the {kind.lower()} "{target}" first, or name an existing one'
     return violated(
         f'{name} names the {kind} "{target}", which does not exist',
         property=name,
