@@ -219,12 +219,17 @@ def function_lines(lines: Sequence[str], name: str) -> list[str]:
 
 
 def pytest_sessionstart() -> None:
-    """Forget what functions keep: the process of a mutant is the fork of one that has run the tests without a mutation."""
+    """Forget what was made without the mutation: the process of a mutant is the fork of one that has run the tests.
+
+    Caches of the code are emptied, and the tests are imported again, as some make objects when they are imported.
+    """
     for name, module in list(sys.modules.items()):
-        if name.startswith(("confobjects.", "tests.")):
+        if name.startswith("confobjects."):
             for value in vars(module).values():
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
+        elif name.startswith("tests.") and not name.startswith(("tests.conftest", "tests.mutants", "tests.servers")):
+            del sys.modules[name]
 
 
 # -- the page --------------------------------------------------------------------------------------------------------
