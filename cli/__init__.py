@@ -2,7 +2,7 @@
 
 Laws of this room:
 
-1. No logic. What a command does, a library does; a command translates words to a call and the result to words.
+1. No logic. The library does the work; a command translates words to a call, and the result to words.
 2. A command line builds the one command it asks for and imports what that one needs.
 3. Options are one table (``options``), commands are one table (``commands``), exit codes belong to the error classes.
 4. Results go to standard output, everything else to standard error. A user's mistake never shows a traceback.

@@ -81,18 +81,18 @@ def read_secret(options: Mapping[str, Any], name: str) -> str | None:
 
 
 def _variable_problem(option: str, variable: str) -> Diagnostic:
-    """A password given in the place of a variable is not repeated; most of them are no names of variables."""
+    """Return a problem that does not repeat the text: it may be a password given instead of a variable."""
     if variable.isidentifier():
-        return Diagnostic("usage", f'the environment has no variable "{variable}"')
+        return Diagnostic("usage", f'there is no environment variable "{variable}"')
     spelling = next(o.spellings[-1] for o in OPTIONS if o.name == f"{option}_env")
-    return Diagnostic("usage", f"{spelling} takes the name of a variable of the environment, and this is none")
+    return Diagnostic("usage", f"{spelling} takes the name of an environment variable, and this is not one")
 
 
 def _parse_mechanism(given: tuple[str, ...]) -> str:
     for item in given:
         name, _, value = item.partition("=")
         if name.strip().lower() != "mech" or value.strip().upper() != "EXTERNAL":
-            remedy = "the one there is: -o mech=EXTERNAL"
+            remedy = "use -o mech=EXTERNAL"
             raise UsageError(Diagnostic("usage", f"{_describe_option(name, value)} is not known", remedy=remedy))
     return "external" if given else ""
 

@@ -35,13 +35,13 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
         return error.exit_code
     for diagnostic in error.diagnostics:
         print(render(diagnostic), file=sys.stderr)
-        if diagnostic.fix and not diagnostic.pointer:  # what is in a file is not cured on the command line
+        if diagnostic.fix and not diagnostic.pointer:  # the command line cannot correct a file
             print(f"  try: {correct_command(words.arguments, diagnostic.fix, _secret_names(words))}", file=sys.stderr)
     return error.exit_code
 
 
 def _secret_names(words: Words) -> Collection[str]:
-    """Return the names before secrets in the definitions in use."""
+    """Return the names of secrets in the definitions in use."""
     from confobjects.startup import load_registry
 
     return load_registry(words.definitions).secret_names()
@@ -67,7 +67,7 @@ def report_usage(error: click.UsageError, words: Words, output: str) -> int:
 
 
 def report_bug(error: Exception, output: str, *, debug: bool) -> int:
-    """Say that we made a mistake and how to report it; return 70."""
+    """Report a bug of the program and how to tell us; return 70."""
     import traceback
 
     if debug:
@@ -75,7 +75,7 @@ def report_bug(error: Exception, output: str, *, debug: bool) -> int:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
     # The error's own words may hold a value, and a value may be a secret: its type and place have to do.
-    summary = f"internal error: {type(error).__name__} in {where}. This is a mistake of the program, not yours."
+    summary = f"internal error: {type(error).__name__} in {where}. This is a bug of the program, not your mistake."
     remedy = (
         "Please report it with the command you typed (without secrets) and the output of the same command with --debug."
     )

@@ -1,4 +1,4 @@
-"""Reading files that somebody names: all of them, if they end within reason."""
+"""Reading files that a user names, up to a limit."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Invocation:
         self.advanced = bool(self.options["advanced"])
         self.dry_run = bool(self.options["dry_run"])
         self.form = self._choose_form()
-        if sink is None:  # which has looked, where a line has options of its own
+        if sink is None:  # a batch has checked the options of its lines
             self._check_conflicts()
             self.defined_tokens()
         for option in OPTIONS:
@@ -70,7 +70,7 @@ class Invocation:
 
     @property
     def tells_people(self) -> bool:
-        """Whether sentences are wanted besides results."""
+        """Whether the output is for people: results and sentences."""
         return self.form == "table" and not self.quiet
 
     # -- what is said --------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class Invocation:
             self.note(f"warning: {render(diagnostic)}")
 
     def tell_success(self, text: str) -> None:
-        """Say that a change was made: to a person at a terminal, or to whoever asks with --verbose."""
+        """Say that a change was made, if a person is at the terminal or --verbose asks for it."""
         if self.tells_people and (self.verbose or sys.stdout.isatty()):
             self.say(text)
 
@@ -117,7 +117,7 @@ class Invocation:
             host, port = self.options["hostname"] or "localhost", self.options["port"]
             if host.startswith("-"):
                 remedy = "for help use --help"
-                raise UsageError(Diagnostic("usage", f'-h is the host name, and "{host}" is none', remedy=remedy))
+                raise UsageError(Diagnostic("usage", f'-h takes a host name, and "{host}" is not one', remedy=remedy))
             host = f"[{host}]" if ":" in host and not host.startswith("[") else host
             return f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
         if self.options["offline"] and is_ldap(os.environ.get(startup.URL_VARIABLE, "")):
@@ -125,7 +125,7 @@ class Invocation:
         return str(url) if url else None
 
     def open(self) -> ManagementContext:
-        """Open the configuration for management; what its storage has to say comes as warnings later."""
+        """Open the configuration for management; the storage's warnings come later."""
         if self.sink is not None:
             return self.sink.open_context()
         url = self.place.url
@@ -135,7 +135,7 @@ class Invocation:
         return startup.open(url, definitions=self.registry, command=self.recorded_command, **options)
 
     def _tell_of_connection(self) -> None:
-        """Say which options are for a directory only; those of a properties file hold where they apply."""
+        """Say which typed options apply only to a directory; those of a properties file are ignored silently."""
         typed = {a.partition("=")[0].lower() if a.startswith("--") else a[:2] for a in self.arguments if a[:1] == "-"}
         unused = [
             option.spellings[-1]

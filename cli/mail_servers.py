@@ -1,4 +1,4 @@
-"""The mail server that a command tests or sends through, as a start would see it."""
+"""The mail server that a command tests or sends through, as a starting service would see it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def load_mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | None = None) -> EffectiveObject:
     """Return a mail server, evaluated, optionally with changes that are not saved.
 
-    Raises what is wrong with it, or with an object that it refers to; other objects do not matter here.
+    Raises the problems of it and of the objects that it refers to; other objects are ignored.
     """
     relation = invocation.registry.relation("mail-server")
     with invocation.open() as context:

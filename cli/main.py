@@ -30,7 +30,7 @@ def process() -> int:
     _ensure_streams()
     try:
         status = main()
-    except KeyboardInterrupt:  # so early that nobody else was there to catch it
+    except KeyboardInterrupt:  # too early for the handler in ``running``
         sys.stderr.write("interrupted\n")
         return 130
     gc.freeze()  # the interpreter looks for garbage once more when it ends; what is frozen it leaves alone
@@ -38,10 +38,10 @@ def process() -> int:
 
 
 def _ensure_streams() -> None:
-    """See that the standard streams are there and take every character.
+    """Make the standard streams usable for every character.
 
-    A closed one is as one of nothing; without it the next file opened would stand in its place. Results for a file or a
-    program are UTF-8 in every locale, as all our documents are; a terminal shows as escapes what it has no letters for.
+    A closed stream is replaced by an empty one; otherwise the next file opened would take its place. Output to a file or a
+    program is UTF-8 in every locale, like all documents; a terminal shows escapes for characters that it cannot show.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -51,5 +51,5 @@ def _ensure_streams() -> None:
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         else:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    # Where both streams go to one place, results and remarks stand in the order in which they were said.
+    # If both streams go to one place, results and remarks keep their order.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

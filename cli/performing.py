@@ -1,4 +1,4 @@
-"""One operation of one command line: carried out at once, or handed to the batch that the line stands in."""
+"""One operation of one command line: carried out at once, or handed to the batch that contains it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Operation", "PropertyChanges", "perform"]
 
 
 def perform(invocation: Invocation, operation: Operation, done: str) -> int:
-    """Carry out an operation and say what came of it; ``done`` is the sentence for a change that was made."""
+    """Carry out an operation and report the result; ``done`` is the sentence for a change that was made."""
     if invocation.sink is not None:
         invocation.sink(operation)
         return 0
@@ -30,7 +30,7 @@ def perform(invocation: Invocation, operation: Operation, done: str) -> int:
     report = transaction.report
     status = tell_changes(invocation, report, "" if operation.action == "delete" else done)
     if operation.action == "delete" and report.changed and invocation.tells_people and not invocation.dry_run:
-        # What is gone cannot be looked at any more: that it is gone is said in a pipe, too.
+        # A deletion is reported in a pipe as well: the object cannot be looked at any more.
         invocation.say(done)
     if recorder is not None and report.changed and not invocation.dry_run:
         recorder.record([operation])

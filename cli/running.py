@@ -72,7 +72,7 @@ def _wanted_output(arguments: Sequence[str]) -> str:
 
 
 def _report_unwritable(error: OSError) -> int:
-    """Say that standard output takes no more. Every file of ours tells such failures itself."""
+    """Say that standard output takes no more. All other files report such failures themselves."""
     _abandon_output()
     print(f"the output cannot be written: {(error.strerror or '').lower()}", file=sys.stderr)
     return StorageError.exit_code

@@ -1,4 +1,4 @@
-"""Commands that say in data which words they could not use."""
+"""Commands that report unexpected words as data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ExtraWordsError(click.UsageError):
 
 
 class StrictCommand(click.Command):
-    """A command of click that raises :class:`ExtraWordsError` for words too many."""
+    """A command of click that raises :class:`ExtraWordsError` for unexpected words."""
 
     allow_extra_args = True  # click's own refusal has the words in its message only
 

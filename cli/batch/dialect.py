@@ -2,7 +2,7 @@ r"""The language of batch files: a text as commands, each word with its place.
 
 Both families of tools that have such files are understood. A command is a line; a backslash at its end joins the next
 one, without a blank between them. Blanks and tabs part words. Double quotes group, and a backslash takes the next
-character literally, in them and outside; single quotes group, and all in them is literal. Quotes may open and close
+character literally, in them and outside; single quotes group, and everything in them is literal. Quotes may open and close
 anywhere in a word. An empty line, or one whose first character that is no blank is ``#``, is skipped.
 
 Laws of this module:
@@ -45,14 +45,14 @@ class Piece(Record):
 
 
 class Word(Record):
-    """A word as it is meant, and where it stands: one piece, or several where lines are joined inside it."""
+    """A word after quotes and escapes are resolved, and its place: one piece, or several if it spans joined lines."""
 
     text: str
     pieces: tuple[Piece, ...]
 
 
 class Mistake(Record):
-    """What is wrong with the text at a place, and how to mend it."""
+    """A mistake in the text, its place and its remedy."""
 
     summary: str
     remedy: str
@@ -68,7 +68,7 @@ class BatchCommand(Record):
 
     @property
     def texts(self) -> list[str]:
-        """The words as they are meant."""
+        """The words with quotes and escapes resolved."""
         return [word.text for word in self.words]
 
 
@@ -86,12 +86,12 @@ def parse(text: str) -> Script:
 
 
 def begins_command(line: str) -> bool:
-    """Tell whether a line begins as a command does: where it stands inside quotes, one was not closed before it."""
+    """Tell whether a line begins as a command does. Inside quotes this means that an earlier quote was not closed."""
     return _BEGINS_COMMAND.match(line) is not None
 
 
 def quote_portably(word: str) -> str:
-    """Return a word in quotes, so that a batch and a shell read the same in them."""
+    """Return a word in quotes that a batch and a shell read in the same way."""
     if _ESCAPED_OPENER.search(word):
         return '"' + re.sub(r'[\\"$`]', r"\\\g<0>", word) + '"'
     lines = word.replace("'", "'\"'\"'").split("\n")
@@ -105,7 +105,7 @@ def unescape_openers(text: str) -> str:
 
 
 class _BatchScanner:
-    """Walks through the lines; ``row`` and ``at`` are where it stands."""
+    """Reads the lines; ``row`` and ``at`` are the current position."""
 
     def __init__(self, text: str) -> None:
         whole = text.count("\n") == text.count("\r\n")
@@ -130,7 +130,7 @@ class _BatchScanner:
         return Script(tuple(self.lines), tuple(commands), tuple(self.mistakes))
 
     def _read_command(self) -> BatchCommand:
-        """Read one command, and stand at the line after it."""
+        """Read one command and move to the line after it."""
         first, self.at, self.words, self.here = self.row, 0, [], None
         while self.at < len(self.lines[self.row]):
             if not self._read_part():
@@ -155,7 +155,7 @@ class _BatchScanner:
         return words[1:]
 
     def _skip_document(self) -> None:
-        """Skip the lines of a here-document, if there is one with its end: they are a value, and may be a secret."""
+        """Skip the lines of a complete here-document: they are a value and may be a secret."""
         if self.here is None:
             return
         end = self.words[self.here].text.partition("<<")[2].lstrip("-")
@@ -167,7 +167,7 @@ class _BatchScanner:
     # -- words -----------------------------------------------------------------------------------------------------
 
     def _read_part(self) -> bool:
-        """Read what stands here; tell whether the command goes on."""
+        """Read the next part; tell whether the command continues."""
         line = self.lines[self.row]
         character = line[self.at]
         if character in _BLANKS:
@@ -185,7 +185,7 @@ class _BatchScanner:
         return True
 
     def _take(self, text: str, length: int) -> None:
-        """Let so many characters of the line mean some text."""
+        """Take a number of characters of the line for some text."""
         if self.text is None:
             self.text, self.pieces, self.start = [], [], self.at
         self.text.append(text)
@@ -239,7 +239,7 @@ class _BatchScanner:
         return True
 
     def _join_next_line(self) -> bool:
-        """Go on with the next line that counts; tell whether there is one."""
+        """Continue with the next line that is not skipped; tell whether there is one."""
         here = Piece(self.row, self.at, self.at + 1)
         if self.text is not None:
             self._end_piece()
@@ -278,14 +278,14 @@ class _BatchScanner:
                 return False
 
     def _read_literal(self, line: str) -> bool:
-        """Read single-quoted text up to the closing quote, which is told, or to the end of the line."""
+        """Read single-quoted text up to the closing quote or the end of the line; tell whether the quote was closed."""
         end = line.find("'", self.at)
         inside = line[self.at : len(line) if end < 0 else end]
         self._take(unescape_openers(inside) if end >= 0 else unescape_openers(inside) + "\n", len(inside) + 1)
         return end >= 0
 
     def _read_escaped(self, line: str) -> bool:
-        """Read double-quoted text likewise; a backslash at the end of the line joins the next one."""
+        """Read double-quoted text in the same way; a backslash at the end of the line joins the next one."""
         while self.at < len(line):
             character = line[self.at]
             if character == '"':

@@ -1,4 +1,4 @@
-"""Where in its command a problem is."""
+"""The place of a problem within its command."""
 
 from __future__ import annotations
 
@@ -83,6 +83,6 @@ def _find_option(option: str, command: BatchCommand) -> Word | None:
 
 
 def _assigning_words(command: BatchCommand, name: str) -> Iterator[Word]:
-    """Yield the words that say something of a property: ``NAME:…``, ``NAME<…``, and ``NAME`` behind ``--reset``."""
+    """Yield the words that concern a property: ``NAME:…``, ``NAME<…``, and ``NAME`` behind ``--reset``."""
     pattern = re.compile(rf"(?:--[a-z-]+=)?{re.escape(name)}(?:[:<=].*)?", re.IGNORECASE | re.DOTALL)
     return (word for word in command.words[1:] if pattern.fullmatch(word.text))

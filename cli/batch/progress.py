@@ -1,4 +1,4 @@
-"""How far a batch is, for somebody who looks at it."""
+"""A progress bar for a batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A bar on standard error, where that is a terminal and sentences are wanted."""
+    """A bar on standard error, if that is a terminal and the output is for people."""
 
     def __init__(self, invocation: Invocation, length: int) -> None:
         self._bar: Any = None
@@ -36,7 +36,7 @@ class ProgressBar:
             self._bar.update(1)
 
     def clear(self) -> None:
-        """Make room for a remark: it begins a line of its own."""
+        """Clear the bar so that a remark begins a line of its own."""
         if self._bar is not None:
             sys.stderr.write("\r\x1b[K")
 

@@ -2,9 +2,9 @@
 
 Laws of this module:
 
-1. As one change: every step is asked of one transaction, in order; whatever is wrong with any of them, all of it is
-   told, and nothing is written. What is written is written by one commit.
-2. One by one: each step is a change of its own; what fails is told, and the others go on.
+1. As one change: one transaction takes every step, in order. If any step is wrong, every problem is
+   reported and nothing is written. Otherwise one commit writes everything.
+2. One by one: each step is a change of its own. A failure is reported, and the other steps continue.
 3. A command that reads sees what the commands before it have made, written or not.
 """
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from .source import BatchSource
 
 _MANY: Final = 32
-"""From how many objects of one kind on all of them are read at once."""
+"""If a batch names at least this many objects of one kind, all objects of that kind are read at once."""
 
 
 class Batch:
-    """One batch on its way."""
+    """One run of a batch."""
 
     def __init__(self, invocation: Invocation, source: BatchSource) -> None:
         self.invocation = invocation
@@ -47,7 +47,7 @@ class Batch:
         self._told: set[int] = set()  # the problems of the transaction that are a step's already
 
     def run(self) -> int:
-        """Carry it out, say what came of it, and return the exit status."""
+        """Carry it out, report the result, and return the exit status."""
         with ProgressBar(self.invocation, 2 * len(self.steps)) as progress:
             for step in self.steps:
                 step.parse()
@@ -80,7 +80,7 @@ class Batch:
                     self._ask_step(step, transaction)
                 progress.advance()
             if wrong := [problem for step in self.steps for problem in step.problems]:
-                transaction.plan()  # what is wrong with the whole is told as well
+                transaction.plan()  # problems of the whole are reported as well
                 raise error_for(wrong)
         report = transaction.report
         return report.replace(warnings=tuple(map(_shorten_warning, self._locate_problems(report.warnings))))
@@ -88,7 +88,7 @@ class Batch:
     def _read_ahead(self, transaction: Transaction) -> None:
         """Read the objects of one kind at once where there are many: one search instead of many reads."""
         if transaction.site.storage.serialises_writers:
-            return  # a file or memory: what is read is at hand
+            return  # a file or memory: everything is read already
         registry = self.invocation.registry
         paths = [step.operation.resolve_path(registry) for step in self.steps if step.operation is not None]
         for (relation, parent), count in Counter((path.relation, path.parent) for path in paths).items():
@@ -117,7 +117,7 @@ class Batch:
         self.touches.add(step)
 
     def _record_failures(self, step: BatchStep, problems: Iterable[Diagnostic]) -> None:
-        """Take down what is wrong with a step; what only follows from others that failed is not said again."""
+        """Record the problems of a step; problems that only follow from failed steps are left out."""
         for problem in problems:
             step.outcome = "failed"
             if not self.touches.is_consequence(problem, step.line):
@@ -160,7 +160,7 @@ class Batch:
         return self.summary.tell(_merge_reports(reports), told=True)
 
     def _carry_out(self, step: BatchStep, context: ManagementContext, reports: list[ChangeReport]) -> bool:
-        """Carry out one step; tell whether the others have a chance."""
+        """Carry out one step; tell whether the others can still succeed."""
         if step.operation is None:
             step.show(StepView(context.site))
             return True
@@ -181,7 +181,7 @@ class Batch:
 
     @contextmanager
     def _open_trial(self, context: ManagementContext) -> Iterator[ManagementContext]:
-        """The configuration that each step is made in: with --dry-run a copy, which then is thrown away."""
+        """Return the configuration to change: with --dry-run a copy that is discarded."""
         if not self.invocation.dry_run:
             yield context
             return
@@ -193,7 +193,7 @@ class Batch:
 
 
 def _shorten_warning(warning: Diagnostic) -> Diagnostic:
-    """A warning with its place and without the line: there may be one for every command."""
+    """Return a warning with its place and without the line, since every command may have one."""
     return warning.replace(excerpt="", span=None)
 
 

@@ -1,4 +1,4 @@
-"""A batch as it was read: what it is called, its commands, and how a place in it is shown without its secrets."""
+"""A batch as it was read: its name, its commands, and its lines as they can be shown, without secrets."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class BatchSource:
         return shown, (start - cut, min(end - cut, len(shown)))
 
     def _masked_ranges(self, row: int) -> list[tuple[int, int]]:
-        """Return the ranges of a line that hold secrets, or may: values of properties nobody knows may be any."""
+        """Return the ranges of a line that may hold secrets; the value of an unknown property may be one."""
         if self._masks is None:
             self._masks = {}
             for command in self.script.commands:
@@ -110,9 +110,9 @@ class BatchSource:
             yield from (piece for piece in self._pieces_after(word, separator) if piece.end > piece.start)
 
     def _hidden_words(self, command: BatchCommand) -> Iterator[tuple[Word, str]]:
-        """Yield the words that hold secrets, or may, each with what its secret is behind; nothing hides all of it.
+        """Yield the words that may hold secrets, each with the separator before the secret; an empty separator hides the whole word.
 
-        What stands behind a secret property up to the next option may be the rest of its value, typed apart from it.
+        Words after a secret property, up to the next option, may be the rest of its value.
         """
         before, apart = "", False
         for word in command.words:
@@ -141,7 +141,7 @@ class BatchSource:
         return None if found is None else found[1] or _NOTHING
 
     def _unknown_separator(self, assignment: str) -> str | None:
-        """Return what the value of a property that nobody knows is behind; None where the property is known."""
+        """Return the separator before the value of an unknown property; None if the property is known."""
         found = _SEPARATOR.search(assignment)
         name = assignment if found is None else assignment[: found.start()]
         if name.lower() in self._known:
@@ -159,7 +159,7 @@ class BatchSource:
             if at >= 0:
                 found = True
                 yield Piece(piece.row, at + 1, piece.end)
-        if not found:  # it is written another way than it is meant
+        if not found:  # the separator was typed in another form
             yield from word.pieces
 
     def value_of(self, word: Word) -> Piece:
@@ -175,7 +175,7 @@ class BatchSource:
 
 
 def _shift_place(place: int, left: int, right: int, *, at_end: bool) -> int:
-    """Where a place of a line is when a range of it was replaced by the mask."""
+    """Return the new position of a column after a range of the line was replaced by the mask."""
     if place <= left:
         return place
     if place < right:

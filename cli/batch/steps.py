@@ -1,4 +1,4 @@
-"""The commands of a batch as steps: each parsed as a command line of its own, its change kept until its turn comes."""
+"""The commands of a batch as steps: each is parsed as a command line of its own, and its change waits for its turn."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _OF_THE_BATCH: Final = frozenset({"dry_run", "propertiesfilepath", "noproperties
 
 
 class StepContext:
-    """What all steps have in common: the global options of the batch, its definitions, its text."""
+    """What all steps share: the global options of the batch, its definitions, its text."""
 
     def __init__(self, invocation: Invocation, source: BatchSource) -> None:
         self.registry = invocation.registry
@@ -55,7 +55,7 @@ class StepContext:
             for name, option in self._options
             if not option.unused and option.group != "Batch"
         }
-        # Nobody is there to be asked, or they are busy giving the commands.
+        # Nobody can answer a question: standard input may be the batch itself.
         self._plain = {**self._absent, **of_all, "no_prompt": True}
         self.verbs = {
             command: verb
@@ -94,7 +94,7 @@ class StepContext:
     def find_command(self, words: Words) -> click.Command:
         """Return the command of a line; one is made for all lines that have the same options.
 
-        Raises click.UsageError for a command that there is not.
+        Raises click.UsageError for an unknown command.
         """
         name = words.command.lower()
         if name not in self.verbs:
@@ -109,7 +109,7 @@ class StepContext:
 
 
 def _cache_parser(command: click.Command) -> click.Command:
-    """Let a command make its parser once: making it takes as long as all the rest of a line."""
+    """Have a command make its parser once: making it takes as long as the rest of a line."""
     make = command.make_parser
     made: list[Any] = []
 
@@ -124,7 +124,7 @@ def _cache_parser(command: click.Command) -> click.Command:
 
 
 class BatchStep(Sink):
-    """One command on its way. ``said`` and ``noted`` are what it has printed, ``problems`` what is wrong with it."""
+    """One command of a batch. ``said`` and ``noted`` are what it printed, ``problems`` its problems."""
 
     def __init__(self, setting: StepContext, command: BatchCommand) -> None:
         self.setting = setting
@@ -165,7 +165,7 @@ class BatchStep(Sink):
     # -- what is done with it --------------------------------------------------------------------------------------
 
     def parse(self) -> None:
-        """Parse the words; a command that changes something tells what, one that reads waits."""
+        """Parse the words. A command that changes something hands over its operation; one that reads waits for its turn."""
         if self.command.broken:
             self.outcome = "failed"
             return
@@ -194,7 +194,7 @@ class BatchStep(Sink):
             context.command.invoke(context)
 
     def fail(self, problem: Diagnostic, *, at_command: bool = False) -> None:
-        """Take down a problem, with the place it is at."""
+        """Record a problem with its place."""
         self.outcome = "failed"
         if problem.line is not None:  # it is in another file
             self.problems.append(problem)
@@ -203,7 +203,7 @@ class BatchStep(Sink):
         self.problems.append(self.place_problem(problem, piece))
 
     def place_problem(self, problem: Diagnostic, piece: Any = None) -> Diagnostic:
-        """Return a problem at its place, with the corrected command in place of what would correct it."""
+        """Return a problem at its place, with the corrected command instead of the correction alone."""
         if piece is None:
             piece = place_of(problem, self.command, self.operation, self.source)
         if problem.fix:
@@ -219,7 +219,7 @@ class BatchStep(Sink):
 
 
 class _FailureCatcher:
-    """Takes down what is wrong with a step while it is parsed or run."""
+    """Records the problems of a step while it is parsed or run."""
 
     def __init__(self, step: BatchStep) -> None:
         self.step = step
@@ -248,7 +248,7 @@ class _FailureCatcher:
 
 
 class StepView(ManagementContext):
-    """The configuration as it is at one step, to be read; closing it closes nothing."""
+    """The configuration at one step, for reading; closing it does nothing."""
 
     def __init__(self, site: Site, world: Overlay | None = None) -> None:
         super().__init__(site)
@@ -261,12 +261,12 @@ class StepView(ManagementContext):
     def list(
         self, kind: str, parents: Name = (), world: Any = None, *, properties: Sequence[str] | None = None
     ) -> list[ManagedObject]:
-        """Return the objects of a kind, whole: those that are not stored yet are at hand."""
+        """Return the objects of a kind, whole, with those that are not stored yet."""
         del properties
         return super().list(kind, parents, world)
 
     def close(self) -> None:
-        """Close nothing: the batch goes on."""
+        """Do nothing: the batch still needs the storage."""
 
 
 def _rewrite_file_words(texts: Sequence[str]) -> list[str]:
@@ -285,7 +285,7 @@ def _rewrite_file_words(texts: Sequence[str]) -> list[str]:
 
 
 def steps_of(setting: StepContext) -> list[BatchStep]:
-    """Return the steps of a batch, not parsed yet; the mistakes of its text are theirs already."""
+    """Return the steps of a batch, not parsed yet; the mistakes of the text are assigned to them."""
     source = setting.source
     steps = [BatchStep(setting, command) for command in source.script.commands]
     for mistake, problem in zip(source.script.mistakes, source.mistakes(), strict=True):

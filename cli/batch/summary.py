@@ -1,4 +1,4 @@
-"""What came of a batch, for people, for scripts and as JSON."""
+"""The result of a batch, for people, for scripts and as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class BatchSummary:
-    """Tells of the steps and of the whole."""
+    """Reports the steps and the whole."""
 
     def __init__(self, invocation: Invocation, origin: str, steps: Sequence[BatchStep]) -> None:
         self.invocation = invocation
@@ -34,17 +34,17 @@ class BatchSummary:
         self._noted: set[str] = set()
 
     def note_known(self, warnings: Iterable[Diagnostic]) -> None:
-        """Take down what the storage has to say: it is said once, in the end."""
+        """Keep the storage's warnings; they are printed once, at the end."""
         self._noted.update(f"warning: {render(warning)}" for warning in warnings)
 
     def line_of(self, step: BatchStep) -> str:
-        """Return a command as it may be shown."""
+        """Return a command without its secrets."""
         return " ".join(map(quote_word, step.source.mask_command(step.command)))
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
     def tell_step(self, step: BatchStep, progress: ProgressBar | None = None) -> None:
-        """Say what a step has to say: what it shows, what it remarks, what is wrong with it."""
+        """Print the output, the remarks and the problems of a step."""
         if self.invocation.form == "json":
             return
         texts = [text for text in step.noted if text not in self._noted]
@@ -65,7 +65,7 @@ class BatchSummary:
     # -- the whole -------------------------------------------------------------------------------------------------
 
     def tell_refusal(self, problems: Sequence[Diagnostic]) -> None:
-        """Say, before the problems are told, what that means for the whole."""
+        """Say, before the problems, what they mean for the whole."""
         if self.invocation.form == "json" or self.invocation.quiet:
             return
         wrong = {bisect_right(self._lines, problem.line) for problem in problems if problem.line is not None}
@@ -74,7 +74,7 @@ class BatchSummary:
         )
 
     def tell(self, report: ChangeReport, *, told: bool = False) -> int:
-        """Say what came of the whole, and return the exit status; ``told`` says that each step was told of."""
+        """Report the result and return the exit status; ``told`` says that each step was reported already."""
         failed = [step for step in self.steps if step.outcome == "failed"]
         status = error_for(failed[0].problems).exit_code if failed else 0
         if self.invocation.form == "json":
@@ -135,7 +135,7 @@ def _commands_phrase(count: int) -> str:
 
 
 def _parse_output(text: str) -> Any:
-    """What a command has printed, as JSON if it is; a command may have asked for another form."""
+    """Return what a command printed, parsed if it is JSON; a command may have chosen another form."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which command touched what: to find the one that a problem of the whole comes from."""
+"""Which command touched which object, to find the command that caused a problem of the whole."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Touches:
             yield name.lower() if found is None else found.name
 
     def find_step(self, problem: Diagnostic) -> BatchStep | None:
-        """Return the step that a problem of the whole comes from: the last on its property, else on its object."""
+        """Return the step that caused a problem of the whole: the last on its property, else on its object."""
         path = normal_name(problem.path)
         found = self._properties.get((path, problem.property.lower())) or self._objects.get(path)
-        while found is None and path:  # what lies below an object goes and comes with it
+        while found is None and path:  # objects below an object are created and deleted with it
             path = path.rpartition("/")[0]
             found = self._objects.get(path)
         if found is None:
@@ -100,9 +100,9 @@ class Touches:
     # -- what follows from what --------------------------------------------------------------------------------------
 
     def record_failure(self, step: BatchStep) -> None:
-        """Remember that a step failed: what it would have made is not there."""
+        """Record that a step failed: its result is missing."""
         operation = step.operation
-        if operation is None:  # nobody knows what it would have done: all that concerns its names is in doubt
+        if operation is None:  # its effect is unknown, so everything about its names is uncertain
             for name in _names_in(step.command.texts):
                 self._doubtful.setdefault(normal_name(name), step.line)
             return
@@ -122,7 +122,7 @@ class Touches:
             at, made = self._unmade.get(name, (inf, ""))
             if at < line and (path != made or problem.code == "no-such-object"):
                 return True
-        # What would have let go of an object that is deleted or disabled.
+        # A failed step that would have removed a reference to an object that is deleted or disabled.
         return "/" in summary and any(
             at < line and made != path and f"{made} " in summary for made, at in self._unchanged.items()
         )

@@ -25,34 +25,32 @@ if TYPE_CHECKING:
 
 
 class CommandRow(Record):
-    """A command that is no verb of an object: its module, and a line for the overview."""
+    """A command that is not a verb of an object: its module, and a line for the overview."""
 
     module: str
     summary: str
 
 
 SPECIAL: Final[dict[str, CommandRow]] = {
-    "apply": CommandRow("apply", "Make the configuration what a document says."),
-    "check": CommandRow("check", "Judge the whole configuration as a start would."),
+    "apply": CommandRow("apply", "Make the configuration match a document."),
+    "check": CommandRow("check", "Check the whole configuration as a starting service would."),
     "completion": CommandRow("completion", "Print the completion script for a shell."),
     "copy": CommandRow("copy", "Copy a configuration to another storage."),
     "demo": CommandRow("demo", "Configure a mail server and send a mail through it, on this machine."),
     "describe": CommandRow("describe", "Explain an object or a property."),
     "diff": CommandRow("diff", "Compare two configurations."),
-    "explain": CommandRow("explain", "Show how an expression comes to its value."),
+    "explain": CommandRow("explain", "Show how an expression gets its value."),
     "graph": CommandRow("graph", "Print objects and their references as a picture."),
     "history": CommandRow("history", "Show the changes of the configuration, and who made them."),
     "export": CommandRow("export", "Print the whole configuration as a document."),
-    "init": CommandRow("init", "Make the base and the branches of a configuration."),
+    "init": CommandRow("init", "Create the base and the branches of a configuration."),
     "json-schema": CommandRow("json_schema", "Print the JSON Schema of an object."),
     "ldap-schema": CommandRow("ldap_schema", "Print the LDAP schema and access rules of the definitions."),
     "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax."),
     "rename": CommandRow("rename", "Give an object another name; references follow."),
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
-    "test-mail-server": CommandRow(
-        "test_mail_server", "Test how far a mail server lets us get, and say what is wrong."
-    ),
-    "undo": CommandRow("undo", "Take a change of the history back."),
+    "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
+    "undo": CommandRow("undo", "Undo a change of the history."),
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 
@@ -68,7 +66,7 @@ def command_names(registry: Registry, *, hidden: bool = False) -> Iterator[str]:
 
 
 def resolve(words: Words, registry: Registry | None = None) -> click.Command:
-    """Return the command of a command line, made from definitions that are loaded already or those that it names.
+    """Return the command of a command line, made from definitions that are loaded already, or from those that the command line names.
 
     Raises click.UsageError for a command that does not exist.
     """
@@ -93,7 +91,7 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
 
 
 def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
-    """Yield the relations that a command name can be of: those whose name or plural it holds."""
+    """Yield the relations whose name or plural is part of a command name."""
     return (r for r in registry.relations().values() if r.name in name or r.plural in name)
 
 

@@ -1,4 +1,4 @@
-"""``apply FILE``: make the configuration what a document says."""
+"""``apply FILE``: make the configuration match a document."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Make the configuration what a file says: a JSON document as export prints it, or LDIF; - is standard input.
+_HELP = """Make the configuration match a file: a JSON document as export prints it, or LDIF; - is standard input.
 
-An object in the file is said whole: a property that is not there goes back to its default, but a secret stays as it
-is. Other objects stay, unless --prune deletes them. With --dry-run nothing is written, and the exit status is 1 when
-something would be."""
+The file describes each of its objects completely: a missing property goes back to its default, but a missing secret
+stays as it is. Other objects stay, unless --prune deletes them. With --dry-run nothing is written, and the exit status is
+1 if something would change."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -37,7 +37,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, file: str, prune: bool) -> int:
     wanted = read_side(invocation, file)
-    if wanted.problems:  # what cannot be read would go quietly
+    if wanted.problems:  # an object that cannot be read would be lost without a word
         raise error_for(wanted.problems)
     with invocation.open_for_change() as context:
         try:

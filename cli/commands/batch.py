@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _HELP = r"""Carry out the commands of a batch, from standard input (--batch) or a file (-F).
 
-All of them are checked first, and every mistake is told with its line. Then their changes are made as one: all or none.
-With --batch-continue-on-error each is made by itself, and the others stay when one fails.
+All of them are checked first, and every mistake is reported with its line. Then all changes are made as one, or none.
+With --batch-continue-on-error each change is made by itself, and the others stay if one fails.
 
 A command is a line, with or without the word confobjects or dsconfig before it; a backslash at its end joins the next
 one; lines that begin with # are skipped. Words are quoted as in a shell. --set NAME<PATH takes a value from a file.

@@ -1,4 +1,4 @@
-"""``check``: judge the whole configuration as a start would, and say everything that is wrong."""
+"""``check``: check the whole configuration as a starting service would, and report every problem."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Judge the whole configuration as a start would.
+_HELP = """Check the whole configuration as a starting service would.
 
-Every expression is evaluated, every object judged. With --env-file the variables in a file stand in for the
-environment, so that one machine can check what another will see."""
+Every expression is evaluated and every object judged. With --env-file the variables in a file replace the environment, so
+that one machine can check what another one will see."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:

@@ -1,7 +1,7 @@
-"""``completion SHELL``: the script that makes a shell complete our words.
+"""``completion SHELL``: the script that makes a shell complete words.
 
-The script calls ``confobjects completion SHELL --at N -- WORD…``: what could stand at place N of the command line. Object
-names are the only answers that need the storage, and are looked up only where one can stand.
+The script calls ``confobjects completion SHELL --at N -- WORD…``: what could stand at place N of the command line. Only
+object names need the storage; they are looked up only where a name can stand.
 """
 
 from __future__ import annotations

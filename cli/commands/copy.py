@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _HELP = """Copy every object of one configuration to another, secrets included.
 
-FROM and TO are URLs (ldif:PATH, ldap://host:port/baseDN, …); the options of an LDAP connection are for both. An
-interrupted copy goes on where it stopped when it is started again. --dry-run says what would be copied."""
+FROM and TO are URLs (ldif:PATH, ldap://host:port/baseDN, …); the options of an LDAP connection apply to both. An
+interrupted copy continues where it stopped when you start it again. --dry-run says what would be copied."""
 _WIDTH = 30
 
 

@@ -1,7 +1,7 @@
-"""``demo``: the main job on this machine, told step by step: configure a mail server, send a mail through it.
+"""``demo``: the main job on this machine, step by step: configure a mail server, send a mail through it.
 
 The story is ``cli/demo.txt``: every line that begins with ``$`` is run through the real command line, ``!`` is the exit
-status it must have, ``=`` sets a variable, ``#`` is told to the reader.
+status it must have, ``=`` sets a variable, ``#`` is printed for the reader.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _HELP = """Configure a mail server and send a mail through it, on this machine.
 
-Everything happens in a temporary directory and on a loopback port, and is gone afterwards. Needs the extra "demo"."""
+Everything happens in a temporary directory and on a loopback port, and is removed afterwards. Needs the extra "demo"."""
 _VARIABLES = ("CONFOBJECTS_URL", "CONFOBJECTS_INSTANCE", "CONFOBJECTS_ENVCONFIG_DIRS", "SMTP_PASSWORD")
 
 
@@ -40,7 +40,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 class StoryLine(Record):
-    """A command of the story, the exit status it has to have, or a variable to set (``=``)."""
+    """A command of the story and its expected exit status, or a variable to set (``=``)."""
 
     kind: str
     text: str
@@ -81,7 +81,7 @@ def _import_server() -> type[DemoServer]:
 
 @contextmanager
 def _set_environment(directory: str) -> Iterator[None]:
-    """Point the commands of the story at a file in a directory; what was set before comes back."""
+    """Point the commands of the story at a file in a directory; the old values come back afterwards."""
     before = {name: os.environ.pop(name, None) for name in _VARIABLES}
     os.environ["CONFOBJECTS_URL"] = f"ldif:{os.path.join(directory, 'config.ldif')}"
     try:

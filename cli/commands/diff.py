@@ -1,4 +1,4 @@
-"""``diff A [B]``: what one configuration has otherwise than another."""
+"""``diff A [B]``: how two configurations differ."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _HELP = """Compare two configurations by object and property. The exit status is 1 when they differ.
 
 Each is a URL (ldif:PATH, ldap://…), a JSON document, an LDIF file, - for standard input, history:N for the
-configuration right after change N, or archive:N for what its file was before its N-th last change. Without B, A is
-compared with the configuration itself."""
+configuration right after change N, or archive:N for its file before its N-th last change. Without B, A is
+compared with the current configuration."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:

@@ -1,4 +1,4 @@
-"""``explain TEXT``: how a text with expressions comes to its value."""
+"""``explain TEXT``: how a text with expressions gets its value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Show how a text with expressions comes to its value: what it needs, where each part comes from.
+_HELP = """Show how a text with expressions gets its value: what it needs, and where each part comes from.
 
 Quote the text for the shell: '&{smtp.password}'. The value itself is shown; do not use this on secrets in public."""
 
@@ -59,7 +59,7 @@ def _lines(template: Template, shown: str, values: list[str], origins: tuple[str
     lines = [f"text:   {shown}"]
     lines.extend(f"needs:  {need}" for need in find_needs(template))
     if template.is_literal:
-        lines.append("no expression in it: the text stands for itself")
+        lines.append("there is no expression in it: the text is the value")
     for index, value in enumerate(values):
         lines.append(f"value:  {value}")
         if index < len(origins) and origins[index]:

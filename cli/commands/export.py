@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _HELP = """Print the whole configuration: as a JSON document (which apply takes), as LDIF, or as commands.
 
-Secrets are left out unless they are expressions; a document says which, and applying it leaves them as they are."""
+Secrets are left out unless they are expressions. A document names the secrets it leaves out, and apply does not change them."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -36,9 +36,11 @@ def build(words: Words, registry: Registry) -> click.Command:
             type=click.Choice(["json", "ldif", "commands"]),
             default="json",
             metavar="json|ldif|commands",
-            help="The form; json without it.",
+            help="The form; the default is json.",
         ),
-        click.Option(["--output-file"], metavar="PATH", help="Write to a file, for its owner alone if it is new."),
+        click.Option(
+            ["--output-file"], metavar="PATH", help="Write to a file; a new file is readable by its owner only."
+        ),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -72,7 +74,7 @@ def _render_text(context: ManagementContext, states: States, format_: str) -> st
 
 
 def _keep_text(_prop: PropertyDefinition, text: str) -> str:
-    """Secrets are gone already, but for expressions."""
+    """Secrets other than expressions are removed already."""
     return text
 
 

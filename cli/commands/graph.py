@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HELP = """Print the objects and their references as a picture: for Graphviz, for Mermaid, or as an SVG image.
 
 OBJECT is a kind (mail-server) or a path (/mail-server/one): those objects, what they need, and what uses them.
-Disabled objects and references that lead nowhere look different."""
+Disabled objects and references to missing objects look different."""
 
 
 def _draw_svg(found: Graph) -> str:
@@ -46,7 +46,7 @@ def build(words: Words, registry: Registry) -> click.Command:
             type=click.Choice(list(_FORMATS)),
             default="dot",
             metavar="|".join(_FORMATS),
-            help="The form; dot without it.",
+            help="The form; the default is dot.",
         ),
     ]
     return make_command(words, registry, parameters, _run, _HELP)

@@ -1,4 +1,4 @@
-"""``history``: every change of the configuration, who made it and when, and how to take it back."""
+"""``history``: every change of the configuration, who made it and when, and how to undo it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _HELP = """Show the changes of the configuration, the oldest first.
 
-With OBJECT and its name only those of one object; with "show" and a number everything about one change: what it did,
-and the commands that take it back.
+With OBJECT and its name, show only the changes of one object. With "show" and a number, show everything about one change:
+what it did, and the commands that undo it.
 
 Examples:
   history --limit 10
@@ -133,9 +133,9 @@ def _detail_lines(one: HistoryRecord, by: Mapping[int, int], registry: Registry)
 
 
 def _undo_commands(one: HistoryRecord, registry: Registry) -> list[str]:
-    """Return the commands that take a change back; none where the definitions do not know its objects any more.
+    """Return the commands that undo a change; none if the definitions no longer know its objects.
 
-    References follow a rename, so what it changed is given back in one go or not at all.
+    References follow a rename, so they are restored together or not at all.
     """
     if len(one.changes) > 1 and any(change.action == "rename" for change in one.changes):
         return [f"undo {one.number}"]

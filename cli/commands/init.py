@@ -1,4 +1,4 @@
-"""``init``: make the base and the branches of a configuration."""
+"""``init``: create the base and the branches of a configuration."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Make the base and the branches of a configuration, where they are not there yet.
+_HELP = """Create the base and the branches of a configuration, unless they exist.
 
-On a directory it also warns when somebody who has not logged in can read a secret."""
+On a directory it also warns if a secret can be read without logging in."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -42,5 +42,5 @@ def _run(invocation: Invocation) -> int:
     if not invocation.quiet:
         verb = "would be made" if invocation.dry_run else "made"
         lines = [f'the entry "{dn}" {"was " if verb == "made" else ""}{verb}' for dn in made]
-        invocation.say("\n".join(lines) or "everything is there already")
+        invocation.say("\n".join(lines) or "everything exists already")
     return 0

@@ -36,7 +36,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation, object_: str | None, document: bool, shape: str | None) -> int:
     if sum((object_ is not None, document, shape is not None)) != 1:
         remedy = "json-schema OBJECT, json-schema --document, or json-schema --shape NAME"
-        raise UsageError(Diagnostic("usage", "one schema is wanted: that of what?", remedy=remedy))
+        raise UsageError(Diagnostic("usage", "name the schema to print", remedy=remedy))
     if document:
         schema = document_schema(invocation.registry)
     elif shape is not None:

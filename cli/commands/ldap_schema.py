@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _HELP = """Print the LDAP schema of the definitions, as LDIF.
 
 --format openldap is an entry for ldapadd to cn=config; --format rfc4512 is a schema file for 389 Directory Server
-and others. --upgrade FILE prints what an installed, older schema lacks. --acl prints access rules that keep secrets
-from everybody but the administrator."""
+and others. --upgrade FILE prints what an installed, older schema lacks. --acl prints access rules that let only the
+administrator read secrets."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -32,7 +32,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--format", "form"], default="openldap", metavar="|".join(ldap_schema.FORMATS), help="The form."),
         click.Option(["--upgrade"], metavar="FILE", help="An older schema: print what it lacks."),
         click.Option(["--acl"], metavar="|".join(ldap_schema.SERVERS), help="Print access rules for a server."),
-        click.Option(["--admin"], metavar="DN", help="Who may read and write everything (with --acl)."),
+        click.Option(["--admin"], metavar="DN", help="The DN that may read and write everything (with --acl)."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 

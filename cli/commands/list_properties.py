@@ -1,4 +1,4 @@
-"""``list-properties``: what there is to configure, as the ancestor lists it."""
+"""``list-properties``: the properties that can be configured, in the manner of dsconfig."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _run(
 def _find_unknown(
     registry: Registry, category: str | None, types: Sequence[str], properties: Sequence[str]
 ) -> Diagnostic | None:
-    """Return what is wrong with the names that were given, None where there is each of them."""
+    """Return what is wrong with the given names; None if all of them exist."""
     relations = registry.relations()
     categories = {*relations, *registry.names(), *registry.tags()}
     short = {name for relation in relations.values() for name in registry.types_of(relation)} | set(registry.names())

@@ -39,7 +39,7 @@ def _repeated_option(spelling: str, metavar: str, help: str) -> click.Option:  #
 
 def _value_options() -> list[click.Parameter]:
     return [
-        _repeated_option("--set", "PROPERTY:VALUE", "Set a property; given again, a further value of it."),
+        _repeated_option("--set", "PROPERTY:VALUE", "Set a property; repeat the option for further values."),
         _repeated_option("--set-file", "PROPERTY:PATH", "Set a property to the text of a file."),
         _repeated_option("--set-env", "PROPERTY:VARIABLE", "Set a property to the value of an environment variable."),
         _repeated_option("--set-prompt", "PROPERTY", "Ask for the value of a property without showing it."),
@@ -75,7 +75,7 @@ def _build_create(relation: Relation, words: Words, registry: Registry) -> click
         return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was created.")
 
     typed = [] if relation.kind == "set" else [type_option]
-    tolerant = click.Option(["--if-absent"], is_flag=True, help="Leave an object that is there as it is.")
+    tolerant = click.Option(["--if-absent"], is_flag=True, help="Leave an existing object as it is.")
     parameters = [*name_options(relation, registry), *typed, *_value_options(), tolerant]
     return make_command(words, registry, parameters, run, f"Create a {relation.friendly}.\n\n{relation.synopsis}")
 
@@ -94,7 +94,7 @@ def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Co
         *_value_options(),
         _repeated_option("--add", "PROPERTY:VALUE", "Add a value to a property."),
         _repeated_option("--remove", "PROPERTY:VALUE", "Remove a value from a property."),
-        _repeated_option("--reset", "PROPERTY", "Let a property go back to its default."),
+        _repeated_option("--reset", "PROPERTY", "Reset a property to its default."),
     ]
     return make_command(words, registry, parameters, run, f"Change properties of a {relation.friendly}.")
 
@@ -107,7 +107,7 @@ def _build_delete(relation: Relation, words: Words, registry: Registry) -> click
         operation = Operation("delete", relation.name, names, tolerant=force)
         return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was deleted.")
 
-    force = click.Option(["-f", "--force"], is_flag=True, help="An absent object is no error.")
+    force = click.Option(["-f", "--force"], is_flag=True, help="Do not fail if the object does not exist.")
     parameters = [*name_options(relation, registry), force]
     return make_command(words, registry, parameters, run, f"Delete a {relation.friendly}, with everything below it.")
 
@@ -148,14 +148,14 @@ def _build_get(relation: Relation, words: Words, registry: Registry) -> click.Co
 
 
 def _views(invocation: Invocation, site: Site, obj: ManagedObject) -> tuple[ViewResult, ...]:
-    """Return what is worked out from an object's effective values, where its definition asks for that."""
+    """Return the views of an object: what its definition computes from the effective values."""
     if not obj.definition.views:
         return ()
     from confobjects.management.judging import judge_one
 
     effective, problems = judge_one(site, obj, invocation.place.instance_directory)
     if problems:
-        return ()  # what cannot be evaluated is told by those values themselves
+        return ()  # the values themselves say why they cannot be evaluated
     views = effective.views()
     invocation.warn(problem for view in views for problem in view.problems)
     return views
@@ -216,12 +216,12 @@ def _rows(invocation: Invocation, item: ShownProperty, *, record: bool, origin: 
 
 
 def _flatten_cell(cell: str) -> str:
-    """A cell for scripts holds neither the separator nor a line end."""
+    """Return a cell for scripts: without the separator and line ends."""
     return cell.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
 
 
 def _check_sound(obj: ManagedObject, reader: PropertyReader) -> int:
-    """Return 0 for a sound object; raise what is wrong with a broken one, after what can be shown of it."""
+    """Return 0 for a valid object; raise the problems of a broken one after its readable values are printed."""
     problems = [*obj.problems]
     for name, prop in obj.definition.properties.items():
         if name in obj.values:
@@ -318,7 +318,7 @@ def _print_list(
 
 
 def _script_cell(shown: ShownProperty | None) -> str:
-    """The values in one cell; of several that may be there one with a comma is quoted, so that they can be told apart."""
+    """Return the values in one cell; if there may be several, a value with a comma is quoted."""
     if shown is None:
         return ""
     if not shown.property.multi_valued:

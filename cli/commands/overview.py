@@ -25,7 +25,7 @@ _INTRODUCTION = """\
 confobjects: configuration objects in a directory or an LDIF file.
 
 usage: confobjects COMMAND [OPTIONS]        options stand before or after the command; long ones ignore case
-       confobjects [OPTIONS]                at a terminal: menus for the same
+       confobjects [OPTIONS]                at a terminal: menus
 """
 
 

@@ -21,7 +21,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command; the name options are those of the object it is asked for."""
     relations = registry.relations()
     kind = next((word.lower() for word in words.rest if word.lower() in relations), None)
-    # Where no object is named that there is, all options are known and none is needed, so that this is what is told.
+    # Without a known object every option is accepted and none is required, so that the unknown object is what is reported.
     kinds = relations if kind is None else (kind,)
     names = {option.name: option for one in kinds for option in name_options(relations[one], registry)}
     for option in names.values():

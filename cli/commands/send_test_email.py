@@ -1,4 +1,4 @@
-"""``send-test-email``: a real mail through a configured mail server, and what became of it."""
+"""``send-test-email``: a real mail through a configured mail server, and its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HELP = """Send a test mail through a mail server, as saved.
 
-The exit status tells the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
+The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
 47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan."""
 
 
@@ -27,7 +27,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to send through."),
         click.Option(["--to"], metavar="ADDRESS", required=True, help="Where to send the mail."),
-        click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; without it the mail server's own."),
+        click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 

@@ -1,4 +1,4 @@
-"""``test-mail-server``: how far a mail server lets us get, and if no further, why and what to change."""
+"""``test-mail-server``: test a mail server stage by stage, and say why it fails and what to change."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _DEPTHS = {
     "send": "by sending a mail",
 }
 
-_HELP = """Test a mail server, as saved or with values laid over the saved ones, and say what stands in the way.
+_HELP = """Test a mail server, as saved or with unsaved values, and say what is wrong.
 
-Depths: resolve, connect, tls, ehlo, auth (the default), envelope, send; each includes those before it. No mail is sent
-before the last one.
+Depths: resolve, connect, tls, ehlo, auth (the default), envelope, send; each includes those before it. Only the
+last one sends a mail.
 
-The exit status tells the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
+The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
 47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan."""
 
 
@@ -51,7 +51,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to test."),
         click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(_DEPTHS)}."),
         repeated_option("--to", "ADDRESS", "A recipient, for the depths envelope and send."),
-        click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; without it the mail server's own."),
+        click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
         repeated_option("--set", "PROPERTY:VALUE", "Test with this value; nothing is saved."),
         repeated_option("--set-file", "PROPERTY:PATH", "Test with the text of a file."),
         repeated_option("--set-env", "PROPERTY:VARIABLE", "Test with the value of an environment variable."),

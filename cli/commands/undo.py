@@ -1,4 +1,4 @@
-"""``undo``: take a change of the history back, or every change after one."""
+"""``undo``: undo a change of the history, or every change after one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Take a change of the history back, or with --to every change after one (--to 0: all that are kept).
+_HELP = """Undo a change of the history, or with --to every change after one (--to 0: all that are kept).
 
-It is refused when later changes, or somebody who edited the storage by hand, touched the same values. An undo is a
-change like any other: it is judged, it is recorded, and it can be undone. --dry-run says what would be done.
+An undo is refused if a later change, or an edit by hand, touched the same values. It is a change like any other: it is
+judged, it is recorded, and it can be undone. --dry-run says what would be done.
 
 Examples:
   undo 7
@@ -44,7 +44,7 @@ def _run(invocation: Invocation, number: int | None, to: int | None) -> int:
         edits = [one.number for one in context.history() if one.number > (to or 0) and one.state == "edited"]
         report = context.undo_to(to or 0, dry_run=invocation.dry_run)
     for edit in edits:
-        invocation.note(f"change {edit} is an edit by hand: what it did is not known, and stays")
+        invocation.note(f"change {edit} is an edit by hand: its effect is unknown, and it stays")
     return tell_changes(
         invocation, report, f"Every change after {to} was taken back." if to else "Every change was taken back."
     )

@@ -94,7 +94,7 @@ class ObjectEditor:
     # -- the beginning -----------------------------------------------------------------------------------------------
 
     def _begin_object(self, relation: Relation, parents: tuple[str, ...]) -> EditedObject:
-        """Ask for an object's type and name, then for what it cannot be without."""
+        """Ask for an object's type and name, then for its mandatory values."""
         definition, short = self._ask_type(relation, parents)
         names = parents
         if relation.kind == "set":
@@ -106,7 +106,7 @@ class ObjectEditor:
         edited = EditedObject(Operation("create", relation.name, names, short), draft)
         missing = draft.missing_properties()
         if missing:
-            self.terminal.say(f"\nWhat a {definition.friendly} cannot be without:")
+            self.terminal.say(f"\nMandatory values of a {definition.friendly}:")
         for prop in missing:
             edited = self._ask_mandatory(edited, prop)
         return edited
@@ -164,7 +164,7 @@ class ObjectEditor:
     # -- the editor --------------------------------------------------------------------------------------------------
 
     def _edit_until_done(self, edited: EditedObject, accept: Callable[[list[Operation]], bool]) -> None:
-        """Show the editor until the object is accepted or given up; what is refused can be mended."""
+        """Show the editor until the object is accepted or given up; a refused object can be corrected."""
         while True:
             page = editor_page(edited.title, edited.draft, advanced=self.advanced, width=self.terminal.width)
             try:
@@ -185,7 +185,7 @@ class ObjectEditor:
                 raise
 
     def _offer_mending(self, edited: EditedObject, error: ConfobjectsError) -> EditedObject:
-        """Offer the values that would make a refused object right."""
+        """Offer the values that would make a refused object valid."""
         path = str(edited.operation.resolve_path(self.registry))
         for problem in error.diagnostics:
             if problem.path == path and problem.fix:
@@ -275,7 +275,7 @@ class ObjectEditor:
         """Ask which values to remove: numbers, or all of them."""
         current = draft.current_texts(prop.name)
         labels = [format_value(prop, text) for text in current]
-        menu = list_menu("", "Which values do you want to remove? Several numbers stand apart.", labels, current)
+        menu = list_menu("", "Which values do you want to remove? Separate several numbers by blanks.", labels, current)
         menu = menu.replace(letters=(Choice("a", "all of them", current), *menu.letters))
         self.terminal.say("\n".join(menu.lines(self.terminal.width)))
         while True:
@@ -283,7 +283,7 @@ class ObjectEditor:
             chosen = [choice for word in words if (choice := menu.find_choice(word)) is not None]
             if len(chosen) == len(words):
                 return list(_chosen_texts(chosen))
-            self.terminal.say("These are not all numbers of values.")
+            self.terminal.say("Some of these are not numbers of values.")
 
     def _ask_and_put(
         self, edited: EditedObject, prop: PropertyDefinition, put: Callable[[str], Draft], *, present: str = ""

@@ -29,7 +29,7 @@ class Menus:
         self.session = session
 
     def run(self) -> int:
-        """Show the main menu until somebody quits; return the exit status."""
+        """Show the main menu until the user quits; return the exit status."""
         self.session.terminal.say(f"confobjects {confobjects.__version__}, {self.session.invocation.place.url}")
         self.session.invocation.warn(self.session.context.storage.warnings)
         try:
@@ -38,7 +38,7 @@ class Menus:
         except QuitRequest:
             self.session.terminal.say("Goodbye.")
         except KeyboardInterrupt:
-            self.session.terminal.say()  # the question stands there without an end of line
+            self.session.terminal.say()  # the cursor is still behind the question
             raise
         return 0
 
@@ -72,7 +72,7 @@ class Menus:
         return sorted(shown, key=lambda relation: relation.friendly.casefold())
 
     def _show_kind(self, relation: Relation) -> None:
-        """Show the menu of one kind until somebody goes back; of what there is one, edit that."""
+        """Show the menu of one kind until the user goes back; a singleton goes straight to the editor."""
         if relation.kind == "singleton":
             self._attempt(self.edit, relation)
             return
@@ -107,7 +107,7 @@ class Menus:
                 self._attempt(choice.value, relation)
 
     def _attempt(self, action: Callable[[Relation], None], relation: Relation) -> None:
-        """Do something that may be left or refused, and come back to the menu."""
+        """Do something that may be cancelled or refused, and return to the menu."""
         try:
             action(relation)
         except BackRequest:

@@ -51,7 +51,7 @@ class InteractiveSession:
     # -- objects -----------------------------------------------------------------------------------------------------
 
     def choose_parents(self, relation: Relation) -> tuple[str, ...]:
-        """Have the objects chosen below which one of a relation lies, and return their names, the outermost first."""
+        """Have the parents of an object chosen, and return their names, the outermost first."""
         names: tuple[str, ...] = ()
         for step, below in pairwise(self.registry.lineage(relation)):
             if step.named:

@@ -22,12 +22,12 @@ _REST_OF_KEY = 0.05
 """Seconds in which the rest of an arrow key's sequence comes, else its first character is the Escape key."""
 
 
-class QuitRequest(Exception):  # noqa: N818 - no error: somebody leaves
-    """Somebody wants to leave the program."""
+class QuitRequest(Exception):  # noqa: N818 - not an error: the user leaves
+    """The user wants to leave the program."""
 
 
-class BackRequest(Exception):  # noqa: N818 - no error either
-    """Somebody wants to go back to where they came from."""
+class BackRequest(Exception):  # noqa: N818 - not an error either
+    """The user wants to go back."""
 
 
 class Terminal:
@@ -74,7 +74,7 @@ class Terminal:
                 self._readline.set_startup_hook(None)
 
     def ask_secret(self, name: str) -> str:
-        """Ask for a text that is not shown, twice; an empty one is no answer. Ask again while the two differ."""
+        """Ask for a text that is not shown, twice; an empty one is no answer. Ask again until both are the same."""
         from getpass import getpass
 
         while True:
@@ -85,7 +85,7 @@ class Terminal:
             except EOFError:
                 self.say()
                 raise QuitRequest from None
-            self.say("The two are not the same. Please type it again.")
+            self.say("The two entries differ. Please type both again.")
 
     def confirm(self, question: str, *, default: bool) -> bool:
         """Ask for yes or no."""

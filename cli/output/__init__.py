@@ -1,1 +1,1 @@
-"""What goes out: values as they may be shown, tables, JSON, changes, and the lines that do the same again."""
+"""What goes out: values without secrets, tables, JSON, changes, and equivalent commands."""

@@ -1,4 +1,4 @@
-"""What came of a change: for people, and as JSON."""
+"""The result of a change, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int:
-    """Say what came of a change. ``done`` is the sentence for a change that was made."""
+    """Report the result of a change. ``done`` is the sentence for a change that was made."""
     if invocation.form == "json":
         _tell_json(invocation, report)
         return 0
@@ -29,7 +29,7 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
         invocation.tell_success(done)
     touched = {(change.new_path or change.path, name) for change in report.changes for name in change.names()}
     for deferred in report.deferred:
-        # What was deferred before and is not touched now was said then; the JSON has it all.
+        # A deferred value that this change does not touch was reported earlier; the JSON lists all.
         if deferred.property and (deferred.path, deferred.property) not in touched:
             continue
         what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
@@ -61,7 +61,7 @@ def _tell_json(invocation: Invocation, report: ChangeReport) -> None:
 
 
 def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
-    """Return what came of a change for programs."""
+    """Return the result of a change for programs."""
     from ..words.actions import as_json
 
     changes = []

@@ -1,4 +1,4 @@
-"""Equivalent commands: what one would type to get a change again. ``--displayCommand`` shows them, and
+"""Equivalent commands: the commands that make a change again. ``--displayCommand`` shows them, and
 ``--commandFilePath`` collects them in a file that is a batch: ``confobjects -F FILE`` does it all again.
 
 As dsconfig's they say neither how the server is reached nor who logs in. A secret is never in them: the command asks
@@ -35,7 +35,7 @@ def equivalent_command(operation: Operation, registry: Registry) -> str:
 
 
 def _ask_for_secrets(words: Sequence[str]) -> list[str]:
-    """Return the words with secrets asked for; ``--no-prompt`` where nothing is."""
+    """Return the words with secrets asked for; ``--no-prompt`` if there are none."""
     result: list[str] = []
     asks = False
     for word in words:
@@ -94,7 +94,7 @@ class Recorder:
 
     def _append(self, text: str) -> None:
         try:
-            # Others have no business to read it, though no secret is in it.
+            # For its owner only, although it holds no secret.
             number = os.open(str(self.path), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with open(number, "a", encoding="utf-8") as file:
                 file.write(text)

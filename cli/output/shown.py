@@ -65,7 +65,7 @@ def _show_text(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, 
     try:
         value = prop.syntax.parse(text)
     except ValueSyntaxError:
-        return text, text  # broken: shown as it is stored, and reported besides
+        return text, text  # broken: shown as it is stored, and reported as well
     return prop.syntax.display(value, units.size, units.time, units.exact), prop.syntax.to_json(value)
 
 

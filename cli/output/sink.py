@@ -1,4 +1,4 @@
-"""What a command stands in when it is not a command line of its own: a line of a batch."""
+"""What a command talks to when it is a line of a batch and not a command line of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Sink:
-    """Where the operations and the words of a command go, and what it finds in place of what it would open itself."""
+    """Takes the operations and the output of a command, and gives it the open configuration."""
 
     def __call__(self, operation: Operation) -> None:
         """Take an operation instead of its being carried out."""
@@ -33,5 +33,5 @@ class Sink:
         raise NotImplementedError
 
     def open_context(self) -> ManagementContext:
-        """Return the configuration as the command is to see it; closing it does nothing."""
+        """Return the configuration at this step; closing it does nothing."""
         raise NotImplementedError

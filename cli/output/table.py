@@ -1,4 +1,4 @@
-"""The table for people: columns apart by " : ", a line of dashes, the last column wrapped at the terminal's width."""
+"""The table for people: columns separated by " : ", a line of dashes, the last column wrapped at the terminal's width."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def output_width() -> int:
 
 
 def format_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = SEPARATOR) -> str:
-    """Return a table. Cells may hold any text; line breaks in them become blanks, what a terminal acts upon escapes."""
+    """Return a table. Cells may hold any text; line breaks become blanks, control characters escapes."""
     cells = [[_flatten_text(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (headings, *cells)) for i in range(len(headings))]
     rule = separator.strip() or " "
@@ -47,7 +47,7 @@ def _flatten_text(text: str) -> str:
 
 
 def _wrap_text(text: str, room: int) -> list[str]:
-    """Break a text at blanks; a longer word is broken where the room ends."""
+    """Break a text at blanks; a longer word is broken at the width."""
     lines: list[str] = []
     line = ""
     for word in text.split(" "):

@@ -1,1 +1,1 @@
-"""Words that come in: how a command line is split, what its options mean, and what else stands for options."""
+"""Input: how a command line is split, what its options mean, and where options come from otherwise."""

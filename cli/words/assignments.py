@@ -22,7 +22,7 @@ Given = dict[str, list[str]]
 
 
 def given_values(invocation: Invocation, relation: Relation, **setting: Sequence[str]) -> Given:
-    """Return the values given with ``--set`` and its kin, by property.
+    """Return the values given with ``--set``, ``--set-file``, ``--set-env`` and ``--set-prompt``, by property.
 
     ``setting`` holds what was given for set, set_file, set_env and set_prompt. Raises one error with every malformed
     option.
@@ -86,7 +86,7 @@ def _find_property(invocation: Invocation, relation: Relation, name: str) -> Pro
 
 
 def _report_malformed(invocation: Invocation, relation: Relation, option: str, item: str, problems: Collector) -> None:
-    """Say what is wrong with an assignment. Nothing is repeated that may be the value of a secret."""
+    """Return the problem of an assignment. It does not repeat text that may be a secret."""
     name, equals, value = item.partition("=")
     if equals and ":" not in item:
         prop = _find_property(invocation, relation, name)
@@ -131,10 +131,10 @@ def _read_files(
 
 
 def _unreadable_problem(name: str, path: str, error: OSError | ValueError, *, hidden: bool) -> Diagnostic:
-    """What is wrong with a file. A path that leads nowhere may be the secret itself, where one was to be read."""
+    """Return the problem of a file. The path of a missing file may be the secret itself, so it is not repeated."""
     if isinstance(error, UnicodeDecodeError):
         return Diagnostic("usage", f"{path} is not UTF-8 text", property=name)
-    reason = (error.strerror or "") if isinstance(error, OSError) else "this cannot be the name of a file"
+    reason = (error.strerror or "") if isinstance(error, OSError) else "this is not a valid file name"
     if hidden and not os.path.lexists(path):
         remedy = f"--set-file {name}:PATH names a file that holds the value"
         return Diagnostic("usage", f"the file cannot be read: {reason.lower()}", property=name, remedy=remedy)
@@ -148,7 +148,7 @@ def _read_environment(items: Iterable[str], values: Given, problems: Collector) 
         if not colon:
             problems.error("usage", "--set-env takes PROPERTY:VARIABLE", argument="--set-env")
         elif text is None:
-            # A password given in the place of a variable is not repeated; most of them are no names of variables.
+            # The text is not repeated if it is not a variable's name: it may be a password.
             which = f"the environment variable {variable}" if variable.isidentifier() else "this environment variable"
             remedy = "" if variable.isidentifier() else f"--set-env {name}:VARIABLE takes the name of a variable"
             problems.error("usage", f"{which} is not set", property=name, remedy=remedy)
@@ -162,7 +162,7 @@ def _ask_value(invocation: Invocation, name: str) -> str:
         problems = Collector()
         problems.error(
             "usage",
-            f"--set-prompt {name} needs a terminal to ask at, and none is there or --no-prompt forbids it",
+            f"--set-prompt {name} needs a terminal, and there is none or --no-prompt forbids it",
             argument="--set-prompt",
             remedy=f"--set-file {name}:PATH or --set-env {name}:VARIABLE",
         )

@@ -1,4 +1,4 @@
-"""Operations as command lines: what somebody would type to get the same change."""
+"""Operations as command lines: what a user would type to make the same change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from confobjects.management.changing.operations import Operation
 
 Show = Callable[["PropertyDefinition", str], str]
-"""How a value is written: masked where people see it, as it is where a file is made for its owner."""
+"""How a value is written: masked if people see it, unmasked in a file for its owner."""
 
 
 def words_of(operation: Operation, registry: Registry, show: Show = mask_secret) -> list[str]:

@@ -1,4 +1,4 @@
-"""Mistakes in a command line, as click finds them: what is wrong in our words, and what was probably meant."""
+"""Mistakes in a command line, as click finds them: what is wrong, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .options import OPTIONS
 
 
 def explain_mistake(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
-    """Return what is wrong with a command line in our words, and what was probably meant."""
+    """Return what is wrong with a command line, and what was probably meant."""
     message = error.format_message().rstrip(".")
     remedy = ""
     if isinstance(error, click.NoSuchOption):
@@ -34,13 +34,13 @@ def explain_mistake(error: click.UsageError, definitions: Sequence[str] = ()) ->
         message, remedy = swallowed
     elif isinstance(error, ExtraWordsError) and _takes_values(error):
         # The words are not repeated: one may be a password that was typed apart from its property.
-        message = "there are words that belong to no option"
-        remedy = "a property and its value are one word, --set PROPERTY:VALUE; a value with blanks stands in quotes"
+        message = "some words do not belong to an option"
+        remedy = "a property and its value are one word, --set PROPERTY:VALUE; put a value with blanks in quotes"
     return message, remedy
 
 
 def _suggest_assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
-    """Return how a property is set that was taken for an option."""
+    """Return how to set a property that was typed as an option."""
     from confobjects.startup import load_registry
 
     name = error.option_name.lstrip("-").lower()
@@ -56,7 +56,7 @@ def _describe_number(parameter: click.Parameter) -> str:
 
 
 def _find_swallowed(error: click.UsageError) -> tuple[str, str] | None:
-    """Return what is wrong where an option was taken for the value of another, whose own value was forgotten."""
+    """Return the problem of an option that took the next option as its value."""
     given = error.ctx.params if error.ctx is not None else {}
     known = {spelling.lower() for option in OPTIONS for spelling in option.spellings if spelling.startswith("--")}
     for parameter in error.ctx.command.params if error.ctx is not None else ():

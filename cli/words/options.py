@@ -1,6 +1,6 @@
 """The global options: one table, every command takes all of them, on either side of the command word.
 
-Spellings and meanings are dsconfig's. An option that has no meaning here is accepted and says so once.
+Spellings and meanings are dsconfig's. An option that has no meaning here is accepted with one remark.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from confobjects.records import Record
 
 
 class Option(Record):
-    """One global option: spellings, the word for its value (None for a switch), help, group, what became of it.
+    """One global option: spellings, the word for its value (None for a switch), help and group.
 
     ``unused`` says why an option of dsconfig has no effect here; ``repeat`` that it may be given several times.
     """
@@ -81,24 +81,31 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("-u", "--keyStorePasswordFile"), "PATH", "As --keyStorePassword:file.", "LDAP connection"),
     Option(("-N", "--certNickname"), "NAME", "Which certificate of the key store.", "LDAP connection"),
     Option(("-o", "--saslOption"), "NAME=VALUE", "A SASL option (mech=EXTERNAL).", "LDAP connection", repeat=True),
-    Option(("--allowClearPassword",), None, "Send the password even where others can read it.", "LDAP connection"),
+    Option(
+        ("--allowClearPassword",),
+        None,
+        "Send the password even over a connection that others can read.",
+        "LDAP connection",
+    ),
     Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
     Option(("--baseDN",), "DN", "The DN below which the configuration lies.", "LDAP connection"),
     Option(("-n", "--no-prompt"), None, "Never ask.", "Input and output"),
     Option(("-s", "--script-friendly"), None, "Output for scripts.", "Input and output"),
     Option(("--output",), "table|json|tsv", "The form of the output.", "Input and output"),
     Option(("-v", "--verbose"), None, "Say more.", "Input and output"),
-    Option(("-Q", "--quiet"), None, "Say only what went wrong.", "Input and output"),
+    Option(("-Q", "--quiet"), None, "Print only problems.", "Input and output"),
     Option(("--advanced",), None, "Show advanced objects and properties as well.", "Input and output"),
-    Option(("--dry-run",), None, "Say what would be done, and write nothing.", "Input and output"),
+    Option(("--dry-run",), None, "Show what would be done, and write nothing.", "Input and output"),
     Option(("--batch",), None, "Read commands from standard input, and make all their changes as one.", "Batch"),
     Option(("-F", "--batchFilePath"), "PATH", "Read them from a file.", "Batch"),
     Option(("--batch-continue-on-error",), None, "Make each change by itself; do not stop at one that fails.", "Batch"),
     Option(("--debug",), None, "Show a traceback when something goes wrong.", "Input and output"),
     Option(("--displayCommand",), None, "Show the equivalent command of each change.", "Input and output"),
     Option(("--commandFilePath",), "PATH", "Add the equivalent commands to a file.", "Input and output"),
-    Option(("--propertiesFilePath",), "PATH", "The file of options that are always the same.", "Input and output"),
-    Option(("--noPropertiesFile",), None, "Read no such file (~/.confobjects/tools.properties).", "Input and output"),
+    Option(("--propertiesFilePath",), "PATH", "The properties file with default options.", "Input and output"),
+    Option(
+        ("--noPropertiesFile",), None, "Read no properties file (~/.confobjects/tools.properties).", "Input and output"
+    ),
     Option(("--reportAuthzId",), None, "", "dsconfig", _OTHERS),
     Option(("--usePasswordPolicyControl",), None, "", "dsconfig", _OTHERS),
     Option(("--trustStoreType",), "TYPE", "", "dsconfig", _BY_CONTENT),
@@ -141,7 +148,8 @@ CONFLICTS: Final[tuple[Conflict, ...]] = (
     ),
     Conflict((("usessl",), ("usestarttls",)), "TLS begins with the first byte, or after a command"),
     Conflict(
-        (("trustall",), ("truststorepath", *_TRUST_STORE_PASSWORD)), "who trusts every certificate has no use for some"
+        (("trustall",), ("truststorepath", *_TRUST_STORE_PASSWORD)),
+        "if every certificate is trusted, a trust store has no use",
     ),
     Conflict(
         (("bindpassword",), ("bindpassword_env",), ("bindpassword_file",), ("bindpasswordfile",)),

@@ -1,4 +1,4 @@
-"""Properties files: options that are always the same, kept in a file (``~/.confobjects/tools.properties``).
+"""Properties files: default options in a file (``~/.confobjects/tools.properties``).
 
 The file is a Java properties file in UTF-8; its keys are the long options without their dashes, ignoring case. A key
 with the tool's name before it (``confobjects.hostname``) wins over the plain one; keys with another tool's name are
@@ -41,14 +41,14 @@ _FORM: Final = re.compile(r":(env|file)[ \t\f]*=[ \t\f]*", re.IGNORECASE)
 
 
 class Defaults(Record):
-    """What a file says: values by option, general ones and those of this tool, and what is to be warned about."""
+    """The content of a file: values by option, general ones and those of this tool, and warnings."""
 
     general: Mapping[str, Any]
     own: Mapping[str, Any]
     warnings: tuple[Diagnostic, ...] = ()
 
     def values_besides(self, given: Collection[str]) -> dict[str, Any]:
-        """Return the values that hold besides the options given: none of those, nor of what they exclude."""
+        """Return the values that apply in addition to the given options, without options that those exclude."""
         result: dict[str, Any] = {}
         taken = set(given)
         for level in (self.own, self.general):
@@ -166,7 +166,7 @@ def _take_entry(entry: _OptionEntry, path: str, found: dict[str, dict[str, Any]]
     prefix, _, key = entry.key.lower().rpartition(".")
     if prefix not in found:
         if find_nearest(prefix, [TOOL]):
-            words = f'"{entry.key}" is of no tool known here'
+            words = f'"{entry.key}" belongs to no known tool'
             warned = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
             problems.add(warned.replace(severity="warning", remedy=f'did you mean "{TOOL}.{key}"?'))
         return  # another tool's
@@ -201,12 +201,12 @@ def _unknown_option(entry: _OptionEntry, key: str, path: str, *, known: bool) ->
         spelled = next((s[2:] for s in _KEYS[near].spellings if s[2:].lower() == near), near) if near else ""
         words, remedy = f'there is no option "{entry.key}"', f'did you mean "{spelled}"?' if spelled else ""
         if not spelled and not entry.line.text[end:].strip():
-            # A word alone may be what was left of a password when its line was broken in two.
-            words = "the line is no option with its value; it is not repeated here"
-            remedy = "a value that goes on in the next line ends with a backslash"
+            # A single word may be a part of a password from a broken line.
+            words = "the line is not an option with a value; it is not repeated here"
+            remedy = "a value that continues in the next line ends with a backslash"
             problem = _problem(entry.line, entry.key_at, path, words)
             return problem.replace(severity="warning", remedy=remedy, excerpt=MASK, span=(0, len(MASK)))
-    # What stands behind an unknown key may be a password all the same: it is not shown.
+    # The value of an unknown key may be a password, so it is not shown.
     problem = _problem(entry.line, entry.key_at, path, words, hide=end)
     return problem.replace(severity="warning", remedy=remedy)
 

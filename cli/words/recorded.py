@@ -1,7 +1,7 @@
-"""The command line as the history names it: what was asked for, without how it was reached and without secrets.
+"""The command line as the history records it: the change, without the connection and without secrets.
 
-Global options are left out whole, with their values: where the configuration is and who logs in is no part of a
-change, and half of them may be passwords.
+Global options are left out with their values: the place of the configuration and the login are not part of a change,
+and half of them may be passwords.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def command_of(arguments: Sequence[str], registry: Registry) -> str:
 
 
 def _own_words(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield the words that are no global options nor their values."""
+    """Yield the words other than global options and their values."""
     options = {
         spelling.lower() if spelling.startswith("--") else spelling: option
         for option in OPTIONS

@@ -1,8 +1,8 @@
 """What ``diff`` and ``apply`` are given: a storage, a document, an LDIF file, an archived version of one.
 
-A side is a URL, the path of a file, ``-`` for standard input, ``archive:N`` for what the configuration's file was
-before its N-th last change, or ``history:N`` for the configuration right after change N. What a file holds tells which
-kind it is.
+A side is a URL, the path of a file, ``-`` for standard input, ``archive:N`` for the configuration's file before its
+N-th last change, or ``history:N`` for the configuration right after change N. The content of a file
+decides its kind.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def read_side(invocation: Invocation, text: str) -> Side:
 
 
 def _past_states(invocation: Invocation, number: str) -> States:
-    """Return the objects right after a change. A secret of which only the mask is at hand has a value, not known which."""
+    """Return the objects right after a change. A secret that is only known as a mask has an unknown value."""
     from confobjects.management.history.records import rebuild_as_of
 
     if not number.isdecimal():
@@ -86,7 +86,7 @@ def _past_states(invocation: Invocation, number: str) -> States:
 
 
 def _check_empty(context: ManagementContext) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with a storage that holds no object: that it holds no empty configuration either."""
+    """Return the problem of a storage without objects, unless it holds an empty configuration."""
     from confobjects.management.documents.ldif import is_base
 
     entry = context.storage.read(context.storage.base)
@@ -94,7 +94,7 @@ def _check_empty(context: ManagementContext) -> tuple[Diagnostic, ...]:
     if (entry is not None and is_base(entry, context.registry)) or any(map(context.storage.read, branches)):
         return ()
     summary = f'there is no configuration: nothing below "{context.storage.base}" is an object, nor is that a base'
-    remedy = "an empty configuration has its base and branches, as init makes them"
+    remedy = "an empty configuration has its base and branches, as init creates them"
     return (Diagnostic("broken-data", summary, origin=context.storage.url, remedy=remedy),)
 
 
@@ -128,7 +128,7 @@ def _is_ldif(data: bytes, origin: str) -> bool:
 
 
 def _decode_text(data: bytes, origin: str, remedy: str | None = None) -> str:
-    """Return the text of some bytes. Raises the error of what is no UTF-8, with its place."""
+    """Return the text of some bytes. Raises an error with the place of a byte that is not UTF-8."""
     from confobjects.mapping.ldif import decode
 
     try:
@@ -151,7 +151,7 @@ def _unpack_gzip(data: bytes, origin: str) -> bytes:
 
 
 def _side_from_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
-    """Return what an LDIF document says. Raises the errors of one that says nothing, or has no base."""
+    """Return the content of an LDIF document. Raises the errors of an empty one, or of one without a base."""
     from confobjects.management import ManagementContext, Site
     from confobjects.management.documents.ldif import LdifDocument
     from confobjects.storage.memory import MemoryStorage
@@ -164,7 +164,7 @@ def _side_from_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
 
 
 def _side_from_archive(invocation: Invocation, data: bytes, origin: str) -> Side:
-    """Return what a storage held: everything is known of it, and it may have held nothing, or what is not ours."""
+    """Return the content of an archived storage; it is complete, may be empty, and may hold entries of others."""
     from confobjects.management import ManagementContext, Site
     from confobjects.mapping.ldif import parse
     from confobjects.storage.memory import BASE, MemoryStorage

@@ -27,8 +27,8 @@ _BATCH: Final = frozenset({"--batch", "--batchfilepath", "-F"})
 
 class Words(Record):
     """A command line taken apart: the command word (empty when there is none), all other words in order, and the
-    directories of further definitions. ``arguments`` are the words as they were typed, ``defaults`` what a properties
-    file says besides.
+    directories of further definitions. ``arguments`` are the words as they were typed, ``defaults`` the values of the
+    properties file.
     """
 
     command: str
@@ -42,7 +42,7 @@ class Words(Record):
         return any(word in spellings for word in self.rest)
 
     def is_dialogue(self) -> bool:
-        """Tell whether somebody at a terminal may be asked: nothing was said that asks for less, or for a page."""
+        """Tell whether somebody at a terminal may be asked: no option asks for less output, or for a page of help."""
         if any(self.may_have(option.spellings) for option in OPTIONS if option.name in _NO_DIALOGUE):
             return False
         if any(word.startswith("--help-") for word in self.rest) or "-h" in self.rest[-1:]:
@@ -75,7 +75,7 @@ class Words(Record):
 
 
 def _options_in(word: str) -> Iterator[tuple[str, bool]]:
-    """Yield the options in one word, each with whether its value is the next one; of unknown ones nobody knows."""
+    """Yield the options in one word, each with whether its value is the next one; an unknown option ends the search."""
     options = {_normalise(spelling): option for option in OPTIONS for spelling in option.spellings}
     if word[:2] == "--":
         name, equals, _ = word.partition("=")
@@ -147,7 +147,7 @@ def value_of(words: Words, spelling: str) -> str | None:
 
 
 def with_defaults(words: Words) -> Words:
-    """Return a command line with what the properties file says: the one it names, else the user's own if there is one.
+    """Return a command line with what the properties file says: the one it names, else the user's own, if it exists.
 
     Raises :class:`~confobjects.errors.UsageError` for a file with mistakes.
     """
