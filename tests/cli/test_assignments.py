@@ -181,7 +181,7 @@ REFUSED = [
     ),
     (
         ["--set-file", f"auth-password:a\0{CANARY}"],
-        "auth-password: the file cannot be read: this cannot be the name of a file\n"
+        "auth-password: the file cannot be read: this is not a valid file name\n"
         "  remedy: --set-file auth-password:PATH names a file that holds the value\n",
     ),
     (["--set-file", "auth-username:/dev"], "auth-username: /dev cannot be read: is a directory\n"),

@@ -29,24 +29,24 @@ WRONG = [
     (["--baseDN", "nonsense"], '--baseDN takes a DN, not "nonsense": '),
     (
         ["-o", "mech=PLAIN"],
-        'the SASL mechanism "PLAIN" is not known\n  remedy: the one there is: -o mech=EXTERNAL\n',
+        'the SASL mechanism "PLAIN" is not known\n  remedy: use -o mech=EXTERNAL\n',
     ),
     (
         ["-o", f"password={CANARY}"],
-        'the SASL option "password" is not known\n  remedy: the one there is: -o mech=EXTERNAL\n',
+        'the SASL option "password" is not known\n  remedy: use -o mech=EXTERNAL\n',
     ),
     (["-o", CANARY], "the SASL option without a name and a value is not known\n"),
     (
         ["-D", "cn=a", "--bindPassword:env", "LOST_PIN"],
-        'the environment has no variable "LOST_PIN"\n',
+        'there is no environment variable "LOST_PIN"\n',
     ),
     (
         ["-D", "cn=a", "--bindPassword:env", CANARY],
-        "--bindPassword:env takes the name of a variable of the environment, and this is none\n",
+        "--bindPassword:env takes the name of an environment variable, and this is not one\n",
     ),
     (
         ["-K", "key.pem", "--keyStorePassword:env", CANARY],
-        "--keyStorePassword:env takes the name of a variable of the environment, and this is none\n",
+        "--keyStorePassword:env takes the name of an environment variable, and this is not one\n",
     ),
     (["-D", "cn=a", "-j", "/no/such/pin"], "/no/such/pin: the secret cannot be read: No such file or directory\n"),
     (["-D", "cn=a", "--bindPassword:file", "/dev"], "/dev: the secret cannot be read: Is a directory\n"),

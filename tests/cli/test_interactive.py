@@ -309,7 +309,7 @@ def test_a_secret_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None:
         person.answer(PICK, "type it")
         person.answer("auth-password (not shown): ", CANARY)
         person.answer("auth-password again: ", f"{CANARY}?")
-        person.until("The two are not the same. Please type it again.")
+        person.until("The two entries differ. Please type both again.")
         person.answer("auth-password (not shown): ", CANARY)
         person.answer("auth-password again: ", CANARY)
         person.answer(EDITOR, "d")

@@ -372,11 +372,11 @@ def test_an_empty_configuration_is_made_once(folder: Path) -> None:
     assert said(f"{init} --dry-run", folder).out.splitlines() == [f'the entry "{dn}" would be made' for dn in entries]
     assert not (folder / "c.ldif").exists()
     assert said(init, folder).out.splitlines() == [f'the entry "{dn}" was made' for dn in entries]
-    assert said(init, folder) == (0, "everything is there already\n", "")
+    assert said(init, folder) == (0, "everything exists already\n", "")
     assert said(f"{init} -Q", folder) == (0, "", "")
     made = json.loads(said("init --url ldif:{dir}/d.ldif --output json", folder).out)
     assert made == {"changed": True, "entries": entries, "warnings": []}
-    assert said("init", folder).out == "everything is there already\n"
+    assert said("init", folder).out == "everything exists already\n"
     assert said("check --url ldif:{dir}/c.ldif", folder).out == "0 objects checked: no problem found.\n"
 
 
@@ -388,7 +388,7 @@ def test_an_empty_configuration_is_made_once(folder: Path) -> None:
     [
         (
             "explain plain",
-            ["text:   plain", "no expression in it: the text stands for itself", "value:  plain"],
+            ["text:   plain", "there is no expression in it: the text is the value", "value:  plain"],
         ),
         (
             "explain '&{a.b|x}'",

@@ -14,7 +14,7 @@ CREATE = ["create-mail-server", "--server-name", "one", "--set", "enabled:true",
 ASK = ["set-mail-server-prop", "--server-name", "one", "--set", "auth-username:joe", "--set-prompt", "auth-password"]
 CANARY = "Kanarienvogel-7!x"
 REFUSED = (
-    "--set-prompt auth-password needs a terminal to ask at, and none is there or --no-prompt forbids it\n"
+    "--set-prompt auth-password needs a terminal, and there is none or --no-prompt forbids it\n"
     "  remedy: --set-file auth-password:PATH or --set-env auth-password:VARIABLE"
 )
 

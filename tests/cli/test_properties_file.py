@@ -210,7 +210,7 @@ def test_unknown_keys_are_warned_about_with_the_nearest(home: Path) -> None:
         '  hostnam\n  ^^^^^^^\n  remedy: did you mean "hostname"?\n'
         f'warning: {path}:2:1: there is no option "bindPasword"\n'
         '  bindPasword\n  ^^^^^^^^^^^\n  remedy: did you mean "bindPassword"?\n'
-        f'warning: {path}:3:1: "confobject.port" is of no tool known here\n'
+        f'warning: {path}:3:1: "confobject.port" belongs to no known tool\n'
         '  confobject.port\n  ^^^^^^^^^^^^^^^\n  remedy: did you mean "confobjects.port"?\n'
         f'warning: {path}:4:1: there is no option "colour"\n  colour\n  ^^^^^^\n'
         f"warning: {path}:5:1: help has no effect in a properties file\n  help\n  ^^^^\n"
@@ -223,8 +223,8 @@ def test_a_word_alone_is_not_repeated(home: Path) -> None:
     path = written(home / "t.properties", f"bindPassword=x\n{CANARY.replace(' ', '')}\n")
     done = run("list-mail-servers", "--propertiesFilePath", path)
     assert done.err.partition("There are")[0] == (
-        f"warning: {path}:2:1: the line is no option with its value; it is not repeated here\n"
-        "  ********\n  ^^^^^^^^\n  remedy: a value that goes on in the next line ends with a backslash\n"
+        f"warning: {path}:2:1: the line is not an option with a value; it is not repeated here\n"
+        "  ********\n  ^^^^^^^^\n  remedy: a value that continues in the next line ends with a backslash\n"
     )
 
 

@@ -29,7 +29,7 @@ def _own_file(tmp_path: Path) -> Iterator[None]:
 def test_words_that_belong_to_no_option_are_not_repeated(apart: list[str]) -> None:
     done = run(*CREATE, *apart)
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith("there are words that belong to no option\n")
+    assert done.err.startswith("some words do not belong to an option\n")
     assert "--set PROPERTY:VALUE" in done.err
     assert CANARY not in done.err
 
