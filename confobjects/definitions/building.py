@@ -1,4 +1,4 @@
-"""Building: from the JSON of checked documents to the records of the model."""
+"""Build the records of the model from the JSON of checked documents."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _UPPER = frozenset(
 
 
 def friendly_name(name: str) -> str:
-    """Return the name for people: hyphens become blanks, words capitals, known abbreviations upper case."""
+    """Return the name for people: words are separated by blanks and capitalised, known abbreviations in upper case."""
     return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("-"))
 
 
@@ -102,7 +102,7 @@ def build_relation(documents: DefinitionDocuments, data: Mapping[str, Any]) -> R
 
 
 def _naming_attribute(documents: DefinitionDocuments, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:
-    """The RDN attribute: the naming property's own, unless the profile says otherwise."""
+    """Return the RDN attribute: that of the naming property, unless the profile says otherwise."""
     stated = profile_of(data, "ldap").get("naming-attribute")
     if stated:
         return str(stated)
@@ -115,7 +115,7 @@ def _naming_attribute(documents: DefinitionDocuments, data: Mapping[str, Any], r
 
 
 def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObjectDefinition:
-    """Return the definition of a name, everything inherited resolved."""
+    """Return the definition of a name, with everything inherited resolved."""
     data = documents.documents[name].data
     ancestors = documents.parents(name)
     levels = [documents.documents[level].data for level in (*ancestors, name)]

@@ -1,4 +1,4 @@
-"""The check of definition documents: everything that is wrong with a set of them, at once.
+"""Check definition documents: report everything that is wrong with a set of them at once.
 
 In three steps, each needing the one before: the text is JSON (:func:`parse`), the JSON has the shape of the
 meta-schema, and what it says makes sense together with the other documents. A document that fails one step is left
@@ -48,7 +48,7 @@ def parse(origin: str, text: str) -> tuple[DefinitionDocument | None, list[Diagn
                 span=(at, at + 1) if line else None,
             )
         ]
-    except ValueError:  # Python reads integers of so many digits only on demand
+    except ValueError:  # Python limits the number of digits
         return None, [Diagnostic("broken-definition", "a number in the JSON has too many digits", origin=origin)]
     except RecursionError:
         return None, [Diagnostic("broken-definition", "the JSON is nested too deeply", origin=origin)]
@@ -64,8 +64,8 @@ def check(
 ) -> tuple[Diagnostic, ...]:
     """Return everything that is wrong with some documents, which may build on trusted ones.
 
-    ``incomplete`` says that further documents could not even be parsed: then a name that is not there may be theirs,
-    and nothing is said of it.
+    ``incomplete`` says that further documents could not be parsed: a missing name may be in one of them, so it is
+    not reported.
     """
     problems = Collector()
     sound: list[DefinitionDocument] = []
@@ -82,7 +82,7 @@ def check_shape(document: DefinitionDocument) -> Iterator[Diagnostic]:
     """Yield where a document departs from the meta-schema."""
     data: Any = document.data  # whatever the file held
     if not isinstance(data, Mapping):
-        yield Diagnostic("broken-definition", "a definition is a JSON object", origin=document.origin)
+        yield Diagnostic("broken-definition", "a definition must be a JSON object", origin=document.origin)
         return
     if _is_too_deep(data):
         yield Diagnostic("broken-definition", "the definition is nested too deeply", origin=document.origin)

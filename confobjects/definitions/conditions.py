@@ -1,4 +1,4 @@
-"""Conditions: the small language of constraints and references, judged in three values.
+"""Conditions: the small language of constraints and references, judged with three truth values.
 
 ``{"and": [c, …]}`` ``{"or": [c, …]}`` ``{"not": c}`` ``{"implies": [c, c]}`` ``{"is-present": "property"}``
 ``{"contains": ["property", "value"]}`` and the constants ``true`` and ``false``.

@@ -1,4 +1,4 @@
-"""Definition documents, and what they say together: which extends which, and the JSON of every property."""
+"""Definition documents taken together: which one extends which, and the JSON of every property."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class DefinitionDocuments:
         return tuple(reversed(chain))
 
     def merge_shared(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a property's JSON with the shared property it uses laid below it."""
+        """Return a property's JSON merged over that of the shared property it uses."""
         if "use" not in spec:
             return spec
         package, _, name = spec["use"].partition("/")
         return {**self.packages[package].data["properties"][name], **spec}
 
     def collect_specs(self, name: str) -> dict[str, tuple[Mapping[str, Any], str]]:
-        """Return the JSON of every property of a type with the type that declared it, overrides laid over."""
+        """Return the JSON of every property of a type with the type that declared it, overrides applied."""
         result: dict[str, tuple[Mapping[str, Any], str]] = {}
         for level in (*self.parents(name), name):
             data = self.documents[level].data

@@ -1,8 +1,8 @@
-"""Which documents stand: names, ancestry, declarations and relations, before anything is built of them.
+"""Check which documents can be built: their names, ancestry, declarations and relations.
 
-A document that breaks one of these rules is reported and left out of what follows, with everything that is built
-on it: whoever extends it, hangs below it or uses its shared properties is judged when it has been mended. So one
-mistake is told once.
+A document that breaks one of these rules is reported and left out of the later checks, with every document that
+extends it, is below it or uses its shared properties: these are checked once it has been corrected. So one mistake
+is reported once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Finding = tuple[str, str, str]
 class Family:
     """Documents of the right shape, by name; and the names that are missing only because a document was left out.
 
-    ``absent`` are those names; with ``incomplete`` they are not even known (a file was no JSON), so that nothing
-    is said of a name that is not there.
+    ``absent`` are those names. With ``incomplete`` they are not known (a file was not JSON), so no missing name is
+    reported.
     """
 
     def __init__(self, documents: Iterable[DefinitionDocument], absent: Iterable[str], *, incomplete: bool) -> None:
@@ -41,19 +41,19 @@ class Family:
         return [*self.packages.values(), *self.definitions.values()]
 
     def report_unknown(self, pointer: str, summary: str, name: str, known: Iterable[str]) -> Iterator[Finding]:
-        """Yield that a name is not there, unless it may be in a document that was left out."""
+        """Report a name that does not exist, unless it may be in a document that was left out."""
         if not self.incomplete and name not in self.absent:
             yield pointer, summary, suggest_name(name, known)
 
     def trace_chain(self, name: str) -> tuple[str, ...]:
-        """Return a definition and those it extends, as far as they are there and lead on; the topmost last."""
+        """Return a definition and those it extends, as far as they exist and form no circle; the topmost last."""
         found = [name]
         while (above := self.definitions[found[-1]].data.get("extends")) in self.definitions and above not in found:
             found.append(above)
         return tuple(found)
 
     def exclude(self, broken: Sequence[DefinitionDocument]) -> Family:
-        """Return the family without some documents and without all that is built on them."""
+        """Return the family without some documents and everything that is built on them."""
         left_out = {id(document) for document in broken}
         while True:
             kept = [d for d in self.documents() if id(d) not in left_out]
@@ -76,7 +76,7 @@ def name_of(document: DefinitionDocument) -> str:
 
 
 def names_in(data: Any) -> Iterator[str]:
-    """Yield every name a document of whatever shape brings, as far as it can be read."""
+    """Yield every name that a document of any shape declares, as far as it can be read."""
     if not isinstance(data, Mapping):
         return
     relation, tags = data.get("relation"), data.get("tags")
@@ -92,7 +92,7 @@ def names_in(data: Any) -> Iterator[str]:
 
 
 def _find_foundations(data: Mapping[str, Any]) -> set[str]:
-    """The definitions without which a definition cannot be built."""
+    """Return the definitions that a definition needs to be built."""
     found = {data["extends"]} if "extends" in data else set()
     return found | ({data["relation"]["parent"]} if "relation" in data else set())
 
@@ -119,12 +119,12 @@ def find_buildable(
 def find_duplicates(
     documents: Sequence[DefinitionDocument], trusted: Sequence[DefinitionDocument]
 ) -> Iterator[tuple[DefinitionDocument, Diagnostic]]:
-    """Yield the documents that declare a name another one before them has, with the diagnostic."""
+    """Yield each document that declares a name of an earlier one, with the diagnostic."""
     seen: dict[tuple[str, str], DefinitionDocument] = {}
     for document in (*trusted, *documents):
         for (kind, name), pointer in _find_declared(document.data):
             first = seen.setdefault((kind, name), document)
-            if first is not document:  # the other names mostly follow from this one
+            if first is not document:  # the other names usually derive from this one
                 yield (
                     document,
                     Diagnostic(
@@ -140,7 +140,7 @@ def find_duplicates(
 
 
 def _find_declared(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    """What has to be unique in a whole family, with its JSON pointer."""
+    """Yield each name that has to be unique in a family, with its JSON pointer."""
     if "package" in data:
         yield ("package", data["package"]), "/package"
         return
@@ -170,7 +170,7 @@ class _StandingRules:
             yield from self._check_package()
             return
         if self.name == ROOT_NAME:
-            yield "/name", f'"{ROOT_NAME}" is the word for the top of the tree', "give the definition another name"
+            yield "/name", f'"{ROOT_NAME}" is reserved for the top of the tree', "give the definition another name"
             return
         parent = self.data.get("extends")
         known = self.family.definitions
@@ -179,10 +179,14 @@ class _StandingRules:
                 "/extends", f'there is no definition "{parent}" to extend', parent, known
             )
         elif circle := self._find_circle():
-            # Told of one of them: the others fall with it.
+            # Reported for one of them: the others are left out with it.
             if self.name == min(circle):
                 words = " → ".join([*circle, circle[0]])
-                yield "/extends", f"the types extend each other in a circle: {words}", "one of them extends no other"
+                yield (
+                    "/extends",
+                    f"the types extend each other in a circle: {words}",
+                    'remove "extends" from one of them',
+                )
         else:
             yield from self._check_declarations()
             yield from self._check_relation()
@@ -201,7 +205,7 @@ class _StandingRules:
         return chain[chain.index(above) :] if above in chain else ()
 
     def _check_declarations(self) -> Iterator[Finding]:
-        """Each property declared once in a family; overrides and uses of what exists; known syntaxes."""
+        """Check that properties are declared once, that overridden and used ones exist, and that syntaxes are known."""
         inherited = {
             prop: level
             for level in self.family.trace_chain(self.name)[1:]
@@ -243,10 +247,10 @@ class _StandingRules:
         *_, top = self.family.trace_chain(self.name)
         if spec is None:
             if top == self.name:
-                yield "/relation", "a type that extends no other needs a relation: where do its objects hang?", ""
+                yield "/relation", "a type that extends no other needs a relation, which places its objects", ""
             return
         if top != self.name:
-            yield "/relation", f"a subtype hangs where {top} does: it has no relation of its own", "leave it out"
+            yield "/relation", f"a subtype has the relation of {top}: it cannot have one of its own", "remove it"
             return
         known = [ROOT_NAME, *self.family.definitions]
         parent = spec["parent"]
@@ -255,14 +259,18 @@ class _StandingRules:
                 "/relation/parent", f'there is no definition "{parent}"', parent, known
             )
         elif self._is_first_of_a_circle():
-            yield "/relation/parent", "the relations hang below each other in a circle", "let one hang below root"
+            yield (
+                "/relation/parent",
+                "the parents of the relations form a circle",
+                "make root the parent of one of them",
+            )
         yield from self._check_branch(spec)
         naming, own = spec.get("naming-property"), self.data.get("properties", {})
         if naming is not None and naming not in own:
             yield "/relation/naming-property", f'there is no property "{naming}"', suggest_name(naming, own)
 
     def _is_first_of_a_circle(self) -> bool:
-        """Whether the way up from this relation comes back to it; told of the first of them by name."""
+        """Whether the parents of this relation lead back to it, and it is the first in the circle by name."""
         seen, at = [self.name], self.data["relation"]["parent"]
         while at in self.family.definitions:
             *_, top = self.family.trace_chain(at)
@@ -282,11 +290,11 @@ class _StandingRules:
             return
         if any(len(rdn) != 1 for rdn in rdns):
             yield "/relation/branch", "each part of a branch has one attribute", "for example cn=Mail Servers"
-        # Only the base DN itself may be an object besides: there is one, and it never goes.
+        # Only the base entry may also hold an object: it always exists.
         taken = spec["kind"] == "optional" or (spec["kind"] == "singleton" and spec["parent"] != ROOT_NAME)
         if not rdns and taken:
             yield (
                 "/relation/branch",
-                "without a branch a single object would be the entry of its parent",
+                "without a branch a single object would share the entry of its parent",
                 "give it an entry of its own, for example cn=Settings",
             )

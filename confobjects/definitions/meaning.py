@@ -1,7 +1,7 @@
 """The third step of the check: do documents of the right shape make sense together?
 
-Documents that stand by themselves (:mod:`~confobjects.definitions.family`) are put in a registry, and each is
-asked the rules below. Every rule yields (JSON pointer, summary, remedy).
+Documents that can be built (:mod:`~confobjects.definitions.family`) are put in a registry, and each is checked
+with the rules below. Every rule yields (JSON pointer, summary, remedy).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from confobjects.expressions.openers import has_opener
 from confobjects.syntaxes import Syntax, ValueSyntaxError, make_syntax
 
 Specs = Mapping[str, Mapping[str, Any]]
-"""The JSON of every property of a type, overrides and shared properties laid together."""
+"""The JSON of every property of a type, merged with overrides and shared properties."""
 
 
 def check_meaning(
@@ -33,8 +33,8 @@ def check_meaning(
 ) -> Iterator[Diagnostic]:
     """Yield what is wrong with documents of the right shape, which may build on trusted ones.
 
-    ``left_out`` are those of a wrong shape: nothing is said of a name that may be theirs; with ``incomplete`` of
-    no missing name at all.
+    ``left_out`` are documents of a wrong shape: a name that may be theirs is not reported as missing. With
+    ``incomplete`` no name is reported as missing.
     """
     found: list[tuple[DefinitionDocument, Diagnostic]] = list(find_duplicates(documents, trusted))
     twice = {id(document) for document, _ in found}
@@ -74,11 +74,11 @@ class _Rules:
         return {name: make_syntax(spec["syntax"]) for name, spec in specs.items()}
 
     def find_concrete(self, name: str) -> list[str]:
-        """Return the types of which objects can be made, without building them: others may still be wrong."""
+        """Return the names of the concrete types, without building them: some may still be wrong."""
         return [n for n in self.registry.subtypes(name) if not self.registry.documents[n].data.get("abstract")]
 
     def check_aggregation(self, pointer: str, spec: Any) -> Iterator[Finding]:
-        """What a reference says of its targets: the relation, where it hangs, when a target is enabled."""
+        """Check a reference: its relation, the parent of its targets, and when a target is enabled."""
         if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
             return
         relations = self.registry.relations()
@@ -103,7 +103,7 @@ class _Rules:
             )
 
     def _check_parent(self, pointer: str, text: str, target: Relation) -> Iterator[Finding]:
-        """The objects of the relation have to hang below the path given."""
+        """Check that the objects of the relation are below the given path."""
         owner, findings = self.resolve_path(pointer, text)
         yield from findings
         if findings:
@@ -116,7 +116,7 @@ class _Rules:
             where = f"objects of {target.parent}" if target.parent != ROOT_NAME else "the root"
             yield (
                 pointer,
-                f'"{target.name}" does not hang below {text} but below {where}',
+                f'"{target.name}" is not below {text} but below {where}',
                 "give the path of its parent",
             )
 
@@ -134,7 +134,7 @@ class _Rules:
         return (self.registry.relation(path.relation) if path.relation else None), []
 
     def check_values(self, pointer: str, name: str, texts: Sequence[str], specs: Specs) -> Iterator[Finding]:
-        """Values follow the property's syntax, each once, and only one where the property takes one."""
+        """Check that values follow the property's syntax, and that their number fits; each may be given once."""
         if name not in specs:
             yield pointer, f'there is no property "{name}"', suggest_name(name, specs)
             return
@@ -152,21 +152,21 @@ class _Rules:
             yield pointer, f"{name} takes one value, {len(texts)} are given", "keep one of them"
 
     def check_condition(self, pointer: str, source: Any, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
-        """A condition looks at properties that exist, for values they can have."""
+        """Check that a condition uses existing properties, and values that they can have."""
         made = build_condition(source, lambda _name, text: text)
         for name in dict.fromkeys(made.properties()):
             if name not in syntaxes:
-                yield pointer, f'the condition looks at "{name}", which is no property', suggest_name(name, syntaxes)
+                yield pointer, f'the condition uses "{name}", which is not a property', suggest_name(name, syntaxes)
         for name, text in made.values():
             if name in syntaxes:
                 try:
                     syntaxes[name].parse(text)
                 except ValueSyntaxError as error:
-                    yield pointer, f"{name} never has the value of the condition: {error.message}", error.remedy
+                    yield pointer, f"{name} cannot have the value in the condition: {error.message}", error.remedy
 
 
 class _PackageRules(_Rules):
-    """The rules for a package; what its properties mean with their neighbours is judged where they are used."""
+    """The rules for a package; how its properties fit with others is checked where they are used."""
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong."""
@@ -211,7 +211,7 @@ class _DefinitionRules(_Rules):
                 )
 
     def _check_columns(self) -> Iterator[Finding]:
-        """A list may also show what only some of the subtypes have."""
+        """Check the columns of a list, which may also be properties of some subtypes only."""
         known = {prop for below in self.registry.subtypes(self.name) for prop in specs_of(self.registry, below)}
         for index, column in enumerate(self.data.get("profile", {}).get("cli", {}).get("list", ())):
             if column not in known:
@@ -225,7 +225,7 @@ class _DefinitionRules(_Rules):
         return self.registry.lineage(self.registry.relation_of(top))
 
     def _check_place(self) -> Iterator[Finding]:
-        """Commands and entries of a relation are not mistaken for those of another."""
+        """Check that the commands and entries of a relation differ from those of others."""
         if "relation" not in self.data:
             yield from self._check_short_name()
             return
@@ -234,7 +234,7 @@ class _DefinitionRules(_Rules):
             if own.named and other.named and own.name_option == other.name_option:
                 yield (
                     "/profile/cli/name-option",
-                    f'the name option "{own.name_option}" is that of "{other.name}" above it as well',
+                    f'the name option "{own.name_option}" is also that of "{other.name}" above it',
                     "give it another name-option",
                 )
         for other in self.registry.relations().values():
@@ -242,17 +242,17 @@ class _DefinitionRules(_Rules):
                 yield "/relation/branch", f'the relation "{other.name}" has the same branch', "give each its own"
 
     def _are_neighbours(self, one: Relation, other: Relation) -> bool:
-        """Whether two relations can hang below the same object."""
+        """Whether two relations can be below the same object."""
         if ROOT_NAME in {one.parent, other.parent}:
             return one.parent == other.parent
         return one.parent in {other.parent, *self.registry.parents(other.parent), *self.registry.subtypes(other.parent)}
 
     def _check_short_name(self) -> Iterator[Finding]:
-        """The short names of the types of a relation differ."""
+        """Check that the short names of the types of a relation differ."""
         relation = self._find_lineage()[-1]
         short = self.registry.short_name_of(self.name, relation)
         for other in self.find_concrete(relation.target):
-            first = other < self.name or other == relation.target  # the later of two is told
+            first = other < self.name or other == relation.target  # reported for the later of two
             if first and not self.data.get("abstract") and self.registry.short_name_of(other, relation) == short:
                 yield "/name", f'its short name "{short}" is also that of {other}', "choose another name"
 
@@ -268,7 +268,11 @@ class _DefinitionRules(_Rules):
         if isinstance(spec["syntax"], Mapping) and "needed-when" in spec["syntax"]:
             yield from self.check_condition(where, spec["syntax"]["needed-when"], self.own_syntaxes)
         if spec.get("admin-action", {}).get("kind") == "other" and not spec["admin-action"].get("note"):
-            yield f"{pointer}/admin-action", "an administrator action of kind other says in its note what to do", ""
+            yield (
+                f"{pointer}/admin-action",
+                "an administrator action of kind other needs a note that says what to do",
+                "",
+            )
         for index, example in enumerate(own.get("examples", ())):
             yield from self.check_values(f"{pointer}/examples/{index}", name, [example], self.specs)
         yield from self._check_default(name, own, f"{pointer}/default")
@@ -296,7 +300,7 @@ class _DefinitionRules(_Rules):
             yield f"{pointer}/property", f'the default of "{name}" would be inherited from itself', ""
 
     def _find_owner(self, pointer: str, spec: Mapping[str, Any]) -> tuple[str | None, list[Finding]]:
-        """The type of the object a default is inherited from."""
+        """Return the type of the object that a default is inherited from."""
         if "path" in spec:
             relation, findings = self.resolve_path(f"{pointer}/path", spec["path"])
             if relation is None and not findings:
@@ -312,7 +316,7 @@ class _DefinitionRules(_Rules):
         return (self.name if spec["offset"] == 0 else lineage[-1 - spec["offset"]].target), []
 
     def _sources_of(self, owner: str, spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """The properties of that name in the types the owner can be of."""
+        """Return the properties of that name in the types that the owner can have."""
         types = (owner,) if spec.get("offset") == 0 else self.registry.subtypes(owner)
         found = [specs_of(self.registry, name).get(spec["property"]) for name in types]
         return [source for source in found if source is not None]
@@ -320,7 +324,7 @@ class _DefinitionRules(_Rules):
     def _check_sources(
         self, name: str, pointer: str, owner: str, sources: Iterable[Mapping[str, Any]]
     ) -> Iterator[Finding]:
-        """A value can be inherited where it would be a value, and where it stays a secret."""
+        """Check that an inherited value has the right syntax and number, and that a secret stays a secret."""
         own = self.specs[name]
         kind = self.own_syntaxes[name].name
         for source in sources:
@@ -337,7 +341,7 @@ class _DefinitionRules(_Rules):
                 )
 
     def _find_circle(self, name: str) -> tuple[str, ...]:
-        """The properties whose defaults, inherited within the object itself, lead back to this one, if they do."""
+        """Return the circle of defaults, inherited within the object, that leads back to this property, if any."""
         way: list[str] = []
         at = name
         while at not in way:
@@ -354,15 +358,19 @@ class _DefinitionRules(_Rules):
         if naming is None:
             return
         if relation["kind"] != "instantiable":
-            yield "/relation/naming-property", f"a relation of kind {relation['kind']} has no names to give", ""
+            yield (
+                "/relation/naming-property",
+                f"a relation of kind {relation['kind']} cannot have a naming property",
+                "",
+            )
         spec = self.specs[naming]
         if spec.get("multi-valued") or not spec.get("mandatory") or not spec.get("read-only"):
-            yield f"/properties/{naming}", "a naming property is mandatory, read-only and takes one value", ""
+            yield f"/properties/{naming}", "a naming property must be mandatory and read-only, and take one value", ""
         if spec.get("sensitive", self.own_syntaxes[naming].sensitive):
             yield f"/properties/{naming}", "a naming property cannot be sensitive: names are shown", ""
 
     def _check_former_names(self) -> Iterator[Finding]:
-        """A former name leads to one property."""
+        """Check that a former name belongs to one property."""
         owners: dict[str, str] = {}
         for name, spec in self.specs.items():
             for former in spec.get("renamed-from", ()):
@@ -373,7 +381,7 @@ class _DefinitionRules(_Rules):
                     yield pointer, f'"{former}" is also a former name of "{owners[former]}"', ""
 
     def _check_attributes(self) -> Iterator[Finding]:
-        """Two properties cannot share an attribute, nor take one that entries need for something else."""
+        """Check that no two properties share an attribute, and that none takes one with another use."""
         relation = self._find_lineage()[-1]
         taken = {"objectclass": "the object classes", REVISION_ATTRIBUTE: "the revision"}
         if relation.named and not relation.naming_property:
@@ -382,14 +390,14 @@ class _DefinitionRules(_Rules):
         constants = [name for d in levels for name in d.get("profile", {}).get("ldap", {}).get("constants", {})]
         for attribute in constants:
             if attribute.lower() in taken:
-                summary = f'the attribute "{attribute}" is already that of {taken[attribute.lower()]}'
+                summary = f'the attribute "{attribute}" is already used for {taken[attribute.lower()]}'
                 yield "/profile/ldap/constants", summary, ""
             taken[attribute.lower()] = "a constant"
         for name, spec in self.specs.items():
             attribute = spec.get("profile", {}).get("ldap", {}).get("attribute", f"ds-cfg-{name}")
             other = taken.setdefault(attribute.lower(), f'"{name}"')
             if other != f'"{name}"':
-                yield f"/properties/{name}", f'the attribute "{attribute}" is already that of {other}', ""
+                yield f"/properties/{name}", f'the attribute "{attribute}" is already used for {other}', ""
 
     # -- constraints ---------------------------------------------------------------------------------------------
 
@@ -405,11 +413,11 @@ class _DefinitionRules(_Rules):
 
     def _check_constraint(self, pointer: str, item: Mapping[str, Any]) -> Iterator[Finding]:
         if ("condition" in item) == ("function" in item):
-            yield pointer, "a constraint has either a condition or a function", ""
+            yield pointer, "a constraint needs either a condition or a function", ""
         if "condition" in item:
             yield from self.check_condition(f"{pointer}/condition", item["condition"], self.own_syntaxes)
         if "property" in item and item["property"] not in self.specs:
-            summary = f'the constraint is about "{item["property"]}", which is no property'
+            summary = f'the constraint is about "{item["property"]}", which is not a property'
             yield f"{pointer}/property", summary, suggest_name(item["property"], self.specs)
         for number, fix in enumerate(item.get("fixes", ())):
             for prop, text in fix.items():
@@ -432,7 +440,7 @@ class _DefinitionRules(_Rules):
         for index, item in enumerate(relation.get("default-objects", ())):
             pointer = f"/relation/default-objects/{index}"
             if relation["kind"] == "singleton" or relation["parent"] == ROOT_NAME:
-                yield pointer, "only objects below another one can come into being with it", ""
+                yield pointer, "only objects below another one can be created with it", ""
             if item["name"].casefold() in seen:
                 yield f"{pointer}/name", f'there are two default objects "{item["name"]}"', ""
             seen.add(item["name"].casefold())
@@ -440,7 +448,7 @@ class _DefinitionRules(_Rules):
             if type_name in types:
                 yield from self._check_default_object(pointer, item, specs_of(self.registry, type_name))
             else:
-                summary = f'"{type_name}" is no type of which a {self.name} can be made'
+                summary = f'"{type_name}" is not a concrete type of {self.name}'
                 yield f"{pointer}/type", summary, suggest_name(type_name, types)
 
     def _check_default_object(self, pointer: str, item: Mapping[str, Any], specs: Specs) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """The meta-schema: what a definition file may look like, as JSON Schema 2020-12.
 
-It is generated from the vocabulary and from the parameters each syntax declares, so that a new syntax needs no
-second place. ``schemas/managed-object.schema.json`` is its printed form, checked by a test.
+It is generated from the vocabulary and from the parameters each syntax declares, so that a new syntax is
+declared in one place only. ``schemas/managed-object.schema.json`` is its printed form, checked by a test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from confobjects.definitions.registry import OVERRIDABLE
 from confobjects.syntaxes import REGISTRY
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-# In Python "$" also matches before a line break at the end; the look-ahead closes that door, and is true elsewhere.
+# In Python "$" also matches before a line break at the end; the look-ahead prevents that, and is true elsewhere.
 _END: Final = r"$(?!\n)"
 NAME: Final = f"^[a-z][a-z0-9]*(-[a-z0-9]+)*{_END}"
 ATTRIBUTE: Final = f"^[A-Za-z][A-Za-z0-9-]*{_END}"
@@ -73,7 +73,7 @@ def _choice_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _syntax_schema() -> dict[str, Any]:
-    """A syntax is its name, where it needs no parameters, or an object with its type and parameters."""
+    """Return the schema of a syntax: its name, if it needs no parameters, or an object with type and parameters."""
     plain = [name for name, cls in REGISTRY.items() if not cls.required_parameters]
     branches: list[dict[str, Any]] = [{"if": {"type": "string"}, "then": {"enum": plain}}]
     for name, cls in REGISTRY.items():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from confobjects.syntaxes import Syntax
 
 ROOT_NAME = "root"
-"""What a relation names as its parent when the object stands at the top."""
+"""The parent of a relation whose objects are at the top."""
 REVISION_ATTRIBUTE = "ds-cfg-revision"
 """The attribute that counts an entry's changes; no property may take it."""
 
@@ -35,7 +35,7 @@ class Default(Record):
 
 
 class AdminAction(Record):
-    """What an administrator has to do before a change acts: none, component-restart, server-restart or other."""
+    """What an administrator must do before a change takes effect: none, component-restart, server-restart or other."""
 
     kind: str = "none"
     note: str = ""
@@ -51,14 +51,14 @@ ACTION_SENTENCES = {
     "server-restart": "The server must be restarted for changes to take effect.",
     "other": "",
 }
-"""The administrator actions there are, each with its sentence; ``other`` lives by its note."""
+"""The administrator actions, each with its sentence; ``other`` has only its note."""
 
 
 class Reference(Record):
     """An aggregation: the property names objects of a relation.
 
-    ``target_enabled`` is judged on the object named, ``needed_when`` on the object that names it: where the
-    latter holds, so must the former.
+    ``target_enabled`` is judged on the target, ``needed_when`` on the object that refers to it: where
+    ``needed_when`` holds, ``target_enabled`` must hold too.
     """
 
     relation: str
@@ -68,7 +68,7 @@ class Reference(Record):
 
 
 class PropertyDefinition(Record):
-    """Everything there is to know of one property."""
+    """The complete definition of one property."""
 
     name: str
     syntax: Syntax
@@ -91,9 +91,9 @@ class PropertyDefinition(Record):
 
 
 class Constraint(Record):
-    """A rule over the properties of one object: a condition, or a function for what conditions cannot say.
+    """A rule over the properties of one object: a condition, or a function where a condition is not enough.
 
-    ``fixes`` are sets of values, each of which would make it hold: the first that leaves alone what the user
+    ``fixes`` are sets of values, each of which would satisfy it: the first one that does not change what the user
     has just set is offered as the corrected command.
     """
 
@@ -108,9 +108,9 @@ class Constraint(Record):
 
 
 class View(Record):
-    """Something worked out from an object's effective values, shown beside them.
+    """A result computed from an object's effective values, and shown with them.
 
-    ``function`` is ``module:function`` of Python, given the effective object; see
+    ``function`` is the ``module:function`` in Python that takes the effective object; see
     :meth:`~confobjects.objects.effective.EffectiveObject.views`.
     """
 
@@ -120,7 +120,7 @@ class View(Record):
 
 
 class Relation(Record):
-    """How objects of a type hang below their parent: ``singleton``, ``optional``, ``instantiable`` or ``set``.
+    """How objects of a type are placed below their parent: ``singleton``, ``optional``, ``instantiable`` or ``set``.
 
     ``branch`` is the relative DN text of the entry that holds them (for a single object: of its own entry),
     ``naming_property`` the property whose value names an object, if it is not a plain name.
@@ -147,7 +147,7 @@ class Relation(Record):
 
 
 class DefaultObject(Record):
-    """An object that comes into being with its parent."""
+    """An object that is created with its parent."""
 
     name: str
     type: str

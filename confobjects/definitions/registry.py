@@ -1,7 +1,7 @@
-"""The registry: all definitions at hand, each built on first use from its JSON document.
+"""The registry: all definitions, each built on first use from its JSON document.
 
-It trusts its documents (see :mod:`confobjects.definitions.checking`), so that a cold command builds only the
-types it asks for. Lookups of a name that does not exist raise
+It trusts its documents (see :mod:`confobjects.definitions.checking`), so that a command builds only the
+types it uses. Lookups of a name that does not exist raise
 :class:`~confobjects.errors.UnknownNameError` with the nearest known one.
 """
 
@@ -70,7 +70,7 @@ class Registry(DefinitionDocuments):
         return found
 
     def secret_names(self) -> frozenset[str]:
-        """Return the names before secrets: of sensitive properties, former names too, and in values that are pairs."""
+        """Return the names of secrets: sensitive properties, also former names, and keys in values that are pairs."""
         found: set[str] = set()
         for definition in self:
             for prop in definition.properties.values():
@@ -88,7 +88,7 @@ class Registry(DefinitionDocuments):
         return found
 
     def concrete_types(self, name: str) -> tuple[ManagedObjectDefinition, ...]:
-        """Return the types of which objects can be made, among a type and its descendants."""
+        """Return the concrete types among a type and its descendants."""
         return tuple(d for d in map(self.definition, self.subtypes(name)) if not d.abstract)
 
     # -- relations -----------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Registry(DefinitionDocuments):
             raise _unknown_name_error("object", name, self.relations()) from None
 
     def children(self, definition: str) -> tuple[Relation, ...]:
-        """Return the relations that hang below objects of a type, inherited ones included; sorted by name."""
+        """Return the relations below objects of a type, inherited ones included; sorted by name."""
         found = self._children.get(definition)
         if found is None:
             parents = {definition} if definition == ROOT_NAME else {definition, *self.parents(definition)}
@@ -138,7 +138,7 @@ class Registry(DefinitionDocuments):
         return self.short_name_of(definition.name, relation)
 
     def short_name_of(self, name: str, relation: Relation) -> str:
-        """Return the short name of the type of a name, which need not be built."""
+        """Return the short name of a type by its name, without building it."""
         custom = building.profile_of(self.documents[name].data, "cli").get("custom", False)
         if name == relation.target:
             return "custom" if custom else "generic"
@@ -149,7 +149,7 @@ class Registry(DefinitionDocuments):
         """Return the path a text names: relations from the root down, each with a name where it needs one.
 
         Raises :class:`~confobjects.errors.UnknownNameError` for a relation that does not exist,
-        :class:`ValueError` where a name is missing or a relation does not hang below the one before it.
+        :class:`ValueError` where a name is missing or a relation is not below the one before it.
         """
         path, above = ManagedObjectPath(), ROOT_NAME
         rest = text.removeprefix("/")
@@ -158,7 +158,7 @@ class Registry(DefinitionDocuments):
             relation = self.relation(word)
             family = {above} if above == ROOT_NAME else {*self.parents(above), *self.subtypes(above)}
             if relation.parent not in family:
-                message = f'the path "{text}" is wrong: "{relation.name}" hangs below {relation.parent}'
+                message = f'the path "{text}" is wrong: "{relation.name}" belongs below {relation.parent}'
                 raise ValueError(message)
             name = None
             if relation.named:
@@ -215,15 +215,15 @@ class Registry(DefinitionDocuments):
                     yield name, self.definition(name).properties[prop]
 
     def heirs_of(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:
-        """Return the properties whose defaults are inherited, at last, from properties of some names.
+        """Return the properties whose defaults are inherited, also indirectly, from properties of the given names.
 
-        The type is one that has the property; so are those that extend it.
+        Each comes with the name of a type that has it, declared or inherited.
         """
         sources = {name: self._find_inherited(name) for name in sorted(self.documents)}
         found: dict[tuple[str, str], None] = {}
         wanted = set(names)
         size = -1
-        while size != len(found):  # what is inherited may be inherited on
+        while size != len(found):  # an inherited default may be inherited again
             size = len(found)
             for name, inherited in sources.items():
                 for prop, source in inherited.items():
@@ -235,7 +235,7 @@ class Registry(DefinitionDocuments):
     def _find_inherited(self, name: str) -> dict[str, str]:
         """The properties of a type that inherit their default, with the name of the property it comes from."""
         text = str(self.documents[name].data)
-        if "inherited" not in text and "'use'" not in text:  # merging the JSON of most would be work for nothing
+        if "inherited" not in text and "'use'" not in text:  # most types inherit nothing: do not merge their JSON
             return {}
         specs = {prop: spec.get("default", {}) for prop, (spec, _) in self.collect_specs(name).items()}
         return {prop: default["inherited"]["property"] for prop, default in specs.items() if "inherited" in default}

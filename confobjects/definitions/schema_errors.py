@@ -1,6 +1,6 @@
-"""What a JSON Schema refuses, in our own words: the one translator of the errors of ``jsonschema``.
+"""Translate the errors of ``jsonschema`` into our own words: this is the only place that does.
 
-Law: an error is told by its data alone (keyword, value of the keyword, instance, path), never by its message.
+Law: an error is identified by its data alone (keyword, value of the keyword, instance, path), never by its message.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Pointer = tuple[str, ...]
 
 
 class Refusal(NamedTuple):
-    """One mistake: where it is, which keyword of the schema refuses it, and what to say of it.
+    """One mistake: where it is, which keyword of the schema refuses it, and what to report.
 
     ``key`` is the key that is unknown or missing, ``instance`` the refused part of the document; ``expected`` is
-    what the schema has behind the keyword.
+    the value of the keyword in the schema.
     """
 
     pointer: Pointer
@@ -37,7 +37,7 @@ Show = Callable[[Any], str]
 
 
 def validator_of(schema: Mapping[str, Any]) -> Any:
-    """Return the validator of a schema; 1.0 is an integer to JSON Schema, but not to a program that counts with it."""
+    """Return the validator of a schema; unlike in JSON Schema, 1.0 is not an integer."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
@@ -50,7 +50,7 @@ def validator_of(schema: Mapping[str, Any]) -> Any:
 
 
 def find_leaves(errors: Iterable[Any]) -> Iterator[Any]:
-    """Yield the errors that have no others below them: what refuses all branches of a choice is told of each."""
+    """Yield the errors without others below them: if every branch of a choice fails, the errors of each branch."""
     for error in errors:
         if error.context:
             yield from find_leaves(error.context)
@@ -59,11 +59,11 @@ def find_leaves(errors: Iterable[Any]) -> Iterator[Any]:
 
 
 def translate(errors: Iterable[Any], show: Show) -> Iterator[Refusal]:
-    """Yield what the errors of a validator say, each mistake once."""
+    """Translate the errors of a validator; yield each mistake once."""
     seen = set()
     for error in errors:
         pointer = tuple(str(part) for part in error.absolute_path)
-        # There is an error for each missing key, which does not say which: the first tells of all.
+        # There is an error for each missing key, without its name: the first one reports all of them.
         rule = (pointer, tuple(error.absolute_schema_path))
         if error.validator == "required" and rule in seen:
             continue
@@ -100,16 +100,16 @@ def _explain_missing_keys(error: Any, _show: Show) -> _Words:
 def _explain_choice(error: Any, show: Show) -> _Words:
     known = [str(value) for value in error.validator_value]
     given = error.instance if isinstance(error.instance, str) else ""
-    yield "", f"{show(error.instance)} is none of the known words", name_known(given, known)
+    yield "", f"{show(error.instance)} is not one of the known words", name_known(given, known)
 
 
 def name_known(given: str, known: Iterable[str]) -> str:
-    """Return the remedy for a word that is none of the known ones."""
+    """Return the remedy for a word that is not one of the known ones."""
     return suggest_name(given, known) or f"known: {', '.join(known)}"
 
 
 def _explain_constant(error: Any, show: Show) -> _Words:
-    yield "", f"{show(error.instance)} is not possible here", f"expected: {quote_json(error.validator_value)}"
+    yield "", f"{show(error.instance)} is not allowed here", f"expected: {quote_json(error.validator_value)}"
 
 
 _TYPES = {
@@ -137,7 +137,7 @@ def _explain_empty(error: Any, show: Show) -> _Words:
 
 
 def _explain_too_few(error: Any, show: Show) -> _Words:
-    yield "", f"{show(error.instance)} has too few values", f"the least is {error.validator_value}"
+    yield "", f"{show(error.instance)} has too few values", f"the minimum is {error.validator_value}"
 
 
 def _explain_count(error: Any, _show: Show) -> _Words:
@@ -153,11 +153,11 @@ def _explain_twice(_error: Any, _show: Show) -> _Words:
 
 
 def _explain_minimum(error: Any, show: Show) -> _Words:
-    yield "", f"{show(error.instance)} is too small", f"the least is {error.validator_value}"
+    yield "", f"{show(error.instance)} is too small", f"the minimum is {error.validator_value}"
 
 
 def _explain_other(error: Any, show: Show) -> _Words:
-    yield "", f"{show(error.instance)} is not possible here", ""
+    yield "", f"{show(error.instance)} is not allowed here", ""
 
 
 _EXPLANATIONS: Mapping[str, Callable[[Any, Show], _Words]] = {

@@ -1,4 +1,4 @@
-"""The management context: the door to the objects of one storage."""
+"""The management context: access to the objects of one storage."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ManagementContext:
     ) -> list[ManagedObject]:
         """Return the objects of a kind below the named parents, sorted by name ignoring case.
 
-        With ``properties`` they need not have others: a storage that can leaves those out.
+        With ``properties`` only these are needed: a storage may leave out the others.
         """
         relation = self.registry.relation(kind)
         lineage = self.registry.lineage(relation)
@@ -83,7 +83,7 @@ class ManagementContext:
         return sorted(found, key=lambda obj: normal_name(obj.name))
 
     def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
-        """Yield every object, parents before children; singletons also when they have nothing but defaults."""
+        """Yield every object, parents before children, including singletons that have only defaults."""
         return self.site.all_objects(world or self.world())
 
     # -- history ---------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class ManagementContext:
         return records.read_records(self.site)
 
     def as_of(self, number: int) -> Objects:
-        """Return the stored objects by path as they were right after a change. See :func:`records.as_of`."""
+        """Return the stored objects by path as they were right after a change. See :func:`records.rebuild_as_of`."""
         from confobjects.management.history import records
 
         return records.rebuild_as_of(self.site, number)
@@ -160,7 +160,7 @@ class ManagementContext:
         return tx.report
 
     def apply(self, wanted: States, *, prune: bool = False, dry_run: bool = False) -> ChangeReport:
-        """Make what is stored what is wanted; with ``prune`` the rest is deleted. See :func:`applying.bring_about`."""
+        """Make stored objects match the wanted ones; with ``prune`` delete others. See :func:`applying.bring_about`."""
         from confobjects.management.documents.applying import bring_about
 
         with self.change(dry_run=dry_run) as tx:

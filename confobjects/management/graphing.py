@@ -1,4 +1,4 @@
-"""The graph of a configuration: which object refers to which, and what hangs below what."""
+"""The graph of a configuration: its objects, their references, and which object is below which."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def build_graph(site: Site, kinds: Iterable[str] = (), paths: Iterable[ManagedObjectPath] = ()) -> Graph:
     """Return the objects of some kinds and at some paths, all that they need, and those that use them directly.
 
-    Without kinds and paths everything that is stored. An expression is followed as far as it says itself what it
-    comes to.
+    Without kinds and paths, return everything that is stored. An expression is followed only where its own defaults
+    give it a value.
     """
     world = site.open_world()
     judge = site.make_judge(world)
@@ -65,7 +65,7 @@ def _find_edges(judge: Judge, judged: Judgement, nodes: dict[str, Node]) -> Iter
 def _resolve_edge(
     edge: Edge, nodes: dict[str, Node], keys: Mapping[ManagedObjectPath, str], registry: Registry
 ) -> Edge:
-    """The edge with its end written as that object writes its name; where there is none, a missing one is made."""
+    """Return the edge with its target as it is stored; a target that does not exist becomes a missing node."""
     if edge.target in nodes:
         return edge.replace(broken=nodes[edge.target].state == "missing")
     path = registry.parse_path(edge.target)

@@ -1,4 +1,4 @@
-"""Judging what is stored as a start does: every value evaluated, every object judged."""
+"""Judge what is stored as the startup does: evaluate every value and judge every object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge every object with a site's evaluator: the effective configuration, and every error found."""
+    """Judge every object with a site's evaluator; return the effective configuration and every error found."""
     world = site.open_world()
     return _judge_objects(site, world, site.all_objects(world), instance_directory)
 
@@ -29,9 +29,9 @@ def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfigurati
 def judge_one(
     site: Site, obj: ManagedObject, instance_directory: str, world: World | None = None
 ) -> tuple[EffectiveObject, tuple[Diagnostic, ...]]:
-    """Judge one object and those it refers to: the effective object, and every error found.
+    """Judge one object and those it refers to; return the effective object and every error found.
 
-    ``world`` is where the others are looked for, in place of the storage.
+    The others are read from ``world`` if it is given, otherwise from the storage.
     """
     waiting = [obj]
     configuration, problems = _judge_objects(
@@ -62,7 +62,7 @@ def _judge_objects(
                 follow(found)
         problems = [*judged.problems, *judge.check_references(judged)]
         if problems and judge.is_enabled(judged) is False:
-            # A disabled object does nothing yet: a value that is not there yet does not stop the others.
+            # A disabled object does nothing yet: a value that it lacks does not stop the others.
             problems = [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")

@@ -1,4 +1,4 @@
-"""The site: what every part of this room stands on."""
+"""The site: the definitions and the storage that every part of this room works with."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ChangeSignature(Record):
 class Site(Record):
     """The definitions, the storage, and how values are evaluated and changes are signed.
 
-    ``evaluate`` evaluates expressions. At write time it knows no environment, only what expressions say themselves.
-    ``sign`` tells who makes a change and when.
+    ``evaluate`` evaluates expressions. At write time it does not use the environment, only the defaults within them.
+    ``sign`` returns who makes a change and when.
     """
 
     registry: Registry
@@ -66,7 +66,7 @@ class Site(Record):
         return Judge(self.registry, world or self.open_world(), self.evaluate)
 
     def all_objects(self, world: World | None = None) -> Iterator[ManagedObject]:
-        """Yield every object, parents before children; singletons also when they have nothing but defaults."""
+        """Yield every object, parents before children, including singletons that have only defaults."""
         world = world or self.open_world()
         waiting: list[tuple[Relation, ManagedObjectPath]] = [(r, ROOT) for r in self.registry.children("root")]
         for relation, parent in waiting:

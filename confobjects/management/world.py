@@ -1,4 +1,4 @@
-"""Views of a storage as objects: what is there, and what will be there once pending changes are written."""
+"""Views of a storage as objects: as they are now, and as they will be once pending changes are written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StorageWorld:
         self._members: dict[tuple[str, ManagedObjectPath], list[ManagedObjectPath]] = {}
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
-        """Return the object at a path. A singleton that was never written is there all the same, with its defaults."""
+        """Return the object at a path. A singleton that was never written exists with its defaults."""
         if path not in self._objects:
             self._objects[path] = self._read(path)
         return self._objects[path]
@@ -45,7 +45,7 @@ class StorageWorld:
         return self.find_unwritten(path)
 
     def find_unwritten(self, path: ManagedObjectPath) -> ManagedObject | None:
-        """Return the singleton at a path with nothing but its defaults, None when there is none without being made."""
+        """Return the singleton at a path with only its defaults; None for an object that has to be created."""
         relation = self.registry.relation(path.relation)
         definition = self.registry.definition(relation.target)
         if relation.kind != "singleton" or definition.abstract:
@@ -68,7 +68,7 @@ class StorageWorld:
     def list_members(
         self, relation: Relation, parent: ManagedObjectPath, properties: Sequence[str]
     ) -> list[ManagedObject]:
-        """Return the objects of a relation with at least some of their properties, to be shown and not kept."""
+        """Return the objects of a relation with at least the given properties, for display; they are not cached."""
         attributes = self.mapper.attributes_for(relation, properties)
         if not relation.named or attributes is None:
             return self.members(relation, parent)
@@ -77,7 +77,7 @@ class StorageWorld:
         return [self.mapper.decode(entry, relation, parent) for entry in found]
 
     def keep(self, obj: ManagedObject) -> None:
-        """Take an object for what is in the storage."""
+        """Use an object as the stored one, without reading it."""
         self._objects[obj.path] = obj
 
     def _decode_entry(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
@@ -90,8 +90,8 @@ class StorageWorld:
 class Overlay:
     """A world with pending changes laid over it.
 
-    ``pending`` holds the objects that will be at a path, None for those that will be gone; ``moved`` says of
-    renamed objects, and of those below them, where they are stored now.
+    ``pending`` maps a path to the object that will be there, None for a deleted one; ``moved`` maps the new path of a
+    renamed object, or of one below it, to the path where it is stored now.
     """
 
     def __init__(self, below: StorageWorld) -> None:
@@ -108,7 +108,7 @@ class Overlay:
         above = self.find(path.parent)
         if above is None:
             return None
-        here = above.path.child(*path.elements[-1])  # in the letters that are stored, not those that were asked for
+        here = above.path.child(*path.elements[-1])  # with the names as stored, not as requested
         return self.below.find(here) or self.below.find_unwritten(here)
 
     def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
@@ -127,22 +127,22 @@ class Overlay:
         return list(result.values())
 
     def is_written(self, path: ManagedObjectPath) -> bool:
-        """Tell whether an object is or will be in the storage: a singleton with nothing but defaults is not."""
+        """Tell whether an object is or will be in the storage: a singleton with only defaults is not."""
         return path in self.pending or path in self.below.entries
 
     def put(self, obj: ManagedObject) -> None:
-        """Let an object be there, in place of what was at its path; one that comes anew comes last."""
+        """Put an object at its path, in place of any other; a new one comes last."""
         if self.pending.get(obj.path) is None:
             self.pending.pop(obj.path, None)
         self.pending[obj.path] = obj
 
     def remove(self, path: ManagedObjectPath) -> None:
-        """Let there be nothing at a path."""
+        """Remove the object at a path."""
         self.pending[path] = None
         self.moved.pop(path, None)
 
     def move(self, old: ManagedObjectPath, obj: ManagedObject) -> None:
-        """Let the object at an old path be another, at its own path, and remember where it is stored."""
+        """Replace the object at an old path by one at a new path, and remember where it is stored."""
         source = self.source_of(old)
         self.remove(old)
         self.put(obj)
@@ -159,13 +159,13 @@ class Overlay:
         return None if any(map(self._is_replaced, above)) else path
 
     def _is_replaced(self, path: ManagedObjectPath) -> bool:
-        """Whether an object gives way to one of another type, which is another entry, as is all below it."""
+        """Whether an object of another type replaces the stored one: it and all below it are then new entries."""
         obj = self.pending.get(path)
         before = self.below.find(path) if obj is not None and path in self.below.entries else None
         return obj is not None and before is not None and obj.definition is not before.definition
 
     def find_stored_place(self, path: ManagedObjectPath) -> ManagedObjectPath | None:
-        """Return where a path leads in the storage as it is now, None when it is below something new."""
+        """Return a path as it is in the storage now; None if it is below a new object."""
         for length in range(len(path.elements), 0, -1):
             above = ManagedObjectPath(path.elements[:length])
             if self.pending.get(above) is not None:
@@ -175,7 +175,7 @@ class Overlay:
 
 
 def describe_absence(registry: Registry, world: World, path: ManagedObjectPath) -> Diagnostic:
-    """Return the diagnostic of an object that is not there, with the nearest that is; of its parent if that lacks too."""
+    """Return the diagnostic for a missing object, with the nearest name; for its parent if that is missing too."""
     if path.parent != ROOT and world.find(path.parent) is None:
         return describe_absence(registry, world, path.parent)
     relation = registry.relation(path.relation)

@@ -5,11 +5,11 @@
     {"confobjects-format": 1,
      "objects": {"/mail-server/one": {"type": "generic", "properties": {"enabled": true, "smtp-server": "mx:25"}}}}
 
-An object in a document is said whole: a property that is not there has its default. Only secrets may be left open:
-one that is not there stays as it is, ``null`` says that there is none, and ``secrets`` names those that have a value
-which the document does not hold. An expression is no secret, as far as it holds no literal default.
+A document describes each object completely: a missing property has its default. Only secrets may be left open: a
+missing one stays as it is, ``null`` says that there is none, and ``secrets`` names those that have a value which the
+document does not hold. An expression is not a secret unless it holds a literal default.
 
-Law: ``read(write(objects))`` says of every object what was said, but for the values of secrets.
+Law: ``read(write(objects))`` gives the same objects, except for the values of secrets.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ Pointer = tuple[str, ...]
 
 
 class ObjectState(Record):
-    """One object as somebody says it is: value texts by property, without the name.
+    """One object as a document or a storage describes it: value texts by property, without the name.
 
-    ``kept`` are secrets that have a value which is not known here, ``silent`` those of which nothing is said.
+    ``kept`` are secrets that have a value which is not known here, ``silent`` those that are left open.
     """
 
     path: ManagedObjectPath
@@ -56,12 +56,12 @@ class ObjectState(Record):
 
 
 Certainty = Literal["wrong", "odd", "other"]
-"""Of a part of a document that is not plainly right: it is wrong; it is none that this reader knows, and a schema may
-say more of it; it is spelt in another way than ours, which a schema may allow."""
+"""Why the reader doubts a part of a document. ``wrong``: it is a mistake. ``odd``: the reader does not know it, and the
+schema can say more. ``other``: it is spelled differently from ours, which the schema may allow."""
 
 
 class Doubt(Record):
-    """A part of a document that is not plainly right, and what to say of it."""
+    """A part of a document that may be wrong, and the problem to report."""
 
     pointer: Pointer
     problem: Diagnostic
@@ -69,7 +69,7 @@ class Doubt(Record):
 
 
 class Contents(Record):
-    """What a document says, and where it is not plainly right; ``data`` is its JSON."""
+    """The objects of a document, and the parts that may be wrong; ``data`` is its JSON."""
 
     objects: Mapping[ManagedObjectPath, ObjectState]
     keys: Mapping[ManagedObjectPath, str]
@@ -78,14 +78,14 @@ class Contents(Record):
 
 
 def state_of(obj: ManagedObject, registry: Registry) -> ObjectState:
-    """Return the state of a stored object: everything is known of it."""
+    """Return the state of a stored object, of which everything is known."""
     naming = registry.relation(obj.path.relation).naming_property
     values = {name: texts for name, texts in obj.values.items() if texts and name != naming}
     return ObjectState(obj.path, obj.definition, values)
 
 
 def drop_masks(state: ObjectState) -> ObjectState:
-    """Return a state without the masks that stand for secrets which are not known: those are only kept."""
+    """Return a state without the masks for unknown secrets, which are listed as kept."""
     masked = {name for name, texts in state.values.items() if texts == (MASK,)}
     masked = {name for name in masked if state.definition.properties[name].sensitive}
     values = {name: texts for name, texts in state.values.items() if name not in masked}
@@ -93,7 +93,7 @@ def drop_masks(state: ObjectState) -> ObjectState:
 
 
 def drop_secrets(state: ObjectState) -> ObjectState:
-    """Return a state that may be shown: secrets that are no plain expressions are only kept."""
+    """Return a state that may be shown: secrets that are not plain expressions are listed as kept."""
     properties = state.definition.properties
     hidden = {
         name
@@ -116,7 +116,7 @@ def write(states: Iterable[ObjectState], registry: Registry) -> str:
 
 
 def sort_states(states: Iterable[ObjectState]) -> list[ObjectState]:
-    """Return states in the order of their paths, which is that of people: a parent first, names ignoring case."""
+    """Return states sorted by path: a parent comes first, and names ignore case."""
     return sorted(states, key=lambda state: state.path.sort_key())
 
 
@@ -137,7 +137,7 @@ def _state_to_json(state: ObjectState, registry: Registry) -> dict[str, Any]:
 
 
 def to_json_value(prop: PropertyDefinition, text: str) -> Any:
-    """Return a stored text as JSON: typed, but for expressions and for what does not follow the syntax."""
+    """Return a stored text as JSON: typed, except for expressions and for texts that do not follow the syntax."""
     if has_opener(text):
         return text
     try:
@@ -150,12 +150,12 @@ def to_json_value(prop: PropertyDefinition, text: str) -> Any:
 
 
 def read(data: Any, registry: Registry) -> Contents:
-    """Return what the JSON of a document says. What is doubtful is told, and left out where it cannot be used."""
+    """Return the contents of a document's JSON. Doubtful parts are reported, and left out if they cannot be used."""
     return _StateReader(registry).read_contents(data)
 
 
 class _StateReader:
-    """Reads one document. Values are looked up before they are parsed: most objects share theirs."""
+    """Reads one document. Parsed values are cached, because most objects share theirs."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
@@ -168,12 +168,12 @@ class _StateReader:
         keys: dict[ManagedObjectPath, str] = {}
         objects = data.get("objects") if isinstance(data, dict) else None
         if not isinstance(objects, dict) or not self._check_head(data):
-            self._add_oddity((), "this is no document of confobjects")
+            self._add_oddity((), "this is not a confobjects document")
             return Contents({}, {}, tuple(self.doubts), data)
         for key, item in objects.items():
             state = self._read_state(key, item)
             if state is not None and state.path in keys:
-                self._add_doubt(("objects", key), f'the object is in the document already, as "{keys[state.path]}"')
+                self._add_doubt(("objects", key), f'the object is already in the document, as "{keys[state.path]}"')
             elif state is not None:
                 states[state.path] = state
                 keys[state.path] = key
@@ -200,14 +200,14 @@ class _StateReader:
         if kind is None:
             kind = self._kinds[path.relation] = _make_kind(path.relation, self.registry)
         if not isinstance(item, dict):
-            self._add_oddity(("objects", key), "this is no object of a document")
+            self._add_oddity(("objects", key), "this is not an object of a document")
             return None
         if not item.keys() <= _OBJECT:
-            self._add_oddity(("objects", key), "this is no object of a document")
+            self._add_oddity(("objects", key), "this is not an object of a document")
         definition = self._read_type(key, item, kind)
         properties = item.get("properties", {})
         if definition is None or not isinstance(properties, dict):
-            self._add_oddity(("objects", key), "this is no object of a document")
+            self._add_oddity(("objects", key), "this is not an object of a document")
             return None
         return self._read_object(key, path, kind.types[definition], properties, item.get("secrets", []))
 
@@ -264,7 +264,7 @@ class _StateReader:
             self._add_doubt(at, "a secret is named twice")
         for name in given:
             if name in properties:
-                words = f"{name} is among the secrets that are not in the document, and it is in the document"
+                words = f"{name} is listed under secrets as not in the document, but it is in the document"
                 self._add_doubt(at, words, remedy="keep one of the two")
         return frozenset(given)
 
@@ -281,10 +281,10 @@ class _StateReader:
         return tuple(text for text in texts if text is not None)
 
     def _read_text(self, path: str, prop: PropertyDefinition, value: Any, at: Pointer) -> str | None:
-        """Return the canonical text of a value; None where there is none, which is in doubt."""
+        """Return the canonical text of a value; None if there is none, which is reported."""
         if not isinstance(value, (str, int)):
             words = f"{prop.name} takes one value, this is a list" if type(value) is list else ""
-            words = words or f"{kind_of(value)} is no value of {prop.name}"
+            words = words or f"{kind_of(value)} is not a value of {prop.name}"
             self._add_doubt(at, words, code="invalid-value", detail=f"expected: {prop.syntax.expected}")
             return None
         key = (id(prop), type(value), value)
@@ -299,7 +299,7 @@ class _StateReader:
     def _check_parents(
         self, states: Mapping[ManagedObjectPath, ObjectState], keys: Mapping[ManagedObjectPath, str]
     ) -> None:
-        """An object below one of a type that cannot have it."""
+        """Report each object below a parent whose type cannot have it."""
         for path, state in states.items():
             parent = states.get(path.parent)
             if parent is None:
@@ -316,7 +316,7 @@ _OBJECT: Final = {"type", "properties", "secrets"}
 
 
 def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
-    """The text of a JSON value. In doubt is what a schema might refuse: another spelling of a value than ours."""
+    """Return the text of a JSON value, or a doubt: it is wrong, or spelled in a way that the schema may refuse."""
     if prop.sensitive and isinstance(value, str) and MASK in value:
         return Doubt((), describe_mask(prop))
     if isinstance(value, str) and has_opener(value):
@@ -327,7 +327,9 @@ def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
     except ValueSyntaxError as error:
         problem = value_problem("", prop, str(value), error, "")
         plain = isinstance(value, str)
-        return Doubt((), problem if plain else problem.replace(summary=f"{kind_of(value)} is no value of {prop.name}"))
+        return Doubt(
+            (), problem if plain else problem.replace(summary=f"{kind_of(value)} is not a value of {prop.name}")
+        )
     if type(back) is type(value) and back == value:
         return text
     summary = f"{kind_of(value)} is not how a document writes a value of {prop.name}"
@@ -340,7 +342,7 @@ def describe_mask(prop: PropertyDefinition) -> Diagnostic:
     """Return the diagnostic of a secret that a document gives as a mask."""
     return Diagnostic(
         "invalid-value",
-        f"{prop.name} is masked: the document shows that there is a secret, not which",
+        f"{prop.name} is masked: the document does not hold the secret itself",
         property=prop.name,
         value=MASK,
         remedy=f'leave {prop.name} out, which leaves it as it is, or write an expression such as "&{{file:PATH}}"',

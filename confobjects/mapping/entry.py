@@ -4,8 +4,8 @@ Laws of this module:
 
 1. ``apply(a, diff(a, b)) == b`` for entries of one DN.
 2. Attribute names compare ignoring case and keep their spelling; values compare exactly and keep their order.
-3. A value is text, or bytes where it is no UTF-8 text or the attribute has the option ``;binary``.
-   :func:`normalise_value` makes it so; every storage gives entries in that form back.
+3. A value is text, or bytes where it is not UTF-8 text or the attribute has the option ``;binary``.
+   :func:`normalise_value` converts it; every storage returns entries in that form.
 4. Nothing here shows a value in a message: any of them may be a secret.
 """
 
@@ -51,7 +51,7 @@ class Entry:
 
     @classmethod
     def from_trusted(cls, dn: DN, attributes: Mapping[str, Values]) -> Entry:
-        """Return an entry of attributes that are known to be well-formed; a parser has no time to check twice."""
+        """Return an entry of attributes that are known to be well-formed, without checking them again."""
         entry = cls.__new__(cls)
         entry.dn = dn
         entry.attributes = attributes
@@ -146,7 +146,7 @@ class ModifyEntry(Record):
 
 
 class DeleteEntry(Record):
-    """Delete an entry that has none below it."""
+    """Delete an entry that has no entries below it."""
 
     dn: DN
 
@@ -169,7 +169,7 @@ Change = AddEntry | ModifyEntry | DeleteEntry | RenameEntry
 
 
 def is_binary(attribute: str) -> bool:
-    """Return whether an attribute's values are bytes whatever they look like (option ``;binary``, RFC 4522)."""
+    """Return whether an attribute's values are always bytes (option ``;binary``, RFC 4522)."""
     return ";" in attribute and "binary" in attribute.lower().split(";")[1:]
 
 
@@ -184,7 +184,7 @@ def is_attribute(name: str) -> bool:
 
 
 def normalise_value(attribute: str, value: Value) -> Value:
-    """Return a value in its one form: text, or bytes if it is not UTF-8 or the attribute is binary.
+    """Return a value in its normal form: text, or bytes if it is not UTF-8 or the attribute is binary.
 
     Raises :class:`~confobjects.errors.InvalidValueError` for a text that has no UTF-8 (half a surrogate pair).
     """
@@ -203,18 +203,18 @@ def normalise_value(attribute: str, value: Value) -> Value:
 
 
 def normalise_values(attribute: str, values: Iterable[Value]) -> Values:
-    """Return several values in their one form. Raises the same error for what is no attribute name."""
+    """Return several values in their normal form. Raises the same error for what is no attribute name."""
     if not is_attribute(attribute) or attribute.lower() in _RESERVED:
         raise InvalidValueError(f'"{attribute}" is not an attribute name')
     return tuple([normalise_value(attribute, value) for value in values])
 
 
 def diff(old: Entry, new: Entry, *, swap: Container[str] = ()) -> tuple[Modification, ...]:
-    """Return the modifications that make ``new`` of ``old``, in the order of the attributes; the DNs do not count.
+    """Return the modifications that turn ``old`` into ``new``, in the order of the attributes; DNs are ignored.
 
     Attributes in ``swap`` (lower-case names) change by deleting the old values and adding the new ones, so that
-    of two writers who read the same values one fails. Values added to or taken from several are said one by one;
-    everything else is replaced.
+    one of two writers who read the same values fails. Values added to or removed from an attribute are listed one by
+    one where that keeps the order; everything else is replaced.
     """
     return tuple(_find_modifications(old, new, swap))
 
@@ -249,10 +249,10 @@ def _plan_steps(name: str, before: Values, after: Values) -> Iterator[Modificati
 
 
 def apply(entry: Entry, modifications: Iterable[Modification]) -> Entry:
-    """Return the entry as the modifications make it.
+    """Return the entry with the modifications applied.
 
     Raises :class:`~confobjects.errors.ChangedMeanwhileError` when a value to add is there already (LDAP result
-    20) or one to delete is not (16): someone else was faster; and
+    20) or one to delete is not (16): someone else has changed the entry; and
     :class:`~confobjects.errors.InvalidValueError` when the new values hold one twice.
     """
     attributes = dict(entry.attributes)

@@ -1,7 +1,7 @@
-"""What a storage keeps of a change besides the change itself: a note going in, a noted change coming out.
+"""What a storage keeps about a change: a note is written, a noted change is read.
 
-Laws: a storage keeps notes and never reads them; what is ``secret`` in one lies where only those who may read the
-secrets of the configuration can read it; and the state a storage gives a noted change is true, whenever a writer dies.
+Laws: a storage keeps notes and never interprets them; it keeps the ``secret`` of a note where only users who may read
+the secrets of the configuration can read it; and the state of a noted change is correct, whenever a writer dies.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from confobjects.records import Record
 
 State = Literal["done", "void", "pending", "unclear", "edited"]
 """What became of a noted change. ``done``: it was made. ``void``: it was not, or was taken back. ``pending``: its writer
-is at it, or died in the middle, and the next writer finishes it. ``unclear``: its writer died, and the storage was
+is at work, or died in the middle, and the next writer finishes it. ``unclear``: its writer died, and the storage was
 changed by other means before anyone looked. ``edited``: not a change of ours; the storage was changed by other means."""
 
 
 class Note(Record):
-    """What is to be written down of a change: ``text`` for everybody, ``secret`` for the protected place."""
+    """What to record about a change: ``text`` for everybody, ``secret`` for the protected place."""
 
     text: str
     secret: str = ""

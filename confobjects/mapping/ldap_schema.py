@@ -6,7 +6,7 @@ Laws of this module:
    two people who load the same definitions get the same schema, and one who adds to them changes nothing that is there.
 2. Only the naming attribute is mandatory, and an attribute is single-valued only where all definitions agree: what
    the definitions demand beyond that is judged by them, and may change without touching a server.
-3. An attribute that servers bring along (RFC 4519) is used and never defined again.
+3. An attribute that servers define already (RFC 4519) is used and never defined again.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class _AttributeCollector:
         yield _make_attribute_type(REVISION, _INTEGER, single=True)
         for key, name in sorted(self._names.items()):
             syntaxes = set(self._syntaxes[key])
-            # Where definitions differ, the rule that keeps more values apart is the one that loses none.
+            # Where definitions differ, the rule that distinguishes more values loses none.
             syntax = syntaxes.pop() if len(syntaxes) == 1 else _EXACT
             yield _make_attribute_type(name, syntax, single=self._single[key])
 
@@ -175,7 +175,7 @@ class _ClassCollector:
         lists["MAY"].extend(self._optional_attributes(definition, naming))
 
     def _optional_attributes(self, definition: ManagedObjectDefinition, naming: str | None) -> Iterator[str]:
-        """The attributes the class adds to those of the class above it."""
+        """Yield the attributes that the class adds to those of the class above it."""
         inherited: set[str] = set()
         if definition.ancestors:
             parent = self._registry.definition(definition.ancestors[-1])
@@ -239,17 +239,19 @@ def _check_known(word: str, known: tuple[str, ...], what: str) -> None:
 
 
 def upgrade(found: DirectorySchema, installed: str, form: str, origin: str = "") -> str:
-    """Return the changes, as LDIF for ldapmodify, that make an installed schema the one asked for.
+    """Return the changes, as LDIF for ldapmodify, that turn an installed schema into the given one.
 
-    ``installed`` is LDIF that holds the older descriptions, as this module or a server writes them. Nothing is taken
-    away: what the definitions do not know any more may still be in entries. An empty text means nothing to do.
+    ``installed`` is LDIF that holds the older descriptions, as this module or a server writes them. Nothing is
+    removed: entries may still hold what the definitions no longer know. An empty text means that nothing has to be done.
     Raises :class:`~confobjects.errors.BrokenDataError` when it holds no description at all.
     """
     _check_known(form, FORMATS, "schema format")
     old, dn = _read_descriptions(installed)
     if not old:
         remedy = "give the file that was loaded, or what ldapsearch prints of the schema entry with its attributes"
-        raise BrokenDataError(Diagnostic("broken-data", "no schema description is in it", origin=origin, remedy=remedy))
+        raise BrokenDataError(
+            Diagnostic("broken-data", "the text holds no schema description", origin=origin, remedy=remedy)
+        )
     default = "cn={N}confobjects,cn=schema,cn=config" if form == "openldap" else "cn=schema"
     target = dn if dn is not None and (form == "rfc4512" or dn.lower().startswith("cn={")) else default
     steps = [step for name, elements in ((_ATTRIBUTES[form], found.attribute_types), (_CLASSES[form], found.object_classes))
@@ -329,9 +331,9 @@ def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str
     rules.append(f'to dn.subtree="{base}" by dn.exact="{admin}" write by users read by * none')
     lines = "".join(_end_line(format_attribute("olcAccess", f"{{{n}}}{rule}")) for n, rule in enumerate(rules))
     return (
-        "# Replace {N}mdb by the database that holds the base. The rules go before those that are there.\n"
-        "# A database that had none let everybody read everything; with these it lets nobody read what is\n"
-        "# outside the base, or log in as a user there, unless rules are added behind them, such as:\n"
+        "# Replace {N}mdb by the database that holds the base. These rules go before the existing ones.\n"
+        "# A database without rules lets everybody read everything. With these rules nobody can read entries\n"
+        "# outside the base, or log in as a user there, unless you add rules after them, such as:\n"
         "#   to attrs=userPassword by anonymous auth by * none\n"
         "#   to * by users read\n"
         f"dn: olcDatabase={{N}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\n{lines}-\n"

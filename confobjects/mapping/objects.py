@@ -2,7 +2,7 @@
 
 An object is an entry: its properties are attributes (``ds-cfg-<property>``), its types object classes, its name
 the RDN below the relation's branch. References are stored as the full DN of their target and shown as names. A
-revision grows with each change of an entry. Attributes no property stands for are left as they are.
+revision grows with each change of an entry. Attributes of no property are left as they are.
 
 Law: ``decode(encode(object)) == object``.
 """
@@ -52,7 +52,7 @@ class Mapper:
         return dn
 
     def branch_of(self, relation: Relation, parent: ManagedObjectPath) -> DN:
-        """Return the DN of the entry below which objects of a relation hang (of the object itself, if single)."""
+        """Return the DN of the entry that the objects of a relation are below (of the object itself, if single)."""
         return self._descend_to_branch(self.dn_of(parent), relation)
 
     def _descend_to_branch(self, dn: DN, relation: Relation) -> DN:
@@ -61,7 +61,7 @@ class Mapper:
         return dn
 
     def _branch_steps(self, relation: Relation) -> tuple[tuple[str, str], ...]:
-        """The RDNs of a relation's branch, outermost first."""
+        """Return the RDNs of a relation's branch, outermost first."""
         steps = self._branches.get(relation.name)
         if steps is None:
             rdns = DN.parse(relation.branch).rdns if relation.branch else ()
@@ -69,7 +69,7 @@ class Mapper:
         return steps
 
     def scaffold(self, path: ManagedObjectPath) -> Iterator[Entry]:
-        """Yield the entries that have to exist above an object and are no objects themselves, outermost first."""
+        """Yield the entries that an object needs above it and that are not objects themselves, outermost first."""
         if len(path.elements) == 1 and self.dn_of(path) != self.base:
             yield self._make_bare_entry(self.base)
         relation = self.registry.relation(path.relation)
@@ -80,7 +80,7 @@ class Mapper:
             yield self._make_bare_entry(dn)
 
     def make_base_entry(self) -> Entry:
-        """Return the entry of the base, which is all that an empty configuration has."""
+        """Return the entry of the base, the only one of an empty configuration."""
         return self._make_bare_entry(self.base)
 
     def _make_bare_entry(self, dn: DN) -> Entry:
@@ -99,13 +99,13 @@ class Mapper:
         return Entry(dn, attributes)
 
     def is_bare(self, entry: Entry, relation: Relation) -> bool:
-        """Tell whether the entry of a single object is there without the object: the base, or a branch of others."""
+        """Tell whether the entry of a single object does not hold it yet: it is the base, or a branch of others."""
         if relation.named or entry.has_object_class(self.registry.definition(relation.target).object_classes[-1]):
             return False
         return entry.dn == self.base or entry.has_object_class(BRANCH_CLASS)
 
     def adopt(self, bare: Entry, entry: Entry) -> Entry:
-        """Return a bare entry as that of an object; what it holds besides stays."""
+        """Return a bare entry with an object added to it; its other values stay."""
         attributes = dict(bare.attributes)
         naming = {name.lower() for name in _naming_values(bare.dn)}
         for name, values in entry.attributes.items():
@@ -159,7 +159,7 @@ class Mapper:
         return self.branch_of(self._reference_relation(prop), self.registry.parse_path(prop.reference.parent))
 
     def attributes_for(self, relation: Relation, properties: Sequence[str]) -> tuple[str, ...] | None:
-        """Return the attributes that show some properties of a relation's objects; None when others may matter."""
+        """Return the attributes needed to read some properties of a relation's objects; None if others may matter."""
         wanted = {OBJECT_CLASS, relation.naming_attribute}
         names = {name.lower() for name in properties}
         for definition in self.registry.concrete_types(relation.target):
@@ -189,7 +189,7 @@ class Mapper:
 
     @staticmethod
     def _decode_name(entry: Entry, relation: Relation) -> str:
-        """The name of an object; of an entry that is named otherwise, the whole RDN, so that it can be told apart."""
+        """Return the name of an object; for an entry with another naming attribute the whole RDN, to identify it."""
         return _single_name(entry.dn, relation.naming_attribute) or str(entry.dn.relative_to(entry.dn.parent))
 
     def _check_name(
@@ -200,12 +200,12 @@ class Mapper:
             yield _describe_fault(path, "", summary, "rename the entry")
         elif relation.kind == "set" and path.name != self.registry.short_type_of(definition, relation):
             expected = self.registry.short_type_of(definition, relation)
-            yield _describe_fault(path, "", f'an object of this set is named by its type, which is "{expected}"')
+            yield _describe_fault(path, "", f'an object of this set must be named by its type, "{expected}"')
 
     def _decode_values(
         self, entry: Entry, definition: ManagedObjectDefinition, path: ManagedObjectPath, problems: list[Diagnostic]
     ) -> tuple[dict[str, Texts], tuple[str, ...]]:
-        """The texts of every property, and the attributes that belong to none."""
+        """Return the texts of every property, and the attributes that belong to none."""
         values: dict[str, Texts] = {}
         unknown: list[str] = []
         former: list[tuple[PropertyDefinition, tuple[str | bytes, ...]]] = []
@@ -218,7 +218,7 @@ class Mapper:
             elif key not in _OURS and key not in definition.constant_names and not _is_naming(key, entry.dn):
                 unknown.append(attribute)
         for prop, raw in former:
-            if prop.name not in values:  # the new name counts, wherever both are there
+            if prop.name not in values:  # if both are present, the new name counts
                 values[prop.name] = self._decode_texts(prop, raw, path, problems)
         return values, tuple(unknown)
 
@@ -233,7 +233,7 @@ class Mapper:
         for value in raw:
             if isinstance(value, bytes):
                 problems.append(
-                    _describe_fault(path, prop.name, "the stored value is not UTF-8 text", "write it anew, in UTF-8")
+                    _describe_fault(path, prop.name, "the stored value is not UTF-8 text", "write it again in UTF-8")
                 )
                 continue
             text = value
@@ -249,7 +249,7 @@ class Mapper:
         return tuple(texts)
 
     def _decode_reference(self, prop: PropertyDefinition, text: str) -> str | None:
-        """Return the name in a stored reference, None when it points elsewhere. Kept: many objects share targets."""
+        """Return the name in a stored reference, None if it points elsewhere. Cached, because targets are shared."""
         assert prop.reference is not None  # noqa: S101 - asked of references only
         key = (prop.reference.relation, prop.reference.parent, text)
         if key not in self._names:
@@ -270,7 +270,7 @@ class Mapper:
     def _decode_type(
         self, entry: Entry, relation: Relation, path: ManagedObjectPath, problems: list[Diagnostic]
     ) -> ManagedObjectDefinition:
-        """The type an entry's object classes say. Kept: many objects are of one type."""
+        """Return the type for an entry's object classes. Cached, because many objects have the same type."""
         key = (relation.name, entry.object_classes)
         if key not in self._types:
             self._types[key] = self._resolve_type({name.lower() for name in entry.object_classes}, relation)
@@ -280,10 +280,10 @@ class Mapper:
         return found
 
     def _resolve_type(self, classes: set[str], relation: Relation) -> tuple[ManagedObjectDefinition, str]:
-        """Walk down the types as far as an entry has their object classes; return what is wrong besides."""
+        """Return the most specific type whose object classes an entry has, and a problem (empty if there is none)."""
         top = self.registry.definition(relation.target)
         if top.object_classes[-1].lower() not in classes:
-            return top, f"the entry is no {top.friendly}: it lacks the object class {top.object_classes[-1]}"
+            return top, f"the entry is not of type {top.friendly}: it lacks the object class {top.object_classes[-1]}"
         types = map(self.registry.definition, self.registry.subtypes(relation.target))
         fitting = [d for d in types if {c.lower() for c in d.object_classes if c != "top"} <= classes]
         found = max(fitting, key=lambda d: len(d.ancestors))
@@ -291,7 +291,10 @@ class Mapper:
             return found, f"the entry is of two types at once: {found.name} and {others[0].name}"
         if found.abstract:
             known = ", ".join(d.object_classes[-1] for d in self.registry.concrete_types(relation.target))
-            return found, f"the type of this {top.friendly} is not known: no object class says it (one of {known})"
+            return (
+                found,
+                f"the type of this {top.friendly} is not known: it has no object class of a type (one of {known})",
+            )
         return found, ""
 
 
@@ -300,7 +303,7 @@ _NEWER: Final = ("a newer or another set of definitions may know it (", RemedyAc
 
 
 def _naming_values(dn: DN) -> dict[str, tuple[str, ...]]:
-    """The attributes an entry needs because they are in its name."""
+    """Return the attributes that an entry needs because they are in its RDN."""
     return {attribute: (value,) for attribute, value in (dn.rdns[0] if dn else ())}
 
 
@@ -312,7 +315,7 @@ def _is_naming(key: str, dn: DN) -> bool:
 
 
 def _single_name(dn: DN, attribute: str) -> str | None:
-    """The value of the first RDN, if it is of this attribute alone."""
+    """Return the value of the first RDN, if it has this attribute alone."""
     try:
         return dn.name if dn.naming_attribute.lower() == attribute.lower() else None
     except ValueError:

@@ -1,7 +1,7 @@
-"""The interface every storage has, defined below all of them so that management can name it.
+"""The interface of every storage, defined in a lower layer so that management can use it.
 
-Law: whatever a storage is, the same changes leave equal entries in it, and the same mistake raises the same error;
-``tests/storage`` holds every storage to that.
+Law: the same changes leave equal entries in every storage, and the same mistake raises the same error;
+``tests/storage`` checks that for each of them.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Storage(Protocol):
 
     @property
     def serialises_writers(self) -> bool:
-        """Whether :meth:`writing` keeps all other writers out; else they may meet, and the revision tells them."""
+        """Whether :meth:`writing` locks out all other writers; if not, the revision reveals conflicting writes."""
         ...
 
     @property
     def warnings(self) -> list[Diagnostic]:
-        """What the user should know about the storage so far: it is missing, entries have no parent."""
+        """Warnings about the storage so far, for example that it is missing, or that entries have no parent."""
         ...
 
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:
@@ -56,7 +56,7 @@ class Storage(Protocol):
     ) -> Iterable[Entry]:
         """Return the entries right below a base, or with "sub" the base and all below it, parents first.
 
-        ``object_class`` selects entries of that class. Nothing is found below a base that is not there.
+        ``object_class`` selects entries of that class. Below a base that does not exist there are none.
         """
         ...
 
@@ -69,7 +69,7 @@ class Storage(Protocol):
         ...
 
     def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
-        """Carry out some changes in order, inside :meth:`writing`. Files and memory take all of them or none.
+        """Carry out some changes in order, inside :meth:`writing`. Files and memory apply all of them or none.
 
         With a ``record`` they are noted in the history, and its number there is returned; None where the storage
         keeps no history.
@@ -83,7 +83,7 @@ class Storage(Protocol):
         ...
 
     def history(self) -> Sequence[NotedChange]:
-        """Return the noted changes that are kept, the oldest first, but for those that came to nothing.
+        """Return the noted changes that are kept, the oldest first, without those that had no effect.
 
         Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps no history.
         """
@@ -98,5 +98,5 @@ class Storage(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of files and connections. Closing twice is no mistake."""
+        """Close files and connections. Closing twice is no error."""
         ...

@@ -1,4 +1,4 @@
-"""Changes: what set, add, remove and reset make of an object, and what came of it all.
+"""Changes: how set, add, remove and reset change an object, and the report of the result.
 
 Applied in the order reset, set, remove, add (as dsconfig does); ``add`` and ``remove`` start from the current
 values, defaults included. Values are stored in canonical form, expressions and secrets exactly as given.
@@ -41,7 +41,7 @@ class PropertyChanges(Record):
 
 
 class ObjectChange(Record):
-    """What came of a change for one object: stored texts of each changed property, before and after."""
+    """The result of a change for one object: stored texts of each changed property, before and after."""
 
     path: ManagedObjectPath
     action: Action
@@ -114,7 +114,7 @@ class Changer:
         return self.obj.replace(values={name: texts for name, texts in self.values.items() if texts})
 
     def key_of(self, name: str) -> str:
-        """The property's name as its definition has it now, as far as there is such a property."""
+        """Return the current name of a property; an unknown name in lower case."""
         prop = find_property(self.obj.definition, name)
         return prop.name if prop is not None else name.lower()
 
@@ -123,7 +123,7 @@ class Changer:
         self.problems.error(code, summary, path=str(self.obj.path), property=name, **fields)
 
     def _find_property(self, name: str) -> PropertyDefinition | None:
-        """Return the property to change, None when it may not be, which is then in the collector."""
+        """Return the property to change; report it and return None if it may not be changed."""
         properties = self.obj.definition.properties
         prop = find_property(self.obj.definition, name)
         if prop is None:
@@ -151,7 +151,7 @@ class Changer:
         if prop.mandatory and not self.reader.read_default(self.obj, prop)[0]:
             self._report_problem(
                 prop.name,
-                f"the mandatory property {prop.name} has no default to go back to",
+                f"the mandatory property {prop.name} has no default to reset to",
                 code="missing-mandatory",
                 remedy=("set another value: ", RemedyAction("set", prop.name, "…")),
             )
@@ -169,7 +169,7 @@ class Changer:
         if texts is None:
             return
         if len(texts) > 1 and not prop.multi_valued:
-            # Said here and not left to the judge: a canonical form may make two texts one.
+            # Checked here, not by the judge: two texts may have the same canonical form.
             self._report_problem(
                 prop.name,
                 f"{prop.name} takes one value, {len(texts)} were given",
@@ -201,7 +201,7 @@ class Changer:
             self.values[prop.name] = (*current, *dict.fromkeys(added)) if prop.multi_valued or not current else current
 
     def _remove(self, name: str, given: Sequence[Value]) -> None:
-        """Values to remove need not be valid: that is how a broken one is got rid of."""
+        """Remove values, which need not be valid, so that a broken one can be removed."""
         prop = self._find_property(name)
         if prop is None:
             return
@@ -218,7 +218,7 @@ class Changer:
             self.values.pop(prop.name)
 
     def _find_present(self, prop: PropertyDefinition, value: Value, current: Texts) -> str | None:
-        """Return the current text that is meant by a value to remove, None when there is none, which is a problem."""
+        """Return the current text that a value to remove means; report it and return None if there is none."""
         try:
             wanted = value if isinstance(value, str) else prop.syntax.coerce(value)
         except ValueSyntaxError:
@@ -243,7 +243,7 @@ class Changer:
                 remedy=("set another value: ", RemedyAction("set", prop.name, "…")),
             )
         else:
-            summary = f"the values of {prop.name} are its default: all of them cannot be removed"
+            summary = f"the values of {prop.name} are its default: they cannot all be removed"
             self._report_problem(
                 prop.name,
                 summary,
@@ -276,7 +276,7 @@ def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDef
 
 
 def _identity_of(prop: PropertyDefinition, text: str) -> object:
-    """What two texts have in common that are the same value; an expression is only itself."""
+    """Return a key that texts of the same value share; an expression equals only itself."""
     return text if has_opener(text) else prop.syntax.normal_form(text)
 
 

@@ -43,7 +43,7 @@ class EffectiveObject:
 
     @property
     def entries(self) -> Callable[[str], Iterable[Any]] | None:
-        """What reads the entries at a DN and below it from the storage as it is now; None without a storage.
+        """The function that reads the entries at a DN and below it as they are stored now; None without a storage.
 
         Raises what the storage raises.
         """
@@ -107,9 +107,9 @@ class EffectiveObject:
         return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop))
 
     def views(self) -> tuple[ViewResult, ...]:
-        """Return what is worked out from the values: the views that the definition names.
+        """Return the results of the views that the definition names.
 
-        Raises :class:`~confobjects.errors.DefinitionError` for a function that is not there.
+        Raises :class:`~confobjects.errors.DefinitionError` for a function that does not exist.
         """
         return tuple(_run_view(view, self) for view in self._judged.object.definition.views)
 
@@ -148,7 +148,7 @@ def _run_view(view: View, obj: EffectiveObject) -> ViewResult:
     try:
         function = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        summary = f"the function {view.function} of a view is not there: {error}"
+        summary = f"the function {view.function} of a view cannot be imported: {error}"
         remedy = "install the package that has it, or correct the definition"
         raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
     rows, problems = function(obj)
@@ -158,7 +158,7 @@ def _run_view(view: View, obj: EffectiveObject) -> ViewResult:
 class EffectiveConfiguration(Lookups):
     """All objects as they are after startup, by kind and name; iterating yields them sorted by path."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - all that a start knows, handed over by the one place that makes it
+    def __init__(  # noqa: PLR0913, PLR0917 - a record, made in one place
         self,
         registry: Registry,
         judged: Mapping[ManagedObjectPath, Judgement],

@@ -1,4 +1,4 @@
-"""Evaluators: what stands for an expression at write time, and what does at startup.
+"""Evaluators: the value of an expression at write time and at startup.
 
 At write time the process's environment is never used: an expression has a value only where its defaults give it
 one (:func:`evaluate_defaults`). At startup a provider is asked (:func:`make_evaluator`).
@@ -16,7 +16,7 @@ from confobjects.objects.protocols import Evaluator
 
 
 def make_evaluator(provide: Provide) -> Evaluator:
-    """Return the evaluator that asks a provider; what it lacks is a problem."""
+    """Return the evaluator that asks a provider; a value that it lacks is a problem."""
 
     def evaluate_text(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
         try:
@@ -33,7 +33,7 @@ def make_evaluator(provide: Provide) -> Evaluator:
 
 @lru_cache(maxsize=256)  # many objects hold the same text
 def evaluate_defaults(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
-    """Evaluate with the defaults in the text alone: no values where one lacks, problems only for wrong spelling."""
+    """Evaluate a text with its own defaults only: no values if one is missing, problems only for syntax errors."""
     result = make_evaluator(provide_nothing)(text, multi_valued=multi_valued, secret=secret)
     if result.values is not None:
         return result.replace(provisional=bool(result.origins))
@@ -44,7 +44,7 @@ def evaluate_defaults(text: str, *, multi_valued: bool, secret: bool) -> Evaluat
 def as_diagnostics(text: str, problems: tuple[Problem, ...], *, secret: bool) -> tuple[Diagnostic, ...]:
     """Return problems of a text as diagnostics with a caret.
 
-    Of a secret only the token or file that has no value is named. A text that is no expression at all may be the
+    For a secret only the token or file without a value is named. A text that is not a valid expression may be the
     secret itself, so nothing of it is shown.
     """
     return tuple(_as_diagnostic(text, problem, secret=secret) for problem in problems)

@@ -16,7 +16,7 @@ Changed = Mapping["ManagedObjectPath", frozenset[str]]
 
 
 def find_heirs(judge: Judge, changed: Changed) -> Iterator[ManagedObject]:
-    """Yield every object that has a default from a changed property of another object, through however many steps."""
+    """Yield every object that has a default from a changed property of another object, in any number of steps."""
     names = frozenset(name for several in changed.values() for name in several)
     told = set(changed)
     for type_name, prop in judge.registry.heirs_of(names):

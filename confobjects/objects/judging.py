@@ -1,7 +1,7 @@
-"""The judge: is an object right by itself, and in the world it stands in?
+"""The judge: checks an object by itself, and together with the other objects.
 
-By itself: every value of its syntax, mandatory properties present, constraints met. In its world: what it
-refers to exists and is enabled where that is needed; what refers to it still may.
+By itself: every value follows its syntax, mandatory properties have values, constraints hold. With others: what it
+refers to exists and is enabled where that is needed, and so is it for the objects that refer to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Judgement(Record):
-    """An object with every property read, and all that is wrong with it."""
+    """An object with every property read, and every problem found."""
 
     object: ManagedObject
     readings: Mapping[str, Reading]
@@ -49,7 +49,7 @@ class Judgement(Record):
 class User(Record):
     """An object that refers to another, and through which property.
 
-    ``sure`` is False when only an expression may come to that name; ``needs`` tells whether the user needs its
+    ``sure`` is False when only an expression may evaluate to that name; ``needs`` tells whether the user needs its
     target enabled (None when that is not known).
     """
 
@@ -64,7 +64,7 @@ ConstraintFunction = Callable[[Callable[[str], "tuple[Any, ...] | None"]], Itera
 
 
 class Judge:
-    """Judges objects of one world, which stands still meanwhile, with one evaluator."""
+    """Judges objects of one world with one evaluator; the world must not change meanwhile."""
 
     def __init__(self, registry: Registry, world: World, evaluate: Evaluator) -> None:
         self.registry = registry
@@ -90,7 +90,7 @@ class Judge:
                 deferred.extend(
                     DeferredCheck(obj.path, name, mask_secret(prop, text), "value") for text in reading.deferred
                 )
-            # An expression may come to no value at all.
+            # An expression may evaluate to no value.
             if prop.mandatory and (not reading.texts or reading.typed == ()) and not _is_reported(obj, name):
                 problems.append(_describe_missing_value(obj, prop))
         judged = Judgement(obj, readings, (), ())
@@ -118,13 +118,13 @@ class Judge:
             try:
                 function = self._functions[name] = getattr(import_module(module), attribute)
             except (ImportError, AttributeError) as error:
-                summary = f"the function {name} of a constraint is not there: {error}"
+                summary = f"the function {name} of a constraint cannot be imported: {error}"
                 remedy = "install the package that has it, or correct the definition"
                 raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
         return function
 
     def is_enabled(self, judged: Judgement) -> bool | None:
-        """Tell whether an object is enabled; one whose definition knows no such state always is."""
+        """Tell whether an object is enabled (None if not known); without such a state it always is."""
         condition = judged.object.definition.enabled_when
         return True if condition is None else condition.judge(judged.normal_values)
 
@@ -154,7 +154,7 @@ class Judge:
                     yield _describe_disabled_target(judged, prop, target.path, reference.needed_when)
 
     def _find_target(self, prop: PropertyDefinition, reference: Reference, name: str) -> _Target:
-        """Return what a reference comes to. Kept: many objects name the same few."""
+        """Return the target of a reference. Cached, because many objects refer to the same few."""
         key = (id(prop), name)
         found = self._targets.get(key)
         if found is None:
@@ -188,7 +188,7 @@ class Judge:
         )
 
     def _make_view(self, obj: ManagedObject) -> Callable[[str], Values]:
-        """A view that reads only the properties it is asked for: a target is not judged as a whole."""
+        """Return a view that reads only the properties it is asked for: a target is not judged as a whole."""
         return lambda name: self.reader.read(obj, obj.definition.properties[name]).normals
 
     def find_demands(
@@ -201,7 +201,7 @@ class Judge:
                     yield prop, path, self._needs_enabled(obj, prop) is not False
 
     def is_enough(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
-        """Tell whether an object is enabled, as far as that is known, in the sense of a property that refers to it."""
+        """Tell whether an object counts as enabled for a property that refers to it, as an unknown state does."""
         condition = None if prop.reference is None else prop.reference.target_enabled
         return condition is None or condition.judge(self._make_view(obj)) is not False
 
@@ -245,7 +245,7 @@ class Judge:
         return True if reference.needed_when is None else reference.needed_when.judge(self._make_view(obj))
 
     def instances(self, type_name: str) -> Iterator[ManagedObject]:
-        """Yield every object of a type or its descendants, wherever it hangs."""
+        """Yield every object of a type or its descendants, wherever it is in the tree."""
         top = (*self.registry.parents(type_name), type_name)[0]
         for obj in all_members(self.registry, self.world, self.registry.relation_of(top).name):
             if obj.definition.is_a(type_name):
@@ -261,7 +261,7 @@ class Judge:
             if r is not None and r.target_enabled is not None
         ]
         if False not in enabled:
-            return  # nobody has to be looked for
+            return  # no user has to be checked
         for user in self.users(path):
             reference = user.property.reference
             if not (user.sure and user.needs) or reference is None or reference.target_enabled is None:
@@ -274,7 +274,7 @@ class Judge:
                     path=str(path),
                     argument=path.name or "",
                     detail=_explain_need(reference.needed_when),
-                    remedy=f"disable {user.object.path} first, or let its {user.property.name} name another",
+                    remedy=f"disable {user.object.path} first, or change its {user.property.name} to another object",
                 )
 
 
@@ -287,7 +287,7 @@ class _Target(Record):
 
 
 class _Uses(Record):
-    """The references to objects of one relation: those known, and those an expression may yet make of it."""
+    """The references to objects of one relation: known ones, and expressions that may still evaluate to one."""
 
     sure: dict[ManagedObjectPath, list[tuple[ManagedObject, PropertyDefinition]]]
     perhaps: list[tuple[ManagedObject, PropertyDefinition, tuple[ManagedObjectPath, ...]]]
@@ -321,7 +321,7 @@ def _describe_violation(judged: Judgement, constraint: Constraint, condition: Co
 
 
 def _is_reported(obj: ManagedObject, name: str) -> bool:
-    """Whether reading the object told already what became of the property's value."""
+    """Whether reading the object has already reported a problem with the property."""
     return any(problem.property == name for problem in obj.problems)
 
 
@@ -351,7 +351,9 @@ def _describe_state(judged: Judgement, condition: Condition) -> str:
 
 
 def _explain_need(needed_when: Condition | None) -> str:
-    return f"it is needed while {needed_when.as_words()}" if needed_when is not None else "it is always needed enabled"
+    return (
+        f"it must be enabled while {needed_when.as_words()}" if needed_when is not None else "it must always be enabled"
+    )
 
 
 def _describe_disabled_target(

@@ -19,8 +19,8 @@ Texts = tuple[str, ...]
 class ManagedObject(Record):
     """An object as the storage has it: value texts by property, nothing evaluated, no default filled in.
 
-    ``problems`` are those of reading it (what could not be decoded), ``unknown`` the attributes no property
-    stands for: they are kept and reported. ``revision`` counts its changes.
+    ``problems`` are those of reading it (what could not be decoded), ``unknown`` the attributes that
+    belong to no property: they are kept and reported. ``revision`` counts its changes.
     """
 
     path: ManagedObjectPath
@@ -36,16 +36,16 @@ class ManagedObject(Record):
         return self.path.name or ""
 
     def __repr__(self) -> str:
-        """Tell which object it is and which properties it has; a value may be a secret, and representations get out."""
+        """Tell which object it is and which properties it has; a value may be a secret, and representations get into logs."""
         return f"<{self.definition.name} {self.path}: {', '.join(self.values) or 'no values'}>"
 
 
 class Evaluation(Record):
-    """What an evaluator made of one value text.
+    """The result of evaluating one value text.
 
     ``values`` is None when they are not known yet. ``origins`` say for each value where it came from.
-    ``provisional`` values stand on defaults that startup may replace: what they break is refused, and they
-    are listed as deferred all the same.
+    ``provisional`` values come from defaults that startup may replace: they are checked like others, and
+    listed as deferred too.
     """
 
     values: Texts | None
@@ -55,10 +55,10 @@ class Evaluation(Record):
 
 
 class Reading:
-    """One property of one object, read: its current texts, and what they came to.
+    """One property of one object as read: its current texts, and their values.
 
     ``origin`` is ``stored``, ``default``, ``inherited from PATH`` or ``none``; ``values`` are the evaluated texts
-    and ``origins`` say of each where it came from. ``typed`` is None while a value is not known, or is wrong.
+    and ``origins`` say of each where it came from. ``typed`` is None if a value is wrong or not known yet.
     """
 
     __slots__ = ("_normals", "_syntax", "deferred", "origin", "origins", "problems", "texts", "typed", "values")
@@ -86,14 +86,14 @@ class Reading:
 
     @property
     def normals(self) -> frozenset[Hashable] | None:
-        """The normal forms of the values, None where ``typed`` is. Made when a condition asks: few do."""
+        """The normal forms of the values, None where ``typed`` is. Computed when a condition needs them."""
         if self._normals is None and self.typed is not None:
             self._normals = frozenset([self._syntax.normal_form(value) for value in self.values])
         return self._normals
 
 
 class DeferredCheck(Record):
-    """A value that could not be judged when it was written; startup will."""
+    """A value that could not be judged when it was written; startup judges it."""
 
     path: ManagedObjectPath
     property: str

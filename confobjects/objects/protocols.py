@@ -1,6 +1,6 @@
-"""What this room is handed: a world to find other objects in, and an evaluator of expressions.
+"""What callers pass to this room: a world that holds the other objects, and an evaluator of expressions.
 
-Only type checkers read this module, so a cold command does not pay for the protocols.
+Only type checkers read this module, so that commands do not load it at run time.
 """
 
 from __future__ import annotations

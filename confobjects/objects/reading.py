@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def mask_secret(prop: PropertyDefinition, text: str) -> str:
-    """Return a value text as it may be shown: of a secret in it an expression alone, without its default."""
+    """Return a value text as it may be shown: secrets masked, expressions for secrets without their defaults."""
     if not prop.sensitive:
         at = prop.syntax.find_secret(text) if prop.syntax.secret_names else None
         return text if at is None else text[:at] + mask_text(text[at:])
@@ -25,7 +25,7 @@ def mask_secret(prop: PropertyDefinition, text: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Return a secret as it may be shown: masked, or the expression that it is, without its default."""
+    """Return a secret as it may be shown: a mask, or its expression without the default."""
     if not has_opener(text):
         return MASK
     from confobjects.expressions import ExpressionSyntaxError, parse
@@ -76,7 +76,7 @@ class PropertyReader:
             name = prop.default.property
             owner = self._find_owner(owner, prop)
             if owner is None or name not in owner.definition.properties or (owner.path, name) in seen:
-                return  # no such object, or a chain that comes back to itself
+                return  # no such object, or a circular chain
             seen.add((owner.path, name))
             prop = owner.definition.properties[name]
             yield owner, prop
@@ -84,7 +84,7 @@ class PropertyReader:
                 return
 
     def _find_owner(self, obj: ManagedObject, prop: PropertyDefinition) -> ManagedObject | None:
-        """The object a default is inherited from; of the object itself the state that is being read."""
+        """Return the object a default is inherited from; for the object itself, the state being read."""
         if prop.default.kind == "inherited-absolute":
             path = self.registry.parse_path(prop.default.path)
         else:
@@ -107,7 +107,7 @@ class PropertyReader:
         return known
 
     def _refuse_clear_secrets(self, obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Reading:
-        """Refuse secrets that stand in clear among values that are shown."""
+        """Refuse secrets in clear text in values that are shown."""
         clear = tuple(
             _describe_clear_secret(obj, prop, text) for text in reading.texts if mask_secret(prop, text) != text
         )
@@ -173,7 +173,7 @@ def _describe_clear_secret(obj: ManagedObject, prop: PropertyDefinition, text: s
     name = text[: prop.syntax.find_secret(text)].rstrip("=")
     return Diagnostic(
         "invalid-value",
-        f"the value of {name} is a secret, and stands here in clear",
+        f"the value of {name} is a secret, but is given in clear text",
         path=str(obj.path),
         property=prop.name,
         value=f"{name}={MASK}",
@@ -216,7 +216,7 @@ def _check_values(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -
         return [
             Diagnostic(
                 "invalid-value",
-                f"{prop.name} takes one value, it has {len(values)}",
+                f"{prop.name} takes one value, but has {len(values)}",
                 path=path,
                 property=prop.name,
                 remedy="keep one of them: " + ", ".join(mask_secret(prop, value) for value in values),

@@ -1,6 +1,6 @@
-"""What type checkers know of each kind of object is in ``typed.pyi``, generated from the definitions.
+"""``typed.pyi``, generated from the definitions, describes each kind of object for type checkers.
 
-At run time there is nothing to it: import its classes (``MailServer``, …) under ``typing.TYPE_CHECKING`` only.
+At run time this module is empty: import its classes (``MailServer``, …) under ``typing.TYPE_CHECKING`` only.
 """
 
 from __future__ import annotations

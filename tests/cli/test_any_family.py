@@ -446,7 +446,7 @@ def test_what_a_change_says(line: str, out: str, err: str) -> None:
         (
             "set-queue-prop --queue-name jobs --reset store",
             11,
-            "/queue/jobs, store: the mandatory property store has no default to go back to\n"
+            "/queue/jobs, store: the mandatory property store has no default to reset to\n"
             "  remedy: set another value: --set store:…\n",
         ),
         (
@@ -462,7 +462,7 @@ def test_what_a_change_says(line: str, out: str, err: str) -> None:
         (
             "set-store-prop --store-name one --remove limit:unlimited",
             10,
-            "/store/one, limit: the values of limit are its default: all of them cannot be removed\n",
+            "/store/one, limit: the values of limit are its default: they cannot all be removed\n",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("set") else "",

@@ -14,7 +14,7 @@ from tests.cli.documents import CANARY, exported, provider, server, small, write
 from tests.cli.sessions import FAMILY, fresh, run
 
 HEAD = "version: 1\n# confobjects-format: 1\n"
-SAYS_NOTHING = "there is no entry in this document: it says nothing of a configuration"
+SAYS_NOTHING = "this document has no entry: it describes no configuration"
 
 
 @pytest.fixture(autouse=True)

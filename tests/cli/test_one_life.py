@@ -192,7 +192,7 @@ def test_a_change_for_programs(folder: Path) -> None:
         ("undo 3 --to 2", 2, "undo takes the number of a change, or --to and the number of the last one that stays\n"),
         ("undo 9", 12, "there is no change 9\n  remedy: the history has the changes 1 to 6\n"),
         ("undo --to 9", 12, "there is no change 9\n  remedy: the history has the changes 1 to 6\n"),
-        ("undo 5", 11, "change 5 was taken back by change 6 already\n  remedy: undo 6 makes it again\n"),
+        ("undo 5", 11, "change 5 was already taken back by change 6\n  remedy: undo 6 makes it again\n"),
         (
             "undo 3",
             11,

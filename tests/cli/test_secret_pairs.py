@@ -44,7 +44,7 @@ def test_in_clear_it_is_refused(value: str, tmp_path: Path) -> None:
     before = (tmp_path / "config.ldif").read_bytes()
     done = without_canary(*SET, f"smtp-property:{NAME}={value}")
     assert (done.status, done.out) == (10, "")
-    assert f"the value of {NAME} is a secret, and stands here in clear" in done.err
+    assert f"the value of {NAME} is a secret, but is given in clear text" in done.err
     assert f"{NAME}=&{{{NAME}}}" in done.err
     assert (tmp_path / "config.ldif").read_bytes() == before
     batch = tmp_path / "a.batch"
@@ -93,4 +93,4 @@ def test_by_hand_in_clear_it_is_masked_and_told(tmp_path: Path) -> None:
     shown = without_canary("get-mail-server-prop", *SERVER, "--advanced")
     assert f"{NAME}=********" in shown.out
     checked = without_canary("check")
-    assert (checked.status, "stands here in clear" in checked.err + checked.out) == (10, True)
+    assert (checked.status, "is given in clear text" in checked.err + checked.out) == (10, True)

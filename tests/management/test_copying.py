@@ -276,8 +276,8 @@ class _Forgetful(Watched):
 def test_what_does_not_read_back_as_it_was_written_is_told() -> None:
     source, target = filled(), empty(_Forgetful())
     assert refusal(StorageError, lambda: copy(source.site, target.site)) == [
-        ("/store/one", "it was copied and does not read back as it was written"),
-        ("/store/two", "it was copied and does not read back as it was written"),
+        ("/store/one", "the object was copied, but what was read back differs from what was written"),
+        ("/store/two", "the object was copied, but what was read back differs from what was written"),
     ]
 
 

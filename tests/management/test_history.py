@@ -198,7 +198,7 @@ def test_what_was_taken_back_is_not_taken_back_again(ctx: ManagementContext) -> 
     create(ctx)
     change(ctx, enabled=False)
     ctx.undo(2)
-    expected = ("change 2 was taken back by change 3 already", "undo(3) makes it again")
+    expected = ("change 2 was already taken back by change 3", "undo(3) makes it again")
     assert refusal(ConstraintError, lambda: ctx.undo(2)) == expected
 
 
@@ -344,7 +344,7 @@ def test_values_that_somebody_edited_since_are_not_overwritten(ctx: ManagementCo
     for undo in (lambda: ctx.undo(2), lambda: ctx.undo_to(1)):
         summary, remedy = refusal(ConstraintError, undo)
         assert summary == (
-            "change 2 cannot be taken back: the object has another value of smtp-server, by a change that is not in "
+            "change 2 cannot be taken back: the object has another value of smtp-server, because of a change that is not in "
             "the history"
         )
         assert remedy.startswith("the storage was edited by other means")

@@ -131,11 +131,11 @@ def stored(ctx: ManagementContext, kind: str, name: str, prop: str) -> tuple[str
 
 TAKEN_BACK = (
     "changed-meanwhile",
-    "someone else made a change at the same time that does not go with this one; this one was taken back",
+    "someone else made a conflicting change at the same time; this change was taken back",
 )
 NOT_WHOLE = (
     "changed-meanwhile",
-    "someone else made a change at the same time that does not go with this one; this one was not taken back whole",
+    "someone else made a conflicting change at the same time; this change was taken back only in part",
 )
 FASTER = (
     "changed-meanwhile",

@@ -127,7 +127,7 @@ def test_values_that_do_not_go_together_are_told_without_showing_them(
     prop = property_of(name, given)
     several = stored_problems(vaults(), {prop: (texts[0], texts[-1])})
     assert [(p.summary, p.value, p.remedy) for p in several] == [
-        (f"{prop} takes one value, it has 2", None, f"keep one of them: {MASK}, {MASK}")
+        (f"{prop} takes one value, but has 2", None, f"keep one of them: {MASK}, {MASK}")
     ]
     twice = stored_problems(vaults(multi_valued=True), {prop: (texts[0], texts[0])})
     assert [(p.summary, p.value) for p in twice] == [(f"the value '{MASK}' repeats '{MASK}'", MASK)]

@@ -209,11 +209,11 @@ def test_an_object_is_named_by_its_naming_property() -> None:
     ctx = filled()
     assert ctx.get("consumer", ("jobs", "mail")).values["channel"] == ("mail",)
     assert summaries(refused(ctx, lambda: ctx.create("consumer", ("jobs", "x"), {"Channel": "y"}))) == [
-        ("usage", "channel is the name of the Consumer: it is not set besides")
+        ("usage", "channel is the name of the Consumer: it cannot be set as a property too")
     ]
     assert summaries(
         refused(ctx, lambda: ctx.modify("consumer", ("jobs", "mail"), PropertyChanges(set={"channel": "y"})))
-    ) == [("usage", "channel is the name of /queue/jobs/consumer/mail: it is changed by renaming")]
+    ) == [("usage", "channel is the name of /queue/jobs/consumer/mail: it can be changed only by renaming")]
     assert [code for code, _ in summaries(refused(ctx, lambda: ctx.create("consumer", ("jobs", "1x y"), {})))] == [
         "invalid-value"
     ]

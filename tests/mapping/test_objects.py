@@ -90,9 +90,9 @@ QUEUE = "cn=q,cn=Queues,cn=config"
         (QUEUE, {**DISK, "ds-cfg-store": ("cn=a,cn=b,cn=Stores,cn=Depot,cn=config",)},
          ["the reference 'cn=a,cn=b,cn=Stores,cn=Depot,cn=config' is not an entry below cn=Stores,cn=Depot,cn=config"]),
         (QUEUE, {**DISK, "objectClass": ("top", "person")},
-         ["the entry is no Queue: it lacks the object class depot-queue"]),
+         ["the entry is not of type Queue: it lacks the object class depot-queue"]),
         (QUEUE, {**DISK, "objectClass": ("top", "DEPOT-QUEUE", "later-queue")},
-         ["the type of this Queue is not known: no object class says it (one of ds-cfg-disk-queue, "
+         ["the type of this Queue is not known: it has no object class of a type (one of ds-cfg-disk-queue, "
           "ds-cfg-memory-queue, ds-cfg-mirrored-disk-queue)"]),
         (QUEUE, {**DISK, "objectClass": ("top", "depot-queue", "ds-cfg-disk-queue", "ds-cfg-memory-queue")},
          ["the entry is of two types at once: disk-queue and memory-queue"]),
@@ -113,7 +113,7 @@ def test_an_object_of_a_set_has_the_name_of_its_type() -> None:
     attributes: Attributes = {"objectClass": ("top", "ds-cfg-codec", "ds-cfg-gzip-codec"), "cn": ("zip",)}
     obj = decoded("cn=zip,cn=Codecs,cn=config", attributes, "depot-codec")
     assert [problem.summary for problem in obj.problems] == [
-        'an object of this set is named by its type, which is "gzip"'
+        'an object of this set must be named by its type, "gzip"'
     ]
 
 

@@ -35,5 +35,5 @@ def test_what_is_wrong_comes_along() -> None:
 
 @pytest.mark.parametrize("function", ["no_such_module_here:x", "confobjects.mail.plan:no_such_function"])
 def test_a_function_that_is_not_there(function: str) -> None:
-    with pytest.raises(DefinitionError, match="of a view is not there"):
+    with pytest.raises(DefinitionError, match="of a view cannot be imported"):
         _run_view(View("x", "X.", function), server())

@@ -1,7 +1,6 @@
-"""Changes: what is asked for, judged as a whole, and written in one commit.
+"""Changes: requested together, judged as a whole, and written in one commit.
 
-The way of a change: ``operations`` say what is wanted; a ``transaction`` gathers it; ``outcomes`` are what differs
-from the storage then; the ``verdict`` judges them; ``ordering`` says in which order they are written; ``commit`` makes
-storage operations of them. Where the storage does not keep other writers out, ``meeting`` looks at the result once
-more.
+The steps of a change: ``operations`` describe the requests; a ``transaction`` collects them; ``outcomes`` are the
+differences from the storage; the ``verdict`` judges them; ``ordering`` sorts them for writing; ``commit`` turns them
+into storage operations. If the storage does not lock out other writers, ``meeting`` checks the result after the commit.
 """

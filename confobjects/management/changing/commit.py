@@ -1,4 +1,4 @@
-"""From outcomes to storage changes: the operations that bring each about."""
+"""Turn outcomes into the storage operations that carry them out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ChangeBuilder:
-    """Makes storage operations of outcomes."""
+    """Turns outcomes into storage operations."""
 
     def __init__(self, site: Site, world: Overlay) -> None:
         self.mapper = site.mapper
@@ -35,10 +35,10 @@ class ChangeBuilder:
         self.world = world
         self._there: set[DN] = set()
         self._gone: set[DN] = set()
-        self._bare: dict[DN, Entry] = {}  # entries on the way to others that are new themselves
+        self._bare: dict[DN, Entry] = {}  # new entries without an object, above others
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
-        """Return the storage operations that bring some outcomes about."""
+        """Return the storage operations that carry out some outcomes."""
         return [change for outcome in found for change in self._build_for_outcome(outcome)]
 
     def _build_for_outcome(self, outcome: ObjectOutcome) -> Iterator[Change]:
@@ -53,7 +53,7 @@ class ChangeBuilder:
             yield self._build_modification(self.world.below.entries[source], obj)
 
     def _build_deletion(self, path: ManagedObjectPath) -> Iterator[Change]:
-        """The entry and all below it, branches and entries of others too: a directory keeps no orphans."""
+        """Delete the entry and everything below it, also foreign entries: a directory allows no orphans."""
         below = self.storage.search(self.mapper.dn_of(path), "sub")
         for entry in sorted(below, key=lambda entry: -len(entry.dn)):
             if entry.dn not in self._gone:
@@ -61,7 +61,7 @@ class ChangeBuilder:
                 yield DeleteEntry(entry.dn)
 
     def _build_creation(self, obj: ManagedObject) -> Iterator[Change]:
-        """The object's entry, after those above it that are not there yet: branches, and singletons never written."""
+        """Add the object's entry, after the missing ones above it: branches, and singletons that were never written."""
         for length in range(1, len(obj.path.elements)):
             path = ManagedObjectPath(obj.path.elements[:length])
             above = self.world.find(path)
@@ -73,7 +73,7 @@ class ChangeBuilder:
 
     def _build_addition(self, obj: ManagedObject) -> Iterator[Change]:
         entry = self.mapper.encode(obj)
-        # A single object's entry may be there before it, as the base or as a branch of others.
+        # The entry of a single object may exist already, as the base or as a branch of other objects.
         single = obj.path.name is None and self._is_stored(entry.dn, obj.path)
         existing = (self._bare.get(entry.dn) or self.storage.read(entry.dn)) if single else None
         if existing is None:
@@ -90,7 +90,7 @@ class ChangeBuilder:
                 yield AddEntry(entry)
 
     def _is_stored(self, dn: DN, path: ManagedObjectPath) -> bool:
-        """Whether an entry on the way to a path is in the storage, where the path's parent is stored now."""
+        """Whether the storage holds an entry above a path; below a moved parent it is looked up at the old place."""
         if dn not in self._there:
             parent = self.world.find_stored_place(path.parent)
             if parent is None:
@@ -104,7 +104,7 @@ class ChangeBuilder:
         return True
 
     def _build_modification(self, stored: Entry, obj: ManagedObject) -> ModifyEntry:
-        """One modification that swaps the revision: it fails if somebody else changed the entry meanwhile."""
+        """Return a modification that replaces the revision too: it fails if someone else changed the entry."""
         new = self.mapper.update(stored, obj)
         modifications = [m for m in diff(stored, new) if m.attribute.lower() != REVISION]
         if revision := stored.get(REVISION):

@@ -1,13 +1,13 @@
-"""Changes in a storage that keeps no other writer out: what is written is looked at once more.
+"""Changes in a storage that does not lock out other writers: the result is checked after the commit.
 
 Laws of this module:
 
-1. A change planned on a state that is not there any more is planned again, on what is there; when it cannot be made
-   then, the caller is told that someone else was faster, and why that matters.
-2. Two changes that are valid one by one and not together never both stay. Each writer looks after it has written, so
-   the later one sees both. The one whose object refers to the other yields at once; the other one waits for that,
-   and yields only when it does not happen.
-3. Taking back restores what this change changed and nothing that others have changed since.
+1. A change that was planned on an outdated state is planned again on the current one. If it is no longer possible,
+   the error says that someone else made a change first, and what prevents this one.
+2. Two changes that are valid alone but not together never both stay. Each writer checks the result after it has
+   written, so the later one sees both changes. The writer whose object refers to the other object takes its change
+   back at once. The other writer waits for that, and takes its own change back only if it does not happen.
+3. Taking a change back restores only what this change changed, and nothing that others have changed since.
 """
 
 from __future__ import annotations
@@ -52,27 +52,27 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 16
 """How often a change is planned again when the entry itself keeps changing."""
 _OTHER_ATTEMPTS: Final = 3
-"""The same when an entry was there and is not, or the other way round: that seldom happens twice."""
+"""The same when an entry has appeared or disappeared, which rarely happens twice."""
 _PATIENCE: Final = 8
-"""How often the writer who need not yield looks again."""
+"""How often the writer that does not have to yield checks again."""
 _FEW: Final = 3
-"""So many objects are read again one by one."""
+"""Up to this many objects are read again one by one."""
 
 
 class ChangePlan(Protocol):
-    """A change that can be planned again on what the storage holds by then."""
+    """A change that can be planned again on the current content of the storage."""
 
     @property
     def site(self) -> Site:
-        """What it is made on."""
+        """The site of the change."""
         ...
 
     def plan(self) -> list[ObjectOutcome]:
-        """Judge the change as a whole and return what it comes to. Raises every problem."""
+        """Judge the change as a whole and return its outcomes. Raises one error with every problem."""
         ...
 
     def replay(self) -> None:
-        """Begin again, on what the storage holds now."""
+        """Repeat every request on what the storage holds now."""
         ...
 
     def collect_entries(self) -> Mapping[DN, Entry]:
@@ -80,11 +80,11 @@ class ChangePlan(Protocol):
         ...
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
-        """Return the storage operations that bring some outcomes about."""
+        """Return the storage operations that carry out some outcomes."""
         ...
 
     def make_note(self) -> Note:
-        """Return what the history is to know of the change."""
+        """Return the note of the change for the history."""
         ...
 
 
@@ -110,7 +110,7 @@ def settle(transaction: ChangePlan) -> None:
 
 
 def _make_plan(transaction: ChangePlan, *, again: bool) -> list[ObjectOutcome]:
-    """The plan; one that worked before and fails now fails for what someone else has done meanwhile."""
+    """Return the plan. If it worked before and fails now, a change of someone else is the cause."""
     try:
         if again:
             transaction.replay()
@@ -132,7 +132,7 @@ def _raise_changed(summary: str, causes: Sequence[Diagnostic]) -> NoReturn:
 
 
 class _ChangeConflict(Record):
-    """What does not go together; ``yields`` tells that this writer is the one to give way."""
+    """The problems of two conflicting changes; ``yields`` says whether this writer takes its change back."""
 
     problems: tuple[Diagnostic, ...]
     yields: bool
@@ -145,7 +145,7 @@ def _confirm(
     before: Mapping[DN, Entry],
     number: int | None,
 ) -> None:
-    """Look at what was written and what it depends on; take the change back when it does not go with another."""
+    """Check what was written and what it depends on; take the change back if it conflicts with another one."""
     finding = _find_conflict(site, found)
     for turn in range(_PATIENCE):
         if not finding.problems:
@@ -159,8 +159,8 @@ def _confirm(
     stuck = tuple(_take_back(site.storage, changes, before))
     if number is not None and not stuck:
         site.storage.withdraw(number)
-    taken = "was not taken back whole" if stuck else "was taken back"
-    summary = f"someone else made a change at the same time that does not go with this one; this one {taken}"
+    taken = "was taken back only in part" if stuck else "was taken back"
+    summary = f"someone else made a conflicting change at the same time; this change {taken}"
     _raise_changed(summary, (*finding.problems, *stuck))
 
 
@@ -191,10 +191,10 @@ def _find_dangling(judge: Judge, path: ManagedObjectPath) -> Iterator[Diagnostic
 
 
 def _keep_written(world: StorageWorld, written: Sequence[ManagedObject]) -> frozenset[ManagedObjectPath]:
-    """Take many objects as they were written, without reading them again; return those that depend on nothing else.
+    """Use many objects as they were written, without reading them again; return those that depend on nothing else.
 
-    The revision was swapped with the rest of each entry, so that nobody changed one unseen in between; what they
-    depend on is read.
+    Each entry was written together with its revision, so nobody can have changed one unnoticed in between. The
+    objects that they depend on are read.
     """
     if len(written) <= _FEW:
         return frozenset()
@@ -218,7 +218,7 @@ def _has_dependencies(obj: ManagedObject) -> bool:
 
 
 def _read_before(storage: Storage, stored: Mapping[DN, Entry], changes: Iterable[Change]) -> dict[DN, Entry]:
-    """The entries that some changes will modify or delete, as they are before."""
+    """Return the entries that some changes will modify or delete, as they are before."""
     found: dict[DN, Entry] = {}
     for change in changes:
         if not isinstance(change, (ModifyEntry, DeleteEntry)):
@@ -269,7 +269,7 @@ def _invert_change(storage: Storage, change: Change, before: Mapping[DN, Entry])
 
 
 def _restore_values(storage: Storage, change: ModifyEntry, old: Entry) -> ModifyEntry | None:
-    """The modification that gives attributes their old values back where they still have those of the change."""
+    """Return the modification that restores old values in attributes that still have those of the change."""
     now = storage.read(change.dn)
     if now is None:
         return None

@@ -1,4 +1,4 @@
-"""Changes as data: one operation somebody asks for, and the operation that takes one back.
+"""Changes as data: one requested operation, and the operation that takes it back.
 
 Batches, documents that are applied, undo and the menus all make operations and hand them to one transaction.
 """
@@ -24,11 +24,11 @@ _OPPOSITE: Final[dict[Action, Action]] = {
 
 
 class Operation(Record):
-    """One change to one object, as it is asked for.
+    """One requested change to one object.
 
-    ``names`` are those of the object and the named ones above it, outermost first. ``tolerant`` makes creating what
-    is there, or deleting what is not, no mistake. ``bare`` creates an object without the default objects below it.
-    ``new_name`` is that of a renamed object.
+    ``names`` are the names of the object and of the named objects above it, outermost first. With ``tolerant`` it is no
+    error to create an object that exists, or to delete one that does not. With ``bare`` an object is created without
+    the default objects below it. ``new_name`` is the name after a rename.
     """
 
     action: Action
@@ -41,7 +41,7 @@ class Operation(Record):
     bare: bool = False
 
     def ask(self, transaction: Transaction) -> None:
-        """Ask a transaction for this change. Raises what the transaction's own method raises."""
+        """Request this change in a transaction. Raises what the transaction's method raises."""
         if self.action == "create":
             transaction.create(
                 self.kind, self.names, self.changes.set, type=self.type, if_absent=self.tolerant, bare=self.bare
@@ -59,7 +59,7 @@ class Operation(Record):
 
 
 def operation_for(change: ObjectChange, registry: Registry) -> Operation:
-    """Return the operation that makes a change again, where the object is as it was before."""
+    """Return the operation that repeats a change on an object in its state before the change."""
     relation = registry.relation(change.path.relation)
     here = Operation(change.action, relation.name, change.path.names)
     if change.action == "rename":
@@ -77,7 +77,7 @@ def operation_for(change: ObjectChange, registry: Registry) -> Operation:
 
 
 def invert_change(change: ObjectChange) -> ObjectChange:
-    """Return the change that takes another one back: its values and its names exchanged."""
+    """Return the inverse of a change: the values and paths before and after it are swapped."""
     path, new_path = change.path, change.new_path
     if new_path is not None:
         path, new_path = new_path, path

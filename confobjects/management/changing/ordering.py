@@ -1,16 +1,16 @@
-"""The order of writing: whatever part of a change has been written, no reference leads nowhere.
+"""The order of writing: no reference dangles, whatever part of a change has been written.
 
-A storage that writes one entry after the other may stop in between. So what is referred to is made, or enabled, before
-what refers to it, and deleted or disabled after what refers to it has let go.
+A storage that writes one entry after the other may stop in between. So the target of a reference is created or enabled
+before the object that refers to it, and deleted or disabled after that object no longer refers to it.
 
 Laws of this module:
 
-1. The outcomes are those that were given, each once.
-2. After each of them every object finds what it refers to, there and enabled where it needs that, if it did so before
-   the first and does so after the last. A renamed object is followed by those that refer to it, and objects that refer
-   to each other in a circle cannot all come first: these are the exceptions.
-3. Deletions that make room come first, then renames; an object comes after those above it, and goes before them.
-   Apart from all this the order is that of the asking, and what is deleted goes last.
+1. The result holds each given outcome once.
+2. If every reference is valid before the first outcome and after the last one, it is valid after each of them: its
+   target exists, and is enabled where that is needed. There are two exceptions: references to a renamed object change
+   after it, and objects that refer to each other in a circle cannot all come first.
+3. Deletions that make room come first, then renames. An object is created after those above it, and deleted before
+   them. Otherwise the order of the requests is kept, and deletions come last.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ENABLED: Final = 2
 
 
 def sort_outcomes(found: Sequence[ObjectOutcome], world: Overlay, before: Judge, after: Judge) -> list[ObjectOutcome]:
-    """Return outcomes in the order in which they are to be written."""
+    """Return outcomes sorted for writing."""
     sources = set(world.moved.values())
     first: list[ObjectOutcome] = []
     written: list[ObjectOutcome] = []
@@ -52,19 +52,19 @@ def sort_outcomes(found: Sequence[ObjectOutcome], world: Overlay, before: Judge,
 
 
 def _makes_room(path: ManagedObjectPath, world: Overlay, sources: Container[ManagedObjectPath]) -> bool:
-    """Whether another object takes the place of a deleted one, or of one above it, or that is renamed meanwhile."""
+    """Whether the path of a deleted object, or one above it, gets another object or was that of a renamed one."""
     above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements) + 1))
     return any(one in sources or (world.pending.get(one) is not None and world.source_of(one) != one) for one in above)
 
 
-# -- what has to come before what --------------------------------------------------------------------------------------
+# -- constraints on the order ------------------------------------------------------------------------------------------
 
 Edge = tuple[int, int]
-"""The places of two outcomes of which the first has to come first."""
+"""The indexes of two outcomes: the first has to be written before the second."""
 
 
 def _order_by_place(outcomes: Sequence[ObjectOutcome]) -> Iterator[Edge]:
-    """An object comes after those above it that are new, and goes before those above it."""
+    """Yield the edges by path: an object is created after new ones above it, and deleted before those above it."""
     places = {one.change.path: place for place, one in enumerate(outcomes)}
     for place, one in enumerate(outcomes):
         elements = one.change.path.elements
@@ -79,13 +79,13 @@ def _order_by_place(outcomes: Sequence[ObjectOutcome]) -> Iterator[Edge]:
 
 
 class _ObjectSide(Record):
-    """An object on one side of the change: itself, if it is there, and the judge of that side."""
+    """An object before or after the change (None if it does not exist then), and the judge of that state."""
 
     judge: Judge
     object: ManagedObject | None
 
     def supplies(self, prop: PropertyDefinition) -> int:
-        """What the object is to somebody who refers to it."""
+        """Return the object's state for a reference to it: absent, disabled or enabled."""
         if self.object is None:
             return _ABSENT
         return _ENABLED if self.judge.is_enough(self.object, prop) else _DISABLED
@@ -117,7 +117,7 @@ def _order_by_reference(outcomes: Sequence[ObjectOutcome], before: Judge, after:
 def _find_demands(
     side: _ObjectSide, relations: set[str]
 ) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, int]]:
-    """What an object refers to, and what that has to be."""
+    """Yield each reference of an object, and the state that its target needs."""
     if side.object is None:
         return
     for prop, path, needs in side.judge.find_demands(side.object, relations):
@@ -130,14 +130,14 @@ def _find_demands(
 def _sort_by_edges(
     outcomes: Sequence[ObjectOutcome], firm: Sequence[Edge], wanted: Sequence[Edge]
 ) -> list[ObjectOutcome]:
-    """Sort outcomes so that edges lead forward, the rest as it was; in a circle the wanted ones give way."""
+    """Sort outcomes along the edges, otherwise in their order; in a circle wanted edges give way to firm ones."""
     if not wanted:
         return _walk(outcomes, firm, lambda waiting: waiting[0]) if firm else list(outcomes)
     return _walk(outcomes, [*firm, *wanted], _make_breaker(firm))
 
 
 def _make_breaker(firm: Sequence[Edge]) -> Callable[[list[int]], int]:
-    """Return what chooses, of those that wait for each other, the first that waits only for what is wanted."""
+    """Return the function that breaks a circle: it chooses the first outcome that no firm edge holds back."""
 
     def choose(waiting: list[int]) -> int:
         there = set(waiting)

@@ -1,8 +1,8 @@
 """Outcomes: what differs between the pending objects and the storage.
 
-They come in an order in which every step is possible: what goes is deleted, deepest first; then come renames, parents
-before children and a name only when it is free; then the rest, in the order it was asked for. In which order they are
-written best is for ``ordering`` to say.
+They are in an order in which every step is possible: deletions first, the deepest object first; then renames, parents
+before children, each once its new name is free; then the rest, in the order of the requests. The module ``ordering``
+sorts them for writing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ObjectOutcome(Record):
-    """One object that differs: the change, the object as it will be (None when deleted), where it is stored now."""
+    """One object that differs: the change, the object as it will be (None if deleted), and where it is stored now."""
 
     change: ObjectChange
     object: ManagedObject | None
@@ -31,7 +31,7 @@ class ObjectOutcome(Record):
 
 
 def find_outcomes(world: Overlay) -> list[ObjectOutcome]:
-    """Return what differs between the pending objects and the storage, in the order it is to be written."""
+    """Return what differs between the pending objects and the storage, in an order in which it can be written."""
     deleted = sorted(_find_deleted(world), key=lambda outcome: -len(outcome.change.path.elements))
     written = [outcome for obj in world.pending.values() if obj is not None for outcome in _find_written(world, obj)]
     return [*deleted, *_find_renamed(world), *written]
@@ -42,12 +42,12 @@ def _find_deleted(world: Overlay) -> Iterator[ObjectOutcome]:
     for path, obj in world.pending.items():
         before = world.below.find(path) if path in world.below.entries and path not in stays else None
         if before is not None and (obj is None or world.source_of(path) != path):
-            # As it is stored, for a name may have been asked for in other letters.
+            # The stored path: the request may have spelled the name in another case.
             yield ObjectOutcome(ObjectChange(before.path, "delete", before.definition, before.values, {}), None, path)
 
 
 def _find_renamed(world: Overlay) -> Iterator[ObjectOutcome]:
-    """The renames, each when the new name is free: by then nothing stored has it that is renamed itself."""
+    """Yield the renames, each once its new name is free: no object that is still to be renamed has it."""
     renames = [(new, old) for new, old in world.moved.items() if new.elements[-1] != old.elements[-1]]
     renames.sort(key=lambda rename: len(rename[0].elements))
     for _, level in groupby(renames, key=lambda rename: len(rename[0].elements)):
@@ -63,14 +63,14 @@ def _find_renamed(world: Overlay) -> Iterator[ObjectOutcome]:
 
 def _make_rename(world: Overlay, new: ManagedObjectPath, old: ManagedObjectPath) -> ObjectOutcome:
     obj = world.pending[new]
-    assert obj is not None  # noqa: S101 - what was moved is there
+    assert obj is not None  # noqa: S101 - a moved object is pending
     naming = world.below.registry.relation(new.relation).naming_property
     before, after = ({naming: (path.name or "",)} if naming else {} for path in (old, new))
     return ObjectOutcome(ObjectChange(old, "rename", obj.definition, before, after, obj.path), obj, old)
 
 
 def find_place_before(new: ManagedObjectPath, old: ManagedObjectPath) -> ManagedObjectPath:
-    """Return where a renamed object is just before it gets its new name: below its parent's new one."""
+    """Return the path of a renamed object just before its own rename: below the new path of its parent."""
     return new.parent.child(*old.elements[-1])
 
 
@@ -79,7 +79,7 @@ def _describe_circle(paths: Sequence[ManagedObjectPath]) -> Diagnostic:
         "usage",
         f"the names of {' and '.join(map(str, paths))} cannot be exchanged in one change",
         path=str(paths[0]),
-        remedy="rename one of them to a name in between first",
+        remedy="rename one of them to a temporary name first",
     )
 
 
@@ -88,7 +88,7 @@ def _find_written(world: Overlay, obj: ManagedObject) -> Iterator[ObjectOutcome]
     source = world.source_of(obj.path)
     before = None if source is None else world.below.find(source)
     if before is None:
-        # To people a singleton was there all along: its first entry is a change of it.
+        # For users a singleton always exists: writing its first entry modifies it.
         action: Action = "modify" if relation.kind == "singleton" else "create"
         yield ObjectOutcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
         return
@@ -98,5 +98,5 @@ def _find_written(world: Overlay, obj: ManagedObject) -> Iterator[ObjectOutcome]
 
 
 def _drop_name(obj: ManagedObject, naming: str) -> dict[str, tuple[str, ...]]:
-    """The values of an object without its name, which a rename changes."""
+    """Return the values of an object without its name, which only a rename changes."""
     return {name: texts for name, texts in obj.values.items() if name != naming}

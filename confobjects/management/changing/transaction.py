@@ -39,7 +39,7 @@ _Arguments = ParamSpec("_Arguments")
 def _remember_request(
     verb: Callable[Concatenate[Transaction, _Arguments], None],
 ) -> Callable[Concatenate[Transaction, _Arguments], None]:
-    """Have a transaction remember what it is asked for, and not what that in turn asks for."""
+    """Record a request in its transaction, but not the requests that it makes in turn."""
 
     @wraps(verb)
     def remember(self: Transaction, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
@@ -84,7 +84,7 @@ class Transaction:
         return self
 
     def _begin(self) -> None:
-        """Look at the storage anew, with nothing changed yet."""
+        """Start from what the storage holds now, without changes."""
         self._below = self.site.open_world()
         self._world = Overlay(self._below)
         self._reader = PropertyReader(self.registry, self._world, self.site.evaluate)
@@ -92,7 +92,7 @@ class Transaction:
         self._touched: dict[ManagedObjectPath, set[str]] = {}
 
     def replay(self) -> None:
-        """Plan everything that was asked for again, on what the storage holds now."""
+        """Repeat every request on what the storage holds now."""
         self._begin()
         asked, self._asked = self._asked, []
         for call in asked:
@@ -116,13 +116,13 @@ class Transaction:
 
     @property
     def problems(self) -> Collector:
-        """What is wrong with what was asked for so far."""
+        """The problems of the requests so far."""
         return self._problems
 
-    # -- what a caller asks for ----------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------------------------
 
     @_remember_request
-    def create(  # noqa: PLR0913 - what a creation may be told
+    def create(  # noqa: PLR0913 - the options of a creation
         self,
         kind: str,
         name: Name,
@@ -134,8 +134,8 @@ class Transaction:
     ) -> None:
         """Create an object of a kind (or one of its types, by short or full name), with values by property.
 
-        A value may be text, the syntax's Python value, or a sequence of them. With ``if_absent`` an object that is
-        there is left as it is; with ``bare`` the default objects below it are not created.
+        A value may be text, the syntax's Python value, or a sequence of them. With ``if_absent`` an existing
+        object is left as it is; with ``bare`` the default objects below it are not created.
         """
         relation = self.registry.relation(kind)
         path = self._make_path(kind, name, relation)
@@ -155,7 +155,7 @@ class Transaction:
             return
         naming = relation.naming_property
         if naming and naming in {given.lower() for given in values}:
-            summary = f"{naming} is the name of the {relation.friendly}: it is not set besides"
+            summary = f"{naming} is the name of the {relation.friendly}: it cannot be set as a property too"
             self._problems.error("usage", summary, path=str(path), property=naming)
             return
         changer = Changer(ManagedObject(path, definition, {}), self._reader, self._problems, creating=True)
@@ -180,14 +180,14 @@ class Transaction:
             return
         changer = Changer(obj, self._reader, self._problems, creating=False)
         changed = changer.apply(given)
-        # A broken value that is replaced is no problem any more.
+        # A broken value that is replaced is no longer a problem.
         replaced = {changer.key_of(name) for name in (*given.set, *given.reset)}
         remaining = tuple(problem for problem in obj.problems if problem.property not in replaced)
         names = {changer.key_of(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
         self._put(changed.replace(problems=remaining), names)
 
     def _touches_name(self, obj: ManagedObject, given: PropertyChanges) -> bool:
-        """Whether a change touches the property that names the object, which is a problem of its own."""
+        """Whether a change touches the property that names the object; if so, report it."""
         naming = self.registry.relation(obj.path.relation).naming_property
         found = bool(naming) and naming in {
             key.lower() for key in (*given.set, *given.add, *given.remove, *given.reset)
@@ -195,7 +195,7 @@ class Transaction:
         if found:
             self._problems.error(
                 "usage",
-                f"{naming} is the name of {obj.path}: it is changed by renaming",
+                f"{naming} is the name of {obj.path}: it can be changed only by renaming",
                 path=str(obj.path),
                 property=naming,
                 remedy="rename the object",
@@ -207,7 +207,7 @@ class Transaction:
         self.modify(kind, name, PropertyChanges(set=values))
 
     def reset(self, kind: str, name: Name, properties: Sequence[str]) -> None:
-        """Let properties of an object go back to their defaults."""
+        """Reset properties of an object to their defaults."""
         self.modify(kind, name, PropertyChanges(reset=tuple(properties)))
 
     @_remember_request
@@ -249,10 +249,10 @@ class Transaction:
 
     @_remember_request
     def consider(self, ask: Callable[[], None]) -> None:
-        """Have a function ask for changes by what it finds; it is called again when the plan has to be made anew."""
+        """Call a function that requests changes by what it reads; it is called again if the change is planned again."""
         ask()
 
-    # -- the parts of it -----------------------------------------------------------------------------------------
+    # -- steps ---------------------------------------------------------------------------------------------------
 
     def _find_existing(self, kind: str, name: Name) -> ManagedObject:
         path = self.registry.path_of(kind, name)
@@ -282,7 +282,7 @@ class Transaction:
         return found
 
     def _make_path(self, kind: str, name: Name, relation: Relation) -> ManagedObjectPath | None:
-        """Return the path of a new name, without blanks around it; None where it cannot be one, which is a problem."""
+        """Return the path for a new name, without blanks around it; report an invalid name and return None."""
         path = self.registry.path_of(kind, name)
         if path.name is None:
             return path
@@ -336,7 +336,7 @@ class Transaction:
         self._touched[path] = self._touched.pop(obj.path, set())
 
     def _follow(self, user: User, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
-        """Let a reference name a renamed object; one that is an expression cannot follow."""
+        """Update a reference to a renamed object; a reference in an expression cannot be updated."""
         path, prop = user.object.path, user.property
         if path == old or path.is_below(old):  # it was moved itself
             path = ManagedObjectPath((*new.elements, *path.elements[len(old.elements) :]))
@@ -368,7 +368,7 @@ class Transaction:
         settle(self)
 
     def plan(self) -> list[ObjectOutcome]:
-        """Judge what was asked for as a whole and report it; raise every problem."""
+        """Judge all requests as a whole and set ``report``. Raises one error with every problem."""
         found = find_outcomes(self._world)
         before = self.site.make_judge(self._below)
         verdict = Verdict(self.registry, self.site.make_judge(self._world), before, self._problems)
@@ -386,11 +386,11 @@ class Transaction:
 
     @property
     def world(self) -> Overlay:
-        """The objects as they are with what was asked for so far."""
+        """The objects with the changes requested so far."""
         return self._world
 
     def make_note(self) -> Note:
-        """Return what the history is to know of the change that was planned."""
+        """Return the note of the planned change for the history."""
         from confobjects.management.history.records import note_of, sign_change
 
         return note_of(self.report.changes, sign_change(self.site), self.undoes)
@@ -400,7 +400,7 @@ class Transaction:
         return {entry.dn: entry for entry in self._below.entries.values()}
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
-        """Return the storage operations that bring some outcomes about."""
+        """Return the storage operations that carry out some outcomes."""
         return ChangeBuilder(self.site, self._world).build_changes(found)
 
 
@@ -414,9 +414,9 @@ def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnosti
 
 
 def as_values(value: Any) -> tuple[Any, ...]:
-    """Return the values a caller gave for one property: None is none, a text or other single value is one."""
+    """Return the values given for one property as a tuple: none for None, one for a text or another single value."""
     if value is None:
         return ()
-    if isinstance(value, (list, tuple, set, frozenset)):  # host and port, a record, are one value of a syntax
+    if isinstance(value, (list, tuple, set, frozenset)):  # a record, such as host and port, is one value of a syntax
         return tuple(value)
     return (value,)

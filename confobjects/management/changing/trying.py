@@ -1,4 +1,4 @@
-"""Values that are not saved, laid over those that are: for whoever wants to know what would be."""
+"""Unsaved values over the stored ones, to show the effect of a change before it is made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
-    """Return the world as it would be with changes to one object. Nothing is written, and nothing judged as a whole.
+    """Return the world as it would be with changes to one object. Nothing is written, and nothing is judged as a whole.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError`, and one error with every change that cannot be made.
     """

@@ -1,4 +1,4 @@
-"""The verdict on a transaction: what is wrong with it, what it defers, and what an administrator has to do."""
+"""The verdict on a transaction: its problems, its deferred checks, and what an administrator has to do."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Verdict:
             if obj is None:
                 self._judge_deletion(outcome.change.path)
                 continue
-            if obj.path not in judged:  # renamed and modified, it is judged once
+            if obj.path not in judged:  # a renamed and modified object is judged once
                 judged[obj.path] = self._judge_object(obj)
             self._collect_actions(outcome, judged[obj.path])
         self._judge_heirs(outcomes, judged)
 
     def _judge_heirs(self, outcomes: Sequence[ObjectOutcome], judged: Mapping[ManagedObjectPath, Judgement]) -> None:
-        """Judge the objects that inherit a default that changed; what was wrong with them before is not in the way."""
+        """Judge the objects that inherit a changed default; problems they had before do not block the change."""
         changed = {o.object.path: frozenset(o.change.names()) for o in outcomes if o.object is not None}
         for heir in find_heirs(self.judge_, changed):
             if heir.path not in judged:
@@ -59,7 +59,7 @@ class Verdict:
         judge = self.judge_
         judged = judge.judge(obj)
         told = {(problem.path, problem.property) for problem in self.problems.errors}
-        # A value that was refused is not there: that it is missing besides would only be said twice.
+        # A refused value is not set: reporting it as missing too would repeat the problem.
         self.problems.extend(
             p for p in judged.problems if p.code != "missing-mandatory" or (p.path, p.property) not in told
         )
@@ -75,12 +75,12 @@ class Verdict:
         return judged
 
     def _collect_actions(self, outcome: ObjectOutcome, judged: Judgement) -> None:
-        """What an administrator has to do; the object before the change is judged in the world before it."""
+        """Collect what an administrator has to do; the old object is judged in the world before the change."""
         properties = outcome.change.definition.properties
         if outcome.change.action != "modify" or all(
             properties[name].admin_action.kind == "none" for name in outcome.change.names()
         ):
-            return  # what follows costs as much as all that came before
+            return  # judging the old object costs as much as everything before
         old = self.before.world.find(outcome.source or outcome.change.path)
         was = None if old is None else self.before.is_enabled(self.before.judge(old))
         now = self.judge_.is_enabled(judged)
@@ -104,7 +104,7 @@ class Verdict:
 
     @staticmethod
     def describe_possible_use(user: User, path: ManagedObjectPath) -> Diagnostic:
-        """Return the warning that an expression may come to name an object that goes away."""
+        """Return the warning that an expression may evaluate to the name of an object that is deleted or renamed."""
         return Diagnostic(
             "object-in-use",
             f"{path} may be used by {user.object.path}: its {user.property.name} is an expression",
@@ -116,7 +116,7 @@ class Verdict:
     def suggest_fixes(
         self, objects: Iterable[ManagedObject | None], touched: Mapping[ManagedObjectPath, set[str]]
     ) -> Sequence[Diagnostic]:
-        """Return the errors, a violated constraint with values that would cure it and that the caller did not set."""
+        """Return the errors; a violated constraint carries values that would fix it and that the caller did not set."""
         by_path = {str(obj.path): obj for obj in objects if obj is not None}
         return [
             problem.replace(fix=fix)

@@ -1,5 +1,5 @@
-"""Documents: a whole configuration as a text, and what is done with two of them.
+"""Documents: a whole configuration as text, and the operations on whole configurations.
 
-``json`` and ``ldif`` read documents of their form; ``exporting`` makes one; ``comparing`` tells how two configurations
-differ; ``applying`` makes a storage what a document says; ``copying`` takes a configuration to another storage.
+``json`` and ``ldif`` read documents of their format; ``exporting`` writes them; ``comparing`` finds the differences of
+two configurations; ``applying`` makes a storage match a document; ``copying`` copies a storage to another.
 """

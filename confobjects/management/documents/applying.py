@@ -1,11 +1,11 @@
-"""From a configuration as it is and one as it shall be: the operations that make the one the other.
+"""Plan the operations that turn the present configuration into the wanted one.
 
 Laws of this module:
 
-1. What is as it shall be is not touched, so that applying twice changes nothing.
-2. An object comes after those it refers to and hangs below, and goes before them.
-3. A secret that is left open stays as it is; where there is none to stay, all that lack are told at once.
-4. An object whose type, or a property given once for all, is another gives way to a new one; what is below it stays.
+1. What already matches is not touched, so that applying a document twice changes nothing.
+2. An object is created after those it refers to and is below, and deleted before them.
+3. A secret that is left open stays as it is. Secrets that are needed but not stored are all reported at once.
+4. An object whose type or read-only properties differ is replaced by a new one; the objects below it are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def plan_operations(there: States, wanted: States, registry: Registry, *, prune: bool = False) -> list[Operation]:
-    """Return the operations that make what is there what is wanted; with ``prune`` what is not wanted goes.
+    """Return the operations that turn present objects into wanted ones; with ``prune`` others are deleted.
 
     Raises :class:`~confobjects.errors.MissingMandatoryError` with every secret that would be lost.
     """
@@ -40,7 +40,7 @@ def plan_operations(there: States, wanted: States, registry: Registry, *, prune:
 
 
 def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False) -> None:
-    """Have a transaction make what is stored what is wanted. Raises as :func:`plan_operations` does."""
+    """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` raises."""
     there = take_snapshot(transaction.site, transaction.below).objects
     for operation in plan_operations(there, wanted, transaction.registry, prune=prune):
         operation.ask(transaction)
@@ -93,11 +93,11 @@ class _OperationPlanner:
         return any(path.is_below(other) for other in self.replaced)
 
     def _is_new(self, path: ManagedObjectPath) -> bool:
-        """Whether an object is made anew: it gives way, or hangs below one that does."""
+        """Whether an object is created again: it is replaced, or is below one that is."""
         return bool(self.replaced) and (path in self.replaced or self._is_below_replaced(path))
 
     def plan_write(self, state: ObjectState) -> Iterator[Operation]:
-        """Yield the operations that make one object what it shall be."""
+        """Yield the operations that make one object match its wanted state."""
         relation = self.registry.relation(state.path.relation)
         have = self._find_existing(state.path)
         if relation.kind == "singleton":
@@ -124,14 +124,14 @@ class _OperationPlanner:
             yield Operation("modify", state.path.relation, state.path.names, changes=changes)
 
     def _merge_secrets(self, state: ObjectState, have: ObjectState | None) -> Mapping[str, Texts]:
-        """The values of an object that is made anew, with the secrets of the one that gives way."""
+        """Return the values of an object that is created again, with the secrets of the one it replaces."""
         if have is None:
             return state.values
         kept = {n: have.values[n] for n in (*state.kept, *state.silent) if n in have.values}
         return {**state.values, **kept}
 
     def _report_missing(self, state: ObjectState, have: ObjectState | None) -> None:
-        """Tell of every secret that the object needs and nobody has."""
+        """Report every secret that the object needs and that is stored nowhere."""
         for name in sorted(state.kept | state.silent):
             prop = state.definition.properties[name]
             needed = name in state.kept or (prop.mandatory and prop.default.kind == "undefined")
@@ -141,7 +141,7 @@ class _OperationPlanner:
     # -- what is deleted -----------------------------------------------------------------------------------------
 
     def plan_deletions(self) -> list[Operation]:
-        """Return the operations that take away what is not wanted, users before what they use."""
+        """Return the operations that delete unwanted objects, each before the objects it refers to."""
         if not self.prune:
             return []
         gone = {p: s for p, s in self.there.items() if p not in self.wanted and not self._is_below_replaced(p)}
@@ -153,7 +153,7 @@ class _OperationPlanner:
         above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements)))
         kinds = self.registry.relation
         if any(other in gone and kinds(other.relation).kind != "singleton" for other in above):
-            return None  # it goes with what it hangs below
+            return None  # it is deleted with an object above it
         if kinds(path.relation).kind != "singleton":
             return Operation("delete", path.relation, path.names)
         changes = PropertyChanges(reset=tuple(state.values))
@@ -163,7 +163,7 @@ class _OperationPlanner:
 def _describe_missing(path: ManagedObjectPath, name: str) -> Diagnostic:
     return Diagnostic(
         "missing-mandatory",
-        f"the secret {name} is not in the document, and there is none that could stay",
+        f"the secret {name} is not in the document, and no value of it is stored",
         path=str(path),
         property=name,
         remedy=f'write an expression for it into the document ("&{{file:PATH}}"), or create the object with {name} first',
@@ -171,7 +171,7 @@ def _describe_missing(path: ManagedObjectPath, name: str) -> Diagnostic:
 
 
 def sort_by_need(states: States, registry: Registry) -> Iterator[ObjectState]:
-    """Yield some objects so that each comes after those of them it hangs below or refers to; a circle has no order."""
+    """Yield objects so that each comes after those of them it is below or refers to; a circle has no order."""
     done: set[ManagedObjectPath] = set()
     entered: set[ManagedObjectPath] = set()
     for start in sorted(states, key=ManagedObjectPath.sort_key):
@@ -190,7 +190,7 @@ def sort_by_need(states: States, registry: Registry) -> Iterator[ObjectState]:
 
 
 def find_needs(state: ObjectState, registry: Registry) -> Iterator[ManagedObjectPath]:
-    """Yield the paths of what an object hangs below and refers to by name."""
+    """Yield the paths of an object's parent and of the objects it refers to by name."""
     if state.path.parent != ROOT:
         yield state.path.parent
     for name, texts in state.values.items():

@@ -1,10 +1,10 @@
-"""Two configurations side by side: by object and property, whatever they are kept in.
+"""Compare two configurations by object and property, wherever they are stored.
 
 Laws of this module:
 
-1. What one side does not say (a secret that a document leaves out) is no difference.
-2. Secrets are compared and never shown: a difference of them holds masks.
-3. Values are compared in canonical form; the order of several is no difference, for a directory keeps none.
+1. A value that one side leaves open (a secret that a document leaves out) is no difference.
+2. Secrets are compared but never shown: their differences hold masks.
+3. Values are compared in canonical form; the order of values is no difference, because a directory keeps none.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Snapshot(Record):
 
 
 class Pair(Record):
-    """The values of one property on both sides, as they may be shown. ``another`` tells of two different secrets."""
+    """The values of one property on both sides, as they may be shown. ``another`` marks two different secrets."""
 
     before: Texts
     after: Texts
@@ -54,7 +54,7 @@ class Difference(Record):
 
 
 def take_snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
-    """Return what is stored, in a view or in a fresh one. A singleton with nothing but defaults says nothing."""
+    """Return what is stored, in a view or in a fresh one. A singleton with only defaults is left out."""
     world = world or site.open_world()
     objects = [obj for obj in site.all_objects(world) if obj.path in world.entries]
     problems = tuple(problem for obj in objects for problem in obj.problems)
@@ -67,7 +67,7 @@ def take_snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
 
 
 def find_differences(one: States, other: States, registry: Registry) -> Iterator[Difference]:
-    """Yield what the second side has otherwise than the first, in the order of paths."""
+    """Yield the objects in which the second side differs from the first, sorted by path."""
     paths = {**one, **{path: state for path, state in other.items() if path not in one}}
     for state in sort_states(paths.values()):
         found = _compare_states(one.get(state.path), other.get(state.path), registry)
@@ -79,7 +79,7 @@ def _compare_states(one: ObjectState | None, other: ObjectState | None, registry
     there = one or other
     assert there is not None  # noqa: S101 - one of them is there
     relation = registry.relation(there.path.relation)
-    if relation.kind == "singleton":  # there is always one: what is not said of it has its default
+    if relation.kind == "singleton":  # it always exists: a missing state means only defaults
         one = one or ObjectState(there.path, there.definition, {})
         other = other or ObjectState(there.path, there.definition, {})
     if one is None or other is None:
@@ -108,12 +108,12 @@ def _definition_of(name: str, one: ObjectState, other: ObjectState) -> ManagedOb
 
 
 def _collect_names(*states: ObjectState | None) -> list[str]:
-    """The properties that have a value on either side, sorted."""
+    """Return the properties that have a value on either side, sorted."""
     return sorted({name for state in states if state is not None for name in (*state.values, *state.kept)})
 
 
 def differs(one: ObjectState, other: ObjectState, name: str) -> bool:
-    """Tell whether a property is surely not the same on both sides."""
+    """Tell whether a property certainly differs between the two sides."""
     if name in one.silent or name in other.silent:
         return False
     texts, others = one.values.get(name, ()), other.values.get(name, ())
@@ -155,7 +155,7 @@ def _mask_texts(prop: PropertyDefinition, state: ObjectState | None) -> Texts:
     return tuple(mask_secret(prop, text) for text in state.values.get(prop.name, ()))
 
 
-# -- for people ----------------------------------------------------------------------------------------------------
+# -- output --------------------------------------------------------------------------------------------------------
 
 
 def format_unified(found: Iterable[Difference], one: str, other: str) -> Iterator[str]:

@@ -1,12 +1,12 @@
-"""Moving a configuration from one storage to another, whichever they are; and preparing an empty one.
+"""Copy a configuration from any storage to another, and prepare an empty storage.
 
 Laws of this module:
 
 1. Nothing is written before everything that is to be copied has been read and judged.
-2. What is there already and equal is left alone, so that a copy that was interrupted goes on where it stopped; what
-   is there and different is refused, unless it is to be replaced.
-3. An object is written after those it hangs below or refers to: a copy that stops half-way leaves no dangling name.
-4. When all is written, all of it is read again and compared.
+2. An equal object in the target is left alone, so that an interrupted copy continues where it stopped. A different one
+   is refused, unless it is to be replaced.
+3. An object is written after those it is below or refers to: a copy that stops half-way leaves no dangling reference.
+4. After writing, everything is read again and compared.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
 
 Progress = Callable[[int, int], None]
-"""Told how many objects of how many are done."""
+"""Called with the number of objects that are done, and the number of all."""
 _CHUNK: Final = 100
 _SHOWN: Final = 20
 _ATTEMPTS: Final = 4
 
 
 class CopyReport(Record):
-    """What a copy did: objects that were written new, written over others, and found equal."""
+    """What a copy did: the numbers of objects that were created, replaced, and equal already."""
 
     created: int
     replaced: int
@@ -95,7 +95,7 @@ def _carry_out(
                 _write(target, found, plan, chunk)
                 done.update((path, path in plan.there) for path in chunk)
         except (ObjectExistsError, ChangedMeanwhileError):
-            # Someone else writes there; or a copy was killed, and what it had begun is finished only now.
+            # Someone else writes there; or an earlier copy was killed, and its last change is finished only now.
             if attempt + 1 == _ATTEMPTS:
                 raise
             target.storage.pause(attempt)
@@ -134,7 +134,7 @@ def _describe_difference(path: ManagedObjectPath) -> Diagnostic:
 
 
 def _read_source(source: Site) -> tuple[_CopySource, list[Diagnostic]]:
-    """Everything that is stored, judged; raises every problem."""
+    """Return everything that is stored, and warnings. Raises one error with every problem."""
     world = source.open_world()
     objects = {obj.path: obj for obj in source.all_objects(world) if obj.path in world.entries}
     judge = source.make_judge(world)
@@ -161,7 +161,7 @@ def _read_stored(site: Site) -> dict[ManagedObjectPath, ManagedObject]:
 
 
 def _is_equal(one: ManagedObject, other: ManagedObject) -> bool:
-    """Whether two objects say the same; of several values a directory keeps no order, and revisions do not count."""
+    """Whether two objects have the same type and values; the order of values and the revision do not count."""
     mine, others = ({name: sorted(texts) for name, texts in obj.values.items() if texts} for obj in (one, other))
     return one.definition is other.definition and mine == others
 
@@ -201,7 +201,7 @@ def _make_note(
     there: dict[ManagedObjectPath, ManagedObject],
     paths: Sequence[ManagedObjectPath],
 ) -> Note:
-    """What the history of the target is to know of some objects that are copied."""
+    """Return the note of some copied objects for the history of the target."""
     from confobjects.management.history.records import note_of, sign_change
 
     told: list[ObjectChange] = []
@@ -233,7 +233,7 @@ def _build_changes(
 
 
 def _make_entry(target: Site, found: _CopySource, path: ManagedObjectPath) -> Entry:
-    """The entry of an object as the target keeps it, with what no property stands for."""
+    """Return the entry of an object for the target, with the attributes that belong to no property."""
     obj = found.objects[path]
     made = target.mapper.encode(obj)
     unknown = {name: found.entries[path].get(name) for name in obj.unknown}
@@ -241,7 +241,7 @@ def _make_entry(target: Site, found: _CopySource, path: ManagedObjectPath) -> En
 
 
 def _make_replacement(existing: Entry, entry: Entry) -> ModifyEntry:
-    """The modification that makes one entry another, with the revision swapped."""
+    """Return the modification that turns one entry into another, and replaces the revision."""
     attributes = {name: values for name, values in entry.attributes.items() if name.lower() != REVISION_ATTRIBUTE}
     old = existing.get(REVISION_ATTRIBUTE)
     before = Entry(existing.dn, {n: v for n, v in existing.attributes.items() if n.lower() != REVISION_ATTRIBUTE})
@@ -257,16 +257,16 @@ def _verify(target: Site, found: _CopySource) -> None:
     there = _read_stored(target)
     wrong = [path for path, obj in found.objects.items() if path not in there or not _is_equal(obj, there[path])]
     if wrong:
-        summary = "it was copied and does not read back as it was written"
-        remedy = "see that nobody else writes there, and copy again"
+        summary = "the object was copied, but what was read back differs from what was written"
+        remedy = "make sure that nobody else writes to the target, and copy again"
         raise StorageError([Diagnostic("storage-failed", summary, path=str(p), remedy=remedy) for p in wrong[:_SHOWN]])
 
 
-# -- an empty one ----------------------------------------------------------------------------------------------------
+# -- empty storages --------------------------------------------------------------------------------------------------
 
 
 def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
-    """Make the base and the branches that are not there yet; return the DNs of those that were made."""
+    """Create the base and the branches that are missing; return the DNs of those that were created."""
     made: list[DN] = []
     with site.storage.writing():
         changes: list[Change] = []
@@ -285,7 +285,7 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
 
 
 def find_exposed(site: Site) -> list[Diagnostic]:
-    """Return a warning for each attribute of which somebody who has not logged in sees a secret."""
+    """Return a warning for each secret attribute that can be read without logging in."""
     open_anonymously = getattr(site.storage, "anonymous", None)
     if open_anonymously is None:
         return []
@@ -296,7 +296,7 @@ def find_exposed(site: Site) -> list[Diagnostic]:
         try:
             entries = list(storage.search(site.storage.base, "sub", None, secrets))
         except ConfobjectsError:
-            return []  # whoever is refused sees nothing
+            return []  # a user who is refused sees nothing
     shown = {name: [entry.dn for entry in entries if entry.get(name)] for name in secrets}
     return [_describe_exposure(name, dns) for name, dns in shown.items() if dns]
 

@@ -1,6 +1,6 @@
-"""A configuration as LDIF, or as the operations that make it from nothing. Secrets are left out, and named.
+"""Export a configuration as LDIF, or as the operations that create it. Secrets are left out, and listed.
 
-As JSON it is written by :mod:`confobjects.mapping.documents`.
+:mod:`confobjects.mapping.documents` writes JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class OmittedSecret(Record):
-    """A secret that is not exported, and of which object."""
+    """A secret that is not exported: its object and its property."""
 
     path: ManagedObjectPath
     property: str
@@ -44,8 +44,8 @@ def format_ldif(states: States, mapper: Mapper) -> str:
         for entry in mapper.scaffold(state.path):
             entries.setdefault(entry.dn.normal, entry)
         own = mapper.encode(_to_object(state, mapper.registry))
-        entries[own.dn.normal] = own  # also of a single object that is the base, or a branch of what came before it
-    if not entries:  # an empty configuration is one, a text that says nothing is none
+        entries[own.dn.normal] = own  # replaces the bare entry if the object is single, and is the base or a branch
+    if not entries:  # an empty configuration has its base; without it the text would hold none
         entries[mapper.base.normal] = mapper.make_base_entry()
     return "\n".join([NEW_DOCUMENT, *(format_entry(_drop_revision(entry)) for entry in entries.values())])
 
@@ -58,14 +58,14 @@ def _to_object(state: ObjectState, registry: Registry) -> ManagedObject:
 
 
 def _drop_revision(entry: Entry) -> Entry:
-    """An entry without the count of its changes."""
+    """Return an entry without its revision."""
     return Entry(entry.dn, {name: values for name, values in entry.attributes.items() if name != REVISION})
 
 
 def plan_creation(states: States, registry: Registry) -> Iterator[Operation]:
-    """Yield the operations that make a configuration from nothing, each possible after those before it.
+    """Yield the operations that create a configuration, each possible after those before it.
 
-    Where objects refer to each other in a circle, a reference is set when all of them are there.
+    If objects refer to each other in a circle, their references are set once all of them exist.
     """
     shown = {path: drop_secrets(state) for path, state in states.items()}
     late: list[Operation] = []
@@ -92,7 +92,7 @@ def plan_creation(states: States, registry: Registry) -> Iterator[Operation]:
 def _select_early(
     state: ObjectState, absent: Iterable[ManagedObjectPath], registry: Registry
 ) -> dict[str, tuple[str, ...]]:
-    """The values an object can have at once: all, but for references to objects that come later."""
+    """Return the values that an object can have from the start: all but references to objects that come later."""
     names = {(path.relation, path) for path in absent}
     early = {}
     for name, texts in state.values.items():
@@ -107,7 +107,7 @@ def _select_early(
 
 
 def _clear_defaults(state: ObjectState, registry: Registry) -> Iterator[Operation]:
-    """Take away the objects that come into being with one: those that are wanted are made as they shall be."""
+    """Delete the default objects that are created with an object: the wanted ones are created explicitly."""
     for relation in registry.children(state.definition.name):
         for item in relation.default_objects:
             names = (*state.path.names, item.name) if relation.named else state.path.names

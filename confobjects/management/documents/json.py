@@ -1,7 +1,7 @@
-"""Documents as they are read for a comparison or to be applied: checked whole, each mistake with its place.
+"""JSON documents that are read to be compared or applied: checked as a whole, each mistake with its place.
 
-What the reader of :mod:`confobjects.mapping.documents` doubts is put to the JSON Schema of documents, and only that: a
-document of 10,000 objects without a mistake is not validated in a second way.
+The JSON Schema of documents validates only the parts that the reader of :mod:`confobjects.mapping.documents` doubts, so
+that a correct document of 10,000 objects is not validated twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Refusal = tuple[Pointer, Diagnostic]
 
 
 class ConfigurationDocument:
-    """A JSON document that is right: its objects, and where each part of it stands. ``origin`` is its file."""
+    """A correct JSON document: its objects, and the place of each part. ``origin`` is its file."""
 
     def __init__(self, text: str, origin: str, registry: Registry) -> None:
         """Read and check a text.
@@ -60,7 +60,7 @@ class ConfigurationDocument:
         except RecursionError:
             summary = "the JSON is nested too deeply"
             raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin)) from None
-        except ValueError as error:  # a constant that is no JSON, a number with too many digits
+        except ValueError as error:  # a constant that is not JSON, or a number with too many digits
             raise BrokenDataError(Diagnostic("broken-data", f"this is not JSON: {error}", origin=self.origin)) from None
         if repeated:
             raise BrokenDataError(list(self._find_repeated()))
@@ -84,7 +84,7 @@ class ConfigurationDocument:
         whole = {pointer for pointer, _ in places.repeated}
         for pointer, span in places.repeated:
             if any(pointer[:length] in whole for length in range(1, len(pointer))):
-                continue  # what lies in a repeated part is repeated with it
+                continue  # it is inside a part that is reported as repeated
             line, column = places.position_of(span.key_start)
             first, _ = places.position_of(places.first[pointer].key_start)
             yield Diagnostic(
@@ -100,7 +100,7 @@ class ConfigurationDocument:
 
     @property
     def places(self) -> JsonPlaces:
-        """Where each part stands; found when something has to be shown."""
+        """The place of each part; computed on first use."""
         if self._places is None:
             self._places = JsonPlaces(self._text)
         return self._places
@@ -140,11 +140,11 @@ class ConfigurationDocument:
         return self._text[span.start : span.start + 1] in {"{", "["}
 
     def _is_unknown(self, pointer: Pointer) -> bool:
-        """Whether a part is none of a property that we know: its value may be a misspelt secret's."""
+        """Whether a part belongs to no property that is known to be public: its value may be a secret."""
         return len(pointer) >= 4 and pointer[2] == "properties" and not self._is_open(pointer)
 
     def _is_open(self, pointer: Pointer) -> bool:
-        """Whether a value belongs to a property that is surely no secret."""
+        """Whether a value belongs to a known property that is not secret."""
         name = pointer[3]
         return any(name in d.properties for d in self._registry) and not self._is_secret(name)
 
@@ -169,7 +169,7 @@ class ConfigurationDocument:
         return head + value, (start, end)
 
     def locate_problems(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-        """Return problems of objects with the place in the document that they are about, where there is one."""
+        """Return problems of objects with their place in the document, where there is one."""
         keys = {str(path): key for path, key in self._keys.items()}
         return [self._locate_problem(problem, keys.get(problem.path)) for problem in problems]
 
@@ -182,7 +182,7 @@ class ConfigurationDocument:
 
 
 def _refuse_constant(name: str) -> None:
-    message = f"{name} is no number of JSON"
+    message = f"{name} is not a JSON number"
     raise ValueError(message)
 
 
@@ -191,7 +191,7 @@ def _quote_key(key: str) -> str:
 
 
 def _find_refusals(contents: Contents, registry: Registry) -> Iterator[_Refusal]:
-    """Put the doubtful objects of a document to its schema; yield what that refuses."""
+    """Validate the doubtful objects of a document with its schema; yield what it refuses."""
     from confobjects.definitions.schema_errors import translate, validator_of
     from confobjects.reference.jsonschema import document_schema
 
@@ -211,7 +211,7 @@ def _select_doubtful(contents: Contents) -> Any:
 def _merge_mistakes(
     doubts: Iterable[Doubt], refused: Iterable[_Refusal], elsewhere: Iterable[_Refusal]
 ) -> Iterator[_Refusal]:
-    """Yield each mistake once, in the words of whoever knows it best."""
+    """Yield each mistake once, from the reader or from the schema, whichever describes it better."""
     left = dict(enumerate(refused))
     told: list[Pointer] = []
     for doubt in sorted(doubts, key=lambda doubt: doubt.certainty != "wrong"):
@@ -223,13 +223,13 @@ def _merge_mistakes(
                 del left[number]
         elif doubt.certainty == "odd" and not _is_refused(doubt.pointer, (*refused, *elsewhere)):
             yield doubt.pointer, doubt.problem
-    for pointer, problem in left.values():  # a list is refused for what is in it, which has been told
+    for pointer, problem in left.values():  # a list is also refused for a mistake inside it
         if len(pointer) < 4 or not any(other[: len(pointer)] == pointer for other in told):
             yield pointer, problem
 
 
 def _is_refused(pointer: Pointer, refused: Iterable[tuple[Pointer, Diagnostic]]) -> bool:
-    """Whether the schema has refused a part, something in it, or what it lies in, short of the whole document."""
+    """Whether the schema has refused a part, something inside it, or something around it but the whole document."""
     for other, _ in refused:
         shorter = min(len(other), len(pointer))
         if other[:shorter] == pointer[:shorter] and (shorter > 1 or not pointer):
@@ -256,14 +256,14 @@ def _problems_of(refusal: Refusal) -> Iterator[_Refusal]:
     of_property = len(pointer) == 3 and pointer[2] == "properties"
     if keyword == "additionalProperties":
         if pointer == ("objects",):
-            return  # the reader reports a path that is none
+            return  # the reader reports an invalid path
         pointer = (*pointer, key)
         if of_property:
             problem = problem.replace(summary=f"there is no property {_quote_key(key)} here")
     elif keyword == "required" and of_property:
         problem = problem.replace(code="missing-mandatory", summary=f'the mandatory property "{key}" is missing')
     elif keyword == "enum" and isinstance(refusal.instance, str):
-        problem = problem.replace(summary=f"{_quote_key(refusal.instance)} is none of the known words")
+        problem = problem.replace(summary=f"{_quote_key(refusal.instance)} is not one of the known words")
     elif keyword == "const":
-        problem = problem.replace(summary=f"the format of a document is {refusal.expected}", remedy="")
+        problem = problem.replace(summary=f"the format of a document must be {refusal.expected}", remedy="")
     yield pointer, problem

@@ -2,11 +2,10 @@
 
 Laws of this module:
 
-1. A document says something: without a base, or with nothing in it, it is refused, for with ``prune`` it would delete
-   everything.
-2. Every entry of it is an object, a branch or history of the configuration; any other is told, never passed over.
-3. A secret that is not there is not said, as in a JSON document.
-4. The base is the document's own: a configuration comes from any place and goes to any.
+1. A document without a base, or without entries, is refused, because with ``prune`` it would delete everything.
+2. Every entry is an object, a branch or history of the configuration; any other is reported, never ignored.
+3. A missing secret is left open, as in a JSON document.
+4. A document has its own base, which may differ from the base of the storage.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ if TYPE_CHECKING:
     from confobjects.paths import ManagedObjectPath
 
 _OURS: Final = "ds-cfg-"
-"""What the names of our attributes begin with; others belong to a directory, or to somebody else."""
+"""The prefix of our attributes; other attributes belong to the directory or to other programs."""
 
 
 class LdifDocument:
-    """An LDIF text that holds a configuration: its entries, the base they lie below, and where each of them stands.
+    """An LDIF text that holds a configuration: its entries, the base they are below, and the place of each.
 
-    ``origin`` is its file. Once :meth:`take_objects` was called there are its ``objects`` and ``problems``.
+    ``origin`` is its file. :meth:`take_objects` sets ``objects`` and ``problems``.
     """
 
     def __init__(self, text: str, origin: str, registry: Registry) -> None:
         """Read a text and find its base.
 
-        Raises :class:`~confobjects.errors.BrokenDataError`, each problem with its line, for what is no LDIF, holds no
-        entry, or has no entry of its base.
+        Raises :class:`~confobjects.errors.BrokenDataError`, each problem with its line, for a text that is not LDIF,
+        has no entry, or has no entry of its base.
         """
         self.origin = origin
         self._registry = registry
@@ -70,7 +69,7 @@ class LdifDocument:
 
     def _find_base(self) -> DN:
         if not self.entries:
-            summary = "there is no entry in this document: it says nothing of a configuration"
+            summary = "this document has no entry: it describes no configuration"
             remedy = ("an empty configuration has the entry of its base (", RemedyAction("export-ldif"), " it)")
             raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin, line=1, remedy=remedy))
         bases: dict[DN, Entry] = {}
@@ -86,7 +85,7 @@ class LdifDocument:
         return self._find_bare_base()
 
     def _find_implied_base(self, entry: Entry) -> DN | None:
-        """The base of which an entry is an object or a branch, by its object class and by where it lies."""
+        """Return the base that an object or a branch belongs to, by its object class and its DN."""
         for name in entry.object_classes:
             relation = self._relations.get(name.lower())
             if relation is not None and (base := self._find_base_above(entry.dn, relation)):
@@ -103,18 +102,18 @@ class LdifDocument:
         return dn
 
     def _find_bare_base(self) -> DN:
-        """The base of a document without objects and branches: its topmost entry, if that says that it is one."""
+        """Return the base of a document without objects and branches: its topmost entry, if it has the right class."""
         top = min(self.entries, key=lambda entry: len(entry.dn))
         if is_base(top, self._registry):
             return top.dn
-        summary = "there is no configuration in this document: no entry is an object, a branch or a base of one"
+        summary = "this document holds no configuration: no entry is an object, a branch or a base"
         remedy = ("correct the DNs and the object classes; ", RemedyAction("export-ldif"), " a document")
         raise BrokenDataError(self._locate_at_dn(self.entries[0], Diagnostic("broken-data", summary, remedy=remedy)))
 
     # -- objects -----------------------------------------------------------------------------------------------------
 
     def take_objects(self, site: Site) -> None:
-        """Take the objects from a context over the entries, and judge that nothing else is there."""
+        """Take the objects from a site over the entries, and report everything else in the document."""
         world = site.open_world()
         found = take_snapshot(site, world)
         self._found = {str(path): entry for path, entry in world.entries.items()}
@@ -128,21 +127,21 @@ class LdifDocument:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
     def _find_unknown(self, obj: ManagedObject) -> Iterator[Diagnostic]:
-        """Attributes of ours that are no property: somebody meant something by them."""
+        """Yield attributes with our prefix that are not a property: they are probably misspelled."""
         for name in obj.unknown:
             if name.lower().startswith(_OURS):
                 known = [prop.attribute for prop in obj.definition.properties.values()]
                 friendly = obj.definition.friendly
                 problem = Diagnostic(
                     "unknown-name",
-                    f"{name} is no attribute of a {friendly}",
+                    f"{name} is not an attribute of a {friendly}",
                     path=str(obj.path),
-                    remedy=suggest_name(name, known) or "take it out, or correct its name",
+                    remedy=suggest_name(name, known) or "remove it, or correct its name",
                 )
                 yield self._locate_at_attribute(self._found[str(obj.path)], problem, [name], None)
 
     def _find_masked(self, obj: ManagedObject) -> Iterator[Diagnostic]:
-        """Secrets that are masks: somebody copied what a listing shows."""
+        """Yield secrets that are masks, copied from a listing."""
         for name, texts in obj.values.items():
             prop = obj.definition.properties[name]
             if prop.sensitive and any(MASK in text for text in texts):
@@ -151,7 +150,7 @@ class LdifDocument:
     def _find_strays(
         self, objects: Iterable[ManagedObject], site: Site, found: Mapping[ManagedObjectPath, Entry]
     ) -> Iterator[Diagnostic]:
-        """Yield what is neither an object nor a branch for some."""
+        """Yield the entries that are neither an object nor a branch."""
         history = self.base.child(*BRANCH)
         known = {self.base, history, *(entry.dn for entry in found.values())}
         parents = [("root", self.base), *((obj.definition.name, site.mapper.dn_of(obj.path)) for obj in objects)]
@@ -170,27 +169,27 @@ class LdifDocument:
     def _describe_stray(self, entry: Entry, above: Relation | None) -> Diagnostic:
         if not entry.dn.is_below(self.base):
             summary = f'this entry is not below the base of the document, "{self.base}"'
-            return Diagnostic("broken-data", summary, remedy="correct its DN, or take it out: a document has one base")
+            return Diagnostic("broken-data", summary, remedy="correct its DN, or remove it: a document has one base")
         if above is not None and above.named:
             definition = self._registry.definition(above.target)
             wanted = definition.object_classes[-1]
-            summary = f"this entry is no {definition.friendly}: it lacks the object class {wanted}"
+            summary = f"this entry is not of type {definition.friendly}: it lacks the object class {wanted}"
             return Diagnostic("broken-data", summary, remedy=f'add or correct the line "objectClass: {wanted}"')
         summary = "this entry is neither an object nor a branch of objects"
         kind = next(
             (self._relations[name] for n in entry.object_classes if (name := n.lower()) in self._relations), None
         )
         if kind is None or kind.parent != "root":
-            return Diagnostic("broken-data", summary, remedy="correct its DN and its object classes, or take it out")
+            return Diagnostic("broken-data", summary, remedy="correct its DN and its object classes, or remove it")
         definition = self._registry.definition(kind.target)
         place = f"{kind.branch},{self.base}" if kind.branch else str(self.base)
-        words = f"right below {place}" if kind.named else place
-        return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} is {words}")
+        words = f"directly below {place}" if kind.named else f"at {place}"
+        return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} must be {words}")
 
     # -- places ------------------------------------------------------------------------------------------------------
 
     def locate_problems(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-        """Return problems of objects with the place in the document that they are about, where there is one."""
+        """Return problems of objects with their place in the document, where there is one."""
         return [self._locate_problem(problem) for problem in problems]
 
     def _locate_problem(self, problem: Diagnostic) -> Diagnostic:
@@ -207,7 +206,7 @@ class LdifDocument:
     def _locate_at_attribute(
         self, entry: Entry, problem: Diagnostic, names: Iterable[str], prop: PropertyDefinition | None
     ) -> Diagnostic:
-        """Return a problem with the place of a value: the one it tells of, if there are several."""
+        """Return a problem with the place of a value: of several values, the one it is about."""
         lines = [line for name in names for line in self._places.find_attribute_lines(entry.dn, name)]
         if not lines:
             return self._locate_at_dn(entry, problem)
@@ -229,7 +228,7 @@ def is_base(entry: Entry, registry: Registry) -> bool:
 
 
 def _find_branch_base(entry: Entry, registry: Registry) -> DN | None:
-    """Return the base of which an entry is a branch, or a part of the way to one."""
+    """Return the base of an entry that is a branch, or is between the base and a branch."""
     if entry.has_object_class(BRANCH_CLASS):
         for relation in registry.children("root"):
             steps = _branch_steps(relation)
@@ -240,9 +239,9 @@ def _find_branch_base(entry: Entry, registry: Registry) -> DN | None:
 
 
 def _find_meant_line(lines: Sequence[LdifLine], problem: Diagnostic, prop: PropertyDefinition | None) -> LdifLine:
-    """Return the line of several that a problem is about, as far as it tells."""
+    """Return the line that a problem is about, as far as it can be found; otherwise the first one."""
     if prop is not None and not prop.multi_valued:
-        return lines[-1]  # the one too many
+        return lines[-1]  # the surplus one
     wrong = (line for line in lines if prop is not None and _is_wrong(prop, line.text))
     told = (line for line in lines if line.means(problem.value))
     within = (line for line in lines if problem.value and problem.value in (line.text or ""))
@@ -262,9 +261,9 @@ def _is_wrong(prop: PropertyDefinition, text: str | None) -> bool:
 
 
 def _mask_value(prop: PropertyDefinition | None, text: str | None, told: str | None) -> str:
-    """Return what stands in place of a value, nothing where it may be shown.
+    """Return the text to show instead of a value; empty if the value itself may be shown.
 
-    Of a value of which the problem tells a part only, no more than that is shown: the rest may be a secret.
+    If the problem holds only a part of the value, only that part is shown: the rest may be a secret.
     """
     if prop is not None and prop.sensitive:
         return MASK
@@ -276,7 +275,7 @@ def _mask_value(prop: PropertyDefinition | None, text: str | None, told: str | N
 def _describe_missing_base(base: DN) -> Diagnostic:
     return Diagnostic(
         "broken-data",
-        f'this entry lies below the base "{base}", of which the document has no entry: it may be a part of one',
+        f'this entry is below the base "{base}", but the document has no entry for that base: it may be incomplete',
         remedy=(
             f'give the whole configuration, its base first ("dn: {base}"); ',
             RemedyAction("export-ldif"),
@@ -286,19 +285,19 @@ def _describe_missing_base(base: DN) -> Diagnostic:
 
 
 def _leave_secrets_open(state: ObjectState) -> ObjectState:
-    """Return a state that leaves open the secrets which it does not hold."""
+    """Return a state in which missing secrets are left open."""
     properties = state.definition.properties.items()
     secrets = (name for name, prop in properties if prop.sensitive and name not in state.values)
     return state.replace(silent=frozenset(secrets))
 
 
 def _branch_steps(relation: Relation) -> tuple[str, ...]:
-    """The normal forms of the RDNs of a relation's branch, leaf first."""
+    """Return the normal forms of the RDNs of a relation's branch, leaf first."""
     return tuple(DN.of(rdn).normal for rdn in DN.parse(relation.branch).rdns) if relation.branch else ()
 
 
 def _strip_steps(dn: DN, steps: Iterable[str]) -> DN | None:
-    """Return a name without the RDNs it shall begin with, None when it does not."""
+    """Return a DN without some RDNs at its start; None if it does not start with them."""
     for step in steps:
         if dn.normal.partition(",")[0] != step:
             return None

@@ -4,9 +4,9 @@ Laws of this module:
 
 1. A record says what a change did to objects, in values before and after; applied backwards it gives the objects
    before the change.
-2. No secret stands in a record's own fields: values of sensitive properties are masked there. The old texts are in
-   ``kept``, which a storage keeps in its protected place, and which nothing prints.
-3. Nothing here knows the clock or the user: a :class:`Signature` comes from above.
+2. A record's own fields hold no secret: values of sensitive properties are masked there. The old texts are in
+   ``kept``: a storage keeps it in its protected place, and nothing prints it.
+3. Nothing here reads the clock or the user: the caller passes a :class:`ChangeSignature`.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class RecordedChange(Record):
 class HistoryRecord(Record):
     """One change of the history. ``undoes`` are the numbers of the changes that it takes back.
 
-    ``kept`` holds, for each object of ``changes``, the old texts of its secrets; it is empty for whoever may not read
-    the protected place.
+    ``kept`` holds, for each object of ``changes``, the old texts of its secrets; it is empty for a user who may not
+    read the protected place.
     """
 
     number: int
@@ -77,11 +77,11 @@ class HistoryRecord(Record):
     kept: tuple[Values, ...] = ()
 
     def __repr__(self) -> str:
-        """Tell which change it is; it holds secrets."""
+        """Return which change it is, without values: they may be secrets."""
         return f"<change {self.number}: {self.state}>"
 
     def old_texts(self, index: int) -> Iterator[tuple[str, Texts | None]]:
-        """Yield the texts that the properties of a changed object had before, None for a secret that is not at hand."""
+        """Yield the texts that the properties of a changed object had before, None for a missing secret."""
         change = self.changes[index]
         kept = self.kept[index] if index < len(self.kept) else {}
         for name in change.names:
@@ -91,11 +91,11 @@ class HistoryRecord(Record):
             yield name, texts
 
 
-# -- into a note -----------------------------------------------------------------------------------------------------
+# -- writing notes ---------------------------------------------------------------------------------------------------
 
 
 def note_of(changes: Sequence[ObjectChange], signature: ChangeSignature, undoes: Sequence[int] = ()) -> Note:
-    """Return the note of some changes, secrets apart."""
+    """Return the note of some changes, with the secrets kept separately."""
     text: dict[str, Any] = as_dict(signature)
     if undoes:
         text["undoes"] = list(undoes)
@@ -137,11 +137,11 @@ def _collect_secrets(change: ObjectChange) -> dict[str, Texts]:
     }
 
 
-# -- and out of it ---------------------------------------------------------------------------------------------------
+# -- reading notes ---------------------------------------------------------------------------------------------------
 
 
 def record_of(noted: NotedChange) -> HistoryRecord:
-    """Return the record in a noted change; one that cannot be read has no changes, and that is unclear."""
+    """Return the record in a noted change; one that cannot be read has no changes, and its state is ``unclear``."""
     if noted.state == "edited":
         return HistoryRecord(noted.number, "edited", ChangeSignature(noted.when, "", ""))
     try:
@@ -172,11 +172,11 @@ def _read_texts(item: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
     return {str(name): tuple(map(str, texts)) for name, texts in item.items()}
 
 
-# -- what is asked of a history --------------------------------------------------------------------------------------
+# -- queries ---------------------------------------------------------------------------------------------------------
 
 
 def read_records(site: Site) -> list[HistoryRecord]:
-    """Return the history of a context's storage, the oldest change first.
+    """Return the history of a site's storage, the oldest change first.
 
     Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps none.
     """
@@ -195,7 +195,7 @@ def find_record(found: Iterable[HistoryRecord], number: int) -> HistoryRecord:
 
 
 def find_undone(found: Sequence[HistoryRecord]) -> dict[int, int]:
-    """Return, for each change that was taken back and stays so, the number of the change that did it."""
+    """Return, for each change that is taken back now, the number of the change that took it back."""
     result: dict[int, int] = {}
     for one in reversed(found):
         if one.number not in result and one.state == "done":
@@ -204,7 +204,7 @@ def find_undone(found: Sequence[HistoryRecord]) -> dict[int, int]:
 
 
 def select_for_object(found: Sequence[HistoryRecord], path: ManagedObjectPath) -> list[HistoryRecord]:
-    """Return the records that touch an object or what is below it, under the names it had; the oldest first."""
+    """Return the records that touch an object or one below it, under every name it had; the oldest first."""
     result = []
     for one in reversed(found):
         place = path
@@ -220,7 +220,7 @@ def select_for_object(found: Sequence[HistoryRecord], path: ManagedObjectPath) -
 
 
 def move_path(path: ManagedObjectPath, old: ManagedObjectPath, new: ManagedObjectPath) -> ManagedObjectPath:
-    """Return where a path leads when the object at ``old`` is at ``new``."""
+    """Return a path after the object at ``old`` has moved to ``new``."""
     if path == old or path.is_below(old):
         return ManagedObjectPath((*new.elements, *path.elements[len(old.elements) :]))
     return path
@@ -232,9 +232,9 @@ Objects = dict[ManagedObjectPath, ManagedObject]
 def rebuild_as_of(site: Site, number: int) -> Objects:
     """Return the stored objects as they were right after a change; 0 is the time before the first one that is kept.
 
-    The changes since then are applied backwards to what is stored now. An edit by hand is no part of that: what it did
-    is not known. A secret that is not at hand is masked. Raises :class:`~confobjects.errors.NoSuchObjectError`,
-    and :class:`~confobjects.errors.UnknownNameError` when the definitions do not know an object of then.
+    The changes since then are applied backwards to what is stored now. An edit by hand is not reverted, because what it
+    did is not known. A missing secret is masked. Raises :class:`~confobjects.errors.NoSuchObjectError`,
+    and :class:`~confobjects.errors.UnknownNameError` when the definitions no longer know an object.
     """
     found = read_records(site)
     if number:
@@ -248,7 +248,7 @@ def rebuild_as_of(site: Site, number: int) -> Objects:
 
 
 def revert_record(objects: Objects, one: HistoryRecord, registry: Registry) -> None:
-    """Take one change back in some objects."""
+    """Take one change back in a set of objects."""
     for index in reversed(range(len(one.changes))):
         change = one.changes[index]
         old = {name: (MASK,) if texts is None else texts for name, texts in one.old_texts(index)}

@@ -1,10 +1,10 @@
-"""Undo: the operations that take changes of the history back, and the reasons not to.
+"""Undo: the operations that take back changes of the history, and the checks before them.
 
 Laws of this module:
 
-1. An undo is a change like any other: judged as a whole, recorded, and itself to be undone.
-2. What later changes, or edits by hand, have made of the same values is never lost: such an undo is refused, and the
-   reason names them. Values that nobody has touched since are given back, whatever else has happened.
+1. An undo is a change like any other: it is judged as a whole, it is recorded, and it can be undone.
+2. An undo never overwrites what later changes, or edits by hand, have made of the same values: it is refused, and the
+   error names them. Values that nobody has changed since are restored, whatever else has happened.
 3. An old secret comes from the protected place or not at all.
 """
 
@@ -35,7 +35,7 @@ def undo(transaction: Transaction, number: int) -> None:
 
     Raises :class:`~confobjects.errors.NoSuchObjectError` (no such change), :class:`~confobjects.errors.ConstraintError`
     (later changes touch the same values, or the change cannot be taken back),
-    :class:`~confobjects.errors.AccessError` (an old secret is not at hand) and what any change raises.
+    :class:`~confobjects.errors.AccessError` (an old secret is missing) and what any change raises.
     """
     transaction.consider(lambda: _undo_one(transaction, number))
 
@@ -47,7 +47,7 @@ def _undo_one(transaction: Transaction, number: int) -> None:
     by = records.find_undone(found)
     if number in by:
         remedy = (RemedyAction("undo", str(by[number])), " makes it again")
-        _refuse(f"change {number} was taken back by change {by[number]} already", remedy)
+        _refuse(f"change {number} was already taken back by change {by[number]}", remedy)
     if later := [other.number for other in find_effective(found, number) if _overlap(other, one)]:
         _refuse(
             f"change {number} cannot be taken back alone: {_format_numbers(later)} touch{'es' * (len(later) == 1)} "
@@ -76,13 +76,13 @@ def _undo_after(transaction: Transaction, number: int) -> None:
 
 
 def plan_undo(one: HistoryRecord, registry: Registry) -> Iterator[Operation]:
-    """Yield the operations that take a change back; a secret that is not at hand is masked in them."""
+    """Yield the operations that take a change back; a missing secret is masked in them."""
     for index in reversed(range(len(one.changes))):
         yield operation_for(invert_change(_bind_change(one, index, registry)), registry)
 
 
 def find_effective(found: Sequence[HistoryRecord], number: int) -> Iterator[HistoryRecord]:
-    """Yield the changes after one that count: not those that were taken back, nor what took them back."""
+    """Yield the changes after one that are in effect: not those that were taken back, nor what took them back."""
     by = records.find_undone(found)
     for one in found:
         neutral = one.number in by or (one.undoes and min(one.undoes) > number)
@@ -90,7 +90,7 @@ def find_effective(found: Sequence[HistoryRecord], number: int) -> Iterator[Hist
             yield one
 
 
-# -- may it be done --------------------------------------------------------------------------------------------------
+# -- checks ----------------------------------------------------------------------------------------------------------
 
 
 def _refuse(summary: str, remedy: Remedy) -> None:
@@ -103,11 +103,11 @@ def _check_state(one: HistoryRecord) -> None:
     reasons = {
         "edited": (
             "is an edit by hand: what it changed is not known",
-            "the archive beside the file has the old version",
+            "take the old version from the archive beside the file",
         ),
         "pending": ("is being made, or was interrupted", "the next change finishes it; repeat the undo then"),
     }
-    unknown = ("was interrupted, and whether it was made is not known", "look at the objects, and change what is wrong")
+    unknown = ("was interrupted: it is not known whether it was made", "look at the objects, and change what is wrong")
     reason, remedy = reasons.get(one.state, unknown)
     _refuse(f"change {one.number} {reason}", remedy)
 
@@ -117,7 +117,7 @@ def _overlap(later: HistoryRecord, one: HistoryRecord) -> bool:
 
 
 def _touches(new: RecordedChange, old: RecordedChange) -> bool:
-    """Whether taking an old change back would overrule a new one."""
+    """Whether taking back an old change would overwrite a new one."""
     for here in new.paths:
         for there in old.paths:
             if new.action != "modify" and (here == there or there.is_below(here)):
@@ -139,11 +139,11 @@ def _format_numbers(numbers: Sequence[int]) -> str:
     return f"changes {', '.join(front)} and {last}{more}" if front else f"change {last}"
 
 
-# -- doing it --------------------------------------------------------------------------------------------------------
+# -- execution -------------------------------------------------------------------------------------------------------
 
 
 def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> None:
-    """Ask a transaction for what takes some changes back; each step is checked on what those before it have made."""
+    """Request the inverse of some changes in a transaction; each step is checked on the result of those before it."""
     registry = transaction.registry
     for one in several:
         if problems := list(_find_missing_secrets(one)):
@@ -168,19 +168,19 @@ def _find_missing_secrets(one: HistoryRecord) -> Iterator[Diagnostic]:
                     "user may not read it there",
                     path=str(change.path),
                     property=name,
-                    remedy="do it as a user who may read secrets, or set the value anew",
+                    remedy="undo it as a user who may read secrets, or set a new value",
                 )
 
 
 def _find_edits(number: int, change: RecordedChange, world: World) -> Iterator[Diagnostic]:
-    """Yield what is not as a change left it, and no change of the history says why."""
+    """Yield a problem for each value that was changed outside the history since a change."""
     obj = world.find(change.new_path or change.path)
     if change.action == "delete":
         if obj is not None and world.find(change.path) is not None and change.before and obj.values:
-            yield _describe_edit(number, change, "", "is there again")
+            yield _describe_edit(number, change, "", "exists again")
         return
     if obj is None:
-        yield _describe_edit(number, change, "", "is not there any more")
+        yield _describe_edit(number, change, "", "no longer exists")
         return
     for name in change.names:
         if name not in change.secrets and obj.values.get(name, ()) != change.after.get(name, ()):
@@ -190,21 +190,21 @@ def _find_edits(number: int, change: RecordedChange, world: World) -> Iterator[D
 def _describe_edit(number: int, change: RecordedChange, name: str, how: str) -> Diagnostic:
     return Diagnostic(
         "constraint-violated",
-        f"change {number} cannot be taken back: the object {how}, by a change that is not in the history",
+        f"change {number} cannot be taken back: the object {how}, because of a change that is not in the history",
         path=str(change.new_path or change.path),
         property=name,
-        remedy="the storage was edited by other means: look at the object, and change it as it should be",
+        remedy="the storage was edited by other means: look at the object, and correct it",
     )
 
 
 def _bind_change(one: HistoryRecord, index: int, registry: Registry) -> ObjectChange:
-    """Return a recorded change with its definition and the old secrets; what is not at hand stays masked."""
+    """Return a recorded change with its definition and the old secrets; a missing secret stays masked."""
     change = one.changes[index]
     definition = registry.definition(change.type)
     before: dict[str, Texts] = {}
     after = dict(change.after)
     for name, texts in one.old_texts(index):
         before[name] = (MASK,) if texts is None else texts
-        if name in change.secrets:  # a new secret is nobody's business; that it differs from the old one is
+        if name in change.secrets:  # show only that the new secret differs from the old one
             after[name] = () if before[name] else (MASK,)
     return ObjectChange(change.path, change.action, definition, before, after, change.new_path)

@@ -1,4 +1,4 @@
-"""The parsed text: entries, and the piece of the text that each of them stands in."""
+"""The parsed text: entries, and the piece of the text that holds each of them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NEW_DOCUMENT: Final = f"version: 1\n{MARKER} {FORMAT}\n"
 
 
 class Edit(Record):
-    """One entry as it was and as it shall be: None for not there."""
+    """One entry before and after an edit; None where it does not exist."""
 
     old: Entry | None
     new: Entry | None
 
 
 class LdifText:
-    """A parsed LDIF text. Make one with :func:`parse`, and a new one of it with :func:`~confobjects.mapping.ldif.writing.edit_document`."""
+    """A parsed LDIF text. Make one with :func:`parse`, and edit it with :func:`~confobjects.mapping.ldif.writing.edit_document`."""
 
     __slots__ = ("_ends", "entries", "text")
 
@@ -56,7 +56,7 @@ class LdifText:
 
     @property
     def newline(self) -> str:
-        """The line end of the text, that of its first line."""
+        """The line ending of the text, taken from its first line."""
         end = self.text.find("\n")
         return "\r\n" if end > 0 and self.text[end - 1] == "\r" else "\n"
 

@@ -1,4 +1,4 @@
-"""Saying what is wrong: the other half of the parser, run for a block that could not be read."""
+"""Describe what is wrong with a block that the parser could not read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def diagnose(parser: LdifParser, start: int, end: int, first: bool) -> Iterator[
         yield _describe_dn(parser, lines[head], broken, numbers[head])
     except BrokenLineError as broken:
         yield _describe_line(parser, broken, lines[head], numbers[head])
-        return  # what is no entry would only give more of the same
+        return  # the other lines would only repeat it
     for line, number in zip(lines[head + 1 :], numbers[head + 1 :], strict=True):
         try:
             if line[:1] != "#":
@@ -61,7 +61,7 @@ def _line_of(parser: LdifParser, dn: DN) -> int:
 
 
 def _describe_line(parser: LdifParser, broken: BrokenLineError, line: str, number: int) -> Diagnostic:
-    """Return what is wrong with a line. Its name is shown if it is surely one, and no part of a secret."""
+    """Return what is wrong with a line. Its name is shown only if it is known, and not part of a secret."""
     problem = parser.describe_problem(broken.message, number, remedy=broken.remedy)
     name, colon, rest = line.partition(":")
     if not colon or not (name.lower() in _NAMES or name.lower().startswith(_OURS)):

@@ -1,4 +1,4 @@
-"""Reading: one pass over the text, and what stops it."""
+"""Read LDIF in one pass over the text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def decode(data: bytes, origin: str = "") -> str:
             origin=origin,
             line=line,
             column=column,
-            remedy="save the file as UTF-8; a value that is no text stands in base64 behind two colons",
+            remedy="save the file as UTF-8; write a value that is not text in base64, after two colons",
         )
         raise BrokenDataError(problem) from cause
 
@@ -45,18 +45,18 @@ class BrokenLineError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
-        self.says_all = says_all  # more lines of the entry would only give more of the same
-        self.of_value = of_value  # what is wrong stands behind the colon
+        self.says_all = says_all  # further lines of the entry would only repeat it
+        self.of_value = of_value  # the mistake is after the colon
 
 
 Diagnose = Callable[["LdifParser", int, int, bool], Iterable[Diagnostic]]
-"""Tells what is wrong with the block from an offset of the text to another; the last argument, whether it is the first."""
+"""Describes what is wrong with the block between two offsets; the last argument says whether it is the first."""
 
 
 class LdifParser:
-    """One pass over a text. Nearly all lines are plain: they cost one look-up and one cut.
+    """Parses a text in one pass. Nearly all lines are plain, and need only one look-up and one split.
 
-    ``diagnose`` tells what is wrong with a block that cannot be read.
+    ``diagnose`` describes what is wrong with a block that cannot be read.
     """
 
     def __init__(self, text: str, origin: str, diagnose: Diagnose) -> None:
@@ -91,13 +91,13 @@ class LdifParser:
         if len(self.problems) < _MOST_PROBLEMS:
             return self.problems
         *shown, last = self.problems[:_MOST_PROBLEMS]
-        return [*shown, last.replace(detail="there may be more problems; the text was read no further")]
+        return [*shown, last.replace(detail="there may be more problems: the rest of the text was not read")]
 
     def _check_characters(self) -> None:
-        """Refuse what no line may hold, and a format from the future."""
+        """Refuse characters that no line may hold, and a newer format."""
         at = self.text.find("\0")
         if at >= 0:
-            message = "a NUL character: this is no LDIF text, or it was damaged"
+            message = "a NUL character: this is not LDIF text, or it is damaged"
             raise BrokenDataError(self._problem_at(at, message, _SEE))
         at = _find_lone_return(self.text)
         if at >= 0:
@@ -116,7 +116,7 @@ class LdifParser:
             raise BrokenDataError(self._problem_at(at + len(MARKER) + 1, message, remedy))
 
     def _read_block(self, start: int, end: int, first: bool) -> None:
-        """Read the entry of one run of lines between empty ones; comments alone are none."""
+        """Read the entry in a block of lines between empty ones; a block of comments has none."""
         lines = self.split_block(start, end)
         head = 0
         if first or lines[0][:1] == "#":
@@ -193,13 +193,13 @@ class LdifParser:
     def _learn_name(self, name: str) -> None:
         key = name.lower()
         if not is_attribute(name):
-            remedy = "letters, digits and hyphens; a line that continues the one before must start with a blank"
-            raise BrokenLineError("what stands before the colon is not an attribute name", remedy)
+            remedy = "use letters, digits and hyphens; a line that continues the one before must start with a blank"
+            raise BrokenLineError("the text before the colon is not an attribute name", remedy)
         if key == "dn":
             remedy = "put an empty line before it; a line of blanks continues the line above"
             raise BrokenLineError("a second DN inside an entry", remedy)
         if key == "changetype":
-            message = "this is a change record; the file holds entries as they are"
+            message = "this is a change record; the file may hold only entries"
             raise BrokenLineError(
                 message, "write the entry itself, or make the change with the command line", says_all=True
             )
@@ -221,7 +221,7 @@ class LdifParser:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of every run of lines without an empty one, the end behind the last line end."""
+    """Yield start and end of every run of lines without an empty one, the end after the last line end."""
     if "\r" in text:
         yield from _blocks_with_carriage_returns(text)
         return
@@ -253,7 +253,7 @@ def _blocks_with_carriage_returns(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _find_lone_return(text: str) -> int:
-    """Return where a carriage return stands that is no part of a line end, -1 if nowhere."""
+    """Return the offset of a carriage return that is not part of a line end, -1 if there is none."""
     at = text.find("\r")
     while at >= 0 and text.startswith("\n", at + 1):
         at = text.find("\r", at + 1)
@@ -272,18 +272,18 @@ def dn_of(line: str) -> DN:
     if colon and name.lower() == "dn":
         value = value_of(rest)
         if isinstance(value, bytes):
-            raise BrokenLineError("the DN is not UTF-8 text", "write it anew, in UTF-8", of_value=True)
+            raise BrokenLineError("the DN is not UTF-8 text", "write it again in UTF-8", of_value=True)
         return DN.parse(value)
     if line[:1] == " ":
         raise BrokenLineError("a continuation line that continues nothing", "remove the blank it starts with")
     if name.lower() == "version" and colon:
-        raise BrokenLineError('"version" after the start of the text', "it may stand once, before all entries")
+        raise BrokenLineError('"version" after the start of the text', "write it once, before all entries")
     remedy = "every entry starts with a line that gives its DN; a stray empty line may have cut this one in two"
     raise BrokenLineError('expected "dn: …" at the start of an entry', remedy)
 
 
 def value_of(rest: str) -> Value:
-    """Return the value behind the first colon of a line."""
+    """Return the value after the first colon of a line."""
     if rest[:1] == "<":
         message = "a value taken from a URL (:<): a configuration reads no other files"
         remedy = "write the value itself, or an expression such as &{file:path}"
@@ -293,7 +293,7 @@ def value_of(rest: str) -> Value:
     try:
         data = a2b_base64(rest[1:].strip(" "), strict_mode=True)
     except (Base64Error, ValueError) as cause:
-        remedy = "encode it again (base64), or write it as it is behind a single colon"
+        remedy = "encode it again (base64), or write it as it is after a single colon"
         raise BrokenLineError("the value after :: is not base64", remedy, of_value=True) from cause
     try:
         return data.decode()

@@ -1,4 +1,4 @@
-"""Where the parts of a document stand: found when something has to be shown."""
+"""The places of the parts of a document, found when a problem has to be shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LdifLine:
 
     @property
     def text(self) -> str | None:
-        """The value; None when it is no text."""
+        """The value; None when it is not text."""
         value = value_of(self._rest)
         return value if isinstance(value, str) else None
 
@@ -44,11 +44,11 @@ class LdifLine:
         if at_name:
             return self.number, 1
         if len(self._head) >= self._first and self._written:
-            return self.number + 1, len(self._head) - self._first + 2  # the value begins in the continuation
+            return self.number + 1, len(self._head) - self._first + 2  # the value starts in the continuation
         return self.number, len(self._head) + 1
 
     def excerpt(self, hidden: str = "", *, at_name: bool = False) -> tuple[str, Span]:
-        """Return the line and the part of it to point at; ``hidden`` stands for a secret value."""
+        """Return the line and the part of it to point at; ``hidden`` replaces a secret value."""
         value = hidden or self._written
         if len(value) > _SHOWN:
             value = value[: _SHOWN - 1] + "…"

@@ -1,4 +1,4 @@
-"""Writing: values and entries as lines, and the editing of a document that leaves all other lines alone."""
+"""Write values and entries as lines, and edit a document without changing its other lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _is_safe(value: str) -> bool:
 
 
 def format_entry(entry: Entry, newline: str = "\n") -> str:
-    """Return an entry as lines, without the empty one around it."""
+    """Return an entry as lines, without empty lines around them."""
     lines = [format_attribute("dn", str(entry.dn), newline)]
     for name, values in entry.attributes.items():
         lines.extend(format_attribute(name, value, newline) for value in values)
@@ -39,8 +39,8 @@ def format_entry(entry: Entry, newline: str = "\n") -> str:
 def edit_document(document: LdifText, edits: Sequence[Edit]) -> LdifText:
     """Return a document after some edits, one after the other.
 
-    A changed entry keeps its place and a new one comes last. With an entry goes the comment right above it;
-    comments set apart by an empty line stay.
+    A changed entry keeps its place and a new one comes last. The comment right above an entry is
+    deleted with it; comments separated from it by an empty line stay.
     """
     editor = _DocumentEditor(document)
     for one in edits:
@@ -49,7 +49,7 @@ def edit_document(document: LdifText, edits: Sequence[Edit]) -> LdifText:
 
 
 class _Slot:
-    """A piece of the text and the entry at its end, None when that is gone or was never there."""
+    """A piece of the text and the entry at its end, None when that was deleted or never existed."""
 
     __slots__ = ("entry", "piece")
 
@@ -67,7 +67,7 @@ class _DocumentEditor:
         self.slots = [_Slot(piece, entries[key]) for key, piece in document.pieces()]
         self.by_key = dict(zip(entries, self.slots, strict=True))
         self.tail = document.tail
-        if not self.slots:  # a text without entries is the head of what comes
+        if not self.slots:  # a text without entries comes before the first new one
             self.slots.append(_Slot(self.tail, None))
             self.tail = ""
 
@@ -80,7 +80,7 @@ class _DocumentEditor:
         elif old is not None:
             slot.piece = _remove_entry(slot.piece)
         elif new is not None:
-            # Pieces of deleted entries may be empty: only one with text needs to be set apart from.
+            # Pieces of deleted entries may be empty: only after one with text an empty line is needed.
             separator = self.newline if any(before.piece for before in reversed(self.slots)) else ""
             slot.piece = separator + format_entry(new, self.newline)
             self.slots.append(slot)
@@ -126,7 +126,7 @@ def _find_dn_line(lines: list[str]) -> int:
 
 
 def _remove_entry(piece: str) -> str:
-    """Return what stays of a piece when its entry goes: all but the entry and the comment right above it."""
+    """Return the rest of a piece when its entry is deleted: all but the entry and the comment right above it."""
     lines = _split_logical_lines(piece)
     index = _find_dn_line(lines)
     while index and lines[index - 1][:1] == "#" and not lines[index - 1].startswith(MARKER):
@@ -138,7 +138,7 @@ def _remove_entry(piece: str) -> str:
 
 
 def _rewrite_entry(piece: str, old: Entry, new: Entry, newline: str) -> str:
-    """Return the piece of an entry with the lines of its changed attributes made anew, all others as they were."""
+    """Return the piece of an entry with new lines for its changed attributes, and all other lines as they were."""
     lines = _split_logical_lines(piece if piece.endswith("\n") else piece + newline)
     head = _find_dn_line(lines)
     if str(old.dn) != str(new.dn):
@@ -168,7 +168,7 @@ def _place_values(
     after: Values,
     write: Callable[[Sequence[Value]], str],
 ) -> None:
-    """Put the values of an attribute where it stands, at the end if it is new."""
+    """Put the values of an attribute in its place, or at the end if it is new."""
     kept = [value for value in before if value in after]
     added = [value for value in after if value not in before]
     if kept and (*kept, *added) == after and len(set(before)) == len(before):

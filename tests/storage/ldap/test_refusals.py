@@ -389,7 +389,9 @@ def test_entries_broken_by_hand(server: Server) -> None:
     )
     status, text = told(run("get-mail-server-prop", "--server-name", "odd", *place))
     assert status == 31
-    assert text == "/mail-server/odd: the entry is no Mail Server: it lacks the object class ds-cfg-mail-server\n"
+    assert (
+        text == "/mail-server/odd: the entry is not of type Mail Server: it lacks the object class ds-cfg-mail-server\n"
+    )
     status, text = told(run("check", *place))
     assert status == 10
     assert '/mail-server/bad, enabled: "perhaps" is neither true nor false' in text
