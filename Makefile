@@ -1,10 +1,10 @@
-# Every target works alone, also on a fresh machine: .ci/setup.py makes the environment it needs first.
+# Every target works on its own, even on a new machine: .ci/setup.py first makes the environment that it needs.
 # Another interpreter: make PYTHON=python3.13 test
 PYTHON ?= python3
 PY = .venv/bin/python
 SETUP = @"$(PYTHON)" -I .ci/setup.py
 
-# What the caller's shell says about Python must not reach the environment made here.
+# The caller's Python settings must not affect the environment made here.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHONUNBUFFERED VIRTUAL_ENV
 
 # More pytest arguments: make test PYTEST="-k postfix -x"
@@ -19,8 +19,8 @@ help:
 	@echo 'make check   style, types, architecture, documentation'
 	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make bench   measure; the results go to benchmarks/results/'
-	@echo 'make mutants break the pure rooms on purpose; what no test notices goes to tests/mutants.md'
-	@echo 'make format  put the sources into shape'
+	@echo 'make mutants change the pure rooms on purpose, and list in tests/mutants.md what no test notices'
+	@echo 'make format  format the sources'
 	@echo 'make clean   remove everything the other targets made'
 
 demo:

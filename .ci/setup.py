@@ -2,11 +2,12 @@
 
 Laws:
 
-1. Standard library only, and readable by every Python since 3.7: an old one has to come as far as looking for a newer one.
-2. A stamp, written last, says that an environment is whole and what it was made from. No stamp, or one that was made
-   from something else: the environment is thrown away and made again. So a try that died half-way does no harm.
-3. Packages come from wherever pip is configured to look; nothing is said about it here.
-4. As root on Debian a missing ``venv`` module is installed; anyone else reads the line to type.
+1. Only the standard library is used, and every Python since 3.7 can read this script: an old one must be able to look
+   for a newer one.
+2. A stamp, written last, shows that an environment is complete and what it was made from. If the stamp is missing or
+   does not match, the environment is deleted and made again. So an interrupted run does no harm.
+3. Packages come from where pip is configured to look; this script sets no index.
+4. As root on Debian, a missing ``venv`` module is installed; other users see the command to type.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ NEWER = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 DIRECTORIES = {"demo": ".venv", "test": ".venv", "dev": ".venv", "bench": ".venv-bench", "mutants": ".venv-mutants"}
-"""Which environment each target uses. Benchmarks have their own: a cold start is measured as a user has it, installed
+"""The environment of each target. Benchmarks have their own: a cold start is measured as a user sees it, installed
 from a wheel and without the ``.pth`` files that an editable install, coverage and setuptools leave behind. So has
 mutation testing, whose packages nothing else needs."""
 
 EXTRAS = {"demo": ("demo",), "test": ("test",), "dev": ("dev",), "bench": (), "mutants": ("mutants",)}
 
 FORGET = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE")
-"""Variables that would send packages, or look for them, elsewhere than in the new environment."""
+"""Variables that make pip or Python use places outside the new environment."""
 
 
 class SetupError(Exception):
@@ -42,7 +43,7 @@ class SetupError(Exception):
 
 
 def main(arguments: list[str]) -> None:
-    """Make the environment for one target, unless it is there."""
+    """Make the environment for one target, unless it already exists."""
     if len(arguments) != 1 or arguments[0] not in EXTRAS:
         raise SetupError("usage: setup.py " + "|".join(EXTRAS))
     if sys.version_info < OLDEST:
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> None:
     for name in FORGET:
         os.environ.pop(name, None)
     os.chdir(ROOT)
-    # Two runs at once in one checkout: the second waits, and then finds the stamp.
+    # If two runs start in one checkout, the second waits and then finds the stamp.
     with open("pyproject.toml", "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         environment = Environment(DIRECTORIES[target])
@@ -83,21 +84,21 @@ class Environment:
         self.python = os.path.join(directory, "bin", "python")
 
     def finished(self) -> set[str]:
-        """Return the targets this environment is whole for, made from what is in the checkout now."""
+        """Return the targets for which this environment is complete and matches the current checkout."""
         return {target for target in EXTRAS if self._read(target) == digest()}
 
     def make(self, target: str) -> None:
-        """Bring the environment to where ``target`` can run."""
+        """Prepare the environment so that ``target`` can run."""
         targets = sorted(self.finished() | {target})
         print(f"preparing {self.directory} for {' and '.join(targets)}", flush=True)
         if targets == [target]:
             self._create()
-        # Until the new packages are in, the environment is whole for nobody.
+        # Until the new packages are installed, the environment is complete for no target.
         for name in EXTRAS:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._stamp(name))
         extras = sorted({extra for name in targets for extra in EXTRAS[name]})
-        # Editable, so that what runs is the checkout; "compat" writes a plain path where the default writes an import
+        # Editable, so that the checkout itself runs; "compat" writes a plain path where the default writes an import
         # hook, which costs every cold start a few milliseconds.
         requirement = f".[{','.join(extras)}]" if extras else "."
         editable = [] if target == "bench" else ["--config-settings", "editable_mode=compat", "--editable"]
@@ -107,7 +108,7 @@ class Environment:
 
     def install_as_released(self) -> None:
         """Install the checkout as it is now, from a wheel, and remove what a user's environment does not have."""
-        shutil.rmtree("build", ignore_errors=True)  # setuptools would ship modules that are long deleted
+        shutil.rmtree("build", ignore_errors=True)  # otherwise setuptools would ship deleted modules
         self._pip("install", "--no-deps", "--force-reinstall", ".")
         if os.path.exists(os.path.join(self.directory, "bin", "pip")):
             subprocess.run([self.python, "-I", "-m", "pip", "--quiet", "uninstall", "--yes", "setuptools"], check=False)
@@ -154,7 +155,7 @@ class Environment:
             elif os.path.isdir(self.directory):
                 shutil.rmtree(self.directory)
         except OSError as error:
-            raise SetupError(f"{self.directory} is not whole and cannot be removed: {error}") from None
+            raise SetupError(f"{self.directory} is not complete and cannot be removed: {error}") from None
 
     def _install_venv_module(self) -> bool:
         if os.geteuid() != 0 or not shutil.which("apt-get"):
@@ -170,11 +171,13 @@ class Environment:
         # A pip configuration that says "user = true" would make pip refuse.
         command.insert(command.index("install") + 1, "--no-user")
         if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
-            raise SetupError("pip could not install what is needed; what it said is above. Run make again to retry")
+            raise SetupError(
+                "pip could not install the required packages; its messages are above. Run make again to retry"
+            )
 
 
 def digest() -> str:
-    """Return the fingerprint of everything an environment is made from."""
+    """Return the fingerprint of the inputs of an environment."""
     parts = [sys.implementation.name, repr(tuple(sys.version_info)), sys.executable, ROOT]
     state = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape"))
     for name in ("pyproject.toml", os.path.join(".ci", "setup.py")):
@@ -184,7 +187,7 @@ def digest() -> str:
 
 
 def has_venv_module() -> bool:
-    """Tell whether this Python can make environments. Debian leaves ``venv`` in and takes ``ensurepip`` out."""
+    """Tell whether this Python can make environments. Debian includes ``venv`` but removes ``ensurepip``."""
     return bool(importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"))
 
 

@@ -1,4 +1,4 @@
-"""A batch of 1,000 sets: on a file, and on directories beside their own clients."""
+"""A batch of 1,000 sets: on a file, and on directories compared with their own clients."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _beside_ldapmodify(report: Report, place: Path, batches: Sequence[Path]) -> 
 
 
 def _changes(place: Path, value: str) -> Path:
-    """The same changes of other objects, as LDIF."""
+    """Return the same changes to other objects, as LDIF."""
     file = place / f"{value}.ldif"
     changes = (
         f"dn: cn=server-{number},cn=Mail Servers,{BASE}\nchangetype: modify\n"

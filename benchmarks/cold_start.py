@@ -1,4 +1,4 @@
-"""How long a person waits for one property: a cold command against a bare interpreter."""
+"""How long a user waits for one property: a cold command compared with a bare interpreter."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from benchmarks.harness import Command, Report, Target, in_turns, median_memory,
 
 ROUNDS = 60
 LIMIT = 6
-"""A cold ``get`` costs at most so many bare interpreters."""
+"""The limit for a cold ``get``, in starts of a bare interpreter."""
 CLICK_LIMIT = 1.3
-"""The same in interpreters that import click: the least that any command made with click costs."""
+"""The limit in starts of an interpreter that imports click, the minimum for any command made with click."""
 
 
 def measure() -> Report:

@@ -9,7 +9,7 @@ from benchmarks.harness import BenchmarkError, environment, program
 
 NAME = "benchmark-original"
 VARIABLES = {"BENCHMARK_PASSWORD": "never-sent-anywhere"}
-"""What the expression in every object is resolved from."""
+"""The source of the expression in every object."""
 
 VALUES = {
     "enabled": "true",
@@ -21,9 +21,9 @@ VALUES = {
 
 
 def write(directory: Path, objects: int) -> Path:
-    """Write an LDIF file with so many mail servers, each with an expression; return its path.
+    """Write an LDIF file with this many mail servers, each with an expression, and return its path.
 
-    The command line makes the first one; the others are copies of its entry, so that the form is always today's.
+    The command line creates the first one. The others are copies of its entry, so that the form is always current.
     """
     file = directory / f"{objects}.ldif"
     _create_original(file, directory)

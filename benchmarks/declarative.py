@@ -30,7 +30,7 @@ DIFF_LIMIT = 3.0
 
 
 def measure() -> Report:
-    """Measure whole processes in turns; each apply has ten changes to make, for they alternate between two documents."""
+    """Measure whole processes in turns. Each apply makes ten changes, because they alternate between two documents."""
     report = Report("declarative", f"Documents of {OBJECTS:,} objects, {CHANGES} of which differ; whole processes")
     with tempfile.TemporaryDirectory() as place:
         taken = in_turns(_commands(Path(place)), ROUNDS, place)

@@ -1,4 +1,4 @@
-"""Run processes in turns, take medians, and write down what came out and on what machine."""
+"""Run processes in turns, take medians, and record the results and the machine."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MEBIBYTE = 1024 * 1024
 
 
 class BenchmarkError(Exception):
-    """What was to be measured did not run."""
+    """The program to measure did not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command to measure: what it is called in the results, its words, variables it gets beside the usual, and the
-    exit status it has to have."""
+    """One command to measure: its name in the results, its words, extra environment variables, and the expected
+    exit status."""
 
     name: str
     words: Sequence[str]
@@ -64,7 +64,7 @@ class Target:
 
 @dataclass(slots=True)
 class Report:
-    """What one benchmark found: a title, the lines of a table, figures for machines, promises."""
+    """The results of one benchmark: a title, the lines of a table, figures for machines, promises."""
 
     name: str
     title: str
@@ -94,7 +94,7 @@ class Report:
 
 
 def machine() -> dict[str, str]:
-    """Return what matters about this machine, and nothing that names it."""
+    """Return the relevant facts about this machine, without its name."""
     model = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+) kB$", _read("/proc/meminfo"), re.MULTILINE)
     system = re.search(r'^PRETTY_NAME="(.+)"$', _read("/etc/os-release"), re.MULTILINE)
@@ -116,7 +116,7 @@ def _read(path: str) -> str:
 
 
 def program(name: str) -> str:
-    """Return the path of a script that was installed beside this interpreter."""
+    """Return the path of a script that is installed next to this interpreter."""
     path = Path(sys.executable).parent / name
     if not path.exists():
         raise BenchmarkError(f"{path} is not installed; start the benchmarks with: make bench")
@@ -124,7 +124,7 @@ def program(name: str) -> str:
 
 
 def run(command: Command, directory: str) -> Sample:
-    """Run one command to its end with its output thrown away."""
+    """Run one command to its end and discard its output."""
     with tempfile.TemporaryFile() as complaints, open(os.devnull, "r+b") as nothing:
         streams = [
             (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
@@ -146,7 +146,7 @@ def run(command: Command, directory: str) -> Sample:
 
 
 def environment(directory: str) -> dict[str, str]:
-    """Return a small environment: a user's, without what would change what is measured."""
+    """Return a user's environment without variables that would change the results."""
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": directory, "LC_ALL": "C.UTF-8"}
 
 

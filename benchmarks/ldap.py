@@ -1,4 +1,4 @@
-"""The configuration in a directory, against the clients that come with the servers: a cold read, a list, many changes."""
+"""A configuration in a directory, compared with the servers' own clients: a cold read, a list, many changes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def measure() -> Report:
 
 
 def _note(report: Report, names: Sequence[str], taken: Sequence[Sequence[Sample]]) -> None:
-    """Write down some commands; the last one is the peer of the others."""
+    """Record some commands. The others are compared with the last one."""
     for name, samples in zip(names, taken, strict=True):
         wall, ratio = median_wall(samples), paired_ratio(samples, taken[-1])
         report.lines.append(f"{name:42} {len(samples):>5} {wall * 1e3:7.1f} ms {ratio:6.2f}x")
@@ -105,7 +105,7 @@ def _get(report: Report, place: Path) -> None:
 
 @contextmanager
 def _filled(place: Path, objects: int) -> Iterator[Slapd]:
-    """Start a server that holds so many mail servers, as the library writes them."""
+    """Start a server with this many mail servers, as the library writes them."""
     schema = (SCHEMAS / "confobjects-openldap.ldif").read_text(encoding="utf-8")
     text = configuration.write(place, objects).read_text(encoding="utf-8")
     entries = "\n\n".join(block for block in text.split("\n\n") if "\ndn: " in f"\n{block}")
@@ -141,7 +141,7 @@ def _change(report: Report, place: Path) -> None:
         changes.write_text("\n".join(_modification(number) for number in range(CHANGES, 2 * CHANGES)), "utf-8")
         login = (openldap.ROOT_DN, openldap.PASSWORD)
         begin = (program("confobjects"), "init", "--url", f"{server.url}{BASE}", "-D", login[0], "-w", login[1])
-        in_turns([Command("init", begin)], 1, str(place))  # it keeps a history from now on, as one made by hand would
+        in_turns([Command("init", begin)], 1, str(place))  # from now on it keeps a history, as a real one would
         modify = (server.programs["ldapmodify"], "-x", "-H", server.url, "-D", login[0], "-w", login[1])
         commands = [
             Command("confobjects", (sys.executable, "-I", "-c", CHANGE, f"{server.url}{BASE}", *login)),

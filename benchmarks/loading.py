@@ -1,4 +1,4 @@
-"""How long an application waits for its configuration: load, evaluate and judge many objects."""
+"""How long an application waits for its configuration: load, evaluate and check many objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMIT = 2.0
 """Seconds for 10,000 objects, the start of the interpreter included."""
 
 LINEAR = 12.0
-"""Ten times the objects may cost so many times as much: linear, with room for a machine's caches."""
+"""The limit for the time of ten times as many objects: linear, with a margin for the machine's caches."""
 
 PROGRAM = """
 import sys

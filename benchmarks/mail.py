@@ -1,7 +1,7 @@
-"""Sending mail, against smtplib and Postfix's own smtp-source: messages a second, round trips, memory.
+"""Sending mail, compared with smtplib and Postfix's smtp-source: messages per second, round trips, memory.
 
-All send to one smtp-sink, in turns (A B C, A B C), which has a processor core to itself, and so has the client: as on two
-machines. Ratios are medians of the ratios round by round. Round trips are counted by a proxy that delays.
+All send to one smtp-sink in turns (A B C, A B C). The sink and the client each have a processor core of their own, as
+on two machines. Ratios are medians of the ratios per round. A proxy with a delay counts the round trips.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.mail_server import SlowRoad, cores, sink, source
 ROUNDS = 9
 MESSAGES = 6_000
 SEND_LIMIT, MANY_LIMIT, POOL_LIMIT = 1.5, 2.5, 1.0
-"""Messages a second: ours divided by smtplib's, and by smtp-source's."""
+"""Messages per second: ours divided by smtplib's, and by smtp-source's."""
 
 ROUND_TRIP = 0.020
 SLOW_MESSAGES = {"send": 200, "send_many": 500}
@@ -36,11 +36,11 @@ LARGE_LIMIT = 8.0
 
 SESSIONS = (1, 2, 4, 8)
 USUAL = 4
-"""Sessions: the pool's own limit where no setting says otherwise."""
+"""Sessions: the default limit of the pool."""
 
 
 class Client(NamedTuple):
-    """Who sends: a mode of the client script, or ``source``, and over how many sessions."""
+    """A sender: a mode of the client script, or ``source``, and the number of sessions."""
 
     mode: str
     sessions: int = 1
@@ -70,7 +70,7 @@ def measure() -> Report:
 
 
 def run_client(client: Client, port: int, messages: int, recipients: int = 1) -> dict[str, Any]:
-    """Run one client process to its end, on the client's core; return what it says."""
+    """Run one client process to its end on the client's core, and return its output."""
     script = Path(__file__).with_name("mail_client.py")
     numbers = map(str, (port, messages, recipients, client.sessions))
     done = _run([sys.executable, "-I", str(script), client.mode, *numbers])
@@ -102,7 +102,7 @@ def _throughput(report: Report, port: int) -> None:
     for number in range(ROUNDS + 1):
         for client in CLIENTS:
             rate, processor = _rate(client, port)
-            if number:  # the first round warms up
+            if number:  # the first round is a warm-up
                 rates[client].append(rate)
                 busy[client].append(processor)
     report.lines.append(f"{'':26} {'messages/s':>10} {'of smtplib':>10} {'processor':>13}")
@@ -120,7 +120,7 @@ def _throughput(report: Report, port: int) -> None:
     promises = [(SEND, SMTPLIB, SEND_LIMIT), (SEND_MANY, SMTPLIB, MANY_LIMIT)]
     promises += [(ours, theirs, POOL_LIMIT) for ours, theirs in POOLS.values()]
     for ours, theirs, limit in promises:
-        # A promise says how much at most: how much of the peer's time.
+        # A promise is a maximum, so it is the share of the peer's time.
         measured = 1 / _ratio(rates[ours], rates[theirs])
         report.targets.append(Target(f"{ours.shown}: time of {theirs.shown}", 1 / limit, measured, "times"))
 
@@ -133,9 +133,9 @@ def _draw(report: Report, chart: Sequence[tuple[str, float, bool]]) -> None:
 
 
 def _rate(client: Client, port: int) -> tuple[float, float]:
-    """Return messages a second, and processor seconds for one."""
+    """Return messages per second, and processor seconds per message."""
     if client.mode == "source":
-        messages = MESSAGES * 2  # its start counts too, so that there be more of them
+        messages = MESSAGES * 2  # its start is counted too, so it sends more of them
         began = time.perf_counter()
         _run(source(port, client.sessions, messages))
         return messages / (time.perf_counter() - began), 0.0
@@ -157,7 +157,7 @@ def _round_trips(report: Report, port: int) -> None:
         road = SlowRoad(port, ROUND_TRIP)
         taken = run_client(Client(mode), road.port, messages, recipients)
         road.close()
-        everything = messages + 100  # the warming up too
+        everything = messages + 100  # including the warm-up
         trips, spent = road.trips / everything, taken["seconds"] / messages
         shown = f"{mode}, {recipients} recipient{'s' if recipients > 1 else ''}, all or nothing"
         report.lines.append(f"{shown:34} {trips:11.2f} {spent * 1000:7.1f} ms")

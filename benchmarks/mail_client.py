@@ -1,7 +1,7 @@
 """One client of a mail benchmark, run as a script of its own: ``mail_client.py MODE PORT MESSAGES [RECIPIENTS [SESSIONS]]``.
 
-It sends messages of 1 KB over connections that it keeps, and prints what it took as JSON: seconds of wall and of
-processor time, memory in bytes. The first messages warm up and are not counted.
+It sends messages of 1 KB over connections that it keeps, and prints the cost as JSON: wall time and processor time in
+seconds, memory in bytes. The first messages are a warm-up and are not counted.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from confobjects.transport.mailer import Outgoing
 SENDER = "sender@example.com"
 WARM_UP = 100
 KEPT = 1_000_000
-"""Messages for which one of several connections is kept: to the end, as those of smtp-source are."""
+"""Messages per connection when there are several: each is kept to the end, as smtp-source does."""
 HEADERS = b"From: sender@example.com\r\nTo: everyone@example.com\r\nSubject: benchmark\r\n\r\n"
 MESSAGE = (HEADERS + (b"x" * 62 + b"\r\n") * 16)[:1022] + b"\r\n"
 LARGE = 50 * 1024 * 1024
 
 
 def mailer(port: int, connections: int = 1) -> Any:
-    """Return a mailer configured as a program has it: from a configuration."""
+    """Return a mailer from a configuration, as a program would."""
     several = [f"confobjects.pool.max-connections={connections}", f"confobjects.pool.messages-per-connection={KEPT}"]
     with tempfile.TemporaryDirectory() as place:
         url = f"ldif:{place}/config.ldif"

@@ -1,4 +1,4 @@
-"""A bar chart as SVG, written by hand: no library is worth having for this."""
+"""A bar chart as SVG, written without a library because it is so simple."""
 
 from __future__ import annotations
 

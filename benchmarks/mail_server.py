@@ -1,4 +1,4 @@
-"""What a mail benchmark sends to: Postfix's smtp-sink, and a proxy in front of it that delays and counts."""
+"""The receiver of a mail benchmark: Postfix's smtp-sink, and a proxy in front of it that delays and counts."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def tool(name: str) -> str:
 
 
 def cores() -> tuple[set[int], set[int]]:
-    """Return the processor cores for the server and for the client: one each, as on two machines, if there are two."""
+    """Return the processor cores for the server and for the client: one each if there are two, as on two machines."""
     usable = sorted(os.sched_getaffinity(0))
     return {usable[0]}, {usable[-1]}
 
 
 @contextlib.contextmanager
 def sink() -> Iterator[int]:
-    """Run smtp-sink on a free port, which is given."""
+    """Run smtp-sink on a free port, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
@@ -42,7 +42,7 @@ def sink() -> Iterator[int]:
     server, _ = cores()
     process = subprocess.Popen(
         command,
-        preexec_fn=lambda: os.sched_setaffinity(0, server),  # noqa: PLW1509 - it does nothing but one system call
+        preexec_fn=lambda: os.sched_setaffinity(0, server),  # noqa: PLW1509 - it makes only one system call
     )
     try:
         _wait_for(port)
@@ -62,9 +62,9 @@ def _wait_for(port: int) -> None:
 
 
 class SlowRoad:
-    """A proxy that holds each piece back for half a round trip, and counts how often the client has waited.
+    """A proxy that delays each piece by half a round trip, and counts how often the client has waited.
 
-    A round trip is counted when the client sends after it was sent something: it cannot have known before.
+    A round trip is counted when the client sends after it has received something, because it had to wait for that.
     """
 
     def __init__(self, port: int, round_trip: float) -> None:
@@ -125,10 +125,10 @@ class SlowRoad:
             self._answered = True
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.close()
 
 
 def source(port: int, sessions: int, messages: int) -> Sequence[str]:
-    """Return the command of smtp-source: so many sessions that keep their connections, messages of 1 KB."""
+    """Return the command of smtp-source: this many sessions that keep their connections, messages of 1 KB."""
     return [tool("smtp-source"), "-d", "-s", str(sessions), "-m", str(messages), "-l", "1024", f"127.0.0.1:{port}"]

@@ -1,6 +1,6 @@
-"""Run the benchmarks, all or those named: ``python -m benchmarks.run [cold_start] [loading]``.
+"""Run all benchmarks or the named ones: ``python -m benchmarks.run [cold_start] [loading]``.
 
-Exit status 1 when a promise was not kept.
+The exit status is 1 if a promise was not kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ def main(names: list[str]) -> int:
     """Measure, show and save."""
     unknown = set(names) - set(BENCHMARKS)
     if unknown:
-        print(f"no such benchmark: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        print(
+            f"no such benchmark: {', '.join(sorted(unknown))}; known benchmarks: {', '.join(BENCHMARKS)}",
+            file=sys.stderr,
+        )
         return 2
     kept = True
     for name in names or BENCHMARKS:

@@ -1,9 +1,9 @@
-"""What went wrong, where, and what to do: the one shape of every problem.
+"""Diagnostics: the common form of every problem, with its place and its remedy.
 
 Laws of this module:
 
 1. A diagnostic is data. It knows no exit code and no exception (``confobjects.errors`` does).
-2. Whoever makes a diagnostic masks secrets first: nothing later can.
+2. The code that makes a diagnostic masks secrets first, because no later code can.
 3. Problems are collected and reported together, never only the first.
 """
 
@@ -19,18 +19,18 @@ from confobjects.texts.visible import make_visible, visible_lines
 Severity = Literal["error", "warning"]
 
 MASK: Final = "********"
-"""What stands in place of a secret in every output."""
+"""The text that replaces a secret in every output."""
 
 
 class Diagnostic(Record, kw_only=True):
     """One problem, with its place, its cause and its remedy.
 
     ``code`` is a key of :data:`confobjects.errors.CODES`. ``path`` is a managed object path
-    (``/mail-server/one``), ``origin`` the file or source in which the thing was said, ``line`` and
+    (``/mail-server/one``), ``origin`` the file or source of the problem, ``line`` and
     ``column`` count from 1, ``pointer`` is a JSON pointer (RFC 6901). ``span`` is a half-open range of
-    offsets into ``excerpt``; it is drawn as a caret line. ``fix`` are (property, value) pairs which, set as
-    well, would make the refused change valid. ``constraint`` names the rule that is violated, where it has a name;
-    ``argument`` is the word of a request that is at fault, as it was given: an option or a name. ``remedy`` is text, with
+    offsets into ``excerpt``; it is drawn as a caret line. ``fix`` are (property, value) pairs to set as well, which
+    would make the refused change valid. ``constraint`` is the name of the violated rule, if it has one. ``argument`` is
+    the wrong part of a request as it was given: an option or a name. ``remedy`` is text, with
     actions in it that each face words in its own way.
     """
 
@@ -103,7 +103,7 @@ def _caret_lines(excerpt: str, span: tuple[int, int] | None) -> Iterator[str]:
 
 
 class Collector:
-    """Gathers diagnostics so that they are reported all at once."""
+    """Collects diagnostics so that they are reported together."""
 
     __slots__ = ("_items",)
 
@@ -134,12 +134,12 @@ class Collector:
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
-        """The problems that stop the work."""
+        """The diagnostics that are errors."""
         return tuple(item for item in self._items if item.severity == "error")
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """The problems that do not."""
+        """The diagnostics that are warnings."""
         return tuple(item for item in self._items if item.severity == "warning")
 
 
@@ -154,7 +154,7 @@ def find_nearest(word: str, known: Iterable[str]) -> str | None:
     if folded in names:
         return names[folded]
     begun = [name for key, name in names.items() if key.startswith(folded)]
-    if len(begun) == 1 and len(folded) > 2:  # shorter ones are no abbreviation yet
+    if len(begun) == 1 and len(folded) > 2:  # shorter texts do not count as abbreviations
         return begun[0]
     from difflib import get_close_matches
 
@@ -163,6 +163,6 @@ def find_nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def suggest_name(word: str, known: Iterable[str]) -> str:
-    """Return ``did you mean "x"?``, or an empty text when nothing is near."""
+    """Return ``did you mean "x"?``, or an empty text if no name is similar."""
     match = find_nearest(word, known)
     return f'did you mean "{match}"?' if match is not None else ""

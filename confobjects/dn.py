@@ -8,7 +8,7 @@ Laws of this module:
    multi-valued RDN in any order; the hash follows.
 
 A name holds two texts and nothing else, the printed and the normal form (often the same object), so that
-hundreds of thousands of them fit; RDNs are cut out on demand.
+hundreds of thousands of them fit in memory; RDNs are parsed on demand.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _LONGEST_SHORT_BER: Final = 0x7F
 
 
 class DNSyntaxError(ValueError):
-    """A text is no distinguished name; ``span`` is the offending half-open range of the text, if known."""
+    """A text is not a distinguished name. ``span`` is the wrong half-open range of the text, if known."""
 
     def __init__(self, message: str, span: tuple[int, int] | None = None) -> None:
         super().__init__(message)
@@ -184,9 +184,9 @@ class DN:
 
 
 def _make_dn(text: str, normal: str) -> DN:
-    """Return a name of two texts that are known to belong together."""
+    """Return a name from its printed and its normal form, which must match."""
     dn = DN.__new__(DN)
-    dn._text = text  # noqa: SLF001 - this is the constructor, outside so that no caller pairs two texts
+    dn._text = text  # noqa: SLF001 - the constructor, private to this module
     dn._normal = text if text == normal else normal  # noqa: SLF001 - as above
     return dn
 
@@ -196,7 +196,7 @@ ROOT: Final = _make_dn("", "")
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether a text is canonical and its lower-case form is normal: nearly every name is."""
+    """Return whether a text is canonical and its lower-case form is normal, as for nearly every name."""
     if not text.isascii() or not text.isprintable() or not _MUST_ESCAPE_BUT_COMMA.isdisjoint(text) or "  " in text:
         return False
     for part in text.split(","):
@@ -230,7 +230,7 @@ def _first_rdn_end(text: str) -> int:
 
 
 def _as_rdn(rdn: Pair | RDN) -> RDN:
-    """Return an RDN in its one shape, checked."""
+    """Return an RDN in its standard form, after checking it."""
     first, *rest = rdn
     pairs: RDN = ((first, str(rest[0])),) if isinstance(first, str) else cast("RDN", rdn)
     for kind, value in pairs:
@@ -242,7 +242,7 @@ def _as_rdn(rdn: Pair | RDN) -> RDN:
 
 
 def _escape_value(value: str) -> str:
-    """Return a value as it is printed (RFC 4514 section 2.4); control characters become hex pairs."""
+    """Return a value in printed form (RFC 4514 section 2.4). Control characters become hex pairs."""
     text = "".join(
         f"\\{character}"
         if character in _MUST_ESCAPE

@@ -2,10 +2,10 @@
 
 ::
 
-    ConfobjectsError                     70  our own mistake unless a subclass says otherwise
+    ConfobjectsError                     70  our error unless a subclass says otherwise
     ├── UsageError                        2  the call or command line is wrong
     │   └── UnknownNameError              2  no such type, property, command
-    ├── InvalidValueError                10  a value is not of its syntax
+    ├── InvalidValueError                10  a value does not follow its syntax
     ├── ConstraintError                  11  valid alone, not together
     │   └── MissingMandatoryError        11
     ├── NoSuchObjectError                12

@@ -1,4 +1,4 @@
-"""Managed object paths: where an object stands in the tree of objects, whatever stores it.
+"""Managed object paths: the place of an object in the tree of objects, independent of the storage.
 
 A path is a sequence of elements, each a relation and, for relations that hold several objects, a name:
 ``/mail-server/one``, ``/backend/userRoot/backend-index/cn``, ``/global-configuration``. A slash in a
@@ -18,17 +18,17 @@ Name = str | tuple[str, ...]
 
 
 def is_text(name: str) -> bool:
-    """Tell whether a name can be stored: bytes of a command line that are not UTF-8 arrive as halves of characters."""
+    """Tell whether a name can be stored. Bytes of a command line that are not UTF-8 arrive as lone surrogates."""
     return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def normal_name(name: str) -> str:
-    """Return the form in which object names are compared: case folded, runs of blanks made one."""
+    """Return the form in which object names are compared: case-folded, with single blanks."""
     return " ".join(name.split()).casefold()
 
 
 def split_first_name(text: str) -> tuple[str, str]:
-    """Return the name at the start of a piece of a path, its slashes no longer doubled, and what follows it."""
+    """Return the name at the start of a piece of a path, with single slashes, and the rest of the piece."""
     at = text.find("/")
     while at >= 0 and text[at : at + 2] == "//":
         at = text.find("/", at + 2)
@@ -96,7 +96,7 @@ class ManagedObjectPath:
         return hash(self._key)
 
     def sort_key(self) -> tuple[tuple[str, str], ...]:
-        """Return what paths are sorted by: a parent comes before its children, names ignore case."""
+        """Return the sort key: a parent comes before its children, and names ignore case."""
         return tuple((relation, name or "") for relation, name in self._key)
 
     def __lt__(self, other: ManagedObjectPath) -> bool:
@@ -104,4 +104,4 @@ class ManagedObjectPath:
 
 
 ROOT: Final = ManagedObjectPath()
-"""The path of the root, which is no object itself."""
+"""The path of the root, which is not an object."""

@@ -1,8 +1,8 @@
-"""Startup: the only place that wires. Definitions from files, a storage from its URL, expressions from their sources.
+"""Startup: the only module that connects definitions from files, a storage from its URL, and expression sources.
 
 :func:`open` gives a :class:`~confobjects.management.ManagementContext` to manage stored objects;
 :func:`load` gives the effective configuration: every expression evaluated, every object judged, or one error with
-every problem. Nothing is printed and nothing is remembered between calls.
+every problem. Nothing is printed, and no state is kept between calls.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ METASCHEMA_FILE = "managed-object.schema.json"
 
 
 def builtin_directory() -> str:
-    """Return the directory of the definitions that come with the library."""
+    """Return the directory of the library's own definitions."""
     import confobjects.schemas
 
     return os.path.dirname(confobjects.schemas.__file__ or "")
 
 
 def load_registry(directories: Iterable[str] = ()) -> Registry:
-    """Return the definitions of the library and of some directories more (every ``*.json`` in each).
+    """Return the definitions of the library and of further directories (every ``*.json`` in each).
 
     Definitions of the library are trusted, all others are checked. Raises
     :class:`~confobjects.errors.DefinitionError` with every problem.
@@ -74,7 +74,7 @@ def _load_builtin() -> list[DefinitionDocument]:
 
 
 def _read_definitions(directory: str, texts: list[tuple[str, str]]) -> Iterator[Diagnostic]:
-    """Read the definitions of a directory, as (path, text); yield what cannot be read."""
+    """Read the definitions of a directory as (path, text). Yield a problem for each that cannot be read."""
     try:
         paths = _definition_files(directory)
     except OSError as error:
@@ -106,14 +106,14 @@ def _read_text(path: str) -> str:
 
 
 class Place(Record):
-    """Where the configuration is: the storage's URL, and the directory that relative paths count from."""
+    """The place of the configuration: the storage's URL, and the base directory of relative paths."""
 
     url: str
     instance_directory: str
 
 
 def default_url(environment: Mapping[str, str]) -> str:
-    """Return the URL of the LDIF file used when nothing else is said: in the platform's configuration directory."""
+    """Return the URL of the default LDIF file, in the platform's configuration directory."""
     home = environment.get("XDG_CONFIG_HOME") or os.path.join(
         environment.get("HOME") or os.path.expanduser("~"), ".config"
     )
@@ -121,7 +121,7 @@ def default_url(environment: Mapping[str, str]) -> str:
 
 
 def find_place(url: str | None, instance: str | None, environment: Mapping[str, str]) -> Place:
-    """Decide where the configuration is: what the caller says, then the environment, then the platform's place."""
+    """Return the place of the configuration: from the caller, else from the environment, else the default place."""
     chosen = url or environment.get(URL_VARIABLE) or default_url(environment)
     directory = instance or environment.get(INSTANCE_VARIABLE)
     if not directory:
@@ -149,10 +149,10 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
 ) -> ManagementContext:
     """Open the configuration at a URL (``ldif:PATH``, …) for management.
 
-    ``definitions`` are directories of further definitions, or a registry made before; ``options`` go to the storage. Without a URL the
-    environment decides (``CONFOBJECTS_URL``), else the LDIF file in the platform's configuration directory. A
-    missing LDIF file is an empty configuration unless ``missing_ok`` is false. ``command`` is asked, when a change is
-    made, what the history is to name as its source; nothing in it may be a secret.
+    ``definitions`` are directories of further definitions, or an existing registry; ``options`` go to the storage.
+    Without a URL, ``CONFOBJECTS_URL`` in the environment is used, else the LDIF file in the platform's configuration
+    directory. A missing LDIF file is an empty configuration unless ``missing_ok`` is false. ``command`` is called for
+    each change and returns the source to record in the history, which must not contain a secret.
 
     Raises :class:`~confobjects.errors.DefinitionError`, :class:`~confobjects.errors.StorageError` and other
     errors of the storage.
@@ -191,7 +191,7 @@ def current_user() -> str:
 
 
 def _evaluate_at_write(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
-    """The evaluator of write time, loaded with the first expression that is met."""
+    """The evaluator of write time, loaded with the first expression."""
     from confobjects.objects.evaluating import evaluate_defaults
 
     return evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
@@ -211,11 +211,10 @@ def make_startup_evaluator(
     expression_directories: Sequence[str] | None = None,
     definition_name: str = "definition",
 ) -> Evaluator:
-    """Return the evaluator of startup, with the sources of values in their order.
+    """Return the evaluator of startup, with its sources of values in order.
 
-    ``environment`` defaults to the process's own; ``expression_directories`` to those it names in
-    ``CONFOBJECTS_ENVCONFIG_DIRS``. ``definition_name`` is what a token in ``define`` is called where a value is said to
-    come from it.
+    ``environment`` defaults to that of the process, ``expression_directories`` to the ones in its variable
+    ``CONFOBJECTS_ENVCONFIG_DIRS``. ``definition_name`` names the source of a value from ``define``.
     """
     from confobjects.objects.evaluating import make_evaluator
     from confobjects.resolvers import Resolvers
@@ -246,10 +245,10 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     missing_ok: bool = False,
     **options: Any,
 ) -> EffectiveConfiguration:
-    """Return the effective configuration: evaluate every value, judge every object.
+    """Return the effective configuration: evaluate every value and check every object.
 
-    Raises one :class:`~confobjects.errors.ConfobjectsError` that carries every problem. A missing LDIF file is
-    refused unless ``missing_ok``. Warnings are in the result.
+    Raises one :class:`~confobjects.errors.ConfobjectsError` with every problem. A missing LDIF file is an error
+    unless ``missing_ok``. The result contains the warnings.
     """
     variables = os.environ if environment is None else environment
     where = find_place(url, instance, variables)
@@ -271,11 +270,11 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
 
 
 def mailer(configuration: EffectiveConfiguration | str | None = None, *names: str, **options: Any) -> Mailer:
-    """Return a mailer for the mail servers of a configuration, which is loaded where its URL is given.
+    """Return a mailer for the mail servers of a configuration. If its URL is given, the configuration is loaded.
 
-    The mail servers named are tried in that order; without names every enabled one, sorted by name. ``options`` go
-    to :class:`~confobjects.transport.mailer.Mailer`. Raises :class:`~confobjects.errors.MailError` of stage plan when
-    there is none or one cannot be used, and what :func:`load` raises.
+    The named mail servers are tried in the given order; without names, all enabled ones are tried, sorted by name.
+    ``options`` go to :class:`~confobjects.transport.mailer.Mailer`. Raises :class:`~confobjects.errors.MailError` of
+    stage plan if there is no mail server or one cannot be used, and the errors of :func:`load`.
     """
     from confobjects.transport.fleet import servers_of
     from confobjects.transport.mailer import Mailer
@@ -286,7 +285,7 @@ def mailer(configuration: EffectiveConfiguration | str | None = None, *names: st
 
 @contextmanager
 def _pause_collector() -> Iterator[None]:
-    """Let the garbage collector rest: of 100,000 objects that are made and kept it took a quarter of the time."""
+    """Pause the garbage collector, which took a quarter of the time to load 100,000 objects."""
     collecting = gc.isenabled()
     gc.disable()
     try:

@@ -1,15 +1,15 @@
-"""Configuration expressions: parse, say what is needed, evaluate.
+"""Configuration expressions: parse them, list what they need, evaluate them.
 
 ``&{token}``, ``$<token>`` and ``${token}`` mean the same; ``&{token|default}`` has a default, ``&{file:PATH}`` calls a
 function. PingDS calls this property value substitution.
 
 Laws of this room:
 
-1. Pure. Values come from a provider that is handed in; nothing here reads an environment or a file.
+1. Pure. Values come from a provider that is passed in; nothing here reads an environment or a file.
 2. Text without an opener is its own value. Writing never changes an expression: a template keeps its text.
-3. Every problem of a text is reported, each with the place it is at.
-4. What a provider gives is taken literally unless it says that it is expression text itself; circles and depth
-   are found here.
+3. Every problem of a text is reported with its place.
+4. The text from a provider is taken literally, unless the provider marks it as expression text. Circles and excessive
+   depth are detected here.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     home = "functions" if name == "FUNCTIONS" else "evaluation" if name in _EVALUATION else "grammar"
-    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)  # found at once the next time
+    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)  # the next access finds it directly
     return value

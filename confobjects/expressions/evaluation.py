@@ -1,4 +1,4 @@
-"""The evaluation of templates with what a provider gives."""
+"""The evaluation of templates with values from a provider."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_DEPTH: Final = 32
 
 
 class Need(Record):
-    """Something the world has to provide: a token (``function`` is None), or the argument of a function."""
+    """A value that comes from outside: for a token (``function`` is None), or for the argument of a function."""
 
     function: str | None
     argument: str
@@ -32,9 +32,9 @@ class Need(Record):
 
 
 class Found(Record):
-    """What a provider found. ``texts`` has one value, or several where the source is a list.
+    """A value that a provider found. ``texts`` has one text, or several if the source is a list.
 
-    ``literal`` is False when the text is itself expression text. ``splittable`` says that commas in it separate
+    ``literal`` is False if the text is itself expression text. ``splittable`` means that commas in it separate
     values.
     """
 
@@ -45,13 +45,13 @@ class Found(Record):
 
 
 class NotFound(Record):
-    """Nothing was found; ``looked_in`` says where."""
+    """Nothing was found. ``looked_in`` names the sources that were searched."""
 
     looked_in: tuple[str, ...] = ()
 
 
 class Failed(Record):
-    """The source is there and cannot be used."""
+    """The source exists but cannot be used."""
 
     message: str
     remedy: str = ""
@@ -61,7 +61,7 @@ Provide = Callable[[Need], "Found | NotFound | Failed"]
 
 
 class EvaluationResult(Record):
-    """What a template came to: values with their origins, or None when one lacks, and all problems."""
+    """The result of a template: values with their origins, or None if one is missing, and all problems."""
 
     values: tuple[str, ...] | None
     origins: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class EvaluationResult(Record):
 
 
 def find_needs(template: Template) -> tuple[Need, ...]:
-    """Return what a template needs from outside, as far as it can be said before evaluation."""
+    """Return what a template needs from outside, as far as it is known before the evaluation."""
     found: dict[Need, None] = {}
     for expression in template.expressions():
         function = FUNCTIONS.get(expression.function or "")
@@ -79,15 +79,15 @@ def find_needs(template: Template) -> tuple[Need, ...]:
 
 
 def provide_nothing(_: Need) -> NotFound:
-    """Provide nothing: the evaluation with defaults alone, as at write time."""
+    """Provide nothing: an evaluation with defaults only, as at write time."""
     return NotFound()
 
 
 def evaluate(template: Template, provide: Provide, *, split: bool = False) -> EvaluationResult:
     """Return the value of a template.
 
-    With ``split``, a template that is one whole expression may come to several values: those of a list, or the
-    comma-separated parts of a source that says so.
+    With ``split``, a template that is exactly one expression may have several values: those of a list, or the
+    comma-separated parts of a splittable source.
     """
     run = _Evaluation(provide)
     if template.whole and split:
@@ -101,12 +101,12 @@ def evaluate(template: Template, provide: Provide, *, split: bool = False) -> Ev
 
 
 def _inherit_span(span: tuple[int, int], chain: tuple[Need, ...]) -> tuple[int, int] | None:
-    """Return the place to show for what is inside an expression: its own, unless its text is a source's."""
+    """Return the place to show for a part of an expression: its own place, unless its text comes from a source."""
     return span if chain else None
 
 
 class _Evaluation:
-    """One evaluation. Spans are those of the evaluated text: what a source holds is shown where it is asked for."""
+    """One evaluation. Spans refer to the evaluated text: a problem in a source is shown where the source is used."""
 
     def __init__(self, provide: Provide) -> None:
         self.provide = provide
@@ -122,7 +122,7 @@ class _Evaluation:
     def join_parts(
         self, parts: Parts, span: tuple[int, int] | None, chain: tuple[Need, ...]
     ) -> tuple[str | None, dict[str, None]]:
-        """Return the text of some parts, None if one has no value, and the origins of its expressions."""
+        """Return the text of some parts (None if one has no value) and the origins of its expressions."""
         words: list[str] = []
         origins: dict[str, None] = {}
         known = True
@@ -158,7 +158,7 @@ class _Evaluation:
         self, expression: str | Expression, chain: tuple[Need, ...]
     ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
         """Return all values of an expression that is a whole value."""
-        assert isinstance(expression, Expression)  # noqa: S101 - the caller asked for a whole template
+        assert isinstance(expression, Expression)  # noqa: S101 - the caller checked for a whole template
         found = self.find_value(expression, expression.span, chain)
         if found is None:
             return None, ()
@@ -188,7 +188,7 @@ class _Evaluation:
     def use_default(
         self, expression: Expression, need: Need, answer: NotFound, span: tuple[int, int], chain: tuple[Need, ...]
     ) -> Found | None:
-        """Return the default of an expression for which nothing was found; without one that is a problem."""
+        """Return the default of an expression for which nothing was found. A missing default is a problem."""
         if expression.default is None:
             looked = f"looked in: {'; '.join(answer.looked_in)}" if answer.looked_in else ""
             remedy = "provide it in one of these, or give the expression a default"
@@ -213,7 +213,7 @@ class _Evaluation:
             return None
 
     def resolve_answer(self, need: Need, answer: Found, span: tuple[int, int], chain: tuple[Need, ...]) -> Found | None:
-        """Evaluate what was found, if it is expression text itself."""
+        """Evaluate the found text, if it is expression text itself."""
         if answer.literal:
             return answer
         if need in chain:

@@ -1,7 +1,7 @@
 """The functions of expressions, in one place: a new one is one row.
 
-A function either computes its value from its argument, or names something the world has to provide (a file, an
-environment variable): then it has no ``compute`` and becomes a need.
+A function either computes its value from its argument, or names a source outside (a file, an environment variable).
+In the second case it has no ``compute`` and becomes a need.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from confobjects.records import Record
 
 
 class Function(Record):
-    """A function: what it is, and how it computes, if it does. ``compute`` raises ValueError with what is wrong."""
+    """A function: its description, an example, and ``compute``, which may be None and raises ValueError."""
 
     synopsis: str
     example: str

@@ -1,9 +1,9 @@
 """The grammar of expressions.
 
-Outside an expression everything is text but the openers ``&{``, ``$<`` and ``${``. A backslash is special there only
-in a run of them right before an opener: each pair stands for one, an odd one makes the opener text. Inside, the
-innermost expression's own closer ends it, the first ``|`` begins the default, and a backslash takes an opener, the
-closer, ``|`` or another backslash literally.
+Outside an expression, everything is text except the openers ``&{``, ``$<`` and ``${``. Backslashes are special there
+only directly before an opener: each pair stands for one backslash, and a single one makes the opener plain text. Inside
+an expression, its own closer ends it, the first ``|`` begins the default, and a backslash makes an opener, the closer,
+``|`` or another backslash literal.
 
 ::
 
@@ -31,9 +31,9 @@ _LOST: Final = re.compile(r"[:$]$")
 
 
 class Problem(Record):
-    """What is wrong at a place of a text: half-open range of offsets, and what to do.
+    """A problem at a place of a text: the half-open range of offsets, and the remedy.
 
-    ``missing`` tells a value that no source has from a text that is wrong; ``detail`` says more about either.
+    ``missing`` means that no source has the value; otherwise the text is wrong. ``detail`` explains more.
     """
 
     message: str
@@ -44,7 +44,7 @@ class Problem(Record):
 
 
 class ExpressionSyntaxError(ValueError):
-    """A text is no valid template; ``problems`` are all that could be told apart."""
+    """A text is not a valid template. ``problems`` are all the problems found."""
 
     def __init__(self, text: str, problems: tuple[Problem, ...]) -> None:
         self.text = text
@@ -53,7 +53,7 @@ class ExpressionSyntaxError(ValueError):
 
 
 class Expression(Record):
-    """One expression: its function (None for a token), its argument and default, and where it stands in the text.
+    """One expression: its function (None for a token), its argument, its default, and its place in the text.
 
     ``default_span`` is the range of the default's text, without the bar.
     """
@@ -80,7 +80,7 @@ class Template(Record):
 
     @property
     def is_literal(self) -> bool:
-        """Whether there is no expression in it."""
+        """Whether it contains no expression."""
         return not any(isinstance(part, Expression) for part in self.parts)
 
     @property
@@ -99,19 +99,19 @@ class Template(Record):
         return any(expression.default is not None for expression in self.expressions())
 
     def expressions(self) -> Iterator[Expression]:
-        """Yield every expression, outer ones before those they hold."""
+        """Yield every expression, outer ones before the inner ones."""
         yield from _nested_expressions(self.parts)
 
     def as_masked(self) -> str:
-        """Return the text as it may be shown when the value is a secret.
+        """Return the text in a form that may be shown if the value is a secret.
 
-        One expression alone is shown, with a mask in place of its default; anything else is masked whole. An encoded
-        value, such as ``&{base64:…}``, is the secret itself and no reference to it.
+        A single expression is shown with a mask in place of its default. Anything else is masked completely. An encoded
+        value, such as ``&{base64:…}``, is the secret itself and not a reference.
         """
         if not self.whole:
             return MASK
         expression = self.parts[0]
-        assert isinstance(expression, Expression)  # noqa: S101 - whole says so
+        assert isinstance(expression, Expression)  # noqa: S101 - a whole template is one expression
         if expression.function in _LITERAL_FUNCTIONS:
             return MASK
         if expression.default_span is None:
@@ -140,7 +140,7 @@ def parse(text: str) -> Template:
 
 
 class _Parser:
-    """Reads a text from left to right; problems are gathered, and reading goes on behind them."""
+    """Reads a text from left to right. It collects problems and continues after them."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -184,7 +184,7 @@ class _Parser:
             default, stop = self.parse_parts(closer, depth, bar=False)
             default_span = (default_begin, self.at)
         if stop != closer and self.too_deep:
-            pass  # the rest was not read: whether it is closed there is not known
+            pass  # the rest was not read: it is unknown whether the expression is closed there
         elif stop != closer:
             remedy = f'end it with "{closer}", or write "\\{opener}" for the plain text'
             self.problems.append(
@@ -196,7 +196,7 @@ class _Parser:
         return Expression(function, argument, default, (start, self.at), default_span)
 
     def parse_function(self) -> str | None:
-        """Read a function's name, if one stands here."""
+        """Read a function's name, if there is one here."""
         match = _FUNCTION.match(self.text, self.at)
         if match is None:
             return None
@@ -208,7 +208,7 @@ class _Parser:
         return name
 
     def parse_parts(self, closer: str, depth: int, *, bar: bool) -> tuple[Parts, str]:
-        """Read up to the closer, or to the first bar where one is looked for; return what it stopped at."""
+        """Read up to the closer, or to the first bar if a default is allowed. Return where it stopped."""
         parts: list[str | Expression] = []
         text = self.text
         while self.at < len(text):
@@ -227,14 +227,14 @@ class _Parser:
         return tuple(parts), ""
 
     def match_escape(self, closer: str) -> str:
-        """Return what the backslash here takes literally, empty if it is only a backslash."""
+        """Return the text that the backslash here makes literal, empty if it is an ordinary backslash."""
         following = self.text[self.at + 1 : self.at + 3]
         if following in OPENERS:
             return following
         return following[:1] if following[:1] in (closer, "|", "\\") and following else ""
 
     def check_argument(self, function: str | None, argument: Parts, span: tuple[int, int], start: int) -> None:
-        """Judge the argument of a closed expression, as far as it is plain text."""
+        """Check the argument of a closed expression, as far as it is plain text."""
         place = span if span[0] < span[1] else (start, start + 2)
         if not argument:
             what = "a token" if function is None else f"an argument for {function}:"
@@ -249,12 +249,12 @@ class _Parser:
 
 
 def token_problem(token: str, span: tuple[int, int]) -> tuple[Problem | None, Problem | None]:
-    """Return what is wrong with a token, and what is doubtful about it."""
+    """Return the error and the warning about a token, each None if there is none."""
     if _TOKEN.fullmatch(token):
         if "." in token or "-" in token:
             return None, None
         doubt = Problem(
-            f'the token "{token}" is a single word: any environment variable {token.upper()} would meet it',
+            f'the token "{token}" is a single word: any environment variable {token.upper()} would match it',
             span,
             f"give it a prefix, such as &{{app.{token}}}",
         )
@@ -283,5 +283,5 @@ def escape(text: str) -> str:
 
 
 def looks_lost(text: str) -> bool:
-    """Tell whether a value looks as if a shell had taken an expression out of it: it ends in a colon or a dollar."""
+    """Tell whether a shell seems to have removed an expression from a value: it ends in a colon or a dollar sign."""
     return _LOST.search(text) is not None

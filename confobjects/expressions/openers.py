@@ -1,4 +1,4 @@
-"""The three openers, and the one question a cold command asks: may this text hold an expression?"""
+"""The three openers, and a fast check whether a text may contain an expression."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ OPENERS: Final = {"&{": "}", "$<": ">", "${": "}"}
 
 
 def has_opener(text: str) -> bool:
-    """Tell whether a text may hold an expression. All others are their own value."""
+    """Tell whether a text may contain an expression. Any other text is its own value."""
     return "&{" in text or "$<" in text or "${" in text

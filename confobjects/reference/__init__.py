@@ -1,8 +1,8 @@
 """Reference material from definitions: pages, terminal help, lists, JSON Schemas, typed stubs.
 
-For: saying in words, tables and schemas what the definitions say. May import: definitions, syntaxes and what is
-below. Must never know: stored objects, files. Text comes out; whoever calls decides where it goes.
+For: describing the definitions in words, tables and schemas. May import: definitions, syntaxes and the floors below.
+Must never know: stored objects, files. The functions return text; the caller decides where it goes.
 
-Laws: nothing about a property is written here; every word comes from its definition or its syntax. The same registry
-gives the same text.
+Laws: nothing about a property is written here: every word comes from its definition or its syntax. The same registry
+always gives the same text.
 """

@@ -1,4 +1,4 @@
-"""Examples of values: what a value of a property may look like, found in its definition and its syntax."""
+"""Examples of the values of a property, from its definition and its syntax."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _HUGE = 10**9
 
 
 def example_values(prop: PropertyDefinition, registry: Registry, most: int = 3) -> list[str]:
-    """Return some texts that a property takes, the likeliest first.
+    """Return some valid texts for a property, the most likely first.
 
-    For a secret they are expressions: a secret itself does not belong into a configuration.
+    For a secret they are expressions, because a configuration should not contain the secret itself.
     """
     if prop.sensitive:
         return [f"&{{{prop.name.replace('-', '.')}}}", f"&{{file:secrets/{prop.name}}}"][:most]
@@ -48,15 +48,15 @@ def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
 
 
 def example_object(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, list[str]]:
-    """Return an example of what an object is given when it is created: its mandatory properties without a default.
+    """Return example values to create an object with: its mandatory properties without a default.
 
-    A property of which no example is known has none in the result.
+    A property without a known example is left out.
     """
     needed = [p for p in definition.properties.values() if p.mandatory and p.default.kind != "defined"]
     return {prop.name: examples for prop in needed if (examples := _pick_example(prop, registry))}
 
 
 def _pick_example(prop: PropertyDefinition, registry: Registry) -> list[str]:
-    """One example; of a switch the one that switches on."""
+    """Return one example. For a switch, it is the value that switches it on."""
     examples = example_values(prop, registry)
     return ["true"] if "true" in examples else examples[:1]

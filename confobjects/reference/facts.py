@@ -20,7 +20,7 @@ HEADINGS = (
 
 
 def facts(prop: PropertyDefinition, registry: Registry) -> Iterator[tuple[str, str]]:
-    """Yield the facts of a property as (heading, text); a missing description is left out."""
+    """Yield the facts of a property as (heading, text); a missing fact is left out."""
     yield "Synopsis", prop.synopsis
     if prop.description:
         yield "Description", prop.description
@@ -38,7 +38,7 @@ def _yes_or_no(value: bool) -> str:
 
 
 def describe_default(prop: PropertyDefinition) -> str:
-    """Return what a property is without a value, in words."""
+    """Return the default of a property in words."""
     behaviour = prop.default
     if behaviour.kind == "defined":
         return ", ".join(behaviour.values)
@@ -53,7 +53,7 @@ def describe_default(prop: PropertyDefinition) -> str:
 
 
 def describe_allowed(prop: PropertyDefinition, registry: Registry) -> str:
-    """Return the values a property takes, in words."""
+    """Return the allowed values of a property in words."""
     if prop.reference is None:
         choices = "; ".join(f"{value}: {meaning}" for value, meaning in prop.syntax.choices() if meaning)
         return choices or prop.syntax.describe()

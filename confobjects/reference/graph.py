@@ -1,6 +1,7 @@
-"""Objects and their references as a picture: the graph, and its text for Graphviz and Mermaid.
+"""Objects and their references as a graph, and its text for Graphviz and Mermaid.
 
-No text of an object can become part of the drawing language: every label is escaped, every node has a name of our own.
+No text of an object can become part of the drawing language: every label is escaped, and every node has a generated
+name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final, Literal
 from confobjects.records import Record
 
 State = Literal["enabled", "disabled", "missing", "unknown"]
-"""``missing``: only references tell of it. ``unknown``: what an expression may come to name."""
+"""``missing``: only references name the object. ``unknown``: an expression may name it."""
 
 
 class Node(Record):
@@ -23,12 +24,12 @@ class Node(Record):
     state: State = "enabled"
 
     def describe(self) -> str:
-        """Return the second line of its box: kind, and state where that is not the usual one."""
+        """Return the second line of its box: the kind, and the state if it is not the usual one."""
         return f"{self.kind}, {self.state}" if self.state in {"disabled", "missing"} else self.kind
 
 
 class Edge(Record):
-    """A reference by a property, or without a label an object that hangs below another. ``broken``: it leads nowhere."""
+    """A reference by a property, or, without a label, the line from an object to its parent. ``broken``: no target."""
 
     source: str
     target: str
@@ -102,5 +103,5 @@ def _mermaid_lines(graph: Graph) -> Iterator[str]:
 
 
 def _escape_mermaid(text: str) -> str:
-    """A text in which nothing but letters, digits and harmless signs stands for itself."""
+    """Return a text in which everything except letters, digits and harmless signs is escaped."""
     return "".join(c if c.isalnum() or c in " -_./:,@=()" else f"#{ord(c)};" if c.isprintable() else " " for c in text)

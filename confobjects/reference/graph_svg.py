@@ -1,8 +1,8 @@
-"""The graph as an SVG image, by a layered layout: users to the left, what they use to the right.
+"""The graph as an SVG image with a layered layout: users on the left, the objects they use on the right.
 
-In four steps: circles are broken by turning references round, each object gets the layer after its users, long
-references get a place to pass in each layer between, and the order within layers is that of the middle of the
-neighbours. It is linear but for sorting, and calls nothing recursively: a configuration may hold thousands of objects.
+The layout has four steps. References that close a circle are reversed. Each object gets the layer after its users. A
+long reference gets a place in each layer that it passes. Each layer is ordered by the middle of the neighbours. The
+time is linear except for sorting, and nothing is recursive, because a configuration may contain thousands of objects.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from confobjects.reference.graph import STYLES, Edge, Graph, Node
 _HEIGHT: Final = 44
 _GAP: Final = 18
 _ROOM: Final = 130
-"""Between two layers: room for the labels of references."""
+"""Space between two layers, for the labels of references."""
 _MARGIN: Final = 20
 _LETTER: Final = 7.5
-"""How wide a letter is at most times; wide ones of East Asian scripts count twice."""
+"""The usual width of a letter. Wide letters of East Asian scripts count twice."""
 _LONGEST: Final = 40
 _SWEEPS: Final = 6
 _COLOURS: Final = {"arrow": "#546e7a", "broken": "#c62828"}
 _PASSING: Final = 20_000
-"""How many places to pass all references get together; what is left over goes straight."""
+"""The number of passing places for all references together. The remaining references are straight lines."""
 
 
 class _BoxPlace(Record):
-    """Where a box is: its left upper corner, its width."""
+    """The place of a box: its upper left corner and its width."""
 
     x: float
     y: float
@@ -72,7 +72,7 @@ def as_svg(graph: Graph) -> str:
 
 
 def _merge_edges(graph: Graph) -> Graph:
-    """Make one edge of several references from one object to another: their lines would lie on each other."""
+    """Merge several references from one object to another into one edge, because their lines would overlap."""
     between: dict[tuple[str, str], Edge] = {}
     for edge in graph.edges:
         known = between.get((edge.source, edge.target))
@@ -112,7 +112,7 @@ def _arrange_layers(graph: Graph) -> tuple[list[list[str]], list[_EdgeRoute]]:
 
 
 def _find_back_edges(graph: Graph) -> list[bool]:
-    """Tell of each edge whether it closes a circle."""
+    """Return for each edge whether it closes a circle."""
     following: dict[str, list[tuple[int, str]]] = {}
     for number, edge in enumerate(graph.edges):
         following.setdefault(edge.source, []).append((number, edge.target))
@@ -153,7 +153,7 @@ def _assign_depths(keys: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dic
             if not waits[target]:
                 ready.append(target)
     pointed = {target for source, target in pairs if source != target}
-    for key in keys:  # whatever nothing points at stands close to what it uses
+    for key in keys:  # an object without users is placed close to the objects it uses
         if key not in pointed and (targets := following.get(key)):
             depth[key] = min(depth[target] for target in targets) - 1
     return depth

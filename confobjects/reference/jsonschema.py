@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of objects: what a JSON document of one may hold. Any value may be an expression."""
+"""JSON Schema 2020-12 of objects, for JSON documents. Any value may be an expression."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXPRESSION = {"$ref": "#/$defs/expression"}
 _DEFS = {
     "expression": {
-        "description": "A text that holds a configuration expression.",
+        "description": "A text that contains a configuration expression.",
         "type": "string",
         "pattern": r"&\{|\$<|\$\{",
     }
@@ -29,7 +29,7 @@ def document_schema(registry: Registry) -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "A configuration",
-        "description": "Objects by path. A property that is not there has its default; a secret stays as it is.",
+        "description": "Objects by path. A missing property has its default; a missing secret is not changed.",
         "type": "object",
         "required": [DOCUMENT_MARKER, "objects"],
         "properties": {
@@ -49,7 +49,7 @@ def path_pattern(relation: Relation, registry: Registry) -> str:
 
 
 def _schema_in_document(relation: Relation, registry: Registry) -> dict[str, Any]:
-    """The schema of an object in a document: its type, its properties, the names of secrets left out."""
+    """Return the schema of an object in a document: its type, its properties, the names of omitted secrets."""
     types = registry.types_of(relation)
     head: dict[str, Any] = {
         "description": registry.definition(relation.target).synopsis,

@@ -29,7 +29,7 @@ class ListingRow(Record):
 
 
 def option_letters(prop: PropertyDefinition) -> str:
-    """Return the five letters of a property: ``rwmsa``, a hyphen where one does not hold."""
+    """Return the five letters of a property: ``rwmsa``, with a hyphen for each one that does not apply."""
     letters = (
         ("r", True),
         ("w", not prop.read_only),
@@ -50,8 +50,8 @@ def rows(
 ) -> Iterator[ListingRow]:
     """Yield the properties of all objects, sorted.
 
-    ``types`` are short or full names; ``category`` is a tag, a relation or a type. A subtype shows only what it
-    adds, unless ``inherited``.
+    ``types`` are short or full names; ``category`` is a tag, a relation or a type. A subtype shows only its own
+    properties, unless ``inherited``.
     """
     wanted = {name.lower() for name in types}
     for name, relation in sorted(registry.relations().items()):
@@ -70,7 +70,7 @@ def rows(
 def select_properties(
     definition: ManagedObjectDefinition, *, inherited: bool, advanced: bool
 ) -> Iterator[PropertyDefinition]:
-    """Yield the properties of a definition that are to be listed, sorted."""
+    """Yield the properties of a definition to list, sorted."""
     for _, prop in sorted(definition.properties.items()):
         if not prop.hidden and (advanced or not prop.advanced) and (inherited or prop.declared_by == definition.name):
             yield prop

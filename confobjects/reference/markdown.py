@@ -39,7 +39,7 @@ def pages(registry: Registry) -> Mapping[str, str]:
 
 
 def object_page(definition: ManagedObjectDefinition, registry: Registry) -> str:
-    """Return the page of one type: what it is, its relatives, then every property with its nine facts."""
+    """Return the page of one type: its description, its related types, then every property with its nine facts."""
     basic = [p for p in _select_visible(definition) if not p.advanced]
     advanced = [p for p in _select_visible(definition) if p.advanced]
     lines = [f"# {definition.friendly}", "", definition.synopsis]
@@ -82,9 +82,9 @@ def _render_relatives(definition: ManagedObjectDefinition, registry: Registry) -
     relation = registry.relation_of(definition.top)
     yield ""
     if relation.parent == ROOT_NAME:
-        yield f"Objects of this kind stand at the top of the configuration. Commands: [{relation.name}](subcommands.md#{relation.name})."
+        yield f"Objects of this kind are at the top of the configuration. Commands: [{relation.name}](subcommands.md#{relation.name})."
     else:
-        yield f"Objects of this kind stand below a {_link_to(registry, relation.parent)}."
+        yield f"Objects of this kind are below a {_link_to(registry, relation.parent)}."
 
 
 def _render_dependencies(definition: ManagedObjectDefinition, registry: Registry) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _render_overview(basic: list[PropertyDefinition], advanced: list[PropertyDef
 
 
 def _render_property(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
-    """The block of one property: its nine facts, and what else is declared."""
+    """Yield the block of one property: its nine facts, and its other declarations."""
     yield f"#### {prop.name}"
     yield ""
     yield "| | |"
@@ -127,7 +127,7 @@ def _render_property(prop: PropertyDefinition, registry: Registry) -> Iterator[s
         yield f"| *{heading}* | {_escape_cell(text)} |"
     if prop.sensitive:
         yield ""
-        yield "Sensitive: the value is never shown, logged or exported in clear."
+        yield "Sensitive: the value is never shown, logged or exported in clear text."
     if prop.deprecated:
         yield ""
         yield f"Deprecated: {prop.deprecated}"
@@ -153,7 +153,7 @@ def _render_views(definition: ManagedObjectDefinition) -> Iterator[str]:
     if not definition.views:
         return
     yield ""
-    yield "## Worked out from the values"
+    yield "## Derived from the values"
     yield ""
     yield "Shown with the option `--effective`, each row with its origin."
     yield ""
@@ -199,7 +199,7 @@ def property_index(registry: Registry) -> str:
 
 def syntaxes_page() -> str:
     """Return every syntax with its parameters and examples."""
-    lines = ["# Syntaxes of values", "", "What a property takes is one of these, mostly with limits of its own."]
+    lines = ["# Syntaxes of values", "", "Each property has one of these syntaxes, and often limits of its own."]
     for name, syntax in REGISTRY.items():
         examples = [sample[1] for sample in syntax.samples_good if sample[1].isprintable() and len(sample[1]) < 40]
         lines += ["", f"## {name}", "", (syntax.__doc__ or "").strip().splitlines()[0]]
@@ -249,14 +249,14 @@ def exit_codes_page() -> str:
         (DONE, "", "Done, also when there was nothing to change."),
         (DIFFERENCES, "", "A comparison found differences."),
         (INTERRUPTED, "", "Interrupted with Ctrl-C."),
-        (BROKEN_PIPE, "", "The reader of the output went away."),
+        (BROKEN_PIPE, "", "The reader of the output closed it."),
     ]
     for code, error in CODES.items():
         if error is MailError:
             continue
         words = (error.__doc__ or "").strip().splitlines()[0]
         if error is ConfobjectsError:
-            words = "A mistake of the program: please report it."
+            words = "An error in the program: please report it."
         rows.append((error.exit_code, code, words))
     rows += [(status, f"mail-{stage}", f"Mail failed at the stage {stage}.") for stage, status in MAIL_STAGES.items()]
     lines = ["# Exit codes", "", "| Status | Code in JSON | Meaning |", "| --- | --- | --- |"]

@@ -1,6 +1,6 @@
-"""The JSON Schema of everything that the command line prints as JSON: one for each form of output.
+"""The JSON Schemas of everything that the command line prints as JSON: one for each form of output.
 
-They are written to ``schemas/output`` and described in the reference; the tests hold every output to them.
+They are written to ``schemas/output`` and described in the reference. The tests check every output against them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _list_of(items: Schema, description: str = "") -> Schema:
 
 
 def _object_of(properties: Mapping[str, Schema], optional: tuple[str, ...] = (), description: str = "") -> Schema:
-    """An object with these keys and no others; all of them are there, but for the optional ones."""
+    """Return the schema of an object with exactly these keys. All except the optional ones are required."""
     return {
         **({"description": description} if description else {}),
         "type": "object",
@@ -48,18 +48,16 @@ _DIAGNOSTIC: Final[dict[str, Schema]] = {
     "summary": _TEXT,
     "path": _PATH,
     "property": _TEXT,
-    "value": {"description": "The value at fault, masked when it is a secret.", "type": "string"},
+    "value": {"description": "The wrong value, masked if it is a secret.", "type": "string"},
     "detail": _TEXT,
     "remedy": _TEXT,
-    "origin": {"description": "The file or source it was said in.", "type": "string"},
+    "origin": {"description": "The file or source of the problem.", "type": "string"},
     "pointer": {"description": "The part of a JSON document (RFC 6901).", "type": "string"},
     "line": {"type": "integer", "minimum": 1},
     "column": {"type": "integer", "minimum": 1},
-    "excerpt": {"description": "The line or part at fault, without secrets.", "type": "string"},
+    "excerpt": {"description": "The wrong line or part, without secrets.", "type": "string"},
     "span": {"type": ["array", "null"], "items": _COUNT, "minItems": 2, "maxItems": 2},
-    "fix": _list_of(
-        _object_of({"property": _TEXT, "value": _TEXT}), "Values which, set as well, make the change valid."
-    ),
+    "fix": _list_of(_object_of({"property": _TEXT, "value": _TEXT}), "Values to set as well to make the change valid."),
 }
 _DEFS: Final[Schema] = {
     "diagnostic": _object_of(
@@ -81,7 +79,7 @@ _DEFS: Final[Schema] = {
             "type": {"description": "The name of the object's definition.", "type": "string"},
         },
         ("new_path", "type"),
-        "What became of one object.",
+        "The change to one object.",
     ),
     "stage": _object_of(
         {"stage": _TEXT, "ms": {"type": "number", "minimum": 0}, "ok": _FLAG}, (), "A stage of a mail."
@@ -89,7 +87,7 @@ _DEFS: Final[Schema] = {
 }
 _VIEWS: Final = _map_of(
     _list_of(_object_of({"name": _TEXT, "value": _TEXT, "origin": _TEXT})),
-    "What is worked out from the effective values, by the name of the view.",
+    "Data derived from the effective values, by the name of the view.",
 )
 _DIAGNOSTICS: Final = _list_of({"$ref": "#/$defs/diagnostic"})
 _SHOWN: Final[Schema] = {"$ref": "#/$defs/shown"}
@@ -99,7 +97,7 @@ _STAGES: Final = _list_of({"$ref": "#/$defs/stage"})
 
 
 class _OutputForm:
-    """One form of output: which commands print it, what it is, its schema."""
+    """One form of output: the commands that print it, its description, its schema."""
 
     def __init__(self, commands: str, description: str, schema: Schema) -> None:
         self.commands = commands.split()
@@ -125,18 +123,18 @@ _FACTS: Final[dict[str, Schema]] = {
     "admin_action_required": _TEXT,
     "advanced": _TEXT,
     "read-only": _TEXT,
-    "examples": _list_of(_TEXT, "Values that it takes."),
+    "examples": _list_of(_TEXT, "Examples of valid values."),
 }
 _FACTS_OF_ONE: Final = _object_of(_FACTS, ("description",))
 _SIGNATURE: Final = {
     "number": {"type": "integer", "minimum": 1},
     "state": _TEXT,
-    "time": {"description": "In UTC (ISO 8601); empty for an edit by hand.", "type": "string"},
+    "time": {"description": "In UTC (ISO 8601); empty for a manual edit.", "type": "string"},
     "actor": _TEXT,
     "command": {"description": "As it was typed, secrets masked.", "type": "string"},
-    "undo": {"description": "The commands that take it back, one per line.", "type": "string"},
+    "undo": {"description": "The commands that undo it, one per line.", "type": "string"},
     "changes": _CHANGES,
-    "undoes": _list_of({"type": "integer"}, "The numbers of the changes that this one takes back."),
+    "undoes": _list_of({"type": "integer"}, "The numbers of the changes that this one undoes."),
     "undone_by": {"type": "integer"},
 }
 _RECIPIENT: Final[dict[str, Schema]] = {
@@ -159,34 +157,34 @@ _DELIVERY: Final = {
     "message_id": _TEXT,
     "stages": _STAGES,
     "failed_over": _list_of(_TEXT, "The codes of the failures of the mail servers that were tried before."),
-    "transcript": _list_of(_TEXT, "What was said, masked."),
+    "transcript": _list_of(_TEXT, "The dialogue with the server, secrets masked."),
 }
 _TEST: Final = {
     "ok": _FLAG,
     "server": _PATH,
-    "tested": {"description": "Whether the values tested are those that are saved.", "enum": ["saved", "unsaved"]},
+    "tested": {"description": "Whether the tested values are saved ones.", "enum": ["saved", "unsaved"]},
     "depth": _TEXT,
     "code": _TEXT,
     "stage": _TEXT,
     "summary": _TEXT,
     "remedy": _TEXT,
     "property": _TEXT,
-    "reply": {"description": "The server's own line.", "type": "string"},
+    "reply": {"description": "The server's reply line.", "type": "string"},
     "exit": {"type": "integer"},
     "diagnostics": _DIAGNOSTICS,
-    "found": {"description": "What was found out on the way.", "type": "object"},
+    "found": {"description": "What the test found out.", "type": "object"},
     "warnings": _DIAGNOSTICS,
     "stages": _STAGES,
-    "transcript": _list_of(_TEXT, "What was said, masked."),
+    "transcript": _list_of(_TEXT, "The dialogue with the server, secrets masked."),
 }
 _CHANGE: Final[dict[str, Schema]] = {
     "changed": _FLAG,
     "dry_run": _FLAG,
     "changes": _CHANGES,
-    "admin_actions": _list_of(_object_of(_ADMIN_ACTION), "What has to be restarted, and why."),
+    "admin_actions": _list_of(_object_of(_ADMIN_ACTION), "What must be restarted, and why."),
     "deferred": _list_of(
         _object_of({"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "constraint"]}}),
-        "What can be judged at startup only.",
+        "Problems that can be checked only at startup.",
     ),
     "warnings": _DIAGNOSTICS,
 }
@@ -207,7 +205,7 @@ _COMMAND: Final[dict[str, Schema]] = {
 _FORMS: Final[dict[str, _OutputForm]] = {
     "batch": _OutputForm(
         "--batch",
-        "What came of a batch: the change as a whole, and each command.",
+        "The result of a batch: the change as a whole, and each command.",
         _object_of(
             {
                 **_CHANGE,
@@ -223,12 +221,12 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     ),
     "check": _OutputForm(
         "check",
-        "That the configuration is right; where it is not, it is an error.",
+        "That the configuration is valid. A wrong configuration is an error.",
         _object_of({"ok": {"const": True}, "objects": _COUNT, "warnings": _DIAGNOSTICS}),
     ),
     "copy": _OutputForm(
         "copy",
-        "How many objects a copy made, replaced and found the same.",
+        "How many objects a copy created, replaced and left unchanged.",
         _object_of({"changed": _FLAG, "created": _COUNT, "replaced": _COUNT, "same": _COUNT, "warnings": _DIAGNOSTICS}),
     ),
     "describe": _OutputForm(
@@ -238,7 +236,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     ),
     "describe-object": _OutputForm(
         "describe",
-        "An object: what it is for, what it refers to, its types with their properties.",
+        "An object: its purpose, the objects it refers to, its types with their properties.",
         _object_of(
             {
                 "object": _TEXT,
@@ -253,7 +251,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     ),
     "diff": _OutputForm(
         "diff",
-        "What one configuration has otherwise than another.",
+        "The differences between two configurations.",
         _object_of(
             {
                 "different": _FLAG,
@@ -275,12 +273,12 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     ),
     "error": _OutputForm(
         "*",
-        "Why a command failed, on standard error, after remarks if there are any: every problem at once.",
+        "Why a command failed: every problem, on standard error, after any remarks.",
         _object_of({"error": _ERROR}),
     ),
     "explain": _OutputForm(
         "explain",
-        "How a text with expressions comes to its values.",
+        "How a text with expressions gets its values.",
         _object_of(
             {
                 "text": _TEXT,
@@ -305,7 +303,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     ),
     "init": _OutputForm(
         "init",
-        "The entries that were made.",
+        "The entries that were created.",
         _object_of({"changed": _FLAG, "entries": _list_of(_TEXT, "Their DNs."), "warnings": _DIAGNOSTICS}),
     ),
     "list": _OutputForm(
@@ -317,7 +315,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     ),
     "list-properties": _OutputForm(
         "list-properties",
-        "What there is to configure.",
+        "The objects that can be configured.",
         _object_of(
             {
                 "properties": _list_of(
@@ -330,12 +328,12 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     ),
     "send": _OutputForm(
         "send-test-email",
-        "What became of a test mail, also of one that failed: then the error is at standard error besides.",
+        "The result of a test mail. If it failed, the error is also on standard error.",
         _object_of(_DELIVERY),
     ),
     "test": _OutputForm(
         "test-mail-server",
-        "What a test of a mail server found.",
+        "The result of a test of a mail server.",
         _object_of(_TEST, ("code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")),
     ),
 }
@@ -354,7 +352,7 @@ def _complete_schema(name: str, form: _OutputForm) -> Schema:
 
 
 def _collect_definitions(schema: Any, found: dict[str, Schema]) -> dict[str, Schema]:
-    """The shared parts that a schema refers to, those of the parts as well."""
+    """Return the shared parts that a schema refers to, directly or through other parts."""
     if isinstance(schema, list):
         for item in schema:
             _collect_definitions(item, found)
@@ -369,7 +367,7 @@ def _collect_definitions(schema: Any, found: dict[str, Schema]) -> dict[str, Sch
 
 
 def render_page() -> str:
-    """Return the page of the reference: each form, which commands print it, its keys."""
+    """Return the page of the reference: each form, the commands that print it, its keys."""
     lines = [
         "# Output as JSON",
         "",

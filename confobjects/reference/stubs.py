@@ -1,4 +1,4 @@
-"""The typed API: a stub by which a type checker knows every property of every kind of object.
+"""The typed API: a stub that tells a type checker every property of every kind of object.
 
 ``confobjects/objects/typed.pyi`` is for type checkers; the module beside it is empty.
 """
@@ -34,7 +34,7 @@ def render_stub(registry: Registry) -> str:
 
 
 def class_name_of(relation: Relation) -> str:
-    """Return the name of the class that stands for a kind of object."""
+    """Return the name of the class for a kind of object."""
     return "".join(word.capitalize() for word in relation.name.split("-"))
 
 
@@ -54,7 +54,7 @@ def _render_class(relation: Relation, registry: Registry) -> Iterator[str]:
 
 
 def value_type_of(prop: PropertyDefinition, *, sure: bool = True) -> str:
-    """Return the type of a property's value; None is possible where a value may lack."""
+    """Return the type of a property's value, with None if the value may be missing."""
     kind = prop.syntax.python_type
     if prop.multi_valued:
         return f"tuple[{kind}, ...]"

@@ -11,7 +11,7 @@ from confobjects.reference.facts import facts
 
 
 def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79) -> str:
-    """Return what an object is, its types, whom it refers to and who refers to it, and its properties."""
+    """Return the description of an object, its types, its references in both directions, and its properties."""
     definition = registry.definition(relation.target)
     lines = [definition.friendly, "", *_wrap_text(definition.synopsis, width)]
     if definition.description:

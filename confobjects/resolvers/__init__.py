@@ -1,10 +1,10 @@
-"""Resolvers: where the values of expressions come from. IO: they read files, and the environment they are given.
+"""Resolvers: the sources of expression values. IO: they read files, and the environment that is passed in.
 
 Order of the sources for a token, first hit wins: definitions given to the command or the API, the environment,
-expression files. A default in the expression comes after all of them. Functions are ``file:`` and ``env:``.
+expression files, and then the default in the expression. The functions are ``file:`` and ``env:``.
 
-Laws: a source is read when it is first needed and once; what it gives says where it was found; the process's own
-environment is read nowhere here, it comes in as an argument.
+Laws: a source is read once, when it is first needed. A value names its source. Nothing here reads the environment of
+the process; the environment is an argument.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["ExpressionFiles", "FileFunction", "Resolvers", "read_env_file", "var
 
 
 def variable_of(token: str) -> str:
-    """Return the name of the environment variable that a token meets: ``smtp.password`` meets SMTP_PASSWORD."""
+    """Return the name of the environment variable for a token: SMTP_PASSWORD for ``smtp.password``."""
     return token.upper().replace(".", "_").replace("-", "_")
 
 
 class Resolvers:
-    """All sources in their order; an instance is the provider the evaluator asks."""
+    """All sources in their order. An instance is the provider that the evaluator calls."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Resolvers:
             "file": FileFunction(instance_directory),
             "env": self._find_variable,
         }
-        """What provides the value of each function that needs the world, from its argument."""
+        """Return the provider of each function that reads a file or the environment, by function name."""
 
     def __call__(self, need: Need) -> Found | NotFound | Failed:
-        """Return what the sources have for a need."""
+        """Return the value that the sources have for a need."""
         if need.function is None:
             return self._find_token(need.argument)
         return self.functions[need.function](need.argument)

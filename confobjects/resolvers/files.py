@@ -14,11 +14,11 @@ from confobjects.records import Record, field
 from confobjects.texts.properties import EscapeError, read_entries
 
 MAX_FILE_SIZE: Final = 1024 * 1024
-"""Bytes; what ``file:`` reads is a pin, a token or a certificate, not a data file."""
+"""Bytes. ``file:`` is meant for a PIN, a token or a certificate, not for a data file."""
 
 
 def read_text(path: str) -> str:
-    """Return the text of a file. Raises ExpressionError that says what hinders, and the path."""
+    """Return the text of a file. Raises ExpressionError with the reason and the path."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_SIZE + 1)
@@ -37,13 +37,13 @@ def _unreadable_problem(path: str, reason: str) -> Diagnostic:
 
 
 class FileFunction:
-    """``file:PATH``: the text of a file, one line end at its end removed; relative to the instance directory."""
+    """``file:PATH``: the text of a file without one final line end. PATH is relative to the instance directory."""
 
     def __init__(self, instance_directory: str) -> None:
         self.instance_directory = instance_directory
 
     def __call__(self, path: str) -> Found | NotFound | Failed:
-        """Return the text; an absent file is not found (a default may stand in), an unreadable one an error."""
+        """Return the text. A missing file is not found, so that a default applies; an unreadable one is an error."""
         full = os.path.join(self.instance_directory, path)
         if "\0" in path:
             return Failed("the path holds a NUL character")
@@ -59,7 +59,7 @@ class FileFunction:
 
 
 class _TokenValue(Record):
-    """What an expression file says of a token: texts, or what is wrong with it."""
+    """The value of a token in an expression file: its texts, or a problem."""
 
     texts: tuple[str, ...]
     origin: str
@@ -79,7 +79,7 @@ class ExpressionFiles:
         self._failed: str = ""
 
     def __call__(self, token: str) -> Found | NotFound | Failed:
-        """Return what the files have for a token."""
+        """Return the value that the files have for a token."""
         if self._loaded is None and not self._failed:
             try:
                 self._loaded = [self._read_directory(directory) for directory in self.directories]
@@ -135,12 +135,14 @@ def _read_json(path: str) -> Iterator[tuple[str, _TokenValue]]:
         said = f"{path} is not JSON: {error.msg[0].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
         raise ExpressionError(Diagnostic("unresolved-expression", said, origin=path, line=error.lineno)) from None
     if not isinstance(data, dict):
-        raise ExpressionError(Diagnostic("unresolved-expression", f"{path} holds no JSON object", origin=path))
+        raise ExpressionError(
+            Diagnostic("unresolved-expression", f"{path} does not contain a JSON object", origin=path)
+        )
     yield from _flatten_tokens(data, "", f"expression file {path}")
 
 
 class _JsonNumber(str):
-    """A JSON number by its text."""
+    """A JSON number with its original text."""
 
     __slots__ = ()
 
@@ -181,15 +183,15 @@ def _read_properties(path: str) -> Iterator[tuple[str, _TokenValue]]:
 
 
 def _line_problem(words: str, path: str, line: int, column: int) -> Diagnostic:
-    """Return the problem of a line, which is not repeated: its value may be a secret."""
+    """Return the problem of a line. The line is not quoted, because its value may be a secret."""
     summary = f"{words} (line {line}, column {column})"
     return Diagnostic("unresolved-expression", summary, origin=path, line=line, column=column)
 
 
 def read_env_file(path: str) -> dict[str, str]:
-    """Return the variables in a file of ``NAME=VALUE`` lines; comments begin with ``#``, quotes around a value go.
+    """Return the variables in a file of ``NAME=VALUE`` lines. ``#`` begins a comment; outer quotes are removed.
 
-    Raises :class:`~confobjects.errors.ExpressionError` for a line of another form, with its number.
+    Raises :class:`~confobjects.errors.ExpressionError` with the line number for a line of another form.
     """
     variables: dict[str, str] = {}
     for number, raw in enumerate(read_text(path).splitlines(), 1):

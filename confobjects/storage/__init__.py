@@ -1,4 +1,4 @@
-"""The storage room: where entries are kept, one module per kind.
+"""The storage room: where entries are kept, one module for each kind of storage.
 
 For: reading and changing entries in memory, in an LDIF file, in a directory. May import: errors,
 diagnostics, dn and the mapping room. Must never know: what the entries mean. It knows no definition, no property
@@ -26,11 +26,11 @@ SCHEMES: Final[dict[str, str]] = {
 
 
 def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storage:
-    """Return the storage a URL names: ``ldif:PATH``, ``ldap://…``, ``ldaps://…``, ``ldapi://…`` or ``memory:``. Nothing is read before it is asked for.
+    """Return the storage a URL names: ``ldif:PATH``, ``ldap://…``, ``ldaps://…``, ``ldapi://…`` or ``memory:``.
 
-    ``missing_ok=False`` makes a storage that does not exist an error; else it is empty, with a warning. The
-    other options are those of the kind of storage. Raises :class:`~confobjects.errors.UsageError` for a URL
-    that is none, or of an unknown scheme.
+    Nothing is read until the first request. ``missing_ok=False`` makes a missing storage an error; otherwise it is
+    empty, with a warning. The other options depend on the kind of storage. Raises
+    :class:`~confobjects.errors.UsageError` for an invalid URL or an unknown scheme.
     """
     scheme, colon, _ = url.partition(":")
     target = SCHEMES.get(scheme.lower()) if colon else None
@@ -52,5 +52,5 @@ def _scheme_problem(url: str, scheme: str) -> Diagnostic:
     elif "/" in scheme or (not scheme and ("/" in url or url.endswith(".ldif"))):
         remedy = f'did you mean "ldif:{url}"? {remedy}'
     if scheme and "/" not in scheme:
-        return Diagnostic("usage", f'no storage is known for URLs that start with "{scheme}:"', remedy=remedy)
-    return Diagnostic("usage", "a storage is named by a URL, which starts with its kind and a colon", remedy=remedy)
+        return Diagnostic("usage", f'URLs that start with "{scheme}:" are not supported', remedy=remedy)
+    return Diagnostic("usage", "the storage must be a URL that starts with its kind and a colon", remedy=remedy)

@@ -1,13 +1,13 @@
-"""Files that are replaced whole or not at all: a lock between processes, the atomic replacement, the archive.
+"""Files that are replaced completely or not at all: a lock between processes, the atomic replacement, the archive.
 
 Laws of this module:
 
-1. Whatever happens, the file holds the old content or the new one: full disk, Ctrl-C, kill -9, power cut.
-2. Nothing is replaced that is not in the archive before.
-3. Owner, group, mode and extended attributes stay; where they cannot, the write is refused.
-4. Every error of the operating system comes with the path, its own words and what to do.
+1. After a full disk, Ctrl-C, kill -9 or a power cut, the file has either the old content or the new content.
+2. The old content is archived before it is replaced.
+3. Owner, group, mode and extended attributes are kept. If that is impossible, the write is refused.
+4. Every error of the operating system names the path, the system's message and a remedy.
 
-The heavy modules are imported where they are used: reading a configuration needs none of them.
+Heavy modules are imported where they are used, because reading a configuration needs none of them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from confobjects.errors import AccessError, ConfobjectsError, StorageError
 from confobjects.records import Record
 
 PRIVATE: Final = 0o600
-"""The mode of every new file: configurations hold secrets."""
+"""The mode of every new file: configurations contain secrets."""
 PRIVATE_DIRECTORY: Final = 0o700
 
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in place of the file must not hang us
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe in place of the file must not block
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACCESS: Final = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 _REMEDIES: Final = {
@@ -39,13 +39,13 @@ _REMEDIES: Final = {
     errno.EFBIG: "raise the limit on file sizes (ulimit -f) and repeat; the file is as it was",
     errno.EISDIR: "name a file, not a directory",
     errno.ENOTDIR: "a part of the path is a file: name a file in a directory",
-    errno.ELOOP: "a symbolic link leads in a circle, or is where none may be: correct or remove it",
-    errno.ENOLCK: "the file system knows no locks: keep the file on a local one",
+    errno.ELOOP: "a symbolic link forms a loop or is not allowed here: correct or remove it",
+    errno.ENOLCK: "the file system does not support locks: keep the file on a local file system",
 }
 
 
 class FileSignature(Record):
-    """What tells at a glance whether a file is the one that was read."""
+    """The properties of a file that show, without reading it, whether it has changed."""
 
     device: int
     inode: int
@@ -54,7 +54,7 @@ class FileSignature(Record):
 
 
 def as_file_error(error: OSError, doing: str, path: str) -> ConfobjectsError:
-    """Return the error for a failed system call; ``doing`` completes "cannot …"."""
+    """Return the error for a failed system call. ``doing`` completes "cannot …"."""
     number = error.errno or 0
     code = "access-refused" if number in _ACCESS else "storage-failed"
     summary = f"cannot {doing}: {os.strerror(number) if number else error}"
@@ -72,7 +72,7 @@ def translate_errors(doing: str, path: str) -> Iterator[None]:
 
 
 def signature_of(path: str) -> FileSignature | None:
-    """Return the signature of a file, None if there is none."""
+    """Return the signature of a file, or None if the file does not exist."""
     try:
         return _signature_from(os.stat(path))
     except FileNotFoundError:
@@ -86,14 +86,14 @@ def _signature_from(status: os.stat_result) -> FileSignature:
 
 
 def read(path: str) -> tuple[bytes, FileSignature] | None:
-    """Return the content of a regular file and its signature, None if there is no file."""
+    """Return the content of a regular file and its signature, or None if the file does not exist."""
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise as_file_error(error, "read the file", path) from error
-    with translate_errors("read the file", path), open(descriptor, "rb") as file:  # closes the descriptor in any case
+    with translate_errors("read the file", path), open(descriptor, "rb") as file:  # always closes the descriptor
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -103,7 +103,7 @@ def read(path: str) -> tuple[bytes, FileSignature] | None:
 
 
 def make_directory(path: str) -> None:
-    """Create a directory and what is missing above it, for this user alone."""
+    """Create a directory and its missing parents, accessible only to this user."""
     missing = []
     while path and not os.path.isdir(path):
         missing.append(path)
@@ -118,10 +118,10 @@ def make_directory(path: str) -> None:
 
 @contextmanager
 def hold_lock(path: str, deadline: float) -> Iterator[None]:
-    """Keep other processes and threads that lock ``path`` out. The lock lies in ``<path>.lock``, which stays.
+    """Lock out other processes and threads that lock ``path``. The lock file ``<path>.lock`` is never removed.
 
-    The kernel frees it when the process ends, however that comes about. Raises
-    :class:`~confobjects.errors.StorageError` when it is not free within ``deadline`` seconds.
+    The kernel releases the lock when the process ends for any reason. Raises
+    :class:`~confobjects.errors.StorageError` if the lock is not free within ``deadline`` seconds.
     """
     import fcntl
 
@@ -133,24 +133,24 @@ def hold_lock(path: str, deadline: float) -> Iterator[None]:
         with translate_errors("lock the file", lock):
             while not _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 deadline = _wait_for_lock(deadline, descriptor, path)
-        with suppress(OSError):  # the number serves a message only; a full disk must not stop a reader of it
+        with suppress(OSError):  # the number is used only in a message; a full disk must not stop the work
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         yield
     finally:
-        os.close(descriptor)  # frees the lock
+        os.close(descriptor)  # releases the lock
 
 
 def _try_lock(flock: object, descriptor: int, operation: int) -> bool:
     try:
-        flock(descriptor, operation)  # type: ignore[operator]  # fcntl.flock, handed over as it is imported late
+        flock(descriptor, operation)  # type: ignore[operator]  # fcntl.flock, passed in because it is imported late
     except BlockingIOError:
         return False
     return True
 
 
 def _wait_for_lock(deadline: float, descriptor: int, path: str) -> float:
-    """Sleep a moment and return what is left of the time; raise when nothing is."""
+    """Sleep a moment and return the remaining seconds. Raise an error if none remain."""
     import time
 
     if deadline <= 0:
@@ -166,19 +166,19 @@ def _lock_error(descriptor: int, path: str) -> StorageError:
     who = f"process {number}" if number else "another process"
     if number == os.getpid():
         who = "another part of this process"
-    end = f"look at it (ps {number}) and end it if it hangs" if number and number != os.getpid() else "end it"
+    end = f"check it (ps {number}) and end it if it hangs" if number and number != os.getpid() else "end it"
     return StorageError(
         Diagnostic(
             "storage-failed",
-            f"{who} is writing this file and does not finish",
+            f"{who} has not finished writing this file",
             origin=path,
-            remedy=f"repeat in a while; if that does not help, {end}: the lock goes with it",
+            remedy=f"try again later; if that does not help, {end}: that releases the lock",
         )
     )
 
 
 def give_to_owner(descriptor: int, path: str) -> None:
-    """Give a file beside ``path`` to the owner of ``path``: what root leaves behind must not shut the owner out."""
+    """Give a file next to ``path`` to the owner of ``path``, so that files made by root do not lock the owner out."""
     with suppress(OSError):
         status = os.stat(path)
         if os.geteuid() == 0:
@@ -189,7 +189,7 @@ def give_to_owner(descriptor: int, path: str) -> None:
 
 
 class Replacement:
-    """New content for a file, complete on the disk beside it. Use as a context manager; :meth:`take_place` ends it."""
+    """New content for a file, complete on disk next to it. A context manager; :meth:`take_place` replaces the file."""
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
@@ -220,31 +220,31 @@ class Replacement:
             os.close(descriptor)
 
     def take_place(self) -> None:
-        """Put the new content in the place of the old one, at once and to stay."""
+        """Replace the old content with the new content, atomically and durably."""
         with translate_errors("replace the file", self.path):
             os.replace(self.temporary, self.path)
             sync_directory(os.path.dirname(self.path))
 
     def __exit__(self, *exc: object) -> None:
-        with suppress(OSError):  # gone when it took its place; else the next writer removes it
+        with suppress(OSError):  # it is gone if it replaced the file; otherwise the next writer removes it
             os.unlink(self.temporary)
 
 
 def temporary_name(path: str) -> str:
-    """Return the name of the file in the making; one name is enough, for the lock lets one writer in."""
+    """Return the name of the temporary file. One name is enough, because the lock lets one writer in."""
     directory, name = os.path.split(path)
     return os.path.join(directory, f".{name}.new")
 
 
 def remove_leftovers(path: str) -> None:
-    """Remove what a killed writer left; call it with the lock held."""
+    """Remove the file that a killed writer left. The caller must hold the lock."""
     for leftover in (temporary_name(path), temporary_name(_archive_directory(path))):
-        with suppress(OSError):  # what cannot be removed stops the write later, with its reason
+        with suppress(OSError):  # if it cannot be removed, the write fails later with the reason
             os.unlink(leftover)
 
 
 def sync_directory(path: str) -> None:
-    """Make the names in a directory survive a power cut."""
+    """Sync a directory, so that the names in it survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -253,13 +253,15 @@ def sync_directory(path: str) -> None:
 
 
 def _check_writable(path: str) -> None:
-    """Refuse to replace a file that says it is read-only, which needs no right to the file itself, and a device."""
+    """Refuse to replace a device or a read-only file. A replacement needs no right to the file itself."""
     effective = os.access in os.supports_effective_ids
     with suppress(OSError):
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             remedy = "name an ordinary file"
-            raise StorageError(Diagnostic("storage-failed", "this is no file to replace", origin=path, remedy=remedy))
+            raise StorageError(
+                Diagnostic("storage-failed", "only an ordinary file can be replaced", origin=path, remedy=remedy)
+            )
     if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=effective):
         raise as_file_error(OSError(errno.EACCES, ""), "write the file", path)
 
@@ -286,7 +288,7 @@ def _copy_attribute(descriptor: int, path: str, name: str) -> None:
         os.setxattr(descriptor, name, os.getxattr(path, name))
     except OSError:
         if name.startswith("system.posix_acl"):
-            raise  # without its access list the file might be open to others
+            raise  # without its access list, others might be able to read the file
 
 
 def _owner_error(path: str, status: os.stat_result) -> AccessError:
@@ -328,7 +330,7 @@ def _make_archive_directory(directory: str, path: str) -> None:
 
 
 def archive(path: str, data: bytes) -> str:
-    """Keep ``data``, the content that is about to be replaced, compressed in ``<path>.archive``; return its path."""
+    """Store ``data``, the content to be replaced, compressed in ``<path>.archive``, and return the path."""
     import time
     import zlib
 
@@ -342,7 +344,7 @@ def archive(path: str, data: bytes) -> str:
         descriptor = os.open(temporary, _CREATE, PRIVATE)
         try:
             with open(descriptor, "wb") as file:
-                file.write(zlib.compress(data, 1, wbits=31))  # 31: with the header of gzip, so that zcat reads it
+                file.write(zlib.compress(data, 1, wbits=31))  # 31: with a gzip header, so that zcat can read it
                 file.flush()
                 give_to_owner(descriptor, path)
                 os.fsync(descriptor)
@@ -356,7 +358,7 @@ def archive(path: str, data: bytes) -> str:
 
 
 def prune(path: str, keep: int, newest: str) -> None:
-    """Remove the oldest archives of a file but for ``keep``; never the ``newest``, whatever the clock did."""
+    """Remove the oldest archives of a file until ``keep`` are left, but never ``newest``, even if the clock jumped."""
     directory = _archive_directory(path)
     start, end = os.path.basename(path) + ".", ".gz"
     with translate_errors("remove old archives", directory):

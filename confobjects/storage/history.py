@@ -1,17 +1,18 @@
-"""The history of an LDIF file: ``<file>.history``, to which lines are only ever added.
+"""The history of an LDIF file: ``<file>.history``, an append-only file.
 
 Laws of this module:
 
-1. What a change is going to do is on the disk before the file is replaced, with the digests of the file before and
-   after. So whoever comes next tells from the file alone what happened, whenever the writer died: the digest after
-   it means that the change was made, the digest before it that it was not.
-2. A digest that belongs to neither means that somebody edited the file, which is a line of its own.
-3. A line that was not written whole belongs to a change that was not made: it is passed over.
-4. The file holds old secrets: it is for its owner alone.
+1. A change is recorded on disk before the file is replaced, with the digests of the file before and after it. So the
+   next reader can tell from the file alone what happened, whenever the writer died: the digest after the change
+   means that the change was made, the digest before it means that it was not.
+2. A digest that matches neither means that somebody edited the file. The edit gets a line of its own.
+3. An incomplete line belongs to a change that was not made, and is skipped.
+4. The file contains old secrets, so only its owner can read it.
 
 A line is a JSON object: ``format`` (the first line), a change (``number``, ``before``, ``after``, ``record``,
-``secret``), an edit (``number``, ``edited``, ``before``, ``after``), a change that nobody asked to be noted (``before``,
-``after``), or what became of a change (``number``, ``state``).
+``secret``), an edit (``number``, ``edited``, ``before``, ``after``), a change without a record (``before``,
+``after``), or
+the outcome of a change (``number``, ``state``).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLO
 
 
 class HistoryStep(Record):
-    """One line that took the file from one digest to another; ``number`` is 0 where nobody asked for a note."""
+    """One line that took the file from one digest to another. ``number`` is 0 if the caller asked for no record."""
 
     number: int
     before: str
@@ -49,7 +50,7 @@ class HistoryStep(Record):
 
 
 def digest_of(data: bytes | None) -> str:
-    """Return what tells one content of a file from another; of a file that is not there, nothing."""
+    """Return the digest of a file's content, empty for a missing file."""
     return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
@@ -62,7 +63,7 @@ def time_of(nanoseconds: int) -> str:
 
 
 def _embed_note(text: str) -> Any:
-    """A note as it stands in a line: as the object it describes, where that loses nothing."""
+    """Return a note as it is written in a line: as a JSON object, if that loses nothing."""
     with suppress(ValueError):
         found = json.loads(text)
         if isinstance(found, dict) and _dump_json(found) == text:
@@ -92,12 +93,12 @@ def line_of(step: HistoryStep) -> str:
 
 
 def state_line_of(number: int, state: State) -> str:
-    """Return the line that says what became of a change."""
+    """Return the line that records the outcome of a change."""
     return _dump_json({"number": number, "state": state}) + "\n"
 
 
 class HistoryLines:
-    """Lines as they were read: the steps in order, and what later lines say became of them."""
+    """Lines as they were read: the steps in order, and the outcomes that later lines record."""
 
     def __init__(self, data: bytes, origin: str) -> None:
         self.steps: list[HistoryStep] = []
@@ -108,13 +109,15 @@ class HistoryLines:
     def _take_line(self, line: bytes, origin: str) -> None:
         try:
             found = json.loads(line)
-        except (ValueError, RecursionError):  # what is no line of ours is left alone
+        except (ValueError, RecursionError):  # a line that we did not write is ignored
             return
         if not isinstance(found, dict):
             return
         if found.get("format", FORMAT) != FORMAT:
             summary = "the history was written by a newer version of confobjects"
-            raise BrokenDataError(Diagnostic("broken-data", summary, origin=origin, remedy="use that version"))
+            raise BrokenDataError(
+                Diagnostic("broken-data", summary, origin=origin, remedy="use that version or a newer one")
+            )
         number = found.get("number", 0)
         if type(number) is not int or number < 0:
             return
@@ -126,12 +129,12 @@ class HistoryLines:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is said what became of the last change; else a writer may be at it."""
+        """Whether the outcome of the last change is recorded. If not, a writer may still be working on it."""
         last = self.steps[-1] if self.steps else None
         return last is None or last.edited or last.number in self.states
 
     def resolve_states(self, now: str) -> list[tuple[HistoryStep, State]]:
-        """Return each step with what became of it; ``now`` is the digest of the file."""
+        """Return each step with its outcome. ``now`` is the current digest of the file."""
         result: list[tuple[HistoryStep, State]] = []
         following = [*(step.before for step in self.steps), now][1:]
         for step, later in zip(self.steps, following, strict=True):
@@ -161,12 +164,12 @@ def _step_from(number: int, found: dict[str, Any]) -> HistoryStep:
 
 
 def _digest_after(step: HistoryStep, state: State, now: str) -> str:
-    """The digest that a step left; where nobody knows, that of what there is now."""
+    """Return the digest that a step left, or the current one if that is unknown."""
     return {"void": step.before, "unclear": now}.get(state, step.after)
 
 
 def list_changes(lines: HistoryLines, now: str, when: str) -> list[NotedChange]:
-    """Return the numbered steps that came to something, the oldest first, and the edit that nobody has noted yet."""
+    """Return the numbered steps that took effect, the oldest first, and the edit that is not recorded yet."""
     resolved = lines.resolve_states(now)
     result = [
         NotedChange(step.number, state, step.text, step.secret, step.when)
@@ -196,16 +199,16 @@ def read(path: str) -> HistoryLines:
 
 
 class HistoryWriter:
-    """Writes to the history of a file; use it with the lock of the file held."""
+    """Writes to the history of a file. The caller must hold the lock of the file."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.file = path_of(path)
 
     def intend(self, before: str, after: str, record: Note | None, edited: str) -> int:
-        """Note what is going to happen, durably, and return its number, 0 where there is nothing to note.
+        """Record the coming change durably, and return its number, or 0 if there is nothing to record.
 
-        ``edited`` is the time of the file, for an edit that is found out now.
+        ``edited`` is the time of the file, for a manual edit that is discovered now.
         """
         is_new = not os.path.exists(self.file)
         if record is None and is_new:
@@ -225,12 +228,12 @@ class HistoryWriter:
         return number
 
     def record_state(self, number: int, state: State) -> None:
-        """Say what became of a change. It need not last: until then the digests say the same."""
+        """Record the outcome of a change. This need not be durable, because the digests show the same."""
         if number:
             self._append(state_line_of(number, state).encode(), durable=False)
 
     def _catch_up(self, now: str, when: str) -> tuple[int, list[str]]:
-        """The last number, and the lines that say what became of the last change and who edited the file since."""
+        """Return the last number, and the lines with the outcome of the last change and the edits since."""
         lines = self._read_last()
         if not lines.steps:
             return 0, []
@@ -249,7 +252,7 @@ class HistoryWriter:
         return last, found
 
     def _read_last(self) -> HistoryLines:
-        """The last lines, as many as it takes to have the last change with a number among them."""
+        """Return the last lines, back to the last change that has a number."""
         with files.translate_errors("read the history", self.file), open(self.file, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             length = _TAIL
@@ -263,13 +266,15 @@ class HistoryWriter:
                 length *= 4
 
     def _append(self, data: bytes, *, durable: bool) -> None:
-        """Add lines; a line that a killed writer left unfinished is ended first."""
+        """Append lines. First end the line that a killed writer left unfinished."""
         with files.translate_errors("write the history", self.file):
             try:
                 descriptor = os.open(self.file, _APPEND, files.PRIVATE)
             except OSError as error:
                 if error.errno == errno.ELOOP:
-                    summary = "the history is a symbolic link: it holds secrets and is not followed"
+                    summary = (
+                        "the history is a symbolic link, which is not followed because the history contains secrets"
+                    )
                     raise StorageError(Diagnostic("storage-failed", summary, origin=self.file)) from error
                 raise
             try:
@@ -286,7 +291,7 @@ class HistoryWriter:
 
 
 def _write(descriptor: int, data: bytes, size: int) -> None:
-    """Write all of it or nothing: a full disk leaves no half line."""
+    """Write everything or nothing, so that a full disk leaves no partial line."""
     rest = memoryview(data)
     try:
         while rest:

@@ -2,16 +2,16 @@
 
 Laws of this module:
 
-1. What is read is what the file holds now; what is read inside ``writing()`` does not change.
-2. A commit changes the lines it must and no others, and never overwrites what it has not read: an edit by hand
-   that comes in between is kept, and the changes are made on top of it.
-3. A file that cannot be read whole is not touched.
+1. A read returns what the file contains now. Inside ``writing()``, what is read does not change.
+2. A commit changes only the lines it must, and never overwrites what it has not read. A manual edit that is made in
+   between is kept, and the changes are made on top of it.
+3. A file that cannot be read completely is not touched.
 """
 
 from __future__ import annotations
 
 import os
-from _thread import get_ident  # what threading is made of; importing that costs a cold command
+from _thread import get_ident  # importing threading, which is built on it, slows a cold start
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from confobjects.storage.history import HistoryWriter
 
 BASE: Final = DN.of(("cn", "config"))
-"""The base DN of a new file; that of another is its first entry."""
+"""The base DN of a new file. In an existing file, the base is the first entry."""
 _ATTEMPTS: Final = 5
 
 
@@ -55,9 +55,9 @@ class _FileVersion(Record):
 class LdifFileStorage:
     """A storage in an LDIF file.
 
-    ``missing_ok=False`` makes a missing file an error; else it is empty and created by the first commit, for this
-    user alone. ``base`` overrides the base DN. A writer waits ``deadline`` seconds for another one. ``archives``
-    is the number of previous versions kept in ``<file>.archive``.
+    ``missing_ok=False`` makes a missing file an error. Otherwise the configuration is empty, and the first commit
+    creates the file, readable only by this user. ``base`` overrides the base DN. A writer waits up to ``deadline``
+    seconds for another one. ``archives`` is the number of previous versions kept in ``<file>.archive``.
     """
 
     serialises_writers = True
@@ -86,12 +86,12 @@ class LdifFileStorage:
 
     @property
     def base(self) -> DN:
-        """The DN below which the configuration lies: the file's first entry, ``cn=config`` if it has none."""
+        """The base DN of the configuration: the file's first entry, or ``cn=config`` if the file has no entry."""
         return self._current_version().tree.base
 
     @property
     def warnings(self) -> list[Diagnostic]:
-        """What the user should know: the file is missing, entries have no parent."""
+        """Warnings for the user: the file is missing, or entries have no parent."""
         version = self._current_version()
         found = list(self._remarks)
         if version.data is None:
@@ -106,8 +106,8 @@ class LdifFileStorage:
     def _make_warning(self, summary: str, remedy: Remedy) -> Diagnostic:
         return Diagnostic("storage-failed", summary, origin=self.path, remedy=remedy, severity="warning")
 
-    def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - all are at hand
-        """Return an entry, None if it is not there."""
+    def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - returns all
+        """Return an entry, or None if it does not exist."""
         return self._current_version().tree.read(dn)
 
     def search(
@@ -115,13 +115,13 @@ class LdifFileStorage:
         base: DN,
         scope: Scope = "one",
         object_class: str | None = None,
-        attributes: Sequence[str] | None = None,  # noqa: ARG002 - all are at hand
+        attributes: Sequence[str] | None = None,  # noqa: ARG002 - returns all
     ) -> list[Entry]:
-        """Return the entries right below a base, or with "sub" the base and all below it."""
+        """Return the entries directly below a base, or, with "sub", the base and every entry below it."""
         return self._current_version().tree.search(base, scope, object_class)
 
     def _current_version(self) -> _FileVersion:
-        """Return the file as it is now; to a writer, as it was when the writing began."""
+        """Return the file as it is now. A writer gets it as it was when the writing began."""
         if self._writer is not None and self._owner == get_ident():
             return self._writer
         version = self._version
@@ -154,9 +154,9 @@ class LdifFileStorage:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Keep other writers out, whatever process or thread, and read the file again."""
+        """Lock out other writers in any process or thread, and read the file again."""
         if self._owner == get_ident():
-            raise UsageError("writing() is open already: it does not nest")
+            raise UsageError("writing() is already active and cannot be nested")
         target = os.path.realpath(self.path)
         if not self._missing_ok:
             self._current_version()
@@ -171,9 +171,9 @@ class LdifFileStorage:
                 self._owner = self._writer = None
 
     def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
-        """Carry out some changes, all or none; what the history is to know is on the disk before."""
+        """Carry out some changes, all or none. The history record is written to disk first."""
         if self._owner != get_ident() or self._writer is None:
-            raise UsageError("commit() is called inside writing() only")
+            raise UsageError("call commit() only inside writing()")
         if not changes:
             return None
         target = os.path.realpath(self.path)
@@ -193,7 +193,7 @@ class LdifFileStorage:
     ) -> tuple[_FileVersion, int] | None:
         """Write a new version of the file, and return it with its number in the history.
 
-        None if the file is not the version it is made from any more.
+        Return None if the file is no longer the version that the new one is made from.
         """
         from confobjects.mapping.ldif.writing import edit_document
         from confobjects.storage.history import HistoryWriter, digest_of, time_of
@@ -220,7 +220,7 @@ class LdifFileStorage:
 
     @staticmethod
     def _record_state(pen: HistoryWriter, target: str, number: int, data: bytes, *, happened: bool) -> None:
-        """Say in the history what became of a change; where that fails, the digests say it."""
+        """Record the outcome of a change in the history. If that fails, the digests still show it."""
         with suppress(ConfobjectsError):
             if not happened:
                 found = files.read(target)
@@ -228,13 +228,13 @@ class LdifFileStorage:
             pen.record_state(number, "done" if happened else "void")
 
     def _check(self, document: LdifText) -> None:
-        """Read what is about to be written: no mistake of ours shall ever damage the file."""
+        """Read back the new content before it is written, so that a bug of ours never damages the file."""
         try:
             right = parse(document.serialise()).entries == document.entries
         except BrokenDataError:
             right = False
         if not right:
-            summary = "the new content would not read back as it was meant; the file is left as it is"
+            summary = "the new content cannot be read back correctly; the file was not changed"
             remedy = "this is a bug of confobjects: please report it"
             raise ConfobjectsError(Diagnostic("internal-error", summary, origin=self.path, remedy=remedy))
 
@@ -245,15 +245,16 @@ class LdifFileStorage:
             self._remarks = [self._make_warning(problem.summary, problem.remedy) for problem in error.diagnostics]
 
     def _reload_edited(self, version: _FileVersion, edits: Sequence[Edit]) -> _FileVersion:
-        """Return the file as someone else, who does not know the lock, has just made it.
+        """Return the file after an edit by someone who does not use the lock.
 
-        The changes may be made on top if none of their entries is another than it was when they were planned.
+        The changes may be made on top of it if none of their entries has changed since they were planned. Raises
+        :class:`~confobjects.errors.ChangedMeanwhileError` otherwise.
         """
         fresh = self._load()
         for edit in edits:
             dn = edit.old.dn if edit.old is not None else None
             if dn is not None and fresh.tree.read(dn) != version.tree.read(dn):
-                raise self._changed_error(f'the entry "{dn}" is not what it was')
+                raise self._changed_error(f'the entry "{dn}" was edited too')
         return fresh
 
     def _changed_error(self, summary: str) -> ChangedMeanwhileError:
@@ -262,19 +263,19 @@ class LdifFileStorage:
                 "changed-meanwhile",
                 f"the file was edited while a change was being written: {summary}",
                 origin=self.path,
-                remedy="the file is as the other one left it; repeat the change",
+                remedy="the other edit was kept; repeat the change",
             )
         )
 
     def history(self) -> list[NotedChange]:
-        """Return the noted changes, the oldest first; edits by hand are among them."""
+        """Return the recorded changes, including manual edits, the oldest first."""
         from confobjects.storage import history
 
         target = os.path.realpath(self.path)
         if self._owner == get_ident() or history.read(target).is_settled:
             return self._list_changes(target)
         with suppress(AccessError), files.hold_lock(target, self._deadline):
-            return self._list_changes(target)  # the writer has finished, or is dead: the file tells
+            return self._list_changes(target)  # the writer has finished or is dead: the file shows which
         return self._list_changes(target)
 
     @staticmethod
@@ -288,16 +289,16 @@ class LdifFileStorage:
         return history.list_changes(lines, history.digest_of(data), when)
 
     def withdraw(self, number: int) -> None:
-        """Note that the change of a number was taken back."""
+        """Record that the change with a number was taken back."""
         from confobjects.storage.history import HistoryWriter
 
         HistoryWriter(os.path.realpath(self.path)).record_state(number, "void")
 
     def pause(self, turn: int) -> None:
-        """Do nothing: the other writers are kept out."""
+        """Do nothing: the other writers are locked out."""
 
     def close(self) -> None:
-        """Forget what was read; no file stays open between calls."""
+        """Discard what was read. No file stays open between calls."""
         self._version = None
 
     def __enter__(self) -> Self:
@@ -324,8 +325,10 @@ def open_url(
     if path.startswith("//"):
         if not path.startswith("///"):
             remedy = f'write "ldif:{path[2:]}" for a path that starts here, "ldif:{path[1:]}" for one that starts at /'
-            raise UsageError(Diagnostic("usage", "an LDIF file is on no host", remedy=remedy))
+            raise UsageError(Diagnostic("usage", "the URL of an LDIF file cannot contain a host", remedy=remedy))
         path = path[2:]
     if not path or "\0" in path:
-        raise UsageError(Diagnostic("usage", f'"{url}" names no file', remedy='write "ldif:" and the path of the file'))
+        raise UsageError(
+            Diagnostic("usage", f'"{url}" does not name a file', remedy='write "ldif:" and the path of the file')
+        )
     return LdifFileStorage(path, missing_ok=missing_ok, base=base, deadline=deadline, archives=archives)

@@ -1,8 +1,8 @@
-"""Entries in memory: for tests, for trying things out, and as the measure of what every storage does."""
+"""Entries in memory: for tests, for experiments, and as the reference for the other storages."""
 
 from __future__ import annotations
 
-from _thread import RLock, get_ident  # what threading is made of; importing that costs a cold command
+from _thread import RLock, get_ident  # importing threading, which is built on it, slows a cold start
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
 
 BASE: Final = DN.of(("cn", "config"))
-"""The base DN of a storage that holds nothing yet."""
+"""The base DN of an empty storage."""
 
 
 class MemoryStorage:
-    """A storage that is gone with the process. ``entries`` are what it holds at first, in any order."""
+    """A storage that ends with the process. ``entries`` are its initial entries, in any order."""
 
     serialises_writers = True
 
@@ -37,8 +37,8 @@ class MemoryStorage:
         self._notes: dict[int, Note] = {}
         self._last = 0
 
-    def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - all are at hand
-        """Return an entry, None if it is not there."""
+    def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - returns all
+        """Return an entry, or None if it does not exist."""
         return self._tree.read(dn)
 
     def search(
@@ -46,17 +46,17 @@ class MemoryStorage:
         base: DN,
         scope: Scope = "one",
         object_class: str | None = None,
-        attributes: Sequence[str] | None = None,  # noqa: ARG002 - all are at hand
+        attributes: Sequence[str] | None = None,  # noqa: ARG002 - returns all
     ) -> list[Entry]:
-        """Return the entries right below a base, or with "sub" the base and all below it."""
+        """Return the entries directly below a base, or, with "sub", the base and every entry below it."""
         with self._lock:
             return self._tree.search(base, scope, object_class)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Keep the other threads out while reading, planning and committing."""
+        """Lock out the other threads while reading, planning and committing."""
         if self._owner == get_ident():
-            raise UsageError("writing() is open already: it does not nest")
+            raise UsageError("writing() is already active and cannot be nested")
         if not self._lock.acquire(timeout=self._deadline):
             raise StorageError(f"another thread has been writing for more than {self._deadline:g} s")
         self._owner = get_ident()
@@ -69,7 +69,7 @@ class MemoryStorage:
     def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
         """Carry out some changes, all or none."""
         if self._owner != get_ident():
-            raise UsageError("commit() is called inside writing() only")
+            raise UsageError("call commit() only inside writing()")
         self._tree.apply(changes)
         if record is None:
             return None
@@ -78,21 +78,21 @@ class MemoryStorage:
         return self._last
 
     def history(self) -> list[NotedChange]:
-        """Return the noted changes, the oldest first."""
+        """Return the recorded changes, the oldest first."""
         from confobjects.mapping.journal import NotedChange
 
         with self._lock:
             return [NotedChange(number, "done", note.text, note.secret) for number, note in self._notes.items()]
 
     def withdraw(self, number: int) -> None:
-        """Forget a noted change that was taken back."""
+        """Remove the record of a change that was taken back."""
         self._notes.pop(number, None)
 
     def pause(self, turn: int) -> None:
-        """Do nothing: the other writers are kept out."""
+        """Do nothing: the other writers are locked out."""
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of, and the entries stay."""
+        """Do nothing: there is nothing to release, and the entries stay."""
 
     def __enter__(self) -> Self:
         return self

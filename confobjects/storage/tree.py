@@ -1,7 +1,7 @@
-"""A tree of entries in memory that takes changes as a directory does (RFC 4511): what memory and files share.
+"""A tree of entries in memory that accepts changes as a directory does (RFC 4511). Memory and file storages share it.
 
-Laws: some changes are made all or none; each gives an :class:`~confobjects.mapping.ldif.Edit` per entry touched;
-every step costs the same however large the tree is, but for renaming, which costs what is renamed.
+Laws: changes are made all or none. Each change gives an :class:`~confobjects.mapping.ldif.Edit` for each entry it
+affects. The cost of a step does not depend on the size of the tree, except that a renaming costs as much as it renames.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from confobjects.mapping.protocol import Scope
 
 
 class Tree:
-    """Entries by the normal form of their DN, in the order they came. ``base`` may be added without a parent."""
+    """Entries by the normal form of their DN, in the order they were added. ``base`` may be added without a parent."""
 
     def __init__(self, entries: dict[str, Entry], base: DN) -> None:
         self.entries = entries
@@ -37,12 +37,12 @@ class Tree:
         self._index: dict[str, dict[str, None]] | None = None
 
     def copy(self) -> Tree:
-        """Return a tree that may be changed without changing this one."""
+        """Return a copy. Changes to it do not affect this tree."""
         return Tree(dict(self.entries), self.base)
 
     @property
     def _children(self) -> dict[str, dict[str, None]]:
-        """Normal DN -> those right below it, as an ordered set. Built when first wanted: one read needs none."""
+        """Normal DN -> the DNs directly below it, as an ordered set. Built on first use: one read does not need it."""
         if self._index is None:
             self._index = {}
             for key in self.entries:
@@ -61,11 +61,11 @@ class Tree:
                 del self._index[_parent_key(key)]
 
     def read(self, dn: DN) -> Entry | None:
-        """Return an entry, None if it is not there."""
+        """Return an entry, or None if it does not exist."""
         return self.entries.get(dn.normal)
 
     def search(self, base: DN, scope: Scope, object_class: str | None) -> list[Entry]:
-        """Return the entries right below a base, or the base and all below it, parents first."""
+        """Return the entries directly below a base, or the base and every entry below it, parents first."""
         key = base.normal
         keys: Iterable[str] = list(self._children.get(key, ())) if scope == "one" else self._keys_below(key)
         found = [self.entries[key] for key in keys]
@@ -74,7 +74,7 @@ class Tree:
         return [entry for entry in found if entry.has_object_class(object_class)]
 
     def _keys_below(self, key: str) -> Iterator[str]:
-        """Yield an entry, if it is there, and all below it. Not recursive: a file decides how deep the tree is."""
+        """Yield an entry, if it exists, and every entry below it. Not recursive, because the tree may be deep."""
         waiting = [key]
         while waiting:
             key = waiting.pop()
@@ -83,13 +83,13 @@ class Tree:
             waiting.extend(reversed(self._children.get(key, {})))
 
     def orphans(self) -> Iterator[Entry]:
-        """Yield the entries that lie below the base and have no parent."""
+        """Yield the entries below the base that have no parent."""
         for key, entry in self.entries.items():
             if _parent_key(key) not in self.entries and entry.dn.is_below(self.base):
                 yield entry
 
     def apply(self, changes: Sequence[Change]) -> list[Edit]:
-        """Make some changes in order and return what they did to each entry; all or none. Raises as ``commit``."""
+        """Make all the changes in order, or none; return the edit of each entry. Raises as ``commit``."""
         edits: list[Edit] = []
         try:
             for change in changes:
@@ -119,13 +119,13 @@ class Tree:
         return entry
 
     def _check_place(self, dn: DN) -> None:
-        """Refuse a new entry where one is already, or below nothing."""
+        """Refuse a new entry that already exists or has no parent."""
         if dn.normal in self.entries:
-            raise ObjectExistsError(f'there is an entry "{dn}" already')
+            raise ObjectExistsError(f'the entry "{dn}" already exists')
         if dn != self.base and dn.parent.normal not in self.entries:
             if not dn.is_below(self.base):
                 raise NoSuchObjectError(f'the entry "{dn}" would lie outside the base "{self.base}"')
-            raise NoSuchObjectError(f'there is no entry "{dn.parent}", which is to be the parent of "{dn}"')
+            raise NoSuchObjectError(f'the parent of "{dn}" does not exist: "{dn.parent}"')
 
     def plan_addition(self, change: AddEntry) -> Iterator[Edit]:
         """Plan the edit of an addition."""
@@ -139,7 +139,7 @@ class Tree:
         """Plan the edit of a modification."""
         old = self._require_entry(change.dn)
         new = apply(old, change.modifications)
-        if not has_naming_values(new) and has_naming_values(old):  # a file may hold entries that never had it
+        if not has_naming_values(new) and has_naming_values(old):  # a file may contain entries that never had it
             raise _naming_error(old.dn)
         yield Edit(old, new)
 
@@ -151,14 +151,14 @@ class Tree:
             raise ObjectInUseError(
                 Diagnostic(
                     "object-in-use",
-                    f'the entry "{change.dn}" cannot be deleted: below it there is {count}',
-                    remedy="delete what is below it first",
+                    f'the entry "{change.dn}" cannot be deleted: it has {count} below it',
+                    remedy="delete the entries below it first",
                 )
             )
         yield Edit(entry, None)
 
     def plan_renaming(self, change: RenameEntry) -> Iterator[Edit]:
-        """Plan the edits of a renaming: the entry, then all below it."""
+        """Plan the edits of a renaming: the entry, then every entry below it."""
         old = self._require_entry(change.dn)
         if change.new_dn == change.dn:
             yield Edit(old, rename_entry(old, change.new_dn))
@@ -176,7 +176,7 @@ class Tree:
 
 
 _HOW: Final[dict[type[Change], Callable[[Tree, Change], Iterator[Edit]]]] = {
-    AddEntry: Tree.plan_addition,  # type: ignore[dict-item]  # each is called with its own kind of change only
+    AddEntry: Tree.plan_addition,  # type: ignore[dict-item]  # each is called only with its own kind of change
     ModifyEntry: Tree.plan_modification,  # type: ignore[dict-item]  # as above
     DeleteEntry: Tree.plan_deletion,  # type: ignore[dict-item]  # as above
     RenameEntry: Tree.plan_renaming,  # type: ignore[dict-item]  # as above
@@ -193,7 +193,7 @@ def _naming_error(dn: DN) -> ConstraintError:
     return ConstraintError(
         Diagnostic(
             "constraint-violated",
-            f'the entry "{dn}" must have the value of its name in the attribute {attribute}',
+            f'the attribute {attribute} of the entry "{dn}" must contain the value in the name',
             remedy="to change the name, rename the entry",
         )
     )

@@ -1,15 +1,15 @@
 """The room of property syntaxes: how one value is written, read, compared, shown and described.
 
-For: turning the text of a single value into a typed value and back, and saying in words, in JSON Schema and
-in LDAP terms what is allowed. One class per syntax; the class owns everything said about it.
+For: turning the text of a single value into a typed value and back, and describing what is allowed in words, in JSON
+Schema and in LDAP terms. One class per syntax; the class owns everything about it.
 May import: the floors below (``errors``, ``diagnostics``, ``paths``, ``dn``, ``texts``) and the standard library.
 Must never know: properties, objects, storage, expressions, the environment, the clock, the network.
 
 Laws:
 
-1. Texts go in, typed values come out; a wrong text raises :class:`ValueSyntaxError` and nothing else.
+1. A text becomes a typed value. A wrong text raises :class:`ValueSyntaxError` and nothing else.
 2. ``parse(format(v)) == v``, and ``format(parse(t))`` is the canonical text: formatting it again changes nothing.
-3. Equal values have equal normal forms. ``normal`` never raises, for stored text may be broken or an expression.
+3. Equal values have equal normal forms. ``normal`` never raises, because stored text may be broken or an expression.
 4. No message repeats the value of a sensitive syntax.
 5. A cold start loads only the modules of the syntaxes in use: the registry holds names, not classes.
 """
@@ -74,7 +74,7 @@ _CLASSES = {
 
 
 class _SyntaxRegistry(Mapping[str, type[Syntax]]):
-    """Name to class; a class is imported when it is asked for, the names are known without that."""
+    """Maps names to classes. A class is imported when it is looked up; the names need no import."""
 
     def __getitem__(self, name: str) -> type[Syntax]:
         module, _, class_name = _CLASSES[name].partition(":")
@@ -96,7 +96,7 @@ _VALUES = {"HostPort": "hosts", "NameValue": "text"}
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Return a value type of a module that is loaded only when it is used."""
+        """Return a value type. Its module is loaded on first use (PEP 562)."""
         if name not in _VALUES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(f"{__name__}.{_VALUES[name]}"), name)

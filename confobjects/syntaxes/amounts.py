@@ -1,4 +1,4 @@
-"""What the syntaxes of amounts with units share: duration and size.
+"""The common parts of the syntaxes of amounts with units: duration and size.
 
 Laws: all arithmetic is in whole numbers, bounded by 2^63-1, and nothing wraps. A fraction is cut off below
 the smallest unit, never rounded up.
@@ -15,7 +15,9 @@ from confobjects.syntaxes.base import UNLIMITED, Syntax, ValueSyntaxError, quote
 from confobjects.syntaxes.integers import MAX_LONG, is_unlimited
 
 _DIGITS = 60  # decimal places that are read: 2^-40 needs 40 of them
-TEXT_LIMIT: Final = 400  # characters; nothing longer is an amount, and CPython reads no number of thousands
+TEXT_LIMIT: Final = (
+    400  # characters; no amount is longer, and CPython refuses to read numbers of several thousand digits
+)
 DECIMAL: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 
 
@@ -27,7 +29,7 @@ def scale(whole: str, fraction: str | None, unit: int) -> int:
 
 
 def decimal_text(amount: int, unit: int, exact: bool) -> str:
-    """Return the amount in a unit: two places and grouped for people, nine places and plain for scripts."""
+    """Return the amount in a unit: grouped, with two decimals for people; plain, with nine decimals for scripts."""
     places = 9 if exact else 2
     power = 1_000_000_000 if exact else 100
     scaled, rest = divmod(amount * power, unit)
@@ -39,7 +41,7 @@ def decimal_text(amount: int, unit: int, exact: bool) -> str:
 
 
 class Amount(Syntax):
-    """What durations and sizes share: limits, ``unlimited``, and the word of a unit."""
+    """Common parts of durations and sizes: limits, ``unlimited``, and unit names."""
 
     __slots__ = ()
 
@@ -55,7 +57,7 @@ class Amount(Syntax):
             raise ValueSyntaxError(f"{quote_text(text)} is too large", self.expected)
 
     def shape_error(self, text: str, kind: str, remedy: str = "") -> ValueSyntaxError:
-        """Return the error for a text that is no amount at all."""
+        """Return the error for a text that is not an amount."""
         if not text.strip():
             return ValueSyntaxError("the value is empty", self.expected)
         if is_unlimited(text):
@@ -73,7 +75,7 @@ class Amount(Syntax):
 
 
 def unit_name(word: str, units: Mapping[str, int], long_names: Mapping[str, str], kind: str) -> str:
-    """Return the short name of a unit given by either name; raises :class:`ValueSyntaxError`."""
+    """Return the short name of a unit, from its short or long name. Raises :class:`ValueSyntaxError`."""
     folded = word.strip().lower()
     short = long_names.get(folded, folded)
     if short not in units:

@@ -1,4 +1,4 @@
-"""What every syntax has in common: the contract, its errors, and the value ``unlimited``.
+"""The common parts of all syntaxes: the contract, its errors, and the value ``unlimited``.
 
 Laws: nothing here knows a particular syntax, and nothing here is slow to import.
 """
@@ -14,7 +14,7 @@ from confobjects.texts.visible import make_visible
 
 _SHOWN = 60
 BLANKS: Final = " \t"
-"""What may surround a one-line value without belonging to it. Line breaks are never taken off silently."""
+"""Blanks that are removed around a one-line value. Line breaks are never removed silently."""
 
 
 @final
@@ -59,14 +59,14 @@ UNLIMITED: Final[Unlimited] = object.__new__(Unlimited)
 
 
 class ValueSyntaxError(ValueError):
-    """A value is not of its syntax.
+    """A value does not follow its syntax.
 
-    ``message`` says what is wrong, ``expected`` what would be right, ``remedy`` what to do where that is
-    plain, ``span`` is the half-open range of offsets into the text that is at fault. ``str()`` joins the words.
+    ``message`` says what is wrong, ``expected`` what is allowed, ``remedy`` what to do if that is clear. ``span`` is
+    the half-open range of offsets of the wrong part of the text. ``str()`` joins the texts.
     """
 
     def __init__(self, message: str, expected: str = "", remedy: str = "", span: tuple[int, int] | None = None) -> None:
-        # Control and direction characters of a value must not reach a terminal, wherever they were quoted.
+        # Control and direction characters of a value must never reach a terminal.
         self.message = make_visible(message)
         self.expected = expected
         self.remedy = make_visible(remedy)
@@ -78,12 +78,12 @@ class ValueSyntaxError(ValueError):
         return f"{text}; {self.remedy}" if self.remedy else text
 
     def as_masked(self) -> ValueSyntaxError:
-        """Return the same refusal without any part of the value, for a property that is a secret."""
+        """Return the same error without any part of the value, for a secret property."""
         return ValueSyntaxError("the value (not shown) is not acceptable", self.expected)
 
 
 class SyntaxParameterError(ValueError):
-    """A definition gives a syntax a parameter it cannot have. ``parameter`` is its name, ``""`` for the whole."""
+    """A definition gives a syntax a wrong parameter. ``parameter`` is its name, ``""`` for the syntax as a whole."""
 
     def __init__(self, parameter: str, message: str, remedy: str = "") -> None:
         self.parameter = parameter
@@ -105,7 +105,7 @@ class UnknownSyntaxError(SyntaxParameterError):
 
 
 class LdapSyntax(Record):
-    """How values are typed in an LDAP schema: object identifiers and matching rule names (RFC 4517)."""
+    """The type of values in an LDAP schema: object identifiers and matching rule names (RFC 4517)."""
 
     oid: str
     equality: str
@@ -126,7 +126,7 @@ class Syntax:
     """One way of writing a value. Instances are immutable; make them with :meth:`from_json`.
 
     A new syntax is a subclass: it sets the class variables, gives its constructor one keyword per parameter
-    (hyphens become underscores), and overrides ``parse`` and, where the value is not a text, ``_write``.
+    (hyphens become underscores), and overrides ``parse`` and, if the value is not a text, ``_write``.
     """
 
     __slots__: tuple[str, ...] = ()
@@ -136,12 +136,12 @@ class Syntax:
     """JSON Schema (2020-12) of each parameter, by its name in JSON."""
     required_parameters: ClassVar[tuple[str, ...]] = ()
     samples_good: ClassVar[tuple[GoodSample, ...]] = ()
-    """(parameters, text) where the text is canonical, or (parameters, text, canonical text)."""
+    """(parameters, text) if the text is canonical, otherwise (parameters, text, canonical text)."""
     samples_bad: ClassVar[tuple[BadSample, ...]] = ()
-    """(parameters, text, exact words of the error)."""
+    """(parameters, text, exact text of the error)."""
     sensitive: ClassVar[bool] = False
     secret_names: Collection[str] = ()
-    """Names that stand before a secret in some values, where values are pairs."""
+    """Names whose values are secret, if values are pairs of a name and a value."""
     placeholder: ClassVar[str] = "STRING"
     """One word for a value, as in ``--set timeout:DURATION``."""
     value_type: ClassVar[str] = "str"
@@ -149,7 +149,7 @@ class Syntax:
 
     @classmethod
     def from_json(cls, parameters: Mapping[str, Any]) -> Self:
-        """Return the syntax with these parameters; raises :class:`SyntaxParameterError` at the first wrong one."""
+        """Return the syntax with these parameters. Raises :class:`SyntaxParameterError` for the first wrong one."""
         if not parameters and not cls.required_parameters:
             return cls()
         for name, value in parameters.items():
@@ -158,7 +158,7 @@ class Syntax:
                 known = suggest_name(name, cls.parameters) or _list_parameters(cls.parameters)
                 raise SyntaxParameterError(name, f'the syntax {cls.name} has no parameter "{name}"', known)
             if not _has_kind(value, fragment):
-                raise SyntaxParameterError(name, f'"{name}" has to be {_describe_kind(fragment)}')
+                raise SyntaxParameterError(name, f'"{name}" must be {_describe_kind(fragment)}')
         for name in cls.required_parameters:
             if name not in parameters:
                 raise SyntaxParameterError(name, f'the syntax {cls.name} needs the parameter "{name}"')
@@ -177,35 +177,35 @@ class Syntax:
         return f"{type(self).__name__}({fields})"
 
     def parse(self, text: str) -> Any:
-        """Return the typed value of a text; raises :class:`ValueSyntaxError`."""
+        """Return the typed value of a text. Raises :class:`ValueSyntaxError`."""
         raise NotImplementedError
 
     def format(self, value: Any) -> str:
         """Return the canonical text of a typed value, a text, or anything :meth:`coerce` takes.
 
-        Raises :class:`ValueSyntaxError` when it is no value of this syntax, limits included.
+        Raises :class:`ValueSyntaxError` if the value does not follow this syntax or is outside the limits.
         """
         return self._write(self.parse(self.coerce(value)))
 
     def coerce(self, value: Any) -> str:
-        """Return the text of a Python value (``True``, ``587``, a path …), not checked; a text stays as it is."""
+        """Return the text of a Python value (``True``, ``587``, a path …) unchecked. A text is not changed."""
         return value if isinstance(value, str) else self._write(value)
 
     def _write(self, value: Any) -> str:
-        """Return the text of a value of the Python type of this syntax; anything else is refused."""
+        """Return the text of a value of the Python type of this syntax. Any other type is refused."""
         return value if isinstance(value, str) else self.refuse_type(value)
 
     def refuse_type(self, value: object) -> NoReturn:
-        """Raise the error for a Python value of a type that this syntax does not know."""
+        """Raise the error for a Python value of an unsupported type."""
         raise ValueSyntaxError(f"a value of the Python type {type(value).__name__} does not fit", self.expected)
 
     def find_secret(self, text: str) -> int | None:
-        """Return where the secret in a text begins, None where there is none; a sensitive syntax is one as a whole."""
+        """Return the offset of the secret in a text, or None. In a sensitive syntax, the whole text is secret."""
         del text
         return 0 if self.sensitive else None
 
     def normal_form(self, text: str) -> Hashable:
-        """Return the key by which two texts are the same value; text that does not parse stands for itself."""
+        """Return the comparison key: texts with equal keys are the same value. Invalid text is its own key."""
         try:
             return self._normal_form(text)
         except ValueSyntaxError:
@@ -216,12 +216,12 @@ class Syntax:
         return value
 
     def key(self, text: str) -> Hashable:
-        """Return what may occur only once among the values of one property: the normal form, mostly."""
+        """Return the key that must be unique among the values of one property: the normal form, by default."""
         return self.normal_form(text)
 
     @property
     def expected(self) -> str:
-        """What a value has to be, as a phrase for the middle of a sentence."""
+        """What is allowed, as a phrase for the middle of a sentence."""
         raise NotImplementedError
 
     def describe(self) -> str:
@@ -230,15 +230,15 @@ class Syntax:
         return f"{words[0].upper()}{words[1:]}."
 
     def choices(self) -> tuple[tuple[str, str], ...]:
-        """Return the values with their meaning where they can be counted, else nothing."""
+        """Return the allowed values with their meanings if there is a fixed list, otherwise nothing."""
         return ()
 
     def usage(self) -> str:
-        """Return the words of the "Syntax" column of ``list-properties``."""
+        """Return the text of the "Syntax" column of ``list-properties``."""
         return self.placeholder
 
     def display(self, value: Any, unit_size: str = "", unit_time: str = "", exact: bool = False) -> str:
-        """Return a typed value for people, or with ``exact`` for scripts; the units are asked for by the user."""
+        """Return a typed value for people, or, with ``exact``, for scripts. The user chooses the units."""
         del unit_size, unit_time, exact
         return self._write(value)
 
@@ -247,11 +247,11 @@ class Syntax:
         return {"type": "string", "minLength": 1}
 
     def to_json(self, value: Any) -> Any:
-        """Return a typed value as JSON; ``coerce`` of it is a text of the same value."""
+        """Return a typed value as JSON. ``coerce`` turns it back into a text of the same value."""
         return self._write(value)
 
     def as_ldap(self) -> LdapSyntax:
-        """Return the attribute syntax. Any value may be an expression, hence Directory String nearly everywhere."""
+        """Return the LDAP attribute syntax: nearly always Directory String, because any value may be an expression."""
         return self.ldap_syntax
 
     @property
@@ -275,7 +275,7 @@ def _kinds_of(fragment: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _has_kind(value: object, fragment: Mapping[str, Any]) -> bool:
-    """Tell whether the JSON type is right. The meta-schema judges the rest; a cold start does without it."""
+    """Tell whether the JSON type is right. The meta-schema checks the rest, but a cold start does not load it."""
     kinds = _kinds_of(fragment)
     if isinstance(value, bool):
         return not kinds or "boolean" in kinds
@@ -298,10 +298,10 @@ def quote_text(text: str) -> str:
 
 
 def require_text(text: str, expected: str) -> str:
-    """Return the text if it is not empty and can be stored as UTF-8; raises :class:`ValueSyntaxError`.
+    """Return the text if it is not empty and can be stored as UTF-8. Raises :class:`ValueSyntaxError`.
 
-    Undecodable bytes of an environment or a command line arrive as lone surrogates: they are caught here
-    and not when the value is written.
+    Undecodable bytes of an environment or a command line arrive as lone surrogates. They are refused here, before the
+    value is written.
     """
     if not text:
         raise ValueSyntaxError("the value is empty", expected)
@@ -315,9 +315,9 @@ def require_text(text: str, expected: str) -> str:
 
 
 def require_line(text: str, expected: str, subject: str = "") -> str:
-    """Return the text without blanks around it; refuses line breaks and other control characters within.
+    """Return the text without surrounding blanks. Refuses line breaks and other control characters inside.
 
-    ``subject`` stands for the text in messages that must not repeat it.
+    ``subject`` replaces the text in messages that must not quote it.
     """
     line = require_text(text, expected).strip(BLANKS)
     if not line:

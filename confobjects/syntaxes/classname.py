@@ -1,4 +1,4 @@
-"""The syntax class-name: where a class is found, in Python or in Java spelling. Nothing is imported."""
+"""The syntax class-name: the location of a class, in Python or Java notation. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quote_tex
 class ClassName(Syntax):
     """A class: ``package.module:Class`` (dots after the colon reach inner classes), or ``org.example.Class$Inner``.
 
-    ``instance-of`` names what the class has to extend or implement; whether it does is found out by the one
-    who loads it.
+    ``instance-of`` names what the class must extend or implement. The code that loads the class checks that.
     """
 
     __slots__ = ("instance_of",)
@@ -21,7 +20,7 @@ class ClassName(Syntax):
     ldap_syntax = EXACT
     parameters = {
         "instance-of": {
-            "description": "The classes or interfaces that the class has to be an instance of.",
+            "description": "The classes or interfaces that the class must extend or implement.",
             "type": "array",
             "items": {"type": "string", "minLength": 1},
         }
@@ -38,7 +37,7 @@ class ClassName(Syntax):
         ({}, "package.module:", "the name of the class is missing, expected a class such as package.module:Class"),
         ({}, ":Class", "the module is missing, expected a class such as package.module:Class"),
         ({}, "a:b:C", '"a:b:C" has more than one colon, expected a class such as package.module:Class'),
-        ({}, "a..B", "a name is missing beside a dot, expected a class such as package.module:Class"),
+        ({}, "a..B", "a name is missing before or after a dot, expected a class such as package.module:Class"),
         ({}, "a.2b", '"2b" is not an identifier, expected a class such as package.module:Class'),
         ({}, "some/module.py", '"some/module" is not an identifier, expected a class such as package.module:Class'),
         ({}, "a b.C", '"a b" is not an identifier, expected a class such as package.module:Class'),
@@ -61,7 +60,7 @@ class ClassName(Syntax):
             names[-1:] = names[-1].split("$")
         for name in names:
             if not name:
-                raise ValueSyntaxError("a name is missing beside a dot", self.expected)
+                raise ValueSyntaxError("a name is missing before or after a dot", self.expected)
             if not name.isidentifier():
                 raise ValueSyntaxError(f"{quote_text(name)} is not an identifier", self.expected)
         return line

@@ -1,4 +1,4 @@
-"""Syntaxes that a directory brings along: dn, oid, attribute-type, aci."""
+"""Syntaxes for directories: dn, oid, attribute-type, aci."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Dn(Syntax):
     name = "dn"
     placeholder = "DN"
     value_type = "DN"
-    parameters = {"base": {"description": "The DN just above every value.", "type": "string", "minLength": 1}}
+    parameters = {"base": {"description": "The parent DN of every value.", "type": "string", "minLength": 1}}
     samples_good = (
         ({}, "cn=config"),
         ({}, "uid=ann,ou=people,dc=example,dc=com"),
@@ -93,13 +93,13 @@ def oid_problem(text: str) -> str:
     arcs = text.split(".")
     for arc in arcs:
         if not (arc.isdecimal() and arc.isascii()):
-            return f"{quote_text(arc)} is not a number" if arc else "a number is missing beside a dot"
+            return f"{quote_text(arc)} is not a number" if arc else "a number is missing before or after a dot"
         if arc[0] == "0" and arc != "0":
             return f"{quote_text(arc)} has a leading zero"
     if len(arcs) < 2:
         return f"{quote_text(text)} has only one number"
     if arcs[0] not in ("0", "1", "2"):
-        return f"{quote_text(arcs[0])} cannot be first, only 0, 1 or 2"
+        return f"{quote_text(arcs[0])} cannot be first (allowed: 0, 1 or 2)"
     if arcs[0] != "2" and (len(arcs[1]) > 2 or int(arcs[1]) > 39):
         return f"{quote_text(arcs[1])} cannot be second after {arcs[0]}, only 0 to 39"
     return ""
@@ -117,9 +117,9 @@ class Oid(Syntax):
         ({}, "", "the value is empty, expected a numeric object identifier such as 2.5.4.3"),
         ({}, "cn", '"cn" is not a number, expected a numeric object identifier such as 2.5.4.3'),
         ({}, "2", '"2" has only one number, expected a numeric object identifier such as 2.5.4.3'),
-        ({}, "1..2", "a number is missing beside a dot, expected a numeric object identifier such as 2.5.4.3"),
+        ({}, "1..2", "a number is missing before or after a dot, expected a numeric object identifier such as 2.5.4.3"),
         ({}, "2.05", '"05" has a leading zero, expected a numeric object identifier such as 2.5.4.3'),
-        ({}, "3.1", '"3" cannot be first, only 0, 1 or 2, expected a numeric object identifier such as 2.5.4.3'),
+        ({}, "3.1", '"3" cannot be first (allowed: 0, 1 or 2), expected a numeric object identifier such as 2.5.4.3'),
         (
             {},
             "1.40",
@@ -139,7 +139,7 @@ class Oid(Syntax):
 
 
 class AttributeType(Syntax):
-    """The name of an attribute type or its numeric object identifier; no schema is asked whether it exists."""
+    """The name of an attribute type or its numeric object identifier. No schema is checked for it."""
 
     __slots__ = ()
 
@@ -153,10 +153,14 @@ class AttributeType(Syntax):
             "cn;binary",
             '"cn;binary" has options, expected the name or object identifier of an attribute type; did you mean "cn"?',
         ),
-        ({}, "given name", '" " cannot stand in the name, expected the name or object identifier of an attribute type'),
+        (
+            {},
+            "given name",
+            '" " is not allowed in the name, expected the name or object identifier of an attribute type',
+        ),
         ({}, "-cn", '"-cn" does not start with a letter, expected the name or object identifier of an attribute type'),
         ({}, "2.5.x", '"x" is not a number, expected the name or object identifier of an attribute type'),
-        ({}, "größe", '"ö" cannot stand in the name, expected the name or object identifier of an attribute type'),
+        ({}, "größe", '"ö" is not allowed in the name, expected the name or object identifier of an attribute type'),
     )
 
     def parse(self, text: str) -> str:
@@ -172,7 +176,7 @@ class AttributeType(Syntax):
         if not line[0].isalpha():
             return f"{quote_text(line)} does not start with a letter"
         wrong = next((c for c in line if not (c.isascii() and (c.isalnum() or c in "-_"))), "")
-        return f"{quote_text(wrong)} cannot stand in the name" if wrong else ""
+        return f"{quote_text(wrong)} is not allowed in the name" if wrong else ""
 
     def _normal_form(self, text: str) -> Hashable:
         return self.parse(text).lower()
@@ -183,7 +187,7 @@ class AttributeType(Syntax):
 
 
 _ACI_SHAPE: Final = re.compile(
-    r"""\(\s*version\s+3\.0\s*;        # the only version there is
+    r"""\(\s*version\s+3\.0\s*;        # the only version
         \s*acl\s*"[^"]*"\s*;          # the name of the rule
         \s*(?:allow|deny)\s*\(        # what it does; the rest is left to the server""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
@@ -192,10 +196,10 @@ _ACI_EXAMPLE = '(targetattr="*")(version 3.0; acl "name"; allow (read) userdn="l
 
 
 class Aci(Syntax):
-    """An access control instruction of the directory server's family, judged by its frame only.
+    """An access control instruction of the OpenDJ family. Only its outer form is checked.
 
-    Parentheses and quotes have to match, and ``version 3.0; acl "name"; allow (`` or ``deny (`` has to be
-    there. What the rights and subjects mean is left to the server that enforces them.
+    Parentheses and quotes must match, and ``version 3.0; acl "name"; allow (`` or ``deny (`` must be present. The
+    server that enforces the rule checks its rights and subjects.
     """
 
     __slots__ = ()
@@ -218,7 +222,7 @@ class Aci(Syntax):
         (
             {},
             '(version 3.0; acl "x"; allow (all) userdn="ldap:///self";))',
-            f'a ")" closes nothing, expected an access control instruction such as {_ACI_EXAMPLE}',
+            f'a ")" has no matching "(", expected an access control instruction such as {_ACI_EXAMPLE}',
         ),
         (
             {},
@@ -259,7 +263,7 @@ class Aci(Syntax):
                 opened.append(at)
             elif character == ")":
                 if not opened:
-                    raise ValueSyntaxError('a ")" closes nothing', self.expected, span=(at, at + 1))
+                    raise ValueSyntaxError('a ")" has no matching "("', self.expected, span=(at, at + 1))
                 opened.pop()
         if quote >= 0:
             raise ValueSyntaxError("a quote is not closed", self.expected, span=(quote, quote + 1))

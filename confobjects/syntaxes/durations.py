@@ -27,7 +27,7 @@ from confobjects.syntaxes.integers import MAX_LONG, is_unlimited, with_unlimited
 TIME_UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 """Milliseconds of each time unit, the largest first."""
 _LONG_NAMES = {"weeks": "w", "days": "d", "hours": "h", "minutes": "m", "seconds": "s", "milliseconds": "ms"}
-# What people write instead, only for the remedy of a refusal.
+# Other spellings of units, used only in remedies.
 _MEANT = {
     "sec": "s",
     "secs": "s",
@@ -57,7 +57,7 @@ class Duration(Amount):
     """A length of time, typed as the ``int`` count of base units, or :data:`UNLIMITED` where that is allowed.
 
     Written as whole numbers with units from the largest to the smallest (``1d15m25s``), or as one decimal
-    number with a unit (``0.5 d``, ``10 minutes``). It has to be a whole multiple of the base unit.
+    number with a unit (``0.5 d``, ``10 minutes``). It must be a whole multiple of the base unit.
     """
 
     __slots__ = ("allow_unlimited", "base", "lower", "maximum_unit", "upper")
@@ -119,7 +119,7 @@ class Duration(Amount):
         (
             {},
             "10 hours 5 minutes",
-            f'long unit names stand alone, expected a duration {_EXAMPLE}; did you mean "10 h 5 m"?',
+            f'long unit names cannot be combined, expected a duration {_EXAMPLE}; did you mean "10 h 5 m"?',
         ),
         ({}, "1 d 0.5 h", f'"1 d 0.5 h" is not a duration, expected a duration {_EXAMPLE}'),
         ({}, ".5 h", f'".5 h" is not a duration, expected a duration {_EXAMPLE}'),
@@ -256,7 +256,7 @@ class Duration(Amount):
             position = match.end()
         if long_name:
             raise ValueSyntaxError(
-                "long unit names stand alone", self.expected, f'did you mean "{_sort_parts(parts)}"?'
+                "long unit names cannot be combined", self.expected, f'did you mean "{_sort_parts(parts)}"?'
             )
         return parts
 
@@ -306,7 +306,7 @@ class Duration(Amount):
 
 @lru_cache(maxsize=1024)
 def _parse_plain(text: str) -> int | None:
-    """Return the milliseconds of a number with one known unit, the usual case, or None."""
+    """Return the milliseconds of a number with one known unit (the usual case), or None."""
     match = DECIMAL.fullmatch(text.strip()) if len(text) <= TEXT_LIMIT else None
     if match is None:
         return None
@@ -326,7 +326,7 @@ def _format_in_unit(milliseconds: int, base: str) -> str:
 
 
 def format_duration(milliseconds: int, maximum_unit: str = "") -> str:
-    """Return a duration in as many units as it takes, the largest first: ``1 h 1 m 40 s``; nothing is ``0 ms``."""
+    """Return a duration in the units it needs, the largest first: ``1 h 1 m 40 s``. Zero is ``0 ms``."""
     parts = []
     reached = not maximum_unit
     for unit, size in TIME_UNITS.items():
@@ -338,7 +338,7 @@ def format_duration(milliseconds: int, maximum_unit: str = "") -> str:
 
 
 def time_unit(word: str) -> str:
-    """Return the short name of a time unit given by either name; raises :class:`ValueSyntaxError`."""
+    """Return the short name of a time unit, from its short or long name. Raises :class:`ValueSyntaxError`."""
     return unit_name(word, TIME_UNITS, _LONG_NAMES, "time")
 
 

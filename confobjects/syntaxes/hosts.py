@@ -1,4 +1,4 @@
-"""Syntaxes of hosts: host-port and ip-address, and what a host name is. Nothing is looked up.
+"""Syntaxes of hosts: host-port and ip-address, and the rules for host names. Nothing is resolved.
 
 Laws: a host is kept as it was typed (case, script); a comparison ignores case and the spelling of IPv6.
 """
@@ -47,8 +47,8 @@ def _compress_ipv6(text: str) -> str | None:
 def host_problem(host: str) -> str:
     """Return what is wrong with a host name or IPv4 address, or an empty text (RFC 1123, RFC 5890).
 
-    Letters and digits of any script, hyphens inside, underscores anywhere (names of containers and services
-    have them), one dot at the end for a fully qualified name. A name that ends in a number has to be an
+    Allowed are letters and digits of any script, hyphens inside a label, underscores anywhere (names of containers and
+    services contain them), and one dot at the end of a fully qualified name. A name that ends in a number must be an
     IPv4 address.
     """
     name = host.removesuffix(".")
@@ -75,7 +75,9 @@ def _label_problem(label: str) -> str:
     else:
         wrong = _wrong_character(label)
     if wrong:
-        return f"{quote_text(wrong)} cannot stand in a host name" if wrong != " " else "a host name cannot hold a blank"
+        return (
+            f"{quote_text(wrong)} is not allowed in a host name" if wrong != " " else "a host name cannot hold a blank"
+        )
     if label[0] == "-" or label[-1] == "-":
         return f"{quote_text(label)} starts or ends with a hyphen"
     if _encoded_length(label) > _LONGEST_LABEL:
@@ -84,12 +86,12 @@ def _label_problem(label: str) -> str:
 
 
 def _encoded_length(label: str) -> int:
-    """Return the length of a label as the domain name system carries it."""
+    """Return the length of a label in its DNS encoding."""
     return len(label) if label.isascii() else len("xn--") + len(label.encode("punycode"))
 
 
 def _wrong_character(label: str) -> str:
-    """Return the first character that an internationalised label cannot hold: only letters, marks and digits."""
+    """Return the first character that is not allowed in an internationalised label (letters, marks and digits are)."""
     from unicodedata import category
 
     for character in label:
@@ -105,7 +107,7 @@ def normal_host(host: str) -> str:
 
 
 def _is_plain(host: str) -> bool:
-    """Tell quickly whether a host is of the usual kind; the rest is judged by :func:`host_problem`."""
+    """Tell quickly whether a host has the usual form. :func:`host_problem` checks all others."""
     if len(host) > _LONGEST_LABEL or not host.isascii() or not host.replace("-", "").replace(".", "").isalnum():
         return False
     if ".." in host or "-." in host or ".-" in host or host[0] in "-." or host[-1] in "-.":
@@ -135,16 +137,16 @@ class HostPort(Record):
 
 
 class ImpliedPort(HostPort):
-    """A :class:`HostPort` whose port was not written but came from the definition; equal to the one that says it."""
+    """A :class:`HostPort` with the default port of the definition. It equals one with the same explicit port."""
 
 
 def bracket_host(host: str) -> str:
-    """Return a host as it stands before a port: IPv6 addresses in brackets."""
+    """Return a host as it is written before a port: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 class HostPortSyntax(Syntax):
-    """A host and a port; with ``default-port`` the port may be left out, and is then not written either."""
+    """A host and a port. With ``default-port``, the port may be left out; it is then not written either."""
 
     __slots__ = ("default_port",)
 
@@ -153,7 +155,7 @@ class HostPortSyntax(Syntax):
     value_type = "HostPort"
     parameters = {
         "default-port": {
-            "description": "The port of a value that has none. Without it every value needs a port.",
+            "description": "The default port. Without it, every value needs a port.",
             "type": "integer",
             "minimum": 1,
             "maximum": 65535,
@@ -308,7 +310,7 @@ class HostPortSyntax(Syntax):
 
     def describe(self) -> str:
         words = super().describe()
-        return f"{words} An IPv6 address stands in brackets."
+        return f"{words} Write an IPv6 address in brackets."
 
     def usage(self) -> str:
         return "HOST:PORT" if self.default_port is None else f"HOST[:PORT] ({self.default_port})"
@@ -343,7 +345,7 @@ class IpAddress(Syntax):
         ({}, "[::1]", '"[::1]" has brackets, expected a host name or an IP address; did you mean "::1"?'),
         ({}, "h:25", '"h:25" has a port, expected a host name or an IP address; did you mean "h"?'),
         ({}, "1::2::3", '"1::2::3" is not an IPv6 address, expected a host name or an IP address'),
-        ({}, "10.0.0.0/8", '"/" cannot stand in a host name, expected a host name or an IP address'),
+        ({}, "10.0.0.0/8", '"/" is not allowed in a host name, expected a host name or an IP address'),
         ({}, "a\rb", '"a\\rb" holds a carriage return, expected a host name or an IP address'),
     )
 

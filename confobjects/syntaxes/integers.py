@@ -11,7 +11,7 @@ _LONGEST = 400  # digits; CPython refuses to read numbers of several thousand
 
 
 def is_unlimited(text: str) -> bool:
-    """Tell whether a text says ``unlimited``, in any case, blanks around it or not."""
+    """Tell whether a text is ``unlimited``, ignoring case and surrounding blanks."""
     return len(text) >= len("unlimited") and text.strip().lower() == "unlimited"
 
 
@@ -149,7 +149,7 @@ def _suggest_number(text: str) -> str:
 
 
 def _clamp_number(text: str, digits: str) -> int:
-    """Return a number that lies beyond every limit on the right side, or a small one that had many zeros before it."""
+    """Return the number, or one beyond every limit with the same sign if it has too many digits."""
     number = int(digits.lstrip("0")[:_LONGEST] or "0")
     return -number if text[0] == "-" else number
 

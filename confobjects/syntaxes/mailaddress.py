@@ -1,4 +1,4 @@
-"""The syntax mail-address: one address as a protocol carries it, without display name or comments."""
+"""The syntax mail-address: one address as used in SMTP, without display name or comments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MailAddress(Syntax):
     """``local-part@domain`` of RFC 5321 and RFC 5322, with UTF-8 (RFC 6531).
 
     The local part is a dot-atom or a quoted string, the domain a host name or an address literal
-    (``[192.0.2.1]``, ``[IPv6:2001:db8::1]``). Lengths are judged in octets of UTF-8.
+    (``[192.0.2.1]``, ``[IPv6:2001:db8::1]``). Lengths are counted in octets of UTF-8.
     """
 
     __slots__ = ()
@@ -42,7 +42,7 @@ class MailAddress(Syntax):
         (
             {},
             "Ann <ann@example.com>",
-            '"Ann <ann@example.com>" has a name beside the address, expected a mail address such as ann@example.com; '
+            '"Ann <ann@example.com>" has a display name, expected a mail address such as ann@example.com; '
             'did you mean "ann@example.com"?',
         ),
         (
@@ -51,11 +51,15 @@ class MailAddress(Syntax):
             '"mailto:ann@example.com" is a URL, expected a mail address such as ann@example.com; '
             'did you mean "ann@example.com"?',
         ),
-        ({}, "a@b@c", '"@" cannot stand in an unquoted local part, expected a mail address such as ann@example.com'),
+        ({}, "a@b@c", '"@" is not allowed in an unquoted local part, expected a mail address such as ann@example.com'),
         ({}, "a..b@c", "two dots follow each other, expected a mail address such as ann@example.com"),
         ({}, ".a@c", "the local part starts or ends with a dot, expected a mail address such as ann@example.com"),
-        ({}, "a b@c", '" " cannot stand in an unquoted local part, expected a mail address such as ann@example.com'),
-        ({}, 'a"b@c', '"\\"" cannot stand in an unquoted local part, expected a mail address such as ann@example.com'),
+        ({}, "a b@c", '" " is not allowed in an unquoted local part, expected a mail address such as ann@example.com'),
+        (
+            {},
+            'a"b@c',
+            '"\\"" is not allowed in an unquoted local part, expected a mail address such as ann@example.com',
+        ),
         ({}, '"a@c', "a quote is not closed, expected a mail address such as ann@example.com"),
         (
             {},
@@ -108,7 +112,7 @@ class MailAddress(Syntax):
     def _refuse_wrapping(self, line: str) -> None:
         if line[-1] == ">" and "<" in line:
             inner = line[line.rindex("<") + 1 : -1]
-            said = "has a name beside the address" if line[0] != "<" else "stands in angle brackets"
+            said = "has a display name" if line[0] != "<" else "stands in angle brackets"
             raise ValueSyntaxError(f"{quote_text(line)} {said}", self.expected, f"did you mean {quote_text(inner)}?")
         if line[:7].lower() == "mailto:":
             raise ValueSyntaxError(
@@ -146,7 +150,7 @@ class MailAddress(Syntax):
 
     def _normal_form(self, text: str) -> Hashable:
         local, _, domain = self.parse(text).rpartition("@")
-        # Only the host of the address may say whether case counts in the local part (RFC 5321, 2.4).
+        # Only the host of the address knows whether case matters in the local part (RFC 5321, 2.4).
         return f"{local}@{domain.lower()}"
 
     @property
@@ -164,7 +168,7 @@ def _dot_atom_problem(local: str) -> str:
             continue
         if not (character.isalnum() if character.isascii() else character.isprintable()):
             shown = '"\\""' if character == '"' else quote_text(character)
-            return f"{shown} cannot stand in an unquoted local part"
+            return f"{shown} is not allowed in an unquoted local part"
     return ""
 
 

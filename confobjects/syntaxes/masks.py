@@ -1,4 +1,4 @@
-"""The syntax ip-address-mask: which clients are meant, by address, network, host name or pattern."""
+"""The syntax ip-address-mask: a set of clients, given by address, network, host name or pattern."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class IpAddressMask(Syntax):
             "10.0.0.0/255.0.0.0",
             '"255.0.0.0" is not a prefix length, expected an address mask; did you mean "10.0.0.0/8"?',
         ),
-        ({}, "10.*.0.0/8", '"10.*.0.0" is not an address, expected an address mask; before "/" stands a whole address'),
+        ({}, "10.*.0.0/8", '"10.*.0.0" is not an address, expected an address mask; "/" must follow a whole address'),
         ({}, "192.168.*", '"192.168.*" has 3 parts, expected an address mask; did you mean "192.168.*.*"?'),
         ({}, "*", '"*" has 1 part, expected an address mask; did you mean "*.*.*.*"?'),
         ({}, "192.168.1.256", '"192.168.1.256" is not an IPv4 address, expected an address mask'),
@@ -71,7 +71,7 @@ class IpAddressMask(Syntax):
         longest = 128 if is_ipv6(address) else 32 if is_ipv4(address) else 0
         if not longest:
             raise ValueSyntaxError(
-                f"{quote_text(address)} is not an address", self.expected, 'before "/" stands a whole address'
+                f"{quote_text(address)} is not an address", self.expected, '"/" must follow a whole address'
             )
         digits = prefix.isdecimal() and prefix.isascii() and len(prefix) <= 3
         if not digits or int(prefix) > longest:

@@ -33,7 +33,7 @@ SIZE_UNITS: Final = {
     "kb": 10**3,
     "b": 1,
 }
-"""Bytes of each size unit, the largest first, a binary unit before the decimal one of its letter."""
+"""Bytes of each size unit, the largest first, a binary unit before the decimal unit of the same letter."""
 _LONG_NAMES = {
     "bytes": "b",
     "kilobytes": "kb",
@@ -45,7 +45,7 @@ _LONG_NAMES = {
     "gibibytes": "gib",
     "tebibytes": "tib",
 }
-# What people write instead, only for the remedy of a refusal.
+# Other spellings of units, used only in remedies.
 _MEANT = {"k": "kib", "m": "mib", "g": "gib", "t": "tib", "ki": "kib", "mi": "mib", "gi": "gib", "ti": "tib"} | {
     long.removesuffix("s"): short for long, short in _LONG_NAMES.items()
 }
@@ -168,7 +168,7 @@ class Size(Amount):
 
 @lru_cache(maxsize=1024)
 def _parse_plain(text: str) -> int | None:
-    """Return the bytes of a well-written size, or None."""
+    """Return the bytes of a size in canonical form, or None."""
     match = DECIMAL.fullmatch(text.strip()) if len(text) <= TEXT_LIMIT else None
     if match is None:
         return None
@@ -187,7 +187,7 @@ def exact_size(size: int) -> str:
 
 
 def _best_unit(size: int) -> str:
-    """Return the unit for people: per letter the binary one if it divides exactly, else the decimal one if it fits."""
+    """Return the unit for people: the binary unit of a letter if it divides exactly, else the decimal one."""
     for letter in "tgmk":
         if size and size % SIZE_UNITS[f"{letter}ib"] == 0:
             return f"{letter}ib"
@@ -197,7 +197,7 @@ def _best_unit(size: int) -> str:
 
 
 def _upper_usage(upper: int) -> str:
-    """Return the upper limit; one less than a round size reads better with "less than"."""
+    """Return the upper limit in words: "less than" a round size if the limit is one byte less than that."""
     above = exact_size(upper + 1)
     if exact_size(upper).endswith(" b") and not above.endswith(" b"):
         return f" < {above}"
@@ -205,5 +205,5 @@ def _upper_usage(upper: int) -> str:
 
 
 def size_unit(word: str) -> str:
-    """Return the short name of a size unit given by either name; raises :class:`ValueSyntaxError`."""
+    """Return the short name of a size unit, from its short or long name. Raises :class:`ValueSyntaxError`."""
     return unit_name(word, SIZE_UNITS, _LONG_NAMES, "size")

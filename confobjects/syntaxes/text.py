@@ -1,6 +1,6 @@
-"""Syntaxes of free text: string, password, name-value, path, and the names that references are made of.
+"""Syntaxes of free text: string, password, name-value, path, and the names in references.
 
-Laws: free text is never trimmed or altered; what it may hold (line breaks, NUL) is said by each class.
+Laws: free text is never trimmed or altered. Each class says whether it allows line breaks and NUL.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from confobjects.syntaxes.base import (
 
 
 class String(Syntax):
-    """Any text that is not empty, or the whole of a pattern; line breaks are allowed unless the pattern forbids."""
+    """Any text that is not empty, or a text that matches a pattern. Only a pattern can forbid line breaks."""
 
     __slots__ = ("_expression", "case_insensitive", "pattern")
 
@@ -39,7 +39,7 @@ class String(Syntax):
             "type": "boolean",
         },
         "pattern": {
-            "description": "What the whole value has to match, with words for people.",
+            "description": "The pattern that the whole value must match, with a description.",
             "type": "object",
             "properties": {
                 "regex": {"type": "string", "format": "regex", "minLength": 1},
@@ -118,7 +118,7 @@ class String(Syntax):
 
 
 class Password(Syntax):
-    """A secret text, kept to the last blank and line break; no message repeats it."""
+    """A secret text. Every blank and line break is kept, and no message quotes it."""
 
     __slots__ = ()
 
@@ -141,7 +141,7 @@ class Password(Syntax):
             try:
                 require_text(text, self.expected)
             except ValueSyntaxError as error:
-                # Where in a secret the fault lies would tell of the secret.
+                # The place of the error in a secret would reveal a part of the secret.
                 raise ValueSyntaxError(error.message, error.expected) from None
         return text
 
@@ -181,9 +181,9 @@ class NameValue(Record):
 class NameValueSyntax(Syntax):
     """``name=value``, split at the first equals sign; the value may be empty and is kept exactly.
 
-    Two values may not share a name: :meth:`key` is the name. Control characters are refused on both sides,
-    for such options end up in protocol lines. The values of ``secret-names`` are secrets: they are never shown, and
-    stand in a configuration as expressions only.
+    Two values must not have the same name: :meth:`key` is the name. Control characters are refused in both parts,
+    because such options are used in protocol lines. The values of ``secret-names`` are secrets: they are never shown,
+    and a configuration contains them only as expressions.
     """
 
     __slots__ = ("secret_names",)
@@ -258,7 +258,7 @@ class NameValueSyntax(Syntax):
         return name
 
     def _check_value(self, text: str, name: str, value: str) -> None:
-        # The value is not repeated: options may carry secrets.
+        # The value is not quoted: options may contain secrets.
         if not value.isprintable():
             for at, character in enumerate(value, len(text) - len(value)):
                 if character < " " or "\x7f" <= character <= "\x9f":
@@ -290,7 +290,7 @@ class NameValueSyntax(Syntax):
 
 
 class Path(Syntax):
-    """A path of the file system, kept as typed; whether it exists is not the business of a syntax."""
+    """A path of the file system, kept as typed. The syntax does not check whether it exists."""
 
     __slots__ = ()
 
@@ -328,14 +328,14 @@ class Path(Syntax):
         return "a path"
 
     def describe(self) -> str:
-        return "A path of a file or directory; a relative one counts from the instance directory."
+        return "The path of a file or directory. A relative path starts at the instance directory."
 
 
 class Aggregation(Syntax):
-    """The name of another managed object, reached by a relation; names match ignoring case and surplus blanks.
+    """The name of another managed object of a relation. Names match ignoring case and surplus blanks.
 
-    The two conditions (``target-enabled``, ``needed-when``) are accepted here because they stand in the same
-    JSON object; definitions read them, a single value knows nothing of them.
+    The two conditions (``target-enabled``, ``needed-when``) are accepted here because they are in the same JSON
+    object. The definitions room evaluates them; a single value does not.
     """
 
     __slots__ = ("parent", "relation")
@@ -350,7 +350,7 @@ class Aggregation(Syntax):
             "pattern": "^/",
         },
         "target-enabled": {"description": "The condition under which a target counts as enabled."},
-        "needed-when": {"description": "The condition under which the target has to be enabled."},
+        "needed-when": {"description": "The condition under which the target must be enabled."},
     }
     required_parameters = ("relation",)
     samples_good = (

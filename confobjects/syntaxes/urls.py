@@ -1,6 +1,6 @@
-"""The syntax url: an absolute URL (RFC 3986), taken apart by hand so that messages show only the part at fault.
+"""The syntax url: an absolute URL (RFC 3986), parsed here so that messages show only the wrong part.
 
-Laws: no message repeats the part before ``@``, for it may hold a password. Nothing is fetched or resolved.
+Laws: no message quotes the part before ``@``, because it may contain a password. Nothing is fetched or resolved.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class _UrlParts(Record):
 
 
 class Url(Syntax):
-    """An absolute URL, kept as typed. ``schemes`` limits what may stand before the colon.
+    """An absolute URL, kept as typed. ``schemes`` limits the allowed schemes.
 
-    Where ``//`` follows the scheme, a host has to follow (except for file, ldapi and unix); its port, the
-    percent signs and the characters are judged. Letters beyond ASCII are accepted (RFC 3987).
+    If ``//`` follows the scheme, a host must follow (except for file, ldapi and unix). The port, the percent signs and
+    the characters are checked. Letters beyond ASCII are accepted (RFC 3987).
     """
 
     __slots__ = ("schemes",)
@@ -83,7 +83,7 @@ class Url(Syntax):
         ({}, "https://h:x/", '"x" is not a port, expected a URL; ports go from 1 to 65535'),
         ({}, "https://-h/", '"-h" starts or ends with a hyphen, expected a URL'),
         ({}, "https://[1.2]/", '"[1.2]" is not an IPv6 address in brackets, expected a URL'),
-        ({}, "https://h/a b", '" " cannot stand in a URL, expected a URL; write "%20"'),
+        ({}, "https://h/a b", '" " is not allowed in a URL, expected a URL; write "%20"'),
         ({}, "https://h/100%", '"%" has no two hexadecimal digits after it, expected a URL; write "%25"'),
         ({}, "https://h/\n", "it holds a line break, expected a URL"),
     )
@@ -95,12 +95,12 @@ class Url(Syntax):
         self.schemes = tuple(scheme.lower() for scheme in schemes)
 
     def parse(self, text: str) -> str:
-        line = require_line(text, self.expected, "it")  # a URL may hold a password
+        line = require_line(text, self.expected, "it")  # a URL may contain a password
         url = self._split(line)
         for character in line:
             if character in _NEVER:
                 raise ValueSyntaxError(
-                    f"{quote_text(character)} cannot stand in a URL", self.expected, f'write "%{ord(character):02X}"'
+                    f"{quote_text(character)} is not allowed in a URL", self.expected, f'write "%{ord(character):02X}"'
                 )
         if _BAD_PERCENT.search(line):
             raise ValueSyntaxError('"%" has no two hexadecimal digits after it', self.expected, 'write "%25"')

@@ -1,6 +1,6 @@
 """Syntaxes whose values are words from a closed list: boolean and enumeration.
 
-Laws: a word is matched ignoring case and the blanks around it, and written as the definition spells it.
+Laws: a word is matched without regard to case and surrounding blanks, and is written as in the definition.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MEANT = {"yes": "true", "on": "true", "1": "true", "enabled": "true", "y": "tru
 
 
 class Boolean(Syntax):
-    """True or false and no other word, for files outlive their authors; typed as ``bool``."""
+    """True or false, and no other word, so that files stay clear. Typed as ``bool``."""
 
     __slots__ = ()
 
@@ -116,7 +116,7 @@ class Enumeration(Syntax):
         self._words: dict[str, str] = {}
         for word in self.values:
             if not isinstance(self.values[word], str):
-                raise SyntaxParameterError("values", f'the meaning of "{word}" has to be a text')
+                raise SyntaxParameterError("values", f'the meaning of "{word}" must be a text')
             folded = word.strip().lower()
             if not folded or folded in self._words or word != word.strip():
                 raise SyntaxParameterError("values", f'the name "{word}" is blank, padded or listed twice')

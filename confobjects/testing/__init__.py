@@ -1,6 +1,6 @@
 """Test doubles for programs that use this library: a storage in memory, values of expressions from a dictionary.
 
-They are the real thing without the world around it: the same definitions, the same judge, the same errors.
+They use the real code without files and servers: the same definitions, the same checks, the same errors.
 
 ::
 
@@ -9,7 +9,7 @@ They are the real thing without the world around it: the same definitions, the s
     config = configuration({("mail-server", "one"): {"enabled": True, "smtp-server": "mx.example.com"}})
     assert config["mail-server", "one"]["smtp-server"].port == 587
 
-May import every room; nothing but tests may import it.
+May import every room; only tests may import it.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Objects = Mapping[tuple[str, ...], Mapping[str, Any]]
 
 
 class DictResolver:
-    """A provider of expression values: tokens, and ``file:…`` or ``env:…`` spelt out, from a dictionary."""
+    """A provider of expression values from a dictionary. Its keys are tokens, ``file:…`` or ``env:…``."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = values
 
     def __call__(self, need: Need) -> Found | NotFound | Failed:
-        """Return the value of a need; commas separate values where several are possible."""
+        """Return the value of a need. Commas separate values if several are possible."""
         text = self.values.get(str(need))
         if text is None:
             return NotFound(("the dictionary",))
@@ -47,7 +47,7 @@ class DictResolver:
 
 
 def context(objects: Objects | None = None, *, definitions: Sequence[str] = ()) -> ManagementContext:
-    """Return a management context over a storage in memory that holds some objects, created in one transaction.
+    """Return a management context with a storage in memory. The objects are created in one transaction.
 
     Raises the errors of :meth:`~confobjects.management.ManagementContext.create`.
     """

@@ -1,7 +1,7 @@
-"""Where the parts of a JSON text stand: from JSON pointers to offsets, and what of the text may be shown.
+"""The places of the parts of a JSON text: from JSON pointers to offsets, and the parts that may be shown.
 
-A parser throws the places away. This scanner reads a text that a parser has accepted once more, when a mistake has to
-be shown. It calls nothing recursively: a text decides how deep it is nested.
+A parser discards the places. To show a mistake, this scanner reads again a text that a parser has accepted. It is not
+recursive, because the text may be deeply nested.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class JsonPlaces:
                 self.repeated.append((pointer, span))
 
     def has(self, pointer: Pointer) -> bool:
-        """Tell whether there is such a part."""
+        """Tell whether a part exists."""
         return pointer in self.first
 
     def find(self, pointer: Pointer) -> Span:
-        """Return where a part is, or the nearest part above it that there is."""
+        """Return the place of a part, or of its nearest existing parent."""
         while pointer and pointer not in self.first:
             pointer = pointer[:-1]
         return self.first.get(pointer, Span(0, 0, 0, 0))
@@ -59,7 +59,7 @@ class JsonPlaces:
 
 
 class _Frame:
-    """A container that is being read."""
+    """A container while it is read."""
 
     __slots__ = ("index", "is_object", "key", "key_span", "start")
 
@@ -94,7 +94,7 @@ def _spans(text: str) -> Iterator[tuple[Pointer, Span]]:
 
 
 def _enter_value(frame: _Frame | None, pointer: list[str]) -> None:
-    """Enter a value: its key or index becomes part of the pointer."""
+    """Enter a value: add its key or index to the pointer."""
     if frame is not None:
         pointer.append(frame.key or "" if frame.is_object else str(frame.index))
 

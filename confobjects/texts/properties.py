@@ -2,11 +2,12 @@ r"""The lines of a ``.properties`` file, as ``java.util.Properties.load`` reads 
 
 A logical line is one natural line (ended by LF, CR or CRLF), or several where each but the last ends in an odd number
 of backslashes; blanks at the beginning of each are skipped. Empty lines are skipped, and comments, which begin with
-``#`` or ``!``. A key ends before the first blank, ``=`` or ``:`` that no backslash escapes; one ``=`` or ``:`` with blanks
-around it parts it from its value. Blanks are space, tab and form feed. ``\t``, ``\n``, ``\r``, ``\f`` and ``\uXXXX`` (a
-UTF-16 code unit) are escapes; before any other character a backslash only takes away its special meaning.
+``#`` or ``!``. A key ends before the first blank, ``=`` or ``:`` that no backslash escapes; one ``=`` or ``:`` with
+blanks around it separates it from its value. Blanks are space, tab and form feed. ``\t``, ``\n``, ``\r``, ``\f`` and
+``\uXXXX`` (a UTF-16 code unit) are escapes; before any other character a backslash only takes away its special
+meaning.
 
-What keys and values mean is up to whoever reads the file.
+The reader of the file decides what keys and values mean.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class EscapeError(ValueError):
 
 
 class Part(NamedTuple):
-    """What one natural line gives to a logical line: number and column of its first character, both from 1."""
+    """The part of a logical line that comes from one natural line; number and column of its start, both from 1."""
 
     number: int
     column: int
@@ -41,7 +42,7 @@ class Part(NamedTuple):
 
 
 class LogicalLine:
-    """A logical line: its text without line ends, and where each part of it stands in the file."""
+    """A logical line: its text without line ends, and the place of each part in the file."""
 
     __slots__ = ("parts", "text")
 
@@ -101,7 +102,7 @@ class PropertyEntry(NamedTuple):
 
 
 def read_entries(text: str) -> Iterator[PropertyEntry]:
-    """Yield the entries of a properties file in their order; a key may come again."""
+    """Yield the entries of a properties file in their order. A key may occur more than once."""
     for line in _logical_lines(text):
         match = _KEY.match(line.text)
         end, value_start = (match.end(1), match.end()) if match else (0, 0)
@@ -124,6 +125,6 @@ def _logical_lines(text: str) -> Iterator[LogicalLine]:
 
 
 def _join_parts(parts: list[Part]) -> Iterator[LogicalLine]:
-    """Yield the line that some parts make, if there is anything in them."""
+    """Yield the line that some parts form, if it is not empty."""
     if any(part.text for part in parts):
         yield LogicalLine(parts)

@@ -356,7 +356,7 @@ def test_a_copy_replaces_what_differs_only_when_asked(folder: Path) -> None:
     ("line", "status", "err"),
     [
         ("copy ldif:{dir}/none.ldif ldif:{dir}/c.ldif", 31, "{dir}/none.ldif: there is no such file\n"),
-        ("copy ldif:{dir}/config.ldif nosuch:x", 2, 'no storage is known for URLs that start with "nosuch:"\n'),
+        ("copy ldif:{dir}/config.ldif nosuch:x", 2, 'URLs that start with "nosuch:" are not supported\n'),
         ("copy ldif:{dir}/config.ldif", 2, "the argument TO is missing\n"),
         ("copy", 2, "the argument FROM is missing\n"),
     ],

@@ -219,7 +219,7 @@ def test_an_object_that_comes_and_goes_is_given_up_sooner(ctx: ManagementContext
     storage.before = [lambda: storage._tree.apply([AddEntry(entry)])] * 9
     storage.meanwhile = [lambda: storage._tree.apply([DeleteEntry(dn)])] * 9
     told = refusal(lambda: ctx.create("mail-server", "two", {"enabled": True, "smtp-server": "h"}), ObjectExistsError)
-    assert told == [("object-exists", 'there is an entry "cn=two,cn=Mail Servers,cn=config" already')]
+    assert told == [("object-exists", 'the entry "cn=two,cn=Mail Servers,cn=config" already exists')]
     assert storage.pauses == [0, 1]
 
 
@@ -319,7 +319,7 @@ def test_what_cannot_be_taken_back_is_told(ctx: ManagementContext, storage: Open
     storage.after = [meanwhile]
     told = refusal(lambda: ctx.rename("mail-server", "one", "two"))
     assert told[0] == NOT_WHOLE
-    assert told[-1] == ("object-exists", 'there is an entry "cn=one,cn=Mail Servers,cn=config" already')
+    assert told[-1] == ("object-exists", 'the entry "cn=one,cn=Mail Servers,cn=config" already exists')
     assert [obj.name for obj in ctx.list("mail-server")] == ["one", "two"]
     assert len(ctx.history()) == 3  # it happened, so it is told
 

@@ -106,7 +106,7 @@ def test_properties_files(tmp_path: Path, text: str, token: str, value: str) -> 
     ("files", "words"),
     [
         ({"x.json": "{"}, "is not JSON"),
-        ({"x.json": "[]"}, "holds no JSON object"),
+        ({"x.json": "[]"}, "does not contain a JSON object"),
         ({"x.json": '{"a": null}'}, "is null or a structure"),
         ({"x.json": '{"a": {"c": 1}}'}, "is an object"),
         ({"x.json": '{"a": 1, "a": 2}'}, 'the key "a" is given twice'),

@@ -158,12 +158,12 @@ def test_moving_below_another_parent(filled: Storage) -> None:
 
 
 MISTAKES: list[tuple[str, Change, type[ConfobjectsError], str]] = [
-    ("there already", add(ONE), errors.ObjectExistsError, f'there is an entry "{ONE}" already'),
+    ("there already", add(ONE), errors.ObjectExistsError, f'the entry "{ONE}" already exists'),
     (
         "no parent",
         add(SERVERS.child("cn", "x").child("cn", "y")),
         errors.NoSuchObjectError,
-        'there is no entry "cn=x,cn=Mail Servers,cn=config,dc=example,dc=com", which is to be the parent of "cn=y,cn=x,cn=Mail Servers,',
+        'the parent of "cn=y,cn=x,cn=Mail Servers,cn=config,dc=example,dc=com" does not exist: "cn=x,cn=Mail Servers,',
     ),
     (
         "outside",
@@ -175,7 +175,7 @@ MISTAKES: list[tuple[str, Change, type[ConfobjectsError], str]] = [
         "no naming value",
         AddEntry(Entry(SERVERS.child("cn", "x"), {"objectClass": ("top",)})),
         errors.ConstraintError,
-        'the entry "cn=x,cn=Mail Servers,cn=config,dc=example,dc=com" must have the value of its name in the attribute cn',
+        'the attribute cn of the entry "cn=x,cn=Mail Servers,cn=config,dc=example,dc=com" must contain the value in the name',
     ),
     ("modify nothing", modify(SERVERS.child("cn", "x")), errors.NoSuchObjectError, "there is no entry"),
     (
@@ -191,7 +191,7 @@ MISTAKES: list[tuple[str, Change, type[ConfobjectsError], str]] = [
         "delete a parent",
         DeleteEntry(SERVERS),
         errors.ObjectInUseError,
-        f'the entry "{SERVERS}" cannot be deleted: below it there is the entry "{ONE}"',
+        f'the entry "{SERVERS}" cannot be deleted: it has the entry "{ONE}" below it',
     ),
     ("rename nothing", RenameEntry(SERVERS.child("cn", "x"), ONE), errors.NoSuchObjectError, "there is no entry"),
     ("rename onto another", RenameEntry(ONE, SERVERS), errors.ObjectExistsError, "already"),
@@ -229,13 +229,13 @@ def test_nothing_to_change_is_no_mistake(filled: Storage) -> None:
 
 
 def test_writing_does_not_nest(filled: Storage) -> None:
-    with filled.writing(), pytest.raises(errors.UsageError, match="does not nest"), filled.writing():
+    with filled.writing(), pytest.raises(errors.UsageError, match="cannot be nested"), filled.writing():
         pass
     commit(filled, DeleteEntry(ONE))
 
 
 def test_commit_belongs_inside_writing(filled: Storage) -> None:
-    with pytest.raises(errors.UsageError, match=r"commit\(\) is called inside writing\(\) only"):
+    with pytest.raises(errors.UsageError, match=r"call commit\(\) only inside writing\(\)"):
         filled.commit([DeleteEntry(ONE)])
     assert filled.read(ONE) is not None
 

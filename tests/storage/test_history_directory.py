@@ -196,7 +196,7 @@ def test_a_writer_that_lives_is_waited_for_and_not_taken_for_dead(reach: Opener)
         together(writer)
         assert met == [
             [(1, "done"), (2, "pending")],
-            "the entry is in the hands of another change (number 2), which is not finished",
+            "another change to this entry (number 2) is not finished",
         ]
         assert usernames(other) == dict.fromkeys(NAMES, "new")
 

@@ -339,9 +339,9 @@ def test_a_hung_writer_is_named_and_gives_way_when_it_dies(path: Path) -> None:
         pass
     pid = child.process.pid
     assert str(caught.value) == (
-        f"{path}: process {pid} is writing this file and does not finish\n"
-        f"  remedy: repeat in a while; if that does not help, look at it (ps {pid}) and end it if it hangs: "
-        "the lock goes with it"
+        f"{path}: process {pid} has not finished writing this file\n"
+        f"  remedy: try again later; if that does not help, check it (ps {pid}) and end it if it hangs: "
+        "that releases the lock"
     )
     found = storage.read(CONFIG)
     assert isinstance(found, Entry)
@@ -359,7 +359,7 @@ def test_a_lock_file_without_a_number_still_locks(path: Path) -> None:
     )
     assert child.line() == "locked"
     with (
-        pytest.raises(StorageError, match="another process is writing this file"),
+        pytest.raises(StorageError, match="another process has not finished writing this file"),
         LdifFileStorage(str(path), deadline=0).writing(),
     ):
         pass

@@ -272,8 +272,8 @@ def test_a_hand_edit_of_the_same_entry_while_writing_wins(storage: LdifFileStora
             storage.commit([put("2")])
     assert str(caught.value) == (
         f"{path}: the file was edited while a change was being written: "
-        'the entry "cn=one,cn=config" is not what it was\n'
-        "  remedy: the file is as the other one left it; repeat the change"
+        'the entry "cn=one,cn=config" was edited too\n'
+        "  remedy: the other edit was kept; repeat the change"
     )
     assert path.read_text() == edited
 
@@ -347,7 +347,7 @@ def test_a_pipe_is_no_file_and_does_not_hang(tmp_path: Path) -> None:
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with (
-        pytest.raises(StorageError, match="this is no file to replace"),
+        pytest.raises(StorageError, match="only an ordinary file can be replaced"),
         files.Replacement(str(tmp_path / "pipe"), b""),
     ):
         pass
@@ -366,7 +366,7 @@ def test_a_file_is_no_directory(path: Path) -> None:
 def test_links_in_a_circle(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(StorageError, match="a symbolic link leads in a circle"):
+    with pytest.raises(StorageError, match="a symbolic link forms a loop"):
         LdifFileStorage(str(tmp_path / "a")).read(ONE)
 
 

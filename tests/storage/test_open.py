@@ -19,27 +19,27 @@ KNOWN = "known kinds: ldap:, ldapi:, ldaps:, ldif:, memory:"
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", f"a storage is named by a URL, which starts with its kind and a colon\n  remedy: {KNOWN}"),
+        ("", f"the storage must be a URL that starts with its kind and a colon\n  remedy: {KNOWN}"),
         (
             "/etc/config.ldif",
-            "a storage is named by a URL, which starts with its kind and a colon\n"
+            "the storage must be a URL that starts with its kind and a colon\n"
             f'  remedy: did you mean "ldif:/etc/config.ldif"? {KNOWN}',
         ),
         (
             "ldfi:/etc/x",
-            f'no storage is known for URLs that start with "ldfi:"\n  remedy: did you mean "ldif:/etc/x"? {KNOWN}',
+            f'URLs that start with "ldfi:" are not supported\n  remedy: did you mean "ldif:/etc/x"? {KNOWN}',
         ),
-        ("redis://h", f'no storage is known for URLs that start with "redis:"\n  remedy: {KNOWN}'),
+        ("redis://h", f'URLs that start with "redis:" are not supported\n  remedy: {KNOWN}'),
         (
             "./a:b",
-            "a storage is named by a URL, which starts with its kind and a colon\n"
+            "the storage must be a URL that starts with its kind and a colon\n"
             f'  remedy: did you mean "ldif:./a:b"? {KNOWN}',
         ),
-        ("ldif:", '"ldif:" names no file\n  remedy: write "ldif:" and the path of the file'),
-        ("ldif:a\0b", '"ldif:a\\x00b" names no file\n  remedy: write "ldif:" and the path of the file'),
+        ("ldif:", '"ldif:" does not name a file\n  remedy: write "ldif:" and the path of the file'),
+        ("ldif:a\0b", '"ldif:a\\x00b" does not name a file\n  remedy: write "ldif:" and the path of the file'),
         (
             "ldif://etc/x",
-            "an LDIF file is on no host\n"
+            "the URL of an LDIF file cannot contain a host\n"
             '  remedy: write "ldif:etc/x" for a path that starts here, "ldif:/etc/x" for one that starts at /',
         ),
         ("memory:name", 'a storage in memory has no name\n  remedy: write "memory:"'),

@@ -234,7 +234,7 @@ def test_usage(spec: Any, usage: str) -> None:
         (
             {"type": "host-port", "default-port": 587},
             'A host name or address, optionally followed by ":" and a port (587 when absent). '
-            "An IPv6 address stands in brackets.",
+            "Write an IPv6 address in brackets.",
         ),
         ("name-value", "A name, an equals sign, and the value that belongs to the name."),
         ({"type": "aggregation", "relation": "backend"}, "The name of an existing backend."),
@@ -258,7 +258,7 @@ def test_description(spec: Any, sentence: str) -> None:
             "lower",
             "a negative number would mean unlimited; leave out one of lower and allow-unlimited",
         ),
-        ({"type": "integer", "lower": True}, "lower", '"lower" has to be a whole number'),
+        ({"type": "integer", "lower": True}, "lower", '"lower" must be a whole number'),
         (
             {"type": "integer", "uper": 1},
             "uper",
@@ -293,7 +293,7 @@ def test_description(spec: Any, sentence: str) -> None:
             "values",
             'the name "A" is blank, padded or listed twice',
         ),
-        ({"type": "enumeration", "values": {"a": 1}}, "values", 'the meaning of "a" has to be a text'),
+        ({"type": "enumeration", "values": {"a": 1}}, "values", 'the meaning of "a" must be a text'),
         ({"type": "string", "pattern": {"regex": "a"}}, "pattern", 'a pattern needs the text "usage"'),
         (
             {"type": "string", "pattern": {"regex": "(", "usage": "X", "synopsis": "x"}},
@@ -302,8 +302,8 @@ def test_description(spec: Any, sentence: str) -> None:
         ),
         ({"type": "aggregation", "relation": ""}, "relation", "the relation has no name"),
         ({"type": "host-port", "default-port": 0}, "default-port", "0 is not a port; ports go from 1 to 65535"),
-        ({"type": "url", "schemes": [1]}, "schemes", '"schemes" has to be a list of texts'),
-        ({"type": "class-name", "instance-of": "a.B"}, "instance-of", '"instance-of" has to be a list of texts'),
+        ({"type": "url", "schemes": [1]}, "schemes", '"schemes" must be a list of texts'),
+        ({"type": "class-name", "instance-of": "a.B"}, "instance-of", '"instance-of" must be a list of texts'),
         ({"type": "url", "schemes": ["1x"]}, "schemes", '"1x" is not a scheme'),
     ],
 )
@@ -430,8 +430,8 @@ def test_where_the_fault_is(spec: str, text: str, span: tuple[int, int] | None) 
         ("host-port", f"{'ü' * 62}:25", f'"{"ü" * 59}…" is longer than 63 characters'),
         ("host-port", f"{'abc.' * 64}example:25", "the host is longer than 253 characters"),
         ("host-port", f"{'ü.' * 40}example:25", "the host is longer than 253 characters"),
-        ("host-port", "☃.example:25", '"☃" cannot stand in a host name'),
-        ("host-port", "a/b:25", '"/" cannot stand in a host name'),
+        ("host-port", "☃.example:25", '"☃" is not allowed in a host name'),
+        ("host-port", "a/b:25", '"/" is not allowed in a host name'),
         ("ip-address", "example.\u0660", '"example.\u0660" ends in a number but is not an IPv4 address'),
         ("dn", "   ", "the value is blank"),
         ("integer", "-" + "9" * 500, "-9999999999999999999… (501 characters) is too small"),

@@ -1,4 +1,4 @@
-"""Where a directory is: LDAP URLs (RFC 4516), one or several, and what may be said besides them."""
+"""The address of a directory: one or more LDAP URLs (RFC 4516)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from confobjects.records import Record
 PORTS: Final = {"ldap": 389, "ldaps": 636, "ldapi": 0}
 """URL schemes and their default ports."""
 SOCKET: Final = "/var/run/slapd/ldapi"
-"""The socket of ``ldapi:///``, where Debian's slapd has it."""
+"""The socket of ``ldapi:///``: that of slapd on Debian."""
 
 
 class LdapAddress(Record):
@@ -32,7 +32,7 @@ class LdapAddress(Record):
 
     @property
     def is_local(self) -> bool:
-        """Whether what is sent there stays on this machine."""
+        """Whether the traffic stays on this machine."""
         if self.scheme == "ldapi" or self.host.lower() == "localhost":
             return True
         from ipaddress import ip_address
@@ -44,7 +44,7 @@ class LdapAddress(Record):
 
 
 class Directory(Record):
-    """The servers of a configuration, in the order they are tried, and its base DN if the URL says it."""
+    """The servers of a configuration, in the order they are tried, and its base DN if the URL contains one."""
 
     addresses: tuple[LdapAddress, ...]
     base: DN | None
@@ -55,16 +55,16 @@ class Directory(Record):
 
 
 def parse(text: str) -> Directory:
-    """Return the servers that one or several blank-separated URLs name.
+    """Return the servers in one or more URLs separated by blanks.
 
-    Raises :class:`~confobjects.errors.UsageError` for what is no URL, names options that a configuration has no
-    use for, or when two of them name different bases.
+    Raises :class:`~confobjects.errors.UsageError` for an invalid URL, for one with parts that a configuration cannot
+    use, and for URLs with different bases.
     """
     found = [_parse_url(part) for part in text.split()]
     bases = {base.normal: base for _, base in found if base is not None}
     if len(bases) > 1:
         names = " and ".join(f'"{base}"' for base in bases.values())
-        raise _url_error(text, f"the servers are to hold one configuration, and the URLs name two bases: {names}")
+        raise _url_error(text, f"all servers must have the same base DN, but the URLs name different ones: {names}")
     return Directory(tuple(dict.fromkeys(address for address, _ in found)), next(iter(bases.values()), None))
 
 
@@ -76,13 +76,13 @@ def _parse_url(text: str) -> tuple[LdapAddress, DN | None]:
     place, _, tail = rest[2:].partition("/")
     if "@" in place:
         apart = (RemedyAction("give-bind-dn"), " and ", RemedyAction("give-bind-password"))
-        raise _url_error(text, "a URL holds no user and no password", ("give them apart from it (", *apart, ")"))
+        raise _url_error(text, "a URL must not contain a user or password", ("give them apart from it (", *apart, ")"))
     if "?" in tail:
         raise _url_error(text, "nothing may follow the base DN", "end the URL with the base DN")
     try:
         base = DN.parse(unquote(tail)) if tail else None
     except ValueError as error:
-        raise _url_error(text, f"its base is no DN: {error}") from None
+        raise _url_error(text, f"its base is not a valid DN: {error}") from None
     if scheme == "ldapi":
         return LdapAddress(scheme, unquote(place) or SOCKET, 0), base
     host, port = _split_host_port(text, place)
@@ -93,14 +93,14 @@ def _split_host_port(text: str, place: str) -> tuple[str, int]:
     if place.startswith("["):
         host, bracket, rest = place[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise _url_error(text, "an IPv6 address stands between brackets")
+            raise _url_error(text, "an IPv6 address must be in brackets")
         port = rest[1:]
     else:
         host, _, port = place.partition(":")
     if ":" in port:
-        raise _url_error(text, "an IPv6 address stands between brackets", f"write [{place}]")
+        raise _url_error(text, "an IPv6 address must be in brackets", f"write [{place}]")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise _url_error(text, f'"{port}" is no port: a number from 1 to 65535')
+        raise _url_error(text, f'"{port}" is not a port (a number from 1 to 65535)')
     return unquote(host), int(port or 0)
 
 
@@ -108,6 +108,6 @@ def _url_error(text: str, reason: str, remedy: Remedy = "") -> UsageError:
     if not remedy:
         remedy = "write ldap://HOST:PORT/BASE-DN, ldaps://HOST:PORT/BASE-DN or ldapi://%2Fpath%2Fto%2Fsocket/BASE-DN"
     shown = text if "@" not in text else text.partition("://")[0] + "://…@" + text.rpartition("@")[2]
-    if "?" in shown:  # extensions may hold a password
+    if "?" in shown:  # extensions may contain a password
         shown = shown.partition("?")[0] + "?…"
-    return UsageError(Diagnostic("usage", f'"{shown}" is no LDAP URL: {reason}', remedy=remedy))
+    return UsageError(Diagnostic("usage", f'"{shown}" is not a valid LDAP URL: {reason}', remedy=remedy))

@@ -1,7 +1,7 @@
-"""The octets of the requests that are made by the thousand, and of what comes back (RFC 4511; X.690, definite lengths).
+"""Encoding of frequent requests and decoding of their answers (RFC 4511; X.690, definite lengths).
 
-A request of the client library passes through its ASN.1 compiler, which costs more than the server's work. What is
-asked and changed object by object is written and read here; everything else is left to the library.
+The client library encodes a request with its ASN.1 compiler, which takes longer than the server's work. Requests that
+are made for each object are encoded and decoded here; everything else is left to the library.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MODIFY: Final = 0x66
 _PRESENT: Final = 0x87
 _REFERRAL: Final = 0xA3
 _LONGEST_HEAD: Final = 6
-"""A tag, and a length of at most four octets behind the one that says so: no server sends longer messages."""
+"""A tag, and a length in the long form of at most four octets: no server sends longer messages."""
 _LONGEST: Final = 1 << 28
 _KINDS: Final = {"add": 0, "delete": 1, "replace": 2}
 _BASE_OBJECT: Final = 0
@@ -53,7 +53,7 @@ def _encode_strings(tag: int, values: Iterable[bytes]) -> bytes:
 
 
 def encode_message(number: int, operation: bytes) -> bytes:
-    """Return a whole message."""
+    """Return a complete message."""
     return _encode_tlv(_SEQUENCE, _encode_number(_INTEGER, number) + operation)
 
 
@@ -77,8 +77,8 @@ def encode_read(dn: str, attributes: Sequence[str]) -> bytes:
         _encode_tlv(_OCTETS, dn.encode())
         + _encode_number(_ENUMERATED, _BASE_OBJECT)
         + _encode_number(_ENUMERATED, _NEVER_DEREFERENCE)
-        + _encode_number(_INTEGER, 0)  # no limit of ours to the number of entries
-        + _encode_number(_INTEGER, 0)  # nor to the time: the channel has a deadline
+        + _encode_number(_INTEGER, 0)  # no client-side limit on the number of entries
+        + _encode_number(_INTEGER, 0)  # nor on the time: the channel has a deadline
         + _encode_tlv(0x01, b"\x00")  # values as well
         + _encode_tlv(_PRESENT, b"objectClass")
         + _encode_strings(_SEQUENCE, [name.encode() for name in attributes]),
@@ -89,27 +89,27 @@ def encode_read(dn: str, attributes: Sequence[str]) -> bytes:
 
 
 def size_of(data: bytes, at: int) -> int | None:
-    """How long the message is that begins at a place; None when that cannot be told yet."""
+    """Return the length of the message that begins at a place, or None if too few octets are there."""
     if len(data) < at + 2:
         return None
     if data[at] != _SEQUENCE:
-        raise ValueError("no LDAP message")
+        raise ValueError("not an LDAP message")
     first = data[at + 1]
     if first < 0x80:
         return 2 + first
     width = first & 0x7F
     if not 0 < width <= _LONGEST_HEAD - 2:
-        raise ValueError("no length of an LDAP message")
+        raise ValueError("an invalid length of an LDAP message")
     if len(data) < at + 2 + width:
         return None
     size = int.from_bytes(data[at + 2 : at + 2 + width], "big")
     if size > _LONGEST:
-        raise ValueError("a message longer than any configuration")
+        raise ValueError("an LDAP message that is too long")
     return 2 + width + size
 
 
 def _decode_length(data: bytes, at: int) -> tuple[int, int]:
-    """The length that stands at a place, and where what is so long begins."""
+    """Return the length at a place, and the place where the content begins."""
     first = data[at]
     if first < 0x80:
         return first, at + 1
@@ -118,7 +118,7 @@ def _decode_length(data: bytes, at: int) -> tuple[int, int]:
 
 
 def decode_head(data: bytes) -> tuple[int, int, int]:
-    """The number of a message, the tag of its operation, and where the length of that stands."""
+    """Return the number of a message, the tag of its operation, and the place of the operation's length."""
     _, at = _decode_length(data, 1)
     size, at = _decode_length(data, at + 1)
     end = at + size
@@ -126,7 +126,7 @@ def decode_head(data: bytes) -> tuple[int, int, int]:
 
 
 def decode_entry(data: bytes, at: int) -> RawEntry:
-    """The entry whose length stands at a place. Lengths below 128 are read on the spot: nearly all are."""
+    """Return the entry whose length is at a place. Lengths below 128, nearly all, are read inline."""
     _, at = _decode_length(data, at)
     size, at = _decode_length(data, at + 1)
     dn = data[at : at + size].decode("utf-8", "replace")
@@ -148,12 +148,12 @@ def decode_entry(data: bytes, at: int) -> RawEntry:
             values.append(data[at : at + size])
             at += size
     if at != end:
-        raise ValueError("an entry that does not end where it says")
+        raise ValueError("an entry whose length is wrong")
     return dn, attributes
 
 
 def decode_result(data: bytes, at: int) -> Raw:
-    """The result whose length stands at a place."""
+    """Return the result whose length is at a place."""
     size, at = _decode_length(data, at)
     end = at + size
     size, at = _decode_length(data, at + 1)

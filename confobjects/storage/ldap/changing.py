@@ -1,9 +1,9 @@
-"""Making one change in a directory, and what is said when it is refused.
+"""Making one change in a directory, and the errors for a refused change.
 
-Law: a change that was sent and not answered is repeated on the same server only, and only when that server had closed
-the connection and shows, in another one, that it did not happen. A server that hangs may carry it out whenever it
-wakes up, and would then undo what was made on another one meanwhile: so the outcome is not known, unless the change
-is seen there, or where it was replicated to.
+Law: a change that was sent but not answered is repeated only on the same server, and only if that server closed the
+connection and a new connection shows that the change did not happen. A server that hangs may still carry out the
+change later, and would then undo what was changed on another server in the meantime. So the outcome is unknown,
+unless the change is found on that server or on a replica.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from confobjects.storage.ldap.session import LostError
 from confobjects.storage.ldap.truth import new_revision_of, revision_of
 
 _NOT_HELD: Final = (NO_SUCH_OBJECT, 53)
-"""What servers answer to the addition of an entry that none of their databases holds: 32, and slapd 53."""
+"""Result codes for adding an entry that belongs to no database of the server: 32, or 53 from slapd."""
 _LOOK_AGAIN: Final = 0.05
-"""Seconds between two looks at a server that may be coming back."""
+"""Seconds between two attempts to reach a server that may be restarting."""
 
 
 class DirectoryWriter(DirectoryReader):
-    """What changes single entries in a storage, and takes changes back."""
+    """Changes single entries in a storage, and takes changes back."""
 
     def _carry_out(self, change: Change, before: Entry | None) -> None:
-        """Make one change, on the next server if one is lost before the change was sent."""
+        """Make one change. If the connection is lost before the change is sent, use the next server."""
         self._check(change)
         problems: list[Diagnostic] = []
         for _ in self._servers.attempts():
@@ -78,7 +78,7 @@ class DirectoryWriter(DirectoryReader):
         raise CannotConnectError(problems)
 
     def _check(self, change: Change) -> None:
-        """Refuse what servers judge differently from one another, in the words of all storages."""
+        """Refuse what different servers judge differently, with the same errors in all storages."""
         dn = results.target_of(change)
         if isinstance(change, RenameEntry):
             self._check_renaming(change.dn, dn)
@@ -96,13 +96,13 @@ class DirectoryWriter(DirectoryReader):
             raise no_such_entry(old)
         if new.is_below(old):
             raise ConstraintError(f'the entry "{old}" cannot be moved below itself')
-        raise ObjectExistsError(f'there is an entry "{new}" already')
+        raise ObjectExistsError(f'the entry "{new}" already exists')
 
     def _error_for(self, change: Change, result: LdapResult) -> ConfobjectsError:
         if isinstance(change, AddEntry) and change.entry.dn == self.base and result.code in _NOT_HELD:
             self._check_held(result)
         if isinstance(change, RenameEntry) and (missing := self._find_missing(change)) is not None:
-            return missing  # whatever else is wrong; servers judge that in an order of their own
+            return missing  # this error comes first, because servers check in different orders
         error = results.error_for_change(change, result, self._origin)
         if isinstance(error, ObjectInUseError):
             return self._in_use_error(results.target_of(change), error)
@@ -114,10 +114,10 @@ class DirectoryWriter(DirectoryReader):
         parent = change.new_dn.parent
         if self._read(parent, ("1.1",)) is not None:
             return None
-        return NoSuchObjectError(f'there is no entry "{parent}", which is to be the parent of "{change.new_dn}"')
+        return NoSuchObjectError(f'the parent of "{change.new_dn}" does not exist: "{parent}"')
 
     def _check_held(self, result: LdapResult) -> None:
-        """Raise the error of a base that the server holds no part of, where that can be told."""
+        """Raise an error if the server is known not to hold the base."""
         held = naming_contexts(self._read_root()[1])
         if not held or any(self.base == dn or self.base.is_below(dn) for dn in map(DN.parse, held)):
             return
@@ -138,14 +138,14 @@ class DirectoryWriter(DirectoryReader):
     def _in_use_error(self, dn: DN, error: ConfobjectsError) -> ConfobjectsError:
         _, below = self._servers.ask(lambda session: find_all(session, str(dn), "one", "(objectClass=*)", ("1.1",)))
         count = f'the entry "{DN.parse(below[0][0])}"' if len(below) == 1 else f"{len(below)} entries"
-        summary = f'the entry "{dn}" cannot be deleted: below it there is {count}'
-        fields = {"summary": summary, "remedy": "delete what is below it first"}
+        summary = f'the entry "{dn}" cannot be deleted: it has {count} below it'
+        fields = {"summary": summary, "remedy": "delete the entries below it first"}
         return ObjectInUseError([problem.replace(**fields) for problem in error.diagnostics])
 
     def _has_happened(self, change: Change, before: Entry | None, lost: LostError) -> bool:
-        """Look up whether a change that was sent has happened; false only when it will not happen any more.
+        """Look up whether a change that was sent has happened. False means that it can no longer happen.
 
-        Raises :class:`~confobjects.errors.CannotConnectError` when nobody can say.
+        Raises :class:`~confobjects.errors.CannotConnectError` if the outcome cannot be determined.
         """
         here, others = self._servers.current, self._servers.others
         problems: list[Diagnostic] = []
@@ -156,14 +156,14 @@ class DirectoryWriter(DirectoryReader):
                 return is_done
             if monotonic() >= end:
                 break
-            sleep(_LOOK_AGAIN)  # the server may be starting again, or still at it
+            sleep(_LOOK_AGAIN)  # the server may be restarting or still working on the change
         self._servers.close()
         self._servers.mark_lost()
-        # An entry that is not there elsewhere may not have come there yet: that proves no deletion.
+        # An entry that is missing on another server may not be replicated yet: that does not prove a deletion.
         if others and not isinstance(change, DeleteEntry) and self._is_seen(change, before, problems, *others):
             return True
-        summary = f'whether the entry "{results.target_of(change)}" was changed is not known: the answer was lost'
-        remedy = "when the server is back, look at the object, and repeat the change if it is not there"
+        summary = f'it is unknown whether the entry "{results.target_of(change)}" was changed: the answer was lost'
+        remedy = "when the server is back, look at the object, and repeat the change if it is missing"
         unknown = Diagnostic("cannot-connect", summary, remedy=remedy)
         told = {problem.summary: problem for problem in (*lost.error.diagnostics, *problems)}
         raise CannotConnectError([unknown, *told.values()]) from None
@@ -171,7 +171,7 @@ class DirectoryWriter(DirectoryReader):
     def _is_seen(
         self, change: Change, before: Entry | None, problems: list[Diagnostic], *where: LdapAddress
     ) -> bool | None:
-        """Whether a change is seen on the first of some servers that answers; None, and why, when it cannot be told."""
+        """Tell whether the first of some servers that answers shows a change; None and the reason if none can tell."""
         try:
             with self._servers.use_only(*where):
                 return self._looks_done(change, before)
@@ -199,7 +199,7 @@ class DirectoryWriter(DirectoryReader):
         return self._take_back(done, StorageError("an interrupted change is taken back"))
 
     def _take_back(self, done: Sequence[PlannedChange], reason: ConfobjectsError) -> list[Diagnostic]:
-        """Undo some changes, the last first; return what could not be undone."""
+        """Undo some changes, the last one first, and return what could not be undone."""
         stuck: list[Diagnostic] = []
         for step in reversed(done):
             dn = results.target_of(step.change)
@@ -208,12 +208,12 @@ class DirectoryWriter(DirectoryReader):
                     self._carry_out(back, None)
             except ConfobjectsError as error:
                 detail = "\n".join(problem.summary for problem in error.diagnostics)
-                summary = f'the entry "{dn}" was changed before the change failed, and could not be changed back'
+                summary = f'the entry "{dn}" was changed before the commit failed, and could not be restored'
                 stuck.append(Diagnostic(reason.code, summary, detail=detail, origin=self._origin))
         return stuck
 
     def _has_been_made(self, change: Change, before: Entry | None) -> bool:
-        """Whether a change that has a number of its own, its revision, was made; of others, whether it looks so."""
+        """Tell whether a change was made: surely if it sets a revision of its own, otherwise by the entry's values."""
         revision = new_revision_of(change)
         if not revision and not isinstance(change, AddEntry):
             return self._looks_done(change, before)
@@ -222,5 +222,5 @@ class DirectoryWriter(DirectoryReader):
 
 
 def _naming_error(dn: DN) -> ConstraintError:
-    summary = f'the entry "{dn}" must have the value of its name in the attribute {dn.rdns[0][0][0]}'
+    summary = f'the attribute {dn.rdns[0][0][0]} of the entry "{dn}" must contain the value in the name'
     return ConstraintError(Diagnostic("constraint-violated", summary, remedy="to change the name, rename the entry"))

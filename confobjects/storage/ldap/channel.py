@@ -1,4 +1,4 @@
-"""A socket that is left when time is up, however slowly the other side drips, in clear or inside TLS."""
+"""A socket with a deadline for the whole step, however slowly the other side sends, with or without TLS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LdapChannel:
         self.sent = False
 
     def expire(self, seconds: float) -> None:
-        """Begin a step that may take some seconds in all."""
+        """Begin a step that may take this many seconds in total."""
         self._end = time.monotonic() + seconds
         self.failure = None
         self.sent = False
@@ -39,7 +39,7 @@ class LdapChannel:
         self._socket.settimeout(left)
 
     def recv(self, size: int) -> bytes:
-        """Receive at most some bytes."""
+        """Receive at most this many bytes."""
         try:
             self._arm()
             data = self._socket.recv(size)
@@ -51,8 +51,8 @@ class LdapChannel:
         return data
 
     def sendall(self, data: bytes) -> None:
-        """Send all of some bytes."""
-        self.sent = True  # from here on nobody knows how much of it the server has seen
+        """Send all the bytes."""
+        self.sent = True  # from here on it is unknown how much the server has received
         try:
             self._arm()
             self._socket.sendall(data)
@@ -61,10 +61,10 @@ class LdapChannel:
             raise
 
     def secure(self, context: ssl.SSLContext, name: str, unread: bytes) -> None:
-        """Negotiate TLS. ``unread`` is what was received here and not used yet.
+        """Negotiate TLS. ``unread`` holds the bytes that were received but not used yet.
 
-        Raises :class:`OSError`, of which :class:`ssl.SSLError` is one, ValueError for a name that cannot be one, and
-        :class:`~confobjects.tls.wrapping.ClearTextError`.
+        Raises :class:`OSError` (including :class:`ssl.SSLError`), ValueError for an invalid host name, and
+        :class:`~confobjects.tls.wrapping.ClearTextError` if there are unread bytes.
         """
         self._arm()
         tls = wrap(self._socket, context, name, unread=unread)
@@ -72,18 +72,18 @@ class LdapChannel:
         tls.do_handshake()
 
     def check_open(self) -> None:
-        """Raise :class:`ConnectionResetError` when it is known already that the other side has closed the connection.
+        """Raise :class:`ConnectionResetError` if the other side has already closed the connection.
 
-        TLS is not asked: what is closed below it is closed.
+        This looks at the socket below TLS only: if that is closed, the connection is closed.
         """
         poll = select.poll()
-        poll.register(self._socket, getattr(select, "POLLRDHUP", 0))  # a hang-up and an error are always told
+        poll.register(self._socket, getattr(select, "POLLRDHUP", 0))  # poll always reports a hang-up and an error
         if poll.poll(0):
             self.failure = ConnectionResetError("the server closed the connection")
             raise self.failure
 
     def shutdown(self, how: int) -> None:
-        """End the traffic."""
+        """Shut down sending, receiving or both, as :meth:`socket.socket.shutdown` does."""
         self._socket.shutdown(how)
 
     def close(self) -> None:
@@ -92,9 +92,9 @@ class LdapChannel:
 
 
 def connect(address: LdapAddress, seconds: float) -> LdapChannel:
-    """Return a channel to a server, trying each of its addresses within the time: one that says nothing gets no more
-    than its share of what is left, so that each of the others has its turn.
+    """Return a channel to a server. Each of its addresses is tried until the time is up.
 
+    An address that does not answer gets only its share of the remaining time, so that the others can be tried too.
     Raises :class:`~confobjects.errors.CannotConnectError`.
     """
     end = time.monotonic() + seconds
@@ -108,7 +108,7 @@ def connect(address: LdapAddress, seconds: float) -> LdapChannel:
         try:
             sock.settimeout(left)
             sock.connect(place)
-            if family != socket.AF_UNIX:  # else the bind after StartTLS waits 40 ms for an acknowledgement
+            if family != socket.AF_UNIX:  # otherwise the bind after StartTLS waits 40 ms for an acknowledgement
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return LdapChannel(sock)
         except OSError as error:
@@ -128,7 +128,7 @@ def _resolve_address(address: LdapAddress, seconds: float) -> list[tuple[int, An
         except (OSError, UnicodeError) as error:
             found.append(error)
 
-    # The system's resolver takes no deadline; a thread of its own may be left behind in it.
+    # The system's resolver has no deadline, so it runs in a thread of its own, which may be abandoned.
     thread = threading.Thread(target=resolve, daemon=True)
     thread.start()
     thread.join(seconds)
@@ -140,27 +140,27 @@ def _resolve_address(address: LdapAddress, seconds: float) -> list[tuple[int, An
             Diagnostic(
                 "cannot-connect",
                 f"the host of {address} cannot be found: {reason}",
-                remedy="correct the host name, or see that the name service knows it",
+                remedy="correct the host name, or check that the name service (DNS) resolves it",
             )
         )
     return [(family, place) for family, _, _, _, place in found]
 
 
 def as_connection_error(address: LdapAddress, failure: BaseException, step: str, seconds: float) -> CannotConnectError:
-    """Return the error of a server that cannot be reached, by what failed and in which step."""
-    remedy: Remedy = "see that the server runs and that host and port are right"
+    """Return the error for a server that cannot be reached, from the failure and the step in which it occurred."""
+    remedy: Remedy = "check that the server is running, and that the host and port are right"
     if isinstance(failure, TimeoutError):
         summary = f"{address} did not answer within {seconds:g} s ({step})"
         remedy = (
-            "see that the server is not hung and no firewall is between; ",
+            "check that the server is not hung and that no firewall blocks the connection; ",
             RemedyAction("give-connect-timeout"),
             " gives it more time",
         )
     elif isinstance(failure, ConnectionRefusedError):
-        summary = f"{address} refused the connection: nothing listens there"
+        summary = f"{address} refused the connection: nothing is listening there"
     elif isinstance(failure, FileNotFoundError):
         summary = f"{address}: there is no such socket"
-        remedy = "see that the server runs and listens on that socket"
+        remedy = "check that the server is running and listens on that socket"
     elif isinstance(failure, ClearTextError):
         summary = f"{address} sent more than its answer to StartTLS before TLS began: someone may be injecting answers"
         remedy = (
@@ -195,15 +195,15 @@ _OTHER_NAME: Final = (62, 64)
 def _certificate_error(address: LdapAddress, failure: ssl.SSLCertVerificationError) -> CannotConnectError:
     remedy: Remedy = ("give the authority's certificate with ", RemedyAction("give-trust-store"), " (PEM)")
     if failure.verify_code in _OUT_OF_DATE:
-        remedy = "have the server's certificate renewed, and see that both clocks are right"
+        remedy = "renew the server's certificate, and check that both clocks are right"
     elif failure.verify_code in _OTHER_NAME:
-        remedy = "connect by a name that is in the certificate, or have one issued for this name"
+        remedy = "connect with a name that is in the certificate, or issue a certificate for this name"
     summary = f"{address}: its certificate is not accepted: {failure.verify_message}"
     return CannotConnectError(Diagnostic("cannot-connect", summary, remedy=remedy))
 
 
 def check_socket_access(address: LdapAddress) -> None:
-    """Raise :class:`~confobjects.errors.AccessError` when this user may not use the socket of an ``ldapi`` address."""
+    """Raise :class:`~confobjects.errors.AccessError` if this user may not use the socket of an ``ldapi`` address."""
     if address.scheme == "ldapi" and os.path.exists(address.host) and not os.access(address.host, os.W_OK):
         remedy = "run as a user who may use the socket"
         raise AccessError(Diagnostic("access-refused", f"{address}: no access to the socket", remedy=remedy))

@@ -1,4 +1,4 @@
-"""A commit that a history knows of, while it is being carried out."""
+"""A commit with a history record, while it is being carried out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from confobjects.storage.ldap.plans import PlannedChange
 
 
 class Lease:
-    """The name that a writer has in its record, and since when; empty where it needs none."""
+    """The name of a writer in its record and the time it was set; empty if the writer needs no name."""
 
     __slots__ = ("since", "writer")
 
@@ -18,13 +18,13 @@ class Lease:
         self.renew(writer)
 
     def renew(self, writer: str) -> None:
-        """Begin anew under another name."""
+        """Replace the name and restart its time."""
         self.writer = writer
         self.since = monotonic()
 
 
 class Intent(Record):
-    """A commit that the history knows of: its number, what it is to do, and the name its writer has in the record."""
+    """A commit with a history record: its number, its planned changes, and its writer's name in the record."""
 
     number: int
     plan: tuple[PlannedChange, ...]
@@ -32,12 +32,12 @@ class Intent(Record):
 
     @property
     def is_single(self) -> bool:
-        """Whether its revision alone tells whether it happened."""
+        """Whether its revision alone shows whether it happened."""
         return not self.lease.writer
 
     @property
     def note(self) -> list[Diagnostic]:
-        """What to say when its writer leaves it as it is, not knowing what came of it."""
+        """Return the diagnostics for a commit that its writer leaves because the outcome is unknown."""
         if self.is_single:
             return []
         summary = f"change {self.number} is not finished: the next command that changes something finishes it"

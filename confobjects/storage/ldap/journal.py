@@ -2,16 +2,19 @@
 
 Laws of this module:
 
-1. The entry of a commit is written before its first change. So no change is ever made that the history does not know,
-   unless the directory keeps none.
-2. A commit of one change is told by the revision it leaves, which is the number of its record: whatever moment its
-   writer dies at, the revision says whether it happened. That costs one request.
-3. A commit never builds on an entry that an unfinished one has changed: it waits for that one, for it may be taken back.
-4. A commit of several is an intent: its record holds the plan, with secrets in the protected attribute, and is marked
-   when all is done. An intent whose writer is dead is finished by the next command that changes something, or taken
-   back where the rest cannot be done any more; only one command does so, for it swaps the writer's name in the record.
-   One whose writer cannot tell what came of a request is left like one whose writer was killed.
-5. A number is above all revisions that the commit finds, and no two records have the same: the server sees to it.
+1. The record of a commit is written before its first change. So the history knows every change, unless the directory
+   keeps no history.
+2. A commit with one change sets the number of its record as the revision of the entry. Whenever its writer dies, the
+   revision shows whether the change was made. That costs one request.
+3. A commit never builds on an entry that an unfinished commit has changed, because that one may be taken back. It
+   waits for the other commit.
+4. A commit with several changes is an intent: its record contains the plan, with secrets in the protected attribute,
+   and is marked when everything is done. If its writer is dead, the next command that changes something finishes the
+   intent, or takes it back if the rest can no longer be done. Only one command does so, because it must replace the
+   writer's name in the record first. If a writer does not know the outcome of a request, its intent is treated as if
+   the writer had been killed.
+5. The number of a record is higher than all revisions that the commit finds. No two records have the same number,
+   because the server enforces that.
 """
 
 from __future__ import annotations
@@ -45,20 +48,20 @@ if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
 
 _LOOKS: Final = 3
-"""How often a history is looked for before it is taken for missing."""
+"""How often the history is looked up before it counts as missing."""
 _LOOK_AGAIN: Final = 60.0
-"""Seconds after which intents of others are looked for anew."""
+"""Seconds after which intents of others are looked up again."""
 _TRIES: Final = 64
 _PRUNE_EVERY: Final = 64
 _STATES: Final = ("done", "void", "intent", "written", "unclear")
 
 
 class DirectoryMeans(Record):
-    """What the journal needs of the storage.
+    """What the journal needs from the storage.
 
-    ``look_up`` returns an entry as the server has it now, ``find`` those that a filter selects, ``make`` makes one
-    change, ``take_back`` undoes some, the last first, and returns what could not be undone; ``has_been_made`` tells
-    whether a change has been made.
+    ``look_up`` returns an entry as the server has it now, ``find`` the entries that a filter selects. ``make`` makes
+    one change. ``take_back`` undoes some changes, the last one first, and returns what could not be undone.
+    ``has_been_made`` tells whether a change has been made.
     """
 
     base: Callable[[], DN]
@@ -70,7 +73,7 @@ class DirectoryMeans(Record):
 
 
 class Journal:
-    """The history below one base. ``keep`` is how many records stay."""
+    """The history below one base. ``keep`` is the number of records to keep."""
 
     def __init__(self, directory: DirectoryMeans, keep: int) -> None:
         self._directory = directory
@@ -80,9 +83,9 @@ class Journal:
         self._last = 0
         self._looked: float | None = None
         self._abandoned: set[tuple[int, str]] = set()
-        """Intents that we left, each with the name we had in it: nobody could say what became of them."""
+        """Intents that this process left because the outcome was unknown, each with the writer name in its record."""
         self._settled = {0}
-        """Revisions of which it is known that they are not those of an intent that is still being carried out."""
+        """Revisions that are known not to belong to an unfinished intent."""
         self.remarks: list[Diagnostic] = []
 
     @property
@@ -95,7 +98,7 @@ class Journal:
     # -- is there one ------------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Whether this directory keeps a history. Asks the server once, and where there was none now and then."""
+        """Whether this directory keeps a history. Asks the server once, or now and then while there is none."""
         if self._asked is None or (not self._exists and monotonic() - self._asked > _LOOK_AGAIN):
             self._asked = monotonic()
             entry = self._look_for_branch()
@@ -104,14 +107,14 @@ class Journal:
         return self._exists
 
     def _look_for_branch(self) -> Entry | None:
-        """Return the entry of the history, None where it was missed several times: in a crowd 389-ds misses some."""
+        """Return the entry of the history, or None after several tries: 389-ds under load sometimes misses it."""
         looks = (self._directory.look_up(self._branch, ("objectClass", names.NUMBER)) for _ in range(_LOOKS))
         return next((entry for entry in looks if entry is not None), None)
 
     def create(self) -> AddEntry | None:
-        """Make the branch of the history where it is not there, and return its addition.
+        """Create the branch of the history if it is missing, and return its addition.
 
-        A server whose schema does not know the history refuses; then changes are made without.
+        A server whose schema does not define the history refuses. Then changes are made without a history.
         """
         if self.exists():
             return None
@@ -130,13 +133,13 @@ class Journal:
     # -- a commit ----------------------------------------------------------------------------------------------------
 
     def begin(self, plan: Sequence[PlannedChange], record: Note) -> Intent | None:
-        """Write down what is going to be done, and return it: what is to be done has the record's number in it.
+        """Record the planned changes, and return the intent, whose changes contain the record's number.
 
-        None where the history is not there any more. Raises :class:`~confobjects.errors.ChangedMeanwhileError` when a
-        change that was interrupted had to be finished first: what was planned before it may not hold any more.
+        Return None if the history no longer exists. Raises :class:`~confobjects.errors.ChangedMeanwhileError` if an
+        interrupted change had to be finished first, because the plan may no longer be valid after that.
         """
         if self._catch_up():
-            raise ChangedMeanwhileError("a change that was interrupted was finished, or taken back, just now")
+            raise ChangedMeanwhileError("an interrupted change has just been finished or taken back")
         found = {revision_of(step.before) for step in plan}
         for revision in found - self._settled:
             self._wait_for(revision)
@@ -151,7 +154,7 @@ class Journal:
                 self._last = number
                 self._last = self._find_newest()
                 continue
-            except NoSuchObjectError:  # which 389-ds also says in a crowd, of a history that is there
+            except NoSuchObjectError:  # under load, 389-ds also says this about a history that exists
                 self._exists, self._asked = False, None
                 if not self.exists():
                     return None
@@ -185,10 +188,10 @@ class Journal:
         self._directory.make(ModifyEntry(self._dn_of(number), steps), None)
 
     def renew_lease(self, intent: Intent) -> None:
-        """Tell the others, now and then, that the writer lives.
+        """Renew the writer's lease when it is due.
 
-        Raises :class:`~confobjects.errors.ChangedMeanwhileError` when another has taken over, and
-        :class:`~confobjects.errors.CannotConnectError`, with the intent left as it is.
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` if another process has taken over, and
+        :class:`~confobjects.errors.CannotConnectError`, which leaves the intent as it is.
         """
         if not intent.is_single and monotonic() - intent.lease.since > writers.RENEWAL:
             try:
@@ -202,16 +205,16 @@ class Journal:
         try:
             self._modify(number, old, new)
         except CannotConnectError:
-            self._abandon(number, name)  # if it happened, or happens yet
+            self._abandon(number, name)  # it may have happened, or may still happen
             raise
         lease.renew(name)
 
     def mark_done(self, intent: Intent) -> None:
-        """Mark an intent that is carried out; remove the oldest records now and then."""
+        """Mark an intent as carried out, and remove the oldest records now and then."""
         if not intent.is_single:
             try:
                 self._close(intent, "done")
-            except CannotConnectError:  # the change is made, and whoever comes next sees that
+            except CannotConnectError:  # the change is made, and the next command sees that
                 self._abandon(intent.number, intent.lease.writer)
         if intent.number % _PRUNE_EVERY == 0:
             with suppress(ConfobjectsError):
@@ -230,14 +233,14 @@ class Journal:
         self._looked = None
 
     def leave_unfinished(self, intent: Intent, error: CannotConnectError) -> CannotConnectError:
-        """Leave a commit of which nobody can say how far it came to the next command; return the error to raise."""
+        """Leave a commit whose outcome is unknown to the next command, and return the error to raise."""
         self._abandon(intent.number, intent.lease.writer)
         return CannotConnectError([*error.diagnostics, *intent.note])
 
     def mark_failed(self, intent: Intent, stuck: Sequence[Diagnostic]) -> None:
-        """Note that nothing is left of a commit. Where something is, the record stays until somebody takes it back.
+        """Record that a commit left no changes. If some are ``stuck``, the record stays until they are taken back.
 
-        The record goes later: if its number were free again, it would be that of two.
+        The record is removed later: if its number were free again, two records could have it.
         """
         if stuck:
             self._abandon(intent.number, intent.lease.writer)
@@ -252,7 +255,7 @@ class Journal:
             return
 
     def withdraw(self, number: int) -> None:
-        """Note that a change was taken back by others."""
+        """Record that a change was taken back."""
         self._modify(number, Modification("replace", names.STATE, ["void"]))
 
     # -- what others left --------------------------------------------------------------------------------------------
@@ -262,7 +265,7 @@ class Journal:
         return max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
 
     def _catch_up(self) -> bool:
-        """Find the newest number, and finish what dead writers left unfinished; return whether there was anything."""
+        """Find the newest number, and finish the intents of dead writers. Return whether there were any."""
         now = monotonic()
         if self._looked is not None and now - self._looked < _LOOK_AGAIN:
             return False
@@ -283,10 +286,10 @@ class Journal:
         return bool(writer) and ((number, writer) in self._abandoned or not writers.is_alive(writer, time()))
 
     def _wait_for(self, revision: int) -> None:
-        """Build on nothing that may yet be taken back.
+        """Refuse to build on a revision that may still be taken back.
 
-        Raises :class:`~confobjects.errors.ChangedMeanwhileError` for an entry that another commit has in hand; the
-        caller plans anew on what comes of it.
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` for an entry that an unfinished commit has changed.
+        The caller then plans the change again.
         """
         entry = self._directory.look_up(self._dn_of(revision), (names.STATE, names.WRITER))
         if entry is None or text_of(entry, names.STATE) != "intent":
@@ -297,13 +300,13 @@ class Journal:
         raise ChangedMeanwhileError(
             Diagnostic(
                 "changed-meanwhile",
-                f"the entry is in the hands of another change (number {revision}), which is not finished",
-                remedy="repeat the change in a while",
+                f"another change to this entry (number {revision}) is not finished",
+                remedy="repeat the change later",
             )
         )
 
     def _recover(self, number: int, writer: str) -> None:
-        """Finish an intent, or take it back; whoever swaps the name of its writer does it."""
+        """Finish an intent or take it back, if this process succeeds in replacing the writer's name."""
         lease = Lease(writer)
         try:
             self._swap(number, lease)
@@ -325,7 +328,7 @@ class Journal:
             plan = []
         intent = Intent(number, tuple(plan), lease)
         if not plan:
-            # Killed while it wrote the plan, before the first change; or this user may not read plans.
+            # The writer was killed while it wrote the plan, before the first change, or this user may not read plans.
             if entry.get(names.PLAN):
                 self._close(intent, "void")
             return
@@ -335,7 +338,7 @@ class Journal:
 
     def _finish_plan(self, intent: Intent) -> tuple[str, list[Diagnostic]]:
         made = [self._directory.has_been_made(step.change, step.before) for step in intent.plan]
-        for index, step in enumerate(intent.plan):  # an entry that gave way to another is gone, though it is there
+        for index, step in enumerate(intent.plan):  # an entry that was replaced counts as deleted, though its DN exists
             if isinstance(step.change, DeleteEntry) and not made[index]:
                 made[index] = any(
                     made[later] and isinstance(other.change, AddEntry) and other.change.entry.dn == step.change.dn
@@ -374,11 +377,14 @@ class Journal:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def list_changes(self) -> list[NotedChange]:
-        """Return the records, the oldest first. Raises :class:`~confobjects.errors.NoSuchObjectError` for no history."""
+        """Return the records, the oldest first.
+
+        Raises :class:`~confobjects.errors.NoSuchObjectError` if there is no history.
+        """
         if self.exists():
             return records.list_changes(self._directory.look_up, self._directory.find, self._branch)
         if self._directory.look_up(self._branch.parent, ("objectClass",)) is None:
-            return []  # nothing is there yet; the first change makes the branch with the base
+            return []  # nothing exists yet: the first change creates the branch and the base
         raise NoSuchObjectError(
             Diagnostic(
                 "no-such-object",
@@ -388,7 +394,7 @@ class Journal:
         )
 
     def _prune(self) -> None:
-        """Remove what came to nothing, but for the newest, whose numbers may still be taken; then the oldest."""
+        """Remove the records without effect, except the newest, whose numbers are still needed; then the oldest."""
         wanted = (names.NUMBER, names.STATE)
         found = self._directory.find(self._branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
         found.sort(key=lambda entry: revision_of(entry, names.NUMBER))
@@ -402,9 +408,9 @@ class Journal:
 
 
 def _choose_gap(turn: int) -> int:
-    """How many numbers to leave out: none at first; where many meet, the more often the more."""
+    """Return how many numbers to skip: none at first, then a random count whose limit grows with each conflict."""
     if not turn:
         return 0
     from random import randrange
 
-    return randrange(2 ** min(turn, 5))  # noqa: S311 - it keeps writers apart, nothing secret
+    return randrange(2 ** min(turn, 5))  # noqa: S311 - it spreads writers, and is not secret

@@ -1,6 +1,6 @@
-"""The client library's messages over our own channel, and the entries among them read without detours.
+"""The client library's messages over our own channel, with a direct decoder for entries.
 
-The library takes an entry apart four times before it hands it over; here it is done once.
+The library decodes an entry four times before it returns it; this module decodes it once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses names that have gone out of use
+    warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses deprecated names
     from ldap3.strategy.base import RESPONSE_COMPLETE
     from ldap3.strategy.sync import SyncStrategy
     from ldap3.utils.asn1 import decode_message_fast
@@ -22,9 +22,9 @@ _CHUNK: Final = 65536
 
 
 class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library ships no types
-    """The library's synchronous strategy over a socket that is connected already.
+    """The library's synchronous strategy over a connected socket.
 
-    ``entries`` are what the last search has found.
+    ``entries`` are the results of the last search.
     """
 
     def adopt(self, channel: LdapChannel) -> None:
@@ -38,11 +38,11 @@ class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library
 
     @property
     def unread(self) -> bytes:
-        """What has been received behind the last answer."""
+        """The bytes received after the last answer."""
         return self._data[self._at :]
 
     def exchange(self, operation: bytes) -> ber.Raw:
-        """Send a request of ours and return its result; raises what the channel and broken answers raise."""
+        """Send an encoded request and return its result. Raises OSError, or ValueError for a broken answer."""
         number = int(self.connection.server.next_message_id())
         self.connection.socket.sendall(ber.encode_message(number, operation))
         *_, (message, _, at) = self._answers(number)
@@ -53,15 +53,15 @@ class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library
         return [*found, RESPONSE_COMPLETE]
 
     def _answers(self, number: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the answers to a request, the result at last: message, tag, place. Entries are collected."""
+        """Yield the answers to a request as (message, tag, place), the result last. Entries are collected."""
         self.entries = []
         while True:
             message = self._read_message()
             answered, kind, at = ber.decode_head(message)
-            if answered == 0:  # an unsolicited notification: the server takes its leave (RFC 4511 section 4.4.1)
-                raise ConnectionResetError("the server took its leave")
+            if answered == 0:  # an unsolicited notification: the server disconnects (RFC 4511 section 4.4.1)
+                raise ConnectionResetError("the server announced that it disconnects")
             if answered != number:
-                raise ValueError("an answer to another request")
+                raise ValueError("the answer belongs to another request")
             if kind == ber.ENTRY:
                 self.entries.append(ber.decode_entry(message, at))
                 continue
@@ -70,7 +70,7 @@ class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library
                 return
 
     def _read_message(self) -> bytes:
-        """The next whole message."""
+        """Return the next complete message."""
         while True:
             begin, have = self._at, len(self._data) - self._at
             size = ber.size_of(self._data, begin)
@@ -80,7 +80,7 @@ class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library
             self._receive(max(size or 0, have + 1) - have)
 
     def _receive(self, least: int) -> None:
-        """Get at least so many octets more."""
+        """Receive at least this many more octets."""
         parts = [self._data[self._at :]]
         while least > 0:
             part = self.connection.socket.recv(_CHUNK)

@@ -1,4 +1,4 @@
-"""Opening a storage by the URLs of its servers, with the options of a connection."""
+"""Opening a storage from the URLs of its servers and the connection options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from confobjects.storage.ldap.store import LdapStorage
 from confobjects.storage.ldap.trust import Tls
 
 
-def open_url(  # noqa: PLR0913 - each is an option of the command line, all by keyword
+def open_url(  # noqa: PLR0913 - each is a command line option, passed by keyword
     url: str,
     *,
     missing_ok: bool = True,
@@ -31,11 +31,11 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
     deadline: float = 10.0,
     history: int = 1000,
 ) -> LdapStorage:
-    """Return the storage of one or several LDAP URLs, blank-separated, tried in order.
+    """Return the storage for one or more LDAP URLs, separated by blanks and tried in order.
 
-    ``mechanism`` is "anonymous", "simple" or "external"; without it, a ``bind_dn`` means simple, and a socket
-    (``ldapi``) or a client certificate means external. ``trust_store`` is a
-    file of PEM, PKCS #12, JKS, JCEKS or BCFKS, ``key_store`` one of PEM or PKCS #12. ``history`` is the number of changes that the directory keeps in mind.
+    ``mechanism`` is "anonymous", "simple" or "external". Without it, a ``bind_dn`` means simple, and a socket
+    (``ldapi``) or a client certificate means external. ``trust_store`` is a PEM, PKCS #12, JKS, JCEKS or BCFKS file,
+    ``key_store`` a PEM or PKCS #12 file. ``history`` is the number of changes that the directory's history keeps.
     Raises :class:`~confobjects.errors.UsageError`.
     """
     directory = parse(url)
@@ -60,18 +60,18 @@ def open_url(  # noqa: PLR0913 - each is an option of the command line, all by k
 def _check_login(mechanism: str, bind_dn: str, password: str, start_tls: bool, schemes: set[str]) -> None:
     problem: tuple[str, Remedy] | None = None
     if mechanism not in ("anonymous", "simple", "external"):
-        problem = (f'there is no login "{mechanism}"', "one of: simple, external, anonymous")
+        problem = (f'"{mechanism}" is not a login mechanism', "use simple, external or anonymous")
     elif mechanism == "simple" and not bind_dn:
         remedy = ("give the DN of the user as well (", RemedyAction("give-bind-dn"), ")")
-        problem = ("a password is given, but nobody to log in as", remedy)
+        problem = ("a password is given, but no DN to log in as", remedy)
     elif mechanism == "simple" and not password:
-        # A server takes a DN without a password for an anonymous login (RFC 4513 section 5.1.2).
+        # A server treats a DN without a password as an anonymous login (RFC 4513 section 5.1.2).
         remedy = ("give the password as well (", RemedyAction("give-bind-password"), ")")
         problem = ("a DN to log in as is given, but no password", remedy)
     elif start_tls and schemes != {"ldap"}:
         other = "ldapi" if "ldapi" in schemes else "ldaps"
         problem = (
-            f"StartTLS is for ldap:// URLs, and one starts with {other}://",
+            f"StartTLS works only with ldap:// URLs, but one URL starts with {other}://",
             ("leave out ", RemedyAction("use-starttls")),
         )
     if problem is not None:
@@ -80,4 +80,4 @@ def _check_login(mechanism: str, bind_dn: str, password: str, start_tls: bool, s
         try:
             DN.parse(bind_dn)
         except ValueError as error:
-            raise UsageError(Diagnostic("usage", f'"{bind_dn}" is no DN to log in as: {error}')) from None
+            raise UsageError(Diagnostic("usage", f'"{bind_dn}" is not a valid DN to log in as: {error}')) from None

@@ -1,4 +1,4 @@
-"""What a commit is going to do, as bytes: so that whoever finds them can finish it, or take it back."""
+"""The plan of a commit as bytes, from which another process can finish the commit or take it back."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from confobjects.mapping.entry import (
 from confobjects.records import Record
 
 _CHUNK: Final = 500_000
-"""Octets of one value; what is longer goes into several, for servers bound the size of a request."""
+"""Octets per value. A longer text is split into several values, because servers limit the size of a request."""
 _PLAIN: Final = 4096
-"""Up to here people can read the text in the directory; beyond it is compressed."""
+"""Octets up to which the text is stored readable in the directory. A longer text is compressed."""
 
 
 class PlannedChange(Record):
-    """One change, and the entry it changes as it is before."""
+    """One change, and the entry as it is before the change."""
 
     change: Change
     before: Entry | None
 
 
 def forecast(changes: Sequence[Change], before: Callable[[Change], Entry | None]) -> list[PlannedChange]:
-    """Return each change with its entry as it will be before it; ``before`` reads an entry as it is now."""
+    """Return each change with its entry as it will be before the change. ``before`` reads an entry as it is now."""
     here: dict[str, Entry | None] = {}
     moves: list[tuple[DN, DN]] = []
     result = []
@@ -81,7 +81,7 @@ def _move_key(key: str, change: RenameEntry) -> str:
 
 
 def pack_text(text: str) -> list[bytes]:
-    """Return a text as values of an attribute, each with its place; values of a directory have no order."""
+    """Return a text as values of an attribute, each with its position, because attribute values have no order."""
     data = text.encode()
     mark = b":"
     if len(data) > _PLAIN:
@@ -91,7 +91,7 @@ def pack_text(text: str) -> list[bytes]:
 
 
 def unpack_text(values: Iterable[Value]) -> str:
-    """Return the text of some values. Raises ValueError when it is not whole."""
+    """Return the text of some values. Raises ValueError if a part is missing."""
     pieces = sorted(value.encode() if isinstance(value, str) else value for value in values)
     data = b"".join(piece[5:] for piece in pieces)
     is_compressed = any(piece[4:5] == b"z" for piece in pieces)
@@ -105,14 +105,14 @@ def unpack_text(values: Iterable[Value]) -> str:
 
 
 def as_text(plan: Iterable[PlannedChange]) -> str:
-    """Return a plan as text. It holds secrets."""
+    """Return a plan as text. The text contains secrets."""
     return json.dumps(
         [[_change_as_json(step.change), _entry_as_json(step.before)] for step in plan], separators=(",", ":")
     )
 
 
 def from_text(text: str) -> list[PlannedChange]:
-    """Return the plan in a text. Raises ValueError, KeyError or TypeError for what is none."""
+    """Return the plan in a text. Raises ValueError, KeyError or TypeError for an invalid text."""
     return [PlannedChange(_change_from_json(change), _entry_from_json(before)) for change, before in json.loads(text)]
 
 
@@ -154,7 +154,7 @@ def _change_from_json(item: Mapping[str, Any]) -> Change:
     if "add" in item:
         entry = _entry_from_json(item["add"])
         if entry is None:
-            raise ValueError("an addition without its entry")
+            raise ValueError("an addition without an entry")
         return AddEntry(entry)
     if "delete" in item:
         return DeleteEntry(DN.parse(item["delete"]))

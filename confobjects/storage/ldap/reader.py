@@ -1,4 +1,4 @@
-"""Reading a directory: one entry, or all that a search finds; and what is said when that cannot be done."""
+"""Reading a directory: one entry or the results of a search, and the errors when reading fails."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "vendorName", "vendo
 
 
 class DirectoryReader:
-    """What reads in a storage; threads take turns. What is read while one writes is remembered for it."""
+    """Reads a storage. Threads take turns. While a thread is writing, the entries that it reads are cached for it."""
 
-    def __init__(  # noqa: PLR0913 - the servers, the login, and by keyword what limits them
+    def __init__(  # noqa: PLR0913 - the servers, the login, and limits passed by keyword
         self,
         directory: Directory,
         login: LdapLogin,
@@ -47,13 +47,13 @@ class DirectoryReader:
 
     @property
     def base(self) -> DN:
-        """The DN below which the configuration lies. Asks the server when nobody has said it."""
+        """The base DN of the configuration. Asks the server if no base was given."""
         if self._base is None:
             self._base = self._find_base()
         return self._base
 
     def _read_root(self) -> tuple[LdapResult, dict[str, list[bytes]]]:
-        """What the server says of itself, by the names of attributes in lower case (RFC 4512 section 5.1)."""
+        """The attributes of the server's root DSE, by their names in lower case (RFC 4512 section 5.1)."""
         with self._turn:
             result, found = self._servers.ask(lambda session: session.read("", _ROOT_ATTRIBUTES))
         return result, {name.lower(): values for name, values in (found[1] if found is not None else {}).items()}
@@ -65,12 +65,12 @@ class DirectoryReader:
             return DN.of(("cn", "config"))
         held = ", ".join(naming_contexts(attributes))
         remedy = (
-            "say where the configuration is to be: ",
+            "name the base of the configuration: ",
             RemedyAction("give-base"),
             ", or at the end of the URL",
             f"; this server holds {held}" if held else "",
         )
-        self._servers.close()  # without a base nobody gets this storage to close it
+        self._servers.close()  # without a base, no caller gets this storage to close it
         raise UsageError(
             Diagnostic("usage", f"{self._origin} needs a base DN", detail=_error_detail(result), remedy=remedy)
         )
@@ -81,7 +81,7 @@ class DirectoryReader:
 
     @property
     def warnings(self) -> list[Diagnostic]:
-        """What the user should know: the base is missing."""
+        """Warnings for the user: the base is missing."""
         if self.read(self.base, ("objectClass",)) is not None:
             return self._remarks()
         summary = f'there is no entry "{self.base}", or this user may not see it: the configuration is empty'
@@ -96,7 +96,7 @@ class DirectoryReader:
         return []
 
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:
-        """Return an entry, None if it is not there."""
+        """Return an entry, or None if it does not exist."""
         with self._turn:
             entry = self._read(dn, _select_attributes(attributes))
             if self._owner is not None and attributes is None:
@@ -110,7 +110,7 @@ class DirectoryReader:
         if result.code == NO_SUCH_OBJECT:
             return None
         if result.code != SUCCESS:
-            raise self._read_error(result, f'the entry "{dn}" was not read')
+            raise self._read_error(result, f'the entry "{dn}" could not be read')
         return None if found is None else entry_of(found)
 
     def _read_error(self, result: LdapResult, what: str) -> ConfobjectsError:
@@ -138,13 +138,13 @@ class DirectoryReader:
         object_class: str | None = None,
         attributes: Sequence[str] | None = None,
     ) -> list[Entry]:
-        """Return the entries right below a base, or with "sub" the base and all below it, parents first."""
+        """Return the entries directly below a base, or, with "sub", the base and all below it, parents first."""
         filter_ = f"(objectClass={object_class or '*'})"
         wanted = _select_attributes(attributes)
         with self._turn:
             result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
             if result.code not in (SUCCESS, NO_SUCH_OBJECT):
-                raise self._read_error(result, f'the entries below "{base}" were not read')
+                raise self._read_error(result, f'the entries below "{base}" could not be read')
             entries = [entry_of(raw) for raw in found]
             if self._owner is not None and attributes is None:
                 self._seen.update((entry.dn.normal, entry) for entry in entries)
@@ -153,10 +153,10 @@ class DirectoryReader:
         return sorted(entries, key=lambda entry: len(entry.dn)) if scope == "sub" else entries
 
     def _find(self, base: DN, scope: Scope, filter_: str, wanted: Sequence[str]) -> list[Entry]:
-        """Return the entries that a filter selects; none below a base that is not there."""
+        """Return the entries that a filter selects, none if the base does not exist."""
         result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
         if result.code not in (SUCCESS, NO_SUCH_OBJECT):
-            raise self._read_error(result, f'the entries below "{base}" were not read')
+            raise self._read_error(result, f'the entries below "{base}" could not be read')
         return [entry_of(raw) for raw in found]
 
 
@@ -165,7 +165,7 @@ def _select_attributes(attributes: Sequence[str] | None) -> Sequence[str]:
 
 
 def naming_contexts(root: dict[str, list[bytes]]) -> list[str]:
-    """Return the DNs that a server holds, from what it says of itself."""
+    """Return the naming contexts of a server, from its root DSE."""
     return [value.decode("utf-8", "replace") for value in root.get("namingcontexts", ())]
 
 

@@ -1,4 +1,4 @@
-"""The records of a directory's history as they lie there, read and told apart."""
+"""The history records of a directory: reading them and judging what each one did."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from confobjects.storage.ldap import plans
 from confobjects.storage.ldap.truth import REVISION, StoredRecord, find_places, judge_records, revision_of
 
 _MANY: Final = 8
-"""From how many entries on their revisions are looked up at once."""
+"""The number of entries from which their revisions are looked up in one search."""
 _STATES: Final = ("done", "void", "intent", "written", "unclear")
 
 LookUp = Callable[[DN, Sequence[str]], Entry | None]
@@ -22,7 +22,7 @@ Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
 
 
 def list_changes(look_up: LookUp, find: Find, branch: DN) -> list[NotedChange]:
-    """Return the changes that the records below a branch tell of, the oldest first, but for those that came to nothing."""
+    """Return the changes that took effect, from the records below a branch, the oldest first."""
     wanted = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
     found = find(branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
     told = sorted((_stored_record_of(entry) for entry in found), key=lambda record: record.number)
@@ -31,7 +31,7 @@ def list_changes(look_up: LookUp, find: Find, branch: DN) -> list[NotedChange]:
 
 
 def _make_lookup(told: Sequence[StoredRecord], look_up: LookUp, find: Find, base: DN) -> Callable[[DN], int | None]:
-    """How to look up the revision of an entry, None where there is no entry."""
+    """Return a function that looks up the revision of an entry, None if there is no entry."""
     wanted = find_places(told)
     known: dict[str, int | None] = {}
     if len(wanted) > _MANY:
@@ -48,7 +48,7 @@ def _make_lookup(told: Sequence[StoredRecord], look_up: LookUp, find: Find, base
 
 
 def text_of(entry: Entry, name: str) -> str:
-    """Return the text in an attribute, empty where there is none."""
+    """Return the text in an attribute, empty if the attribute is missing."""
     values = entry.get(name)
     return values[0] if values and isinstance(values[0], str) else ""
 

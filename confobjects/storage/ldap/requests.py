@@ -1,4 +1,4 @@
-"""Changes and entries of ours as requests and answers of a session; what tells whether a change has happened."""
+"""Conversion between our changes and entries and LDAP requests and answers; checks whether a change has happened."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def find_all(
 ) -> tuple[LdapResult, list[RawEntry]]:
     """Return everything that a search finds, and its result."""
     *found, result = session.search(base, scope, filter_, wanted)
-    return result, found  # type: ignore[return-value]  # the last is the result, and no other is
+    return result, found  # type: ignore[return-value]  # only the last item is the result
 
 
 def entry_of(raw: RawEntry) -> Entry:
@@ -45,7 +45,7 @@ def _as_bytes(values: Iterable[Value]) -> list[bytes]:
 
 
 def send_change(session: LdapSession, change: Change) -> LdapResult:
-    """Ask for a change; nothing is sent over a connection that is closed already."""
+    """Send a change. Nothing is sent over a connection that is already closed."""
     session.check_open()
     if isinstance(change, AddEntry):
         attributes = {name: _as_bytes(values) for name, values in change.entry.attributes.items()}
@@ -62,12 +62,12 @@ def send_change(session: LdapSession, change: Change) -> LdapResult:
 
 
 def has_all_values(found: Entry, wanted: Entry) -> bool:
-    """Whether an entry has all values of another; servers add attributes of their own."""
+    """Tell whether an entry has all values of another. Servers add attributes of their own."""
     return all(set(values) <= set(found.get(name)) for name, values in wanted.attributes.items())
 
 
 def is_applied(found: Entry, modifications: Sequence[Modification], before: Entry | None) -> bool:
-    """Whether an entry is as some modifications leave it."""
+    """Tell whether an entry has the values that some modifications set."""
     if before is not None:
         after = apply(before, modifications)
         names = {m.attribute for m in modifications}
@@ -85,7 +85,7 @@ def is_applied(found: Entry, modifications: Sequence[Modification], before: Entr
 
 
 def invert_change(change: Change, before: Entry | None) -> Change | None:
-    """The change that takes another back, as far as the entry has not been changed by someone else since."""
+    """Return the change that undoes another, as far as nobody else has changed the entry since."""
     if isinstance(change, AddEntry):
         return DeleteEntry(change.entry.dn)
     if before is None:

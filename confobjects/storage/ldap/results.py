@@ -1,6 +1,6 @@
-"""LDAP results as errors of ours (RFC 4511 section 4.1.9): one table, and the words for each change.
+"""Conversion of LDAP results to errors (RFC 4511 section 4.1.9): one table, and the messages for each change.
 
-Law: the server's own text and DN are kept, in the detail of the diagnostic; our words come first.
+Law: the detail of the diagnostic keeps the server's own text and DN; our summary comes first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AWAY: Final = frozenset((51, 52))
 
 
 class LdapResult(Record):
-    """What a server answered: the code and its name, the DN and the text that came with it, referral URLs."""
+    """A server's answer: the result code and its name, the DN, the text, and referral URLs."""
 
     code: int
     name: str
@@ -32,7 +32,7 @@ class LdapResult(Record):
 
     @property
     def answer_text(self) -> str:
-        """The server's words on one line, for the detail."""
+        """The server's answer on one line, for the detail."""
         parts = [f"result {self.code} ({self.name})"]
         parts.extend(part for part in (self.text.strip(), f'at "{self.dn}"' if self.dn else "") if part)
         parts.extend(f"refers to {url}" for url in self.referrals)
@@ -48,7 +48,7 @@ class _Meaning(Record):
 _RIGHTS: Final = (
     "log in as a user with the rights (",
     RemedyAction("give-bind-dn"),
-    "), or have the server's access rules changed",
+    "), or change the server's access rules",
 )
 _LOGIN: Final = (
     "correct the bind DN (",
@@ -61,55 +61,55 @@ _LOGIN_FIRST: Final = (RemedyAction("log-in"),)
 _ENCRYPT: Final = ("use ", RemedyAction("use-starttls"), " or ", RemedyAction("use-ldaps"))
 _LIMIT: Final = "raise the server's limit for this user, or log in as one with a higher limit"
 _SCHEMA: Final = (RemedyAction("load-schema"),)
-_READ_ONLY: Final = "give the URL of a server that takes writes"
+_READ_ONLY: Final = "give the URL of a server that accepts writes"
 
 _MEANINGS: Final[dict[int, _Meaning]] = {
     1: _Meaning("storage-failed", "the server could not carry out the request"),
     2: _Meaning("storage-failed", "the server does not understand the request"),
     3: _Meaning("storage-failed", "the server's time limit was reached", _LIMIT),
     4: _Meaning("storage-failed", "the server's size limit was reached: it holds more entries than it shows", _LIMIT),
-    7: _Meaning("access-refused", "the server does not know this way of logging in", _LOGIN_FIRST),
-    8: _Meaning("access-refused", "the server asks for a stronger login", (*_LOGIN_FIRST, ", and ", *_ENCRYPT)),
-    10: _Meaning("access-refused", "this server takes no writes and refers to another", _READ_ONLY),
+    7: _Meaning("access-refused", "the server does not support this login mechanism", _LOGIN_FIRST),
+    8: _Meaning("access-refused", "the server requires a stronger login", (*_LOGIN_FIRST, ", and ", *_ENCRYPT)),
+    10: _Meaning("access-refused", "this server does not accept writes and refers to another", _READ_ONLY),
     11: _Meaning("storage-failed", "an administrative limit of the server was reached", _LIMIT),
-    12: _Meaning("storage-failed", "the server lacks a control that is needed"),
-    13: _Meaning("access-refused", "the server asks for an encrypted connection", _ENCRYPT),
-    14: _Meaning("access-refused", "the login takes more steps than this client knows"),
+    12: _Meaning("storage-failed", "the server does not support a required control"),
+    13: _Meaning("access-refused", "the server requires an encrypted connection", _ENCRYPT),
+    14: _Meaning("access-refused", "the login needs more steps than this client supports"),
     16: _Meaning("changed-meanwhile", "a value to be deleted is not there any more"),
-    17: _Meaning("storage-failed", "the server's schema does not know an attribute: it is missing or older", _SCHEMA),
+    17: _Meaning("storage-failed", "the server's schema lacks an attribute: it is missing or outdated", _SCHEMA),
     18: _Meaning("storage-failed", "the server's schema cannot compare an attribute", _SCHEMA),
-    19: _Meaning("constraint-violated", "the server refused a value by a rule of its own"),
+    19: _Meaning("constraint-violated", "the server refused a value because of its own rules"),
     20: _Meaning("changed-meanwhile", "a value to be added is there already"),
     21: _Meaning("invalid-value", "the server's schema does not accept a value"),
     32: _Meaning("no-such-object", "there is no such entry"),
     33: _Meaning("storage-failed", "the entry is a broken alias"),
     34: _Meaning("usage", "the server does not accept the DN"),
     36: _Meaning("storage-failed", "the entry is an alias"),
-    48: _Meaning("access-refused", "the server does not allow this user, or this way of logging in", _LOGIN_FIRST),
+    48: _Meaning("access-refused", "the server does not allow this user or login mechanism", _LOGIN_FIRST),
     49: _Meaning("access-refused", "the server refused the login: the bind DN or the password is wrong", _LOGIN),
     50: _Meaning("access-refused", "the user has no right to do this", _RIGHTS),
     51: _Meaning("cannot-connect", "the server is busy", "try again later"),
     52: _Meaning("cannot-connect", "the server is not available now", "try again later"),
-    53: _Meaning("access-refused", "the server is unwilling to do this", _READ_ONLY),
-    54: _Meaning("storage-failed", "the server found a loop"),
+    53: _Meaning("access-refused", "the server refuses to do this", _READ_ONLY),
+    54: _Meaning("storage-failed", "the server detected a loop"),
     64: _Meaning("constraint-violated", "the name of an entry cannot be changed this way", "rename the entry"),
-    65: _Meaning("storage-failed", "the server's schema does not allow the entry: it is missing or older", _SCHEMA),
-    66: _Meaning("object-in-use", "the entry cannot be deleted: there are others below it", "delete those first"),
+    65: _Meaning("storage-failed", "the server's schema does not allow the entry: it is missing or outdated", _SCHEMA),
+    66: _Meaning("object-in-use", "the entry cannot be deleted: it has entries below it", "delete those first"),
     67: _Meaning("constraint-violated", "the name of an entry cannot be changed this way", "rename the entry"),
-    68: _Meaning("object-exists", "there is an entry already"),
+    68: _Meaning("object-exists", "the entry already exists"),
     69: _Meaning("storage-failed", "the server does not let an entry change its object class"),
     71: _Meaning("storage-failed", "the change concerns several servers at once"),
-    80: _Meaning("storage-failed", "the server failed for a reason of its own", "see the server's log"),
+    80: _Meaning("storage-failed", "the server reported an unspecified error", "see the server's log"),
 }
 _OTHER: Final = _Meaning("storage-failed", "the server refused the request")
 _COLLISIONS: Final = frozenset((16, 19, 20, 65))
 
 
 def error_for_result(result: LdapResult, what: str, origin: str = "") -> ConfobjectsError:
-    """Return the error a result means; ``what`` says in words what was tried."""
+    """Return the error for a result. ``what`` describes what was tried."""
     meaning = _MEANINGS.get(result.code, _OTHER)
     if result.code == 21 and result.text.lower().startswith("objectclass"):
-        meaning = _MEANINGS[65]  # slapd's answer to a class it does not know
+        meaning = _MEANINGS[65]  # slapd's answer to an unknown object class
     return _make_error(meaning.code, f"{what}: {meaning.summary}", result, meaning.remedy, origin)
 
 
@@ -119,10 +119,10 @@ def _make_error(code: str, summary: str, result: LdapResult, remedy: Remedy, ori
 
 
 def has_collided(change: Change, result: LdapResult) -> bool:
-    """Tell whether a modification failed because someone else was faster.
+    """Tell whether a modification failed because someone else changed the entry first.
 
-    A stale value says so itself (16, 20). The revision, where it is added for the first time, collides with the one
-    another writer added: 19 or 65, and the text names the attribute.
+    The codes 16 and 20 mean a stale value. A first revision that collides with another writer's gives 19 or 65, and
+    the text names the attribute.
     """
     if not isinstance(change, ModifyEntry) or result.code not in _COLLISIONS:
         return False
@@ -135,21 +135,24 @@ def has_collided(change: Change, result: LdapResult) -> bool:
 
 
 def error_for_change(change: Change, result: LdapResult, origin: str = "") -> ConfobjectsError:
-    """Return the error for a change that a server refused, in the words all storages use."""
+    """Return the error for a change that a server refused, with the same message as the other storages."""
     if isinstance(change, ModifyEntry) and has_collided(change, result):
-        which = "is not there any more" if result.code == 16 else "is there already"
-        verb = "deleted" if result.code == 16 else "added"
-        summary = f'the entry "{change.dn}" was changed by someone else meanwhile: a value to be {verb} {which}'
+        stale = (
+            "a value to be deleted is not there any more"
+            if result.code == 16
+            else "a value to be added is there already"
+        )
+        summary = f'the entry "{change.dn}" was changed by someone else meanwhile: {stale}'
         return _make_error("changed-meanwhile", summary, result, "read the object again and repeat the change", origin)
     dn = target_of(change)
     if result.code == 68:
-        return _make_error("object-exists", f'there is an entry "{dn}" already', result, "", origin)
+        return _make_error("object-exists", f'the entry "{dn}" already exists', result, "", origin)
     if result.code == NO_SUCH_OBJECT:
-        remedy = "make that entry first, or correct the DN" if isinstance(change, AddEntry) else ""
+        remedy = "create that entry first, or correct the DN" if isinstance(change, AddEntry) else ""
         return _make_error("no-such-object", _describe_missing(change, dn), result, remedy, origin)
     if result.code in (64, 67):
         attribute = dn.rdns[0][0][0]
-        summary = f'the entry "{dn}" must have the value of its name in the attribute {attribute}'
+        summary = f'the attribute {attribute} of the entry "{dn}" must contain the value in the name'
         return _make_error("constraint-violated", summary, result, "to change the name, rename the entry", origin)
     return error_for_result(result, f'the entry "{dn}" {_DOING[type(change)]}', origin)
 
@@ -163,7 +166,7 @@ _DOING: Final = {
 
 
 def target_of(change: Change) -> DN:
-    """Return the DN of the entry that a change makes or concerns."""
+    """Return the DN of the entry that a change creates or affects."""
     if isinstance(change, AddEntry):
         return change.entry.dn
     return change.new_dn if isinstance(change, RenameEntry) else change.dn
@@ -171,5 +174,5 @@ def target_of(change: Change) -> DN:
 
 def _describe_missing(change: Change, dn: DN) -> str:
     if isinstance(change, AddEntry):
-        return f'there is no entry "{dn.parent}", which is to be the parent of "{dn}"'
+        return f'the parent of "{dn}" does not exist: "{dn.parent}"'
     return f'there is no entry "{dn}"'

@@ -1,9 +1,9 @@
-"""The choice among several servers: one is used as long as it answers, then the next in order.
+"""The choice among several servers: one is used while it answers, then the next in order.
 
-Laws: whoever writes stays with one server while it is healthy (two that replicate to each other may lose one of two
-writes that meet); a request that cannot change anything is repeated on the next server, any other only when it was
-not sent. What was sent to one server, and whose answer was lost, is never sent to another: that one may carry it out
-yet.
+Laws: a writer stays with one server while it is healthy, because two servers that replicate to each other may lose
+one of two concurrent writes. A request that changes nothing is repeated on the next server; any other request is
+repeated only if it was not sent. A request that was sent and whose answer was lost is never sent to another server:
+the first one may still carry it out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class Servers:
-    """The servers of one configuration. Not safe for threads: the storage lets one in at a time."""
+    """The servers of one configuration. Not thread-safe: the storage lets one thread in at a time."""
 
     def __init__(
         self, addresses: tuple[LdapAddress, ...], login: LdapLogin, *, connect_timeout: float, deadline: float
@@ -37,15 +37,15 @@ class Servers:
 
     @property
     def current(self) -> LdapAddress:
-        """The server in use, or the first to be tried."""
+        """The server in use, or the first one to try."""
         return self._choice[self._next]
 
     def get_session(self, problems: list[Diagnostic] | None = None) -> LdapSession:
-        """Return a session that is logged in, the one there is or a new one with the first server that takes it.
+        """Return a session that is logged in: the current one, or a new one with the first server that accepts it.
 
-        What the servers before it did is added to ``problems``.
-        Raises :class:`~confobjects.errors.CannotConnectError` with what each server did,
-        :class:`~confobjects.errors.AccessError` of the first that refused the login.
+        The problems with the servers before it are added to ``problems``. Raises
+        :class:`~confobjects.errors.CannotConnectError` with the problem of each server, or
+        :class:`~confobjects.errors.AccessError` of the first server that refused the login.
         """
         if self._session is not None:
             return self._session
@@ -66,15 +66,15 @@ class Servers:
 
     @property
     def others(self) -> tuple[LdapAddress, ...]:
-        """The servers besides the one in use, in the order in which they would be tried."""
+        """The other servers, in the order in which they would be tried."""
         turned = self.addresses[self._next + 1 :] + self.addresses[: self._next]
         return tuple(dict.fromkeys(address for address in turned if address != self.current))
 
     @contextmanager
     def use_only(self, *choice: LdapAddress) -> Iterator[None]:
-        """Have nothing but some of the servers asked for a while. The one that answered is the one in use afterwards.
+        """Use only some of the servers inside the block. The one that answered stays in use afterwards.
 
-        It begins without a session: what was there belongs to another server, or is gone.
+        The block begins without a session, because the old one belongs to another server or is lost.
         """
         self.close()
         self._choice, self._next = choice, 0
@@ -85,13 +85,13 @@ class Servers:
             self._choice, self._next = self.addresses, self.addresses.index(there)
 
     def mark_lost(self) -> None:
-        """Take note that the session is gone; the next request goes to the next server."""
+        """Drop the lost session. The next request goes to the next server."""
         self._advance()
 
     def ask(self, request: Callable[[LdapSession], _T]) -> _T:
-        """Make a request that changes nothing, on the next server if one is lost over it."""
+        """Make a request that changes nothing. If the connection is lost, repeat it on the next server."""
         problems: list[Diagnostic] = []
-        for _ in range(len(self._choice) + 1):  # the only server may just have been started again
+        for _ in range(len(self._choice) + 1):  # a single server may just have been restarted
             session = self.get_session(problems)
             try:
                 answer = request(session)
@@ -108,7 +108,7 @@ class Servers:
         raise CannotConnectError(_drop_duplicates(problems))
 
     def attempts(self) -> Iterator[int]:
-        """Yield a number for each time a write may be tried in all."""
+        """Yield a number for each permitted attempt to write."""
         yield from range(len(self.addresses) + 1)
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class Servers:
 
 
 def _drop_duplicates(problems: list[Diagnostic]) -> list[Diagnostic]:
-    """What was said, each sentence once: a server may have been asked again."""
+    """Return the problems without duplicates: a server may have been tried twice."""
     return list({problem.summary: problem for problem in problems}.values())
 
 

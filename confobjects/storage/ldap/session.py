@@ -1,7 +1,7 @@
 """One connection to one server, secured and logged in: requests in, results out.
 
-The client library only writes and reads messages here; sockets, TLS and time are ours (its own default verifies no
-certificate, knows no deadline for a dripping server, and waits 40 ms after StartTLS).
+The client library only encodes and decodes messages here; sockets, TLS and deadlines are ours. By default, the library
+verifies no certificate, has no deadline for a server that sends slowly, and waits 40 ms after StartTLS.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from confobjects.actions import RemedyAction
 from confobjects.records import Record
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses names that have gone out of use
+    warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses deprecated names
     import ldap3
     from ldap3.core.exceptions import LDAPExceptionError
     from ldap3.core.results import RESULT_CODES
@@ -37,7 +37,7 @@ _PAGED: Final = "1.2.840.113556.1.4.319"
 
 
 class LdapLogin(Record):
-    """Who logs in and how: ``mechanism`` is "anonymous", "simple" or "external"; how the connection is secured."""
+    """Who logs in and how, and how the connection is secured. ``mechanism`` is "anonymous", "simple" or "external"."""
 
     mechanism: str = "anonymous"
     bind_dn: str = ""
@@ -48,9 +48,9 @@ class LdapLogin(Record):
 
 
 class LostError(Exception):
-    """The connection is gone. ``error`` is ours to raise; ``sent`` tells that the request may have been carried out.
+    """The connection is lost. ``error`` is the error to raise; ``sent`` means that the request may have taken effect.
 
-    ``closed`` tells that the server ended the connection: what it has not done of the request it will not do any more.
+    ``closed`` means that the server ended the connection: if it has not carried out the request, it no longer will.
     """
 
     def __init__(self, error: ConfobjectsError, *, sent: bool, closed: bool = False) -> None:
@@ -123,7 +123,7 @@ class LdapSession:
         self._channel.expire(seconds)
         try:
             self._channel.secure(context, self.address.host, self._messages.unread)
-        except (OSError, ValueError, ClearTextError) as error:  # ValueError: a name that cannot be one
+        except (OSError, ValueError, ClearTextError) as error:  # ValueError: an invalid host name
             raise as_connection_error(self.address, error, "negotiating TLS", seconds) from None
         self._connection.tls_started = True
 
@@ -147,9 +147,9 @@ class LdapSession:
     # -- requests ----------------------------------------------------------------------------------------------------
 
     def check_open(self) -> None:
-        """Raise :class:`LostError` when the server has closed the connection already: nothing has been sent then.
+        """Raise :class:`LostError` if the server has already closed the connection. Nothing has been sent then.
 
-        To be called before a change. A server that was started again has usually closed it long ago.
+        Call this before a change. A server that was restarted has usually closed the connection long ago.
         """
         self._run_within_deadline("changing an entry", self._channel.check_open)
 
@@ -166,7 +166,7 @@ class LdapSession:
         return self._ask("deleting an entry", lambda: self._connection.delete(dn))
 
     def rename(self, dn: str, rdn: str, parent: str | None) -> LdapResult:
-        """Rename an entry, and move it when a parent is given."""
+        """Rename an entry, and move it if a parent is given."""
         return self._ask("renaming an entry", lambda: self._connection.modify_dn(dn, rdn, True, parent))
 
     def read(self, dn: str, attributes: Sequence[str]) -> tuple[LdapResult, RawEntry | None]:
@@ -175,7 +175,7 @@ class LdapSession:
         return result, next(iter(self._messages.entries), None)
 
     def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[LdapResult | RawEntry]:
-        """Yield the entries found, page by page, and the result at last."""
+        """Yield the entries found, page by page, and then the result."""
         cookie = b""
         while True:
             wide = ldap3.LEVEL if scope == "one" else ldap3.SUBTREE
@@ -210,12 +210,12 @@ class LdapSession:
         return result, found, control["value"]["cookie"] if control else b""
 
     def _exchange(self, step: str, operation: bytes) -> LdapResult:
-        """Carry out one request that is written already, as :meth:`_ask`."""
+        """Carry out one request that is already encoded, as :meth:`_ask` does."""
         code, dn, text, referrals = self._run_within_deadline(step, lambda: self._messages.exchange(operation))
         return LdapResult(code, RESULT_CODES.get(code, "other"), dn, text, referrals)
 
     def _ask(self, step: str, request: Callable[[], Any]) -> LdapResult:
-        """Carry out one request of the client library. Raises :class:`LostError`; the session is closed then."""
+        """Carry out one request of the client library. Raises :class:`LostError` after closing the session."""
         self._run_within_deadline(step, request)
         found = self._connection.result
         if not isinstance(found, dict) or not isinstance(found.get("result"), int):
@@ -238,21 +238,21 @@ class LdapSession:
             cause = channel.failure or error
             self.close()
             if channel.failure is None and not channel.sent:
-                raise StorageError(f"{self.address}: the request cannot be written: {error}") from None
+                raise StorageError(f"{self.address}: the request cannot be encoded: {error}") from None
             if channel.failure is None and not isinstance(error, OSError):
                 raise LostError(_protocol_error(self.address, step), sent=True) from None
             closed = isinstance(cause, (ConnectionResetError, BrokenPipeError))
             lost = as_connection_error(self.address, cause, step, self._deadline)
             raise LostError(lost, sent=channel.sent, closed=closed) from None
-        except Exception:  # noqa: BLE001 - the library meets bytes it cannot read with whatever its decoder raises
+        except Exception:  # noqa: BLE001 - for unreadable bytes, the library's decoder may raise anything
             self.close()
             raise LostError(_protocol_error(self.address, step), sent=channel.sent) from None
 
     def close(self) -> None:
-        """Say good-bye, without waiting for an answer, and close the connection."""
+        """Unbind, without waiting for an answer, and close the connection."""
         if not self._connection.closed and self._channel.failure is None:
             self._channel.expire(min(1.0, self._deadline))
-            with suppress(Exception):  # nobody waits for a good-bye
+            with suppress(Exception):  # a failed unbind does not matter
                 self._connection.unbind()
         self._connection.closed = True
         self._channel.close()
@@ -263,9 +263,9 @@ def _describe_login(login: LdapLogin) -> str:
 
 
 def _protocol_error(address: LdapAddress, step: str) -> CannotConnectError:
-    summary = f"{address} answered with something that is no LDAP ({step})"
+    summary = f"{address} sent an answer that is not LDAP ({step})"
     remedy = (
-        "see that a directory server listens there; TLS needs ",
+        "check that a directory server listens there; TLS needs ",
         RemedyAction("use-ldaps"),
         " or ",
         RemedyAction("use-starttls"),
@@ -274,14 +274,14 @@ def _protocol_error(address: LdapAddress, step: str) -> CannotConnectError:
 
 
 def _refuse_clear(address: LdapAddress, login: LdapLogin) -> None:
-    """Refuse to send a password in clear over a network, before there is a connection."""
+    """Refuse to send a password in clear text over a network. This is checked before connecting."""
     if login.mechanism != "simple" or login.start_tls or login.allow_clear_password:
         return
     if address.scheme == "ldap" and not address.is_local:
         raise AccessError(
             Diagnostic(
                 "access-refused",
-                f"{address}: the password would be sent in clear over the network",
+                f"{address}: the password would be sent in clear text over the network",
                 remedy=(
                     "use ",
                     RemedyAction("use-starttls"),
@@ -289,7 +289,7 @@ def _refuse_clear(address: LdapAddress, login: LdapLogin) -> None:
                     RemedyAction("use-ldaps"),
                     "; ",
                     RemedyAction("allow-clear-password"),
-                    " sends it all the same",
+                    " sends it anyway",
                 ),
             )
         )

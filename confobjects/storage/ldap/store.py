@@ -1,9 +1,9 @@
-"""The storage over a directory: commits of which nothing half done stays.
+"""The storage in a directory, whose commits are made completely or not at all.
 
-A directory has no transactions over several entries. A commit that fails in the middle is taken back by the inverse
-of what was done; where even that fails, the error names the entries. One that stands in a history, and of which nobody
-can say how far it came, is left for the next command. What was read in ``writing()`` is remembered for taking back, so
-that it costs no requests before it is needed.
+A directory has no transactions over several entries. If a commit fails in the middle, the changes made so far are
+undone by their inverses. If that fails too, the error names the entries. If the outcome of a commit is unknown and the
+commit has a history record, it is left to the next command. The entries read in ``writing()`` are kept for undoing, so
+that undoing needs no extra requests in advance.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _LONGEST_PAUSE: Final = 0.3
 
 
 class LdapStorage(DirectoryWriter):
-    """A storage in a directory. Nothing is sent before something is asked for; threads take turns.
+    """A storage in a directory. Nothing is sent until the first request. Threads take turns.
 
-    ``connect_timeout`` seconds may pass until a server is connected and TLS is up, ``deadline`` seconds for each
-    request. ``base`` is needed when neither the URL nor the server (of the OpenDJ family) says it. ``history`` is the
-    number of changes that are kept in mind.
+    ``connect_timeout`` is the limit in seconds for connecting and negotiating TLS, ``deadline`` the limit in seconds
+    for each request. ``base`` is required if neither the URL nor the server (of the OpenDJ family) gives it.
+    ``history`` is the number of changes that the history keeps.
     """
 
     serialises_writers = False
 
-    def __init__(  # noqa: PLR0913 - the servers, the login, and by keyword what limits them
+    def __init__(  # noqa: PLR0913 - the servers, the login, and limits passed by keyword
         self,
         directory: Directory,
         login: LdapLogin = LdapLogin(),  # noqa: B008 - frozen
@@ -74,9 +74,9 @@ class LdapStorage(DirectoryWriter):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Keep the other threads of this process out; writers elsewhere are met by the revision."""
+        """Lock out the other threads of this process. Conflicts with other writers are detected by the revision."""
         if self._owner == get_ident():
-            raise UsageError("writing() is open already: it does not nest")
+            raise UsageError("writing() is already active and cannot be nested")
         if not self._lock.acquire(timeout=self._deadline):
             raise StorageError(f"another thread has been writing for more than {self._deadline:g} s")
         self._owner = get_ident()
@@ -89,21 +89,21 @@ class LdapStorage(DirectoryWriter):
             self._lock.release()
 
     def pause(self, turn: int) -> None:
-        """Give other writers a moment: the more often they have met, the longer and the more unlike each other."""
+        """Wait a random time after a conflict with other writers. The limit grows with each conflict."""
         from random import uniform
         from time import sleep
 
         longest = min(_LONGEST_PAUSE, _PAUSE * 2**turn)
-        sleep(uniform(longest / 2, longest))  # noqa: S311 - it keeps writers apart, nothing secret
+        sleep(uniform(longest / 2, longest))  # noqa: S311 - it spreads writers, and is not secret
 
     def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
-        """Carry out some changes in order; when one is refused, those before it are taken back.
+        """Carry out some changes in order. If one is refused, those before it are taken back.
 
-        When nobody can say whether one was made, the rest is left to the next command, which finds it in the history.
-        Where the directory keeps a history, the changes are noted there before the first one is made.
+        If it is unknown whether one was made, the rest is left to the next command, which finds it in the history.
+        If the directory keeps a history, the changes are recorded there before the first one is made.
         """
         if self._owner != get_ident():
-            raise UsageError("commit() is called inside writing() only")
+            raise UsageError("call commit() only inside writing()")
         with self._turn:
             if record is None or not changes:
                 self._make_changes(changes, None)
@@ -112,7 +112,7 @@ class LdapStorage(DirectoryWriter):
             try:
                 return self._commit_noted(changes, record)
             except CannotConnectError:
-                raise  # something may lie below the base, or come to lie there
+                raise  # there may be entries below the base, now or later
             except ConfobjectsError:
                 for change in reversed(new_base):
                     with suppress(ConfobjectsError):
@@ -120,7 +120,7 @@ class LdapStorage(DirectoryWriter):
                 raise
 
     def _make_base(self, changes: Sequence[Change]) -> tuple[list[Change], Sequence[Change]]:
-        """Make a new base, and the history below it, before everything else; return what was made, and the rest."""
+        """Create a new base and the history below it first. Return the changes made and the remaining ones."""
         first = changes[0]
         if not isinstance(first, AddEntry) or first.entry.dn != self.base:
             return [], changes
@@ -162,23 +162,23 @@ class LdapStorage(DirectoryWriter):
             self._remember(change)
 
     def history(self) -> list[NotedChange]:
-        """Return the noted changes, the oldest first."""
+        """Return the recorded changes, the oldest first."""
         with self._turn:
             return self._journal.list_changes()
 
     def keep_history(self) -> list[DN]:
-        """Have the directory keep a history below the base; return the DN of its entry if it had none."""
+        """Create the history below the base. Return the DN of its entry if it is new."""
         with self._turn:
             branch = self._journal.create()
         return [] if branch is None else [branch.entry.dn]
 
     def withdraw(self, number: int) -> None:
-        """Note that the change of a number was taken back."""
+        """Record that the change with a number was taken back."""
         with self._turn:
             self._journal.withdraw(number)
 
     def _entry_before(self, change: Change) -> Entry | None:
-        """The entry as it is before a change; none before an addition."""
+        """Return the entry as it is before a change, or None before an addition."""
         if isinstance(change, AddEntry):
             return None
         key = change.dn.normal
@@ -190,14 +190,14 @@ class LdapStorage(DirectoryWriter):
         if isinstance(change, AddEntry):
             self._seen[change.entry.dn.normal] = change.entry
         elif isinstance(change, RenameEntry):
-            self._seen.clear()  # all below it has moved
+            self._seen.clear()  # every entry below it has moved
         else:
             self._seen.pop(change.dn.normal, None)
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 
     def anonymous(self) -> LdapStorage:
-        """Return a storage on the same servers for a reader who does not log in."""
+        """Return an anonymous storage on the same servers."""
         servers = self._servers
         login = servers.login.replace(mechanism="anonymous", bind_dn="", password="")
         return LdapStorage(

@@ -1,4 +1,4 @@
-"""Whom a connection trusts and who it says it is, from the options of a connection."""
+"""The TLS options of a connection: which certificates it trusts, and its own certificate."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from confobjects.tls.stores import StoreProblem, read_store_file
 
 
 class Tls(Record):
-    """How TLS is spoken: ``trust_store`` is a file of certificates to trust, of any format of
-    :data:`~confobjects.tls.stores.FORMATS`; ``key_store`` one with the client's own certificate and key, PEM or PKCS #12.
+    """The options of TLS. ``trust_store`` is a file of trusted certificates in any format of
+    :data:`~confobjects.tls.stores.FORMATS`. ``key_store`` is a PEM or PKCS #12 file with the client's certificate
+    and key.
     """
 
     trust_all: bool = False
@@ -25,7 +26,7 @@ class Tls(Record):
     key_store_password: str = ""
 
     def build_context(self) -> ssl.SSLContext:
-        """Return the context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
+        """Return the TLS context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
         recipe = self._make_recipe().replace(identity=self._read_identity())
         try:
             return context_for(recipe)

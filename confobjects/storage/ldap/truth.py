@@ -1,7 +1,8 @@
-"""What the records of a directory's history say, held against the revisions that the entries have.
+"""Judgement of history records: they are compared with the current revisions of the entries.
 
-Law: a record of one change happened if, and only if, its number became the revision of its entry. The entry has that
-revision still, or a later change began from it; a later change that began where this one began proves the contrary.
+Law: the change of a single-change record was made if and only if its number became the revision of its entry. Proof:
+the entry still has that revision, or a later change started from it. If a later change started from the same revision
+as this one, this one was not made.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ REVISION: Final = REVISION_ATTRIBUTE
 
 
 class RecordStep(Record):
-    """What a record says of one entry: how it was changed, the revision it had (0 for none), where it is now."""
+    """A record's claim about one entry: the change, the revision before it (0 for none), and the entry's current DN."""
 
     kind: str
     before: int
@@ -31,7 +32,7 @@ class RecordStep(Record):
 
 
 class StoredRecord(Record):
-    """A record as it lies in the directory; ``state`` is what was written there."""
+    """A record as stored in the directory. ``state`` is the state that was written there."""
 
     number: int
     state: str
@@ -39,19 +40,19 @@ class StoredRecord(Record):
     entry: Entry
 
     def parse_steps(self) -> list[RecordStep]:
-        """Return the steps; what cannot be read is left out."""
+        """Return the steps. Unreadable ones are left out."""
         return [step for text in self.steps if (step := _parse_step(text)) is not None]
 
 
 def revision_of(entry: Entry | None, name: str = REVISION) -> int:
-    """Return the number in an attribute, 0 where there is none."""
+    """Return the number in an attribute, or 0 if there is none."""
     values = entry.get(name) if entry is not None else ()
     text = values[0] if values else ""
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
 
 
 def new_revision_of(change: Change) -> int:
-    """Return the revision that a change gives its entry, 0 where it gives none."""
+    """Return the revision that a change gives its entry, or 0 if it gives none."""
     if isinstance(change, AddEntry):
         return revision_of(change.entry)
     steps = change.modifications if isinstance(change, ModifyEntry) else ()
@@ -62,12 +63,12 @@ def new_revision_of(change: Change) -> int:
 
 
 def is_single(plan: Sequence[PlannedChange]) -> bool:
-    """Tell whether a plan is one change that leaves its number as the revision of the entry."""
+    """Tell whether a plan is a single change that sets its record's number as the revision of the entry."""
     return len(plan) == 1 and new_revision_of(plan[0].change) > 0
 
 
 def with_number(step: PlannedChange, number: int) -> PlannedChange:
-    """Return a step whose entry gets the record's number as its revision, where it has one."""
+    """Return a step that sets the record's number as the revision of its entry, if the entry has a revision."""
     change = step.change
     if isinstance(change, AddEntry) and change.entry.get(REVISION):
         entry = Entry(change.entry.dn, {**change.entry.attributes, REVISION: (str(number),)})
@@ -82,7 +83,7 @@ def with_number(step: PlannedChange, number: int) -> PlannedChange:
 
 
 def steps_of(plan: Sequence[PlannedChange]) -> Iterator[str]:
-    """Yield what a record says of each entry that a plan changes."""
+    """Yield the claim of a record for each entry that a plan changes."""
     for step in plan:
         change = step.change
         kind = {AddEntry: "add", ModifyEntry: "modify", RenameEntry: "rename"}.get(type(change), "delete")
@@ -105,7 +106,7 @@ def _parse_step(text: str) -> RecordStep | None:
 
 
 class _EntryMoves:
-    """Where entries of the past are now: later records may have renamed them."""
+    """Maps earlier DNs to current ones: later records may have renamed the entries."""
 
     def __init__(self) -> None:
         self._moves: list[tuple[DN, DN]] = []
@@ -131,7 +132,7 @@ class _StepClaim(Record):
 
 
 def _collect_claims(records: Sequence[StoredRecord]) -> list[_StepClaim]:
-    """Every step of every record with the place of its entry now, the newest first."""
+    """Return every step of every record with the current DN of its entry, the newest first."""
     place = _EntryMoves()
     result: list[_StepClaim] = []
     for record in reversed(records):
@@ -143,15 +144,15 @@ def _collect_claims(records: Sequence[StoredRecord]) -> list[_StepClaim]:
 
 
 def find_places(records: Sequence[StoredRecord]) -> list[DN]:
-    """Return where the entries are that records of one change speak of."""
+    """Return the current DNs of the entries in single-change records."""
     return list({c.place.normal: c.place for c in _collect_claims(records) if c.record.state == "written"}.values())
 
 
 def judge_records(records: Sequence[StoredRecord], revision: Callable[[DN], int | None]) -> dict[int, State]:
-    """Return what became of each record, the oldest first; ``revision`` looks up that of an entry, None for no entry."""
+    """Return the outcome of each record, by number. ``revision`` looks up an entry's revision, None for no entry."""
     claims = _collect_claims(records)
     seen: dict[str, set[int]] = {}
-    """The revisions that writers found, by place: the record of that number happened, whatever became of theirs."""
+    """The revisions that writers found, by DN. They prove the records with these numbers, even if the writer failed."""
     for claim in claims:
         seen.setdefault(claim.place.normal, set()).add(claim.step.before)
     states: dict[int, State] = {record.number: _SAID.get(record.state, "unclear") for record in records}
@@ -164,10 +165,10 @@ def judge_records(records: Sequence[StoredRecord], revision: Callable[[DN], int 
     begun = {
         (claim.place.normal, claim.step.before)
         for claim in claims
-        if claim.step.kind != "delete"  # a deletion asks for no revision
+        if claim.step.kind != "delete"  # a deletion does not check the revision
         and (claim.record.number in proven or claim.record.state == "done")
     }
-    """Where changes that surely happened began: no other one began there."""
+    """The start revisions of proven changes: no other change can have been made from the same one."""
     for claim in single:
         number = claim.record.number
         if number in proven:
@@ -183,7 +184,7 @@ _SAID: Final[dict[str, State]] = {"done": "done", "void": "void", "intent": "pen
 
 
 def _judge_claim(claim: _StepClaim, now: int | None) -> State:
-    """What a record is when nothing in the history speaks for or against it."""
+    """Return the state of a record that the history neither proves nor disproves."""
     if now is None:
         return "unclear" if claim.step.kind == "modify" else "void"
     return "done" if now > claim.record.number else "void"

@@ -1,8 +1,8 @@
-"""Names of writers, by which another process tells whether one still lives.
+"""Names of writers, from which another process can tell whether a writer is still alive.
 
-A name is where the process runs (machine, boot and process namespace), its number, when it began, and until when it
-may be silent. On the same machine a process that is gone is dead at once; of one elsewhere nobody knows before its
-time is up.
+A name contains where the process runs (machine, boot and process namespace), its process number, its start time, and
+the end of its lease. On the same machine a missing process is known to be dead at once. A process on another machine
+counts as alive until its lease ends.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import os
 from typing import Final
 
 LEASE: Final = 60.0
-"""Seconds a writer may be silent. Clocks of different machines may differ by much less than that."""
+"""The lease in seconds: how long a writer may be silent. It is much longer than clocks of machines usually differ."""
 RENEWAL: Final = 15.0
-"""Seconds after which a writer that is still at it says so."""
+"""Seconds after which a writer that is still working renews its lease."""
 
 
 def make_name(now: float) -> str:
-    """Return the name of this process, good for the lease from now (seconds since the epoch)."""
+    """Return the name of this process, with a lease that starts now (seconds since the epoch)."""
     return f"{_machine_name()} {os.getpid()} {_start_time(os.getpid())} {now + LEASE:.3f}"
 
 
 def is_alive(writer: str, now: float) -> bool:
-    """Tell whether the process of a name may still be at work. A name that cannot be read is nobody's."""
+    """Tell whether the process of a name may still be working. An unreadable name counts as dead."""
     parts = writer.split()
     if len(parts) != 4:
         return False
@@ -47,7 +47,7 @@ def _machine_name() -> str:
 
 
 def _start_time(number: int) -> str:
-    """When a process began, in ticks since boot; nothing where there is no such process."""
+    """Return the start time of a process in ticks since boot, or nothing if there is no such process."""
     try:
         with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()

@@ -39,7 +39,7 @@ def refused(
 
 HUNG = "did not answer within 0.3 s"
 CLOSED = "closed the connection"
-NONSENSE = "answered with something that is no LDAP"
+NONSENSE = "sent an answer that is not LDAP"
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_nothing_listens() -> None:
         port = probe.getsockname()[1]
     assert refused(f"ldap://127.0.0.1:{port}") == (
         20,
-        "ldap://HOST refused the connection: nothing listens there\n"
-        "  remedy: see that the server runs and that host and port are right",
+        "ldap://HOST refused the connection: nothing is listening there\n"
+        "  remedy: check that the server is running, and that the host and port are right",
     )
 
 
@@ -105,7 +105,7 @@ def test_a_socket_that_does_not_exist() -> None:
     assert refused("ldapi://%2Fno%2Fsuch%2Fsocket") == (
         20,
         "ldapi://%2Fno%2Fsuch%2Fsocket: there is no such socket\n"
-        "  remedy: see that the server runs and listens on that socket",
+        "  remedy: check that the server is running and listens on that socket",
     )
 
 
@@ -113,8 +113,8 @@ def test_a_password_is_never_sent_in_clear_over_a_network() -> None:
     code, text = refused("ldap://directory.example.com", **LOGIN)
     assert (code, text) == (
         21,
-        "ldap://directory.example.com:389: the password would be sent in clear over the network\n"
-        "  remedy: use StartTLS (start_tls) or ldaps://; allow_clear_password sends it all the same",
+        "ldap://directory.example.com:389: the password would be sent in clear text over the network\n"
+        "  remedy: use StartTLS (start_tls) or ldaps://; allow_clear_password sends it anyway",
     )
     code, text = refused("ldap://nowhere.invalid", **LOGIN, allow_clear_password=True)
     assert code == 20
@@ -126,11 +126,11 @@ def test_a_password_is_never_sent_in_clear_over_a_network() -> None:
         (3, 31, "the server's time limit was reached"),
         (4, 31, "the server's size limit was reached"),
         (11, 31, "an administrative limit of the server was reached"),
-        (8, 21, "the server asks for a stronger login"),
-        (13, 21, "the server asks for an encrypted connection"),
+        (8, 21, "the server requires a stronger login"),
+        (13, 21, "the server requires an encrypted connection"),
         (50, 21, "the user has no right to do this"),
-        (53, 21, "the server is unwilling to do this"),
-        (80, 31, "the server failed for a reason of its own"),
+        (53, 21, "the server refuses to do this"),
+        (80, 31, "the server reported an unspecified error"),
         (118, 31, "the server refused the request"),
     ],
 )
@@ -177,19 +177,19 @@ def one_found(peer: fake_ldap.Peer) -> None:
         ("modify", 20, "", 22, "was changed by someone else meanwhile"),
         ("first revision", 19, "ds-cfg-revision: multiple values provided", 22, "was changed by someone else meanwhile"),
         ("first revision", 65, 'single-valued attribute "ds-cfg-revision" has multiple values', 22, "was changed by someone"),
-        ("modify", 19, "a rule of its own", 11, "the server refused a value by a rule of its own"),
-        ("modify", 65, "attribute 'x' not allowed", 31, "the server's schema does not allow the entry: it is missing or older"),
-        ("add", 17, "ds-cfg-enabled: attribute type undefined", 31, "the server's schema does not know an attribute"),
+        ("modify", 19, "a rule of its own", 11, "the server refused a value because of its own rules"),
+        ("modify", 65, "attribute 'x' not allowed", 31, "the server's schema does not allow the entry: it is missing or outdated"),
+        ("add", 17, "ds-cfg-enabled: attribute type undefined", 31, "the server's schema lacks an attribute"),
         ("add", 21, "objectClass: value #1 invalid per syntax", 31, "the server's schema does not allow the entry"),
         ("add", 21, "ds-cfg-enabled: value #0 invalid per syntax", 10, "the server's schema does not accept a value"),
-        ("add", 68, "", 13, f'there is an entry "{ONE}" already'),
-        ("add", 32, "", 12, f'there is no entry "{BASE}", which is to be the parent of "{ONE}"'),
+        ("add", 68, "", 13, f'the entry "{ONE}" already exists'),
+        ("add", 32, "", 12, f'the parent of "{ONE}" does not exist: "{BASE}"'),
         ("add", 50, "no write access", 21, f'the entry "{ONE}" was not added: the user has no right to do this'),
-        ("modify", 10, "", 21, "this server takes no writes and refers to another"),
-        ("modify", 53, "shadow context; no update referral", 21, "the server is unwilling to do this"),
+        ("modify", 10, "", 21, "this server does not accept writes and refers to another"),
+        ("modify", 53, "shadow context; no update referral", 21, "the server refuses to do this"),
         ("delete", 32, "", 12, f'there is no entry "{ONE}"'),
         ("delete", 50, "", 21, f'the entry "{ONE}" was not deleted'),
-        ("rename", 64, "", 11, "must have the value of its name"),
+        ("rename", 64, "", 11, "must contain the value in the name"),
         ("rename", 71, "", 31, "the change concerns several servers at once"),
     ],
 )  # fmt: skip
@@ -210,7 +210,7 @@ def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply) -> 
     with FakeLdap({request: reply, SEARCH: answer(52)}) as server:
         code, text = refused(server.url, write(change))
     assert code == 20
-    assert "is not known: the answer was lost" in text
+    assert "it is unknown whether the entry" in text
     assert server.requests.count(request) == 1  # never repeated blindly
     assert SEARCH in server.requests
 
@@ -260,7 +260,7 @@ def test_a_write_that_may_happen_yet_is_not_repeated_anywhere(which: str, reply:
     with FakeLdap({request: reply, SEARCH: unchanged}) as server, FakeLdap({SEARCH: unchanged}) as other:
         code, text = refused(f"{server.url} {other.url}", write(change))
     assert code == 20
-    assert "is not known: the answer was lost" in text
+    assert "it is unknown whether the entry" in text
     assert server.requests.count(request) == 1
     assert set(other.requests) <= {SEARCH}
 
@@ -277,7 +277,7 @@ def test_an_entry_that_is_not_on_another_server_has_not_surely_been_deleted() ->
     with FakeLdap({DELETE: fake_ldap.hang, SEARCH: one_found}) as server, FakeLdap({SEARCH: answer(32)}) as other:
         code, text = refused(f"{server.url} {other.url}", write(DeleteEntry(ONE)))
     assert code == 20
-    assert "is not known: the answer was lost" in text
+    assert "it is unknown whether the entry" in text
     assert DELETE not in other.requests
 
 

@@ -152,7 +152,7 @@ def test_a_write_that_a_hung_server_may_carry_out_yet_is_not_repeated_on_another
         put(storage, 1, "late")
     assert caught.value.exit_code == 20
     assert caught.value.diagnostics[0].summary == (
-        f'whether the entry "{ENTRY}" was changed is not known: the answer was lost'
+        f'it is unknown whether the entry "{ENTRY}" was changed: the answer was lost'
     )
     assert is_there(two) == ["x: 1"]
     one.process.send_signal(signal.SIGCONT)
@@ -195,7 +195,7 @@ def test_when_both_are_gone_each_is_told_of(pair: Pair) -> None:
     with pytest.raises(CannotConnectError) as caught:
         storage.read(BASE)
     assert [problem.summary for problem in caught.value.diagnostics] == [
-        f"{server.url.rstrip('/')} refused the connection: nothing listens there" for server in pair
+        f"{server.url.rstrip('/')} refused the connection: nothing is listening there" for server in pair
     ]
 
 
@@ -249,7 +249,7 @@ def hang_in_the_middle(ctx: ManagementContext, pair: Pair) -> None:
         name_users(ctx, "new")
     storage._carry_out = make  # type: ignore[method-assign]  # as it was
     first, *_, last = [problem.summary for problem in caught.value.diagnostics]
-    assert first.endswith(" was changed is not known: the answer was lost")
+    assert first.endswith(" was changed: the answer was lost")
     assert last == "change 2 is not finished: the next command that changes something finishes it, or takes it back"
 
 

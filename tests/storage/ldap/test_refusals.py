@@ -89,9 +89,9 @@ SHARED: dict[str, tuple[Callable[[Server], tuple[str, ...]], int, str]] = {
     "a base below nothing": (
         lambda server: at(server, f"ou=a,ou=b,{SUFFIX}"),
         12,
-        'HOST: there is no entry "ou=b,dc=example,dc=com", which is to be the parent of "ou=a,ou=b,dc=example,dc=com"\n'
+        'HOST: the parent of "ou=a,ou=b,dc=example,dc=com" does not exist: "ou=b,dc=example,dc=com"\n'
         '  the server says: result 32 (noSuchObject), at "dc=example,dc=com"\n'
-        "  remedy: make that entry first, or correct the DN\n",
+        "  remedy: create that entry first, or correct the DN\n",
     ),
     "a base that is no DN": (
         lambda server: (*at(server, ""), "--baseDN", "here"),
@@ -122,7 +122,7 @@ SHARED: dict[str, tuple[Callable[[Server], tuple[str, ...]], int, str]] = {
         21,
         'HOST: the entry "BASE" was not added: the user has no right to do this\n'
         "  the server says: result 50 (insufficientAccessRights), WORDS\n"
-        "  remedy: log in as a user with the rights (-D), or have the server's access rules changed\n",
+        "  remedy: log in as a user with the rights (-D), or change the server's access rules\n",
     ),
 }
 
@@ -180,7 +180,7 @@ def test_a_schema_older_than_the_definitions(server: Server, tmp_path: Path) -> 
     before = everything(server, base)
     status, text = told(run("create-gadget", "--gadget-name", "g", "--set", "size:1", *place))
     assert status == 31
-    assert "the server's schema does not allow the entry: it is missing or older" in text
+    assert "the server's schema does not allow the entry: it is missing or outdated" in text
     assert text.endswith(SCHEMA_REMEDY)
     assert everything(server, base) == before  # the branch, which it does allow, is taken back
 
@@ -253,20 +253,20 @@ def refuses_every_write(server: Server, base: str, words: str) -> None:
         status, text = told(run(*command, *at(server, base)))
         assert status == 21
         assert words in text
-        assert "  remedy: give the URL of a server that takes writes\n" in text
+        assert "  remedy: give the URL of a server that accepts writes\n" in text
         assert everything(server, base) == before
 
 
 def test_a_read_only_database() -> None:
     base = new_base()
     with own(read_only=True, entries=filled(base)) as server:
-        refuses_every_write(server, base, "the server is unwilling to do this\n  the server says: result 53")
+        refuses_every_write(server, base, "the server refuses to do this\n  the server says: result 53")
 
 
 def test_a_replica_that_refers_to_its_provider() -> None:
     base = new_base()
     with own(update_ref="ldap://127.0.0.1:1", entries=filled(base)) as server:
-        refuses_every_write(server, base, "this server takes no writes and refers to another\n")
+        refuses_every_write(server, base, "this server does not accept writes and refers to another\n")
 
 
 def test_a_read_only_389_ds(ds389_server: Ds389) -> None:
@@ -275,7 +275,7 @@ def test_a_read_only_389_ds(ds389_server: Ds389) -> None:
     backend = "dn: cn=userRoot,cn=ldbm database,cn=plugins,cn=config\nchangetype: modify\nreplace: nsslapd-readonly\n"
     ds389_server.change_configuration(f"{backend}nsslapd-readonly: on\n")
     try:
-        refuses_every_write(ds389_server, base, "the server is unwilling to do this\n  the server says: result 53")
+        refuses_every_write(ds389_server, base, "the server refuses to do this\n  the server says: result 53")
     finally:
         ds389_server.change_configuration(f"{backend}nsslapd-readonly: off\n")
 
@@ -341,7 +341,7 @@ def test_an_attribute_that_the_installed_schema_lacks(tmp_path: Path) -> None:
         change = ("set-mail-server-prop", "--server-name", "one", "--set", "smtp-property:mail.smtp.timeout=1")
         status, text = told(run(*change, *at(server, base)))
         assert status == 31
-        assert "the server's schema does not know an attribute: it is missing or older" in text
+        assert "the server's schema lacks an attribute: it is missing or outdated" in text
         assert text.endswith(SCHEMA_REMEDY)
         assert everything(server, base) == before
         (tmp_path / "older.ldif").write_text(server.installed_schema())
