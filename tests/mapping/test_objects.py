@@ -112,9 +112,7 @@ def test_broken_entries_are_read_as_far_as_can_be(dn: str, attributes: Attribute
 def test_an_object_of_a_set_has_the_name_of_its_type() -> None:
     attributes: Attributes = {"objectClass": ("top", "ds-cfg-codec", "ds-cfg-gzip-codec"), "cn": ("zip",)}
     obj = decoded("cn=zip,cn=Codecs,cn=config", attributes, "depot-codec")
-    assert [problem.summary for problem in obj.problems] == [
-        'an object of this set must be named by its type, "gzip"'
-    ]
+    assert [problem.summary for problem in obj.problems] == ['an object of this set must be named by its type, "gzip"']
 
 
 def test_the_new_name_of_a_property_counts_before_the_old_one() -> None:

@@ -337,5 +337,5 @@ def test_the_base_is_known_on_a_server_of_the_opendj_family_and_asked_for_elsewh
         else:
             code, text = refused(server.url, lambda storage: storage.base, base=None)
             assert code == 2
-            assert "say where the configuration is to be: base, or" in text
+            assert "name the base of the configuration: base, or" in text
             assert "this server holds dc=example,dc=com" in text

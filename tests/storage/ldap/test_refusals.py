@@ -102,7 +102,7 @@ SHARED: dict[str, tuple[Callable[[Server], tuple[str, ...]], int, str]] = {
         lambda server: at(server, ""),
         2,
         "HOST needs a base DN\n"
-        "  remedy: say where the configuration is to be: --baseDN DN, or at the end of the URL; "
+        "  remedy: name the base of the configuration: --baseDN DN, or at the end of the URL; "
         "this server holds dc=example,dc=com\n",
     ),
     "a wrong password": (
