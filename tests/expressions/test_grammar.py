@@ -100,7 +100,7 @@ def test_an_upper_case_token_gets_both_right_spellings() -> None:
 def test_a_one_word_token_is_doubtful() -> None:
     assert parse("x&{path}").warnings == (
         Problem(
-            'the token "path" is a single word: any environment variable PATH would meet it',
+            'the token "path" is a single word: any environment variable PATH would match it',
             (3, 7),
             "give it a prefix, such as &{app.path}",
         ),

@@ -45,7 +45,7 @@ KNOWN = "enabled, priority, batch-size, time-to-live, store, spill-store, watch,
 READ_ONLY = said("serial", "usage", "serial is read-only: it can be set only when the object is created")
 EMPTIED = "set another value: set enabled to …"
 NO_DEFAULT = said(
-    "enabled", "missing-mandatory", "the mandatory property enabled has no default to go back to", remedy=EMPTIED
+    "enabled", "missing-mandatory", "the mandatory property enabled has no default to reset to", remedy=EMPTIED
 )
 
 
@@ -89,7 +89,7 @@ def unknown(name: str, remedy: str) -> Mapping[str, Any]:
                 said(
                     "checksum",
                     "invalid-value",
-                    "the values of checksum are its default: all of them cannot be removed",
+                    "the values of checksum are its default: they cannot all be removed",
                     remedy="set others instead: set checksum to …",
                 )
             ],

@@ -240,7 +240,7 @@ def test_a_view_whose_function_is_not_there_is_a_broken_definition(
 ) -> None:
     error, problem = refused(lambda: _run_view(View("x", "X.", function), config["queue", "b"]))
     assert error is DefinitionError
-    said, _, why = problem.pop("summary").partition(" of a view is not there: ")
+    said, _, why = problem.pop("summary").partition(" of a view cannot be imported: ")
     assert said == f"the function {function}"
     assert "no_such" in why
     assert problem == {

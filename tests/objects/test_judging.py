@@ -229,7 +229,7 @@ def test_a_function_that_is_not_there_is_a_broken_definition(relation: str) -> N
     (problem,) = caught.value.diagnostics
     function = obj.definition.constraints[0].function
     assert problem.code == "broken-definition"
-    assert problem.summary.startswith(f"the function {function} of a constraint is not there: ")
+    assert problem.summary.startswith(f"the function {function} of a constraint cannot be imported: ")
     assert "no_such" in problem.summary.partition(": ")[2]
     assert problem.remedy == "install the package that has it, or correct the definition"
 
@@ -272,8 +272,8 @@ def absent(name: str, kind: str, target: str, there: str) -> dict[str, Any]:
     )
 
 
-NEEDED = "it is needed while enabled is true and (not (spill-store is set))"
-ALWAYS = "it is always needed enabled"
+NEEDED = "it must be enabled while enabled is true and (not (spill-store is set))"
+ALWAYS = "it must always be enabled"
 
 
 @pytest.mark.parametrize(
@@ -461,7 +461,7 @@ def harm(user: str, name: str, why: str) -> dict[str, Any]:
         "summary": f'the Store "two" cannot be disabled: {user} needs it ({name})',
         "path": "/store/two",
         "detail": why,
-        "remedy": f"disable {user} first, or let its {name} name another",
+        "remedy": f"disable {user} first, or change its {name} to another object",
         "argument": "two",
     }
 

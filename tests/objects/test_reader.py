@@ -229,7 +229,7 @@ def test_a_property_takes_one_value_unless_it_is_multi_valued() -> None:
     assert [fields(problem) for problem in reading.problems] == [
         {
             "code": "invalid-value",
-            "summary": "priority takes one value, it has 2",
+            "summary": "priority takes one value, but has 2",
             "path": "/queue/jobs",
             "property": "priority",
             "remedy": "keep one of them: 1, 2",
@@ -283,7 +283,7 @@ def test_a_secret_among_values_that_are_shown_is_refused_in_clear() -> None:
     assert [fields(problem) for problem in reading.problems] == [
         {
             "code": "invalid-value",
-            "summary": "the value of token is a secret, and stands here in clear",
+            "summary": "the value of token is a secret, but is given in clear text",
             "path": "/gateway/door",
             "property": "option",
             "value": "token=********",
@@ -303,7 +303,7 @@ def test_a_secret_in_clear_is_told_with_all_else_that_is_wrong() -> None:
     reading = reader(obj).read(obj, prop(obj, "option"))
     assert [problem.summary for problem in reading.problems] == [
         'the token "A" is not in lower case with dots',
-        "the value of token is a secret, and stands here in clear",
+        "the value of token is a secret, but is given in clear text",
     ]
     assert reading.deferred == ("&{A}", "token=&{no.x}")
     assert reading.normals is None
@@ -389,7 +389,7 @@ def test_the_name_before_a_secret_is_told_whole() -> None:
     (problem,) = (
         PropertyReader(probes(), Objects([obj]), evaluate_defaults).read(obj, definition.properties["pair"]).problems
     )
-    assert problem.summary == "the value of pinX is a secret, and stands here in clear"
+    assert problem.summary == "the value of pinX is a secret, but is given in clear text"
     assert problem.value == "pinX=********"
 
 
