@@ -57,7 +57,7 @@ def test_an_object_is_made_with_what_it_refers_to_in_one_change(file: Path) -> N
         person.answer(MAIN, "mail server")
         person.answer(KIND, "create")
         person.answer(NAME, "one")
-        person.until("What a Mail Server cannot be without:")
+        person.until("Mandatory values of a Mail Server:")
         person.answer(PICK, "true")
         person.answer("smtp-server (", "mail.example.com:x")
         assert "is not a port" in person.answer("smtp-server (", f"{CLEAR}mail.example.com:587")
@@ -687,7 +687,7 @@ def test_output_that_is_no_terminal_is_not_asked_at(tmp_path: Path) -> None:
 def test_a_storage_that_is_not_there_is_said_before_anything_is_asked() -> None:
     with dialogue("--url", "ftp://x") as person:
         assert person.ends() == 2
-        assert "no storage is known" in person.shown
+        assert "are not supported" in person.shown
 
 
 # -- the password to log in with ---------------------------------------------------------------------------------------

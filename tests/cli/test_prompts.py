@@ -60,7 +60,7 @@ def test_nothing_is_asked_in_a_batch(tmp_path: Path) -> None:
         person.until("auth-password")
         person.type("\x04")
         assert person.ends() == 2
-        assert "--set-prompt auth-password needs a terminal to ask at" in person.shown
+        assert "--set-prompt auth-password needs a terminal" in person.shown
 
 
 def test_the_end_of_the_input_is_no_value(file: Path) -> None:
