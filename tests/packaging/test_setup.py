@@ -105,7 +105,7 @@ def test_a_try_that_broke_off_leaves_no_stamp_and_is_thrown_away(small: Checkout
     (small.root / "backend.py").write_text(BROKEN_BACKEND, encoding="utf-8")
     broken = small.setup("demo")
     assert broken.returncode == 1
-    assert "setup: pip could not install what is needed" in broken.stderr
+    assert "setup: pip could not install the required packages" in broken.stderr
     assert small.stamps() == []
 
     mark = small.leave_a_mark()
