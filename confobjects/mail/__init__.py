@@ -24,7 +24,7 @@ A failure on the wire goes through five shapes, each of which knows more than th
         +------------------ diagnosis.diagnose, with the facts of the delivery --------+
                                              |
                                              v
-                                         Diagnosis ---- Diagnosis.diagnostic ----> Diagnostic
+                                         Diagnosis --- Diagnosis.as_diagnostic ---> Diagnostic
                                              |                                         |
                                              +------------------+----------------------+
                                                                 v
