@@ -67,9 +67,6 @@ class Expression(Record):
 
 Parts = tuple["str | Expression", ...]
 
-_LITERAL_FUNCTIONS = frozenset({"base64"})
-"""Functions whose argument is the value, in another form."""
-
 
 class Template(Record):
     """A parsed text: literal parts and expressions. ``text`` is as it was typed."""
@@ -112,7 +109,7 @@ class Template(Record):
             return MASK
         expression = self.parts[0]
         assert isinstance(expression, Expression)  # noqa: S101 - a whole template is one expression
-        if expression.function in _LITERAL_FUNCTIONS:
+        if expression.function is not None and FUNCTIONS[expression.function].compute is not None:
             return MASK
         if expression.default_span is None:
             return self.text if not self.has_default else MASK

@@ -17,6 +17,7 @@ from confobjects.expressions import (
     parse,
 )
 from confobjects.expressions.evaluation import Found, Need, NotFound, provide_nothing
+from confobjects.expressions.functions import FUNCTIONS, Function
 from confobjects.expressions.grammar import MAX_NESTING
 
 PIECES = st.lists(
@@ -167,6 +168,18 @@ def test_too_deep_is_all_that_is_told() -> None:
 )
 def test_a_secret_text_shows_no_more_than_its_expression(text: str, shown: str) -> None:
     assert parse(text).as_masked() == shown
+
+
+@pytest.mark.parametrize(("name", "function"), FUNCTIONS.items())
+def test_a_function_that_computes_from_its_argument_is_masked_with_it(name: str, function: Function) -> None:
+    text = f"&{{{name}:canary}}"
+    assert parse(text).as_masked() == ("********" if function.compute else text)
+
+
+def test_a_further_function_that_computes_is_masked_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    further = {**FUNCTIONS, "upper": Function("In capitals.", "&{upper:a}", str.upper)}
+    monkeypatch.setattr("confobjects.expressions.grammar.FUNCTIONS", further)
+    assert parse("&{upper:canary}").as_masked() == "********"
 
 
 @pytest.mark.parametrize(("text", "lost"), [("smtp.example.com:", True), ("pass$", True), ("a:b", False), ("", False)])
