@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHO
 PYTEST =
 
 .NOTPARALLEL:
-.PHONY: help demo test check lint types imports docs-check coverage format bench mutants clean
+.PHONY: help demo test check lint types imports docs-check coverage format bench mutants audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
@@ -20,6 +20,7 @@ help:
 	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make bench   measure; the results go to benchmarks/results/'
 	@echo 'make mutants change the pure rooms on purpose, and list in tests/mutants.md what no test notices'
+	@echo 'make audit   ask advisory services about known defects of the installed packages'
 	@echo 'make format  format the sources'
 	@echo 'make clean   remove everything the other targets made'
 
@@ -71,7 +72,13 @@ mutants:
 	$(SETUP) mutants
 	@.venv-mutants/bin/python -m tests.mutants $(ROOMS)
 
+# Exit statuses of the program: 0 no known defect, 1 defects, 3 not checked.
+audit:
+	$(SETUP) dev
+	$(SETUP) audit
+	@.venv-audit/bin/python -m tests.audit
+
 clean:
-	rm -rf .venv .venv-bench .venv-mutants .mutants build dist confobjects.egg-info htmlcov .coverage .coverage.*
+	rm -rf .venv .venv-bench .venv-mutants .venv-audit .mutants build dist confobjects.egg-info htmlcov .coverage .coverage.*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf '{}' +

@@ -1,4 +1,4 @@
-"""Make the virtual environment that a target of the Makefile needs: ``setup.py demo|test|dev|bench|mutants``.
+"""Make the virtual environment that a target of the Makefile needs: ``setup.py demo|test|dev|bench|mutants|audit``.
 
 Laws:
 
@@ -27,12 +27,26 @@ NEWER = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-DIRECTORIES = {"demo": ".venv", "test": ".venv", "dev": ".venv", "bench": ".venv-bench", "mutants": ".venv-mutants"}
+DIRECTORIES = {
+    "demo": ".venv",
+    "test": ".venv",
+    "dev": ".venv",
+    "bench": ".venv-bench",
+    "mutants": ".venv-mutants",
+    "audit": ".venv-audit",
+}
 """The environment of each target. Benchmarks have their own: a cold start is measured as a user sees it, installed
 from a wheel and without the ``.pth`` files that an editable install, coverage and setuptools leave behind. So has
 mutation testing, whose packages nothing else needs."""
 
-EXTRAS = {"demo": ("demo",), "test": ("test",), "dev": ("dev",), "bench": (), "mutants": ("mutants",)}
+EXTRAS = {
+    "demo": ("demo",),
+    "test": ("test",),
+    "dev": ("dev",),
+    "bench": (),
+    "mutants": ("mutants",),
+    "audit": ("audit",),
+}
 
 FORGET = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE")
 """Variables that make pip or Python use places outside the new environment."""
