@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from confobjects.actions import RemedyAction
 from confobjects.definitions import Relation
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError
@@ -320,6 +321,12 @@ def test_few_names_are_listed_of_many_the_nearest_is_offered(count: int, name: s
 def test_a_name_is_looked_for_among_its_own_kind() -> None:
     obj = queue(enabled="true", store="jobs", watch="jobs")
     assert complaints(obj, ONE) == [absent("store", "Store", "jobs", "there are: one")]
+
+
+def test_a_missing_target_can_be_created() -> None:
+    asked = judge(queue(enabled="true", store="three"), ONE)
+    [problem] = asked.check_references(asked.judge(queue(enabled="true", store="three")))
+    assert problem.remedy[0] == RemedyAction("create", "store", "store-name", "three")
 
 
 class Counting(Objects):
