@@ -1,4 +1,4 @@
-"""A command: what click is given for one, with its own parameters and the global options."""
+"""Makes click commands: each has its own parameters and the global options."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def make_command(
 
     return StrictCommand(
         words.command,
-        # Making all global options costs more than reading the configuration: only those that may be meant are made.
+        # Making all global options costs more than reading the configuration: only those that may be given are made.
         params=[*parameters, *(_global_option(o) for o in OPTIONS[:-1] if words.may_have(o.spellings)), _help_option()],
         callback=run,
         help=help,
-        epilog="Global options: confobjects --help. They may stand before or after the command.",
+        epilog="Global options: confobjects --help. They may come before or after the command.",
         add_help_option=False,
         context_settings={"token_normalize_func": normalise_name, "max_content_width": 100},
     )
 
 
 def normalise_name(name: str) -> str:
-    """Long options ignore case; short ones, which differ in nothing else, do not."""
+    """Return the name of a long option in lower case; short options are case-sensitive."""
     return name.lower() if len(name) > 1 else name
 
 

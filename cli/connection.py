@@ -1,4 +1,4 @@
-"""The options of an LDAP connection as those of the storage; secrets come from a file, the environment or a prompt."""
+"""Turns LDAP connection options into storage options; secrets come from a file, the environment or a prompt."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name,
 
 
 def is_ldap(url: str) -> bool:
-    """Tell whether a URL is one of a directory."""
+    """Tell whether a URL names an LDAP directory."""
     return url.partition(":")[0].lower() in {"ldap", "ldaps", "ldapi"}
 
 
 def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
-    """Return what the options of a command line say to the storage of a URL; nothing unless it is a directory.
+    """Return the storage options for a URL, from the options of a command line; none unless it is an LDAP URL.
 
-    Raises :class:`~confobjects.errors.UsageError` for values that cannot be used.
+    Raises :class:`~confobjects.errors.UsageError` for invalid values.
     """
     if not is_ldap(url):
         return {}
@@ -62,7 +62,7 @@ def _read_password(options: Mapping[str, Any]) -> str:
 
 
 def read_secret(options: Mapping[str, Any], name: str) -> str | None:
-    """Return a secret given as itself, by a variable or by a file; None when it is not given."""
+    """Return a secret given directly, in an environment variable or in a file; None when it is not given."""
     if options.get(name) is not None:
         return str(options[name])
     variable = options.get(f"{name}_env")
@@ -93,7 +93,7 @@ def _parse_mechanism(given: tuple[str, ...]) -> str:
         name, _, value = item.partition("=")
         if name.strip().lower() != "mech" or value.strip().upper() != "EXTERNAL":
             remedy = "use -o mech=EXTERNAL"
-            raise UsageError(Diagnostic("usage", f"{_describe_option(name, value)} is not known", remedy=remedy))
+            raise UsageError(Diagnostic("usage", f"{_describe_option(name, value)} is not supported", remedy=remedy))
     return "external" if given else ""
 
 

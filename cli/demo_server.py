@@ -1,4 +1,4 @@
-"""A mail server for the demonstration: STARTTLS with a certificate of its own authority, login, one mailbox in memory."""
+"""A mail server for the demonstration: STARTTLS with a certificate from its own authority, login, one mailbox in memory."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class _Mailbox:
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802, ARG002 - aiosmtpd's name and signature
         """Take a message."""
         self.messages.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
-        return "250 2.0.0 taken for the demonstration"
+        return "250 2.0.0 accepted for the demonstration"
 
 
 class DemoServer:
-    """A server on a free loopback port; the authority's certificate is put into ``authorities`` below a directory."""
+    """A server on a free loopback port; its authority's certificate is written to ``authorities`` in a directory."""
 
     def __init__(self, directory: str, user: str, password: str) -> None:
-        logging.getLogger("mail.log").setLevel(logging.ERROR)  # what the server thinks of itself is no part of it
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # its log is not part of the demonstration
         authority = trustme.CA()
         folder = os.path.join(directory, "authorities")
         os.makedirs(folder, exist_ok=True)

@@ -1,4 +1,4 @@
-"""From errors to words and an exit status. The status belongs to the error's class."""
+"""Prints errors and returns their exit status. The status belongs to the error's class."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def report_bug(error: Exception, output: str, *, debug: bool) -> int:
         traceback.print_exc()
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-    # The error's own words may hold a value, and a value may be a secret: its type and place have to do.
+    # The error's message may contain a secret value, so only its type and place are printed.
     summary = f"internal error: {type(error).__name__} in {where}. This is a bug of the program, not your mistake."
     remedy = (
         "Please report it with the command you typed (without secrets) and the output of the same command with --debug."

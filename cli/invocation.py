@@ -39,9 +39,9 @@ class Invocation:
         self.arguments = arguments
         self.registry = registry
         self.sink = sink
-        """The batch this command stands in."""
+        """The step of the batch that this command belongs to; None outside a batch."""
         self.recorded = ""
-        """What the history names instead of the command line."""
+        """The text that the history records instead of the command line; empty for the command line itself."""
         self.script = bool(self.options["script_friendly"])
         self.verbose = bool(self.options["verbose"])
         self.quiet = bool(self.options["quiet"])
@@ -73,7 +73,7 @@ class Invocation:
         """Whether the output is for people: results and sentences."""
         return self.form == "table" and not self.quiet
 
-    # -- what is said --------------------------------------------------------------------------------------------
+    # -- output --------------------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
         """Print a result."""
@@ -101,7 +101,7 @@ class Invocation:
         if self.tells_people and (self.verbose or sys.stdout.isatty()):
             self.say(text)
 
-    # -- what is opened ------------------------------------------------------------------------------------------
+    # -- the configuration ---------------------------------------------------------------------------------------
 
     @property
     def place(self) -> startup.Place:
@@ -146,10 +146,10 @@ class Invocation:
         ]
         if unused:
             effect = "has" if len(unused) == 1 else "have"
-            self.note(f"{', '.join(unused)} {effect} no effect: the configuration is not in a directory")
+            self.note(f"{', '.join(unused)} {effect} no effect: the configuration is not in an LDAP directory")
 
     def recorded_command(self) -> str:
-        """Return the command line as the history names it."""
+        """Return the command line as the history records it."""
         if self.recorded:
             return self.recorded
         from .words.recorded import command_of
@@ -158,7 +158,7 @@ class Invocation:
 
     @contextmanager
     def open_for_change(self) -> Iterator[ManagementContext]:
-        """Open the configuration for a change, and say afterwards when that made a new file."""
+        """Open the configuration for a change, and print a note afterwards if that made a new file."""
         with self.open() as context:
             missing = {warning.origin for warning in context.storage.warnings}
             yield context
@@ -167,7 +167,7 @@ class Invocation:
             self.warn(context.storage.warnings)
 
     def make_evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluator:
-        """Return the evaluator of startup, with this run's definitions of tokens."""
+        """Return the evaluator that a start uses, with the tokens of --define."""
         return startup.make_startup_evaluator(
             self.place.instance_directory,
             define=self.defined_tokens(),

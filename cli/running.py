@@ -1,4 +1,4 @@
-"""One run: find the command word, build that one command, run it, and turn errors into words and a status."""
+"""One run: find the command word, build that one command, run it, and turn errors into messages and a status."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
 
 
 def _wanted_output(arguments: Sequence[str]) -> str:
-    """Return the form of the output asked for, before the options are parsed: errors have it too."""
+    """Return the requested form of the output before the options are parsed: errors use it, too."""
     for index, word in enumerate(arguments):
         if word.lower() == "--output" and index + 1 < len(arguments):
             return arguments[index + 1]
@@ -79,7 +79,7 @@ def _report_unwritable(error: OSError) -> int:
 
 
 def _abandon_output() -> None:
-    """Let the interpreter's own flush at exit write nowhere: the reader is gone."""
+    """Make the interpreter's flush at exit write to the null device: the reader is gone."""
     import os
 
     devnull = os.open(os.devnull, os.O_WRONLY)

@@ -8,7 +8,7 @@ import click
 
 
 class ExtraWordsError(click.UsageError):
-    """There are words that belong to no option and no argument; ``extra`` are those words."""
+    """Some words belong to no option and no argument; ``extra`` are those words."""
 
     def __init__(self, extra: Sequence[str], context: click.Context) -> None:
         plural = "s" if len(extra) > 1 else ""
@@ -19,7 +19,7 @@ class ExtraWordsError(click.UsageError):
 class StrictCommand(click.Command):
     """A command of click that raises :class:`ExtraWordsError` for unexpected words."""
 
-    allow_extra_args = True  # click's own refusal has the words in its message only
+    allow_extra_args = True  # click's own error has the words only in its message
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words of the command. Raises :class:`ExtraWordsError`, and what click raises."""

@@ -1,4 +1,4 @@
-r"""The language of batch files: a text as commands, each word with its place.
+r"""The language of batch files: parses a text into commands, each word with its place.
 
 Both families of tools that have such files are understood. A command is a line; a backslash at its end joins the next
 one, without a blank between them. Blanks and tabs part words. Double quotes group, and a backslash takes the next
@@ -8,8 +8,8 @@ anywhere in a word. An empty line, or one whose first character that is no blank
 Laws of this module:
 
 1. It is pure: text in, commands and mistakes out; every mistake, each with its place.
-2. One backslash before the opener of an expression is removed wherever it stands, also in single quotes: people write
-   ``\&{…}`` for the shell's sake. Two keep one, which makes the text literal.
+2. One backslash before the opener of an expression is removed everywhere, also in single quotes: people write ``\&{…}``
+   because of the shell. Of two backslashes one remains, which makes the text literal.
 3. A mistake in one command does not hide the next one.
 """
 
@@ -73,7 +73,7 @@ class BatchCommand(Record):
 
 
 class Script(Record):
-    """A text as commands. ``lines`` are those of the text, without what ends them."""
+    """A parsed text. ``lines`` are its lines without their line ends."""
 
     lines: tuple[str, ...]
     commands: tuple[BatchCommand, ...]
@@ -95,7 +95,7 @@ def quote_portably(word: str) -> str:
     if _ESCAPED_OPENER.search(word):
         return '"' + re.sub(r'[\\"$`]', r"\\\g<0>", word) + '"'
     lines = word.replace("'", "'\"'\"'").split("\n")
-    # A line that begins as a command would look like one after a quote that was forgotten.
+    # A line that begins like a command would look like one after a quote that was not closed.
     return "'" + "\n".join([lines[0], *(f"''{line}" if begins_command(line) else line for line in lines[1:])]) + "'"
 
 
@@ -149,9 +149,7 @@ class _BatchScanner:
         if name not in PROGRAMS:
             return words
         if len(words) == 1:
-            self._add_mistake(
-                f"{words[0].text} stands alone: the command is missing", "remove the line, or complete it", piece
-            )
+            self._add_mistake(f"the command after {words[0].text} is missing", "remove the line, or complete it", piece)
         return words[1:]
 
     def _skip_document(self) -> None:
@@ -207,22 +205,22 @@ class _BatchScanner:
         if found is not None:
             at = self.at + found.start()
             what = (
-                "separates no words"
+                "does not separate words"
                 if found.group().isspace() or found.group() in "\u200b\ufeff"
-                else "belongs in no command"
+                else "is not allowed in a command"
             )
-            remedy = "type a blank, or put it in quotes where it is meant"
+            remedy = "type a blank, or put the character in quotes to keep it"
             self._add_mistake(f"the character U+{ord(found.group()):04X} {what}", remedy, Piece(self.row, at, at + 1))
         elif "<<" in run and self.here is None:
             self.here = len(self.words)
             at = self.at + run.index("<<")
             remedy = "name a file that holds the value: --set NAME<PATH; where << is meant, put it in quotes"
             self._add_mistake(
-                "a here-document (<<) is a shell's, and not a batch's", remedy, Piece(self.row, at, at + 2)
+                "a here-document (<<) works in a shell, but not in a batch", remedy, Piece(self.row, at, at + 2)
             )
         elif self.text is None and run.startswith(_DASHES):
             piece = Piece(self.row, self.at, self.at + 1)
-            self._add_mistake(f"the dash U+{ord(run[0]):04X} begins no option", "type two hyphens: --", piece)
+            self._add_mistake(f"the dash U+{ord(run[0]):04X} does not begin an option", "type two hyphens: --", piece)
 
     # -- backslashes and ends of lines -----------------------------------------------------------------------------
 
@@ -249,13 +247,13 @@ class _BatchScanner:
         self.at = self.start = 0
         if self.row < len(self.lines) and not begins_command(self.lines[self.row]):
             return True
-        ahead = "the next one begins another command" if self.row < len(self.lines) else "there is no next one"
-        self._add_mistake(f"the line is to go on, and {ahead}", "remove the backslash", here)
+        ahead = "the next line begins another command" if self.row < len(self.lines) else "there is no next line"
+        self._add_mistake(f"the backslash continues the line, but {ahead}", "remove the backslash", here)
         self._break_off_word()
         return False
 
     def _break_off_word(self) -> None:
-        """End the word where the command breaks off; its pieces are known."""
+        """End the word where the command breaks off; its pieces are recorded already."""
         if self.text is not None:
             self.words.append(Word("".join(self.text), tuple(self.pieces)))
             self.text = None
@@ -272,7 +270,7 @@ class _BatchScanner:
             if end:
                 return True
             if not self._enter_next_line():
-                remedy = f"close it; a quotation mark that is meant as itself is written \\{quote}"
+                remedy = f"close it; write a literal quotation mark as \\{quote}"
                 self._add_mistake("the quote that opens here is not closed", remedy, opening)
                 self._break_off_word()
                 return False

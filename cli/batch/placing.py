@@ -25,7 +25,7 @@ _OF_VALUES: Final = frozenset({"invalid-value", "constraint-violated", "unresolv
 
 
 def place_of_usage(error: click.UsageError, command: BatchCommand) -> Piece:
-    """Return where a mistake in the words of a command is: the option, the word too many, else the command."""
+    """Return the place of a mistake in a command: the option or the unexpected word, else its first word."""
     names: Sequence[str] = ()
     if isinstance(error, click.NoSuchOption | click.BadOptionUsage):
         names = (error.option_name,)
@@ -52,7 +52,7 @@ def _first_piece(command: BatchCommand) -> Piece:
 
 
 def place_of(problem: Diagnostic, command: BatchCommand, operation: Operation | None, source: BatchSource) -> Piece:
-    """Return where a problem of what a command asks for is: the value, the property, the name, else the command."""
+    """Return the place of a problem with an operation: the value, the property or the name, else the first word."""
     words = list(_assigning_words(command, problem.property)) if problem.property else []
     if words:
         meant = next((w for w in words if problem.value and w.text.endswith(f":{problem.value}")), words[-1])
@@ -68,14 +68,14 @@ def place_of(problem: Diagnostic, command: BatchCommand, operation: Operation | 
 
 
 def _find_argument(argument: str, command: BatchCommand) -> Word | None:
-    """The word at fault: an option (see :func:`_find_option`), or a name, alone or as the value of an option."""
+    """Return the word at fault: an option (see :func:`_find_option`), or a name, alone or as the value of an option."""
     if argument.startswith("--"):
         return _find_option(argument.lower(), command)
     return next((word for word in command.words if argument in {word.text, word.text.partition("=")[2]}), None)
 
 
 def _find_option(option: str, command: BatchCommand) -> Word | None:
-    """The word at fault of an option: its value, where that should be an assignment and is none, else the option."""
+    """Return the word at fault: the value of an option if it should be an assignment and is not, else the option."""
     words = command.words
     values = (after for word, after in pairwise(words) if word.text.lower() == option)
     wrong = next((word for word in values if option in _ASSIGNING and not word.text.partition(":")[2]), None)

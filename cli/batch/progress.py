@@ -31,7 +31,7 @@ class ProgressBar:
         self.end()
 
     def advance(self) -> None:
-        """One more is done."""
+        """Count one more step as done."""
         if self._bar is not None:
             self._bar.update(1)
 

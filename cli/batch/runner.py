@@ -44,7 +44,7 @@ class Batch:
         self.steps = steps_of(StepContext(invocation, source))
         self.touches = Touches(invocation.registry)
         self.summary = BatchSummary(invocation, source.origin, self.steps)
-        self._told: set[int] = set()  # the problems of the transaction that are a step's already
+        self._told: set[int] = set()  # ids of the transaction's problems that belong to a step
 
     def run(self) -> int:
         """Carry it out, report the result, and return the exit status."""
@@ -126,7 +126,7 @@ class Batch:
             self.touches.record_failure(step)
 
     def _refusal(self, error: ConfobjectsError) -> ConfobjectsError:
-        """Return one error with everything that is wrong, in the order of the lines."""
+        """Return one error with every problem, in the order of the lines."""
         found = [problem for step in self.steps for problem in step.problems]
         new = [problem for problem in error.diagnostics if id(problem) not in self._told and problem not in found]
         new = [problem for problem in new if not self.touches.is_consequence(problem)]
@@ -138,7 +138,7 @@ class Batch:
         return error_for(found)
 
     def _locate_problems(self, problems: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
-        """Yield problems of the whole with the place of the command that touched their object and property last."""
+        """Yield problems of the whole change, each with the place of the last command that touched its object."""
         for problem in problems:
             step = self.touches.find_step(problem)
             yield problem if step is None or problem.line is not None else step.place_problem(problem)

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
 _MOST: Final = 256 * MEBIBYTE
-"""Bytes of a batch."""
+"""The largest size of a batch in bytes."""
 _WIDTH: Final = 100
 """Characters of a line that are shown around a mistake."""
 _BEFORE: Final = 40
 _ASSIGNING: Final = ("--set", "--add", "--remove")
 _SEPARATOR: Final = re.compile("[:=]")
 _NOTHING: Final = "nothing"
-"""Behind the name of a property: its value may be in the next words."""
+"""The separator of a word that ends with the name of a property: its value may be in the next words."""
 
 
 def read(path: str | None) -> bytes:
-    """Return what a file holds, standard input for None or ``-``. Raises UsageError."""
+    """Return the content of a file, of standard input for None or ``-``. Raises UsageError."""
     if path is None or path == "-":
         return sys.stdin.buffer.read()
     try:
@@ -41,7 +41,7 @@ def read(path: str | None) -> bytes:
 
 
 class BatchSource:
-    """The text of a batch. Raises BrokenDataError for one that is no text."""
+    """The text of a batch. Raises BrokenDataError for data that is not UTF-8 text."""
 
     def __init__(self, data: bytes, origin: str, registry: Registry) -> None:
         self.origin = origin
@@ -63,7 +63,7 @@ class BatchSource:
             raise BrokenDataError(problem) from None
 
     def mistakes(self) -> list[Diagnostic]:
-        """Return what is wrong with the text itself."""
+        """Return the problems of the text itself."""
         return [
             self.place_problem(Diagnostic("usage", mistake.summary, remedy=mistake.remedy), mistake.piece)
             for mistake in self.script.mistakes
@@ -136,7 +136,7 @@ class BatchSource:
             before = "" if takes_secret(before) else word.text
 
     def _secret_separator(self, text: str) -> str | None:
-        """Return what follows the first secret property that a word names; None where it names none."""
+        """Return the separator after the first secret property that a word names; None if it names none."""
         found = self._secret_name.search(text)
         return None if found is None else found[1] or _NOTHING
 
@@ -149,7 +149,7 @@ class BatchSource:
         return "" if found is None else found[0]
 
     def _pieces_after(self, word: Word, separator: str) -> Iterator[Piece]:
-        """Yield the pieces of a word behind its separator; all of them without one."""
+        """Yield the pieces of a word after its separator; all of them without one."""
         found = not separator
         for piece in word.pieces:
             if found:
@@ -168,7 +168,7 @@ class BatchSource:
         return piece if piece.end > piece.start else word.pieces[0]
 
     def mask_command(self, command: BatchCommand) -> list[str]:
-        """Return the words of a command as they may be shown."""
+        """Return the words of a command with secrets masked."""
         from ..words.masking import mask_secrets
 
         return mask_secrets(command.texts, self._secret)

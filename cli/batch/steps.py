@@ -35,7 +35,7 @@ StepOutcome = Literal["", "done", "unchanged", "failed", "shown"]
 
 _CHANGING: Final = frozenset({"create", "set", "delete"})
 _SPECIAL: Final = frozenset({"describe", "list-properties", "rename"})
-"""The commands besides the five verbs that may stand in a batch."""
+"""The commands that a batch may contain in addition to the five verbs."""
 _FROM_FILE: Final = re.compile(r"(--set=)?([A-Za-z][A-Za-z0-9_-]*)<(.+)", re.DOTALL)
 _BATCH: Final = ("--batch", "-F", "--batchFilePath")
 _OF_A_LINE: Final = frozenset({"Input and output", "dsconfig", "General"})
@@ -65,7 +65,7 @@ class StepContext:
         self._commands: dict[tuple[str, frozenset[str]], click.Command] = {}
 
     def resolve_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options that hold for a line: its own, where it has any, over those of the batch."""
+        """Return the options that apply to a line: its own options override those of the batch."""
         if given == self._absent:
             return self._plain
         result = dict(self._plain)
@@ -78,7 +78,7 @@ class StepContext:
                 raise UsageError(
                     Diagnostic(
                         "usage",
-                        f"{spelling} holds for a whole batch",
+                        f"{spelling} applies to a whole batch",
                         argument=spelling,
                         remedy=f"give {spelling} where the batch is named",
                     )
@@ -92,14 +92,14 @@ class StepContext:
         return result
 
     def find_command(self, words: Words) -> click.Command:
-        """Return the command of a line; one is made for all lines that have the same options.
+        """Return the command of a line; lines with the same options share one.
 
         Raises click.UsageError for an unknown command.
         """
         name = words.command.lower()
         if name not in self.verbs:
             if name in SPECIAL and name not in _SPECIAL:
-                raise click.UsageError(f"{name} cannot stand in a batch")
+                raise click.UsageError(f"{name} is not allowed in a batch")
             return resolve(words, self.registry)
         key = (name, frozenset(word.partition("=")[0] for word in words.rest if word[:1] == "-"))
         found = self._commands.get(key)
@@ -162,7 +162,7 @@ class BatchStep(Sink):
         assert self._view is not None  # noqa: S101 - a command that reads runs in its turn
         return self._view
 
-    # -- what is done with it --------------------------------------------------------------------------------------
+    # -- parsing and running ---------------------------------------------------------------------------------------
 
     def parse(self) -> None:
         """Parse the words. A command that changes something hands over its operation; one that reads waits for its turn."""
@@ -172,9 +172,9 @@ class BatchStep(Sink):
         words = take_apart(_rewrite_file_words(self.command.texts))
         with _FailureCatcher(self):
             if words.may_have(_BATCH) and words.is_batch():
-                raise click.UsageError("a batch cannot stand in a batch")
+                raise click.UsageError("a batch cannot contain another batch")
             if not words.command or words.has("--version", "-V"):
-                raise click.UsageError("there is no command in this line")
+                raise click.UsageError("this line has no command")
             command = self.setting.find_command(words)
             self._ready = command.make_context(words.command, list(words.rest), obj=self)
             verb = self.setting.verbs.get(words.command.lower(), "")
@@ -236,7 +236,7 @@ class _FailureCatcher:
             message, remedy = explain_mistake(error)
             piece = place_of_usage(error, step.command)
             if step.source.script.lines[piece.row][piece.start : piece.start + 1] == "#":
-                remedy = "a comment stands on a line of its own"
+                remedy = "put the comment on a line of its own"
             step.outcome = "failed"
             step.problems.append(step.source.place_problem(Diagnostic("usage", message, remedy=remedy), piece))
             return True

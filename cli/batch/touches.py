@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class Touches:
-    """The steps by the objects and properties they have touched, the last of each."""
+    """The last step that touched each object and each property."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._objects: dict[str, BatchStep] = {}
         self._properties: dict[tuple[str, str], BatchStep] = {}
         self._made: dict[tuple[str, str], list[int]] = {}
-        self._doubtful: dict[str, int] = {}  # names in lines that could not be read
+        self._doubtful: dict[str, int] = {}  # names in lines that could not be parsed
         self._unmade: dict[str, tuple[int, str]] = {}
         self._unchanged: dict[str, int] = {}
 
     def add(self, step: BatchStep) -> None:
-        """Remember what a step has touched."""
+        """Remember what a step touched."""
         operation = step.operation
         assert operation is not None  # noqa: S101 - what reads touches nothing
         for path in self._paths(operation):
@@ -48,7 +48,7 @@ class Touches:
             yield path.parent.child(path.relation, operation.new_name)
 
     def _names(self, operation: Operation) -> Iterator[str]:
-        """The properties by the names they have now."""
+        """Yield the current names of the properties that an operation changes."""
         changes = operation.changes
         types = list(self.registry.concrete_types(self.registry.relation(operation.kind).target))
         for name in (*changes.set, *changes.add, *changes.remove, *changes.reset):
@@ -68,7 +68,7 @@ class Touches:
         return found
 
     def with_order(self, problem: Diagnostic, step: BatchStep, steps: Sequence[BatchStep]) -> Diagnostic:
-        """Return a problem of an object that is not there, or there already, with the line that makes it so."""
+        """Return a problem of a missing or existing object with the line that causes it as the remedy."""
         wanted = {"no-such-object": ("create", "delete"), "object-exists": ("delete", "create")}.get(problem.code)
         if wanted is None:
             return problem
@@ -84,7 +84,7 @@ class Touches:
         return problem.replace(remedy=remedy)
 
     def _index_changes(self, steps: Sequence[BatchStep]) -> dict[tuple[str, str], list[int]]:
-        """The lines that create or delete an object, by what they do and its path; a rename does both."""
+        """Return the lines that create or delete an object, by action and path; a rename does both."""
         found: dict[tuple[str, str], list[int]] = {}
         for step in steps:
             operation = step.operation
@@ -97,7 +97,7 @@ class Touches:
                 found.setdefault(("create", path), []).append(step.line)
         return found
 
-    # -- what follows from what --------------------------------------------------------------------------------------
+    # -- consequences ------------------------------------------------------------------------------------------------
 
     def record_failure(self, step: BatchStep) -> None:
         """Record that a step failed: its result is missing."""
@@ -113,7 +113,7 @@ class Touches:
             self._unchanged.setdefault(made, step.line)
 
     def is_consequence(self, problem: Diagnostic, line: float = inf) -> bool:
-        """Tell whether a problem is there only because of steps before a line that failed."""
+        """Tell whether a problem exists only because steps before a line failed."""
         path, summary = normal_name(problem.path), normal_name(problem.summary)
         named = _QUOTED.findall(summary)
         if any(self._doubtful.get(name, inf) < line for name in (*named, path.rpartition("/")[2])):
@@ -137,6 +137,6 @@ def _key_of(path: ManagedObjectPath) -> str:
 
 
 def _names_in(texts: Sequence[str]) -> list[str]:
-    """The names of objects in words that could not be read as a command."""
+    """Return the names of objects in words that could not be parsed as a command."""
     found = [after for word, after in pairwise(texts) if word.lower().endswith(("-name", "-type"))]
     return found + [value for word in texts for option, _, value in [word.partition("=")] if option.endswith("-name")]

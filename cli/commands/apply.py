@@ -49,7 +49,7 @@ def _run(invocation: Invocation, file: str, prune: bool) -> int:
 
 
 def _locate_error(error: ConfobjectsError, wanted: Side) -> ConfobjectsError:
-    """The same error with the places in the document."""
+    """Return the same error with the places in the document."""
     return error if wanted.document is None else type(error)(wanted.document.locate_problems(error.diagnostics))
 
 

@@ -1,4 +1,4 @@
-"""``--batch`` and ``--batchFilePath``: the command line whose commands are in a batch."""
+"""``--batch`` and ``--batchFilePath``: carry out the commands of a batch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _HELP = r"""Carry out the commands of a batch, from standard input (--batch) or 
 All of them are checked first, and every mistake is reported with its line. Then all changes are made as one, or none.
 With --batch-continue-on-error each change is made by itself, and the others stay if one fails.
 
-A command is a line, with or without the word confobjects or dsconfig before it; a backslash at its end joins the next
-one; lines that begin with # are skipped. Words are quoted as in a shell. --set NAME<PATH takes a value from a file.
+Each line is a command, with or without the word confobjects or dsconfig before it; a backslash at its end joins the
+next line; lines that begin with # are skipped. Words are quoted as in a shell. --set NAME<PATH takes a value from a file.
 
 Examples:
   confobjects -F changes.batch --dry-run
@@ -36,13 +36,13 @@ def build(words: Words, registry: Registry) -> click.Command:
 
     def run(invocation: Invocation, typed: Sequence[str]) -> int:
         if words.command:
-            raise click.UsageError(f"{words.command} cannot stand beside a batch: the commands are in the batch")
+            raise click.UsageError(f"{words.command} cannot be combined with a batch: the commands come from the batch")
         if typed:
             raise click.NoSuchOption(typed[0])
         return _run(invocation)
 
     command = make_command(words, registry, [click.Argument(["typed"], nargs=-1, metavar="")], run, _HELP)
-    command.ignore_unknown_options = True  # they are those of the command that should not be there
+    command.ignore_unknown_options = True  # they belong to the command that is not allowed here
     return command
 
 
@@ -51,7 +51,7 @@ def _run(invocation: Invocation) -> int:
     if path is None or path == "-":
         origin = "standard input"
         if sys.stdin.isatty():
-            invocation.note("Type the commands, one in a line; Ctrl-D ends the batch.")
+            invocation.note("Type the commands, one per line; Ctrl-D ends the batch.")
     else:
         origin = str(path)
     return Batch(invocation, BatchSource(read(path), origin, invocation.registry)).run()

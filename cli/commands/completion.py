@@ -53,7 +53,7 @@ _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 _HELP = """Print the completion script for a shell.
 
-bash: eval "$(confobjects completion bash)"; zsh and fish alike, in their start files."""
+Add it to the start file of the shell. For bash: eval "$(confobjects completion bash)"."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -78,7 +78,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _candidates(invocation: Invocation, before: list[str], current: str) -> Iterator[str]:
-    """Yield what may stand next, given the words before it (without the program's name)."""
+    """Yield the words that may come next, given the words before them (without the program's name)."""
     registry = invocation.registry
     command = next((word for word in before if not word.startswith("-")), None)
     if command is None:
@@ -106,7 +106,7 @@ def _options(command: str, registry: Registry) -> Iterator[str]:
 
 
 def _values(invocation: Invocation, command: str, option: str, current: str) -> Iterable[str] | None:
-    """Return the values an option takes, None when the word before is no option with known values."""
+    """Return the values an option takes, None if the word before is not an option with known values."""
     registry = invocation.registry
     relation = _find_relation(registry, command)
     if relation is None:
@@ -127,7 +127,7 @@ def _find_relation(registry: Registry, command: str) -> Relation | None:
 
 
 def _assignments(registry: Registry, relation: Relation, current: str) -> Iterator[str]:
-    """Yield ``property:``, or with a property already typed its possible values."""
+    """Yield ``property:``, or the possible values of a property that is typed already."""
     name, colon, _ = current.partition(":")
     for definition in registry.concrete_types(relation.target):
         for prop in definition.properties.values():

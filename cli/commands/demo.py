@@ -56,12 +56,12 @@ def _run(invocation: Invocation) -> int:
         tempfile.TemporaryDirectory(prefix="confobjects-demo-") as directory,
         _set_environment(directory),
         demo(directory, "demo", password) as server,
-        redirect_stderr(sys.stdout),  # one story: refusals stand where they belong
+        redirect_stderr(sys.stdout),  # refusals appear at their place in the story
     ):
         for step in _read_story(port=server.port):
             _play_line(invocation, step, password)
         invocation.say("\n# What arrived:\n" + "\n".join(f"  {line}" for line in server.received_lines()))
-    invocation.say("\n# Done: the mail went out over verified TLS, through what was configured.")
+    invocation.say("\n# Done: the mail went out over verified TLS, through the configured mail server.")
     return 0
 
 
@@ -72,7 +72,7 @@ def _import_server() -> type[DemoServer]:
         raise UsageError(
             Diagnostic(
                 "usage",
-                f"the demonstration needs the extra packages that are not installed ({error.name})",
+                f"the demonstration needs extra packages that are not installed ({error.name})",
                 remedy="pip install 'confobjects[demo]'",
             )
         ) from None
@@ -111,11 +111,11 @@ def _play_line(invocation: Invocation, step: StoryLine, password: str) -> None:
         invocation.say(f"\n$ export {step.text}=…")
         return
     if step.kind != "$":
-        invocation.say(f"# {step.text}" if step.kind == "#" else "\n")  # a blank line parts the steps
+        invocation.say(f"# {step.text}" if step.kind == "#" else "\n")  # a blank line separates the steps
         return
     invocation.say(f"$ {step.text}")
     status = main(shlex.split(step.text)[1:])
     if status != step.status:
-        raise ConfobjectsError(f"the demonstration went wrong: exit status {status}, expected {step.status}")
+        raise ConfobjectsError(f"the demonstration failed: exit status {status}, expected {step.status}")
     if status:
         invocation.say(f"(exit status {status})")

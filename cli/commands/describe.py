@@ -33,7 +33,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["property_"], metavar="[PROPERTY]", required=False),
     ]
     return make_command(
-        words, registry, parameters, _run, "Explain an object, or one of its properties with its nine facts."
+        words, registry, parameters, _run, "Explain an object, or one of its properties with nine facts."
     )
 
 

@@ -61,7 +61,7 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
 
         invocation.say(format_table(["Object", "Property", "Before", "After"], _rows(found)))
     elif invocation.tells_people:
-        invocation.note("There is no difference.")
+        invocation.note("There are no differences.")
 
 
 def _rows(found: list[Difference]) -> list[list[str]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HELP = """Show how a text with expressions gets its value: what it needs, and where each part comes from.
 
-Quote the text for the shell: '&{smtp.password}'. The value itself is shown; do not use this on secrets in public."""
+Quote the text for the shell: '&{smtp.password}'. The value itself is shown: do not show a secret to others."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:

@@ -1,4 +1,4 @@
-"""``export``: the whole configuration as a document, as LDIF, or as the commands that make it."""
+"""``export``: the whole configuration as a document, as LDIF, or as the commands that create it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _render_text(context: ManagementContext, states: States, format_: str) -> st
     if format_ == "ldif":
         return format_ldif(states, context.site.mapper)
     lines = [line_of(operation, context.registry, _keep_text) for operation in plan_creation(states, context.registry)]
-    absent = [f"# not in here, it is a secret: {_describe_secret(secret)}" for secret in find_omitted(states)]
+    absent = [f"# left out, because it is a secret: {_describe_secret(secret)}" for secret in find_omitted(states)]
     return "\n".join(["# for confobjects --batch", *absent, *lines])
 
 

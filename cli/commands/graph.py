@@ -1,4 +1,4 @@
-"""``graph``: objects and their references as a picture."""
+"""``graph``: objects and their references as a graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Print the objects and their references as a picture: for Graphviz, for Mermaid, or as an SVG image.
+_HELP = """Print the objects and their references as a graph: for Graphviz, for Mermaid, or as an SVG image.
 
 OBJECT is a kind (mail-server) or a path (/mail-server/one): those objects, what they need, and what uses them.
 Disabled objects and references to missing objects look different."""

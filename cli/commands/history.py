@@ -34,7 +34,7 @@ Examples:
   history mail-server --server-name one"""
 _STATES = {
     "pending": "is being made, or was interrupted: the next change finishes it",
-    "unclear": "was interrupted, and whether it was made is not known",
+    "unclear": "was interrupted; it is not known whether it was made",
     "edited": "edited by hand",
 }
 
@@ -47,7 +47,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Argument(["what"], metavar="[OBJECT|show]", required=False),
         click.Argument(["number"], metavar="[NUMBER]", required=False, type=click.IntRange(min=1)),
         *names,
-        click.Option(["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="Only the last changes."),
+        click.Option(["--limit"], metavar="COUNT", type=click.IntRange(min=1), help="Show only the last changes."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -56,7 +56,7 @@ def _run(invocation: Invocation, what: str | None, number: int | None, limit: in
     is_show = what is not None and what.lower() == "show"
     if is_show != (number is not None):
         raise click.UsageError(
-            "show takes the number of a change" if is_show else f'what is "{number}"? history show {number}'
+            "show takes the number of a change" if is_show else f"only show takes a number: history show {number}"
         )
     with invocation.open() as context:
         found = context.history()

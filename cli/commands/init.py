@@ -40,7 +40,7 @@ def _run(invocation: Invocation) -> int:
         return 0
     invocation.warn(found)
     if not invocation.quiet:
-        verb = "would be made" if invocation.dry_run else "made"
-        lines = [f'the entry "{dn}" {"was " if verb == "made" else ""}{verb}' for dn in made]
+        verb = "would be created" if invocation.dry_run else "created"
+        lines = [f'the entry "{dn}" {"was " if verb == "created" else ""}{verb}' for dn in made]
         invocation.say("\n".join(lines) or "everything exists already")
     return 0

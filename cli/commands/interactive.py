@@ -1,4 +1,4 @@
-"""No command at a terminal: interactive mode."""
+"""Interactive mode, which starts at a terminal if there is no command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-    return make_command(words, registry, [], _run, "Configure at a terminal, by menus.")
+    return make_command(words, registry, [], _run, "Configure at a terminal, with menus.")
 
 
 def _run(invocation: Invocation) -> int:

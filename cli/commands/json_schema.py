@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Print a JSON Schema (2020-12): of an object, with --document of what export prints and apply takes, with
---shape of what commands print with --output json."""
+_HELP = """Print a JSON Schema (2020-12): of an object; with --document, of what export prints and apply reads; with
+--shape, of what commands print with --output json."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -28,7 +28,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(["object_"], metavar="[OBJECT]", required=False),
         click.Option(["--document"], is_flag=True, help="The schema of a document of a whole configuration."),
-        click.Option(["--shape"], metavar="NAME", help="The schema of a form of output: get, list, change, error, …"),
+        click.Option(["--shape"], metavar="NAME", help="The schema of an output shape: get, list, change, error, …"),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -53,5 +53,5 @@ def _find_shape(name: str) -> dict[str, Any]:
     known = schemas()
     if name not in known:
         remedy = suggest_name(name, known) or f"known: {', '.join(known)}"
-        raise UnknownNameError(Diagnostic("unknown-name", f'there is no form of output "{name}"', remedy=remedy))
+        raise UnknownNameError(Diagnostic("unknown-name", f'there is no output shape "{name}"', remedy=remedy))
     return known[name]

@@ -29,7 +29,9 @@ administrator read secrets."""
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Option(["--format", "form"], default="openldap", metavar="|".join(ldap_schema.FORMATS), help="The form."),
+        click.Option(
+            ["--format", "form"], default="openldap", metavar="|".join(ldap_schema.FORMATS), help="The format."
+        ),
         click.Option(["--upgrade"], metavar="FILE", help="An older schema: print what it lacks."),
         click.Option(["--acl"], metavar="|".join(ldap_schema.SERVERS), help="Print access rules for a server."),
         click.Option(["--admin"], metavar="DN", help="The DN that may read and write everything (with --acl)."),
@@ -50,7 +52,7 @@ def _run(invocation: Invocation, form: str, upgrade: str | None, acl: str | None
     text = ldap_schema.upgrade(schema, _read_schema(upgrade), form.lower(), upgrade)
     invocation.say(text)
     if not text:
-        invocation.note("the installed schema lacks nothing")
+        invocation.note("the installed schema is complete")
     return 0
 
 

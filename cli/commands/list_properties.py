@@ -27,7 +27,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["-c", "--category"], metavar="CATEGORY", help="Only this object, type or group (tag)."),
         click.Option(["-t", "--type", "types"], metavar="TYPE", multiple=True, help="Only this type."),
         click.Option(["--property", "properties"], metavar="PROPERTY", multiple=True, help="Only this property."),
-        click.Option(["--inherited"], is_flag=True, help="Show what a type inherits as well."),
+        click.Option(["--inherited"], is_flag=True, help="Show inherited properties as well."),
     ]
     return make_command(
         words, registry, parameters, _run, "List the properties of objects with their options and syntax."
@@ -53,7 +53,7 @@ def _run(
     ]
     if not found and (wanted or (category and types)):
         remedy = "ask for less at a time; --inherited and --advanced show more"
-        raise UnknownNameError(Diagnostic("unknown-name", "no property is all that was asked for", remedy=remedy))
+        raise UnknownNameError(Diagnostic("unknown-name", "no property matches all of the options", remedy=remedy))
     _print(invocation, found)
     if not found:
         invocation.note("There are no properties of its own; --inherited and --advanced show more.")

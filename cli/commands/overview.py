@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 confobjects: configuration objects in a directory or an LDIF file.
 
-usage: confobjects COMMAND [OPTIONS]        options stand before or after the command; long ones ignore case
+usage: confobjects COMMAND [OPTIONS]        options may come before or after the command; long ones ignore case
        confobjects [OPTIONS]                at a terminal: menus
 """
 
@@ -61,7 +61,7 @@ def build(words: Words) -> click.Command:
 def _format_group(registry: Registry, tag: str) -> str:
     tags = registry.tags()
     if tag not in tags:
-        raise UsageError(f'there is no group "{tag}" of commands; the groups: {", ".join(sorted(tags))}')
+        raise UsageError(f'there is no command group "{tag}"; the groups are: {", ".join(sorted(tags))}')
     relations = [r for r in registry.relations().values() if tag in registry.definition(r.target).tags]
     return f"\n{tags[tag]}\n{_format_commands(registry, relations)}"
 

@@ -1,4 +1,4 @@
-"""``rename OBJECT --…-name NAME --to NEW``: another name for an object; what refers to it follows."""
+"""``rename OBJECT --…-name NAME --to NEW``: rename an object and update the references to it."""
 
 from __future__ import annotations
 
@@ -38,5 +38,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         operation = Operation("rename", relation.name, old, new_name=to)
         return perform(invocation, operation, f'The {relation.friendly} "{old[-1] if old else ""}" is now "{to}".')
 
-    help_ = "Give an object another name; objects that refer to it are changed with it.\n\nExample: rename mail-server --server-name one --to two"
+    help_ = (
+        "Rename an object; the references to it are updated.\n\nExample: rename mail-server --server-name one --to two"
+    )
     return make_command(words, registry, parameters, run, help_)

@@ -28,7 +28,7 @@ _DEPTHS = {
     "tls": "up to TLS",
     "ehlo": "up to the greeting",
     "auth": "up to the login",
-    "envelope": "up to the naming of sender and recipients",
+    "envelope": "up to naming the sender and the recipients",
     "send": "by sending a mail",
 }
 
@@ -74,14 +74,14 @@ def _run(
     chosen = _choose_depth(depth, to)
     if chosen == "send" and invocation.dry_run:
         chosen = "envelope"
-        invocation.note("--dry-run: no mail is sent; the test ends with the naming of sender and recipients")
+        invocation.note("--dry-run: no mail is sent; the test ends with naming the sender and the recipients")
     unsaved = _unsaved_changes(invocation, changing)
     server = load_mail_server(invocation, server_name, unsaved)
     from confobjects.transport.check import check_server
 
     if invocation.tells_people:
         default = ", the default" if depth is None else ""
-        what = "with unsaved values laid over the saved ones" if unsaved else "as saved"
+        what = "with unsaved values in place of saved ones" if unsaved else "as saved"
         invocation.say(f"Testing {server.path} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
     result = check_server(server, depth=chosen, to=to, from_=from_, unsaved=unsaved is not None)
     _print(invocation, result)
@@ -124,7 +124,9 @@ def _print(invocation: Invocation, result: TestResult) -> None:
         for diagnostic in result.diagnostics:
             print(diagnostic.render(word), file=sys.stderr)
         if result.transcript and not result.ok:
-            invocation.note("\n".join(["  what was said:", *(f"    {line}" for line in result.transcript)]))
+            invocation.note(
+                "\n".join(["  the dialogue with the server:", *(f"    {line}" for line in result.transcript)])
+            )
 
 
 def _script_lines(facts: Mapping[str, Any]) -> Iterator[str]:

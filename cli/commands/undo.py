@@ -29,14 +29,14 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         click.Argument(["number"], metavar="[NUMBER]", required=False, type=click.IntRange(min=1)),
-        click.Option(["--to"], metavar="NUMBER", type=click.IntRange(min=0), help="The last change that stays."),
+        click.Option(["--to"], metavar="NUMBER", type=click.IntRange(min=0), help="The last change to keep."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
 def _run(invocation: Invocation, number: int | None, to: int | None) -> int:
     if (number is None) == (to is None):
-        raise click.UsageError("undo takes the number of a change, or --to and the number of the last one that stays")
+        raise click.UsageError("undo takes the number of a change, or --to and the number of the last change to keep")
     with invocation.open_for_change() as context:
         if number is not None:
             report = context.undo(number, dry_run=invocation.dry_run)

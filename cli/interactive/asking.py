@@ -1,4 +1,4 @@
-"""Questions for one value of a property: by its choices, by what it may refer to, hidden, or as a line."""
+"""Asks for one value of a property: as a choice, as a reference, hidden, or as a line."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from .session import InteractiveSession
 
 Create = Callable[["Relation", tuple[str, ...]], list[Operation]]
-"""Makes an object below some parents, which is created when it is needed."""
+"""Edits a new object below some parents, and returns the operations that create it."""
 
 _EXPRESSION = "give an expression, such as &{name|default} or &{file:path}"
 
 
 class Aside(Record):
-    """What a reference needs done before: the object that it names, and the operations."""
+    """The operations that a reference needs first, and the name of the object they are for."""
 
     target: str
     operations: tuple[Operation, ...]
 
 
 def _is_creation_of(aside: Aside, kind: str) -> bool:
-    """Tell whether what is needed is a new object of a kind."""
+    """Tell whether an aside creates an object of a kind."""
     last = aside.operations[-1]
     return last.action == "create" and last.kind == kind
 
 
 class Answer(Record):
-    """A value, and what has to be done so that it can be used."""
+    """A value, and the operations that are needed before it can be used."""
 
     text: str
     operations: tuple[Operation, ...] = ()
@@ -59,7 +59,7 @@ class ValuePrompt:
         self.asides = asides
 
     def ask_value(self, prop: PropertyDefinition, *, present: str = "") -> Answer:
-        """Ask for a value of a property. Raises Back when none is given."""
+        """Ask for a value of a property. Raises BackRequest if none is given."""
         if prop.reference is not None:
             return self._ask_reference(prop, prop.reference)
         if prop.syntax.choices():
@@ -69,9 +69,9 @@ class ValuePrompt:
         return Answer(self._ask_line(prop, present))
 
     def _ask_line(self, prop: PropertyDefinition, present: str = "") -> str:
-        """Ask for a line; ``?`` explains the property, nothing goes back."""
+        """Ask for a line; ``?`` explains the property, an empty answer goes back."""
         while True:
-            answer = self.terminal.ask(f"{prop.name} (? for help, nothing to go back): ", present=present)
+            answer = self.terminal.ask(f"{prop.name} (? for help, empty to go back): ", present=present)
             if not answer.strip():
                 raise BackRequest
             if answer.strip() != "?":
@@ -85,7 +85,7 @@ class ValuePrompt:
         return Answer(choices[at][0] if at < len(choices) else self._ask_line(prop))
 
     def _ask_secret(self, prop: PropertyDefinition) -> Answer:
-        at = self.session.choose_one(f"Value of {prop.name}:", ["type it, not shown"], [_EXPRESSION])
+        at = self.session.choose_one(f"Value of {prop.name}:", ["type it, without showing it"], [_EXPRESSION])
         if at:
             return Answer(self._ask_line(prop))
         text = self.terminal.ask_secret(prop.name)
@@ -96,7 +96,7 @@ class ValuePrompt:
     # -- references --------------------------------------------------------------------------------------------------
 
     def _ask_reference(self, prop: PropertyDefinition, reference: Reference) -> Answer:
-        """Have an object chosen, or made on the way; one that is disabled may be enabled on the way."""
+        """Ask for an object, or for a new one; offer to enable a disabled one."""
         relation = self.registry.relation(reference.relation)
         base = self.registry.parse_path(reference.parent)
         objects = self.session.context.world().members(relation, base)
@@ -112,7 +112,7 @@ class ValuePrompt:
                 return Answer(fresh[at - len(objects)])
             if at > len(labels):
                 return Answer(self._ask_line(prop))
-            with suppress(BackRequest):  # who gives the new one up chooses again
+            with suppress(BackRequest):  # after the new one is given up, ask again
                 return self._make_target(relation, base.names, reference)
 
     def _make_target(self, relation: Relation, parents: tuple[str, ...], reference: Reference) -> Answer:
@@ -121,7 +121,7 @@ class ValuePrompt:
         return Answer(last.names[-1], (*operations[:-1], last))
 
     def _is_usable(self, obj: ManagedObject, reference: Reference) -> bool:
-        """Whether a reference may name an object as it is; what is not known yet may be right."""
+        """Tell whether a reference may name an object as it is; an unknown condition counts as met."""
         condition = reference.target_enabled
         if condition is None:
             return True
@@ -129,7 +129,7 @@ class ValuePrompt:
         return condition.judge(lambda name: reader.read(obj, obj.definition.properties[name]).normals) is not False
 
     def _enable_creation(self, creation: Operation, reference: Reference) -> Operation:
-        """Return the creation of an object that a reference can use, if that is wanted."""
+        """Return the creation of an object, enabled for a reference if the user wants that."""
         values = None if reference.target_enabled is None else satisfying_values(reference.target_enabled)
         given = creation.changes.set
         if values is None or all(list(given.get(name, ())) == wanted for name, wanted in values.items()):
@@ -142,7 +142,7 @@ class ValuePrompt:
         return obj.name if self._is_usable(obj, reference) else f"{obj.name}  (disabled)"
 
     def _offer_enabling(self, obj: ManagedObject, reference: Reference) -> tuple[Operation, ...]:
-        """Offer to make a disabled object usable; return what does so."""
+        """Offer to make a disabled object usable; return the operations."""
         condition = reference.target_enabled
         if condition is None or self._is_usable(obj, reference):
             return ()

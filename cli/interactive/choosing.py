@@ -8,21 +8,21 @@ from typing import Any, Final
 from confobjects.records import Record
 
 LONG: Final = 12
-"""From so many entries on a list is searched and not numbered."""
+"""A list with more entries is searched and not numbered."""
 _TWO_COLUMNS: Final = 8
 _LEAST: Final = 2
-"""Letters that are enough of a longer name: one alone may be a key of another page."""
+"""The fewest letters that stand for a name: a single letter may be a key of another page."""
 
 
 class Choice(Record):
-    """One entry: the key that chooses it, its words, and what is chosen with it."""
+    """One entry: the key that chooses it, its label, and its value."""
 
     key: str
     label: str
     value: Any
 
     def names(self) -> list[str]:
-        """Return what it is called: its words, and its value where that is a name."""
+        """Return its names: its label, and its value if that is a name."""
         called = [self.label, self.value] if isinstance(self.value, str) else [self.label]
         return [name.casefold().strip() for name in called]
 
@@ -39,7 +39,7 @@ class Menu(Record):
     """Whether many entries may stand in two columns."""
 
     def find_choice(self, answer: str) -> Choice | None:
-        """Return the entry that an answer means: its key, or the beginning of its name if only one begins so."""
+        """Return the entry for an answer: its key, or the beginning of its name if that is unique."""
         text = (answer.strip() or self.default).casefold()
         if not text:
             return None
@@ -54,7 +54,7 @@ class Menu(Record):
         return found[0] if len(found) == 1 else None
 
     def find_help_topic(self, answer: str) -> Choice | None:
-        """Return the entry that ``?`` and its key or name ask about, with ``?`` as its key, where there is help."""
+        """Return the entry that ``?`` with a key or name asks about, with ``?`` as its key; None without help."""
         text = answer.strip()
         if not text.startswith("?") or all(choice.key != "?" for choice in self.letters):
             return None
@@ -62,7 +62,7 @@ class Menu(Record):
         return found.replace(key="?") if found is not None and found in self.entries else None
 
     def lines(self, width: int) -> list[str]:
-        """Return the menu as it is printed."""
+        """Return the lines of the menu."""
         lines = ["", *([f">>>> {self.title}", ""] if self.title else [])]
         lines += [self.question, ""] if self.question else []
         entries = [f"{choice.key:>4})  {choice.label}" for choice in self.entries]
@@ -73,7 +73,7 @@ class Menu(Record):
 
     @property
     def prompt(self) -> str:
-        """The words before the answer."""
+        """The text before the answer."""
         return f"Choice [{self.default}]: " if self.default else "Choice: "
 
 
@@ -94,14 +94,14 @@ def _lay_out_columns(entries: list[str], width: int) -> list[str]:
 
 
 class Search(Record):
-    """A long list that is searched while one types; ``at`` is the place of the marker among what is found."""
+    """A long list that is searched as the user types; ``at`` is the place of the marker among the matches."""
 
     labels: tuple[str, ...]
     query: str = ""
     at: int = 0
 
     def find_matches(self) -> list[int]:
-        """Return the places of the labels that hold every word of the query, ignoring case."""
+        """Return the places of the labels that contain every word of the query, ignoring case."""
         words = self.query.casefold().split()
         return [i for i, label in enumerate(self.labels) if all(word in label.casefold() for word in words)]
 
@@ -118,7 +118,7 @@ class Search(Record):
         return self.replace(query="", at=0)
 
     def move_marker(self, steps: int) -> Search:
-        """Return the search with its marker elsewhere, at the ends of the list at most."""
+        """Return the search with its marker moved, but not past the ends of the list."""
         return self.replace(at=max(0, min(len(self.find_matches()) - 1, self.at + steps)))
 
     @property
@@ -156,14 +156,14 @@ KEYS: Final[dict[str, Key]] = {
     "\x1b[5~": lambda search: search.move_marker(-10),
     "\x1b[6~": lambda search: search.move_marker(10),
 }
-"""What the keys do that are no letters: backspace, Ctrl-U, the arrows (also Ctrl-P, Ctrl-N, Tab) and the page keys."""
+"""The effect of the keys that are not letters: backspace, Ctrl-U, the arrows (also Ctrl-P, Ctrl-N, Tab) and the page keys."""
 ENTER: Final = ("\r", "\n")
 ESCAPE: Final = "\x1b"
 END: Final = "\x04"
 
 
 def keys_of(text: str) -> list[str]:
-    """Return the keys in what a terminal sent at once: an escape sequence is one key."""
+    """Return the keys in a text from a terminal: an escape sequence is one key."""
     keys: list[str] = []
     while text:
         size = 1
@@ -175,9 +175,9 @@ def keys_of(text: str) -> list[str]:
 
 
 def match_places(labels: Sequence[str], answer: str) -> list[int]:
-    """Return the places that an answer to a long list means, where one cannot search while typing.
+    """Return the places that an answer to a long list means, on a terminal without a search.
 
-    A number is that of an entry; of words, an entry that is all of them stands before those that only hold them.
+    A number is that of an entry. An entry equal to the answer wins over entries that only contain it.
     """
     text = answer.strip()
     if text.isdigit() and 1 <= int(text) <= len(labels):
@@ -187,5 +187,5 @@ def match_places(labels: Sequence[str], answer: str) -> list[int]:
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text that is no longer than a line."""
+    """Return a text cut to a width."""
     return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -1,7 +1,7 @@
-"""The state of the property editor: an object's values while somebody edits them. Pure, and every step a new state.
+"""The state of the property editor: an object's values while somebody edits them. Pure: every step returns a new state.
 
-The words are dsconfig's: *reset* lets a property go back to its default (or to nothing), *revert* to what it was when
-the editing began.
+The words are dsconfig's: *reset* returns a property to its default (or to no value), *revert* to its value when the
+editing began.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Draft(Record):
     """An object being edited.
 
     ``original`` are the stored value texts by property when the editing began, ``values`` those now, ``defaults``
-    what a property is without a value. ``naming`` is the property that names the object, which is not edited.
+    the values of properties without one. ``naming`` is the property that names the object, which is not edited.
     """
 
     definition: ManagedObjectDefinition
@@ -47,7 +47,7 @@ class Draft(Record):
         return self.definition.properties[name]
 
     def properties(self, *, advanced: bool) -> list[PropertyDefinition]:
-        """Return the properties to show: mandatory ones first, then by name; a changed one is always among them."""
+        """Return the properties to show: mandatory ones first, then by name; a changed one is always shown."""
         shown = [
             prop
             for name, prop in self.definition.properties.items()
@@ -72,16 +72,16 @@ class Draft(Record):
         return not self.values.get(name)
 
     def is_changed(self, name: str) -> bool:
-        """Tell whether a property is not as it was."""
+        """Tell whether a property was changed."""
         return self.values.get(name, ()) != self.original.get(name, ())
 
     @property
     def dirty(self) -> bool:
-        """Whether anything would be lost."""
+        """Whether leaving the editor would lose changes."""
         return self.creating or any(map(self.is_changed, {*self.values, *self.original}))
 
     def actions(self, name: str) -> list[str]:
-        """Return what can be done with a property now, the harmless first."""
+        """Return the actions that a property allows now, the harmless ones first."""
         prop = self.property_named(name)
         found = [KEEP]
         if prop.read_only and not self.creating:
@@ -99,14 +99,14 @@ class Draft(Record):
         return found
 
     def _has_all_values(self, prop: PropertyDefinition) -> bool:
-        """Whether a property has every value there is."""
+        """Tell whether a property has every possible value."""
         choices = prop.syntax.choices()
         return bool(choices) and len(self.current_texts(prop.name)) >= len(choices)
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
     def with_values(self, name: str, texts: Sequence[str]) -> Draft:
-        """Return the draft with other values of a property; none is a reset. Raises ValueSyntaxError for a wrong one."""
+        """Return the draft with new values of a property; none is a reset. Raises ValueSyntaxError for an invalid one."""
         prop = self.property_named(name)
         clean = tuple(to_canonical(prop, text) for text in texts)
         seen: dict[object, str] = {}
@@ -120,7 +120,7 @@ class Draft(Record):
         return self.replace(values={key: texts for key, texts in values.items() if texts})
 
     def add_value(self, name: str, text: str) -> Draft:
-        """Return the draft with one value more. Raises ValueSyntaxError for a wrong one, or one that is there."""
+        """Return the draft with one value more. Raises ValueSyntaxError for an invalid or duplicate one."""
         return self.with_values(name, (*self.current_texts(name), text))
 
     def replace_value(self, name: str, old: str, new: str) -> Draft:
@@ -140,10 +140,10 @@ class Draft(Record):
         """Return the draft with a property as it was when the editing began."""
         return self.replace(values=_with_texts(self.values, name, self.original.get(name, ())))
 
-    # -- what comes of it --------------------------------------------------------------------------------------------
+    # -- the changes -------------------------------------------------------------------------------------------------
 
     def changes(self) -> PropertyChanges:
-        """Return what to ask for: set, add, remove and reset, as few values as tell it."""
+        """Return the changes: set, add, remove and reset, with as few values as possible."""
         given: dict[str, Texts] = {}
         added: dict[str, Texts] = {}
         removed: dict[str, Texts] = {}

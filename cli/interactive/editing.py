@@ -1,4 +1,4 @@
-"""Creating and editing an object: its type and name, what it must have, and the property editor."""
+"""Creating and editing an object: its type and name, its mandatory properties, and the property editor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class EditedObject(Record):
-    """An object in the editor: the operation that is being made, its draft, and what its references need."""
+    """An object in the editor: its operation, its draft, and the operations its references need."""
 
     operation: Operation
     draft: Draft
@@ -36,12 +36,12 @@ class EditedObject(Record):
 
     @property
     def title(self) -> str:
-        """What is edited, for people."""
+        """The name of the edited object, for people."""
         names, friendly = self.operation.names, self.draft.definition.friendly
         return f'{friendly} "{names[-1]}"' if names else friendly
 
     def operations(self) -> list[Operation]:
-        """Return all to be asked for: what the references that were kept need, then the object's own change."""
+        """Return all operations: those that the remaining references need, then the object's own change."""
         properties = self.draft.definition.properties.values()
         named = {normal_name(text) for p in properties if p.reference for text in self.draft.current_texts(p.name)}
         found: list[Operation] = []
@@ -63,13 +63,13 @@ class ObjectEditor:
     # -- from the menus ----------------------------------------------------------------------------------------------
 
     def create(self, relation: Relation) -> None:
-        """Make an object, and carry it out once it is accepted."""
+        """Edit a new object, and create it when it is accepted."""
         edited = self._begin_object(relation, self.session.choose_parents(relation))
         done = f"The {edited.title} was created."
         self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
 
     def edit(self, relation: Relation, obj: ManagedObject) -> None:
-        """Change an object, and carry it out once it is accepted."""
+        """Edit an object, and change it when it is accepted."""
         for problem in obj.problems:
             self.terminal.say(render(problem))
         draft = self._make_draft(obj, relation, creating=False)
@@ -78,7 +78,7 @@ class ObjectEditor:
         self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
 
     def make_aside(self, relation: Relation, parents: tuple[str, ...]) -> list[Operation]:
-        """Make an object that another one is to refer to; it is created with that one. Raises Back."""
+        """Edit a new object that another one will refer to; both are created together. Raises BackRequest."""
         accepted: list[Operation] = []
 
         def accept(operations: list[Operation]) -> bool:
@@ -127,12 +127,12 @@ class ObjectEditor:
         return types[chosen], chosen
 
     def _ask_name(self, relation: Relation, parents: tuple[str, ...]) -> str:
-        """Ask for the name of a new object until it is one that can be given."""
+        """Ask for the name of a new object until it is valid and not used yet."""
         known = {normal_name(obj.name) for obj in self.session.context.list(relation.name, parents)}
         naming = relation.naming_property
         prop = self.registry.definition(relation.target).properties[naming] if naming else None
         while True:
-            name = self.terminal.ask(f"\nName of the new {relation.friendly} (nothing to go back): ").strip()
+            name = self.terminal.ask(f"\nName of the new {relation.friendly} (empty to go back): ").strip()
             if not name:
                 raise BackRequest
             if name == "?" and prop is not None:
@@ -157,7 +157,7 @@ class ObjectEditor:
         return Draft(obj.definition, values, values, defaults, creating, relation.naming_property)
 
     def _ask_mandatory(self, edited: EditedObject, prop: PropertyDefinition) -> EditedObject:
-        """Ask for a mandatory value. Going back leaves the object."""
+        """Ask for a mandatory value. Going back gives the object up."""
         self.terminal.say(f"\n{prop.name}: {prop.synopsis}")
         return self._ask_and_put(edited, prop, lambda text: edited.draft.with_values(prop.name, [text]))
 
@@ -199,7 +199,7 @@ class ObjectEditor:
 
     def _tell_dropped(self, edited: EditedObject) -> None:
         if edited.draft.dirty:
-            self.terminal.say(f"What was not applied to the {edited.title} is dropped.")
+            self.terminal.say(f"The changes to the {edited.title} were not applied.")
 
     def _do_choice(self, edited: EditedObject, choice: Choice) -> EditedObject:
         """Do what was chosen in the editor, and return the object after it."""
@@ -222,7 +222,9 @@ class ObjectEditor:
         self.terminal.say(f"\n{edited.draft.definition.friendly}: {edited.draft.definition.synopsis}\n")
         for prop in edited.draft.properties(advanced=self.advanced):
             self.terminal.say(f"  {prop.name:<26} {prop.synopsis}")
-        self.terminal.say('\n"?" and a number explains one of them. A star marks what is changed and not yet applied.')
+        self.terminal.say(
+            '\nType "?" and a number for help on a property. A star marks a change that is not applied yet.'
+        )
 
     def _explain(self, prop: PropertyDefinition) -> None:
         self.terminal.say("\n" + describe_property(prop, self.registry, width=self.terminal.width))
@@ -288,7 +290,7 @@ class ObjectEditor:
     def _ask_and_put(
         self, edited: EditedObject, prop: PropertyDefinition, put: Callable[[str], Draft], *, present: str = ""
     ) -> EditedObject:
-        """Ask for a value until it is a right one, and put it into the draft."""
+        """Ask for a value until it is valid, and put it into the draft."""
         asking = ValuePrompt(self.session, self.make_aside, edited.asides)
         while True:
             answer = asking.ask_value(prop, present=present)

@@ -115,7 +115,7 @@ class Menus:
         except ConfobjectsError as error:
             self.session.tell_refusal(error)
 
-    # -- what can be done with them ----------------------------------------------------------------------------------
+    # -- the actions -------------------------------------------------------------------------------------------------
 
     def show(self, relation: Relation) -> None:
         """Print the objects of a kind."""
@@ -128,7 +128,7 @@ class Menus:
             )
 
     def create(self, relation: Relation) -> None:
-        """Make a new object: its type, its name, what it must have, then the editor."""
+        """Create a new object: its type, its name, its mandatory properties, then the editor."""
         ObjectEditor(self.session).create(relation)
 
     def edit(self, relation: Relation) -> None:
@@ -142,7 +142,7 @@ class Menus:
         self.session.finish([operation], f"The {relation.friendly} {quoted_name(obj)}was deleted.", default=False)
 
     def rename(self, relation: Relation) -> None:
-        """Give an object another name, after asking."""
+        """Rename an object, after asking."""
         obj = self.session.pick(relation, f"Which {relation.friendly} do you want to rename?")
         name = self.session.terminal.ask("New name: ", present=obj.name).strip()
         if not name:

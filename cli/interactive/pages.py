@@ -35,7 +35,7 @@ def format_values(prop: PropertyDefinition, texts: Texts) -> str:
 
 
 def format_value(prop: PropertyDefinition, text: str) -> str:
-    """Return a value on one line: of a secret the mask, and nothing that would move the cursor."""
+    """Return a value on one line: a secret as the mask, and control characters made visible."""
     return make_visible(mask_secret(prop, text))
 
 
@@ -60,7 +60,7 @@ def editor_page(title: str, draft: Draft, *, advanced: bool, width: int) -> Menu
     letters = (
         *more,
         Choice("d", "display the command that does this", COMMAND),
-        Choice("?", "help; with a number, on that property", HELP),
+        Choice("?", "help; with a number, help on that property", HELP),
         Choice("f", f"finish: see the plan and {finish}", FINISH),
         Choice("c", "cancel", CANCEL),
         _QUIT,
@@ -79,7 +79,7 @@ _WORDS: Mapping[str, str] = {
 
 
 def property_page(title: str, draft: Draft, name: str) -> Menu:
-    """Return the page of one property: what it is, what it has, and what can be done with it."""
+    """Return the page of one property: its meaning, its values, and its actions."""
     prop = draft.property_named(name)
     actions = draft.actions(name)
     entries = number_choices([_action_label(draft, name, action) for action in actions], actions)
@@ -127,7 +127,7 @@ def kind_menu(friendly: str, labels: Sequence[str], values: Sequence[object]) ->
 
 
 def satisfying_values(condition: Condition) -> dict[str, list[str]] | None:
-    """Return values that make a condition true; None where no single choice does."""
+    """Return values that make a condition true; None if there is no single choice."""
     if isinstance(condition, Contains):
         return {condition.property: [condition.value]}
     if isinstance(condition, And):

@@ -1,4 +1,4 @@
-"""A session: the open configuration and the terminal; choosing an object, and carrying out what was decided."""
+"""A session: the open configuration and the terminal; it chooses objects and carries out operations."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class InteractiveSession:
         return names
 
     def pick(self, relation: Relation, question: str) -> ManagedObject:
-        """Have an object of a relation chosen. Raises Back where there is none."""
+        """Ask for an object of a relation. Raises BackRequest if there is none."""
         parents = self.choose_parents(relation)
         if not relation.named:
             return self.context.get(relation.name, parents)
@@ -68,7 +68,7 @@ class InteractiveSession:
     def _pick_below(
         self, relation: Relation, parents: tuple[str, ...], question: str, kind: str | None = None
     ) -> ManagedObject:
-        """Have one of the objects below some parents chosen, only of those of a type if there is one."""
+        """Ask for one of the objects below some parents; a type limits the choice."""
         kind = kind or relation.target
         objects = [obj for obj in self.context.list(relation.name, parents) if obj.definition.is_a(kind)]
         if not objects:
@@ -84,7 +84,7 @@ class InteractiveSession:
         return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
 
     def choose_one(self, question: str, labels: Sequence[str], more: Sequence[str] = ()) -> int:
-        """Have one of some labels chosen and return its place; ``more`` are offered behind them. Raises Back."""
+        """Ask for one of some labels and return its place; ``more`` follow them. Raises BackRequest."""
         everything = [*labels, *more]
         if len(everything) > LONG:
             return self.terminal.pick(question, everything)
@@ -116,20 +116,20 @@ class InteractiveSession:
     # -- changing ----------------------------------------------------------------------------------------------------
 
     def plan(self, operations: Sequence[Operation]) -> ChangeReport:
-        """Return what operations would do together. Raises what is wrong with them."""
+        """Return the report of a dry run of operations together. Raises their problems."""
         with self.context.change(dry_run=True) as transaction:
             for operation in operations:
                 operation.ask(transaction)
         return transaction.report
 
     def finish(self, operations: Sequence[Operation], done: str, *, default: bool = True) -> bool:
-        """Show the plan of some operations, ask, and carry them out in one transaction; tell whether that was done.
+        """Show the plan of some operations, ask, and carry them out in one transaction; return False if refused.
 
-        Raises what is wrong with them; nothing is written then.
+        Raises their problems; then nothing is written.
         """
         report = self.plan(operations)
         if not report.changed:
-            self.terminal.say("Nothing is changed.")
+            self.terminal.say("There is nothing to change.")
             return True
         self.terminal.say("\nThe plan:\n")
         for line in plan_lines(report.changes):
@@ -158,10 +158,10 @@ class InteractiveSession:
         for deferred in transaction.report.deferred:
             prop = deferred.property
             what = f"{prop} = {deferred.text}" if prop else f"the constraint {deferred.text}"
-            self.terminal.say(f"to be judged at startup: {deferred.path}: {what}")
+            self.terminal.say(f"to be checked at startup: {deferred.path}: {what}")
         self.recorder.record(operations)
 
 
 def quoted_name(obj: Any) -> str:
-    """Return an object's name in quotes and a blank, nothing for one without a name."""
+    """Return an object's name in quotes and a blank; an empty text without a name."""
     return f'"{obj.name}" ' if obj.name else ""

@@ -1,7 +1,7 @@
 """The terminal: the one place of this room that reads and writes.
 
 A question can be ended by Ctrl-D, which leaves the program (:class:`QuitRequest`), or by Ctrl-C, which the interpreter turns
-into KeyboardInterrupt. A terminal that can move its cursor searches long lists while one types; a dumb one asks again.
+into KeyboardInterrupt. Long lists are searched as the user types; a dumb terminal asks until one entry is left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .choosing import END, ENTER, ESCAPE, KEYS, LONG, Choice, Menu, Search, cut,
 
 _MOST_SHOWN = 20
 _REST_OF_KEY = 0.05
-"""Seconds in which the rest of an arrow key's sequence comes, else its first character is the Escape key."""
+"""Seconds to wait for the rest of an arrow key's sequence; otherwise its first character is the Escape key."""
 
 
 class QuitRequest(Exception):  # noqa: N818 - not an error: the user leaves
@@ -44,7 +44,7 @@ class Terminal:
 
     @property
     def width(self) -> int:
-        """Columns to keep to."""
+        """The width of the output in columns."""
         return max(40, shutil.get_terminal_size().columns - 1)
 
     @property
@@ -60,7 +60,7 @@ class Terminal:
     # -- one answer ------------------------------------------------------------------------------------------------
 
     def ask(self, prompt: str, *, present: str = "") -> str:
-        """Ask for a line; ``present`` is there to be edited, if it is one line."""
+        """Ask for a line; ``present`` is offered for editing, if it is one line."""
         sys.stdout.flush()
         if self._readline is not None and present and present.isprintable():
             self._readline.set_startup_hook(lambda: self._readline.insert_text(present))
@@ -111,10 +111,10 @@ class Terminal:
             if about is not None:
                 return about
             if answer.strip():
-                self.say(f'"{answer.strip()}" is none of these.')
+                self.say(f'"{answer.strip()}" is not one of the choices.')
 
     def pick(self, question: str, labels: Sequence[str]) -> int:
-        """Have one of a long list chosen, by searching it, and return its place. Raises Back."""
+        """Ask for one entry of a long list, with a search, and return its place. Raises BackRequest."""
         if self.can_move_cursor:
             self.say(f"\n{question}")
             return self._pick_by_search(Search(tuple(labels)))
@@ -128,7 +128,7 @@ class Terminal:
                 self.say(cut(f"{place + 1:>4})  {labels[place]}", self.width))
             if len(places) > _MOST_SHOWN:
                 self.say(f"      … and {len(places) - _MOST_SHOWN} more")
-            answer = self.ask("\nA number, a part of a name, or nothing to go back: ")
+            answer = self.ask("\nA number, a part of a name, or empty to go back: ")
             if not answer.strip():
                 raise BackRequest
             found = match_places(labels, answer)
@@ -159,7 +159,7 @@ class Terminal:
 
     @staticmethod
     def _draw(lines: Sequence[str], before: int) -> int:
-        """Draw lines over those drawn before; return how many they are."""
+        """Draw lines over those drawn before; return their number."""
         up = f"\x1b[{before}A\r\x1b[J" if before else ""
         sys.stdout.write(up + "".join(f"{line}\n" for line in lines))
         sys.stdout.flush()

@@ -33,7 +33,7 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
         if deferred.property and (deferred.path, deferred.property) not in touched:
             continue
         what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
-        invocation.note(f"to be judged at startup: {deferred.path}: {what}")
+        invocation.note(f"to be checked at startup: {deferred.path}: {what}")
     for action in report.admin_actions:
         invocation.note(f"{action.path}, {action.property}: {action.synopsis}")
     return 0

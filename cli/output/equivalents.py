@@ -1,8 +1,8 @@
 """Equivalent commands: the commands that make a change again. ``--displayCommand`` shows them, and
-``--commandFilePath`` collects them in a file that is a batch: ``confobjects -F FILE`` does it all again.
+``--commandFilePath`` appends them to a batch file: ``confobjects -F FILE`` makes all changes again.
 
-As dsconfig's they say neither how the server is reached nor who logs in. A secret is never in them: the command asks
-for it (``--set-prompt``), and only one that need not ask says ``--no-prompt``.
+Like dsconfig's, they contain neither the connection nor the login. They never contain a secret: the command asks for it
+(``--set-prompt``); a command that asks for nothing has ``--no-prompt``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _ask_for_secrets(words: Sequence[str]) -> list[str]:
 
 
 def _group_words(words: Sequence[str]) -> list[str]:
-    """Put each option and its value together, and the command's name to the program's."""
+    """Join each option with its value, and the command's name with the program's."""
     parts: list[str] = []
     for word in words:
         text = quote_word(word)

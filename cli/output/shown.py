@@ -1,4 +1,4 @@
-"""Values as they may be shown: masked, in units, typed for programs. No layout."""
+"""Values for output: masked, in units, typed for programs. No layout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Units(Record):
 
 
 class ShownProperty(Record):
-    """One property of one object as it may be shown."""
+    """One property of one object for output, with secrets masked."""
 
     property: PropertyDefinition
     values: tuple[str, ...]
@@ -38,7 +38,7 @@ class ShownProperty(Record):
 def show(
     obj: ManagedObject, prop: PropertyDefinition, reader: PropertyReader, units: Units, *, effective: bool
 ) -> ShownProperty:
-    """Return a property's current values, or its effective ones, as they may be shown."""
+    """Return a property's current values, or its effective ones, with secrets masked."""
     if effective:
         reading = reader.read(obj, prop)
         texts: Sequence[str] = [prop.syntax.format(value) for value in reading.typed or ()]
@@ -72,7 +72,7 @@ def _show_text(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, 
 def choose_properties(
     definition: ManagedObjectDefinition, named: Iterable[str], registry: Registry, *, advanced: bool
 ) -> list[PropertyDefinition]:
-    """Return the properties to show: those named, else all but hidden ones and, unless asked for, advanced ones."""
+    """Return the properties to show: the named ones, else all but hidden ones; advanced ones only on request."""
     if named:
         return [registry.property(definition, name) for name in dict.fromkeys(n.lower() for n in named)]
     return [p for _, p in sorted(definition.properties.items()) if not p.hidden and (advanced or not p.advanced)]

@@ -14,13 +14,13 @@ class Sink:
     """Takes the operations and the output of a command, and gives it the open configuration."""
 
     def __call__(self, operation: Operation) -> None:
-        """Take an operation instead of its being carried out."""
+        """Take an operation instead of carrying it out."""
         raise NotImplementedError
 
     def resolve_options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the global options that hold for a command, from those that it was given itself.
+        """Return the global options that apply to a command, from those given on its own line.
 
-        Raises :class:`~confobjects.errors.UsageError` for those that cannot be its own.
+        Raises :class:`~confobjects.errors.UsageError` for options that are not allowed there.
         """
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ SEPARATOR = " : "
 
 
 def output_width() -> int:
-    """Return the width to keep to: COLUMNS, else 80, less one."""
+    """Return the width of the output: COLUMNS, or 80 without it, minus one."""
     columns = os.environ.get("COLUMNS", "")
     return max(20, int(columns) if columns.isdigit() else 80) - 1
 
@@ -65,7 +65,7 @@ def _wrap_text(text: str, room: int) -> list[str]:
 
 
 def join_values(values: Sequence[str]) -> str:
-    """Return several values in one cell: ``-`` for none; one with a comma or a blank is quoted where there are more."""
+    """Return several values in one cell: ``-`` for none; one with a comma or a blank is quoted."""
     if not values:
         return "-"
     return ", ".join(f'"{value}"' if "," in value or " " in value or not value else value for value in values)

@@ -72,7 +72,7 @@ def _read_assignments(
             )
         elif value.endswith((":", "$")) or (value != value.rstrip("&") and "{" not in value):
             invocation.note(
-                f"warning: the value of {name} ends like the rest of an expression that a shell has taken away; "
+                f"warning: the value of {name} ends like an expression that the shell has expanded; "
                 f"quote it: '{name}:&{{…}}'"
             )
         result.setdefault(name.lower(), []).append(value)
@@ -80,7 +80,7 @@ def _read_assignments(
 
 
 def _find_property(invocation: Invocation, relation: Relation, name: str) -> PropertyDefinition | None:
-    """The property of that name in any type of a relation: the type may not be known yet."""
+    """Return the property of that name in any type of a relation: the type may not be known yet."""
     types = invocation.registry.concrete_types(relation.target)
     return next((d.properties[name.lower()] for d in types if name.lower() in d.properties), None)
 
@@ -95,10 +95,10 @@ def _report_malformed(invocation: Invocation, relation: Relation, option: str, i
             "usage", f"{option} takes PROPERTY:VALUE", argument=option, remedy=f"did you mean {name}:{shown}?"
         )
     elif ":" not in item:
-        shown = f'"{item}"' if _find_property(invocation, relation, item) is not None else "what stands behind it"
-        problems.error("usage", f"{option} takes PROPERTY:VALUE, {shown} has no colon", argument=option)
+        shown = f'"{item}"' if _find_property(invocation, relation, item) is not None else "the text after it"
+        problems.error("usage", f"{option} takes PROPERTY:VALUE, but {shown} has no colon", argument=option)
     elif not item.partition(":")[0]:
-        problems.error("usage", f"{option} takes PROPERTY:VALUE, the property is missing", argument=option)
+        problems.error("usage", f"{option} takes PROPERTY:VALUE, but the property is missing", argument=option)
     else:
         name = item.partition(":")[0]
         problems.error("usage", f"the value of {name} is empty", property=name, remedy=f"--reset {name}")
@@ -157,7 +157,7 @@ def _read_environment(items: Iterable[str], values: Given, problems: Collector) 
 
 
 def _ask_value(invocation: Invocation, name: str) -> str:
-    """Ask for a value without showing it; never without a terminal."""
+    """Ask for a value without showing it; refuse without a terminal."""
     if invocation.options["no_prompt"] or not sys.stdin.isatty():
         problems = Collector()
         problems.error(

@@ -33,7 +33,7 @@ def explain_mistake(error: click.UsageError, definitions: Sequence[str] = ()) ->
     elif isinstance(error, ExtraWordsError) and (swallowed := _find_swallowed(error)):
         message, remedy = swallowed
     elif isinstance(error, ExtraWordsError) and _takes_values(error):
-        # The words are not repeated: one may be a password that was typed apart from its property.
+        # The words are not repeated: one may be a password that was typed separately from its property.
         message = "some words do not belong to an option"
         remedy = "a property and its value are one word, --set PROPERTY:VALUE; put a value with blanks in quotes"
     return message, remedy
@@ -49,7 +49,7 @@ def _suggest_assignment(error: click.NoSuchOption, definitions: Sequence[str]) -
 
 
 def _describe_number(parameter: click.Parameter) -> str:
-    """Return what a parameter takes that is a number."""
+    """Return what a numeric parameter takes; an empty text for others."""
     name = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name.strip("[]")
     kind = parameter.type
     return f"{name} takes a whole number from {kind.min}" if isinstance(kind, click.IntRange) else ""

@@ -1,4 +1,4 @@
-"""Names on the command line: of the verbs of an object, and of the options that name one."""
+"""Names on the command line: of the commands of an object, and of the options that name one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def verbs_of(relation: Relation) -> dict[str, str]:
 
 
 def name_options(relation: Relation, registry: Registry, *, parents_only: bool = False) -> list[click.Parameter]:
-    """Return an option for the name of each object on the way to one of a relation."""
+    """Return the name options of an object of a relation: one for each parent, and its own."""
     lineage = [step for step in registry.lineage(relation) if step.named]
     if parents_only and relation.named:
         lineage = lineage[:-1]

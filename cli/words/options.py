@@ -42,15 +42,15 @@ class Option(Record):
         return () if self.repeat else None
 
 
-_OTHERS: Final = "what the server says of the login is not asked for"
-_BY_CONTENT: Final = "the type of a store is found from its content"
+_OTHERS: Final = "the server is not asked about the login"
+_BY_CONTENT: Final = "the type of a store is detected from its content"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--url",), "URL", "Where the configuration is: ldif:PATH, ldap://host:port/baseDN, …", "Storage"),
     Option(("--offline",), None, "Work on the LDIF file, without a server.", "Storage"),
     Option(("--configFile",), "PATH", "The LDIF file to work on.", "Storage"),
-    Option(("--instancePath",), "DIR", "The directory that relative paths in values count from.", "Storage"),
-    Option(("--definitions",), "DIR", "A directory of further object definitions.", "Storage", repeat=True),
+    Option(("--instancePath",), "DIR", "The base directory of relative paths in values.", "Storage"),
+    Option(("--definitions",), "DIR", "A directory of additional object definitions.", "Storage", repeat=True),
     Option(("--define",), "TOKEN=VALUE", "A value for configuration expressions.", "Storage", repeat=True),
     Option(("-h", "--hostname"), "HOST", "The directory server's host name or address.", "LDAP connection"),
     Option(("-p", "--port"), "PORT", "The directory server's port.", "LDAP connection"),
@@ -79,7 +79,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--keyStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
     Option(("--keyStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
     Option(("-u", "--keyStorePasswordFile"), "PATH", "As --keyStorePassword:file.", "LDAP connection"),
-    Option(("-N", "--certNickname"), "NAME", "Which certificate of the key store.", "LDAP connection"),
+    Option(("-N", "--certNickname"), "NAME", "The certificate to use from the key store.", "LDAP connection"),
     Option(("-o", "--saslOption"), "NAME=VALUE", "A SASL option (mech=EXTERNAL).", "LDAP connection", repeat=True),
     Option(
         ("--allowClearPassword",),
@@ -88,17 +88,17 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "LDAP connection",
     ),
     Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
-    Option(("--baseDN",), "DN", "The DN below which the configuration lies.", "LDAP connection"),
-    Option(("-n", "--no-prompt"), None, "Never ask.", "Input and output"),
+    Option(("--baseDN",), "DN", "The base DN of the configuration.", "LDAP connection"),
+    Option(("-n", "--no-prompt"), None, "Never prompt.", "Input and output"),
     Option(("-s", "--script-friendly"), None, "Output for scripts.", "Input and output"),
     Option(("--output",), "table|json|tsv", "The form of the output.", "Input and output"),
-    Option(("-v", "--verbose"), None, "Say more.", "Input and output"),
+    Option(("-v", "--verbose"), None, "Print more details.", "Input and output"),
     Option(("-Q", "--quiet"), None, "Print only problems.", "Input and output"),
     Option(("--advanced",), None, "Show advanced objects and properties as well.", "Input and output"),
     Option(("--dry-run",), None, "Show what would be done, and write nothing.", "Input and output"),
-    Option(("--batch",), None, "Read commands from standard input, and make all their changes as one.", "Batch"),
-    Option(("-F", "--batchFilePath"), "PATH", "Read them from a file.", "Batch"),
-    Option(("--batch-continue-on-error",), None, "Make each change by itself; do not stop at one that fails.", "Batch"),
+    Option(("--batch",), None, "Read commands from standard input, and make all their changes as one change.", "Batch"),
+    Option(("-F", "--batchFilePath"), "PATH", "Read the commands from a file.", "Batch"),
+    Option(("--batch-continue-on-error",), None, "Make each change by itself; continue after one that fails.", "Batch"),
     Option(("--debug",), None, "Show a traceback when something goes wrong.", "Input and output"),
     Option(("--displayCommand",), None, "Show the equivalent command of each change.", "Input and output"),
     Option(("--commandFilePath",), "PATH", "Add the equivalent commands to a file.", "Input and output"),
@@ -123,7 +123,7 @@ class Conflict(Record):
     why: str
 
 
-_ONE_OF_THEM: Final = "each says what the password is"
+_ONE_OF_THEM: Final = "each gives the password"
 _TRUST_STORE_PASSWORD: Final = (
     "truststorepassword",
     "truststorepassword_env",
@@ -138,15 +138,15 @@ _KEY_STORE_PASSWORD: Final = (
 )
 
 CONFLICTS: Final[tuple[Conflict, ...]] = (
-    Conflict((("quiet",), ("verbose",)), "one asks for less, the other for more"),
-    Conflict((("script_friendly",), ("verbose",)), "output for scripts has no room for remarks"),
+    Conflict((("quiet",), ("verbose",)), "one asks for less output, the other for more"),
+    Conflict((("script_friendly",), ("verbose",)), "output for scripts has no remarks"),
     Conflict((("batch",), ("batchfilepath",)), "each says where the commands are"),
-    Conflict((("propertiesfilepath",), ("nopropertiesfile",)), "one names the file, the other refuses any"),
+    Conflict((("propertiesfilepath",), ("nopropertiesfile",)), "one names the file, the other uses none"),
     Conflict(
         (("url",), ("offline", "configfile"), ("hostname", "port", "usessl")),
         "each says where the configuration is",
     ),
-    Conflict((("usessl",), ("usestarttls",)), "TLS begins with the first byte, or after a command"),
+    Conflict((("usessl",), ("usestarttls",)), "TLS starts either at once or after a command"),
     Conflict(
         (("trustall",), ("truststorepath", *_TRUST_STORE_PASSWORD)),
         "if every certificate is trusted, a trust store has no use",

@@ -35,9 +35,9 @@ _NOT_HERE: Final = {
     "batchfilepath",
     "batch_continue_on_error",
 }
-"""Options that belong to one run."""
+"""Options that belong to a single run; the file cannot set them."""
 _FORM: Final = re.compile(r":(env|file)[ \t\f]*=[ \t\f]*", re.IGNORECASE)
-"""What may stand behind a key that the option is written with: ``bindPassword:file=PATH``."""
+"""What may follow a key, as in the option itself: ``bindPassword:file=PATH``."""
 
 
 class Defaults(Record):
@@ -69,7 +69,7 @@ class _OptionEntry(Record):
 
 
 def read(path: str) -> Defaults:
-    """Return what a file says. Raises :class:`~confobjects.errors.UsageError` with every mistake in it."""
+    """Return the options in a file. Raises :class:`~confobjects.errors.UsageError` with every mistake in it."""
     text, mode = _read_text(path)
     problems = Collector()
     found: dict[str, dict[str, Any]] = {"": {}, TOOL: {}}
@@ -81,7 +81,7 @@ def read(path: str) -> Defaults:
     if secrets and mode & 0o077:
         from shlex import quote
 
-        summary = "other users may read this file, and it holds a password"
+        summary = "this file holds a password, and other users can read it"
         problems.warning("usage", summary, origin=path, remedy=f"chmod 600 {quote(path)}")
     if problems.errors:
         remedy = "--noPropertiesFile runs without it"
@@ -116,7 +116,7 @@ def _file_problem(path: str, summary: str) -> Diagnostic:
 def _entries(text: str, path: str, problems: Collector) -> Iterator[_OptionEntry]:
     for entry in read_entries(text):
         line, end, value_start = entry.line, entry.key_at[1], entry.value_at[0]
-        # A Java reader ends the key at a colon; people write the option as it is called: bindPassword:file=PATH.
+        # A Java reader ends the key at a colon; people write the option's full name: bindPassword:file=PATH.
         form = _FORM.match(line.text, end)
         if form and f"{line.text[:end].rpartition('.')[2].lower()}:{form[1].lower()}" in _KEYS:
             end, value_start = form.end(1), form.end()
@@ -182,7 +182,7 @@ def _take_entry(entry: _OptionEntry, path: str, found: dict[str, dict[str, Any]]
         return
     level = found[prefix]
     if option.name in level and not option.repeat:
-        words = f"{entry.key} is given again: this value is used, the one before is not"
+        words = f"{entry.key} is given twice: this value is used, and not the earlier one"
         again = _problem(entry.line, entry.key_at, path, words, hide=entry.key_at[1])
         problems.add(again.replace(severity="warning"))
     value = entry.value.strip() if option.name not in SECRET_OPTIONS else entry.value

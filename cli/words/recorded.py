@@ -28,7 +28,7 @@ def _own_words(arguments: Sequence[str]) -> Iterator[str]:
     options = {
         spelling.lower() if spelling.startswith("--") else spelling: option
         for option in OPTIONS
-        if not option.name.startswith("batch")  # these are what the command is
+        if not option.name.startswith("batch")  # these stand for the command
         for spelling in option.spellings
     }
     skip = False

@@ -1,4 +1,4 @@
-"""What ``diff`` and ``apply`` are given: a storage, a document, an LDIF file, an archived version of one.
+"""The inputs of ``diff`` and ``apply``: a storage, a document, an LDIF file, or an archived version of one.
 
 A side is a URL, the path of a file, ``-`` for standard input, ``archive:N`` for the configuration's file before its
 N-th last change, or ``history:N`` for the configuration right after change N. The content of a file
@@ -34,7 +34,7 @@ _MARK = b"\xef\xbb\xbf"
 
 
 class SourceDocument(Protocol):
-    """A document that knows where its objects stand."""
+    """A document that knows the places of its objects."""
 
     def locate_problems(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Return problems of objects with their places."""
@@ -42,7 +42,7 @@ class SourceDocument(Protocol):
 
 
 class Side(Record):
-    """One configuration: what it is called, its objects, the document they come from, and what is wrong with it."""
+    """One configuration: its name, its objects, the document they come from, and its problems."""
 
     name: str
     objects: States
@@ -58,7 +58,7 @@ def current_side(invocation: Invocation) -> Side:
 
 
 def read_side(invocation: Invocation, text: str) -> Side:
-    """Return what a word of the command line names. Raises the errors of reading it."""
+    """Return the configuration that a word names. Raises the errors of reading it."""
     scheme, colon, rest = text.partition(":")
     if colon and scheme.lower() in SCHEMES:
         options = storage_options(invocation.options, text)
@@ -78,7 +78,7 @@ def _past_states(invocation: Invocation, number: str) -> States:
     from confobjects.management.history.records import rebuild_as_of
 
     if not number.isdecimal():
-        remedy = "history:7 is the configuration right after change 7, history:0 what was before the first one"
+        remedy = "history:7 is the configuration right after change 7, history:0 the one before the first change"
         raise UsageError(Diagnostic("usage", f"history:{number} names no change", remedy=remedy))
     with invocation.open() as context:
         states = [state_of(obj, context.registry) for obj in rebuild_as_of(context.site, int(number)).values()]
@@ -93,7 +93,7 @@ def _check_empty(context: ManagementContext) -> tuple[Diagnostic, ...]:
     branches = (context.site.mapper.branch_of(r, ROOT) for r in context.registry.children("root") if r.named)
     if (entry is not None and is_base(entry, context.registry)) or any(map(context.storage.read, branches)):
         return ()
-    summary = f'there is no configuration: nothing below "{context.storage.base}" is an object, nor is that a base'
+    summary = f'there is no configuration: there is no base and no object at or below "{context.storage.base}"'
     remedy = "an empty configuration has its base and branches, as init creates them"
     return (Diagnostic("broken-data", summary, origin=context.storage.url, remedy=remedy),)
 
@@ -183,7 +183,7 @@ def _archive_path(invocation: Invocation, number: str) -> str:
             Diagnostic(
                 "usage",
                 f"archive:{number} names no archived version",
-                remedy="archive:1 is what an LDIF file was before its last change",
+                remedy="archive:1 is an LDIF file before its last change",
             )
         )
     target = os.path.realpath(os.path.expanduser(file.removeprefix("//")))

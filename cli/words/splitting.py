@@ -1,7 +1,7 @@
-"""The words of a command line before any command is built: which command, which definitions.
+"""Splits a command line before any command is built: which command, and which definitions.
 
-Only the global options are known here. A word behind any other option may be that option's value, so the command is
-the first word that is surely none; behind it click knows all options.
+Only the global options are known here. A word after any other option may be the value of that option, so the command
+is the first word that cannot be a value; click, which knows all options, parses the rest.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def take_apart(arguments: Sequence[str]) -> Words:
 
 
 def _find_command(words: Sequence[str]) -> int | None:
-    """Return the place of the command word: the first that is surely no option's value, else the first that may be."""
+    """Return the place of the command word: the first that cannot be an option's value, else the first that may be one."""
     if words and not words[0].startswith("-"):
         return 0
     options = {_normalise(spelling): option for option in OPTIONS for spelling in option.spellings}
