@@ -421,7 +421,7 @@ def test_what_cannot_be_created(line: str, status: int, said: str, file: Path) -
         (
             "set-queue-prop --queue-name jobs --set priority:&{rank}",
             "",
-            "to be judged at startup: /queue/jobs: priority = &{rank}\n",
+            "to be checked at startup: /queue/jobs: priority = &{rank}\n",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("set") else "",

@@ -138,8 +138,7 @@ def test_an_expression_is_no_secret(typed: str) -> None:
 def test_what_a_shell_has_left_of_an_expression_is_doubted(typed: str, name: str) -> None:
     done = change("--set", typed)
     assert done.err.startswith(
-        f"warning: the value of {name} ends like the rest of an expression that a shell has taken away; "
-        f"quote it: '{name}:&{{…}}'\n"
+        f"warning: the value of {name} ends like an expression that the shell has expanded; quote it: '{name}:&{{…}}'\n"
     )
 
 
@@ -153,14 +152,14 @@ def test_other_signs_in_a_value_are_not_doubted(typed: str) -> None:
 # -- what is refused ---------------------------------------------------------------------------------------------------
 
 REFUSED = [
-    (["--set", "use-ssl"], '--set takes PROPERTY:VALUE, "use-ssl" has no colon\n'),
-    (["--set", "nonsense"], "--set takes PROPERTY:VALUE, what stands behind it has no colon\n"),
+    (["--set", "use-ssl"], '--set takes PROPERTY:VALUE, but "use-ssl" has no colon\n'),
+    (["--set", "nonsense"], "--set takes PROPERTY:VALUE, but the text after it has no colon\n"),
     (["--set", "use-ssl=true"], "--set takes PROPERTY:VALUE\n  remedy: did you mean use-ssl:true?\n"),
     (["--set", f"auth-password={CANARY}"], "--set takes PROPERTY:VALUE\n  remedy: did you mean auth-password:…?\n"),
     (["--set", f"nonsense={CANARY}"], "--set takes PROPERTY:VALUE\n  remedy: did you mean nonsense:…?\n"),
-    (["--set", f":{CANARY}"], "--set takes PROPERTY:VALUE, the property is missing\n"),
+    (["--set", f":{CANARY}"], "--set takes PROPERTY:VALUE, but the property is missing\n"),
     (["--set", "use-ssl:"], "use-ssl: the value of use-ssl is empty\n  remedy: --reset use-ssl\n"),
-    (["--add", "use-ssl"], '--add takes PROPERTY:VALUE, "use-ssl" has no colon\n'),
+    (["--add", "use-ssl"], '--add takes PROPERTY:VALUE, but "use-ssl" has no colon\n'),
     (["--remove", "use-ssl:"], "use-ssl: the value of use-ssl is empty\n  remedy: --reset use-ssl\n"),
     (["--reset", "use-ssl:x"], '--reset takes the name of a property, not "use-ssl:…"\n  remedy: --reset use-ssl\n'),
     (
@@ -212,7 +211,7 @@ def test_every_mistake_of_a_line_is_told_at_once(tmp_path: Path) -> None:
     )
     assert (done.status, done.out) == (2, "")
     assert done.err.splitlines() == [
-        '--set takes PROPERTY:VALUE, "use-ssl" has no colon',
+        '--set takes PROPERTY:VALUE, but "use-ssl" has no colon',
         "enabled: the value of enabled is empty",
         "  remedy: --reset enabled",
         f"auth-username: {tmp_path}/latin is not UTF-8 text",

@@ -220,7 +220,7 @@ def test_it_is_asked_for_on_either_side_and_in_any_case(tmp_path: Path) -> None:
         assert run(*words) == Outcome(0, "one\ntwo\n", "")
 
 
-NO_DIRECTORY = "--bindDn has no effect: the configuration is not in a directory\n"
+NO_DIRECTORY = "--bindDn has no effect: the configuration is not in an LDAP directory\n"
 
 
 @pytest.mark.parametrize("word", ["-F", "--batch"])
@@ -234,7 +234,7 @@ def test_a_command_beside_it_is_one_too_many(tmp_path: Path) -> None:
     for words in (["list-mail-servers", "--batch"], ["-F", "x", "create-mail-server", "--server-name", "one"]):
         done = run(*words)
         assert (done.status, done.out) == (2, "")
-        assert "cannot stand beside a batch: the commands are in the batch" in done.err
+        assert "cannot be combined with a batch: the commands come from the batch" in done.err
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_line_may_repeat_the_connection(tmp_path: Path) -> None:
     url = f"ldif:{tmp_path / 'config.ldif'}"
     assert batch(f"list-mail-servers --url {url}\n", "--url", url, "-s", directory=tmp_path).out == "one\ntwo\n"
     done = batch(f"list-mail-servers --url {url}x\n", "--url", url, "-s", directory=tmp_path)
-    assert (done.status, "--url holds for a whole batch" in done.err) == (2, True)
+    assert (done.status, "--url applies to a whole batch" in done.err) == (2, True)
 
 
 def test_errors_as_json_have_their_place(tmp_path: Path) -> None:

@@ -29,13 +29,13 @@ WRONG = [
     (["--baseDN", "nonsense"], '--baseDN takes a DN, not "nonsense": '),
     (
         ["-o", "mech=PLAIN"],
-        'the SASL mechanism "PLAIN" is not known\n  remedy: use -o mech=EXTERNAL\n',
+        'the SASL mechanism "PLAIN" is not supported\n  remedy: use -o mech=EXTERNAL\n',
     ),
     (
         ["-o", f"password={CANARY}"],
-        'the SASL option "password" is not known\n  remedy: use -o mech=EXTERNAL\n',
+        'the SASL option "password" is not supported\n  remedy: use -o mech=EXTERNAL\n',
     ),
-    (["-o", CANARY], "the SASL option without a name and a value is not known\n"),
+    (["-o", CANARY], "the SASL option without a name and a value is not supported\n"),
     (
         ["-D", "cn=a", "--bindPassword:env", "LOST_PIN"],
         'there is no environment variable "LOST_PIN"\n',

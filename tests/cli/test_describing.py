@@ -65,7 +65,7 @@ def test_the_rows_as_json_are_the_same() -> None:
         (["--property", "enabld"], 'there is no property "enabld"\n  remedy: did you mean "enabled"?\n'),
         (
             ["--category", "mail-server", "--type", "pem"],
-            "no property is all that was asked for\n  remedy: ask for less at a time; --inherited and --advanced show more\n",
+            "no property matches all of the options\n  remedy: ask for less at a time; --inherited and --advanced show more\n",
         ),
     ],
 )

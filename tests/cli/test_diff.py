@@ -34,7 +34,7 @@ def changed(tmp_path: Path) -> str:
 def test_the_same_is_no_difference(tmp_path: Path) -> None:
     small()
     file = write(tmp_path / "same.json", exported())
-    assert run("diff", file) == (0, "", "There is no difference.\n")
+    assert run("diff", file) == (0, "", "There are no differences.\n")
     assert run("diff", file, file, "--unified") == (0, "", "")
     assert json.loads(run("diff", file, "--output", "json").out)["differences"] == []
 

@@ -95,9 +95,9 @@ def test_no_output_shows_a_secret_and_undo_gives_it_back(tmp_path: Path) -> None
     ("words", "message"),
     [
         (["history", "show"], "show takes the number of a change"),
-        (["history", "mail-server", "3", "--server-name", "one"], 'what is "3"? history show 3'),
+        (["history", "mail-server", "3", "--server-name", "one"], "only show takes a number: history show 3"),
         (["history", "nothing"], '"nothing"'),
-        (["undo"], "undo takes the number of a change, or --to and the number of the last one that stays"),
+        (["undo"], "undo takes the number of a change, or --to and the number of the last change to keep"),
         (["undo", "1", "--to", "1"], "undo takes the number of a change, or --to"),
         (["undo", "x"], "NUMBER takes a whole number from 1"),
         (["history", "--limit", "0"], "--limit takes a whole number from 1"),

@@ -21,7 +21,7 @@ CLEAR = "\x15"
 """Ctrl-U, which empties the line that is offered for editing."""
 
 MAIN, KIND, EDITOR, PROPERTY, PICK = "Choice: ", "Choice [b]: ", "Choice [f]: ", "Choice [1]: ", "Choice [b]: "
-NAME = "(nothing to go back): "
+NAME = "(empty to go back): "
 DO_IT = "Do it? (yes / no) [yes]: "
 
 
@@ -99,7 +99,7 @@ def test_a_new_object_that_is_not_used_after_all_is_not_made(file: Path) -> None
         person.answer(EDITOR, "trust")
         person.answer(PROPERTY, "revert")
         person.answer(EDITOR, "f")
-        person.until("Nothing is changed.")
+        person.until("There is nothing to change.")
         assert leave(person) == 0
     assert "There are no" in run("list-trust-manager-providers").err
 
@@ -151,7 +151,7 @@ def test_who_gives_a_new_object_up_chooses_again() -> None:
         person.answer(NAME, "given up")
         person.answer(PICK, "true")
         person.answer(EDITOR, "c")
-        person.until('What was not applied to the Blind Trust Manager Provider "given up" is dropped.')
+        person.until('The changes to the Blind Trust Manager Provider "given up" were not applied.')
         person.until("trust-manager-provider: which Trust Manager Provider?")
         person.answer(PICK, "give an expression")
         person.answer("trust-manager-provider (", "&{provider}")
@@ -274,7 +274,7 @@ def test_a_property_is_kept_reset_and_reverted() -> None:
         assert "* auth-username           -" in person.answer(EDITOR, "auth-username")
         person.answer(PROPERTY, "revert")
         assert "auth-username           ann" in person.answer(EDITOR, "f")
-        person.until("Nothing is changed.")
+        person.until("There is nothing to change.")
         assert leave(person) == 0
 
 
@@ -334,7 +334,7 @@ def test_an_empty_secret_and_going_back_keep_what_is_there() -> None:
         person.answer(PROPERTY, "2")
         person.answer(PICK, "b")
         person.answer(EDITOR, "f")
-        person.until("Nothing is changed.")
+        person.until("There is nothing to change.")
         assert leave(person) == 0
 
 
@@ -360,7 +360,7 @@ def test_a_value_may_be_an_expression() -> None:
         person.answer("enabled (", "&{mail.on|false}")
         person.answer(EDITOR, "f")
         person.answer(DO_IT, "")
-        person.until("to be judged at startup: /mail-server/one: auth-password = &{smtp.password}")
+        person.until("to be checked at startup: /mail-server/one: auth-password = &{smtp.password}")
         assert leave(person) == 0
     assert (value("auth-password"), value("enabled")) == ("&{smtp.password}", "&{mail.on|false}")
 
@@ -376,7 +376,7 @@ def test_help_comes_from_the_definitions() -> None:
         person.answer(KIND, "3")
         person.answer(PICK, "1")
         person.answer(EDITOR, "?")
-        person.until("A star marks what is changed and not yet applied.")
+        person.until("A star marks a change that is not applied yet.")
         person.answer(EDITOR, "?2")
         person.until("Admin action required: None.")
         person.answer(EDITOR, "2")
@@ -388,7 +388,7 @@ def test_help_comes_from_the_definitions() -> None:
         person.answer("smtp-server (", CLEAR)
         person.answer(EDITOR, "7")
         person.answer(PROPERTY, "9")
-        person.until('"9" is none of these.')
+        person.until('"9" is not one of the choices.')
         person.answer(PROPERTY, "1")
         person.answer(EDITOR, "q")
         assert person.ends() == 0
@@ -537,15 +537,15 @@ def test_on_a_dumb_terminal_a_long_list_is_narrowed(file: Path) -> None:
         person.answer(MAIN, "mail")
         person.answer(KIND, "4")
         person.until("… and 41 more")
-        person.answer("nothing to go back: ", "no such thing")
+        person.answer("empty to go back: ", "no such thing")
         person.until('Nothing matches "no such thing".')
-        person.answer("nothing to go back: ", "server 04")
+        person.answer("empty to go back: ", "server 04")
         person.until("server 049")
-        person.answer("nothing to go back: ", "server 047")
+        person.answer("empty to go back: ", "server 047")
         person.answer("Do it? (yes / no) [no]: ", "yes")
         person.until('The Mail Server "server 047" was deleted.')
         person.answer(KIND, "4")
-        person.answer("nothing to go back: ", "")
+        person.answer("empty to go back: ", "")
         assert leave(person) == 0
 
 
@@ -632,7 +632,7 @@ def test_what_was_not_applied_is_said_to_be_dropped() -> None:
     with dialogue() as person:
         to_editor(person)
         person.type("q\n")
-        person.until('What was not applied to the Mail Server "one" is dropped.')
+        person.until('The changes to the Mail Server "one" were not applied.')
         assert person.ends() == 0
 
 

@@ -15,7 +15,7 @@ from tests.servers.slapd import Slapd
 
 NUMBERS = count()
 MAIN, KIND, EDITOR, PROPERTY, PICK = "Choice: ", "Choice [b]: ", "Choice [f]: ", "Choice [1]: ", "Choice [b]: "
-NAME = "(nothing to go back): "
+NAME = "(empty to go back): "
 DO_IT = "Do it? (yes / no) [yes]: "
 
 

@@ -374,7 +374,7 @@ def test_our_own_mistake_is_admitted_without_a_traceback(monkeypatch: pytest.Mon
 def test_options_of_dsconfig_that_mean_nothing_here_are_accepted_and_say_so() -> None:
     done = run(*CREATE, "--trustStoreType", "JKS", "--noPropertiesFile", "--trustAll", "-n")
     assert done.status == 0
-    assert "--trustStoreType has no effect: the type of a store is found from its content" in done.err
+    assert "--trustStoreType has no effect: the type of a store is detected from its content" in done.err
 
 
 def test_options_of_a_connection_that_is_not_made_say_so() -> None:
@@ -382,7 +382,7 @@ def test_options_of_a_connection_that_is_not_made_say_so() -> None:
     assert (done.status, done.err) == (0, "")
     done = run(*CREATE, "--baseDN", "dc=example,dc=com", "-D", "cn=admin")
     assert done.status == 0
-    assert "--bindDn, --baseDN have no effect: the configuration is not in a directory\n" in done.err
+    assert "--bindDn, --baseDN have no effect: the configuration is not in an LDAP directory\n" in done.err
 
 
 def test_the_storage_named_by_an_option_beats_the_environment(tmp_path: Path) -> None:

@@ -184,12 +184,12 @@ def test_a_change_for_programs(folder: Path) -> None:
         (
             "history mail-server 3 --server-name two",
             2,
-            'what is "3"? history show 3\n  help: confobjects history --help\n',
+            "only show takes a number: history show 3\n  help: confobjects history --help\n",
         ),
         ("history nosuch", 2, 'there is no object "nosuch"\n  remedy: known: mail-server, trust-manager-provider\n'),
         ("history mail-server", 2, "the option --server-name is missing\n  remedy: --server-name NAME\n"),
-        ("undo", 2, "undo takes the number of a change, or --to and the number of the last one that stays\n"),
-        ("undo 3 --to 2", 2, "undo takes the number of a change, or --to and the number of the last one that stays\n"),
+        ("undo", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
+        ("undo 3 --to 2", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
         ("undo 9", 12, "there is no change 9\n  remedy: the history has the changes 1 to 6\n"),
         ("undo --to 9", 12, "there is no change 9\n  remedy: the history has the changes 1 to 6\n"),
         ("undo 5", 11, "change 5 was already taken back by change 6\n  remedy: undo 6 makes it again\n"),
@@ -369,9 +369,11 @@ def test_what_cannot_be_copied(line: str, status: int, err: str, folder: Path) -
 def test_an_empty_configuration_is_made_once(folder: Path) -> None:
     entries = ["cn=config", "cn=Mail Servers,cn=config", "cn=Trust Manager Providers,cn=config"]
     init = "init --url ldif:{dir}/c.ldif"
-    assert said(f"{init} --dry-run", folder).out.splitlines() == [f'the entry "{dn}" would be made' for dn in entries]
+    assert said(f"{init} --dry-run", folder).out.splitlines() == [
+        f'the entry "{dn}" would be created' for dn in entries
+    ]
     assert not (folder / "c.ldif").exists()
-    assert said(init, folder).out.splitlines() == [f'the entry "{dn}" was made' for dn in entries]
+    assert said(init, folder).out.splitlines() == [f'the entry "{dn}" was created' for dn in entries]
     assert said(init, folder) == (0, "everything exists already\n", "")
     assert said(f"{init} -Q", folder) == (0, "", "")
     made = json.loads(said("init --url ldif:{dir}/d.ldif --output json", folder).out)

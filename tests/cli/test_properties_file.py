@@ -214,7 +214,7 @@ def test_unknown_keys_are_warned_about_with_the_nearest(home: Path) -> None:
         '  confobject.port\n  ^^^^^^^^^^^^^^^\n  remedy: did you mean "confobjects.port"?\n'
         f'warning: {path}:4:1: there is no option "colour"\n  colour\n  ^^^^^^\n'
         f"warning: {path}:5:1: help has no effect in a properties file\n  help\n  ^^^^\n"
-        f"warning: {path}:7:1: quiet is given again: this value is used, the one before is not\n  quiet\n  ^^^^^\n"
+        f"warning: {path}:7:1: quiet is given twice: this value is used, and not the earlier one\n  quiet\n  ^^^^^\n"
     )
 
 
@@ -233,7 +233,7 @@ def test_a_password_that_others_may_read_is_warned_about(home: Path) -> None:
     assert run("list-mail-servers", "-Q", "--propertiesFilePath", path).err == ""
     Path(path).chmod(0o644)
     done = run("list-mail-servers", "--propertiesFilePath", path)
-    assert f"warning: {path}: other users may read this file, and it holds a password\n" in done.err
+    assert f"warning: {path}: this file holds a password, and other users can read it\n" in done.err
     assert f"  remedy: chmod 600 {path}\n" in done.err
     path = str(Path(path).rename(home / "my own.properties"))
     assert f"  remedy: chmod 600 '{path}'\n" in run("list-mail-servers", "--propertiesFilePath", path).err

@@ -240,4 +240,4 @@ def test_a_line_of_a_batch_may_not_log_in_and_is_shown_without_the_password(secr
     batch.write_text(f"list-mail-servers {' '.join(secret)}\n")
     done = without_canary("-F", str(batch))
     assert done.status == 2
-    assert "holds for a whole batch" in done.err
+    assert "applies to a whole batch" in done.err

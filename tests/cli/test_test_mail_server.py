@@ -132,7 +132,7 @@ def test_unsaved_values_are_laid_over_the_saved_ones() -> None:
         before = run("get-mail-server-prop", *NAME, "--advanced").out
         done = outcome_of("--depth", "envelope", "--to", "a@b.example", "--set", f"smtp-server:localhost:{other.port}")
         assert done.status == 47
-        assert "with unsaved values laid over the saved ones" in done.out
+        assert "with unsaved values in place of saved ones" in done.out
         assert "the server said: 550 5.7.1 not you" in done.err
         assert fake.connections == 0
         facts = json.loads(outcome_of("--reset", "smtp-property", "--output", "json").out)

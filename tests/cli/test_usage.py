@@ -135,7 +135,7 @@ def test_a_type_without_properties_of_its_own_is_no_mistake() -> None:
 )
 def test_a_file_that_does_not_end_is_not_read_to_its_end(words: list[str]) -> None:
     done = run(*words)
-    assert (done.status, "it holds more than 1,048,576 bytes" in done.err) == (2, True)
+    assert (done.status, "it is larger than 1,048,576 bytes" in done.err) == (2, True)
 
 
 def test_a_directory_without_definitions_is_told(tmp_path: Path) -> None:
