@@ -50,7 +50,10 @@ def describe(der: bytes) -> CertificateFacts:
 
 
 def sent_chain(tls: ssl.SSLSocket) -> tuple[bytes, ...]:
-    """Return the certificates (DER) that a server sent, its own first. Older Pythons may give only that one."""
+    """Return the certificates (DER) that a server sent, its own first. Older Pythons may give only that one.
+
+    Ask right after the handshake: once the server has ended the connection, this raises ValueError.
+    """
     leaf = tls.getpeercert(binary_form=True)
     public = getattr(tls, "get_unverified_chain", None)  # Python 3.13 and later
     private = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)

@@ -26,12 +26,15 @@ class SmtpChannel:
     """One connection within a deadline.
 
     ``settled`` says that the session is set up. From then on an answer usually comes in one segment, and the first wait
-    for it sends no early acknowledgement (see :meth:`acknowledge_now`).
+    for it sends no early acknowledgement (see :meth:`acknowledge_now`). ``certificates`` are those the server sent (DER),
+    its own first; none without TLS. They are read once, after the handshake: of a connection that has ended, TLS tells
+    nothing any more.
     """
 
     def __init__(self, sock: socket.socket, timeouts: Timeouts, deadline: Deadline) -> None:
         self._sock: socket.socket = sock
         self.settled = False
+        self.certificates: tuple[bytes, ...] = ()
         self._timeouts = timeouts
         self.deadline = deadline
         self._secured = False
@@ -39,12 +42,15 @@ class SmtpChannel:
         self._timeout = timeouts.write
         self._descriptor = sock.fileno() if os.name == "posix" else -1  # of a socket without TLS
         if sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # some systems refuse if the server has already reset the connection
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    @property
-    def local_address(self) -> str:
-        """The IP address of this end."""
-        return str(self._sock.getsockname()[0])
+    def find_local_address(self) -> str:
+        """Return the IP address of this end. Raises Trouble: some systems forget it if the connection was reset."""
+        try:
+            return str(self._sock.getsockname()[0])
+        except OSError as error:
+            raise self._as_trouble(error, "connect", self._timeouts.connect) from None
 
     def begin_reply_wait(self, began: float | None = None) -> StepLimit:
         """Return the limit for one reply, counted from now or from a time of the deadline's clock."""
@@ -101,7 +107,8 @@ class SmtpChannel:
     def acknowledge_now(self) -> None:
         """Acknowledge received data now: a server that waits for this (Nagle) would lose 40 ms."""
         if _QUICKACK is not None and self._sock.family != _UNIX:
-            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            with contextlib.suppress(OSError):  # if the connection has ended, the next read says so
+                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _limit_wait(self, seconds: float) -> None:
         if seconds != self._timeout:
@@ -134,6 +141,7 @@ class SmtpChannel:
             self._sock, self._timeout, self._descriptor = tls, -1.0, -1
             tls.settimeout(step.check_time_left())
             tls.do_handshake()
+            self.certificates = sent_chain(tls)
         except ClearTextError as error:
             raise Trouble("starttls", "bytes-before-tls", message=str(error)) from None
         except ssl.SSLCertVerificationError as error:
@@ -150,13 +158,8 @@ class SmtpChannel:
         suite = tls.cipher()
         return f"{tls.version()} {suite[0] if suite else ''}".strip()
 
-    @property
-    def certificates(self) -> tuple[bytes, ...]:
-        """The certificates the server sent (DER), its own first; none without TLS."""
-        return sent_chain(self._sock) if self._secured and isinstance(self._sock, ssl.SSLSocket) else ()
-
     def close(self) -> None:
-        """Close the connection without sending anything."""
+        """Close the connection without sending anything. Never raises."""
         self._descriptor = -1
         with contextlib.suppress(OSError):
             self._sock.close()

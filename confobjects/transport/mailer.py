@@ -165,12 +165,12 @@ class Mailer:
         raise self._records.record_failures(failures)
 
     def _send_over_kept(self, pool: Pool, outgoing: Outgoing) -> DeliveryReport:
-        for attempt in (1, 2):
+        for stale in range(pool.plan.pool.connections + 1):  # the server may have closed each that was kept
             connection = pool.take()
             try:
                 return deliver_through(connection, outgoing)
             except DeliveryError as error:
-                if attempt == 2 or not is_stale(error, connection):
+                if stale == pool.plan.pool.connections or not is_stale(error, connection):
                     raise self._explain_error(error, connection) from None
                 self._records.count_retries()
             finally:

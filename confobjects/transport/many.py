@@ -28,7 +28,7 @@ from confobjects.records import Record
 from confobjects.transport import deadline
 from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.outgoing import Outgoing, prepare_outgoing
-from confobjects.transport.pool import Pool
+from confobjects.transport.pool import Pool, is_end_of_connection
 from confobjects.transport.smtp import Connection, recipient_results
 
 _LOOK: Final = 1000
@@ -225,7 +225,7 @@ class _Lane:
             self._group.accounts[number] = DeliveryAccount(
                 connection.route, end, transcript, self._spans, sender, message_id
             )
-        elif _is_left_behind(end):
+        elif is_end_of_connection(end):
             self._group.returned.append(number)
         else:
             connection.stages = list(_stage_times(self._spans, end.stage, ok=False))
@@ -237,13 +237,6 @@ def _stage_times(spans: tuple[float, float], last: str, *, ok: bool) -> tuple[St
     if last != "data":
         return (StageTime(last, spent, ok),)
     return (StageTime("mail", before, ok=True), StageTime("data", spent, ok))
-
-
-def _is_left_behind(trouble: Trouble) -> bool:
-    """Tell whether the connection failed before the message was sent: then another connection may succeed."""
-    if trouble.kind == "reply":
-        return trouble.reply is not None and trouble.reply.code == 421
-    return trouble.kind in ("closed", "closing", "connection-lost")
 
 
 def _run_lanes(lanes: Sequence[_Lane]) -> None:

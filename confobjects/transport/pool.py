@@ -11,8 +11,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, overload
 
 from confobjects.mail.diagnosis import DeliveryError, Trouble
 from confobjects.mail.plan import DeliveryPlan
@@ -23,6 +23,11 @@ from confobjects.transport.smtp import Connection, open_connection
 _SURE = 1.0
 """Seconds after its use in which a connection is assumed to be alive; the same for a trust after its check."""
 
+
+_ENDS: Final = frozenset(
+    {"closed", "closing", "connection-lost", "not-smtp", "unsolicited", "unexpected", "reply-too-long"}
+)
+"""Kinds of trouble after which a connection is over without an answer: it was closed, or spoke no SMTP any more."""
 
 _Found = tuple[Connection | None, float]
 """A connection and the time of its last use; None instead of the connection allows the caller to open one."""
@@ -65,8 +70,7 @@ class Pool:
             idle, self._idle = self._idle, []
             self._count -= len(idle)
             self._free.notify_all()
-        for connection, _ in idle:
-            connection.quit()
+        _quit_each([connection for connection, _ in idle])
 
     # -- taking ------------------------------------------------------------------------------------------------------
 
@@ -78,22 +82,16 @@ class Pool:
         """Lend a connection, to be given back. Without ``wait``, None if all are in use. Raises MailError."""
         while True:
             found, stale = self._reserve(wait=wait)
-            for one in stale:
-                one.quit()
-            if found is None:
-                return None
-            kept, since = found
-            if kept is None:
-                return self._open()
-            good = False
+            connection = None
             try:
-                good = self._renew_if_good(kept, since)
+                _quit_each(stale)
+                if found is not None:
+                    connection = self._make_ready(*found)
             finally:
-                if not good:  # also if loading the trust fails: it must not count as in use
-                    kept.close()
+                if found is not None and connection is None:  # whatever happened, it must not count as in use
                     self._forget()
-            if good:
-                return kept
+            if connection is not None or found is None:
+                return connection
 
     def _reserve(self, *, wait: bool) -> tuple[_Found | None, list[Connection]]:
         """Return an idle connection or permission to open one, else None; and connections that were idle too long."""
@@ -127,13 +125,21 @@ class Pool:
         self._count -= len(stale)
         return stale
 
+    def _make_ready(self, kept: Connection | None, since: float) -> Connection | None:
+        """Return a kept connection if it is still good, else None; without one, return a new one. Raises MailError."""
+        if kept is None:
+            return self._open()
+        good = False
+        try:
+            good = self._renew_if_good(kept, since)
+        finally:
+            if not good:
+                kept.close()
+        return kept if good else None
+
     def _open(self) -> Connection:
         before = self._clock()
-        try:
-            connection = open_connection(self.plan, self._network)
-        except BaseException:
-            self._forget()
-            raise
+        connection = open_connection(self.plan, self._network)
         connection.trust_checked = before  # opening begins with the trust
         self._opened()
         return connection
@@ -172,8 +178,10 @@ class Pool:
                 if self._waiting:
                     self._free.notify()
                 return
-        connection.quit()
-        self._forget()
+        try:
+            connection.quit()
+        finally:
+            self._forget()
 
     def _forget(self) -> None:
         with self._free:
@@ -181,7 +189,22 @@ class Pool:
             self._free.notify()
 
 
+def _quit_each(connections: Sequence[Connection]) -> None:
+    """Quit connections; each is closed, even if this is interrupted."""
+    with contextlib.ExitStack() as stack:
+        for connection in connections:
+            stack.callback(connection.close)
+        for connection in connections:
+            connection.quit()
+
+
 def is_stale(error: DeliveryError, connection: Connection) -> bool:
-    """Tell whether a kept connection failed before the message was sent, so that a new connection may succeed."""
-    reused = connection.messages > 1
-    return reused and not error.unknown and error.diagnosis.code in ("closing", "closed", "connection-lost")
+    """Tell whether a kept connection had ended before the message was sent, so that a new connection may succeed."""
+    return connection.reused and error.trouble is not None and is_end_of_connection(error.trouble)
+
+
+def is_end_of_connection(trouble: Trouble) -> bool:
+    """Tell whether the connection ended before a message was sent: then another connection may succeed."""
+    if trouble.kind == "reply":
+        return trouble.reply is not None and trouble.reply.code == 421
+    return trouble.kind in _ENDS

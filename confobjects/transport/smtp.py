@@ -51,11 +51,14 @@ class Connection:
         self.trust_checked = 0.0
         """When the trust was last checked and found unchanged, by the clock of the pool."""
         self.messages = 0
+        self.reused = False
+        """Whether it was kept and lent again: the server may have closed it in the meantime."""
         self._route: Route | None = None
-        self._reused = ""
+        self._opened_before = ""
         self._channel: SmtpChannel | None = None
         self._found: Sequence[SocketAddress] = ()
-        self._sent_certificates: tuple[bytes, ...] = ()
+        self.sent_certificates: tuple[bytes, ...] = ()
+        """The certificates (DER) that the server sent, its own first; also after the connection is closed."""
         self._deadline = Deadline(plan.timeouts.total)
 
     # -- making ------------------------------------------------------------------------------------------------------
@@ -75,6 +78,8 @@ class Connection:
                 self.log_in,
             ):
                 stage()
+            if self.client.closed:  # the server said so, behind its last answer
+                raise self.close_with_error(Trouble(self.stages[-1].stage, "closing"))
         except BaseException:
             self.close()
             raise
@@ -108,8 +113,8 @@ class Connection:
             self._channel = SmtpChannel(sock, plan.timeouts, self._deadline)
             if plan.proxy is not None:
                 open_tunnel(self._channel, plan.proxy, plan.host, plan.port)
+            self.ehlo_name = plan.ehlo_name or address_literal(self._channel.find_local_address())
         self.client.transcript.note_event(f"connected to {self.address}")
-        self.ehlo_name = plan.ehlo_name or address_literal(self._channel.local_address)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -133,29 +138,25 @@ class Connection:
         if self.plan.login is not None:
             self.mechanism = self.run(log_in(self.client, self.plan.login, secrets.token_urlsafe(24)))
         self._route = self.route
-        self._reused = f"on the connection to {self.address} that was opened before"
+        self._opened_before = f"on the connection to {self.address} that was opened before"
         if self._channel is not None:
             self._channel.settled = True
 
     def _start_tls(self) -> str:
         assert self._channel is not None and self.trust is not None  # noqa: S101, PT018 - set by connect and load_trust
-        return self._channel.start_tls(self.trust.context, ascii_host(self.plan.host), self.client.unread)
-
-    @property
-    def sent_certificates(self) -> tuple[bytes, ...]:
-        """The certificates (DER) that the server sent, its own first; also after the connection is closed."""
-        if self._channel is not None:
-            self._sent_certificates = self._channel.certificates or self._sent_certificates
-        return self._sent_certificates
+        security = self._channel.start_tls(self.trust.context, ascii_host(self.plan.host), self.client.unread)
+        self.sent_certificates = self._channel.certificates
+        return security
 
     # -- using -------------------------------------------------------------------------------------------------------
 
     def renew(self) -> None:
         """Begin another delivery, with a new deadline, new stages and a new transcript."""
         self.restart()
+        self.reused = True
         self.stages = []
         self.client.transcript = self.client.transcript.make_empty()
-        self.client.transcript.note_event(self._reused)
+        self.client.transcript.note_event(self._opened_before)
 
     def restart(self) -> None:
         """Start the deadline again, for another message."""
@@ -194,18 +195,23 @@ class Connection:
         return self._channel
 
     def quit(self) -> None:
-        """Send QUIT and close. A failure of QUIT does not change the result of a delivery and is ignored."""
-        if self._channel is not None and self.client.state in (State.SESSION, State.ENVELOPE, State.GREETED):
-            with contextlib.suppress(DeliveryError):
-                self.run(say_goodbye(self.client, self.plan))
-        self.close()
+        """Send QUIT and close. A failure of QUIT does not change the result of a delivery and is ignored.
+
+        Where QUIT is not allowed, or an answer is still awaited, the connection is only closed.
+        """
+        idle = self._channel is not None and not self.client.awaited
+        try:
+            if idle and self.client.state in (State.SESSION, State.ENVELOPE, State.GREETED):
+                with contextlib.suppress(DeliveryError):
+                    self.run(say_goodbye(self.client, self.plan))
+        finally:
+            self.close()
 
     def close(self) -> None:
-        """Close without QUIT."""
-        if self._channel is not None:
-            self._sent_certificates = self.sent_certificates
-            self._channel.close()
-            self._channel = None
+        """Close without QUIT. Never raises."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
 
     # -- driving -----------------------------------------------------------------------------------------------------
 

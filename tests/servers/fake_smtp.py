@@ -8,8 +8,10 @@ other, the last one repeating. What the client sends is recorded, one line each.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -70,6 +72,39 @@ class Session:
 
 def close(session: Session) -> None:
     """Close the connection."""
+    session.open = False
+
+
+def reset(session: Session) -> None:
+    """Reset the connection: the client gets RST."""
+    session.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    session.open = False
+
+
+def close_notify(session: Session) -> None:
+    """End TLS as it should be ended, then close the connection."""
+    assert isinstance(session.connection, ssl.SSLSocket)
+    session.connection.settimeout(0)  # the client's own end is not waited for
+    with contextlib.suppress(OSError):
+        session.connection.unwrap()
+    session.open = False
+
+
+def bad_record(session: Session) -> None:
+    """Send a TLS record that nobody can decrypt."""
+    os.write(session.connection.fileno(), b"\x17\x03\x03\x00\x30" + bytes(48))
+    session.open = False
+
+
+def clear_text(session: Session) -> None:
+    """Send an SMTP reply below TLS, in clear."""
+    os.write(session.connection.fileno(), b"250 2.0.0 ok\r\n421 4.4.2 bye\r\n")
+    session.open = False
+
+
+def garbage(session: Session) -> None:
+    """Send bytes that are no reply."""
+    session.send(b"\x16\x03\x01 garbage\r\n")
     session.open = False
 
 
@@ -149,6 +184,11 @@ class FakeSmtp:
     def verbs(self) -> list[str]:
         """The verbs of the commands received, in order."""
         return [command.split(" ")[0] for command in self.commands]
+
+    def wait_for_ends(self, connections: int) -> None:
+        """Wait until the first connections have ended."""
+        for thread in self._threads[1 : 1 + connections]:  # the first thread accepts them
+            thread.join(10)
 
     def _spawn(self, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, daemon=True)
