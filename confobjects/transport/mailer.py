@@ -7,7 +7,8 @@ own connection.
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
+import threading
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self
@@ -110,13 +111,18 @@ class Mailer:
         failure affects its own message only. Messages are taken from the iterable in groups; a group is sent when its
         first result is requested. Raises only what the iterable itself raises.
         """
+        return self._send_in_groups(messages, connections, threading.Event())
+
+    def _send_in_groups(
+        self, messages: Iterable[Sendable | Outgoing], connections: int, stop: threading.Event
+    ) -> Generator[SendResult, None, None]:
         own = self._make_pools() if self._pools is None else ()
         pools = self._pools or own
         source, first = iter(messages), 0
         size = _GROUP * max(1, min(connections, self.plan.pool.connections))
         try:
-            while batch := [_as_outgoing(one) for one in islice(source, size)]:
-                results, first = self._send_group(batch, pools, first, connections)
+            while not stop.is_set() and (batch := [_as_outgoing(one) for one in islice(source, size)]):
+                results, first = self._send_group(MessageGroup(batch, stop), pools, first, connections)
                 yield from results
         finally:
             for pool in own:
@@ -133,15 +139,21 @@ class Mailer:
     async def asend_many(
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
     ) -> AsyncGenerator[SendResult, None]:
-        """Send messages without blocking the event loop: :meth:`send_many` in a thread, iterable included."""
+        """Send messages without blocking the event loop: :meth:`send_many` in a thread, iterable included.
+
+        If this is cancelled, no further message is begun. Those under way come to their end in the thread; the counters
+        and the log have them.
+        """
         import asyncio
 
-        results = self.send_many(messages, connections=connections)
+        stop = threading.Event()
+        results = _ThreadedResults(self._send_in_groups(messages, connections, stop), stop)
         try:
-            while (result := await asyncio.to_thread(next, results, None)) is not None:
+            while (result := await asyncio.to_thread(results.take)) is not None:
                 yield result
         finally:
-            await asyncio.to_thread(results.close)
+            if results.leave():
+                await asyncio.to_thread(results.close)
 
     # -- one message -------------------------------------------------------------------------------------------------
 
@@ -194,48 +206,101 @@ class Mailer:
     # -- many messages -----------------------------------------------------------------------------------------------
 
     def _send_group(
-        self, messages: list[Outgoing], pools: Sequence[Pool], first: int, connections: int
+        self, group: MessageGroup, pools: Sequence[Pool], first: int, connections: int
     ) -> tuple[list[SendResult], int]:
-        """Send a group; return the results, and the number of the mail server that worked."""
-        group, failures = MessageGroup(messages), list[MailError]()
+        """Send a group; return the results, and the number of the mail server that worked.
+
+        If the group was stopped, messages that were not begun have no result.
+        """
+        failures, servers = dict[int, MailError](), dict[int, int]()
         for number in range(first, len(pools)):
             try:
-                group.send(pools[number], connections)
+                group.send(pools[number], connections, last=number == len(pools) - 1)
             except MailError as error:  # there is no connection
-                failures.append(error)
-                if is_curable(error):
-                    continue
-            break
-        if first + len(failures) < len(pools):  # else none worked, and the next group begins with the same server
-            first += len(failures)
+                failures[number] = error
+            servers.update(dict.fromkeys(group.settled - servers.keys(), number))
+            if number not in failures:
+                first = number
+            if number not in failures or not is_curable(failures[number]):
+                break
+        messages = group.messages
         self._records.count_retries(len(group.retried))
         if not failures and len(group.accounts) == len(messages):
             self._records.record_deliveries(group.accounts.values())
             return [
                 SendResult(messages[n], account.make_report) for n, account in sorted(group.accounts.items())
             ], first
-        results = [self._make_result(group, n, failures, pools, first) for n in range(len(messages))]
+        results = [
+            self._make_result(group, number, failures, pools, servers.get(number))
+            for number in range(len(messages))
+            if not group.stop.is_set() or number in group.accounts or number in group.errors
+        ]
         return results, first
 
     def _make_result(
-        self, group: MessageGroup, number: int, failures: Sequence[MailError], pools: Sequence[Pool], server: int
+        self,
+        group: MessageGroup,
+        number: int,
+        failures: Mapping[int, MailError],
+        pools: Sequence[Pool],
+        server: int | None,
     ) -> SendResult:
+        """Return the result of a message that a server, by its number, has settled, or none has.
+
+        ``failures`` are those to connect, by server. Only those of the servers before concern the message.
+        """
         outgoing = group.messages[number]
         account, error, report = group.accounts.get(number), group.errors.get(number), None
+        before = [failure for one, failure in failures.items() if server is None or one < server]
         try:
+            if server is None:
+                raise self._records.record_failures(before)
             if account is not None:
-                report = self._records.record_delivery(account.make_report(), failures)
-            elif error is not None and not is_curable(error):
-                error = self._records.record_failures([*failures, error])
+                report = self._records.record_delivery(account.make_report(), before)
+            elif error is not None and (group.stop.is_set() or not is_curable(error)):
+                error = self._records.record_failures([*before, error])
             elif error is not None:
-                report, error = self._send(outgoing, pools, server + 1, [*failures, error]), None
-            elif number in group.returned:
-                report = self._send(outgoing, pools, server, failures)
+                report, error = self._send(outgoing, pools, server + 1, [*before, error]), None
             else:
-                raise self._records.record_failures(failures)
+                report = self._send(outgoing, pools, server, before)
         except MailError as failed:
             error = failed
         return SendResult(outgoing, report, error)
+
+
+class _ThreadedResults:
+    """Results that are taken one by one in threads. Whoever takes them may leave while one is being taken."""
+
+    def __init__(self, results: Generator[SendResult, None, None], stop: threading.Event) -> None:
+        self._results = results
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._busy = False
+
+    def take(self) -> SendResult | None:
+        """Return the next result, None if there is none or if nobody waits for it any more."""
+        with self._lock:
+            if self._stop.is_set():
+                return None
+            self._busy = True
+        try:
+            return next(self._results, None)
+        finally:
+            with self._lock:
+                self._busy = False
+                left = self._stop.is_set()
+            if left:
+                self.close()
+
+    def leave(self) -> bool:
+        """Begin no further message. Return whether the caller has to close the results; else the thread does it."""
+        with self._lock:
+            self._stop.set()
+            return not self._busy
+
+    def close(self) -> None:
+        """Close the results, and what was opened for them."""
+        self._results.close()
 
 
 def _as_outgoing(one: Sendable | Outgoing) -> Outgoing:

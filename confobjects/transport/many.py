@@ -8,6 +8,7 @@ lane at a time. When a connection fails, messages that were not sent are kept ap
 from __future__ import annotations
 
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,9 @@ from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.outgoing import Outgoing, prepare_outgoing
 from confobjects.transport.pool import Pool, is_end_of_connection
 from confobjects.transport.smtp import Connection, recipient_results
+
+_TRIES: Final = 3
+"""How often in a row a server is asked for a connection."""
 
 _LOOK: Final = 1000
 """Milliseconds after which lanes without an answer are checked for a timeout."""
@@ -66,33 +70,63 @@ class MessageGroup:
 
     After :meth:`send`, ``accounts`` and ``errors`` have the results by the number of the message. ``returned`` are the
     messages whose connection failed twice before they were sent, ``waiting`` those for which no connection could be
-    opened, ``retried`` those that were sent over a second connection.
+    opened, ``retried`` those that were sent over a second connection. ``stop`` says that no further message is to be
+    begun.
     """
 
-    def __init__(self, messages: Sequence[Outgoing]) -> None:
+    def __init__(self, messages: Sequence[Outgoing], stop: threading.Event | None = None) -> None:
         self.messages = messages
+        self.stop = threading.Event() if stop is None else stop
         self.waiting = deque(range(len(messages)))
         self.returned: list[int] = []
         self.retried: set[int] = set()
         self.accounts: dict[int, DeliveryAccount] = {}
         self.errors: dict[int, MailError] = {}
 
-    def send(self, pool: Pool, connections: int) -> None:
-        """Send the waiting messages over that number of connections. Raises MailError if none can be opened."""
-        while self.waiting:
-            lanes = [_Lane(self, pool.take(), pool.plan.pool.messages)]
+    @property
+    def settled(self) -> set[int]:
+        """The messages that are on their way no more: accepted, failed, or returned."""
+        return {*self.accounts, *self.errors, *self.returned}
+
+    def send(self, pool: Pool, connections: int, *, last: bool = True) -> None:
+        """Send the waiting messages over that number of connections. Raises MailError if none can be opened.
+
+        One failure to open a connection does not fail all messages: if the server has taken messages before, or if it
+        is the ``last`` one and asks to come again later, it is tried again, at most three times in a row.
+        """
+        before, failures = len(self.settled), 0
+        while self.waiting and not self.stop.is_set():
+            done = self._count_moves()
             try:
-                while len(lanes) < min(connections, len(self.waiting)):
-                    connection = self._take_another(pool)
-                    if connection is None:
-                        break
-                    lanes.append(_Lane(self, connection, pool.plan.pool.messages))
-                _run_lanes(lanes)
-            finally:
-                for lane in lanes:
-                    lane.end()
-                    pool.give_back(lane.connection)
+                self._send_over(pool, connections)
+            except MailError as error:
+                worked = len(self.settled) > before
+                failures += 1
+                if failures == _TRIES or not (worked or (last and _is_answered(error))) or not _is_temporary(error):
+                    raise
+            else:
+                failures = 0 if self._count_moves() > done else failures + 1
+                if failures == _TRIES:
+                    raise Connection(pool.plan).error_for(Trouble("mail", "closing"))
             self._try_again()
+
+    def _count_moves(self) -> int:
+        return len(self.settled) + len(self.retried)
+
+    def _send_over(self, pool: Pool, connections: int) -> None:
+        """Send waiting messages until none is left or the connections have ended. Raises MailError if none opens."""
+        lanes = [_Lane(self, pool.take(), pool.plan.pool.messages)]
+        try:
+            while len(lanes) < min(connections, len(self.waiting)):
+                connection = self._take_another(pool)
+                if connection is None:
+                    break
+                lanes.append(_Lane(self, connection, pool.plan.pool.messages))
+            _run_lanes(lanes)
+        finally:
+            for lane in lanes:
+                lane.end()
+                pool.give_back(lane.connection)
 
     def _try_again(self) -> None:
         """Put returned messages first in the queue for the next connection, once each."""
@@ -110,7 +144,7 @@ class MessageGroup:
     def parcels(self, connection: Connection) -> Iterator[Parcel]:
         """Yield waiting messages for a connection. Errors in a message itself go to ``errors``."""
         waiting, messages = self.waiting, self.messages
-        while waiting:
+        while waiting and not self.stop.is_set():
             number = waiting.popleft()
             try:
                 envelope, message, message_id = prepare_outgoing(
@@ -270,6 +304,15 @@ def _run_together(lanes: Sequence[_Lane]) -> None:
             if lane.done:
                 poll.unregister(descriptor)
                 del by_descriptor[descriptor]
+
+
+def _is_temporary(error: MailError) -> bool:
+    return isinstance(error, DeliveryError) and error.retryable
+
+
+def _is_answered(error: MailError) -> bool:
+    """Tell whether a server gave the answer that an error reports."""
+    return isinstance(error, DeliveryError) and error.trouble is not None and error.trouble.reply is not None
 
 
 def is_curable(error: MailError) -> bool:

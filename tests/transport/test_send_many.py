@@ -335,3 +335,66 @@ def test_a_text_file_is_told(tmp_path: Path) -> None:
         outgoing: Any = Outgoing(file, "me@example.com", "b@c.example")  # type: ignore[arg-type]
         [result] = Mailer(mail_server(fake.port, **CLEAR)).send_many([outgoing])
         assert "open in text mode" in str(result.error)
+
+
+# -- one failure is one failure ----------------------------------------------------------------------------------------
+
+BUSY = b"421 4.7.0 busy\r\n"
+HELLO = b"220 hello\r\n"
+THREE_EACH = "confobjects.pool.messages-per-connection=3"
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize(
+    "greetings",
+    [
+        [HELLO, BUSY, HELLO],
+        [HELLO, BUSY, BUSY, HELLO],
+        [HELLO, HELLO, BUSY, HELLO, BUSY, HELLO, BUSY, HELLO],
+        [HELLO, close, HELLO],
+        [BUSY, HELLO],
+    ],
+)
+def test_a_server_that_refuses_a_connection_now_and_then_gets_every_message(
+    greetings: list[Any], connections: int
+) -> None:
+    with FakeSmtp({"banner": greetings}) as fake, Mailer(mail_server(fake.port, THREE_EACH, **CLEAR)) as mailer:
+        results = list(mailer.send_many(mails(20), connections=connections))
+        assert [result.error for result in results] == [None] * 20
+        assert sorted(numbers(fake)) == list(range(20))
+        assert {result.report.failed_over for result in results if result.report} == {()}
+        assert (mailer.counters.delivered, mailer.counters.failed_over) == (20, 0)
+
+
+def test_a_server_that_stops_taking_connections_is_asked_three_times() -> None:
+    with FakeSmtp({"banner": [HELLO, BUSY]}) as fake, Mailer(mail_server(fake.port, THREE_EACH, **CLEAR)) as mailer:
+        results = list(mailer.send_many(mails(20)))
+        assert [result.delivered for result in results] == [True] * 3 + [False] * 17
+        assert all(result.retryable for result in results[3:])
+        assert fake.connections == 1 + 3
+        assert (mailer.counters.delivered, mailer.counters.failed) == (3, 17)
+
+
+@pytest.mark.parametrize("refusal", [b"554 5.7.1 no\r\n", BUSY])
+def test_only_what_another_server_took_has_failed_over(refusal: bytes) -> None:
+    with FakeSmtp({"banner": [HELLO, refusal]}) as first, FakeSmtp() as second:
+        servers = [mail_server(one.port, THREE_EACH, **CLEAR) for one in (first, second)]
+        with Mailer(servers) as mailer:
+            results = list(mailer.send_many(mails(20)))
+            assert [result.error for result in results] == [None] * 20
+            ways = [(result.report.port, len(result.report.failed_over)) for result in results if result.report]
+            assert ways == [(first.port, 0)] * 3 + [(second.port, 1)] * 17
+            assert mailer.counters.failed_over == 17
+            assert (numbers(first), numbers(second)) == ([0, 1, 2], list(range(3, 20)))
+
+
+def test_a_message_of_a_server_that_comes_back_has_not_failed_over() -> None:
+    """Its connection broke twice, then none could be opened, and then the same server took it."""
+    breaks: list[Any] = [close, close, b"250 ok\r\n"]
+    with FakeSmtp({"MAIL": breaks, "banner": [HELLO, HELLO, BUSY, BUSY, BUSY, HELLO]}) as fake:
+        with Mailer(mail_server(fake.port, **CLEAR)) as mailer:
+            [first, *others] = list(mailer.send_many(mails(3)))
+        assert first.report
+        assert first.report.failed_over == ()
+        assert mailer.counters.failed_over == 0
+        assert all(result.report or result.retryable for result in others)
