@@ -162,6 +162,46 @@ def find_nearest(word: str, known: Iterable[str]) -> str | None:
     return names[matches[0]] if matches else None
 
 
+def find_misspelt(word: str, known: Iterable[str]) -> str | None:
+    """Return the one known name that differs from a word by a slip of the keyboard, or None.
+
+    A slip is one edit in a short word and at most two in a longer one; an edit leaves out, adds or replaces a character
+    or exchanges two neighbours, and never touches a digit. This is for names where a hint at a merely similar one would
+    do harm: it may ask for the opposite.
+    """
+    folded = _fold_word(word)
+    most = 1 if len(folded) <= _SHORT else 2
+    found: dict[int, list[str]] = {}
+    for name in known:
+        other = _fold_word(name)
+        if abs(len(other) - len(folded)) <= most and _digits_of(other) == _digits_of(folded):
+            found.setdefault(_count_edits(folded, other), []).append(name)
+    nearest = min(found, default=most + 1)
+    return found[nearest][0] if nearest <= most and len(found[nearest]) == 1 else None
+
+
+_SHORT: Final = 5
+
+
+def _digits_of(word: str) -> str:
+    return "".join(filter(str.isdigit, word))
+
+
+def _count_edits(word: str, other: str) -> int:
+    """Return the number of edits from one word to another (optimal string alignment)."""
+    before: list[int] = []
+    above = list(range(len(other) + 1))
+    for at, character in enumerate(word, 1):
+        row = [at]
+        for place, wanted in enumerate(other, 1):
+            cost = min(above[place] + 1, row[-1] + 1, above[place - 1] + (character != wanted))
+            if at > 1 and place > 1 and character == other[place - 2] and word[at - 2] == wanted:
+                cost = min(cost, before[place - 2] + 1)
+            row.append(cost)
+        before, above = above, row
+    return above[-1]
+
+
 def suggest_name(word: str, known: Iterable[str]) -> str:
     """Return ``did you mean "x"?``, or an empty text if no name is similar."""
     match = find_nearest(word, known)

@@ -7,48 +7,55 @@ imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from confobjects.diagnostics import Diagnostic
+from confobjects.mail.choices import USER_ROWS, View, check_choices
 from confobjects.mail.properties import read_settings
-from confobjects.mail.property_table import PROPERTY
-
-View = Callable[[str], "tuple[Any, ...] | None"]
+from confobjects.mail.property_table import PROPERTY, key_of
 
 
-def _is_true(view: View, name: str) -> bool:
-    return (view(name) or (None,))[0] is True
+def password_needs_username(view: View) -> Iterator[Diagnostic]:
+    """Refuse a password without a user name, wherever the user name is given."""
+    if view("auth-password") and _has_username(view) is False:
+        yield Diagnostic(
+            "constraint-violated",
+            "auth-password is set, but there is no auth-username to log in with",
+            property="auth-username",
+            detail="auth-password is set; auth-username is not set",
+        )
 
 
-def port_and_tls(view: View) -> Iterator[Diagnostic]:
-    """Warn when the port suits another TLS mode than the one configured (RFC 8314, section 3.3)."""
-    servers = view("smtp-server")
-    if not servers:
-        return
-    server = servers[0]
-    if server.port == 465 and _is_true(view, "use-start-tls"):
-        yield _port_mismatch(server, "use-start-tls", "465 is the port for TLS from the first byte", "use-ssl")
-    elif server.port == 587 and _is_true(view, "use-ssl"):
-        yield _port_mismatch(server, "use-ssl", "587 is the port for STARTTLS", "use-start-tls")
+def username_without_password(view: View) -> Iterator[Diagnostic]:
+    """Warn of a user name without a password: nothing will log in."""
+    if view("auth-password") == () and _has_username(view):
+        stored = bool(view("auth-username"))
+        name = "auth-username" if stored else f"the user name in {PROPERTY}"
+        yield Diagnostic(
+            "constraint-violated",
+            f"{name} is set without auth-password: nothing will log in",
+            property="auth-password",
+            severity="warning",
+        )
 
 
-def _port_mismatch(server: Any, used: str, fact: str, better: str) -> Diagnostic:
-    other = 587 if server.port == 465 else 465
-    return Diagnostic(
-        "constraint-violated",
-        f"{used} is true, but {fact}",
-        property="smtp-server",
-        value=str(server),
-        remedy=f"Set {used}:false and {better}:true, or use port {other} if the server listens there.",
-        severity="warning",
-    )
+def _has_username(view: View) -> bool | None:
+    """Tell whether there is a user name to log in with; None if that is not known."""
+    names, entries = view("auth-username"), view(PROPERTY)
+    if names or any(key_of(name) in USER_ROWS for name, _ in entries or ()):
+        return True
+    return None if names is None or entries is None else False
 
 
 def smtp_properties(view: View) -> Iterator[Diagnostic]:
-    """Check every ``smtp-property``: its name, its value, no name twice, nothing insecure unless it is allowed."""
+    """Check every ``smtp-property`` by itself, together with the others, and beside the other properties.
+
+    Each has a known name and a valid value, no name twice, and is not insecure unless that is allowed. What the object
+    asks for with its rows goes together: TLS, port, login.
+    """
     entries = view(PROPERTY)
-    if not entries:
+    if entries is None:
         return
-    _, problems = read_settings(entries)
+    settings, problems = read_settings(entries)
     yield from problems
+    yield from check_choices(view, settings)

@@ -15,7 +15,9 @@ from typing import Any, Final
 from confobjects.actions import Remedy
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
-from confobjects.mail.failures import TABLE
+from confobjects.mail.failures import TABLE, Failure
+from confobjects.mail.plan import DECIDED
+from confobjects.mail.property_table import PROPERTY
 from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.signals import code_for
 from confobjects.records import Record, field
@@ -96,7 +98,12 @@ def code_of(trouble: Trouble) -> str:
     return code_for(trouble.stage, trouble.kind, trouble.reply, trouble.facts)
 
 
-_UNKNOWN: Final = {"issuer": "an authority", "names": "another name", "recipients": "the recipient"}
+_UNKNOWN: Final = {
+    "issuer": "an authority",
+    "names": "another name",
+    "recipients": "the recipient",
+    "username_property": "auth-username",
+}
 
 
 class _Facts(dict[str, Any]):
@@ -119,6 +126,35 @@ def _fill(remedy: Remedy, facts: _Facts) -> Remedy:
     return tuple(part.format_map(facts) if isinstance(part, str) else part for part in remedy)
 
 
+def _advise(advice: str, remedy: Remedy) -> Remedy:
+    if not advice or not remedy:
+        return advice.rstrip() or remedy
+    return advice + remedy if isinstance(remedy, str) else (advice, *remedy)
+
+
+_PARTS: Final = {
+    "smtp-server": ("host", "port"),
+    "use-ssl": ("security",),
+    "use-start-tls": ("security",),
+    "auth-username": ("username",),
+    "auth-password": ("username",),
+}
+"""The property that a failure blames, and the parts of the plan it may mean (:data:`~confobjects.mail.plan.DECIDED`)."""
+
+
+def _blame_rows(row: Failure, stage: str, overrides: Mapping[str, str]) -> tuple[str, str]:
+    """Return the property to blame, and a sentence for the remedy: what was typed in ``smtp-property`` counts.
+
+    A row that overrides a property stands in its way, so that changing the property alone would not help.
+    """
+    parts = ("host",) if stage == "resolve" and row.property == "smtp-server" else _PARTS.get(row.property, ())
+    rows = {overrides[part]: DECIDED[part] for part in parts if part in overrides}
+    if not rows:
+        return row.property, ""
+    said = " and ".join(f"{PROPERTY}:{name}, which decides {what}" for name, what in rows.items())
+    return (row.property if row.property == "auth-password" else PROPERTY), f"Correct or remove {said}. "
+
+
 def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], str] = lambda text: text) -> Diagnosis:
     """Return what a raw signal means.
 
@@ -129,12 +165,16 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
     row = TABLE[code]
     said = {name: _mask_secrets(value, mask) for name, value in trouble.facts.items()}
     facts = _Facts({**known, **said, "stage": trouble.stage})
+    overrides: Mapping[str, str] = known.get("overrides", {})
+    if "username" in overrides:
+        facts["username_property"] = f"{PROPERTY}:{overrides['username']}"
+    blamed, advice = _blame_rows(row, trouble.stage, overrides)
     return Diagnosis(
         code=code,
         stage=trouble.stage,
         summary=row.summary.format_map(facts),
-        remedy=_fill(row.remedy, facts),
-        property=row.property,
+        remedy=_advise(advice, _fill(row.remedy, facts)),
+        property=blamed,
         reply=mask(str(trouble.reply)) if trouble.reply is not None else "",
         retry=row.retry or (trouble.reply is not None and trouble.reply.temporary),
         elsewhere=row.elsewhere,

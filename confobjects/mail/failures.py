@@ -241,7 +241,7 @@ TABLE: Final[dict[str, Failure]] = {
     "auth-not-offered": Failure(
         "a login is configured, but the server does not offer a login",
         "Check the port and TLS: many servers offer a login only inside TLS. For a relay without login, reset "
-        "auth-username and auth-password.",
+        "{username_property} and auth-password.",
         "auth-username",
     ),
     "auth-no-common-mechanism": Failure(
@@ -256,7 +256,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "auth-rejected": Failure(
         "the server does not accept the user name or the password ({username}, by {mechanism})",
-        "Check auth-username and auth-password.",
+        "Check {username_property} and auth-password.",
         "auth-password",
     ),
     "auth-token-rejected": Failure(

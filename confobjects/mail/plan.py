@@ -169,11 +169,21 @@ class TransportSetting(Record):
     origin: str
 
 
+DECIDED: Final = {
+    "host": "the host",
+    "port": "the port",
+    "security": "whether and how TLS is used",
+    "username": "the user name",
+}
+"""What rows of ``smtp-property`` can decide instead of a property, in words."""
+
+
 class DeliveryPlan(Record):
     """Everything that is needed to connect, protect, log in and send; decided and checked.
 
     ``sender`` is the default envelope sender: empty for bounces, None for ``postmaster`` at the EHLO name. If
-    ``ehlo_name`` is None, EHLO gives the address literal of the local end of the connection.
+    ``ehlo_name`` is None, EHLO gives the address literal of the local end of the connection. ``overrides`` are the rows
+    of ``smtp-property`` that decided instead of a property, by what they decided (:data:`DECIDED`).
     """
 
     server: str
@@ -193,6 +203,7 @@ class DeliveryPlan(Record):
     local_port: int = 0
     settings: tuple[TransportSetting, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
     def sender_for(self, ehlo_name: str) -> str:
         """Return the default envelope sender of a session whose EHLO name is ``ehlo_name``."""

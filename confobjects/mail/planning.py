@@ -11,6 +11,14 @@ from typing import Any, Final
 
 from confobjects.diagnostics import MASK, Collector, Diagnostic
 from confobjects.errors import MailError
+from confobjects.mail.choices import (
+    Choice,
+    choose_host,
+    choose_own_security,
+    choose_port,
+    choose_security,
+    choose_username,
+)
 from confobjects.mail.plan import (
     BLIND,
     RUNTIME_TRUST,
@@ -28,7 +36,7 @@ from confobjects.mail.plan import (
     address_literal,
     trust_source_of,
 )
-from confobjects.mail.properties import ALLOW_INSECURE, read_settings, refuse_weakness
+from confobjects.mail.properties import ALLOW_INSECURE, read_settings
 from confobjects.mail.property_table import PROPERTY, mask_secret_value
 
 DEFAULT_TIMEOUTS: Final = {
@@ -70,6 +78,7 @@ class _DeliveryPlanner:
         self.local_host = local_host
         self.problems = Collector()
         self.noted: list[TransportSetting] = []
+        self.overrides: dict[str, str] = {}
         self.smtp, found = read_settings(server[PROPERTY] or ())
         for problem in found:
             # Other warnings were given when the settings were made; a plan repeats only those about insecure ones.
@@ -105,6 +114,7 @@ class _DeliveryPlanner:
             proxy=self.plan_proxy(),
             local_address=self.smtp.value_of("localaddress", ""),
             local_port=self.smtp.value_of("localport", 0),
+            overrides=self.overrides,
             settings=tuple(self.noted + self.other_settings()),
             warnings=self.problems.warnings,
         )
@@ -121,6 +131,18 @@ class _DeliveryPlanner:
     def origin_of(self, name: str) -> str:
         return f"{name} ({self.server.origin(name)})"
 
+    def view(self, name: str) -> tuple[Any, ...]:
+        """Return the typed values of a property."""
+        value = self.server[name]
+        return value if isinstance(value, tuple) else () if value is None else (value,)
+
+    def follow(self, part: str, choice: Choice) -> str:
+        """Return the origin of a choice, and remember the row that decided it."""
+        if choice.setting is None:
+            return self.origin_of(choice.name)
+        self.overrides[part] = choice.setting.name
+        return f"{PROPERTY} {choice.setting.name}"
+
     def other_settings(self) -> list[TransportSetting]:
         """The settings given as smtp-property that are not noted under another name."""
         said = {setting.origin for setting in self.noted}
@@ -136,85 +158,30 @@ class _DeliveryPlanner:
     # -- parts ---------------------------------------------------------------------------------------------------
 
     def plan_address(self) -> tuple[str, int]:
-        where = self.server["smtp-server"]
-        host, port = (where.host, where.port) if where is not None else ("", 0)
-        host_origin = port_origin = self.origin_of("smtp-server")
-        if setting := self.smtp.get("host", "mail.host"):
-            host, host_origin = setting.value, f"{PROPERTY} {setting.name}"
-        factory_port = self._find_factory_port()
-        if setting := factory_port or self.smtp.get("port"):
-            port, port_origin = setting.value, f"{PROPERTY} {setting.name}"
-        self.note("host", host, host_origin)
-        self.note("port", port, port_origin)
-        return host, port
-
-    def _find_factory_port(self) -> Any:
-        for prefix in ("ssl.socketFactory", "socketFactory"):
-            if f"{prefix}.class" in self.smtp and f"{prefix}.port" in self.smtp:
-                return self.smtp.get(f"{prefix}.port")
-        return None
+        nothing = Choice("", "smtp-server"), Choice(0, "smtp-server")
+        host = choose_host(self.view, self.smtp) or nothing[0]
+        port = choose_port(self.view, self.smtp) or nothing[1]
+        self.note("host", host.value, self.follow("host", host))
+        self.note("port", port.value, self.follow("port", port))
+        return host.value, port.value
 
     def plan_security(self) -> Security:
-        mode, origin = self._wanted_security()
-        implicit = self._find_implicit_setting()
-        if implicit is not None:
-            mode, origin = "implicit-tls", f"{PROPERTY} {implicit.name}"
-        elif mode != "implicit-tls":
-            mode, origin = self._apply_starttls(mode, origin)
-        off = self._find_switched_off(mode)
-        if off is not None:
-            if self.smtp.allows("no-tls"):
-                mode, origin = "none", f"{PROPERTY} {off.name}"
-            else:
-                self.problems.add(
-                    refuse_weakness(f"{off.name}={off.text} together with {origin}", "no-tls", off.text).replace(
-                        path=self.server.path
-                    )
-                )
-        self.note("security", mode, origin)
-        return mode
-
-    def _wanted_security(self) -> tuple[Security, str]:
         if self.server["use-ssl"] and self.server["use-start-tls"]:
             self.report_error(
                 "use-ssl and use-start-tls are both true, but only one of them can be used",
                 "use-ssl",
                 "Set one of them to false.",
             )
-        if self.server["use-ssl"]:
-            return "implicit-tls", self.origin_of("use-ssl")
-        return ("starttls-required" if self.server["use-start-tls"] else "none"), self.origin_of("use-start-tls")
-
-    def _find_implicit_setting(self) -> Any:
-        for key, value in (
-            ("ssl.enable", True),
-            ("mail.transport.protocol", "smtps"),
-            ("mail.transport.protocol.rfc822", "smtps"),
-            ("socketFactory.class", "tls"),
-            ("ssl.socketFactory.class", "tls"),
-        ):
-            setting = self.smtp.get(key)
-            if setting is not None and setting.value == value:
-                return setting
-        return None
-
-    def _apply_starttls(self, mode: Security, origin: str) -> tuple[Security, str]:
-        required = self.smtp.get("starttls.required")
-        enable = self.smtp.get("starttls.enable")
-        if required is not None and required.value:
-            return "starttls-required", f"{PROPERTY} {required.name}"
-        if mode == "none" and (enable is None or not enable.value):
-            return mode, origin
-        if required is not None and self.smtp.allows("opportunistic-starttls"):
-            return "starttls-if-offered", f"{PROPERTY} {required.name}"
-        if mode == "none" and enable is not None:
-            return "starttls-required", f"{PROPERTY} {enable.name}"
-        return mode, origin
-
-    def _find_switched_off(self, mode: Security) -> Any:
-        key = {"implicit-tls": "ssl.enable", "starttls-required": "starttls.enable"}.get(mode, "")
-        setting = self.smtp.get(key)
-        return setting if setting is not None and setting.value is False else None
+        own, found = choose_own_security(self.view), choose_security(self.view, self.smtp)
+        assert own is not None and found is not None  # noqa: S101, PT018 - the values of an effective object are known
+        choice, problem = found
+        if problem is not None:
+            self.problems.add(problem.replace(path=self.server.path))
+        self.note("security", choice.value, self.follow("security", choice))
+        if choice.value == own.value and self.server.origin(own.name) == "stored":
+            self.overrides.pop("security", None)  # both ask for the same, and the property was typed as well
+        mode: Security = choice.value
+        return mode
 
     def plan_timeouts(self) -> Timeouts:
         return Timeouts(*(self._read_seconds(key) for key in DEFAULT_TIMEOUTS))
@@ -226,9 +193,8 @@ class _DeliveryPlanner:
         return float(milliseconds / 1000)
 
     def plan_login(self, security: Security) -> SmtpLogin | None:
-        username, origin = self.server["auth-username"] or "", self.origin_of("auth-username")
-        if setting := self.smtp.get("user", "mail.user"):
-            username, origin = setting.value, f"{PROPERTY} {setting.name}"
+        choice = choose_username(self.view, self.smtp) or Choice("", "auth-username")
+        username, origin = choice.value, self.follow("username", choice)
         password = self.server["auth-password"] or ""
         auth = self.smtp.get("auth")
         if auth is not None and not auth.value:
@@ -252,10 +218,12 @@ class _DeliveryPlanner:
         self.note("login", "none", self.origin_of("auth-username"))
 
     def _refuse_clear_login(self) -> None:
+        row = self.overrides.get("security")
         self.report_error(
             "a login is configured, but the connection does not use TLS: the password would be sent in clear text",
-            "use-start-tls",
-            "Set use-start-tls:true (or use-ssl:true with the TLS port); or, for tests only, add "
+            "use-start-tls" if row is None else PROPERTY,
+            ("" if row is None else f"Remove {PROPERTY}:{row}. ")
+            + "Set use-start-tls:true (or use-ssl:true with the TLS port); or, for tests only, add "
             "smtp-property:confobjects.allow-insecure=login-in-clear",
             code="mail-auth",
         )
@@ -367,13 +335,13 @@ class _DeliveryPlanner:
         )
 
     def plan_proxy(self) -> Proxy | None:
-        if host := self.smtp.value_of("proxy.host"):
-            name, port = _split_host_port(host, self.smtp.value_of("proxy.port", 80))
-            user = self.smtp.value_of("proxy.user", "")
-            return Proxy("http", name, port, user, self.smtp.value_of("proxy.password", ""))
-        if host := self.smtp.value_of("socks.host"):
-            name, port = _split_host_port(host, self.smtp.value_of("socks.port", 1080))
-            return Proxy("socks5", name, port)
+        if found := self.smtp.value_of("proxy.host"):
+            host, port = found
+            user, password = self.smtp.value_of("proxy.user", ""), self.smtp.value_of("proxy.password", "")
+            return Proxy("http", host, port or self.smtp.value_of("proxy.port", 80), user, password)
+        if found := self.smtp.value_of("socks.host"):
+            host, port = found
+            return Proxy("socks5", host, port or self.smtp.value_of("socks.port", 1080))
         return None
 
 
@@ -392,13 +360,6 @@ def _is_full_name(name: str) -> bool:
     from confobjects.syntaxes.hosts import host_problem
 
     return "." in name and name.isascii() and not host_problem(name) and not name.startswith("localhost.")
-
-
-def _split_host_port(text: str, port: int) -> tuple[str, int]:
-    host, colon, digits = text.rpartition(":")
-    if colon and digits.isdecimal() and "]" not in digits and ":" not in host.removeprefix("["):
-        return host, int(digits)
-    return text.removeprefix("[").removesuffix("]"), port
 
 
 def _as_mail_problems(problems: tuple[Diagnostic, ...]) -> list[Diagnostic]:

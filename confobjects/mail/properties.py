@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from confobjects.diagnostics import MASK, Diagnostic, find_nearest
+from confobjects.diagnostics import MASK, Diagnostic, find_misspelt
 from confobjects.mail.property_table import (
     MISTAKEN,
     NO_EFFECT,
@@ -25,33 +25,55 @@ from confobjects.mail.property_values import UnexpectedValueError, parse_value
 from confobjects.records import Record
 
 
-def check_smtp_property(name: str, value: str) -> list[Diagnostic]:
-    """Return the errors and warnings about one ``smtp-property``; empty if it is correct and honoured.
+class Setting(Record):
+    """One honoured setting: its typed value, the text and the full name with which it was given."""
 
-    The other settings are not known here: :func:`check_combination` checks them together.
+    value: Any
+    text: str
+    name: str
+
+
+def read_setting(name: str, value: str) -> tuple[Setting | None, list[Diagnostic]]:
+    """Return one ``smtp-property`` as a setting, None if it has no effect; and the errors and warnings about it.
+
+    This is the only place where a row is parsed and judged by itself. :func:`check_combination` judges rows together,
+    and :mod:`~confobjects.mail.choices` judges them beside the other properties.
     """
     row = row_of(name)
     if row is None:
-        return [_unknown_name_problem(name)]
-    shown_value = mask_secret_value(name, value)
+        return None, [_unknown_name_problem(name)]
+    shown = mask_secret_value(name, value)
     if row.state == REFUSED:
-        return [_problem(f"{name} cannot be used: {row.meaning}", shown_value, "Remove it.")]
+        return None, [make_problem(f"{name} cannot be used: {row.meaning}", shown, "Remove it.")]
     if "\r" in value or "\n" in value or "\0" in value:
-        return [_problem(f"the value of {name} contains a line break or NUL", MASK, "Remove the character.")]
+        return None, [make_problem(f"the value of {name} contains a line break or NUL", MASK, "Remove the character.")]
     try:
-        parse_value(name, value)
+        typed = parse_value(row, value)
     except ValueError as error:
-        plain = isinstance(error, UnexpectedValueError) and shown_value != MASK
-        return [_problem(f'{name} is "{shown_value}", {error}' if plain else f"{name}: {error}", shown_value, "")]
+        plain = isinstance(error, UnexpectedValueError) and shown != MASK
+        summary = f'{name} is "{shown}", {error}' if plain else f"{name}: {error}"
+        return None, [make_problem(summary, shown, _blanks_remedy(name, value, shown))]
     if row.state == NO_EFFECT:
         text = f"{name} is accepted and has no effect: {row.meaning}"
-        return [_problem(text, shown_value, "Remove it; nothing changes.", warning=True)]
-    return []
+        return None, [make_problem(text, shown, "Remove it; nothing changes.", warning=True)]
+    found = [_blanks_warning(name)] if isinstance(typed, str) and typed != typed.strip() else []
+    return Setting(typed, value.strip() if shown != MASK else value, name), found
 
 
-def _problem(
+def _blanks_remedy(name: str, value: str, shown: str) -> str:
+    bare = value.strip()
+    return f"Write {name}={bare} without blanks around the value." if bare and bare != value and shown != MASK else ""
+
+
+def _blanks_warning(name: str) -> Diagnostic:
+    summary = f"the value of {name} begins or ends with a blank, which is used as a part of it"
+    return make_problem(summary, MASK, "Remove the blank unless it belongs to the secret.", warning=True)
+
+
+def make_problem(
     summary: str, value: str, remedy: str, *, code: str = "invalid-value", warning: bool = False
 ) -> Diagnostic:
+    """Return an error or a warning about ``smtp-property``."""
     return Diagnostic(
         code,
         summary,
@@ -63,30 +85,26 @@ def _problem(
 
 
 def _unknown_name_problem(name: str) -> Diagnostic:
+    summary = f"there is no SMTP property {name}"
     for prefix in PREFIXES:
-        if remedy := MISTAKEN.get(name.removeprefix(prefix).lower() if name.lower().startswith(prefix) else ""):
-            return _problem(f"there is no SMTP property {name}", name, remedy[0].upper() + remedy[1:] + ".")
+        if remedy := MISTAKEN.get(name[len(prefix) :].lower() if name.lower().startswith(prefix) else ""):
+            return make_problem(summary, name, remedy[0].upper() + remedy[1:] + ".")
     near = _nearest_name(name)
     remedy = f'did you mean "{near}"?' if near else "The names are those of JavaMail's SMTP provider (mail.smtp.…)."
-    return _problem(f"there is no SMTP property {name}", name, remedy)
+    return make_problem(summary, name, remedy)
 
 
 def _nearest_name(name: str) -> str | None:
+    """Return the name that was misspelt, or given without its beginning."""
+    for begun in ("mail.", PREFIXES[0], OURS):
+        if key_of(begun + name) is not None:
+            return begun + name
     # Search under the prefix that was typed: the answer to mail.smtps.prot is mail.smtps.port.
     for prefix in (*reversed(PREFIXES), OURS):
         if name.lower().startswith(prefix):
-            near = find_nearest(name[len(prefix) :], OWN if prefix == OURS else TRANSPORT)
-            if near is not None:
-                return prefix + near
-    return find_nearest(name, names())
-
-
-class Setting(Record):
-    """One honoured setting: its typed value, the text and the full name with which it was given."""
-
-    value: Any
-    text: str
-    name: str
+            near = find_misspelt(name[len(prefix) :], OWN if prefix == OURS else TRANSPORT)
+            return None if near is None else prefix + near
+    return find_misspelt(name, names())
 
 
 class SmtpSettings:
@@ -125,16 +143,15 @@ def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, lis
     settings: dict[str, Setting] = {}
     problems: list[Diagnostic] = []
     for name, value in entries:
-        found = check_smtp_property(name, value)
+        setting, found = read_setting(name, value)
         problems.extend(found)
         key = key_of(name)
-        if found or key is None:
+        if setting is None or key is None:
             continue
-        setting = Setting(parse_value(name, value), value, name)
         other = settings.setdefault(key, setting)
         if other.value != setting.value:
             problems.append(
-                _problem(
+                make_problem(
                     f"{other.name} and {name} are two names of one setting, but their values differ",
                     mask_secret_value(name, value),
                     f"Remove one of {other.name} and {name}.",
@@ -158,15 +175,35 @@ _OPENS: Final = (
 """Insecure settings: key, the insecure value (None: any), and the weakness that must be allowed for it."""
 
 
+_NEEDS: Final = (
+    ("socketFactory.port", "socketFactory.class"),
+    ("ssl.socketFactory.port", "ssl.socketFactory.class"),
+    ("proxy.port", "proxy.host"),
+    ("proxy.user", "proxy.host"),
+    ("proxy.password", "proxy.user"),
+    ("socks.port", "socks.host"),
+)
+"""Settings that have no effect without another one."""
+
+
 def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
-    """Yield an error for each insecure setting that is not allowed, and a warning for each weakness that is allowed."""
+    """Yield an error for each insecure setting that is not allowed, and a warning for each weakness that is allowed.
+
+    A setting that has no effect beside the others gives a warning too.
+    """
     for key, value, weakness in _OPENS:
         setting = settings.get(key)
         if setting is None or (value is not None and setting.value != value) or settings.allows(weakness):
             continue
         yield refuse_weakness(f"{setting.name}={setting.text}", weakness, setting.text)
+    for key, needed in _NEEDS:
+        setting = settings.get(key)
+        if setting is not None and needed not in settings:
+            yield _idle_problem(setting, f"without {PREFIXES[0]}{needed}")
+    if "proxy.host" in settings and (setting := settings.get("socks.host")) is not None:
+        yield _idle_problem(setting, f"beside {PREFIXES[0]}proxy.host")
     for weakness in settings.value_of("confobjects.allow-insecure", ()):
-        yield _problem(
+        yield make_problem(
             f"confobjects.allow-insecure names {weakness}: {WEAKNESSES[weakness]}",
             weakness,
             "Use it for tests only, or on a network that nobody else can reach.",
@@ -175,11 +212,18 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
         ).replace(constraint=ALLOW_INSECURE)
 
 
-def refuse_weakness(cause: str, weakness: str, value: str) -> Diagnostic:
+def _idle_problem(setting: Setting, why: str) -> Diagnostic:
+    shown = mask_secret_value(setting.name, setting.text)
+    return make_problem(
+        f"{setting.name} has no effect {why}", shown, "Remove it, or set the other as well.", warning=True
+    )
+
+
+def refuse_weakness(cause: str, weakness: str, value: str, remedy: str = "Remove it") -> Diagnostic:
     """Return the error about an insecure setting that is not allowed. ``cause`` is its text for the message."""
-    return _problem(
+    return make_problem(
         f"{cause} is refused: with it {WEAKNESSES[weakness]}",
         value,
-        f"Remove it; or, for tests only, add smtp-property:confobjects.allow-insecure={weakness}",
+        f"{remedy}; or, for tests only, add smtp-property:confobjects.allow-insecure={weakness}",
         code="constraint-violated",
     ).replace(constraint=ALLOW_INSECURE)

@@ -94,11 +94,11 @@ TRANSPORT: Final[dict[str, tuple[str, str, str]]] = {
     "ssl.ciphersuites": ("suites", HONOURED, "The cipher suites that may be used with TLS 1.2."),
     "starttls.enable": ("boolean", HONOURED, "true uses STARTTLS and requires it, unless starttls.required is false."),
     "starttls.required": ("boolean", HONOURED, "true requires STARTTLS, as use-start-tls does."),
-    "proxy.host": ("text", HONOURED, "The HTTP proxy to connect through (CONNECT), with or without its port."),
+    "proxy.host": ("host-port", HONOURED, "The HTTP proxy to connect through (CONNECT), with or without its port."),
     "proxy.port": ("port", HONOURED, "The port of the HTTP proxy; the default is 80."),
     "proxy.user": ("text", HONOURED, "The user name for the HTTP proxy."),
-    "proxy.password": ("text", HONOURED, "The password for the HTTP proxy."),
-    "socks.host": ("text", HONOURED, "The SOCKS5 proxy to connect through."),
+    "proxy.password": ("secret", HONOURED, "The password for the HTTP proxy."),
+    "socks.host": ("host-port", HONOURED, "The SOCKS5 proxy to connect through, with or without its port."),
     "socks.port": ("port", HONOURED, "The port of the SOCKS5 proxy; the default is 1080."),
     "mailextension": ("text", HONOURED, "Text that is added to the MAIL command."),
     "userset": ("boolean", HONOURED, "true checks a kept connection with RSET instead of NOOP."),
@@ -194,15 +194,27 @@ MECHANISMS: Final = ("OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "SCRAM-SHA-256"
 
 NEVER_USED: Final = {"DIGEST-MD5": _NO_DIGEST, "NTLM": _NO_NTLM, "GSSAPI": _NO_KERBEROS}
 
+_TLS: Final = (
+    "TLS is set by use-start-tls and use-ssl; the names here are mail.smtp.starttls.required and mail.smtp.ssl.enable"
+)
+_IMPLICIT: Final = "the name is mail.smtp.ssl.enable, or better use-ssl"
+_USER: Final = "the name is mail.smtp.user, or better auth-username"
+_TRUSTED: Final = "which certificates are trusted is decided by trust-manager-provider"
+
 MISTAKEN: Final = {
     "debug": "the name is mail.debug, which has no effect: every failure has its transcript",
-    "password": "the password belongs in auth-password",
-    "username": "the name is mail.smtp.user, or better auth-username",
+    **dict.fromkeys(("pass", "passwd", "password", "auth.password"), "the password belongs in auth-password"),
+    **dict.fromkeys(("username", "login", "auth.user", "auth.username"), _USER),
+    "helo": "the name that EHLO gives is mail.smtp.localhost",
     "starttls": "the name is mail.smtp.starttls.required, or better use-start-tls",
-    "ssl": "the name is mail.smtp.ssl.enable, or better use-ssl",
-    "ssl.enabled": "the name is mail.smtp.ssl.enable, or better use-ssl",
     "starttls.enabled": "the name is mail.smtp.starttls.enable, or better use-start-tls",
+    "ssl": _IMPLICIT,
+    "ssl.enabled": _IMPLICIT,
+    "ssl.required": _IMPLICIT,
+    **dict.fromkeys(("secure", "security", "tls", "tls.enable", "tls.enabled", "tls.required"), _TLS),
+    **dict.fromkeys(("ssl.truststore", "ssl.trustall", "ssl.cafile", "ssl.verify", "tls.verify"), _TRUSTED),
 }
+"""Names that other programs use, or that seem natural, and where the setting is (the key is in lower case)."""
 
 
 class PropertyRow(Record):

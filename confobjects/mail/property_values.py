@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from confobjects.diagnostics import find_nearest
-from confobjects.mail.property_table import MECHANISMS, NEVER_USED, OBJECT, WEAKNESSES, row_of
+from confobjects.diagnostics import find_misspelt
+from confobjects.mail.property_table import MECHANISMS, NEVER_USED, OBJECT, WEAKNESSES, PropertyRow
 
 
 class UnexpectedValueError(ValueError):
@@ -42,6 +42,16 @@ def _make_range_parser(low: int, high: int, words: str) -> Callable[[str], int]:
 
 
 def _parse_text(text: str) -> str:
+    """Return a text as it was typed. Blanks around it would be sent, and nobody sees them in a message."""
+    if not text.strip():
+        raise UnexpectedValueError("a text")
+    if text != text.strip():
+        raise UnexpectedValueError("a text that neither begins nor ends with a blank")
+    return text
+
+
+def _parse_secret(text: str) -> str:
+    """Return a secret as it was given; a blank may be a part of it."""
     if not text:
         raise UnexpectedValueError("a text")
     return text
@@ -58,6 +68,14 @@ def _parse_host(text: str) -> str:
     if not is_ipv6(host) and (problem := host_problem(host)):
         raise UnexpectedValueError(f"a host name or an IP address: {problem}")
     return host
+
+
+def _parse_host_port(text: str) -> tuple[str, int | None]:
+    """Return a host, and its port if one follows."""
+    host, colon, digits = text.strip().rpartition(":")
+    if not colon or "]" in digits or (":" in host and not host.startswith("[")):
+        return _parse_host(text), None
+    return _parse_host(host), _parse_port(digits)
 
 
 def _parse_address(text: str) -> str:
@@ -124,7 +142,7 @@ def _parse_mechanisms(text: str) -> tuple[str, ...]:
     words = [word.upper() for word in _split_words(text)]
     for word in words:
         if word not in MECHANISMS and word not in NEVER_USED:
-            near = find_nearest(word, MECHANISMS)
+            near = find_misspelt(word, MECHANISMS)
             hint = f'; did you mean "{near}"?' if near else ""
             raise ValueError(f'"{word}" is not a known login mechanism, expected some of {", ".join(MECHANISMS)}{hint}')
     usable = tuple(dict.fromkeys(word for word in words if word in MECHANISMS))
@@ -166,11 +184,30 @@ def _parse_protocols(text: str) -> tuple[str, ...]:
     return usable
 
 
+_SUITE: Final = (
+    r"(TLS|SSL)_((ECDHE|ECDH|DHE|DH|RSA)_)?(RSA|ECDSA|DSS|PSK)"
+    r"_WITH_((AES|CAMELLIA|ARIA)_(128|256)_(CBC|GCM|CCM|CCM_8)(_SHA(256|384)?)?|CHACHA20_POLY1305_SHA256)"
+)
+"""The names that the IANA registry gives to suites of TLS 1.2 that OpenSSL can use."""
+
+
 def _parse_suites(text: str) -> tuple[str, ...]:
     words = tuple(dict.fromkeys(_split_words(text)))
     if not words or any(not word.replace("_", "").replace("-", "").isalnum() for word in words):
         raise UnexpectedValueError("names of cipher suites, separated by blanks or commas")
+    if not any(map(_is_suite, words)):
+        raise UnexpectedValueError(
+            "at least one suite of TLS 1.2, such as TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: those of TLS 1.3 cannot be "
+            "chosen"
+        )
     return words
+
+
+def _is_suite(name: str) -> bool:
+    """Tell whether a name may be a suite of TLS 1.2. Names of OpenSSL's own form are not known here."""
+    from re import fullmatch
+
+    return not name.startswith(("TLS_", "SSL_")) or fullmatch(_SUITE, name) is not None
 
 
 def _parse_hosts(text: str) -> tuple[str, ...]:
@@ -185,7 +222,7 @@ def _parse_weaknesses(text: str) -> tuple[str, ...]:
     known = ", ".join(WEAKNESSES)
     for word in words:
         if word not in WEAKNESSES:
-            near = find_nearest(word, WEAKNESSES)
+            near = find_misspelt(word, WEAKNESSES)
             hint = f'; did you mean "{near}"?' if near else ""
             raise ValueError(f'"{word}" is not a known weakness, expected some of {known}{hint}')
     if not words:
@@ -193,12 +230,15 @@ def _parse_weaknesses(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
 
 
+_parse_port: Final = _make_range_parser(1, 65535, "a port from 1 to 65535")
+
 _TYPES: Final[dict[str, Callable[[str], Any]]] = {
     "address": _parse_address,
     "boolean": _parse_boolean,
     "count": _make_range_parser(1, 1_000_000, "a whole number from 1 to 1000000"),
     "factory": _parse_factory,
     "host": _parse_host,
+    "host-port": _parse_host_port,
     "hosts": _parse_hosts,
     "integer": _parse_integer,
     "local-name": _parse_local_name,
@@ -208,8 +248,9 @@ _TYPES: Final[dict[str, Callable[[str], Any]]] = {
     ),
     "notify": _parse_notify,
     "object": _refuse_object,
-    "port": _make_range_parser(1, 65535, "a port from 1 to 65535"),
+    "port": _parse_port,
     "protocols": _parse_protocols,
+    "secret": _parse_secret,
     "sender": _parse_sender,
     "size": _make_range_parser(-1, 2**31 - 1, "a number of bytes, or -1 to switch it off"),
     "suites": _parse_suites,
@@ -218,10 +259,7 @@ _TYPES: Final[dict[str, Callable[[str], Any]]] = {
 }
 
 
-def parse_value(name: str, value: str) -> Any:
-    """Return the typed value of a known name. Raises ValueError with what was expected."""
-    row = row_of(name)
-    if row is None:
-        raise ValueError("unknown name")
+def parse_value(row: PropertyRow, value: str) -> Any:
+    """Return the typed value of a row. Raises ValueError with what was expected."""
     parse = _TYPES.get(row.type) or _make_choice_parser(tuple(row.type.split("|")))
     return parse(value)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from confobjects.mail.choices import is_named
 from confobjects.mail.diagnosis import DeliveryError, Diagnosis, Trouble, diagnose
 from confobjects.mail.dialogue import Dialogue, DialogueStep, check_alive, log_in, open_session, say_goodbye, secrets_of
 from confobjects.mail.envelope import Envelope, ascii_host
@@ -92,9 +93,9 @@ class Connection:
 
     def _find_trust(self) -> Trust:
         unchecked = self.plan.tls.unchecked_hosts
-        if unchecked and "*" not in unchecked and self.plan.host not in unchecked:
+        if unchecked and not is_named(self.plan.host, unchecked):
             raise Trouble("tls", "host-not-in-trust-list")
-        return trust_for(self.plan.trust, self.plan.tls, unchecked=bool(unchecked))
+        return trust_for(self.plan.trust, self.plan.tls, unchecked=bool(unchecked), server=self.plan.server)
 
     def resolve(self) -> None:
         """Look up the host, or the host of the proxy."""
@@ -376,6 +377,7 @@ class Connection:
             "versions": " and ".join(plan.tls.versions),
             "trust": plan.trust.path or "of the runtime",
             "source": plan.local_address,
+            "overrides": plan.overrides,
             **facts,
         }
         if trouble.kind == "certificate" and trouble.facts.get("verify_code") == 10 and self.trust is not None:

@@ -36,8 +36,8 @@ class Trust(Record):
         return found
 
 
-def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = False) -> Trust:
-    """Return the trust for connections with a provider and some settings.
+def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = False, server: str = "") -> Trust:
+    """Return the trust for connections with a provider and some settings. ``server`` is the path of the mail server.
 
     ``unchecked`` accepts any certificate, whatever the provider trusts: the host is one of ``ssl.trust``. Raises
     :class:`~confobjects.errors.MailError` of stage trust.
@@ -47,10 +47,12 @@ def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = F
     try:
         return Trust(context_for(recipe), material, recipe.fingerprint)
     except ContextProblem as problem:
-        raise _as_error(problem, source, settings, material) from None
+        raise _as_error(problem, source, settings, material, server) from None
 
 
-def _as_error(problem: ContextProblem, source: TrustSource, settings: TlsSettings, material: Material) -> MailError:
+def _as_error(
+    problem: ContextProblem, source: TrustSource, settings: TlsSettings, material: Material, server: str
+) -> MailError:
     if problem.part == "versions":
         names = " and ".join(settings.versions)
         summary = f"the context of {source.get('provider-class')} cannot be limited to {names}: {problem}"
@@ -59,8 +61,8 @@ def _as_error(problem: ContextProblem, source: TrustSource, settings: TlsSetting
         return MailError(
             Diagnostic(
                 "mail-plan",
-                f"none of these cipher suites is known: {', '.join(settings.suites)}",
-                path=source.path,
+                f"mail.smtp.ssl.ciphersuites names no cipher suite that is known: {', '.join(settings.suites)}",
+                path=server,
                 property="smtp-property",
                 remedy="Use names of the IANA registry, such as TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384.",
             )

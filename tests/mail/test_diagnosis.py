@@ -12,6 +12,7 @@ from confobjects.actions import remedy_text
 from confobjects.errors import MAIL_STAGES
 from confobjects.mail.diagnosis import STAGES, DeliveryError, Trouble, code_of, diagnose
 from confobjects.mail.failures import TABLE, Failure
+from confobjects.mail.plan import DECIDED
 from confobjects.mail.replies import Reply
 from confobjects.mail.signals import REPLY_RULES
 
@@ -39,6 +40,23 @@ def test_a_reply_without_a_rule_is_said_to_be_a_refusal() -> None:
     assert code_of(trouble) == "refused"
     found = diagnose(trouble, KNOWN)
     assert (found.code, found.reply, found.remedy) == ("refused", "500 what", "Read the server's answer.")
+
+
+@pytest.mark.parametrize(("code", "row"), TABLE.items())
+def test_a_row_that_overrides_the_property_is_blamed_instead(code: str, row: Failure) -> None:
+    """Whatever fails: if smtp-property decided, it is named, and the property that it overrides is not blamed."""
+    rows = {"host": "mail.host", "port": "mail.smtp.port", "security": "mail.smtp.ssl.enable", "username": "mail.user"}
+    assert set(rows) == set(DECIDED)
+    trouble = Trouble("banner" if code == "not-smtp" else "connect", code)
+    assert code_of(trouble) == code
+    plain, found = (diagnose(trouble, {**KNOWN, "overrides": overrides}) for overrides in ({}, rows))
+    assert found.property not in {"smtp-server", "use-ssl", "use-start-tls", "auth-username"}
+    changed = row.property in {"smtp-server", "use-ssl", "use-start-tls", "auth-username", "auth-password"}
+    assert plain.property == row.property
+    assert "auth-username and" not in remedy_text(found.remedy) or "Set auth-username" in remedy_text(plain.remedy)
+    assert (found.remedy != plain.remedy) is changed
+    if changed:
+        assert any(f"smtp-property:{name}, which decides" in remedy_text(found.remedy) for name in rows.values())
 
 
 def test_what_is_not_known_is_a_breach_of_the_protocol() -> None:

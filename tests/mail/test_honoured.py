@@ -17,6 +17,7 @@ SAMPLES = {
     "factory": "javax.net.ssl.SSLSocketFactory",
     "FULL|HDRS": "HDRS",
     "host": "other.example",
+    "host-port": "proxy.example:81",
     "hosts": "mx.example",
     "integer": "1",
     "local-name": "client.example",
@@ -25,6 +26,7 @@ SAMPLES = {
     "notify": "NEVER",
     "port": "2525",
     "protocols": "TLSv1.3",
+    "secret": "secret",
     "sender": "bounce@example.com",
     "size": "4096",
     "smtp|smtps": "smtps",
@@ -56,7 +58,7 @@ def planned(*settings: str, clear: bool) -> DeliveryPlan:
     allowed = f"confobjects.allow-insecure={','.join(WEAKNESSES)}"
     values = {"use_start_tls": False} if clear else {}
     plan = plan_delivery(mail_server(587, *settings, allowed, **LOGIN, **values))
-    return plan.replace(settings=(), warnings=())
+    return plan.replace(settings=(), warnings=(), overrides={})
 
 
 def key_of_row(row: PropertyRow) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from confobjects.mail.constraints import port_and_tls, smtp_properties
-from confobjects.mail.properties import check_smtp_property, read_settings
+from confobjects.diagnostics import find_misspelt
+from confobjects.mail.constraints import password_needs_username, smtp_properties, username_without_password
+from confobjects.mail.properties import read_setting, read_settings
 from confobjects.mail.property_table import (
     NO_EFFECT,
     REFUSED,
@@ -149,6 +153,17 @@ GOOD = [
     ("mail.smtp.starttls.required", "TRUE", True),
     ("mail.smtp.from", "bounce@example.com", "bounce@example.com"),
     ("mail.smtp.from", "<>", ""),
+    ("mail.smtp.port", " 2525 ", 2525),
+    ("mail.smtp.from", " bounce@example.com", "bounce@example.com"),
+    ("mail.smtp.proxy.host", " p.example ", ("p.example", None)),
+    ("mail.smtp.proxy.host", "p.example:8080", ("p.example", 8080)),
+    ("mail.smtp.socks.host", "[2001:db8::1]:1081", ("2001:db8::1", 1081)),
+    ("mail.smtp.socks.host", "2001:db8::1", ("2001:db8::1", None)),
+    (
+        "mail.smtp.ssl.ciphersuites",
+        "TLS_AES_256_GCM_SHA384 TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        ("TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
+    ),
     ("mail.smtp.localhost", "[192.0.2.1]", "[192.0.2.1]"),
     ("mail.smtp.localhost", "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]"),
     ("mail.smtp.host", "[2001:db8::1]", "2001:db8::1"),
@@ -186,6 +201,19 @@ BAD = [
     ("mail.smtp.ssl.trust", ""),
     ("mail.smtp.socketFactory.class", "com.example.Factory"),
     ("mail.smtp.mailextension", ""),
+    ("mail.smtp.user", " bob"),
+    ("mail.smtp.user", "bob\t"),
+    ("mail.user", "\u00a0bob"),
+    ("mail.smtp.user", " "),
+    ("mail.smtp.submitter", "bob "),
+    ("mail.smtp.sasl.authorizationid", " bob"),
+    ("mail.smtp.proxy.user", " bob"),
+    ("mail.smtp.proxy.host", "http://p.example"),
+    ("mail.smtp.proxy.host", "p.example:0"),
+    ("mail.smtp.proxy.host", "p.example:99999"),
+    ("mail.smtp.socks.host", "a b"),
+    ("mail.smtp.ssl.ciphersuites", "TLS_AES_256_GCM_SHA384"),
+    ("mail.smtp.ssl.ciphersuites", "TLS_RSA_WITH_NONSENSE"),
     ("confobjects.allow-insecure", "all"),
     ("confobjects.allow-insecure", ""),
     ("confobjects.pool.max-connections", "0"),
@@ -228,7 +256,7 @@ def test_a_good_value_is_typed(name: str, text: str, value: object) -> None:
 @pytest.mark.parametrize(("name", "text"), BAD)
 def test_a_bad_value_is_refused(name: str, text: str) -> None:
     """In which words, says ``tests/bad/mail``."""
-    [problem] = check_smtp_property(name, text)
+    _, [problem] = read_setting(name, text)
     assert problem.severity == "error"
     assert name in problem.summary
     settings, _ = read_settings([(name, text)])
@@ -237,14 +265,14 @@ def test_a_bad_value_is_refused(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.state == REFUSED], ids=lambda row: row.name)
 def test_a_refused_row_refuses_with_its_reason(row: PropertyRow) -> None:
-    [problem] = check_smtp_property(row.name, "anything")
+    _, [problem] = read_setting(row.name, "anything")
     assert row.meaning in problem.summary
 
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.state == NO_EFFECT], ids=lambda row: row.name)
 def test_a_row_without_effect_warns_with_its_reason(row: PropertyRow) -> None:
     sample = {"boolean": "true", "integer": "1", "text": "x"}.get(row.type, row.type.split("|")[0])
-    [problem] = check_smtp_property(row.name, sample)
+    _, [problem] = read_setting(row.name, sample)
     assert problem.severity == "warning"
     assert row.meaning in problem.summary
 
@@ -262,7 +290,7 @@ def test_a_row_without_effect_warns_with_its_reason(row: PropertyRow) -> None:
     ],
 )
 def test_an_unknown_name_is_an_error_with_the_nearest_one(name: str, remedy: str) -> None:
-    [problem] = check_smtp_property(name, "1")
+    _, [problem] = read_setting(name, "1")
     assert problem.summary == f"there is no SMTP property {name}"
     assert problem.remedy == remedy
 
@@ -297,9 +325,8 @@ def test_a_hole_needs_its_own_permission(name: str, value: str, weakness: str) -
 
 def test_a_secret_row_is_never_shown() -> None:
     assert mask_secret_value("mail.smtp.proxy.password", "canary") == "********"
-    problems = check_smtp_property("mail.smtp.proxy.password", "canary\n") + check_smtp_property(
-        "mail.smtp.proxy.password", ""
-    )
+    name = "mail.smtp.proxy.password"
+    problems = [problem for text in ("canary\n", "") for problem in read_setting(name, text)[1]]
     assert len(problems) == 2
     assert "canary" not in "".join(p.render() + str(p.as_json()) for p in problems)
 
@@ -311,33 +338,208 @@ def test_names_and_rows_agree() -> None:
     assert all(re.fullmatch(r"(mail|confobjects)\.[\w.-]+", name) for name in names())
 
 
+SERVER: dict[str, tuple[Any, ...]] = {
+    "auth-username": (),
+    "auth-password": (),
+    "smtp-property": (),
+    "smtp-server": (HostPort("mx.example", 25),),
+    "use-ssl": (False,),
+    "use-start-tls": (True,),
+}
+SSL = {"use-ssl": (True,), "use-start-tls": (False,)}
+CLEAR = {"use-start-tls": (False,)}
+LOGIN = {"auth-username": ("ann",), "auth-password": ("x",)}
+NAMES = "mail.smtp.ssl.trust"
+WEAK = "confobjects.allow-insecure"
+
+
+def told(*rows: str, **values: Any) -> list[tuple[str, str, str]]:
+    """Return what the rules say about a server: severity, property, summary."""
+    pairs = tuple(NameValue(*row.split("=", 1)) for row in rows)
+    state = {**SERVER, "smtp-property": pairs, **values}
+    rules = (smtp_properties, password_needs_username, username_without_password)
+    return [(one.severity, one.property, one.summary) for rule in rules for one in rule(state.get)]
+
+
 def test_the_rules_let_pass_what_is_not_known_yet() -> None:
-    assert list(smtp_properties(lambda _: None)) == []
-    assert list(port_and_tls(lambda _: None)) == []
+    for rule in (smtp_properties, password_needs_username, username_without_password):
+        assert list(rule(lambda _: None)) == []
+        for name in SERVER:
+            unknown: dict[str, Any] = {**SERVER, name: None}
+            assert list(rule(unknown.get)) == []
 
 
-def test_the_rules_judge_typed_values() -> None:
-    values = {
-        "smtp-property": (NameValue("mail.smtp.prot", "1"), NameValue("mail.smtp.timeout", "x")),
-        "smtp-server": (HostPort("h", 465),),
-        "use-ssl": (False,),
-        "use-start-tls": (True,),
-    }
-    assert [p.property for p in smtp_properties(values.get)] == ["smtp-property", "smtp-property"]
-    [warning] = port_and_tls(values.get)
-    assert (warning.severity, warning.remedy) == (
-        "warning",
-        "Set use-start-tls:false and use-ssl:true, or use port 587 if the server listens there.",
+@pytest.mark.parametrize(
+    ("values", "rows", "words"),
+    [
+        ({}, ["mail.smtp.starttls.enable=false"], "mail.smtp.starttls.enable=false while use-start-tls is true"),
+        ({}, ["mail.smtps.starttls.enable=FALSE"], "mail.smtps.starttls.enable=FALSE while use-start-tls is true"),
+        (SSL, ["mail.smtp.ssl.enable=false"], "mail.smtp.ssl.enable=false while use-ssl is true"),
+        (
+            CLEAR,
+            ["mail.smtp.starttls.required=true", "mail.smtp.starttls.enable=false"],
+            "mail.smtp.starttls.enable=false while mail.smtp.starttls.required=true",
+        ),
+        (
+            {},
+            ["mail.transport.protocol=smtps", "mail.smtp.ssl.enable=false"],
+            "mail.smtp.ssl.enable=false while mail.transport.protocol=smtps",
+        ),
+    ],
+)
+def test_a_row_that_switches_tls_off_is_refused_when_it_is_set(
+    values: dict[str, Any], rows: list[str], words: str
+) -> None:
+    [(severity, property_, summary)] = told(*rows, **values)
+    assert (severity, property_) == ("error", "smtp-property")
+    assert summary.startswith(f"{words} is refused: ")
+    assert [one[0] for one in told(*rows, f"{WEAK}=no-tls", **values)] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("values", "rows"),
+    [
+        (SSL, ["mail.smtp.starttls.enable=false"]),
+        ({}, ["mail.smtp.ssl.enable=false"]),
+        (CLEAR, ["mail.smtp.starttls.enable=false", "mail.smtp.ssl.enable=false"]),
+        ({"auth-password": ("x",)}, ["mail.smtp.user=bob"]),
+        ({"auth-password": ("x",)}, ["mail.user=bob"]),
+        ({**CLEAR, **LOGIN}, ["mail.smtp.ssl.enable=true"]),
+        (LOGIN, ["mail.smtp.auth=true"]),
+        ({"smtp-server": (HostPort("mx.example", 465),)}, ["mail.smtp.ssl.enable=true"]),
+        ({"smtp-server": (HostPort("mx.example", 465),)}, ["mail.smtp.port=587"]),
+        (SSL, ["mail.smtp.socketFactory.class=javax.net.ssl.SSLSocketFactory", "mail.smtp.socketFactory.port=465"]),
+    ],
+)
+def test_what_goes_together_is_not_told(values: dict[str, Any], rows: list[str]) -> None:
+    assert told(*rows, **values) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "rows", "property_", "words"),
+    [
+        ({"smtp-server": (HostPort("h", 465),)}, [], "smtp-server", "use-start-tls is true, but 465 is the port for"),
+        ({"smtp-server": (HostPort("h", 587),), **SSL}, [], "smtp-server", "use-ssl is true, but 587 is the port for"),
+        ({}, ["mail.smtp.port=465"], "smtp-property", "use-start-tls is true, but 465 is the port for TLS from"),
+        (
+            {"smtp-server": (HostPort("h", 587),)},
+            ["mail.smtp.ssl.enable=true"],
+            "smtp-server",
+            "mail.smtp.ssl.enable=true, but 587 is the port for STARTTLS",
+        ),
+        ({**CLEAR, **LOGIN}, [], "auth-username", "a login is configured, but neither use-ssl nor use-start-tls is"),
+        (
+            {**CLEAR, "auth-password": ("x",)},
+            ["mail.smtp.user=bob"],
+            "smtp-property",
+            "a login is configured, but neither use-ssl nor use-start-tls is true: login without TLS will be refused",
+        ),
+        ({}, ["mail.smtp.user=bob"], "auth-password", "the user name in smtp-property is set without auth-password"),
+        ({"auth-username": ("ann",)}, [], "auth-password", "auth-username is set without auth-password: nothing"),
+        ({}, ["mail.smtp.auth=true"], "smtp-property", "mail.smtp.auth requires a login, but there is no"),
+        ({}, ["mail.smtp.ehlo=false"], "smtp-property", "mail.smtp.ehlo=false leaves no STARTTLS, but use-start-tls"),
+        ({**SSL, **LOGIN}, ["mail.smtp.ehlo=false"], "smtp-property", "mail.smtp.ehlo=false leaves no login, but one"),
+        ({}, ["mail.smtp.proxy.port=1"], "smtp-property", "mail.smtp.proxy.port has no effect without mail.smtp.proxy"),
+        ({}, ["mail.smtp.socketFactory.port=1"], "smtp-property", "mail.smtp.socketFactory.port has no effect without"),
+        (
+            {},
+            ["mail.smtp.proxy.host=p.example", "mail.smtp.socks.host=s.example"],
+            "smtp-property",
+            "mail.smtp.socks.host has no effect beside mail.smtp.proxy.host",
+        ),
+        (
+            {},
+            ["mail.smtp.proxy.host=p.example", "mail.smtp.proxy.user=u", "mail.smtp.proxy.password= canary"],
+            "smtp-property",
+            "the value of mail.smtp.proxy.password begins or ends with a blank",
+        ),
+    ],
+)
+def test_what_fails_later_or_has_no_effect_is_told_when_it_is_set(
+    values: dict[str, Any], rows: list[str], property_: str, words: str
+) -> None:
+    [(severity, blamed, summary)] = told(*rows, **values)
+    assert (severity, blamed) == ("warning", property_)
+    assert summary.startswith(words)
+    assert "canary" not in summary
+
+
+def test_a_host_that_the_list_of_hosts_does_not_name_is_told() -> None:
+    def warnings(names: str, *more: str) -> list[str]:
+        return [words for _, _, words in told(f"{NAMES}={names}", f"{WEAK}=any-certificate", *more) if NAMES in words]
+
+    assert warnings("other.example") == [
+        f"{NAMES} does not name mx.example, so that each connection to it will be refused"
+    ]
+    assert warnings("other.example MX.Example") == warnings("*") == []
+    assert warnings("mx.example", "mail.smtp.host=y.example") != []
+
+
+def test_a_password_needs_a_user_name() -> None:
+    [(severity, blamed, summary)] = told(**{"auth-password": ("x",)})
+    assert (severity, blamed) == ("error", "auth-username")
+    assert summary == "auth-password is set, but there is no auth-username to log in with"
+
+
+HARMFUL = [
+    "tls",
+    "ssl.verify",
+    "pass",
+    "secure",
+    "auth.plain.enable",
+    "auth.plain",
+    "login",
+    "helo",
+    "cert",
+    "smtp.tls",
+]
+
+
+@pytest.mark.parametrize("key", HARMFUL)
+def test_a_merely_similar_name_is_no_hint(key: str) -> None:
+    _, [problem] = read_setting(f"mail.smtp.{key}", "true")
+    assert "did you mean" not in str(problem.remedy)
+
+
+@pytest.mark.parametrize("word", ["SCRAM-SHA-512", "SCRAM-SHA-224", "DIGEST"])
+def test_another_mechanism_is_no_hint(word: str) -> None:
+    _, [problem] = read_setting("mail.smtp.auth.mechanisms", word)
+    assert "did you mean" not in problem.summary
+
+
+@pytest.mark.parametrize("word", ["tls", "name", "login", "certificate", "any"])
+def test_a_weakness_is_not_suggested_for_a_word_that_only_resembles_it(word: str) -> None:
+    _, [problem] = read_setting(WEAK, word)
+    assert "did you mean" not in problem.summary
+
+
+@given(st.sampled_from(sorted(names())), st.data())
+def test_one_slip_finds_the_name(name: str, data: st.DataObject) -> None:
+    at = data.draw(st.sampled_from([place for place, one in enumerate(name[:-1]) if not one.isdigit()]))
+    before, one, two, after = name[:at], name[at], name[at + 1], name[at + 2 :]
+    slips = (
+        before + two + after,
+        before + "q" + one + two + after,
+        before + two + one + after,
+        before + "q" + two + after,
     )
-    values.update({"smtp-server": (HostPort("h", 587),), "use-ssl": (True,), "use-start-tls": (False,)})
-    [warning] = port_and_tls(values.get)
-    assert warning.summary == "use-ssl is true, but 587 is the port for STARTTLS"
+    for slip in slips:
+        if not two.isdigit():
+            assert find_misspelt(slip, [name]) == name
+
+
+def test_no_name_is_a_slip_of_its_opposite() -> None:
+    for name in names():
+        for word, opposite in (("enable", "disable"), ("disable", "enable"), ("1", "2"), ("256", "512")):
+            if word in name:
+                assert find_misspelt(name.replace(word, opposite), [name]) is None
 
 
 def test_a_command_that_only_sets_loads_nothing_heavy() -> None:
     code = (
         "import sys; import confobjects.mail.constraints as c;"
-        "list(c.smtp_properties(lambda n: (('mail.smtp.port', '25'), ('mail.smtp.auth', 'true'))));"
+        "rows = (('mail.smtp.port', '25'), ('mail.smtp.auth', 'true'));"
+        "list(c.smtp_properties(lambda name: rows if name == 'smtp-property' else ()));"
         "print(*sys.modules)"
     )
     loaded = set(
