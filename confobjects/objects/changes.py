@@ -2,6 +2,10 @@
 
 Applied in the order reset, set, remove, add (as dsconfig does); ``add`` and ``remove`` start from the current
 values, defaults included. Values are stored in canonical form, expressions and secrets exactly as given.
+
+A mandatory property has a stored value, because the schema of a server may demand its attribute: its own default is
+written when the object is created, and when the property is reset. A default that is inherited is not written, so
+that the property follows the one it comes from.
 """
 
 from __future__ import annotations
@@ -85,13 +89,19 @@ class ChangeReport(Record):
 
 
 class Changer:
-    """Applies property changes to one object, collecting what is wrong with them."""
+    """Applies property changes to one object, collecting what is wrong with them.
 
-    def __init__(self, obj: ManagedObject, reader: PropertyReader, problems: Collector, *, creating: bool) -> None:
+    With ``exact`` a reset leaves a mandatory property without a stored value, as it was before its default was written.
+    """
+
+    def __init__(
+        self, obj: ManagedObject, reader: PropertyReader, problems: Collector, *, creating: bool, exact: bool = False
+    ) -> None:
         self.obj = obj
         self.reader = reader
         self.problems = problems
         self.creating = creating
+        self.exact = exact
         self.values: dict[str, Texts] = dict(obj.values)
 
     def apply(self, changes: PropertyChanges) -> ManagedObject:
@@ -156,7 +166,12 @@ class Changer:
                 remedy=("set another value: ", RemedyAction("set", prop.name, "…")),
             )
             return
-        self.values.pop(prop.name, None)
+        self._drop_stored(prop)
+
+    def _drop_stored(self, prop: PropertyDefinition) -> None:
+        """Take a stored value away; a mandatory property has its own default stored instead."""
+        if self.values.pop(prop.name, None) and not self.exact and (texts := written_default(prop)):
+            self.values[prop.name] = texts
 
     def _set(self, name: str, given: Sequence[Value]) -> None:
         prop = self._find_property(name)
@@ -214,8 +229,10 @@ class Changer:
             self.values[prop.name] = after
         elif origin != "stored" or (prop.mandatory and not self.reader.read_default(self.obj, prop)[0]):
             self._refuse_emptying(prop, origin)
+        elif current == written_default(prop):
+            self._refuse_emptying(prop, "default")
         else:
-            self.values.pop(prop.name)
+            self._drop_stored(prop)
 
     def _find_present(self, prop: PropertyDefinition, value: Value, current: Texts) -> str | None:
         """Return the current text that a value to remove means; report it and return None if there is none."""
@@ -273,6 +290,20 @@ def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDef
     if found is None:
         found = next((prop for prop in definition.properties.values() if key in prop.renamed_from), None)
     return found
+
+
+def written_default(prop: PropertyDefinition) -> Texts:
+    """Return the values that a property is given where it would have none stored: the own default of a mandatory one."""
+    return prop.default.values if prop.mandatory else ()
+
+
+def add_written_defaults(obj: ManagedObject) -> ManagedObject:
+    """Return an object as it is created: mandatory properties without a value have their own default."""
+    properties = obj.definition.properties.items()
+    missing = {
+        name: texts for name, prop in properties if (texts := written_default(prop)) and not obj.values.get(name)
+    }
+    return obj.replace(values={**obj.values, **missing}) if missing else obj
 
 
 def _identity_of(prop: PropertyDefinition, text: str) -> object:

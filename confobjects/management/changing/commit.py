@@ -18,6 +18,7 @@ from confobjects.mapping.entry import (
     diff,
 )
 from confobjects.mapping.objects import REVISION
+from confobjects.objects.changes import add_written_defaults
 from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class ChangeBuilder:
             above = self.world.find(path)
             if above is not None and not self.world.is_written(path) and self.mapper.dn_of(path) not in self._there:
                 yield from self._build_scaffold(path)
-                yield from self._build_addition(above)
+                yield from self._build_addition(add_written_defaults(above))
         yield from self._build_scaffold(obj.path)
         yield from self._build_addition(obj)
 

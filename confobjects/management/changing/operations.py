@@ -28,7 +28,8 @@ class Operation(Record):
 
     ``names`` are the names of the object and of the named objects above it, outermost first. With ``tolerant`` it is no
     error to create an object that exists, or to delete one that does not. With ``bare`` an object is created without
-    the default objects below it. ``new_name`` is the name after a rename.
+    the default objects below it. With ``exact`` the stored values become those given, and no default is written.
+    ``new_name`` is the name after a rename.
     """
 
     action: Action
@@ -39,15 +40,22 @@ class Operation(Record):
     new_name: str = ""
     tolerant: bool = False
     bare: bool = False
+    exact: bool = False
 
     def ask(self, transaction: Transaction) -> None:
         """Request this change in a transaction. Raises what the transaction's method raises."""
         if self.action == "create":
             transaction.create(
-                self.kind, self.names, self.changes.set, type=self.type, if_absent=self.tolerant, bare=self.bare
+                self.kind,
+                self.names,
+                self.changes.set,
+                type=self.type,
+                if_absent=self.tolerant,
+                bare=self.bare,
+                exact=self.exact,
             )
         elif self.action == "modify":
-            transaction.modify(self.kind, self.names, self.changes)
+            transaction.modify(self.kind, self.names, self.changes, exact=self.exact)
         elif self.action == "delete":
             transaction.delete(self.kind, self.names, force=self.tolerant)
         else:
@@ -61,7 +69,7 @@ class Operation(Record):
 def operation_for(change: ObjectChange, registry: Registry) -> Operation:
     """Return the operation that repeats a change on an object in its state before the change."""
     relation = registry.relation(change.path.relation)
-    here = Operation(change.action, relation.name, change.path.names)
+    here = Operation(change.action, relation.name, change.path.names, exact=True)
     if change.action == "rename":
         return here.replace(new_name=(change.new_path or change.path).name or "")
     if change.action == "delete" and relation.kind != "singleton":

@@ -14,7 +14,7 @@ from confobjects.management.changing.ordering import sort_outcomes
 from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes
 from confobjects.management.changing.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, describe_absence
-from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges
+from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ROOT, ManagedObjectPath, Name, normal_name
@@ -131,11 +131,13 @@ class Transaction:
         type: str | None = None,  # noqa: A002 - the word of the option
         if_absent: bool = False,
         bare: bool = False,
+        exact: bool = False,
     ) -> None:
         """Create an object of a kind (or one of its types, by short or full name), with values by property.
 
         A value may be text, the syntax's Python value, or a sequence of them. With ``if_absent`` an existing
-        object is left as it is; with ``bare`` the default objects below it are not created.
+        object is left as it is; with ``bare`` the default objects below it are not created; with ``exact`` no
+        default of a mandatory property is written.
         """
         relation = self.registry.relation(kind)
         path = self._make_path(kind, name, relation)
@@ -158,17 +160,20 @@ class Transaction:
             summary = f"{naming} is the name of the {relation.friendly}: it cannot be set as a property too"
             self._problems.error("usage", summary, path=str(path), property=naming)
             return
-        changer = Changer(ManagedObject(path, definition, {}), self._reader, self._problems, creating=True)
+        named = {naming: (path.name or "",)} if naming else {}
+        changer = Changer(ManagedObject(path, definition, named), self._reader, self._problems, creating=True)
         obj = changer.apply(PropertyChanges(set={key: as_values(value) for key, value in values.items()}))
-        if naming:
-            obj = obj.replace(values={naming: (path.name or "",), **obj.values})
+        obj = obj if exact else add_written_defaults(obj)
         self._put(obj, [changer.key_of(key) for key in values])
         if not bare:
             self._create_default_objects(obj)
 
     @_remember_request
-    def modify(self, kind: str, name: Name, changes: PropertyChanges) -> None:
-        """Change properties of an object: reset, set, remove, add, in that order."""
+    def modify(self, kind: str, name: Name, changes: PropertyChanges, *, exact: bool = False) -> None:
+        """Change properties of an object: reset, set, remove, add, in that order.
+
+        With ``exact`` no default of a mandatory property is written.
+        """
         obj = self._find_existing(kind, name)
         given = PropertyChanges(
             {key: as_values(value) for key, value in changes.set.items()},
@@ -178,8 +183,10 @@ class Transaction:
         )
         if self._touches_name(obj, given):
             return
-        changer = Changer(obj, self._reader, self._problems, creating=False)
+        changer = Changer(obj, self._reader, self._problems, creating=False, exact=exact)
         changed = changer.apply(given)
+        if not exact and not self._world.is_written(obj.path):
+            changed = add_written_defaults(changed)  # the entry of a singleton is created by its first change
         # A broken value that is replaced is no longer a problem.
         replaced = {changer.key_of(name) for name in (*given.set, *given.reset)}
         remaining = tuple(problem for problem in obj.problems if problem.property not in replaced)
