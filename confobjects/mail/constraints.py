@@ -36,6 +36,7 @@ def username_without_password(view: View) -> Iterator[Diagnostic]:
             f"{name} is set without auth-password: nothing will log in",
             property="auth-password",
             severity="warning",
+            remedy="" if stored else f"Set auth-password, or remove the user name from {PROPERTY}.",
         )
 
 

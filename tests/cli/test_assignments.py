@@ -89,11 +89,11 @@ def test_values_of_all_kinds_come_together(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "timeout").write_text("mail.smtp.timeout=1\n")
     done = change(
         *("--set-env", "smtp-property:LOCALHOST"),
-        *("--set", "smtp-property:mail.user=joe"),
+        *("--set", "smtp-property:mail.smtp.mailextension=x"),
         *("--set-file", f"smtp-property:{tmp_path}/timeout"),
     )
     assert (done.status, done.err) == (0, "")
-    assert values("smtp-property") == ["mail.user=joe", "mail.smtp.timeout=1", "mail.smtp.localhost=x"]
+    assert values("smtp-property") == ["mail.smtp.mailextension=x", "mail.smtp.timeout=1", "mail.smtp.localhost=x"]
 
 
 def test_a_secret_from_a_file_or_a_variable_is_no_matter_for_a_warning(

@@ -34,7 +34,7 @@ SETTINGS = (
     "mail.smtp.localport",
     "mail.smtp.submitter",
     "mail.smtp.sasl.authorizationid",
-    "mail.smtp.proxy.host",
+    "mail.smtp.auth.ntlm.domain",
     "mail.smtp.proxy.port",
     "mail.smtp.mailextension",
     "mail.smtp.chunksize",
