@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from confobjects.records import Record
+from confobjects.tls.forking import hold_while_forking
 from confobjects.tls.identities import Identity, load_identity
 from confobjects.tls.stores import StoreProblem
 
@@ -63,7 +64,7 @@ class ContextProblem(Exception):  # noqa: N818 - becomes an error with its path 
 
 
 _CONTEXTS: Final[dict[str, ssl.SSLContext]] = {}
-_LOCK: Final = threading.Lock()
+_LOCK: Final = hold_while_forking(threading.Lock())
 _KEPT: Final = 64
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 from confobjects.tls import der
+from confobjects.tls.forking import hold_while_forking
 
 Kind = Literal["damaged", "empty", "wrong-type", "no-password", "wrong-password"]
 """The kinds of problem with a store."""
@@ -313,7 +314,7 @@ class _CertificateCache:
     """Contents of files. A file is read again if its path, inode, size or modification time has changed."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = hold_while_forking(threading.Lock())
         self._kept: dict[tuple[str, str, str], tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
 
     def read_certificates(self, path: str, kind: str, password: str) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import ssl
+import weakref
 from typing import Final
 
 from confobjects.mail.diagnosis import Trouble
@@ -44,6 +45,7 @@ class SmtpChannel:
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(OSError):  # some systems refuse if the server has already reset the connection
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _CHANNELS.add(self)
 
     def find_local_address(self) -> str:
         """Return the IP address of this end. Raises Trouble: some systems forget it if the connection was reset."""
@@ -177,3 +179,20 @@ class SmtpChannel:
         if isinstance(error, OSError):
             return Trouble(stage, "connection-lost", message=error.strerror or str(error))
         return Trouble(stage, "tls-failed", message=str(error))
+
+
+_CHANNELS: Final[weakref.WeakSet[SmtpChannel]] = weakref.WeakSet()
+
+
+def _close_copies() -> None:
+    """Close what a child process has inherited: a connection belongs to the process that opened it.
+
+    Closing a copy sends nothing and leaves the parent's connection alone. A copy that stays open would keep the
+    connection open after the parent has closed it.
+    """
+    for channel in tuple(_CHANNELS):
+        channel.close()
+
+
+if hasattr(os, "register_at_fork"):  # where processes can fork
+    os.register_at_fork(after_in_child=_close_copies)

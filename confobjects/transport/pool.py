@@ -2,15 +2,18 @@
 
 Laws: there are never more connections than the limit. One thread at a time uses a connection. An idle connection is
 checked before it is used. A connection is closed if the trust has changed since it was made: this is checked whenever
-it is lent, at most once a second. There is no background thread: connections that were idle too long are closed when
+it is lent, at most once a second. Connections belong to the process that opened them: after a fork, the pool of the
+child is empty. There is no background thread: connections that were idle too long are closed when
 the pool is next used or closed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, overload
 
@@ -49,10 +52,18 @@ class Pool:
         self._clock = clock
         self._opened = opened
         self._idle: list[tuple[Connection, float]] = []
+        self._lent: set[Connection] = set()
         self._count = 0
         self._waiting = 0
         self._closed = False
         self._free = threading.Condition()
+        _POOLS.add(self)
+
+    def leave_to_parent(self) -> None:
+        """Begin without connections in a child process. The lock may be one that a thread of the parent holds."""
+        self._free = threading.Condition()
+        self._idle, self._lent = [], set()
+        self._count = self._waiting = 0
 
     @contextlib.contextmanager
     def lend_connection(self) -> Iterator[Connection]:
@@ -90,6 +101,9 @@ class Pool:
             finally:
                 if found is not None and connection is None:  # whatever happened, it must not count as in use
                     self._forget()
+            if connection is not None:
+                with self._free:
+                    self._lent.add(connection)
             if connection is not None or found is None:
                 return connection
 
@@ -173,11 +187,16 @@ class Pool:
         """Take a connection back. It is closed if it failed or has carried its number of messages, else kept."""
         keep = connection.usable and connection.messages < self.plan.pool.messages
         with self._free:
-            if keep and not self._closed:
+            ours = connection in self._lent
+            self._lent.discard(connection)
+            if ours and keep and not self._closed:
                 self._idle.append((connection, self._clock()))
                 if self._waiting:
                     self._free.notify()
                 return
+        if not ours:  # it was lent in the parent process
+            connection.close()
+            return
         try:
             connection.quit()
         finally:
@@ -187,6 +206,18 @@ class Pool:
         with self._free:
             self._count -= 1
             self._free.notify()
+
+
+_POOLS: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()
+
+
+def _leave_pools_to_parent() -> None:
+    for pool in tuple(_POOLS):
+        pool.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # where processes can fork
+    os.register_at_fork(after_in_child=_leave_pools_to_parent)
 
 
 def _quit_each(connections: Sequence[Connection]) -> None:

@@ -16,6 +16,7 @@ from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.report import DeliveryReport
 from confobjects.records import Record
+from confobjects.tls.forking import hold_while_forking
 
 if TYPE_CHECKING:
     from confobjects.transport.many import DeliveryAccount
@@ -44,12 +45,15 @@ class Counters(Record):
     failed_over: int = 0
 
 
+_LOCK: Final = hold_while_forking(threading.Lock())
+"""Held while counters change: one for all mailers, because it has to be known when a process forks."""
+
+
 class DeliveryLog:
     """Counts and logs. Thread-safe."""
 
     def __init__(self) -> None:
         self._counters = Counters()
-        self._lock = threading.Lock()
 
     @property
     def counters(self) -> Counters:
@@ -58,12 +62,12 @@ class DeliveryLog:
 
     def count_connection(self) -> None:
         """Count a connection that was opened."""
-        with self._lock:
+        with _LOCK:
             self._counters = self._counters.replace(connections=self._counters.connections + 1)
 
     def count_retries(self, messages: int = 1) -> None:
         """Count messages that are sent again because the connection failed before they were sent."""
-        with self._lock:
+        with _LOCK:
             self._counters = self._counters.replace(retries=self._counters.retries + messages)
 
     def log_warnings(self, plan: DeliveryPlan) -> None:
@@ -95,7 +99,7 @@ class DeliveryLog:
                 self._log_delivery(account.make_report())
 
     def _count_deliveries(self, messages: int, taken: int, refused: int, size: int, failed_over: int) -> None:
-        with self._lock:
+        with _LOCK:
             before = self._counters
             self._counters = before.replace(
                 delivered=before.delivered + messages,
@@ -139,7 +143,7 @@ class DeliveryLog:
     def record_failure(self, error: MailError, tried: int = 1) -> None:
         """Count and log a failure. Several messages may have the same one."""
         delivery = error if isinstance(error, DeliveryError) else None
-        with self._lock:
+        with _LOCK:
             before = self._counters
             unknown = before.unknown + int(delivery is not None and delivery.unknown)
             self._counters = before.replace(failed=before.failed + 1, unknown=unknown)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from confobjects.transport.mailer import Mailer
 from confobjects.transport.outgoing import Outgoing
+from confobjects.transport.pool import Pool
 from tests.servers.fake_smtp import FakeSmtp, Session
 from tests.servers.postfix import PASSWORD, USER
 
@@ -26,6 +28,13 @@ def parts(outgoing: Outgoing) -> tuple[Any, Any, Any]:
 def numbers(fake: FakeSmtp) -> list[int]:
     """Return the numbers of the messages the fake has accepted or refused, in the order they came."""
     return [int(message.split()[1]) for message in fake.messages]
+
+
+def only_pool(mailer: Mailer) -> Pool:
+    """Return the pool of a mailer that is open and has one server."""
+    assert mailer._pools is not None
+    [pool] = mailer._pools
+    return pool
 
 
 def answer_then_close(session: Session) -> None:

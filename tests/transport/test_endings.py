@@ -19,7 +19,6 @@ import pytest
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.transport.mailer import Mailer, Outgoing
 from confobjects.transport.outgoing import SendResult
-from confobjects.transport.pool import Pool
 from tests.servers import Given, mail_server
 from tests.servers.fake_smtp import (
     EHLO,
@@ -33,7 +32,7 @@ from tests.servers.fake_smtp import (
     reset,
     starttls,
 )
-from tests.transport.sending import LOGIN, mails, numbers, parts
+from tests.transport.sending import LOGIN, mails, numbers, only_pool, parts
 
 ENDINGS: Final[dict[str, list[Any]]] = {
     "clear": [close, reset, garbage],
@@ -109,13 +108,6 @@ def is_told_truly(error: DeliveryError | None, stage: str) -> bool:
     if stage == "QUIT":
         return error is None
     return error is not None and error.unknown == (stage == ".")
-
-
-def only_pool(mailer: Mailer) -> Pool:
-    """Return the pool of a mailer with one server."""
-    assert mailer._pools is not None
-    [pool] = mailer._pools
-    return pool
 
 
 @each_ending

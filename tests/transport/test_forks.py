@@ -1,0 +1,144 @@
+"""A mailer in forked processes: connections belong to the process that opened them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from confobjects.transport.mailer import Mailer
+from tests.servers import Given, mail_server
+from tests.servers.fake_smtp import FakeSmtp
+from tests.transport.sending import CLEAR, mails, numbers, only_pool, parts
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+
+
+def fork(work: Callable[[], object]) -> int:
+    """Run some work in a child process; return its process id. The child ends with status 0 if all went well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads is the point
+        child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        work()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def wait_for(child: int) -> int:
+    """Return the exit status of a child process."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.fixture(params=["clear", "tls"])
+def server(
+    request: pytest.FixtureRequest, trusting: Given, server_context: dict[str, ssl.SSLContext]
+) -> Iterator[tuple[FakeSmtp, Given]]:
+    secured = request.param == "tls"
+    with FakeSmtp(tls=server_context["good"] if secured else None, implicit=secured) as fake:
+        values: dict[str, Any] = {"use_ssl": True, "trust": trusting} if secured else CLEAR
+        yield fake, mail_server(fake.port, "confobjects.pool.max-connections=1", **values)
+
+
+def test_children_use_connections_of_their_own(server: tuple[FakeSmtp, Given]) -> None:
+    fake, given = server
+    first, second, third, last = (one.replace(to=f"r{n}@c.example") for n, one in enumerate(mails(4)))
+    with Mailer(given) as mailer:
+        mailer.send(*parts(first))
+
+        def send_and_close(outgoing: Any) -> None:
+            [result] = mailer.send_many([outgoing])
+            mailer.close()
+            assert result.report
+            assert result.report.delivered == (outgoing.to,)
+
+        children = [fork(lambda one=one: send_and_close(one)) for one in (second, third)]  # type: ignore[misc]
+        assert [wait_for(child) for child in children] == [0, 0]
+        assert mailer.send(*parts(last)).delivered == ("r3@c.example",)
+        assert fake.connections == 3, "the parent has kept its own"
+    assert sorted(numbers(fake)) == [0, 1, 2, 3]
+    assert fake.verbs.count("QUIT") == 3
+    recipients = [command for command in fake.commands if command.startswith("RCPT")]
+    assert sorted(recipients) == [f"RCPT TO:<r{n}@c.example>" for n in range(4)]
+
+
+def test_a_child_does_not_keep_the_connections_of_its_parent_open(server: tuple[FakeSmtp, Given]) -> None:
+    fake, given = server
+    mailer = Mailer(given)
+    reading, writing = os.pipe()
+
+    def wait_until_told() -> None:
+        os.close(writing)
+        os.read(reading, 1)
+
+    with mailer:
+        mailer.send(*parts(mails(1)[0]))
+        child = fork(wait_until_told)
+        os.close(reading)
+        pool = only_pool(mailer)
+        connection = pool.take()
+        connection.close()  # without QUIT: only the end of the connection tells the server
+        pool.give_back(connection)
+        fake.wait_for_ends(1)
+        assert not any(thread.is_alive() for thread in fake._threads[1:2])
+        os.close(writing)
+        assert wait_for(child) == 0
+
+
+def test_a_connection_that_is_lent_while_the_process_forks_stays_with_the_parent(
+    server: tuple[FakeSmtp, Given],
+) -> None:
+    fake, given = server
+    with Mailer(given) as mailer:
+        mailer.send(*parts(mails(1)[0]))
+        pool = only_pool(mailer)
+        lent = pool.take()
+
+        def give_back_and_send() -> None:
+            pool.give_back(lent)
+            other = pool.take(wait=False)
+            assert other is not None
+            assert other is not lent
+            assert pool.take(wait=False) is None
+            pool.give_back(other)
+            mailer.send(*parts(mails(2)[1]))
+            mailer.close()
+
+        assert wait_for(fork(give_back_and_send)) == 0
+        pool.give_back(lent)
+        mailer.send(*parts(mails(3)[2]))
+    assert fake.connections == 2
+    assert numbers(fake) == [0, 1, 2]
+
+
+def test_no_lock_is_inherited_that_nobody_frees(trusting: Given, server_context: dict[str, ssl.SSLContext]) -> None:
+    """A thread holds the lock of the pool while the process forks."""
+    with FakeSmtp(tls=server_context["good"], implicit=True) as fake:
+        given = mail_server(fake.port, use_ssl=True, trust=trusting)
+        with Mailer(given) as mailer, contextlib.ExitStack() as stack:
+            pool = only_pool(mailer)
+            held, done = threading.Event(), threading.Event()
+
+            def hold() -> None:
+                with pool._free:
+                    held.set()
+                    done.wait(10)
+
+            thread = threading.Thread(target=hold)
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(done.set)
+            held.wait(10)
+            child = fork(lambda: mailer.send(*parts(mails(1)[0])))
+            assert wait_for(child) == 0
+        assert numbers(fake) == [0]
