@@ -37,7 +37,7 @@ class Misuse(Exception):  # noqa: N818 - not an error of the conversation but of
     """The caller asked the engine for something that the protocol does not allow now."""
 
 
-_MOVELESS: Final = frozenset({"MAIL", "RCPT", "RSET", "END", "BDAT", "BDAT LAST"})
+_MOVELESS: Final = frozenset({"MAIL", "RCPT", "RSET", "END", "BDAT", "BDAT LAST", "CUT"})
 _GROUP: Final = "an envelope"
 _LONGEST_COMMAND: Final = 512
 
@@ -74,6 +74,8 @@ class SmtpClient:
     """
 
     __slots__ = (
+        "_end_at",
+        "_end_sent_at",
         "_expected",
         "_out",
         "_parser",
@@ -96,6 +98,8 @@ class SmtpClient:
         self._parser = ReplyParser()
         self._expected: deque[tuple[str, str | EnvelopeGroup, Transcript]] = deque([("BANNER", "", self.transcript)])
         self._out: list[bytes] = []
+        self._end_at = 0  # the place behind the end of a message in the bytes to send, 0 if there is none
+        self._end_sent_at = 0  # the same in the bytes that were sent last
         self._stuffer: DotStuffer | None = None
 
     # -- what the server offers --------------------------------------------------------------------------------------
@@ -225,7 +229,7 @@ class SmtpClient:
                 raise ProtocolViolation("unexpected", f'the server answered {verb} with "{reply}"', str(reply))
             self.state = after
             self._note_answer(verb, reply)
-        elif reply.code // 100 == 3:
+        elif reply.code // 100 == 3 or (verb == "CUT" and reply.positive):
             raise ProtocolViolation("unexpected", f'the server answered {verb} with "{reply}"', str(reply))
 
     def _note_answer(self, verb: str, reply: Reply) -> None:
@@ -261,6 +265,7 @@ class SmtpClient:
         """Return the bytes to send now, and remove them from the engine."""
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out.clear()
+        self._end_sent_at, self._end_at = self._end_at, 0
         return data
 
     def _send(self, verb: str, line: str, argument: str = "", shown: str | None = None) -> None:
@@ -356,6 +361,7 @@ class SmtpClient:
         if self.state is not State.CONTENT:
             raise self._misuse("content")
         self._out.append(wire)
+        self._end_at = sum(map(len, self._out))
         self.transcript.note_content(size)
         self._expected.append(("END", "", self.transcript))
         self.state = State.SESSION
@@ -365,6 +371,18 @@ class SmtpClient:
         self._out.clear()
         self._expected.clear()
         self.state = State.CLOSED
+
+    def note_cut(self, handed_over: int) -> None:
+        """Note that the last bytes could not be sent: the server has at most ``handed_over`` of them.
+
+        What it still says is then the answer to a message without its end. It can only be a refusal.
+        """
+        expected = self._expected
+        if self.state is State.CONTENT and not expected:
+            expected.append(("CUT", "", self.transcript))
+        for place, (verb, _, transcript) in enumerate(expected):
+            if verb in ("END", "BDAT LAST") and handed_over < self._end_sent_at:
+                expected[place] = ("CUT", "", transcript)
 
     def data(self) -> None:
         """Ask the server to accept the content."""
@@ -382,6 +400,7 @@ class SmtpClient:
         if self.state is not State.CONTENT:
             raise self._misuse("the final dot")
         self._out.append((self._stuffer or DotStuffer()).finish())
+        self._end_at = sum(map(len, self._out))
         self._stuffer = None
         self.transcript.note_content(size)
         self._expected.append(("END", "", self.transcript))
@@ -393,6 +412,7 @@ class SmtpClient:
             raise Misuse("BDAT was not offered")
         self._send("BDAT LAST" if last else "BDAT", f"BDAT {len(piece)}{' LAST' if last else ''}")
         self._out.append(piece)
+        self._end_at = sum(map(len, self._out))
 
     def rset(self) -> None:
         """Cancel the transaction."""

@@ -8,7 +8,7 @@ connection that fails are noted as not sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from confobjects.mail.diagnosis import Trouble
@@ -17,7 +17,7 @@ from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.replies import Reply
-from confobjects.mail.smtp import SmtpClient
+from confobjects.mail.smtp import Misuse, SmtpClient
 from confobjects.mail.states import State
 from confobjects.mail.transaction import (
     DeliveryOutcome,
@@ -25,6 +25,7 @@ from confobjects.mail.transaction import (
     RenderedMessage,
     Results,
     deliver,
+    find_refusal,
     judge_answers,
     judge_quickly,
     outcome_of,
@@ -91,8 +92,8 @@ class _Stream:
             client.transcript = transcript = client.transcript.make_empty()
             try:
                 outcome = yield from deliver(client, self.plan, parcel.envelope, parcel.message)
-            except Trouble as trouble:
-                self.note(parcel, trouble, transcript)
+            except (Trouble, Misuse) as problem:
+                self.note(parcel, _as_trouble(problem, client), transcript)
                 if client.state is not State.SESSION:
                     raise
             else:
@@ -113,7 +114,8 @@ class _Stream:
         try:
             replies = yield DialogueStep("mail", current.ready.answers, self._work_meanwhile)
         except Trouble as trouble:
-            self.note(current.parcel, trouble, current.transcript)
+            end = find_refusal(trouble, self.plan, current.parcel.envelope)
+            self.note(current.parcel, end, current.transcript)
             raise
         while True:
             ready = current.ready
@@ -134,8 +136,8 @@ class _Stream:
                 following = self._begin_next()
                 wanted = 1 + (following.ready.answers if following else 0)
                 replies = yield DialogueStep("data", wanted, self._work_meanwhile)
-            except Trouble as trouble:
-                self._note_failure(current, following, trouble)
+            except (Trouble, Misuse) as problem:
+                self._note_failure(current, following, _as_trouble(problem, client))
                 if client.state is State.SESSION:
                     return
                 raise
@@ -204,14 +206,24 @@ class _Stream:
         else:
             self.note(current.parcel, trouble, current.transcript)
         if following is not None:
-            self._note_unsent(following)
+            self._note_unsent(following, trouble.answers[1:])
 
-    def _note_unsent(self, following: _MessageInHand) -> Trouble:
-        """Note that no part of a message was sent."""
+    def _note_unsent(self, following: _MessageInHand, answers: Sequence[Reply] = ()) -> Trouble:
+        """Note that no part of a message was sent. ``answers`` are those to its envelope that came nevertheless."""
         self._tell_last()
         closed = Trouble("mail", "closed")
-        self.note(following.parcel, closed, following.transcript)
+        closed.answers = answers
+        self.note(following.parcel, find_refusal(closed, self.plan, following.parcel.envelope), following.transcript)
         return closed
+
+
+def _as_trouble(problem: Trouble | Misuse, client: SmtpClient) -> Trouble:
+    """Return the trouble. A misuse after the server has said that it is closing is that; any other is a bug of ours."""
+    if isinstance(problem, Trouble):
+        return problem
+    if not client.closed:
+        raise problem
+    return Trouble("mail", "closing")
 
 
 __all__ = ["Note", "Parcel", "deliver_many"]

@@ -74,7 +74,10 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
         ready = prepare_message(client, plan, envelope, render_message(client, plan, envelope, message))
         content = ready.content
         client.send_envelope(ready.group)
-        answers = yield DialogueStep("mail", ready.answers)
+        try:
+            answers = yield DialogueStep("mail", ready.answers)
+        except Trouble as trouble:
+            raise find_refusal(trouble, plan, envelope) from None
         judged = yield from judge_answers(client, plan, ready, answers)
         if isinstance(judged, Trouble):
             raise judged
@@ -227,6 +230,8 @@ def _look_closer(
     if not ready.chunked and not ahead.intermediate:
         yield from give_up(client)
         return Trouble("data", "reply", ahead, results=results)
+    if client.closed:  # the server said so, behind its last answer
+        return Trouble("data", "closing", results=results)
     return results
 
 
@@ -253,6 +258,18 @@ def refusal_of(refused: Sequence[tuple[str, Reply]], results: Results) -> Troubl
     """Return the trouble of refused recipients: of the first permanent refusal, else of the first temporary one."""
     address, reply = next((one for one in refused if not one[1].temporary), refused[0])
     return Trouble("rcpt", "reply", reply, recipients=address, results=results)
+
+
+def find_refusal(trouble: Trouble, plan: DeliveryPlan, envelope: Envelope) -> Trouble:
+    """Return the refusal that came before a connection failed: it is the reason. Without one, return the trouble."""
+    replies = trouble.answers
+    if replies and not replies[0].positive:
+        return Trouble("mail", "reply", replies[0], sender=envelope.sender or "<>")
+    results = tuple(zip(envelope.recipients, replies[1:], strict=False))
+    refused = [one for one in results if not one[1].positive]
+    if refused and (not plan.options.send_partial or len(refused) == len(envelope.recipients)):
+        return refusal_of(refused, results)
+    return trouble
 
 
 # -- without pipelining ------------------------------------------------------------------------------------------------
@@ -321,7 +338,12 @@ def pour_content(
         return
     for piece in content.pieces():
         client.send_content(piece)
-        yield DialogueStep("data", 0)
+        try:
+            yield DialogueStep("data", 0)
+        except Trouble as trouble:
+            if trouble.answers:  # the server did not wait for the end
+                raise Trouble("data", "reply", trouble.answers[0], results=results) from None
+            raise
     client.end_content(content.size)
 
 

@@ -29,12 +29,13 @@ class SmtpChannel:
     ``settled`` says that the session is set up. From then on an answer usually comes in one segment, and the first wait
     for it sends no early acknowledgement (see :meth:`acknowledge_now`). ``certificates`` are those the server sent (DER),
     its own first; none without TLS. They are read once, after the handshake: of a connection that has ended, TLS tells
-    nothing any more.
+    nothing any more. After :meth:`send` has failed, ``handed_over`` is the number of its bytes that the server may have.
     """
 
     def __init__(self, sock: socket.socket, timeouts: Timeouts, deadline: Deadline) -> None:
         self._sock: socket.socket = sock
         self.settled = False
+        self.handed_over = 0
         self.certificates: tuple[bytes, ...] = ()
         self._timeouts = timeouts
         self.deadline = deadline
@@ -60,14 +61,18 @@ class SmtpChannel:
 
     def send(self, data: bytes, stage: str) -> None:
         """Send all bytes. Each write has a limit. Raises Trouble."""
+        self.handed_over = 0
         try:
             sent = self._send_at_once(data)
             if sent == len(data):
                 return
             rest = memoryview(data)[sent:]
             while rest:
+                piece = rest[:_PIECE]
+                # In TLS all records but the last may go out before the last one fails.
+                self.handed_over = len(data) - len(rest) + (len(piece) - 1 if self._secured else 0)
                 self._limit_wait(min(self._timeouts.write, self.deadline.check_time_left()))
-                rest = rest[self._sock.send(rest) :]
+                rest = rest[self._sock.send(piece) :]
         except (OSError, DeadlineExceeded) as error:
             raise self._as_trouble(error, stage, self._timeouts.write) from None
 
@@ -88,6 +93,14 @@ class SmtpChannel:
             return None
         except OSError as error:
             raise self._as_trouble(error, stage, self._timeouts.reply) from None
+
+    def read_last_words(self) -> bytes:
+        """Return bytes that have arrived, without waiting; none if there are none. For a connection that has failed."""
+        try:
+            self._limit_wait(0.0)
+            return self._sock.recv(_PIECE)
+        except (OSError, ValueError):
+            return b""
 
     def receive(self, step: StepLimit | None, stage: str, most: int = _PIECE, *, more: bool = False) -> bytes:
         """Wait for bytes and return at most ``most`` of them, none if the server closed. Raises Trouble.

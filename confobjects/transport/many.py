@@ -236,18 +236,18 @@ class _Lane:
                 self.done = True
                 return
             try:
-                connection.transmit(step)
+                early = connection.transmit(step)
             except Trouble as trouble:
                 resume, value = self._dialogue.throw, trouble
                 continue
-            if step.answers:
+            if step.answers and not early:
                 self._step, self._answers, self._sent = step, [], time.perf_counter()
                 if self.together:
                     self._since = self.channel.deadline.now()
                 if step.meanwhile is not None:
                     step.meanwhile()
                 return
-            resume, value = self._dialogue.send, ()
+            resume, value = self._dialogue.send, early
 
     def _note_end(self, parcel: Parcel, end: DeliveryOutcome | Trouble, transcript: Transcript) -> None:
         connection = self.connection

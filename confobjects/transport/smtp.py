@@ -277,8 +277,7 @@ class Connection:
         return answers
 
     def _exchange(self, step: DialogueStep) -> list[Reply]:
-        answers: list[Reply] = []
-        self.transmit(step)
+        answers = list(self.transmit(step))
         if step.meanwhile is not None:
             step.meanwhile()
         while len(answers) < step.answers and self.client.state is not State.CLOSED:
@@ -293,15 +292,35 @@ class Connection:
             raise Trouble.of("tls", violation) from None
         return ()
 
-    def transmit(self, step: DialogueStep) -> None:
-        """Send the bytes of the engine. Raises Trouble, after which the conversation is over."""
+    def transmit(self, step: DialogueStep) -> Sequence[Reply]:
+        """Send the bytes of the engine. Return no answers, unless the server refused before all could be sent.
+
+        Raises Trouble, after which the conversation is over.
+        """
         if self._channel is None:
             raise self._end_conversation(Trouble(step.stage, "connection-lost", message="it is closed"))
         try:
             if data := self.client.data_to_send():
                 self._channel.send(data, step.stage)
         except Trouble as trouble:
-            raise self._end_conversation(trouble) from None
+            answers = self._take_last_words(self._channel)
+            ended = self._end_conversation(trouble, answers)
+            refused = any(reply.code >= 400 for reply in answers)
+            if refused and step.answers and (len(answers) >= step.answers or answers[-1].code == 421):
+                return answers
+            raise ended from None
+        return ()
+
+    def _take_last_words(self, channel: SmtpChannel) -> list[Reply]:
+        """Return the answers that have already arrived: they say more than the error of a write."""
+        client, answers = self.client, list[Reply]()
+        client.note_cut(channel.handed_over)
+        try:
+            while data := channel.read_last_words():
+                answers += client.receive(data)
+        except ProtocolViolation as violation:
+            answers += violation.answers
+        return answers
 
     def collect(self, step: DialogueStep, answers: list[Reply], limit: Limit | None = None) -> None:
         """Wait for at least one answer and add all that arrive. ``limit`` is the limit of a wait that has begun.

@@ -512,3 +512,47 @@ def test_a_secret_is_masked_before_a_line_that_is_no_reply_is_cut() -> None:
         client.receive(b"y" * 115 + b"canary-secret\r\n")
     assert caught.value.line == f"{'y' * 115}*****…"
     assert str(caught.value) == f'the server sent a line that is not an SMTP reply: "{caught.value.line}"'
+
+
+# -- bytes that could not be sent --------------------------------------------------------------------------------------
+
+
+@given(st.booleans(), st.booleans(), st.data())
+def test_the_fate_of_a_message_is_open_only_if_its_end_may_have_gone(
+    chunked: bool, followed: bool, data: st.DataObject
+) -> None:
+    client = session(FULL.replace(b"-DSN", b"-CHUNKING"))
+    group = client.make_group("me@example.com", ["b@c.example"], data=not chunked)
+    client.send_envelope(group)
+    client.data_to_send()
+    client.receive(b"250 ok\r\n250 ok\r\n" + (b"" if chunked else b"354 go\r\n"))
+    wire = b"Subject: x\r\n\r\nhello\r\n.\r\n"
+    if chunked:
+        client.bdat(wire, last=True)
+    else:
+        client.send_message(len(wire), wire)
+    if followed:
+        client.send_envelope(group)
+    sent = client.data_to_send()
+    end = len(sent) - len(group.data) * followed
+    handed_over = data.draw(st.integers(0, len(sent) - 1))
+    assert client.verdict_awaited
+    client.note_cut(handed_over)
+    assert client.verdict_awaited is (handed_over >= end)
+    assert [reply.code for reply in client.receive(b"552 5.3.4 too big\r\n")] == [552]
+    assert not client.verdict_awaited
+
+
+def test_before_its_end_a_message_can_only_be_refused() -> None:
+    for answer in (b"250 ok\r\n", b"354 go on\r\n"):
+        client = session()
+        client.mail("me@example.com")
+        client.rcpt("b@c.example")
+        client.data()
+        client.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        client.send_content(b"Subject: x\r\n")
+        client.data_to_send()
+        client.note_cut(5)
+        with pytest.raises(ProtocolViolation):
+            client.receive(answer)
+        assert client.closed

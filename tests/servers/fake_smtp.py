@@ -157,6 +157,7 @@ class FakeSmtp:
         self.commands: list[str] = []
         self.messages: list[bytes] = []
         self.connections = 0
+        self.stopped = threading.Event()
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._turns: dict[str, int] = {}
@@ -170,6 +171,7 @@ class FakeSmtp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stopped.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -224,7 +226,7 @@ class FakeSmtp:
         if verb not in self.script:
             self._act(session, "auth")  # a line inside a login
             return
-        if verb == "BDAT":
+        if verb == "BDAT" and not callable(self.script[verb]):
             self.messages.append(session.stream.read(int(line.split(" ")[1])))
         if verb in ("RCPT", "DATA") and not session.transaction[verb]:
             session.send(b"503 5.5.1 not now\r\n")
