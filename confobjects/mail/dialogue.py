@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.mechanisms import MECHANISMS, TOKEN, LoginProblem, Mechanism, choose_mechanism, mechanisms_for
@@ -24,12 +24,14 @@ from confobjects.texts.visible import make_visible
 class DialogueStep(Record):
     """Send what the engine has, then wait for ``answers`` answers. For stage ``tls`` negotiate TLS and expect none.
 
+    ``patience`` is the number of seconds that the step may take, if that is less than the limits of the connection.
     ``meanwhile`` is work that the driver may do while it waits for the server. It may also leave it out.
     """
 
     stage: str
     answers: int = 1
     meanwhile: Callable[[], None] | None = None
+    patience: float | None = None
 
 
 T = TypeVar("T")
@@ -185,10 +187,14 @@ def _oauth_challenge(replies: Sequence[Reply]) -> str:
 # -- between messages --------------------------------------------------------------------------------------------------
 
 
-def say_goodbye(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[None]:
-    """Say goodbye."""
+GOODBYE: Final = 5.0
+"""Seconds for QUIT and its answer: it changes nothing about the mail, and nobody should wait long for it."""
+
+
+def say_goodbye(client: SmtpClient, plan: DeliveryPlan, patience: float = GOODBYE) -> Dialogue[None]:
+    """Say goodbye. ``patience`` is the number of seconds that this may take; without any, no answer is awaited."""
     client.quit()
-    yield DialogueStep("quit", 1 if plan.options.wait_for_quit else 0)
+    yield DialogueStep("quit", 1 if plan.options.wait_for_quit and patience > 0 else 0, patience=max(patience, 1e-3))
 
 
 def check_alive(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[bool]:
@@ -201,4 +207,4 @@ def check_alive(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[bool]:
     return reply.code == 250 or (not plan.options.strict_noop and not plan.options.probe_with_rset)
 
 
-__all__ = ["Dialogue", "DialogueStep", "check_alive", "log_in", "open_session", "say_goodbye"]
+__all__ = ["GOODBYE", "Dialogue", "DialogueStep", "check_alive", "log_in", "open_session", "say_goodbye"]

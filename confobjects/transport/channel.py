@@ -59,8 +59,8 @@ class SmtpChannel:
         """Return the limit for one reply, counted from now or from a time of the deadline's clock."""
         return self.deadline.begin_step(self._timeouts.reply, began)
 
-    def send(self, data: bytes, stage: str) -> None:
-        """Send all bytes. Each write has a limit. Raises Trouble."""
+    def send(self, data: bytes, stage: str, limit: StepLimit | None = None) -> None:
+        """Send all bytes. Each write has a limit, and all may have one. Raises Trouble."""
         self.handed_over = 0
         try:
             sent = self._send_at_once(data)
@@ -71,7 +71,7 @@ class SmtpChannel:
                 piece = rest[:_PIECE]
                 # In TLS all records but the last may go out before the last one fails.
                 self.handed_over = len(data) - len(rest) + (len(piece) - 1 if self._secured else 0)
-                self._limit_wait(min(self._timeouts.write, self.deadline.check_time_left()))
+                self._limit_wait(min(self._timeouts.write, (limit or self.deadline).check_time_left()))
                 rest = rest[self._sock.send(piece) :]
         except (OSError, DeadlineExceeded) as error:
             raise self._as_trouble(error, stage, self._timeouts.write) from None

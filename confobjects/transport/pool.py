@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, overload
 
 from confobjects.mail.diagnosis import DeliveryError, Trouble
+from confobjects.mail.dialogue import GOODBYE
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.transport.deadline import Clock
 from confobjects.transport.network import Network
@@ -221,12 +222,13 @@ if hasattr(os, "register_at_fork"):  # where processes can fork
 
 
 def _quit_each(connections: Sequence[Connection]) -> None:
-    """Quit connections; each is closed, even if this is interrupted."""
+    """Quit connections within the time that one of them may take; each is closed, even if this is interrupted."""
+    end = time.monotonic() + GOODBYE
     with contextlib.ExitStack() as stack:
         for connection in connections:
             stack.callback(connection.close)
         for connection in connections:
-            connection.quit()
+            connection.quit(max(0.0, end - time.monotonic()))
 
 
 def is_stale(error: DeliveryError, connection: Connection) -> bool:

@@ -15,7 +15,16 @@ from typing import Any, TypeVar
 
 from confobjects.mail.choices import is_named
 from confobjects.mail.diagnosis import DeliveryError, Diagnosis, Trouble, diagnose
-from confobjects.mail.dialogue import Dialogue, DialogueStep, check_alive, log_in, open_session, say_goodbye, secrets_of
+from confobjects.mail.dialogue import (
+    GOODBYE,
+    Dialogue,
+    DialogueStep,
+    check_alive,
+    log_in,
+    open_session,
+    say_goodbye,
+    secrets_of,
+)
 from confobjects.mail.envelope import Envelope, ascii_host
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
@@ -195,16 +204,17 @@ class Connection:
         """The channel, for code that waits for several connections together."""
         return self._channel
 
-    def quit(self) -> None:
+    def quit(self, patience: float = GOODBYE) -> None:
         """Send QUIT and close. A failure of QUIT does not change the result of a delivery and is ignored.
 
+        ``patience`` is the number of seconds that QUIT and its answer may take.
         Where QUIT is not allowed, or an answer is still awaited, the connection is only closed.
         """
         idle = self._channel is not None and not self.client.awaited
         try:
             if idle and self.client.state in (State.SESSION, State.ENVELOPE, State.GREETED):
                 with contextlib.suppress(DeliveryError):
-                    self.run(say_goodbye(self.client, self.plan))
+                    self.run(say_goodbye(self.client, self.plan, patience))
         finally:
             self.close()
 
@@ -277,11 +287,13 @@ class Connection:
         return answers
 
     def _exchange(self, step: DialogueStep) -> list[Reply]:
-        answers = list(self.transmit(step))
+        patience = min(step.patience or 0.0, self.plan.timeouts.reply)
+        limit = self._deadline.begin_step(patience) if patience else None
+        answers = list(self.transmit(step, limit))
         if step.meanwhile is not None:
             step.meanwhile()
         while len(answers) < step.answers and self.client.state is not State.CLOSED:
-            self.collect(step, answers)
+            self.collect(step, answers, limit)
         return answers
 
     def _negotiate_tls(self) -> Sequence[Reply]:
@@ -292,7 +304,7 @@ class Connection:
             raise Trouble.of("tls", violation) from None
         return ()
 
-    def transmit(self, step: DialogueStep) -> Sequence[Reply]:
+    def transmit(self, step: DialogueStep, limit: Limit | None = None) -> Sequence[Reply]:
         """Send the bytes of the engine. Return no answers, unless the server refused before all could be sent.
 
         Raises Trouble, after which the conversation is over.
@@ -301,7 +313,7 @@ class Connection:
             raise self._end_conversation(Trouble(step.stage, "connection-lost", message="it is closed"))
         try:
             if data := self.client.data_to_send():
-                self._channel.send(data, step.stage)
+                self._channel.send(data, step.stage, limit)
         except Trouble as trouble:
             answers = self._take_last_words(self._channel)
             ended = self._end_conversation(trouble, answers)

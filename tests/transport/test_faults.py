@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.dialogue import say_goodbye
+from confobjects.mail.planning import plan_delivery
+from confobjects.mail.smtp import SmtpClient
+from confobjects.transport import pool
 from confobjects.transport.mailer import Mailer
 from confobjects.transport.network import Network, SocketAddress, begin_connection
+from confobjects.transport.smtp import open_connection
 from tests.servers import Given, mail_server
 from tests.servers.fake_smtp import (
     EHLO,
@@ -238,6 +243,41 @@ def test_quit_may_fail() -> None:
         with FakeSmtp({"QUIT": action}) as fake:
             server = mail_server(fake.port, *SHORT, **CLEAR)
             assert Mailer(server).send(b"x", to="b@c.d").reply == "250 2.0.0 queued as FAKE1"
+
+
+@pytest.mark.parametrize("silence", [hang, drip])
+def test_quit_has_a_short_limit_of_its_own(silence: Any) -> None:
+    """The limit for other answers stays at a minute, which this test would take without the shorter one."""
+    server = mail_server(1, **CLEAR)
+    [quit_step] = say_goodbye(session_of(EHLO), plan_delivery(server))
+    assert 0 < (quit_step.patience or 60) <= 5
+    with FakeSmtp({"QUIT": silence}) as fake:
+        connection = open_connection(plan_delivery(mail_server(fake.port, **CLEAR)))
+        connection.quit(0.05)
+        assert connection.stages[-1].stage == "quit"
+        assert not connection.stages[-1].ok
+        assert connection.closed
+
+
+def session_of(extensions: bytes) -> SmtpClient:
+    client = SmtpClient()
+    client.receive(b"220 hi\r\n")
+    client.greet("me.example")
+    client.receive(extensions)
+    return client
+
+
+def test_a_pool_waits_for_all_its_goodbyes_no_longer_than_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "GOODBYE", 0.05)
+    with FakeSmtp({"QUIT": hang}) as fake:
+        kept = pool.Pool(plan_delivery(mail_server(fake.port, **CLEAR)))
+        lent = [kept.take() for _ in range(4)]
+        for one in lent:
+            kept.give_back(one)
+        kept.close()
+        assert [one.stages[-1].ok for one in lent] == [False, True, True, True], "only one is waited for"
+        fake.wait_for_ends(4)
+        assert fake.verbs.count("QUIT") == 4, "each hears it"
 
 
 @pytest.mark.parametrize("polite", [True, False])
