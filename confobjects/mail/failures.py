@@ -349,7 +349,8 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "8bit-not-offered": Failure(
         "the message contains 8-bit text and the server does not offer 8BITMIME",
-        "Send an EmailMessage, which is recoded as needed, or encode the parts as quoted-printable or base64.",
+        "Send an EmailMessage, which is recoded as needed, or encode the parts as quoted-printable or base64. What is signed "
+        "or encrypted is not recoded: encode it before.",
         "",
     ),
     # rcpt

@@ -1,30 +1,28 @@
 """A message as bytes: from an ``EmailMessage``, from bytes, or from an open binary file.
 
-Laws: the caller's message is not changed; Bcc is never sent; a header that could become two is refused; a message that
-needs more than the server offers (8-bit text, UTF-8 headers) is refused before anything is sent.
+Laws: the caller's message is not changed; Bcc is never sent, whatever the message is made of; what is signed is not
+changed; a header that could become two is refused; a message that needs more than the server offers (8-bit text,
+UTF-8 headers) is refused before anything is sent.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Container, Iterable, Iterator
-from email.generator import BytesGenerator
-from email.headerregistry import Address
-from email.message import EmailMessage, Message
-from email.policy import Compat32, EmailPolicy
+from email.message import Message
 from email.utils import getaddresses
-from io import BytesIO
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from confobjects.mail.diagnosis import Trouble
-from confobjects.mail.envelope import ascii_host, with_ascii_domain
+from confobjects.mail.envelope import with_ascii_domain
+from confobjects.mail.rendering import ADDRESSES, flatten_message
 from confobjects.mail.wire import LineEnds, WireError, WireText, with_crlf
 from confobjects.records import Record
 
 Sendable = Message | bytes | BinaryIO
 PIECE: Final = 1 << 16
 _RECIPIENTS: Final = ("to", "cc", "bcc")
-_ADDRESSES: Final = ("from", "sender", "reply-to", "to", "cc")
 
 
 class Content(Record):
@@ -50,7 +48,7 @@ def recipients_of(message: Message) -> tuple[str, ...]:
 
 def find_utf8_address(message: Message) -> str:
     """Return an address in the headers that only SMTPUTF8 can carry, or an empty text."""
-    values = [str(value) for name in _ADDRESSES for value in message.get_all(name, [])]
+    values = [str(value) for name in ADDRESSES for value in message.get_all(name, [])]
     for _, address in getaddresses(values):
         if not address.rpartition("@")[0].isascii():
             return address
@@ -66,7 +64,7 @@ def make_content(message: Sendable, *, utf8: bool, keep_8bit: bool) -> Content:
         data = with_crlf(_flatten_message(message, utf8=utf8, keep_8bit=keep_8bit))
         return content_from_bytes(data, utf8=utf8)
     if isinstance(message, bytes | bytearray | memoryview):
-        return content_from_bytes(with_crlf(bytes(message)))
+        return content_from_bytes(_without_bcc(with_crlf(bytes(message))))
     return _content_from_file(message)
 
 
@@ -88,12 +86,93 @@ def _content_from_file(file: BinaryIO) -> Content:
     except (OSError, AttributeError):
         message = "the message is not bytes, not a message object and not a file that can be read twice"
         raise WireError("the message", message) from None
-    size, eight_bit, ends = 0, False, LineEnds()
-    for piece in _read_from(file, start):
-        size += len(ends.feed(piece))
+    size, eight_bit, dropping = 0, False, BccFilter()
+    for piece in _without_bcc_in(_read_from(file, start), dropping):
+        size += len(piece)
         eight_bit = eight_bit or not piece.isascii()
-    size += len(ends.finish())
-    return Content(lambda: _read_from(file, start), size, eight_bit)
+    if not dropping.dropped:
+        return Content(lambda: _read_from(file, start), size, eight_bit)
+    return Content(lambda: _without_bcc_in(_read_from(file, start), BccFilter()), size, eight_bit)
+
+
+_BCC: Final = re.compile(rb"(?i)(?:resent-)?bcc[ \t]*:")
+_BCC_FIELDS: Final = re.compile(_BCC.pattern.replace(b"(?i)", b"(?im)^") + rb".*(?:\r\n[ \t].*)*\r\n")
+_BCC_BEGUN: Final = re.compile(rb"(?i)(?:r(?:e(?:s(?:e(?:n(?:t-?)?)?)?)?)?|(?:resent-)?b(?:c(?:c[ \t]*)?)?)\Z")
+
+
+def _without_bcc(data: WireText) -> WireText:
+    """Return a message without the header fields Bcc and Resent-Bcc. Its header ends at the first empty line."""
+    if data.startswith(b"\r\n"):
+        return data
+    end = data.find(b"\r\n\r\n")
+    header = data if end < 0 else data[: end + 2]
+    kept = _BCC_FIELDS.sub(b"", header)
+    return data if len(kept) == len(header) else WireText(kept + data[len(header) :])
+
+
+def _without_bcc_in(pieces: Iterable[bytes], dropping: BccFilter) -> Iterator[bytes]:
+    ends = LineEnds()
+    for piece in pieces:
+        if kept := dropping.feed(ends.feed(piece)):
+            yield kept
+    if kept := dropping.feed(ends.finish()) + dropping.finish():
+        yield kept
+
+
+class BccFilter:
+    """Drops the header fields Bcc and Resent-Bcc from a message with CRLF line ends, piece by piece.
+
+    ``dropped`` tells whether there was one.
+    """
+
+    MOST_HELD = 1000
+
+    def __init__(self) -> None:
+        self.dropped = False
+        self._held = b""  # the beginning of a line that may become such a field
+        self._in_header, self._in_line, self._dropping = True, False, False
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what may be sent of a piece."""
+        if not self._in_header:
+            return data
+        data, self._held = self._held + data, b""
+        kept, at = [], 0
+        while at < len(data):
+            if not self._in_line and not self._begin_line(data, at):
+                self._held = data[at:]
+                break
+            end = self._find_end(data, at)
+            if not self._dropping:
+                kept.append(data[at:end])
+            self._in_line = data[end - 2 : end] != b"\r\n"
+            at = end
+        return b"".join(kept)
+
+    def _begin_line(self, data: bytes, at: int) -> bool:
+        """Find out what a line is: the end of the header, the rest of a field, a field to drop, or another one.
+
+        Return False if more of the line is needed for that.
+        """
+        if data.startswith(b"\r\n", at):
+            self._in_header = self._dropping = False
+        elif data[at : at + 1] not in (b" ", b"\t"):
+            begun = _BCC_BEGUN.match(data, at) is not None
+            if begun and len(data) - at < self.MOST_HELD:
+                return False
+            self._dropping = begun or _BCC.match(data, at) is not None
+            self.dropped = self.dropped or self._dropping
+        return True
+
+    def _find_end(self, data: bytes, at: int) -> int:
+        """Return where the line that begins at a place ends in these bytes; the body is never cut."""
+        end = data.find(b"\r\n", at) if self._in_header else -1
+        return len(data) if end < 0 else end + 2
+
+    def finish(self) -> bytes:
+        """Return what was held back to the end."""
+        held, self._held = self._held, b""
+        return held
 
 
 def _read_from(file: BinaryIO, start: int) -> Iterator[bytes]:
@@ -114,21 +193,7 @@ def _flatten_message(message: Message, *, utf8: bool, keep_8bit: bool) -> bytes:
     # Deleting gives the copy its own list of headers: the original keeps its headers.
     del clone["bcc"]
     del clone["resent-bcc"]
-    if isinstance(clone, EmailMessage) and not utf8:
-        _use_ascii_domains(clone)
-    buffer = BytesIO()
-    BytesGenerator(
-        buffer, mangle_from_=False, policy=_adapt_policy(clone.policy, utf8=utf8, keep_8bit=keep_8bit)
-    ).flatten(clone)
-    return buffer.getvalue()
-
-
-def _adapt_policy(policy: Any, *, utf8: bool, keep_8bit: bool) -> EmailPolicy | Compat32:
-    changes: dict[str, Any] = {"linesep": "\r\n", "cte_type": "8bit" if keep_8bit else "7bit"}
-    if isinstance(policy, EmailPolicy):
-        changes["utf8"] = utf8
-    result: EmailPolicy | Compat32 = policy.clone(**changes)
-    return result
+    return flatten_message(clone, utf8=utf8, keep_8bit=keep_8bit)
 
 
 def _check_header(name: str, value: str) -> None:
@@ -138,18 +203,6 @@ def _check_header(name: str, value: str) -> None:
     lines = value.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if any(line[:1] not in (" ", "\t") for line in lines[1:]) or "\0" in value:
         raise WireError(f"the header {name}", f"the header {name} contains a line break or a NUL character")
-
-
-def _use_ascii_domains(message: EmailMessage) -> None:
-    """Write internationalised domains in address headers in ASCII. Only an EmailMessage has parsed addresses."""
-    for name in _ADDRESSES:
-        header = message[name]
-        if header is None or all(address.domain.isascii() for address in header.addresses):
-            continue
-        message.replace_header(
-            name,
-            [Address(a.display_name, a.username, ascii_host(a.domain)) for a in header.addresses],
-        )
 
 
 def fit_to_extensions(
