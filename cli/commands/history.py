@@ -135,14 +135,20 @@ def _detail_lines(one: HistoryRecord, by: Mapping[int, int], registry: Registry)
 def _undo_commands(one: HistoryRecord, registry: Registry) -> list[str]:
     """Return the commands that undo a change; none if the definitions no longer know its objects.
 
-    References follow a rename, so they are restored together or not at all.
+    References follow a rename, so they are restored together or not at all. No command deletes a singleton.
     """
     if len(one.changes) > 1 and any(change.action == "rename" for change in one.changes):
         return [f"undo {one.number}"]
     try:
+        if any(change.action == "create" and _is_single(change, registry) for change in one.changes):
+            return [f"undo {one.number}"]
         return [line_of(operation, registry) for operation in plan_undo(one, registry)]
     except (ConfobjectsError, KeyError):
         return []
+
+
+def _is_single(change: RecordedChange, registry: Registry) -> bool:
+    return registry.relation(change.path.relation).kind == "singleton"
 
 
 # -- for programs ----------------------------------------------------------------------------------------------------

@@ -46,6 +46,11 @@ def _value_options() -> list[click.Parameter]:
     ]
 
 
+def _type_option(relation: Relation, registry: Registry, *, required: bool) -> click.Option:
+    help_ = f"The type of the {relation.friendly}: {', '.join(registry.types_of(relation))}."
+    return click.Option(["-t", "--type", "type_"], metavar="TYPE", required=required, help=help_)
+
+
 def _unit_options() -> list[click.Parameter]:
     return [
         click.Option(["-z", "--unit-size"], metavar="UNIT", help="Show sizes in this unit (b, kb, kib, mb, …)."),
@@ -58,12 +63,7 @@ def _unit_options() -> list[click.Parameter]:
 
 def _build_create(relation: Relation, words: Words, registry: Registry) -> click.Command:
     types = registry.types_of(relation)
-    type_option = click.Option(
-        ["-t", "--type", "type_"],
-        metavar="TYPE",
-        required=len(types) > 1 and "generic" not in types,
-        help=f"The type of the {relation.friendly}: {', '.join(types)}.",
-    )
+    type_option = _type_option(relation, registry, required=len(types) > 1 and "generic" not in types)
 
     def run(invocation: Invocation, if_absent: bool, type_: str | None = None, **values: Any) -> int:
         from ..performing import Operation, PropertyChanges, perform
@@ -81,16 +81,18 @@ def _build_create(relation: Relation, words: Words, registry: Registry) -> click
 
 
 def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Command:
-    def run(invocation: Invocation, **values: Any) -> int:
+    def run(invocation: Invocation, type_: str | None = None, **values: Any) -> int:
         from ..performing import Operation, perform
         from ..words.assignments import given_changes
 
         names = take_names(relation, registry, values)
-        operation = Operation("modify", relation.name, names, changes=given_changes(invocation, relation, **values))
+        operation = Operation("modify", relation.name, names, type_, given_changes(invocation, relation, **values))
         return perform(invocation, operation, f"The {relation.friendly} {_quote_name(names)}was changed.")
 
+    typed = relation.kind == "singleton" and len(registry.types_of(relation)) > 1
     parameters = [
         *name_options(relation, registry),
+        *([_type_option(relation, registry, required=False)] if typed else []),
         *_value_options(),
         _repeated_option("--add", "PROPERTY:VALUE", "Add a value to a property."),
         _repeated_option("--remove", "PROPERTY:VALUE", "Remove a value from a property."),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import confobjects
-from confobjects.errors import ConfobjectsError
+from confobjects.errors import ConfobjectsError, NoSuchObjectError
 from confobjects.management.changing.operations import Operation
 from confobjects.reference.text import describe_object
 
@@ -74,7 +74,7 @@ class Menus:
     def _show_kind(self, relation: Relation) -> None:
         """Show the menu of one kind until the user goes back; a singleton goes straight to the editor."""
         if relation.kind == "singleton":
-            self._attempt(self.edit, relation)
+            self._attempt(self.edit_single, relation)
             return
         plural = self.session.registry.definition(relation.target).friendly_plural
         friendly = relation.friendly
@@ -134,6 +134,15 @@ class Menus:
     def edit(self, relation: Relation) -> None:
         """Change an object in the editor."""
         ObjectEditor(self.session).edit(relation, self.session.pick(relation, f"Which {relation.friendly}?"))
+
+    def edit_single(self, relation: Relation) -> None:
+        """Change a singleton in the editor; make it first if its type has not been chosen yet."""
+        try:
+            obj = self.session.pick(relation, "")
+        except NoSuchObjectError:
+            self.create(relation)
+        else:
+            ObjectEditor(self.session).edit(relation, obj)
 
     def delete(self, relation: Relation) -> None:
         """Delete an object, after asking."""

@@ -24,12 +24,13 @@ def words_of(operation: Operation, registry: Registry, show: Show = mask_secret)
     names = [word for pair in _name_pairs(operation, relation, registry) for word in pair]
     if operation.action == "rename":
         return ["rename", relation.name, *names, "--to", operation.new_name]
-    verb = "set" if operation.action == "modify" else operation.action
+    single = relation.kind == "singleton"  # it has no command to create it: it is set
+    verb = "set" if operation.action == "modify" or (operation.action == "create" and single) else operation.action
     words = [verbs_of(relation)[verb], *names]
-    if operation.action == "create":
-        typed = operation.type is not None and relation.kind != "set" and len(registry.types_of(relation)) > 1
-        words += ["--type", str(operation.type)] if typed else []
-        words += ["--if-absent"] if operation.tolerant else []
+    if operation.type is not None and relation.kind != "set" and len(registry.types_of(relation)) > 1:
+        words += ["--type", operation.type]
+    if operation.action == "create" and operation.tolerant:
+        words += ["--if-absent"]
     if operation.action == "delete" and operation.tolerant:
         words.append("--force")
     return [*words, *_change_words(operation, relation, registry, show)]

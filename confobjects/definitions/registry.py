@@ -133,6 +133,19 @@ class Registry(DefinitionDocuments):
         """Return the concrete types of a relation by their short names, sorted: what ``--type`` takes."""
         return dict(sorted((self.short_type_of(d, relation), d) for d in self.concrete_types(relation.target)))
 
+    def unwritten_type(self, relation: Relation) -> ManagedObjectDefinition | None:
+        """Return the type that a singleton has before it is written; None for an object that has to be created.
+
+        A singleton whose type has to be chosen is such an object too: its own type is abstract, and it has several.
+        """
+        if relation.kind != "singleton":
+            return None
+        definition = self.definition(relation.target)
+        if not definition.abstract:
+            return definition
+        types = self.concrete_types(relation.target)
+        return types[0] if len(types) == 1 else None
+
     def short_type_of(self, definition: ManagedObjectDefinition, relation: Relation) -> str:
         """Return the short name of a type: without the suffix it shares with the relation's own type."""
         return self.short_name_of(definition.name, relation)

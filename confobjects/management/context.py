@@ -141,10 +141,18 @@ class ManagementContext:
             tx.create(kind, name, values, type=type)
         return tx.report
 
-    def modify(self, kind: str, name: Name, changes: PropertyChanges, *, dry_run: bool = False) -> ChangeReport:
+    def modify(
+        self,
+        kind: str,
+        name: Name,
+        changes: PropertyChanges,
+        *,
+        type: str | None = None,  # noqa: A002 - the word of the option
+        dry_run: bool = False,
+    ) -> ChangeReport:
         """Change properties of one object. See :meth:`Transaction.modify`."""
         with self.change(dry_run=dry_run) as tx:
-            tx.modify(kind, name, changes)
+            tx.modify(kind, name, changes, type=type)
         return tx.report
 
     def delete(self, kind: str, name: Name = (), *, force: bool = False, dry_run: bool = False) -> ChangeReport:

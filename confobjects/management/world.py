@@ -46,11 +46,8 @@ class StorageWorld:
 
     def find_unwritten(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the singleton at a path with only its defaults; None for an object that has to be created."""
-        relation = self.registry.relation(path.relation)
-        definition = self.registry.definition(relation.target)
-        if relation.kind != "singleton" or definition.abstract:
-            return None
-        return ManagedObject(path, definition, {})
+        definition = self.registry.unwritten_type(self.registry.relation(path.relation))
+        return None if definition is None else ManagedObject(path, definition, {})
 
     def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
         """Return the objects of a relation below a parent, in the storage's order."""
@@ -101,15 +98,16 @@ class Overlay:
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the object at a path as it will be."""
-        if path in self.pending:
-            return self.pending[path]
+        if (pending := self.pending.get(path)) is not None:
+            return pending
+        removed = path in self.pending
         if path.parent == ROOT:
-            return self.below.find(path)
+            return self.below.find_unwritten(path) if removed else self.below.find(path)
         above = self.find(path.parent)
         if above is None:
             return None
         here = above.path.child(*path.elements[-1])  # with the names as stored, not as requested
-        return self.below.find(here) or self.below.find_unwritten(here)
+        return (None if removed else self.below.find(here)) or self.below.find_unwritten(here)
 
     def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
         """Return the objects of a relation as they will be."""
@@ -128,7 +126,7 @@ class Overlay:
 
     def is_written(self, path: ManagedObjectPath) -> bool:
         """Tell whether an object is or will be in the storage: a singleton with only defaults is not."""
-        return path in self.pending or path in self.below.entries
+        return self.pending[path] is not None if path in self.pending else path in self.below.entries
 
     def put(self, obj: ManagedObject) -> None:
         """Put an object at its path, in place of any other; a new one comes last."""
@@ -183,5 +181,7 @@ def describe_absence(registry: Registry, world: World, path: ManagedObjectPath) 
     hint: Remedy = suggest_name(path.name or "", [member.name for member in world.members(relation, path.parent)])
     if not hint and relation.named:
         hint = (RemedyAction("list", relation.plural, relation.name), " shows those there are")
+    elif not hint and relation.kind == "singleton":
+        hint = ("set its properties, and ", RemedyAction("choose-type", ", ".join(registry.types_of(relation))))
     summary = f"there is no {relation.friendly}{named}"
     return Diagnostic("no-such-object", summary, path=str(path), argument=path.name or "", remedy=hint)

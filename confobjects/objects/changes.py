@@ -229,7 +229,7 @@ class Changer:
             self.values[prop.name] = after
         elif origin != "stored" or (prop.mandatory and not self.reader.read_default(self.obj, prop)[0]):
             self._refuse_emptying(prop, origin)
-        elif current == written_default(prop):
+        elif {_identity_of(prop, text) for text in written_default(prop)} == {_identity_of(prop, t) for t in current}:
             self._refuse_emptying(prop, "default")
         else:
             self._drop_stored(prop)
@@ -294,7 +294,7 @@ def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDef
 
 def written_default(prop: PropertyDefinition) -> Texts:
     """Return the values that a property is given where it would have none stored: the own default of a mandatory one."""
-    return prop.default.values if prop.mandatory else ()
+    return tuple(to_canonical(prop, text) for text in prop.default.values) if prop.mandatory else ()
 
 
 def add_written_defaults(obj: ManagedObject) -> ManagedObject:

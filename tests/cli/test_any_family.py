@@ -599,3 +599,32 @@ def test_a_set_is_named_by_its_types() -> None:
     status, err = refused("rename depot-codec --codec-type gzip --to plain")
     assert (status, err) == (2, "/depot-codec/gzip: depot-codec is named by its type\n")
     assert depot("delete-depot-codec --codec-type gzip") == (0, 'The Depot Codec "gzip" was deleted.\n', "")
+
+
+# -- a singleton with types ------------------------------------------------------------------------------------------
+
+
+def test_a_singleton_gets_its_type_when_it_is_set() -> None:
+    missing = depot("get-watchman-prop")
+    assert (missing.status, "--type with one of: lenient, strict" in missing.err) == (12, True)
+    assert "--type with one of: lenient, strict" in depot("set-watchman-prop --set enabled:true").err
+    assert depot("set-watchman-prop --type strict --set enabled:true --set known-job:print").status == 0
+    assert json.loads(depot("get-watchman-prop", "--output", "json").out)["type"] == "strict"
+    assert depot("set-watchman-prop -t lenient --set 'note-key:&{key}'").status == 0
+    assert printed("get-watchman-prop -s") == ["enabled\ttrue", "note-key\t&{key}", "patience\t5 s"]
+
+
+def test_apply_and_export_agree_about_it(file: Path) -> None:
+    made = depot("set-watchman-prop --type strict --set enabled:true --set serial:6 --set known-job:print")
+    assert made.status == 0
+    for form, ending in (("json", "json"), ("ldif", "ldif"), ("commands", "dsconfig")):
+        text = depot("export --format", form).out
+        (file.parent / f"there.{ending}").write_text(text, "utf-8")
+    whole = depot("export").out
+    for ending, command in (("json", "apply"), ("ldif", "apply"), ("dsconfig", "-F")):
+        assert depot("set-watchman-prop --type lenient --set enabled:false").status == 0
+        if ending == "dsconfig":
+            file.unlink()
+        done = run(command, str(file.parent / f"there.{ending}"), "--definitions", str(FAMILY))
+        assert done.status == 0, done
+        assert depot("export").out == whole

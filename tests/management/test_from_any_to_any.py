@@ -79,12 +79,24 @@ def fewer(ctx: ManagementContext) -> None:
         tx.create("depot-codec", "gzip", {"level": 9})
 
 
+def strict(ctx: ManagementContext) -> None:
+    """Choose the type of a singleton, and put something below it."""
+    with ctx.change() as tx:
+        tx.modify("watchman", (), PropertyChanges(set={"enabled": ["true"], "serial": ["6"]}), type="strict")
+        tx.create("watch-post", "gate", {"direction": "north"})
+
+
+def lenient(ctx: ManagementContext) -> None:
+    values = {"enabled": ["true"], "patience": ["9 s"], "note-key": ["s3cret"]}
+    ctx.modify("watchman", (), PropertyChanges(set=values), type="lenient")
+
+
 CONFIGURATIONS: dict[str, Callable[[], ManagementContext]] = {
     "nothing": nothing,
     "depot": filled,
     **{
         change.__name__.replace("_", " "): lambda change=change: changed(change)  # type: ignore[misc]
-        for change in (settings, other_values, other_type, other_names, circle, fewer)
+        for change in (settings, other_values, other_type, other_names, circle, fewer, strict, lenient)
     },
     "serial 6": lambda: changed(serial(6)),
     "serial 8": lambda: changed(serial(8)),

@@ -26,7 +26,8 @@ _OPPOSITE: Final[dict[Action, Action]] = {
 class Operation(Record):
     """One requested change to one object.
 
-    ``names`` are the names of the object and of the named objects above it, outermost first. With ``tolerant`` it is no
+    ``names`` are the names of the object and of the named objects above it, outermost first. ``type`` is the type of an
+    object that is created, or that a singleton is to have. With ``tolerant`` it is no
     error to create an object that exists, or to delete one that does not. With ``bare`` an object is created without
     the default objects below it. With ``exact`` the stored values become those given, and no default is written.
     ``new_name`` is the name after a rename.
@@ -55,9 +56,9 @@ class Operation(Record):
                 exact=self.exact,
             )
         elif self.action == "modify":
-            transaction.modify(self.kind, self.names, self.changes, exact=self.exact)
+            transaction.modify(self.kind, self.names, self.changes, type=self.type, exact=self.exact)
         elif self.action == "delete":
-            transaction.delete(self.kind, self.names, force=self.tolerant)
+            transaction.delete(self.kind, self.names, force=self.tolerant, exact=self.exact)
         else:
             transaction.rename(self.kind, self.names, self.new_name)
 
@@ -72,14 +73,16 @@ def operation_for(change: ObjectChange, registry: Registry) -> Operation:
     here = Operation(change.action, relation.name, change.path.names, exact=True)
     if change.action == "rename":
         return here.replace(new_name=(change.new_path or change.path).name or "")
-    if change.action == "delete" and relation.kind != "singleton":
+    unwritten = registry.unwritten_type(relation)
+    if change.action == "delete" and change.definition is not unwritten:
         return here
     naming = relation.naming_property
     names = [name for name in change.names() if name != naming]
     after = {name: change.after[name] for name in names if change.after.get(name)}
+    if change.action == "create" and change.definition is not unwritten:
+        here = here.replace(type=registry.short_type_of(change.definition, relation))
     if change.action == "create" and relation.kind != "singleton":
-        type_ = registry.short_type_of(change.definition, relation)
-        return here.replace(type=type_, changes=PropertyChanges(set=after), bare=True)
+        return here.replace(changes=PropertyChanges(set=after), bare=True)
     reset = tuple(name for name in names if not change.after.get(name))
     return here.replace(action="modify", changes=PropertyChanges(set=after, reset=reset))
 

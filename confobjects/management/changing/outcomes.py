@@ -84,12 +84,13 @@ def _describe_circle(paths: Sequence[ManagedObjectPath]) -> Diagnostic:
 
 
 def _find_written(world: Overlay, obj: ManagedObject) -> Iterator[ObjectOutcome]:
-    relation = world.below.registry.relation(obj.path.relation)
+    registry = world.below.registry
+    relation = registry.relation(obj.path.relation)
     source = world.source_of(obj.path)
     before = None if source is None else world.below.find(source)
     if before is None:
-        # For users a singleton always exists: writing its first entry modifies it.
-        action: Action = "modify" if relation.kind == "singleton" else "create"
+        # For users a singleton always exists: writing its first entry modifies it, unless its type is chosen with that.
+        action: Action = "modify" if registry.unwritten_type(relation) is obj.definition else "create"
         yield ObjectOutcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
         return
     naming = relation.naming_property

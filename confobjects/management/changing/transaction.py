@@ -14,6 +14,7 @@ from confobjects.management.changing.ordering import sort_outcomes
 from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes
 from confobjects.management.changing.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, describe_absence
+from confobjects.mapping.objects import BRANCH_CLASS
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import PropertyReader
@@ -169,12 +170,21 @@ class Transaction:
             self._create_default_objects(obj)
 
     @_remember_request
-    def modify(self, kind: str, name: Name, changes: PropertyChanges, *, exact: bool = False) -> None:
+    def modify(
+        self,
+        kind: str,
+        name: Name,
+        changes: PropertyChanges,
+        *,
+        type: str | None = None,  # noqa: A002 - the word of the option
+        exact: bool = False,
+    ) -> None:
         """Change properties of an object: reset, set, remove, add, in that order.
 
-        With ``exact`` no default of a mandatory property is written.
+        ``type`` is the type that a singleton is to have: another one than now keeps the values of the properties that
+        both types have. With ``exact`` no default of a mandatory property is written.
         """
-        obj = self._find_existing(kind, name)
+        obj = self._find_of_type(kind, name, type)
         given = PropertyChanges(
             {key: as_values(value) for key, value in changes.set.items()},
             {key: as_values(value) for key, value in changes.add.items()},
@@ -183,9 +193,10 @@ class Transaction:
         )
         if self._touches_name(obj, given):
             return
-        changer = Changer(obj, self._reader, self._problems, creating=False, exact=exact)
+        is_new = self._world.find(obj.path) is not obj
+        changer = Changer(obj, self._reader, self._problems, creating=is_new, exact=exact)
         changed = changer.apply(given)
-        if not exact and not self._world.is_written(obj.path):
+        if not exact and (is_new or not self._world.is_written(obj.path)):
             changed = add_written_defaults(changed)  # the entry of a singleton is created by its first change
         # A broken value that is replaced is no longer a problem.
         replaced = {changer.key_of(name) for name in (*given.set, *given.reset)}
@@ -218,10 +229,13 @@ class Transaction:
         self.modify(kind, name, PropertyChanges(reset=tuple(properties)))
 
     @_remember_request
-    def delete(self, kind: str, name: Name = (), *, force: bool = False) -> None:
-        """Delete an object and everything below it; with ``force`` an absent one is no error."""
+    def delete(self, kind: str, name: Name = (), *, force: bool = False, exact: bool = False) -> None:
+        """Delete an object and everything below it; with ``force`` an absent one is no error.
+
+        With ``exact`` also the entry of a singleton is deleted, which then has its defaults.
+        """
         path = self.registry.path_of(kind, name)
-        if self.registry.relation(kind).kind == "singleton":
+        if self.registry.unwritten_type(self.registry.relation(kind)) is not None and not exact:
             self._problems.error("usage", f"{kind} cannot be deleted: there is always one", path=str(path))
             return
         obj = self._world.find(path)
@@ -267,6 +281,65 @@ class Transaction:
         if obj is None:
             raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
         return obj
+
+    def _find_of_type(self, kind: str, name: Name, type_: str | None) -> ManagedObject:
+        """Return the object to change; a new one for a singleton that is to have another type, or its first one."""
+        relation = self.registry.relation(kind)
+        path = self.registry.path_of(kind, name)
+        present = self._world.find(path)
+        if type_ is None and present is not None:
+            return present
+        if relation.kind != "singleton":
+            obj = self._find_existing(kind, name)
+            if type_ is not None and self._find_type(relation, type_) is not obj.definition:
+                summary = f"the type of a {relation.friendly} is chosen when it is created"
+                self._problems.error("usage", summary, path=str(path), remedy="delete it, and create it with that type")
+            return obj
+        if path.parent != ROOT and self._world.find(path.parent) is None:
+            raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
+        definition = self._find_type(relation, type_)
+        if present is None or not self._world.is_written(path):
+            fits = present is not None and present.definition is definition
+            return present if present is not None and fits else ManagedObject(path, definition, {})
+        return present if present.definition is definition else self._change_type(present, definition)
+
+    def _change_type(self, obj: ManagedObject, definition: ManagedObjectDefinition) -> ManagedObject:
+        """Return a stored singleton as one of another type. Its entry is replaced, so those of the objects below it are too."""
+        below = list(self._descendants(obj))
+        relations = {relation.name for relation in self.registry.children(definition.name)}
+        strange = [child for child in below if child.path.parent == obj.path and child.path.relation not in relations]
+        for child in strange:
+            summary = f"{obj.path} cannot be a {definition.friendly} while {child.path} is below it"
+            self._problems.error(
+                "constraint-violated", summary, path=str(obj.path), remedy=f"delete {child.path} first"
+            )
+        if not strange and self._holds_others(obj):
+            summary = f"the type of {obj.path} cannot be changed: its entry holds others, which would be lost with it"
+            self._problems.error("constraint-violated", summary, path=str(obj.path))
+        for child in reversed(below):
+            self._world.put(child)
+        before, after = obj.definition.properties, definition.properties
+        shared = {n: t for n, t in obj.values.items() if n in after and after[n].syntax.name == before[n].syntax.name}
+        return ManagedObject(obj.path, definition, shared)
+
+    def _holds_others(self, obj: ManagedObject) -> bool:
+        """Whether the entry of an object is one of others too, or has entries below it that are no objects below this one."""
+        mapper = self.site.mapper
+        dn = mapper.dn_of(obj.path)
+        stored = self._below.entries.get(obj.path)
+        if stored is None:
+            return False
+        if dn == mapper.base or stored.has_object_class(BRANCH_CLASS):
+            return True
+        known = {dn, *(mapper.dn_of(child.path) for child in self._stored_below(obj))}
+        found = self.site.storage.search(dn, "sub")
+        return any(entry.dn not in known and not entry.has_object_class(BRANCH_CLASS) for entry in found)
+
+    def _stored_below(self, obj: ManagedObject) -> Iterator[ManagedObject]:
+        """Yield what is below an object in the storage now."""
+        for relation in self.registry.children(obj.definition.name):
+            for child in self._below.members(relation, obj.path):
+                yield from (child, *self._stored_below(child))
 
     def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
         self._world.put(obj)

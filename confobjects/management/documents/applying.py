@@ -23,7 +23,7 @@ from confobjects.objects.model import Texts
 from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
-    from confobjects.definitions import Registry
+    from confobjects.definitions import ManagedObjectDefinition, Registry
     from confobjects.management.changing.transaction import Transaction
 
 
@@ -53,6 +53,7 @@ class _OperationPlanner:
         self.registry = registry
         self.prune = prune
         self.problems: list[Diagnostic] = []
+        self._cleared: list[ManagedObjectPath] = []
         self.replaced = [
             path for path, state in wanted.items() if path in there and self._gives_way(there[path], state)
         ]
@@ -77,7 +78,7 @@ class _OperationPlanner:
 
     def _is_changed(self, path: ManagedObjectPath, state: ObjectState) -> bool:
         have = self._find_existing(path)
-        if have is None or self._is_new(path):
+        if have is None or have.definition is not state.definition or self._is_new(path):
             return True
         if have.values == state.values and not state.kept:
             return False
@@ -85,9 +86,8 @@ class _OperationPlanner:
 
     def _find_existing(self, path: ManagedObjectPath) -> ObjectState | None:
         have = self.there.get(path)
-        if have is None and self.registry.relation(path.relation).kind == "singleton":
-            return ObjectState(path, self.registry.definition(self.registry.relation(path.relation).target), {})
-        return have
+        unwritten = self.registry.unwritten_type(self.registry.relation(path.relation)) if have is None else None
+        return have if unwritten is None else ObjectState(path, unwritten, {})
 
     def _is_below_replaced(self, path: ManagedObjectPath) -> bool:
         return any(path.is_below(other) for other in self.replaced)
@@ -101,8 +101,7 @@ class _OperationPlanner:
         relation = self.registry.relation(state.path.relation)
         have = self._find_existing(state.path)
         if relation.kind == "singleton":
-            before = have if have is not None and not self._is_new(state.path) else state.replace(values={})
-            yield from self._plan_modification(before, state.replace(values=self._merge_secrets(state, have)))
+            yield from self._plan_singleton(state, have)
             return
         if have is not None and not self._is_new(state.path):
             yield from self._plan_modification(have, state)
@@ -122,6 +121,31 @@ class _OperationPlanner:
         if names:
             changes = PropertyChanges(set=given, reset=reset)
             yield Operation("modify", state.path.relation, state.path.names, changes=changes)
+
+    def _plan_singleton(self, state: ObjectState, have: ObjectState | None) -> Iterator[Operation]:
+        """Yield the operation that makes a singleton match: also of another type, it is changed and not created."""
+        relation = self.registry.relation(state.path.relation)
+        wanted = state.replace(values=self._merge_secrets(state, have))
+        unwritten = self.registry.unwritten_type(relation)
+        if self._is_new(state.path) and unwritten is not None:
+            have = ObjectState(state.path, unwritten, {})
+        if have is not None and have.definition is state.definition:
+            yield from self._plan_modification(have, wanted)
+            return
+        self._report_missing(state, have)
+        yield from self._clear_below(state)
+        shared = [] if have is None else [n for n in have.values if n in state.definition.properties]
+        changes = PropertyChanges(set=wanted.values, reset=tuple(n for n in shared if n not in wanted.values))
+        type_ = self.registry.short_type_of(state.definition, relation)
+        yield Operation("modify", relation.name, state.path.names, type_, changes)
+
+    def _clear_below(self, state: ObjectState) -> Iterator[Operation]:
+        """Yield the operations that delete what an object of this type cannot have below it."""
+        relations = {relation.name for relation in self.registry.children(state.definition.name)}
+        for path in self.there:
+            if path.parent == state.path and path.relation not in relations:
+                self._cleared.append(path)
+                yield Operation("delete", path.relation, path.names, exact=True)
 
     def _merge_secrets(self, state: ObjectState, have: ObjectState | None) -> Mapping[str, Texts]:
         """Return the values of an object that is created again, with the secrets of the one it replaces."""
@@ -144,9 +168,12 @@ class _OperationPlanner:
         """Return the operations that delete unwanted objects, each before the objects it refers to."""
         if not self.prune:
             return []
-        gone = {p: s for p, s in self.there.items() if p not in self.wanted and not self._is_below_replaced(p)}
+        gone = {p: s for p, s in self.there.items() if p not in self.wanted and not self._goes_with_another(p)}
         made = [self._plan_deletion(state, gone) for state in sort_by_need(gone, self.registry)]
         return [operation for operation in reversed(made) if operation is not None]
+
+    def _goes_with_another(self, path: ManagedObjectPath) -> bool:
+        return self._is_below_replaced(path) or any(path == one or path.is_below(one) for one in self._cleared)
 
     def _plan_deletion(self, state: ObjectState, gone: Collection[ManagedObjectPath]) -> Operation | None:
         path = state.path
@@ -154,10 +181,20 @@ class _OperationPlanner:
         kinds = self.registry.relation
         if any(other in gone and kinds(other.relation).kind != "singleton" for other in above):
             return None  # it is deleted with an object above it
-        if kinds(path.relation).kind != "singleton":
+        unwritten = self.registry.unwritten_type(kinds(path.relation))
+        if unwritten is None:
             return Operation("delete", path.relation, path.names)
+        if state.definition is not unwritten:
+            return self._plan_type(state, unwritten)
         changes = PropertyChanges(reset=tuple(state.values))
         return Operation("modify", path.relation, path.names, changes=changes) if state.values else None
+
+    def _plan_type(self, state: ObjectState, definition: ManagedObjectDefinition) -> Operation:
+        """Return the operation that gives a singleton a type, and leaves it only its defaults."""
+        type_ = self.registry.short_type_of(definition, self.registry.relation(state.path.relation))
+        reset = tuple(name for name in state.values if name in definition.properties)
+        changes = PropertyChanges(reset=reset)
+        return Operation("modify", state.path.relation, state.path.names, type_, changes)
 
 
 def _describe_missing(path: ManagedObjectPath, name: str) -> Diagnostic:

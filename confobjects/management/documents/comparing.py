@@ -60,10 +60,10 @@ def take_snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
     objects = [obj for obj in site.all_objects(world) if obj.path in world.entries]
     problems = tuple(problem for obj in objects for problem in obj.problems)
     states = {obj.path: state_of(obj, site.registry) for obj in objects}
-    single = [path for path, state in states.items() if path.name is None and not state.values]
-    for path in single:
-        if site.registry.relation(path.relation).kind == "singleton":
-            del states[path]
+    single = [state for path, state in states.items() if path.name is None and not state.values]
+    for state in single:
+        if site.registry.unwritten_type(site.registry.relation(state.path.relation)) is state.definition:
+            del states[state.path]
     return Snapshot(states, problems)
 
 
@@ -80,9 +80,9 @@ def _compare_states(one: ObjectState | None, other: ObjectState | None, registry
     there = one or other
     assert there is not None  # noqa: S101 - one of them is there
     relation = registry.relation(there.path.relation)
-    if relation.kind == "singleton":  # it always exists: a missing state means only defaults
-        one = one or ObjectState(there.path, there.definition, {})
-        other = other or ObjectState(there.path, there.definition, {})
+    if unwritten := registry.unwritten_type(relation):  # it always exists: a missing state means only defaults
+        one = one or ObjectState(there.path, unwritten, {})
+        other = other or ObjectState(there.path, unwritten, {})
     if one is None or other is None:
         pairs = {name: _make_pair(there.definition, name, one, other) for name in _collect_names(one, other)}
         types = Pair(_type_of(one, relation, registry), _type_of(other, relation, registry))

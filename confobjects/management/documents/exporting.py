@@ -78,10 +78,11 @@ def plan_creation(states: States, registry: Registry) -> Iterator[Operation]:
         rest = {name: texts for name, texts in state.values.items() if name not in early}
         relation = registry.relation(state.path.relation)
         changes = PropertyChanges(set=early)
+        type_ = registry.short_type_of(state.definition, relation)
         if relation.kind == "singleton":
-            yield Operation("modify", relation.name, state.path.names, changes=changes)
+            chosen = None if state.definition is registry.unwritten_type(relation) else type_
+            yield Operation("modify", relation.name, state.path.names, chosen, changes)
         else:
-            type_ = registry.short_type_of(state.definition, relation)
             yield Operation("create", relation.name, state.path.names, type_, changes)
             yield from _clear_defaults(state, registry)
         if rest:

@@ -261,7 +261,7 @@ def revert_record(objects: Objects, one: HistoryRecord, registry: Registry) -> N
         if obj is None:
             obj = ManagedObject(change.path, registry.definition(change.type), {})
         values = {name: texts for name, texts in {**obj.values, **old}.items() if texts}
-        if not values and registry.relation(change.path.relation).kind == "singleton":
+        if not values and registry.unwritten_type(registry.relation(change.path.relation)) is obj.definition:
             objects.pop(change.path, None)  # as it was before its first entry
             continue
         objects[change.path] = obj.replace(values=values)
