@@ -97,7 +97,10 @@ def build_relation(documents: DefinitionDocuments, data: Mapping[str, Any]) -> R
         synopsis=spec.get("synopsis", data["synopsis"]),
         hidden=spec.get("hidden", False),
         name_option=profile_of(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
-        default_objects=tuple(_build_default_object(item, target) for item in spec.get("default-objects", ())),
+        default_objects=tuple(
+            _build_default_object(item, target, spec.get("naming-property", ""))
+            for item in spec.get("default-objects", ())
+        ),
     )
 
 
@@ -228,9 +231,10 @@ def _object_class_of(data: Mapping[str, Any]) -> str:
     return str(profile_of(data, "ldap").get("object-class") or f"ds-cfg-{data['name']}")
 
 
-def _build_default_object(item: Mapping[str, Any], target: str) -> DefaultObject:
-    values = item.get("properties", {}).items()
-    return DefaultObject(item["name"], item.get("type", target), tuple((k, tuple(v)) for k, v in values))
+def _build_default_object(item: Mapping[str, Any], target: str, naming: str) -> DefaultObject:
+    """Return a default object without its naming property: if it is given, it equals the name."""
+    values = tuple((name, tuple(texts)) for name, texts in item.get("properties", {}).items() if name != naming)
+    return DefaultObject(item["name"], item.get("type", target), values)
 
 
 def _build_default(spec: Mapping[str, Any] | None) -> Default:

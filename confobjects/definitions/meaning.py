@@ -458,12 +458,25 @@ class _DefinitionRules(_Rules):
             yield from self.check_values(f"{pointer}/properties/{prop}", prop, texts, specs)
         if naming is not None:
             yield from self.check_values(f"{pointer}/name", naming, [item["name"]], specs)
+        if naming in given:
+            yield from self._check_stated_name(f"{pointer}/properties/{naming}", naming, item, specs)
         for prop, spec in specs.items():
             has_value = (
                 prop in given or prop == naming or not {"values", "inherited"}.isdisjoint(spec.get("default", {}))
             )
             if spec.get("mandatory") and not has_value:
                 yield f"{pointer}/properties", f'the mandatory property "{prop}" has no value', ""
+
+    def _check_stated_name(self, pointer: str, naming: str, item: Mapping[str, Any], specs: Specs) -> Iterator[Finding]:
+        """Check that a default object that states its naming property gives it the name."""
+        made = make_syntax(specs[naming]["syntax"])
+        try:
+            same = {made.key(text) for text in item["properties"][naming]} == {made.key(item["name"])}
+        except ValueSyntaxError:
+            return  # reported as a wrong value
+        if not same:
+            summary = f'{naming} names the object: it cannot differ from the name "{item["name"]}"'
+            yield pointer, summary, "leave it out, or give it the same value"
 
 
 def _branch_of(relation: Relation) -> DN | None:

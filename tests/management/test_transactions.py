@@ -44,6 +44,15 @@ def test_default_objects_come_with_their_parent() -> None:
     assert "/queue/jobs/consumer/mail/retry-rule/later" in names
 
 
+def test_a_default_object_may_state_its_naming_property() -> None:
+    ctx = manage(depot())
+    with ctx.change() as tx:
+        tx.modify("watchman", (), PropertyChanges(set={"enabled": ["true"]}), type="strict")
+        tx.create("watch-post", "gate", {})
+    lantern = ctx.get("lantern", ("gate", "mx.example.com:25"))
+    assert dict(lantern.values) == {"address": ("mx.example.com:25",), "colour": ("white",)}
+
+
 @pytest.mark.parametrize(
     "change",
     [
