@@ -19,7 +19,7 @@ A failure on the wire goes through five shapes, each of which knows more than th
     ProtocolViolation, OSError, ssl.SSLError, a reply that refuses
         |   the stage is added
         v
-    Trouble ----------- signals.code_for -----------> code ---- failures.TABLE ----> Failure
+    Trouble --- signals.code_for, by meanings ------> code ---- failures.TABLE ----> Failure
         |                                                                              |
         +------------------ diagnosis.diagnose, with the facts of the delivery --------+
                                              |

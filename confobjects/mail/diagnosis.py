@@ -93,9 +93,9 @@ class Diagnosis(Record):
         )
 
 
-def code_of(trouble: Trouble) -> str:
-    """Return the code of the row that fits a raw signal."""
-    return code_for(trouble.stage, trouble.kind, trouble.reply, trouble.facts)
+def code_of(trouble: Trouble, known: Mapping[str, Any] | None = None) -> str:
+    """Return the code of the row that fits a raw signal. ``known`` are facts of the delivery."""
+    return code_for(trouble.stage, trouble.kind, trouble.reply, {**(known or {}), **trouble.facts})
 
 
 _UNKNOWN: Final = {
@@ -161,7 +161,7 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
     ``known`` are facts of the delivery (host, port, sender, …). ``mask`` takes secrets out of what a server said. Our
     own words are not masked: a short password could otherwise blank out parts of them.
     """
-    code = code_of(trouble)
+    code = code_of(trouble, known)
     row = TABLE[code]
     said = {name: _mask_secrets(value, mask) for name, value in trouble.facts.items()}
     facts = _Facts({**known, **said, "stage": trouble.stage})

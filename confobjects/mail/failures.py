@@ -166,10 +166,25 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "tls-no-common-cipher": Failure(
         "the server ended the TLS handshake: probably there is no cipher suite in common",
-        "Check mail.smtp.ssl.ciphersuites, and whether the server asks for a client certificate.",
+        "Check mail.smtp.ssl.ciphersuites, or ask the operator of the mail server which cipher suites it accepts.",
         "smtp-property",
     ),
-    "tls-failed": Failure("the TLS handshake failed: {message}", "Check that the port speaks TLS.", "smtp-server"),
+    "tls-server-name": Failure(
+        "the server has no certificate for the name {host}: it refused this name in the TLS handshake",
+        "Set smtp-server to a name that the server is meant to be reached by.",
+        "smtp-server",
+    ),
+    "tls-weak-server": Failure(
+        "the server's TLS is too weak for this client: {message}",
+        "Ask the operator of the mail server for stronger keys and signatures (RFC 9325). Until then, another cipher suite "
+        "(mail.smtp.ssl.ciphersuites, for example of the ECDHE kind) may avoid the weak key.",
+        "smtp-property",
+    ),
+    "tls-failed": Failure(
+        "the TLS handshake failed: {message}",
+        "Check that the port speaks TLS; the server's own log says more.",
+        "smtp-server",
+    ),
     "tls-closed": Failure(
         "the server closed the connection during the TLS handshake",
         "Check that the port speaks TLS, and that no firewall blocks the connection.",
@@ -216,6 +231,13 @@ TABLE: Final[dict[str, Failure]] = {
         "the server does not accept the name this machine gives (EHLO {ehlo})",
         "Set smtp-property:mail.smtp.localhost=… to a name the server accepts, usually this machine's full DNS name.",
         "smtp-property",
+    ),
+    "ehlo-closing": Failure(
+        "the server closes the connection after EHLO {ehlo}",
+        "Set smtp-property:mail.smtp.localhost=… to this machine's full DNS name: some relays, such as smtp-relay.gmail.com, "
+        "close the connection if they do not know the name. If the name is right, try again later.",
+        "smtp-property",
+        retry=True,
     ),
     "ehlo-temporary": Failure("the server cannot go on after EHLO", _RETRY, "smtp-server", retry=True),
     # starttls
@@ -265,8 +287,29 @@ TABLE: Final[dict[str, Failure]] = {
         "auth-username",
     ),
     "auth-disabled": Failure(
-        "the provider does not allow {username} to log in with a password",
-        "Ask for SMTP AUTH to be enabled for the mailbox and the organisation, or log in with an OAuth 2.0 token.",
+        "the provider does not allow {username} to log in by {mechanism}",
+        "Ask for SMTP AUTH to be enabled for the mailbox and the organisation; if only passwords are not allowed, log in "
+        "with an OAuth 2.0 token.",
+        "auth-password",
+    ),
+    "auth-policy": Failure(
+        "a policy of the organisation stops the login of {username}",
+        "Ask the administrator: the policy may require another factor, another network, or an OAuth 2.0 token.",
+        "auth-username",
+    ),
+    "auth-browser": Failure(
+        "the provider wants {username} to log in with a web browser first",
+        "Log in with a web browser and confirm that it is you, or use an application password or an OAuth 2.0 token.",
+        "auth-username",
+    ),
+    "auth-locked": Failure(
+        "the account {username} is locked or disabled",
+        "Ask the operator of the mail server to unlock it. Do not try again before that: each attempt may prolong the lock.",
+        "auth-username",
+    ),
+    "auth-password-expired": Failure(
+        "the password of {username} has expired",
+        "Change the password at the provider and set the new one as auth-password.",
         "auth-password",
     ),
     "auth-app-password": Failure(
@@ -278,6 +321,18 @@ TABLE: Final[dict[str, Failure]] = {
         "the server requires TLS before a login",
         "Set use-start-tls:true, or use-ssl:true with the server's TLS port.",
         "use-start-tls",
+    ),
+    "tls-not-seen": Failure(
+        "the server asks for STARTTLS although the connection is inside TLS",
+        "Use the server's STARTTLS port (use-ssl:false, use-start-tls:true), or ask its operator: TLS may end at a proxy in "
+        "front of the server.",
+        "use-ssl",
+    ),
+    "login-otherwise": Failure(
+        "the server asks for a login and does not accept that of {username} as one",
+        "Check that the account may send mail by this server; another mechanism may be needed "
+        "(smtp-property:mail.smtp.auth.mechanisms=…).",
+        "auth-username",
     ),
     "auth-password-transition": Failure(
         "the server requires one login with PLAIN, or a new password, before it accepts this mechanism",
@@ -316,12 +371,18 @@ TABLE: Final[dict[str, Failure]] = {
         "use-start-tls",
     ),
     "sender-refused": Failure(
-        "the server does not let {username} send as {sender}",
+        "the server does not accept {sender} as the sender for {username}",
         (
-            "Use a sender address that belongs to the login: ",
+            "Use a sender address that the login may use, in a domain that exists: ",
             RemedyAction("give-sender"),
             ", or smtp-property:mail.smtp.from=….",
         ),
+        "smtp-property",
+    ),
+    "sender-not-verified": Failure(
+        "the provider has not verified the sender {sender}",
+        "Verify the address or its domain at the provider, or use a verified sender (smtp-property:mail.smtp.from=…, and the "
+        "From header). A test account may require verified recipients too.",
         "smtp-property",
     ),
     "sender-syntax": Failure(
@@ -336,9 +397,40 @@ TABLE: Final[dict[str, Failure]] = {
         elsewhere=True,
     ),
     "mail-parameter": Failure(
-        "the server does not know a parameter of MAIL",
-        "Check mail.smtp.mailextension, mail.smtp.dsn.ret and mail.smtp.submitter.",
+        "the server does not know a parameter of MAIL or RCPT",
+        "Check mail.smtp.mailextension, mail.smtp.dsn.ret, mail.smtp.dsn.notify and mail.smtp.submitter.",
         "smtp-property",
+    ),
+    "client-blocked": Failure(
+        "the server does not accept mail from the network address of this machine",
+        "Ask the operator of the list that the answer names, or of the server, to take the address off; or send through a "
+        "server that accepts mail from this machine after a login.",
+        "smtp-server",
+    ),
+    "no-reverse-name": Failure(
+        "the network address of this machine has no name in the DNS, or the name does not lead back to the address",
+        "Have a PTR record set for the address, and an address record for that name; or send through a server that accepts "
+        "mail from this machine after a login.",
+        "smtp-server",
+    ),
+    "rate-limited": Failure(
+        "the server limits how fast mail is sent",
+        "Send more slowly: fewer connections at a time (confobjects.pool.max-connections), fewer messages over each "
+        "(confobjects.pool.messages-per-connection), and try again later.",
+        "smtp-property",
+        retry=True,
+    ),
+    "sending-limit": Failure(
+        "the account has sent as much as it may for now",
+        "Wait until the provider's limit starts anew, or ask for a higher one.",
+        "auth-username",
+        retry=True,
+    ),
+    "mail-loop": Failure(
+        "the message has gone through too many servers: it goes in a circle",
+        "Check the forwarding rules of {recipients}.",
+        "",
+        elsewhere=False,
     ),
     "server-full": Failure("the server has no space for mail now", _RETRY, "", retry=True),
     "mail-temporary": Failure("the server accepts no mail from {sender} now", _RETRY, "", retry=True),
@@ -355,8 +447,9 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     # rcpt
     "relay-denied": Failure(
-        "the server does not relay mail to {recipients} for this client",
-        "Log in first (auth-username, auth-password), or use a server that is responsible for the address.",
+        "the server does not relay mail to {recipients} for {username}",
+        "Log in (auth-username, auth-password) with an account that may send mail to other domains, or use a server that is "
+        "responsible for the address.",
         "auth-username",
     ),
     "no-such-recipient": Failure(

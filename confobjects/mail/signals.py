@@ -1,7 +1,6 @@
 """From raw signals to codes: which failure an error of a socket, of TLS or of a mail server is.
 
-Reply codes follow RFC 5321, enhanced codes RFC 3463, RFC 4954 and RFC 7372. Some rows are for large providers, which
-use codes and texts of their own.
+What the replies of mail servers mean is in :mod:`~confobjects.mail.meanings`.
 """
 
 from __future__ import annotations
@@ -11,73 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from confobjects.mail.failures import TABLE
+from confobjects.mail.meanings import REPLY_RULES, ReplyRule
 from confobjects.mail.replies import Reply
-from confobjects.records import Record
-
-
-class _ReplyRule(Record):
-    stages: str
-    codes: str  # a regular expression for the three digits
-    enhanced: str  # one for the enhanced code; empty: any code or none
-    text: str  # one for the text, ignoring case; empty: any text
-    code: str
-
-
-REPLY_RULES: Final = tuple(
-    _ReplyRule(*rule)
-    for rule in (
-        ("banner", "421|4..", "", "", "banner-busy"),
-        ("banner", "5..", "", "", "banner-refused"),
-        ("ehlo ehlo-tls", "4..", "", "", "ehlo-temporary"),
-        ("ehlo ehlo-tls", "5..", "", "", "ehlo-refused"),
-        ("starttls", "4..", "", "", "starttls-unavailable"),
-        ("starttls", "5..", "", "", "starttls-refused"),
-        ("auth", "5..", r"5\.7\.139|5\.7\.3", "", "auth-disabled"),
-        ("auth", "5..", "", "smtpclientauthentication is disabled|basic authentication is disabled", "auth-disabled"),
-        ("auth", "534", r"5\.7\.9", "", "auth-app-password"),
-        ("auth", "5..", "", "application-specific password", "auth-app-password"),
-        ("auth", "530|538", "", "", "auth-needs-tls"),
-        ("auth", "432", r"4\.7\.12", "", "auth-password-transition"),
-        ("auth", "421|432|454", r"4\.3\.2|4\.7\.0", "too many|limit|concurrent", "auth-too-many"),
-        ("auth", "421", "", "", "auth-too-many"),
-        ("auth", "4..", "", "", "auth-temporary"),
-        ("auth", "500|501|504", "", "", "auth-mechanism-refused"),
-        ("auth", "535", "", "", "auth-rejected"),
-        ("auth", "5..", r"5\.7\.8", "", "auth-rejected"),
-        ("auth", "5..", "", "", "auth-refused"),
-        ("mail rcpt data", "421", "", "", "closing"),
-        ("mail rcpt data", "530", "", "starttls|encrypt|tls", "tls-required"),
-        ("mail rcpt data", "530", "", "", "login-required"),
-        ("mail rcpt", "5..", "", "authentication (is )?required|must (authenticate|log ?in)", "login-required"),
-        ("mail data", "552|523|554", r"5\.3\.4", "", "message-too-large"),
-        ("mail", "552", "", "", "message-too-large"),
-        ("mail", "452", r"4\.3\.1", "", "server-full"),
-        ("mail", "4..", "", "", "mail-temporary"),
-        ("mail", "555", "", "", "mail-parameter"),
-        ("mail", "5..", r"5\.5\.4", "", "mail-parameter"),
-        ("mail", "501", "", "", "sender-syntax"),
-        ("mail", "5..", r"5\.1\.7", "", "sender-syntax"),
-        ("mail", "5..", "", "", "sender-refused"),
-        ("rcpt", "452", r"4\.5\.3", "", "too-many-recipients"),
-        ("rcpt", "4..", "", "", "recipient-temporary"),
-        ("rcpt", "5..", r"5\.7\.1", "sender|not owned", "sender-refused"),
-        ("rcpt", "5..", r"5\.7\.[0-9]+", "", "relay-denied"),
-        ("rcpt", "5..", "", "relay", "relay-denied"),
-        ("rcpt", "5..", r"5\.1\.(0|1|2|6|10)", "", "no-such-recipient"),
-        ("rcpt", "501", "", "", "recipient-syntax"),
-        ("rcpt", "5..", r"5\.1\.3", "", "recipient-syntax"),
-        ("rcpt", "5..", "", "", "recipient-refused"),
-        ("data", "5..", r"5\.7\.2[0-9]", "", "policy-refused"),
-        ("data", "5..", "", "dmarc|spf|dkim", "policy-refused"),
-        ("data", "552", "", "", "quota-exceeded"),
-        ("data", "5..", r"5\.2\.2", "", "quota-exceeded"),
-        ("data", "5..", r"5\.2\.252", "", "sender-refused"),
-        ("data", "5..", "", "send ?as", "sender-refused"),
-        ("data", "4..", "", "", "data-temporary"),
-        ("data", "5..", "", "", "content-refused"),
-    )
-)
-"""What a reply means, by stage; the first row that matches counts."""
 
 _VERIFY: Final = {
     9: "certificate-not-yet-valid",
@@ -104,7 +38,16 @@ _TLS_REASONS: Final = {
     "TLSV1_ALERT_PROTOCOL_VERSION": "tls-no-common-version",
     "NO_PROTOCOLS_AVAILABLE": "tls-no-common-version",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "tls-no-common-cipher",
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": "tls-no-common-cipher",
     "NO_SHARED_CIPHER": "tls-no-common-cipher",
+    "TLSV1_UNRECOGNIZED_NAME": "tls-server-name",
+    "DH_KEY_TOO_SMALL": "tls-weak-server",
+    "EE_KEY_TOO_SMALL": "tls-weak-server",
+    "CA_KEY_TOO_SMALL": "tls-weak-server",
+    "CA_MD_TOO_WEAK": "tls-weak-server",
+    "WRONG_SIGNATURE_TYPE": "tls-weak-server",
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED": "tls-weak-server",
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "tls-weak-server",
 }
 
 _BY_STAGE: Final = {
@@ -118,10 +61,23 @@ _BY_STAGE: Final = {
 """Kinds that have a code of their own in one stage."""
 
 
+_MOST_TEXT: Final = 2000
+"""Characters of a reply that are compared with the patterns."""
+
+_ADDRESS: Final = re.compile(r"<[^<>]*>|\S*@\S+")
+_LITERAL: Final = re.compile(r"\[[0-9a-fA-F:.\s]+\]|\b\d{1,3}(\.\d{1,3}){3}\b")
+_ENHANCED: Final = re.compile(r"(?<![\w.])([245])\.([0-7]\.\d{1,3})(?!\.?\d)")
+_EVERY_LINE: Final = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,3}[:;,]?\s*")
+
+
 def code_for(stage: str, kind: str, reply: Reply | None, facts: Mapping[str, Any]) -> str:
-    """Return the code of the row that matches a raw signal."""
+    """Return the code of the row that matches a raw signal.
+
+    Of the facts, ``token`` says that a token was used to log in, ``tls`` that the connection is inside TLS, ``logged_in``
+    that the login succeeded, and ``suite_chosen`` that the server had chosen a cipher suite before TLS failed.
+    """
     if reply is not None and kind == "reply":
-        return _code_of_reply(stage, reply, token="token" in facts)
+        return _code_of_reply(stage, reply, facts)
     if kind == "certificate":
         return _VERIFY.get(facts.get("verify_code", 0), "certificate-refused")
     if kind == "tls-error":
@@ -132,13 +88,40 @@ def code_for(stage: str, kind: str, reply: Reply | None, facts: Mapping[str, Any
     return found if found in TABLE else "protocol"
 
 
-def _code_of_reply(stage: str, reply: Reply, *, token: bool) -> str:
+def _code_of_reply(stage: str, reply: Reply, facts: Mapping[str, Any]) -> str:
+    holds = {"tls" if facts.get("tls") else "clear", "login" if facts.get("logged_in") else "no-login", ""}
+    code, enhanced, text = str(reply.code), enhanced_detail(reply), comparable_text(reply)
     for rule in REPLY_RULES:
-        if (
-            stage in rule.stages.split()
-            and re.fullmatch(rule.codes, str(reply.code))
-            and (not rule.enhanced or re.fullmatch(rule.enhanced, reply.enhanced))
-            and (not rule.text or re.search(rule.text, reply.text, re.IGNORECASE))
-        ):
-            return "auth-token-rejected" if token and rule.code == "auth-rejected" else rule.code
+        if stage in rule.stages.split() and rule.when in holds and _fits(rule, code, enhanced, text):
+            return "auth-token-rejected" if "token" in facts and rule.code == "auth-rejected" else rule.code
     return "refused"
+
+
+def _fits(rule: ReplyRule, code: str, enhanced: str, text: str) -> bool:
+    return (
+        re.fullmatch(rule.codes, code) is not None
+        and (not rule.enhanced or re.fullmatch(rule.enhanced, enhanced) is not None)
+        and (not rule.text or re.search(rule.text, text, re.IGNORECASE) is not None)
+    )
+
+
+def enhanced_detail(reply: Reply) -> str:
+    """Return the last two parts of the enhanced code (``7.8``), empty if there is none.
+
+    Some servers write it behind a ``#``, or with words before it. Its class must be that of the reply.
+    """
+    for line in reply.lines:
+        for found in _ENHANCED.finditer(line[:_MOST_TEXT].decode("ascii", "replace")):
+            if found[1] == str(reply.code)[0]:
+                return found[2]
+    return reply.enhanced[2:]
+
+
+def comparable_text(reply: Reply) -> str:
+    """Return the text of a reply on one line, without enhanced codes, mail addresses and IP addresses.
+
+    An address could contain any word of the patterns.
+    """
+    lines = (_EVERY_LINE.sub("", line.decode("utf-8", "replace").strip()) for line in reply.lines)
+    text = " ".join(" ".join(lines)[:_MOST_TEXT].split())
+    return _LITERAL.sub("[address]", _ADDRESS.sub("<>", text))

@@ -180,7 +180,7 @@ def _try_address(plan: DeliveryPlan, network: Network, address: SocketAddress) -
 def explain_error(error: DeliveryError, connection: Connection) -> DeliveryError:
     """Return the error with the facts that probes found; the same error if there is no probe for it."""
     trouble, plan, network = error.trouble, connection.plan, connection.network
-    if trouble is None or code_of(trouble) != error.diagnosis.code:
+    if trouble is None or code_of(trouble, error.diagnosis.facts) != error.diagnosis.code:
         return error
     refined = trouble
     probe = PROBES.get(error.diagnosis.code)

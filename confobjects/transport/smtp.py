@@ -405,6 +405,8 @@ class Connection:
             "ehlo": self.ehlo_name,
             "username": plan.login.username if plan.login else "this client",
             "mechanism": self.mechanism,
+            "tls": self.client.tls,
+            "logged_in": bool(self.mechanism),
             "versions": " and ".join(plan.tls.versions),
             "trust": plan.trust.path or "of the runtime",
             "source": plan.local_address,

@@ -160,6 +160,9 @@ def _ehlo(*extensions: str) -> bytes:
     return "".join(f"250{mark}{line}\r\n" for mark, line in zip(marks, lines, strict=True)).encode()
 
 
+INSIDE: Final[dict[str, Any]] = {"tls": "good", "implicit": True, "values": {"use_ssl": True, **LOGIN}, "settings": ()}
+
+
 def _auth(number: str, title: str, code: str, property_: str, answer: bytes, **more: Any) -> Case:
     more = {"script": {"AUTH": answer}, "values": {**CLEAR, **LOGIN}, "settings": WEAK, **more}
     return Case(number, title, code, "auth", property_, **more)
@@ -247,6 +250,8 @@ CASES: Final = (
     _certificate("21", "no common cipher suite", "tls-no-common-cipher", "smtp-property", "only-1.2",
                  settings=("mail.smtp.ssl.ciphersuites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
                            "mail.smtp.ssl.protocols=TLSv1.2")),
+    _certificate("21c", "a name that the server does not know", "tls-server-name", "smtp-server", "refuses-name"),
+    _certificate("21d", "a weak Diffie-Hellman key", "tls-weak-server", "smtp-property", "weak-dh"),
     _certificate("21b", "a host that ssl.trust does not name", "host-not-in-trust-list", "smtp-property", "good",
                  settings=("mail.smtp.ssl.trust=other.example", "confobjects.allow-insecure=any-certificate")),
     # starttls
@@ -273,6 +278,8 @@ CASES: Final = (
         for letter, answer in (("", b"501 5.5.4 invalid name\r\n"), ("b", b"504 5.5.2 need a full name\r\n"),
                                ("c", b"550 5.7.1 helo rejected\r\n"))
     ),
+    Case("25e", "closed after an unknown EHLO name", "ehlo-closing", "ehlo", "smtp-property",
+         script={"EHLO": b"421 4.7.0 Try again later, closing connection. (EHLO)\r\n"}),
     Case("25d", "the server is not ready", "ehlo-temporary", "ehlo", "smtp-server",
          script={"EHLO": b"451 4.3.0 try later\r\n"}),
     # auth
@@ -290,16 +297,27 @@ CASES: Final = (
     _auth("28", "a wrong password", "auth-rejected", "auth-password", b"535 5.7.8 bad credentials\r\n"),
     _auth("29", "login switched off for the organisation", "auth-disabled", "auth-password",
           b"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant\r\n"),
-    _auth("29b", "login switched off for the mailbox", "auth-disabled", "auth-password",
-          b"535 5.7.3 Authentication unsuccessful\r\n"),
+    _auth("29b", "a wrong password, as Microsoft says it", "auth-rejected", "auth-password",
+          b"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect\r\n"),
+    _auth("29c", "stopped by a policy", "auth-policy", "auth-username",
+          b"535 5.7.139 Authentication unsuccessful, the request did not meet the criteria\r\n"),
+    _auth("29d", "a locked account", "auth-locked", "auth-username", b"525 5.7.13 User account disabled\r\n"),
+    _auth("29e", "an expired password", "auth-password-expired", "auth-password",
+          b"535 5.7.139 Authentication unsuccessful, the password has expired\r\n"),
     _auth("30", "an application password is wanted", "auth-app-password", "auth-password",
           b"534 5.7.9 Application-specific password required\r\n"),
+    _auth("30b", "a login by browser is wanted", "auth-browser", "auth-username",
+          b"534 5.7.14 Please log in via your web browser and then try again\r\n"),
     _auth("31", "TLS is wanted before a login", "auth-needs-tls", "use-start-tls",
           b"530 5.7.0 Must issue a STARTTLS command first\r\n"),
     _mail("31b", "TLS is wanted before mail", "tls-required", "use-start-tls",
           b"530 5.7.0 Must issue a STARTTLS command first\r\n"),
     _mail("31c", "a login is wanted before mail", "login-required", "auth-username",
           b"530 5.7.0 Authentication required\r\n"),
+    _auth("31d", "STARTTLS is wanted inside TLS", "tls-not-seen", "use-ssl",
+          b"530 5.7.0 Must issue a STARTTLS command first\r\n", **INSIDE),
+    _auth("31e", "another login is wanted", "login-otherwise", "auth-username",
+          b"530 5.7.0 Authentication required\r\n", **INSIDE),
     _auth("32", "encryption is wanted", "auth-needs-tls", "use-start-tls", b"538 5.7.11 Encryption required\r\n"),
     _auth("32b", "a password transition", "auth-password-transition", "auth-password",
           b"432 4.7.12 A password transition is needed\r\n"),
@@ -327,7 +345,10 @@ CASES: Final = (
     Case("36b", "too large, as we see it before sending", "message-too-large", "mail", "",
          script={"EHLO": _SIZED}, values=CLEAR, depth="send"),
     _mail("37", "no room", "server-full", "", b"452 4.3.1 insufficient system storage\r\n"),
-    _mail("37b", "the server leaves", "closing", "", b"421 4.7.0 rate limit, closing\r\n"),
+    _mail("37b", "the server leaves", "closing", "", b"421 4.3.2 shutting down\r\n"),
+    _mail("37d", "too fast", "rate-limited", "smtp-property", b"421 4.7.0 rate limit, closing\r\n"),
+    _mail("37e", "all sent for today", "sending-limit", "auth-username",
+          b"550 5.4.5 Daily user sending limit exceeded\r\n"),
     _mail("37c", "not now", "mail-temporary", "", b"451 4.7.1 try later\r\n"),
     _mail("38", "an unknown parameter", "mail-parameter", "smtp-property", b"555 5.5.4 unsupported parameter\r\n",
           settings=("mail.smtp.mailextension=XWHAT=1",)),
@@ -346,6 +367,14 @@ CASES: Final = (
     _rcpt("42", "one of two refused, and all or nothing is wanted", "no-such-recipient", "", b"550 5.1.1 no such user\r\n",
           script={"RCPT": [b"250 2.1.5 ok\r\n", b"550 5.1.1 no such user\r\n"]}, depth="send",
           to=("bob@example.com", "bib@example.com")),
+    _rcpt("41d", "an EHLO name that is refused later", "ehlo-refused", "smtp-property",
+          b"504 5.5.2 <client>: Helo command rejected: need fully-qualified hostname\r\n"),
+    _rcpt("41e", "an address on a list", "client-blocked", "smtp-server",
+          b"554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.spamhaus.org\r\n"),
+    _rcpt("41f", "an address without a name", "no-reverse-name", "smtp-server",
+          b"450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.7]\r\n"),
+    _rcpt("41g", "a sender that is refused later", "sender-refused", "smtp-property",
+          b"550 5.1.8 <ann@nowhere.example>: Sender address rejected: Domain not found\r\n"),
     # data
     _data("43", "the sender's policy", "policy-refused", "smtp-property",
           b"550 5.7.26 Unauthenticated mail is not accepted due to the domain's DMARC policy\r\n"),
@@ -354,9 +383,12 @@ CASES: Final = (
     _data("43d", "not now", "data-temporary", "", b"451 4.3.0 try later\r\n"),
     _data("43e", "the server leaves", "closing", "", b"421 4.3.2 shutting down\r\n"),
     _data("43f", "refused before the content", "content-refused", "", b"",
-          script={"DATA": b"554 5.5.1 no valid recipients\r\n"}),
+          script={"DATA": b"554 5.5.1 not now\r\n"}),
     _data("43g", "too large after all", "message-too-large", "", b"552 5.3.4 message too big\r\n"),
     _data("43h", "may not send as", "sender-refused", "smtp-property", b"554 5.2.252 SendAsDenied\r\n"),
+    _data("43i", "an unverified sender", "sender-not-verified", "smtp-property",
+          b"554 Message rejected: Email address is not verified.\r\n"),
+    _data("43j", "in a circle", "mail-loop", "", b"554 5.4.6 Too many hops\r\n"),
     _data("44", "closed after the final dot", "unknown-outcome", "", close),
     Case("45", "an address beyond ASCII, and no SMTPUTF8", "utf8-not-offered", "mail", "",
          values=CLEAR, depth="send", to=("bjørn@example.com",)),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -83,6 +84,12 @@ class Bench:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # that it is old is the point
                     made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_1
+            if name == "refuses-name":
+                made.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            if name == "weak-dh":
+                made.maximum_version = ssl.TLSVersion.TLSv1_2
+                made.set_ciphers("DHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0")
+                made.load_dh_params(str(small_group(self.directory)))
             made.load_cert_chain(path, key)
         return self._contexts[name]
 
@@ -104,6 +111,7 @@ class Bench:
             "with-unknown-root": lambda: with_root(Authority("Unknown Root")),
             "without-intermediate": lambda: alone(self.between.issue("localhost")),
             "weak": lambda: of.issue("localhost", key=rsa.generate_private_key(65537, 1024)),
+            "weak-dh": lambda: of.issue("localhost", key=rsa.generate_private_key(65537, 2048)),
         }
         return kinds.get(name, lambda: of.issue("localhost"))()
 
@@ -112,6 +120,24 @@ def with_root(root: Authority) -> Certificate:
     """Return a certificate that is sent along with its self-signed root."""
     issued = root.issue("localhost")
     return Certificate(issued.certificate, issued.key, (root.certificate,))
+
+
+OAKLEY_2 = int(
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6D"
+    "F25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381"
+    "FFFFFFFFFFFFFFFF",
+    16,
+)
+"""A prime of 1024 bits (RFC 2409, section 6.2)."""
+
+
+def small_group(directory: Path) -> Path:
+    """Write Diffie-Hellman parameters of 1024 bits to a file, and return it."""
+    path = directory / "dh.pem"
+    der = bytes.fromhex("308187028181") + OAKLEY_2.to_bytes(129) + bytes.fromhex("020102")  # PKCS #3
+    body = base64.encodebytes(der).decode()
+    path.write_text(f"-----BEGIN DH PARAMETERS-----\n{body}-----END DH PARAMETERS-----\n")
+    return path
 
 
 def alone(issued: Certificate) -> Certificate:

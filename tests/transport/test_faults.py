@@ -190,7 +190,7 @@ def test_each_fault_has_its_diagnosis(stage: str, action: Any, code: str, extens
     [
         (b"535 5.7.8 no\r\n", "auth-rejected"),
         (b"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled\r\n", "auth-disabled"),
-        (b"535 5.7.3 Authentication unsuccessful\r\n", "auth-disabled"),
+        (b"535 5.7.3 Authentication unsuccessful\r\n", "auth-rejected"),
         (b"534 5.7.9 Application-specific password required\r\n", "auth-app-password"),
         (b"530 5.7.0 Must issue a STARTTLS command first\r\n", "auth-needs-tls"),
         (b"538 5.7.11 Encryption required\r\n", "auth-needs-tls"),
