@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 PROGRAMS: Final = ("confobjects", "dsconfig")
 """The words that a command may begin with, as in a shell."""
@@ -47,7 +47,7 @@ class Piece(Record):
 class Word(Record):
     """A word after quotes and escapes are resolved, and its place: one piece, or several if it spans joined lines."""
 
-    text: str
+    text: str = field(repr=False)
     pieces: tuple[Piece, ...]
 
 
@@ -75,7 +75,7 @@ class BatchCommand(Record):
 class Script(Record):
     """A parsed text. ``lines`` are its lines without their line ends."""
 
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = field(repr=False)
     commands: tuple[BatchCommand, ...]
     mistakes: tuple[Mistake, ...]
 

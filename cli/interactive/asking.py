@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 from confobjects.paths import normal_name
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.reference.text import describe_property
 
 from .pages import satisfying_values
@@ -44,7 +44,7 @@ def _is_creation_of(aside: Aside, kind: str) -> bool:
 class Answer(Record):
     """A value, and the operations that are needed before it can be used."""
 
-    text: str
+    text: str = field(repr=False)
     operations: tuple[Operation, ...] = ()
 
 

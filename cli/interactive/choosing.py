@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 LONG: Final = 12
 """A list with more entries is searched and not numbered."""
@@ -19,7 +19,7 @@ class Choice(Record):
 
     key: str
     label: str
-    value: Any
+    value: Any = field(repr=False)
 
     def names(self) -> list[str]:
         """Return its names: its label, and its value if that is a name."""

@@ -34,9 +34,9 @@ class Draft(Record):
     """
 
     definition: ManagedObjectDefinition
-    original: Mapping[str, Texts]
-    values: Mapping[str, Texts]
-    defaults: Mapping[str, Texts] = field(default_factory=dict)
+    original: Mapping[str, Texts] = field(repr=False)
+    values: Mapping[str, Texts] = field(repr=False)
+    defaults: Mapping[str, Texts] = field(default_factory=dict, repr=False)
     creating: bool = False
     naming: str = ""
 

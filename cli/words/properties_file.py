@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from confobjects.diagnostics import MASK, Collector, Diagnostic, find_nearest
 from confobjects.errors import UsageError
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.texts.properties import EscapeError, LogicalLine, read_entries
 
 from ..files import read_contents
@@ -43,8 +43,8 @@ _FORM: Final = re.compile(r":(env|file)[ \t\f]*=[ \t\f]*", re.IGNORECASE)
 class Defaults(Record):
     """The content of a file: values by option, general ones and those of this tool, and warnings."""
 
-    general: Mapping[str, Any]
-    own: Mapping[str, Any]
+    general: Mapping[str, Any] = field(repr=False)
+    own: Mapping[str, Any] = field(repr=False)
     warnings: tuple[Diagnostic, ...] = ()
 
     def values_besides(self, given: Collection[str]) -> dict[str, Any]:
@@ -61,9 +61,9 @@ class Defaults(Record):
 class _OptionEntry(Record):
     """A key and its value as the file has them, unescaped, with the offsets of both into their line."""
 
-    line: LogicalLine
+    line: LogicalLine = field(repr=False)
     key: str
-    value: str
+    value: str = field(repr=False)
     key_at: tuple[int, int]
     value_at: tuple[int, int]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 from .options import OPTIONS
 
@@ -32,9 +32,9 @@ class Words(Record):
     """
 
     command: str
-    rest: tuple[str, ...]
+    rest: tuple[str, ...] = field(repr=False)
     definitions: tuple[str, ...]
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] = field(repr=False)
     defaults: Defaults | None = None
 
     def has(self, *spellings: str) -> bool:

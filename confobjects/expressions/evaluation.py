@@ -15,7 +15,7 @@ from confobjects.expressions.grammar import (
     parse,
     token_problem,
 )
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 MAX_DEPTH: Final = 32
 """How many sources may refer to each other in a row."""
@@ -38,7 +38,7 @@ class Found(Record):
     values.
     """
 
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
     origin: str
     literal: bool = True
     splittable: bool = False
@@ -63,7 +63,7 @@ Provide = Callable[[Need], "Found | NotFound | Failed"]
 class EvaluationResult(Record):
     """The result of a template: values with their origins, or None if one is missing, and all problems."""
 
-    values: tuple[str, ...] | None
+    values: tuple[str, ...] | None = field(repr=False)
     origins: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -20,7 +20,7 @@ from typing import Final
 from confobjects.diagnostics import MASK, suggest_name
 from confobjects.expressions.functions import FUNCTIONS
 from confobjects.expressions.openers import OPENERS, has_opener
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 MAX_NESTING: Final = 16
 
@@ -59,8 +59,8 @@ class Expression(Record):
     """
 
     function: str | None
-    argument: Parts
-    default: Parts | None
+    argument: Parts = field(repr=False)
+    default: Parts | None = field(repr=False)
     span: tuple[int, int]
     default_span: tuple[int, int] | None
 
@@ -74,6 +74,10 @@ class Template(Record):
     text: str
     parts: Parts
     warnings: tuple[Problem, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the text without what may be a secret."""
+        return f"<template {self.as_masked()}>"
 
     @property
     def is_literal(self) -> bool:

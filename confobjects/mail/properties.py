@@ -22,14 +22,14 @@ from confobjects.mail.property_table import (
     row_of,
 )
 from confobjects.mail.property_values import UnexpectedValueError, parse_value
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 
 class Setting(Record):
     """One honoured setting: its typed value, the text and the full name with which it was given."""
 
-    value: Any
-    text: str
+    value: Any = field(repr=False)
+    text: str = field(repr=False)
     name: str
 
 

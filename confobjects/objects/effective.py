@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import MASK, Diagnostic, suggest_name
 from confobjects.errors import DefinitionError, NoSuchObjectError, UnknownNameError
+from confobjects.objects.reading import mask_secret
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
@@ -128,10 +129,17 @@ class EffectiveObject:
             ) from None
 
     def __repr__(self) -> str:
-        values = ", ".join(
-            f"{name}={MASK if self.is_secret(name) else self[name]!r}" for name in self if self[name] not in (None, ())
-        )
+        values = ", ".join(f"{name}={self._shown(name)}" for name in self if self[name] not in (None, ()))
         return f"<{self.path} {values}>"
+
+    def _shown(self, name: str) -> str:
+        """Return a value as it may be shown. One that can hold a secret, such as a pair, is written as text."""
+        prop = self._property(name)
+        if prop.sensitive:
+            return repr(MASK)
+        if prop.syntax.secret_names:
+            return repr(tuple(mask_secret(prop, text) for text in self.texts(name)))
+        return repr(self[name])
 
 
 class ViewResult(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition
@@ -48,7 +48,7 @@ class Evaluation(Record):
     listed as deferred too.
     """
 
-    values: Texts | None
+    values: Texts | None = field(repr=False)
     origins: Texts = ()
     problems: tuple[Diagnostic, ...] = ()
     provisional: bool = False

@@ -61,7 +61,7 @@ class FileFunction:
 class _TokenValue(Record):
     """The value of a token in an expression file: its texts, or a problem."""
 
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
     origin: str
     problem: str = ""
     splittable: bool = field(default=False, kw_only=True)
@@ -200,9 +200,7 @@ def read_env_file(path: str) -> dict[str, str]:
             continue
         name, equals, value = line.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
-            raise ExpressionError(
-                Diagnostic("unresolved-expression", "expected NAME=VALUE", origin=path, line=number, excerpt=line)
-            )
+            raise ExpressionError(Diagnostic("unresolved-expression", "expected NAME=VALUE", origin=path, line=number))
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]
         variables[name.strip()] = value

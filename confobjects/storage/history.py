@@ -28,7 +28,7 @@ from typing import Any, Final
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, StorageError
 from confobjects.mapping.journal import Note, NotedChange, State
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.storage import files
 
 FORMAT: Final = 1
@@ -45,7 +45,7 @@ class HistoryStep(Record):
     after: str
     edited: bool = False
     text: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     when: str = ""
 
 

@@ -30,7 +30,7 @@ from confobjects.errors import (
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse
 from confobjects.mapping.protocol import Scope
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
 
@@ -46,7 +46,7 @@ _ATTEMPTS: Final = 5
 class _FileVersion(Record):
     """The file as it was read; ``data`` is None while there is no file."""
 
-    data: bytes | None
+    data: bytes | None = field(repr=False)
     document: LdifText
     tree: Tree
     signature: files.FileSignature | None

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from confobjects.diagnostics import MASK
 from confobjects.paths import normal_name
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.syntaxes.base import (
     BLANKS,
     EXACT,
@@ -167,7 +167,7 @@ class NameValue(Record):
     """One extra option: a name and its text."""
 
     name: str
-    value: str
+    value: str = field(repr=False)
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"

@@ -166,3 +166,37 @@ def test_a_file_of_variables(tmp_path: Path) -> None:
     path.write_text("A=1\nnot a variable\n")
     with pytest.raises(ExpressionError, match=r"prod\.env:2: expected NAME=VALUE"):
         read_env_file(str(path))
+
+
+@pytest.mark.parametrize("line", ["{0}", "{0} = 1", "A B={0}", "A-B={0}", "export {0}", "={0}", "\n\n: {0}", "\x85{0}"])
+def test_a_broken_line_of_a_file_of_variables_is_not_shown(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "prod.env"
+    path.write_text(line.format("Kanarien-1!x") + "\n")
+    with pytest.raises(ExpressionError) as caught:
+        read_env_file(str(path))
+    (problem,) = caught.value.diagnostics
+    assert problem.line is not None
+    assert "Kanarien" not in problem.render() + str(problem.as_json()) + repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.properties", "={0}"),
+        ("a.properties", "a.b={0}\\u00zz"),
+        ("a.properties", "a\\u00zz={0}"),
+        ("a.json", '{{"a": "{0}'),
+        ("a.json", '{{"a": {0}}}'),
+        ("a.json", '["{0}"]'),
+        ("a.json", '"{0}"'),
+        ("a.json", '{{"a": "{0}", "a": "{0}"}}'),
+        ("a.json", '{{"a": "{0}\\q"}}'),
+        ("a.json", '{{"a": {{"b": "{0}"}}}}'),
+        ("a.json", '{{"a": ["{0}", null]}}'),
+    ],
+)
+def test_a_broken_expression_file_is_not_shown(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text.format("Kanarien-1!x"))
+    answer = ExpressionFiles([str(tmp_path)])("a")
+    assert isinstance(answer, Failed)
+    assert "Kanarien" not in answer.message + repr(answer)

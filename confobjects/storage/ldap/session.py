@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from confobjects.actions import RemedyAction
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses deprecated names
@@ -41,7 +41,7 @@ class LdapLogin(Record):
 
     mechanism: str = "anonymous"
     bind_dn: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     start_tls: bool = False
     tls: Tls = Tls()
     allow_clear_password: bool = False

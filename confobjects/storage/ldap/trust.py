@@ -6,7 +6,7 @@ import ssl
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.tls.authorities import read_system_state
 from confobjects.tls.contexts import ContextProblem, Recipe, context_for
 from confobjects.tls.identities import Identity, read_identity
@@ -21,9 +21,9 @@ class Tls(Record):
 
     trust_all: bool = False
     trust_store: str | None = None
-    trust_store_password: str = ""
+    trust_store_password: str = field(default="", repr=False)
     key_store: str | None = None
-    key_store_password: str = ""
+    key_store_password: str = field(default="", repr=False)
 
     def build_context(self) -> ssl.SSLContext:
         """Return the TLS context. Raises :class:`~confobjects.errors.UsageError` for files that cannot be used."""
