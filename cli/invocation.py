@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
     from .output.sink import Sink
 
+_OWN_FILES = (
+    "bindpassword_file",
+    "bindpasswordfile",
+    "truststorepassword_file",
+    "truststorepasswordfile",
+    "keystorepassword_file",
+    "keystorepasswordfile",
+    "keystorepath",
+    "propertiesfilepath",
+)
+"""Options that name a file with a secret of this tool, which no expression may read."""
 _LDAP_WORDS = ("hostname", "port", "usessl")
 
 
@@ -173,6 +184,8 @@ class Invocation:
             define=self.defined_tokens(),
             environment=environment,
             definition_name="--define",
+            url=self.place.url,
+            own_files=[self.options.get(name) for name in _OWN_FILES],
         )
 
     def defined_tokens(self) -> dict[str, str]:

@@ -125,9 +125,9 @@ def find_place(url: str | None, instance: str | None, environment: Mapping[str, 
     chosen = url or environment.get(URL_VARIABLE) or default_url(environment)
     directory = instance or environment.get(INSTANCE_VARIABLE)
     if not directory:
-        scheme, _, rest = chosen.partition(":")
+        file = file_of(chosen)
         try:
-            directory = os.path.dirname(os.path.abspath(rest)) if scheme == "ldif" else os.getcwd()
+            directory = os.path.dirname(os.path.abspath(file)) if file else os.getcwd()
         except OSError:
             remedy = (
                 "change to another directory, or name one with ",
@@ -203,23 +203,34 @@ def _open_storage(url: str, **options: Any) -> Storage:
     return open_storage(url, **options)
 
 
-def make_startup_evaluator(
+def make_startup_evaluator(  # noqa: PLR0913 - each is a source or a place, all by keyword
     instance_directory: str,
     *,
     define: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     expression_directories: Sequence[str] | None = None,
     definition_name: str = "definition",
+    url: str = "",
+    own_files: Iterable[str | None] = (),
 ) -> Evaluator:
     """Return the evaluator of startup, with its sources of values in order.
+
+    ``file:`` reads below the instance directory and the roots that the environment names, but never the configuration
+    at ``url``, a file beside it that is named after it, or one of ``own_files``.
 
     ``environment`` defaults to that of the process, ``expression_directories`` to the ones in its variable
     ``CONFOBJECTS_ENVCONFIG_DIRS``. ``definition_name`` names the source of a value from ``define``.
     """
     from confobjects.objects.evaluating import make_evaluator
-    from confobjects.resolvers import Resolvers
+    from confobjects.resolvers import FileRoots, Resolvers, file_roots_of
 
     variables = os.environ if environment is None else environment
+    roots = FileRoots(
+        instance_directory,
+        file_roots_of(variables),
+        configuration=file_of(url),
+        own=[path for path in own_files if path],
+    )
     if expression_directories is None:
         listed = variables.get(EXPRESSION_DIRECTORIES_VARIABLE, "")
         expression_directories = [part.strip() for part in listed.split(",") if part.strip()]
@@ -230,8 +241,17 @@ def make_startup_evaluator(
             directories=tuple(expression_directories),
             instance_directory=instance_directory,
             definition_name=definition_name,
+            roots=roots,
         )
     )
+
+
+def file_of(url: str) -> str:
+    """Return the path in the URL of an LDIF file; empty for any other storage."""
+    scheme, _, path = url.partition(":")
+    if scheme.lower() != "ldif":
+        return ""
+    return os.path.expanduser(path[2:] if path.startswith("///") else path)
 
 
 def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
@@ -257,6 +277,8 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         define=define,
         environment=variables,
         expression_directories=expression_directories,
+        url=where.url,
+        own_files=(options.get("key_store"),),
     )
     known = definitions if isinstance(definitions, Registry) else load_registry(definitions)
     storage = _open_storage(where.url, missing_ok=missing_ok, **options)

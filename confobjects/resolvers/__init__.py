@@ -3,6 +3,10 @@
 Order of the sources for a token, first hit wins: definitions given to the command or the API, the environment,
 expression files, and then the default in the expression. The functions are ``file:`` and ``env:``.
 
+Whoever writes the configuration does not thereby read the machine: ``file:`` reads below the roots of
+:mod:`~confobjects.resolvers.roots`, and neither ``env:`` nor a token gives a variable of confobjects itself, or one
+that ``CONFOBJECTS_ENV_ALLOW`` leaves out.
+
 Laws: a source is read once, when it is first needed. A value names its source. Nothing here reads the environment of
 the process; the environment is an argument.
 """
@@ -10,11 +14,18 @@ the process; the environment is an argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
 
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.resolvers.files import ExpressionFiles, FileFunction, read_env_file
+from confobjects.resolvers.roots import FileRoots, file_roots_of
 
-__all__ = ["ExpressionFiles", "FileFunction", "Resolvers", "read_env_file", "variable_of"]
+__all__ = ["ExpressionFiles", "FileFunction", "FileRoots", "Resolvers", "file_roots_of", "read_env_file", "variable_of"]
+
+ALLOW_VARIABLE: Final = "CONFOBJECTS_ENV_ALLOW"
+"""Patterns of the environment variables that expressions may have, separated by commas (``SMTP_*,APP_*``)."""
+_OWN_PREFIX: Final = "CONFOBJECTS_"
 
 
 def variable_of(token: str) -> str:
@@ -25,7 +36,7 @@ def variable_of(token: str) -> str:
 class Resolvers:
     """All sources in their order. An instance is the provider that the evaluator calls."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a source or a place, all by keyword
         self,
         *,
         define: Mapping[str, str] | None = None,
@@ -33,14 +44,15 @@ class Resolvers:
         directories: Sequence[str] = (),
         instance_directory: str = ".",
         definition_name: str = "definition",
+        roots: FileRoots | None = None,
     ) -> None:
         self.define = define or {}
         self.environment = environment or {}
         self.files = ExpressionFiles(directories)
         self.definition_name = definition_name
         self.functions: dict[str, Callable[[str], Found | NotFound | Failed]] = {
-            "file": FileFunction(instance_directory),
-            "env": self._find_variable,
+            "file": FileFunction(instance_directory, roots),
+            "env": self._find_named_variable,
         }
         """Return the provider of each function that reads a file or the environment, by function name."""
 
@@ -50,10 +62,24 @@ class Resolvers:
             return self._find_token(need.argument)
         return self.functions[need.function](need.argument)
 
+    def _find_named_variable(self, name: str) -> Found | NotFound | Failed:
+        if not self._is_allowed(name):
+            remedy = f"use another variable; {ALLOW_VARIABLE} can limit them, and none begins with {_OWN_PREFIX}"
+            return Failed(f"the environment variable {name} is not given to a configuration", remedy)
+        return self._find_variable(name)
+
     def _find_variable(self, name: str) -> Found | NotFound:
+        if not self._is_allowed(name):
+            return NotFound((f"environment variable {name} (not given to a configuration)",))
         text = self.environment.get(name)
         where = f"environment variable {name}"
         return NotFound((where,)) if text is None else Found((text,), where, splittable=True)
+
+    def _is_allowed(self, variable: str) -> bool:
+        if variable.upper().startswith(_OWN_PREFIX):
+            return False
+        patterns = self.environment.get(ALLOW_VARIABLE)
+        return patterns is None or any(fnmatchcase(variable, part.strip()) for part in patterns.split(","))
 
     def _find_token(self, token: str) -> Found | NotFound | Failed:
         if token in self.define:

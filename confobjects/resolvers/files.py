@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from confobjects import inputs
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Failed, Found, NotFound
 from confobjects.records import Record, field
+from confobjects.resolvers.roots import FileRoots
 from confobjects.texts.properties import EscapeError, read_entries
 
-MAX_FILE_SIZE: Final = 1024 * 1024
+MAX_FILE_SIZE: Final = inputs.SMALL
 """Bytes. ``file:`` is meant for a PIN, a token or a certificate, not for a data file."""
 
 
-def read_text(path: str) -> str:
-    """Return the text of a file. Raises ExpressionError with the reason and the path."""
+def read_text(path: str, flags: int = 0) -> str:
+    """Return the text of a regular file. Raises ExpressionError with the reason and the path."""
+    return _read_with_status(path, flags)[0]
+
+
+def _read_with_status(path: str, flags: int) -> tuple[str, os.stat_result]:
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE_SIZE + 1)
+        data, status = inputs.read_regular(path, MAX_FILE_SIZE, flags)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise ExpressionError(_unreadable_problem(path, f"it is larger than {MAX_FILE_SIZE // 1024} KiB")) from None
         raise ExpressionError(_unreadable_problem(path, (error.strerror or str(error)).lower())) from None
-    if len(data) > MAX_FILE_SIZE:
-        raise ExpressionError(_unreadable_problem(path, f"it is larger than {MAX_FILE_SIZE // 1024} KiB"))
     try:
-        return data.decode()
+        return data.decode(), status
     except UnicodeDecodeError:
         raise ExpressionError(_unreadable_problem(path, "it is not UTF-8 text")) from None
 
@@ -37,22 +43,32 @@ def _unreadable_problem(path: str, reason: str) -> Diagnostic:
 
 
 class FileFunction:
-    """``file:PATH``: the text of a file without one final line end. PATH is relative to the instance directory."""
+    """``file:PATH``: the text of a file without one final line end. PATH is relative to the instance directory.
 
-    def __init__(self, instance_directory: str) -> None:
+    Whoever writes the configuration chooses the path, and may send the text to a server of his own. So only the
+    files that ``roots`` let through are read.
+    """
+
+    def __init__(self, instance_directory: str, roots: FileRoots | None = None) -> None:
         self.instance_directory = instance_directory
+        self.roots = FileRoots(instance_directory) if roots is None else roots
 
     def __call__(self, path: str) -> Found | NotFound | Failed:
         """Return the text. A missing file is not found, so that a default applies; an unreadable one is an error."""
-        full = os.path.join(self.instance_directory, path)
         if "\0" in path:
             return Failed("the path holds a NUL character")
+        full = os.path.join(self.instance_directory, path)
+        real = os.path.realpath(full)
+        if refusal := self.roots.refuse_path(full, real):
+            return refusal
         if not os.path.lexists(full):
             return NotFound((f"file {full}",))
         try:
-            text = read_text(full)
+            text, status = _read_with_status(real, os.O_NOFOLLOW)
         except ExpressionError as error:
             return Failed(error.diagnostics[0].summary)
+        if refusal := self.roots.refuse_file(full, real, status):
+            return refusal
         if text.endswith("\n"):
             text = text[:-2] if text.endswith("\r\n") else text[:-1]
         return Found((text,), f"file {path}")

@@ -143,7 +143,7 @@ def test_a_missing_directory_is_said(tmp_path: Path) -> None:
 def test_the_text_of_a_file(tmp_path: Path, data: bytes, text: str) -> None:
     (tmp_path / "a.pin").write_bytes(data)
     assert found(FileFunction(str(tmp_path))("a.pin")) == ((text,), "file a.pin")
-    assert found(FileFunction("/")(str(tmp_path / "a.pin")))[0] == (text,)
+    assert found(FileFunction(str(tmp_path))(str(tmp_path / "a.pin")))[0] == (text,)
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
