@@ -146,10 +146,10 @@ def check_choices(view: View, smtp: SmtpSettings) -> Iterator[Diagnostic]:
 
 
 def is_named(host: str, names: tuple[str, ...]) -> bool:
-    """Tell whether a host is one of the names of ``ssl.trust``. ``*`` is every host; case does not matter."""
-    from confobjects.syntaxes.hosts import normal_host
+    """Tell whether a host is one of the names of ``ssl.trust``. ``*`` is every host; case and script do not matter."""
+    from confobjects.syntaxes.hosts import ascii_host, normal_host
 
-    return "*" in names or normal_host(host) in map(normal_host, names)
+    return "*" in names or normal_host(ascii_host(host)) in [normal_host(ascii_host(name)) for name in names]
 
 
 def _is_external(smtp: SmtpSettings) -> bool:

@@ -11,6 +11,7 @@ from confobjects.diagnostics import Collector
 from confobjects.errors import MailError
 from confobjects.records import Record
 from confobjects.syntaxes.base import ValueSyntaxError
+from confobjects.syntaxes.hosts import ascii_host
 from confobjects.syntaxes.mailaddress import MailAddress
 from confobjects.texts.visible import make_visible
 
@@ -89,8 +90,3 @@ def with_ascii_domain(address: str) -> str:
     """
     local, _, domain = address.rpartition("@")
     return address if domain.isascii() else f"{local}@{ascii_host(domain)}"
-
-
-def ascii_host(host: str) -> str:
-    """Return a host name in ASCII (RFC 3490). Raises UnicodeError."""
-    return host if host.isascii() else host.encode("idna").decode("ascii")

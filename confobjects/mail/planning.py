@@ -294,9 +294,12 @@ class _DeliveryPlanner:
         return sender
 
     def plan_ehlo_name(self) -> str | None:
+        from confobjects.syntaxes.hosts import ascii_host
+
         if setting := self.smtp.get("localhost"):
-            self.note("ehlo", setting.value, f"{PROPERTY} {setting.name}")
-            return str(setting.value)
+            name = ascii_host(setting.value)
+            self.note("ehlo", name, f"{PROPERTY} {setting.name}")
+            return name
         if setting := self.smtp.get("localaddress"):
             literal = address_literal(setting.value)
             self.note("ehlo", literal, f"{PROPERTY} {setting.name}")

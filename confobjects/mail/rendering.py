@@ -17,8 +17,8 @@ from io import BytesIO
 from itertools import groupby
 from typing import Any, Final, Self
 
-from confobjects.mail.envelope import ascii_host
 from confobjects.mail.wire import WireError
+from confobjects.syntaxes.hosts import ascii_host
 
 _MAILBOXES: Final = ("from", "sender", "reply-to", "to", "cc")
 ADDRESSES: Final = (*_MAILBOXES, *(f"resent-{name}" for name in _MAILBOXES))

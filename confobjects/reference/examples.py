@@ -19,8 +19,11 @@ def example_values(prop: PropertyDefinition, registry: Registry, most: int = 3) 
     if prop.sensitive:
         return [f"&{{{prop.name.replace('-', '.')}}}", f"&{{file:secrets/{prop.name}}}"][:most]
     found: list[str] = []
+    short: list[str] = []
     keys = set()
     for text in _candidates(prop, registry):
+        if len(short) >= most:
+            break
         try:
             key = prop.syntax.normal_form(prop.syntax.format(text))
         except ValueSyntaxError:
@@ -28,7 +31,8 @@ def example_values(prop: PropertyDefinition, registry: Registry, most: int = 3) 
         if key not in keys and text == text.strip() and text.isprintable() and text:
             keys.add(key)
             found.append(text)
-    short = [text for text in found if len(text) <= _HANDY]
+            if len(text) <= _HANDY:
+                short.append(text)
     return (short or found)[:most]
 
 

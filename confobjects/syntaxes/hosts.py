@@ -1,6 +1,7 @@
 """Syntaxes of hosts: host-port and ip-address, and the rules for host names. Nothing is resolved.
 
-Laws: a host is kept as it was typed (case, script); a comparison ignores case and the spelling of IPv6.
+Laws: a host is kept as it was typed (case, script); a comparison ignores case and the spelling of IPv6. A name with
+letters beyond ASCII is a name of IDNA 2008; :func:`ascii_host` is its one form for everything that leaves.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _compress_ipv6(text: str) -> str | None:
 
 
 def host_problem(host: str) -> str:
-    """Return what is wrong with a host name or IPv4 address, or an empty text (RFC 1123, RFC 5890).
+    """Return what is wrong with a host name or IPv4 address, or an empty text (RFC 1123, RFC 5890, RFC 5892).
 
     Allowed are letters and digits of any script, hyphens inside a label, underscores anywhere (names of containers and
     services contain them), and one dot at the end of a fully qualified name. A name that ends in a number must be an
@@ -60,7 +61,7 @@ def host_problem(host: str) -> str:
             return problem
     if labels[-1].isdigit() and not is_ipv4(host):
         return f"{quote_text(host)} ends in a number but is not an IPv4 address"
-    if sum(map(_encoded_length, labels)) + len(labels) - 1 > _LONGEST_HOST:
+    if len(name) > _LONGEST_HOST or len(ascii_host(name)) > _LONGEST_HOST:
         return f"the host is longer than {_LONGEST_HOST} characters"
     return ""
 
@@ -80,14 +81,39 @@ def _label_problem(label: str) -> str:
         )
     if label[0] == "-" or label[-1] == "-":
         return f"{quote_text(label)} starts or ends with a hyphen"
-    if _encoded_length(label) > _LONGEST_LABEL:
+    if len(label) > _LONGEST_LABEL or _encoded_length(label) > _LONGEST_LABEL:
         return f"{quote_text(label)} is longer than {_LONGEST_LABEL} characters"
+    return _foreign_problem(label)
+
+
+def _foreign_problem(label: str) -> str:
+    try:
+        _ascii_label(label)
+    except UnicodeError:
+        return f"{quote_text(label)} is not a name that the DNS can hold (IDNA 2008)"
     return ""
 
 
 def _encoded_length(label: str) -> int:
-    """Return the length of a label in its DNS encoding."""
+    """Return the length of a label in its DNS encoding, which mapping changes little."""
     return len(label) if label.isascii() else len("xn--") + len(label.encode("punycode"))
+
+
+def ascii_host(host: str) -> str:
+    """Return a host name in ASCII, as it goes into the DNS, a certificate and a mail address (IDNA 2008, RFC 5891).
+
+    Case and width are mapped (UTS 46, nontransitional): ``Bücher`` -> ``xn--bcher-kva``. ``faß`` stays another name
+    than ``fass``. Raises UnicodeError for a name that IDNA does not allow.
+    """
+    return host if host.isascii() else ".".join(map(_ascii_label, host.split(".")))
+
+
+def _ascii_label(label: str) -> str:
+    if label.isascii():
+        return label
+    from idna import alabel, uts46_remap
+
+    return alabel(uts46_remap(label, std3_rules=False)).decode("ascii")
 
 
 def _wrong_character(label: str) -> str:
@@ -171,6 +197,7 @@ class HostPortSyntax(Syntax):
         ({}, "192.0.2.1:1"),
         ({}, "mail_relay:65535"),
         ({}, "smtp.bücher.example:25"),
+        ({}, "mx.faß.example:25"),
         ({"default-port": 25}, "localhost."),
     )
     samples_bad = (
@@ -198,6 +225,11 @@ class HostPortSyntax(Syntax):
             'the host holds an empty part between its dots, expected a host name or address, ":" and a port',
         ),
         ({}, "-a:25", '"-a" starts or ends with a hyphen, expected a host name or address, ":" and a port'),
+        (
+            {},
+            "büch_er.example:25",
+            '"büch_er" is not a name that the DNS can hold (IDNA 2008), expected a host name or address, ":" and a port',
+        ),
         ({}, "a b:25", 'a host name cannot hold a blank, expected a host name or address, ":" and a port'),
         ({}, "a\n:25", '"a\\n:25" holds a line break, expected a host name or address, ":" and a port'),
         (

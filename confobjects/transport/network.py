@@ -16,9 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from confobjects.mail.diagnosis import Trouble
-from confobjects.mail.envelope import ascii_host
 from confobjects.records import Record
-from confobjects.syntaxes.hosts import bracket_host, is_ipv4, is_ipv6
+from confobjects.syntaxes.hosts import ascii_host, bracket_host, is_ipv4, is_ipv6
 from confobjects.transport.deadline import Deadline, DeadlineExceeded
 
 HEAD_START: Final = 0.25
@@ -75,7 +74,7 @@ def resolve(network: Network, host: str, port: int, deadline: Deadline, limit: f
     try:
         name = host if is_ipv6(host) else ascii_host(host)
     except UnicodeError:
-        words = "a part of it is empty, too long, or cannot be written in ASCII (RFC 3490)"
+        words = "a part of it is empty, too long, or cannot be written in ASCII (IDNA 2008)"
         raise Trouble("resolve", "name-unusable", message=words) from None
     try:
         if is_ipv4(name) or is_ipv6(name):

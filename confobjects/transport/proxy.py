@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from confobjects.mail.diagnosis import Trouble, diagnose
-from confobjects.mail.envelope import ascii_host
 from confobjects.mail.plan import Proxy
 from confobjects.mail.wire import check_field
-from confobjects.syntaxes.hosts import bracket_host
+from confobjects.syntaxes.hosts import ascii_host, bracket_host
 from confobjects.texts.visible import make_visible
 from confobjects.transport.channel import SmtpChannel
 
@@ -77,7 +76,7 @@ def open_tunnel(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> Non
     try:
         name = ascii_host(check_field(host, "the host name"))
     except UnicodeError:
-        raise Trouble("connect", "name-unusable", message="it cannot be written in ASCII (RFC 3490)") from None
+        raise Trouble("connect", "name-unusable", message="it cannot be written in ASCII (IDNA 2008)") from None
     _TUNNELS[proxy.kind](channel, proxy, name, port)
 
 

@@ -25,7 +25,7 @@ from confobjects.mail.dialogue import (
     say_goodbye,
     secrets_of,
 )
-from confobjects.mail.envelope import Envelope, ascii_host
+from confobjects.mail.envelope import Envelope
 from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, address_literal
 from confobjects.mail.replies import ProtocolViolation, Reply
@@ -154,7 +154,7 @@ class Connection:
 
     def _start_tls(self) -> str:
         assert self._channel is not None and self.trust is not None  # noqa: S101, PT018 - set by connect and load_trust
-        security = self._channel.start_tls(self.trust.context, ascii_host(self.plan.host), self.client.unread)
+        security = self._channel.start_tls(self.trust.context, self.plan.host, self.client.unread)
         self.sent_certificates = self._channel.certificates
         return security
 

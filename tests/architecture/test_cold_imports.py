@@ -25,6 +25,7 @@ NOT_FOR_READING = {
     "difflib",
     "email",
     "hypothesis",
+    "idna",
     "importlib.metadata",
     "jsonschema",
     "ldap3",

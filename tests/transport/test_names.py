@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.mail.envelope import ascii_host
 from confobjects.mail.plan import TlsSettings, trust_source_of
+from confobjects.syntaxes.hosts import ascii_host
 from confobjects.transport.trust import trust_for
 from tests.servers import Given
 from tests.servers.certificates import Authority, Certificate

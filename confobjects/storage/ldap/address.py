@@ -10,6 +10,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.records import Record
+from confobjects.syntaxes.hosts import host_problem
 
 PORTS: Final = {"ldap": 389, "ldaps": 636, "ldapi": 0}
 """URL schemes and their default ports."""
@@ -101,7 +102,10 @@ def _split_host_port(text: str, place: str) -> tuple[str, int]:
         raise _url_error(text, "an IPv6 address must be in brackets", f"write [{place}]")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise _url_error(text, f'"{port}" is not a port (a number from 1 to 65535)')
-    return unquote(host), int(port or 0)
+    host = unquote(host)
+    if not host.isascii() and (problem := host_problem(host)):
+        raise _url_error(text, problem)
+    return host, int(port or 0)
 
 
 def _url_error(text: str, reason: str, remedy: Remedy = "") -> UsageError:

@@ -14,6 +14,7 @@ from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError
 from confobjects.storage.ldap.address import LdapAddress
+from confobjects.syntaxes.hosts import ascii_host
 from confobjects.tls.wrapping import ClearTextError, wrap
 
 
@@ -124,7 +125,7 @@ def _resolve_address(address: LdapAddress, seconds: float) -> list[tuple[int, An
 
     def resolve() -> None:
         try:
-            found.extend(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+            found.extend(socket.getaddrinfo(ascii_host(address.host), address.port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             found.append(error)
 
