@@ -10,6 +10,7 @@ that the property follows the one it comes from.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -324,18 +325,27 @@ def to_canonical(prop: PropertyDefinition, text: str) -> str:
     return prop.syntax.format(prop.syntax.parse(text))
 
 
+def is_same_value(prop: PropertyDefinition, texts: Texts, others: Texts) -> bool:
+    """Tell whether texts of a property are the same values, in whatever spelling and order; a directory keeps none."""
+    if texts == others:
+        return True
+    keys, wanted = (Counter(_identity_of(prop, text) for text in some) for some in (texts, others))
+    return keys == wanted
+
+
 def required_actions(
-    change: ObjectChange, *, enabled_before: bool | None, enabled_after: bool | None
+    change: ObjectChange, names: Iterable[str], *, enabled_before: bool | None, enabled_after: bool | None
 ) -> Iterable[RequiredAction]:
     """Yield the administrator actions a modification needs.
 
-    A component has to be restarted only where it stays enabled through the change: one that is disabled takes
+    ``names`` are the properties whose current values change: storing a default, or leaving it to the definition, is
+    another text and the same value. A component has to be restarted only where it stays enabled through the change: one that is disabled takes
     the new value when it is enabled again.
     """
     if change.action != "modify":
         return
     stays = enabled_before is not False and enabled_after is not False
-    for name in change.names():
+    for name in names:
         action = change.definition.properties[name].admin_action
         if action.kind == "none" or (action.kind == "component-restart" and not stays):
             continue

@@ -330,7 +330,7 @@ def test_the_changed_properties_are_those_whose_texts_differ() -> None:
 
 
 def needed(change: ObjectChange, before: bool | None = True, after: bool | None = True) -> list[RequiredAction]:
-    return list(required_actions(change, enabled_before=before, enabled_after=after))
+    return list(required_actions(change, change.names(), enabled_before=before, enabled_after=after))
 
 
 @pytest.mark.parametrize(

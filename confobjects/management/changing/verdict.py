@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
-from confobjects.objects.changes import RequiredAction, required_actions
+from confobjects.objects.changes import RequiredAction, is_same_value, required_actions
 from confobjects.objects.heirs import find_heirs
 from confobjects.objects.judging import Judge, Judgement, User
 from confobjects.objects.model import DeferredCheck, ManagedObject
 
 if TYPE_CHECKING:
-    from confobjects.definitions import Registry
+    from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.management.changing.outcomes import ObjectOutcome
     from confobjects.paths import ManagedObjectPath
 
@@ -77,14 +77,22 @@ class Verdict:
     def _collect_actions(self, outcome: ObjectOutcome, judged: Judgement) -> None:
         """Collect what an administrator has to do; the old object is judged in the world before the change."""
         properties = outcome.change.definition.properties
-        if outcome.change.action != "modify" or all(
-            properties[name].admin_action.kind == "none" for name in outcome.change.names()
-        ):
+        named = [name for name in outcome.change.names() if properties[name].admin_action.kind != "none"]
+        if outcome.change.action != "modify" or not named or outcome.object is None:
             return  # judging the old object costs as much as everything before
         old = self.before.world.find(outcome.source or outcome.change.path)
+        names = [name for name in named if self._changes_value(old, outcome.object, properties[name])]
+        if not names:
+            return
         was = None if old is None else self.before.is_enabled(self.before.judge(old))
         now = self.judge_.is_enabled(judged)
-        self.actions.extend(required_actions(outcome.change, enabled_before=was, enabled_after=now))
+        self.actions.extend(required_actions(outcome.change, names, enabled_before=was, enabled_after=now))
+
+    def _changes_value(self, old: ManagedObject | None, new: ManagedObject, prop: PropertyDefinition) -> bool:
+        """Tell whether the current value of a property changes, whether it is stored, a default or inherited."""
+        before, _ = self.before.reader.read_current(old or new.replace(values={}), prop)
+        after, _ = self.judge_.reader.read_current(new, prop)
+        return not is_same_value(prop, before, after)
 
     def _judge_deletion(self, path: ManagedObjectPath) -> None:
         if self.judge_.world.find(path) is not None:

@@ -2,7 +2,8 @@
 
 Laws of this module:
 
-1. What already matches is not touched, so that applying a document twice changes nothing.
+1. What already matches is not touched, so that applying a document twice changes nothing. A property matches if its
+   current value does: a default that only one side stores is not written.
 2. An object is created after those it refers to and is below, and deleted before them.
 3. A secret that is left open stays as it is. Secrets that are needed but not stored are all reported at once.
 4. An object whose type or read-only properties differ is replaced by a new one; the objects below it are kept.
@@ -186,8 +187,9 @@ class _OperationPlanner:
             return Operation("delete", path.relation, path.names)
         if state.definition is not unwritten:
             return self._plan_type(state, unwritten)
-        changes = PropertyChanges(reset=tuple(state.values))
-        return Operation("modify", path.relation, path.names, changes=changes) if state.values else None
+        reset = tuple(name for name in state.values if differs(state, state.replace(values={}), name))
+        changes = PropertyChanges(reset=reset)
+        return Operation("modify", path.relation, path.names, changes=changes) if reset else None
 
     def _plan_type(self, state: ObjectState, definition: ManagedObjectDefinition) -> Operation:
         """Return the operation that gives a singleton a type, and leaves it only its defaults."""

@@ -5,7 +5,7 @@ Laws of this module:
 1. A value that one side leaves open (a secret that a document leaves out) is no difference.
 2. Secrets are compared but never shown: their differences hold masks.
 3. Values are compared in canonical form; the order of values is no difference, because a directory keeps none.
-   Where the default of a mandatory property would be written, it is the same whether it has been.
+   A property without a value has the default of its definition: it is the same whether that is stored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.mapping.documents import ObjectState, sort_states, state_of
-from confobjects.objects.changes import to_canonical, written_default
+from confobjects.objects.changes import to_canonical
 from confobjects.objects.model import Texts
 from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
@@ -126,7 +126,7 @@ def differs(one: ObjectState, other: ObjectState, name: str) -> bool:
     there = other.definition.properties.get(name)
     if prop is None or there is None:
         return True
-    texts, others = texts or written_default(prop), others or written_default(there)
+    texts, others = texts or prop.default.values, others or there.default.values
     return _normalise_texts(prop, texts) != _normalise_texts(there, others)
 
 
