@@ -12,8 +12,8 @@ from confobjects.actions import remedy_text
 from confobjects.errors import MAIL_STAGES
 from confobjects.mail.diagnosis import STAGES, DeliveryError, Trouble, code_of, diagnose
 from confobjects.mail.failures import TABLE, Failure
-from confobjects.mail.plan import DECIDED
 from confobjects.mail.meanings import REPLY_RULES
+from confobjects.mail.plan import DECIDED
 from confobjects.mail.replies import Reply
 
 KNOWN = {"host": "mail.example", "port": 587, "address": "192.0.2.1:587", "trust": "of the runtime", "source": ""}
