@@ -1,18 +1,32 @@
 """The rules of a mail server that conditions cannot express. The definition in ``mail-server.json`` names them.
 
-Each takes a function from a property's name to its typed values (None while they are not known) and yields what is
-wrong. Unknown values pass: they are checked again at startup. Commands that only set a value load this module, so it
+Each takes a view from a property's name to its typed values (None while they are not known) and yields what is wrong.
+Unknown values pass: they are checked again at startup. Commands that only set a value load this module, so it
 imports nothing heavy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.mail.choices import USER_ROWS, View, check_choices
-from confobjects.mail.properties import read_settings
-from confobjects.mail.property_table import PROPERTY, key_of
+from confobjects.mail.properties import read_setting, read_settings
+from confobjects.mail.property_table import PROPERTY, SECRETS, key_of
+
+
+class RowView(Protocol):
+    """What the rules about rows need of :class:`~confobjects.objects.judging.TypedView`."""
+
+    def __call__(self, name: str, /) -> tuple[Any, ...] | None: ...
+    def known(self, name: str, /) -> tuple[Any, ...]:
+        """Return the typed values that are known."""
+        ...
+
+    def open_texts(self, name: str, /) -> tuple[str, ...]:
+        """Return the texts whose values are not known."""
+        ...
 
 
 def password_needs_username(view: View) -> Iterator[Diagnostic]:
@@ -48,7 +62,7 @@ def _has_username(view: View) -> bool | None:
     return None if names is None or entries is None else False
 
 
-def smtp_properties(view: View) -> Iterator[Diagnostic]:
+def smtp_properties(view: RowView) -> Iterator[Diagnostic]:
     """Check every ``smtp-property`` by itself, together with the others, and beside the other properties.
 
     Each has a known name and a valid value, no name twice, and is not insecure unless that is allowed. What the object
@@ -56,7 +70,14 @@ def smtp_properties(view: View) -> Iterator[Diagnostic]:
     """
     entries = view(PROPERTY)
     if entries is None:
-        return
+        entries, open_texts = view.known(PROPERTY), view.open_texts(PROPERTY)
+        if not open_texts:
+            return  # a value is wrong, and that is told already
+        # The value of a secret is always an expression, and no other row depends on it.
+        if not all(key_of(text.partition("=")[0].strip()) in SECRETS for text in open_texts):
+            for name, value in entries:
+                yield from read_setting(name, value)[1]
+            return
     settings, problems = read_settings(entries)
     yield from problems
     yield from check_choices(view, settings)

@@ -7,6 +7,7 @@ refers to exists and is enabled where that is needed, and so is it for the objec
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
 from confobjects.objects.reading import PropertyReader, mask_secret
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
+from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import Constraint, PropertyDefinition, Reference, Registry
@@ -59,8 +61,35 @@ class User(Record):
     needs: bool | None
 
 
-ConstraintFunction = Callable[[Callable[[str], "tuple[Any, ...] | None"]], Iterable[Diagnostic]]
-"""A constraint in Python: given a function from property name to typed values, it yields what is wrong."""
+class TypedView:
+    """What a constraint in Python sees of an object: called with a property's name, it returns the typed values.
+
+    They are None while one of them is not known; :meth:`known` and :meth:`open_texts` tell the parts.
+    """
+
+    __slots__ = ("_judged",)
+
+    def __init__(self, judged: Judgement) -> None:
+        self._judged = judged
+
+    def __call__(self, name: str) -> tuple[Any, ...] | None:
+        return self._judged.typed_values(name)
+
+    def known(self, name: str) -> tuple[Any, ...]:
+        """Return the typed values of a property that are known and valid."""
+        syntax, found = self._judged.object.definition.properties[name].syntax, []
+        for text in self._judged.readings[name].values:
+            with suppress(ValueSyntaxError):
+                found.append(syntax.parse(text))
+        return tuple(found)
+
+    def open_texts(self, name: str) -> tuple[str, ...]:
+        """Return the stored texts of a property whose values are not known, as expressions."""
+        return self._judged.readings[name].deferred
+
+
+ConstraintFunction = Callable[[TypedView], Iterable[Diagnostic]]
+"""A constraint in Python: given the view of an object, it yields what is wrong."""
 
 
 class Judge:
@@ -105,7 +134,7 @@ class Judge:
         return judged.replace(problems=tuple(problems), deferred=tuple(deferred))
 
     def _check_by_function(self, judged: Judgement, constraint: Constraint) -> Iterator[Diagnostic]:
-        for problem in self._load_function(constraint.function)(judged.typed_values):
+        for problem in self._load_function(constraint.function)(TypedView(judged)):
             severity = "warning" if constraint.severity == "warning" else problem.severity
             remedy = problem.remedy or constraint.remedy
             path = str(judged.object.path)

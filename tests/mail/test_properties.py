@@ -353,20 +353,36 @@ NAMES = "mail.smtp.ssl.trust"
 WEAK = "confobjects.allow-insecure"
 
 
+class View(dict[str, Any]):
+    """What a rule sees of an object; a property whose value is None holds expressions beside ``rows``."""
+
+    open: tuple[str, ...] = ()
+    rows: tuple[Any, ...] = ()
+
+    def __call__(self, name: str) -> Any:
+        return self[name]
+
+    def known(self, name: str) -> tuple[Any, ...]:
+        return self.rows
+
+    def open_texts(self, name: str) -> tuple[str, ...]:
+        return self.open
+
+
 def told(*rows: str, **values: Any) -> list[tuple[str, str, str]]:
     """Return what the rules say about a server: severity, property, summary."""
     pairs = tuple(NameValue(*row.split("=", 1)) for row in rows)
     state = {**SERVER, "smtp-property": pairs, **values}
     rules = (smtp_properties, password_needs_username, username_without_password)
-    return [(one.severity, one.property, one.summary) for rule in rules for one in rule(state.get)]
+    return [(one.severity, one.property, one.summary) for rule in rules for one in rule(View(state))]
 
 
 def test_the_rules_let_pass_what_is_not_known_yet() -> None:
     for rule in (smtp_properties, password_needs_username, username_without_password):
-        assert list(rule(lambda _: None)) == []
+        assert list(rule(View(dict.fromkeys(SERVER)))) == []
         for name in SERVER:
             unknown: dict[str, Any] = {**SERVER, name: None}
-            assert list(rule(unknown.get)) == []
+            assert list(rule(View(unknown))) == []
 
 
 @pytest.mark.parametrize(
@@ -413,6 +429,20 @@ def test_a_row_that_switches_tls_off_is_refused_when_it_is_set(
 )
 def test_what_goes_together_is_not_told(values: dict[str, Any], rows: list[str]) -> None:
     assert told(*rows, **values) == []
+
+
+def test_rows_beside_an_expression_are_judged() -> None:
+    def errors(open_text: str, *rows: str) -> list[str]:
+        view = View({**SERVER, "smtp-property": None})
+        view.open, view.rows = (open_text,), tuple(NameValue(*row.split("=", 1)) for row in rows)
+        return [problem.summary for problem in smtp_properties(view) if problem.severity == "error"]
+
+    secret, other = "mail.smtp.proxy.password=&{proxy.pw}", "&{more.settings}"
+    for text in (secret, other):
+        assert errors(text, "mail.smtp.prot=1") == ["there is no SMTP property mail.smtp.prot"]
+    [problem] = errors(secret, "mail.smtp.starttls.enable=false")
+    assert problem.startswith("mail.smtp.starttls.enable=false while use-start-tls is true is refused")
+    assert errors(other, "mail.smtp.starttls.enable=false") == [], "the expression may allow it"
 
 
 @pytest.mark.parametrize(
