@@ -55,6 +55,8 @@ class Trouble(Exception):  # noqa: N818 - a raw signal, not yet an error with wo
         self.facts: dict[str, Any] = facts
         self.answers: Sequence[Any] = ()
         """Answers of the same step that arrived before the failure."""
+        self.unmastered = ""
+        """An extension that the server offers and does not master: the same delivery may succeed without it."""
 
     @classmethod
     def of(cls, stage: str, violation: ProtocolViolation) -> Trouble:

@@ -48,6 +48,7 @@ def _await_reply(stage: str) -> Dialogue[Reply]:
 
 def open_session(client: SmtpClient, plan: DeliveryPlan, ehlo_name: str) -> Dialogue[None]:
     """Greet the server, and negotiate STARTTLS if the plan asks for it."""
+    client.ignored = plan.options.ignored_extensions
     banner = yield from _await_reply("banner")
     if not banner.positive:
         if plan.options.quit_on_reject:

@@ -398,7 +398,13 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "mail-parameter": Failure(
         "the server does not know a parameter of MAIL or RCPT",
-        "Check mail.smtp.mailextension, mail.smtp.dsn.ret, mail.smtp.dsn.notify and mail.smtp.submitter.",
+        "Check mail.smtp.mailextension, mail.smtp.dsn.ret, mail.smtp.dsn.notify and mail.smtp.submitter. If the server "
+        "refuses what it offers (SIZE, 8BITMIME, …), name that in smtp-property:confobjects.ignore-extensions=….",
+        "smtp-property",
+    ),
+    "pipelining-refused": Failure(
+        "the server offers PIPELINING and does not accept commands that are sent together",
+        "Set smtp-property:confobjects.ignore-extensions=PIPELINING.",
         "smtp-property",
     ),
     "client-blocked": Failure(

@@ -135,7 +135,11 @@ class Proxy(Record):
 
 
 class Options(Record):
-    """How the envelope and the message are sent."""
+    """How the envelope and the message are sent.
+
+    ``chunk_size`` is the size of BDAT chunks in bytes; None leaves the choice between BDAT and DATA to the program, zero or
+    less means that BDAT is never used. ``ignored_extensions`` are the keywords that count as not offered.
+    """
 
     use_ehlo: bool = True
     send_partial: bool = False
@@ -145,7 +149,8 @@ class Options(Record):
     extension: str = ""
     keep_8bit: bool = False
     utf8_headers: bool = False
-    chunk_size: int = -1
+    chunk_size: int | None = None
+    ignored_extensions: frozenset[str] = frozenset()
     wait_for_quit: bool = True
     quit_on_reject: bool = False
     probe_with_rset: bool = False
@@ -204,6 +209,11 @@ class DeliveryPlan(Record):
     settings: tuple[TransportSetting, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+
+    def without_extension(self, extension: str) -> DeliveryPlan:
+        """Return the plan of deliveries that do not use an extension, even if the server offers it."""
+        ignored = self.options.ignored_extensions | {extension}
+        return self.replace(options=self.options.replace(ignored_extensions=ignored))
 
     def sender_for(self, ehlo_name: str) -> str:
         """Return the default envelope sender of a session whose EHLO name is ``ehlo_name``."""

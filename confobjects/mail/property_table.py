@@ -103,7 +103,12 @@ TRANSPORT: Final[dict[str, tuple[str, str, str]]] = {
     "mailextension": ("text", HONOURED, "Text that is added to the MAIL command."),
     "userset": ("boolean", HONOURED, "true checks a kept connection with RSET instead of NOOP."),
     "noop.strict": ("boolean", HONOURED, "false accepts any answer to NOOP in this check, not only 250."),
-    "chunksize": ("size", HONOURED, "Sends the message in pieces of this many bytes if the server offers CHUNKING."),
+    "chunksize": (
+        "size",
+        HONOURED,
+        "Sends the message by BDAT in pieces of this many bytes if the server offers CHUNKING; -1 never uses BDAT. If it is "
+        "not set, BDAT is used for messages to several recipients.",
+    ),
     "usesocketchannels": ("boolean", NO_EFFECT, _JVM),
     "class": ("text", NO_EFFECT, _JVM),
 }
@@ -169,6 +174,12 @@ GENERIC: Final[dict[str, tuple[str, str, str]]] = {
 
 OWN: Final[dict[str, tuple[str, str, str]]] = {
     "allow-insecure": ("weaknesses", HONOURED, "The insecure settings to allow, separated by commas."),
+    "ignore-extensions": (
+        "extensions",
+        HONOURED,
+        "Extensions that are not used even if the server offers them, separated by commas, for servers that do not "
+        "master what they offer: PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, SIZE, DSN.",
+    ),
     "total-timeout": ("milliseconds", HONOURED, "The limit for a whole delivery with all its steps."),
     "pool.max-connections": ("count", HONOURED, "The maximum number of connections that a pool opens to this server."),
     "pool.messages-per-connection": ("count", HONOURED, "The number of messages after which a connection is replaced."),
@@ -191,6 +202,9 @@ SECRETS: Final = frozenset({"proxy.password"})
 
 MECHANISMS: Final = ("OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "EXTERNAL")
 """The login mechanisms that can be used."""
+
+EXTENSIONS: Final = ("PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "SIZE", "DSN")
+"""The extensions that can be ignored. STARTTLS and AUTH have properties of their own."""
 
 NEVER_USED: Final = {"DIGEST-MD5": _NO_DIGEST, "NTLM": _NO_NTLM, "GSSAPI": _NO_KERBEROS}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from confobjects.diagnostics import find_misspelt
-from confobjects.mail.property_table import MECHANISMS, NEVER_USED, OBJECT, WEAKNESSES, PropertyRow
+from confobjects.mail.property_table import EXTENSIONS, MECHANISMS, NEVER_USED, OBJECT, WEAKNESSES, PropertyRow
 
 
 class UnexpectedValueError(ValueError):
@@ -217,6 +217,19 @@ def _parse_hosts(text: str) -> tuple[str, ...]:
     return words if "*" in words else tuple(map(_parse_host, words))
 
 
+def _parse_extensions(text: str) -> tuple[str, ...]:
+    words = [word.upper() for word in _split_words(text)]
+    known = ", ".join(EXTENSIONS)
+    for word in words:
+        if word not in EXTENSIONS:
+            near = find_misspelt(word, EXTENSIONS)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise ValueError(f'"{word}" is not an extension that can be ignored, expected some of {known}{hint}')
+    if not words:
+        raise UnexpectedValueError(f"some of {known}")
+    return tuple(dict.fromkeys(words))
+
+
 def _parse_weaknesses(text: str) -> tuple[str, ...]:
     words = _split_words(text)
     known = ", ".join(WEAKNESSES)
@@ -236,6 +249,7 @@ _TYPES: Final[dict[str, Callable[[str], Any]]] = {
     "address": _parse_address,
     "boolean": _parse_boolean,
     "count": _make_range_parser(1, 1_000_000, "a whole number from 1 to 1000000"),
+    "extensions": _parse_extensions,
     "factory": _parse_factory,
     "host": _parse_host,
     "host-port": _parse_host_port,

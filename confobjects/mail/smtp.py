@@ -70,7 +70,7 @@ def _usual_codes(recipients: int, data: bool) -> list[int]:
 class SmtpClient:
     """One SMTP conversation. ``tls`` says whether it runs inside TLS from its first byte.
 
-    ``usual`` says that the last bytes received were the answers to an envelope sent as one group, all positive.
+    ``ignored`` are the keywords of extensions that count as not offered. ``usual`` says that the last bytes received were the answers to an envelope sent as one group, all positive.
     """
 
     __slots__ = (
@@ -82,6 +82,7 @@ class SmtpClient:
         "_stuffer",
         "extensions",
         "greeting",
+        "ignored",
         "state",
         "tls",
         "transcript",
@@ -92,6 +93,7 @@ class SmtpClient:
         self.state = State.BANNER
         self.tls = tls
         self.extensions: dict[str, str] = {}
+        self.ignored: frozenset[str] = frozenset()
         self.greeting: Reply | None = None
         self.transcript = Transcript()
         self.usual = False
@@ -236,7 +238,8 @@ class SmtpClient:
         if verb == "BANNER":
             self.greeting = reply
         elif verb in ("EHLO", "HELO") and reply.positive:
-            self.extensions = _parse_extensions(reply) if verb == "EHLO" else {}
+            offered = _parse_extensions(reply) if verb == "EHLO" else {}
+            self.extensions = {name: rest for name, rest in offered.items() if name not in self.ignored}
         elif verb == "STARTTLS" and reply.positive:
             self.extensions = {}
             if not self._parser.empty:

@@ -24,6 +24,8 @@ from confobjects.mail.transaction import (
     ReadyMessage,
     RenderedMessage,
     Results,
+    blame_pipelining,
+    check_mastered,
     deliver,
     find_refusal,
     judge_answers,
@@ -114,6 +116,7 @@ class _Stream:
         try:
             replies = yield DialogueStep("mail", current.ready.answers, self._work_meanwhile)
         except Trouble as trouble:
+            blame_pipelining(trouble)
             end = find_refusal(trouble, self.plan, current.parcel.envelope)
             self.note(current.parcel, end, current.transcript)
             raise
@@ -136,6 +139,7 @@ class _Stream:
                 following = self._begin_next()
                 wanted = 1 + (following.ready.answers if following else 0)
                 replies = yield DialogueStep("data", wanted, self._work_meanwhile)
+                check_mastered(client, replies[0], judged, chunked=ready.chunked)
             except (Trouble, Misuse) as problem:
                 self._note_failure(current, following, _as_trouble(problem, client))
                 if client.state is State.SESSION:

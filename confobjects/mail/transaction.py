@@ -72,11 +72,12 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
     """Send one message. Without ``sendpartial``, one refused recipient stops the whole message."""
     if client.pipelining:
         ready = prepare_message(client, plan, envelope, render_message(client, plan, envelope, message))
-        content = ready.content
+        content, chunked = ready.content, ready.chunked
         client.send_envelope(ready.group)
         try:
             answers = yield DialogueStep("mail", ready.answers)
         except Trouble as trouble:
+            blame_pipelining(trouble)
             raise find_refusal(trouble, plan, envelope) from None
         judged = yield from judge_answers(client, plan, ready, answers)
         if isinstance(judged, Trouble):
@@ -84,17 +85,18 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
         if ready.wire is not None:
             client.send_message(content.size, ready.wire)
         else:
-            yield from pour_content(client, plan, content, judged, chunked=ready.chunked)
+            yield from pour_content(client, plan, content, judged, chunked=chunked)
     else:
-        content = fit_to_server(client, plan, envelope, message)
+        content, chunked = fit_to_server(client, plan, envelope, message), _uses_chunking(client, plan, envelope)
         judged = yield from _begin_in_steps(client, plan, envelope, content)
-        yield from pour_content(client, plan, content, judged, chunked=_uses_chunking(client, plan, envelope))
+        yield from pour_content(client, plan, content, judged, chunked=chunked)
     try:
         answers = yield DialogueStep("data")
     except Trouble as trouble:
         if not trouble.answers:
             raise
         answers = trouble.answers  # what came after the answer does not change it
+    check_mastered(client, answers[0], judged, chunked=chunked)
     return outcome_of(judged, answers[0], content.size)
 
 
@@ -127,11 +129,35 @@ def _wire_trouble(error: WireError) -> Trouble:
 
 
 def _uses_chunking(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> bool:
-    """Tell whether the content goes by BDAT: if a setting says so, or if one refused recipient stops the message."""
-    if "CHUNKING" not in client.extensions:
+    """Tell whether the content goes by BDAT: as a setting says, else if one refused recipient stops the message."""
+    size = plan.options.chunk_size
+    if "CHUNKING" not in client.extensions or (size is not None and size <= 0):
         return False
-    all_or_nothing = not plan.options.send_partial and len(envelope.recipients) > 1
-    return plan.options.chunk_size > 0 or (all_or_nothing and client.pipelining)
+    return size is not None or (client.pipelining and not plan.options.send_partial and len(envelope.recipients) > 1)
+
+
+# -- extensions that a server offers and does not master ---------------------------------------------------------------
+
+
+def blame_pipelining(trouble: Trouble) -> None:
+    """Note that an envelope sent as one group was not answered as one: some servers read one command and lose the rest.
+
+    No content was sent, so the message can be sent again without PIPELINING.
+    """
+    if trouble.kind == "timeout":
+        trouble.unmastered = "PIPELINING"
+
+
+def check_mastered(client: SmtpClient, reply: Reply, results: Results, *, chunked: bool) -> None:
+    """Raise Trouble, and end the conversation, if a server refuses BDAT as a command (50x), which it offers.
+
+    Such a server takes the content for commands: nothing that it says on this connection can be relied on any more.
+    """
+    if chunked and 500 <= reply.code <= 504:
+        client.abandon()
+        trouble = Trouble("data", "reply", reply, results=results)
+        trouble.unmastered = "CHUNKING"
+        raise trouble
 
 
 def fit_to_server(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Content:
@@ -333,8 +359,7 @@ def pour_content(
 ) -> Dialogue[None]:
     """Give the whole content to the engine. The driver sends it piece by piece."""
     if chunked:
-        size = plan.options.chunk_size if plan.options.chunk_size > 0 else CHUNK
-        yield from _pour_chunks(client, _chunks(content, size), results)
+        yield from _pour_chunks(client, _chunks(content, plan.options.chunk_size or CHUNK), results)
         return
     for piece in content.pieces():
         client.send_content(piece)
@@ -353,6 +378,7 @@ def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) 
     for following in chunks:
         client.bdat(chunk, last=False)
         answers = yield DialogueStep("data")
+        check_mastered(client, answers[0], results, chunked=True)
         if not answers[0].positive:
             yield from give_up(client)
             raise Trouble("data", "reply", answers[0], results=results)

@@ -313,7 +313,13 @@ def _as_outgoing(one: Sendable | Outgoing) -> Outgoing:
 def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryReport:
     """Send one message over an open connection. Raises :class:`~confobjects.errors.MailError`."""
     envelope, message, message_id = prepare_outgoing(outgoing, connection.plan, connection.ehlo_name)
-    outcome = connection.deliver(envelope, message)
+    try:
+        outcome = connection.deliver(envelope, message)
+    except DeliveryError as error:
+        if not connection.can_do_without(error):
+            raise
+        connection.reopen()
+        outcome = connection.deliver(envelope, message)
     return connection.make_report(
         outcome.recipients, outcome.final, sender=envelope.sender, size=outcome.size, message_id=message_id
     )

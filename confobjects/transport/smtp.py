@@ -172,6 +172,34 @@ class Connection:
         """Start the deadline again, for another message."""
         self._deadline.restart()
 
+    def can_do_without(self, error: DeliveryError) -> bool:
+        """Tell whether the delivery may succeed on a new connection without an extension. If so, the plan leaves it out."""
+        if error.trouble is not None and error.diagnosis.code == "pipelining-refused":
+            error.trouble.unmastered = "PIPELINING"
+        return error.trouble is not None and self.leave_out_unmastered(error.trouble)
+
+    def leave_out_unmastered(self, trouble: Trouble) -> bool:
+        """Change the plan to leave out the extension that a server does not master. Tell whether there is one."""
+        extension = trouble.unmastered
+        worked = self.messages > 1 and extension == "PIPELINING"  # a kept connection may end for many reasons
+        if not extension or extension in self.plan.options.ignored_extensions:
+            return False
+        if worked and not trouble.answers:
+            return False
+        self.plan = self.plan.without_extension(extension)
+        return True
+
+    def reopen(self) -> None:
+        """Make the connection anew, within the same deadline and with the same transcript. Raises as :meth:`open` does."""
+        self.close()
+        ignored = ", ".join(sorted(self.plan.options.ignored_extensions))
+        transcript = self.client.transcript
+        transcript.note_event(f"once more, on a new connection and without {ignored}")
+        self.client = SmtpClient()
+        self.client.transcript = transcript
+        self.stages, self.security, self.mechanism, self._route = [], "none", "", None
+        self.open()
+
     def deliver(self, envelope: Envelope, message: Sendable) -> DeliveryOutcome:
         """Send one message. Raises DeliveryError."""
         self.messages += 1

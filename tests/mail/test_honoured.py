@@ -14,6 +14,7 @@ SAMPLES = {
     "address": "192.0.2.9",
     "boolean": "true",
     "count": "3",
+    "extensions": "CHUNKING",
     "factory": "javax.net.ssl.SSLSocketFactory",
     "FULL|HDRS": "HDRS",
     "host": "other.example",

@@ -350,6 +350,8 @@ CASES: Final = (
     _mail("37e", "all sent for today", "sending-limit", "auth-username",
           b"550 5.4.5 Daily user sending limit exceeded\r\n"),
     _mail("37c", "not now", "mail-temporary", "", b"451 4.7.1 try later\r\n"),
+    Case("38b", "commands that are sent together", "pipelining-refused", "mail", "smtp-property",
+         script={"MAIL": b"554 5.5.0 SMTP synchronization error\r\n"}, values=CLEAR, depth="send"),
     _mail("38", "an unknown parameter", "mail-parameter", "smtp-property", b"555 5.5.4 unsupported parameter\r\n",
           settings=("mail.smtp.mailextension=XWHAT=1",)),
     # rcpt
