@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -26,13 +27,15 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to send through."),
-        click.Option(["--to"], metavar="ADDRESS", required=True, help="Where to send the mail."),
+        click.Option(
+            ["--to"], metavar="ADDRESS", required=True, multiple=True, help="Where to send the mail; can be repeated."
+        ),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -> int:
+def _run(invocation: Invocation, server_name: str, to: Sequence[str], from_: str | None) -> int:
     from confobjects.mail.diagnosis import DeliveryError
     from confobjects.mail.planning import plan_delivery
     from confobjects.transport.mailer import Outgoing, send_test
@@ -43,7 +46,7 @@ def _run(invocation: Invocation, server_name: str, to: str, from_: str | None) -
     invocation.warn(plan.warnings)
     check_addresses(Outgoing(b"", from_, to), plan)
     if invocation.dry_run:
-        invocation.say(f"would send a test mail to {to} through {plan.host}:{plan.port} ({plan.security})")
+        invocation.say(f"would send a test mail to {', '.join(to)} through {plan.host}:{plan.port} ({plan.security})")
         return 0
     try:
         report = send_test(server, to, from_)

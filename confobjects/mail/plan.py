@@ -54,12 +54,16 @@ class EffectiveObjectLike(Protocol):
 
 
 class Timeouts(Record):
-    """Limits in seconds: to connect to one address, for one reply, for one write, and for the whole delivery."""
+    """Limits in seconds: to connect to one address, for one reply, for one write, and for the whole delivery.
+
+    ``greeting`` is the limit for the greeting and for the TLS handshake; None: that for a reply.
+    """
 
     connect: float
     reply: float
     write: float
     total: float
+    greeting: float | None = None
 
 
 class SmtpLogin(Record):
@@ -103,6 +107,9 @@ class TrustSource(Record):
         facts = ", ".join(f"{key}: {value}" for key, value in self.values.items() if value not in (None, (), True))
         return f"{self.path} ({self.type}{'; ' + facts if facts else ''})"
 
+
+TEST_GREETING: Final = 10.0
+"""Seconds that a test waits for a greeting, and for a TLS handshake."""
 
 BLIND: Final = "blind-trust-manager-provider"
 """The type of trust manager provider that trusts any certificate."""
@@ -209,6 +216,11 @@ class DeliveryPlan(Record):
     settings: tuple[TransportSetting, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+
+    def for_test(self) -> DeliveryPlan:
+        """Return the plan of a test, where somebody waits: the greeting is awaited for :data:`TEST_GREETING` at most."""
+        limit = min(TEST_GREETING, self.timeouts.reply)
+        return self.replace(timeouts=self.timeouts.replace(greeting=limit))
 
     def without_extension(self, extension: str) -> DeliveryPlan:
         """Return the plan of deliveries that do not use an extension, even if the server offers it."""

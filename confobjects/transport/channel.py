@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import ssl
 import weakref
@@ -58,6 +59,15 @@ class SmtpChannel:
     def begin_reply_wait(self, began: float | None = None) -> StepLimit:
         """Return the limit for one reply, counted from now or from a time of the deadline's clock."""
         return self.deadline.begin_step(self._timeouts.reply, began)
+
+    def begin_greeting_wait(self, began: float | None = None) -> StepLimit:
+        """Return the limit for the greeting or for a TLS handshake, counted as for a reply."""
+        limit = self._timeouts.reply if self._timeouts.greeting is None else self._timeouts.greeting
+        return self.deadline.begin_step(limit, began)
+
+    def await_arrival(self, seconds: float) -> bool:
+        """Wait for bytes, or for the end of the connection. Tell whether there are any before the time is over."""
+        return self.pending or bool(select.select([self._sock], [], [], seconds)[0])
 
     def send(self, data: bytes, stage: str, limit: StepLimit | None = None) -> None:
         """Send all bytes. Each write has a limit, and all may have one. Raises Trouble."""
@@ -149,7 +159,7 @@ class SmtpChannel:
 
         Raises Trouble of stage tls, and of stage starttls if there are unread bytes.
         """
-        step = self.deadline.begin_step(self._timeouts.reply)
+        step = self.begin_greeting_wait()
         try:
             self._sock.settimeout(step.check_time_left())
             tls = wrap(self._sock, context, host, unread=unread)

@@ -9,12 +9,12 @@ import contextlib
 import socket
 from collections.abc import Iterable
 from email.message import EmailMessage
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from confobjects.actions import Remedy, Say, plain, remedy_text
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
-from confobjects.mail.diagnosis import DeliveryError, TrustError
+from confobjects.mail.diagnosis import DeliveryError, Trouble, TrustError
 from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan, TransportSetting
 from confobjects.mail.planning import plan_delivery
@@ -25,13 +25,33 @@ from confobjects.transport.certificates import describe
 from confobjects.transport.mailer import deliver_through
 from confobjects.transport.network import Network
 from confobjects.transport.outgoing import Outgoing, check_addresses, make_trial_message
-from confobjects.transport.probes import explain_error
+from confobjects.transport.probes import examine_silence, explain_error
 from confobjects.transport.smtp import Connection
 
 DEPTHS: Final = ("resolve", "connect", "tls", "ehlo", "auth", "envelope", "send")
 """The depths of a test. Each includes those before it. Only the last sends mail."""
 
 DEFAULT_DEPTH: Final = "auth"
+
+SUSPICIOUS: Final = 3.0
+"""Seconds without a greeting after which a second connection looks for the cause."""
+
+
+class Progress(Protocol):
+    """Told of the stages of a test as they happen."""
+
+    def begin(self, stage: str) -> None:
+        """A stage begins."""
+        ...
+
+    def end(self, time: StageTime) -> None:
+        """A stage is over; a stage that ends a failed test may not have been said to begin."""
+        ...
+
+
+def format_stage(one: StageTime) -> str:
+    """Return a line about a stage: its name, how long it took, whether it succeeded."""
+    return f"{one.stage:<9}{one.milliseconds:>9.1f} ms  {'ok' if one.ok else 'FAILED'}"
 
 
 class TestResult(Record):
@@ -79,8 +99,8 @@ class TestResult(Record):
         return result
 
     def format_timeline(self) -> list[str]:
-        """Return one line per stage: its name, how long it took, whether it succeeded."""
-        return [f"{one.stage:<9}{one.milliseconds:>9.1f} ms  {'ok' if one.ok else 'FAILED'}" for one in self.stages]
+        """Return one line per stage."""
+        return list(map(format_stage, self.stages))
 
 
 def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
@@ -92,11 +112,12 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     unsaved: bool = False,
     token: str = "",
     network: Network | None = None,
+    progress: Progress | None = None,
 ) -> TestResult:
     """Test a mail server object up to a depth and return the result, good or bad.
 
     ``unsaved`` says that the object has values that are not saved; the result repeats it. The depths envelope and send
-    need ``to``, whose addresses are checked before any connection is made. Raises ValueError for an unknown depth.
+    need ``to``, whose addresses are checked before any connection is made. ``progress`` is told of each stage. Raises ValueError for an unknown depth.
     """
     if depth not in DEPTHS:
         raise ValueError(f"unknown depth {depth}; known: {', '.join(DEPTHS)}")
@@ -105,7 +126,7 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
         plan = plan_delivery(server, token=token, local_host=socket.gethostname())
     except MailError as error:
         return _with_failure(TestResult(server.path, depth, tested, ok=False), error)
-    test = _ServerTest(plan, network or Network(), tuple(to), from_)
+    test = _ServerTest(plan.for_test(), network or Network(), tuple(to), from_, progress)
     ok = TestResult(server.path, depth, tested, ok=True, settings=plan.settings, warnings=plan.warnings)
     try:
         test.run(depth)
@@ -113,15 +134,23 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
         return _with_failure(test.complete_result(ok), test.explain(error))
     finally:
         test.connection.close()
+        test.tell_ended(last=True)
     return test.complete_result(ok)
 
 
 class _ServerTest:
     """One running test."""
 
-    def __init__(self, plan: DeliveryPlan, network: Network, to: tuple[str, ...], from_: str | None) -> None:
+    def __init__(
+        self, plan: DeliveryPlan, network: Network, to: tuple[str, ...], from_: str | None, progress: Progress | None
+    ) -> None:
         self.plan = plan
         self.connection = Connection(plan, network)
+        self.connection.begin_stage = self._tell_begun
+        self.connection.look_at_silence = (SUSPICIOUS, self._look_at_silence)
+        self.progress = progress
+        self.told = 0  # the number of stages that were said to be over
+        self.looked = False
         self.to = to
         self.from_ = from_
         self.report: DeliveryReport | None = None
@@ -150,8 +179,28 @@ class _ServerTest:
                 continue
             for step in steps[name]:
                 step()
+        self.tell_ended()
         with contextlib.suppress(DeliveryError):
             connection.quit()
+
+    def _tell_begun(self, stage: str) -> None:
+        if self.progress is not None and stage != "quit":  # RSET after a refusal, which may still mark an earlier stage
+            self.tell_ended()
+            self.progress.begin(stage)
+
+    def tell_ended(self, *, last: bool = False) -> None:
+        """Tell of the stages that are over and were not told yet. ``last`` says that no stage will go on."""
+        stages = self.connection.stages
+        if not last and stages and stages[-1].stage == "quit":
+            stages = stages[:-1]  # RSET; QUIT may follow
+        if self.progress is not None:
+            for one in stages[self.told if self.told <= len(stages) else 0 :]:
+                self.progress.end(one)
+        self.told = len(stages)
+
+    def _look_at_silence(self) -> Trouble | None:
+        self.looked = True
+        return examine_silence(self.plan, self.connection.network)
 
     def _try_envelope(self) -> None:
         sender = self.plan.sender_for(self.connection.ehlo_name) if self.from_ is None else self.from_
@@ -166,7 +215,8 @@ class _ServerTest:
         return make_trial_message(self.plan, self.to)
 
     def explain(self, error: MailError) -> MailError:
-        return explain_error(error, self.connection) if isinstance(error, DeliveryError) else error
+        done = ("silent",) if self.looked else ()
+        return explain_error(error, self.connection, done=done) if isinstance(error, DeliveryError) else error
 
     def complete_result(self, result: TestResult) -> TestResult:
         connection = self.connection

@@ -333,6 +333,7 @@ def send_test(
     Raises :class:`~confobjects.errors.MailError`.
     """
     mailer = Mailer(server, explain=True, network=network)
+    mailer.plans = tuple(plan.for_test() for plan in mailer.plans)
     addresses = (to,) if isinstance(to, str) else tuple(to)
     check_addresses(
         Outgoing(b"", from_, addresses), mailer.plan

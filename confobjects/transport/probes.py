@@ -6,7 +6,8 @@ A probe does not log in and sends no mail. If a probe fails itself, the first di
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from confobjects.errors import MailError
@@ -21,6 +22,12 @@ from confobjects.transport.smtp import Connection
 
 _PATIENCE: Final = 5.0
 """Seconds that a probe may take."""
+
+_GREETING_PATIENCE: Final = 2.0
+"""Seconds that a probe waits for a greeting inside TLS."""
+
+_LONGEST_LINE: Final = 120
+_REPLY_LINE: Final = re.compile(rb"[2-5][0-9][0-9][ -]")
 
 
 def _plan_look(plan: DeliveryPlan, **changes: Any) -> DeliveryPlan:
@@ -38,19 +45,66 @@ def _reach_server(plan: DeliveryPlan, network: Network) -> Connection:
     return connection
 
 
+_REFUSALS_IN_TLS: Final = frozenset(
+    {"tls-no-common-version", "tls-no-common-cipher", "tls-server-name", "tls-weak-server"}
+)
+"""Failures that are an answer too: the server speaks TLS."""
+
+
 def _try_tls(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
-    """The port is silent: does it answer a TLS handshake?"""
+    """The port is silent: does it answer a TLS handshake, and does a mail server greet inside TLS?"""
     if plan.security == "implicit-tls":
         return trouble
+    answered = "a second connection with TLS was answered"
     try:
         connection = _reach_server(_plan_look(plan, security="implicit-tls"), network)
     except DeliveryError as error:
-        # A refusal in TLS is an answer too: the server speaks TLS.
-        if error.diagnosis.code not in ("tls-no-common-version", "tls-no-common-cipher"):
+        if error.diagnosis.code == "not-a-tls-port":
+            return _speak_first(trouble, plan, network)
+        if error.diagnosis.code not in _REFUSALS_IN_TLS:
             return trouble
     else:
-        connection.close()
-    return Trouble(trouble.stage, "tls-port-without-tls", detail=["a second connection with TLS was answered"])
+        with contextlib.closing(connection):
+            if not _greets(connection):
+                detail = [
+                    f"{answered}, but no mail server greets inside TLS: another service may be there, such as HTTPS"
+                ]
+                return Trouble(trouble.stage, trouble.kind, **{**trouble.facts, "detail": detail})
+    return Trouble(trouble.stage, "tls-port-without-tls", detail=[answered])
+
+
+def _greets(connection: Connection) -> bool:
+    channel = connection.channel
+    if channel is None:
+        return False
+    with contextlib.suppress(Trouble):
+        step = channel.deadline.begin_step(min(_GREETING_PATIENCE, connection.plan.timeouts.reply))
+        return _REPLY_LINE.match(channel.receive(step, "banner")) is not None
+    return False
+
+
+def _speak_first(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
+    """The port answers TLS with something else: is it a service that waits for the client, such as HTTP?"""
+    connection = _reach_server(_plan_look(plan, security="none"), network)
+    with contextlib.closing(connection):
+        channel = connection.channel
+        if channel is None or channel.await_arrival(0):
+            return trouble
+        channel.send(f"EHLO {connection.ehlo_name}\r\n\r\n".encode(), trouble.stage)
+        line = channel.receive(channel.begin_reply_wait(), trouble.stage).partition(b"\n")[0]
+    if not line.strip() or _REPLY_LINE.match(line):
+        return trouble
+    shown = make_visible(line.removesuffix(b"\r")[:_LONGEST_LINE])
+    return Trouble("banner", "not-smtp", line=shown, detail=["it waits for the client to speak first"])
+
+
+def examine_silence(plan: DeliveryPlan, network: Network) -> Trouble | None:
+    """Return why a server does not greet, None if a second connection does not tell."""
+    trouble = Trouble("banner", "timeout")
+    with contextlib.suppress(MailError, Trouble, ValueError):
+        found = _try_tls(trouble, plan, network)
+        return None if found is trouble else found
+    return None
 
 
 def _try_clear(trouble: Trouble, plan: DeliveryPlan, network: Network) -> Trouble:
@@ -177,15 +231,18 @@ def _try_address(plan: DeliveryPlan, network: Network, address: SocketAddress) -
     return "it works"
 
 
-def explain_error(error: DeliveryError, connection: Connection) -> DeliveryError:
-    """Return the error with the facts that probes found; the same error if there is no probe for it."""
+def explain_error(error: DeliveryError, connection: Connection, *, done: Collection[str] = ()) -> DeliveryError:
+    """Return the error with the facts that probes found; the same error if there is no probe for it.
+
+    ``done`` are the codes whose probe was made before.
+    """
     trouble, plan, network = error.trouble, connection.plan, connection.network
     if trouble is None or code_of(trouble, error.diagnosis.facts) != error.diagnosis.code:
         return error
     refined = trouble
-    probe = PROBES.get(error.diagnosis.code)
+    probe = PROBES.get(error.diagnosis.code) if error.diagnosis.code not in done else None
     if probe is not None:
-        with contextlib.suppress(MailError, ValueError):
+        with contextlib.suppress(MailError, Trouble, ValueError):
             refined = probe(trouble, plan, network)
     several = _try_each_address(plan, network) if trouble.stage in _OF_ONE_ADDRESS and plan.proxy is None else []
     if several:

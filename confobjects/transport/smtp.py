@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -63,6 +63,10 @@ class Connection:
         self.messages = 0
         self.reused = False
         """Whether it was kept and lent again: the server may have closed it in the meantime."""
+        self.begin_stage: Callable[[str], None] = lambda _stage: None
+        """Told of each stage when it begins."""
+        self.look_at_silence: tuple[float, Callable[[], Trouble | None]] | None = None
+        """Seconds without a greeting, and what then finds out why: None lets the wait go on."""
         self._route: Route | None = None
         self._opened_before = ""
         self._channel: SmtpChannel | None = None
@@ -306,6 +310,7 @@ class Connection:
     def _carry_out(self, step: DialogueStep) -> Sequence[Reply]:
         """Carry out a step. Raises Trouble, after which the conversation is over."""
         began = time.perf_counter()
+        self._announce(step.stage)
         try:
             answers = self._negotiate_tls() if step.stage == "tls" else self._exchange(step)
         except Trouble:
@@ -320,9 +325,25 @@ class Connection:
         answers = list(self.transmit(step, limit))
         if step.meanwhile is not None:
             step.meanwhile()
+        if step.stage == "banner":
+            limit = self._begin_greeting_wait()
         while len(answers) < step.answers and self.client.state is not State.CLOSED:
             self.collect(step, answers, limit)
         return answers
+
+    def _begin_greeting_wait(self) -> Limit | None:
+        """Return the limit for the greeting. If a look at a long silence finds its cause, raise that Trouble."""
+        channel = self._channel
+        if channel is None:
+            return None
+        limit = channel.begin_greeting_wait()
+        if self.look_at_silence is not None:
+            seconds, look = self.look_at_silence
+            if not channel.await_arrival(min(seconds, limit.limit)) and (cause := look()) is not None:
+                raise self._end_conversation(cause)
+            if channel.await_arrival(0):  # however long the look took
+                return None
+        return limit
 
     def _negotiate_tls(self) -> Sequence[Reply]:
         self.security = self._start_tls()
@@ -397,12 +418,18 @@ class Connection:
     @contextlib.contextmanager
     def _time_stage(self, stage: str) -> Iterator[None]:
         """Time a stage."""
+        self._announce(stage)
         began, ok = time.perf_counter(), False
         try:
             yield
             ok = True
         finally:
             self._note_time(stage, began, ok=ok)
+
+    def _announce(self, stage: str) -> None:
+        """Tell that a stage begins, unless it only goes on."""
+        if not self.stages or self.stages[-1].stage != stage:
+            self.begin_stage(stage)
 
     def _note_time(self, stage: str, began: float, *, ok: bool = True) -> None:
         """Note the time of a stage. Consecutive parts of one stage are added up."""

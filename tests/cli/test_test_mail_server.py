@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from confobjects.cli.commands.test_mail_server import _DEPTHS
 from confobjects.transport.check import DEFAULT_DEPTH, DEPTHS
 from tests.cli.sessions import Outcome, fresh, run
 from tests.servers.certificates import Authority
-from tests.servers.fake_smtp import FakeSmtp, Script, starttls
+from tests.servers.fake_smtp import FakeSmtp, Script, Session, starttls
 
 CANARY = "canary-Gx52"
 NAME = ["--server-name", "one"]
@@ -239,3 +243,44 @@ def test_what_is_no_sender_is_refused_before_anything_is_connected_to() -> None:
         assert (done.status, "the sender is not a mail address: " in done.err) == (47, True)
         assert fake.connections == 0
         assert run("send-test-email", *NAME, "--to", "a@b.example", "--from", "").status == 0, "a bounce has no sender"
+
+
+def test_a_person_sees_each_stage_as_it_happens(tmp_path: Path) -> None:
+    waiting = threading.Event()
+
+    def greet(session: Session) -> None:
+        assert waiting.wait(20), "the server greets when the stage is on the screen"
+        session.send(b"220 fake\r\n")
+
+    with FakeSmtp({"banner": greet}) as fake:
+        create(fake.port, "--set", "use-start-tls:false")
+        command = [sys.executable, "-m", "confobjects.cli", *TEST]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ}) as running:
+            assert running.stdout is not None
+            seen = b""
+            while not seen.endswith(b"\n  banner") and (byte := running.stdout.read(1)):
+                seen += byte
+            waiting.set()
+            rest = running.stdout.read()
+    lines = (seen + rest).decode().splitlines()
+    assert lines[0].startswith("Testing /mail-server/one")
+    stages = [line.split()[0] for line in lines if line.endswith("  ok")]
+    assert stages == ["resolve", "connect", "banner", "ehlo", "quit"]
+    assert len({line.index(" ms") for line in lines if line.endswith("  ok")}) == 1
+    assert running.returncode == 0
+
+
+def test_a_test_mail_goes_to_everybody_that_is_named() -> None:
+    with FakeSmtp() as fake:
+        create(fake.port, "--set", "use-start-tls:false")
+        sent = run("send-test-email", *NAME, "--to", "a@b.example", "--to", "c@d.example")
+        dry = run("send-test-email", *NAME, "--to", "a@b.example", "--to", "c@d.example", "--dry-run")
+    assert sent.status == 0, sent.err
+    assert [line for line in fake.commands if line.startswith("RCPT")] == [
+        "RCPT TO:<a@b.example>",
+        "RCPT TO:<c@d.example>",
+    ]
+    assert "The test mail to a@b.example was accepted" in sent.out
+    assert "The test mail to c@d.example was accepted" in sent.out
+    assert b"To: a@b.example, c@d.example" in fake.messages[0]
+    assert dry.out.startswith("would send a test mail to a@b.example, c@d.example through")

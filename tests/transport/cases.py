@@ -124,6 +124,12 @@ def unused() -> Iterator[int]:
 # -- what the server does ----------------------------------------------------------------------------------------------
 
 
+def speak_http(session: Session) -> None:
+    session.connection.recv(4096)
+    session.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+    session.open = False
+
+
 def agree_then_close(session: Session) -> None:
     session.send(b"220 2.0.0 go ahead\r\n")
     session.open = False
@@ -213,6 +219,10 @@ CASES: Final = (
          network=connecting_fails(1, "Operation not permitted", "192.0.2.1"), values={"host": "mail.example"}),
     # banner
     Case("6", "the server says nothing", "silent", "banner", "smtp-server", script={"banner": hang}, settings=SHORT),
+    Case("6b", "an HTTP server waits for the client", "not-smtp", "banner", "smtp-server",
+         script={"banner": speak_http}, settings=SHORT),
+    Case("6c", "an HTTPS server waits for the client", "silent", "banner", "smtp-server",
+         script={"banner": hang}, tls="good", implicit=True, settings=SHORT),
     Case("7", "the server closes without a word", "closed-before-banner", "banner", "smtp-server",
          script={"banner": close}, settings=SHORT),
     Case("8", "this machine is blocked", "banner-refused", "banner", "smtp-server",

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.diagnosis import DeliveryError, Trouble
+from confobjects.mail.planning import plan_delivery
+from confobjects.mail.report import StageTime
 from confobjects.transport.check import DEPTHS, TestResult, check_server
 from confobjects.transport.mailer import Mailer
 from confobjects.transport.network import Network, SocketAddress
+from confobjects.transport.smtp import Connection
 from tests.servers import Given, mail_server, provider
-from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, Script, close, hang, starttls
+from tests.servers.fake_smtp import EHLO, NO_PIPELINING, FakeSmtp, Script, Session, close, hang, starttls
 from tests.servers.postfix import PASSWORD, USER
 from tests.transport.sending import mails
 
@@ -97,6 +101,78 @@ def test_a_refused_login_is_told_with_everything(postfix: SimpleNamespace, trust
 def test_a_silent_port_that_speaks_tls_is_known_for_it(postfix: SimpleNamespace) -> None:
     result = checked(mail_server(postfix.ports["smtps"], SHORT))
     assert (result.code, result.stage, result.property) == ("tls-port-without-tls", "banner", "use-ssl")
+
+
+class Seen:
+    """What a test was told while it ran."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[StageTime] = []
+        self.greeting = threading.Event()
+
+    def begin(self, stage: str) -> None:
+        self.begun.append(stage)
+        if stage == "banner":
+            self.greeting.set()
+
+    def end(self, time: StageTime) -> None:
+        self.ended.append(time)
+
+
+def test_stages_are_told_as_they_happen() -> None:
+    seen = Seen()
+
+    def greet(session: Session) -> None:
+        assert seen.greeting.wait(20), "the server greets when the test has said that it waits for the greeting"
+        session.send(b"220 fake\r\n")
+
+    with FakeSmtp({"banner": greet}) as fake:
+        result = checked(mail_server(fake.port, **CLEAR), progress=seen)
+    assert result.ok
+    assert seen.begun == ["resolve", "connect", "banner", "ehlo"]
+    assert tuple(seen.ended) == result.stages
+
+
+@pytest.mark.parametrize("script", [{"RCPT": b"550 5.1.1 no\r\n"}, {"banner": close}, {"EHLO": b"501 no\r\n"}, {"." : b"554 spam\r\n"},
+                                    {"BDAT": b"500 what\r\n", "EHLO": b"250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n"}])  # fmt: skip
+@pytest.mark.parametrize("depth", ["envelope", "send"])
+def test_what_was_told_of_a_stage_is_what_the_result_says(script: Script, depth: str) -> None:
+    seen = Seen()
+    with FakeSmtp(script) as fake:
+        result = checked(mail_server(fake.port, **CLEAR), depth=depth, to=["a@b.example", "c@d.example"], progress=seen)
+    assert tuple(seen.ended[-len(result.stages) :]) == result.stages
+
+
+def test_a_greeting_is_awaited_for_ten_seconds_in_a_test() -> None:
+    plan = plan_delivery(mail_server(587))
+    assert (plan.timeouts.reply, plan.timeouts.greeting) == (60, None)
+    assert plan.for_test().timeouts.greeting == 10
+    assert plan_delivery(mail_server(587, SHORT)).for_test().timeouts.greeting == 0.3
+
+
+def test_the_cause_of_a_silence_is_told_before_the_wait_is_over() -> None:
+    with FakeSmtp({"banner": hang}) as fake:
+        connection = Connection(plan_delivery(mail_server(fake.port, **CLEAR)))
+        connection.look_at_silence = (0.0, lambda: Trouble("banner", "tls-port-without-tls"))
+        with pytest.raises(DeliveryError) as caught:
+            connection.open()
+    assert caught.value.diagnosis.code == "tls-port-without-tls"
+
+
+def test_a_look_at_a_silence_that_finds_nothing_lets_the_wait_go_on() -> None:
+    looked = threading.Event()
+
+    def greet(session: Session) -> None:
+        assert looked.wait(20)
+        session.send(b"220 fake\r\n")
+
+    with FakeSmtp({"banner": greet}) as fake:
+        connection = Connection(plan_delivery(mail_server(fake.port, **CLEAR)))
+        connection.look_at_silence = (0.0, looked.set)
+        connection.open()
+        connection.quit()
+    assert fake.verbs == ["EHLO", "QUIT"]
 
 
 @pytest.mark.parametrize("action", [hang, close])
