@@ -169,6 +169,11 @@ TABLE: Final[dict[str, Failure]] = {
         "Check mail.smtp.ssl.ciphersuites, or ask the operator of the mail server which cipher suites it accepts.",
         "smtp-property",
     ),
+    "tls-client-certificate": Failure(
+        "the server requires a certificate of the client, and this client has none ({message})",
+        "Use a port or a server that does not require one, or ask the operator of the mail server to allow a login instead.",
+        "smtp-server",
+    ),
     "tls-server-name": Failure(
         "the server has no certificate for the name {host}: it refused this name in the TLS handshake",
         "Set smtp-server to a name that the server is meant to be reached by.",

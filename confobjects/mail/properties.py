@@ -189,7 +189,7 @@ _NEEDS: Final = (
 def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
     """Yield an error for each insecure setting that is not allowed, and a warning for each weakness that is allowed.
 
-    A setting that has no effect beside the others gives a warning too.
+    A setting that has no effect beside the others gives a warning too; a mechanism that cannot work is an error.
     """
     for key, value, weakness in _OPENS:
         setting = settings.get(key)
@@ -202,6 +202,7 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
             yield _idle_problem(setting, f"without {PREFIXES[0]}{needed}")
     if "proxy.host" in settings and (setting := settings.get("socks.host")) is not None:
         yield _idle_problem(setting, f"beside {PREFIXES[0]}proxy.host")
+    yield from _find_unusable_mechanisms(settings)
     for weakness in settings.value_of("confobjects.allow-insecure", ()):
         yield make_problem(
             f"confobjects.allow-insecure names {weakness}: {WEAKNESSES[weakness]}",
@@ -210,6 +211,19 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
             code="constraint-violated",
             warning=True,
         ).replace(constraint=ALLOW_INSECURE)
+
+
+def _find_unusable_mechanisms(settings: SmtpSettings) -> Iterator[Diagnostic]:
+    for key in ("auth.mechanisms", "sasl.mechanisms"):
+        setting = settings.get(key)
+        if setting is not None and "EXTERNAL" in setting.value:
+            yield make_problem(
+                f"{setting.name} names EXTERNAL, which logs in by a certificate of the client, and a mail server object has "
+                "none",
+                setting.text,
+                "Remove EXTERNAL, and name a mechanism that uses auth-username and auth-password, such as PLAIN.",
+                code="constraint-violated",
+            )
 
 
 def _idle_problem(setting: Setting, why: str) -> Diagnostic:

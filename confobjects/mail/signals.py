@@ -37,7 +37,7 @@ _TLS_REASONS: Final = {
     "UNSUPPORTED_PROTOCOL": "tls-no-common-version",
     "TLSV1_ALERT_PROTOCOL_VERSION": "tls-no-common-version",
     "NO_PROTOCOLS_AVAILABLE": "tls-no-common-version",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "tls-no-common-cipher",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "tls-no-common-cipher",  # see also _HANDSHAKE_ALERT
     "TLSV1_ALERT_INSUFFICIENT_SECURITY": "tls-no-common-cipher",
     "NO_SHARED_CIPHER": "tls-no-common-cipher",
     "TLSV1_UNRECOGNIZED_NAME": "tls-server-name",
@@ -49,6 +49,24 @@ _TLS_REASONS: Final = {
     "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED": "tls-weak-server",
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "tls-weak-server",
 }
+
+CLIENT_CERTIFICATE_ALERTS: Final = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "SSLV3_ALERT_NO_CERTIFICATE",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_ACCESS_DENIED",
+    }
+)
+"""Alerts of a server about the certificate of the client. With TLS 1.3 they come when the handshake is over here."""
+
+_HANDSHAKE_ALERT: Final = "SSLV3_ALERT_HANDSHAKE_FAILURE"
+"""With TLS 1.2, a server that misses a client certificate says only this, but after it has chosen a cipher suite."""
 
 _BY_STAGE: Final = {
     ("banner", "timeout"): "silent",
@@ -81,11 +99,17 @@ def code_for(stage: str, kind: str, reply: Reply | None, facts: Mapping[str, Any
     if kind == "certificate":
         return _VERIFY.get(facts.get("verify_code", 0), "certificate-refused")
     if kind == "tls-error":
-        return _TLS_REASONS.get(facts.get("reason", ""), "tls-failed")
+        return _code_of_tls_error(facts.get("reason", ""), suite_chosen=bool(facts.get("suite_chosen")))
     if kind == "not-smtp" and stage != "banner":
         return "protocol"
     found = _BY_STAGE.get((stage, kind), kind)
     return found if found in TABLE else "protocol"
+
+
+def _code_of_tls_error(reason: str, *, suite_chosen: bool) -> str:
+    if reason in CLIENT_CERTIFICATE_ALERTS or (reason == _HANDSHAKE_ALERT and suite_chosen):
+        return "tls-client-certificate"
+    return _TLS_REASONS.get(reason, "tls-failed")
 
 
 def _code_of_reply(stage: str, reply: Reply, facts: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.plan import Timeouts
+from confobjects.mail.signals import CLIENT_CERTIFICATE_ALERTS
 from confobjects.tls.wrapping import ClearTextError, wrap
 from confobjects.transport.certificates import sent_chain
 from confobjects.transport.deadline import Deadline, DeadlineExceeded, StepLimit
@@ -105,10 +106,17 @@ class SmtpChannel:
             raise self._as_trouble(error, stage, self._timeouts.reply) from None
 
     def read_last_words(self) -> bytes:
-        """Return bytes that have arrived, without waiting; none if there are none. For a connection that has failed."""
+        """Return bytes that have arrived, without waiting; none if there are none. For a connection that has failed.
+
+        Raises Trouble for an alert about a client certificate.
+        """
         try:
             self._limit_wait(0.0)
             return self._sock.recv(_PIECE)
+        except ssl.SSLError as error:
+            if error.reason in CLIENT_CERTIFICATE_ALERTS:
+                raise self._as_tls_trouble(error) from None
+            return b""
         except (OSError, ValueError):
             return b""
 
@@ -176,7 +184,7 @@ class SmtpChannel:
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise Trouble("tls", "closed") from None
         except ssl.SSLError as error:
-            raise Trouble("tls", "tls-error", reason=error.reason or "", message=error.reason or str(error)) from None
+            raise self._as_tls_trouble(error) from None
         except (OSError, DeadlineExceeded, ValueError) as error:
             raise self._as_trouble(error, "tls", step.limit) from None
         self._secured = True
@@ -189,6 +197,11 @@ class SmtpChannel:
         with contextlib.suppress(OSError):
             self._sock.close()
 
+    def _as_tls_trouble(self, error: ssl.SSLError) -> Trouble:
+        chosen = isinstance(self._sock, ssl.SSLSocket) and self._sock.cipher() is not None
+        reason = error.reason or ""
+        return Trouble("tls", "tls-error", reason=reason, message=reason or str(error), suite_chosen=chosen)
+
     def _as_trouble(self, error: Exception, stage: str, limit: float) -> Trouble:
         if isinstance(error, DeadlineExceeded):
             kind = "total-timeout" if error.total else "timeout"
@@ -199,6 +212,8 @@ class SmtpChannel:
             except DeadlineExceeded as over:
                 return Trouble(stage, "total-timeout", limit=f"{over.limit:g}")
             return Trouble(stage, "timeout", limit=f"{limit:g}")
+        if isinstance(error, ssl.SSLError) and error.reason in CLIENT_CERTIFICATE_ALERTS:
+            return self._as_tls_trouble(error)
         if isinstance(error, OSError):
             return Trouble(stage, "connection-lost", message=error.strerror or str(error))
         return Trouble(stage, "tls-failed", message=str(error))

@@ -149,7 +149,7 @@ class _ServerTest:
         self.connection.begin_stage = self._tell_begun
         self.connection.look_at_silence = (SUSPICIOUS, self._look_at_silence)
         self.progress = progress
-        self.told = 0  # the number of stages that were said to be over
+        self.told: list[StageTime] = []  # the stages that were said to be over
         self.looked = False
         self.to = to
         self.from_ = from_
@@ -190,13 +190,14 @@ class _ServerTest:
 
     def tell_ended(self, *, last: bool = False) -> None:
         """Tell of the stages that are over and were not told yet. ``last`` says that no stage will go on."""
-        stages = self.connection.stages
+        stages = self.connection.stages[:]
         if not last and stages and stages[-1].stage == "quit":
-            stages = stages[:-1]  # RSET; QUIT may follow
+            stages.pop()  # RSET; QUIT may follow
         if self.progress is not None:
-            for one in stages[self.told if self.told <= len(stages) else 0 :]:
-                self.progress.end(one)
-        self.told = len(stages)
+            for one in stages:
+                if one not in self.told:
+                    self.progress.end(one)
+        self.told = stages
 
     def _look_at_silence(self) -> Trouble | None:
         self.looked = True

@@ -46,7 +46,7 @@ def _reach_server(plan: DeliveryPlan, network: Network) -> Connection:
 
 
 _REFUSALS_IN_TLS: Final = frozenset(
-    {"tls-no-common-version", "tls-no-common-cipher", "tls-server-name", "tls-weak-server"}
+    {"tls-no-common-version", "tls-no-common-cipher", "tls-server-name", "tls-weak-server", "tls-client-certificate"}
 )
 """Failures that are an answer too: the server speaks TLS."""
 

@@ -313,8 +313,9 @@ class Connection:
         self._announce(step.stage)
         try:
             answers = self._negotiate_tls() if step.stage == "tls" else self._exchange(step)
-        except Trouble:
-            self._note_time(step.stage, began, ok=False)
+        except Trouble as trouble:
+            if trouble.stage == step.stage or trouble.stage != "tls":  # else an alert: TLS failed, and is marked so
+                self._note_time(step.stage, began, ok=False)
             raise
         self._note_time(step.stage, began)
         return answers
@@ -364,7 +365,10 @@ class Connection:
             if data := self.client.data_to_send():
                 self._channel.send(data, step.stage, limit)
         except Trouble as trouble:
-            answers = self._take_last_words(self._channel)
+            try:
+                answers = self._take_last_words(self._channel)
+            except Trouble as alert:
+                raise self._end_conversation(alert) from None
             ended = self._end_conversation(trouble, answers)
             refused = any(reply.code >= 400 for reply in answers)
             if refused and step.answers and (len(answers) >= step.answers or answers[-1].code == 421):

@@ -580,3 +580,14 @@ def test_a_command_that_only_sets_loads_nothing_heavy() -> None:
             [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
         ).stdout.split()
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["mail.smtp.auth.mechanisms", "mail.smtps.auth.mechanisms", "mail.smtp.sasl.mechanisms"]
+)
+@pytest.mark.parametrize("value", ["EXTERNAL", "external", "PLAIN EXTERNAL", "EXTERNAL,LOGIN"])
+def test_external_is_refused_without_a_certificate(name: str, value: str) -> None:
+    _, problems = read_settings([(name, value)])
+    assert [(one.severity, one.property, one.value) for one in problems] == [("error", "smtp-property", value)]
+    assert "EXTERNAL" in problems[0].summary
+    assert read_settings([(name, "PLAIN LOGIN")])[1] == []

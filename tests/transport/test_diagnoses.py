@@ -77,7 +77,10 @@ class Bench:
             made = self._contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             if name == "weak":
                 made.set_ciphers("DEFAULT:@SECLEVEL=0")
-            if name == "only-1.2":
+            if name.startswith("wants-certificate"):
+                made.verify_mode = ssl.CERT_REQUIRED
+                made.load_verify_locations(cadata=self.authority.pem.decode())
+            if name.endswith("1.2"):
                 made.maximum_version = ssl.TLSVersion.TLSv1_2
             if name == "only-1.1":
                 made.set_ciphers("DEFAULT:@SECLEVEL=0")
