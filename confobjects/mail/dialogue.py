@@ -8,9 +8,10 @@ driver (over a socket, in tests over a list of bytes) knows nothing of SMTP. A c
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, TypeVar
+from urllib.parse import quote, quote_plus
 
 from confobjects.mail.diagnosis import Trouble
 from confobjects.mail.mechanisms import MECHANISMS, TOKEN, LoginProblem, Mechanism, choose_mechanism, mechanisms_for
@@ -123,17 +124,47 @@ def secrets_of(plan: DeliveryPlan) -> Sequence[str]:
         found.extend(_secret_forms(plan.login))
     if plan.proxy is not None and plan.proxy.password:
         both = f"{plan.proxy.username}:{plan.proxy.password}"
-        found.extend(
-            (plan.proxy.password, *(b64encode(text.encode()).decode() for text in (both, plan.proxy.password)))
-        )
+        found.extend((*coded_forms(plan.proxy.password), *coded_forms(both)))
     return found
 
 
 def _secret_forms(login: SmtpLogin) -> Sequence[str]:
     """Return every form in which a server could repeat a secret."""
     plain = f"{login.authorization_id}\0{login.username}\0{login.password}"
-    coded = [b64encode(text.encode()).decode() for text in (login.password, login.token, plain) if text]
-    return (login.password, login.token, *(coded if login.password or login.token else ()))
+    if not login.password and not login.token:
+        return ()
+    return [form for text in (login.password, login.token, plain) if text for form in coded_forms(text)]
+
+
+_SHORTEST_CODED: Final = 4
+"""Characters. The forms of a shorter secret could be a part of any word."""
+
+
+def coded_forms(secret: str) -> list[str]:
+    """Return a secret and its forms: base64 of both alphabets, with and without padding, hexadecimal, percent-coded."""
+    data = secret.encode()
+    padded = b64encode(data).decode()
+    if len(secret) < _SHORTEST_CODED:
+        return [secret, padded]
+    bases = (padded, urlsafe_b64encode(data).decode())
+    coded = [
+        *bases,
+        *(base.rstrip("=") for base in bases),
+        data.hex(),
+        data.hex().upper(),
+        data.hex(":"),
+        data.hex(" "),
+    ]
+    percent = "".join(map("%{:02X}".format, data))
+    return [
+        secret,
+        *coded,
+        quote(secret, safe=""),
+        quote(secret, safe="").lower(),
+        quote_plus(secret),
+        percent,
+        percent.lower(),
+    ]
 
 
 def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[list[Reply]]:
@@ -145,7 +176,7 @@ def _exchange(client: SmtpClient, name: str, mechanism: Mechanism) -> Dialogue[l
     replies = [(yield from _await_reply("auth"))]
     while replies[-1].intermediate:
         try:
-            response = initial if held_back else mechanism.respond(_decode_challenge(replies[-1]))
+            response = initial if held_back else mechanism.respond(_read_challenge(replies[-1], mechanism))
         except LoginProblem:
             client.respond(None)
             yield from _await_reply("auth")
@@ -165,6 +196,10 @@ def _hide_response(client: SmtpClient, response: bytes | None) -> None:
     """Mask a response where the server repeats it. A short one is not masked: it could be a part of any other word."""
     if response is not None and len(response) > 5:
         client.transcript.hide(b64encode(response).decode())
+
+
+def _read_challenge(reply: Reply, mechanism: Mechanism) -> bytes:
+    return b"" if mechanism.prompted else _decode_challenge(reply)
 
 
 def _decode_challenge(reply: Reply) -> bytes:

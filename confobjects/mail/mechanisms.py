@@ -2,7 +2,7 @@
 
 Laws: there is one attempt with one mechanism, because more attempts after a refusal lock accounts. User names and
 passwords are UTF-8. What a server sends is checked: SCRAM verifies the server's signature, and refuses a nonce that
-does not begin with ours and an iteration count that is too low.
+does not begin with ours, an iteration count that is too low or too high, and extensions that are mandatory.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ class Mechanism(Protocol):
     initial: bytes | None
     """The response that goes with the AUTH command, None when the server speaks first."""
 
+    prompted: bool
+    """Whether a challenge is a prompt for people, whose text does not matter."""
+
     def respond(self, challenge: bytes) -> bytes:
         """Return the response to a challenge. Raises :class:`LoginProblem`."""
         ...
@@ -41,6 +44,8 @@ class Mechanism(Protocol):
 
 class _SingleResponse:
     """A mechanism with one response."""
+
+    prompted = False
 
     def __init__(self, response: bytes, *, on_error: bytes | None = None) -> None:
         self.initial: bytes | None = response
@@ -69,7 +74,9 @@ def make_plain(login: SmtpLogin, nonce: str) -> Mechanism:
 
 
 class _LoginMechanism:
-    """LOGIN: the server asks for the user name, then for the password."""
+    """LOGIN: the server asks for the user name, then for the password. Some servers do not code their prompts."""
+
+    prompted = True
 
     def __init__(self, login: SmtpLogin) -> None:
         self.initial: bytes | None = None
@@ -92,6 +99,8 @@ def make_login(login: SmtpLogin, nonce: str) -> Mechanism:
 
 
 class _CramMd5:
+    prompted = False
+
     def __init__(self, login: SmtpLogin) -> None:
         self.initial: bytes | None = None
         self._login = login
@@ -111,11 +120,14 @@ def make_cram_md5(login: SmtpLogin, nonce: str) -> Mechanism:
 
 
 _FEWEST_ITERATIONS: Final = 4096
-_MOST_ITERATIONS: Final = 10_000_000
+_MOST_ITERATIONS: Final = 600_000
+"""Servers use 4096 to some ten thousand; more would only keep this client busy."""
 
 
 class _Scram:
     """SCRAM (RFC 5802, RFC 7677), without channel binding."""
+
+    prompted = False
 
     def __init__(self, login: SmtpLogin, digest: str, nonce: str) -> None:
         user = login.username.replace("=", "=3D").replace(",", "=2C")
@@ -134,6 +146,8 @@ class _Scram:
         if self._signature:
             self._check_signature(fields)
             return b""
+        if "m" in fields:  # RFC 5802, section 5.1
+            raise LoginProblem("unknown-extension", "the server requires an extension of SCRAM that is not known")
         nonce, salt, count = fields.get("r", ""), fields.get("s", ""), fields.get("i", "")
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
             raise LoginProblem("server-not-genuine", "the server's nonce does not begin with ours")

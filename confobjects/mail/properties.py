@@ -84,8 +84,14 @@ def make_problem(
     )
 
 
+_OTHER_PROTOCOLS: Final = ("mail.imap.", "mail.imaps.", "mail.pop3.", "mail.pop3s.", "mail.gimap.", "mail.nntp.")
+
+
 def _unknown_name_problem(name: str) -> Diagnostic:
     summary = f"there is no SMTP property {name}"
+    if name.lower().startswith(_OTHER_PROTOCOLS):
+        other = f"{name} has no effect: it is about reading mailboxes, and this program only sends mail"
+        return make_problem(other, name, "Remove it; nothing changes.", warning=True)
     for prefix in PREFIXES:
         if remedy := MISTAKEN.get(name[len(prefix) :].lower() if name.lower().startswith(prefix) else ""):
             return make_problem(summary, name, remedy[0].upper() + remedy[1:] + ".")
@@ -196,6 +202,9 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
         if setting is None or (value is not None and setting.value != value) or settings.allows(weakness):
             continue
         yield refuse_weakness(f"{setting.name}={setting.text}", weakness, setting.text)
+    if (setting := _find_clear_proxy_login(settings)) is not None:
+        shown = mask_secret_value(setting.name, setting.text)
+        yield refuse_weakness(f"{setting.name}={shown}", PROXY_IN_CLEAR, shown)
     for key, needed in _NEEDS:
         setting = settings.get(key)
         if setting is not None and needed not in settings:
@@ -211,6 +220,26 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
             code="constraint-violated",
             warning=True,
         ).replace(constraint=ALLOW_INSECURE)
+
+
+PROXY_IN_CLEAR: Final = "proxy-login-in-clear"
+
+
+def _find_clear_proxy_login(settings: SmtpSettings) -> Setting | None:
+    """Return the setting that sends credentials to an HTTP proxy of another machine, if that is not allowed."""
+    where = settings.value_of("proxy.host")
+    if where is None or "proxy.user" not in settings:  # without a user name none of it is sent
+        return None
+    if settings.allows(PROXY_IN_CLEAR) or _is_loopback(where[0]):
+        return None
+    return settings.get("proxy.password", "proxy.user")
+
+
+def _is_loopback(host: str) -> bool:
+    from confobjects.syntaxes.hosts import is_ipv4
+
+    name = host.lower()
+    return name in ("localhost", "::1") or name.endswith(".localhost") or (name.startswith("127.") and is_ipv4(name))
 
 
 def _find_unusable_mechanisms(settings: SmtpSettings) -> Iterator[Diagnostic]:

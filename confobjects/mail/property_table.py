@@ -193,6 +193,7 @@ WEAKNESSES: Final = {
     "login-in-clear": "the password crosses the network without protection",
     "login-optional": "mail goes without a login if the server offers none",
     "any-certificate": "certificates of the hosts in ssl.trust are not checked: anyone can pose as the server",
+    "proxy-login-in-clear": "the password of the HTTP proxy crosses the network without protection",
     "any-name": "a certificate for any name is accepted: its owner can pose as the server",
 }
 """The words of ``confobjects.allow-insecure``, and what each allows."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -87,18 +88,33 @@ def _tunnel_http(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> No
         credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
         lines.append(f"Proxy-Authorization: Basic {credentials}")
     channel.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode(), "connect")
-    answer = _read_head(channel, proxy)
-    status = answer.split(b"\r\n", 1)[0].split(b" ", 2)
+    answer = _read_final_head(channel, proxy)
+    status = answer.split(b"\n", 1)[0].rstrip(b"\r").split(b" ", 2)
     if len(status) < 2 or not status[0].startswith(b"HTTP/") or not status[1].isdigit():
         raise _proxy_refusal(proxy, f'it is not an HTTP proxy: "{make_visible(answer[:80])}"')
     if status[1][:1] != b"2":
         raise _proxy_refusal(proxy, make_visible(b" ".join(status[1:])))
 
 
+_MOST_INTERIM: Final = 8
+"""Interim answers (1xx) before the final one."""
+
+_INTERIM: Final = re.compile(rb"HTTP/[0-9.]+ 1[0-9][0-9](?![0-9])")
+
+
+def _read_final_head(channel: SmtpChannel, proxy: Proxy) -> bytes:
+    """Return the head of the final answer; interim ones, such as ``100 Continue``, say nothing (RFC 9110, section 15.2)."""
+    for _ in range(_MOST_INTERIM):
+        answer = _read_head(channel, proxy)
+        if not _INTERIM.match(answer):
+            return answer
+    raise _proxy_refusal(proxy, "it sends one interim answer after another")
+
+
 def _read_head(channel: SmtpChannel, proxy: Proxy) -> bytes:
     """Return the head of the answer. It is read byte by byte: the bytes after it come from the mail server."""
     step, answer = channel.begin_reply_wait(), b""
-    while not answer.endswith(b"\r\n\r\n"):
+    while not answer.endswith((b"\r\n\r\n", b"\n\n", b"\n\r\n")):  # a lone LF ends a line too (RFC 9112, section 2.2)
         piece = channel.receive(step, "connect", 1)
         if not piece:
             raise _proxy_refusal(proxy, "it closed the connection")

@@ -89,6 +89,7 @@ def test_settings_override_the_normal_properties_and_say_so() -> None:
         "mail.smtp.proxy.host=proxy.example:8080",
         "mail.smtp.proxy.user=pu",
         "mail.smtp.proxy.password=canary-3",
+        "confobjects.allow-insecure=proxy-login-in-clear",
         **LOGIN,
     )
     plan = plan_delivery(server)

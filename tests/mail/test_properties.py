@@ -479,7 +479,7 @@ def test_rows_beside_an_expression_are_judged() -> None:
         ),
         (
             {},
-            ["mail.smtp.proxy.host=p.example", "mail.smtp.proxy.user=u", "mail.smtp.proxy.password= canary"],
+            ["mail.smtp.proxy.host=127.0.0.1", "mail.smtp.proxy.user=u", "mail.smtp.proxy.password= canary"],
             "smtp-property",
             "the value of mail.smtp.proxy.password begins or ends with a blank",
         ),

@@ -109,3 +109,33 @@ def test_what_is_no_proxy_or_refuses_is_told(kind: str, pieces: tuple[bytes, ...
             sent(mail_server(25, setting, host="mx.example", **CLEAR))
         assert (caught.value.diagnosis.code, caught.value.stage) == ("proxy-refused", "connect")
         assert words in caught.value.diagnosis.summary
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.0 200 OK\n\n",
+        b"HTTP/1.1 200 Connection established\nVia: x\n\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\nLink: x\n\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\n\r\n",
+    ],
+)
+def test_a_proxy_may_end_lines_with_lf_and_answer_in_between(head: bytes) -> None:
+    def tunnel(session: Session) -> None:
+        while session.stream.readline().strip():
+            pass
+        session.send(head + b"220 fake\r\n")
+
+    with FakeSmtp({"banner": tunnel}) as fake:
+        setting = f"mail.smtp.proxy.host=127.0.0.1:{fake.port}"
+        assert sent(mail_server(25, setting, host="mx.example", **CLEAR)).delivered
+
+
+def test_a_proxy_that_never_answers_finally_is_given_up() -> None:
+    def tunnel(session: Session) -> None:
+        session.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+        session.stream.read()
+
+    with FakeSmtp({"banner": tunnel}) as fake, pytest.raises(DeliveryError) as caught:
+        sent(mail_server(25, f"mail.smtp.proxy.host=127.0.0.1:{fake.port}", host="mx.example", **CLEAR))
+    assert caught.value.diagnosis.code == "proxy-refused"
