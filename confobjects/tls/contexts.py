@@ -6,6 +6,7 @@ Nothing else in this project makes a context.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import ssl
 import threading
@@ -66,6 +67,11 @@ class ContextProblem(Exception):  # noqa: N818 - becomes an error with its path 
 _CONTEXTS: Final[dict[str, ssl.SSLContext]] = {}
 _LOCK: Final = hold_while_forking(threading.Lock())
 _KEPT: Final = 64
+
+if hasattr(os, "register_at_fork"):
+    # A context has locks of its own, inside OpenSSL. One that a thread of the parent held in a handshake while the
+    # process forked is never freed in the child, whose handshakes would wait for it without end.
+    os.register_at_fork(after_in_child=_CONTEXTS.clear)
 
 
 def context_for(recipe: Recipe) -> ssl.SSLContext:

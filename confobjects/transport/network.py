@@ -35,8 +35,12 @@ class SocketAddress(Record):
 
 
 def look_up_host(host: str, port: int) -> list[SocketAddress]:
-    """Ask the system for the addresses of a host. Raises :class:`socket.gaierror`."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """Ask the system for the addresses of a host, whose name is ASCII. Raises :class:`socket.gaierror`.
+
+    The name goes as bytes. For a text Python loads a codec, and a process that is forked while a thread does so can
+    never load it.
+    """
+    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(SocketAddress(int(family), sockaddr) for family, _, _, _, sockaddr in found))
 
 

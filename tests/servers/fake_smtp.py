@@ -218,6 +218,7 @@ class FakeSmtp:
                     break
                 self._command(session, line.rstrip(b"\r\n").decode("utf-8", "replace"))
         with contextlib.suppress(OSError):
+            session.stream.close()  # a connection is closed when nothing reads from it any more
             session.connection.close()
 
     def _command(self, session: Session, line: str) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401 - it changes what happens at a fork, so not while one is going on
+import faulthandler
+import logging
+import os
+import traceback
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 from confobjects.transport.mailer import Mailer
@@ -41,3 +48,27 @@ def answer_then_close(session: Session) -> None:
     """Answer, and close the connection."""
     session.send(b"250 2.0.0 ok\r\n")
     session.open = False
+
+
+def fork(work: Callable[[], object]) -> int:
+    """Run some work in a child process; return its process id. The child ends with status 0 if all went well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads is the point
+        child = os.fork()
+    if child:
+        return child
+    status = 1
+    logging.disable()  # a thread of the parent may have been writing to the stream of a handler
+    faulthandler.dump_traceback_later(60, exit=True)  # a child that hangs says where
+    try:
+        work()
+        status = 0
+    except BaseException:  # noqa: BLE001 - whatever it is, a child must not go on as if it were its parent
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def wait_for(child: int) -> int:
+    """Return the exit status of a child process."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

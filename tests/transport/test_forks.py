@@ -6,38 +6,19 @@ import contextlib
 import os
 import ssl
 import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from confobjects.mail.planning import plan_delivery
 from confobjects.transport.mailer import Mailer
+from confobjects.transport.trust import trust_for
 from tests.servers import Given, mail_server
 from tests.servers.fake_smtp import FakeSmtp
-from tests.transport.sending import CLEAR, mails, numbers, only_pool, parts
+from tests.transport.sending import CLEAR, fork, mails, numbers, only_pool, parts, wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
-
-
-def fork(work: Callable[[], object]) -> int:
-    """Run some work in a child process; return its process id. The child ends with status 0 if all went well."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads is the point
-        child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        work()
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def wait_for(child: int) -> int:
-    """Return the exit status of a child process."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.fixture(params=["clear", "tls"])
@@ -142,3 +123,15 @@ def test_no_lock_is_inherited_that_nobody_frees(trusting: Given, server_context:
             child = fork(lambda: mailer.send(*parts(mails(1)[0])))
             assert wait_for(child) == 0
         assert numbers(fake) == [0]
+
+
+def test_a_child_makes_tls_contexts_of_its_own(trusting: Given) -> None:
+    """Those of the parent have locks inside OpenSSL, which one of its threads may have held."""
+    plan = plan_delivery(mail_server(1, use_ssl=True, trust=trusting))
+    context = trust_for(plan.trust, plan.tls).context
+    assert trust_for(plan.trust, plan.tls).context is context
+
+    def look() -> None:
+        assert trust_for(plan.trust, plan.tls).context is not context
+
+    assert wait_for(fork(look)) == 0
