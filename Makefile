@@ -11,13 +11,14 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHO
 PYTEST =
 
 .NOTPARALLEL:
-.PHONY: help demo test check lint types imports docs-check coverage format bench mutants audit clean
+.PHONY: help demo test check lint types imports docs-check coverage endurance format bench mutants audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
 	@echo 'make test    prepare the servers the tests need, run the tests'
 	@echo 'make check   style, types, architecture, documentation'
 	@echo 'make coverage run the tests and measure which lines they reach'
+	@echo 'make endurance run the tests that act at random for longer'
 	@echo 'make bench   measure; the results go to benchmarks/results/'
 	@echo 'make mutants change the pure rooms on purpose, and list in tests/mutants.md what no test notices'
 	@echo 'make audit   ask advisory services about known defects of the installed packages'
@@ -55,6 +56,14 @@ docs-check:
 
 coverage: PYTEST += --cov --cov-report=term:skip-covered
 coverage: test
+
+# Other rounds than those of the tests: make endurance ROUNDS=1000 FIRST=500
+ROUNDS = 100
+FIRST = 0
+
+endurance:
+	$(SETUP) test
+	@CHAOS_ROUNDS=$(ROUNDS) CHAOS_FIRST=$(FIRST) $(PY) -m pytest tests/transport/test_chaos.py $(PYTEST)
 
 format:
 	$(SETUP) dev
