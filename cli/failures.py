@@ -42,16 +42,14 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
 
 def _secret_names(words: Words) -> Collection[str]:
     """Return the names of secrets in the definitions in use."""
-    from confobjects.startup import load_registry
-
-    return load_registry(words.definitions).secret_names()
+    return words.load_definitions().secret_names()
 
 
 def report_usage(error: click.UsageError, words: Words, output: str) -> int:
     """Print a mistake in the command line, with what was probably meant, and return 2."""
     from .words.mistakes import explain_mistake
 
-    message, remedy = explain_mistake(error, words.definitions)
+    message, remedy = explain_mistake(error, words.load_definitions)
     if not remedy and "-h" in words.rest:
         remedy = "-h is the host name, as in dsconfig; for help use --help"
     if output == "json":

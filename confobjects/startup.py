@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import RemedyAction
-from confobjects.definitions.documents import DefinitionDocument
+from confobjects.definitions.documents import DefinitionDocument, remove_replaced
 from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError, UsageError, error_for
@@ -43,25 +43,28 @@ def builtin_directory() -> str:
     return os.path.dirname(confobjects.schemas.__file__ or "")
 
 
-def load_registry(directories: Iterable[str] = ()) -> Registry:
+def load_registry(directories: Iterable[str] = (), *, builtin: bool = True) -> Registry:
     """Return the definitions of the library and of further directories (every ``*.json`` in each).
 
-    Definitions of the library are trusted, all others are checked. Raises
-    :class:`~confobjects.errors.DefinitionError` with every problem.
+    A definition (or package) in a directory replaces that of the library with the same name; without ``builtin`` those
+    of the library are left out. Definitions of the library are trusted as long as none is replaced, all others are
+    checked. Raises :class:`~confobjects.errors.DefinitionError` with every problem.
     """
-    builtin = _load_builtin()
+    own = _load_builtin() if builtin else []
     texts: list[tuple[str, str]] = []
     unread = [problem for directory in directories for problem in _read_definitions(directory, texts)]
     if not texts and not unread:
-        return Registry(builtin)
+        return Registry(own)
     from confobjects.definitions.checking import check, parse_documents
 
     documents, problems = parse_documents(texts)
     problems.extend(unread)
-    problems.extend(check(documents, builtin, incomplete=bool(problems)))
+    kept = remove_replaced(own, documents)
+    trusted, judged = (own, documents) if len(kept) == len(own) else ([], [*kept, *documents])
+    problems.extend(check(judged, trusted, incomplete=bool(problems)))
     if problems:
         raise DefinitionError(problems)
-    return Registry([*builtin, *documents])
+    return Registry([*kept, *documents])
 
 
 def _load_builtin() -> list[DefinitionDocument]:

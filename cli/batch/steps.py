@@ -233,7 +233,7 @@ class _FailureCatcher:
             step.outcome = "shown"  # it asked for help
             return True
         if isinstance(error, click.UsageError):
-            message, remedy = explain_mistake(error)
+            message, remedy = explain_mistake(error, lambda: step.setting.registry)
             piece = place_of_usage(error, step.command)
             if step.source.script.lines[piece.row][piece.start : piece.start + 1] == "#":
                 remedy = "put the comment on a line of its own"

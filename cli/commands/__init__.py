@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from confobjects import startup
 from confobjects.diagnostics import suggest_name
 from confobjects.records import Record
 
@@ -71,13 +70,13 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
     Raises click.UsageError for a command that does not exist.
     """
     if words.may_have(_BATCH) and words.is_batch():
-        return _build_command("batch", "build", words, startup.load_registry(words.definitions))
+        return _build_command("batch", "build", words, words.load_definitions())
     if not words.command and words.is_dialogue():
-        return _build_command("interactive", "build", words, startup.load_registry(words.definitions))
+        return _build_command("interactive", "build", words, words.load_definitions())
     if not words.command or words.has("--version", "-V"):
         return _build_command("overview", "build", words)
     row = SPECIAL.get(words.command.lower())
-    registry = startup.load_registry(words.definitions) if registry is None else registry
+    registry = words.load_definitions() if registry is None else registry
     if row is not None:
         return _build_command(row.module, "build", words, registry)
     name = words.command.lower()

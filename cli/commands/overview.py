@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 import confobjects
-from confobjects import startup
 from confobjects.errors import UsageError
 
 from ..words.names import verbs_of
@@ -36,7 +35,7 @@ def build(words: Words) -> click.Command:
         if words.has("--version", "-V"):
             print(f"confobjects {confobjects.__version__}")
             return 0
-        registry = startup.load_registry(words.definitions)
+        registry = words.load_definitions()
         if words.has("--help-all"):
             print(_INTRODUCTION + _format_commands(registry, registry.relations().values()))
             return 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,15 +12,18 @@ from confobjects.diagnostics import suggest_name
 from ..strict_command import ExtraWordsError
 from .options import OPTIONS
 
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
 
-def explain_mistake(error: click.UsageError, definitions: Sequence[str] = ()) -> tuple[str, str]:
-    """Return what is wrong with a command line, and what was probably meant."""
+
+def explain_mistake(error: click.UsageError, load: Callable[[], Registry]) -> tuple[str, str]:
+    """Return what is wrong with a command line, and what was probably meant. ``load`` returns the definitions in use."""
     message = error.format_message().rstrip(".")
     remedy = ""
     if isinstance(error, click.NoSuchOption):
         known = [spelling for option in OPTIONS for spelling in option.spellings]
         known += [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
-        remedy = _suggest_assignment(error, definitions) or suggest_name(error.option_name, known)
+        remedy = _suggest_assignment(error, load) or suggest_name(error.option_name, known)
         message = f'there is no option "{error.option_name}"'
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         is_option = isinstance(error.param, click.Option)
@@ -39,12 +43,10 @@ def explain_mistake(error: click.UsageError, definitions: Sequence[str] = ()) ->
     return message, remedy
 
 
-def _suggest_assignment(error: click.NoSuchOption, definitions: Sequence[str]) -> str:
+def _suggest_assignment(error: click.NoSuchOption, load: Callable[[], Registry]) -> str:
     """Return how to set a property that was typed as an option."""
-    from confobjects.startup import load_registry
-
     name = error.option_name.lstrip("-").lower()
-    known = any(name in definition.properties for definition in load_registry(definitions))
+    known = any(name in definition.properties for definition in load())
     return f"a property is set with --set {name}:VALUE" if known and _takes_values(error) else ""
 
 

@@ -51,6 +51,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--configFile",), "PATH", "The LDIF file to work on.", "Storage"),
     Option(("--instancePath",), "DIR", "The base directory of relative paths in values.", "Storage"),
     Option(("--definitions",), "DIR", "A directory of additional object definitions.", "Storage", repeat=True),
+    Option(("--noBuiltinDefinitions",), None, "Leave out the object definitions of confobjects itself.", "Storage"),
     Option(("--define",), "TOKEN=VALUE", "A value for configuration expressions.", "Storage", repeat=True),
     Option(("-h", "--hostname"), "HOST", "The directory server's host name or address.", "LDAP connection"),
     Option(("-p", "--port"), "PORT", "The directory server's port.", "LDAP connection"),

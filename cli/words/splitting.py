@@ -17,6 +17,8 @@ from confobjects.records import Record, field
 from .options import OPTIONS
 
 if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
     from .properties_file import Defaults
 
 
@@ -27,8 +29,8 @@ _BATCH: Final = frozenset({"--batch", "--batchfilepath", "-F"})
 
 class Words(Record):
     """A command line taken apart: the command word (empty when there is none), all other words in order, and the
-    directories of further definitions. ``arguments`` are the words as they were typed, ``defaults`` the values of the
-    properties file.
+    directories of further definitions. Without ``builtin`` those of the library are left out. ``arguments`` are the
+    words as they were typed, ``defaults`` the values of the properties file.
     """
 
     command: str
@@ -36,6 +38,13 @@ class Words(Record):
     definitions: tuple[str, ...]
     arguments: tuple[str, ...] = field(repr=False)
     defaults: Defaults | None = None
+    builtin: bool = True
+
+    def load_definitions(self) -> Registry:
+        """Return the definitions that the command line names. Raises :class:`~confobjects.errors.DefinitionError`."""
+        from confobjects import startup
+
+        return startup.load_registry(self.definitions, builtin=self.builtin)
 
     def has(self, *spellings: str) -> bool:
         """Tell whether one of some options is given (long ones ignoring case)."""
@@ -102,7 +111,8 @@ def take_apart(arguments: Sequence[str]) -> Words:
     at = _find_command(words)
     rest = [word for index, word in enumerate(words) if index != at]
     command = "" if at is None else arguments[at]
-    return Words(command, tuple(rest), tuple(_definitions(words)), tuple(arguments))
+    builtin = "--nobuiltindefinitions" not in words
+    return Words(command, tuple(rest), tuple(_definitions(words)), tuple(arguments), builtin=builtin)
 
 
 def _find_command(words: Sequence[str]) -> int | None:
@@ -162,4 +172,7 @@ def with_defaults(words: Words) -> Words:
 
     defaults = read(path)
     more = defaults.own.get("definitions") or defaults.general.get("definitions", ())
-    return words.replace(defaults=defaults, definitions=words.definitions or more)
+    without = defaults.own.get("nobuiltindefinitions", defaults.general.get("nobuiltindefinitions", False))
+    return words.replace(
+        defaults=defaults, definitions=words.definitions or more, builtin=words.builtin and not without
+    )

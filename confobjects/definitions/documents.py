@@ -15,6 +15,26 @@ class DefinitionDocument(Record):
     data: Mapping[str, Any]
 
 
+def remove_replaced(
+    documents: Iterable[DefinitionDocument], others: Iterable[DefinitionDocument]
+) -> list[DefinitionDocument]:
+    """Return the documents whose definition or package none of some others declares under the same name.
+
+    The others may be of a wrong shape.
+    """
+    taken = {_key_of(other.data) for other in others}
+    return [document for document in documents if _key_of(document.data) not in taken]
+
+
+def _key_of(data: Any) -> tuple[str, str] | None:
+    """Return what a document declares, a package or a definition, and its name."""
+    if not isinstance(data, Mapping):
+        return None
+    kind = "package" if "package" in data else "name"
+    name = data.get(kind)
+    return (kind, name) if isinstance(name, str) else None
+
+
 class DefinitionDocuments:
     """The documents of definitions by name, and of packages of shared properties and tags."""
 

@@ -77,11 +77,12 @@ def shown(outcome: Outcome, directory: Path) -> Iterator[str]:
 def definitions_read_once() -> Iterator[None]:
     """Let commands over the same definitions share what they read: reading a second family takes longer than a command."""
     read = startup.load_registry
-    kept: dict[tuple[str, ...], Registry] = {}
+    kept: dict[tuple[bool, tuple[str, ...]], Registry] = {}
 
-    def registry(directories: Iterable[str] = ()) -> Registry:
-        key = tuple(directories)
-        return kept[key] if key in kept else kept.setdefault(key, read(key))
+    def registry(directories: Iterable[str] = (), *, builtin: bool = True) -> Registry:
+        names = tuple(directories)
+        key = (builtin, names)
+        return kept[key] if key in kept else kept.setdefault(key, read(names, builtin=builtin))
 
     startup.load_registry = registry
     try:
