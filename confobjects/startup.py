@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import RemedyAction
@@ -50,33 +50,73 @@ def load_registry(directories: Iterable[str] = (), *, builtin: bool = True) -> R
     of the library are left out. Definitions of the library are trusted as long as none is replaced, all others are
     checked. Raises :class:`~confobjects.errors.DefinitionError` with every problem.
     """
-    own = _load_builtin() if builtin else []
-    texts: list[tuple[str, str]] = []
+    own = _read_builtin() if builtin else []
+    texts: list[_Text] = []
     unread = [problem for directory in directories for problem in _read_definitions(directory, texts)]
     if not texts and not unread:
-        return Registry(own)
-    from confobjects.definitions.checking import check, parse_documents
+        return Registry(_parse_trusted(own))
+    from confobjects.caching import CheckedContents, cache_directory, digest_of
+
+    cache, digest = CheckedContents(cache_directory(os.environ)), ""
+    with suppress(OSError):
+        digest = digest_of([*_signs_of_check(), str(len(own)), *(text for _, text in (*own, *texts))])
+    if unread or not digest or not cache.knows(digest):
+        _check_definitions(own, texts, unread)
+        if digest:
+            cache.remember(digest)
+    documents = _parse_trusted(texts)
+    return Registry([*remove_replaced(_parse_trusted(own), documents), *documents])
+
+
+_Text = tuple[str, str]
+"""The name of a file and its text."""
+
+
+def _check_definitions(own: Sequence[_Text], texts: Sequence[_Text], unread: Iterable[Diagnostic]) -> None:
+    """Check the definitions of the user with those of the library, of which only replaced ones cast doubt on the others.
+
+    Raises :class:`~confobjects.errors.DefinitionError` with every problem.
+    """
+    from confobjects.definitions.checking import check, parse_documents, place_problems
 
     documents, problems = parse_documents(texts)
     problems.extend(unread)
-    kept = remove_replaced(own, documents)
-    trusted, judged = (own, documents) if len(kept) == len(own) else ([], [*kept, *documents])
+    builtin = _parse_trusted(own)
+    kept = remove_replaced(builtin, documents)
+    trusted, judged = (builtin, documents) if len(kept) == len(builtin) else ([], [*kept, *documents])
     problems.extend(check(judged, trusted, incomplete=bool(problems)))
     if problems:
-        raise DefinitionError(problems)
-    return Registry([*kept, *documents])
+        raise DefinitionError(place_problems(problems, dict((*own, *texts))))
 
 
-def _load_builtin() -> list[DefinitionDocument]:
+def _signs_of_check() -> Iterator[str]:
+    """Yield what tells one state of the rules from another: the version of Python, size and time of each file with rules.
+
+    Raises OSError if the package is in an archive.
+    """
+    import sys
+
+    yield sys.version
+    here = os.path.dirname(__file__)
+    for room in ("definitions", "syntaxes", "expressions"):
+        with os.scandir(os.path.join(here, room)) as files:
+            for file in sorted(files, key=lambda entry: entry.name):
+                status = file.stat()
+                yield f"{room}/{file.name} {status.st_size} {status.st_mtime_ns}"
+
+
+def _read_builtin() -> list[_Text]:
+    return [(os.path.basename(path), _read_text(path)) for path in _definition_files(builtin_directory())]
+
+
+def _parse_trusted(texts: Iterable[_Text]) -> list[DefinitionDocument]:
+    """Return the documents in texts that are known to be right."""
     import json
 
-    return [
-        DefinitionDocument(os.path.basename(path), json.loads(_read_text(path)))
-        for path in _definition_files(builtin_directory())
-    ]
+    return [DefinitionDocument(origin, json.loads(text)) for origin, text in texts]
 
 
-def _read_definitions(directory: str, texts: list[tuple[str, str]]) -> Iterator[Diagnostic]:
+def _read_definitions(directory: str, texts: list[_Text]) -> Iterator[Diagnostic]:
     """Read the definitions of a directory as (path, text). Yield a problem for each that cannot be read."""
     try:
         paths = _definition_files(directory)

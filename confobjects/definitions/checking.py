@@ -8,6 +8,7 @@ out of the next, so that one mistake is reported once.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,19 +18,17 @@ from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, PATH, 
 from confobjects.definitions.schema_errors import Refusal, find_leaves, name_known, quote_json, translate, validator_of
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.syntaxes import REGISTRY
-from confobjects.texts.json_places import pointer_text
+from confobjects.texts.json_places import JsonPlaces, Pointer, pointer_parts, pointer_text
 
 
 def parse(origin: str, text: str) -> tuple[DefinitionDocument | None, list[Diagnostic]]:
     """Return the document in a text, or None and what is wrong with its JSON (syntax, a key given twice)."""
-    repeated: list[str] = []
+    repeated = False
 
     def collect_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key, value in items:
-            if key in result:
-                repeated.append(key)
-            result[key] = value
+        nonlocal repeated
+        result = dict(items)
+        repeated = repeated or len(result) < len(items)
         return result
 
     try:
@@ -49,14 +48,90 @@ def parse(origin: str, text: str) -> tuple[DefinitionDocument | None, list[Diagn
             )
         ]
     except ValueError:  # Python limits the number of digits
-        return None, [Diagnostic("broken-definition", "a number in the JSON has too many digits", origin=origin)]
+        problem = Diagnostic("broken-definition", "a number in the JSON has too many digits", origin=origin)
+        return None, [_place_at(problem, text, *_find_long_number(text))]
     except RecursionError:
-        return None, [Diagnostic("broken-definition", "the JSON is nested too deeply", origin=origin)]
-    problems = [
-        Diagnostic("broken-definition", f'the key "{key}" is given twice in one object', origin=origin)
-        for key in repeated
-    ]
-    return (DefinitionDocument(origin, data) if not problems else None), problems
+        problem = Diagnostic("broken-definition", "the JSON is nested too deeply", origin=origin)
+        return None, [_place_at(problem, text, *_find_depth(text))]
+    if repeated:
+        return None, list(_find_repeated(origin, text))
+    return DefinitionDocument(origin, data), []
+
+
+def _find_repeated(origin: str, text: str) -> Iterator[Diagnostic]:
+    """Yield a problem for each key that is in its object already; what is in its value is not compared."""
+    places = JsonPlaces(text)
+    end = -1
+    for pointer, span in sorted(places.repeated, key=lambda item: item[1].key_start):
+        if span.key_start < end:
+            continue
+        end = span.end
+        summary = f'the key "{pointer[-1]}" is given twice in one object'
+        problem = Diagnostic("broken-definition", summary, origin=origin, pointer=pointer_text(pointer))
+        yield _place_at(problem, text, span.key_start, span.key_end)
+
+
+def _find_long_number(text: str) -> tuple[int, int]:
+    longest = max(
+        (m for m in _NUMBER.finditer(text) if m[0][0] != '"'), key=lambda m: m.end() - m.start(), default=None
+    )
+    return (0, 0) if longest is None else longest.span()
+
+
+def _find_depth(text: str) -> tuple[int, int]:
+    """Return the place of the first bracket that is too deep."""
+    depth = 0
+    for match in _BRACKET.finditer(text):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(match[0], 0)
+        if depth > _DEEPEST:
+            return match.span()
+    return 0, 0
+
+
+_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|[0-9]+')
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
+
+
+# -- places ----------------------------------------------------------------------------------------------------------
+
+
+def place_problems(problems: Iterable[Diagnostic], texts: Mapping[str, str]) -> list[Diagnostic]:
+    """Return problems with line, column and caret, where the text of their file is known; ``texts`` are by file."""
+    places: dict[str, JsonPlaces] = {}
+    result = []
+    for problem in problems:
+        if problem.line is None and problem.origin in texts:
+            if problem.origin not in places:
+                places[problem.origin] = JsonPlaces(texts[problem.origin])
+            problem = _place_problem(problem, places[problem.origin])  # noqa: PLW2901 - the same with its place
+        result.append(problem)
+    return result
+
+
+def _place_problem(problem: Diagnostic, places: JsonPlaces) -> Diagnostic:
+    """Return a problem with the place its pointer leads to: the value, or the key of a value with several parts."""
+    span = places.find(pointer_parts(problem.pointer))
+    whole = places.text[span.start : span.start + 1] in {"{", "["}
+    at_key = whole and span.key_end > span.key_start
+    start, end = (span.key_start, span.key_end) if at_key else (span.start, span.start + 1 if whole else span.end)
+    return _place_at(problem, places.text, start, end)
+
+
+def _place_at(problem: Diagnostic, text: str, start: int, end: int) -> Diagnostic:
+    """Return a problem with its line and column, and the caret below the part of the line from one offset to another."""
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", start)
+    line = text[first : len(text) if last < 0 else last].removesuffix("\r")
+    number, column = text.count("\n", 0, start) + 1, start - first + 1
+    cut = max(0, column - 1 - _WIDTH // 2) if len(line) > _WIDTH else 0
+    excerpt = line[cut : cut + _WIDTH]
+    at = column - 1 - cut
+    span = (at, max(at + 1, min(at + end - start, len(excerpt)))) if excerpt else None
+    return problem.replace(line=number, column=column, excerpt=excerpt, span=span)
+
+
+_WIDTH = 100
+"""The characters of a line that are shown."""
 
 
 def check(
@@ -84,27 +159,31 @@ def check_shape(document: DefinitionDocument) -> Iterator[Diagnostic]:
     if not isinstance(data, Mapping):
         yield Diagnostic("broken-definition", "a definition must be a JSON object", origin=document.origin)
         return
-    if _is_too_deep(data):
-        yield Diagnostic("broken-definition", "the definition is nested too deeply", origin=document.origin)
+    if (deep := _find_too_deep(data)) is not None:
+        summary = "the definition is nested too deeply"
+        yield Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer_text(deep))
         return
     errors = sorted(
         find_leaves(validator_of(build_metaschema()).iter_errors(data)), key=lambda e: list(map(str, e.absolute_path))
     )
     for refusal in translate(errors, quote_json):
         summary, remedy = _words_of(refusal)
-        pointer = pointer_text(refusal.pointer)
+        is_there = refusal.key and refusal.keyword != "required"
+        pointer = pointer_text((*refusal.pointer, refusal.key) if is_there else refusal.pointer)
         yield Diagnostic("broken-definition", summary, origin=document.origin, pointer=pointer, remedy=remedy)
 
 
-def _is_too_deep(data: Any) -> bool:
-    """Whether the validator, which calls itself a dozen times a level, would run out of stack."""
-    level = [data]
+def _find_too_deep(data: Any) -> Pointer | None:
+    """Return the first part that is so deep that the validator, which calls itself a dozen times a level, runs out of stack."""
+    level: list[tuple[Pointer, Any]] = [((), data)]
     for _ in range(_DEEPEST):
-        below = (item.values() if isinstance(item, Mapping) else item for item in level)
-        level = [part for parts in below for part in parts if isinstance(part, (Mapping, list))]
-        if not level:
-            return False
-    return True
+        level = [
+            ((*pointer, str(key)), part)
+            for pointer, item in level
+            for key, part in (item.items() if isinstance(item, Mapping) else enumerate(item))
+            if isinstance(part, (Mapping, list))
+        ]
+    return level[0][0] if level else None
 
 
 _DEEPEST = 32

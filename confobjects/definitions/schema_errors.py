@@ -19,7 +19,7 @@ Pointer = tuple[str, ...]
 class Refusal(NamedTuple):
     """One mistake: where it is, which keyword of the schema refuses it, and what to report.
 
-    ``key`` is the key that is unknown or missing, ``instance`` the refused part of the document; ``expected`` is
+    ``key`` is the key that is unknown, misnamed or missing, ``instance`` the refused part of the document; ``expected`` is
     the value of the keyword in the schema.
     """
 
@@ -69,7 +69,9 @@ def translate(errors: Iterable[Any], show: Show) -> Iterator[Refusal]:
             continue
         seen.add(rule)
         explain = _EXPLANATIONS.get(error.validator, _explain_other)
-        for key, summary, remedy in explain(error, show):
+        misnamed = error.instance if "propertyNames" in error.absolute_schema_path else ""
+        for unknown, summary, remedy in explain(error, show):
+            key = unknown or misnamed
             yield Refusal(pointer, error.validator or "", error.instance, error.validator_value, summary, remedy, key)
 
 

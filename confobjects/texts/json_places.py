@@ -116,6 +116,11 @@ def pointer_text(pointer: Pointer) -> str:
     return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
 
 
+def pointer_parts(text: str) -> Pointer:
+    """Return the pointer in a text that RFC 6901 writes."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:])
+
+
 def hide_values(line: str) -> str:
     """Return a line of a broken JSON text with every value hidden: any of them may be a secret."""
 

@@ -1,0 +1,180 @@
+"""The cache of checked definitions: a content is checked once, and nothing else can make it seem checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confobjects import startup
+from confobjects.caching import CheckedContents, cache_directory, digest_of
+from confobjects.errors import DefinitionError
+from tests.definitions.documents import FAMILY
+
+DIGEST = digest_of(["a", "b"])
+
+
+@pytest.fixture
+def above(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def file_of(above: Path) -> Path:
+    return above / "confobjects" / "checked-definitions" / f"{DIGEST}.json"
+
+
+def test_what_is_remembered_is_known_and_nothing_else(above: Path) -> None:
+    cache = CheckedContents(str(above))
+    assert not cache.knows(DIGEST)
+    cache.remember(DIGEST)
+    assert cache.knows(DIGEST)
+    assert not cache.knows(digest_of(["a", "c"]))
+    assert not cache.knows(digest_of(["ab"]))
+    assert {path.stat().st_mode & 0o777 for path in (above, file_of(above).parent)} == {0o700}
+    assert file_of(above).stat().st_mode & 0o777 == 0o600
+    assert json.loads(file_of(above).read_text("utf-8"))["digest"] == DIGEST
+    assert [path.name for path in file_of(above).parent.iterdir()] == [file_of(above).name]
+
+
+def make_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def make_link(file: Path) -> None:
+    file.rename(file.parent / "x")
+    file.symlink_to("x")
+
+
+DAMAGES: dict[str, Callable[[Path], Any]] = {
+    "empty": lambda file: file.write_bytes(b""),
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-2]),
+    "not text": lambda file: file.write_bytes(b"\xff\xfe"),
+    "another format": lambda file: file.write_text(json.dumps({"confobjects-checked": 2, "digest": DIGEST}), "utf-8"),
+    "another digest": lambda file: file.write_text(json.dumps({"confobjects-checked": 1, "digest": "0"}), "utf-8"),
+    "not an object": lambda file: file.write_text("[1]", "utf-8"),
+    "deep": lambda file: file.write_text("[" * 4000, "utf-8"),
+    "large": lambda file: file.write_text(file.read_text("utf-8") + " " * 5000, "utf-8"),
+    "a link": make_link,
+    "linked twice": lambda file: os.link(file, file.parent / "x"),
+    "writable by others": lambda file: file.chmod(0o622),
+    "a pipe": make_pipe,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_counts_for_nothing_and_is_written_again(damage: str, above: Path) -> None:
+    cache = CheckedContents(str(above))
+    cache.remember(DIGEST)
+    DAMAGES[damage](file_of(above))
+    assert not cache.knows(DIGEST)
+    cache.remember(DIGEST)
+    assert cache.knows(DIGEST)
+
+
+@pytest.mark.parametrize("rights", [0o777, 0o770, 0o755])
+def test_a_directory_that_others_may_enter_is_not_used(rights: int, above: Path) -> None:
+    cache = CheckedContents(str(above))
+    cache.remember(DIGEST)
+    file_of(above).parent.chmod(rights)
+    assert not cache.knows(DIGEST)
+    cache.remember(digest_of(["c"]))
+    assert len(list(file_of(above).parent.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("part", ["above", "between", "directory", "file"])
+def test_what_belongs_to_another_user_is_not_used(part: str, above: Path) -> None:
+    cache = CheckedContents(str(above))
+    cache.remember(DIGEST)
+    file = file_of(above)
+    os.chown({"above": above, "between": file.parents[1], "directory": file.parent, "file": file}[part], 65534, -1)
+    assert not cache.knows(DIGEST)
+
+
+def test_a_linked_directory_is_not_used(above: Path) -> None:
+    cache = CheckedContents(str(above))
+    cache.remember(DIGEST)
+    directory = file_of(above).parent
+    directory.rename(above / "elsewhere")
+    directory.symlink_to(above / "elsewhere")
+    assert not cache.knows(DIGEST)
+
+
+def test_the_number_of_files_is_limited(above: Path) -> None:
+    cache = CheckedContents(str(above))
+    for number in range(210):
+        cache.remember(digest_of([str(number)]))
+    assert len(list(file_of(above).parent.iterdir())) == 200
+
+
+def test_without_a_place_to_write_nothing_happens(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    cache = CheckedContents(str(tmp_path / "file" / "below"))
+    cache.remember(DIGEST)
+    assert not cache.knows(DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("environment", "directory"),
+    [
+        ({"XDG_CACHE_HOME": "/c", "HOME": "/h"}, "/c"),
+        ({"XDG_CACHE_HOME": "c", "HOME": "/h"}, "/h/.cache"),
+        ({"XDG_CACHE_HOME": "", "HOME": "/h"}, "/h/.cache"),
+    ],
+)
+def test_the_directory_is_that_of_the_user(environment: dict[str, str], directory: str) -> None:
+    assert cache_directory(environment) == directory
+
+
+# -- what it is used for ---------------------------------------------------------------------------------------------
+
+
+def load(*directories: Path, builtin: bool = True) -> bool:
+    """Load definitions, and tell whether they were checked."""
+    for name in [name for name in sys.modules if name.startswith("confobjects.definitions.checking")]:
+        del sys.modules[name]
+    startup.load_registry(list(map(str, directories)), builtin=builtin)
+    return "confobjects.definitions.checking" in sys.modules
+
+
+@pytest.fixture
+def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    return Path(shutil.copytree(FAMILY, tmp_path / "family"))
+
+
+def test_definitions_are_checked_once_for_each_content(family: Path, tmp_path: Path) -> None:
+    assert load(family)
+    assert not load(family)
+    assert not load(Path(shutil.copytree(family, tmp_path / "elsewhere")))
+    file = family / "store.json"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("A place that keeps jobs", "Where jobs are kept"), "utf-8")
+    assert load(family)
+    file.write_text(text, "utf-8")
+    assert not load(family)
+    assert load(family, builtin=False)
+
+
+def test_a_mistake_is_told_each_time(family: Path) -> None:
+    assert load(family)
+    (family / "store.json").write_text('{\n"name": 1}', "utf-8")
+    for _ in range(2):
+        with pytest.raises(DefinitionError) as caught:
+            load(family)
+        problem = next(one for one in caught.value.diagnostics if one.pointer == "/name")
+        assert (problem.line, problem.column, problem.excerpt, problem.span) == (2, 9, '"name": 1}', (8, 9))
+    assert not any("store" in problem.origin and problem.line is None for problem in caught.value.diagnostics)
+
+
+def test_what_is_loaded_is_the_same_from_the_cache(family: Path) -> None:
+    first, second = (startup.load_registry([str(family)]) for _ in range(2))
+    assert {n: d.data for n, d in first.documents.items()} == {n: d.data for n, d in second.documents.items()}
+    assert {n: d.origin for n, d in first.documents.items()} == {n: d.origin for n, d in second.documents.items()}
