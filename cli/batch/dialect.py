@@ -31,7 +31,7 @@ _ODD: Final = re.compile(
 _DASHES: Final = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212")
 _ESCAPED_OPENER: Final = re.compile(r"\\(&\{|\$<|\$\{)")
 _BEGINS_COMMAND: Final = re.compile(
-    r"[ \t]*(?:(?:[^\s'\"]*[/\\])?(?:dsconfig|confobjects)(?:\.bat)?[ \t]"
+    r"[ \t]*(?:(?P<program>(?:[^\s'\"]*[/\\])?(?:dsconfig|confobjects)(?:\.bat)?[ \t])"
     r"|(?:create|delete|get|list|set)-[a-z0-9-]+(?:[ \t\r\\]|$))"
 )
 
@@ -73,11 +73,12 @@ class BatchCommand(Record):
 
 
 class Script(Record):
-    """A parsed text. ``lines`` are its lines without their line ends."""
+    """A parsed text. ``lines`` are its lines without their line ends; ``oddities`` are mistakes that do no harm."""
 
     lines: tuple[str, ...] = field(repr=False)
     commands: tuple[BatchCommand, ...]
     mistakes: tuple[Mistake, ...]
+    oddities: tuple[Mistake, ...] = ()
 
 
 def parse(text: str) -> Script:
@@ -117,6 +118,7 @@ class _BatchScanner:
         self.start = 0
         self.here: int | None = None  # the number of the word that begins a here-document
         self.mistakes: list[Mistake] = []
+        self.oddities: list[Mistake] = []
 
     def read_script(self) -> Script:
         commands = []
@@ -127,11 +129,12 @@ class _BatchScanner:
             before = len(self.mistakes)
             command = self._read_command()
             commands.append(command.replace(broken=len(self.mistakes) > before))
-        return Script(tuple(self.lines), tuple(commands), tuple(self.mistakes))
+        return Script(tuple(self.lines), tuple(commands), tuple(self.mistakes), tuple(self.oddities))
 
     def _read_command(self) -> BatchCommand:
         """Read one command and move to the line after it."""
         first, self.at, self.words, self.here = self.row, 0, [], None
+        known = len(self.mistakes)
         while self.at < len(self.lines[self.row]):
             if not self._read_part():
                 break
@@ -141,14 +144,13 @@ class _BatchScanner:
         self._skip_document()
         line = self.lines[first]
         piece = Piece(first, len(line) - len(line.lstrip()), len(line.rstrip()))
-        return BatchCommand(self._drop_program(piece), piece)
+        return BatchCommand(self._drop_program(piece, reported=len(self.mistakes) > known), piece)
 
-    def _drop_program(self, piece: Piece) -> tuple[Word, ...]:
+    def _drop_program(self, piece: Piece, *, reported: bool) -> tuple[Word, ...]:
         words = tuple(self.words)
-        name = re.split(r"[/\\]", words[0].text)[-1].removesuffix(".bat") if words else ""
-        if name not in PROGRAMS:
+        if not words or not _is_program(words[0]):
             return words
-        if len(words) == 1:
+        if len(words) == 1 and not reported:
             self._add_mistake(f"the command after {words[0].text} is missing", "remove the line, or complete it", piece)
         return words[1:]
 
@@ -245,12 +247,24 @@ class _BatchScanner:
         while self.row < len(self.lines) and _is_skipped(self.lines[self.row]):
             self.row += 1
         self.at = self.start = 0
-        if self.row < len(self.lines) and not begins_command(self.lines[self.row]):
+        if self.row == len(self.lines):
+            summary = "the backslash continues the line, but there is no next line"
+            self.oddities.append(Mistake(summary, "remove the backslash, or complete the command", here))
+        elif self._goes_on(self.lines[self.row]):
             return True
-        ahead = "the next line begins another command" if self.row < len(self.lines) else "there is no next line"
-        self._add_mistake(f"the backslash continues the line, but {ahead}", "remove the backslash", here)
+        else:
+            summary = "the backslash continues the line, but the next line begins another command"
+            self._add_mistake(summary, "remove the backslash", here)
         self._break_off_word()
         return False
+
+    def _goes_on(self, line: str) -> bool:
+        """Tell whether a line continues the command: after the program and its options it may begin with the verb."""
+        begins = _BEGINS_COMMAND.match(line)
+        if begins is None:
+            return True
+        waits = bool(self.words) and _is_program(self.words[0]) and self.text is None
+        return waits and not begins["program"] and not any(begins_command(word.text) for word in self.words[1:])
 
     def _break_off_word(self) -> None:
         """End the word where the command breaks off; its pieces are recorded already."""
@@ -311,6 +325,10 @@ class _BatchScanner:
 
     def _add_mistake(self, summary: str, remedy: str, piece: Piece) -> None:
         self.mistakes.append(Mistake(summary, remedy, piece))
+
+
+def _is_program(word: Word) -> bool:
+    return re.split(r"[/\\]", word.text)[-1].removesuffix(".bat") in PROGRAMS
 
 
 def _is_skipped(line: str) -> bool:

@@ -48,6 +48,7 @@ class Batch:
 
     def run(self) -> int:
         """Carry it out, report the result, and return the exit status."""
+        self.invocation.warn(self.source.warnings())
         with ProgressBar(self.invocation, 2 * len(self.steps)) as progress:
             for step in self.steps:
                 step.parse()

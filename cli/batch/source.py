@@ -69,6 +69,14 @@ class BatchSource:
             for mistake in self.script.mistakes
         ]
 
+    def warnings(self) -> list[Diagnostic]:
+        """Return what is odd in the text and does no harm, each with its place and without its line."""
+        placed = (
+            self.place_problem(Diagnostic("usage", odd.summary, remedy=odd.remedy, severity="warning"), odd.piece)
+            for odd in self.script.oddities
+        )
+        return [warning.replace(excerpt="", span=None) for warning in placed]
+
     # -- places ----------------------------------------------------------------------------------------------------
 
     def place_problem(self, problem: Diagnostic, piece: Piece) -> Diagnostic:

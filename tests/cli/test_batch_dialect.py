@@ -47,6 +47,16 @@ WORDS: dict[str, tuple[str, list[list[str]]]] = {
     "a line goes on": ("set-x \\\n  --a b \\\n\t--c d\nlist-xs", [["set-x", "--a", "b", "--c", "d"], ["list-xs"]]),
     "inside a word": ("set-x --a b\\\nc", [["set-x", "--a", "bc"]]),
     "inside double quotes": ('set-x "a \\\nb"', [["set-x", "a b"]]),
+    "the verb after the program": ("dsconfig \\\nset-x \\\n --a b", [["set-x", "--a", "b"]]),
+    "the verb after the program's path": ("/opt/ds/bin/dsconfig \\\r\n  create-x a\r\n", [["create-x", "a"]]),
+    "the verb after the program and its options": (
+        "dsconfig -h localhost \\\n -p 4444 \\\n# why\n\nset-x a",
+        [["-h", "localhost", "-p", "4444", "set-x", "a"]],
+    ),
+    "several such commands": (
+        "dsconfig \\\ncreate-x a\n\ndsconfig \\\n    delete-x \\\n    --b c\n",
+        [["create-x", "a"], ["delete-x", "--b", "c"]],
+    ),
     "past comments and blank lines": ("set-x \\\n# why\n\n  # that\n  --a b", [["set-x", "--a", "b"]]),
     "two backslashes are one, and the line ends": ("set-x a\\\\\nlist-xs", [["set-x", "a\\"], ["list-xs"]]),
     "a value of several lines": ("set-x 'a\n # b\n\n c' d", [["set-x", "a\n # b\n\n c", "d"]]),
@@ -100,11 +110,20 @@ MISTAKES = {
         "the quote that opens here is not closed",
         Piece(0, 6, 7),
     ),
-    "no next line": ("set-x a \\", "the backslash continues the line, but there is no next line", Piece(0, 8, 9)),
-    "no next line but remarks": (
-        "set-x \\\n\n# end\n",
-        "the backslash continues the line, but there is no next line",
-        Piece(0, 6, 7),
+    "the program twice": (
+        "dsconfig \\\n dsconfig list-xs",
+        "the backslash continues the line, but the next line begins another command",
+        Piece(0, 9, 10),
+    ),
+    "a command after the verb": (
+        "dsconfig \\\nset-x \\\ncreate-y b",
+        "the backslash continues the line, but the next line begins another command",
+        Piece(1, 6, 7),
+    ),
+    "the verb after a bare option": (
+        "--no-prompt \\\ncreate-y b",
+        "the backslash continues the line, but the next line begins another command",
+        Piece(0, 12, 13),
     ),
     "the next line is a command": (
         "set-x a \\\n\ncreate-y b",
@@ -127,6 +146,23 @@ MISTAKES = {
         Piece(0, 7, 9),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "piece"),
+    [
+        ("set-x a \\", ["set-x", "a"], Piece(0, 8, 9)),
+        ("set-x a\\", ["set-x", "a"], Piece(0, 7, 8)),
+        ("set-x a \\\n", ["set-x", "a"], Piece(0, 8, 9)),
+        ("dsconfig \\\nset-x \\\r\n\n# end\n", ["set-x"], Piece(1, 6, 7)),
+    ],
+)
+def test_a_backslash_at_the_end_does_no_harm(text: str, words: list[str], piece: Piece) -> None:
+    script = parse(text)
+    assert (texts(script), script.mistakes, script.commands[0].broken) == ([words], (), False)
+    assert [(odd.summary, odd.piece) for odd in script.oddities] == [
+        ("the backslash continues the line, but there is no next line", piece)
+    ]
 
 
 @pytest.mark.parametrize("name", MISTAKES)
