@@ -21,7 +21,7 @@ from ..output.table import output_width
 from ..words.command_line import line_of
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition, Registry, Relation
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 
     from ..words.splitting import Words
 
@@ -39,11 +39,18 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
     registry = invocation.registry
-    relation = registry.relation(object_.lower())
+    found = _find_described(registry, object_.lower())
+    if len(found) > 1 and (property_ is not None or invocation.form == "json"):
+        names = ", ".join(name for _, name in found)
+        summary = f'several objects have a type "{object_}"'
+        raise UnknownNameError(Diagnostic("unknown-name", summary, argument=object_, remedy=f"one of: {names}"))
     if property_ is None:
-        _describe_object(invocation, relation)
+        for number, (relation, type_) in enumerate(found):
+            invocation.say("\n" if number else "")
+            _describe_object(invocation, relation, type_)
         return 0
-    prop = _find_property(registry, relation, property_.lower())
+    relation, type_ = found[0]
+    prop = _find_property(registry, relation, type_, property_.lower())
     if invocation.form == "json":
         from ..output.json import dumps
 
@@ -58,17 +65,36 @@ def _run(invocation: Invocation, object_: str, property_: str | None) -> int:
     return 0
 
 
-def _describe_object(invocation: Invocation, relation: Relation) -> None:
+def _find_described(registry: Registry, name: str) -> list[tuple[Relation, str]]:
+    """Return what is meant: an object, or one of its types by its name, or those with a short name.
+
+    Each is a relation and the name of a type. Raises :class:`~confobjects.errors.UnknownNameError`.
+    """
+    relations = registry.relations()
+    if name in relations:
+        return [(relations[name], relations[name].target)]
+    if name in registry:
+        return [(registry.relation_of(registry.definition(name).top), name)]
+    found = [
+        (relation, types[name].name)
+        for relation in relations.values()
+        if name in (types := registry.types_of(relation))
+    ]
+    return found or [(registry.relation(name), "")]  # which raises
+
+
+def _describe_object(invocation: Invocation, relation: Relation, type_: str) -> None:
     registry = invocation.registry
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps(_object_as_json(relation, registry, advanced=invocation.advanced)))
+        invocation.say(dumps(_object_as_json(relation, registry, type_, advanced=invocation.advanced)))
         return
-    invocation.say(describe_object(relation, registry, advanced=invocation.advanced, width=output_width()))
+    text = describe_object(relation, registry, advanced=invocation.advanced, width=output_width(), type_=type_)
+    invocation.say(text)
     lines = [
         _example_line(relation, registry, "create", PropertyChanges(set=example_object(definition, registry)), short)
-        for short, definition in registry.types_of(relation).items()
+        for short, definition in _types_below(relation, registry, type_).items()
         if relation.kind != "singleton"
     ]
     invocation.say("\n".join(["", "Examples:", *(f"  {line}" for line in lines)]) if lines else "")
@@ -88,20 +114,25 @@ def _example_line(
     return f"confobjects {line_of(operation, registry)}"
 
 
-def _object_as_json(relation: Relation, registry: Registry, *, advanced: bool) -> dict[str, Any]:
-    definition = registry.definition(relation.target)
+def _types_below(relation: Relation, registry: Registry, type_: str) -> dict[str, ManagedObjectDefinition]:
+    """Return the types of a relation by short name: those that are of a type."""
+    return {short: d for short, d in registry.types_of(relation).items() if d.is_a(type_)}
+
+
+def _object_as_json(relation: Relation, registry: Registry, type_: str, *, advanced: bool) -> dict[str, Any]:
+    definition = registry.definition(type_)
     types = {
         short: {
             "synopsis": d.synopsis,
             "properties": [_as_json(p, registry) for p in select_properties(d, inherited=True, advanced=advanced)],
         }
-        for short, d in registry.types_of(relation).items()
+        for short, d in _types_below(relation, registry, type_).items()
     }
     return {
         "object": relation.name,
         "synopsis": definition.synopsis,
         "description": definition.description,
-        "refers_to": find_dependencies(registry, relation.target),
+        "refers_to": find_dependencies(registry, type_),
         "types": types,
     }
 
@@ -111,10 +142,10 @@ def _as_json(prop: PropertyDefinition, registry: Registry) -> dict[str, Any]:
     return {"property": prop.name, **document, "examples": example_values(prop, registry)}
 
 
-def _find_property(registry: Registry, relation: Relation, name: str) -> PropertyDefinition:
-    """Return a property of any type of the relation."""
+def _find_property(registry: Registry, relation: Relation, type_: str, name: str) -> PropertyDefinition:
+    """Return a property of a type of the relation or of a type below it."""
     found = {}
-    for definition in map(registry.definition, registry.subtypes(relation.target)):
+    for definition in map(registry.definition, registry.subtypes(type_)):
         found.update({prop.name: prop for prop in definition.properties.values() if prop.name not in found})
     if name not in found:
         hint = suggest_name(name, found) or f"known: {', '.join(sorted(found))}"

@@ -199,9 +199,14 @@ class EffectiveConfiguration(Lookups):
 
     if not TYPE_CHECKING:  # type checkers have the generated overloads of Lookups instead
 
-        def __getitem__(self, key: tuple[str, ...] | str) -> EffectiveObject:
-            """Return an object by kind and names: ``config["mail-server", "one"]``, a single one by kind alone."""
+        def __getitem__(self, key: tuple[str, ...] | tuple[str, tuple[str, ...]] | str) -> EffectiveObject:
+            """Return an object by kind and names: ``config["mail-server", "one"]``, a single one by kind alone.
+
+            The names of an object below others may be a tuple: ``config["kind", ("parent", "child")]``.
+            """
             kind, *names = (key,) if isinstance(key, str) else key
+            if len(names) == 1 and isinstance(names[0], tuple):
+                names = list(names[0])
             return self.at(self.registry.path_of(kind, tuple(names)))
 
     def __contains__(self, path: object) -> bool:

@@ -68,8 +68,10 @@ def _render_lookups(relations: list[Relation], registry: Registry) -> Iterator[s
         names = ["str" for step in registry.lineage(relation) if step.named]
         kind = f'Literal["{relation.name}"]'
         key = f"tuple[{', '.join([kind, *names])}]" if names else kind
+        if len(names) > 1:
+            key += f" | tuple[{kind}, tuple[{', '.join(names)}]]"
         yield "    @overload"
         yield f"    def __getitem__(self, key: {key}) -> {class_name_of(relation)}: ..."
     yield "    @overload"
-    yield "    def __getitem__(self, key: tuple[str, ...] | str) -> EffectiveObject: ..."
+    yield "    def __getitem__(self, key: tuple[str, ...] | tuple[str, tuple[str, ...]] | str) -> EffectiveObject: ..."
     yield ""

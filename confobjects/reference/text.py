@@ -10,12 +10,24 @@ from confobjects.reference.examples import example_values
 from confobjects.reference.facts import facts
 
 
-def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79) -> str:
-    """Return the description of an object, its types, its references in both directions, and its properties."""
-    definition = registry.definition(relation.target)
+def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79, type_: str = "") -> str:
+    """Return the description of an object, its types, its references in both directions, and its properties.
+
+    ``type_`` is the name of a type to describe alone, with what it inherits.
+    """
+    definition = registry.definition(type_ or relation.target)
     lines = [definition.friendly, "", *_wrap_text(definition.synopsis, width)]
     if definition.description:
         lines += ["", *_wrap_text(definition.description, width)]
+    if definition.name != relation.target:
+        short = registry.short_type_of(definition, relation)
+        chosen = "" if definition.abstract else f" (--type {short})"
+        lines += [
+            "",
+            f"A type of {relation.friendly}{chosen}.",
+            *_render_properties(definition, advanced=advanced, own=False),
+        ]
+        return "\n".join(lines)
     types = registry.types_of(relation)
     if list(types) != ["generic"]:
         lines += ["", "Types (--type):"]

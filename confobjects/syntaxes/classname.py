@@ -30,6 +30,8 @@ class ClassName(Syntax):
         ({}, "module:Outer.Inner"),
         ({}, "org.example.server.Provider"),
         ({}, "org.example.Provider$Inner"),
+        ({}, "org.example.Provider$1"),
+        ({}, "org.example.Provider$Inner$12$1Local"),
         ({"instance-of": ["ssl.SSLContext"]}, " _private.mod:Größe ", "_private.mod:Größe"),
     )
     samples_bad = (
@@ -40,6 +42,9 @@ class ClassName(Syntax):
         ({}, "a..B", "a name is missing before or after a dot, expected a class such as package.module:Class"),
         ({}, "a.2b", '"2b" is not an identifier, expected a class such as package.module:Class'),
         ({}, "some/module.py", '"some/module" is not an identifier, expected a class such as package.module:Class'),
+        ({}, "a.B$", "a name is missing before or after a dot, expected a class such as package.module:Class"),
+        ({}, "a.1$B", '"1" is not an identifier, expected a class such as package.module:Class'),
+        ({}, "a:B$1", '"B$1" is not an identifier, expected a class such as package.module:Class'),
         ({}, "a b.C", '"a b" is not an identifier, expected a class such as package.module:Class'),
     )
 
@@ -56,8 +61,10 @@ class ClassName(Syntax):
             raise ValueSyntaxError(f"{missing} is missing", self.expected)
         names = module.split(".") + (qualified.split(".") if colon else [])
         if not colon:
-            # Java writes inner classes with a dollar sign, which may also stand inside an identifier.
-            names[-1:] = names[-1].split("$")
+            # Java writes inner classes with a dollar sign, which may also stand inside an identifier. Anonymous and local
+            # classes have a number before their name, if they have one (JLS 13.1).
+            outer, *inner = names[-1].split("$")
+            names[-1:] = [outer, *(name.lstrip("0123456789") or "_" if name else "" for name in inner)]
         for name in names:
             if not name:
                 raise ValueSyntaxError("a name is missing before or after a dot", self.expected)

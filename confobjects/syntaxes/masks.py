@@ -9,7 +9,7 @@ from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
 
 
 class IpAddressMask(Syntax):
-    """A set of client addresses, kept as typed.
+    """A set of client addresses, kept as typed. IPv6 may stand in brackets, with or without the prefix length.
 
     An IPv4 address whose parts may be ``*``; a network with a prefix length (``/0`` to ``/32``, IPv6 to
     ``/128``); an IPv6 address; a host name; every host of a domain (``.example.com``); a host name in which
@@ -28,6 +28,9 @@ class IpAddressMask(Syntax):
         ({}, "0.0.0.0/0"),
         ({}, "2001:db8::/32"),
         ({}, "::1"),
+        ({}, "[::1]"),
+        ({}, "[2001:db8::]/32"),
+        ({}, "[2001:DB8::/32]"),
         ({}, "host.example.com"),
         ({}, ".example.com"),
         ({}, "*.example.com"),
@@ -50,11 +53,41 @@ class IpAddressMask(Syntax):
         ({}, "1.2.3.4.5", '"1.2.3.4.5" has 5 parts, expected an address mask'),
         ({}, "h*.example.com", '"*" stands for a whole part only, expected an address mask'),
         ({}, "1::2::3", '"1::2::3" is not an IPv6 address, expected an address mask'),
+        (
+            {},
+            "[192.0.2.1]",
+            '"192.0.2.1" is not an IPv6 address, expected an address mask; only IPv6 stands in brackets',
+        ),
+        ({}, "[host]", '"host" is not an IPv6 address, expected an address mask; only IPv6 stands in brackets'),
+        ({}, "[::1", "a bracket is not closed, expected an address mask"),
+        ({}, "[::1]x", 'only "/" and a prefix length may follow the bracket, expected an address mask'),
+        ({}, "[::1/64]/64", '"::1/64" is not an IPv6 address, expected an address mask; only IPv6 stands in brackets'),
+        ({}, "[::]/129", '"129" is not a prefix length, expected an address mask; it goes from 0 to 128'),
         ({}, "a b", "a host name cannot hold a blank, expected an address mask"),
     )
 
     def parse(self, text: str) -> str:
         line = require_line(text, self.expected)
+        self._check_mask(self._drop_brackets(line))
+        return line
+
+    def _drop_brackets(self, line: str) -> str:
+        """Return a mask without the brackets around an IPv6 address or network."""
+        if not line.startswith("["):
+            return line
+        inside, closed, after = line[1:].partition("]")
+        if not closed:
+            raise ValueSyntaxError("a bracket is not closed", self.expected)
+        if after and not after.startswith("/"):
+            raise ValueSyntaxError('only "/" and a prefix length may follow the bracket', self.expected)
+        address = inside if after else inside.partition("/")[0]
+        if not is_ipv6(address):
+            raise ValueSyntaxError(
+                f"{quote_text(address)} is not an IPv6 address", self.expected, "only IPv6 stands in brackets"
+            )
+        return inside + after
+
+    def _check_mask(self, line: str) -> None:
         address, slash, prefix = line.partition("/")
         if slash:
             self._check_network(address, prefix)
@@ -65,7 +98,6 @@ class IpAddressMask(Syntax):
             self._check_numbers(line)
         else:
             self._check_host(line)
-        return line
 
     def _check_network(self, address: str, prefix: str) -> None:
         longest = 128 if is_ipv6(address) else 32 if is_ipv4(address) else 0
@@ -99,7 +131,7 @@ class IpAddressMask(Syntax):
             raise ValueSyntaxError(problem, self.expected)
 
     def _normal_form(self, text: str) -> Hashable:
-        return self.parse(text).lower()
+        return self._drop_brackets(self.parse(text)).lower()
 
     @property
     def expected(self) -> str:
@@ -107,7 +139,7 @@ class IpAddressMask(Syntax):
 
     def describe(self) -> str:
         return (
-            "An IPv4 address (any part may be *), an IPv6 address, a network such as 10.0.0.0/8 or 2001:db8::/32, "
+            "An IPv4 address (any part may be *), an IPv6 address, a network such as 10.0.0.0/8 or [2001:db8::]/32, "
             "a host name (any part may be *), or a domain such as .example.com."
         )
 

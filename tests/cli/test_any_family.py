@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.startup import load_registry
 from tests.cli.sessions import FAMILY, Outcome, definitions_read_once, fresh, run
 
 NOTE = "warning: /queue/guard: Jobs of this queue do not outlive a restart.\n"
@@ -628,3 +629,30 @@ def test_apply_and_export_agree_about_it(file: Path) -> None:
         done = run(command, str(file.parent / f"there.{ending}"), "--definitions", str(FAMILY))
         assert done.status == 0, done
         assert depot("export").out == whole
+
+
+# -- every type is described -----------------------------------------------------------------------------------------
+
+
+def test_describe_knows_every_type_that_list_properties_knows() -> None:
+    rows = json.loads(depot("list-properties --advanced --output json").out)["properties"]
+    known = (
+        {row["type"] for row in rows} | {row["component"] for row in rows} | set(load_registry([str(FAMILY)]).names())
+    )
+    for name in sorted(known):
+        shown = depot(f"describe {name}")
+        assert (shown.status, shown.err) == (0, ""), name
+        assert depot(f"list-properties --type {name}").status == 0 or name not in {row["type"] for row in rows}
+
+
+def test_a_type_is_described_with_what_it_inherits() -> None:
+    text = printed("describe disk-queue")
+    assert text[0] == "Disk Queue"
+    assert "A type of Queue (--type disk)." in text
+    assert {"Properties of Disk Queue:"} <= set(text)
+    assert any(line.startswith("  priority ") for line in text)
+    assert any(line.startswith("  sync-interval ") for line in text)
+    assert list(json.loads(depot("describe disk --output json").out)["types"]) == ["disk", "mirrored-disk"]
+    assert printed("describe disk-queue checksum")[0] == "checksum"
+    refused = depot("describe generic --output json")
+    assert 'several objects have a type \\"generic\\"' in refused.out + refused.err

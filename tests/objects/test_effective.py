@@ -51,6 +51,9 @@ def refused(call: Callable[[], Any]) -> tuple[type[ConfobjectsError], dict[str, 
 def test_objects_are_found_by_kind_and_names(config: EffectiveConfiguration) -> None:
     assert config["queue", "b"].path == "/queue/b"
     assert config["consumer", "b", "mail"].path == "/queue/b/consumer/mail"
+    assert config["consumer", ("b", "mail")].path == "/queue/b/consumer/mail"
+    assert config["queue", ("b",)].path == "/queue/b"
+    assert config["depot-settings", ()].path == "/depot-settings"
     assert config["depot-settings"].path == config["depot-settings",].path == "/depot-settings"
     assert config.at(depot().parse_path("/store/one")).path == "/store/one"
 
