@@ -253,9 +253,7 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
         click.Option(["--property", "property_"], metavar="PROPERTY", multiple=True, help="Show this property."),
         *_unit_options(),
     ]
-    return make_command(
-        words, registry, parameters, run, f"List the {registry.definition(relation.target).friendly_plural}."
-    )
+    return make_command(words, registry, parameters, run, f"List the {relation.friendly_plural}.")
 
 
 def _default_columns(relation: Relation, registry: Registry) -> list[str]:
@@ -316,7 +314,7 @@ def _print_list(
     if rows:
         invocation.say(format_table([relation.friendly, *(["Type"] if typed else []), *columns], rows))
     elif not invocation.quiet:
-        invocation.note(f"There are no {registry.definition(relation.target).friendly_plural}.")
+        invocation.note(f"There are no {relation.friendly_plural}.")
 
 
 def _script_cell(shown: ShownProperty | None) -> str:

@@ -37,7 +37,7 @@ def build(words: Words) -> click.Command:
             return 0
         registry = words.load_definitions()
         if words.has("--help-all"):
-            print(_INTRODUCTION + _format_commands(registry, registry.relations().values()))
+            print(_INTRODUCTION + _format_commands(registry.relations().values()))
             return 0
         tag = next((word for word in words.rest if word.startswith("--help-")), None)
         if tag is not None:
@@ -62,14 +62,14 @@ def _format_group(registry: Registry, tag: str) -> str:
     if tag not in tags:
         raise UsageError(f'there is no command group "{tag}"; the groups are: {", ".join(sorted(tags))}')
     relations = [r for r in registry.relations().values() if tag in registry.definition(r.target).tags]
-    return f"\n{tags[tag]}\n{_format_commands(registry, relations)}"
+    return f"\n{tags[tag]}\n{_format_commands(relations)}"
 
 
-def _format_commands(registry: Registry, relations: Iterable[Relation]) -> str:
+def _format_commands(relations: Iterable[Relation]) -> str:
     lines = []
     for relation in sorted(relations, key=lambda r: r.name):
         if not relation.hidden:
-            lines.append(f"\n{registry.definition(relation.target).friendly_plural}")
+            lines.append(f"\n{relation.friendly_plural}")
             lines.extend(f"  {name}" for name in verbs_of(relation).values())
     lines.append("\nOther commands")
     lines.extend(f"  {name:<20} {row.summary}" for name, row in sorted(SPECIAL.items()))

@@ -76,7 +76,7 @@ class Menus:
         if relation.kind == "singleton":
             self._attempt(self.edit_single, relation)
             return
-        plural = self.session.registry.definition(relation.target).friendly_plural
+        plural = relation.friendly_plural
         friendly = relation.friendly
         many = relation.named
         offered: list[tuple[str, Callable[[Relation], None]]] = [
@@ -123,9 +123,7 @@ class Menus:
         if objects:
             self.session.terminal.say(f"\n{format_table(*self.session.rows(relation, objects))}")
         else:
-            self.session.terminal.say(
-                f"There are no {self.session.registry.definition(relation.target).friendly_plural}."
-            )
+            self.session.terminal.say(f"There are no {relation.friendly_plural}.")
 
     def create(self, relation: Relation) -> None:
         """Create a new object: its type, its name, its mandatory properties, then the editor."""

@@ -72,7 +72,9 @@ class InteractiveSession:
         kind = kind or relation.target
         objects = [obj for obj in self.context.list(relation.name, parents) if obj.definition.is_a(kind)]
         if not objects:
-            self.terminal.say(f"There are no {self.registry.definition(kind).friendly_plural}.")
+            definition = self.registry.definition(kind)
+            several = relation.friendly_plural if kind == relation.target else definition.friendly_plural
+            self.terminal.say(f"There are no {several}.")
             raise BackRequest
         labels = [" : ".join(cells) for cells in self._align_rows(relation, objects)]
         return objects[self.choose_one(question, labels)]

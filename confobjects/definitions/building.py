@@ -84,6 +84,7 @@ def build_relation(documents: DefinitionDocuments, data: Mapping[str, Any]) -> R
     spec = data["relation"]
     name = spec.get("name", data["name"])
     target = data["name"]
+    friendly, friendly_plural = _friendly_names(data, spec)
     return Relation(
         name=name,
         kind=spec["kind"],
@@ -93,7 +94,8 @@ def build_relation(documents: DefinitionDocuments, data: Mapping[str, Any]) -> R
         naming_property=spec.get("naming-property", ""),
         naming_attribute=_naming_attribute(documents, data, spec),
         plural=spec.get("plural", f"{name}s"),
-        friendly=data.get("user-friendly-name") or friendly_name(name),
+        friendly=friendly,
+        friendly_plural=friendly_plural,
         synopsis=spec.get("synopsis", data["synopsis"]),
         hidden=spec.get("hidden", False),
         name_option=profile_of(data, "cli").get("name-option", f"{target.rsplit('-', 1)[-1]}-name"),
@@ -102,6 +104,18 @@ def build_relation(documents: DefinitionDocuments, data: Mapping[str, Any]) -> R
             for item in spec.get("default-objects", ())
         ),
     )
+
+
+def _friendly_names(data: Mapping[str, Any], relation: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the names for people of the objects of a relation, one and several: its own before those of its type."""
+    own = relation.get("name", data["name"]) != data["name"]
+    above = {} if own else data
+    one = relation.get("user-friendly-name") or above.get("user-friendly-name")
+    several = relation.get("user-friendly-plural-name") or above.get("user-friendly-plural-name")
+    if several is None and one is None and own and "plural" in relation:
+        several = friendly_name(relation["plural"])
+    one = one or friendly_name(relation.get("name", data["name"]))
+    return one, several or f"{one}s"
 
 
 def _naming_attribute(documents: DefinitionDocuments, data: Mapping[str, Any], relation: Mapping[str, Any]) -> str:

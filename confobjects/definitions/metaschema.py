@@ -177,6 +177,8 @@ def _relation_schema() -> dict[str, Any]:
             "kind": {"enum": ["singleton", "optional", "instantiable", "set"]},
             "branch": {"type": "string"},
             "naming-property": _NAME,
+            "user-friendly-name": _TEXT,
+            "user-friendly-plural-name": _TEXT,
             "synopsis": _TEXT,
             "hidden": _FLAG,
             "default-objects": {"type": "array", "items": default_object},

@@ -123,7 +123,8 @@ class Relation(Record):
     """How objects of a type are placed below their parent: ``singleton``, ``optional``, ``instantiable`` or ``set``.
 
     ``branch`` is the relative DN text of the entry that holds them (for a single object: of its own entry),
-    ``naming_property`` the property whose value names an object, if it is not a plain name.
+    ``naming_property`` the property whose value names an object, if it is not a plain name. ``friendly`` and
+    ``friendly_plural`` are the names of the objects for people, which may differ from those of their type.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Relation(Record):
     naming_attribute: str = "cn"
     plural: str = ""
     friendly: str = ""
+    friendly_plural: str = ""
     synopsis: str = ""
     hidden: bool = False
     name_option: str = ""

@@ -99,8 +99,8 @@ _NULL = {"description": "The default; of a secret: none.", "type": "null"}
 def object_schema(relation: Relation, registry: Registry) -> dict[str, Any]:
     """Return the schema of one object of a relation: its properties by name, for several types one schema each."""
     types = registry.types_of(relation)
-    friendly = registry.definition(relation.target)
-    head = {"$schema": DIALECT, "title": friendly.friendly, "description": friendly.synopsis, "$defs": dict(_DEFS)}
+    synopsis = registry.definition(relation.target).synopsis
+    head = {"$schema": DIALECT, "title": relation.friendly, "description": synopsis, "$defs": dict(_DEFS)}
     if list(types) == ["generic"]:
         return {**head, **_properties_schema(types["generic"], registry)}
     return {

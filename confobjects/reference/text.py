@@ -16,7 +16,11 @@ def describe_object(relation: Relation, registry: Registry, *, advanced: bool, w
     ``type_`` is the name of a type to describe alone, with what it inherits.
     """
     definition = registry.definition(type_ or relation.target)
-    lines = [definition.friendly, "", *_wrap_text(definition.synopsis, width)]
+    lines = [
+        relation.friendly if definition.name == relation.target else definition.friendly,
+        "",
+        *_wrap_text(definition.synopsis, width),
+    ]
     if definition.description:
         lines += ["", *_wrap_text(definition.description, width)]
     if definition.name != relation.target:
@@ -25,7 +29,7 @@ def describe_object(relation: Relation, registry: Registry, *, advanced: bool, w
         lines += [
             "",
             f"A type of {relation.friendly}{chosen}.",
-            *_render_properties(definition, advanced=advanced, own=False),
+            *_render_properties(definition, definition.friendly, advanced=advanced, own=False),
         ]
         return "\n".join(lines)
     types = registry.types_of(relation)
@@ -34,7 +38,9 @@ def describe_object(relation: Relation, registry: Registry, *, advanced: bool, w
         lines += [f"  {short:<14} {d.synopsis}" for short, d in types.items()]
     lines += _render_dependencies(relation, registry)
     for name in registry.subtypes(relation.target):
-        lines += _render_properties(registry.definition(name), advanced=advanced, own=name != relation.target)
+        below = registry.definition(name)
+        heading = relation.friendly if name == relation.target else below.friendly
+        lines += _render_properties(below, heading, advanced=advanced, own=name != relation.target)
     return "\n".join(lines)
 
 
@@ -55,7 +61,7 @@ def find_dependencies(registry: Registry, name: str) -> list[str]:
     return sorted({registry.relation(p.reference.relation).friendly for p in properties if p.reference is not None})
 
 
-def _render_properties(definition: ManagedObjectDefinition, *, advanced: bool, own: bool) -> Iterator[str]:
+def _render_properties(definition: ManagedObjectDefinition, name: str, *, advanced: bool, own: bool) -> Iterator[str]:
     properties = [
         prop
         for _, prop in sorted(definition.properties.items())
@@ -68,7 +74,7 @@ def _render_properties(definition: ManagedObjectDefinition, *, advanced: bool, o
                 yield f"  (--advanced shows {len(shown)} more)"
             continue
         yield ""
-        yield f"{heading} of {definition.friendly}:"
+        yield f"{heading} of {name}:"
         for prop in shown:
             yield f"  {prop.name:<26} {prop.synopsis}"
 

@@ -132,7 +132,7 @@ def test_a_list_for_programs_has_typed_values_and_leaves_out_what_a_type_does_no
 
 
 def test_an_empty_list_is_a_remark_and_no_result() -> None:
-    assert depot("list-depot-codecs") == (0, "", "There are no Codecs.\n")
+    assert depot("list-depot-codecs") == (0, "", "There are no Depot Codecs.\n")
     assert depot("list-depot-codecs -Q") == (0, "", "")
     assert depot("list-depot-codecs -s") == (0, "", "")
     assert json.loads(depot("list-depot-codecs --output json").out) == {"object": "depot-codec", "items": []}
@@ -656,3 +656,22 @@ def test_a_type_is_described_with_what_it_inherits() -> None:
     assert printed("describe disk-queue checksum")[0] == "checksum"
     refused = depot("describe generic --output json")
     assert 'several objects have a type \\"generic\\"' in refused.out + refused.err
+
+
+# -- the name of a relation ------------------------------------------------------------------------------------------
+
+
+def test_headings_name_the_relation_and_not_the_type_of_its_objects() -> None:
+    assert depot("set-watchman-prop --type strict --set enabled:true").status == 0
+    assert "There are no Look-Outs." in depot("list-lookouts").err
+    assert depot("create-lookout --post-name gate").status == 0
+    assert printed("list-lookouts")[0].split(" :")[0].strip() == "Look-Out"
+    assert printed("describe lookout")[0] == "Look-Out"
+    assert "Properties of Look-Out:" in printed("describe lookout")
+    assert "Look-Outs" in depot("--help-all").out.splitlines()
+    assert "List the Look-Outs." in depot("list-lookouts --help").out
+    assert not [text for text in (depot("list-lookouts --help").out, depot("--help-all").out) if "Watch Post" in text]
+
+
+def test_without_a_name_for_people_it_is_that_of_the_relation() -> None:
+    assert "Depot Codecs" in depot("--help-all").out.splitlines()

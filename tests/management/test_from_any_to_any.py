@@ -84,7 +84,7 @@ def strict(ctx: ManagementContext) -> None:
     """Choose the type of a singleton, and put something below it."""
     with ctx.change() as tx:
         tx.modify("watchman", (), PropertyChanges(set={"enabled": ["true"], "serial": ["6"]}), type="strict")
-        tx.create("watch-post", "gate", {"direction": "north"})
+        tx.create("lookout", "gate", {"direction": "north"})
 
 
 def lenient(ctx: ManagementContext) -> None:

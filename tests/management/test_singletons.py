@@ -94,9 +94,9 @@ def test_without_its_type_an_undone_first_change_leaves_nothing() -> None:
 
 def test_objects_that_the_other_type_cannot_have_below_it_are_not_lost() -> None:
     ctx = watched()
-    ctx.create("watch-post", "gate", {})
+    ctx.create("lookout", "gate", {})
     problems = refused(ctx, lambda: ctx.modify("watchman", (), PropertyChanges(set=LENIENT), type="lenient"))
-    words = "/watchman cannot be a Lenient Watchman while /watchman/watch-post/gate is below it"
+    words = "/watchman cannot be a Lenient Watchman while /watchman/lookout/gate is below it"
     assert ("constraint-violated", words) in summaries(problems)
 
 
@@ -123,10 +123,10 @@ def posts_everywhere() -> Registry:
 def test_objects_below_it_stay() -> None:
     registry = posts_everywhere()
     ctx = watched(registry)
-    ctx.create("watch-post", "gate", {"direction": "north"})
+    ctx.create("lookout", "gate", {"direction": "north"})
     before = take_snapshot(ctx.site).objects
     ctx.modify("watchman", (), PropertyChanges(set=LENIENT), type="lenient")
-    assert ctx.get("watch-post", "gate").values == {"direction": ("north",)}
+    assert ctx.get("lookout", "gate").values == {"direction": ("north",)}
     ctx.undo(ctx.history()[-1].number)
     assert list(find_differences(before, take_snapshot(ctx.site).objects, registry)) == []
 

@@ -48,7 +48,7 @@ def test_a_default_object_may_state_its_naming_property() -> None:
     ctx = manage(depot())
     with ctx.change() as tx:
         tx.modify("watchman", (), PropertyChanges(set={"enabled": ["true"]}), type="strict")
-        tx.create("watch-post", "gate", {})
+        tx.create("lookout", "gate", {})
     lantern = ctx.get("lantern", ("gate", "mx.example.com:25"))
     assert dict(lantern.values) == {"address": ("mx.example.com:25",), "colour": ("white",)}
 
