@@ -9,6 +9,7 @@ import click
 
 from confobjects.errors import error_for
 from confobjects.paths import normal_name
+from confobjects.reference.listing import is_listed
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -46,8 +47,10 @@ def _value_options() -> list[click.Parameter]:
     ]
 
 
-def _type_option(relation: Relation, registry: Registry, *, required: bool) -> click.Option:
-    help_ = f"The type of the {relation.friendly}: {', '.join(registry.types_of(relation))}."
+def _type_option(relation: Relation, registry: Registry, *, required: bool, advanced: bool) -> click.Option:
+    types = registry.types_of(relation)
+    usual = [short for short, d in types.items() if is_listed(d, relation, advanced=advanced)]
+    help_ = f"The type of the {relation.friendly}: {', '.join(usual or types)}."
     return click.Option(["-t", "--type", "type_"], metavar="TYPE", required=required, help=help_)
 
 
@@ -63,7 +66,9 @@ def _unit_options() -> list[click.Parameter]:
 
 def _build_create(relation: Relation, words: Words, registry: Registry) -> click.Command:
     types = registry.types_of(relation)
-    type_option = _type_option(relation, registry, required=len(types) > 1 and "generic" not in types)
+    type_option = _type_option(
+        relation, registry, required=len(types) > 1 and "generic" not in types, advanced=words.has("--advanced")
+    )
 
     def run(invocation: Invocation, if_absent: bool, type_: str | None = None, **values: Any) -> int:
         from ..performing import Operation, PropertyChanges, perform
@@ -92,7 +97,7 @@ def _build_set(relation: Relation, words: Words, registry: Registry) -> click.Co
     typed = relation.kind == "singleton" and len(registry.types_of(relation)) > 1
     parameters = [
         *name_options(relation, registry),
-        *([_type_option(relation, registry, required=False)] if typed else []),
+        *([_type_option(relation, registry, required=False, advanced=words.has("--advanced"))] if typed else []),
         *_value_options(),
         _repeated_option("--add", "PROPERTY:VALUE", "Add a value to a property."),
         _repeated_option("--remove", "PROPERTY:VALUE", "Remove a value from a property."),
@@ -240,11 +245,14 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
             world = context.world()
             columns = [name.lower() for name in property_] or _default_columns(relation, registry)
             _check_columns(relation, registry, columns)
-            objects = context.list(relation.name, parents, world, properties=columns)
+            there = context.list(relation.name, parents, world, properties=columns)
+            objects = [obj for obj in there if is_listed(obj.definition, relation, advanced=invocation.advanced)]
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             reader = context.site.make_reader(world)
             shown = [(obj, _cells_of(obj, columns, reader, units)) for obj in objects]
-            _print_list(invocation, relation, columns, shown, named=bool(property_))
+            if objects or not there or invocation.form != "table":
+                _print_list(invocation, relation, columns, shown, named=bool(property_))
+            _tell_hidden(invocation, relation, len(there) - len(objects))
             invocation.warn(context.storage.warnings)
         return 0
 
@@ -254,6 +262,15 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
         *_unit_options(),
     ]
     return make_command(words, registry, parameters, run, f"List the {relation.friendly_plural}.")
+
+
+def _tell_hidden(invocation: Invocation, relation: Relation, number: int) -> None:
+    """Say how many objects of advanced types are not shown."""
+    if number:
+        few = f"1 {relation.friendly} of an advanced type is" if number == 1 else ""
+        invocation.note(
+            f"{few or f'{number} {relation.friendly_plural} of advanced types are'} not shown; use --advanced."
+        )
 
 
 def _default_columns(relation: Relation, registry: Registry) -> list[str]:

@@ -675,3 +675,26 @@ def test_headings_name_the_relation_and_not_the_type_of_its_objects() -> None:
 
 def test_without_a_name_for_people_it_is_that_of_the_relation() -> None:
     assert "Depot Codecs" in depot("--help-all").out.splitlines()
+
+
+# -- advanced types --------------------------------------------------------------------------------------------------
+
+
+def test_an_advanced_type_is_in_lists_only_if_it_is_asked_for() -> None:
+    made = "create-queue --queue-name twice -t mirrored-disk --set enabled:true --set store:one --set mirror:/2"
+    assert depot(made).status == 0
+    for form in ("table", "json", "tsv"):
+        usual, all_ = depot("list-queues --output", form), depot("list-queues --advanced --output", form)
+        assert ("twice" in usual.out, "twice" in all_.out) == (False, True)
+        assert "jobs" in usual.out
+        assert (usual.err, all_.err) == ("1 Queue of an advanced type is not shown; use --advanced.\n", "")
+    for line in ("create-queue --help", "describe queue"):
+        assert ("mirrored" in depot(line).out.lower(), "mirrored" in depot(f"{line} --advanced").out.lower()) == (
+            False,
+            True,
+        )
+    assert depot("get-queue-prop --queue-name twice").status == 0
+    for name in ("guard", "jobs"):
+        assert depot(f"delete-queue --queue-name {name} --force").status == 0
+    assert [] in json.loads(depot("list-queues --output json").out).values()
+    assert depot("list-queues").out == ""
