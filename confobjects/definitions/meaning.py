@@ -458,7 +458,7 @@ class _DefinitionRules(_Rules):
             yield from self.check_values(f"{pointer}/properties/{prop}", prop, texts, specs)
         if naming is not None:
             yield from self.check_values(f"{pointer}/name", naming, [item["name"]], specs)
-        if naming in given:
+        if naming is not None and naming in given:
             yield from self._check_stated_name(f"{pointer}/properties/{naming}", naming, item, specs)
         for prop, spec in specs.items():
             has_value = (
