@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import RemedyAction
+from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE, check_functions, parse_allowed
 from confobjects.definitions.documents import DefinitionDocument, remove_replaced
 from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
@@ -48,13 +49,15 @@ def load_registry(directories: Iterable[str] = (), *, builtin: bool = True) -> R
 
     A definition (or package) in a directory replaces that of the library with the same name; without ``builtin`` those
     of the library are left out. Definitions of the library are trusted as long as none is replaced, all others are
-    checked. Raises :class:`~confobjects.errors.DefinitionError` with every problem.
+    checked. The functions that they name must be in modules that ``CONFOBJECTS_ALLOW_CODE`` in the environment of the
+    process allows; this is checked each time. Raises :class:`~confobjects.errors.DefinitionError` with every problem.
     """
+    allowed = parse_allowed(os.environ.get(ALLOW_CODE_VARIABLE, ""))
     own = _read_builtin() if builtin else []
     texts: list[_Text] = []
     unread = [problem for directory in directories for problem in _read_definitions(directory, texts)]
     if not texts and not unread:
-        return Registry(_parse_trusted(own))
+        return Registry(_parse_trusted(own), allowed)
     from confobjects.caching import CheckedContents, cache_directory, digest_of
 
     cache, digest = CheckedContents(cache_directory(os.environ)), ""
@@ -65,7 +68,12 @@ def load_registry(directories: Iterable[str] = (), *, builtin: bool = True) -> R
         if digest:
             cache.remember(digest)
     documents = _parse_trusted(texts)
-    return Registry([*remove_replaced(_parse_trusted(own), documents), *documents])
+    refused = [problem for one in documents for problem in check_functions(one.origin, one.data, allowed)]
+    if refused:
+        from confobjects.definitions.checking import place_problems
+
+        raise DefinitionError(place_problems(refused, dict(texts)))
+    return Registry([*remove_replaced(_parse_trusted(own), documents), *documents], allowed)
 
 
 _Text = tuple[str, str]

@@ -30,18 +30,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# The tests' own definitions name functions of these modules; some modules load the definitions when they are imported.
+os.environ["CONFOBJECTS_ALLOW_CODE"] = "module:tests.definitions.functions,module:tests.objects.probes"
+
 FOREIGN = ("CONFOBJECTS_", "SMTP_", "MAIL_", "XDG_")
 """Variables that begin so would change what the library or the command line finds."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _same_world_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    keep = {"CONFOBJECTS_REQUIRE_SERVERS"}
+    keep = {"CONFOBJECTS_REQUIRE_SERVERS", "CONFOBJECTS_ALLOW_CODE"}
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(FOREIGN) and name not in keep:
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+
         for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED"):
             patch.delenv(name, raising=False)
         yield

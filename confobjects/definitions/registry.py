@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from confobjects.definitions import building
+from confobjects.definitions.allowance import AllowedCode
 from confobjects.definitions.documents import DefinitionDocument, DefinitionDocuments
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, suggest_name
@@ -31,10 +32,14 @@ OVERRIDABLE = (
 
 
 class Registry(DefinitionDocuments):
-    """Definitions by name, relations by parent, subtypes and users of each type."""
+    """Definitions by name, relations by parent, subtypes and users of each type.
 
-    def __init__(self, documents: Iterable[DefinitionDocument]) -> None:
+    ``allowed`` is the code that the process allows definitions and configurations to have loaded.
+    """
+
+    def __init__(self, documents: Iterable[DefinitionDocument], allowed: AllowedCode | None = None) -> None:
         super().__init__(documents)
+        self.allowed = AllowedCode() if allowed is None else allowed
         self._built: dict[str, ManagedObjectDefinition] = {}
         self._relations: dict[str, Relation] | None = None
         self._children: dict[str, tuple[Relation, ...]] = {}

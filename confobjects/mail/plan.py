@@ -7,10 +7,13 @@ more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.records import Record, field
+
+if TYPE_CHECKING:
+    from confobjects.definitions.allowance import AllowedCode
 
 Security = Literal["implicit-tls", "starttls-required", "starttls-if-offered", "none"]
 
@@ -87,7 +90,8 @@ class TrustSource(Record):
     """A trust manager provider as the transport needs it: its type and its values. ``secrets`` are never shown.
 
     ``entries`` reads the entries below a DN of the configuration's own storage, for the types that keep certificates
-    there. It yields mappings from attribute to values.
+    there. It yields mappings from attribute to values. ``allowed`` is the code that the values may name, None without a
+    limit.
     """
 
     type: str
@@ -96,6 +100,7 @@ class TrustSource(Record):
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     instance_directory: str = ""
     entries: Callable[[str], Iterable[Any]] | None = field(default=None, repr=False, compare=False)
+    allowed: AllowedCode | None = None
 
     def get(self, name: str) -> Any:
         """Return a value, None if there is none."""
@@ -237,7 +242,8 @@ def trust_source_of(provider: EffectiveObjectLike) -> TrustSource:
     secret = {name: provider[name] for name in provider if provider.is_secret(name)}
     open_ = {name: provider[name] for name in provider if not provider.is_secret(name)}
     entries = getattr(provider, "entries", None)
-    return TrustSource(provider.type, provider.path, open_, secret, provider.instance_directory, entries)
+    allowed = getattr(provider, "allowed_code", None)
+    return TrustSource(provider.type, provider.path, open_, secret, provider.instance_directory, entries, allowed)
 
 
 def address_literal(address: str) -> str:

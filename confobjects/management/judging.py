@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import World
 
+_LOCAL = ("ldif", "memory")
+"""The schemes of storages that only users of this machine can write."""
+
 
 def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge every object with a site's evaluator; return the effective configuration and every error found."""
@@ -74,6 +77,7 @@ def _judge_objects(
         tuple(warnings),
         instance_directory,
         lambda base: _read_entries(site.storage, base),
+        is_remote=site.storage.url.partition(":")[0] not in _LOCAL,
     )
     return configuration, tuple(errors)
 

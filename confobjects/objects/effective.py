@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from confobjects.definitions.allowance import load_function
 from confobjects.diagnostics import MASK, Diagnostic, suggest_name
-from confobjects.errors import DefinitionError, NoSuchObjectError, UnknownNameError
+from confobjects.errors import NoSuchObjectError, UnknownNameError
 from confobjects.objects.reading import mask_secret
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
@@ -15,6 +15,7 @@ from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry, View
+    from confobjects.definitions.allowance import AllowedCode
     from confobjects.objects.judging import Judgement
 
 
@@ -49,6 +50,11 @@ class EffectiveObject:
         Raises what the storage raises.
         """
         return self._configuration.entries
+
+    @property
+    def allowed_code(self) -> AllowedCode | None:
+        """The code that its values may have loaded; None without a limit, if the storage is a file of this machine."""
+        return self._configuration.registry.allowed if self._configuration.is_remote else None
 
     @property
     def kind(self) -> str:
@@ -112,7 +118,8 @@ class EffectiveObject:
 
         Raises :class:`~confobjects.errors.DefinitionError` for a function that does not exist.
         """
-        return tuple(_run_view(view, self) for view in self._judged.object.definition.views)
+        allowed = self._configuration.registry.allowed
+        return tuple(_run_view(view, self, allowed) for view in self._judged.object.definition.views)
 
     def _property(self, name: str) -> PropertyDefinition:
         try:
@@ -151,15 +158,8 @@ class ViewResult(Record):
     problems: tuple[Diagnostic, ...]
 
 
-def _run_view(view: View, obj: EffectiveObject) -> ViewResult:
-    module, _, attribute = view.function.partition(":")
-    try:
-        function = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        summary = f"the function {view.function} of a view cannot be imported: {error}"
-        remedy = "install the package that has it, or correct the definition"
-        raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
-    rows, problems = function(obj)
+def _run_view(view: View, obj: EffectiveObject, allowed: AllowedCode) -> ViewResult:
+    rows, problems = load_function(view.function, "a view", allowed)(obj)
     return ViewResult(view.name, view.synopsis, tuple(rows), tuple(problems))
 
 
@@ -174,9 +174,12 @@ class EffectiveConfiguration(Lookups):
         warnings: tuple[Diagnostic, ...],
         instance_directory: str,
         entries: Callable[[str], Iterable[Any]] | None = None,
+        *,
+        is_remote: bool = False,
     ) -> None:
         self.registry = registry
         self.entries = entries
+        self.is_remote = is_remote
         self.warnings = warnings
         self.instance_directory = instance_directory
         self.targets = targets

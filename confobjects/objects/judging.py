@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import RemedyAction
+from confobjects.definitions.allowance import load_function
 from confobjects.diagnostics import Diagnostic, suggest_name
-from confobjects.errors import DefinitionError
 from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
 from confobjects.objects.reading import PropertyReader, mask_secret
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -143,13 +142,7 @@ class Judge:
     def _load_function(self, name: str) -> ConstraintFunction:
         function = self._functions.get(name)
         if function is None:
-            module, _, attribute = name.partition(":")
-            try:
-                function = self._functions[name] = getattr(import_module(module), attribute)
-            except (ImportError, AttributeError) as error:
-                summary = f"the function {name} of a constraint cannot be imported: {error}"
-                remedy = "install the package that has it, or correct the definition"
-                raise DefinitionError(Diagnostic("broken-definition", summary, remedy=remedy)) from None
+            function = self._functions[name] = load_function(name, "a constraint", self.registry.allowed)
         return function
 
     def is_enabled(self, judged: Judgement) -> bool | None:

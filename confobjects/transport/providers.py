@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, Final
 
+from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE
 from confobjects.diagnostics import MASK, Diagnostic, find_nearest
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
@@ -22,6 +23,7 @@ from confobjects.texts.visible import make_visible
 from confobjects.tls.authorities import has_system_authorities, read_system_state
 from confobjects.tls.contexts import Recipe, run_apart
 from confobjects.tls.stores import Kind, StoreProblem, read_store_file
+from confobjects.transport.code import CodeProblem, check_file, load_module
 
 
 class Material(Record):
@@ -240,8 +242,10 @@ def load_pkcs11_tokens(source: TrustSource) -> Material:
         raise trust_error_for(
             source, "no PKCS #11 module is named", "Set pkcs11-provider-arg to the path of one.", "pkcs11-provider-arg"
         )
+    _require_allowed(source, module, "pkcs11-provider-arg")
     try:
-        found = run_apart(lambda: tuple(_token_certificates(library, module, source.get("trust-store-pin"))))
+        path = _check_library(source, module)
+        found = run_apart(lambda: tuple(_token_certificates(library, path, source.get("trust-store-pin"))))
     except library.exceptions.PinIncorrect:
         raise trust_error_for(
             source, "the pin of the token is wrong", "Correct trust-store-pin.", "trust-store-pin", "trust-store-pin"
@@ -260,6 +264,33 @@ def load_pkcs11_tokens(source: TrustSource) -> Material:
             "trust-store-empty",
         )
     return Material(found, places=(module,) * len(found))
+
+
+def _check_library(source: TrustSource, module: str) -> str:
+    """Return the real path of a library that may be loaded."""
+    if not os.path.isabs(module):
+        summary = f"{module} is searched in the directories of the system's loader"
+        raise trust_error_for(source, summary, "Give the whole path of the module.", "pkcs11-provider-arg")
+    try:
+        return check_file(module)
+    except OSError as error:
+        summary = f"the token cannot be read through {module}: {error.strerror}"
+        raise trust_error_for(source, summary, "Check the module.", "pkcs11-provider-arg") from None
+    except CodeProblem as problem:
+        summary = f"the module {module} is not loaded: {problem}"
+        raise trust_error_for(source, summary, problem.advice, "pkcs11-provider-arg") from None
+
+
+def _require_allowed(source: TrustSource, module: str, name: str) -> None:
+    """Refuse code that a directory server names, unless the process allows its type or its module."""
+    if source.allowed is None or source.type in source.allowed.types or source.allowed.has_module(module):
+        return
+    raise trust_error_for(
+        source,
+        f"{module} is not loaded: a configuration in a directory server loads no code by itself",
+        f"Allow it to this process: {ALLOW_CODE_VARIABLE}=module:{module} (or type:{source.type}).",
+        name,
+    )
 
 
 def _token_certificates(library: Any, module: str, pin: str | None) -> Iterator[bytes]:
@@ -282,9 +313,12 @@ def load_custom(source: TrustSource) -> Material:
     module, colon, name = path.partition(":")
     if not colon:
         raise _error_for_class(source, "cannot be used: a module, a colon and a class are expected")
+    _require_allowed(source, module, "provider-class")
     try:
-        made = getattr(import_module(module), name)(values=dict(source.values))
+        made = getattr(load_module(module), name)(values=dict(source.values))
         context, state = made(), _class_state(source, path, getattr(made, "version", ""))
+    except CodeProblem as problem:
+        raise _error_for_class(source, f"is not loaded: {problem}", problem.advice) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - other code may raise anything
         raise _error_for_class(source, f"cannot be used: {_describe_error(source, error)}") from None
     if not isinstance(context, ssl.SSLContext):

@@ -107,6 +107,7 @@ def fresh(directory: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    os.environ["CONFOBJECTS_ALLOW_CODE"] = "module:tests.definitions.functions"  # as tests/conftest.py does
     for path in sorted(GOLDEN.glob("*.txt")):
         with tempfile.TemporaryDirectory() as folder, fresh(Path(folder)):
             path.write_text(replayed(path.read_text(), Path(folder)))

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from confobjects.definitions import DefinitionDocument, Registry
+from confobjects.definitions.allowance import AllowedCode
 
 HERE = Path(__file__).resolve().parent
 FAMILY = HERE / "family"
@@ -24,7 +25,7 @@ def documents(directory: Path) -> list[DefinitionDocument]:
 @cache
 def depot() -> Registry:
     """Return the registry of the second family."""
-    return Registry(documents(FAMILY))
+    return Registry(documents(FAMILY), AllowedCode(modules=frozenset({"tests.definitions.functions"})))
 
 
 @cache

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from confobjects.definitions import DefinitionDocument, Registry
+from confobjects.definitions.allowance import AllowedCode
 from confobjects.diagnostics import Diagnostic
 from tests.definitions.documents import FAMILY, documents
 
@@ -78,5 +79,6 @@ def probes() -> Registry:
         for name, function in (("lost-name", f"{HERE}:no_such_function"), ("lost-module", "no_such_module:lost"))
     ]
     return Registry(
-        [*documents(FAMILY), *(DefinitionDocument(f"{kind['name']}.json", kind) for kind in (probe, heir, *lost))]
+        [*documents(FAMILY), *(DefinitionDocument(f"{kind['name']}.json", kind) for kind in (probe, heir, *lost))],
+        AllowedCode(modules=frozenset({HERE, "tests.definitions.functions", "no_such_module"})),
     )

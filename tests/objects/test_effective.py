@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from confobjects.definitions import View
+from confobjects.definitions.allowance import AllowedCode
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, DefinitionError, NoSuchObjectError, UnknownNameError
 from confobjects.expressions import Found, NotFound
@@ -241,7 +242,8 @@ def test_a_view_may_have_remarks() -> None:
 def test_a_view_whose_function_is_not_there_is_a_broken_definition(
     config: EffectiveConfiguration, function: str
 ) -> None:
-    error, problem = refused(lambda: _run_view(View("x", "X.", function), config["queue", "b"]))
+    allowed = AllowedCode(modules=frozenset({function.partition(":")[0]}))
+    error, problem = refused(lambda: _run_view(View("x", "X.", function), config["queue", "b"], allowed))
     assert error is DefinitionError
     said, _, why = problem.pop("summary").partition(" of a view cannot be imported: ")
     assert said == f"the function {function}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confobjects.definitions import View
+from confobjects.definitions.allowance import AllowedCode
 from confobjects.errors import DefinitionError
 from confobjects.objects.effective import EffectiveObject, _run_view
 from confobjects.testing import configuration
@@ -36,4 +37,4 @@ def test_what_is_wrong_comes_along() -> None:
 @pytest.mark.parametrize("function", ["no_such_module_here:x", "confobjects.mail.plan:no_such_function"])
 def test_a_function_that_is_not_there(function: str) -> None:
     with pytest.raises(DefinitionError, match="of a view cannot be imported"):
-        _run_view(View("x", "X.", function), server())
+        _run_view(View("x", "X.", function), server(), AllowedCode(modules=frozenset({function.partition(":")[0]})))
