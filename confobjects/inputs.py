@@ -54,7 +54,7 @@ def read_regular(path: str, most: int, flags: int = 0) -> tuple[bytes, os.stat_r
         status = os.fstat(descriptor)
         if status.st_size > most:
             raise size_error(path, most)
-        return _read_up_to(descriptor, path, most), status
+        return read_up_to(descriptor, path, most), status
     finally:
         os.close(descriptor)
 
@@ -62,10 +62,11 @@ def read_regular(path: str, most: int, flags: int = 0) -> tuple[bytes, os.stat_r
 def read_any(path: str, most: int) -> bytes:
     """Return the content of a path, also of a pipe or a device, of at most ``most`` bytes. Raises OSError."""
     with open(path, "rb") as file:
-        return _read_up_to(file.fileno(), path, most)
+        return read_up_to(file.fileno(), path, most)
 
 
-def _read_up_to(descriptor: int, path: str, most: int) -> bytes:
+def read_up_to(descriptor: int, path: str, most: int) -> bytes:
+    """Return what an open file holds from here on, of at most ``most`` bytes. Raises OSError with the path."""
     pieces: list[bytes] = []
     left = most + 1
     while left and (piece := os.read(descriptor, min(left, SMALL))):

@@ -11,8 +11,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from confobjects.diagnostics import MASK, Diagnostic
-from confobjects.errors import UsageError
+from confobjects.diagnostics import MASK
+from confobjects.errors import AccessError, StorageError, UsageError
 
 from ..words.command_line import words_of
 from ..words.quoting import quote_word
@@ -93,12 +93,15 @@ class Recorder:
         return f"{head}# Operation {self.number}, {current_time()}\n{command}\n\n"
 
     def _append(self, text: str) -> None:
+        from confobjects.storage import files
+
+        path = str(self.path)
         try:
             # For its owner only, although it holds no secret.
-            number = os.open(str(self.path), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            with open(number, "a", encoding="utf-8") as file:
+            number = files.open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, "")
+            with files.translate_errors("write the file", path), open(number, "a", encoding="utf-8") as file:
                 file.write(text)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problem = Diagnostic("usage", f"commands cannot be recorded: {reason}", origin=str(self.path))
+        except (AccessError, StorageError) as error:
+            (found,) = error.diagnostics
+            problem = found.replace(code="usage", summary=f"commands cannot be recorded: {found.summary}")
             raise UsageError(problem) from None

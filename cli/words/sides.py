@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
@@ -20,9 +20,10 @@ from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import drop_masks, state_of
 from confobjects.paths import ROOT
 from confobjects.records import Record
-from confobjects.storage import SCHEMES
+from confobjects.storage import SCHEMES, files
 
 from ..connection import storage_options
+from ..files import MEBIBYTE, read_contents
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
@@ -66,8 +67,8 @@ def read_side(invocation: Invocation, text: str) -> Side:
             found = take_snapshot(context.site)
             return _as_side(text, found if found.objects else found.replace(problems=_check_empty(context)))
     if colon and scheme.lower() == "archive":
-        path = _archive_path(invocation, rest)
-        return _side_from_archive(invocation, _read_bytes(path), path)
+        path, target = _archive_path(invocation, rest)
+        return _side_from_archive(invocation, files.read_own(path, target) or b"", path)
     if colon and scheme.lower() == "history":
         return Side(text, _past_states(invocation, rest))
     return _side_from_bytes(invocation, _read_bytes(text), "standard input" if text == "-" else text)
@@ -104,14 +105,22 @@ def _as_side(name: str, found: Snapshot) -> Side:
 
 def _read_bytes(path: str) -> bytes:
     if path == "-":
-        return sys.stdin.buffer.read()
+        data = sys.stdin.buffer.read(_MOST + 1)
+        return data if len(data) <= _MOST else _refuse_size("standard input")
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_contents(path, _MOST)
     except OSError as error:
         reason = (error.strerror or "").lower()
         remedy = f"a file, or a URL ({', '.join(f'{scheme}:' for scheme in SCHEMES)})"
         raise UsageError(Diagnostic("usage", f"it cannot be read: {reason}", origin=path, remedy=remedy)) from None
+
+
+_MOST: Final = 256 * MEBIBYTE
+"""Bytes of a document, packed or not."""
+
+
+def _refuse_size(origin: str) -> NoReturn:
+    raise BrokenDataError(Diagnostic("broken-data", f"it holds more than {_MOST:,} bytes", origin=origin))
 
 
 def _side_from_bytes(invocation: Invocation, data: bytes, origin: str) -> Side:
@@ -142,10 +151,13 @@ def _unpack_gzip(data: bytes, origin: str) -> bytes:
     if not data.startswith(_GZIP):
         return data
     import gzip
+    import io
     import zlib
 
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            found = file.read(_MOST + 1)
+        return found if len(found) <= _MOST else _refuse_size(origin)
     except (OSError, EOFError, zlib.error) as error:
         raise BrokenDataError(Diagnostic("broken-data", f"it cannot be unpacked: {error}", origin=origin)) from None
 
@@ -175,8 +187,8 @@ def _side_from_archive(invocation: Invocation, data: bytes, origin: str) -> Side
         return _as_side(origin, take_snapshot(context.site))
 
 
-def _archive_path(invocation: Invocation, number: str) -> str:
-    """Return the path of an archived version, counted back from the newest."""
+def _archive_path(invocation: Invocation, number: str) -> tuple[str, str]:
+    """Return the path of an archived version, counted back from the newest, and that of the configuration."""
     scheme, _, file = invocation.place.url.partition(":")
     if scheme.lower() != "ldif" or not number.isdecimal() or int(number) < 1:
         raise UsageError(
@@ -197,4 +209,4 @@ def _archive_path(invocation: Invocation, number: str) -> str:
         raise NoSuchObjectError(
             Diagnostic("no-such-object", f"there is no archived version {number}: {there}", origin=directory)
         )
-    return os.path.join(directory, names[int(number) - 1])
+    return os.path.join(directory, names[int(number) - 1]), target

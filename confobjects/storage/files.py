@@ -5,7 +5,10 @@ Laws of this module:
 1. After a full disk, Ctrl-C, kill -9 or a power cut, the file has either the old content or the new content.
 2. The old content is archived before it is replaced.
 3. Owner, group, mode and extended attributes are kept. If that is impossible, the write is refused.
-4. Every error of the operating system names the path, the system's message and a remedy.
+4. A file beside the configuration is ours, or it is refused: the lock, the history and the archive are regular files with
+   one name, are no symbolic links, belong to us and give no rights to others. They hold secrets, or are written by
+   root. The directory of the archive is no link either, and nobody else can write it.
+5. Every error of the operating system names the path, the system's message and a remedy.
 
 Heavy modules are imported where they are used, because reading a configuration needs none of them.
 """
@@ -19,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Self
 
+from confobjects import inputs
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, ConfobjectsError, StorageError
 from confobjects.records import Record
@@ -27,7 +31,7 @@ PRIVATE: Final = 0o600
 """The mode of every new file: configurations contain secrets."""
 PRIVATE_DIRECTORY: Final = 0o700
 
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe in place of the file must not block
+_OWN: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACCESS: Final = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 _REMEDIES: Final = {
@@ -88,18 +92,83 @@ def _signature_from(status: os.stat_result) -> FileSignature:
 def read(path: str) -> tuple[bytes, FileSignature] | None:
     """Return the content of a regular file and its signature, or None if the file does not exist."""
     try:
-        descriptor = os.open(path, _READ)
+        data, status = inputs.read_regular(path, inputs.LARGE)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise as_file_error(error, "read the file", path) from error
-    with translate_errors("read the file", path), open(descriptor, "rb") as file:  # always closes the descriptor
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(status.st_mode):
-            raise StorageError(Diagnostic("storage-failed", "this is not a regular file", origin=path))
-        return file.read(), _signature_from(status)
+        raise _as_read_error(error, path) from error
+    return data, _signature_from(status)
+
+
+def _as_read_error(error: OSError, path: str) -> ConfobjectsError:
+    """Return the error for a file that cannot be read; for one that is too large or no file, in the words of inputs."""
+    if error.errno in {errno.EFBIG, errno.EINVAL}:
+        return StorageError(Diagnostic("storage-failed", str(error.strerror), origin=path))
+    return as_file_error(error, "read the file", path)
+
+
+# -- files of ours ---------------------------------------------------------------------------------------------------
+
+
+def open_own(path: str, flags: int, beside: str, doing: str = "open the file") -> int:
+    """Open a file of ours, and return its descriptor. A new one can be read only by this user.
+
+    ``beside`` is the file that it stands beside, whose owner may own it too; it may be empty. Raises
+    :class:`~confobjects.errors.StorageError` if the file is not ours or is no regular file.
+    """
+    try:
+        descriptor = os.open(path, flags | _OWN, PRIVATE)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            link = error.errno == errno.ELOOP
+            raise _not_ours_error(path, "it is a symbolic link" if link else _NO_FILE) from None
+        raise as_file_error(error, doing, path) from error
+    try:
+        _require_own(os.fstat(descriptor), path, beside)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_own(path: str, beside: str) -> bytes | None:
+    """Return the content of a file of ours, or None if it does not exist. Raises as :func:`open_own` does."""
+    if not os.path.lexists(path):
+        return None
+    descriptor = open_own(path, os.O_RDONLY, beside)
+    try:
+        return inputs.read_up_to(descriptor, path, inputs.LARGE)
+    except OSError as error:
+        raise _as_read_error(error, path) from error
+    finally:
+        os.close(descriptor)
+
+
+_NO_FILE: Final = "it is not a regular file"
+
+
+def _require_own(status: os.stat_result, path: str, beside: str, *, directory: bool = False) -> None:
+    """Refuse a file, or a directory, that somebody else could have made or can read or change."""
+    owners = {os.geteuid()}
+    with suppress(OSError):
+        owners.update({os.stat(beside).st_uid} if beside else ())
+    is_kind = stat.S_ISDIR if directory else stat.S_ISREG
+    if not is_kind(status.st_mode):
+        raise _not_ours_error(path, "it is not a directory" if directory else _NO_FILE)
+    if not directory and status.st_nlink != 1:
+        raise _not_ours_error(path, "it has other names (hard links)")
+    if status.st_uid not in owners:
+        raise _not_ours_error(path, f"it belongs to user {_account_name('pwd', status.st_uid)}")
+    if directory and status.st_mode & 0o022:
+        raise _not_ours_error(path, "others can write it", f"chmod 700 {path}")
+    if not directory and status.st_mode & 0o077:
+        raise _not_ours_error(path, "others have rights to it", f"chmod 600 {path}")
+
+
+def _not_ours_error(path: str, reason: str, remedy: str = "") -> StorageError:
+    remedy = remedy or "find out who made it, and move it away"
+    summary = f"this is not a file of ours, so it is not used: {reason}"
+    return StorageError(Diagnostic("storage-failed", summary, origin=path, remedy=remedy))
 
 
 def make_directory(path: str) -> None:
@@ -126,8 +195,7 @@ def hold_lock(path: str, deadline: float) -> Iterator[None]:
     import fcntl
 
     lock = path + ".lock"
-    with translate_errors("open the lock file", lock):
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    descriptor = open_own(lock, os.O_RDWR | os.O_CREAT, path, "open the lock file")
     try:
         give_to_owner(descriptor, path)
         with translate_errors("lock the file", lock):
@@ -319,14 +387,25 @@ def _archive_directory(path: str) -> str:
     return path + ".archive"
 
 
-def _make_archive_directory(directory: str, path: str) -> None:
-    if os.path.isdir(directory):
-        return
-    make_directory(directory)
-    with translate_errors("open the directory", directory):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    give_to_owner(descriptor, path)
-    os.close(descriptor)
+@contextmanager
+def _open_archive_directory(directory: str, path: str) -> Iterator[int]:
+    """Open the directory of the archive of a file, and make it if there is none."""
+    is_new = not os.path.lexists(directory)
+    if is_new:
+        make_directory(directory)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise _not_ours_error(directory, "it is not a directory") from None
+        raise as_file_error(error, "open the directory", directory) from error
+    try:
+        _require_own(os.fstat(descriptor), directory, path, directory=True)
+        if is_new:
+            give_to_owner(descriptor, path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def archive(path: str, data: bytes) -> str:
@@ -335,12 +414,14 @@ def archive(path: str, data: bytes) -> str:
     import zlib
 
     directory = _archive_directory(path)
-    _make_archive_directory(directory, path)
     now = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
     name = os.path.join(directory, f"{os.path.basename(path)}.{stamp}.gz")
     temporary = temporary_name(directory)
-    with translate_errors("archive the previous version", name):
+    with (
+        _open_archive_directory(directory, path) as folder,
+        translate_errors("archive the previous version", name),
+    ):
         descriptor = os.open(temporary, _CREATE, PRIVATE)
         try:
             with open(descriptor, "wb") as file:
@@ -353,7 +434,7 @@ def archive(path: str, data: bytes) -> str:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        sync_directory(directory)
+        os.fsync(folder)
     return name
 
 

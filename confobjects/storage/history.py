@@ -17,7 +17,6 @@ the outcome of a change (``number``, ``state``).
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -26,7 +25,7 @@ from time import gmtime, strftime
 from typing import Any, Final
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import BrokenDataError, StorageError
+from confobjects.errors import BrokenDataError
 from confobjects.mapping.journal import Note, NotedChange, State
 from confobjects.records import Record, field
 from confobjects.storage import files
@@ -34,7 +33,7 @@ from confobjects.storage import files
 FORMAT: Final = 1
 _STATES: Final = ("done", "void", "pending", "unclear", "edited")
 _TAIL: Final = 1 << 16
-_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 
 
 class HistoryStep(Record):
@@ -194,8 +193,7 @@ def path_of(path: str) -> str:
 
 def read(path: str) -> HistoryLines:
     """Return the whole history of a file."""
-    found = files.read(path_of(path))
-    return HistoryLines(found[0] if found is not None else b"", path_of(path))
+    return HistoryLines(files.read_own(path_of(path), path) or b"", path_of(path))
 
 
 class HistoryWriter:
@@ -253,7 +251,8 @@ class HistoryWriter:
 
     def _read_last(self) -> HistoryLines:
         """Return the last lines, back to the last change that has a number."""
-        with files.translate_errors("read the history", self.file), open(self.file, "rb") as file:
+        descriptor = files.open_own(self.file, os.O_RDONLY, self.path)
+        with files.translate_errors("read the history", self.file), open(descriptor, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             length = _TAIL
             while True:
@@ -268,15 +267,7 @@ class HistoryWriter:
     def _append(self, data: bytes, *, durable: bool) -> None:
         """Append lines. First end the line that a killed writer left unfinished."""
         with files.translate_errors("write the history", self.file):
-            try:
-                descriptor = os.open(self.file, _APPEND, files.PRIVATE)
-            except OSError as error:
-                if error.errno == errno.ELOOP:
-                    summary = (
-                        "the history is a symbolic link, which is not followed because the history contains secrets"
-                    )
-                    raise StorageError(Diagnostic("storage-failed", summary, origin=self.file)) from error
-                raise
+            descriptor = files.open_own(self.file, _APPEND, self.path)
             try:
                 size = os.fstat(descriptor).st_size
                 if not size:

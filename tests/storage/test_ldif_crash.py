@@ -149,7 +149,7 @@ def test_a_read_only_file_is_not_replaced_though_its_directory_could_be(path: Pa
 def test_a_read_only_directory(path: Path, lock_is_there: bool) -> None:
     owned(path, NOBODY)
     if lock_is_there:
-        Path(f"{path}.lock").touch()
+        Path(f"{path}.lock").touch(mode=0o600)
         owned(Path(f"{path}.lock"), NOBODY)
     path.parent.chmod(0o555)
     output = Child(path, f"become({NOBODY}); attempt(lambda: write(1)); print(number())").finish()
