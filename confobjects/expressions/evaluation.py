@@ -19,6 +19,8 @@ from confobjects.records import Record, field
 
 MAX_DEPTH: Final = 32
 """How many sources may refer to each other in a row."""
+MAX_SIZE: Final = 1 << 22
+"""How many characters one evaluation may put together, all its steps counted."""
 
 
 class Need(Record):
@@ -96,7 +98,7 @@ def evaluate(template: Template, provide: Provide, *, split: bool = False) -> Ev
         text, where = run.join_parts(template.parts, None, ())
         values, origins = ((text,), (", ".join(where),)) if text is not None else (None, ())
     if run.problems or values is None:
-        return EvaluationResult(None, (), tuple(run.problems))
+        return EvaluationResult(None, (), run.problems)
     return EvaluationResult(values, origins)
 
 
@@ -110,19 +112,28 @@ class _Evaluation:
 
     def __init__(self, provide: Provide) -> None:
         self.provide = provide
-        self.problems: list[Problem] = []
+        self._problems: dict[Problem, None] = {}
+        self._resolved: dict[Need, Found] = {}
+        self._failed: set[tuple[Need, tuple[int, int]]] = set()
+        self._size = 0
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong, each once, in order."""
+        return tuple(self._problems)
 
     def fail(self, message: str, span: tuple[int, int], remedy: str = "") -> None:
         self.add(Problem(message, span, remedy))
 
     def add(self, problem: Problem) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self._problems[problem] = None
 
     def join_parts(
         self, parts: Parts, span: tuple[int, int] | None, chain: tuple[Need, ...]
     ) -> tuple[str | None, dict[str, None]]:
         """Return the text of some parts (None if one has no value) and the origins of its expressions."""
+        if self._size > MAX_SIZE:
+            return None, {}
         words: list[str] = []
         origins: dict[str, None] = {}
         known = True
@@ -136,6 +147,11 @@ class _Evaluation:
                 known = False
             else:
                 words.append(text)
+        self._size += sum(map(len, words))
+        if self._size > MAX_SIZE:
+            place = span or next((part.span for part in parts if not isinstance(part, str)), (0, 0))
+            self.fail(f"the value comes to more than {MAX_SIZE:,} characters", place)
+            return None, origins
         return ("".join(words) if known else None), origins
 
     def evaluate_single(
@@ -223,9 +239,14 @@ class _Evaluation:
         if len(chain) >= MAX_DEPTH:
             self.fail(f"the expressions refer to each other more than {MAX_DEPTH} deep", span)
             return None
-        texts = [self.evaluate_text(text, answer.origin, span, (*chain, need)) for text in answer.texts]
-        known = tuple(text for text in texts if text is not None)
-        return answer.replace(texts=known) if len(known) == len(texts) else None
+        if need not in self._resolved and (need, span) not in self._failed:
+            texts = [self.evaluate_text(text, answer.origin, span, (*chain, need)) for text in answer.texts]
+            known = tuple(text for text in texts if text is not None)
+            if len(known) == len(texts):
+                self._resolved[need] = answer.replace(texts=known)
+            else:
+                self._failed.add((need, span))
+        return self._resolved.get(need)
 
     def evaluate_text(self, text: str, origin: str, span: tuple[int, int], chain: tuple[Need, ...]) -> str | None:
         try:

@@ -24,7 +24,9 @@ from confobjects.records import Record, field
 
 MAX_NESTING: Final = 16
 
-_OPENER: Final = re.compile(r"(\\*)(&\{|\$<|\$\{)")
+_OPENER: Final = re.compile(r"(?<!\\)(\\*)(&\{|\$<|\$\{)")
+_PLAIN: Final = re.compile(r"[^\\|}>&$]+")
+"""Text that ends neither an expression nor its argument, and begins nothing."""
 _FUNCTION: Final = re.compile(r"([A-Za-z][A-Za-z0-9_-]*):")
 _TOKEN: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _LOST: Final = re.compile(r"[:$]$")
@@ -223,8 +225,10 @@ class _Parser:
                 _append_text(parts, taken)
                 self.at += 1 + len(taken)
             else:
-                _append_text(parts, character)
-                self.at += 1
+                plain = _PLAIN.match(text, self.at)
+                end = plain.end() if plain else self.at + 1
+                _append_text(parts, text[self.at : end])
+                self.at = end
         return tuple(parts), ""
 
     def match_escape(self, closer: str) -> str:

@@ -135,12 +135,13 @@ def _read_json(path: str) -> Iterator[tuple[str, _TokenValue]]:
     import json
 
     def check_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in items]
-        if repeated := next((key for key in keys if keys.count(key) > 1), None):
-            raise ExpressionError(
-                Diagnostic("unresolved-expression", f'the key "{repeated}" is given twice in {path}', origin=path)
-            )
-        return dict(items)
+        found: dict[str, Any] = {}
+        for key, value in items:
+            if key in found:
+                summary = f'the key "{key}" is given twice in {path}'
+                raise ExpressionError(Diagnostic("unresolved-expression", summary, origin=path))
+            found[key] = value
+        return found
 
     try:
         # Numbers keep their spelling: 1.10 is a text like any other.
@@ -150,11 +151,21 @@ def _read_json(path: str) -> Iterator[tuple[str, _TokenValue]]:
     except json.JSONDecodeError as error:
         said = f"{path} is not JSON: {error.msg[0].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
         raise ExpressionError(Diagnostic("unresolved-expression", said, origin=path, line=error.lineno)) from None
+    except RecursionError:
+        raise _depth_error(path) from None
     if not isinstance(data, dict):
         raise ExpressionError(
             Diagnostic("unresolved-expression", f"{path} does not contain a JSON object", origin=path)
         )
-    yield from _flatten_tokens(data, "", f"expression file {path}")
+    yield from _flatten_tokens(data, path)
+
+
+_DEEPEST: Final = 32
+"""Objects inside each other in an expression file."""
+
+
+def _depth_error(path: str) -> ExpressionError:
+    return ExpressionError(Diagnostic("unresolved-expression", f"{path} is nested too deeply", origin=path))
 
 
 class _JsonNumber(str):
@@ -163,12 +174,17 @@ class _JsonNumber(str):
     __slots__ = ()
 
 
-def _flatten_tokens(data: dict[str, Any], prefix: str, origin: str) -> Iterator[tuple[str, _TokenValue]]:
+def _flatten_tokens(
+    data: dict[str, Any], path: str, prefix: str = "", depth: int = 1
+) -> Iterator[tuple[str, _TokenValue]]:
+    if depth > _DEEPEST:
+        raise _depth_error(path)
+    origin = f"expression file {path}"
     for key, value in data.items():
         token = f"{prefix}{key}"
         if isinstance(value, dict):
             yield token, _TokenValue((), origin, f'"{token}" is an object in {origin}: name one of its keys')
-            yield from _flatten_tokens(value, f"{token}.", origin)
+            yield from _flatten_tokens(value, path, f"{token}.", depth + 1)
         else:
             items = value if isinstance(value, list) else [value]
             texts = tuple(_text_of(item) for item in items)

@@ -14,6 +14,8 @@ INTEGER: Final = 0x02
 OCTETS: Final = 0x04
 OID: Final = 0x06
 SEQUENCE: Final = 0x30
+CONSTRUCTED: Final = 0x20
+"""The bit of a tag whose content is elements."""
 
 
 class Element(Record):
@@ -54,22 +56,22 @@ def elements(data: bytes) -> Iterator[Element]:
     """Yield the elements of some bytes in order. Raises ValueError if one is cut short."""
     at = 0
     while at < len(data):
-        element = read_element(data[at:])
+        element = read_element(data, at)
         yield element
         at += len(element.whole)
 
 
-def read_element(data: bytes) -> Element:
-    """Return the first element of some bytes. Raises ValueError if it is cut short."""
-    if len(data) < 2:
+def read_element(data: bytes, at: int = 0) -> Element:
+    """Return the element that begins at an offset. Raises ValueError if it is cut short."""
+    if len(data) < at + 2:
         raise ValueError("cut short")
-    length, start = data[1], 2
+    length, start = data[at + 1], at + 2
     if length & 0x80:
         count = length & 0x7F
-        if not 1 <= count <= 4 or len(data) < 2 + count:
+        if not 1 <= count <= 4 or len(data) < start + count:
             raise ValueError("an invalid length")
+        length = int.from_bytes(data[start : start + count], "big")
         start += count
-        length = int.from_bytes(data[2:start], "big")
     if len(data) < start + length:
         raise ValueError("cut short")
-    return Element(data[0], data[start : start + length], data[: start + length])
+    return Element(data[at], data[start : start + length], data[at : start + length])

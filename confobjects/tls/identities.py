@@ -7,6 +7,7 @@ import ssl
 from contextlib import suppress
 from typing import Any, Final
 
+from confobjects import inputs
 from confobjects.records import Record
 from confobjects.tls.stores import StoreProblem, open_pkcs12
 
@@ -26,8 +27,7 @@ class Identity(Record):
 
 def read_identity(path: str, password: str) -> Identity:
     """Return the key store in a file. Raises OSError."""
-    with open(path, "rb") as file:
-        return Identity(path, file.read(), password)
+    return Identity(path, inputs.read_regular(path, inputs.MEDIUM)[0], password)
 
 
 def load_identity(context: ssl.SSLContext, identity: Identity) -> None:

@@ -17,15 +17,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
+from confobjects import inputs
 from confobjects.tls import der
 from confobjects.tls.forking import hold_while_forking
 
 Kind = Literal["damaged", "empty", "wrong-type", "no-password", "wrong-password"]
 """The kinds of problem with a store."""
 
-_PEM: Final = re.compile(
-    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----\s*(.*?)-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
-)
+_PEM_LINE: Final = re.compile(rb"-----(BEGIN|END) (?:TRUSTED |X509 )?CERTIFICATE-----")
 
 
 class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path further up
@@ -59,9 +58,16 @@ def read_pem(data: bytes, password: str) -> tuple[bytes, ...]:
     """Return the certificates of a PEM text (RFC 7468), in order."""
     del password
     found = []
-    for match in _PEM.finditer(data):
+    start: int | None = None
+    for match in _PEM_LINE.finditer(data):
+        if match[1] == b"BEGIN":
+            start = match.end() if start is None else start  # one inside another makes the outer one invalid
+            continue
+        if start is None:
+            continue
+        text, start = data[start : match.start()], None
         try:
-            decoded = base64.b64decode(b"".join(match[1].split()), validate=True)
+            decoded = base64.b64decode(b"".join(text.split()), validate=True)
             found.append(der.read_element(decoded).whole)  # in a TRUSTED CERTIFICATE, data of OpenSSL follows
         except ValueError:
             raise StoreProblem("damaged", "a certificate in it is damaged", "Export the certificate again.") from None
@@ -78,6 +84,7 @@ def open_pkcs12(data: bytes, password: str) -> Any | None:
     """Return a PKCS #12 store with its key and its certificates; None if it cannot be opened."""
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
+    _require_few_rounds(data)
     for secret in (password.encode(),) if password else (None, b""):  # no password and an empty one are different keys
         try:
             with warnings.catch_warnings():
@@ -88,6 +95,30 @@ def open_pkcs12(data: bytes, password: str) -> Any | None:
         except ValueError:
             continue
     return None
+
+
+_DEEPEST: Final = 24
+
+
+def _require_few_rounds(data: bytes, depth: int = 0) -> None:
+    """Refuse a store whose password would be hashed for minutes. Raises :class:`StoreProblem`.
+
+    A number of rounds follows the salt in PKCS12-PBE-Params, PBKDF2-params (RFC 8018) and MacData (RFC 7292); all stand in
+    clear, some within octet strings.
+    """
+    if depth > _DEEPEST:
+        raise _damage_problem()
+    try:
+        found = list(der.elements(data))
+    except ValueError:
+        return  # a text or a key within an octet string
+    for before, element in zip((None, *found), found, strict=False):
+        if element.tag == der.INTEGER and before is not None and before.tag in {der.OCTETS, der.SEQUENCE}:
+            if element.integer > _MOST_ITERATIONS:
+                summary = f"it asks for more than {_MOST_ITERATIONS:,} rounds of hashing its password"
+                raise StoreProblem("damaged", summary, "Create it again with fewer rounds.")
+        elif element.tag & der.CONSTRUCTED or element.tag == der.OCTETS:
+            _require_few_rounds(element.content, depth + 1)
 
 
 def read_pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
@@ -319,14 +350,15 @@ class _CertificateCache:
 
     def read_certificates(self, path: str, kind: str, password: str) -> tuple[bytes, ...]:
         status = os.stat(path)
+        inputs.require_regular(status, path)
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         key = (path, kind, hashlib.sha256(password.encode()).hexdigest())
         with self._lock:
             kept = self._kept.get(key)
         if kept is not None and kept[0] == state:
             return kept[1]
-        with open(path, "rb") as file:
-            certificates = read_store(file.read(), kind, password)
+        data, _ = inputs.read_regular(path, inputs.MEDIUM)
+        certificates = read_store(data, kind, password)
         with self._lock:
             self._kept[key] = (state, certificates)
         return certificates

@@ -10,6 +10,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from importlib import import_module
 from typing import Any, Final
 
@@ -330,7 +331,8 @@ def load_custom(source: TrustSource) -> Material:
 
 def _class_state(source: TrustSource, path: str, version: Any) -> str:
     """Return a text that identifies the context of a class: the class, its values, and its version."""
-    return repr((path, sorted(source.values.items()), str(version)))
+    secrets = sha256(repr(sorted(source.secrets.items())).encode("utf-8", "surrogatepass")).hexdigest()
+    return repr((path, sorted(source.values.items()), secrets, str(version)))
 
 
 def _error_for_class(
