@@ -103,6 +103,13 @@ class LdifFileStorage:
             found.append(self._make_warning(summary, "add the parent, or correct the DN"))
         return found
 
+    def others_can_read(self) -> bool:
+        """Tell whether the file gives its group or everybody the right to read it."""
+        try:
+            return bool(os.stat(self.path).st_mode & 0o044)
+        except OSError:
+            return False
+
     def _make_warning(self, summary: str, remedy: Remedy) -> Diagnostic:
         return Diagnostic("storage-failed", summary, origin=self.path, remedy=remedy, severity="warning")
 

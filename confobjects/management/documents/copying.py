@@ -285,7 +285,9 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
 
 
 def find_exposed(site: Site) -> list[Diagnostic]:
-    """Return a warning for each secret attribute that can be read without logging in."""
+    """Return a warning for each secret attribute that can be read without logging in, or in a file by other users."""
+    if getattr(site.storage, "others_can_read", lambda: False)():
+        return list(_describe_readable(site))
     open_anonymously = getattr(site.storage, "anonymous", None)
     if open_anonymously is None:
         return []
@@ -299,6 +301,26 @@ def find_exposed(site: Site) -> list[Diagnostic]:
             return []  # a user who is refused sees nothing
     shown = {name: [entry.dn for entry in entries if entry.get(name)] for name in secrets}
     return [_describe_exposure(name, dns) for name, dns in shown.items() if dns]
+
+
+def _describe_readable(site: Site) -> Iterator[Diagnostic]:
+    """Yield the warning about a file that other users can read, if it holds a secret that is no expression."""
+    from confobjects.mapping.ldap_schema import is_secret
+    from confobjects.objects.reading import mask_secret
+
+    secrets = {p.attribute: p for d in site.registry for p in d.properties.values() if is_secret(p)}
+    for entry in site.storage.search(site.storage.base, "sub"):
+        values = [(prop, value) for name, prop in secrets.items() for value in entry.get(name) or ()]
+        if any(not isinstance(value, str) or mask_secret(prop, value) != value for prop, value in values):
+            origin = site.storage.url.partition(":")[2]
+            yield Diagnostic(
+                "access-refused",
+                f'other users of this machine may read this file, and the entry "{entry.dn}" holds a secret',
+                origin=origin,
+                remedy=f"take the right from them: chmod 600 {origin}",
+                severity="warning",
+            )
+            return
 
 
 def _describe_exposure(attribute: str, dns: Sequence[DN]) -> Diagnostic:
