@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.errors import error_for
-from confobjects.management.documents.copying import find_exposed
+from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
 
 from ..command import make_command
@@ -42,7 +42,7 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
     with invocation.open() as context:
         site = context.site.replace(evaluate=evaluate)
         configuration, problems = judge_all(site, invocation.place.instance_directory)
-        warnings = [*configuration.warnings, *find_exposed(site)]
+        warnings = [*configuration.warnings, *find_exposed(site), *find_risks(site)]
     if invocation.form != "json":
         invocation.warn(warnings)
     if problems:

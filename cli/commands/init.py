@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects.management.documents.copying import find_exposed, initialise
+from confobjects.management.documents.copying import find_exposed, find_risks, initialise
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HELP = """Create the base and the branches of a configuration, unless they exist.
 
-On a directory it also warns if a secret can be read without logging in."""
+On a directory it also warns if a secret can be read without logging in, or if the server may lose changes."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -29,7 +29,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation) -> int:
     with invocation.open() as context:
         made = initialise(context.site, dry_run=invocation.dry_run)
-        found = find_exposed(context.site)
+        found = [*find_exposed(context.site), *find_risks(context.site)]
     if invocation.form == "json":
         from ..output.json import dumps
         from ..words.actions import as_json

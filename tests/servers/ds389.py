@@ -53,6 +53,7 @@ port = {port}
 secure_port = {secure_port}
 root_password = {password}
 self_sign_cert = False
+db_lib = {database}
 user = {user}
 group = {user}
 
@@ -64,9 +65,13 @@ create_suffix_entry = True
 
 @dataclass
 class Ds389:
-    """One running 389 Directory Server; a context manager. ``schema`` are schema files (entries ``cn=schema``)."""
+    """One running 389 Directory Server; a context manager. ``schema`` are schema files (entries ``cn=schema``).
+
+    ``database`` is "bdb" or "mdb", where the server has both.
+    """
 
     schema: Sequence[str] = (TEST_SCHEMA,)
+    database: str = "bdb"
     port: int = field(default_factory=processes.free_port)
 
     def __enter__(self) -> Self:
@@ -134,7 +139,7 @@ class Ds389:
         lines.insert(at + 1, "nsslapd-listenhost: 127.0.0.1")
         self._write(template, "\n".join([*lines, ""]))
         answers = self.root / "answers.inf"
-        facts = {"port": self.port, "secure_port": processes.free_port(), "suffix": SUFFIX}
+        facts = {"port": self.port, "secure_port": processes.free_port(), "suffix": SUFFIX, "database": self.database}
         self._write(answers, _INF.format(password=PASSWORD, user=USER, **facts))
         self._run(str(programs / "dscreate"), "from-file", str(answers))
         self.config = tree / "etc/dirsrv/slapd-test"

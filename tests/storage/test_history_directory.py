@@ -94,7 +94,7 @@ def killed_at(reach: Opener, request: int, work: Callable[[ManagementContext], N
             if count == request:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        LdapStorage._carry_out = carry_out  # type: ignore[assignment, method-assign]  # in this process only
+        LdapStorage._carry_out = carry_out  # type: ignore[method-assign]  # in this process only
         with reach() as ctx:
             work(ctx)
 

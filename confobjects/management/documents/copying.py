@@ -284,6 +284,12 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
     return made
 
 
+def find_risks(site: Site) -> list[Diagnostic]:
+    """Return a warning if the server may lose changes."""
+    find = getattr(site.storage, "find_risks", None)
+    return [] if find is None else find()
+
+
 def find_exposed(site: Site) -> list[Diagnostic]:
     """Return a warning for each secret attribute that can be read without logging in, or in a file by other users."""
     if getattr(site.storage, "others_can_read", lambda: False)():

@@ -53,7 +53,11 @@ class DirectoryWriter(DirectoryReader):
     """Changes single entries in a storage, and takes changes back."""
 
     def _carry_out(self, change: Change, before: Entry | None) -> None:
-        """Make one change. If the connection is lost before the change is sent, use the next server."""
+        """Make one change."""
+        self._send(change, before)
+
+    def _send(self, change: Change, before: Entry | None) -> None:
+        """Send one change. If the connection is lost before the change is sent, use the next server."""
         self._check(change)
         problems: list[Diagnostic] = []
         for _ in self._servers.attempts():

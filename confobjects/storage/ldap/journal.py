@@ -15,6 +15,8 @@ Laws of this module:
    the writer had been killed.
 5. The number of a record is higher than all revisions that the commit finds. No two records have the same number,
    because the server enforces that.
+
+On a server that may accept two replacements of one value, the module ``claims`` makes sure that only one is sent.
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ from confobjects.records import Record
 from confobjects.storage.ldap import plans, records, writers
 from confobjects.storage.ldap.intents import Intent, Lease
 from confobjects.storage.ldap.plans import PlannedChange
-from confobjects.storage.ldap.records import text_of
-from confobjects.storage.ldap.truth import is_single, revision_of, steps_of, with_number
+from confobjects.storage.ldap.records import CLAIM, text_of
+from confobjects.storage.ldap.truth import FENCE, REVISION, is_single, revision_of, steps_of, with_number
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
@@ -53,7 +55,8 @@ _LOOK_AGAIN: Final = 60.0
 """Seconds after which intents of others are looked up again."""
 _TRIES: Final = 64
 _PRUNE_EVERY: Final = 64
-_STATES: Final = ("done", "void", "intent", "written", "unclear")
+_CLAIMS_KEPT: Final = 256
+"""How many numbers a claim is kept. Its own number is at least that of the branch when it was made."""
 
 
 class DirectoryMeans(Record):
@@ -89,11 +92,12 @@ class Journal:
         self.remarks: list[Diagnostic] = []
 
     @property
-    def _branch(self) -> DN:
+    def branch(self) -> DN:
+        """The DN of the history."""
         return self._directory.base().child(*names.BRANCH)
 
     def _dn_of(self, number: int) -> DN:
-        return self._branch.child("cn", str(number))
+        return self.branch.child("cn", str(number))
 
     # -- is there one ------------------------------------------------------------------------------------------------
 
@@ -108,7 +112,7 @@ class Journal:
 
     def _look_for_branch(self) -> Entry | None:
         """Return the entry of the history, or None after several tries: 389-ds under load sometimes misses it."""
-        looks = (self._directory.look_up(self._branch, ("objectClass", names.NUMBER)) for _ in range(_LOOKS))
+        looks = (self._directory.look_up(self.branch, ("objectClass", names.NUMBER)) for _ in range(_LOOKS))
         return next((entry for entry in looks if entry is not None), None)
 
     def create(self) -> AddEntry | None:
@@ -119,7 +123,7 @@ class Journal:
         if self.exists():
             return None
         kind, value = names.BRANCH
-        entry = Entry(self._branch, {"objectClass": ("top", names.HISTORY_CLASS), kind: (value,), names.NUMBER: ("0",)})
+        entry = Entry(self.branch, {"objectClass": ("top", names.HISTORY_CLASS), kind: (value,), names.NUMBER: ("0",)})
         made = AddEntry(entry)
         self._asked = None
         try:
@@ -132,24 +136,47 @@ class Journal:
 
     # -- a commit ----------------------------------------------------------------------------------------------------
 
-    def begin(self, plan: Sequence[PlannedChange], record: Note) -> Intent | None:
-        """Record the planned changes, and return the intent, whose changes contain the record's number.
+    def prepare(self, plan: Sequence[PlannedChange]) -> None:
+        """Make sure that a plan builds on no unfinished commit.
 
-        Return None if the history no longer exists. Raises :class:`~confobjects.errors.ChangedMeanwhileError` if an
-        interrupted change had to be finished first, because the plan may no longer be valid after that.
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` if an interrupted change had to be finished first,
+        because the plan may no longer be valid after that.
         """
         if self._catch_up():
             raise ChangedMeanwhileError("an interrupted change has just been finished or taken back")
-        found = {revision_of(step.before) for step in plan}
-        for revision in found - self._settled:
+        for revision in {revision_of(step.before) for step in plan} - self._settled:
             self._wait_for(revision)
-        least = max(found, default=0)
+
+    def begin(self, plan: Sequence[PlannedChange], record: Note) -> Intent | None:
+        """Record the planned changes, and return the intent, whose changes contain the record's number.
+
+        Return None if the history no longer exists.
+        """
+        least = max((revision_of(step.before) for step in plan), default=0)
         writer = "" if is_single(plan) else writers.make_name(time())
+        return self._add_record(plan, record, least, "intent" if writer else "written", writer)
+
+    def add_fence(self, dn: DN, revision: int) -> int:
+        """Record that an entry with a revision gets a new one without a change, and return the new one.
+
+        Raises :class:`~confobjects.errors.ChangedMeanwhileError` if the history no longer exists.
+        """
+        old = Entry(dn, {REVISION: (str(revision),)})
+        plan = [PlannedChange(ModifyEntry(dn, (Modification("delete", REVISION, old.get(REVISION)),)), old)]
+        intent = self._add_record(plan, names.Note(""), revision, FENCE, "")
+        if intent is None:
+            raise ChangedMeanwhileError("the history has been removed")
+        return intent.number
+
+    def _add_record(
+        self, plan: Sequence[PlannedChange], record: Note, least: int, state: str, writer: str
+    ) -> Intent | None:
+        """Write a record with a number above ``least``, or return None if the history no longer exists."""
         for turn in range(_TRIES):
             number = max(self._last, least) + 1 + _choose_gap(turn)
             intent = Intent(number, tuple(with_number(step, number) for step in plan), Lease(writer))
             try:
-                self._write(intent, record)
+                self._write(intent, record, state)
             except ObjectExistsError:
                 self._last = number
                 self._last = self._find_newest()
@@ -163,13 +190,19 @@ class Journal:
             return intent
         raise ChangedMeanwhileError("many others are changing the configuration: no number was free for this change")
 
-    def _write(self, intent: Intent, record: Note) -> None:
+    def find_recent_number(self) -> int:
+        """Return a number that was the newest when old records were last removed, or later."""
+        branch = self._directory.look_up(self.branch, (names.NUMBER,))
+        self._last = max(self._last, revision_of(branch, names.NUMBER))
+        return self._last
+
+    def _write(self, intent: Intent, record: Note, state: str) -> None:
         number = str(intent.number)
         values: dict[str, Sequence[str | bytes]] = {
             "objectClass": ("top", names.RECORD_CLASS),
             "cn": (number,),
             names.NUMBER: (number,),
-            names.STATE: ("written" if intent.is_single else "intent",),
+            names.STATE: (state,),
             names.STEP: tuple(dict.fromkeys(steps_of(intent.plan))),
         }
         long = {names.TEXT: plans.pack_text(record.text)}
@@ -261,7 +294,7 @@ class Journal:
     # -- what others left --------------------------------------------------------------------------------------------
 
     def _find_newest(self) -> int:
-        found = self._directory.find(self._branch, "one", f"({names.NUMBER}>={self._last})", (names.NUMBER,))
+        found = self._directory.find(self.branch, "one", f"({names.NUMBER}>={self._last})", (names.NUMBER,))
         return max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
 
     def _catch_up(self) -> bool:
@@ -271,7 +304,7 @@ class Journal:
             return False
         self._looked = now
         filter_ = f"(|({names.STATE}=intent)({names.NUMBER}>={self._last}))"
-        found = self._directory.find(self._branch, "one", filter_, (names.NUMBER, names.STATE, names.WRITER))
+        found = self._directory.find(self.branch, "one", filter_, (names.NUMBER, names.STATE, names.WRITER))
         self._last = max((revision_of(entry, names.NUMBER) for entry in found), default=self._last)
         dead = False
         for entry in sorted(found, key=lambda entry: revision_of(entry, names.NUMBER)):
@@ -382,29 +415,33 @@ class Journal:
         Raises :class:`~confobjects.errors.NoSuchObjectError` if there is no history.
         """
         if self.exists():
-            return records.list_changes(self._directory.look_up, self._directory.find, self._branch)
-        if self._directory.look_up(self._branch.parent, ("objectClass",)) is None:
+            return records.list_changes(self._directory.look_up, self._directory.find, self.branch)
+        if self._directory.look_up(self.branch.parent, ("objectClass",)) is None:
             return []  # nothing exists yet: the first change creates the branch and the base
         raise NoSuchObjectError(
             Diagnostic(
                 "no-such-object",
-                f'the directory keeps no history: there is no entry "{self._branch}"',
+                f'the directory keeps no history: there is no entry "{self.branch}"',
                 remedy=(RemedyAction("load-newest-schema"),),
             )
         )
 
     def _prune(self) -> None:
-        """Remove the records without effect, except the newest, whose numbers are still needed; then the oldest."""
+        """Remove claims and records without effect, except the newest, which are still needed; then the oldest."""
         wanted = (names.NUMBER, names.STATE)
-        found = self._directory.find(self._branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
+        settled = revision_of(self._directory.look_up(self.branch, (names.NUMBER,)), names.NUMBER) - _CLAIMS_KEPT
+        found = self._directory.find(self.branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
         found.sort(key=lambda entry: revision_of(entry, names.NUMBER))
+        claims = [entry for entry in found if text_of(entry, names.STATE) == CLAIM]
+        found = [entry for entry in found if text_of(entry, names.STATE) != CLAIM]
         void = [entry for entry in found[:-_PRUNE_EVERY] if text_of(entry, names.STATE) == "void"]
+        void += [entry for entry in claims if revision_of(entry, names.NUMBER) < settled]
         rest = [entry for entry in found if entry not in void and text_of(entry, names.STATE) != "intent"]
         for entry in (*void, *(rest[: -self._keep] if self._keep else rest)):
             with suppress(NoSuchObjectError):
                 self._directory.make(DeleteEntry(entry.dn), None)
         hint = [Modification("replace", names.NUMBER, [str(self._last)])]
-        self._directory.make(ModifyEntry(self._branch, hint), None)
+        self._directory.make(ModifyEntry(self.branch, hint), None)
 
 
 def _choose_gap(turn: int) -> int:

@@ -13,7 +13,7 @@ from confobjects.errors import CannotConnectError, ConfobjectsError, StorageErro
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
-from confobjects.storage.ldap.address import Directory
+from confobjects.storage.ldap.address import Directory, LdapAddress
 from confobjects.storage.ldap.requests import entry_of, find_all
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, LdapResult
 from confobjects.storage.ldap.servers import Servers
@@ -21,6 +21,9 @@ from confobjects.storage.ldap.session import LdapLogin
 
 _USER_ATTRIBUTES: Final = ("*",)
 _ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "vendorName", "vendorVersion")
+
+_LOSSY: Final = (b"389", b"red hat", b"fedora")
+"""How the vendor of a server begins that may judge a modification by an old copy of the entry: 389 Directory Server."""
 
 
 class DirectoryReader:
@@ -44,6 +47,7 @@ class DirectoryReader:
         self._owner: int | None = None
         self._turn = RLock()
         self._seen: dict[str, Entry | None] = {}
+        self._lossy: dict[LdapAddress, bool] = {}
 
     @property
     def base(self) -> DN:
@@ -57,6 +61,16 @@ class DirectoryReader:
         with self._turn:
             result, found = self._servers.ask(lambda session: session.read("", _ROOT_ATTRIBUTES))
         return result, {name.lower(): values for name, values in (found[1] if found is not None else {}).items()}
+
+    def _loses_updates(self) -> bool:
+        """Whether the server in use may accept two changes of one entry and keep one. Asks each server once."""
+        address = self._servers.current
+        if address not in self._lossy:
+            _, attributes = self._read_root()
+            address = self._servers.current
+            told = b" ".join(value for name in ("vendorname", "vendorversion") for value in attributes.get(name, ()))
+            self._lossy[address] = told.lower().startswith(_LOSSY)
+        return self._lossy[address]
 
     def _find_base(self) -> DN:
         result, attributes = self._read_root()

@@ -11,11 +11,16 @@ from confobjects.mapping.entry import Entry
 from confobjects.mapping.journal import NotedChange
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import plans
-from confobjects.storage.ldap.truth import REVISION, StoredRecord, find_places, judge_records, revision_of
+from confobjects.storage.ldap.truth import FENCE, REVISION, StoredRecord, find_places, judge_records, revision_of
 
 _MANY: Final = 8
 """The number of entries from which their revisions are looked up in one search."""
-_STATES: Final = ("done", "void", "intent", "written", "unclear")
+_STATES: Final = ("done", "void", "intent", "written", "unclear", FENCE)
+
+CLAIM: Final = "claim"
+"""The state of an entry that is no record: it says who may replace a value."""
+RECORDS: Final = f"(&(objectClass={names.RECORD_CLASS})(!({names.STATE}={CLAIM})))"
+"""The filter that selects the records."""
 
 LookUp = Callable[[DN, Sequence[str]], Entry | None]
 Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
@@ -24,10 +29,11 @@ Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
 def list_changes(look_up: LookUp, find: Find, branch: DN) -> list[NotedChange]:
     """Return the changes that took effect, from the records below a branch, the oldest first."""
     wanted = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
-    found = find(branch, "one", f"(objectClass={names.RECORD_CLASS})", wanted)
+    found = find(branch, "one", RECORDS, wanted)
     told = sorted((_stored_record_of(entry) for entry in found), key=lambda record: record.number)
     states = judge_records(told, _make_lookup(told, look_up, find, branch.parent))
-    return [_as_noted(record, states[record.number]) for record in told if states[record.number] != "void"]
+    shown = [record for record in told if states[record.number] != "void" and record.state != FENCE]
+    return [_as_noted(record, states[record.number]) for record in shown]
 
 
 def _make_lookup(told: Sequence[StoredRecord], look_up: LookUp, find: Find, base: DN) -> Callable[[DN], int | None]:

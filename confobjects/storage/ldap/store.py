@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from _thread import RLock, get_ident
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, UsageError
@@ -24,9 +25,11 @@ from confobjects.storage.ldap.intents import Intent
 from confobjects.storage.ldap.journal import DirectoryMeans, Journal
 from confobjects.storage.ldap.plans import PlannedChange, forecast
 from confobjects.storage.ldap.session import LdapLogin
+from confobjects.storage.ldap.truth import is_single, is_swap
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.storage.ldap.claims import Claims
 
 _PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.3
@@ -66,9 +69,36 @@ class LdapStorage(DirectoryWriter):
             lambda: self.base, self._read, self._find, self._carry_out, self._undo, self._has_been_made
         )
         self._journal = Journal(means, history)
+        self._made_claims: Claims | None = None
+
+    @property
+    def _claims(self) -> Claims:
+        if self._made_claims is None:
+            from confobjects.storage.ldap.claims import ClaimMeans, Claims
+
+            means = ClaimMeans(
+                lambda: self._journal.branch,
+                self._read,
+                lambda change: self._send(change, None),
+                self._journal.find_recent_number,
+                self._journal.add_fence,
+            )
+            self._made_claims = Claims(means)
+        return self._made_claims
 
     def _remarks(self) -> list[Diagnostic]:
         return list(self._journal.remarks)
+
+    def find_risks(self) -> list[Diagnostic]:
+        """Return a warning if the server may lose one of two changes made at the same moment, and nothing prevents it."""
+        with self._turn:
+            if not self._loses_updates() or self._journal.exists():
+                return []
+        summary = (
+            "this server may lose one of two changes made at the same moment: without a history, nothing prevents it"
+        )
+        remedy = (RemedyAction("load-newest-schema"),)
+        return [Diagnostic("storage-failed", summary, origin=self._origin, remedy=remedy, severity="warning")]
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -119,6 +149,17 @@ class LdapStorage(DirectoryWriter):
                         self._carry_out(DeleteEntry(results.target_of(change)), None)
                 raise
 
+    def _carry_out(self, change: Change, before: Entry | None) -> None:
+        """Make one change, with the claim for the value that it replaces where that is needed."""
+        with self._holding(change):
+            self._send(change, before)
+
+    def _holding(self, change: Change, *, numbered: bool = True) -> AbstractContextManager[None]:
+        """Return a context that holds the claim for what a change replaces, if the server may lose updates."""
+        if is_swap(change) and self._loses_updates() and self._journal.exists():
+            return self._claims.holding(change, numbered=numbered)
+        return nullcontext()
+
     def _make_base(self, changes: Sequence[Change]) -> tuple[list[Change], Sequence[Change]]:
         """Create a new base and the history below it first. Return the changes made and the remaining ones."""
         first = changes[0]
@@ -131,8 +172,15 @@ class LdapStorage(DirectoryWriter):
         return made, changes[1:]
 
     def _commit_noted(self, changes: Sequence[Change], record: Note) -> int | None:
-        intent = self._journal.begin(forecast(changes, self._entry_before), record) if self._journal.exists() else None
-        self._make_changes(changes if intent is None else [step.change for step in intent.plan], intent)
+        if not self._journal.exists():
+            self._make_changes(changes, None)
+            return None
+        plan = forecast(changes, self._entry_before)
+        self._journal.prepare(plan)
+        # A single change claims its revision before its record is written: whoever comes too late writes none.
+        with self._holding(changes[0], numbered=False) if is_single(plan) else nullcontext():
+            intent = self._journal.begin(plan, record)
+            self._make_changes(changes if intent is None else [step.change for step in intent.plan], intent)
         if intent is None:
             return None
         self._journal.mark_done(intent)

@@ -14,12 +14,18 @@ from typing import Final
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.dn import DN
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, RenameEntry
-from confobjects.mapping.journal import State
+from confobjects.mapping.journal import WRITER, State
 from confobjects.records import Record
 from confobjects.storage.ldap.plans import PlannedChange
 from confobjects.storage.ldap.results import target_of
 
 REVISION: Final = REVISION_ATTRIBUTE
+SWAPPED: Final = (REVISION, WRITER)
+"""The attributes whose replacement decides which of two writers was faster."""
+FENCE: Final = "fence"
+"""The state of a record that only replaced a revision: no change from the revision before it was made after it."""
+_JUDGED: Final = ("written", FENCE)
+"""The states of records that their revision proves."""
 
 
 class RecordStep(Record):
@@ -65,6 +71,13 @@ def new_revision_of(change: Change) -> int:
 def is_single(plan: Sequence[PlannedChange]) -> bool:
     """Tell whether a plan is a single change that sets its record's number as the revision of the entry."""
     return len(plan) == 1 and new_revision_of(plan[0].change) > 0
+
+
+def is_swap(change: Change) -> bool:
+    """Tell whether a change replaces a value that decides which of two writers was faster."""
+    return isinstance(change, ModifyEntry) and any(
+        step.kind == "delete" and step.values and step.attribute.lower() in SWAPPED for step in change.modifications
+    )
 
 
 def with_number(step: PlannedChange, number: int) -> PlannedChange:
@@ -145,7 +158,7 @@ def _collect_claims(records: Sequence[StoredRecord]) -> list[_StepClaim]:
 
 def find_places(records: Sequence[StoredRecord]) -> list[DN]:
     """Return the current DNs of the entries in single-change records."""
-    return list({c.place.normal: c.place for c in _collect_claims(records) if c.record.state == "written"}.values())
+    return list({c.place.normal: c.place for c in _collect_claims(records) if c.record.state in _JUDGED}.values())
 
 
 def judge_records(records: Sequence[StoredRecord], revision: Callable[[DN], int | None]) -> dict[int, State]:
@@ -156,7 +169,7 @@ def judge_records(records: Sequence[StoredRecord], revision: Callable[[DN], int 
     for claim in claims:
         seen.setdefault(claim.place.normal, set()).add(claim.step.before)
     states: dict[int, State] = {record.number: _SAID.get(record.state, "unclear") for record in records}
-    single = [claim for claim in claims if claim.record.state == "written"]
+    single = [claim for claim in claims if claim.record.state in _JUDGED]
     proven = {
         claim.record.number
         for claim in single

@@ -37,6 +37,20 @@ def is_alive(writer: str, now: float) -> bool:
         return False
 
 
+def is_known_dead(writer: str) -> bool:
+    """Tell whether the process of a name has surely ended: it ran on this machine, and is not there any more."""
+    parts = writer.split()
+    if len(parts) != 4:
+        return False
+    machine, number, began, _ = parts
+    return machine == _machine_name() and machine != "-" and number.isdecimal() and _start_time(int(number)) != began
+
+
+def is_this_process(writer: str) -> bool:
+    """Tell whether a name is one of this process."""
+    return writer.split()[:3] == make_name(0).split()[:3]
+
+
 def _machine_name() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:

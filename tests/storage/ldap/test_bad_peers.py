@@ -207,7 +207,8 @@ def test_every_refusal_to_write_is_an_error(which: str, code: int, text: str, ex
 @pytest.mark.parametrize("reply", [fake_ldap.hang, fake_ldap.close, fake_ldap.drip])
 def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply) -> None:
     request, change = CHANGES[which]
-    with FakeLdap({request: reply, SEARCH: answer(52)}) as server:
+    with FakeLdap({request: reply}) as server:
+        server.script[SEARCH] = lambda peer: answer(52 if request in server.requests else 0)(peer)
         code, text = refused(server.url, write(change))
     assert code == 20
     assert "it is unknown whether the entry" in text
