@@ -208,7 +208,11 @@ def test_every_refusal_to_write_is_an_error(which: str, code: int, text: str, ex
 def test_a_write_whose_answer_is_lost_is_looked_up(which: str, reply: Reply) -> None:
     request, change = CHANGES[which]
     with FakeLdap({request: reply}) as server:
-        server.script[SEARCH] = lambda peer: answer(52 if request in server.requests else 0)(peer)
+
+        def look_up(peer: fake_ldap.Peer) -> None:
+            answer(52 if request in server.requests else 0)(peer)
+
+        server.script[SEARCH] = look_up
         code, text = refused(server.url, write(change))
     assert code == 20
     assert "it is unknown whether the entry" in text
