@@ -69,7 +69,7 @@ def _judge_objects(
             problems = [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")
-        warnings.extend(_warn_of_unknown(obj))
+    warnings.extend(warn_of_unknown((judged.object for judged in judged_all.values()), "kept and not used"))
     configuration = EffectiveConfiguration(
         site.registry,
         judged_all,
@@ -97,11 +97,20 @@ def _find_targets(judge: Judge, judged: Judgement, world: World) -> Iterator[Man
             yield from (found for path in judge.find_targets(judged, prop) if (found := world.find(path)) is not None)
 
 
-def _warn_of_unknown(obj: Any) -> Iterator[Diagnostic]:
-    for attribute in obj.unknown:
+def warn_of_unknown(objects: Iterable[ManagedObject], fate: str) -> Iterator[Diagnostic]:
+    """Yield a warning for each attribute that belongs to no property, however many objects have it.
+
+    ``fate`` tells what becomes of it.
+    """
+    found: dict[str, tuple[str, list[ManagedObject]]] = {}
+    for obj in objects:
+        for attribute in obj.unknown:
+            found.setdefault(attribute.lower(), (attribute, []))[1].append(obj)
+    for attribute, holders in found.values():
+        where = f" in {len(holders)} objects" if len(holders) > 1 else ""
         yield Diagnostic(
             "broken-data",
-            f"the attribute {attribute} belongs to no property: it is kept and not used",
-            path=str(obj.path),
+            f"the attribute {attribute} belongs to no property{where}: it is {fate}",
+            path=str(holders[0].path),
             severity="warning",
         )

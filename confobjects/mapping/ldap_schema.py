@@ -11,6 +11,7 @@ Laws of this module:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
@@ -32,6 +33,7 @@ FORMATS: Final = ("openldap", "rfc4512")
 SERVERS: Final = ("openldap", "389ds")
 """The servers whose access rules are known."""
 
+_NAMES: Final = re.compile(r"\sNAME\s+(?:'[^']*'|\([^)]*\))")
 _NAMESPACE: Final = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")  # that of object identifiers, RFC 4122 appendix C
 _DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
 _IGNORE_CASE: Final = LdapSyntax(_DIRECTORY_STRING, "caseIgnoreMatch", substring="caseIgnoreSubstringsMatch")
@@ -264,17 +266,30 @@ def upgrade(found: DirectorySchema, installed: str, form: str, origin: str = "")
 
 def _upgrade_element(attribute: str, element: SchemaElement, old: dict[str, tuple[str, str]]) -> Iterator[str]:
     number = _oid_in(element.text)
-    if number not in old:
+    installed = next((key for key in (number, _name_key(element.kind, element.name)) if key in old), None)
+    if installed is None:
         yield f"add: {attribute}\n{_end_line(format_attribute(attribute, element.text))}"
         return
-    stored, plain = old[number]
-    if _normalise_description(plain) != _normalise_description(element.text):
+    stored, plain = old[installed]
+    # A server knows each name once: what is there under another identifier keeps it.
+    text = element.text.replace(number, _oid_in(plain), 1)
+    if _normalise_description(plain) != _normalise_description(text):
         yield f"delete: {attribute}\n{_end_line(format_attribute(attribute, stored))}"
-        yield f"add: {attribute}\n{_end_line(format_attribute(attribute, element.text))}"
+        yield f"add: {attribute}\n{_end_line(format_attribute(attribute, text))}"
+
+
+def _name_key(kind: str, name: str) -> str:
+    return f"{kind} {name.lower()}"
+
+
+def _names_in(text: str) -> list[str]:
+    """Return the names in a description, which stand in quotes, alone or in brackets (RFC 4512 section 4.1)."""
+    found = _NAMES.search(text)
+    return found[0].split("'")[1::2] if found else []
 
 
 def _oid_in(text: str) -> str:
-    return text.split()[1]
+    return text.removeprefix("(").split()[0]
 
 
 def _normalise_description(text: str) -> str:
@@ -284,10 +299,11 @@ def _normalise_description(text: str) -> str:
 
 
 def _read_descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | None]:
-    """OID -> (the value as the server keeps it, without its ordinal), and the DN it stands in."""
+    """Return (the value as the server keeps it, the description in it) by OID and by name, and the DN it stands in."""
     found: dict[str, tuple[str, str]] = {}
     dn: str | None = None
-    kinds = {name.lower() for names in (_ATTRIBUTES, _CLASSES) for name in names.values()}
+    kinds = {name.lower(): "attribute type" for name in _ATTRIBUTES.values()}
+    kinds.update((name.lower(), "object class") for name in _CLASSES.values())
     for line in text.replace("\r\n", "\n").replace("\n ", "").split("\n"):
         name, _, value = line.partition(":")
         if name.lower() == "dn" and dn is None:
@@ -296,7 +312,9 @@ def _read_descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | Non
             stored = value.strip()
             plain = stored[stored.find("(") :]
             if plain.startswith("(") and len(plain.split()) > 1:
-                found[_oid_in(plain if plain[1:2] == " " else f"( {plain[1:]}")] = (stored, plain)
+                found[_oid_in(plain)] = (stored, plain)
+                for one in _names_in(plain):
+                    found.setdefault(_name_key(kinds[name.lower()], one), (stored, plain))
     return found, dn
 
 

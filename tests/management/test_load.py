@@ -183,6 +183,17 @@ def test_unknown_attributes_warn(file: Path) -> None:
     ]
 
 
+def test_an_unknown_attribute_of_many_objects_warns_once(file: Path) -> None:
+    config = load(file, server("one", colour="red"), server("two", colour="blue", shape="round"), server("three"))
+    assert [(w.path, w.summary) for w in config.warnings] == [
+        (
+            "/mail-server/one",
+            "the attribute ds-cfg-colour belongs to no property in 2 objects: it is kept and not used",
+        ),
+        ("/mail-server/two", "the attribute ds-cfg-shape belongs to no property: it is kept and not used"),
+    ]
+
+
 def test_singletons_are_loaded_with_their_defaults(file: Path) -> None:
     config = load(file, definitions=[str(FAMILY)])
     assert config["depot-settings"]["batch-size"] == 50

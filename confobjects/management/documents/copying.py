@@ -19,6 +19,7 @@ from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, ObjectExistsError, StorageError, error_for
+from confobjects.management.judging import warn_of_unknown
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
 from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -142,17 +143,12 @@ def _read_source(source: Site) -> tuple[_CopySource, list[Diagnostic]]:
     for obj in objects.values():
         judged = judge.judge(obj)
         problems.extend((*judged.problems, *judge.check_references(judged)))
-        problems.extend(_describe_kept(obj, name) for name in obj.unknown)
+    problems.extend(warn_of_unknown(objects.values(), "copied as it is"))
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise error_for(errors)
     return _CopySource(objects, world.entries), [
         p for p in problems if p.severity == "warning" and p.code == "broken-data"
     ]
-
-
-def _describe_kept(obj: ManagedObject, name: str) -> Diagnostic:
-    summary = f"the attribute {name} belongs to no property: it is copied as it is"
-    return Diagnostic("broken-data", summary, path=str(obj.path), severity="warning")
 
 
 def _read_stored(site: Site) -> dict[ManagedObjectPath, ManagedObject]:

@@ -43,7 +43,7 @@ from confobjects.storage.ldap.results import NO_SUCH_OBJECT, SUCCESS, LdapResult
 from confobjects.storage.ldap.session import LostError
 from confobjects.storage.ldap.truth import new_revision_of, revision_of
 
-_NOT_HELD: Final = (NO_SUCH_OBJECT, 53)
+_NOT_HELD: Final = (NO_SUCH_OBJECT, results.UNWILLING)
 """Result codes for adding an entry that belongs to no database of the server: 32, or 53 from slapd."""
 _LOOK_AGAIN: Final = 0.05
 """Seconds between two attempts to reach a server that may be restarting."""

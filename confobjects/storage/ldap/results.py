@@ -17,6 +17,7 @@ from confobjects.records import Record
 SUCCESS: Final = 0
 NO_SUCH_OBJECT: Final = 32
 REFERRAL: Final = 10
+UNWILLING: Final = 53
 AWAY: Final = frozenset((51, 52))
 """Busy, unavailable: another server may answer."""
 
@@ -61,6 +62,8 @@ _LOGIN_FIRST: Final = (RemedyAction("log-in"),)
 _ENCRYPT: Final = ("use ", RemedyAction("use-starttls"), " or ", RemedyAction("use-ldaps"))
 _LIMIT: Final = "raise the server's limit for this user, or log in as one with a higher limit"
 _SCHEMA: Final = (RemedyAction("load-schema"),)
+_CLASH: Final = ("look at what the server says; if it lacks something of the schema, ", *_SCHEMA)
+_REFUSED: Final = "look at what the server says; if it takes no changes at all, give the URL of one that does"
 _READ_ONLY: Final = "give the URL of a server that accepts writes"
 
 _MEANINGS: Final[dict[int, _Meaning]] = {
@@ -93,7 +96,7 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
     53: _Meaning("access-refused", "the server refuses to do this", _READ_ONLY),
     54: _Meaning("storage-failed", "the server detected a loop"),
     64: _Meaning("constraint-violated", "the name of an entry cannot be changed this way", "rename the entry"),
-    65: _Meaning("storage-failed", "the server's schema does not allow the entry: it is missing or outdated", _SCHEMA),
+    65: _Meaning("storage-failed", "the server's schema does not allow the entry as it would be", _CLASH),
     66: _Meaning("object-in-use", "the entry cannot be deleted: it has entries below it", "delete those first"),
     67: _Meaning("constraint-violated", "the name of an entry cannot be changed this way", "rename the entry"),
     68: _Meaning("object-exists", "the entry already exists"),
@@ -101,6 +104,9 @@ _MEANINGS: Final[dict[int, _Meaning]] = {
     71: _Meaning("storage-failed", "the change concerns several servers at once"),
     80: _Meaning("storage-failed", "the server reported an unspecified error", "see the server's log"),
 }
+_NO_CLASS: Final = _Meaning("storage-failed", "the server's schema lacks an object class", _SCHEMA)
+_UNWILLING: Final = _Meaning("constraint-violated", "the server refuses this change", _REFUSED)
+"""53, said about a change: a rule of the server, a plug-in, or a database that is read-only."""
 _OTHER: Final = _Meaning("storage-failed", "the server refused the request")
 _COLLISIONS: Final = frozenset((16, 19, 20, 65))
 
@@ -109,7 +115,7 @@ def error_for_result(result: LdapResult, what: str, origin: str = "") -> Confobj
     """Return the error for a result. ``what`` describes what was tried."""
     meaning = _MEANINGS.get(result.code, _OTHER)
     if result.code == 21 and result.text.lower().startswith("objectclass"):
-        meaning = _MEANINGS[65]  # slapd's answer to an unknown object class
+        meaning = _NO_CLASS  # slapd's answer to an unknown object class
     return _make_error(meaning.code, f"{what}: {meaning.summary}", result, meaning.remedy, origin)
 
 
@@ -154,7 +160,10 @@ def error_for_change(change: Change, result: LdapResult, origin: str = "") -> Co
         attribute = dn.rdns[0][0][0]
         summary = f'the attribute {attribute} of the entry "{dn}" must contain the value in the name'
         return _make_error("constraint-violated", summary, result, "to change the name, rename the entry", origin)
-    return error_for_result(result, f'the entry "{dn}" {_DOING[type(change)]}', origin)
+    what = f'the entry "{dn}" {_DOING[type(change)]}'
+    if result.code == UNWILLING:
+        return _make_error(_UNWILLING.code, f"{what}: {_UNWILLING.summary}", result, _UNWILLING.remedy, origin)
+    return error_for_result(result, what, origin)
 
 
 _DOING: Final = {

@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import pytest
 
+from confobjects.mapping.ldap_schema import as_ldif, build_schema
 from tests.cli.sessions import FAMILY, Outcome, run
+from tests.definitions.documents import builtin
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 from tests.servers.ds389 import Ds389
@@ -180,8 +182,8 @@ def test_a_schema_older_than_the_definitions(server: Server, tmp_path: Path) -> 
     before = everything(server, base)
     status, text = told(run("create-gadget", "--gadget-name", "g", "--set", "size:1", *place))
     assert status == 31
-    assert "the server's schema does not allow the entry: it is missing or outdated" in text
-    assert text.endswith(SCHEMA_REMEDY)
+    assert "the server's schema does not allow the entry as it would be" in text or "lacks an object class" in text
+    assert text.endswith(SCHEMA_REMEDY.removeprefix("  remedy: "))
     assert everything(server, base) == before  # the branch, which it does allow, is taken back
 
 
@@ -206,6 +208,28 @@ def test_the_server_hears_of_the_newer_definitions(server: Server, tmp_path: Pat
     installed.write_text(server.installed_schema())
     again = run("ldap-schema", "--format", form, "--upgrade", str(installed), *place)
     assert (again.status, again.out, again.err) == (0, "", "the installed schema is complete\n")
+
+
+def test_a_schema_with_the_same_names_and_other_identifiers_is_not_added_again(server: Server, tmp_path: Path) -> None:
+    """Whoever gave our names identifiers of their own is offered what differs, under those identifiers."""
+    form = "openldap" if isinstance(server, Slapd) else "rfc4512"
+    elements = build_schema(builtin())
+    known = {element.text.split()[1] for element in (*elements.attribute_types, *elements.object_classes)}
+    text = as_ldif(elements, form).replace("\n ", "")
+    for number, identifier in enumerate(sorted(known)):
+        text = text.replace(identifier, f"1.3.6.1.4.1.99999.{number}")
+    installed = tmp_path / "installed.ldif"
+    installed.write_text(text)
+    made = run("ldap-schema", "--format", form, "--upgrade", str(installed))
+    assert (made.status, made.out) == (0, "")
+    installed.write_text(text.replace("NAME 'ds-cfg-smtp-server' ", "NAME ( 'DS-CFG-SMTP-Server' 'other' ) DESC 'x' "))
+    made = run("ldap-schema", "--format", form, "--upgrade", str(installed))
+    changed = [
+        line.partition(": ")[0] for line in made.out.replace("\n ", "").splitlines() if "1.3.6.1.4.1.99999" in line
+    ]
+    names = {"openldap": "olcAttributeTypes", "rfc4512": "attributeTypes"}
+    assert changed == [names[form]] * 2
+    assert "2.25." not in made.out
 
 
 # -- servers of a kind of their own ------------------------------------------------------------------------------------
@@ -246,27 +270,31 @@ CHANGES = (
 )
 
 
-def refuses_every_write(server: Server, base: str, words: str) -> None:
+UNWILLING = "look at what the server says; if it takes no changes at all, give the URL of one that does"
+READ_ONLY = "give the URL of a server that accepts writes"
+
+
+def refuses_every_write(server: Server, base: str, status: int, words: str, remedy: str) -> None:
     before = everything(server, base)
     assert run("list-mail-servers", "-s", *at(server, base)).out == "one\n"
     for command in CHANGES:
-        status, text = told(run(*command, *at(server, base)))
-        assert status == 21
+        got, text = told(run(*command, *at(server, base)))
+        assert got == status
         assert words in text
-        assert "  remedy: give the URL of a server that accepts writes\n" in text
+        assert f"  remedy: {remedy}\n" in text
         assert everything(server, base) == before
 
 
 def test_a_read_only_database() -> None:
     base = new_base()
     with own(read_only=True, entries=filled(base)) as server:
-        refuses_every_write(server, base, "the server refuses to do this\n  the server says: result 53")
+        refuses_every_write(server, base, 11, "the server refuses this change\n  the server says: result 53", UNWILLING)
 
 
 def test_a_replica_that_refers_to_its_provider() -> None:
     base = new_base()
     with own(update_ref="ldap://127.0.0.1:1", entries=filled(base)) as server:
-        refuses_every_write(server, base, "this server does not accept writes and refers to another\n")
+        refuses_every_write(server, base, 21, "this server does not accept writes and refers to another\n", READ_ONLY)
 
 
 def test_a_read_only_389_ds(ds389_server: Ds389) -> None:
@@ -275,7 +303,9 @@ def test_a_read_only_389_ds(ds389_server: Ds389) -> None:
     backend = "dn: cn=userRoot,cn=ldbm database,cn=plugins,cn=config\nchangetype: modify\nreplace: nsslapd-readonly\n"
     ds389_server.change_configuration(f"{backend}nsslapd-readonly: on\n")
     try:
-        refuses_every_write(ds389_server, base, "the server refuses to do this\n  the server says: result 53")
+        refuses_every_write(
+            ds389_server, base, 11, "the server refuses this change\n  the server says: result 53", UNWILLING
+        )
     finally:
         ds389_server.change_configuration(f"{backend}nsslapd-readonly: off\n")
 
@@ -327,7 +357,7 @@ def test_no_schema_at_all() -> None:
         for command in (("init",), CHANGES[0]):
             status, text = told(run(*command, *at(server, base)))
             assert status == 31
-            assert 'the entry "BASE" was not added: the server\'s schema does not allow the entry' in text
+            assert 'the entry "BASE" was not added: the server\'s schema lacks an object class' in text
             assert text.endswith(SCHEMA_REMEDY)
         assert not everything(server, base)
 
