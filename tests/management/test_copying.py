@@ -89,6 +89,37 @@ def test_everything_arrives_below_another_base_in_one_change_of_the_history() ->
     assert len(record.changes) == ALL
 
 
+SETTINGS = PropertyChanges(set={"site-name": "east"})
+
+
+@pytest.mark.parametrize("order", ["settings first", "others first", "prepared", "together"])
+def test_an_object_may_arrive_in_an_entry_that_is_there_already(order: str) -> None:
+    """The settings of the depot are kept in the base, which other objects, or ``init``, may have made before."""
+    settings, others, target = empty(), filled(), empty()
+    settings.modify("depot-settings", (), SETTINGS)
+    if order == "settings first":
+        sources = [settings, others]
+    else:
+        sources = [others, settings]
+    if order == "together":
+        others.modify("depot-settings", (), SETTINGS)
+        sources = [others]
+    if order == "prepared":
+        initialise(target.site)
+    expected: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        copy(source.site, target.site)
+        expected |= objects(source)
+    assert objects(target) == expected
+    assert "/depot-settings" in expected
+    base = target.storage.read(BASE)
+    assert base is not None
+    assert base.get("ds-cfg-site-name") == ("east",)
+    for source in sources:  # nothing is left to be done
+        report = copy(source.site, target.site)
+        assert (report.created, report.replaced) == (0, 0)
+
+
 def test_an_object_comes_after_what_it_hangs_below_and_refers_to() -> None:
     source, target = filled(), empty()
     source.modify("store", "one", PropertyChanges(set={"standby": "two"}))

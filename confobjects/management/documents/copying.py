@@ -215,16 +215,25 @@ def _build_changes(
     target: Site, found: _CopySource, plan: _CopyPlan, paths: Sequence[ManagedObjectPath]
 ) -> list[Change]:
     changes: list[Change] = []
-    there: set[DN] = set()
+    there: dict[DN, Entry | None] = {}
+    """Entries that exist when a change is made. None stands for one that is in the storage and was not read."""
     for path in paths:
         for entry in target.mapper.scaffold(path):
             if entry.dn not in there and target.storage.read(entry.dn) is None:
                 changes.append(AddEntry(entry))
-            there.add(entry.dn)
+                there[entry.dn] = entry
+            there.setdefault(entry.dn, None)
         entry = _make_entry(target, found, path)
+        single = path.name is None  # its entry may exist already, as the base or as a branch of other objects
         existing = target.storage.read(entry.dn) if path in plan.there else None
-        changes.append(AddEntry(entry) if existing is None else _make_replacement(existing, entry))
-        there.add(entry.dn)
+        bare = (there.get(entry.dn) or target.storage.read(entry.dn)) if single and existing is None else None
+        if existing is not None:
+            changes.append(_make_replacement(existing, entry))
+        elif bare is not None and target.mapper.is_bare(bare, target.registry.relation(path.relation)):
+            changes.append(ModifyEntry(bare.dn, diff(bare, target.mapper.adopt(bare, entry))))
+        else:
+            changes.append(AddEntry(entry))
+        there[entry.dn] = entry
     return changes
 
 
