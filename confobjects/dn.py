@@ -4,8 +4,8 @@ Laws of this module:
 
 1. Pure: text in, names out; it knows no server, no schema and no storage.
 2. ``DN.parse(str(dn)) == dn``, and the printed text is canonical: no blanks around separators.
-3. Two names are equal when types and values are equal ignoring case and runs of blanks, and the pairs of a
-   multi-valued RDN in any order; the hash follows.
+3. Two names are equal when their types are equal ignoring case and their values in the form of :func:`normal_name`, and
+   the pairs of a multi-valued RDN in any order; the hash follows.
 
 A name holds two texts and nothing else, the printed and the normal form (often the same object), so that
 hundreds of thousands of them fit in memory; RDNs are parsed on demand.
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final, NoReturn, cast
+
+from confobjects.texts.names import normal_name
 
 Pair = tuple[str, str]
 """Attribute type and value."""
@@ -276,14 +278,8 @@ def _normal_type(kind: str) -> str:
 
 
 def _normal_value(value: str) -> str:
-    """Return a value prepared for comparison ignoring case (the useful part of RFC 4518)."""
-    if value.isascii():
-        folded = value.lower()
-    else:
-        from unicodedata import normalize
-
-        folded = normalize("NFKC", normalize("NFKC", value).casefold())
-    folded = " ".join(folded.split())
+    """Return a value in the form of :func:`normal_name`, with separators escaped."""
+    folded = normal_name(value)
     if _MUST_ESCAPE.isdisjoint(folded):
         return folded
     return "".join(_as_hex_pairs(character) if character in _MUST_ESCAPE else character for character in folded)

@@ -2,7 +2,7 @@
 
 A path is a sequence of elements, each a relation and, for relations that hold several objects, a name:
 ``/mail-server/one``, ``/backend/userRoot/backend-index/cn``, ``/global-configuration``. A slash in a
-name is written twice. Names compare ignoring case and surplus blanks.
+name is written twice. Names compare as in DNs (:func:`~confobjects.texts.names.normal_name`).
 
 Laws: a path knows nothing of directories, files or definitions.
 """
@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from confobjects.texts.names import normal_name
+
 Element = tuple[str, str | None]
 Name = str | tuple[str, ...]
 """An object's name, or for a nested object the names on the way to it, outermost first."""
@@ -20,11 +22,6 @@ Name = str | tuple[str, ...]
 def is_text(name: str) -> bool:
     """Tell whether a name can be stored. Bytes of a command line that are not UTF-8 arrive as lone surrogates."""
     return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def normal_name(name: str) -> str:
-    """Return the form in which object names are compared: case-folded, with single blanks."""
-    return " ".join(name.split()).casefold()
 
 
 def split_first_name(text: str) -> tuple[str, str]:
@@ -37,7 +34,7 @@ def split_first_name(text: str) -> tuple[str, str]:
 
 
 class ManagedObjectPath:
-    """An immutable path; equality and hash ignore the case and surplus blanks of names."""
+    """An immutable path; equality and hash follow the normal form of names."""
 
     __slots__ = ("_key", "elements")
 
@@ -45,14 +42,30 @@ class ManagedObjectPath:
         self.elements: tuple[Element, ...] = tuple(elements)
         self._key = tuple((relation, None if name is None else normal_name(name)) for relation, name in self.elements)
 
+    @classmethod
+    def _of(cls, elements: tuple[Element, ...], key: tuple[Element, ...]) -> ManagedObjectPath:
+        path = cls.__new__(cls)
+        path.elements = elements
+        path._key = key  # noqa: SLF001 - the constructor of a path whose key is known
+        return path
+
     def child(self, relation: str, name: str | None = None) -> ManagedObjectPath:
         """Return the path of a child."""
-        return ManagedObjectPath((*self.elements, (relation, name)))
+        key = (relation, None if name is None else normal_name(name))
+        return self._of((*self.elements, (relation, name)), (*self._key, key))
+
+    def apart(self) -> ManagedObjectPath:
+        """Return the path of an object that a directory keeps apart from another one with an equal name.
+
+        It equals only itself, and paths below it only each other: its last name is compared as it is written.
+        """
+        relation, name = self.elements[-1]
+        return self._of(self.elements, (*self._key[:-1], (relation, f"{name}\0")))
 
     @property
     def parent(self) -> ManagedObjectPath:
         """The path one element up; the root is its own parent."""
-        return ManagedObjectPath(self.elements[:-1])
+        return self._of(self.elements[:-1], self._key[:-1])
 
     @property
     def relation(self) -> str:

@@ -9,7 +9,8 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from confobjects.objects.changes import find_property
-from confobjects.paths import ManagedObjectPath, normal_name
+from confobjects.paths import ManagedObjectPath
+from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry

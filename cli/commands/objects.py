@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import error_for
-from confobjects.paths import normal_name
 from confobjects.reference.listing import is_listed
+from confobjects.texts.names import normal_name
 
 from ..command import make_command
 from ..invocation import Invocation

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
-from confobjects.paths import normal_name
 from confobjects.records import Record, field
 from confobjects.reference.text import describe_property
+from confobjects.texts.names import normal_name
 
 from .pages import satisfying_values
 from .terminal import BackRequest

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from confobjects.errors import ConfobjectsError
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.model import ManagedObject
-from confobjects.paths import normal_name
 from confobjects.records import Record
 from confobjects.reference.text import describe_property
 from confobjects.syntaxes import ValueSyntaxError
+from confobjects.texts.names import normal_name
 
 from ..output.equivalents import equivalent_command
 from ..words.actions import render

@@ -15,7 +15,8 @@ from confobjects.definitions.documents import DefinitionDocument, DefinitionDocu
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
-from confobjects.paths import ManagedObjectPath, Name, is_text, normal_name, split_first_name
+from confobjects.paths import ManagedObjectPath, Name, is_text, split_first_name
+from confobjects.texts.names import normal_name
 
 OVERRIDABLE = (
     "synopsis",

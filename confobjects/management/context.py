@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 from confobjects.errors import NoSuchObjectError
 from confobjects.management.world import StorageWorld, describe_absence
 from confobjects.objects.model import ManagedObject
-from confobjects.paths import ROOT, Name, normal_name
+from confobjects.paths import ROOT, Name
+from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -75,8 +76,11 @@ class ManagementContext:
         lineage = self.registry.lineage(relation)
         parent = self.registry.path_of(lineage[-2].name, parents) if len(lineage) > 1 else ROOT
         world = world or self.world()
-        if parent != ROOT and world.find(parent) is None:
-            raise NoSuchObjectError(describe_absence(self.registry, world, parent))
+        if parent != ROOT:
+            above = world.find(parent)
+            if above is None:
+                raise NoSuchObjectError(describe_absence(self.registry, world, parent))
+            parent = above.path  # with its names as they are stored
         found = (
             world.members(relation, parent) if properties is None else world.list_members(relation, parent, properties)
         )

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.objects.model import ManagedObject
-from confobjects.paths import ROOT, ManagedObjectPath
+from confobjects.paths import ROOT, Element, ManagedObjectPath
+from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
+    from confobjects.dn import DN
     from confobjects.mapping.entry import Entry
     from confobjects.mapping.objects import Mapper
     from confobjects.mapping.protocol import Storage
@@ -28,21 +30,69 @@ class StorageWorld:
         self.entries: dict[ManagedObjectPath, Entry] = {}
         self._objects: dict[ManagedObjectPath, ManagedObject | None] = {}
         self._members: dict[tuple[str, ManagedObjectPath], list[ManagedObjectPath]] = {}
+        self._names: dict[tuple[str, ManagedObjectPath], dict[str, list[DN]]] = {}
+        self._spelled: dict[tuple[Element, ...], ManagedObjectPath] = {}
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the object at a path. A singleton that was never written exists with its defaults."""
         if path not in self._objects:
-            self._objects[path] = self._read(path)
-        return self._objects[path]
+            found = self._objects[path] = self._read(path)
+            if found is not None:
+                self._spelled[path.elements] = found.path
+        found = self._objects[path]
+        if found is None or found.path.elements == path.elements or self.storage.finds_alike:
+            return found
+        return self._choose_spelled(path, found)
+
+    def _choose_spelled(self, path: ManagedObjectPath, found: ManagedObject) -> ManagedObject | None:
+        """Return of the objects whose names equal the one in a path the one that is spelled so, if there is one."""
+        if path.elements not in self._spelled:
+            relation = self.registry.relation(path.relation)
+            entry = self.storage.read(self.mapper.dn_of(path))
+            own = found if entry is None else self.mapper.decode(entry, relation, found.path.parent)
+            if entry is not None and own.path.name != found.path.name:
+                own = self._decode_entry(entry, relation, found.path.parent)
+            self._spelled[path.elements] = own.path
+        return self._objects.get(self._spelled[path.elements])
 
     def _read(self, path: ManagedObjectPath) -> ManagedObject | None:
         relation = self.registry.relation(path.relation)
         entry = self.storage.read(self.mapper.dn_of(path))
+        if entry is None and not self.storage.finds_alike:
+            path = self._follow_parent(path)
+            found = self._read_alike(path, relation)
+            entry = found[0] if found else None
+            for other in found[1:]:
+                self._decode_entry(other, relation, path.parent)
         if entry is not None and not self.mapper.is_bare(entry, relation):
             return self._decode_entry(entry, relation, path.parent)
         if path.parent != ROOT and self.find(path.parent) is None:
             return None
         return self.find_unwritten(path)
+
+    def _follow_parent(self, path: ManagedObjectPath) -> ManagedObjectPath:
+        """Return a path with the names above it as they are stored, as far as they are."""
+        above = None if path.parent == ROOT else self.find(path.parent)
+        return path if above is None else above.path.child(*path.elements[-1])
+
+    def _read_alike(self, path: ManagedObjectPath, relation: Relation) -> list[Entry]:
+        """Return the entries whose names equal the one in a path and are others to the directory."""
+        if not relation.named:
+            found = [self.mapper.dn_of(path)]
+        else:
+            key = (relation.name, path.parent)
+            if key not in self._names:
+                self._names[key] = self._read_names(relation, path.parent)
+            found = self._names[key].get(self.mapper.dn_of(path).normal, [])
+        return [entry for dn in found if (entry := self.storage.read(dn)) is not None]
+
+    def _read_names(self, relation: Relation, parent: ManagedObjectPath) -> dict[str, list[DN]]:
+        object_class = self.registry.definition(relation.target).object_classes[-1]
+        branch = self.mapper.branch_of(relation, parent)
+        names: dict[str, list[DN]] = {}
+        for entry in self.storage.search(branch, "one", object_class, (relation.naming_attribute,)):
+            names.setdefault(entry.dn.normal, []).append(entry.dn)
+        return names
 
     def find_unwritten(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the singleton at a path with only its defaults; None for an object that has to be created."""
@@ -79,9 +129,20 @@ class StorageWorld:
 
     def _decode_entry(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         obj = self.mapper.decode(entry, relation, parent)
+        first = self._objects.get(obj.path) if obj.path in self.entries else None
+        if first is not None and first.path.name != obj.path.name:
+            obj = self._tell_apart(first, obj)
         self.entries[obj.path] = entry
         self._objects[obj.path] = obj
         return obj
+
+    def _tell_apart(self, first: ManagedObject, other: ManagedObject) -> ManagedObject:
+        """Return another object of an equal name at a path of its own; both have the problem."""
+        problem = _describe_shared_name(first.path, other.path)
+        if problem not in first.problems:
+            self._objects[first.path] = first.replace(problems=(*first.problems, problem))
+        problem = _describe_shared_name(other.path, first.path)
+        return other.replace(path=other.path.apart(), problems=(*other.problems, problem))
 
 
 class Overlay:
@@ -170,6 +231,16 @@ class Overlay:
                 source = self.source_of(above)
                 return None if source is None else ManagedObjectPath((*source.elements, *path.elements[length:]))
         return path
+
+
+def _describe_shared_name(path: ManagedObjectPath, other: ManagedObjectPath) -> Diagnostic:
+    return Diagnostic(
+        "broken-data",
+        f'the names "{make_visible(path.name or "")}" and "{make_visible(other.name or "")}" are equal here, although '
+        "the directory keeps the two entries apart",
+        path=str(path),
+        remedy="delete or rename one of the two entries",
+    )
 
 
 def describe_absence(registry: Registry, world: World, path: ManagedObjectPath) -> Diagnostic:

@@ -39,6 +39,11 @@ class Storage(Protocol):
         ...
 
     @property
+    def finds_alike(self) -> bool:
+        """Whether :meth:`read` finds an entry by every DN equal to its own; a directory may keep such names apart."""
+        ...
+
+    @property
     def warnings(self) -> list[Diagnostic]:
         """Warnings about the storage so far, for example that it is missing, or that entries have no parent."""
         ...

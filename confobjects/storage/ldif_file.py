@@ -61,6 +61,7 @@ class LdifFileStorage:
     """
 
     serialises_writers = True
+    finds_alike = True
 
     def __init__(
         self,

@@ -11,7 +11,6 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from confobjects.diagnostics import MASK
-from confobjects.paths import normal_name
 from confobjects.records import Record, field
 from confobjects.syntaxes.base import (
     BLANKS,
@@ -24,6 +23,7 @@ from confobjects.syntaxes.base import (
     require_line,
     require_text,
 )
+from confobjects.texts.names import normal_name
 
 
 class String(Syntax):

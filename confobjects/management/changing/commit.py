@@ -36,6 +36,7 @@ class ChangeBuilder:
         self.world = world
         self._there: set[DN] = set()
         self._gone: set[DN] = set()
+        self._deleted: set[str] = set()
         self._bare: dict[DN, Entry] = {}  # new entries without an object, above others
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
@@ -57,7 +58,8 @@ class ChangeBuilder:
         """Delete the entry and everything below it, also foreign entries: a directory allows no orphans."""
         below = self.storage.search(self.mapper.dn_of(path), "sub")
         for entry in sorted(below, key=lambda entry: -len(entry.dn)):
-            if entry.dn not in self._gone:
+            if str(entry.dn) not in self._deleted:  # a directory may keep apart names that are equal here
+                self._deleted.add(str(entry.dn))
                 self._gone.add(entry.dn)
                 yield DeleteEntry(entry.dn)
 

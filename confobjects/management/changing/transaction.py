@@ -18,7 +18,8 @@ from confobjects.mapping.objects import BRANCH_CLASS
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import PropertyReader
-from confobjects.paths import ROOT, ManagedObjectPath, Name, normal_name
+from confobjects.paths import ROOT, ManagedObjectPath, Name
+from confobjects.texts.names import normal_name
 from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
@@ -149,8 +150,7 @@ class Transaction:
         definition = self._find_type(relation, type)
         if relation.kind == "set":  # its objects are named by their type
             path = path.parent.child(path.relation, self.registry.short_type_of(definition, relation))
-        if path.parent != ROOT and self._world.find(path.parent) is None:
-            raise NoSuchObjectError(describe_absence(self.registry, self._world, path.parent))
+        path = self._follow_parent(path)
         existing = self._world.find(path)
         if existing is not None and self._world.is_written(path):
             if not if_absent:
@@ -340,6 +340,15 @@ class Transaction:
         for relation in self.registry.children(obj.definition.name):
             for child in self._below.members(relation, obj.path):
                 yield from (child, *self._stored_below(child))
+
+    def _follow_parent(self, path: ManagedObjectPath) -> ManagedObjectPath:
+        """Return the path of a new object with the names above it as they are stored."""
+        if path.parent == ROOT:
+            return path
+        above = self._world.find(path.parent)
+        if above is None:
+            raise NoSuchObjectError(describe_absence(self.registry, self._world, path.parent))
+        return above.path.child(*path.elements[-1])
 
     def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
         self._world.put(obj)

@@ -39,14 +39,14 @@ def find_omitted(states: States) -> list[OmittedSecret]:
 
 def format_ldif(states: States, mapper: Mapper) -> str:
     """Return a configuration as LDIF text: parents first, sorted by path, without revisions and secrets."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}  # by the DN as it is written: a directory may keep apart what is equal here
     for state in sort_states(map(drop_secrets, states.values())):
         for entry in mapper.scaffold(state.path):
-            entries.setdefault(entry.dn.normal, entry)
+            entries.setdefault(str(entry.dn), entry)
         own = mapper.encode(_to_object(state, mapper.registry))
-        entries[own.dn.normal] = own  # replaces the bare entry if the object is single, and is the base or a branch
+        entries[str(own.dn)] = own  # replaces the bare entry if the object is single, and is the base or a branch
     if not entries:  # an empty configuration has its base; without it the text would hold none
-        entries[mapper.base.normal] = mapper.make_base_entry()
+        entries[str(mapper.base)] = mapper.make_base_entry()
     return "\n".join([NEW_DOCUMENT, *(format_entry(_drop_revision(entry)) for entry in entries.values())])
 
 
