@@ -23,12 +23,13 @@ def is_ldap(url: str) -> bool:
 
 
 def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
-    """Return the storage options for a URL, from the options of a command line; none unless it is an LDAP URL.
+    """Return the storage options for a URL, from the options of a command line; for a file only its base.
 
     Raises :class:`~confobjects.errors.UsageError` for invalid values.
     """
     if not is_ldap(url):
-        return {}
+        in_file = options["basedn"] and url.partition(":")[0].lower() == "ldif"
+        return {"base": _parse_dn(options["basedn"])} if in_file else {}
     found: dict[str, Any] = {
         "bind_dn": options["binddn"] or "",
         "start_tls": bool(options["usestarttls"]),

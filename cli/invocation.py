@@ -148,10 +148,12 @@ class Invocation:
     def _tell_of_connection(self) -> None:
         """Say which typed options apply only to a directory; those of a properties file are ignored silently."""
         typed = {a.partition("=")[0].lower() if a.startswith("--") else a[:2] for a in self.arguments if a[:1] == "-"}
+        used = "basedn" if self.place.url.partition(":")[0].lower() == "ldif" else ""
         unused = [
             option.spellings[-1]
             for option in OPTIONS
             if option.group == "LDAP connection"
+            and option.name != used
             and self.options[option.name]
             and any((spelling.lower() if len(spelling) > 2 else spelling) in typed for spelling in option.spellings)
         ]

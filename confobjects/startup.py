@@ -20,6 +20,7 @@ from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError, UsageError, error_for
 from confobjects.management import ChangeSignature, ManagementContext, Site
+from confobjects.management.bases import BaseFinder
 from confobjects.records import Record
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     actor = str(options.get("bind_dn") or "")
     site = Site.of(
         known,
-        _open_storage(where.url, missing_ok=missing_ok, **options),
+        _open_storage(known, where.url, missing_ok=missing_ok, **options),
         _evaluate_at_write,
         lambda: _make_signature(actor or current_user(), command()),
     )
@@ -248,9 +249,11 @@ def _evaluate_at_write(text: str, *, multi_valued: bool, secret: bool) -> Evalua
     return evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
 
 
-def _open_storage(url: str, **options: Any) -> Storage:
+def _open_storage(known: Registry, url: str, **options: Any) -> Storage:
     from confobjects.storage import open_storage
 
+    if url.partition(":")[0].lower() == "ldif" and options.get("base") is None:
+        options["find_base"] = lambda entries: BaseFinder(known).find(entries)
     return open_storage(url, **options)
 
 
@@ -332,7 +335,7 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         own_files=(options.get("key_store"),),
     )
     known = definitions if isinstance(definitions, Registry) else load_registry(definitions)
-    storage = _open_storage(where.url, missing_ok=missing_ok, **options)
+    storage = _open_storage(known, where.url, missing_ok=missing_ok, **options)
     from confobjects.management.judging import judge_all
 
     with _pause_collector(), closing(storage):

@@ -10,6 +10,7 @@ import click
 from confobjects.errors import error_for
 from confobjects.management.documents.comparing import take_snapshot
 from confobjects.management.documents.exporting import OmittedSecret, find_omitted, format_ldif, plan_creation
+from confobjects.management.strays import find_strays
 from confobjects.mapping.documents import write
 
 from ..command import make_command
@@ -47,9 +48,10 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
     with invocation.open() as context:
-        found = take_snapshot(context.site)
+        world = context.world()
+        found = take_snapshot(context.site, world)
         text = _render_text(context, found.objects, format_).rstrip("\n") + "\n"
-        invocation.warn(context.storage.warnings)
+        invocation.warn([*context.storage.warnings, *find_strays(context.site, world)])
     missing = find_omitted(found.objects)
     if missing and format_ == "ldif":
         count = f"{len(missing)} secret{'' if len(missing) == 1 else 's'}"

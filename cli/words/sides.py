@@ -88,7 +88,7 @@ def _past_states(invocation: Invocation, number: str) -> States:
 
 def _check_empty(context: ManagementContext) -> tuple[Diagnostic, ...]:
     """Return the problem of a storage without objects, unless it holds an empty configuration."""
-    from confobjects.management.documents.ldif import is_base
+    from confobjects.management.bases import is_base
 
     entry = context.storage.read(context.storage.base)
     branches = (context.site.mapper.branch_of(r, ROOT) for r in context.registry.children("root") if r.named)

@@ -14,6 +14,7 @@ from confobjects.texts.names import normal_name
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from confobjects.diagnostics import Diagnostic
     from confobjects.management.changing.transaction import Given, Transaction
     from confobjects.management.documents.comparing import States
     from confobjects.management.history.records import HistoryRecord, Objects
@@ -85,6 +86,15 @@ class ManagementContext:
             world.members(relation, parent) if properties is None else world.list_members(relation, parent, properties)
         )
         return sorted(found, key=lambda obj: normal_name(obj.name))
+
+    def strays(self, kind: str, parents: Name = (), world: StorageWorld | None = None) -> Sequence[Diagnostic]:
+        """Return a warning for each entry that is stored among the objects of a kind and is none of them."""
+        from confobjects.management.strays import find_strays_beside
+
+        relation = self.registry.relation(kind)
+        lineage = self.registry.lineage(relation)
+        parent = self.registry.path_of(lineage[-2].name, parents) if len(lineage) > 1 else ROOT
+        return find_strays_beside(self.site, world or self.world(), relation, parent)
 
     def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children, including singletons that have only defaults."""

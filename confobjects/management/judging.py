@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
+from confobjects.management.strays import find_strays
 from confobjects.objects.effective import EffectiveConfiguration
 from confobjects.objects.judging import Judge
 
@@ -26,7 +27,8 @@ _LOCAL = ("ldif", "memory")
 def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge every object with a site's evaluator; return the effective configuration and every error found."""
     world = site.open_world()
-    return _judge_objects(site, world, site.all_objects(world), instance_directory)
+    strays = find_strays(site, world)
+    return _judge_objects(site, world, site.all_objects(world), instance_directory, remarks=strays)
 
 
 def judge_one(
@@ -43,18 +45,20 @@ def judge_one(
     return configuration.at(obj.path), problems
 
 
-def _judge_objects(
+def _judge_objects(  # noqa: PLR0913 - what to judge, and how
     site: Site,
     world: World,
     objects: Iterable[ManagedObject],
     instance_directory: str,
     follow: Callable[[ManagedObject], None] | None = None,
+    *,
+    remarks: Iterable[Diagnostic] = (),
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge objects; ``follow`` takes those that they refer to."""
+    """Judge objects; ``follow`` takes those that they refer to, ``remarks`` are further warnings."""
     judge = Judge(site.registry, world, site.evaluate)
     judged_all: dict[Any, Judgement] = {}
     errors: list[Diagnostic] = []
-    warnings: list[Diagnostic] = list(site.storage.warnings)
+    warnings: list[Diagnostic] = [*site.storage.warnings, *remarks]
     for obj in objects:
         if obj.path in judged_all:
             continue

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from _thread import get_ident  # importing threading, which is built on it, slows a cold start
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from confobjects.storage.history import HistoryWriter
 
 BASE: Final = DN.of(("cn", "config"))
-"""The base DN of a new file. In an existing file, the base is the first entry."""
+"""The base DN of a new file."""
 _ATTEMPTS: Final = 5
 
 
@@ -56,19 +56,21 @@ class LdifFileStorage:
     """A storage in an LDIF file.
 
     ``missing_ok=False`` makes a missing file an error. Otherwise the configuration is empty, and the first commit
-    creates the file, readable only by this user. ``base`` overrides the base DN. A writer waits up to ``deadline``
+    creates the file, readable only by this user. ``base`` overrides the base DN, which
+    ``find_base`` otherwise finds from the entries; without both it is the first entry. A writer waits up to ``deadline``
     seconds for another one. ``archives`` is the number of previous versions kept in ``<file>.archive``.
     """
 
     serialises_writers = True
     finds_alike = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the file, and limits passed by keyword
         self,
         path: str,
         *,
         missing_ok: bool = True,
         base: DN | None = None,
+        find_base: Callable[[Iterable[Entry]], DN | None] | None = None,
         deadline: float = 10.0,
         archives: int = 20,
     ) -> None:
@@ -76,6 +78,7 @@ class LdifFileStorage:
         self.url = f"ldif:{self.path}"
         self._missing_ok = missing_ok
         self._base = base
+        self._find_base = find_base
         self._deadline = deadline
         self._archives = archives
         self._version: _FileVersion | None = None
@@ -87,7 +90,7 @@ class LdifFileStorage:
 
     @property
     def base(self) -> DN:
-        """The base DN of the configuration: the file's first entry, or ``cn=config`` if the file has no entry."""
+        """The base DN of the configuration; ``cn=config`` if the file has no entry."""
         return self._current_version().tree.base
 
     @property
@@ -102,6 +105,7 @@ class LdifFileStorage:
         for entry in version.tree.orphans():
             summary = f'the entry "{entry.dn}" has no parent: there is no entry "{entry.dn.parent}"'
             found.append(self._make_warning(summary, "add the parent, or correct the DN"))
+        found.extend(self._warn_of_outsiders(version.tree))
         return found
 
     def others_can_read(self) -> bool:
@@ -110,6 +114,17 @@ class LdifFileStorage:
             return bool(os.stat(self.path).st_mode & 0o044)
         except OSError:
             return False
+
+    def _warn_of_outsiders(self, tree: Tree) -> Iterator[Diagnostic]:
+        """Yield a warning for the first entry outside the base, with the number of the others."""
+        outside = [dn for dn in (entry.dn for entry in tree.entries.values()) if dn != tree.base]
+        outside = [dn for dn in outside if not dn.is_below(tree.base) and not tree.base.is_below(dn)]
+        if outside:
+            more = f", and so are {len(outside) - 1} more" if len(outside) > 1 else ""
+            summary = (
+                f'the entry "{outside[0]}" is outside the base "{tree.base}"{more}: it is not part of the configuration'
+            )
+            yield self._make_warning(summary, "correct its DN, or remove it")
 
     def _make_warning(self, summary: str, remedy: Remedy) -> Diagnostic:
         return Diagnostic("storage-failed", summary, origin=self.path, remedy=remedy, severity="warning")
@@ -154,9 +169,11 @@ class LdifFileStorage:
         return _FileVersion(data, document, self._make_tree(document), signature)
 
     def _make_tree(self, document: LdifText) -> Tree:
+        base = self._base
+        if base is None and self._find_base is not None:
+            base = self._find_base(document.entries.values())
         first = next(iter(document.entries.values()), None)
-        base = self._base or (first.dn if first is not None else BASE)
-        return Tree(document.entries, base)
+        return Tree(document.entries, base or (first.dn if first is not None else BASE))
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -316,11 +333,12 @@ class LdifFileStorage:
         self.close()
 
 
-def open_url(
+def open_url(  # noqa: PLR0913 - each is an option, passed by keyword
     url: str,
     *,
     missing_ok: bool = True,
     base: DN | None = None,
+    find_base: Callable[[Iterable[Entry]], DN | None] | None = None,
     deadline: float = 10.0,
     archives: int = 20,
 ) -> LdifFileStorage:
@@ -339,4 +357,6 @@ def open_url(
         raise UsageError(
             Diagnostic("usage", f'"{url}" does not name a file', remedy='write "ldif:" and the path of the file')
         )
-    return LdifFileStorage(path, missing_ok=missing_ok, base=base, deadline=deadline, archives=archives)
+    return LdifFileStorage(
+        path, missing_ok=missing_ok, base=base, find_base=find_base, deadline=deadline, archives=archives
+    )

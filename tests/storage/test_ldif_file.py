@@ -321,10 +321,12 @@ def test_entries_without_a_parent_are_found_and_told(storage: LdifFileStorage, p
     assert [str(found.dn) for found in storage.search(branch)] == ["cn=x,cn=Mail Servers,cn=config"]
     assert [warning.render() for warning in storage.warnings] == [
         f'{path}: the entry "cn=x,cn=Mail Servers,cn=config" has no parent: there is no entry '
-        '"cn=Mail Servers,cn=config"\n  remedy: add the parent, or correct the DN'
+        '"cn=Mail Servers,cn=config"\n  remedy: add the parent, or correct the DN',
+        f'{path}: the entry "o=elsewhere" is outside the base "cn=config": it is not part of the configuration\n'
+        "  remedy: correct its DN, or remove it",
     ]
     commit(storage, AddEntry(Entry(branch, {"cn": ("Mail Servers",)})))
-    assert storage.warnings == []
+    assert ["o=elsewhere" in warning.summary for warning in storage.warnings] == [True]
 
 
 # -- what the system may say -----------------------------------------------------------------------------------------

@@ -243,9 +243,26 @@ class Transaction:
             if not force:
                 raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
             return
-        for child in self._descendants(obj):
+        children = list(self._descendants(obj))
+        if (stored := self._below.entries.get(obj.path)) is not None and obj.path not in self._world.pending:
+            self._check_deletion(obj, stored)
+        for child in children:
             self._world.remove(child.path)
         self._world.remove(obj.path)
+
+    def _check_deletion(self, obj: ManagedObject, stored: Entry) -> None:
+        """Refuse to delete an entry of another class, and one with entries below it that undo cannot put back."""
+        from confobjects.management.strays import find_strays_below
+
+        relation = self.registry.relation(obj.path.relation)
+        top = self.registry.definition(relation.target)
+        if not stored.has_object_class(top.object_classes[-1]):
+            self._problems.extend(obj.problems)
+            return
+        for stray in find_strays_below(self.site, self._below, obj):
+            summary = f"the {relation.friendly} cannot be deleted: {stray.summary}"
+            remedy = "remove that entry first, with a tool of the directory or in the file"
+            self._problems.error("object-in-use", summary, path=str(obj.path), remedy=remedy)
 
     @_remember_request
     def rename(self, kind: str, name: Name, new_name: str) -> None:

@@ -18,6 +18,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 from confobjects.management.changing.operations import Operation
 from confobjects.management.documents.comparing import States, differs, take_snapshot
+from confobjects.management.strays import find_strays
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.model import Texts
@@ -43,6 +44,8 @@ def plan_operations(there: States, wanted: States, registry: Registry, *, prune:
 def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False) -> None:
     """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` raises."""
     there = take_snapshot(transaction.site, transaction.below).objects
+    if prune:  # what stays, because it is no object
+        transaction.problems.extend(find_strays(transaction.site, transaction.below))
     for operation in plan_operations(there, wanted, transaction.registry, prune=prune):
         operation.ask(transaction)
 

@@ -20,6 +20,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, ObjectExistsError, StorageError, error_for
 from confobjects.management.judging import warn_of_unknown
+from confobjects.management.strays import find_strays
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
 from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -139,7 +140,7 @@ def _read_source(source: Site) -> tuple[_CopySource, list[Diagnostic]]:
     world = source.open_world()
     objects = {obj.path: obj for obj in source.all_objects(world) if obj.path in world.entries}
     judge = source.make_judge(world)
-    problems: list[Diagnostic] = []
+    problems: list[Diagnostic] = [*source.storage.warnings, *find_strays(source, world)]
     for obj in objects.values():
         judged = judge.judge(obj)
         problems.extend((*judged.problems, *judge.check_references(judged)))
@@ -147,7 +148,7 @@ def _read_source(source: Site) -> tuple[_CopySource, list[Diagnostic]]:
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise error_for(errors)
     return _CopySource(objects, world.entries), [
-        p for p in problems if p.severity == "warning" and p.code == "broken-data"
+        p for p in problems if p.severity == "warning" and p.code in ("broken-data", "storage-failed")
     ]
 
 

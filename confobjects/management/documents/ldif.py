@@ -19,21 +19,20 @@ from confobjects.diagnostics import MASK, Diagnostic, suggest_name
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.expressions.openers import has_opener
+from confobjects.management.bases import BaseFinder, is_base
 from confobjects.management.documents.comparing import States, take_snapshot
+from confobjects.management.strays import StrayFinder
 from confobjects.mapping.documents import ObjectState, describe_mask
 from confobjects.mapping.entry import Entry
-from confobjects.mapping.journal import BRANCH
 from confobjects.mapping.ldif import parse
 from confobjects.mapping.ldif.places import LdifLine, LdifPlaces
-from confobjects.mapping.objects import BRANCH_CLASS
 from confobjects.objects.reading import mask_secret
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition, Registry, Relation
+    from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.management.site import Site
     from confobjects.objects.model import ManagedObject
-    from confobjects.paths import ManagedObjectPath
 
 _OURS: Final = "ds-cfg-"
 """The prefix of our attributes; other attributes belong to the directory or to other programs."""
@@ -55,10 +54,7 @@ class LdifDocument:
         self._registry = registry
         self._document = parse(text, origin)
         self._places = LdifPlaces(self._document)
-        self._relations = {
-            registry.definition(relation.target).object_classes[-1].lower(): relation
-            for relation in registry.relations().values()
-        }
+        self._bases = BaseFinder(registry)
         self.entries = tuple(self._document.entries.values())
         self.base = self._find_base()
         self.objects: States = {}
@@ -74,7 +70,7 @@ class LdifDocument:
             raise BrokenDataError(Diagnostic("broken-data", summary, origin=self.origin, line=1, remedy=remedy))
         bases: dict[DN, Entry] = {}
         for entry in self.entries:
-            if base := self._find_implied_base(entry):
+            if base := self._bases.find_implied(entry):
                 bases.setdefault(base, entry)
         present = [entry.dn for entry in self.entries if entry.dn in bases]
         if present:
@@ -83,23 +79,6 @@ class LdifDocument:
             base, entry = next(iter(bases.items()))
             raise BrokenDataError(self._locate_at_dn(entry, _describe_missing_base(base)))
         return self._find_bare_base()
-
-    def _find_implied_base(self, entry: Entry) -> DN | None:
-        """Return the base that an object or a branch belongs to, by its object class and its DN."""
-        for name in entry.object_classes:
-            relation = self._relations.get(name.lower())
-            if relation is not None and (base := self._find_base_above(entry.dn, relation)):
-                return base
-        return _find_branch_base(entry, self._registry)
-
-    def _find_base_above(self, dn: DN, relation: Relation) -> DN | None:
-        for step in reversed(self._registry.lineage(relation)):
-            dn = dn.parent if step.named else dn
-            above = _strip_steps(dn, _branch_steps(step))
-            if above is None:
-                return None
-            dn = above
-        return dn
 
     def _find_bare_base(self) -> DN:
         """Return the base of a document without objects and branches: its topmost entry, if it has the right class."""
@@ -119,10 +98,11 @@ class LdifDocument:
         self._found = {str(path): entry for path, entry in world.entries.items()}
         self.objects = {path: _leave_secrets_open(state) for path, state in found.objects.items()}
         objects = list(site.all_objects(world))
+        finder = StrayFinder(site, objects, world.entries)
         problems = [
             *self.locate_problems(found.problems),
             *(problem for obj in objects for problem in (*self._find_unknown(obj), *self._find_masked(obj))),
-            *self._find_strays(objects, site, world.entries),
+            *(self._locate_at_dn(entry, problem) for entry, problem in finder.find(self.entries)),
         ]
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
@@ -146,45 +126,6 @@ class LdifDocument:
             prop = obj.definition.properties[name]
             if prop.sensitive and any(MASK in text for text in texts):
                 yield self._locate_problem(describe_mask(prop).replace(path=str(obj.path)))
-
-    def _find_strays(
-        self, objects: Iterable[ManagedObject], site: Site, found: Mapping[ManagedObjectPath, Entry]
-    ) -> Iterator[Diagnostic]:
-        """Yield the entries that are neither an object nor a branch."""
-        history = self.base.child(*BRANCH)
-        known = {self.base, history, *(entry.dn for entry in found.values())}
-        parents = [("root", self.base), *((obj.definition.name, site.mapper.dn_of(obj.path)) for obj in objects)]
-        branches: dict[DN, Relation] = {}
-        for kind, dn in parents:
-            for relation in self._registry.children(kind):
-                below = dn
-                for rdn in reversed(DN.parse(relation.branch).rdns):
-                    below = below.child(*rdn[0])
-                    known.add(below)
-                branches[below] = relation
-        for entry in self.entries:
-            if entry.dn not in known and not entry.dn.is_below(history):
-                yield self._locate_at_dn(entry, self._describe_stray(entry, branches.get(entry.dn.parent)))
-
-    def _describe_stray(self, entry: Entry, above: Relation | None) -> Diagnostic:
-        if not entry.dn.is_below(self.base):
-            summary = f'this entry is not below the base of the document, "{self.base}"'
-            return Diagnostic("broken-data", summary, remedy="correct its DN, or remove it: a document has one base")
-        if above is not None and above.named:
-            definition = self._registry.definition(above.target)
-            wanted = definition.object_classes[-1]
-            summary = f"this entry is not of type {definition.friendly}: it lacks the object class {wanted}"
-            return Diagnostic("broken-data", summary, remedy=f'add or correct the line "objectClass: {wanted}"')
-        summary = "this entry is neither an object nor a branch of objects"
-        kind = next(
-            (self._relations[name] for n in entry.object_classes if (name := n.lower()) in self._relations), None
-        )
-        if kind is None or kind.parent != "root":
-            return Diagnostic("broken-data", summary, remedy="correct its DN and its object classes, or remove it")
-        definition = self._registry.definition(kind.target)
-        place = f"{kind.branch},{self.base}" if kind.branch else str(self.base)
-        words = f"directly below {place}" if kind.named else f"at {place}"
-        return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} must be {words}")
 
     # -- places ------------------------------------------------------------------------------------------------------
 
@@ -220,22 +161,6 @@ class LdifDocument:
         number, column = line.position()
         excerpt, span = line.excerpt()
         return problem.replace(origin=self.origin, line=number, column=column, excerpt=excerpt, span=span)
-
-
-def is_base(entry: Entry, registry: Registry) -> bool:
-    """Tell whether an entry alone is an empty configuration: its base, and not a branch of one."""
-    return entry.has_object_class(BRANCH_CLASS) and _find_branch_base(entry, registry) is None
-
-
-def _find_branch_base(entry: Entry, registry: Registry) -> DN | None:
-    """Return the base of an entry that is a branch, or is between the base and a branch."""
-    if entry.has_object_class(BRANCH_CLASS):
-        for relation in registry.children("root"):
-            steps = _branch_steps(relation)
-            for start in range(len(steps)):
-                if base := _strip_steps(entry.dn, steps[start:]):
-                    return base
-    return None
 
 
 def _find_meant_line(lines: Sequence[LdifLine], problem: Diagnostic, prop: PropertyDefinition | None) -> LdifLine:
@@ -289,17 +214,3 @@ def _leave_secrets_open(state: ObjectState) -> ObjectState:
     properties = state.definition.properties.items()
     secrets = (name for name, prop in properties if prop.sensitive and name not in state.values)
     return state.replace(silent=frozenset(secrets))
-
-
-def _branch_steps(relation: Relation) -> tuple[str, ...]:
-    """Return the normal forms of the RDNs of a relation's branch, leaf first."""
-    return tuple(DN.of(rdn).normal for rdn in DN.parse(relation.branch).rdns) if relation.branch else ()
-
-
-def _strip_steps(dn: DN, steps: Iterable[str]) -> DN | None:
-    """Return a DN without some RDNs at its start; None if it does not start with them."""
-    for step in steps:
-        if dn.normal.partition(",")[0] != step:
-            return None
-        dn = dn.parent
-    return dn

@@ -1,0 +1,125 @@
+"""Strays: entries that are no part of the configuration, and that nobody may overlook.
+
+An entry of an unknown definition, of a wrong class, in a place of no object, outside the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from confobjects.actions import RemedyAction
+from confobjects.diagnostics import Diagnostic
+from confobjects.dn import DN
+from confobjects.mapping.entry import OBJECT_CLASS
+from confobjects.mapping.journal import BRANCH
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Relation
+    from confobjects.management.site import Site
+    from confobjects.management.world import StorageWorld
+    from confobjects.mapping.entry import Entry
+    from confobjects.objects.model import ManagedObject
+    from confobjects.paths import ManagedObjectPath
+
+_SHOWN: Final = 20
+_CORRECT: Final = (
+    "correct its DN and its object classes, give the definitions that know it (",
+    RemedyAction("give-definitions"),
+    "), or remove it",
+)
+
+
+class StrayFinder:
+    """Finds the strays beside some objects of a site, ``found`` by path as entries."""
+
+    def __init__(self, site: Site, objects: Iterable[ManagedObject], found: Mapping[ManagedObjectPath, Entry]) -> None:
+        self._site = site
+        self._base = site.mapper.base
+        self._history = self._base.child(*BRANCH)
+        self._known = {str(entry.dn) for entry in found.values()}
+        self._places = {self._base, self._history}
+        self._branches: dict[DN, Relation] = {}
+        self._take_places("root", self._base)
+        for obj in objects:
+            if children := site.registry.children(obj.definition.name):
+                self._take_places(obj.definition.name, site.mapper.dn_of(obj.path), children)
+
+    def _take_places(self, kind: str, dn: DN, children: Iterable[Relation] = ()) -> None:
+        for relation in children or self._site.registry.children(kind):
+            below = dn
+            for rdn in reversed(DN.parse(relation.branch).rdns):
+                below = below.child(*rdn[0])
+                self._places.add(below)
+            self._branches[below] = relation
+
+    def find(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Diagnostic]]:
+        """Yield the strays among some entries, each with what it is."""
+        for entry in entries:
+            if str(entry.dn) in self._known or entry.dn in self._places or entry.dn.is_below(self._history):
+                continue
+            yield entry, self._describe(entry)
+
+    def _describe(self, entry: Entry) -> Diagnostic:
+        if not entry.dn.is_below(self._base):
+            summary = f'this entry is not below the base of the document, "{self._base}"'
+            return Diagnostic("broken-data", summary, remedy="correct its DN, or remove it: a document has one base")
+        registry = self._site.registry
+        above = self._branches.get(entry.dn.parent)
+        if above is not None and above.named:
+            definition = registry.definition(above.target)
+            wanted = definition.object_classes[-1]
+            summary = f"this entry is not of type {definition.friendly}: it lacks the object class {wanted}"
+            return Diagnostic("broken-data", summary, remedy=f'add or correct the line "objectClass: {wanted}"')
+        summary = "this entry is neither an object nor a branch of objects"
+        classes = {name.lower() for name in entry.object_classes}
+        of_root = registry.children("root")
+        kind = next((r for r in of_root if registry.definition(r.target).object_classes[-1].lower() in classes), None)
+        if kind is None:
+            return Diagnostic("broken-data", summary, remedy=_CORRECT)
+        definition = registry.definition(kind.target)
+        place = f"{kind.branch},{self._base}" if kind.branch else str(self._base)
+        words = f"directly below {place}" if kind.named else f"at {place}"
+        return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} must be {words}")
+
+
+def find_strays(site: Site, world: StorageWorld) -> list[Diagnostic]:
+    """Return a warning for each stray of a storage, and one for those that are too many to list."""
+    objects = list(site.all_objects(world))  # which reads all entries into the world
+    entries = site.storage.search(site.mapper.base, "sub", None, (OBJECT_CLASS,))
+    return _tell_strays(StrayFinder(site, objects, world.entries).find(entries))
+
+
+def find_strays_beside(
+    site: Site, world: StorageWorld, relation: Relation, parent: ManagedObjectPath
+) -> list[Diagnostic]:
+    """Return a warning for each stray directly in the branch of a relation."""
+    if not relation.named:
+        return []
+    above = [] if (obj := world.find(parent) if parent.elements else None) is None else [obj]
+    name = site.registry.definition(relation.target).object_classes[-1]
+    found = site.storage.search(site.mapper.branch_of(relation, parent), "one", None, (OBJECT_CLASS,))
+    others = [entry for entry in found if not entry.has_object_class(name)]
+    return _tell_strays(StrayFinder(site, above, world.entries).find(others)) if others else []
+
+
+def find_strays_below(site: Site, world: StorageWorld, obj: ManagedObject) -> list[Diagnostic]:
+    """Return a warning for each stray below an object, whose objects below it were all read into the world."""
+    found = {path: entry for path, entry in world.entries.items() if path == obj.path or path.is_below(obj.path)}
+    objects = [below for path in found if (below := world.find(path)) is not None]
+    entries = site.storage.search(site.mapper.dn_of(obj.path), "sub", None, (OBJECT_CLASS,))
+    return _tell_strays(StrayFinder(site, [obj, *objects], found).find(entries))
+
+
+def _tell_strays(found: Iterable[tuple[Entry, Diagnostic]]) -> list[Diagnostic]:
+    strays = sorted(found, key=lambda stray: stray[0].dn.normal.split(",")[::-1])
+    told = [
+        problem.replace(
+            summary=f'the entry "{entry.dn}" is not part of the configuration: {problem.summary}', severity="warning"
+        )
+        for entry, problem in strays[:_SHOWN]
+    ]
+    if len(strays) > _SHOWN:
+        summary = f"{len(strays) - _SHOWN} more entries are not part of the configuration"
+        told.append(Diagnostic("broken-data", summary, severity="warning"))
+    return told
