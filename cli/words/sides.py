@@ -198,10 +198,12 @@ def _archive_path(invocation: Invocation, number: str) -> tuple[str, str]:
                 remedy="archive:1 is an LDIF file before its last change",
             )
         )
+    from confobjects.storage.files import list_archives
+
     target = os.path.realpath(os.path.expanduser(file.removeprefix("//")))
     directory = f"{target}.archive"
     try:
-        names = sorted((name for name in os.listdir(directory) if name.endswith(".gz")), reverse=True)
+        names = [name for _, name in reversed(list_archives(target))]
     except OSError:
         names = []
     if int(number) > len(names):

@@ -33,6 +33,8 @@ PRIVATE_DIRECTORY: Final = 0o700
 
 _OWN: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_HOLDERS: Final = 20
+"""A writer waits for at most as many holders of a lock that each use up the whole deadline."""
 _ACCESS: Final = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 _REMEDIES: Final = {
     errno.EACCES: "run as the user who owns the file, or give this user the right to read it and to write its directory",
@@ -188,25 +190,52 @@ def make_directory(path: str) -> None:
 @contextmanager
 def hold_lock(path: str, deadline: float) -> Iterator[None]:
     """Lock out other processes and threads that lock ``path``. The lock file ``<path>.lock`` is never removed.
+    Those who wait are served in turn.
 
     The kernel releases the lock when the process ends for any reason. Raises
-    :class:`~confobjects.errors.StorageError` if the lock is not free within ``deadline`` seconds.
+    :class:`~confobjects.errors.StorageError` if a holder does not release the lock within ``deadline`` seconds.
     """
-    import fcntl
-
     lock = path + ".lock"
-    descriptor = open_own(lock, os.O_RDWR | os.O_CREAT, path, "open the lock file")
+    descriptor = _open_lock(lock, path)
     try:
-        give_to_owner(descriptor, path)
         with translate_errors("lock the file", lock):
-            while not _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                deadline = _wait_for_lock(deadline, descriptor, path)
+            _take_turn(descriptor, path, deadline)
         with suppress(OSError):  # the number is used only in a message; a full disk must not stop the work
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         yield
     finally:
         os.close(descriptor)  # releases the lock
+
+
+def _open_lock(lock: str, path: str) -> int:
+    descriptor = open_own(lock, os.O_RDWR | os.O_CREAT, path, "open the lock file")
+    give_to_owner(descriptor, path)
+    return descriptor
+
+
+def _take_turn(descriptor: int, path: str, deadline: float) -> None:
+    """Lock a descriptor, behind those who wait for it already.
+
+    Whoever has to wait first takes the lock ``<path>.queue``, which stands for being the next one. A writer that
+    has just finished has to take it too, so it cannot pass the one that waits.
+    """
+    import fcntl
+
+    exclusive = fcntl.LOCK_EX | fcntl.LOCK_NB
+    if not os.path.exists(path + ".queue") and _try_lock(fcntl.flock, descriptor, exclusive):
+        return  # nobody has ever waited
+    queue = _open_lock(path + ".queue", path)
+    rest, most, seen = deadline, deadline * _MOST_HOLDERS, os.fstat(descriptor).st_mtime_ns
+    try:
+        for waited in (queue, descriptor):
+            while not _try_lock(fcntl.flock, waited, exclusive):
+                if (found := os.fstat(descriptor).st_mtime_ns) != seen:
+                    rest, seen = deadline, found  # the holder is another one now: nobody hangs
+                pause = _wait_for_lock(min(rest, most), descriptor, path)
+                rest, most = rest - pause, most - pause
+    finally:
+        os.close(queue)
 
 
 def _try_lock(flock: object, descriptor: int, operation: int) -> bool:
@@ -218,14 +247,15 @@ def _try_lock(flock: object, descriptor: int, operation: int) -> bool:
 
 
 def _wait_for_lock(deadline: float, descriptor: int, path: str) -> float:
-    """Sleep a moment and return the remaining seconds. Raise an error if none remain."""
+    """Sleep a moment of the remaining seconds, and return its length. Raise an error if none remain."""
     import time
 
     if deadline <= 0:
         raise _lock_error(descriptor, path)
-    pause = min(deadline, 0.02)
+    # A different time on each turn, so that of several who wait none meets the free lock more often than the others.
+    pause = min(deadline, 0.002 + time.monotonic_ns() % 8000 / 1_000_000)
     time.sleep(pause)
-    return deadline - pause
+    return pause
 
 
 def _lock_error(descriptor: int, path: str) -> StorageError:
@@ -416,12 +446,13 @@ def archive(path: str, data: bytes) -> str:
     directory = _archive_directory(path)
     now = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
-    name = os.path.join(directory, f"{os.path.basename(path)}.{stamp}.gz")
     temporary = temporary_name(directory)
     with (
         _open_archive_directory(directory, path) as folder,
-        translate_errors("archive the previous version", name),
+        translate_errors("archive the previous version", directory),
     ):
+        number = max((sequence for sequence, _ in list_archives(path)), default=0) + 1
+        name = os.path.join(directory, f"{os.path.basename(path)}.{stamp}.{number}.gz")
         descriptor = os.open(temporary, _CREATE, PRIVATE)
         try:
             with open(descriptor, "wb") as file:
@@ -438,12 +469,25 @@ def archive(path: str, data: bytes) -> str:
     return name
 
 
-def prune(path: str, keep: int, newest: str) -> None:
-    """Remove the oldest archives of a file until ``keep`` are left, but never ``newest``, even if the clock jumped."""
-    directory = _archive_directory(path)
+def list_archives(path: str) -> list[tuple[int, str]]:
+    """Return the archives of a file, the oldest first: the sequence number of each, 0 for one without, and its name."""
     start, end = os.path.basename(path) + ".", ".gz"
+    found = []
+    for name in os.listdir(_archive_directory(path)):
+        if name.startswith(start) and name.endswith(end):
+            number = name.removesuffix(end).rpartition(".")[2]
+            found.append((int(number) if number.isascii() and number.isdigit() else 0, name))
+    return sorted(found)
+
+
+def prune(path: str, keep: int, newest: str) -> None:
+    """Remove the oldest archives of a file, by their sequence, until ``keep`` are left, but never ``newest``.
+
+    The clock does not decide which is the oldest: it may have run ahead once.
+    """
+    directory = _archive_directory(path)
     with translate_errors("remove old archives", directory):
-        names = sorted(name for name in os.listdir(directory) if name.startswith(start) and name.endswith(end))
+        names = [name for _, name in list_archives(path)]
         for name in names[:-keep] if keep else names:
             if name != os.path.basename(newest):
                 os.unlink(os.path.join(directory, name))

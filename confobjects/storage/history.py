@@ -32,6 +32,8 @@ from confobjects.storage import files
 
 FORMAT: Final = 1
 _STATES: Final = ("done", "void", "pending", "unclear", "edited")
+_BEGINNINGS: Final = (b'{"format"', b'{"number"', b'{"before"')
+_FORMAT_LINE: Final = b'{"format":'
 _TAIL: Final = 1 << 16
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 
@@ -102,15 +104,19 @@ class HistoryLines:
     def __init__(self, data: bytes, origin: str) -> None:
         self.steps: list[HistoryStep] = []
         self.states: dict[int, State] = {}
+        self.foreign = 0
+        """The number of lines that were certainly not written here; an unfinished one begins like the others."""
         for line in data.split(b"\n"):
             self._take_line(line, origin)
 
     def _take_line(self, line: bytes, origin: str) -> None:
         try:
             found = json.loads(line)
-        except (ValueError, RecursionError):  # a line that we did not write is ignored
+        except (ValueError, RecursionError):
+            self.foreign += bool(line.strip()) and not line.startswith(_BEGINNINGS) and line not in _FORMAT_LINE
             return
         if not isinstance(found, dict):
+            self.foreign += 1
             return
         if found.get("format", FORMAT) != FORMAT:
             summary = "the history was written by a newer version of confobjects"
@@ -234,6 +240,8 @@ class HistoryWriter:
         """Return the last number, and the lines with the outcome of the last change and the edits since."""
         lines = self._read_last()
         if not lines.steps:
+            if lines.foreign:
+                raise BrokenDataError(_describe_foreign(self.file))
             return 0, []
         resolved = lines.resolve_states(now)
         step, state = resolved[-1]
@@ -279,6 +287,15 @@ class HistoryWriter:
                     os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+def _describe_foreign(file: str) -> Diagnostic:
+    return Diagnostic(
+        "broken-data",
+        "the history holds no change that can be read: it is damaged, or another program wrote it. Its numbers would begin at 1 again",
+        origin=file,
+        remedy="restore it from a backup, or move it away to begin a new history; nothing was changed",
+    )
 
 
 def _write(descriptor: int, data: bytes, size: int) -> None:

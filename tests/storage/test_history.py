@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from confobjects.dn import DN
-from confobjects.errors import ConfobjectsError, NoSuchObjectError, ObjectExistsError, StorageError
+from confobjects.errors import BrokenDataError, ConfobjectsError, NoSuchObjectError, ObjectExistsError, StorageError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import Note, NotedChange
 from confobjects.storage import Storage
@@ -145,6 +145,25 @@ BOTH = [(1, "done", "base"), (2, "done", "one")]
 def test_only_the_owner_may_read_the_history(path: Path) -> None:
     assert stat.S_IMODE(history_of(path).stat().st_mode) == 0o600
     assert CANARY in history_of(path).read_text()
+
+
+@pytest.mark.parametrize("garbage", [b"garbage\n", b"\x00\xff\n\n", b'[1]\n{"a"\n', b'{"format":1}\ngarbage\n'])
+def test_a_history_of_garbage_is_not_begun_again_in_silence(path: Path, garbage: bytes) -> None:
+    history_of(path).write_bytes(garbage)
+    with opened(path) as storage:
+        before = path.read_bytes()
+        with pytest.raises(BrokenDataError, match="holds no change that can be read"):
+            commit(storage, put(ONE, "1"), note=Note("one"))
+        assert (path.read_bytes(), history_of(path).read_bytes()) == (before, garbage)
+        history_of(path).unlink()
+        assert commit(storage, put(ONE, "1"), note=Note("one")) == 1
+
+
+@pytest.mark.parametrize("start", [b'{"form', b'{"format":1}\n{"number":1,"bef', b'{"format":1}\n', b""])
+def test_a_history_that_a_killed_writer_began_goes_on(path: Path, start: bytes) -> None:
+    history_of(path).write_bytes(start)
+    with opened(path) as storage:
+        assert commit(storage, put(ONE, "1"), note=Note("one")) == 1
 
 
 def test_lines_are_only_added(path: Path) -> None:
@@ -308,7 +327,7 @@ def test_a_disk_that_is_full_for_the_history_stops_the_change(path: Path) -> Non
     program = f"""
 import resource, sys
 from confobjects.dn import DN
-from confobjects.errors import ConfobjectsError
+from confobjects.errors import BrokenDataError, ConfobjectsError
 from confobjects.mapping.entry import Modification, ModifyEntry
 from confobjects.mapping.journal import Note
 from confobjects.storage.ldif_file import LdifFileStorage

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gzip
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,7 +68,8 @@ def value(storage: LdifFileStorage, attribute: str = "a") -> object:
 
 def archives(path: Path) -> list[str]:
     folder = Path(f"{path}.archive")
-    return [gzip.decompress(file.read_bytes()).decode() for file in sorted(folder.glob("*.gz"))]
+    names = [name for _, name in files.list_archives(str(path))] if folder.exists() else []
+    return [gzip.decompress((folder / name).read_bytes()).decode() for name in names]
 
 
 def mode(path: Path) -> int:
@@ -200,7 +203,7 @@ def test_a_link_to_nothing_is_a_new_file_there(tmp_path: Path) -> None:
     assert (tmp_path / "target.ldif").exists()
 
 
-def test_archives_are_pruned_by_number_but_never_the_newest(path: Path) -> None:
+def test_archives_are_pruned_by_their_sequence_whatever_the_clock_said(path: Path) -> None:
     storage = LdifFileStorage(str(path), archives=2)
     folder = Path(f"{path}.archive")
     folder.mkdir()
@@ -210,10 +213,40 @@ def test_archives_are_pruned_by_number_but_never_the_newest(path: Path) -> None:
     future.write_bytes(gzip.compress(b"future"))
     for number in range(2, 6):
         commit(storage, put(str(number)))
-        assert TEXT.replace("a: 1", f"a: {number - 1}") in archives(path)
-    assert "future" in archives(path)
-    assert len(archives(path)) == 2
+        assert archives(path)[-1] == TEXT.replace("a: 1", f"a: {number - 1}")
+        (newest,) = folder.glob(f"*Z.{number - 1}.gz")
+        newest.rename(folder / f"config.ldif.{9000 - number}1231T235959.000000000Z.{number - 1}.gz")
+    assert archives(path) == [TEXT.replace("a: 1", f"a: {number}") for number in (3, 4)]
     assert foreign.exists()
+
+
+def test_who_waits_for_the_lock_is_served_before_who_comes_back(path: Path) -> None:
+    order: list[str] = []
+
+    def wait_in_line() -> None:
+        with files.hold_lock(str(path), 60.0):
+            order.append("the one that waited")
+
+    with ThreadPoolExecutor() as pool:
+        with files.hold_lock(str(path), 60.0):
+            waiting = pool.submit(wait_in_line)
+            while not is_locked(Path(f"{path}.queue")):
+                pass
+        with files.hold_lock(str(path), 60.0):
+            order.append("the one that came back")
+        waiting.result()
+    assert order == ["the one that waited", "the one that came back"]
+
+
+def is_locked(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def test_without_archives_only_the_last_version_is_kept(path: Path) -> None:
