@@ -236,13 +236,14 @@ def _find_modifications(old: Entry, new: Entry, swap: Container[str]) -> Iterato
 
 def _plan_steps(name: str, before: Values, after: Values) -> Iterator[Modification]:
     """Yield the smallest steps from some values to others that keep the order."""
-    kept = [value for value in before if value in after]
-    added = [value for value in after if value not in before]
-    unique = len(set(before)) == len(before) and len(set(after)) == len(after)
+    there, wanted = frozenset(before), frozenset(after)
+    kept = [value for value in before if value in wanted]
+    added = [value for value in after if value not in there]
+    unique = len(there) == len(before) and len(wanted) == len(after)
     if not unique or not kept or (*kept, *added) != after:
         yield Modification("replace", name, after)
         return
-    if gone := [value for value in before if value not in after]:
+    if gone := [value for value in before if value not in wanted]:
         yield Modification("delete", name, gone)
     if added:
         yield Modification("add", name, added)
@@ -268,15 +269,16 @@ def apply(entry: Entry, modifications: Iterable[Modification]) -> Entry:
 
 
 def _add(entry: Entry, step: Modification, before: Values) -> Values:
-    if any(value in before for value in step.values):
+    if not frozenset(before).isdisjoint(step.values):
         raise _conflict_error(entry, f"a value to be added to {step.attribute} is there already")
     return before + _check_unique(step)
 
 
 def _delete(entry: Entry, step: Modification, before: Values) -> Values:
-    if not before or any(value not in before for value in step.values):
+    gone = frozenset(step.values)
+    if not before or not gone.issubset(before):
         raise _conflict_error(entry, f"a value to be deleted from {step.attribute} is not there any more")
-    return tuple(value for value in before if value not in step.values) if step.values else ()
+    return tuple(value for value in before if value not in gone) if gone else ()
 
 
 def _replace(entry: Entry, step: Modification, before: Values) -> Values:  # noqa: ARG001 - one shape for all steps

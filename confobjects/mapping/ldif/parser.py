@@ -157,6 +157,7 @@ class LdifParser:
 
     def _read_attributes(self, lines: list[str], head: int) -> dict[str, Values]:
         attributes: dict[str, Values] = {}
+        several: dict[str, list[Value]] = {}  # so that many values of one attribute are not copied for each
         remembered = self.remembered
         for line in lines[head:]:
             pair = remembered.get(line)
@@ -165,7 +166,14 @@ class LdifParser:
                     continue
                 pair = self._read_pair(line)
             name, values = pair
-            attributes[name] = attributes[name] + values if name in attributes else values
+            if name not in attributes:
+                attributes[name] = values
+            elif name in several:
+                several[name].extend(values)
+            else:
+                several[name] = [*attributes[name], *values]
+        if several:
+            attributes.update((name, tuple(values)) for name, values in several.items())
         return attributes
 
     def _read_pair(self, line: str) -> tuple[str, Values]:

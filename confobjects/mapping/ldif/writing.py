@@ -169,12 +169,13 @@ def _place_values(
     write: Callable[[Sequence[Value]], str],
 ) -> None:
     """Put the values of an attribute in its place, or at the end if it is new."""
-    kept = [value for value in before if value in after]
-    added = [value for value in after if value not in before]
-    if kept and (*kept, *added) == after and len(set(before)) == len(before):
+    there, wanted = frozenset(before), frozenset(after)
+    kept = [value for value in before if value in wanted]
+    added = [value for value in after if value not in there]
+    if kept and (*kept, *added) == after and len(there) == len(before):
         for index, value in places:
-            lines[index] = lines[index] if value in after else ""
-        last = max(index for index, value in places if value in after)
+            lines[index] = lines[index] if value in wanted else ""
+        last = max(index for index, value in places if value in wanted)
     else:
         added = list(after)
         for index, _ in places:
