@@ -55,7 +55,9 @@ def _print(invocation: Invocation, found: list[Difference], before: Side, after:
     elif as_text:
         invocation.say("\n".join(format_unified(found, before.name, after.name)))
     elif invocation.form == "script":
-        invocation.say("\n".join("\t".join(_flatten_cell(cell) for cell in row) for row in _rows(found)))
+        from ..output.script import format_lines
+
+        invocation.say(format_lines(_rows(found)))
     elif found:
         from ..output.table import format_table
 
@@ -77,10 +79,6 @@ def _rows(found: list[Difference]) -> list[list[str]]:
 
 def _cells(pair: Pair) -> tuple[Any, Any]:
     return pair.before, (f"{', '.join(pair.after)} (another one)",) if pair.another else pair.after
-
-
-def _flatten_cell(cell: str) -> str:
-    return cell.replace("\t", " ").replace("\r", " ").replace("\n", " ")
 
 
 def _difference_as_json(item: Difference) -> dict[str, Any]:

@@ -89,7 +89,9 @@ def _tell(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[in
 def _format_list(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[int, int]) -> str:
     rows = [(str(one.number), one.signature.time, one.signature.actor, _describe_change(one, by)) for one in found]
     if invocation.form == "script":
-        return "\n".join("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in rows)
+        from ..output.script import format_lines
+
+        return format_lines(rows)
     if not rows:
         return "There are no changes."
     from ..output.table import format_table

@@ -91,7 +91,9 @@ def _print(invocation: Invocation, found: Sequence[ListingRow]) -> None:
         keys = [heading.lower() for heading in HEADINGS]
         invocation.say(dumps({"properties": [dict(zip(keys, row.as_cells(), strict=True)) for row in found]}))
     elif invocation.form == "script":
-        invocation.say("\n".join("\t".join(row.as_cells()) for row in found))
+        from ..output.script import format_lines
+
+        invocation.say(format_lines(row.as_cells() for row in found))
     else:
         invocation.say(OPTIONS_KEY)
         invocation.say(format_table(HEADINGS, [row.as_cells() for row in found], separator="  "))

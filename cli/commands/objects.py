@@ -193,7 +193,9 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
             for view in views
             for name, value, source in view.rows
         ]
-        invocation.say("\n".join("\t".join(_flatten_cell(cell) for cell in row) for row in rows))
+        from ..output.script import format_lines
+
+        invocation.say(format_lines(rows))
         return
     from ..output.table import format_table
 
@@ -220,11 +222,6 @@ def _rows(invocation: Invocation, item: ShownProperty, *, record: bool, origin: 
         return [[name, join_values([value]), *tail] for value in item.values]
     alias = item.property.default.sentence if invocation.verbose and not item.values else ""
     return [[name, alias or join_values(item.values), *tail]]
-
-
-def _flatten_cell(cell: str) -> str:
-    """Return a cell for scripts: without the separator and line ends."""
-    return cell.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
 
 
 def _check_sound(obj: ManagedObject, reader: PropertyReader) -> int:
@@ -315,7 +312,9 @@ def _print_list(
         return
     if invocation.form == "script":
         cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown in objects]
-        invocation.say("\n".join("\t".join(_flatten_cell(cell) for cell in row) for row in cells))
+        from ..output.script import format_lines
+
+        invocation.say(format_lines(cells))
         return
     from ..output.table import format_table, join_values
 
@@ -335,12 +334,16 @@ def _print_list(
 
 
 def _script_cell(shown: ShownProperty | None) -> str:
-    """Return the values in one cell; if there may be several, a value with a comma is quoted."""
+    """Return the values in one cell; if there may be several, one with a comma or a quote is quoted, its quotes doubled."""
     if shown is None:
         return ""
     if not shown.property.multi_valued:
         return "".join(shown.values)
-    return ",".join(f'"{value}"' if "," in value else value for value in shown.values)
+    return ",".join(_quote_value(value) if "," in value or '"' in value else value for value in shown.values)
+
+
+def _quote_value(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
 
 
 _BUILDERS: dict[str, Callable[[Relation, Words, Registry], click.Command]] = {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from confobjects.cli.output.script import format_lines
 from tests.cli.sessions import FAMILY, fresh, run
 
 KNOWN = ["--definitions", str(FAMILY)]
@@ -85,3 +89,32 @@ def test_a_list_for_scripts_is_names_or_the_columns_asked_for() -> None:
     columns = [word for name in ("segment", "watch") for word in ("--property", name)]
     outcome = run("list-queues", "-s", "-z", "b", *columns, *KNOWN)
     assert outcome.out.splitlines() == ['a, b\t65536 b\t"a, b"', 'm\t1572864 b\tm,"a, b"']
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.text(), min_size=1), min_size=1))
+def test_lines_for_scripts_lose_nothing(rows: list[list[str]]) -> None:
+    lines = format_lines(rows).split("\n")
+    assert [[read_back(cell) for cell in line.split("\t")] for line in lines] == rows
+    assert all(cell.isprintable() for line in lines for cell in line.split("\t"))
+
+
+def read_back(cell: str) -> str:
+    """Return a cell as it was, by the rule that the page gives."""
+    return re.sub(
+        r"\\(?:([\\nrt])|x(..)|u(.{4})|U(.{8}))",
+        lambda m: {"\\": "\\", "n": "\n", "r": "\r", "t": "\t"}[m[1]] if m[1] else chr(int(m[2] or m[3] or m[4], 16)),
+        cell,
+    )
+
+
+def test_a_name_with_a_backslash_can_be_read_back() -> None:
+    name = "a\\tb"
+    created = run("create-queue", "--type", "custom-memory", "--set", "enabled:true", *KNOWN, "--queue-name", name)
+    assert created.status == 0
+    assert name in [read_back(line) for line in run("list-queues", "-s", *KNOWN).out.splitlines()]
+
+
+def test_every_line_for_scripts_is_made_in_one_place(checkout: Path) -> None:
+    parting = [path.name for path in (checkout / "cli").rglob("*.py") if '"\\t".join' in path.read_text()]
+    assert parting == ["script.py"]
