@@ -36,7 +36,7 @@ def make_command(
 
     ``function`` is called with an Invocation and the own parameters by name; it returns the exit status.
     """
-    from .invocation import Invocation
+    from .invocation import INVOCATION, Invocation
 
     own = {parameter.name for parameter in parameters}
     unused = {option.name: option.absent_value for option in OPTIONS}
@@ -47,7 +47,7 @@ def make_command(
         if words.defaults is not None:
             typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
             given |= words.defaults.values_besides(typed)
-        invocation = Invocation(given, words.arguments, registry, context.obj)
+        invocation = context.meta[INVOCATION] = Invocation(given, words.arguments, registry, context.obj)
         if words.defaults is not None:
             invocation.warn(words.defaults.warnings)
         return function(invocation, **{name: value for name, value in values.items() if name in own})

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
@@ -36,6 +36,10 @@ _OWN_FILES = (
 _LDAP_WORDS = ("hostname", "port", "usessl")
 
 
+INVOCATION: Final = "confobjects.invocation"
+"""Where a context of click has the invocation of its command."""
+
+
 class Invocation:
     """The global options of a run by name, the definitions they load and the storage they name."""
 
@@ -53,6 +57,8 @@ class Invocation:
         """The step of the batch that this command belongs to; None outside a batch."""
         self.recorded = ""
         """The text that the history records instead of the command line; empty for the command line itself."""
+        self.has_changed = False
+        """Whether a change was made, which remains so if its result cannot be printed."""
         self.script = bool(self.options["script_friendly"])
         self.verbose = bool(self.options["verbose"])
         self.quiet = bool(self.options["quiet"])
@@ -143,7 +149,13 @@ class Invocation:
         options = storage_options(self.options, url)
         if not is_ldap(url):
             self._tell_of_connection()
-        return startup.open(url, definitions=self.registry, command=self.recorded_command, **options)
+        context = startup.open(url, definitions=self.registry, command=self.recorded_command, **options)
+        context.listen(lambda _: self.remember_change())
+        return context
+
+    def remember_change(self) -> None:
+        """Remember that a change was made."""
+        self.has_changed = True
 
     def _tell_of_connection(self) -> None:
         """Say which typed options apply only to a directory; those of a properties file are ignored silently."""

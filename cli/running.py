@@ -13,6 +13,7 @@ from confobjects.errors import BROKEN_PIPE, INTERRUPTED, StorageError
 
 from .commands import resolve
 from .failures import report_bug, report_error, report_usage
+from .invocation import INVOCATION
 from .words.splitting import Words, take_apart, with_defaults
 
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
@@ -49,8 +50,7 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
             output = str(words.defaults.values_besides(()).get("output", ""))
         command = resolve(words)
         with command.make_context(words.command or "confobjects", list(words.rest)) as context:
-            result = command.invoke(context)
-        return int(result or 0)
+            return _invoke(command, context)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
@@ -59,6 +59,18 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
         return report_error(error, words, output, debug=words.has("--debug"))
     except UnicodeEncodeError as error:
         return report_usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
+
+
+def _invoke(command: click.Command, context: click.Context) -> int:
+    try:
+        result = command.invoke(context)
+        sys.stdout.flush()
+    except OSError as error:
+        invocation = context.meta.get(INVOCATION)
+        if error.errno in _FULL and invocation is not None and invocation.has_changed:
+            return _report_unwritable(error, "the change was made, but ")
+        raise
+    return int(result or 0)
 
 
 def _wanted_output(arguments: Sequence[str]) -> str:
@@ -71,10 +83,10 @@ def _wanted_output(arguments: Sequence[str]) -> str:
     return ""
 
 
-def _report_unwritable(error: OSError) -> int:
+def _report_unwritable(error: OSError, before: str = "") -> int:
     """Say that standard output takes no more. All other files report such failures themselves."""
     _abandon_output()
-    print(f"the output cannot be written: {(error.strerror or '').lower()}", file=sys.stderr)
+    print(f"{before}the output cannot be written: {(error.strerror or '').lower()}", file=sys.stderr)
     return StorageError.exit_code
 
 

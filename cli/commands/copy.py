@@ -48,6 +48,8 @@ def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
     with _open(invocation, source, missing_ok=False) as old, _open(invocation, target, missing_ok=True) as new:
         bar = _make_bar(invocation)
         report = copy(old.site, new.site, replace=force, dry_run=invocation.dry_run, progress=bar)
+    if (report.created or report.replaced) and not invocation.dry_run:
+        invocation.remember_change()
     if invocation.form == "json":
         from ..output.json import dumps
         from ..words.actions import as_json

@@ -29,6 +29,8 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation) -> int:
     with invocation.open() as context:
         made = initialise(context.site, dry_run=invocation.dry_run)
+        if made and not invocation.dry_run:
+            invocation.remember_change()
         found = [*find_exposed(context.site), *find_risks(context.site)]
     if invocation.form == "json":
         from ..output.json import dumps

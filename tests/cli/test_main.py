@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -78,6 +79,19 @@ def test_output_that_cannot_be_written_is_said(command: str) -> None:
     assert run(*CREATE).status == 0
     done = in_shell(f"confobjects {command} >/dev/full")
     assert (done.returncode, done.stderr) == (31, b"the output cannot be written: no space left on device\n")
+
+
+@pytest.mark.parametrize("more", ["--output json", "--verbose"])
+def test_a_change_whose_result_cannot_be_written_is_said_to_be_made(more: str, tmp_path: Path) -> None:
+    words = shlex.join(CREATE)
+    done = in_shell(f"confobjects {words} {more} >/dev/full")
+    expected = b"the change was made, but the output cannot be written: no space left on device\n"
+    assert (done.returncode, done.stderr[-len(expected) :]) == (31, expected)
+    assert "ds-cfg-mail-server" in (tmp_path / "config.ldif").read_text()
+    copied = in_shell(f"confobjects copy ldif:{tmp_path / 'config.ldif'} ldif:{tmp_path / 'copy.ldif'} >/dev/full")
+    assert copied.stderr.endswith(expected)
+    done = in_shell(f"confobjects {words} {more} --if-absent >/dev/full")
+    assert b"the change was made" not in done.stderr
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "utf-8"])
@@ -380,9 +394,9 @@ def test_options_of_dsconfig_that_mean_nothing_here_are_accepted_and_say_so() ->
 def test_options_of_a_connection_that_is_not_made_say_so() -> None:
     done = run("list-mail-servers", "--baseDN", "dc=example,dc=com", "-D", "cn=admin", "-Q")
     assert (done.status, done.err) == (0, "")
-    done = run(*CREATE, "--baseDN", "dc=example,dc=com", "-D", "cn=admin")
+    done = run(*CREATE, "--useStartTLS", "-D", "cn=admin")
     assert done.status == 0
-    assert "--bindDn, --baseDN have no effect: the configuration is not in an LDAP directory\n" in done.err
+    assert "--bindDn, --useStartTls have no effect: the configuration is not in an LDAP directory\n" in done.err
 
 
 def test_the_storage_named_by_an_option_beats_the_environment(tmp_path: Path) -> None:
