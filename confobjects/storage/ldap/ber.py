@@ -25,12 +25,20 @@ _SET: Final = 0x31
 _SEARCH: Final = 0x63
 _MODIFY: Final = 0x66
 _PRESENT: Final = 0x87
+_EQUAL: Final = 0xA3
+_BIND: Final = 0x60
+_SIMPLE: Final = 0x80
+_CONTROLS: Final = 0xA0
+UNBIND: Final = b"\x42\x00"
+PAGED: Final = "1.2.840.113556.1.4.319"
 _REFERRAL: Final = 0xA3
 _LONGEST_HEAD: Final = 6
 """A tag, and a length in the long form of at most four octets: no server sends longer messages."""
 _LONGEST: Final = 1 << 28
 _KINDS: Final = {"add": 0, "delete": 1, "replace": 2}
 _BASE_OBJECT: Final = 0
+ONE_LEVEL: Final = 1
+SUBTREE: Final = 2
 _NEVER_DEREFERENCE: Final = 0
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -70,19 +78,37 @@ def encode_modify(dn: str, modifications: Sequence[tuple[str, str, Sequence[byte
     return _encode_tlv(_MODIFY, _encode_tlv(_OCTETS, dn.encode()) + _encode_tlv(_SEQUENCE, b"".join(steps)))
 
 
-def encode_read(dn: str, attributes: Sequence[str]) -> bytes:
-    """Return the request to read one entry."""
+def encode_bind(dn: str, password: str) -> bytes:
+    """Return the request to log in with a password."""
+    return _encode_tlv(
+        _BIND,
+        _encode_number(_INTEGER, 3) + _encode_tlv(_OCTETS, dn.encode()) + _encode_tlv(_SIMPLE, password.encode()),
+    )
+
+
+def encode_search(
+    base: str, attributes: Sequence[str], scope: int = _BASE_OBJECT, name: str = "objectClass", value: str = ""
+) -> bytes:
+    """Return the request to find the entries with a value of an attribute, or with any value."""
+    pair = _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_OCTETS, value.encode())
     return _encode_tlv(
         _SEARCH,
-        _encode_tlv(_OCTETS, dn.encode())
-        + _encode_number(_ENUMERATED, _BASE_OBJECT)
+        _encode_tlv(_OCTETS, base.encode())
+        + _encode_number(_ENUMERATED, scope)
         + _encode_number(_ENUMERATED, _NEVER_DEREFERENCE)
         + _encode_number(_INTEGER, 0)  # no client-side limit on the number of entries
         + _encode_number(_INTEGER, 0)  # nor on the time: the channel has a deadline
         + _encode_tlv(0x01, b"\x00")  # values as well
-        + _encode_tlv(_PRESENT, b"objectClass")
+        + (_encode_tlv(_EQUAL, pair) if value else _encode_tlv(_PRESENT, name.encode()))
         + _encode_strings(_SEQUENCE, [name.encode() for name in attributes]),
     )
+
+
+def encode_page(size: int, cookie: bytes) -> bytes:
+    """Return the controls that ask for one page of a search (RFC 2696)."""
+    value = _encode_tlv(_SEQUENCE, _encode_number(_INTEGER, size) + _encode_tlv(_OCTETS, cookie))
+    control = _encode_tlv(_OCTETS, PAGED.encode()) + _encode_tlv(_OCTETS, value)
+    return _encode_tlv(_CONTROLS, _encode_tlv(_SEQUENCE, control))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -172,3 +198,28 @@ def decode_result(data: bytes, at: int) -> Raw:
             urls.append(data[at : at + size].decode("utf-8", "replace"))
             at += size
     return code, dn, text, tuple(urls)
+
+
+def decode_cookie(data: bytes, at: int) -> bytes:
+    """Return the cookie of the next page that stands behind the result whose length is at a place, if there is one."""
+    size, at = _decode_length(data, at)
+    at += size
+    if at >= len(data) or data[at] != _CONTROLS:
+        return b""
+    size, at = _decode_length(data, at + 1)
+    end = at + size
+    while at < end:
+        size, at = _decode_length(data, at + 1)
+        stop = at + size
+        size, at = _decode_length(data, at + 1)
+        name, at = data[at : at + size], at + size
+        if name == PAGED.encode():
+            if data[at] == 0x01:  # whether it is critical
+                at += 3
+            _, at = _decode_length(data, at + 1)
+            _, at = _decode_length(data, at + 1)
+            size, at = _decode_length(data, at + 1)
+            size, at = _decode_length(data, at + size + 1)
+            return data[at : at + size]
+        at = stop
+    return b""

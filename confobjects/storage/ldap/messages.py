@@ -1,19 +1,9 @@
-"""The client library's messages over our own channel, with a direct decoder for entries.
-
-The library decodes an entry four times before it returns it; this module decodes it once.
-"""
+"""Messages over a channel: requests out, answers in, entries decoded once."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from typing import Any, Final
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses deprecated names
-    from ldap3.strategy.base import RESPONSE_COMPLETE
-    from ldap3.strategy.sync import SyncStrategy
-    from ldap3.utils.asn1 import decode_message_fast
+from typing import Final
 
 from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.channel import LdapChannel
@@ -21,38 +11,40 @@ from confobjects.storage.ldap.channel import LdapChannel
 _CHUNK: Final = 65536
 
 
-class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library ships no types
-    """The library's synchronous strategy over a connected socket.
+class LdapWire:
+    """The messages of one connection. ``entries`` are the results of the last search."""
 
-    ``entries`` are the results of the last search.
-    """
-
-    def adopt(self, channel: LdapChannel) -> None:
-        """Begin to use a channel."""
-        self._outstanding: dict[int, Any] = {}
+    def __init__(self, channel: LdapChannel) -> None:
+        self._channel = channel
+        self._number = 0
         self._data, self._at = b"", 0
         self.entries: list[ber.RawEntry] = []
-        self.connection.socket = channel
-        self.connection.closed = False
-        self.connection.listening = True
 
     @property
     def unread(self) -> bytes:
         """The bytes received after the last answer."""
         return self._data[self._at :]
 
-    def exchange(self, operation: bytes) -> ber.Raw:
-        """Send an encoded request and return its result. Raises OSError, or ValueError for a broken answer."""
-        number = int(self.connection.server.next_message_id())
-        self.connection.socket.sendall(ber.encode_message(number, operation))
-        *_, (message, _, at) = self._answers(number)
-        return ber.decode_result(message, at)
+    def next_number(self) -> int:
+        """Return the number of the next message."""
+        self._number += 1
+        return self._number
 
-    def _get_response(self, message_id: int, timeout: float) -> Any:  # noqa: ARG002 - the channel has the deadline
-        found = [self.decode_response_fast(decode_message_fast(message)) for message, _, _ in self._answers(message_id)]
-        return [*found, RESPONSE_COMPLETE]
+    def exchange(self, operation: bytes, controls: bytes = b"") -> tuple[ber.Raw, bytes]:
+        """Send an encoded request; return its result, and the cookie of the next page if there is one.
 
-    def _answers(self, number: int) -> Iterator[tuple[bytes, int, int]]:
+        Raises OSError, or ValueError or IndexError for a broken answer.
+        """
+        number = self.next_number()
+        self._channel.sendall(ber.encode_message(number, operation + controls))
+        *_, (message, _, at) = self.answers(number)
+        return ber.decode_result(message, at), ber.decode_cookie(message, at) if controls else b""
+
+    def unbind(self) -> None:
+        """Tell the server that the connection ends. There is no answer."""
+        self._channel.sendall(ber.encode_message(self.next_number(), ber.UNBIND))
+
+    def answers(self, number: int) -> Iterator[tuple[bytes, int, int]]:
         """Yield the answers to a request as (message, tag, place), the result last. Entries are collected."""
         self.entries = []
         while True:
@@ -83,7 +75,7 @@ class ChannelStrategy(SyncStrategy):  # type: ignore[misc]  # the client library
         """Receive at least this many more octets."""
         parts = [self._data[self._at :]]
         while least > 0:
-            part = self.connection.socket.recv(_CHUNK)
+            part = self._channel.recv(_CHUNK)
             if not part:
                 raise ConnectionResetError("the server closed the connection")
             parts.append(part)

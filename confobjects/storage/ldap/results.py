@@ -21,6 +21,20 @@ UNWILLING: Final = 53
 AWAY: Final = frozenset((51, 52))
 """Busy, unavailable: another server may answer."""
 
+NAMES: Final = {
+    0: "success", 1: "operationsError", 2: "protocolError", 3: "timeLimitExceeded", 4: "sizeLimitExceeded",
+    7: "authMethodNotSupported", 8: "strongerAuthRequired", 10: "referral", 11: "adminLimitExceeded",
+    12: "unavailableCriticalExtension", 13: "confidentialityRequired", 14: "saslBindInProgress", 16: "noSuchAttribute",
+    17: "undefinedAttributeType", 18: "inappropriateMatching", 19: "constraintViolation", 20: "attributeOrValueExists",
+    21: "invalidAttributeSyntax", 32: "noSuchObject", 33: "aliasProblem", 34: "invalidDNSyntax",
+    36: "aliasDereferencingProblem", 48: "inappropriateAuthentication", 49: "invalidCredentials",
+    50: "insufficientAccessRights", 51: "busy", 52: "unavailable", 53: "unwillingToPerform", 54: "loopDetected",
+    64: "namingViolation", 65: "objectClassViolation", 66: "notAllowedOnNonLeaf", 67: "notAllowedOnRDN",
+    68: "entryAlreadyExists", 69: "objectClassModsProhibited", 71: "affectMultipleDSAs", 80: "other", 118: "canceled",
+    119: "noSuchOperation", 120: "tooLate", 121: "cannotCancel", 122: "assertionFailed", 123: "authorizationDenied",
+}  # fmt: skip
+"""The names of the result codes (RFC 4511 section 4.1.9 and its extensions)."""
+
 
 class LdapResult(Record):
     """A server's answer: the result code and its name, the DN, the text, and referral URLs."""

@@ -1,39 +1,33 @@
 """One connection to one server, secured and logged in: requests in, results out.
 
-The client library only encodes and decodes messages here; sockets, TLS and deadlines are ours. By default, the library
-verifies no certificate, has no deadline for a server that sends slowly, and waits 40 ms after StartTLS.
+The frequent requests are encoded here: logging in with a password, reading, listing and changing entries. For all
+others the client library is loaded.
 """
 
 from __future__ import annotations
 
-import warnings
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from confobjects.actions import RemedyAction
-from confobjects.records import Record, field
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # its last release uses deprecated names
-    import ldap3
-    from ldap3.core.exceptions import LDAPExceptionError
-    from ldap3.core.results import RESULT_CODES
-
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError, ConfobjectsError, StorageError
+from confobjects.records import Record, field
 from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import LdapAddress
 from confobjects.storage.ldap.ber import RawEntry
 from confobjects.storage.ldap.channel import LdapChannel, as_connection_error, check_socket_access, connect
-from confobjects.storage.ldap.messages import ChannelStrategy
-from confobjects.storage.ldap.results import AWAY, SUCCESS, LdapResult, error_for_result
+from confobjects.storage.ldap.messages import LdapWire
+from confobjects.storage.ldap.results import AWAY, NAMES, SUCCESS, LdapResult, error_for_result
 from confobjects.storage.ldap.trust import Tls
 from confobjects.tls.wrapping import ClearTextError
 
 PAGE: Final = 1000
 _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
-_PAGED: Final = "1.2.840.113556.1.4.319"
+_PLAIN_FILTER: Final = re.compile(r"\(([A-Za-z][A-Za-z0-9-]*)=(\*|[A-Za-z0-9.-]+)\)")
+"""A filter for one attribute with any value or one that needs no escapes (RFC 4515)."""
 
 
 class LdapLogin(Record):
@@ -67,27 +61,20 @@ class LdapSession:
         self.address = address
         self._channel = channel
         self._deadline = deadline
-        server = ldap3.Server("localhost", get_info=ldap3.NONE)  # never resolved: the channel is connected
-        connection = ldap3.Connection(
-            server,
-            auto_bind=ldap3.AUTO_BIND_NONE,
-            client_strategy=ldap3.SYNC,
-            auto_referrals=False,
-            auto_range=False,
-            check_names=False,
-            return_empty_attributes=False,
-            raise_exceptions=False,
-        )
-        strategy = ChannelStrategy(connection)
-        connection.strategy = strategy
-        connection.send = strategy.send
-        connection.open = strategy.open
-        connection.get_response = strategy.get_response
-        connection.post_send_single_response = strategy.post_send_single_response
-        connection.post_send_search = strategy.post_send_search
-        strategy.adopt(channel)
-        self._messages = strategy
-        self._connection = connection
+        self._wire = LdapWire(channel)
+        self._library: Any = None
+        self._is_secured = False
+        self._is_closed = False
+
+    @property
+    def _connection(self) -> Any:
+        """The client library's connection, for the rare requests."""
+        if self._library is None:
+            from confobjects.storage.ldap.library import make_connection
+
+            self._library = make_connection(self._channel, self._wire)
+            self._library.tls_started = self._is_secured
+        return self._library
 
     @classmethod
     def open(cls, address: LdapAddress, login: LdapLogin, connect_timeout: float, deadline: float) -> LdapSession:
@@ -122,23 +109,23 @@ class LdapSession:
                 raise CannotConnectError(problem)
         self._channel.expire(seconds)
         try:
-            self._channel.secure(context, self.address.host, self._messages.unread)
+            self._channel.secure(context, self.address.host, self._wire.unread)
         except (OSError, ValueError, ClearTextError) as error:  # ValueError: an invalid host name
             raise as_connection_error(self.address, error, "negotiating TLS", seconds) from None
-        self._connection.tls_started = True
+        self._is_secured = True
+        if self._library is not None:
+            self._library.tls_started = True
 
     def _log_in(self, login: LdapLogin) -> None:
-        connection = self._connection
         if login.mechanism == "anonymous":
             return
         if login.mechanism == "external":
-            connection.authentication, connection.sasl_mechanism = ldap3.SASL, ldap3.EXTERNAL
-            connection.sasl_credentials = ""  # None would leave the server waiting for them
+            from confobjects.storage.ldap.library import bind_externally
+
+            connection = self._connection
+            result = self._ask("logging in", lambda: bind_externally(connection))
         else:
-            connection.authentication = ldap3.SIMPLE
-            connection.user, connection.password = login.bind_dn, login.password
-        result = self._ask("logging in", connection.bind)
-        connection.password = None
+            result, _ = self._exchange("logging in", lambda: ber.encode_bind(login.bind_dn, login.password))
         if result.code in AWAY:
             raise CannotConnectError(error_for_result(result, str(self.address)).diagnostics)
         if result.code != SUCCESS:
@@ -159,7 +146,7 @@ class LdapSession:
 
     def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]]) -> LdapResult:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
-        return self._exchange("changing an entry", ber.encode_modify(dn, modifications))
+        return self._exchange("changing an entry", lambda: ber.encode_modify(dn, modifications))[0]
 
     def delete(self, dn: str) -> LdapResult:
         """Delete an entry."""
@@ -171,48 +158,56 @@ class LdapSession:
 
     def read(self, dn: str, attributes: Sequence[str]) -> tuple[LdapResult, RawEntry | None]:
         """Read one entry."""
-        result = self._exchange("searching", ber.encode_read(dn, attributes))
-        return result, next(iter(self._messages.entries), None)
+        result, _ = self._exchange("searching", lambda: ber.encode_search(dn, attributes))
+        return result, next(iter(self._wire.entries), None)
 
     def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[LdapResult | RawEntry]:
         """Yield the entries found, page by page, and then the result."""
         cookie = b""
         while True:
-            wide = ldap3.LEVEL if scope == "one" else ldap3.SUBTREE
-            result, found, cookie = self._search(base, wide, filter_, attributes, page=PAGE, cookie=cookie)
-            yield from found
+            result, cookie = self._search(base, scope, filter_, attributes, cookie)
+            yield from self._wire.entries
             if result.code != SUCCESS or not cookie:
                 yield result
                 return
 
-    def _search(  # noqa: PLR0913 - the parameters of a search request
-        self, base: str, scope: Any, filter_: str, attributes: Sequence[str], *, page: int | None, cookie: bytes
-    ) -> tuple[LdapResult, list[RawEntry], bytes]:
+    def _search(
+        self, base: str, scope: str, filter_: str, attributes: Sequence[str], cookie: bytes
+    ) -> tuple[LdapResult, bytes]:
+        """Read one page, and return its result and the cookie of the next one."""
+        if (plain := _PLAIN_FILTER.fullmatch(filter_)) is None:
+            return self._search_by_library(base, scope, filter_, attributes, cookie)
+        name, value = plain.groups()
+        number = ber.ONE_LEVEL if scope == "one" else ber.SUBTREE
+        return self._exchange(
+            "searching",
+            lambda: ber.encode_search(base, attributes, number, name, "" if value == "*" else value),
+            ber.encode_page(PAGE, cookie),
+        )
+
+    def _search_by_library(
+        self, base: str, scope: str, filter_: str, attributes: Sequence[str], cookie: bytes
+    ) -> tuple[LdapResult, bytes]:
+        from confobjects.storage.ldap.library import search_page
+
         connection = self._connection
 
-        def run_search() -> None:
-            connection.search(
-                base,
-                filter_,
-                scope,
-                dereference_aliases=ldap3.DEREF_NEVER,
-                attributes=list(attributes),
-                paged_size=page,
-                paged_cookie=cookie or None,
-                paged_criticality=False,
+        def ask() -> None:
+            search_page(
+                connection, base=base, scope=scope, filter_=filter_, attributes=attributes, size=PAGE, cookie=cookie
             )
 
-        result = self._ask("searching", run_search)
-        found = self._messages.entries
-        controls = connection.result.get("controls") or {}
-        control = controls.get(_PAGED)
+        result = self._ask("searching", ask)
+        control = (connection.result.get("controls") or {}).get(ber.PAGED)
         connection.response = None
-        return result, found, control["value"]["cookie"] if control else b""
+        return result, control["value"]["cookie"] if control else b""
 
-    def _exchange(self, step: str, operation: bytes) -> LdapResult:
-        """Carry out one request that is already encoded, as :meth:`_ask` does."""
-        code, dn, text, referrals = self._run_within_deadline(step, lambda: self._messages.exchange(operation))
-        return LdapResult(code, RESULT_CODES.get(code, "other"), dn, text, referrals)
+    def _exchange(self, step: str, encode: Callable[[], bytes], controls: bytes = b"") -> tuple[LdapResult, bytes]:
+        """Carry out one request that is encoded here, as :meth:`_ask` does."""
+        (code, dn, text, referrals), cookie = self._run_within_deadline(
+            step, lambda: self._wire.exchange(encode(), controls)
+        )
+        return LdapResult(code, NAMES.get(code, "other"), dn, text, referrals), cookie
 
     def _ask(self, step: str, request: Callable[[], Any]) -> LdapResult:
         """Carry out one request of the client library. Raises :class:`LostError` after closing the session."""
@@ -234,27 +229,34 @@ class LdapSession:
         channel.expire(self._deadline)
         try:
             return request()
-        except (LDAPExceptionError, OSError) as error:
+        except OSError as error:
             cause = channel.failure or error
             self.close()
-            if channel.failure is None and not channel.sent:
-                raise StorageError(f"{self.address}: the request cannot be encoded: {error}") from None
-            if channel.failure is None and not isinstance(error, OSError):
-                raise LostError(_protocol_error(self.address, step), sent=True) from None
             closed = isinstance(cause, (ConnectionResetError, BrokenPipeError))
             lost = as_connection_error(self.address, cause, step, self._deadline)
             raise LostError(lost, sent=channel.sent, closed=closed) from None
-        except Exception:  # noqa: BLE001 - for unreadable bytes, the library's decoder may raise anything
+        except Exception as error:  # noqa: BLE001 - the library's codec may raise anything
+            failure = channel.failure
             self.close()
-            raise LostError(_protocol_error(self.address, step), sent=channel.sent) from None
+            if failure is None and not channel.sent:
+                raise StorageError(f"{self.address}: the request cannot be encoded: {error}") from None
+            if failure is None:
+                raise LostError(_protocol_error(self.address, step), sent=True) from None
+            closed = isinstance(failure, (ConnectionResetError, BrokenPipeError))
+            lost = as_connection_error(self.address, failure, step, self._deadline)
+            raise LostError(lost, sent=channel.sent, closed=closed) from None
 
     def close(self) -> None:
         """Unbind, without waiting for an answer, and close the connection."""
-        if not self._connection.closed and self._channel.failure is None:
+        if not self._is_closed and self._channel.failure is None:
+            sent = self._channel.sent
             self._channel.expire(min(1.0, self._deadline))
             with suppress(Exception):  # a failed unbind does not matter
-                self._connection.unbind()
-        self._connection.closed = True
+                self._wire.unbind()
+            self._channel.sent = sent
+        self._is_closed = True
+        if self._library is not None:
+            self._library.closed = True
         self._channel.close()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +23,9 @@ from confobjects.storage.ldap.address import LdapAddress
 from confobjects.storage.ldap.channel import LdapChannel
 from confobjects.storage.ldap.session import LdapSession, LostError
 from tests.servers import fake_ldap
+from tests.servers import slapd as openldap
 from tests.servers.fake_ldap import SEARCH, FakeLdap, answer
+from tests.servers.slapd import Slapd
 
 OCTETS = st.one_of(st.binary(max_size=300), st.sampled_from([b"", b"x" * 127, b"x" * 128, b"x" * 70_000]))
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,200}(;binary)?", fullmatch=True)
@@ -56,12 +60,69 @@ def test_a_change_is_what_was_meant(number: int, dn: str, steps: Sequence[tuple[
 
 @given(number=st.integers(1, 2**31 - 1), dn=DNS, names=st.lists(NAMES, max_size=4))
 def test_a_read_is_what_was_meant(number: int, dn: str, names: list[str]) -> None:
-    request = understood(ber.encode_message(number, ber.encode_read(dn, names)))["protocolOp"]["searchRequest"]
+    request = understood(ber.encode_message(number, ber.encode_search(dn, names)))["protocolOp"]["searchRequest"]
     assert bytes(request["baseObject"]).decode() == dn
     assert (int(request["scope"]), int(request["derefAliases"])) == (0, 0)
     assert (int(request["sizeLimit"]), int(request["timeLimit"]), bool(request["typesOnly"])) == (0, 0, False)
     assert bytes(request["filter"]["present"]) == b"objectClass"
     assert [bytes(name).decode() for name in request["attributes"]] == names
+
+
+@given(
+    dn=DNS,
+    name=st.from_regex(r"[a-z]{1,200}", fullmatch=True),
+    value=st.from_regex(r"[a-z0-9.-]{0,200}", fullmatch=True),
+    scope=st.sampled_from([ber.ONE_LEVEL, ber.SUBTREE]),
+    size=st.integers(1, 10_000),
+    cookie=OCTETS,
+)
+def test_a_page_of_a_search_is_what_was_meant(  # noqa: PLR0913 - the parts of a request
+    *, dn: str, name: str, value: str, scope: int, size: int, cookie: bytes
+) -> None:
+    request = ber.encode_search(dn, ("cn",), scope, name, value)
+    message = understood(ber.encode_message(7, request + ber.encode_page(size, cookie)))
+    search = message["protocolOp"]["searchRequest"]
+    assert (bytes(search["baseObject"]).decode(), int(search["scope"])) == (dn, scope)
+    if value:
+        pair = search["filter"]["equalityMatch"]
+        assert (bytes(pair["attributeDesc"]).decode(), bytes(pair["assertionValue"]).decode()) == (name, value)
+    else:
+        assert bytes(search["filter"]["present"]).decode() == name
+    (control,) = message["controls"]
+    assert bytes(control["controlType"]).decode() == ber.PAGED
+    asked, rest = decoder.decode(bytes(control["controlValue"]))
+    assert (int(asked[0]), bytes(asked[1]), rest) == (size, cookie, b"")
+
+
+@given(dn=DNS, password=DNS)
+def test_a_login_is_what_was_meant(dn: str, password: str) -> None:
+    request = understood(ber.encode_message(1, ber.encode_bind(dn, password)))["protocolOp"]["bindRequest"]
+    assert (int(request["version"]), bytes(request["name"]).decode()) == (3, dn)
+    assert bytes(request["authentication"]["simple"]).decode() == password
+
+
+@given(cookie=OCTETS, critical=st.sampled_from([b"", b"\x01\x01\x00", b"\x01\x01\xff"]), others=st.integers(0, 2))
+def test_the_cookie_of_the_next_page_is_found(cookie: bytes, critical: bytes, others: int) -> None:
+    tlv = fake_ldap.tlv
+    value = tlv(0x30, tlv(0x02, b"\x00") + tlv(0x04, cookie))
+    other = tlv(0x30, tlv(0x04, b"1.2.3") + tlv(0x04, b"?"))
+    page = tlv(0x30, tlv(0x04, ber.PAGED.encode()) + critical + tlv(0x04, value))
+    done = tlv(0x65, tlv(0x0A, b"\x00") + tlv(0x04, b"") + tlv(0x04, b""))
+    message = tlv(0x30, tlv(0x02, b"\x05") + done + tlv(0xA0, other * others + page))
+    assert ber.decode_cookie(message, ber.decode_head(message)[2]) == cookie
+    plain = tlv(0x30, tlv(0x02, b"\x05") + done)
+    assert ber.decode_cookie(plain, ber.decode_head(plain)[2]) == b""
+
+
+def test_a_list_does_not_load_the_client_library(slapd: Slapd) -> None:
+    work = (
+        "import sys, confobjects\n"
+        "with confobjects.open(sys.argv[1], bind_dn=sys.argv[2], bind_password=sys.argv[3]) as ctx:\n"
+        "    list(ctx.list('mail-server'))\n"
+        "assert 'ldap3' not in sys.modules\n"
+    )
+    words = [f"{slapd.url}cn=nothing,{openldap.SUFFIX}", openldap.ROOT_DN, openldap.PASSWORD]
+    subprocess.run([sys.executable, "-c", work, *words], check=True)
 
 
 @given(dn=DNS, attributes=st.dictionaries(NAMES, st.lists(st.text(max_size=200), max_size=3), max_size=4))
