@@ -29,7 +29,7 @@ from tests.servers.slapd import Slapd
 OBJECTS = 10_000
 CHANGES = 1_000
 ROUNDS = {"get": 15, "list": 7, "changes": 7}
-GET_LIMIT = 0.5
+GET_LIMIT = 0.35
 LIST_LIMIT = 15.0
 LIST_MEMORY = 150.0
 CHANGES_LIMIT = 2.5
