@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from confobjects.texts.visible import make_visible
@@ -15,6 +15,7 @@ from .words.quoting import quote_word
 if TYPE_CHECKING:
     import click
 
+    from confobjects.definitions import Registry
     from confobjects.errors import ConfobjectsError
 
     from .words.splitting import Words
@@ -36,13 +37,13 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
     for diagnostic in error.diagnostics:
         print(render(diagnostic), file=sys.stderr)
         if diagnostic.fix and not diagnostic.pointer:  # the command line cannot correct a file
-            print(f"  try: {correct_command(words.arguments, diagnostic.fix, _secret_names(words))}", file=sys.stderr)
+            print(f"  try: {correct_command(words.arguments, diagnostic.fix, _registry_of(words))}", file=sys.stderr)
     return error.exit_code
 
 
-def _secret_names(words: Words) -> Collection[str]:
-    """Return the names of secrets in the definitions in use."""
-    return words.load_definitions().secret_names()
+def _registry_of(words: Words) -> Registry:
+    """Return the definitions in use."""
+    return words.load_definitions()
 
 
 def report_usage(error: click.UsageError, words: Words, output: str) -> int:
@@ -85,9 +86,10 @@ def report_bug(error: Exception, output: str, *, debug: bool) -> int:
     return 70
 
 
-def correct_command(arguments: Sequence[str], fix: Sequence[tuple[str, str]], secrets: Collection[str]) -> str:
+def correct_command(arguments: Sequence[str], fix: Sequence[tuple[str, str]], registry: Registry) -> str:
     """Return the command line with a refused change made valid, quoted for a shell and without secrets."""
-    words = [*mask_secrets(arguments, secrets), *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
+    masked = mask_secrets(arguments, registry.secret_names(), registry.property_names())
+    words = [*masked, *(word for name, value in fix for word in ("--set", f"{name}:{value}"))]
     return " ".join(["confobjects", *(quote_word(word) for word in words)])
 
 

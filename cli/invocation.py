@@ -208,7 +208,7 @@ class Invocation:
         for item in self.options["define"]:
             token, equals, value = item.partition("=")
             if not equals:
-                summary = f'--define takes TOKEN=VALUE, not "{token}"'
+                summary = "--define takes TOKEN=VALUE, and one has no equals sign"  # it may be the value alone
                 raise UsageError(Diagnostic("usage", summary, argument="--define"))
             result[token] = value
         return result

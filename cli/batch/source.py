@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
 
 from ..files import MEBIBYTE, read_contents
-from ..words.masking import secret_start, takes_secret
+from ..words.masking import ASSIGNING, SEPARATOR, mask_secrets, secret_start, takes_secret
 from .dialect import BatchCommand, Piece, Word, parse
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ _MOST: Final = 256 * MEBIBYTE
 _WIDTH: Final = 100
 """Characters of a line that are shown around a mistake."""
 _BEFORE: Final = 40
-_ASSIGNING: Final = ("--set", "--add", "--remove")
-_SEPARATOR: Final = re.compile("[:=]")
 _NOTHING: Final = "nothing"
 """The separator of a word that ends with the name of a property: its value may be in the next words."""
 
@@ -45,7 +43,7 @@ class BatchSource:
 
     def __init__(self, data: bytes, origin: str, registry: Registry) -> None:
         self.origin = origin
-        self._known, self._secret = _property_names(registry), registry.secret_names()
+        self._known, self._secret = registry.property_names(), registry.secret_names()
         names = "|".join(map(re.escape, self._secret)) or "(?!)"
         self._secret_name = re.compile(rf"(?:{names})[\w-]*(.?)", re.IGNORECASE | re.DOTALL)
         self.script = parse(self._decode_text(data))
@@ -136,7 +134,7 @@ class BatchSource:
                 assigned = value if is_option else word.text
                 by = option if is_option else before
                 separator = self._secret_separator(word.text)
-                if separator is None and by.lower() in _ASSIGNING and (equals or not is_option):
+                if separator is None and by.lower() in ASSIGNING and (equals or not is_option):
                     separator = self._unknown_separator(assigned)
                 apart = separator is not None
                 if separator is not None and separator != _NOTHING:
@@ -150,7 +148,7 @@ class BatchSource:
 
     def _unknown_separator(self, assignment: str) -> str | None:
         """Return the separator before the value of an unknown property; None if the property is known."""
-        found = _SEPARATOR.search(assignment)
+        found = SEPARATOR.search(assignment)
         name = assignment if found is None else assignment[: found.start()]
         if name.lower() in self._known:
             return None
@@ -177,9 +175,7 @@ class BatchSource:
 
     def mask_command(self, command: BatchCommand) -> list[str]:
         """Return the words of a command with secrets masked."""
-        from ..words.masking import mask_secrets
-
-        return mask_secrets(command.texts, self._secret)
+        return mask_secrets(command.texts, self._secret, self._known)
 
 
 def _shift_place(place: int, left: int, right: int, *, at_end: bool) -> int:
@@ -189,13 +185,3 @@ def _shift_place(place: int, left: int, right: int, *, at_end: bool) -> int:
     if place < right:
         return left + len(MASK) if at_end else left
     return place - (right - left) + len(MASK)
-
-
-def _property_names(registry: Registry) -> Collection[str]:
-    """Return the names of all properties, former ones as well."""
-    return {
-        name
-        for definition in registry
-        for prop in definition.properties.values()
-        for name in (prop.name, *prop.renamed_from)
-    }

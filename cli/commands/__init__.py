@@ -84,19 +84,37 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
         for verb, command in verbs_of(relation).items():
             if command == name:
                 return _build_command("objects", "build", verb, relation, words, registry)
+    raise UnknownCommandError(_describe_unknown(words, registry), words.command)
+
+
+def _describe_unknown(words: Words, registry: Registry) -> str:
+    """Return what is wrong with a command that does not exist, without what may be a secret."""
     typed, separator, _ = words.command.replace("=", ":").partition(":")  # an assignment may hold a secret
-    message = f'there is no command "{typed}{separator and "…"}"' + _hint(typed, registry)
-    raise UnknownCommandError(message, words.command)
+    near = suggest_name(typed, command_names(registry))
+    is_named = bool(near) or (bool(separator) and typed.lower() in registry.property_names())
+    if _may_be_secret(words, registry, is_named=is_named):
+        return "there is no such command; the word is not shown, because it may be a part of a value"
+    return f'there is no command "{typed}{separator and "…"}"; {near or "confobjects --help-all lists them"}'
+
+
+def _may_be_secret(words: Words, registry: Registry, *, is_named: bool) -> bool:
+    """Tell whether the command word may be the rest of a secret before it, or the value of a mistyped option."""
+    from ..words.masking import begins_with_dash, mask_secrets
+
+    typed = words.arguments
+    if begins_with_dash(words.command):
+        return True
+    if words.command not in typed[1:] or words.command == typed[0]:
+        return False
+    before = typed[: typed.index(words.command)][-2:]
+    secrets = registry.secret_names()
+    named = before[-1].rpartition("=")[2].lower() in secrets
+    return not is_named or named or mask_secrets(before, secrets)[-1] != before[-1]
 
 
 def _candidates(registry: Registry, name: str) -> Iterator[Relation]:
     """Yield the relations whose name or plural is part of a command name."""
     return (r for r in registry.relations().values() if r.name in name or r.plural in name)
-
-
-def _hint(command: str, registry: Registry) -> str:
-    near = suggest_name(command, command_names(registry))
-    return f"; {near}" if near else "; confobjects --help-all lists them"
 
 
 def _build_command(module: str, function: str, *arguments: Any) -> click.Command:

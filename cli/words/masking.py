@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -10,6 +11,10 @@ from confobjects.objects.reading import mask_text
 
 from .options import OPTIONS, SECRET_OPTIONS, Option
 
+ASSIGNING: Final = ("--set", "--add", "--remove")
+"""The options whose value is a property and a value."""
+SEPARATOR: Final = re.compile("[:=]")
+
 _OPTIONS: Final = {
     spelling.lower() if spelling.startswith("--") else spelling: option
     for option in OPTIONS
@@ -17,15 +22,20 @@ _OPTIONS: Final = {
 }
 
 
-def mask_secrets(arguments: Sequence[str], secrets: Collection[str] = ()) -> list[str]:
+def mask_secrets(
+    arguments: Sequence[str], secrets: Collection[str] = (), known: Collection[str] | None = None
+) -> list[str]:
     """Return the words of a command line with secrets replaced.
 
-    ``secrets`` are the names of secret properties, and of secrets within values.
+    ``secrets`` are the names of secret properties, and of secrets within values. ``known`` are the names of all
+    properties: the value of any other may be a secret, too, because its name may be mistyped.
     """
     result: list[str] = []
     before = ""
     for word in arguments:
         start = secret_start(word, before)
+        if start is None and known is not None:
+            start = _unknown_start(word, before, known)
         result.append(_mask_property(word, secrets) if start is None else word[:start] + MASK)
         before = "" if start == 0 else word  # the value of an option is no option
     return result
@@ -53,6 +63,13 @@ def secret_start(word: str, before: str = "") -> int | None:
     return None
 
 
+def begins_with_dash(word: str) -> bool:
+    """Tell whether a word begins with a dash that is no hyphen-minus: an option that a word processor has changed."""
+    import unicodedata
+
+    return word[:1] != "-" and word[:1] != "" and (unicodedata.category(word[0]) == "Pd" or word[0] == "\u2212")
+
+
 def takes_secret(word: str) -> bool:
     """Tell whether a word is an option, or ends with one, whose value is the next word and holds a secret."""
     option = _last_option(word)
@@ -73,13 +90,16 @@ def _last_option(word: str) -> Option | None:
 
 
 def _start_in_value(option: Option | None, value: str) -> int | None:
-    """Return where the secret in an option's value begins; that of ``NAME=VALUE`` begins behind the name."""
+    """Return where the secret in an option's value begins; that of ``NAME=VALUE`` begins behind the name.
+
+    Without the equals sign the whole value may be the secret.
+    """
     if option is None:
         return None
     if option.name in SECRET_OPTIONS:
         return 0
     name, equals, _ = value.partition("=")
-    return len(name) + 1 if equals and _is_pair(option) else None
+    return (len(name) + 1 if equals else 0) if _is_pair(option) else None
 
 
 def _is_pair(option: Option) -> bool:
@@ -97,4 +117,16 @@ def _mask_property(word: str, secrets: Collection[str]) -> str:
 
 def _property_name(word: str) -> str:
     """Return the property in ``PROPERTY`` or ``--set=PROPERTY``."""
-    return word.rpartition("=")[2].lower()
+    return word.rpartition("=")[2].strip().lower()
+
+
+def _unknown_start(word: str, before: str, known: Collection[str]) -> int | None:
+    """Return where the value of an unknown property begins in a word, None where it holds none."""
+    option, equals, _ = word.partition("=")
+    start = len(option) + 1 if equals and option.lower() in ASSIGNING else 0
+    if not start and before.lower() not in ASSIGNING:
+        return None
+    name = SEPARATOR.split(word[start:], maxsplit=1)[0]
+    if name.lower() in known:
+        return None
+    return start + len(name) + 1 if len(word) > start + len(name) else start

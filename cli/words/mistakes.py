@@ -10,7 +10,8 @@ import click
 from confobjects.diagnostics import suggest_name
 
 from ..strict_command import ExtraWordsError
-from .options import OPTIONS
+from .masking import begins_with_dash
+from .options import OPTIONS, SECRET_OPTIONS
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -36,6 +37,9 @@ def explain_mistake(error: click.UsageError, load: Callable[[], Registry]) -> tu
         message = number
     elif isinstance(error, ExtraWordsError) and (swallowed := _find_swallowed(error)):
         message, remedy = swallowed
+    elif isinstance(error, ExtraWordsError) and _may_be_secret(error):
+        message = "some words do not belong to an option; they are not shown, because they may be parts of a password"
+        remedy = 'an option begins with "-"; put a value with blanks in quotes'
     elif isinstance(error, ExtraWordsError) and _takes_values(error):
         # The words are not repeated: one may be a password that was typed separately from its property.
         message = "some words do not belong to an option"
@@ -67,6 +71,12 @@ def _find_swallowed(error: click.UsageError) -> tuple[str, str] | None:
             name = parameter.opts[0]
             return f"{name} has no value: {value} follows it", f"{name} {parameter.metavar or 'VALUE'}"
     return None
+
+
+def _may_be_secret(error: ExtraWordsError) -> bool:
+    """Tell whether a word may be the rest of a password, or an option that begins with another dash."""
+    given = error.ctx.params if error.ctx is not None else {}
+    return any(given.get(name) for name in SECRET_OPTIONS) or any(map(begins_with_dash, error.extra))
 
 
 def _takes_values(error: click.UsageError) -> bool:

@@ -159,7 +159,12 @@ def _problem(
 
 def _is_secret(key: str) -> bool:
     option = _KEYS.get(key.lower().rpartition(".")[2])
-    return option is not None and option.name in SECRET_OPTIONS
+    return option is not None and _holds_secret(option)
+
+
+def _holds_secret(option: Option) -> bool:
+    """Tell whether the value of an option is a secret, or a name and what may be one."""
+    return option.name in SECRET_OPTIONS or "=" in (option.value or "")
 
 
 def _take_entry(entry: _OptionEntry, path: str, found: dict[str, dict[str, Any]], problems: Collector) -> None:
@@ -176,7 +181,7 @@ def _take_entry(entry: _OptionEntry, path: str, found: dict[str, dict[str, Any]]
         return
     wrong = _value_fault(option, entry.value)
     if wrong:
-        hide = entry.key_at[1] if option.name in SECRET_OPTIONS else None
+        hide = entry.key_at[1] if _holds_secret(option) else None
         at = entry.value_at if entry.value else entry.key_at
         problems.add(_problem(entry.line, at, path, f"{entry.key} {wrong}", hide=hide))
         return

@@ -85,6 +85,15 @@ class Registry(DefinitionDocuments):
                     found.update((prop.name, *prop.renamed_from))
         return frozenset(found)
 
+    def property_names(self) -> frozenset[str]:
+        """Return the names of all properties, former ones as well."""
+        return frozenset(
+            name
+            for definition in self
+            for prop in definition.properties.values()
+            for name in (prop.name, *prop.renamed_from)
+        )
+
     def subtypes(self, name: str) -> tuple[str, ...]:
         """Return the names of a type's descendants, itself included and first, then sorted."""
         found = self._subtypes.get(name)

@@ -192,7 +192,7 @@ def test_every_mistake_comes_with_its_line_and_a_caret(home: Path) -> None:
         f"{path}:4:10: trustAll takes true or false\n  trustAll=maybe\n           ^^^^^\n{end}"
         f"{path}:5:1: connectTimeout has no value\n  connectTimeout\n  ^^^^^^^^^^^^^^\n{end}"
         f"{path}:7:3: output takes one of table, json, tsv\n    xml\n    ^^^\n{end}"
-        f"{path}:8:8: define takes TOKEN=VALUE\n  define=token\n         ^^^^^\n{end}"
+        f"{path}:8:8: define takes TOKEN=VALUE\n  define=********\n         ^^^^^^^^\n{end}"
         f"{path}: --url and --hostname exclude each other: each says where the configuration is\n"
         "  remedy: --noPropertiesFile runs without one\n"
     )

@@ -80,6 +80,32 @@ def assigned() -> Iterator[Words]:
     yield ["--set", f"auth-password:&{{smtp.password|{CANARY}}}"]
 
 
+def mistyped() -> Iterator[Words]:
+    """Yield ways to type a secret that are mistakes, each behind a command that takes assignments."""
+    for option in ("--set", "--add", "--remove"):
+        for name in ("auth-passwort", " auth-password", "auth-password ", "password", "Auth_Password"):
+            yield [option, f"{name}:{CANARY}"]
+            yield [f"{option}={name}:{CANARY}"]
+        yield [option, f"auth-password={CANARY}"]
+        yield [option, CANARY]
+        yield [option, "auth-password", CANARY]
+        yield [option, f"auth-password:my {CANARY}", CANARY]
+    for option in ("--reset", "--set-prompt", "--set-env", "--set-file", "--property"):
+        yield [option, f"auth-password:{CANARY}"]
+    for option in ("--bindPasswort", "--password", "-bindPassword", "--auth-password", "--bind-password"):
+        yield [option, CANARY]
+        yield [f"{option}={CANARY}"]
+    for dash in "\u2010\u2012\u2013\u2014\u2212":
+        yield [f"{dash}w{CANARY}"]
+        yield [f"{dash}{dash}bindPassword={CANARY}"]
+    yield ["--define", CANARY]
+    yield [f"--define={CANARY}"]
+    yield ["-o", CANARY]
+    yield ["-w", "my", CANARY]
+    yield ["-wmy", CANARY]
+    yield ["--bindPassword=my", CANARY]
+
+
 def joined(words: Words) -> str:
     return " ".join(words).replace(CANARY, "SECRET")
 
@@ -117,6 +143,15 @@ def test_a_secret_value_is_not_repeated_whatever_comes_of_the_command(given: Wor
     without_canary("set-mail-server-prop", "--server-name", "two", *given)
     assert without_canary(*SET, *given, "too much").status == 2
     assert without_canary("list-mail-servers", *given).status == 2
+
+
+@pytest.mark.parametrize("given", list(mistyped()), ids=joined)
+def test_a_secret_that_is_mistyped_is_not_repeated(given: Words) -> None:
+    for more in (["--set", "use-ssl:true"], ["--displayCommand"], ["--output", "json", "--set", "use-ssl:true"]):
+        without_canary(*SET, *more, *given)
+        without_canary(*given, *SET, *more)
+    without_canary(*given)
+    without_canary("list-mail-servers", *given)
 
 
 # -- the command that is offered in place of a refused one -------------------------------------------------------------
@@ -241,3 +276,41 @@ def test_a_line_of_a_batch_may_not_log_in_and_is_shown_without_the_password(secr
     done = without_canary("-F", str(batch))
     assert done.status == 2
     assert "applies to a whole batch" in done.err
+
+
+# -- properties files --------------------------------------------------------------------------------------------------
+
+
+def in_a_file() -> Iterator[str]:
+    """Yield lines of a properties file that hold a secret, most of them with a mistake."""
+    for option in OPTIONS:
+        if option.name in SECRET_OPTIONS or "=" in (option.value or ""):
+            name = option.spellings[-1].removeprefix("--")
+            yield from (f"{name}={CANARY}", f"{name} {CANARY}", f"{name}:{CANARY}", f"confobjects.{name}={CANARY}")
+            yield from (f"{name}=\\\n {CANARY}", f"{name}=\n{CANARY}", f"{name}={CANARY}\\u00zz", f"{name}x={CANARY}")
+            yield from (
+                f"{name}:file={CANARY}",
+                f"{name}:env={CANARY}",
+                f"--{name}={CANARY}",
+                f"confobject.{name}={CANARY}",
+            )
+            yield f"{name}={CANARY}\n{name}=x{CANARY}"
+            yield f"{name}\\u00zz={CANARY}"
+    yield f"define=token={CANARY}"
+    yield f"w={CANARY}"
+    yield f"auth-password={CANARY}"
+
+
+@pytest.mark.parametrize("line", list(in_a_file()), ids=lambda line: line.replace(CANARY, "SECRET"))
+def test_a_secret_in_a_properties_file_is_not_shown(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "tools.properties"
+    path.write_text(line + "\n")
+    given = ["--propertiesFilePath", str(path)]
+    for words in (
+        ["list-mail-servers"],
+        [*SET, "--set", "use-ssl:true"],
+        [*SET, "--set", "enabled:false", "--displayCommand"],
+    ):
+        without_canary(*words, *given)
+        without_canary(*words, *given, "--output", "json")
+    assert CANARY not in run("history", "--output", "json").out
