@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from confobjects.texts.visible import make_block_visible
+
 from .strict_command import StrictCommand
 from .words.options import OPTIONS, Option
 
@@ -79,7 +81,7 @@ def _global_option(option: Option) -> click.Option:
 def _help_option() -> click.Option:
     def show(context: click.Context, _: click.Parameter, value: bool) -> None:
         if value:
-            click.echo(context.get_help())
+            click.echo(make_block_visible(context.get_help()))
             context.exit()
 
     return click.Option(

@@ -37,7 +37,8 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
     for diagnostic in error.diagnostics:
         print(render(diagnostic), file=sys.stderr)
         if diagnostic.fix and not diagnostic.pointer:  # the command line cannot correct a file
-            print(f"  try: {correct_command(words.arguments, diagnostic.fix, _registry_of(words))}", file=sys.stderr)
+            command = correct_command(words.arguments, diagnostic.fix, _registry_of(words))
+            print(f"  try: {make_visible(command)}", file=sys.stderr)
     return error.exit_code
 
 
@@ -61,7 +62,7 @@ def report_usage(error: click.UsageError, words: Words, output: str) -> int:
         print(f"  remedy: {make_visible(remedy)}", file=sys.stderr)
     of_command = bool(words.command) and not isinstance(error, UnknownCommandError)
     hint = f"confobjects {words.command} --help" if of_command else "confobjects --help"
-    print(f"  help: {hint}", file=sys.stderr)
+    print(f"  help: {make_visible(hint)}", file=sys.stderr)
     return 2
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.texts.visible import make_block_visible
 
 from .connection import is_ldap, storage_options
 from .words.options import OPTIONS, conflict_among
@@ -92,19 +93,20 @@ class Invocation:
 
     # -- output --------------------------------------------------------------------------------------------------
 
-    def say(self, text: str) -> None:
-        """Print a result."""
+    def say(self, text: str, *, exact: bool = False) -> None:
+        """Print a result; ``exact`` leaves a document as it is, for a program that reads it again."""
         if self.sink is not None:
             self.sink.say(text)
         elif text:
-            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+            shown = text if exact and not sys.stdout.isatty() else make_block_visible(text)
+            sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
 
     def note(self, text: str) -> None:
         """Print a remark to standard error, unless the user wants quiet."""
         if self.sink is not None:
             self.sink.note(text)
         elif not self.quiet:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{make_block_visible(text)}\n")
 
     def warn(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print warnings to standard error."""

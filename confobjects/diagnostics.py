@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from confobjects.actions import Remedy, Say, plain, remedy_text
 from confobjects.records import Record, field
-from confobjects.texts.visible import make_visible, visible_lines
+from confobjects.texts.visible import make_visible
 
 Severity = Literal["error", "warning"]
 
@@ -29,7 +29,7 @@ class Diagnostic(Record, kw_only=True):
     (``/mail-server/one``), ``origin`` the file or source of the problem, ``line`` and
     ``column`` count from 1, ``pointer`` is a JSON pointer (RFC 6901). ``span`` is a half-open range of
     offsets into ``excerpt``; it is drawn as a caret line. ``fix`` are (property, value) pairs to set as well, which
-    would make the refused change valid. ``constraint`` is the name of the violated rule, if it has one. ``argument`` is
+    would make the refused change valid. ``detail`` explains it in one line, ``more`` are further lines. ``constraint`` is the name of the violated rule, if it has one. ``argument`` is
     the wrong part of a request as it was given: an option or a name. ``remedy`` is text, with
     actions in it that each face words in its own way.
     """
@@ -40,6 +40,7 @@ class Diagnostic(Record, kw_only=True):
     property: str = ""
     value: str | None = None
     detail: str = ""
+    more: tuple[str, ...] = ()
     remedy: Remedy = ""
     origin: str = ""
     line: int | None = None
@@ -73,17 +74,21 @@ class Diagnostic(Record, kw_only=True):
         lines = [f"{where}: {summary}" if where else summary]
         if self.excerpt:
             lines.extend(_caret_lines(self.excerpt, self.span))
-        lines.extend(f"  {line}" for line in visible_lines(self.detail))
+        lines.extend(f"  {line}" for line in self.detail_lines())
         if self.remedy:
-            first, *rest = visible_lines(remedy_text(self.remedy, say))
-            lines.append(f"  remedy: {first}")
-            lines.extend(f"    {line}" for line in rest)
+            lines.append(f"  remedy: {make_visible(remedy_text(self.remedy, say))}")
         return "\n".join(lines)
+
+    def detail_lines(self) -> list[str]:
+        """Return the explanation. Each part is one line, whatever it holds: text from outside cannot begin another."""
+        return [make_visible(part) for part in (self.detail, *self.more) if part]
 
     def as_json(self, say: Say = plain) -> dict[str, Any]:
         """Return the problem for a program; empty fields are left out. ``say`` words the actions of the remedy."""
         names = ("severity", "code", "path", "property", "value", "summary", "detail", "remedy", "origin", "pointer")
         result = {name: getattr(self, name) for name in (*names, "line", "column") if getattr(self, name)}
+        if self.more:
+            result["detail"] = "\n".join(self.detail_lines())
         if self.remedy:
             result["remedy"] = remedy_text(self.remedy, say)
         if self.excerpt:

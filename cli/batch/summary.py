@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
+from confobjects.texts.visible import make_visible
 
 from ..output.changes import report_as_json, tell_changes
 from ..words.actions import as_json, render
@@ -39,7 +40,7 @@ class BatchSummary:
 
     def line_of(self, step: BatchStep) -> str:
         """Return a command without its secrets."""
-        return " ".join(map(quote_word, step.source.mask_command(step.command)))
+        return make_visible(" ".join(map(quote_word, step.source.mask_command(step.command))))
 
     # -- the steps -------------------------------------------------------------------------------------------------
 

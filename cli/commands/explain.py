@@ -9,6 +9,7 @@ import click
 from confobjects.errors import error_for
 from confobjects.expressions import ExpressionSyntaxError, find_needs, parse
 from confobjects.objects.evaluating import as_diagnostics
+from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -49,9 +50,9 @@ def _run(invocation: Invocation, text: str, secret: bool) -> int:
         document = {"text": shown, "needs": [str(n) for n in find_needs(template)]}
         invocation.say(dumps({**document, "values": values, "origins": list(result.origins)}))
         return 0
-    invocation.say("\n".join(_lines(template, shown, values, result.origins)))
+    invocation.say("\n".join(map(make_visible, _lines(template, shown, values, result.origins))))
     for warning in template.warnings:
-        invocation.note(f"warning: {warning.message}" + (f"; {warning.remedy}" if warning.remedy else ""))
+        invocation.note(make_visible(f"warning: {warning.message}" + (f"; {warning.remedy}" if warning.remedy else "")))
     return 0
 
 

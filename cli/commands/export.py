@@ -57,7 +57,7 @@ def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
         count = f"{len(missing)} secret{'' if len(missing) == 1 else 's'}"
         invocation.note(f"{count} left out: {', '.join(map(_describe_secret, missing))}")
     if output_file is None:
-        invocation.say(text)
+        invocation.say(text, exact=True)
     else:
         _save(text, output_file)
     if found.problems:

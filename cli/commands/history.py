@@ -11,6 +11,7 @@ from confobjects.errors import ConfobjectsError
 from confobjects.management.history import records
 from confobjects.management.history.undoing import plan_undo
 from confobjects.records import as_dict
+from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -63,7 +64,7 @@ def _run(invocation: Invocation, what: str | None, number: int | None, limit: in
     by = records.find_undone(found)
     if number is not None:
         one = records.find_record(found, number)
-        _tell(invocation, [one], by, lambda: "\n".join(_detail_lines(one, by, invocation.registry)))
+        _tell(invocation, [one], by, lambda: "\n".join(map(make_visible, _detail_lines(one, by, invocation.registry))))
         return 0
     if what is not None:
         relation = invocation.registry.relation(what.lower())
@@ -88,13 +89,14 @@ def _tell(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[in
 
 def _format_list(invocation: Invocation, found: Sequence[HistoryRecord], by: Mapping[int, int]) -> str:
     rows = [(str(one.number), one.signature.time, one.signature.actor, _describe_change(one, by)) for one in found]
+    from ..output.table import format_table
+
     if invocation.form == "script":
         from ..output.script import format_lines
 
         return format_lines(rows)
     if not rows:
         return "There are no changes."
-    from ..output.table import format_table
 
     return format_table(("Number", "Time", "Actor", "Change"), [[cell or "-" for cell in row] for row in rows])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confobjects.management.documents.copying import find_exposed, find_risks, initialise
+from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -44,5 +45,5 @@ def _run(invocation: Invocation) -> int:
     if not invocation.quiet:
         verb = "would be created" if invocation.dry_run else "created"
         lines = [f'the entry "{dn}" {"was " if verb == "created" else ""}{verb}' for dn in made]
-        invocation.say("\n".join(lines) or "everything exists already")
+        invocation.say("\n".join(map(make_visible, lines)) or "everything exists already")
     return 0

@@ -10,6 +10,7 @@ import click
 from confobjects.errors import error_for
 from confobjects.reference.listing import is_listed
 from confobjects.texts.names import normal_name
+from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -203,7 +204,7 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
     invocation.say(format_table(headings, rows))
     for view in views:
         invocation.say(f"\n{view.name}: {view.synopsis}")
-        invocation.say("\n".join(f"  {name} = {value}  ({source})" for name, value, source in view.rows))
+        invocation.say("\n".join(make_visible(f"  {name} = {value}  ({source})") for name, value, source in view.rows))
 
 
 def _view_as_json(view: ViewResult) -> list[dict[str, str]]:

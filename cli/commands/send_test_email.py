@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confobjects.texts.visible import make_visible
+
 from ..command import make_command
 from ..invocation import Invocation
 from ..mail_servers import load_mail_server
@@ -70,9 +72,11 @@ def _print(invocation: Invocation, report: DeliveryReport) -> None:
         return
     for one in report.recipients:
         word = "accepted" if one.accepted else "refused"
-        invocation.say(f"The test mail to {one.address} was {word} by {report.host}: {one.reply or report.reply}")
+        invocation.say(
+            make_visible(f"The test mail to {one.address} was {word} by {report.host}: {one.reply or report.reply}")
+        )
     login = f", logged in with {report.mechanism}" if report.mechanism else ", without login"
-    invocation.say(f"  through {report.host}:{report.port} ({report.address}), {report.security}{login}")
-    invocation.say(f"  sender {report.sender}; the server said: {report.reply}")
+    invocation.say(make_visible(f"  through {report.host}:{report.port} ({report.address}), {report.security}{login}"))
+    invocation.say(make_visible(f"  sender {report.sender}; the server said: {report.reply}"))
     if invocation.verbose:
         invocation.say("\n".join(f"  {line}" for line in report.transcript))

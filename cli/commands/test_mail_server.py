@@ -10,6 +10,7 @@ import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -157,11 +158,13 @@ def _print(invocation: Invocation, result: TestResult) -> None:
 
         invocation.say(dumps(result.as_json(word)))
     elif invocation.form == "script":
-        invocation.say("\n".join(_script_lines(result.as_json(word))))
+        from ..output.script import format_lines
+
+        invocation.say(format_lines(_script_rows(result.as_json(word))))
     else:
         lines = [] if invocation.quiet else list(_readable_lines(result, verbose=invocation.verbose))
         if lines:
-            invocation.say("\n".join(lines))
+            invocation.say("\n".join(map(make_visible, lines)))
         for diagnostic in result.diagnostics:
             print(diagnostic.render(word), file=sys.stderr)
         if result.transcript and not result.ok:
@@ -170,12 +173,12 @@ def _print(invocation: Invocation, result: TestResult) -> None:
             )
 
 
-def _script_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+def _script_rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for name in ("ok", "tested", "depth", "code", "stage", "summary", "property", "remedy", "reply"):
         value = facts.get(name, "")
-        yield f"{name}\t{str(value).lower() if value in (True, False) else value}".replace("\n", " ")
+        yield name, str(value).lower() if value in (True, False) else str(value)
     for stage in facts["stages"]:
-        yield f"stage\t{stage['stage']}\t{stage['ms']}\t{str(stage['ok']).lower()}"
+        yield "stage", stage["stage"], str(stage["ms"]), str(stage["ok"]).lower()
 
 
 def _readable_lines(result: TestResult, *, verbose: bool) -> Iterator[str]:

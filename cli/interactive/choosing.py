@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from confobjects.records import Record, field
+from confobjects.texts.visible import make_visible
 
 LONG: Final = 12
 """A list with more entries is searched and not numbered."""
@@ -63,12 +64,12 @@ class Menu(Record):
 
     def lines(self, width: int) -> list[str]:
         """Return the lines of the menu."""
-        lines = ["", *([f">>>> {self.title}", ""] if self.title else [])]
+        lines = ["", *([f">>>> {make_visible(self.title)}", ""] if self.title else [])]
         lines += [self.question, ""] if self.question else []
-        entries = [f"{choice.key:>4})  {choice.label}" for choice in self.entries]
+        entries = [f"{choice.key:>4})  {make_visible(choice.label)}" for choice in self.entries]
         lines += _lay_out_columns(entries, width) if self.wide else entries
         lines += [""] if self.entries and self.letters else []
-        lines += [f"{choice.key:>4})  {choice.label}" for choice in self.letters]
+        lines += [f"{choice.key:>4})  {make_visible(choice.label)}" for choice in self.letters]
         return [*lines, ""]
 
     @property

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from confobjects.texts.visible import make_block_visible, make_visible
+
 from .choosing import END, ENTER, ESCAPE, KEYS, LONG, Choice, Menu, Search, cut, keys_of, match_places
 
 _MOST_SHOWN = 20
@@ -54,7 +56,7 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """Print lines."""
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{make_block_visible(text)}\n")
         sys.stdout.flush()
 
     # -- one answer ------------------------------------------------------------------------------------------------
@@ -65,7 +67,7 @@ class Terminal:
         if self._readline is not None and present and present.isprintable():
             self._readline.set_startup_hook(lambda: self._readline.insert_text(present))
         try:
-            return input(prompt)
+            return input(make_block_visible(prompt))
         except EOFError:
             self.say()
             raise QuitRequest from None
@@ -161,7 +163,7 @@ class Terminal:
     def _draw(lines: Sequence[str], before: int) -> int:
         """Draw lines over those drawn before; return their number."""
         up = f"\x1b[{before}A\r\x1b[J" if before else ""
-        sys.stdout.write(up + "".join(f"{line}\n" for line in lines))
+        sys.stdout.write(up + "".join(f"{make_visible(line)}\n" for line in lines))
         sys.stdout.flush()
         return len(lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from confobjects.objects.reading import mask_secret
+from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +34,9 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
         if deferred.property and (deferred.path, deferred.property) not in touched:
             continue
         what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
-        invocation.note(f"to be checked at startup: {deferred.path}: {what}")
+        invocation.note(make_visible(f"to be checked at startup: {deferred.path}: {what}"))
     for action in report.admin_actions:
-        invocation.note(f"{action.path}, {action.property}: {action.synopsis}")
+        invocation.note(make_visible(f"{action.path}, {action.property}: {action.synopsis}"))
     return 0
 
 
@@ -43,10 +44,10 @@ def plan_lines(changes: Iterable[ObjectChange]) -> Iterable[str]:
     """Yield what changes would do, line by line."""
     for change in changes:
         target = f" to {change.new_path}" if change.new_path is not None else ""
-        yield f"would {change.action} {change.path}{target}"
+        yield make_visible(f"would {change.action} {change.path}{target}")
         for name in change.names():
             before, after = (_shown_texts(change, name, side) for side in (change.before, change.after))
-            yield f"  {name}: {', '.join(before) or '-'} -> {', '.join(after) or '-'}"
+            yield make_visible(f"  {name}: {', '.join(before) or '-'} -> {', '.join(after) or '-'}")
 
 
 def _shown_texts(change: ObjectChange, name: str, side: Any) -> list[str]:

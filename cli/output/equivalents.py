@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK
 from confobjects.errors import AccessError, StorageError, UsageError
+from confobjects.texts.visible import make_visible
 
 from ..words.command_line import words_of
 from ..words.quoting import quote_word
@@ -27,9 +28,13 @@ _WIDTH = 79
 _INDENT = " " * 10
 
 
-def equivalent_command(operation: Operation, registry: Registry) -> str:
-    """Return the command that asks for an operation; a long one has a line for each of its options."""
+def equivalent_command(operation: Operation, registry: Registry, *, exact: bool = False) -> str:
+    """Return the command that asks for an operation; a long one has a line for each of its options.
+
+    It is for reading: control characters are escaped, unless it is to be ``exact``, for a file that is a batch.
+    """
     parts = _group_words(["confobjects", *_ask_for_secrets(words_of(operation, registry))])
+    parts = parts if exact else [make_visible(part) for part in parts]
     line = " ".join(parts)
     return line if len(line) <= _WIDTH else f" \\\n{_INDENT}".join(parts)
 
@@ -75,12 +80,14 @@ class Recorder:
 
     def record(self, operations: Sequence[Operation]) -> None:
         """Show and write operations that were carried out."""
-        commands = [equivalent_command(operation, self.invocation.registry) for operation in operations]
-        if self.shows and commands:
+        registry = self.invocation.registry
+        if self.shows and operations:
+            commands = [equivalent_command(operation, registry) for operation in operations]
             plural = "s" if len(commands) > 1 else ""
             self.invocation.note("\n".join([f"\nThe equivalent command{plural}:", *commands, ""]))
         if self.path is not None:
             try:
+                commands = [equivalent_command(operation, registry, exact=True) for operation in operations]
                 self._append("".join(self._format_entry(command) for command in commands))
             except UsageError as error:  # the change itself is made
                 self.invocation.warn(error.diagnostics)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from confobjects.texts.visible import escape_json
+
 from .shown import ShownProperty
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 def dumps(document: Any) -> str:
     """Return a JSON text as it is printed."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return escape_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def properties_as_json(shown: Iterable[ShownProperty]) -> dict[str, Any]:

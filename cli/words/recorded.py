@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def command_of(arguments: Sequence[str], registry: Registry) -> str:
     """Return a command line as one line for the history."""
-    words = mask_secrets(list(_own_words(arguments)), registry.secret_names(), registry.property_names())
+    words = mask_secrets(list(_own_words(arguments)), registry.secret_names())
     return " ".join(quote_word(word) for word in words)
 
 

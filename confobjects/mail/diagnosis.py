@@ -90,7 +90,8 @@ class Diagnosis(Record):
             self.summary,
             path=path,
             property=self.property,
-            detail="\n".join(detail),
+            detail=detail[0] if detail else "",
+            more=tuple(detail[1:]),
             remedy=self.remedy,
         )
 

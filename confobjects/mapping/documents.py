@@ -27,6 +27,7 @@ from confobjects.objects.reading import mask_secret, value_problem
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
+from confobjects.texts.visible import escape_json
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
@@ -112,7 +113,7 @@ def drop_secrets(state: ObjectState) -> ObjectState:
 def write(states: Iterable[ObjectState], registry: Registry) -> str:
     """Return the document of some objects: sorted by path and property, without secrets."""
     objects = {str(state.path): _state_to_json(drop_secrets(state), registry) for state in sort_states(states)}
-    return json.dumps({MARKER: FORMAT, "objects": objects}, indent=2, ensure_ascii=False) + "\n"
+    return escape_json(json.dumps({MARKER: FORMAT, "objects": objects}, indent=2, ensure_ascii=False)) + "\n"
 
 
 def sort_states(states: Iterable[ObjectState]) -> list[ObjectState]:

@@ -204,7 +204,8 @@ def value_problem(
         path=path,
         property=prop.name,
         value=MASK if prop.sensitive else mask_secret(prop, value),
-        detail="\n".join(part for part in (f"expected: {said.expected or prop.syntax.expected}", came) if part),
+        detail=f"expected: {said.expected or prop.syntax.expected}",
+        more=(came,) if came else (),
         remedy=said.remedy,
     )
 

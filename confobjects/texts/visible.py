@@ -5,10 +5,17 @@ Whatever Python does not call printable (:meth:`str.isprintable`) becomes an esc
 backslash stands for itself, so the result is for reading only: it cannot be read back.
 
 :func:`make_visible` gives one line, whatever the text holds: for a summary, a table cell, a line of a log or transcript.
-:func:`visible_lines` keeps the lines of a block separate: for an explanation of several lines.
+:func:`make_block_visible` is for a whole output made of such lines, at the place where it leaves.
+:func:`escape_json` is for a JSON text, whose values must stay the same.
 """
 
 from __future__ import annotations
+
+import re
+from typing import Final
+
+_PLAIN_BLOCK: Final = re.compile(r"[ -~\n\t]*")
+_BEYOND: Final = re.compile(r"[^ -~\n]")
 
 
 def make_visible(text: str | bytes) -> str:
@@ -23,6 +30,26 @@ def make_visible(text: str | bytes) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def visible_lines(text: str) -> list[str]:
-    """Return the lines of a block, each without its line end and with escapes as :func:`make_visible` makes them."""
-    return [make_visible(line) for line in text.splitlines()]
+def make_block_visible(text: str) -> str:
+    """Return a text whose line feeds and tabs are our own: they stay, and everything else becomes visible.
+
+    A part of the text that comes from outside must have been made visible before, or it could begin a line.
+    """
+    if text.isascii() and _PLAIN_BLOCK.fullmatch(text):
+        return text
+    return "".join(one if one in "\n\t" or one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def escape_json(text: str) -> str:
+    r"""Return a JSON text (RFC 8259) with ``\uXXXX`` for all that a terminal would act on or hide; it means the same.
+
+    Controls below U+0020 are escaped in JSON anyway; its line feeds and blanks stand between the values.
+    """
+    return text if text.isascii() and "\x7f" not in text else _BEYOND.sub(_as_json_escape, text)
+
+
+def _as_json_escape(match: re.Match[str]) -> str:
+    if match.group().isprintable():
+        return match.group()
+    units = match.group().encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

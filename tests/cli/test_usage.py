@@ -107,7 +107,7 @@ def test_a_secret_that_is_explained_is_not_repeated() -> None:
         ([*CREATE, "--auth-password", CANARY], 2, "a property is set with --set auth-password:VALUE"),
         (["history", "show", "x"], 2, "NUMBER takes a whole number from 1\n"),
         (["history", "--limit", "0"], 2, "--limit takes a whole number from 1\n"),
-        (["list-mail-servers", "--define", "foo"], 2, '--define takes TOKEN=VALUE, and one has no equals sign'),
+        (["list-mail-servers", "--define", "foo"], 2, "--define takes TOKEN=VALUE, and one has no equals sign"),
         (["-h", "-v", "list-mail-servers"], 2, "for help use --help"),
         (["list-mail-servers", "--url", "ldap://127.0.0.1:1", "-o", "mech=GSSAPI"], 2, 'the SASL mechanism "GSSAPI"'),
         (["list-mail-servers", "--url", "ldap://127.0.0.1:1", "-o", f"mech{CANARY}"], 2, "without a name and a value"),

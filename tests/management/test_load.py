@@ -140,7 +140,7 @@ def test_the_evaluated_value_has_to_follow_syntax_and_constraints(file: Path) ->
     with pytest.raises(ConfobjectsError) as caught:
         load(file, one, env={"SSL": "false", "PORT": "99999"})
     (problem,) = caught.value.diagnostics
-    assert "PORT" in problem.detail
+    assert "PORT" in " ".join(problem.detail_lines())
 
 
 def test_what_nothing_resolves_stops_an_enabled_object_and_warns_of_a_disabled_one(file: Path) -> None:

@@ -172,6 +172,6 @@ def test_an_expression_whose_value_is_not_known_yet_is_enough() -> None:
 
 def test_a_value_that_is_wrong_is_not_missing_besides() -> None:
     problems = errors(needs(multi_valued=True), as_list("many"), {"a": "&{list}"})
-    assert [(p.code, p.value, p.detail) for p in problems] == [
-        ("invalid-value", "many", "expected: a whole number, at least 0\nthe value came from a list"),
+    assert [(p.code, p.value, p.detail_lines()) for p in problems] == [
+        ("invalid-value", "many", ["expected: a whole number, at least 0", "the value came from a list"]),
     ]

@@ -48,7 +48,15 @@ def test_the_wheel_says_what_it_is(built: Built) -> None:
     assert headers["Name"] == "confobjects"
     assert headers["License-Expression"] == "MIT"
     assert headers["Requires-Python"] == ">=3.11"
-    assert set(headers.get_all("Provides-Extra") or ()) == {"bundled", "demo", "pkcs11", "test", "dev", "mutants", "audit"}
+    assert set(headers.get_all("Provides-Extra") or ()) == {
+        "bundled",
+        "demo",
+        "pkcs11",
+        "test",
+        "dev",
+        "mutants",
+        "audit",
+    }
     lines = headers.get_all("Requires-Dist") or ()
     required = {re.split(r"[<>=!~; ]", line)[0] for line in lines if "extra ==" not in line}
     assert required == {"click", "cryptography", "jsonschema", "ldap3", "pyasn1"}

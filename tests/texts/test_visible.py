@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.texts.visible import make_visible, visible_lines
+from confobjects.texts.visible import escape_json, make_block_visible, make_visible
 
 ANYTHING = st.text(st.characters(), max_size=60)
 """Surrogates, controls and direction characters included."""
@@ -63,11 +64,26 @@ def test_any_bytes_can_be_shown(data: bytes) -> None:
 
 
 @given(ANYTHING)
-def test_a_block_keeps_its_lines(text: str) -> None:
-    lines = visible_lines(text)
-    assert lines == [make_visible(line) for line in text.splitlines()]
-    assert "\n".join(lines).replace("\n", "").isprintable()
+def test_a_block_keeps_its_lines_and_tabs_and_no_other_control(text: str) -> None:
+    shown = make_block_visible(text)
+    assert [line.split("\t") for line in shown.split("\n")] == [
+        [make_visible(cell) for cell in line.split("\t")] for line in text.split("\n")
+    ]
+    assert make_block_visible(shown) == shown
 
 
-def test_the_lines_of_a_block_are_apart() -> None:
-    assert visible_lines("one\r\ntwo\x1b[2J\n\nthree\n") == ["one", "two\\x1b[2J", "", "three"]
+@given(st.dictionaries(ANYTHING, st.lists(ANYTHING, max_size=3), max_size=3))
+def test_json_means_the_same_and_hides_nothing(document: dict[str, list[str]]) -> None:
+    text = escape_json(json.dumps(document, indent=2, ensure_ascii=False))
+    assert json.loads(text) == json.loads(json.dumps(document))
+    assert text.replace("\n", "").isprintable()
+    assert "é" not in str(document) or "é" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["\x7f", "\x80", "\x9b", "\x9f", "\u2028", "\u2029", "\u202e", "\u2066", "\u061c", "\U000e0041"]
+)
+def test_a_hidden_character_is_escaped_in_json(text: str) -> None:
+    assert escape_json(json.dumps(text, ensure_ascii=False)).lower() == json.dumps(text).lower().replace(
+        text, "\\u007f"
+    )

@@ -189,7 +189,7 @@ def test_a_port_without_tls_is_asked_for_starttls(extensions: bytes, word: str, 
     with FakeSmtp({"EHLO": extensions}) as fake:
         result = checked(mail_server(fake.port, use_ssl=True, trust=trusting))
         assert result.code == "not-a-tls-port"
-        assert f'the greeting was "220 fake ESMTP"; the server {word}' in result.diagnostics[0].detail
+        assert f'the greeting was "220 fake ESMTP"; the server {word}' in " ".join(result.diagnostics[0].detail_lines())
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_login_that_is_offered_on_the_other_side_of_tls(postfix: SimpleNamespa
     weak = "confobjects.allow-insecure=login-in-clear"
     result = checked(mail_server(postfix.ports["plain"], weak, **CLEAR, **LOGIN))
     assert result.code == "auth-not-offered"
-    assert "inside TLS, the server offers a login: PLAIN" in result.diagnostics[0].detail
+    assert "inside TLS, the server offers a login: PLAIN" in " ".join(result.diagnostics[0].detail_lines())
 
 
 def test_each_address_is_looked_at_by_itself(server_context: dict[str, ssl.SSLContext], trusting: Given) -> None:
@@ -236,7 +236,7 @@ def test_each_address_is_looked_at_by_itself(server_context: dict[str, ssl.SSLCo
 
         result = checked(mail_server(25, use_ssl=True, trust=trusting), network=Network(lookup))
         assert result.code == "certificate-expired"
-        told = result.diagnostics[0].detail
+        told = " ".join(result.diagnostics[0].detail_lines())
         assert f"127.0.0.1:{old.port} alone: the certificate has expired" in told
         assert f"127.0.0.1:{new.port} alone: it works" in told
         assert not {"AUTH", "MAIL"} & {*old.verbs, *new.verbs}

@@ -443,7 +443,7 @@ def test_every_address_is_tried_and_each_failure_told() -> None:
     assert tried == ["::1", "127.0.0.1"]
     error = failure(mail_server(fake.port, **CLEAR), network=network)
     assert error.diagnosis.code == "connection-refused"
-    assert "[::1]" in error.diagnostics[0].detail
+    assert "[::1]" in " ".join(error.diagnostics[0].detail_lines())
 
 
 # -- proxies -----------------------------------------------------------------------------------------------------------

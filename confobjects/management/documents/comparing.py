@@ -20,6 +20,7 @@ from confobjects.objects.model import Texts
 from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
+from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
@@ -165,9 +166,9 @@ def format_unified(found: Iterable[Difference], one: str, other: str) -> Iterato
     head = True
     for difference in found:
         if head:
-            yield from (f"--- {one}", f"+++ {other}")
+            yield from (make_visible(f"--- {one}"), make_visible(f"+++ {other}"))
             head = False
-        yield f"@@ {difference.path} @@"
+        yield make_visible(f"@@ {difference.path} @@")
         if difference.types is not None:
             yield from _format_lines("type", difference.types)
         for name, pair in difference.properties.items():
@@ -179,4 +180,4 @@ def _format_lines(name: str, pair: Pair) -> Iterator[str]:
         for text in texts:
             if pair.another or text not in others:
                 note = " (another one)" if pair.another and sign == "+" else ""
-                yield f"{sign}{name}: {text}{note}".replace("\r", "\\r").replace("\n", "\\n")
+                yield make_visible(f"{sign}{name}: {text}{note}")

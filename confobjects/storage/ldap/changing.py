@@ -211,9 +211,9 @@ class DirectoryWriter(DirectoryReader):
                 if (back := invert_change(step.change, step.before)) is not None:
                     self._carry_out(back, None)
             except ConfobjectsError as error:
-                detail = "\n".join(problem.summary for problem in error.diagnostics)
+                first, *more = (problem.summary for problem in error.diagnostics)
                 summary = f'the entry "{dn}" was changed before the commit failed, and could not be restored'
-                stuck.append(Diagnostic(reason.code, summary, detail=detail, origin=self._origin))
+                stuck.append(Diagnostic(reason.code, summary, detail=first, more=tuple(more), origin=self._origin))
         return stuck
 
     def _has_been_made(self, change: Change, before: Entry | None) -> bool:

@@ -401,7 +401,7 @@ class Journal:
             Diagnostic(
                 "storage-failed",
                 f"change {number} was interrupted; it {what}",
-                detail="\n".join(problem.summary for problem in stuck),
+                more=tuple(problem.summary for problem in stuck),
                 remedy=remedy,
                 severity="warning",
             )
