@@ -212,16 +212,25 @@ class EffectiveConfiguration(Lookups):
                 names = list(names[0])
             return self.at(self.registry.path_of(kind, tuple(names)))
 
-    def __contains__(self, path: object) -> bool:
-        return path in self._judged
+        def of(self, kind: str) -> tuple[EffectiveObject, ...]:
+            """Return the objects of a kind, sorted by path."""
+            self.registry.relation(kind)
+            return tuple(EffectiveObject(self._judged[p], self) for p in sorted(self._judged) if p.relation == kind)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is an object at a path, or with the kind and names of a look-up."""
+        if isinstance(key, ManagedObjectPath):
+            return key in self._judged
+        words = (key,) if isinstance(key, str) else key
+        if not isinstance(words, tuple) or not words or not all(isinstance(word, str) for word in words):
+            return False
+        try:
+            return self.registry.path_of(words[0], words[1:]) in self._judged
+        except UnknownNameError:
+            return False
 
     def __iter__(self) -> Iterator[EffectiveObject]:
         return (EffectiveObject(self._judged[path], self) for path in sorted(self._judged))
 
     def __len__(self) -> int:
         return len(self._judged)
-
-    def of(self, kind: str) -> tuple[EffectiveObject, ...]:
-        """Return the objects of a kind, sorted by path."""
-        self.registry.relation(kind)
-        return tuple(EffectiveObject(self._judged[p], self) for p in sorted(self._judged) if p.relation == kind)

@@ -11,7 +11,8 @@ from confobjects.definitions import PropertyDefinition, Registry, Relation
 
 _HEAD = """\
 # generated from the definitions by `python -m tests.docs_check --write`; do not edit
-from typing import Any, Literal, overload
+# pyright: reportIncompatibleMethodOverride=false
+from typing import Literal, overload
 
 from confobjects.dn import DN as DN
 from confobjects.objects.effective import EffectiveObject
@@ -45,11 +46,16 @@ def _render_class(relation: Relation, registry: Registry) -> Iterator[str]:
     for name in registry.subtypes(relation.target):
         for prop in registry.definition(name).properties.values():
             every.setdefault(prop.name, (prop, prop.name in own))
-    for name, (prop, common) in sorted(every.items()):
-        yield "    @overload"
-        yield f'    def __getitem__(self, name: Literal["{name}"]) -> {value_type_of(prop, sure=common)}: ...'
-    yield "    @overload"
-    yield "    def __getitem__(self, name: str) -> Any: ..."
+    known = [(f'Literal["{name}"]', value_type_of(prop, sure=common)) for name, (prop, common) in sorted(every.items())]
+    for index, (key, value) in enumerate(known):
+        # The base takes any text as a key, because it knows no kind; a wrong one is an error here.
+        narrowed = "  # type: ignore[override]" if index == 0 else ""
+        if len(known) > 1:
+            yield f"    @overload{narrowed}"
+            narrowed = ""
+        yield f"    def __getitem__(self, name: {key}) -> {value}: ...{narrowed}"
+    if not known:
+        yield "    pass"
     yield ""
 
 
@@ -74,4 +80,9 @@ def _render_lookups(relations: list[Relation], registry: Registry) -> Iterator[s
         yield f"    def __getitem__(self, key: {key}) -> {class_name_of(relation)}: ..."
     yield "    @overload"
     yield "    def __getitem__(self, key: tuple[str, ...] | tuple[str, tuple[str, ...]] | str) -> EffectiveObject: ..."
+    for relation in relations:
+        yield "    @overload"
+        yield f'    def of(self, kind: Literal["{relation.name}"]) -> tuple[{class_name_of(relation)}, ...]: ...'
+    yield "    @overload"
+    yield "    def of(self, kind: str) -> tuple[EffectiveObject, ...]: ..."
     yield ""

@@ -7,9 +7,10 @@ and no managed object; it prints nothing. Every storage passes the one contract 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from confobjects.diagnostics import Diagnostic, find_nearest
+from confobjects.diagnostics import Diagnostic, find_nearest, suggest_name
 from confobjects.errors import UsageError
 from confobjects.mapping.protocol import Scope, Storage
 
@@ -39,8 +40,30 @@ def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storag
     from importlib import import_module
 
     module, _, function = target.partition(":")
-    storage: Storage = getattr(import_module(module), function)(url, missing_ok=missing_ok, **options)
+    open_url = getattr(import_module(module), function)
+    if options:
+        _check_options(open_url, options, scheme.lower())
+    storage: Storage = open_url(url, missing_ok=missing_ok, **options)
     return storage
+
+
+def _check_options(open_url: Callable[..., Storage], options: Collection[str], scheme: str) -> None:
+    """Raise UsageError for options that a kind of storage does not have."""
+    from inspect import signature
+
+    known = [name for name, one in signature(open_url).parameters.items() if one.kind is one.KEYWORD_ONLY]
+    problems = [
+        Diagnostic(
+            "usage",
+            f'a storage of the kind "{scheme}:" has no option "{name}"',
+            argument=name,
+            remedy=suggest_name(name, known) or f"known: {', '.join(sorted(known))}",
+        )
+        for name in options
+        if name not in known
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _scheme_problem(url: str, scheme: str) -> Diagnostic:

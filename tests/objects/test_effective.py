@@ -67,6 +67,10 @@ def test_the_objects_are_sorted_by_path(config: EffectiveConfiguration) -> None:
     assert config.of("depot-codec") == ()
     assert depot().parse_path("/queue/a") in config
     assert depot().parse_path("/queue/c") not in config
+    assert ("queue", "a") in config
+    assert ("queue", " A ") in config  # names are compared as in a look-up
+    for key in (("queue", "c"), ("queue",), "queue", ("queue", "a", "b"), ("kveve", "a"), (), ("queue", 1), 1, None):
+        assert key not in config
 
 
 def test_an_object_knows_its_names(config: EffectiveConfiguration) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,15 @@ def test_reading_imports_nothing_that_only_writing_needs(tmp_path: Path) -> None
     # -S: no site-packages, whose .pth files may import anything
     found = subprocess.run([sys.executable, "-S", "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("url", ["memory:", "ldif:x.ldif", "ldap://localhost/dc=x"])
+@pytest.mark.parametrize(("name", "remedy"), [("dead_line", 'did you mean "deadline"?'), ("nonsense", "known: ")])
+def test_an_option_that_the_storage_does_not_have_is_refused_by_name(url: str, name: str, remedy: str) -> None:
+    options: dict[str, Any] = {"deadline": 1.0, name: 1}
+    with pytest.raises(UsageError) as caught:
+        open_storage(url, **options)
+    (problem,) = caught.value.diagnostics
+    assert problem.summary == f'a storage of the kind "{url.partition(":")[0]}:" has no option "{name}"'
+    assert remedy in str(problem.remedy)
+    assert problem.argument == name
