@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHO
 PYTEST =
 
 .NOTPARALLEL:
-.PHONY: help demo test check lint types imports docs-check coverage endurance format bench mutants audit clean
+.PHONY: help demo test check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
@@ -22,6 +22,7 @@ help:
 	@echo 'make bench   measure; the results go to benchmarks/results/'
 	@echo 'make mutants change the pure rooms on purpose, and list in tests/mutants.md what no test notices'
 	@echo 'make audit   ask advisory services about known defects of the installed packages'
+	@echo 'make fuzz    try many hostile inputs on everything that reads foreign text; FUZZ_EXAMPLES=N for each reader'
 	@echo 'make format  format the sources'
 	@echo 'make clean   remove everything the other targets made'
 
@@ -73,6 +74,13 @@ format:
 bench:
 	$(SETUP) bench
 	@.venv-bench/bin/python -m benchmarks.run
+
+# Longer: make fuzz FUZZ_EXAMPLES=20000
+FUZZ_EXAMPLES ?= 2000
+
+fuzz:
+	$(SETUP) test
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest tests/fuzz $(PYTEST)
 
 # Some of the rooms: make mutants ROOMS="expressions objects"
 ROOMS =

@@ -1,0 +1,114 @@
+"""What is fuzzed: every reader of text or bytes that comes from outside, with samples and its own errors."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from confobjects.cli.batch import dialect
+from confobjects.cli.words.properties_file import read as read_options
+from confobjects.definitions.checking import check
+from confobjects.definitions.checking import parse as parse_definition
+from confobjects.dn import DN, DNSyntaxError
+from confobjects.errors import ConfobjectsError
+from confobjects.expressions import ExpressionSyntaxError, NotFound, evaluate, parse
+from confobjects.mail.replies import ProtocolViolation, ReplyParser
+from confobjects.management.documents.json import ConfigurationDocument
+from confobjects.mapping import ldif
+from confobjects.startup import load_registry
+from confobjects.storage.ldap import ber
+from confobjects.texts.properties import EscapeError, read_entries
+from confobjects.tls import stores
+
+TESTS = Path(__file__).parent.parent
+MOST_SAMPLES = 12
+"""Files of samples for a target; more of them make the first round longer, not the search better."""
+
+
+class Target(NamedTuple):
+    """A reader of bytes, samples of what it reads, pieces that mean something to it, and the errors it may raise."""
+
+    read: Callable[[bytes], Any]
+    samples: tuple[bytes, ...]
+    pieces: tuple[bytes, ...]
+    errors: tuple[type[Exception], ...]
+
+
+def files(pattern: str) -> tuple[bytes, ...]:
+    """Return the content of some files of the tests."""
+    found = sorted(TESTS.glob(pattern), key=lambda path: (path.stat().st_size, path.name))
+    return tuple(path.read_bytes() for path in found[:MOST_SAMPLES])
+
+
+def as_text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def read_expression(data: bytes) -> None:
+    evaluate(parse(as_text(data)), lambda need: NotFound((str(need),)), split=True)
+
+
+def read_properties(data: bytes) -> None:
+    for entry in read_entries(as_text(data)):
+        assert isinstance(entry.key + entry.value, str)
+
+
+def read_definition(data: bytes) -> None:
+    document, _ = parse_definition("fuzz.json", as_text(data))
+    if document is not None:
+        check([document])
+
+
+def read_replies(data: bytes) -> None:
+    parser = ReplyParser()
+    for at in range(0, len(data), 7):
+        for reply in parser.feed(data[at : at + 7]):
+            assert reply.text is not None
+
+
+def read_ber(data: bytes) -> None:
+    size = ber.size_of(data, 0)
+    if size is None or size > len(data):
+        return
+    _, _, at = ber.decode_head(data[:size])
+    for decode in (ber.decode_entry, ber.decode_result):
+        try:
+            decode(data[:size], at)
+        except (ValueError, IndexError):
+            continue
+
+
+def read_options_from(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".properties") as file:
+        file.write(data)
+        file.flush()
+        read_options(file.name)
+
+
+def read_any_store(data: bytes) -> None:
+    stores.read_store(data, stores.detect_type(data), "password")
+
+
+BATCH = b"create-mail-server --server-name 'a b' --set \"enabled:true\" \\\n  --set smtp-server:h\n# note\n\nlist-mail-servers\n"
+REPLIES = b"220 ready\r\n250-host\r\n250-SIZE 10\r\n250 AUTH PLAIN\r\n535 5.7.8 no\r\n"
+ENTRY = bytes.fromhex("3025020101642004096f753d782c633d79301330110402636e310b04096d61696c20736572")
+RESULT = bytes.fromhex("300c02010161070a010004000400")
+PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800", b'"objects"', b'"/mail-server/one"')
+
+TARGETS = {
+    "ldif": Target(lambda data: ldif.parse(ldif.decode(data)), files("bad/ldif/*.ldif"), (b"dn: ", b"cn: x\n", b":: ", b":< ", b"\n ", b"\n\n", b"#", b"version: 1\n"), (ConfobjectsError,)),
+    "dn": Target(lambda data: DN.parse(as_text(data)).normal, (b"cn=one,cn=Mail Servers,dc=x", b"a=\\2c+b=#0401", b'cn="x,y"'), (b",", b"+", b"=", b"\\", b"\\2c", b"#04", b'"', b" ", "é\u0301".encode()), (DNSyntaxError,)),
+    "batch": Target(lambda data: dialect.parse(as_text(data)), (BATCH, *files("bad/batch/*.batch")), (b"'", b'"', b"\\\n", b"\\", b"<<E", b"\nE\n", b"#", b" "), ()),
+    "expressions": Target(read_expression, (b"&{a.b}", b"${a|&{b}}", b"$<base64:eA==>x\\&{", b"&{a.&{b}.c|d}"), (b"&{", b"}", b"${", b"$<", b">", b"|", b"a.b", b"base64:", b"\\"), (ExpressionSyntaxError,)),
+    "properties": Target(read_properties, (b"a=b\n", b"! c\na\\ b : c\\\n  d\\u0041\n"), (b"=", b":", b"\\", b"\\u00", b"\n", b"\r", b"#", b" ", b"\f"), (EscapeError,)),
+    "options": Target(read_options_from, (b"bindDN=cn=admin\nport=389\ndsconfig.verbose=true\n",), (b"=", b"port", b"\\", b"\n", b"define", b".", b"useSsl"), (ConfobjectsError,)),
+    "documents": Target(lambda data: ConfigurationDocument(as_text(data), "fuzz.json", load_registry()), files("bad/documents/*.json"), JSON, (ConfobjectsError,)),
+    "definitions": Target(read_definition, files("bad/definitions/*.json"), JSON, (ConfobjectsError,)),
+    "replies": Target(read_replies, (REPLIES, b"250 x\n", b"2500\r\n"), (b"\r\n", b"\n", b"250-", b"250 ", b"999 ", b"\xff"), (ProtocolViolation,)),
+    "ber": Target(read_ber, (ENTRY, RESULT), (b"\x30", b"\x84\xff\xff\xff\xff", b"\x80", b"\x04\x00", b"\x02\x01\x01", b"\x31"), (ValueError, IndexError)),
+    "stores": Target(read_any_store, (PEM, b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1", b"0\x82\x01\x00"), (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"\xfe\xed\xfe\xed", b"\0\0\0\2", b"\x30\x82", b"\xff\xff\xff\xff"), (stores.StoreProblem,)),
+}  # fmt: skip
+"""Every reader by name. A new reader of foreign text belongs here."""
