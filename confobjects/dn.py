@@ -222,12 +222,11 @@ def _is_attribute_type(text: str) -> bool:
 
 def _first_rdn_end(text: str) -> int:
     """Return the offset of the comma that ends the first RDN of a canonical text, or its length."""
-    end = text.find(",")
-    while end > 0 and text[end - 1] == "\\":
-        backslashes = end - len(text[:end].rstrip("\\"))
-        if backslashes % 2 == 0:
-            break
-        end = text.find(",", end + 1)
+    end, escape = text.find(","), text.find("\\")
+    while 0 <= escape < end:
+        if escape + 1 == end:
+            end = text.find(",", end + 1)
+        escape = text.find("\\", escape + 2)
     return end if end >= 0 else len(text)
 
 

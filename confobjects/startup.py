@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from confobjects import inputs
 from confobjects.actions import RemedyAction
 from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE, check_functions, parse_allowed
 from confobjects.definitions.documents import DefinitionDocument, remove_replaced
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import Evaluator
     from confobjects.transport.mailer import Mailer
 
-_open_file = open  # the built-in: the public verb below takes its name
 
 URL_VARIABLE = "CONFOBJECTS_URL"
 INSTANCE_VARIABLE = "CONFOBJECTS_INSTANCE"
@@ -153,8 +153,7 @@ def _definition_files(directory: str) -> list[str]:
 
 
 def _read_text(path: str) -> str:
-    with _open_file(path, encoding="utf-8") as file:
-        return file.read()
+    return inputs.read_regular(path, inputs.MEDIUM)[0].decode("utf-8")
 
 
 class Place(Record):

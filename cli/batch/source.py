@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
 
-from ..files import MEBIBYTE, read_contents
+from ..files import MEBIBYTE, read_input
 from ..words.masking import ASSIGNING, SEPARATOR, mask_secrets, secret_start, takes_secret
 from .dialect import BatchCommand, Piece, Word, parse
 
@@ -29,10 +28,9 @@ _NOTHING: Final = "nothing"
 
 def read(path: str | None) -> bytes:
     """Return the content of a file, of standard input for None or ``-``. Raises UsageError."""
-    if path is None or path == "-":
-        return sys.stdin.buffer.read()
+    path = path or "-"
     try:
-        return read_contents(os.path.expanduser(path), _MOST)
+        return read_input(os.path.expanduser(path), _MOST)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UsageError(Diagnostic("usage", f"the batch cannot be read: {reason}", origin=path)) from None

@@ -9,9 +9,11 @@ import click
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
+from confobjects.inputs import MEDIUM
 from confobjects.mapping import ldap_schema
 
 from ..command import make_command
+from ..files import read_contents
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -67,8 +69,7 @@ def _parse_dn(option: str, text: str | None) -> DN:
 
 def _read_schema(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return read_contents(path, MEDIUM).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(Diagnostic("usage", f"the schema cannot be read: {reason}", origin=path)) from None

@@ -19,8 +19,9 @@ ALLOW_CODE_VARIABLE: Final = "CONFOBJECTS_ALLOW_CODE"
 
 REGISTERED: Final = frozenset(
     {
-        "confobjects.mail.constraints:port_and_tls",
+        "confobjects.mail.constraints:password_needs_username",
         "confobjects.mail.constraints:smtp_properties",
+        "confobjects.mail.constraints:username_without_password",
         "confobjects.mail.planning:transport_settings",
     }
 )

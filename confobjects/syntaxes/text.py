@@ -6,7 +6,6 @@ Laws: free text is never trimmed or altered. Each class says whether it allows l
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -24,6 +23,7 @@ from confobjects.syntaxes.base import (
     require_text,
 )
 from confobjects.texts.names import normal_name
+from confobjects.texts.patterns import Pattern
 
 
 class String(Syntax):
@@ -74,21 +74,21 @@ class String(Syntax):
     def __init__(self, *, case_insensitive: bool = True, pattern: Mapping[str, str] | None = None) -> None:
         self.case_insensitive = case_insensitive
         self.pattern = dict(pattern) if pattern else None
-        self._expression: re.Pattern[str] | None = None
+        self._expression: Pattern | None = None
         if self.pattern is not None:
             for part in ("regex", "usage", "synopsis"):
                 if not isinstance(self.pattern.get(part), str) or not self.pattern[part]:
                     raise SyntaxParameterError("pattern", f'a pattern needs the text "{part}"')
             try:
-                self._expression = re.compile(self.pattern["regex"])
-            except re.error as error:
+                self._expression = Pattern(self.pattern["regex"])
+            except ValueError as error:
                 raise SyntaxParameterError("pattern", f"the regular expression is broken: {error}") from None
 
     def parse(self, text: str) -> str:
         if not text or not text.isascii():
             require_text(text, self.expected)
-        if self._expression is not None and self._expression.fullmatch(text) is None:
-            padded = self._expression.fullmatch(text.strip()) is not None
+        if self._expression is not None and not self._expression.matches(text):
+            padded = self._expression.matches(text.strip())
             remedy = "remove the blanks around the value" if padded else ""
             raise ValueSyntaxError(f"{quote_text(text)} does not have the form {self._form}", self.expected, remedy)
         return text

@@ -100,8 +100,15 @@ def open_pkcs12(data: bytes, password: str) -> Any | None:
 _DEEPEST: Final = 24
 
 
-def _require_few_rounds(data: bytes, depth: int = 0) -> None:
-    """Refuse a store whose password would be hashed for minutes. Raises :class:`StoreProblem`.
+def _require_few_rounds(data: bytes) -> None:
+    """Refuse a store whose password would be hashed for minutes. Raises :class:`StoreProblem`."""
+    if sum(_rounds_in(data)) > _MOST_ITERATIONS:
+        summary = f"it asks for more than {_MOST_ITERATIONS:,} rounds of hashing its password"
+        raise StoreProblem("damaged", summary, "Create it again with fewer rounds.")
+
+
+def _rounds_in(data: bytes, depth: int = 0) -> Iterator[int]:
+    """Yield the numbers of rounds in a store.
 
     A number of rounds follows the salt in PKCS12-PBE-Params, PBKDF2-params (RFC 8018) and MacData (RFC 7292); all stand in
     clear, some within octet strings.
@@ -114,11 +121,9 @@ def _require_few_rounds(data: bytes, depth: int = 0) -> None:
         return  # a text or a key within an octet string
     for before, element in zip((None, *found), found, strict=False):
         if element.tag == der.INTEGER and before is not None and before.tag in {der.OCTETS, der.SEQUENCE}:
-            if element.integer > _MOST_ITERATIONS:
-                summary = f"it asks for more than {_MOST_ITERATIONS:,} rounds of hashing its password"
-                raise StoreProblem("damaged", summary, "Create it again with fewer rounds.")
+            yield max(0, element.integer)
         elif element.tag & der.CONSTRUCTED or element.tag == der.OCTETS:
-            _require_few_rounds(element.content, depth + 1)
+            yield from _rounds_in(element.content, depth + 1)
 
 
 def read_pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:

@@ -7,7 +7,6 @@ of authorities every server would be refused without a clear reason.
 from __future__ import annotations
 
 import os
-import re
 import ssl
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -20,6 +19,7 @@ from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.records import Record
+from confobjects.texts.patterns import Pattern
 from confobjects.texts.visible import make_visible
 from confobjects.tls.authorities import has_system_authorities, read_system_state
 from confobjects.tls.contexts import Recipe, run_apart
@@ -119,17 +119,17 @@ def load_pem_directory(source: TrustSource) -> Material:
     excluded = source.get("excluded-filename-pattern")
     try:
         names = sorted(entry.name for entry in os.scandir(directory) if entry.is_file())
-        pattern = re.compile(excluded) if excluded else None
+        pattern = Pattern(excluded) if excluded else None
     except OSError as error:
         raise _error_for_unreadable(source, directory, error, "pem-directory") from None
-    except re.error as error:
+    except ValueError as error:
         raise trust_error_for(
             source,
             f"the pattern is not a regular expression: {error}",
             "Correct the pattern.",
             "excluded-filename-pattern",
         ) from None
-    wanted = [name for name in names if pattern is None or not pattern.fullmatch(name)]
+    wanted = [name for name in names if pattern is None or not pattern.matches(name)]
     found = list(_first_certificates(source, directory, wanted))
     if not found:
         raise trust_error_for(

@@ -171,7 +171,7 @@ def test_a_mistake_is_told_each_time(family: Path) -> None:
             load(family)
         problem = next(one for one in caught.value.diagnostics if one.pointer == "/name")
         assert (problem.line, problem.column, problem.excerpt, problem.span) == (2, 9, '"name": 1}', (8, 9))
-    assert not any("store" in problem.origin and problem.line is None for problem in caught.value.diagnostics)
+        assert not any("store" in one.origin and one.line is None for one in caught.value.diagnostics)
 
 
 def test_what_is_loaded_is_the_same_from_the_cache(family: Path) -> None:

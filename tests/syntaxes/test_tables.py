@@ -298,7 +298,7 @@ def test_description(spec: Any, sentence: str) -> None:
         (
             {"type": "string", "pattern": {"regex": "(", "usage": "X", "synopsis": "x"}},
             "pattern",
-            "the regular expression is broken: missing ), unterminated subpattern at position 0",
+            "the regular expression is broken: missing ): (",
         ),
         ({"type": "aggregation", "relation": ""}, "relation", "the relation has no name"),
         ({"type": "host-port", "default-port": 0}, "default-port", "0 is not a port; ports go from 1 to 65535"),

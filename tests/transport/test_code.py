@@ -163,7 +163,8 @@ def test_a_provider_knows_whether_a_server_named_its_code(storage: type[MemorySt
     values = {"enabled": "true", "provider-class": "one_trust:Trust"}
     context.create("trust-manager-provider", "own", values, type="custom")
     configuration, _ = judge_all(context.site, ".")
-    allowed = trust_source_of(configuration["trust-manager-provider", "own"]).allowed
+    provider: Any = configuration["trust-manager-provider", "own"]
+    allowed = trust_source_of(provider).allowed
     assert (allowed is not None) == limited
 
 

@@ -1,0 +1,247 @@
+"""Work is bounded by the size of its input: twice the input takes twice the steps, and nothing waits for ever.
+
+A step is a line of Python that is executed, not a moment of the clock. What runs inside C code is bounded by a limit that
+has its own test here: a text that would take such code too long is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from unicodedata import normalize
+
+import pytest
+
+from confobjects.cli.batch.dialect import parse as parse_batch
+from confobjects.dn import DN
+from confobjects.errors import ConfobjectsError
+from confobjects.expressions import Failed, Found, Need, NotFound, evaluate, parse
+from confobjects.expressions.evaluation import MAX_SIZE
+from confobjects.mail.properties import read_settings
+from confobjects.resolvers import ExpressionFiles
+from confobjects.syntaxes.base import ValueSyntaxError
+from confobjects.syntaxes.text import String
+from confobjects.texts.names import normal_name
+from confobjects.texts.patterns import Pattern
+from confobjects.texts.properties import read_entries
+from confobjects.tls import der
+from confobjects.tls.stores import StoreProblem, read_store, read_store_file
+
+
+def count_steps(run: Callable[[], Any]) -> int:
+    """Return how many lines of Python a call executes, whatever it raises of ours."""
+    steps = 0
+
+    def trace(_: FrameType, event: str, __: Any) -> Any:
+        nonlocal steps
+        steps += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    except (ValueError, StoreProblem, ConfobjectsError):
+        pass
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
+    "a DN of escapes": (lambda n: "cn=" + r"\," * n, DN.parse),
+    "the parent of a DN of escapes": (lambda n: DN.parse("cn=" + r"\," * n + ",cn=x"), lambda dn: dn.parent),
+    "a DN of many parts": (lambda n: ",".join(["cn=a\\,b"] * n), DN.parse),
+    "expressions in a row": (lambda n: "&{a}" * n, lambda text: evaluate(parse(text), lambda _: NotFound())),
+    "begins of certificates": (lambda n: b"-----BEGIN CERTIFICATE-----\n" * n, lambda data: read_store(data, "", "")),
+    "elements of DER": (lambda n: b"\x05\x00" * n, lambda data: list(der.elements(data))),
+    "lines of properties": (lambda n: "a=b\\\n" * n, lambda text: [entry.value for entry in read_entries(text)]),
+    "commands of a batch": (lambda n: "create-mail-server --set a:b\n" * n, parse_batch),
+    "a command of a batch": (lambda n: "x " + "--set a:\\&{b} " * n, parse_batch),
+    "rows of smtp-property": (
+        lambda n: [(f"mail.smtp.x{number}", "1") for number in range(n)],
+        read_settings,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LINEAR)
+def test_twice_the_input_takes_twice_the_steps(case: str) -> None:
+    make, run = LINEAR[case]
+    count_steps(lambda: run(make(10)))  # what is imported or made only once
+    small, large = make(200), make(800)
+    assert count_steps(lambda: run(large)) <= 4.5 * count_steps(lambda: run(small))
+
+
+# -- expressions -------------------------------------------------------------------------------------------------------
+
+
+def doubled(levels: int, last: Found | NotFound) -> tuple[Callable[[Need], Found | NotFound], list[Need]]:
+    """Return a provider whose tokens each name the next one twice, and the list of what it was asked for."""
+    asked: list[Need] = []
+
+    def provide(need: Need) -> Found | NotFound:
+        asked.append(need)
+        level = int(need.argument.removeprefix("t."))
+        return last if level == levels else Found((f"&{{t.{level + 1}}}&{{t.{level + 1}}}",), "file", literal=False)
+
+    return provide, asked
+
+
+@pytest.mark.parametrize("last", [Found(("x",), "file", literal=False), NotFound(), Found(("y" * 600_000,), "file")])
+def test_sources_that_name_each_other_twice_are_evaluated_once(last: Found | NotFound) -> None:
+    provide, asked = doubled(30, last)
+    evaluate(parse("&{t.0}"), provide)
+    assert len(asked) <= 2 * 31
+
+
+def test_a_text_grows_to_a_limit_and_not_beyond() -> None:
+    provide, _ = doubled(10, Found(("x",), "file", literal=False))
+    assert evaluate(parse("&{t.0}"), provide).values == ("x" * 1024,)
+    provide, _ = doubled(25, Found(("x",), "file", literal=False))
+    [problem] = evaluate(parse("&{t.0}"), provide).problems
+    assert problem.message == f"the value comes to more than {MAX_SIZE:,} characters"
+
+
+def expression_file(tmp_path: Path, text: str) -> ExpressionFiles:
+    (tmp_path / "values.json").write_text(text)
+    return ExpressionFiles([str(tmp_path)])
+
+
+def test_the_keys_of_a_json_object_are_read_once(tmp_path: Path) -> None:
+    def read(count: int) -> int:
+        files = expression_file(tmp_path, json.dumps({f"k{number}": "v" for number in range(count)}))
+        return count_steps(lambda: files("k0"))
+
+    read(10)
+    assert read(800) <= 4.5 * read(200)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path, opening: str) -> None:
+    answer = expression_file(tmp_path, opening * 100_000)("a")
+    assert answer == Failed(
+        f"{tmp_path / 'values.json'} is nested too deeply",
+        "correct the file; nothing of its directory is used until then",
+    )
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("marks", ["\u0301", "\u0301\u0323", "\u0344"])
+def test_a_name_with_any_number_of_combining_marks_is_compared(marks: str) -> None:
+    name = "a" + marks * 100_000
+    assert DN.parse(f"cn={name}") == DN.parse(f"cn={name.upper()}")
+    assert DN.parse(f"cn={name}") != DN.parse(f"cn={name[:-1]}")
+    runs = normal_name(name).split("\u034f")
+    assert max(map(len, runs)) <= 32
+
+
+def test_usual_names_have_the_form_of_unicode() -> None:
+    for name in ("e\u0301" * 1000, "Stra\u00dfe" * 100, "\ufb01" * 40):
+        assert normal_name(name) == normalize("NFKC", normalize("NFKC", name).casefold())
+
+
+# -- patterns ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("regex", ["(a+)+$", "(a|a)*", "(a*)*", "(.*a){20}b"])
+def test_a_pattern_is_matched_in_linear_time(regex: str) -> None:
+    assert not Pattern(regex).matches("a" * 50_000 + "!")
+
+
+@pytest.mark.parametrize(
+    ("regex", "message"),
+    [("(", "missing ): ("), ("(?!a)b", "invalid perl operator: (?!"), ("a{2000}", "invalid repetition size: {2000}")],
+)
+def test_a_pattern_that_is_not_understood_is_refused(regex: str, message: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
+        Pattern(regex)
+    assert str(refused.value) == message
+
+
+def test_the_pattern_of_a_definition_is_matched_in_linear_time() -> None:
+    syntax = String(pattern={"regex": "(a+)+", "usage": "AS", "synopsis": "Letters."})
+    assert syntax.parse("a" * 50_000)
+    with pytest.raises(ValueSyntaxError):
+        syntax.parse("a" * 50_000 + "!")
+
+
+# -- trust stores ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_or_a_device_is_no_store(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.p12"
+    os.mkfifo(pipe)
+    for path in (str(pipe), "/dev/zero", str(tmp_path)):
+        with pytest.raises(OSError, match=r"regular file|directory"):
+            read_store_file(path)
+
+
+def element(tag: int, *parts: bytes) -> bytes:
+    """Return a DER element."""
+    content = b"".join(parts)
+    size = len(content)
+    return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + content
+
+
+def number(value: int) -> bytes:
+    return element(der.INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+SALT = element(der.OCTETS, bytes(8))
+DATA = element(der.OID, bytes.fromhex("2a864886f70d010701"))
+ENCRYPTED = element(der.OID, bytes.fromhex("2a864886f70d010706"))
+PBES2 = element(der.OID, bytes.fromhex("2a864886f70d01050d"))
+PBKDF2 = element(der.OID, bytes.fromhex("2a864886f70d01050c"))
+PKCS12_RC2 = element(der.OID, bytes.fromhex("2a864886f70d010c0106"))
+KEY_BAG = element(der.OID, bytes.fromhex("2a864886f70d010c0a0102"))
+
+
+def pbes2(rounds: int) -> bytes:
+    derivation = element(der.SEQUENCE, PBKDF2, element(der.SEQUENCE, SALT, number(rounds)))
+    return element(der.SEQUENCE, PBES2, element(der.SEQUENCE, derivation))
+
+
+def pkcs12_rc2(rounds: int) -> bytes:
+    return element(der.SEQUENCE, PKCS12_RC2, element(der.SEQUENCE, SALT, number(rounds)))
+
+
+def encrypted(algorithm: bytes) -> bytes:
+    content = element(der.SEQUENCE, DATA, algorithm, element(0x80, bytes(16)))
+    return element(der.SEQUENCE, ENCRYPTED, element(0xA0, element(der.SEQUENCE, number(0), content)))
+
+
+def shrouded_key(algorithm: bytes) -> bytes:
+    bag = element(der.SEQUENCE, KEY_BAG, element(0xA0, element(der.SEQUENCE, algorithm, SALT)))
+    return element(der.SEQUENCE, DATA, element(0xA0, element(der.OCTETS, element(der.SEQUENCE, bag))))
+
+
+def store_of(*contents: bytes, check_rounds: int = 1) -> bytes:
+    """Return a PKCS #12 store (RFC 7292) of some contents."""
+    safe = element(der.OCTETS, element(der.SEQUENCE, *contents))
+    check = element(der.SEQUENCE, element(der.SEQUENCE, SALT, SALT), SALT, number(check_rounds))
+    return element(der.SEQUENCE, number(3), element(der.SEQUENCE, DATA, element(0xA0, safe)), check)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        store_of(check_rounds=2**31 - 1),
+        store_of(encrypted(pbes2(2**31 - 1))),
+        store_of(encrypted(pkcs12_rc2(2**31 - 1))),
+        store_of(shrouded_key(pbes2(2**31 - 1))),
+        store_of(shrouded_key(pkcs12_rc2(2**31 - 1))),
+        store_of(*[encrypted(pbes2(1_000_000))] * 11),
+    ],
+    ids=["check", "pbes2", "pkcs12", "key-pbes2", "key-pkcs12", "many"],
+)
+def test_a_store_whose_derivation_takes_too_long_is_refused(data: bytes) -> None:
+    with pytest.raises(StoreProblem, match="more than 10,000,000 rounds of hashing"):
+        read_store(data, "", "secret")
