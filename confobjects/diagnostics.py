@@ -29,9 +29,10 @@ class Diagnostic(Record, kw_only=True):
     (``/mail-server/one``), ``origin`` the file or source of the problem, ``line`` and
     ``column`` count from 1, ``pointer`` is a JSON pointer (RFC 6901). ``span`` is a half-open range of
     offsets into ``excerpt``; it is drawn as a caret line. ``fix`` are (property, value) pairs to set as well, which
-    would make the refused change valid. ``detail`` explains it in one line, ``more`` are further lines. ``constraint`` is the name of the violated rule, if it has one. ``argument`` is
-    the wrong part of a request as it was given: an option or a name. ``remedy`` is text, with
-    actions in it that each face words in its own way.
+    would make the refused change valid; ``attempt`` is a whole line to type instead, from a face that knows it.
+    ``detail`` explains the problem in one line, ``more`` are further lines. ``constraint`` is the name of the violated
+    rule, if it has one. ``argument`` is the wrong part of a request as it was given: an option or a name. ``remedy`` is
+    text, with actions in it that each face words in its own way.
     """
 
     code: str = field(kw_only=False)
@@ -49,6 +50,7 @@ class Diagnostic(Record, kw_only=True):
     excerpt: str = ""
     span: tuple[int, int] | None = None
     fix: tuple[tuple[str, str], ...] = ()
+    attempt: str = ""
     constraint: str = ""
     argument: str = ""
     severity: Severity = "error"
@@ -77,6 +79,8 @@ class Diagnostic(Record, kw_only=True):
         lines.extend(f"  {line}" for line in self.detail_lines())
         if self.remedy:
             lines.append(f"  remedy: {make_visible(remedy_text(self.remedy, say))}")
+        if self.attempt:
+            lines.append(f"    try: {make_visible(self.attempt)}")
         return "\n".join(lines)
 
     def detail_lines(self) -> list[str]:
@@ -91,6 +95,8 @@ class Diagnostic(Record, kw_only=True):
             result["detail"] = "\n".join(self.detail_lines())
         if self.remedy:
             result["remedy"] = remedy_text(self.remedy, say)
+        if self.attempt:
+            result["remedy"] = "\n".join(part for part in (result.get("remedy"), f"try: {self.attempt}") if part)
         if self.excerpt:
             result["excerpt"] = self.excerpt
             result["span"] = list(self.span) if self.span else None

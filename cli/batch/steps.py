@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from confobjects.actions import remedy_text
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.management import ManagementContext, Site
@@ -208,13 +207,10 @@ class BatchStep(Sink):
             piece = place_of(problem, self.command, self.operation, self.source)
         if problem.fix:
             more = [word for name, value in problem.fix for word in ("--set", f"{name}:{value}")]
-            from ..words.actions import word
             from ..words.quoting import quote_word
 
             line = " ".join(map(quote_word, [*self.source.mask_command(self.command), *more]))
-            problem = problem.replace(
-                fix=(), remedy="\n".join(part for part in (remedy_text(problem.remedy, word), f"try: {line}") if part)
-            )
+            problem = problem.replace(fix=(), attempt=line)
         return self.source.place_problem(problem, piece)
 
 

@@ -124,7 +124,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     assert read_regular(str(path), 10)[0] == b"x" * 10
     with pytest.raises(OSError, match="larger than 9 bytes"):
         read_regular(str(path), 9)
-    with pytest.raises(OSError, match="more than 100 bytes"):
+    with pytest.raises(OSError, match="larger than 100 bytes"):
         read_any("/dev/zero", 100)
 
 
