@@ -136,7 +136,8 @@ class Ds389:
         template = tree / "share/dirsrv/data/template-dse.ldif"
         lines = template.read_text(encoding="utf-8").splitlines()
         at = next(number for number, line in enumerate(lines) if line.startswith("nsslapd-port:"))
-        lines.insert(at + 1, "nsslapd-listenhost: 127.0.0.1")
+        # Anybody is shown any number of entries: all tests share the suffix, and some look through the whole of it.
+        lines[at + 1 : at + 1] = ["nsslapd-listenhost: 127.0.0.1", "nsslapd-sizelimit: -1"]
         self._write(template, "\n".join([*lines, ""]))
         answers = self.root / "answers.inf"
         facts = {"port": self.port, "secure_port": processes.free_port(), "suffix": SUFFIX, "database": self.database}
