@@ -85,12 +85,13 @@ def _describe_secret(secret: OmittedSecret) -> str:
 
 
 def _save(text: str, path: str) -> None:
-    from confobjects.storage import files
+    from confobjects.storage.files import translate_errors
+    from confobjects.storage.replacing import Replacement
 
     target = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # a pipe, /dev/stdout
-        with files.translate_errors("write the file", path), open(path, "wb") as file:
+        with translate_errors("write the file", path), open(path, "wb") as file:
             file.write(text.encode())
         return
-    with files.Replacement(target, text.encode()) as replacement:
+    with Replacement(target, text.encode()) as replacement:
         replacement.take_place()

@@ -100,13 +100,14 @@ class Recorder:
         return f"{head}# Operation {self.number}, {current_time()}\n{command}\n\n"
 
     def _append(self, text: str) -> None:
-        from confobjects.storage import files
+        from confobjects.storage.files import translate_errors
+        from confobjects.storage.own_files import open_own
 
         path = str(self.path)
         try:
             # For its owner only, although it holds no secret.
-            number = files.open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, "")
-            with files.translate_errors("write the file", path), open(number, "a", encoding="utf-8") as file:
+            number = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, "")
+            with translate_errors("write the file", path), open(number, "a", encoding="utf-8") as file:
                 file.write(text)
         except (AccessError, StorageError) as error:
             (found,) = error.diagnostics

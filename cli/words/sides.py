@@ -20,7 +20,9 @@ from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import drop_masks, state_of
 from confobjects.paths import ROOT
 from confobjects.records import Record
-from confobjects.storage import SCHEMES, files
+from confobjects.storage import SCHEMES
+from confobjects.storage.archives import directory_of, list_archives
+from confobjects.storage.own_files import read_own
 
 from ..connection import storage_options
 from ..files import MEBIBYTE, read_contents
@@ -68,7 +70,7 @@ def read_side(invocation: Invocation, text: str) -> Side:
             return _as_side(text, found if found.objects else found.replace(problems=_check_empty(context)))
     if colon and scheme.lower() == "archive":
         path, target = _archive_path(invocation, rest)
-        return _side_from_archive(invocation, files.read_own(path, target) or b"", path)
+        return _side_from_archive(invocation, read_own(path, target) or b"", path)
     if colon and scheme.lower() == "history":
         return Side(text, _past_states(invocation, rest))
     return _side_from_bytes(invocation, _read_bytes(text), "standard input" if text == "-" else text)
@@ -198,10 +200,8 @@ def _archive_path(invocation: Invocation, number: str) -> tuple[str, str]:
                 remedy="archive:1 is an LDIF file before its last change",
             )
         )
-    from confobjects.storage.files import list_archives
-
     target = os.path.realpath(os.path.expanduser(file.removeprefix("//")))
-    directory = f"{target}.archive"
+    directory = directory_of(target)
     try:
         names = [name for _, name in reversed(list_archives(target))]
     except OSError:

@@ -28,7 +28,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.journal import Note, NotedChange, State
 from confobjects.records import Record, field
-from confobjects.storage import files
+from confobjects.storage import files, own_files, replacing
 
 FORMAT: Final = 1
 _STATES: Final = ("done", "void", "pending", "unclear", "edited")
@@ -199,7 +199,7 @@ def path_of(path: str) -> str:
 
 def read(path: str) -> HistoryLines:
     """Return the whole history of a file."""
-    return HistoryLines(files.read_own(path_of(path), path) or b"", path_of(path))
+    return HistoryLines(own_files.read_own(path_of(path), path) or b"", path_of(path))
 
 
 class HistoryWriter:
@@ -228,7 +228,7 @@ class HistoryWriter:
         self._append("".join(lines).encode(), durable=True)
         if is_new:
             with files.translate_errors("write the history", self.file):
-                files.sync_directory(os.path.dirname(self.file))
+                replacing.sync_directory(os.path.dirname(self.file))
         return number
 
     def record_state(self, number: int, state: State) -> None:
@@ -259,7 +259,7 @@ class HistoryWriter:
 
     def _read_last(self) -> HistoryLines:
         """Return the last lines, back to the last change that has a number."""
-        descriptor = files.open_own(self.file, os.O_RDONLY, self.path)
+        descriptor = own_files.open_own(self.file, os.O_RDONLY, self.path)
         with files.translate_errors("read the history", self.file), open(descriptor, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             length = _TAIL
@@ -275,11 +275,11 @@ class HistoryWriter:
     def _append(self, data: bytes, *, durable: bool) -> None:
         """Append lines. First end the line that a killed writer left unfinished."""
         with files.translate_errors("write the history", self.file):
-            descriptor = files.open_own(self.file, _APPEND, self.path)
+            descriptor = own_files.open_own(self.file, _APPEND, self.path)
             try:
                 size = os.fstat(descriptor).st_size
                 if not size:
-                    files.give_to_owner(descriptor, self.path)
+                    own_files.give_to_owner(descriptor, self.path)
                 elif os.pread(descriptor, 1, size - 1) != b"\n":
                     data = b"\n" + data
                 _write(descriptor, data, size)

@@ -180,16 +180,19 @@ class LdifFileStorage:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Lock out other writers in any process or thread, and read the file again."""
+        from confobjects.storage import archives, locking, own_files, replacing
+
         if self._owner == get_ident():
             raise UsageError("writing() is already active and cannot be nested")
         target = os.path.realpath(self.path)
         if not self._missing_ok:
             self._current_version()
-        files.make_directory(os.path.dirname(target))
-        with files.hold_lock(target, self._deadline):
+        own_files.make_directory(os.path.dirname(target))
+        with locking.hold_lock(target, self._deadline):
             self._owner = get_ident()
             try:
-                files.remove_leftovers(target)
+                replacing.remove_leftover(target)
+                archives.remove_leftover(target)
                 self._writer = self._version = self._load()
                 yield
             finally:
@@ -221,13 +224,15 @@ class LdifFileStorage:
         Return None if the file is no longer the version that the new one is made from.
         """
         from confobjects.mapping.ldif.writing import edit_document
+        from confobjects.storage.archives import archive
         from confobjects.storage.history import HistoryWriter, digest_of, time_of
+        from confobjects.storage.replacing import Replacement
 
         document = edit_document(version.document, edits)
         self._check(document)
         data = document.serialise().encode()
-        with files.Replacement(target, data) as replacement:
-            archived = files.archive(target, version.data) if version.data else ""
+        with Replacement(target, data) as replacement:
+            archived = archive(target, version.data) if version.data else ""
             pen, edited = HistoryWriter(target), time_of(version.signature.modified) if version.signature else ""
             number = pen.intend(digest_of(version.data), digest_of(data), record, edited)
             happened = False
@@ -264,8 +269,10 @@ class LdifFileStorage:
             raise ConfobjectsError(Diagnostic("internal-error", summary, origin=self.path, remedy=remedy))
 
     def _prune(self, target: str, archived: str) -> None:
+        from confobjects.storage.archives import prune
+
         try:
-            files.prune(target, self._archives, archived)
+            prune(target, self._archives, archived)
         except ConfobjectsError as error:  # the change itself is done and safe
             self._remarks = [self._make_warning(problem.summary, problem.remedy) for problem in error.diagnostics]
 
@@ -294,12 +301,12 @@ class LdifFileStorage:
 
     def history(self) -> list[NotedChange]:
         """Return the recorded changes, including manual edits, the oldest first."""
-        from confobjects.storage import history
+        from confobjects.storage import history, locking
 
         target = os.path.realpath(self.path)
         if self._owner == get_ident() or history.read(target).is_settled:
             return self._list_changes(target)
-        with suppress(AccessError), files.hold_lock(target, self._deadline):
+        with suppress(AccessError), locking.hold_lock(target, self._deadline):
             return self._list_changes(target)  # the writer has finished or is dead: the file shows which
         return self._list_changes(target)
 

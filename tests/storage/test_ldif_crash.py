@@ -33,7 +33,7 @@ import fcntl, grp, pwd, time, zlib, confobjects.storage.history   # before the u
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
 from confobjects.mapping.entry import ModifyEntry, Modification
-from confobjects.storage import files
+from confobjects.storage import archives, locking, replacing  # the modules of a writer, too
 from confobjects.storage.ldif_file import LdifFileStorage
 
 path = sys.argv[1]

@@ -17,7 +17,8 @@ from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, ChangedMeanwhileError, ConfobjectsError, StorageError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.ldif import NEW_DOCUMENT
-from confobjects.storage import files
+from confobjects.storage import locking, replacing
+from confobjects.storage.archives import list_archives
 from confobjects.storage.ldif_file import LdifFileStorage
 
 CONFIG = DN.parse("cn=config")
@@ -68,7 +69,7 @@ def value(storage: LdifFileStorage, attribute: str = "a") -> object:
 
 def archives(path: Path) -> list[str]:
     folder = Path(f"{path}.archive")
-    names = [name for _, name in files.list_archives(str(path))] if folder.exists() else []
+    names = [name for _, name in list_archives(str(path))] if folder.exists() else []
     return [gzip.decompress((folder / name).read_bytes()).decode() for name in names]
 
 
@@ -224,15 +225,15 @@ def test_who_waits_for_the_lock_is_served_before_who_comes_back(path: Path) -> N
     order: list[str] = []
 
     def wait_in_line() -> None:
-        with files.hold_lock(str(path), 60.0):
+        with locking.hold_lock(str(path), 60.0):
             order.append("the one that waited")
 
     with ThreadPoolExecutor() as pool:
-        with files.hold_lock(str(path), 60.0):
+        with locking.hold_lock(str(path), 60.0):
             waiting = pool.submit(wait_in_line)
             while not is_locked(Path(f"{path}.queue")):
                 pass
-        with files.hold_lock(str(path), 60.0):
+        with locking.hold_lock(str(path), 60.0):
             order.append("the one that came back")
         waiting.result()
     assert order == ["the one that waited", "the one that came back"]
@@ -383,7 +384,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with (
         pytest.raises(StorageError, match="only an ordinary file can be replaced"),
-        files.Replacement(str(tmp_path / "pipe"), b""),
+        replacing.Replacement(str(tmp_path / "pipe"), b""),
     ):
         pass
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
@@ -417,7 +418,7 @@ def test_a_link_in_place_of_the_lock_is_not_followed(storage: LdifFileStorage, p
 def test_what_a_killed_writer_left_is_removed(storage: LdifFileStorage, path: Path) -> None:
     folder = Path(f"{path}.archive")
     folder.mkdir()
-    leftovers = [Path(files.temporary_name(str(path))), Path(files.temporary_name(str(folder)))]
+    leftovers = [Path(replacing.temporary_name(str(path))), Path(replacing.temporary_name(str(folder)))]
     for leftover in leftovers:
         leftover.write_text("half")
     commit(storage, put("2"))

@@ -11,7 +11,7 @@ import pytest
 
 import confobjects
 from confobjects.errors import StorageError
-from confobjects.storage import files
+from confobjects.storage import own_files
 from tests.cli.sessions import run
 
 CONTENT: Final = "not ours\n"
@@ -157,7 +157,7 @@ def test_root_and_the_owner_of_the_configuration_share_its_files(tmp_path: Path)
 
 def test_a_new_file_is_ours(tmp_path: Path) -> None:
     path = str(tmp_path / "new")
-    os.close(files.open_own(path, os.O_WRONLY | os.O_CREAT, ""))
+    os.close(own_files.open_own(path, os.O_WRONLY | os.O_CREAT, ""))
     assert os.stat(path).st_mode & 0o777 == 0o600
-    assert files.read_own(path, "") == b""
-    assert files.read_own(path + "x", "") is None
+    assert own_files.read_own(path, "") == b""
+    assert own_files.read_own(path + "x", "") is None

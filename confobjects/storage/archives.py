@@ -1,0 +1,98 @@
+"""The previous versions of a file, compressed, in the directory ``<path>.archive``."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from confobjects.storage.files import as_file_error, translate_errors
+from confobjects.storage.own_files import PRIVATE, give_to_owner, make_directory, not_ours_error, require_own
+from confobjects.storage.replacing import CREATE, temporary_name
+
+
+def directory_of(path: str) -> str:
+    """Return the directory with the previous versions of a file."""
+    return path + ".archive"
+
+
+@contextmanager
+def _open_directory(directory: str, path: str) -> Iterator[int]:
+    """Open the directory of the archive of a file, and make it if there is none."""
+    is_new = not os.path.lexists(directory)
+    if is_new:
+        make_directory(directory)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise not_ours_error(directory, "it is not a directory") from None
+        raise as_file_error(error, "open the directory", directory) from error
+    try:
+        require_own(os.fstat(descriptor), directory, path, directory=True)
+        if is_new:
+            give_to_owner(descriptor, path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def archive(path: str, data: bytes) -> str:
+    """Store ``data``, the content to be replaced, compressed in ``<path>.archive``, and return the path."""
+    directory = directory_of(path)
+    now = time.time_ns()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
+    temporary = temporary_name(directory)
+    with (
+        _open_directory(directory, path) as folder,
+        translate_errors("archive the previous version", directory),
+    ):
+        number = max((sequence for sequence, _ in list_archives(path)), default=0) + 1
+        name = os.path.join(directory, f"{os.path.basename(path)}.{stamp}.{number}.gz")
+        descriptor = os.open(temporary, CREATE, PRIVATE)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(zlib.compress(data, 1, wbits=31))  # 31: with a gzip header, so that zcat can read it
+                file.flush()
+                give_to_owner(descriptor, path)
+                os.fsync(descriptor)
+            os.replace(temporary, name)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+        os.fsync(folder)
+    return name
+
+
+def list_archives(path: str) -> list[tuple[int, str]]:
+    """Return the archives of a file, the oldest first: the sequence number of each, 0 for one without, and its name."""
+    start, end = os.path.basename(path) + ".", ".gz"
+    found = []
+    for name in os.listdir(directory_of(path)):
+        if name.startswith(start) and name.endswith(end):
+            number = name.removesuffix(end).rpartition(".")[2]
+            found.append((int(number) if number.isascii() and number.isdigit() else 0, name))
+    return sorted(found)
+
+
+def remove_leftover(path: str) -> None:
+    """Remove the version that a killed writer has not archived completely. The caller must hold the lock of the file."""
+    with suppress(OSError):  # if it cannot be removed, the write fails later with the reason
+        os.unlink(temporary_name(directory_of(path)))
+
+
+def prune(path: str, keep: int, newest: str) -> None:
+    """Remove the oldest archives of a file, by their sequence, until ``keep`` are left, but never ``newest``.
+
+    The clock does not decide which is the oldest: it may have run ahead once.
+    """
+    directory = directory_of(path)
+    with translate_errors("remove old archives", directory):
+        names = [name for _, name in list_archives(path)]
+        for name in names[:-keep] if keep else names:
+            if name != os.path.basename(newest):
+                os.unlink(os.path.join(directory, name))
