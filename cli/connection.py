@@ -10,6 +10,7 @@ from typing import Any, Final
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
+from confobjects.storage import is_directory
 
 from .files import read_contents
 from .words.options import OPTIONS
@@ -17,17 +18,12 @@ from .words.options import OPTIONS
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
 
 
-def is_ldap(url: str) -> bool:
-    """Tell whether a URL names an LDAP directory."""
-    return url.partition(":")[0].lower() in {"ldap", "ldaps", "ldapi"}
-
-
 def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
     """Return the storage options for a URL, from the options of a command line; for a file only its base.
 
     Raises :class:`~confobjects.errors.UsageError` for invalid values.
     """
-    if not is_ldap(url):
+    if not is_directory(url):
         in_file = options["basedn"] and url.partition(":")[0].lower() == "ldif"
         return {"base": _parse_dn(options["basedn"])} if in_file else {}
     found: dict[str, Any] = {

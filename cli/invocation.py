@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.storage import is_directory
 from confobjects.texts.visible import make_block_visible
 
-from .connection import is_ldap, storage_options
 from .words.options import OPTIONS, conflict_among
 
 if TYPE_CHECKING:
@@ -139,17 +139,25 @@ class Invocation:
                 raise UsageError(Diagnostic("usage", f'-h takes a host name, and "{host}" is not one', remedy=remedy))
             host = f"[{host}]" if ":" in host and not host.startswith("[") else host
             return f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
-        if self.options["offline"] and is_ldap(os.environ.get(startup.URL_VARIABLE, "")):
+        if self.options["offline"] and is_directory(os.environ.get(startup.URL_VARIABLE, "")):
             return startup.default_url(os.environ)
         return str(url) if url else None
+
+    def storage_options(self, url: str) -> dict[str, Any]:
+        """Return the options of the storage at a URL: how to connect and log in, and the base."""
+        if not is_directory(url) and not self.options["basedn"]:
+            return {}
+        from .connection import storage_options
+
+        return storage_options(self.options, url)
 
     def open(self) -> ManagementContext:
         """Open the configuration for management; the storage's warnings come later."""
         if self.sink is not None:
             return self.sink.open_context()
         url = self.place.url
-        options = storage_options(self.options, url)
-        if not is_ldap(url):
+        options = self.storage_options(url)
+        if not is_directory(url):
             self._tell_of_connection()
         context = startup.open(url, definitions=self.registry, command=self.recorded_command, **options)
         context.listen(lambda _: self.remember_change())

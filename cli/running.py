@@ -12,7 +12,6 @@ import click
 from confobjects.errors import BROKEN_PIPE, INTERRUPTED, StorageError
 
 from .commands import resolve
-from .failures import report_bug, report_error, report_usage
 from .invocation import INVOCATION
 from .words.splitting import Words, take_apart, with_defaults
 
@@ -36,6 +35,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last place before the user
         if isinstance(error, OSError) and error.errno in _FULL:
             return _report_unwritable(error)
+        from .failures import report_bug
+
         return report_bug(error, _wanted_output(arguments), debug=debug)
     return status
 
@@ -54,10 +55,16 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
+        from .failures import report_usage
+
         return report_usage(error, words, output)
     except ConfobjectsError as error:
+        from .failures import report_error
+
         return report_error(error, words, output, debug=words.has("--debug"))
     except UnicodeEncodeError as error:
+        from .failures import report_usage
+
         return report_usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
 
 

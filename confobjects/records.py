@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, NoReturn, Self, dataclass_transform
 
 _ABSENT: Final = object()
 _CHANGEABLE: Final = (dict, list, set, bytearray)
+_put: Final = object.__setattr__
 _FIRST: Final = 30
 """The number of records made before the ``__init__`` of their class is compiled. Both take about the same time."""
 
@@ -86,30 +87,32 @@ class _RecordType(type):
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False
     ) -> _RecordType:
-        inherited = {key: one for base in reversed(bases) for key, one in getattr(base, "_fields", {}).items()}
-        own = {
-            key: _as_field(f"{name}.{key}", namespace.pop(key, _ABSENT), kw_only=kw_only)
-            for key, annotation in namespace.get("__annotations__", {}).items()
-            if not str(annotation).startswith(("ClassVar", "typing.ClassVar"))
-        }
-        fields = inherited | own
-        namespace["__slots__"] = tuple(key for key in own if key not in inherited)
+        fields: dict[str, _Field] = {}
+        for base in reversed(bases):
+            fields.update(getattr(base, "_fields", ()))
+        slots = []
+        for key, annotation in namespace.get("__annotations__", {}).items():
+            if not str(annotation).startswith(("ClassVar", "typing.ClassVar")):
+                if key not in fields:
+                    slots.append(key)
+                fields[key] = _as_field(name, key, namespace.pop(key, _ABSENT), kw_only)
+        namespace["__slots__"] = tuple(slots)
+        namespace["_fields"] = fields
         namespace["_positional"] = namespace["__match_args__"] = _find_positional(name, fields)
+        namespace["_defaults"] = {key: one.default for key, one in fields.items() if one.default is not _ABSENT}
+        namespace["_compared"] = tuple([key for key, one in fields.items() if one.compared])
         made = super().__new__(cls, name, bases, namespace)
-        made._fields = fields
-        made._defaults = {key: one.default for key, one in fields.items() if one.default is not _ABSENT}
-        made._compared = tuple([key for key, one in fields.items() if one.compared])
         if "__init__" not in namespace:
             made.__init__ = _make_first_init(made)  # type: ignore[misc]
         return made
 
 
-def _as_field(place: str, default: Any, *, kw_only: bool) -> _Field:
-    if place.rpartition(".")[2].startswith("_"):
-        raise TypeError(f"{place} is private: a field of a record is also an argument")
+def _as_field(owner: str, name: str, default: Any, kw_only: bool) -> _Field:
+    if name.startswith("_"):
+        raise TypeError(f"{owner}.{name} is private: a field of a record is also an argument")
     found = default if isinstance(default, _Field) else _Field(default)
     if isinstance(found.default, _CHANGEABLE):
-        raise TypeError(f"the default of {place} can be changed: use field(default_factory=...)")
+        raise TypeError(f"the default of {owner}.{name} can be changed: use field(default_factory=...)")
     if found.kw_only is None:
         found.kw_only = kw_only
     return found
@@ -117,11 +120,17 @@ def _as_field(place: str, default: Any, *, kw_only: bool) -> _Field:
 
 def _find_positional(name: str, fields: Mapping[str, _Field]) -> tuple[str, ...]:
     """Return the positional fields. Raises TypeError if a field with a default precedes one without."""
-    names = tuple(key for key, one in fields.items() if not one.kw_only)
-    optional = [fields[key].optional for key in names]
-    if optional != sorted(optional):
-        raise TypeError(f"{name}: a field without a default follows one with a default")
-    return names
+    names = []
+    after_optional = False
+    for key, one in fields.items():
+        if one.kw_only:
+            continue
+        names.append(key)
+        if one.default is not _ABSENT or one.factory is not None:
+            after_optional = True
+        elif after_optional:
+            raise TypeError(f"{name}: a field without a default follows one with a default")
+    return tuple(names)
 
 
 def _make_first_init(cls: _RecordType) -> Callable[..., None]:
@@ -135,22 +144,17 @@ def _make_first_init(cls: _RecordType) -> Callable[..., None]:
     def __init__(self: Record, *values: Any, **named: Any) -> None:  # noqa: N807 - it stands in for the method
         nonlocal left
         left -= 1
-        found = _bind(cls, values, named) if left >= 0 else None
-        if found is None:
+        given = dict(zip(cls._positional, values))  # noqa: B905 - the lengths are compared below
+        found = {**cls._defaults, **given, **named}
+        fits = len(given) == len(values) and given.keys().isdisjoint(named) and found.keys() == cls._fields.keys()
+        if left < 0 or not fits:
             made = cls.__init__ = _compile_init(cls)  # type: ignore[misc]
             made(self, *values, **named)
-        else:
-            self._fill(**found)
+            return
+        for name, value in found.items():
+            _put(self, name, value)
 
     return __init__
-
-
-def _bind(cls: _RecordType, values: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the value of each field, or None if the arguments and the plain defaults are not sufficient."""
-    given = dict(zip(cls._positional, values, strict=False))
-    found: dict[str, Any] = {**cls._defaults, **given, **named}
-    fits = len(given) == len(values) and given.keys().isdisjoint(named) and found.keys() == cls._fields.keys()
-    return found if fits else None
 
 
 def _compile_init(cls: _RecordType) -> Callable[..., None]:
@@ -209,7 +213,7 @@ class Record(metaclass=_RecordType):
     def _fill(self, **values: Any) -> None:
         """Set the fields. For the ``__init__`` of a record that computes them from other arguments."""
         for name, value in values.items():
-            object.__setattr__(self, name, value)
+            _put(self, name, value)
 
 
 def as_dict(record: Record) -> dict[str, Any]:

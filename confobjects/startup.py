@@ -40,9 +40,7 @@ METASCHEMA_FILE = "managed-object.schema.json"
 
 def builtin_directory() -> str:
     """Return the directory of the library's own definitions."""
-    import confobjects.schemas
-
-    return os.path.dirname(confobjects.schemas.__file__ or "")
+    return os.path.join(os.path.dirname(__file__), "schemas")
 
 
 def load_registry(directories: Iterable[str] = (), *, builtin: bool = True) -> Registry:

@@ -11,7 +11,6 @@ from confobjects import startup
 from confobjects.management.documents.copying import CopyReport, Progress, copy
 
 from ..command import make_command
-from ..connection import storage_options
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 
 def _open(invocation: Invocation, url: str, *, missing_ok: bool) -> ManagementContext:
-    options = storage_options(invocation.options, url)
+    options = invocation.storage_options(url)
     return startup.open(
         url, definitions=invocation.registry, missing_ok=missing_ok, command=invocation.recorded_command, **options
     )

@@ -12,7 +12,7 @@ from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import Action, PropertyChanges
 from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import facts
-from confobjects.reference.listing import is_listed, select_properties
+from confobjects.reference.listing import select_properties
 from confobjects.reference.text import describe_object, describe_property, find_dependencies
 
 from ..command import make_command
@@ -96,7 +96,7 @@ def _describe_object(invocation: Invocation, relation: Relation, type_: str) -> 
         _example_line(relation, registry, "create", PropertyChanges(set=example_object(definition, registry)), short)
         for short, definition in _types_below(relation, registry, type_).items()
         if relation.kind != "singleton"
-        and (definition.name == type_ or is_listed(definition, relation, advanced=invocation.advanced))
+        and (definition.name == type_ or relation.lists(definition, advanced=invocation.advanced))
     ]
     invocation.say("\n".join(["", "Examples:", *(f"  {line}" for line in lines)]) if lines else "")
 

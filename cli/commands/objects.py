@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import error_for
-from confobjects.reference.listing import is_listed
 from confobjects.texts.names import normal_name
 from confobjects.texts.visible import make_visible
 
@@ -50,7 +49,7 @@ def _value_options() -> list[click.Parameter]:
 
 def _type_option(relation: Relation, registry: Registry, *, required: bool, advanced: bool) -> click.Option:
     types = registry.types_of(relation)
-    usual = [short for short, d in types.items() if is_listed(d, relation, advanced=advanced)]
+    usual = [short for short, d in types.items() if relation.lists(d, advanced=advanced)]
     help_ = f"The type of the {relation.friendly}: {', '.join(usual or types)}."
     return click.Option(["-t", "--type", "type_"], metavar="TYPE", required=required, help=help_)
 
@@ -244,7 +243,7 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
             columns = [name.lower() for name in property_] or _default_columns(relation, registry)
             _check_columns(relation, registry, columns)
             there = context.list(relation.name, parents, world, properties=columns)
-            objects = [obj for obj in there if is_listed(obj.definition, relation, advanced=invocation.advanced)]
+            objects = [obj for obj in there if relation.lists(obj.definition, advanced=invocation.advanced)]
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             reader = context.site.make_reader(world)
             shown = [(obj, _cells_of(obj, columns, reader, units)) for obj in objects]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import confobjects
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
 from confobjects.management.changing.operations import Operation
-from confobjects.reference.listing import is_listed
 from confobjects.reference.text import describe_object
 
 from ..output.table import format_table
@@ -121,7 +120,7 @@ class Menus:
     def show(self, relation: Relation) -> None:
         """Print the objects of a kind."""
         there = self.session.context.list(relation.name, self.session.choose_parents(relation))
-        objects = [obj for obj in there if is_listed(obj.definition, relation, advanced=self.session.advanced)]
+        objects = [obj for obj in there if relation.lists(obj.definition, advanced=self.session.advanced)]
         if objects:
             self.session.terminal.say(f"\n{format_table(*self.session.rows(relation, objects))}")
         else:

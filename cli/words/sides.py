@@ -24,7 +24,6 @@ from confobjects.storage import SCHEMES
 from confobjects.storage.archives import directory_of, list_archives
 from confobjects.storage.own_files import read_own
 
-from ..connection import storage_options
 from ..files import MEBIBYTE, read_contents
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def read_side(invocation: Invocation, text: str) -> Side:
     """Return the configuration that a word names. Raises the errors of reading it."""
     scheme, colon, rest = text.partition(":")
     if colon and scheme.lower() in SCHEMES:
-        options = storage_options(invocation.options, text)
+        options = invocation.storage_options(text)
         with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
             found = take_snapshot(context.site)
             return _as_side(text, found if found.objects else found.replace(problems=_check_empty(context)))

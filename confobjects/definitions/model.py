@@ -147,6 +147,10 @@ class Relation(Record):
         """Whether objects of the relation have names: instantiable by a free name, set by their type."""
         return self.kind in {"instantiable", "set"}
 
+    def lists(self, definition: ManagedObjectDefinition, *, advanced: bool) -> bool:
+        """Tell whether a list has a type and its objects in it: an advanced subtype only if it is asked for."""
+        return advanced or not definition.advanced or definition.name == self.target
+
 
 class DefaultObject(Record):
     """An object that is created with its parent."""

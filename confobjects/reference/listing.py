@@ -67,11 +67,6 @@ def rows(
                 yield ListingRow(relation, short, prop)
 
 
-def is_listed(definition: ManagedObjectDefinition, relation: Relation, *, advanced: bool) -> bool:
-    """Tell whether a type and its objects are in a list of a relation: an advanced subtype only if it is asked for."""
-    return advanced or not definition.advanced or definition.name == relation.target
-
-
 def select_properties(
     definition: ManagedObjectDefinition, *, inherited: bool, advanced: bool
 ) -> Iterator[PropertyDefinition]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 from confobjects.reference.examples import example_values
 from confobjects.reference.facts import facts
-from confobjects.reference.listing import is_listed
 
 
 def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79, type_: str = "") -> str:
@@ -36,14 +35,14 @@ def describe_object(relation: Relation, registry: Registry, *, advanced: bool, w
     types = registry.types_of(relation)
     if list(types) != ["generic"]:
         lines += ["", "Types (--type):"]
-        listed = {short: d for short, d in types.items() if is_listed(d, relation, advanced=advanced)}
+        listed = {short: d for short, d in types.items() if relation.lists(d, advanced=advanced)}
         lines += [f"  {short:<14} {d.synopsis}" for short, d in listed.items()]
         if more := len(types) - len(listed):
             lines.append(f"  (--advanced shows {more} more)")
     lines += _render_dependencies(relation, registry)
     for name in registry.subtypes(relation.target):
         below = registry.definition(name)
-        if not is_listed(below, relation, advanced=advanced):
+        if not relation.lists(below, advanced=advanced):
             continue
         heading = relation.friendly if name == relation.target else below.friendly
         lines += _render_properties(below, heading, advanced=advanced, own=name != relation.target)

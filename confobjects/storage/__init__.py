@@ -14,7 +14,7 @@ from confobjects.diagnostics import Diagnostic, find_nearest, suggest_name
 from confobjects.errors import UsageError
 from confobjects.mapping.protocol import Scope, Storage
 
-__all__ = ["SCHEMES", "Scope", "Storage", "open_storage"]
+__all__ = ["SCHEMES", "Scope", "Storage", "is_directory", "open_storage"]
 
 SCHEMES: Final[dict[str, str]] = {
     "ldap": "confobjects.storage.ldap:open_url",
@@ -24,6 +24,11 @@ SCHEMES: Final[dict[str, str]] = {
     "memory": "confobjects.storage.memory:open_url",
 }
 """URL scheme -> ``module:function`` that opens such URLs; the module is imported when a URL asks for it."""
+
+
+def is_directory(url: str) -> bool:
+    """Tell whether a URL names an LDAP directory."""
+    return url.partition(":")[0].lower() in {"ldap", "ldaps", "ldapi"}
 
 
 def open_storage(url: str, *, missing_ok: bool = True, **options: Any) -> Storage:
