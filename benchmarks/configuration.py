@@ -29,8 +29,9 @@ def write(directory: Path, objects: int) -> Path:
     _create_original(file, directory)
     blocks = file.read_text(encoding="utf-8").rstrip("\n").split("\n\n")
     [original] = [block for block in blocks if block.lower().startswith(f"dn: cn={NAME},")]
-    copies = [original.replace(NAME, f"server-{number}") for number in range(objects - 1)]
-    file.write_text("\n\n".join([*blocks, *copies]) + "\n", encoding="utf-8")
+    with file.open("w", encoding="utf-8") as text:  # piece by piece: a child's memory begins with that of this process
+        text.write("\n\n".join(blocks) + "\n")
+        text.writelines("\n" + original.replace(NAME, f"server-{number}") + "\n" for number in range(objects - 1))
     return file
 
 

@@ -27,8 +27,9 @@ _LOCAL = ("ldif", "memory")
 def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
     """Judge every object with a site's evaluator; return the effective configuration and every error found."""
     world = site.open_world()
-    strays = find_strays(site, world)
-    return _judge_objects(site, world, site.all_objects(world), instance_directory, remarks=strays)
+    objects = list(site.all_objects(world))
+    strays = find_strays(site, world, objects)
+    return _judge_objects(site, world, objects, instance_directory, remarks=strays)
 
 
 def judge_one(

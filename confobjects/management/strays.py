@@ -31,42 +31,67 @@ _CORRECT: Final = (
 
 
 class StrayFinder:
-    """Finds the strays beside some objects of a site, ``found`` by path as entries."""
+    """Finds the strays beside some objects of a site, ``found`` by path as entries.
+
+    An entry of an object costs one look-up. Any other is looked for in the tables of places that objects of a kind
+    have below them, a step up for each RDN of the longest branch.
+    """
 
     def __init__(self, site: Site, objects: Iterable[ManagedObject], found: Mapping[ManagedObjectPath, Entry]) -> None:
         self._site = site
         self._base = site.mapper.base
         self._history = self._base.child(*BRANCH)
         self._known = {str(entry.dn) for entry in found.values()}
-        self._places = {self._base, self._history}
-        self._branches: dict[DN, Relation] = {}
-        self._take_places("root", self._base)
+        self._tables: dict[str, dict[str, Relation | None]] = {}
+        self._kinds: dict[str, list[str]] = {self._base.normal: ["root"]}
         for obj in objects:
-            if children := site.registry.children(obj.definition.name):
-                self._take_places(obj.definition.name, site.mapper.dn_of(obj.path), children)
+            if site.registry.children(obj.definition.name):
+                entry = found.get(obj.path)
+                dn = site.mapper.dn_of(obj.path) if entry is None else entry.dn
+                self._kinds.setdefault(dn.normal, []).append(obj.definition.name)
+        self._steps = max((len(DN.parse(r.branch)) for r in site.registry.relations().values()), default=0)
 
-    def _take_places(self, kind: str, dn: DN, children: Iterable[Relation] = ()) -> None:
-        for relation in children or self._site.registry.children(kind):
-            below = dn
-            for rdn in reversed(DN.parse(relation.branch).rdns):
-                below = below.child(*rdn[0])
-                self._places.add(below)
-            self._branches[below] = relation
+    def _table_of(self, kind: str) -> dict[str, Relation | None]:
+        """Return the places below objects of a kind by the normal form of their RDNs: a branch, or on the way to one."""
+        if kind not in self._tables:
+            places: dict[str, Relation | None] = {}
+            for relation in self._site.registry.children(kind):
+                branch = DN.parse(relation.branch)
+                places[branch.normal] = relation
+                while branch := branch.parent:
+                    places.setdefault(branch.normal, None)
+            self._tables[kind] = places
+        return self._tables[kind]
+
+    def _find_places(self, dn: DN) -> Iterator[Relation | None]:
+        """Yield what is at a DN below objects above it: the relation whose branch it is, None on the way to a branch."""
+        normal, end = dn.normal, 0
+        for _ in range(self._steps + 1):
+            above = normal[end + 1 :] if end else normal
+            for kind in self._kinds.get(above, ()):
+                table = self._table_of(kind)
+                if normal[:end] in table:
+                    yield table[normal[:end]]
+            end = normal.find(",", end + 1)
+            if end < 0:
+                return
 
     def find(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Diagnostic]]:
         """Yield the strays among some entries, each with what it is."""
         for entry in entries:
-            if str(entry.dn) in self._known or entry.dn in self._places or entry.dn.is_below(self._history):
+            dn = entry.dn
+            if str(dn) in self._known or dn in (self._base, self._history) or dn.is_below(self._history):
                 continue
-            yield entry, self._describe(entry)
+            if not any(True for _ in self._find_places(dn)):
+                yield entry, self._describe(entry)
 
     def _describe(self, entry: Entry) -> Diagnostic:
         if not entry.dn.is_below(self._base):
             summary = f'this entry is not below the base of the document, "{self._base}"'
             return Diagnostic("broken-data", summary, remedy="correct its DN, or remove it: a document has one base")
         registry = self._site.registry
-        above = self._branches.get(entry.dn.parent)
-        if above is not None and above.named:
+        branches = self._find_places(entry.dn.parent)
+        if above := next((relation for relation in branches if relation is not None and relation.named), None):
             definition = registry.definition(above.target)
             wanted = definition.object_classes[-1]
             summary = f"this entry is not of type {definition.friendly}: it lacks the object class {wanted}"
@@ -83,9 +108,13 @@ class StrayFinder:
         return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} must be {words}")
 
 
-def find_strays(site: Site, world: StorageWorld) -> list[Diagnostic]:
-    """Return a warning for each stray of a storage, and one for those that are too many to list."""
-    objects = list(site.all_objects(world))  # which reads all entries into the world
+def find_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject] | None = None) -> list[Diagnostic]:
+    """Return a warning for each stray of a storage, and one for those that are too many to list.
+
+    ``objects`` are all objects, if they were read into the world already.
+    """
+    if objects is None:
+        objects = list(site.all_objects(world))
     entries = site.storage.search(site.mapper.base, "sub", None, (OBJECT_CLASS,))
     return _tell_strays(StrayFinder(site, objects, world.entries).find(entries))
 

@@ -42,12 +42,16 @@ class Entry:
     def __init__(self, dn: DN, attributes: Mapping[str, Iterable[Value]]) -> None:
         self.dn = dn
         kept: dict[str, Values] = {}
+        several: dict[str, list[Value]] = {}  # so that the values of many spellings are not copied for each
         spellings: dict[str, str] = {}
         for name, values in attributes.items():
             if items := tuple(values):
                 spelling = spellings.setdefault(name.lower(), name)
-                kept[spelling] = kept.get(spelling, ()) + items
-        self.attributes = kept
+                if spelling in kept:
+                    several.setdefault(spelling, [*kept[spelling]]).extend(items)
+                else:
+                    kept[spelling] = items
+        self.attributes = {**kept, **{spelling: tuple(values) for spelling, values in several.items()}}
 
     @classmethod
     def from_trusted(cls, dn: DN, attributes: Mapping[str, Values]) -> Entry:

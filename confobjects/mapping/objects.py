@@ -10,7 +10,7 @@ Law: ``decode(encode(object)) == object``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.definitions.model import REVISION_ATTRIBUTE
@@ -229,6 +229,8 @@ class Mapper:
         path: ManagedObjectPath,
         problems: list[Diagnostic],
     ) -> Texts:
+        if prop.reference is None and all(isinstance(value, str) for value in raw):
+            return cast("Texts", raw)  # the same tuple, which entries share
         texts = []
         for value in raw:
             if isinstance(value, bytes):

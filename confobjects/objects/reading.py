@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions.openers import has_opener
@@ -14,6 +14,10 @@ from confobjects.syntaxes import ValueSyntaxError
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.objects.protocols import Evaluator, World
+
+_MOST_SHARED: Final = 4096
+_LONGEST_SHARED: Final = 64
+"""How many readings are remembered for other objects, and how many characters their texts may have."""
 
 
 def mask_secret(prop: PropertyDefinition, text: str) -> str:
@@ -45,6 +49,7 @@ class PropertyReader:
         self.evaluate = evaluate
         # By identity: hashing a whole definition costs more than reading the default again.
         self._defaults: dict[int, Reading] = {}
+        self._shared: dict[tuple[int, Texts], Reading] = {}
 
     def read_current(self, obj: ManagedObject, prop: PropertyDefinition) -> tuple[Texts, str]:
         """Return the current texts of a property and their origin."""
@@ -95,8 +100,7 @@ class PropertyReader:
         """Return a property with its values evaluated and parsed; problems carry path and property."""
         stored = obj.values.get(prop.name)
         if stored:
-            reading = self._read_texts(obj, prop, stored, "stored")
-            return self._refuse_clear_secrets(obj, prop, reading) if prop.syntax.secret_names else reading
+            return self._shared.get((id(prop), stored)) or self._read_stored(obj, prop, stored)
         if prop.default.kind.startswith("inherited"):
             return self._read_texts(obj, prop, *self.read_default(obj, prop))
         known = self._defaults.get(id(prop))
@@ -105,6 +109,18 @@ class PropertyReader:
             if not known.problems:  # problems name the object, so they are not shared
                 self._defaults[id(prop)] = known
         return known
+
+    def _read_stored(self, obj: ManagedObject, prop: PropertyDefinition, texts: Texts) -> Reading:
+        """Return a property read from stored texts. Short ones are remembered: many objects have the same."""
+        reading = self._read_texts(obj, prop, texts, "stored")
+        if prop.syntax.secret_names:
+            reading = self._refuse_clear_secrets(obj, prop, reading)
+        is_fixed = (
+            reading.values is texts and not reading.problems
+        )  # no expression, which may have another value next time
+        if is_fixed and len(texts) == 1 and len(texts[0]) <= _LONGEST_SHARED and len(self._shared) < _MOST_SHARED:
+            self._shared[id(prop), texts] = reading
+        return reading
 
     def _refuse_clear_secrets(self, obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Reading:
         """Refuse secrets in clear text in values that are shown."""

@@ -23,7 +23,14 @@ from confobjects.errors import ConfobjectsError
 from confobjects.expressions import Failed, Found, Need, NotFound, evaluate, parse
 from confobjects.expressions.evaluation import MAX_SIZE
 from confobjects.mail.properties import read_settings
+from confobjects.management import Site
+from confobjects.management.judging import judge_all
+from confobjects.mapping.ldif import NEW_DOCUMENT
+from confobjects.mapping.ldif import parse as parse_ldif
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.resolvers import ExpressionFiles
+from confobjects.startup import load_registry
+from confobjects.storage.memory import MemoryStorage
 from confobjects.syntaxes.base import ValueSyntaxError
 from confobjects.syntaxes.text import String
 from confobjects.texts.names import normal_name
@@ -53,6 +60,29 @@ def count_steps(run: Callable[[], Any]) -> int:
     return steps
 
 
+def site_of(text: str) -> Site:
+    document = parse_ldif(NEW_DOCUMENT + "\n" + text)
+    storage = MemoryStorage(document.entries.values())
+    return Site.of(load_registry(), storage, evaluate_defaults)
+
+
+def ldif_of_servers(number: int) -> str:
+    """Mail servers, each with a stray beside it and one below it."""
+    classes = "objectClass: top\nobjectClass: ds-cfg-mail-server\n"
+    values = "ds-cfg-smtp-server: mx.example.com\nds-cfg-enabled: true\n"
+    return "\n".join(
+        f"dn: cn=m{i},cn=Mail Servers,cn=config\n{classes}cn: m{i}\n{values}\n"
+        f"dn: cn=s{i},cn=Mail Servers,cn=config\nobjectClass: device\ncn: s{i}\n\n"
+        f"dn: cn=x,cn=m{i},cn=Mail Servers,cn=config\nobjectClass: device\ncn: x\n"
+        for i in range(number)
+    )
+
+
+def ldif_of_depth(number: int) -> str:
+    """An entry far below the base."""
+    return f"dn: {'cn=a,' * number}cn=Mail Servers,cn=config\nobjectClass: device\ncn: a\n"
+
+
 LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
     "a DN of escapes": (lambda n: "cn=" + r"\," * n, DN.parse),
     "the parent of a DN of escapes": (lambda n: DN.parse("cn=" + r"\," * n + ",cn=x"), lambda dn: dn.parent),
@@ -63,6 +93,8 @@ LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
     "lines of properties": (lambda n: "a=b\\\n" * n, lambda text: [entry.value for entry in read_entries(text)]),
     "commands of a batch": (lambda n: "create-mail-server --set a:b\n" * n, parse_batch),
     "a command of a batch": (lambda n: "x " + "--set a:\\&{b} " * n, parse_batch),
+    "objects and strays": (ldif_of_servers, lambda text: judge_all(site_of(text), "/")),
+    "a stray far below the base": (ldif_of_depth, lambda text: judge_all(site_of(text), "/")),
     "rows of smtp-property": (
         lambda n: [(f"mail.smtp.x{number}", "1") for number in range(n)],
         read_settings,

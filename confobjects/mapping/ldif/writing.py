@@ -108,13 +108,13 @@ class _DocumentEditor:
 
 def _split_logical_lines(piece: str) -> list[str]:
     """Return the lines of a piece with their ends, each with its continuations."""
-    lines: list[str] = []
+    lines: list[list[str]] = []
     for line in split_lines(piece):
         if line[:1] == " " and lines:
-            lines[-1] += line
+            lines[-1].append(line)
         else:
-            lines.append(line)
-    return lines
+            lines.append([line])
+    return ["".join(parts) for parts in lines]
 
 
 def _unfold_line(line: str) -> str:
