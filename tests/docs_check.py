@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 from confobjects.definitions.metaschema import build_metaschema
+from confobjects.definitions_loading import load_registry
 from confobjects.mail.pages import pages as mail_pages
 from confobjects.mapping.ldap_schema import FORMATS, as_ldif
 from confobjects.mapping.ldap_schema import build_schema as ldap_schema
 from confobjects.reference.markdown import pages
 from confobjects.reference.outputs import schemas
 from confobjects.reference.stubs import render_stub
-from confobjects.startup import load_registry
 
 ROOT = Path(__file__).resolve().parent.parent
 

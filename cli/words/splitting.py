@@ -42,9 +42,9 @@ class Words(Record):
 
     def load_definitions(self) -> Registry:
         """Return the definitions that the command line names. Raises :class:`~confobjects.errors.DefinitionError`."""
-        from confobjects import startup
+        from confobjects import definitions_loading
 
-        return startup.load_registry(self.definitions, builtin=self.builtin)
+        return definitions_loading.load_registry(self.definitions, builtin=self.builtin)
 
     def has(self, *spellings: str) -> bool:
         """Tell whether one of some options is given (long ones ignoring case)."""

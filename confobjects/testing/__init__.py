@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from confobjects.definitions_loading import load_registry
 from confobjects.errors import error_for
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.management import ManagementContext, Site
 from confobjects.management.judging import judge_all
 from confobjects.objects.effective import EffectiveConfiguration
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
-from confobjects.startup import load_registry
 from confobjects.storage.memory import MemoryStorage
 
 __all__ = ["DictResolver", "MemoryStorage", "configuration", "context"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from confobjects import startup
+from confobjects import definitions_loading
 from confobjects.caching import CheckedContents, cache_directory, digest_of
 from confobjects.errors import DefinitionError
 from tests.definitions.documents import FAMILY
@@ -140,7 +140,7 @@ def load(*directories: Path, builtin: bool = True) -> bool:
     """Load definitions, and tell whether they were checked."""
     for name in [name for name in sys.modules if name.startswith("confobjects.definitions.checking")]:
         del sys.modules[name]
-    startup.load_registry(list(map(str, directories)), builtin=builtin)
+    definitions_loading.load_registry(list(map(str, directories)), builtin=builtin)
     return "confobjects.definitions.checking" in sys.modules
 
 
@@ -175,6 +175,6 @@ def test_a_mistake_is_told_each_time(family: Path) -> None:
 
 
 def test_what_is_loaded_is_the_same_from_the_cache(family: Path) -> None:
-    first, second = (startup.load_registry([str(family)]) for _ in range(2))
+    first, second = (definitions_loading.load_registry([str(family)]) for _ in range(2))
     assert {n: d.data for n, d in first.documents.items()} == {n: d.data for n, d in second.documents.items()}
     assert {n: d.origin for n, d in first.documents.items()} == {n: d.origin for n, d in second.documents.items()}

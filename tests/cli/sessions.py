@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from confobjects import startup
+from confobjects import definitions_loading, startup
 from confobjects.cli.main import main
 from confobjects.definitions import Registry
 
@@ -76,7 +76,7 @@ def shown(outcome: Outcome, directory: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def definitions_read_once() -> Iterator[None]:
     """Let commands over the same definitions share what they read: reading a second family takes longer than a command."""
-    read = startup.load_registry
+    read = definitions_loading.load_registry
     kept: dict[tuple[bool, tuple[str, ...]], Registry] = {}
 
     def registry(directories: Iterable[str] = (), *, builtin: bool = True) -> Registry:
@@ -84,11 +84,11 @@ def definitions_read_once() -> Iterator[None]:
         key = (builtin, names)
         return kept[key] if key in kept else kept.setdefault(key, read(names, builtin=builtin))
 
-    startup.load_registry = registry
+    definitions_loading.load_registry = registry
     try:
         yield
     finally:
-        startup.load_registry = read
+        definitions_loading.load_registry = read
 
 
 @contextlib.contextmanager

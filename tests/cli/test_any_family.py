@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.startup import load_registry
+from confobjects.definitions_loading import load_registry
 from tests.cli.sessions import FAMILY, Outcome, definitions_read_once, fresh, run
 
 NOTE = "warning: /queue/guard: Jobs of this queue do not outlive a restart.\n"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from confobjects.definitions_loading import builtin_directory, load_registry
 from confobjects.errors import DefinitionError
-from confobjects.startup import builtin_directory, load_registry
 from tests.cli.sessions import FAMILY, Outcome, fresh, run
 
 OWN = {path.stem: json.loads(path.read_text("utf-8")) for path in Path(builtin_directory()).glob("*.json")}

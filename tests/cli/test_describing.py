@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.startup import load_registry
+from confobjects.definitions_loading import load_registry
 from tests.cli.sessions import FAMILY, fresh, run
 
 DEFINITIONS = ["--definitions", str(FAMILY)]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from confobjects.cli.output.equivalents import equivalent_command
+from confobjects.definitions_loading import load_registry
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
-from confobjects.startup import load_registry
 from tests.cli.sessions import fresh, run
 
 CREATE = ["create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:127.0.0.1:9"]

@@ -21,6 +21,7 @@ from confobjects.cli.interactive.choosing import (
 from confobjects.cli.interactive.draft import ADD, CHANGE, KEEP, REMOVE, RESET, REVERT, Draft
 from confobjects.cli.interactive.pages import editor_page, format_values, main_menu, property_page, satisfying_values
 from confobjects.definitions.conditions import build_condition
+from confobjects.definitions_loading import load_registry
 from confobjects.diagnostics import Collector
 from confobjects.objects.changes import Changer, PropertyChanges
 from confobjects.objects.evaluating import evaluate_defaults
@@ -28,7 +29,6 @@ from confobjects.objects.model import ManagedObject, Texts
 from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ManagedObjectPath
 from confobjects.reference.examples import example_values
-from confobjects.startup import load_registry
 from confobjects.syntaxes import ValueSyntaxError
 from tests.cli.sessions import FAMILY
 

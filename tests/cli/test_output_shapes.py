@@ -15,10 +15,10 @@ import pytest
 
 from confobjects.cli.commands import SPECIAL
 from confobjects.cli.words.names import verbs_of
+from confobjects.definitions_loading import load_registry
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
-from confobjects.startup import load_registry
 from tests.cli.documents import CANARY, provider, server, small
 from tests.cli.sessions import FAMILY, GOLDEN, Outcome, fresh, run
 from tests.docs_check import ROOT

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.definitions_loading import load_registry
 from confobjects.mail.property_table import SECRETS, key_of
-from confobjects.startup import load_registry
 from tests.cli.sessions import Outcome, fresh, run
 
 CANARY = "Kanarienvogel-8!x"

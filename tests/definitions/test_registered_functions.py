@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from confobjects.definitions.allowance import REGISTERED
-from confobjects.startup import METASCHEMA_FILE, builtin_directory
+from confobjects.definitions_loading import METASCHEMA_FILE, builtin_directory
 
 
 def functions_in(data: Any) -> Iterator[str]:

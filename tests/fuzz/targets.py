@@ -11,13 +11,13 @@ from confobjects.cli.batch import dialect
 from confobjects.cli.words.properties_file import read as read_options
 from confobjects.definitions.checking import check
 from confobjects.definitions.checking import parse as parse_definition
+from confobjects.definitions_loading import load_registry
 from confobjects.dn import DN, DNSyntaxError
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions import ExpressionSyntaxError, NotFound, evaluate, parse
 from confobjects.mail.replies import ProtocolViolation, ReplyParser
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping import ldif
-from confobjects.startup import load_registry
 from confobjects.storage.ldap import ber
 from confobjects.texts.properties import EscapeError, read_entries
 from confobjects.tls import stores

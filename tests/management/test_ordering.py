@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from confobjects.definitions_loading import load_registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, NoSuchObjectError
 from confobjects.management import ManagementContext, Site
@@ -16,7 +17,6 @@ from confobjects.management.changing.operations import Operation
 from confobjects.mapping.entry import Change, Entry
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.evaluating import evaluate_defaults
-from confobjects.startup import load_registry
 from confobjects.storage.memory import MemoryStorage
 from tests.management.test_transactions import filled
 

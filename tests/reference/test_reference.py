@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from confobjects.definitions_loading import load_registry
 from confobjects.expressions.openers import has_opener
 from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import HEADINGS, describe_allowed, facts
@@ -19,7 +20,6 @@ from confobjects.reference.listing import option_letters, rows
 from confobjects.reference.markdown import pages
 from confobjects.reference.stubs import render_stub
 from confobjects.reference.text import describe_object, describe_property
-from confobjects.startup import load_registry
 from tests import docs_check
 
 FAMILY = Path(__file__).parent.parent / "definitions" / "family"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.definitions_loading import load_registry
 from confobjects.dn import DN
 from confobjects.mapping.ldap_schema import as_ldif, build_schema, format_access_rules
-from confobjects.startup import load_registry
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 from tests.servers.certificates import Authority

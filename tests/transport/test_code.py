@@ -11,13 +11,13 @@ from typing import Any, Final
 import pytest
 
 from confobjects.definitions.allowance import AllowedCode, load_function, parse_allowed
+from confobjects.definitions_loading import load_registry
 from confobjects.errors import DefinitionError, UsageError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TlsSettings, TrustSource, trust_source_of
 from confobjects.management import ManagementContext, Site
 from confobjects.management.judging import judge_all
 from confobjects.objects.evaluating import evaluate_defaults
-from confobjects.startup import load_registry
 from confobjects.storage.memory import MemoryStorage
 from confobjects.transport.code import CodeProblem, check_file, load_module
 from confobjects.transport.trust import trust_for
