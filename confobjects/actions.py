@@ -15,6 +15,9 @@ from confobjects.records import Record
 
 Verb = Literal[
     "set",
+    "assign",
+    "add",
+    "setting",
     "create",
     "change",
     "list",
@@ -63,6 +66,9 @@ Say = Callable[[RemedyAction], str]
 
 PLAIN: Final[dict[Verb, str]] = {
     "set": "set {} to {}",
+    "assign": "{} to {}",
+    "add": "{1} to {0}",
+    "setting": "{1} in {0}",
     "create": 'create the {0} "{2}" first',
     "change": "change it",
     "list": 'list("{1}")',
@@ -92,7 +98,8 @@ PLAIN: Final[dict[Verb, str]] = {
 }
 """The words of each action for a caller in Python; an argument stands where its number does, in order without one.
 
-``set``: property, value. ``create``: kind, what its name is called, name. ``change``: kind. ``list``: plural, kind. ``choose-type``: the types.
+``set``: property, value. ``assign`` and ``add`` are the same within a sentence, after "set" and "add". ``setting``: a property
+whose values are ``KEY=VALUE``, key. ``create``: kind, what its name is called, name. ``change``: kind. ``list``: plural, kind. ``choose-type``: the types.
 ``undo``, ``undo-to`` and ``show-change``: the number of a change.
 """
 

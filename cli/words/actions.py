@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 WORDS: Final[dict[Verb, str]] = {
     "set": "--set {}:{}",
+    "assign": "{}:{}",
+    "add": "{}:{}",
+    "setting": "{}:{}=…",
     "create": 'create it first (create-{0} --{1} "{2}" …)',
     "change": "change it with set-{}-prop",
     "list": "list-{0}",

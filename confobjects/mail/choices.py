@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.mail.properties import Setting, SmtpSettings, make_problem, refuse_weakness
 from confobjects.mail.property_table import PROPERTY
@@ -70,7 +71,8 @@ def choose_security(view: View, smtp: SmtpSettings) -> tuple[Choice, Diagnostic 
     if smtp.allows("no-tls"):
         return Choice("none", choice.name, off), None
     own = choice.setting is None
-    remedy = f"Remove it, or set {choice.name}:false as well to send without TLS" if own else "Remove one of them"
+    unset = RemedyAction("assign", choice.name, "false")
+    remedy = ("Remove it, or set ", unset, " as well to send without TLS") if own else ("Remove one of them",)
     return choice, refuse_weakness(f"{off.name}={off.text} while {choice.cause}", "no-tls", off.text, remedy)
 
 
@@ -200,12 +202,16 @@ def _check_port(security: Choice, port: Choice | None) -> Iterator[Diagnostic]:
         return
     other, fact, used, better = found
     typed = security.setting
-    change = f"Set {used}:false and {better}:true" if typed is None else f"Remove {PROPERTY}:{typed.name}"
+    change = (
+        ("Set ", RemedyAction("assign", used, "false"), " and ", RemedyAction("assign", better, "true"))
+        if typed is None
+        else ("Remove ", RemedyAction("setting", PROPERTY, typed.name))
+    )
     yield Diagnostic(
         "constraint-violated",
         f"{security.cause}, but {fact}",
         property=_blamed(port),
         value=str(port.value) if port.setting is None else port.setting.text,
-        remedy=f"{change}, or use port {other} if the server listens there.",
+        remedy=(*change, f", or use port {other} if the server listens there."),
         severity="warning",
     )

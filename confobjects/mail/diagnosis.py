@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from confobjects.actions import Remedy
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
-from confobjects.mail.failures import TABLE, Failure
+from confobjects.mail.failures import TABLE, USERNAME_PROPERTY, Failure
 from confobjects.mail.plan import DECIDED
 from confobjects.mail.property_table import PROPERTY
 from confobjects.mail.replies import ProtocolViolation, Reply
@@ -105,7 +105,6 @@ _UNKNOWN: Final = {
     "issuer": "an authority",
     "names": "another name",
     "recipients": "the recipient",
-    "username_property": "auth-username",
 }
 
 
@@ -122,17 +121,31 @@ def _mask_secrets(value: Any, mask: Callable[[str], str]) -> Any:
     return [_mask_secrets(one, mask) for one in value] if isinstance(value, list) else value
 
 
-def _fill(remedy: Remedy, facts: _Facts) -> Remedy:
-    """Put facts into the text of a remedy; its actions stay as they are."""
-    if isinstance(remedy, str):
-        return remedy.format_map(facts)
-    return tuple(part.format_map(facts) if isinstance(part, str) else part for part in remedy)
+Parts = tuple[str | RemedyAction, ...]
 
 
-def _advise(advice: str, remedy: Remedy) -> Remedy:
-    if not advice or not remedy:
-        return advice.rstrip() or remedy
-    return advice + remedy if isinstance(remedy, str) else (advice, *remedy)
+def _fill(remedy: Remedy, facts: _Facts, username: str | RemedyAction) -> Parts:
+    """Put facts into the text of a remedy and into the arguments of its actions."""
+    filled: list[str | RemedyAction] = []
+    for part in (remedy,) if isinstance(remedy, str) else remedy:
+        if isinstance(part, RemedyAction):
+            filled.append(RemedyAction(part.verb, *(argument.format_map(facts) for argument in part.arguments)))
+            continue
+        before, found, after = part.partition(USERNAME_PROPERTY)
+        filled.append(before.format_map(facts))
+        filled.extend((username, after.format_map(facts)) if found else ())
+    return tuple(filled)
+
+
+def _join(parts: Parts) -> Remedy:
+    """Return the parts of a remedy with no text beside another text."""
+    joined: list[str | RemedyAction] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part:
+            joined.append(part)
+    return joined[0] if len(joined) == 1 and isinstance(joined[0], str) else tuple(joined)
 
 
 _PARTS: Final = {
@@ -145,7 +158,7 @@ _PARTS: Final = {
 """The property that a failure blames, and the parts of the plan it may mean (:data:`~confobjects.mail.plan.DECIDED`)."""
 
 
-def _blame_rows(row: Failure, stage: str, overrides: Mapping[str, str]) -> tuple[str, str]:
+def _blame_rows(row: Failure, stage: str, overrides: Mapping[str, str]) -> tuple[str, Parts]:
     """Return the property to blame, and a sentence for the remedy: what was typed in ``smtp-property`` counts.
 
     A row that overrides a property stands in its way, so that changing the property alone would not help.
@@ -153,9 +166,12 @@ def _blame_rows(row: Failure, stage: str, overrides: Mapping[str, str]) -> tuple
     parts = ("host",) if stage == "resolve" and row.property == "smtp-server" else _PARTS.get(row.property, ())
     rows = {overrides[part]: DECIDED[part] for part in parts if part in overrides}
     if not rows:
-        return row.property, ""
-    said = " and ".join(f"{PROPERTY}:{name}, which decides {what}" for name, what in rows.items())
-    return (row.property if row.property == "auth-password" else PROPERTY), f"Correct or remove {said}. "
+        return row.property, ()
+    advice: list[str | RemedyAction] = []
+    for name, what in rows.items():
+        advice.append(" and " if advice else "Correct or remove ")
+        advice.extend((RemedyAction("setting", PROPERTY, name), f", which decides {what}"))
+    return (row.property if row.property == "auth-password" else PROPERTY), (*advice, ". ")
 
 
 def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], str] = lambda text: text) -> Diagnosis:
@@ -169,14 +185,13 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
     said = {name: _mask_secrets(value, mask) for name, value in trouble.facts.items()}
     facts = _Facts({**known, **said, "stage": trouble.stage})
     overrides: Mapping[str, str] = known.get("overrides", {})
-    if "username" in overrides:
-        facts["username_property"] = f"{PROPERTY}:{overrides['username']}"
+    username = RemedyAction("setting", PROPERTY, overrides["username"]) if "username" in overrides else "auth-username"
     blamed, advice = _blame_rows(row, trouble.stage, overrides)
     return Diagnosis(
         code=code,
         stage=trouble.stage,
         summary=row.summary.format_map(facts),
-        remedy=_advise(advice, _fill(row.remedy, facts)),
+        remedy=_join((*advice, *_fill(row.remedy, facts, username))),
         property=blamed,
         reply=mask(str(trouble.reply)) if trouble.reply is not None else "",
         retry=row.retry or (trouble.reply is not None and trouble.reply.temporary),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.actions import Remedy, RemedyAction
+from confobjects.mail.property_table import PROPERTY
 from confobjects.records import Record
 
 
@@ -22,7 +23,21 @@ class Failure(Record):
     elsewhere: bool = True  # another mail server may succeed
 
 
+USERNAME_PROPERTY: Final = "{username_property}"
+"""Stands in a remedy for the property, or the setting, that gives the user name."""
+
 _RETRY: Final = "Try again later."
+_USE_SSL: Final = RemedyAction("assign", "use-ssl", "true")
+_NO_SSL: Final = RemedyAction("assign", "use-ssl", "false")
+_USE_STARTTLS: Final = RemedyAction("assign", "use-start-tls", "true")
+_NO_STARTTLS: Final = RemedyAction("assign", "use-start-tls", "false")
+_TLS_BEFORE_LOGIN: Final = ("Set ", _USE_STARTTLS, ", or ", _USE_SSL, " with the server's TLS port.")
+
+
+def _setting(key: str) -> RemedyAction:
+    """Return the mention of a setting of ``smtp-property``."""
+    return RemedyAction("setting", PROPERTY, key)
+
 
 TABLE: Final[dict[str, Failure]] = {
     # resolve
@@ -65,7 +80,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "pool-exhausted": Failure(
         "no connection became free within {limit} s",
-        "Raise smtp-property:confobjects.pool.max-connections, or send less at a time.",
+        ("Raise ", _setting("confobjects.pool.max-connections"), ", or send less at a time."),
         "smtp-property",
         retry=True,
     ),
@@ -77,13 +92,20 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "proxy-unknown": Failure(
         "the proxy {proxy} cannot be found: {message}",
-        "Check the spelling of the host in smtp-property:{setting}, and that this machine's DNS knows it.",
+        (
+            "Check the spelling of the host that ",
+            _setting("{setting}"),
+            " names, and that this machine's DNS knows it.",
+        ),
         "smtp-property",
     ),
     "proxy-unreachable": Failure(
         "the proxy {proxy} cannot be reached: {message}",
-        "Check its host and port in smtp-property:{setting}, that its name can be looked up here, that it runs, and "
-        "that no firewall blocks the connection.",
+        (
+            "Check the host and port that ",
+            _setting("{setting}"),
+            " names, that the name can be looked up here, that the proxy runs, and that no firewall blocks the connection.",
+        ),
         "smtp-property",
         retry=True,
     ),
@@ -95,12 +117,18 @@ TABLE: Final[dict[str, Failure]] = {
     # tls
     "not-a-tls-port": Failure(
         "the server does not speak TLS on port {port}",
-        "If this port uses STARTTLS, set use-ssl:false and use-start-tls:true; else use the server's TLS port (465).",
+        (
+            "If this port uses STARTTLS, set ",
+            _NO_SSL,
+            " and ",
+            _USE_STARTTLS,
+            "; else use the server's TLS port (465).",
+        ),
         "use-ssl",
     ),
     "tls-port-without-tls": Failure(
         "port {port} speaks TLS from the first byte, but this mail server object expects a greeting in clear text",
-        "Set use-ssl:true and use-start-tls:false, or use the server's STARTTLS port (587).",
+        ("Set ", _USE_SSL, " and ", _NO_STARTTLS, ", or use the server's STARTTLS port (587)."),
         "use-ssl",
     ),
     "certificate-expired": Failure(
@@ -205,13 +233,17 @@ TABLE: Final[dict[str, Failure]] = {
     # banner
     "silent": Failure(
         "{address} accepts the connection and then sends nothing",
-        "Check the port. If it speaks TLS from the first byte, set use-ssl:true and use-start-tls:false.",
+        ("Check the port. If it speaks TLS from the first byte, set ", _USE_SSL, " and ", _NO_STARTTLS, "."),
         "smtp-server",
         retry=True,
     ),
     "closed-before-banner": Failure(
         "{address} closed the connection without a greeting",
-        "Check whether the server blocks this machine, or the port speaks TLS from the first byte (use-ssl:true).",
+        (
+            "Check whether the server blocks this machine. If the port speaks TLS from the first byte, set ",
+            _USE_SSL,
+            ".",
+        ),
         "smtp-server",
         retry=True,
     ),
@@ -234,13 +266,21 @@ TABLE: Final[dict[str, Failure]] = {
     # ehlo
     "ehlo-refused": Failure(
         "the server does not accept the name this machine gives (EHLO {ehlo})",
-        "Set smtp-property:mail.smtp.localhost=… to a name the server accepts, usually this machine's full DNS name.",
+        (
+            "Set ",
+            _setting("mail.smtp.localhost"),
+            " to a name the server accepts, usually this machine's full DNS name.",
+        ),
         "smtp-property",
     ),
     "ehlo-closing": Failure(
         "the server closes the connection after EHLO {ehlo}",
-        "Set smtp-property:mail.smtp.localhost=… to this machine's full DNS name: some relays, such as smtp-relay.gmail.com, "
-        "close the connection if they do not know the name. If the name is right, try again later.",
+        (
+            "Set ",
+            _setting("mail.smtp.localhost"),
+            " to this machine's full DNS name: some relays, such as smtp-relay.gmail.com, close the connection if they do "
+            "not know the name. If the name is right, try again later.",
+        ),
         "smtp-property",
         retry=True,
     ),
@@ -248,8 +288,13 @@ TABLE: Final[dict[str, Failure]] = {
     # starttls
     "starttls-not-offered": Failure(
         "the server does not offer STARTTLS, and nothing is sent without TLS",
-        "Check the port (587 usually offers it). If the port speaks TLS from the first byte, set use-ssl:true and "
-        "use-start-tls:false. If the server offered STARTTLS before, someone may be tampering with the connection.",
+        (
+            "Check the port (587 usually offers it). If the port speaks TLS from the first byte, set ",
+            _USE_SSL,
+            " and ",
+            _NO_STARTTLS,
+            ". If the server offered STARTTLS before, someone may be tampering with the connection.",
+        ),
         "use-start-tls",
     ),
     "starttls-unavailable": Failure(
@@ -268,7 +313,7 @@ TABLE: Final[dict[str, Failure]] = {
     "auth-not-offered": Failure(
         "a login is configured, but the server does not offer a login",
         "Check the port and TLS: many servers offer a login only inside TLS. For a relay without login, reset "
-        "{username_property} and auth-password.",
+        f"{USERNAME_PROPERTY} and auth-password.",
         "auth-username",
     ),
     "auth-no-common-mechanism": Failure(
@@ -278,12 +323,12 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "auth-in-clear": Failure(
         "a login is configured, but the connection is not protected by TLS: the password is not sent",
-        "Set use-start-tls:true, or use-ssl:true with the server's TLS port.",
+        _TLS_BEFORE_LOGIN,
         "use-start-tls",
     ),
     "auth-rejected": Failure(
         "the server does not accept the user name or the password ({username}, by {mechanism})",
-        "Check {username_property} and auth-password.",
+        f"Check {USERNAME_PROPERTY} and auth-password.",
         "auth-password",
     ),
     "auth-token-rejected": Failure(
@@ -324,19 +369,27 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "auth-needs-tls": Failure(
         "the server requires TLS before a login",
-        "Set use-start-tls:true, or use-ssl:true with the server's TLS port.",
+        _TLS_BEFORE_LOGIN,
         "use-start-tls",
     ),
     "tls-not-seen": Failure(
         "the server asks for STARTTLS although the connection is inside TLS",
-        "Use the server's STARTTLS port (use-ssl:false, use-start-tls:true), or ask its operator: TLS may end at a proxy in "
-        "front of the server.",
+        (
+            "Use the server's STARTTLS port and set ",
+            _NO_SSL,
+            " and ",
+            _USE_STARTTLS,
+            ", or ask its operator: TLS may end at a proxy in front of the server.",
+        ),
         "use-ssl",
     ),
     "login-otherwise": Failure(
         "the server asks for a login and does not accept that of {username} as one",
-        "Check that the account may send mail by this server; another mechanism may be needed "
-        "(smtp-property:mail.smtp.auth.mechanisms=…).",
+        (
+            "Check that the account may send mail by this server; another mechanism may be needed (",
+            _setting("mail.smtp.auth.mechanisms"),
+            ").",
+        ),
         "auth-username",
     ),
     "auth-password-transition": Failure(
@@ -355,7 +408,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "auth-mechanism-refused": Failure(
         "the server offers {mechanism} but does not accept it",
-        "Name another mechanism in smtp-property:mail.smtp.auth.mechanisms=….",
+        ("Choose another mechanism with ", _setting("mail.smtp.auth.mechanisms"), "."),
         "smtp-property",
     ),
     "auth-refused": Failure("the server refused the login", "Ask the operator of the mail server.", "auth-username"),
@@ -372,7 +425,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "tls-required": Failure(
         "the server accepts mail only over TLS",
-        "Set use-start-tls:true.",
+        ("Set ", _USE_STARTTLS, "."),
         "use-start-tls",
     ),
     "sender-refused": Failure(
@@ -380,19 +433,24 @@ TABLE: Final[dict[str, Failure]] = {
         (
             "Use a sender address that the login may use, in a domain that exists: ",
             RemedyAction("give-sender"),
-            ", or smtp-property:mail.smtp.from=….",
+            ", or ",
+            _setting("mail.smtp.from"),
+            ".",
         ),
         "smtp-property",
     ),
     "sender-not-verified": Failure(
         "the provider has not verified the sender {sender}",
-        "Verify the address or its domain at the provider, or use a verified sender (smtp-property:mail.smtp.from=…, and the "
-        "From header). A test account may require verified recipients too.",
+        (
+            "Verify the address or its domain at the provider, or use a verified sender (",
+            _setting("mail.smtp.from"),
+            ", and the From header). A test account may require verified recipients too.",
+        ),
         "smtp-property",
     ),
     "sender-syntax": Failure(
         "the server does not accept the sender address {sender}",
-        "Set smtp-property:mail.smtp.from=… to a full mail address.",
+        ("Set ", _setting("mail.smtp.from"), " to a full mail address."),
         "smtp-property",
     ),
     "message-too-large": Failure(
@@ -403,13 +461,17 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "mail-parameter": Failure(
         "the server does not know a parameter of MAIL or RCPT",
-        "Check mail.smtp.mailextension, mail.smtp.dsn.ret, mail.smtp.dsn.notify and mail.smtp.submitter. If the server "
-        "refuses what it offers (SIZE, 8BITMIME, …), name that in smtp-property:confobjects.ignore-extensions=….",
+        (
+            "Check mail.smtp.mailextension, mail.smtp.dsn.ret, mail.smtp.dsn.notify and mail.smtp.submitter. If the server "
+            "refuses an extension that it offers (SIZE, 8BITMIME, …), switch that off with ",
+            _setting("confobjects.ignore-extensions"),
+            ".",
+        ),
         "smtp-property",
     ),
     "pipelining-refused": Failure(
         "the server offers PIPELINING and does not accept commands that are sent together",
-        "Set smtp-property:confobjects.ignore-extensions=PIPELINING.",
+        ("Add ", RemedyAction("add", PROPERTY, "confobjects.ignore-extensions=PIPELINING"), "."),
         "smtp-property",
     ),
     "client-blocked": Failure(
@@ -477,7 +539,11 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "too-many-recipients": Failure(
         "the server accepts no more recipients in one message",
-        "Send to fewer recipients at a time, or set smtp-property:mail.smtp.sendpartial=true.",
+        (
+            "Send to fewer recipients at a time, or add ",
+            RemedyAction("add", PROPERTY, "mail.smtp.sendpartial=true"),
+            ".",
+        ),
         "smtp-property",
         retry=True,
     ),
@@ -506,13 +572,13 @@ TABLE: Final[dict[str, Failure]] = {
     "closing": Failure("the server is closing the connection", _RETRY, "", retry=True),
     "timeout": Failure(
         "the server did not answer within {limit} s (stage {stage})",
-        "Try again later; the limit is smtp-property:mail.smtp.timeout (milliseconds).",
+        ("Try again later; the limit is ", _setting("mail.smtp.timeout"), " (milliseconds)."),
         "smtp-property",
         retry=True,
     ),
     "total-timeout": Failure(
         "the whole delivery took longer than {limit} s (stage {stage})",
-        "Try again later; the limit is smtp-property:confobjects.total-timeout (milliseconds).",
+        ("Try again later; the limit is ", _setting("confobjects.total-timeout"), " (milliseconds)."),
         "smtp-property",
         retry=True,
     ),

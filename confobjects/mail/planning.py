@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import MASK, Collector, Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.choices import (
@@ -36,7 +37,7 @@ from confobjects.mail.plan import (
     address_literal,
     trust_source_of,
 )
-from confobjects.mail.properties import ALLOW_INSECURE, read_settings
+from confobjects.mail.properties import ALLOW_INSECURE, allow_weakness, read_settings
 from confobjects.mail.property_table import PROPERTY, mask_secret_value
 
 DEFAULT_TIMEOUTS: Final = {
@@ -95,7 +96,9 @@ class _DeliveryPlanner:
     def work_out(self) -> tuple[DeliveryPlan, tuple[Diagnostic, ...]]:
         """Return the plan, complete or not, and every problem with it."""
         if self.server["enabled"] is False:
-            self.report_error("the mail server is disabled", "enabled", "Set enabled:true.")
+            self.report_error(
+                "the mail server is disabled", "enabled", ("Set ", RemedyAction("assign", "enabled", "true"), ".")
+            )
         security = self.plan_security()
         host, port = self.plan_address()
         plan = DeliveryPlan(
@@ -122,7 +125,7 @@ class _DeliveryPlanner:
 
     # -- noting --------------------------------------------------------------------------------------------------
 
-    def report_error(self, summary: str, name: str, remedy: str, code: str = "mail-plan") -> None:
+    def report_error(self, summary: str, name: str, remedy: Remedy, code: str = "mail-plan") -> None:
         self.problems.error(code, summary, path=self.server.path, property=name, remedy=remedy)
 
     def note(self, name: str, value: Any, origin: str) -> None:
@@ -222,9 +225,15 @@ class _DeliveryPlanner:
         self.report_error(
             "a login is configured, but the connection does not use TLS: the password would be sent in clear text",
             "use-start-tls" if row is None else PROPERTY,
-            ("" if row is None else f"Remove {PROPERTY}:{row}. ")
-            + "Set use-start-tls:true (or use-ssl:true with the TLS port); or, for tests only, add "
-            "smtp-property:confobjects.allow-insecure=login-in-clear",
+            (
+                *(() if row is None else ("Remove ", RemedyAction("setting", PROPERTY, row), ". ")),
+                "Set ",
+                RemedyAction("assign", "use-start-tls", "true"),
+                " (or ",
+                RemedyAction("assign", "use-ssl", "true"),
+                " with the TLS port); or, for tests only, add ",
+                allow_weakness("login-in-clear"),
+            ),
             code="mail-auth",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import MASK, Diagnostic, find_misspelt
 from confobjects.mail.property_table import (
     MISTAKEN,
@@ -71,7 +72,7 @@ def _blanks_warning(name: str) -> Diagnostic:
 
 
 def make_problem(
-    summary: str, value: str, remedy: str, *, code: str = "invalid-value", warning: bool = False
+    summary: str, value: str, remedy: Remedy, *, code: str = "invalid-value", warning: bool = False
 ) -> Diagnostic:
     """Return an error or a warning about ``smtp-property``."""
     return Diagnostic(
@@ -262,11 +263,18 @@ def _idle_problem(setting: Setting, why: str) -> Diagnostic:
     )
 
 
-def refuse_weakness(cause: str, weakness: str, value: str, remedy: str = "Remove it") -> Diagnostic:
+def refuse_weakness(
+    cause: str, weakness: str, value: str, remedy: tuple[str | RemedyAction, ...] = ("Remove it",)
+) -> Diagnostic:
     """Return the error about an insecure setting that is not allowed. ``cause`` is its text for the message."""
     return make_problem(
         f"{cause} is refused: with it {WEAKNESSES[weakness]}",
         value,
-        f"{remedy}; or, for tests only, add smtp-property:confobjects.allow-insecure={weakness}",
+        (*remedy, "; or, for tests only, add ", allow_weakness(weakness)),
         code="constraint-violated",
     ).replace(constraint=ALLOW_INSECURE)
+
+
+def allow_weakness(weakness: str) -> RemedyAction:
+    """Return the setting that allows something insecure, to be added."""
+    return RemedyAction("add", PROPERTY, f"confobjects.allow-insecure={weakness}")

@@ -13,6 +13,7 @@ from hashlib import sha256
 from importlib import import_module
 from typing import Any, Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE
 from confobjects.diagnostics import MASK, Diagnostic, find_nearest
 from confobjects.errors import ConfobjectsError
@@ -63,7 +64,7 @@ def _resolve_path(source: TrustSource, path: str) -> str:
 
 
 def trust_error_for(
-    source: TrustSource, summary: str, advice: str, name: str, reason: str = "trust-unusable"
+    source: TrustSource, summary: str, advice: Remedy, name: str, reason: str = "trust-unusable"
 ) -> TrustError:
     """Return the error of a provider that cannot be used. ``name`` is the property to change."""
     return TrustError(reason, Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
@@ -90,7 +91,7 @@ def load_store_file(source: TrustSource) -> Material:
 _PROBLEMS: Final[dict[Kind, tuple[str, str, str]]] = {
     "damaged": ("trust-store-damaged", "trust-store-file", ""),
     "empty": ("trust-store-empty", "trust-store-file", ""),
-    "wrong-type": ("trust-store-damaged", "trust-store-file", "Set trust-store-type:{found}, or reset it."),
+    "wrong-type": ("trust-store-damaged", "trust-store-file", ""),
     "no-password": ("trust-store-pin", "trust-store-pin", "Set trust-store-pin."),
     "wrong-password": ("trust-store-pin", "trust-store-pin", "Correct trust-store-pin."),
 }
@@ -104,8 +105,10 @@ def _error_for_store(source: TrustSource, path: str, problem: StoreProblem) -> T
         "wrong-password": "the pin is wrong, or the store is damaged",
     }.get(problem.kind, str(problem))
     reason, name, advice = _PROBLEMS[problem.kind]
-    advice = advice.format(found=problem.found) or problem.advice
-    return trust_error_for(source, f"the trust store {path} cannot be used: {words}", advice, name, reason)
+    remedy: Remedy = advice or problem.advice
+    if problem.kind == "wrong-type":
+        remedy = ("Set ", RemedyAction("assign", "trust-store-type", problem.found), ", or reset it.")
+    return trust_error_for(source, f"the trust store {path} cannot be used: {words}", remedy, name, reason)
 
 
 def _error_for_unreadable(source: TrustSource, path: str, error: OSError, name: str) -> TrustError:
@@ -165,8 +168,12 @@ def load_system(source: TrustSource) -> Material:
             raise trust_error_for(
                 source,
                 "the operating system trusts no authority: every server would be refused",
-                "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager "
-                "provider with source:bundled.",
+                (
+                    "Install its certificates (Debian: apt-get install ca-certificates), or use a system trust manager "
+                    "provider and set ",
+                    RemedyAction("assign", "source", "bundled"),
+                    ".",
+                ),
                 "trust-manager-provider" if source.type == "runtime" else "source",
                 "trust-store-empty",
             )
@@ -185,7 +192,7 @@ def _load_bundled(source: TrustSource) -> Material:
         raise trust_error_for(
             source,
             "the bundled set of authorities is not installed",
-            'Install it (pip install "confobjects[bundled]"), or set source:os.',
+            ('Install it (pip install "confobjects[bundled]"), or set ', RemedyAction("assign", "source", "os"), "."),
             "source",
         ) from None
     path = certifi.where()

@@ -1,4 +1,5 @@
-"""The words of the command line stand in the command line: no other room names its options and commands.
+"""The words of the command line stand in the command line: no other room names its options and commands, and none writes
+``PROPERTY:VALUE``, the form of a value there.
 
 A remedy names an action (``confobjects/actions.py``), which each face words. The reference is exempt: it describes the
 command line.
@@ -15,6 +16,7 @@ import pytest
 
 from confobjects.cli.commands import SPECIAL
 from confobjects.cli.words.options import OPTIONS
+from confobjects.definitions_loading import load_registry
 from tests.architecture.tree import Source, sources
 
 EXEMPT: Final = {"cli", "reference"}
@@ -37,11 +39,48 @@ def words_of_the_command_line(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+PROPERTIES: Final = "|".join(map(re.escape, sorted(load_registry().property_names())))
+ASSIGNMENT: Final = re.compile(rf"(?<![\w:/&{{-])(?:[a-z][a-z0-9]*(?:-[a-z0-9]+)+|{PROPERTIES}):(?=[^\s/])|\0:[a-z]")
+"""A property or another word with a hyphen, or a value that is put in, with a colon and a value right behind it."""
+
+
+def assignments(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of each string below ``tree`` that gives a value to a property as the command line does.
+
+    ``\\0`` stands for a value that is put in; a constant that is put in counts as the name of a property.
+    """
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if id(node) in docstrings:
+            continue
+        text = _text_of(node)
+        if ASSIGNMENT.search(text):
+            yield node.lineno, text  # type: ignore[attr-defined]  # every node with text has a line
+
+
+def _text_of(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_text_of, node.values))
+    if isinstance(node, ast.FormattedValue):
+        constant = isinstance(node.value, ast.Name) and node.value.id.isupper()
+        return "some-property" if constant else "\0"
+    return ""
+
+
 @pytest.mark.parametrize(
     "source", [source for source in sources() if source.room not in EXEMPT], ids=lambda source: source.path
 )
 def test_no_room_below_names_an_option_or_a_command(source: Source) -> None:
     assert list(words_of_the_command_line(source.tree)) == []
+
+
+@pytest.mark.parametrize(
+    "source", [source for source in sources() if source.room not in EXEMPT], ids=lambda source: source.path
+)
+def test_no_room_below_gives_a_value_in_the_form_of_the_command_line(source: Source) -> None:
+    assert list(assignments(source.tree)) == []
 
 
 @pytest.mark.parametrize(
@@ -78,3 +117,34 @@ def test_words_of_the_command_line_are_found(text: str) -> None:
 )
 def test_other_words_are_none(text: str) -> None:
     assert not list(words_of_the_command_line(ast.parse(f'"""--set of a docstring"""\nx = {text}')))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"Set use-ssl:true."',
+        '"the port speaks TLS from the first byte (use-ssl:true)"',
+        '"set enabled:true"',
+        '"add smtp-property:mail.smtp.from=x"',
+        'f"Correct or remove {PROPERTY}:{name}"',
+        'f"Set {used}:false"',
+        'f"set trust-store-type:{found}"',
+    ],
+)
+def test_assignments_are_found(text: str) -> None:
+    assert list(assignments(ast.parse(f"x = {text}")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"set use-ssl to true"',
+        'f"{host}:{port}"',
+        'f"{file}:{line}: {reason}"',
+        'f"{name}:{newline}"',
+        '"use-ssl: expected a boolean"',
+        '"ldif:config.ldif", "memory:", "https://example.com", "xn--a"',
+    ],
+)
+def test_what_is_no_assignment_is_not_found(text: str) -> None:
+    assert not list(assignments(ast.parse(f'"""set use-ssl:true"""\nx = {text}')))

@@ -15,12 +15,16 @@ from confobjects.cli.words.options import OPTIONS
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.envelope import make_envelope
+from confobjects.mail.failures import TABLE, Failure
 from confobjects.storage.ldap.opening import open_url
 from confobjects.storage.ldap.results import LdapResult, error_for_result
 from tests.cli.sessions import run
 
 SAID = {
     RemedyAction("set", "port", "{25}"): ("--set port:{25}", "set port to {25}"),
+    RemedyAction("assign", "port", "{25}"): ("port:{25}", "port to {25}"),
+    RemedyAction("add", "port", "{25}"): ("port:{25}", "{25} to port"),
+    RemedyAction("setting", "smtp-property", "a.b"): ("smtp-property:a.b=…", "a.b in smtp-property"),
     RemedyAction("create", "queue", "queue-name", "a b"): (
         'create it first (create-queue --queue-name "a b" …)',
         'create the queue "a b" first',
@@ -123,6 +127,19 @@ def test_a_caller_in_python_reads_nothing_of_the_command_line(fail: Callable[[],
         fail()
     assert "remedy: " in str(caught.value)
     assert not re.search(r"(?<!\w)--?[A-Za-z]", str(caught.value))
+
+
+@pytest.mark.parametrize(("code", "row"), TABLE.items())
+def test_a_failure_of_mail_is_worded_by_each_face(code: str, row: Failure) -> None:
+    """Where the command line writes ``PROPERTY:VALUE``, a caller in Python reads words."""
+    del code
+    in_python, on_the_command_line = remedy_text(row.remedy), remedy_text(row.remedy, word)
+    assert not re.search(r"[a-z]-[a-z]+:\S", in_python)
+    typed = [action for action in row.remedy if isinstance(action, RemedyAction) and "give-" not in action.verb]
+    for action in typed:
+        assert f"{action.arguments[0]}:{action.arguments[1]}" in on_the_command_line
+        assert all(argument in in_python for argument in action.arguments)
+    assert bool(typed) == bool(re.search(r"[a-z]-[a-z]+:\S", on_the_command_line))
 
 
 @pytest.mark.parametrize("form", ["table", "json"])

@@ -1,7 +1,7 @@
 """The corpus of wrong smtp-property settings: one mistake a file, with exactly what the operator reads.
 
 A file is the settings, one a line, then a blank line, and the expected words. ``python -m tests.mail.test_bad`` writes the
-words anew; read the difference before you commit it.
+words again; read the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.cli.words.actions import render
 from confobjects.mail.properties import read_settings
 from confobjects.mail.property_table import SECRETS, key_of
 
@@ -20,7 +21,7 @@ def said_of(settings: str) -> str:
     _, problems = read_settings(
         [(name, value) for name, _, value in (one.partition("=") for one in settings.split("\n"))]
     )
-    return "\n".join(problem.render() for problem in problems)
+    return "\n".join(map(render, problems))
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -56,7 +56,7 @@ def test_a_row_that_overrides_the_property_is_blamed_instead(code: str, row: Fai
     assert "auth-username and" not in remedy_text(found.remedy) or "Set auth-username" in remedy_text(plain.remedy)
     assert (found.remedy != plain.remedy) is changed
     if changed:
-        assert any(f"smtp-property:{name}, which decides" in remedy_text(found.remedy) for name in rows.values())
+        assert any(f"{name} in smtp-property, which decides" in remedy_text(found.remedy) for name in rows.values())
 
 
 def test_what_is_not_known_is_a_breach_of_the_protocol() -> None:

@@ -98,7 +98,7 @@ def test_credentials_go_to_the_proxy_of_another_machine_only_if_that_is_allowed(
 ) -> None:
     _, problems = read_settings([(PROXY, host), *credentials])
     assert [(one.severity, one.constraint) for one in problems] == [("error", "allow-insecure")]
-    assert "proxy-login-in-clear" in str(problems[0].remedy)
+    assert "proxy-login-in-clear" in problems[0].render()
     assert "canary" not in problems[0].render()
     _, problems = read_settings([(PROXY, host), *credentials, ("confobjects.allow-insecure", "proxy-login-in-clear")])
     assert [one.severity for one in problems] == ["warning"]

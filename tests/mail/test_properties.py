@@ -313,7 +313,7 @@ def test_both_prefixes_may_agree_and_may_not_differ() -> None:
 def test_a_hole_needs_its_own_permission(name: str, value: str, weakness: str) -> None:
     _, [refused] = read_settings([(name, value)])
     assert refused.severity == "error"
-    assert f"confobjects.allow-insecure={weakness}" in refused.remedy
+    assert f"confobjects.allow-insecure={weakness}" in refused.render()
     other = next(word for word in WEAKNESSES if word != weakness)
     assert [
         p for p in read_settings([(name, value), ("confobjects.allow-insecure", other)])[1] if p.severity == "error"

@@ -1,6 +1,6 @@
 """Every known failure ends in its diagnosis: code, stage, property, exit status, the server's line, and the words.
 
-``python -m tests.transport.test_diagnoses`` writes the words anew; read the difference before you commit it.
+``python -m tests.transport.test_diagnoses`` writes the words again; read the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from confobjects.cli.words.actions import render
 from confobjects.errors import MAIL_STAGES
 from confobjects.mail.failures import TABLE, TRUST_REASONS
 from confobjects.transport.check import TestResult, check_server
@@ -167,7 +168,7 @@ def result_of(case: Case, bench: Bench) -> tuple[TestResult, str]:
     """Run a case; return the result, and its words with what differs between runs taken out."""
     with server_of(case, bench) as (server, port):
         result = check_server(server, depth=case.depth, to=case.to, token=case.token, network=case.network)
-    words = "\n".join(one.render() for one in result.diagnostics)
+    words = "\n".join(render(one) for one in result.diagnostics)
     for what, name in ((f":{port}", ":{port}"), (f"port {port}", "port {port}"), (str(bench.directory), "{dir}")):
         words = words.replace(what, name)
     words = words.replace(str(STORES), "{stores}")
