@@ -75,7 +75,7 @@ class Diagnostic(Record, kw_only=True):
         summary = make_visible(self.summary)
         lines = [f"{where}: {summary}" if where else summary]
         if self.excerpt:
-            lines.extend(_caret_lines(self.excerpt, self.span))
+            lines.extend(_caret_lines(*_clip_excerpt(self.excerpt, self.span)))
         lines.extend(f"  {line}" for line in self.detail_lines())
         if self.remedy:
             lines.append(f"  remedy: {make_visible(remedy_text(self.remedy, say))}")
@@ -98,11 +98,28 @@ class Diagnostic(Record, kw_only=True):
         if self.attempt:
             result["remedy"] = "\n".join(part for part in (result.get("remedy"), f"try: {self.attempt}") if part)
         if self.excerpt:
-            result["excerpt"] = self.excerpt
-            result["span"] = list(self.span) if self.span else None
+            result["excerpt"], span = _clip_excerpt(self.excerpt, self.span)
+            result["span"] = list(span) if span else None
         if self.fix:
             result["fix"] = [{"property": name, "value": value} for name, value in self.fix]
         return result
+
+
+LONGEST_EXCERPT: Final = 240
+"""Characters of an excerpt that are shown. Of a longer one the part around its span is."""
+_BEFORE: Final = 60
+
+
+def _clip_excerpt(excerpt: str, span: tuple[int, int] | None) -> tuple[str, tuple[int, int] | None]:
+    """Return what is shown of an excerpt, with the span in it: a line has many problems, and each shows its own part."""
+    if len(excerpt) <= LONGEST_EXCERPT:
+        return excerpt, span
+    start, end = span or (0, 0)
+    first = max(0, min(start - _BEFORE, len(excerpt) - LONGEST_EXCERPT))
+    last = first + LONGEST_EXCERPT
+    head, tail = "…" if first else "", "…" if last < len(excerpt) else ""
+    shift = len(head) - first
+    return f"{head}{excerpt[first:last]}{tail}", span and (start + shift, min(end, last) + shift)
 
 
 def _caret_lines(excerpt: str, span: tuple[int, int] | None) -> Iterator[str]:

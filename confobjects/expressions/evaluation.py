@@ -7,11 +7,13 @@ from typing import Final
 
 from confobjects.expressions.functions import FUNCTIONS
 from confobjects.expressions.grammar import (
+    MAX_PROBLEMS,
     Expression,
     ExpressionSyntaxError,
     Parts,
     Problem,
     Template,
+    further_problem,
     parse,
     token_problem,
 )
@@ -108,50 +110,72 @@ def _inherit_span(span: tuple[int, int], chain: tuple[Need, ...]) -> tuple[int, 
 
 
 class _Evaluation:
-    """One evaluation. Spans refer to the evaluated text: a problem in a source is shown where the source is used."""
+    """One evaluation. Spans refer to the evaluated text: a problem in a source is shown where the source is used.
+
+    The work is in proportion to the text and to what comes of it: the provider is asked once for each need, and a source
+    that lacks something is not evaluated again when :data:`MAX_PROBLEMS` are known.
+    """
 
     def __init__(self, provide: Provide) -> None:
         self.provide = provide
         self._problems: dict[Problem, None] = {}
+        self._left = {True: MAX_PROBLEMS, False: MAX_PROBLEMS}
+        """How many more problems are kept, by whether they are of values that are missing."""
+        self._further: dict[bool, Problem] = {}
+        self._answers: dict[Need, Found | NotFound | Failed] = {}
         self._resolved: dict[Need, Found] = {}
         self._failed: set[tuple[Need, tuple[int, int]]] = set()
         self._size = 0
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong, each once, in order."""
-        return tuple(self._problems)
+        """What is wrong, each once, in order; at the end what stands for the problems that are not shown."""
+        return (*self._problems, *self._further.values())
 
     def fail(self, message: str, span: tuple[int, int], remedy: str = "") -> None:
         self.add(Problem(message, span, remedy))
 
     def add(self, problem: Problem) -> None:
-        self._problems[problem] = None
+        if self._left[problem.missing]:
+            self._left[problem.missing] -= problem not in self._problems
+            self._problems[problem] = None
+        elif problem not in self._problems:
+            self._further.setdefault(problem.missing, further_problem(problem))
+
+    def ask(self, need: Need) -> Found | NotFound | Failed:
+        """Return the provider's answer, which is the same each time."""
+        if need not in self._answers:
+            self._answers[need] = self.provide(need)
+        return self._answers[need]
+
+    def count_size(self, text: str, span: tuple[int, int]) -> bool:
+        """Count a part of the value. Return whether the value still has an allowed size."""
+        if self._size <= MAX_SIZE:
+            self._size += len(text)
+            if self._size > MAX_SIZE:
+                self.fail(f"the value comes to more than {MAX_SIZE:,} characters", span)
+        return self._size <= MAX_SIZE
 
     def join_parts(
         self, parts: Parts, span: tuple[int, int] | None, chain: tuple[Need, ...]
     ) -> tuple[str | None, dict[str, None]]:
         """Return the text of some parts (None if one has no value) and the origins of its expressions."""
-        if self._size > MAX_SIZE:
-            return None, {}
         words: list[str] = []
         origins: dict[str, None] = {}
         known = True
+        first = next((part.span for part in parts if not isinstance(part, str)), (0, 0))
         for part in parts:
             if isinstance(part, str):
-                words.append(part)
-                continue
-            text, where = self.evaluate_single(part, span or part.span, chain)
-            origins.update(dict.fromkeys(where))
+                text: str | None = part
+            else:
+                text, where = self.evaluate_single(part, span or part.span, chain)
+                origins.update(dict.fromkeys(where))
             if text is None:
                 known = False
-            else:
+            elif self.count_size(text, span or first):
                 words.append(text)
-        self._size += sum(map(len, words))
-        if self._size > MAX_SIZE:
-            place = span or next((part.span for part in parts if not isinstance(part, str)), (0, 0))
-            self.fail(f"the value comes to more than {MAX_SIZE:,} characters", place)
-            return None, origins
+            if self._size > MAX_SIZE:
+                return None, origins
         return ("".join(words) if known else None), origins
 
     def evaluate_single(
@@ -193,7 +217,7 @@ class _Evaluation:
         function = FUNCTIONS.get(expression.function or "")
         if function is not None and function.compute is not None:
             return self.compute_value(need, function.compute, span)
-        answer = self.provide(need)
+        answer = self.ask(need)
         if isinstance(answer, Found):
             return self.resolve_answer(need, answer, span, chain)
         if isinstance(answer, Failed):
@@ -239,7 +263,12 @@ class _Evaluation:
         if len(chain) >= MAX_DEPTH:
             self.fail(f"the expressions refer to each other more than {MAX_DEPTH} deep", span)
             return None
-        if need not in self._resolved and (need, span) not in self._failed:
+        if need in self._resolved or (need, span) in self._failed:
+            return self._resolved.get(need)
+        if len(self._problems) >= MAX_PROBLEMS:  # it may have failed at other places before
+            missing = all(problem.missing for problem in self._problems)
+            self._further.setdefault(missing, further_problem(Problem("", span, missing=missing)))
+        else:
             texts = [self.evaluate_text(text, answer.origin, span, (*chain, need)) for text in answer.texts]
             known = tuple(text for text in texts if text is not None)
             if len(known) == len(texts):

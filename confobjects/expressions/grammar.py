@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Final
 
 from confobjects.diagnostics import MASK, suggest_name
@@ -23,6 +24,8 @@ from confobjects.expressions.openers import OPENERS, has_opener
 from confobjects.records import Record, field
 
 MAX_NESTING: Final = 16
+MAX_PROBLEMS: Final = 20
+"""How many problems of one text are shown. A further one stands for all others."""
 
 _OPENER: Final = re.compile(r"(?<!\\)(\\*)(&\{|\$<|\$\{)")
 _PLAIN: Final = re.compile(r"[^\\|}>&$]+")
@@ -52,6 +55,11 @@ class ExpressionSyntaxError(ValueError):
         self.text = text
         self.problems = problems
         super().__init__("; ".join(problem.message for problem in problems))
+
+
+def further_problem(first: Problem) -> Problem:
+    """Return the problem that stands for those that are not shown. ``first`` is the first of them."""
+    return Problem("the text has further problems from here on", first.span, "correct the others first", first.missing)
 
 
 class Expression(Record):
@@ -137,6 +145,8 @@ def parse(text: str) -> Template:
         return Template(text, (text,) if text else ())
     parser = _Parser(text)
     parts = parser.parse_whole()
+    if len(parser.problems) > MAX_PROBLEMS:
+        parser.problems[MAX_PROBLEMS:] = [further_problem(parser.problems[MAX_PROBLEMS])]
     if parser.problems:
         raise ExpressionSyntaxError(text, tuple(parser.problems))
     return Template(text, parts, tuple(parser.warnings))
@@ -158,14 +168,14 @@ class _Parser:
             backslashes = match.group(1)
             literal = self.text[self.at : match.start()] + "\\" * (len(backslashes) // 2)
             if len(backslashes) % 2:
-                _append_text(parts, literal + match.group(2))
+                parts.append(literal + match.group(2))
                 self.at = match.end()
                 continue
-            _append_text(parts, literal)
+            parts.append(literal)
             self.at = match.start(2)
             parts.append(self.parse_expression(1))
-        _append_text(parts, self.text[self.at :])
-        return tuple(parts)
+        parts.append(self.text[self.at :])
+        return _join_texts(parts)
 
     def parse_expression(self, depth: int) -> Expression:
         start = self.at
@@ -218,18 +228,18 @@ class _Parser:
             character = text[self.at]
             pair = text[self.at : self.at + 2]
             if character == closer or (bar and character == "|"):
-                return tuple(parts), character
+                return _join_texts(parts), character
             if pair in OPENERS:
                 parts.append(self.parse_expression(depth + 1))
             elif character == "\\" and (taken := self.match_escape(closer)):
-                _append_text(parts, taken)
+                parts.append(taken)
                 self.at += 1 + len(taken)
             else:
                 plain = _PLAIN.match(text, self.at)
                 end = plain.end() if plain else self.at + 1
-                _append_text(parts, text[self.at : end])
+                parts.append(text[self.at : end])
                 self.at = end
-        return tuple(parts), ""
+        return _join_texts(parts), ""
 
     def match_escape(self, closer: str) -> str:
         """Return the text that the backslash here makes literal, empty if it is an ordinary backslash."""
@@ -273,13 +283,16 @@ def token_problem(token: str, span: tuple[int, int]) -> tuple[Problem | None, Pr
     ), None
 
 
-def _append_text(parts: list[str | Expression], text: str) -> None:
-    if not text:
-        return
-    if parts and isinstance(parts[-1], str):
-        parts[-1] += text
-    else:
-        parts.append(text)
+def _join_texts(parts: list[str | Expression]) -> Parts:
+    """Return parts whose neighbouring texts are one."""
+    joined: list[str | Expression] = []
+    for is_text, run in groupby(parts, key=lambda part: isinstance(part, str)):
+        if is_text:
+            text = "".join(part for part in run if isinstance(part, str))
+            joined.extend([text] if text else [])
+        else:
+            joined.extend(run)
+    return tuple(joined)
 
 
 def escape(text: str) -> str:

@@ -55,12 +55,15 @@ class Resolvers:
             "env": self._find_named_variable,
         }
         """Return the provider of each function that reads a file or the environment, by function name."""
+        self._answers: dict[Need, Found | NotFound | Failed] = {}
 
     def __call__(self, need: Need) -> Found | NotFound | Failed:
         """Return the value that the sources have for a need."""
         if need.function is None:
             return self._find_token(need.argument)
-        return self.functions[need.function](need.argument)
+        if need not in self._answers:
+            self._answers[need] = self.functions[need.function](need.argument)
+        return self._answers[need]
 
     def _find_named_variable(self, name: str) -> Found | NotFound | Failed:
         if not self._is_allowed(name):

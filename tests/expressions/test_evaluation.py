@@ -17,7 +17,8 @@ from confobjects.expressions import (
     find_needs,
     parse,
 )
-from confobjects.expressions.evaluation import MAX_DEPTH, EvaluationResult, provide_nothing
+from confobjects.expressions.evaluation import MAX_DEPTH, MAX_SIZE, EvaluationResult, provide_nothing
+from confobjects.expressions.grammar import MAX_PROBLEMS
 
 
 def run(text: str, sources: dict[str, Found | Failed], *, split: bool = False) -> EvaluationResult:
@@ -204,6 +205,49 @@ def test_a_token_made_by_an_expression_is_judged_when_it_is_known() -> None:
             'a token is words of a-z and 0-9, joined by "." or "-": smtp.password',
         ),
     )
+
+
+FURTHER = "the text has further problems from here on"
+
+
+@pytest.mark.parametrize("text", ["&{a.b}", "$<a.b>x", "&{no.x|${a.b}}", "&{no.x|<&{a.b}>}"])
+def test_a_source_is_asked_once_for_each_need(text: str) -> None:
+    asked: list[str] = []
+
+    def provide(need: Need) -> Found | NotFound:
+        asked.append(str(need))
+        return Found(("1",), "f") if need.argument == "a.b" else NotFound()
+
+    assert evaluate(parse(text * 50), provide).values is not None
+    assert sorted(asked) == sorted(set(asked))
+
+
+def test_a_value_that_becomes_too_large_is_not_put_together() -> None:
+    most = MAX_SIZE // 1003  # the token counts, too
+    fits = run("&{a.b}" * most, {"a.b": Found(("x" * 1000,), "f")})
+    assert fits.values is not None
+    larger = run("&{a.b}" * 100 * most, {"a.b": Found(("x" * 1000,), "f")})
+    assert larger.problems == (Problem(f"the value comes to more than {MAX_SIZE:,} characters", (0, 6)),)
+
+
+@pytest.mark.parametrize("number", [MAX_PROBLEMS, MAX_PROBLEMS + 1, 10 * MAX_PROBLEMS])
+@pytest.mark.parametrize("source", [NotFound(), Failed("broken"), Found(("&{no.x}",), "f", literal=False)])
+def test_so_many_problems_of_a_text_are_shown_and_one_for_all_others(
+    number: int, source: Found | NotFound | Failed
+) -> None:
+    result = evaluate(parse("&{a.b}" * number), lambda need: source if need.argument == "a.b" else NotFound())
+    assert [problem.span[0] for problem in result.problems[:MAX_PROBLEMS]] == [6 * i for i in range(MAX_PROBLEMS)]
+    rest = [problem.message for problem in result.problems[MAX_PROBLEMS:]]
+    assert rest == ([FURTHER] if number > MAX_PROBLEMS else [])
+    assert len({problem.missing for problem in result.problems}) == 1
+
+
+def test_a_wrong_part_is_found_behind_any_number_of_missing_values() -> None:
+    text = "&{a.b}" * 2 * MAX_PROBLEMS + "&{base64:***}"
+    problems = evaluate(parse(text), provide_nothing).problems
+    assert [problem.message for problem in problems if not problem.missing] == [
+        "base64: cannot be computed: it is not base64"
+    ]
 
 
 TEXTS = st.lists(

@@ -18,7 +18,7 @@ from confobjects.expressions import (
 )
 from confobjects.expressions.evaluation import Found, Need, NotFound, provide_nothing
 from confobjects.expressions.functions import FUNCTIONS, Function
-from confobjects.expressions.grammar import MAX_NESTING
+from confobjects.expressions.grammar import MAX_NESTING, MAX_PROBLEMS
 
 PIECES = st.lists(
     st.sampled_from(["&{", "$<", "${", "}", ">", "|", "\\", ":", "a.b", "x", "file:", " ", "é", "$", "&", "<", "{"]),
@@ -136,6 +136,16 @@ def test_every_problem_of_a_text_is_told_at_its_place() -> None:
     with pytest.raises(ExpressionSyntaxError) as caught:
         parse(text)
     assert [text[slice(*problem.span)] for problem in caught.value.problems] == ["&{", "A", "nope", "&{"]
+
+
+@pytest.mark.parametrize("number", [MAX_PROBLEMS, MAX_PROBLEMS + 1, 10 * MAX_PROBLEMS])
+def test_so_many_problems_are_shown_and_one_for_all_others(number: int) -> None:
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse("&{A}" * number)
+    spans = [problem.span[0] for problem in caught.value.problems]
+    assert spans == [4 * at + 2 for at in range(min(number, MAX_PROBLEMS + 1))]
+    last = "the text has further problems from here on"
+    assert (caught.value.problems[-1].message == last) is (number > MAX_PROBLEMS)
 
 
 @pytest.mark.parametrize("nested", ["&{a.b|", "$<a.b|", "&{file:"])

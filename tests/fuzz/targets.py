@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +15,12 @@ from confobjects.definitions.checking import parse as parse_definition
 from confobjects.definitions_loading import load_registry
 from confobjects.dn import DN, DNSyntaxError
 from confobjects.errors import ConfobjectsError
-from confobjects.expressions import ExpressionSyntaxError, NotFound, evaluate, parse
+from confobjects.expressions import Failed, Found, Need, NotFound, Provide
+from confobjects.expressions.evaluation import provide_nothing
 from confobjects.mail.replies import ProtocolViolation, ReplyParser
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping import ldif
+from confobjects.objects.evaluating import make_evaluator
 from confobjects.storage.ldap import ber
 from confobjects.texts.properties import EscapeError, read_entries
 from confobjects.tls import stores
@@ -47,7 +50,34 @@ def as_text(data: bytes) -> str:
 
 
 def read_expression(data: bytes) -> None:
-    evaluate(parse(as_text(data)), lambda need: NotFound((str(need),)), split=True)
+    """Evaluate a text as at write time, and as at startup when no source has a value."""
+    show_value(as_text(data), provide_nothing)
+    show_value(as_text(data), lambda need: NotFound((str(need),)))
+
+
+def read_with_sources(data: bytes) -> None:
+    """Evaluate a text as at startup, when all tokens but ``y.z`` have values of one kind."""
+    for answer in ANSWERS:
+        show_value(as_text(data), partial(answer_with, answer))
+
+
+def answer_with(answer: Found | Failed, need: Need) -> Found | NotFound | Failed:
+    return NotFound() if need.argument == "y.z" else answer
+
+
+ANSWERS: tuple[Found | Failed, ...] = (
+    Failed("it cannot be read"),
+    Found(("a",), "a variable"),
+    Found(("&{y.z|x}",), "a file", literal=False),
+    Found(("&{y.z}" * 5,), "a file", literal=False),
+)
+
+
+def show_value(text: str, provide: Provide) -> None:
+    result = make_evaluator(provide)(text, multi_valued=True, secret=False)
+    for problem in result.problems:
+        assert problem.render()
+        assert problem.as_json()
 
 
 def read_properties(data: bytes) -> None:
@@ -96,13 +126,15 @@ REPLIES = b"220 ready\r\n250-host\r\n250-SIZE 10\r\n250 AUTH PLAIN\r\n535 5.7.8 
 ENTRY = bytes.fromhex("3025020101642004096f753d782c633d79301330110402636e310b04096d61696c20736572")
 RESULT = bytes.fromhex("300c02010161070a010004000400")
 PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+EXPRESSIONS = (b"&{a.b}", b"${a|&{b}}", b"$<base64:eA==>x\\&{", b"&{a.&{b}.c|d}", b"$<a.b> x ", b"&{A}", b"&{no:x}")
 JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800", b'"objects"', b'"/mail-server/one"')
 
 TARGETS = {
     "ldif": Target(lambda data: ldif.parse(ldif.decode(data)), files("bad/ldif/*.ldif"), (b"dn: ", b"cn: x\n", b":: ", b":< ", b"\n ", b"\n\n", b"#", b"version: 1\n"), (ConfobjectsError,)),
     "dn": Target(lambda data: DN.parse(as_text(data)).normal, (b"cn=one,cn=Mail Servers,dc=x", b"a=\\2c+b=#0401", b'cn="x,y"'), (b",", b"+", b"=", b"\\", b"\\2c", b"#04", b'"', b" ", "é\u0301".encode()), (DNSyntaxError,)),
     "batch": Target(lambda data: dialect.parse(as_text(data)), (BATCH, *files("bad/batch/*.batch")), (b"'", b'"', b"\\\n", b"\\", b"<<E", b"\nE\n", b"#", b" "), ()),
-    "expressions": Target(read_expression, (b"&{a.b}", b"${a|&{b}}", b"$<base64:eA==>x\\&{", b"&{a.&{b}.c|d}"), (b"&{", b"}", b"${", b"$<", b">", b"|", b"a.b", b"base64:", b"\\"), (ExpressionSyntaxError,)),
+    "expressions": Target(read_expression, EXPRESSIONS, (b"&{", b"}", b"${", b"$<", b">", b"|", b"a.b", b"base64:", b"\\"), ()),
+    "sources": Target(read_with_sources, EXPRESSIONS, (b"&{", b"}", b"|", b"a.b", b"y.z", b"\\&{"), ()),
     "properties": Target(read_properties, (b"a=b\n", b"! c\na\\ b : c\\\n  d\\u0041\n"), (b"=", b":", b"\\", b"\\u00", b"\n", b"\r", b"#", b" ", b"\f"), (EscapeError,)),
     "options": Target(read_options_from, (b"bindDN=cn=admin\nport=389\ndsconfig.verbose=true\n",), (b"=", b"port", b"\\", b"\n", b"define", b".", b"useSsl"), (ConfobjectsError,)),
     "documents": Target(lambda data: ConfigurationDocument(as_text(data), "fuzz.json", load_registry()), files("bad/documents/*.json"), JSON, (ConfobjectsError,)),

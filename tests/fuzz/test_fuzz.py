@@ -96,9 +96,7 @@ def test_only_own_errors_and_work_in_proportion(target: Target) -> None:
 
 
 def test_twice_the_input_is_about_twice_the_work(target: Target) -> None:
-    # Whole expressions in a row are looked at again for each one: only the general limit holds for them.
-    samples = () if target is TARGETS["expressions"] else target.samples
-    for piece in (*target.pieces, *samples):
+    for piece in (*target.pieces, *target.samples):
         once, twice = (try_input(target, piece * number) for number in (60, 120))
         assert twice <= 3 * once + 2000, (piece, once, twice)
 

@@ -17,7 +17,10 @@ from unicodedata import normalize
 
 import pytest
 
+import confobjects
 from confobjects.cli.batch.dialect import parse as parse_batch
+from confobjects.definitions_loading import load_registry
+from confobjects.diagnostics import LONGEST_EXCERPT, Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions import Failed, Found, Need, NotFound, evaluate, parse
@@ -29,7 +32,6 @@ from confobjects.mapping.ldif import NEW_DOCUMENT
 from confobjects.mapping.ldif import parse as parse_ldif
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.resolvers import ExpressionFiles
-from confobjects.startup import load_registry
 from confobjects.storage.memory import MemoryStorage
 from confobjects.syntaxes.base import ValueSyntaxError
 from confobjects.syntaxes.text import String
@@ -38,6 +40,8 @@ from confobjects.texts.patterns import Pattern
 from confobjects.texts.properties import read_entries
 from confobjects.tls import der
 from confobjects.tls.stores import StoreProblem, read_store, read_store_file
+
+REGISTRY = load_registry()
 
 
 def count_steps(run: Callable[[], Any]) -> int:
@@ -83,11 +87,25 @@ def ldif_of_depth(number: int) -> str:
     return f"dn: {'cn=a,' * number}cn=Mail Servers,cn=config\nobjectClass: device\ncn: a\n"
 
 
+def write_value(prop: str, text: str) -> None:
+    with confobjects.open("memory:", definitions=REGISTRY) as context:
+        context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], prop: [text]})
+
+
 LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
     "a DN of escapes": (lambda n: "cn=" + r"\," * n, DN.parse),
     "the parent of a DN of escapes": (lambda n: DN.parse("cn=" + r"\," * n + ",cn=x"), lambda dn: dn.parent),
     "a DN of many parts": (lambda n: ",".join(["cn=a\\,b"] * n), DN.parse),
     "expressions in a row": (lambda n: "&{a}" * n, lambda text: evaluate(parse(text), lambda _: NotFound())),
+    "expressions in a refused value": (lambda n: "&{A}" * n, lambda text: write_value("auth-username", text)),
+    "expressions in a value that is written": (
+        lambda n: "&{a.b|c}" * n,
+        lambda text: write_value("auth-username", text),
+    ),
+    "expressions in an SMTP property": (
+        lambda n: "a.b=" + "x&{a.b}" * n,
+        lambda text: write_value("smtp-property", text),
+    ),
     "begins of certificates": (lambda n: b"-----BEGIN CERTIFICATE-----\n" * n, lambda data: read_store(data, "", "")),
     "elements of DER": (lambda n: b"\x05\x00" * n, lambda data: list(der.elements(data))),
     "lines of properties": (lambda n: "a=b\\\n" * n, lambda text: [entry.value for entry in read_entries(text)]),
@@ -111,6 +129,37 @@ def test_twice_the_input_takes_twice_the_steps(case: str) -> None:
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: "&{a.b}" * n,
+        lambda n: "&{a.b|" + "<${c.d|e}>" * n + "}",
+        lambda n: "x&{file:a.pin}" * n,
+        lambda n: "&{in.file}" * n,
+        lambda n: "&{env:HOME}" * n,
+    ],
+    ids=["without values", "in a default", "files", "expression files", "variables"],
+)
+def test_twice_the_text_takes_twice_the_steps_at_startup(tmp_path: Path, make: Callable[[int], str]) -> None:
+    (tmp_path / "a.pin").write_text("x")
+    (tmp_path / "values.properties").write_text("in.file = <&{c.d}&{c.d|x}>")
+    url = f"ldif:{tmp_path / 'config.ldif'}"
+
+    def load(number: int) -> int:
+        values = {"smtp-server": ["mail.example.com"], "enabled": ["true"], "auth-username": [make(number)]}
+        with confobjects.open(url, definitions=REGISTRY) as context:
+            context.create("mail-server", f"n{number}", values)
+        sources: dict[str, Any] = {"environment": {"HOME": "h"}, "expression_directories": [str(tmp_path)]}
+        steps = count_steps(lambda: confobjects.load(url, definitions=REGISTRY, **sources))
+        with confobjects.open(url, definitions=REGISTRY) as context:
+            context.delete("mail-server", f"n{number}")
+        return steps
+
+    load(10)
+    small = load(200)
+    assert load(800) <= 4.5 * small
 
 
 def doubled(levels: int, last: Found | NotFound) -> tuple[Callable[[Need], Found | NotFound], list[Need]]:
@@ -161,6 +210,30 @@ def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path, opening: str)
         f"{tmp_path / 'values.json'} is nested too deeply",
         "correct the file; nothing of its directory is used until then",
     )
+
+
+def test_a_long_excerpt_is_shown_around_its_span() -> None:
+    text = "".join(f"{number:05}" for number in range(1000))
+    for start in (0, 1, 30, 61, 2500, 4800, 4999):
+        for size in (1, 5, 5000):
+            span = (start, min(start + size, len(text)))
+            problem = Diagnostic("usage", "wrong", excerpt=text, span=span)
+            _, excerpt, carets = problem.render().splitlines()
+            shown = problem.as_json()
+            assert excerpt == f"  {shown['excerpt']}"
+            first, last = shown["span"]
+            assert carets == "  " + " " * first + "^" * (last - first)
+            assert text[slice(*span)].startswith(shown["excerpt"][first:last].rstrip("…"))
+            assert first < last <= len(shown["excerpt"]) <= LONGEST_EXCERPT + 2
+            assert shown["excerpt"].strip("…") in text
+            assert shown["excerpt"].startswith("…") is not shown["excerpt"].startswith(text[:5])
+
+
+@pytest.mark.parametrize("span", [None, (3, 4), (0, LONGEST_EXCERPT)])
+def test_a_short_excerpt_is_shown_as_a_whole(span: tuple[int, int] | None) -> None:
+    text = "x" * LONGEST_EXCERPT
+    shown = Diagnostic("usage", "wrong", excerpt=text, span=span).as_json()
+    assert (shown["excerpt"], shown["span"]) == (text, list(span) if span else None)
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

@@ -146,6 +146,16 @@ def test_the_text_of_a_file(tmp_path: Path, data: bytes, text: str) -> None:
     assert found(FileFunction(str(tmp_path))(str(tmp_path / "a.pin")))[0] == (text,)
 
 
+def test_a_file_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.pin").write_text("first")
+    resolvers = Resolvers(instance_directory=str(tmp_path))
+    needs = [Need("file", "a.pin"), Need("file", "absent")]
+    before = [resolvers(need) for need in needs]
+    for name in ("a.pin", "absent"):
+        (tmp_path / name).write_text("second")
+    assert [resolvers(need) for need in needs] == before
+
+
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     function = FileFunction(str(tmp_path))
     assert isinstance(function("absent"), NotFound)
