@@ -46,6 +46,7 @@ class Registry(DefinitionDocuments):
         self._children: dict[str, tuple[Relation, ...]] = {}
         self._subtypes: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, tuple[tuple[str, PropertyDefinition], ...]] = {}
+        self._inherited: dict[str, dict[str, str]] | None = None
 
     # -- definitions ---------------------------------------------------------------------------------------------
 
@@ -247,7 +248,11 @@ class Registry(DefinitionDocuments):
 
         Each comes with the name of a type that has it, declared or inherited.
         """
-        sources = {name: self._find_inherited(name) for name in sorted(self.documents)}
+        if not names:
+            return []
+        sources = self._inherited
+        if sources is None:
+            sources = self._inherited = {name: self._find_inherited(name) for name in sorted(self.documents)}
         found: dict[tuple[str, str], None] = {}
         wanted = set(names)
         size = -1

@@ -230,7 +230,7 @@ class Changer:
             self.values[prop.name] = after
         elif origin != "stored" or (prop.mandatory and not self.reader.read_default(self.obj, prop)[0]):
             self._refuse_emptying(prop, origin)
-        elif {_identity_of(prop, text) for text in written_default(prop)} == {_identity_of(prop, t) for t in current}:
+        elif is_same_value(prop, written_default(prop), current):
             self._refuse_emptying(prop, "default")
         else:
             self._drop_stored(prop)
@@ -325,6 +325,22 @@ def to_canonical(prop: PropertyDefinition, text: str) -> str:
     return prop.syntax.format(prop.syntax.parse(text))
 
 
+def stored_form(prop: PropertyDefinition, texts: Texts) -> list[str]:
+    """Return texts of a property as they are compared between two storages: canonical, sorted, the default for none.
+
+    A text that is not valid stands as it is. Unlike :func:`is_same_value`, this keeps two spellings of a value apart
+    where the canonical form does.
+    """
+    return sorted(_to_stored_text(prop, text) for text in texts or prop.default.values)
+
+
+def _to_stored_text(prop: PropertyDefinition, text: str) -> str:
+    try:
+        return to_canonical(prop, text)
+    except ValueSyntaxError:
+        return text
+
+
 def is_same_value(prop: PropertyDefinition, texts: Texts, others: Texts) -> bool:
     """Tell whether texts of a property are the same values, in whatever spelling and order; a directory keeps none."""
     if texts == others:
@@ -334,19 +350,17 @@ def is_same_value(prop: PropertyDefinition, texts: Texts, others: Texts) -> bool
 
 
 def required_actions(
-    change: ObjectChange, names: Iterable[str], *, enabled_before: bool | None, enabled_after: bool | None
+    obj: ManagedObject, names: Iterable[str], *, enabled_before: bool | None, enabled_after: bool | None
 ) -> Iterable[RequiredAction]:
-    """Yield the administrator actions a modification needs.
+    """Yield the administrator actions that changed values of an object need.
 
     ``names`` are the properties whose current values change: storing a default, or leaving it to the definition, is
-    another text and the same value. A component has to be restarted only where it stays enabled through the change: one that is disabled takes
-    the new value when it is enabled again.
+    another text and the same value. A component has to be restarted only where it stays enabled through the change: one
+    that is disabled takes the new value when it is enabled again.
     """
-    if change.action != "modify":
-        return
     stays = enabled_before is not False and enabled_after is not False
     for name in names:
-        action = change.definition.properties[name].admin_action
+        action = obj.definition.properties[name].admin_action
         if action.kind == "none" or (action.kind == "component-restart" and not stays):
             continue
-        yield RequiredAction(change.path, name, action.kind, action.as_sentence())
+        yield RequiredAction(obj.path, name, action.kind, action.as_sentence())

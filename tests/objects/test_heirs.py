@@ -1,13 +1,12 @@
-"""Heirs: whose defaults change with a value of another object."""
+"""Heirs: whose defaults change with a value of another object, or of another property."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import pytest
 
 from confobjects.objects.heirs import find_heirs
-from confobjects.objects.model import ManagedObject
 from tests.definitions.documents import depot
 from tests.objects.depot import judge, made
 
@@ -25,34 +24,57 @@ TREE = (
 )
 
 
-def heirs_of(changed: dict[str, Collection[str]], *tree: ManagedObject) -> set[str]:
-    found = [
-        str(obj.path)
-        for obj in find_heirs(
-            judge(*tree), {depot().parse_path(path): frozenset(names) for path, names in changed.items()}
-        )
-    ]
-    assert len(found) == len(set(found))
-    return set(found)
+def heirs_of(values: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
+    """Return the heirs of the tree when some objects get other values."""
+    texts = {depot().parse_path(path): {n: (v,) for n, v in named.items()} for path, named in values.items()}
+    after = [obj.replace(values={**obj.values, **texts.get(obj.path, {})}) for obj in TREE]
+    names = frozenset(name for named in values.values() for name in named)
+    found = list(find_heirs(judge(*TREE), judge(*after), names, lambda path: path))
+    assert len({heir.after.path for heir in found}) == len(found)
+    assert all(heir.before == judge(*TREE).world.find(heir.after.path) for heir in found)
+    return {str(heir.after.path): set(heir.names) for heir in found}
+
+
+BOTH = {"batch-size", "prefetch"}
 
 
 @pytest.mark.parametrize(
-    ("changed", "paths"),
+    ("values", "heirs"),
     [
         # through one step and more, up to an object with a value of its own
-        ({"/depot-settings": ["batch-size"]}, {"/queue/a", "/queue/a/consumer/x"}),
-        ({"/queue/a": ["batch-size"]}, {"/queue/a/consumer/x"}),
-        ({"/queue/b": ["batch-size"]}, {"/queue/b/consumer/z"}),
-        ({"/queue/a": ["time-to-live"]}, {"/queue/a/consumer/x/retry-rule/r"}),
-        ({"/queue/b": ["time-to-live"]}, set()),
-        ({"/depot-settings": ["ticket-key"]}, {"/gateway/door"}),
-        ({"/depot-settings": ["site-name"]}, set()),
-        ({"/queue/a/consumer/x": ["prefetch"]}, set()),
-        ({}, set()),
-        # who is changed as well is judged anyhow
-        ({"/depot-settings": ["batch-size"], "/queue/a": ["priority"]}, {"/queue/a/consumer/x"}),
-        ({"/queue/a": ["batch-size", "time-to-live"]}, {"/queue/a/consumer/x", "/queue/a/consumer/x/retry-rule/r"}),
+        ({"/depot-settings": {"batch-size": "9"}}, {"/queue/a": {"batch-size"}, "/queue/a/consumer/x": BOTH}),
+        ({"/queue/a": {"batch-size": "9"}}, {"/queue/a/consumer/x": BOTH}),
+        ({"/queue/b": {"batch-size": "9"}}, {"/queue/b/consumer/z": BOTH}),
+        ({"/queue/a": {"time-to-live": "9 d"}}, {"/queue/a/consumer/x/retry-rule/r": {"give-up"}}),
+        ({"/queue/b": {"time-to-live": "9 d"}}, {}),
+        ({"/depot-settings": {"ticket-key": "k"}}, {"/gateway/door": {"signing-key"}}),
+        ({"/depot-settings": {"site-name": "x"}}, {}),
+        ({"/queue/a/consumer/x": {"prefetch": "9"}}, {}),
+        ({}, {}),
+        # from another property of the same object
+        ({"/queue/a/consumer/x": {"batch-size": "9"}}, {"/queue/a/consumer/x": {"prefetch"}}),
+        ({"/queue/a/consumer/y": {"batch-size": "9"}}, {"/queue/a/consumer/y": {"prefetch"}}),
+        # another text of the value that they have already
+        ({"/depot-settings": {"batch-size": "50"}}, {}),
+        ({"/queue/a": {"time-to-live": "1440 m"}}, {}),
+        ({"/queue/b": {"batch-size": "7"}}, {}),
+        # two at once
+        (
+            {"/queue/a": {"batch-size": "9", "time-to-live": "9 d"}},
+            {"/queue/a/consumer/x": BOTH, "/queue/a/consumer/x/retry-rule/r": {"give-up"}},
+        ),
+        ({"/depot-settings": {"batch-size": "9"}, "/queue/a": {"batch-size": "50"}}, {}),
     ],
 )
-def test_whose_defaults_change(changed: dict[str, Collection[str]], paths: set[str]) -> None:
-    assert heirs_of(changed, *TREE) == paths
+def test_whose_values_change(values: Mapping[str, Mapping[str, str]], heirs: Mapping[str, set[str]]) -> None:
+    assert heirs_of(values) == heirs
+
+
+def test_a_new_object_has_no_value_before() -> None:
+    names = frozenset({"batch-size"})
+    found = list(find_heirs(judge(SETTINGS), judge(*TREE), names, lambda path: path))
+    assert {str(heir.after.path) for heir in found} == {
+        "/queue/a",
+        *(str(o.path) for o in TREE if "consumer" in o.path.relation),
+    }
+    assert all(heir.before is None for heir in found)

@@ -477,11 +477,12 @@ class Transaction:
         """Judge all requests as a whole and set ``report``. Raises one error with every problem."""
         found = find_outcomes(self._world)
         before = self.site.make_judge(self._below)
-        verdict = Verdict(self.registry, self.site.make_judge(self._world), before, self._problems)
+        after = self.site.make_judge(self._world)
+        verdict = Verdict(self.registry, after, before, self._world.find_stored_place, self._problems)
         verdict.judge(found)
         if self._problems.errors:
             raise error_for(verdict.suggest_fixes(self._world.pending.values(), self._touched))
-        found = sort_outcomes(found, self._world, before, verdict.judge_)
+        found = sort_outcomes(found, self._world, before, after)
         self.report = ChangeReport(
             tuple(outcome.change for outcome in found),
             tuple(verdict.actions),

@@ -6,53 +6,77 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
-from confobjects.objects.changes import RequiredAction, is_same_value, required_actions
-from confobjects.objects.heirs import find_heirs
+from confobjects.objects.changes import RequiredAction, required_actions
+from confobjects.objects.heirs import Heir, PlaceBefore, changes_value, find_heirs
 from confobjects.objects.judging import Judge, Judgement, User
 from confobjects.objects.model import DeferredCheck, ManagedObject
+from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition, Registry
+    from confobjects.definitions import Registry
     from confobjects.management.changing.outcomes import ObjectOutcome
-    from confobjects.paths import ManagedObjectPath
 
 
 class Verdict:
     """Judges the outcomes of a transaction; problems go to its collector."""
 
-    def __init__(self, registry: Registry, judge: Judge, before: Judge, problems: Collector) -> None:
+    def __init__(
+        self, registry: Registry, judge: Judge, before: Judge, place_before: PlaceBefore, problems: Collector
+    ) -> None:
         self.registry = registry
         self.judge_ = judge
         self.before = before
+        self.place_before = place_before
         self.problems = problems
         self.actions: list[RequiredAction] = []
         self.deferred: list[DeferredCheck] = []
 
     def judge(self, outcomes: Sequence[ObjectOutcome]) -> None:
-        """Judge every object that will be written or deleted, and what refers to it."""
+        """Judge every object that will be written or deleted, what refers to it, and what inherits from it."""
         judged: dict[ManagedObjectPath, Judgement] = {}
         for outcome in outcomes:
             obj = outcome.object
             if obj is None:
                 self._judge_deletion(outcome.change.path)
-                continue
-            if obj.path not in judged:  # a renamed and modified object is judged once
+            elif obj.path not in judged:  # a renamed and modified object is judged once
                 judged[obj.path] = self._judge_object(obj)
-            self._collect_actions(outcome, judged[obj.path])
-        self._judge_heirs(outcomes, judged)
+        found = find_heirs(self.before, self.judge_, self._find_changed_names(outcomes), self.place_before)
+        heirs = {heir.after.path: heir for heir in found}
+        for heir in heirs.values():
+            if heir.after.path not in judged:
+                judged[heir.after.path] = self._judge_heir(heir)
+        self._collect_actions(outcomes, heirs, judged)
 
-    def _judge_heirs(self, outcomes: Sequence[ObjectOutcome], judged: Mapping[ManagedObjectPath, Judgement]) -> None:
-        """Judge the objects that inherit a changed default; problems they had before do not block the change."""
-        changed = {o.object.path: frozenset(o.change.names()) for o in outcomes if o.object is not None}
-        for heir in find_heirs(self.judge_, changed):
-            if heir.path not in judged:
-                before = self.before.world.find(heir.path)
-                known = () if before is None else self._problems_of(self.before, before)
-                self.problems.extend(p for p in self._problems_of(self.judge_, heir) if p not in known)
+    def _find_changed_names(self, outcomes: Sequence[ObjectOutcome]) -> frozenset[str]:
+        """Return the properties whose values may change for an heir.
+
+        An object that comes, goes or moves takes its heirs along, unless they name it by its path.
+        """
+        registry = self.registry
+        names = {name for o in outcomes if o.change.action in {"modify", "create"} for name in o.change.names()}
+        others = [outcome for outcome in outcomes if outcome.change.action != "modify"]
+        definitions = {outcome.change.definition.name: outcome.change.definition for outcome in others}
+        heirs = registry.heirs_of(frozenset(name for one in definitions.values() for name in one.properties))
+        fixed = [prop.default.path for _, prop in heirs if prop.default.kind == "inherited-absolute"]
+        places = {registry.parse_path(path) for path in fixed}
+        for change in (outcome.change for outcome in others):
+            if not places.isdisjoint({change.path, change.new_path or change.path}):
+                names.update(change.definition.properties)
+        return frozenset(names)
+
+    def _judge_heir(self, heir: Heir) -> Judgement:
+        """Judge an object that inherits a changed value; problems it had before do not block the change."""
+        known: tuple[Diagnostic, ...] = ()
+        if (old := heir.before) is not None:
+            here, place = str(heir.after.path), str(old.path)
+            known = self._problems_of(self.before, self.before.judge(old))
+            known = tuple(p.replace(path=here) if p.path == place else p for p in known)
+        judged = self.judge_.judge(heir.after)
+        self.problems.extend(p for p in self._problems_of(self.judge_, judged) if p not in known)
+        return judged
 
     @staticmethod
-    def _problems_of(judge: Judge, obj: ManagedObject) -> tuple[Diagnostic, ...]:
-        judged = judge.judge(obj)
+    def _problems_of(judge: Judge, judged: Judgement) -> tuple[Diagnostic, ...]:
         return (*judged.problems, *judge.check_references(judged), *judge.check_users(judged))
 
     def _judge_object(self, obj: ManagedObject) -> Judgement:
@@ -74,25 +98,38 @@ class Verdict:
             self.problems.warning("usage", summary, path=str(obj.path), remedy=definition.deprecated)
         return judged
 
-    def _collect_actions(self, outcome: ObjectOutcome, judged: Judgement) -> None:
-        """Collect what an administrator has to do; the old object is judged in the world before the change."""
-        properties = outcome.change.definition.properties
-        named = [name for name in outcome.change.names() if properties[name].admin_action.kind != "none"]
-        if outcome.change.action != "modify" or not named or outcome.object is None:
-            return  # judging the old object costs as much as everything before
-        old = self.before.world.find(outcome.source or outcome.change.path)
-        names = [name for name in named if self._changes_value(old, outcome.object, properties[name])]
-        if not names:
-            return
-        was = None if old is None else self.before.is_enabled(self.before.judge(old))
-        now = self.judge_.is_enabled(judged)
-        self.actions.extend(required_actions(outcome.change, names, enabled_before=was, enabled_after=now))
+    def _collect_actions(
+        self,
+        outcomes: Sequence[ObjectOutcome],
+        heirs: Mapping[ManagedObjectPath, Heir],
+        judged: Mapping[ManagedObjectPath, Judgement],
+    ) -> None:
+        """Collect what an administrator has to do, for the objects that are changed and for their heirs."""
+        created = {outcome.object.path for outcome in outcomes if outcome.object and outcome.change.action == "create"}
+        for outcome in outcomes:
+            if outcome.object is None or outcome.change.action != "modify":
+                continue
+            obj = outcome.object
+            old = self.before.world.find(outcome.source or outcome.change.path) or obj.replace(values={})
+            inherited = heirs[obj.path].names if obj.path in heirs else ()
+            self._collect_actions_of(old, judged[obj.path], dict.fromkeys((*outcome.change.names(), *inherited)))
+        modified = {outcome.object.path for outcome in outcomes if outcome.object and outcome.change.action == "modify"}
+        for path, heir in heirs.items():
+            above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements) + 1))
+            if heir.before is not None and path not in modified and created.isdisjoint(above):
+                self._collect_actions_of(heir.before, judged[path], heir.names)
 
-    def _changes_value(self, old: ManagedObject | None, new: ManagedObject, prop: PropertyDefinition) -> bool:
-        """Tell whether the current value of a property changes, whether it is stored, a default or inherited."""
-        before, _ = self.before.reader.read_current(old or new.replace(values={}), prop)
-        after, _ = self.judge_.reader.read_current(new, prop)
-        return not is_same_value(prop, before, after)
+    def _collect_actions_of(self, old: ManagedObject, judged: Judgement, names: Iterable[str]) -> None:
+        """Collect the actions of one object; the old object is judged in the world before the change."""
+        new = judged.object
+        properties = new.definition.properties
+        named = [name for name in names if properties[name].admin_action.kind != "none"]
+        named = [name for name in named if changes_value(self.before, old, self.judge_, new, name)]
+        if not named:
+            return  # judging the old object costs as much as everything before
+        was = self.before.is_enabled(self.before.judge(old))
+        now = self.judge_.is_enabled(judged)
+        self.actions.extend(required_actions(new, named, enabled_before=was, enabled_after=now))
 
     def _judge_deletion(self, path: ManagedObjectPath) -> None:
         if self.judge_.world.find(path) is not None:

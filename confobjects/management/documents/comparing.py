@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Literal
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.mapping.documents import ObjectState, sort_states, state_of
-from confobjects.objects.changes import to_canonical
+from confobjects.objects.changes import stored_form
 from confobjects.objects.model import Texts
 from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
-from confobjects.syntaxes import ValueSyntaxError
 from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
@@ -127,19 +126,7 @@ def differs(one: ObjectState, other: ObjectState, name: str) -> bool:
     there = other.definition.properties.get(name)
     if prop is None or there is None:
         return True
-    texts, others = texts or prop.default.values, others or there.default.values
-    return _normalise_texts(prop, texts) != _normalise_texts(there, others)
-
-
-def _normalise_texts(prop: PropertyDefinition, texts: Texts) -> list[str]:
-    return sorted(_normalise_text(prop, text) for text in texts)
-
-
-def _normalise_text(prop: PropertyDefinition, text: str) -> str:
-    try:
-        return to_canonical(prop, text)
-    except ValueSyntaxError:
-        return text
+    return stored_form(prop, texts) != stored_form(there, others)
 
 
 def _make_pair(
