@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,7 +24,7 @@ from confobjects.definitions_loading import load_registry
 from confobjects.diagnostics import LONGEST_EXCERPT, Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
-from confobjects.expressions import Failed, Found, Need, NotFound, evaluate, parse
+from confobjects.expressions import ExpressionSyntaxError, Failed, Found, Need, NotFound, evaluate, parse
 from confobjects.expressions.evaluation import MAX_SIZE
 from confobjects.mail.properties import read_settings
 from confobjects.management import Site
@@ -87,6 +88,11 @@ def ldif_of_depth(number: int) -> str:
     return f"dn: {'cn=a,' * number}cn=Mail Servers,cn=config\nobjectClass: device\ncn: a\n"
 
 
+def parse_wrong(text: str) -> None:
+    with suppress(ExpressionSyntaxError):
+        parse(text)
+
+
 def write_value(prop: str, text: str) -> None:
     with confobjects.open("memory:", definitions=REGISTRY) as context:
         context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], prop: [text]})
@@ -106,6 +112,8 @@ LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
         lambda n: "a.b=" + "x&{a.b}" * n,
         lambda text: write_value("smtp-property", text),
     ),
+    "openers of expressions": (lambda n: "&{" * n, parse_wrong),
+    "a long default of an expression": (lambda n: "&{a.b|" + "x" * n + "}", parse),
     "begins of certificates": (lambda n: b"-----BEGIN CERTIFICATE-----\n" * n, lambda data: read_store(data, "", "")),
     "elements of DER": (lambda n: b"\x05\x00" * n, lambda data: list(der.elements(data))),
     "lines of properties": (lambda n: "a=b\\\n" * n, lambda text: [entry.value for entry in read_entries(text)]),
@@ -162,11 +170,14 @@ def test_twice_the_text_takes_twice_the_steps_at_startup(tmp_path: Path, make: C
     assert load(800) <= 4.5 * small
 
 
-def doubled(levels: int, last: Found | NotFound) -> tuple[Callable[[Need], Found | NotFound], list[Need]]:
+Answer = Found | NotFound | Failed
+
+
+def doubled(levels: int, last: Answer) -> tuple[Callable[[Need], Answer], list[Need]]:
     """Return a provider whose tokens each name the next one twice, and the list of what it was asked for."""
     asked: list[Need] = []
 
-    def provide(need: Need) -> Found | NotFound:
+    def provide(need: Need) -> Answer:
         asked.append(need)
         level = int(need.argument.removeprefix("t."))
         return last if level == levels else Found((f"&{{t.{level + 1}}}&{{t.{level + 1}}}",), "file", literal=False)
@@ -174,8 +185,10 @@ def doubled(levels: int, last: Found | NotFound) -> tuple[Callable[[Need], Found
     return provide, asked
 
 
-@pytest.mark.parametrize("last", [Found(("x",), "file", literal=False), NotFound(), Found(("y" * 600_000,), "file")])
-def test_sources_that_name_each_other_twice_are_evaluated_once(last: Found | NotFound) -> None:
+@pytest.mark.parametrize(
+    "last", [Found(("x",), "file", literal=False), NotFound(), Failed("broken"), Found(("y" * 600_000,), "file")]
+)
+def test_sources_that_name_each_other_twice_are_evaluated_once(last: Answer) -> None:
     provide, asked = doubled(30, last)
     evaluate(parse("&{t.0}"), provide)
     assert len(asked) <= 2 * 31
