@@ -10,9 +10,9 @@ from typing import Any, Final
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
+from confobjects.inputs import SMALL, read_any
 from confobjects.storage import is_directory
 
-from .files import read_contents
 from .words.options import OPTIONS
 
 PASSWORD_VARIABLE: Final = "CONFOBJECTS_BIND_PASSWORD"  # noqa: S105 - its name, not a password
@@ -71,7 +71,7 @@ def read_secret(options: Mapping[str, Any], name: str) -> str | None:
     if path is None:
         return None
     try:
-        return read_contents(path).decode("utf-8").removesuffix("\n").removesuffix("\r")
+        return read_any(path, SMALL).decode("utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(Diagnostic("usage", f"the secret cannot be read: {reason}", origin=str(path))) from None

@@ -19,6 +19,8 @@ SMALL: Final = 1 << 20
 """Bytes of a value, a password, a file of options, or a key."""
 MEDIUM: Final = 1 << 24
 """Bytes of a definition, a document, or a store of certificates."""
+BIG: Final = 1 << 28
+"""Bytes of a batch or a document that the caller of a command names."""
 LARGE: Final = 1 << 30
 """Bytes of a configuration or its history."""
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
+from confobjects.inputs import BIG, read_any, size_error
 
-from ..files import MEBIBYTE, read_input
 from ..words.masking import ASSIGNING, SEPARATOR, mask_secrets, secret_start, takes_secret
 from .dialect import BatchCommand, Piece, Word, parse
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
 
-_MOST: Final = 256 * MEBIBYTE
-"""The largest size of a batch in bytes."""
 _WIDTH: Final = 100
 """Characters of a line that are shown around a mistake."""
 _BEFORE: Final = 40
@@ -30,10 +29,17 @@ def read(path: str | None) -> bytes:
     """Return the content of a file, of standard input for None or ``-``. Raises UsageError."""
     path = path or "-"
     try:
-        return read_input(os.path.expanduser(path), _MOST)
+        return _read_standard_input() if path == "-" else read_any(os.path.expanduser(path), BIG)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UsageError(Diagnostic("usage", f"the batch cannot be read: {reason}", origin=path)) from None
+
+
+def _read_standard_input() -> bytes:
+    data = sys.stdin.buffer.read(BIG + 1)
+    if len(data) > BIG:
+        raise size_error("-", BIG)
+    return data
 
 
 class BatchSource:

@@ -9,11 +9,10 @@ import click
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
-from confobjects.inputs import MEDIUM
+from confobjects.inputs import MEDIUM, read_any
 from confobjects.mapping import ldap_schema
 
 from ..command import make_command
-from ..files import read_contents
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _parse_dn(option: str, text: str | None) -> DN:
 
 def _read_schema(path: str) -> str:
     try:
-        return read_contents(path, MEDIUM).decode("utf-8")
+        return read_any(path, MEDIUM).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(Diagnostic("usage", f"the schema cannot be read: {reason}", origin=path)) from None

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.errors import UsageError, raise_if_errors
+from confobjects.inputs import SMALL, read_any
 from confobjects.objects.changes import PropertyChanges
-
-from ..files import read_contents
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Relation
@@ -122,7 +121,7 @@ def _read_files(
             problems.error("usage", "--set-file takes PROPERTY:PATH", argument="--set-file", remedy=remedy)
             continue
         try:
-            text = read_contents(path).decode("utf-8")
+            text = read_any(path, SMALL).decode("utf-8")
         except (OSError, ValueError) as error:
             prop = _find_property(invocation, relation, name)
             problems.add(_unreadable_problem(name, path, error, hidden=prop is None or prop.sensitive))

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from confobjects.diagnostics import MASK, Collector, Diagnostic, find_nearest
 from confobjects.errors import UsageError
+from confobjects.inputs import SMALL, read_any
 from confobjects.records import Record, field
 from confobjects.texts.properties import EscapeError, LogicalLine, read_entries
 
-from ..files import read_contents
 from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
 
 TOOL: Final = "confobjects"
@@ -92,7 +92,7 @@ def read(path: str) -> Defaults:
 def _read_text(path: str) -> tuple[str, int]:
     """Return the text of a file and its mode."""
     try:
-        data, mode = read_contents(path), os.stat(path).st_mode
+        data, mode = read_any(path, SMALL), os.stat(path).st_mode
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(_file_problem(path, f"the properties file cannot be read: {reason}")) from None

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, NoSuchObjectError, UsageError
+from confobjects.inputs import BIG, read_any
 from confobjects.management.documents.comparing import Snapshot, States, take_snapshot
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.mapping.documents import drop_masks, state_of
@@ -23,8 +24,6 @@ from confobjects.records import Record
 from confobjects.storage import SCHEMES
 from confobjects.storage.archives import directory_of, list_archives
 from confobjects.storage.own_files import read_own
-
-from ..files import MEBIBYTE, read_contents
 
 if TYPE_CHECKING:
     from confobjects.management import ManagementContext
@@ -106,22 +105,18 @@ def _as_side(name: str, found: Snapshot) -> Side:
 
 def _read_bytes(path: str) -> bytes:
     if path == "-":
-        data = sys.stdin.buffer.read(_MOST + 1)
-        return data if len(data) <= _MOST else _refuse_size("standard input")
+        data = sys.stdin.buffer.read(BIG + 1)
+        return data if len(data) <= BIG else _refuse_size("standard input")
     try:
-        return read_contents(path, _MOST)
+        return read_any(path, BIG)
     except OSError as error:
         reason = (error.strerror or "").lower()
         remedy = f"a file, or a URL ({', '.join(f'{scheme}:' for scheme in SCHEMES)})"
         raise UsageError(Diagnostic("usage", f"it cannot be read: {reason}", origin=path, remedy=remedy)) from None
 
 
-_MOST: Final = 256 * MEBIBYTE
-"""Bytes of a document, packed or not."""
-
-
 def _refuse_size(origin: str) -> NoReturn:
-    raise BrokenDataError(Diagnostic("broken-data", f"it holds more than {_MOST:,} bytes", origin=origin))
+    raise BrokenDataError(Diagnostic("broken-data", f"it holds more than {BIG:,} bytes", origin=origin))
 
 
 def _side_from_bytes(invocation: Invocation, data: bytes, origin: str) -> Side:
@@ -157,8 +152,8 @@ def _unpack_gzip(data: bytes, origin: str) -> bytes:
 
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            found = file.read(_MOST + 1)
-        return found if len(found) <= _MOST else _refuse_size(origin)
+            found = file.read(BIG + 1)
+        return found if len(found) <= BIG else _refuse_size(origin)
     except (OSError, EOFError, zlib.error) as error:
         raise BrokenDataError(Diagnostic("broken-data", f"it cannot be unpacked: {error}", origin=origin)) from None
 
