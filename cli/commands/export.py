@@ -51,7 +51,9 @@ def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
         world = context.world()
         found = take_snapshot(context.site, world)
         text = _render_text(context, found.objects, format_).rstrip("\n") + "\n"
-        invocation.warn([*context.storage.warnings, *find_strays(context.site, world)])
+        strays = find_strays(context.site, world)
+        invocation.warn([*context.storage.warnings, *(stray for stray in strays if stray.severity == "warning")])
+    problems = [*found.problems, *(stray for stray in strays if stray.severity == "error")]
     missing = find_omitted(found.objects)
     if missing and format_ == "ldif":
         count = f"{len(missing)} secret{'' if len(missing) == 1 else 's'}"
@@ -60,8 +62,8 @@ def _run(invocation: Invocation, format_: str, output_file: str | None) -> int:
         invocation.say(text, exact=True)
     else:
         _save(text, output_file)
-    if found.problems:
-        raise error_for(found.problems)
+    if problems:
+        raise error_for(problems)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from confobjects.diagnostics import Diagnostic
@@ -53,13 +53,13 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
     instance_directory: str,
     follow: Callable[[ManagedObject], None] | None = None,
     *,
-    remarks: Iterable[Diagnostic] = (),
+    remarks: Sequence[Diagnostic] = (),
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge objects; ``follow`` takes those that they refer to, ``remarks`` are further warnings."""
+    """Judge objects; ``follow`` takes those that they refer to, ``remarks`` are what is wrong beside them."""
     judge = Judge(site.registry, world, site.evaluate)
     judged_all: dict[Any, Judgement] = {}
-    errors: list[Diagnostic] = []
-    warnings: list[Diagnostic] = [*site.storage.warnings, *remarks]
+    errors = [problem for problem in remarks if problem.severity == "error"]
+    warnings = [*site.storage.warnings, *(problem for problem in remarks if problem.severity == "warning")]
     for obj in objects:
         if obj.path in judged_all:
             continue

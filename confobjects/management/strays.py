@@ -42,6 +42,9 @@ class StrayFinder:
         self._base = site.mapper.base
         self._history = self._base.child(*BRANCH)
         self._known = {str(entry.dn) for entry in found.values()}
+        self._taken = {entry.dn.normal: entry.dn for entry in found.values()}
+        self.doubles: set[str] = set()
+        """The strays that have the name of an object or of a branch, as text of their DNs."""
         self._tables: dict[str, dict[str, Relation | None]] = {}
         self._kinds: dict[str, list[str]] = {self._base.normal: ["root"]}
         for obj in objects:
@@ -65,6 +68,8 @@ class StrayFinder:
 
     def _find_places(self, dn: DN) -> Iterator[Relation | None]:
         """Yield what is at a DN below objects above it: the relation whose branch it is, None on the way to a branch."""
+        if dn == self._base:
+            yield None
         normal, end = dn.normal, 0
         for _ in range(self._steps + 1):
             above = normal[end + 1 :] if end else normal
@@ -80,10 +85,13 @@ class StrayFinder:
         """Yield the strays among some entries, each with what it is."""
         for entry in entries:
             dn = entry.dn
-            if str(dn) in self._known or dn in (self._base, self._history) or dn.is_below(self._history):
+            if str(dn) in self._known or dn == self._history or dn.is_below(self._history):
                 continue
             if not any(True for _ in self._find_places(dn)):
                 yield entry, self._describe(entry)
+            elif (first := self._taken.setdefault(dn.normal, dn)) is not dn and str(first) != str(dn):
+                self.doubles.add(str(dn))
+                yield entry, _describe_double(first)
 
     def _describe(self, entry: Entry) -> Diagnostic:
         if not entry.dn.is_below(self._base):
@@ -116,7 +124,7 @@ def find_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject
     if objects is None:
         objects = list(site.all_objects(world))
     entries = site.storage.search(site.mapper.base, "sub", None, (OBJECT_CLASS,))
-    return _tell_strays(StrayFinder(site, objects, world.entries).find(entries))
+    return _tell_strays(StrayFinder(site, objects, world.entries), entries)
 
 
 def find_strays_beside(
@@ -129,7 +137,7 @@ def find_strays_beside(
     name = site.registry.definition(relation.target).object_classes[-1]
     found = site.storage.search(site.mapper.branch_of(relation, parent), "one", None, (OBJECT_CLASS,))
     others = [entry for entry in found if not entry.has_object_class(name)]
-    return _tell_strays(StrayFinder(site, above, world.entries).find(others)) if others else []
+    return _tell_strays(StrayFinder(site, above, world.entries), others) if others else []
 
 
 def find_strays_below(site: Site, world: StorageWorld, obj: ManagedObject) -> list[Diagnostic]:
@@ -137,14 +145,24 @@ def find_strays_below(site: Site, world: StorageWorld, obj: ManagedObject) -> li
     found = {path: entry for path, entry in world.entries.items() if path == obj.path or path.is_below(obj.path)}
     objects = [below for path in found if (below := world.find(path)) is not None]
     entries = site.storage.search(site.mapper.dn_of(obj.path), "sub", None, (OBJECT_CLASS,))
-    return _tell_strays(StrayFinder(site, [obj, *objects], found).find(entries))
+    return _tell_strays(StrayFinder(site, [obj, *objects], found), entries)
 
 
-def _tell_strays(found: Iterable[tuple[Entry, Diagnostic]]) -> list[Diagnostic]:
-    strays = sorted(found, key=lambda stray: stray[0].dn.normal.split(",")[::-1])
+def _describe_double(first: DN) -> Diagnostic:
+    return Diagnostic(
+        "broken-data",
+        f'its name and the one of the entry "{first}" are equal here',
+        remedy="delete or rename one of the two entries",
+    )
+
+
+def _tell_strays(finder: StrayFinder, entries: Iterable[Entry]) -> list[Diagnostic]:
+    """Return a warning for each stray, an error for one that has the name of an object or of a branch."""
+    strays = sorted(finder.find(entries), key=lambda stray: _rank_stray(finder, stray[0]))
     told = [
         problem.replace(
-            summary=f'the entry "{entry.dn}" is not part of the configuration: {problem.summary}', severity="warning"
+            summary=f'the entry "{entry.dn}" is not part of the configuration: {problem.summary}',
+            severity="error" if str(entry.dn) in finder.doubles else "warning",
         )
         for entry, problem in strays[:_SHOWN]
     ]
@@ -152,3 +170,8 @@ def _tell_strays(found: Iterable[tuple[Entry, Diagnostic]]) -> list[Diagnostic]:
         summary = f"{len(strays) - _SHOWN} more entries are not part of the configuration"
         told.append(Diagnostic("broken-data", summary, severity="warning"))
     return told
+
+
+def _rank_stray(finder: StrayFinder, entry: Entry) -> tuple[bool, list[str]]:
+    """Return the sort key: errors first, then parents before their children."""
+    return str(entry.dn) not in finder.doubles, entry.dn.normal.split(",")[::-1]

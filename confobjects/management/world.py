@@ -32,12 +32,13 @@ class StorageWorld:
         self._members: dict[tuple[str, ManagedObjectPath], list[ManagedObjectPath]] = {}
         self._names: dict[tuple[str, ManagedObjectPath], dict[str, list[DN]]] = {}
         self._spelled: dict[tuple[Element, ...], ManagedObjectPath] = {}
+        self._shared: set[Diagnostic] = set()
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the object at a path. A singleton that was never written exists with its defaults."""
         if path not in self._objects:
             found = self._objects[path] = self._read(path)
-            if found is not None:
+            if found is not None and not self.storage.holds_alike:
                 self._spelled[path.elements] = found.path
         found = self._objects[path]
         if found is None or found.path.elements == path.elements or self.storage.finds_alike:
@@ -58,12 +59,13 @@ class StorageWorld:
     def _read(self, path: ManagedObjectPath) -> ManagedObject | None:
         relation = self.registry.relation(path.relation)
         entry = self.storage.read(self.mapper.dn_of(path))
-        if entry is None and not self.storage.finds_alike:
+        if (entry is None and not self.storage.finds_alike) or self.storage.holds_alike:
             path = self._follow_parent(path)
             found = self._read_alike(path, relation)
             entry = found[0] if found else None
-            for other in found[1:]:
-                self._decode_entry(other, relation, path.parent)
+            if len(found) > 1:
+                first, *_ = [self._decode_entry(other, relation, path.parent) for other in found]
+                return self._objects[first.path]  # with the problem that there are others
         if entry is not None and not self.mapper.is_bare(entry, relation):
             return self._decode_entry(entry, relation, path.parent)
         if path.parent != ROOT and self.find(path.parent) is None:
@@ -136,12 +138,19 @@ class StorageWorld:
         self._objects[obj.path] = obj
         return obj
 
+    def leave_out_name(self, obj: ManagedObject) -> ManagedObject:
+        """Return an object without the problems of its name, for the time that it gets another one."""
+        kept = tuple(problem for problem in obj.problems if problem not in self._shared)
+        return obj if len(kept) == len(obj.problems) else obj.replace(problems=kept)
+
     def _tell_apart(self, first: ManagedObject, other: ManagedObject) -> ManagedObject:
         """Return another object of an equal name at a path of its own; both have the problem."""
         problem = _describe_shared_name(first.path, other.path)
         if problem not in first.problems:
             self._objects[first.path] = first.replace(problems=(*first.problems, problem))
+        self._shared.add(problem)
         problem = _describe_shared_name(other.path, first.path)
+        self._shared.add(problem)
         return other.replace(path=other.path.apart(), problems=(*other.problems, problem))
 
 
@@ -237,7 +246,7 @@ def _describe_shared_name(path: ManagedObjectPath, other: ManagedObjectPath) -> 
     return Diagnostic(
         "broken-data",
         f'the names "{make_visible(path.name or "")}" and "{make_visible(other.name or "")}" are equal here, although '
-        "the directory keeps the two entries apart",
+        "they name two entries",
         path=str(path),
         remedy="delete or rename one of the two entries",
     )

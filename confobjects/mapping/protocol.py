@@ -44,6 +44,11 @@ class Storage(Protocol):
         ...
 
     @property
+    def holds_alike(self) -> bool:
+        """Whether entries are known to have equal names; False also where nobody has looked, as in a directory."""
+        ...
+
+    @property
     def warnings(self) -> list[Diagnostic]:
         """Warnings about the storage so far, for example that it is missing, or that entries have no parent."""
         ...

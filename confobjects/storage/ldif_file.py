@@ -62,7 +62,6 @@ class LdifFileStorage:
     """
 
     serialises_writers = True
-    finds_alike = True
 
     def __init__(  # noqa: PLR0913 - the file, and limits passed by keyword
         self,
@@ -94,6 +93,16 @@ class LdifFileStorage:
         return self._current_version().tree.base
 
     @property
+    def holds_alike(self) -> bool:
+        """Whether entries have equal names."""
+        return self._current_version().tree.holds_alike
+
+    @property
+    def finds_alike(self) -> bool:
+        """Whether an entry is found by every DN equal to its own: it is, unless several entries are."""
+        return not self.holds_alike
+
+    @property
     def warnings(self) -> list[Diagnostic]:
         """Warnings for the user: the file is missing, or entries have no parent."""
         version = self._current_version()
@@ -117,8 +126,9 @@ class LdifFileStorage:
 
     def _warn_of_outsiders(self, tree: Tree) -> Iterator[Diagnostic]:
         """Yield a warning for the first entry outside the base, with the number of the others."""
-        outside = [dn for dn in (entry.dn for entry in tree.entries.values()) if dn != tree.base]
-        outside = [dn for dn in outside if not dn.is_below(tree.base) and not tree.base.is_below(dn)]
+        key = tree.base_key
+        outside = [entry.dn for one, entry in tree.entries.items() if one != key and not one.endswith("," + key)]
+        outside = [dn for dn in outside if not tree.base.is_below(dn)]
         if outside:
             more = f", and so are {len(outside) - 1} more" if len(outside) > 1 else ""
             summary = (
@@ -173,7 +183,8 @@ class LdifFileStorage:
         if base is None and self._find_base is not None:
             base = self._find_base(document.entries.values())
         first = next(iter(document.entries.values()), None)
-        return Tree(document.entries, base or (first.dn if first is not None else BASE))
+        found = base or (first.dn if first is not None else BASE)
+        return Tree(document.entries, found, holds_alike=document.holds_alike)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -246,7 +257,8 @@ class LdifFileStorage:
                 self._record_state(pen, target, number, data, happened=happened)
         if archived:
             self._prune(target, archived)
-        return _FileVersion(data, document, Tree(document.entries, tree.base), replacement.signature), number
+        changed = Tree(document.entries, tree.base, holds_alike=document.holds_alike)
+        return _FileVersion(data, document, changed, replacement.signature), number
 
     @staticmethod
     def _record_state(pen: HistoryWriter, target: str, number: int, data: bytes, *, happened: bool) -> None:

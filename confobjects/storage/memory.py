@@ -11,6 +11,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import StorageError, UsageError
 from confobjects.mapping.entry import Change, Entry
+from confobjects.mapping.keys import key_entries
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.tree import Tree
 
@@ -25,18 +26,30 @@ class MemoryStorage:
     """A storage that ends with the process. ``entries`` are its initial entries, in any order."""
 
     serialises_writers = True
-    finds_alike = True
 
     def __init__(self, entries: Iterable[Entry] = (), *, base: DN = BASE, deadline: float = 10.0) -> None:
         self.url = "memory:"
         self.base = base
         self.warnings: list[Diagnostic] = []
-        self._tree = Tree({entry.dn.normal: entry for entry in entries}, base)
+        listed = list(entries)
+        keyed = {entry.dn.normal: entry for entry in listed}
+        holds_alike = len(keyed) < len(listed)
+        self._tree = Tree(key_entries(listed)[0] if holds_alike else keyed, base, holds_alike=holds_alike)
         self._lock = RLock()
         self._owner: int | None = None
         self._deadline = deadline
         self._notes: dict[int, Note] = {}
         self._last = 0
+
+    @property
+    def holds_alike(self) -> bool:
+        """Whether entries have equal names."""
+        return self._tree.holds_alike
+
+    @property
+    def finds_alike(self) -> bool:
+        """Whether an entry is found by every DN equal to its own: it is, unless several entries are."""
+        return not self._tree.holds_alike
 
     def read(self, dn: DN, attributes: Sequence[str] | None = None) -> Entry | None:  # noqa: ARG002 - returns all
         """Return an entry, or None if it does not exist."""

@@ -24,21 +24,34 @@ from confobjects.mapping.entry import (
     no_such_entry,
     rename_entry,
 )
+from confobjects.mapping.keys import find_key
 from confobjects.mapping.ldif import Edit
 from confobjects.mapping.protocol import Scope
 
 
 class Tree:
-    """Entries by the normal form of their DN, in the order they were added. ``base`` may be added without a parent."""
+    """Entries by their keys, in the order they were added. ``base`` may be added without a parent.
 
-    def __init__(self, entries: dict[str, Entry], base: DN) -> None:
+    ``holds_alike`` tells whether entries have equal names, so that the normal form of a DN is not its key.
+    """
+
+    def __init__(self, entries: dict[str, Entry], base: DN, *, holds_alike: bool = False) -> None:
         self.entries = entries
         self.base = base
+        self.holds_alike = holds_alike
         self._index: dict[str, dict[str, None]] | None = None
 
     def copy(self) -> Tree:
         """Return a copy. Changes to it do not affect this tree."""
-        return Tree(dict(self.entries), self.base)
+        return Tree(dict(self.entries), self.base, holds_alike=self.holds_alike)
+
+    @property
+    def base_key(self) -> str:
+        """The key of the base."""
+        return self._key_of(self.base)
+
+    def _key_of(self, dn: DN) -> str:
+        return find_key(self.entries, dn) if self.holds_alike else dn.normal
 
     @property
     def _children(self) -> dict[str, dict[str, None]]:
@@ -62,11 +75,11 @@ class Tree:
 
     def read(self, dn: DN) -> Entry | None:
         """Return an entry, or None if it does not exist."""
-        return self.entries.get(dn.normal)
+        return self.entries.get(self._key_of(dn))
 
     def search(self, base: DN, scope: Scope, object_class: str | None) -> list[Entry]:
         """Return the entries directly below a base, or the base and every entry below it, parents first."""
-        key = base.normal
+        key = self._key_of(base)
         keys: Iterable[str] = list(self._children.get(key, ())) if scope == "one" else self._keys_below(key)
         found = [self.entries[key] for key in keys]
         if object_class is None:
@@ -104,25 +117,28 @@ class Tree:
 
     def _put(self, edit: Edit) -> None:
         old, new = edit.old, edit.new
-        if old is not None and (new is None or old.dn != new.dn):
-            del self.entries[old.dn.normal]
-            self._unlink(old.dn.normal)
+        before = None if old is None else self._key_of(old.dn)
+        stays = old is not None and new is not None and old.dn == new.dn
+        if before is not None and not stays:
+            del self.entries[before]
+            self._unlink(before)
         if new is not None:
-            self.entries[new.dn.normal] = new
-            if old is None or old.dn != new.dn:
-                self._link(new.dn.normal)
+            key = before if before is not None and stays else self._key_of(new.dn)
+            self.entries[key] = new
+            if not stays:
+                self._link(key)
 
     def _require_entry(self, dn: DN) -> Entry:
-        entry = self.entries.get(dn.normal)
+        entry = self.read(dn)
         if entry is None:
             raise no_such_entry(dn)
         return entry
 
     def _check_place(self, dn: DN) -> None:
         """Refuse a new entry that already exists or has no parent."""
-        if dn.normal in self.entries:
+        if self._key_of(dn) in self.entries:
             raise ObjectExistsError(f'the entry "{dn}" already exists')
-        if dn != self.base and dn.parent.normal not in self.entries:
+        if dn != self.base and self._key_of(dn.parent) not in self.entries:
             if not dn.is_below(self.base):
                 raise NoSuchObjectError(f'the entry "{dn}" would lie outside the base "{self.base}"')
             raise NoSuchObjectError(f'the parent of "{dn}" does not exist: "{dn.parent}"')
@@ -146,7 +162,7 @@ class Tree:
     def plan_deletion(self, change: DeleteEntry) -> Iterator[Edit]:
         """Plan the edit of a deletion."""
         entry = self._require_entry(change.dn)
-        if below := self._children.get(change.dn.normal):
+        if below := self._children.get(self._key_of(change.dn)):
             count = f"{len(below)} entries" if len(below) > 1 else f'the entry "{self.entries[next(iter(below))].dn}"'
             raise ObjectInUseError(
                 Diagnostic(
@@ -161,12 +177,14 @@ class Tree:
         """Plan the edits of a renaming: the entry, then every entry below it."""
         old = self._require_entry(change.dn)
         if change.new_dn == change.dn:
+            if self._require_entry(change.new_dn) is not old:
+                raise ObjectExistsError(f'the entry "{change.new_dn}" already exists')
             yield Edit(old, rename_entry(old, change.new_dn))
             return
         if change.new_dn.is_below(change.dn):
             raise ConstraintError(f'the entry "{change.dn}" cannot be moved below itself')
         self._check_place(change.new_dn)
-        for key in list(self._keys_below(change.dn.normal)):
+        for key in list(self._keys_below(self._key_of(change.dn))):
             entry = self.entries[key]
             if entry is old:
                 yield Edit(old, rename_entry(old, change.new_dn))

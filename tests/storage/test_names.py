@@ -14,11 +14,17 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, ConfobjectsError, ObjectExistsError
 from confobjects.management import ManagementContext
-from confobjects.mapping.entry import AddEntry, Entry
+from confobjects.management.documents.comparing import take_snapshot
+from confobjects.mapping.entry import AddEntry, DeleteEntry, Entry
+from confobjects.mapping.ldif import parse
+from confobjects.mapping.ldif.writing import edit_document, format_entry
 from confobjects.objects.changes import PropertyChanges
 from confobjects.paths import ROOT
+from confobjects.storage.memory import BASE
+from confobjects.storage.tree import Tree
 from confobjects.texts.names import normal_name
 from tests.cli.sessions import run
+from tests.definitions.documents import depot
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 
@@ -135,14 +141,154 @@ def test_two_entries_kept_apart_are_both_told_and_exported(url: str, one: str, o
     assert [server["smtp-server"].host for server in confobjects.load(url).of("mail-server")] == ["first"]
 
 
-def test_a_file_with_two_equal_names_is_refused_with_both_places(tmp_path: Path) -> None:
-    path = tmp_path / "config.ldif"
+def write_both(path: Path, one: str, other: str) -> str:
+    """Write a file with two objects of an equal name, as somebody may by hand, and return its URL."""
     url = f"ldif:{path}"
     with confobjects.open(url) as context:
-        context.create("mail-server", "straße", {"enabled": False, "smtp-server": "first"})
-    block = path.read_text().split("\n\n")[-1]
-    lines = ["dn: cn=STRASSE,cn=Mail Servers,cn=config", *block.splitlines()[1:]]
-    path.write_text(path.read_text() + "\n" + "\n".join(lines) + "\n")
-    with pytest.raises(BrokenDataError, match="two entries") as broken:
+        context.create("mail-server", one, {"enabled": False, "smtp-server": "first"})
+    entries = parse(path.read_text("utf-8")).entries.values()
+    *_, made = entries
+    dn = made.dn.parent.child("cn", other)
+    second = Entry(dn, {**made.attributes, "cn": (other,), "ds-cfg-smtp-server": ("second",)})
+    path.write_text(path.read_text("utf-8") + "\n" + format_entry(second), "utf-8")
+    return url
+
+
+@pytest.mark.parametrize(("one", "other"), [*EQUAL, ("One", "one")])
+def test_two_entries_in_a_file_are_both_told_exported_and_kept_from_change(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    url = write_both(tmp_path / "config.ldif", one.strip(), other.strip())
+    names = {"first": one.strip(), "second": other.strip()}
+    with pytest.raises(BrokenDataError) as broken:
         confobjects.load(url)
-    assert "the first is in line" in broken.value.diagnostics[0].detail
+    told = [problem.path for problem in broken.value.diagnostics if "are equal here" in problem.summary]
+    assert sorted(told) == sorted(f"/mail-server/{name}" for name in names.values())
+    for form in ("json", "ldif", "commands"):
+        result = run("--url", url, "export", "--format", form)
+        assert result.status == 31
+        assert "first" in result.out
+        assert "second" in result.out
+    before = (tmp_path / "config.ldif").read_bytes()
+    for text, name in names.items():
+        with confobjects.open(url) as context:
+            assert context.get("mail-server", name).values["smtp-server"] == (text,)
+            with pytest.raises(BrokenDataError, match="are equal here") as broken:
+                context.modify("mail-server", name, PropertyChanges(set={"smtp-server": ["third"]}))
+            assert {problem.path for problem in broken.value.diagnostics} == {f"/mail-server/{name}"}
+            with pytest.raises(ObjectExistsError):
+                context.create("mail-server", one.upper(), {"enabled": False, "smtp-server": "third"})
+    assert (tmp_path / "config.ldif").read_bytes() == before
+
+
+@pytest.mark.parametrize(("one", "other"), [*EQUAL, ("One", "one")])
+@pytest.mark.parametrize("gone", ["first", "second"])
+def test_deleting_or_renaming_one_of_two_mends_a_file(tmp_path: Path, one: str, other: str, gone: str) -> None:
+    name = one.strip() if gone == "first" else other.strip()
+    kept = "second" if gone == "first" else "first"
+    url = write_both(tmp_path / "config.ldif", one.strip(), other.strip())
+    with confobjects.open(url) as context:
+        context.delete("mail-server", name)
+    assert [server["smtp-server"].host for server in confobjects.load(url).of("mail-server")] == [kept]
+    (tmp_path / "config.ldif").unlink()
+    write_both(tmp_path / "config.ldif", one.strip(), other.strip())
+    with confobjects.open(url) as context:
+        context.rename("mail-server", name, "another")
+    found = {server.name: server["smtp-server"].host for server in confobjects.load(url).of("mail-server")}
+    assert found.pop("another") == gone
+    assert list(found.values()) == [kept]
+
+
+def test_one_entry_twice_in_a_file_is_refused_with_both_places(tmp_path: Path) -> None:
+    path = tmp_path / "config.ldif"
+    url = write_both(path, "straße", "strasse")
+    blocks = path.read_text("utf-8").split("\n\n")
+    for block in blocks[-2:]:
+        path.write_text("\n\n".join(blocks) + "\n" + block.rstrip("\n") + "\n", "utf-8")
+        with pytest.raises(BrokenDataError, match="two entries") as broken:
+            confobjects.load(url)
+        (problem,) = broken.value.diagnostics
+        lines = path.read_text("utf-8").splitlines()
+        first = lines.index(block.splitlines()[0])
+        assert problem.detail == f"the first is in line {first + 1}"
+        assert problem.line == lines.index(block.splitlines()[0], first + 1) + 1
+
+
+values = st.sampled_from(["a", "A", "ß", "ss", "SS", "é", "e\u0301", "b,c", "B\\2cC", "x;y", "d  e", "d e"])
+trees = st.lists(st.lists(values, min_size=1, max_size=3), min_size=1, max_size=12, unique_by=tuple)
+
+
+def entries_of(paths: list[list[str]]) -> list[Entry]:
+    """Entries with these names below the base, each with those above it."""
+    whole = dict.fromkeys(tuple(path[:length]) for path in paths for length in range(len(path) + 1))
+    made: list[Entry] = []
+    for names in whole:
+        dn = BASE
+        for name in names:
+            dn = dn.child("cn", name)
+        made.append(Entry(dn, {"cn": (names[-1] if names else "config",), "place": (str(len(made)),)}))
+    return made
+
+
+@given(trees, st.data())
+def test_every_entry_of_a_document_keeps_a_place_of_its_own(paths: list[list[str]], data: st.DataObject) -> None:
+    entries = entries_of(paths)
+    document = parse("\n".join(map(format_entry, entries)))
+    tree = Tree(document.entries, BASE, holds_alike=document.holds_alike)
+    places = {str(entry.dn): entry.get("place") for entry in entries}
+    assert {text: tree.read(DN.parse(text)).get("place") for text in places} == places  # type: ignore[union-attr]
+    for entry in entries:
+        below = {str(one.dn) for one in tree.search(entry.dn, "sub", None)}
+        assert below == {text for text in places if text == str(entry.dn) or text.endswith(f",{entry.dn}")}
+    leaf = data.draw(st.sampled_from([one for one in entries if len(tree.search(one.dn, "sub", None)) == 1]))
+    changed = edit_document(document, tree.copy().apply([DeleteEntry(leaf.dn)]))
+    again = parse(changed.serialise())
+    assert {str(one.dn): one.get("place") for one in again.entries.values()} == {
+        text: place for text, place in places.items() if text != str(leaf.dn)
+    }
+    assert again.entries == changed.entries
+    assert again.holds_alike == changed.holds_alike
+
+
+def add_second(path: Path, dn: str, other: str) -> None:
+    """Add a second entry of a name, with an object below it that nobody else sees."""
+    entries = parse(path.read_text("utf-8")).entries
+    first = entries[DN.parse(dn).normal]
+    second = first.dn.parent.child("cn", other)
+    below = Entry(second.child("cn", "hidden"), {"objectClass": ("device",), "cn": ("hidden",)})
+    more = [Entry(second, {**first.attributes, "cn": (other,)}), below]
+    path.write_text("\n".join([path.read_text("utf-8"), *map(format_entry, more)]), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("dn", "other"),
+    [
+        ("cn=Stores,cn=Depot,cn=config", "stores"),
+        ("cn=Depot,cn=config", "\uff24epot"),
+        ("cn=Watchman,cn=config", "WATCHMAN"),
+    ],
+)
+def test_a_branch_and_a_single_object_have_no_second_entry(tmp_path: Path, dn: str, other: str) -> None:
+    path = tmp_path / "config.ldif"
+    url = f"ldif:{path}"
+    registry = depot()
+    with confobjects.open(url, definitions=registry) as context:
+        context.create("store", "one", {"enabled": True, "location": "/var/jobs"})
+        context.modify("watchman", (), PropertyChanges(set={"enabled": ["true"]}), type="lenient")
+    add_second(path, dn, other)
+    with pytest.raises(BrokenDataError, match="are equal here"):
+        confobjects.load(url, definitions=registry)
+    with confobjects.open(url, definitions=registry) as context:
+        before = take_snapshot(context.site).objects
+        with pytest.raises(BrokenDataError, match="are equal here"):
+            context.apply(before, prune=True)
+        assert len(before) == 2
+
+
+def test_a_second_entry_of_the_base_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "config.ldif"
+    with confobjects.open(f"ldif:{path}") as context:
+        context.create("mail-server", "m", {"enabled": False, "smtp-server": "h"})
+    add_second(path, "cn=config", "Config")
+    (warning,) = confobjects.load(f"ldif:{path}").warnings
+    assert 'the entry "cn=Config" is outside the base "cn=config", and so are 1 more' in warning.summary

@@ -438,7 +438,8 @@ class Transaction:
         values = dict(obj.values)
         if obj.path == old and relation.naming_property:
             values[relation.naming_property] = (new.name or "",)
-        self._world.move(obj.path, obj.replace(path=path, values=values))
+        renamed = obj if obj.path != old or new == old else self._below.leave_out_name(obj)
+        self._world.move(obj.path, renamed.replace(path=path, values=values))
         self._touched[path] = self._touched.pop(obj.path, set())
 
     def _follow(self, user: User, old: ManagedObjectPath, new: ManagedObjectPath) -> None:

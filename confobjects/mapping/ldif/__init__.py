@@ -27,10 +27,16 @@ def parse(text: str, origin: str = "") -> LdifText:
 
     Raises :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
     """
-    return LdifParser(text, origin, _diagnose).read_document()
+    return LdifParser(text, origin, _diagnose, _describe_repetition).read_document()
 
 
 def _diagnose(parser: LdifParser, start: int, end: int, first: bool) -> Iterable[Diagnostic]:
     from confobjects.mapping.ldif.mistakes import diagnose
 
     return diagnose(parser, start, end, first)
+
+
+def _describe_repetition(parser: LdifParser, index: int, first: int) -> Diagnostic:
+    from confobjects.mapping.ldif.mistakes import describe_repetition
+
+    return describe_repetition(parser, index, first)

@@ -7,6 +7,7 @@ from typing import Final
 
 from confobjects.dn import DN
 from confobjects.mapping.entry import Entry
+from confobjects.mapping.keys import find_key
 from confobjects.records import Record
 
 FORMAT: Final = 1
@@ -26,12 +27,14 @@ class Edit(Record):
 class LdifText:
     """A parsed LDIF text. Make one with :func:`parse`, and edit it with :func:`~confobjects.mapping.ldif.writing.edit_document`."""
 
-    __slots__ = ("_ends", "entries", "text")
+    __slots__ = ("_ends", "entries", "holds_alike", "text")
 
-    def __init__(self, text: str, entries: dict[str, Entry], ends: Sequence[int]) -> None:
+    def __init__(self, text: str, entries: dict[str, Entry], ends: Sequence[int], *, holds_alike: bool = False) -> None:
         self.text = text
         self.entries = entries
-        """The entries by the normal form of their DN, in the order of the text."""
+        """The entries by their keys, in the order of the text."""
+        self.holds_alike = holds_alike
+        """Whether entries have equal names; without them the key of an entry is the normal form of its DN."""
         self._ends = ends  # where the piece of text of each entry ends; it starts where the one before ends
 
     def serialise(self) -> str:
@@ -40,10 +43,14 @@ class LdifText:
 
     def get(self, dn: DN) -> Entry | None:
         """Return the entry of a DN, if there is one."""
-        return self.entries.get(dn.normal)
+        return self.entries.get(self.key_of(dn))
+
+    def key_of(self, dn: DN) -> str:
+        """Return the key of the entry with a DN."""
+        return find_key(self.entries, dn) if self.holds_alike else dn.normal
 
     def pieces(self) -> Iterator[tuple[str, str]]:
-        """Yield the normal DN of every entry with its piece of the text: what precedes it, then its lines."""
+        """Yield the key of every entry with its piece of the text: what precedes it, then its lines."""
         start = 0
         for key, end in zip(self.entries, self._ends, strict=True):
             yield key, self.text[start:end]

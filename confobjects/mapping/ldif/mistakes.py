@@ -40,10 +40,23 @@ def diagnose(parser: LdifParser, start: int, end: int, first: bool) -> Iterator[
             yield _describe_line(parser, broken, line, number)
             if broken.says_all:
                 return
-    if dn is not None and dn.normal in parser.entries:
-        detail = f"the first is in line {_line_of(parser, dn)}"
-        twice = BrokenLineError(f'there are two entries "{dn}"', TWICE, of_value=True)
-        yield _describe_line(parser, twice, lines[head], numbers[head]).replace(detail=detail)
+    if dn is not None and parser.has_same(dn):
+        number = list(parser.entries).index(dn.normal)
+        yield _describe_twice(parser, dn, number, lines[head], numbers[head])
+
+
+def describe_repetition(parser: LdifParser, index: int, first: int) -> Diagnostic:
+    """Return what is wrong with an entry that is there twice, each given by its number in the text."""
+    start = parser.ends[index - 1]
+    lines = [line for line in parser.split_block(start, parser.ends[index]) if line]
+    line = next(line for line in lines if line[:3].lower() == "dn:")
+    return _describe_twice(parser, dn_of(line), first, line, _line_of(parser, index))
+
+
+def _describe_twice(parser: LdifParser, dn: DN, first: int, line: str, number: int) -> Diagnostic:
+    twice = BrokenLineError(f'there are two entries "{dn}"', TWICE, of_value=True)
+    detail = f"the first is in line {_line_of(parser, first)}"
+    return _describe_line(parser, twice, line, number).replace(detail=detail)
 
 
 def _line_numbers(block: str, number: int) -> list[int]:
@@ -51,9 +64,8 @@ def _line_numbers(block: str, number: int) -> list[int]:
     return [number + index for index, line in enumerate(split_lines(block)) if line[:1] != " " or index == 0]
 
 
-def _line_of(parser: LdifParser, dn: DN) -> int:
-    """Return the line of the ``dn`` of an entry read before."""
-    index = list(parser.entries).index(dn.normal)
+def _line_of(parser: LdifParser, index: int) -> int:
+    """Return the line of the ``dn`` of an entry read before, given by its number in the text."""
     start = parser.ends[index - 1] if index else 0
     piece = split_lines(parser.text[start : parser.ends[index]])
     offset = next(i for i, line in enumerate(piece) if line.removeprefix("\ufeff")[:3].lower() == "dn:")

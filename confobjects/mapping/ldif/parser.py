@@ -11,6 +11,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN, DNSyntaxError
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import Entry, Value, Values, is_attribute, normalise_value
+from confobjects.mapping.keys import key_entries
 from confobjects.mapping.ldif.document import FORMAT, MARKER, LdifText, split_lines
 
 _MOST_PROBLEMS: Final = 20
@@ -51,21 +52,26 @@ class BrokenLineError(Exception):
 
 Diagnose = Callable[["LdifParser", int, int, bool], Iterable[Diagnostic]]
 """Describes what is wrong with the block between two offsets; the last argument says whether it is the first."""
+DescribeRepetition = Callable[["LdifParser", int, int], Diagnostic]
+"""Describes an entry that is there twice, by its number and that of the first one."""
 
 
 class LdifParser:
     """Parses a text in one pass. Nearly all lines are plain, and need only one look-up and one split.
 
-    ``diagnose`` describes what is wrong with a block that cannot be read.
+    ``diagnose`` describes what is wrong with a block that cannot be read, ``describe_repetition`` an entry that is there
+    twice.
     """
 
-    def __init__(self, text: str, origin: str, diagnose: Diagnose) -> None:
+    def __init__(self, text: str, origin: str, diagnose: Diagnose, describe_repetition: DescribeRepetition) -> None:
         self.text = text
         self.origin = origin
         self._diagnose = diagnose
+        self._describe_repetition = describe_repetition
         self.problems: list[Diagnostic] = []
         self.entries: dict[str, Entry] = {}
         self.ends: list[int] = []
+        self.holds_alike = False
         self.names: dict[str, str] = {}  # every spelling of an attribute that was checked -> its key
         self.spellings: dict[str, str] = {}  # key -> first spelling; another one needs a careful look
         self.careful = False
@@ -83,9 +89,18 @@ class LdifParser:
             first = first and not self.ends and _is_comment_only(self.text[start:end])
             if len(self.problems) >= _MOST_PROBLEMS:
                 break
+        if self.holds_alike and not self.problems:
+            self._key_entries()
         if self.problems:
             raise BrokenDataError(self._limit_problems())
-        return LdifText(self.text, self.entries, self.ends)
+        return LdifText(self.text, self.entries, self.ends, holds_alike=self.holds_alike)
+
+    def _key_entries(self) -> None:
+        """Give entries of equal names their keys, now that the entries above them are known."""
+        keyed, twice = key_entries(list(self.entries.values()))
+        for index in sorted(twice)[:_MOST_PROBLEMS]:
+            self.problems.append(self._describe_repetition(self, index, twice[index]))
+        self.entries = keyed
 
     def _limit_problems(self) -> list[Diagnostic]:
         if len(self.problems) < _MOST_PROBLEMS:
@@ -129,9 +144,21 @@ class LdifParser:
             entry = Entry(dn, entry.attributes)
         key = dn.normal
         if key in self.entries:
-            raise BrokenLineError(f'there are two entries "{dn}"', TWICE)
+            key = self._set_apart(dn)
         self.entries[key] = entry
         self.ends.append(end)
+
+    def _set_apart(self, dn: DN) -> str:
+        """Return a key, for the time of reading, for an entry of a name that equals the one of another."""
+        if self.has_same(dn):
+            raise BrokenLineError(f'there are two entries "{dn}"', TWICE)
+        self.holds_alike = True
+        return f"{dn.normal};{len(self.ends)}"
+
+    def has_same(self, dn: DN) -> bool:
+        """Tell whether the first entry of a name is spelled in the same way."""
+        first = self.entries.get(dn.normal)
+        return first is not None and str(first.dn) == str(dn)
 
     def split_block(self, start: int, end: int) -> list[str]:
         """Return the logical lines of a block: line ends cut off, continuations joined."""

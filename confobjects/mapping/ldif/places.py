@@ -78,7 +78,7 @@ class LdifPlaces:
             for key, piece in self._document.pieces():
                 self._pieces[key] = start, piece
                 start += piece.count("\n")
-        found = list(_parse_lines(*self._pieces[dn.normal]))
+        found = list(_parse_lines(*self._pieces[self._document.key_of(dn)]))
         head = next(index for index, line in enumerate(found) if line.name.lower() == "dn")
         return found[head:]
 

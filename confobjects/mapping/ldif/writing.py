@@ -6,7 +6,9 @@ from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from confobjects.dn import DN
 from confobjects.mapping.entry import Entry, Value, Values, normalise_value
+from confobjects.mapping.keys import find_key, key_entries
 from confobjects.mapping.ldif.document import MARKER, Edit, LdifText, split_lines
 from confobjects.mapping.ldif.parser import value_of
 
@@ -66,6 +68,7 @@ class _DocumentEditor:
         entries = document.entries
         self.slots = [_Slot(piece, entries[key]) for key, piece in document.pieces()]
         self.by_key = dict(zip(entries, self.slots, strict=True))
+        self.holds_alike = document.holds_alike
         self.tail = document.tail
         if not self.slots:  # a text without entries comes before the first new one
             self.slots.append(_Slot(self.tail, None))
@@ -74,7 +77,8 @@ class _DocumentEditor:
     def edit(self, edit: Edit) -> None:
         """Change, add or take out one entry."""
         old, new = edit.old, edit.new
-        slot = self.by_key.pop(old.dn.normal) if old is not None else _Slot("", None)
+        old_key = self._key_of(old.dn) if old is not None else ""
+        slot = self.by_key.pop(old_key) if old is not None else _Slot("", None)
         if old is not None and new is not None:
             slot.piece = _rewrite_entry(slot.piece, old, new, self.newline)
         elif old is not None:
@@ -86,11 +90,15 @@ class _DocumentEditor:
             self.slots.append(slot)
         slot.entry = new
         if new is not None:
-            self.by_key[new.dn.normal] = slot
+            stays = old is not None and old.dn == new.dn
+            self.by_key[old_key if stays else self._key_of(new.dn)] = slot
+
+    def _key_of(self, dn: DN) -> str:
+        return find_key(self.by_key, dn) if self.holds_alike else dn.normal
 
     def build_document(self) -> LdifText:
         """Put the pieces together."""
-        entries: dict[str, Entry] = {}
+        entries: list[Entry] = []
         ends: list[int] = []
         texts: list[str] = []
         at = 0
@@ -101,9 +109,13 @@ class _DocumentEditor:
             texts.append(slot.piece)
             at += len(slot.piece)
             if slot.entry is not None:
-                entries[slot.entry.dn.normal] = slot.entry
+                entries.append(slot.entry)
                 ends.append(at)
-        return LdifText("".join(texts) + self.tail, entries, ends)
+        keyed = {entry.dn.normal: entry for entry in entries}
+        holds_alike = len(keyed) < len(entries)
+        if holds_alike:
+            keyed, _ = key_entries(entries)
+        return LdifText("".join(texts) + self.tail, keyed, ends, holds_alike=holds_alike)
 
 
 def _split_logical_lines(piece: str) -> list[str]:

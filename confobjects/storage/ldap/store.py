@@ -45,6 +45,7 @@ class LdapStorage(DirectoryWriter):
 
     serialises_writers = False
     finds_alike = False
+    holds_alike = False
 
     def __init__(  # noqa: PLR0913 - the servers, the login, and limits passed by keyword
         self,
