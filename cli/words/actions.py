@@ -16,6 +16,7 @@ WORDS: Final[dict[Verb, str]] = {
     "create": 'create it first (create-{0} --{1} "{2}" …)',
     "change": "change it with set-{}-prop",
     "list": "list-{0}",
+    "check": "run check, which names all",
     "choose-type": "--type with one of: {}",
     "replace": "let the copy replace it (--force)",
     "undo": "undo {}",

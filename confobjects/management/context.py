@@ -87,14 +87,11 @@ class ManagementContext:
         )
         return sorted(found, key=lambda obj: normal_name(obj.name))
 
-    def strays(self, kind: str, parents: Name = (), world: StorageWorld | None = None) -> Sequence[Diagnostic]:
-        """Return a warning for each entry that is stored among the objects of a kind and is none of them."""
-        from confobjects.management.strays import find_strays_beside
+    def strays(self) -> Sequence[Diagnostic]:
+        """Return at most one warning: how many entries are stored that are no part of the configuration."""
+        from confobjects.management.strays import summarise_strays
 
-        relation = self.registry.relation(kind)
-        lineage = self.registry.lineage(relation)
-        parent = self.registry.path_of(lineage[-2].name, parents) if len(lineage) > 1 else ROOT
-        return find_strays_beside(self.site, world or self.world(), relation, parent)
+        return summarise_strays(self.site)
 
     def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children, including singletons that have only defaults."""

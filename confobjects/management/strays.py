@@ -5,7 +5,7 @@ An entry of an unknown definition, of a wrong class, in a place of no object, ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import RemedyAction
@@ -53,6 +53,43 @@ class StrayFinder:
                 dn = site.mapper.dn_of(obj.path) if entry is None else entry.dn
                 self._kinds.setdefault(dn.normal, []).append(obj.definition.name)
         self._steps = max((len(DN.parse(r.branch)) for r in site.registry.relations().values()), default=0)
+
+    def learn(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Learn the objects among entries from their DNs and object classes alone, and return the other entries."""
+        listed = sorted(entries, key=lambda entry: len(entry.dn))
+        written = {entry.dn.normal for entry in listed}
+        self._learn_singles(self._base.normal, "root", written)
+        others = []
+        for entry in listed:
+            named = self._find_relation(entry, self._find_places(entry.dn.parent), named=True)
+            relation = named or self._find_relation(entry, self._find_places(entry.dn), named=False)
+            if relation is not None:
+                kind = self._site.mapper.find_type(entry, relation).name
+                if self._site.registry.children(kind):
+                    self._kinds.setdefault(entry.dn.normal, []).append(kind)
+                    self._learn_singles(entry.dn.normal, kind, written)
+            if named is None:
+                others.append(entry)
+        return others
+
+    def _learn_singles(self, above: str, kind: str, written: Container[str]) -> None:
+        """Learn the single objects below an object that have no entry yet, but perhaps objects below them."""
+        registry = self._site.registry
+        for relation in registry.children(kind):
+            single = None if relation.named else registry.unwritten_type(relation)
+            dn = f"{DN.parse(relation.branch).normal},{above}" if relation.branch else above
+            if single is not None and dn not in written and registry.children(single.name):
+                self._kinds.setdefault(dn, []).append(single.name)
+                self._learn_singles(dn, single.name, written)
+
+    def _find_relation(self, entry: Entry, places: Iterable[Relation | None], *, named: bool) -> Relation | None:
+        """Return the relation that an entry is an object of, among those whose branch is at a place."""
+        for relation in places:
+            if relation is not None and relation.named == named:
+                definition = self._site.registry.definition(relation.target)
+                if entry.has_object_class(definition.object_classes[-1]):
+                    return relation
+        return None
 
     def _table_of(self, kind: str) -> dict[str, Relation | None]:
         """Return the places below objects of a kind by the normal form of their RDNs: a branch, or on the way to one."""
@@ -127,17 +164,18 @@ def find_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject
     return _tell_strays(StrayFinder(site, objects, world.entries), entries)
 
 
-def find_strays_beside(
-    site: Site, world: StorageWorld, relation: Relation, parent: ManagedObjectPath
-) -> list[Diagnostic]:
-    """Return a warning for each stray directly in the branch of a relation."""
-    if not relation.named:
+def summarise_strays(site: Site) -> list[Diagnostic]:
+    """Return at most one warning, with the number of the strays of a storage. It takes one request, whatever there is."""
+    entries = list(site.storage.search(site.mapper.base, "sub", None, (OBJECT_CLASS,)))
+    finder = StrayFinder(site, (), {})
+    strays = [entry for entry, _ in finder.find(finder.learn(entries))]
+    if not strays:
         return []
-    above = [] if (obj := world.find(parent) if parent.elements else None) is None else [obj]
-    name = site.registry.definition(relation.target).object_classes[-1]
-    found = site.storage.search(site.mapper.branch_of(relation, parent), "one", None, (OBJECT_CLASS,))
-    others = [entry for entry in found if not entry.has_object_class(name)]
-    return _tell_strays(StrayFinder(site, above, world.entries), others) if others else []
+    first = f'the entry "{min(strays, key=lambda entry: _rank_stray(finder, entry)).dn}"'
+    summary = f"{first} is not part of the configuration"
+    if len(strays) > 1:
+        summary = f"{len(strays)} entries are not part of the configuration, for example {first}"
+    return [Diagnostic("broken-data", summary, remedy=(RemedyAction("check"),), severity="warning")]
 
 
 def find_strays_below(site: Site, world: StorageWorld, obj: ManagedObject) -> list[Diagnostic]:

@@ -269,14 +269,22 @@ class Mapper:
         name = _single_name(dn, naming)
         return name if dn.parent == self._reference_base(prop) else None
 
-    def _decode_type(
-        self, entry: Entry, relation: Relation, path: ManagedObjectPath, problems: list[Diagnostic]
-    ) -> ManagedObjectDefinition:
-        """Return the type for an entry's object classes. Cached, because many objects have the same type."""
+    def find_type(self, entry: Entry, relation: Relation) -> ManagedObjectDefinition:
+        """Return the type of an entry of a relation by its object classes."""
+        return self._find_type(entry, relation)[0]
+
+    def _find_type(self, entry: Entry, relation: Relation) -> tuple[ManagedObjectDefinition, str]:
+        """Return the type for an entry's object classes, and a problem. Cached, because many objects have the same type."""
         key = (relation.name, entry.object_classes)
         if key not in self._types:
             self._types[key] = self._resolve_type({name.lower() for name in entry.object_classes}, relation)
-        found, problem = self._types[key]
+        return self._types[key]
+
+    def _decode_type(
+        self, entry: Entry, relation: Relation, path: ManagedObjectPath, problems: list[Diagnostic]
+    ) -> ManagedObjectDefinition:
+        """Return the type for an entry's object classes."""
+        found, problem = self._find_type(entry, relation)
         if problem:
             problems.append(_describe_fault(path, "", problem, _NEWER if found.abstract else ""))
         return found

@@ -31,6 +31,7 @@ SAID = {
     ),
     RemedyAction("change", "queue"): ("change it with set-queue-prop", "change it"),
     RemedyAction("list", "queues", "queue"): ("list-queues", 'list("queue")'),
+    RemedyAction("check"): ("run check, which names all", "the warnings of load() name all"),
     RemedyAction("choose-type", "disk, memory"): (
         "--type with one of: disk, memory",
         "give one of these types: disk, memory",

@@ -11,10 +11,12 @@ import pytest
 import confobjects
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, ObjectInUseError
+from confobjects.management.strays import find_strays
 from confobjects.mapping.entry import AddEntry, DeleteEntry, Entry
 from confobjects.mapping.objects import BRANCH_CLASS
 from confobjects.objects.changes import PropertyChanges
 from tests.cli.sessions import run
+from tests.management.test_from_any_to_any import CONFIGURATIONS
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 
@@ -75,12 +77,18 @@ def test_a_stray_is_told_wherever_it_could_be_missed(url: str, kind: str, tmp_pa
         assert context.storage.read(DN.parse(f"{named},{context.storage.base}")) is not None
 
 
-def test_a_list_tells_what_is_in_the_branch_and_not_in_the_list(url: str) -> None:
-    add(url, *STRAYS["in a branch, but no object"])
-    result = run("--url", url, "list-mail-servers")
-    assert "one" in result.out
+@pytest.mark.parametrize("kind", STRAYS)
+@pytest.mark.parametrize("command", ["list-mail-servers", "list-trust-manager-providers"])
+def test_a_list_tells_once_how_many_strays_there_are(url: str, kind: str, command: str) -> None:
+    add(url, *STRAYS[kind])
+    result = run("--url", url, command)
+    assert result.status == 0
     assert "odd" not in result.out
-    assert "cn=odd," in result.err
+    told = [warning for warning in confobjects.load(url).warnings if "not part of" in warning.summary]
+    number = "the entry" if len(told) == 1 else f"{len(told)} entries are"
+    assert result.err.startswith(f"warning: {number} ")
+    assert result.err.count("not part of") == 1
+    assert "remedy: run check" in result.err
 
 
 def test_an_object_with_strays_below_it_is_not_deleted(url: str) -> None:
@@ -110,6 +118,24 @@ def test_only_an_object_of_the_kind_is_deleted(url: str) -> None:
 def test_nothing_is_told_of_what_is_ours(url: str) -> None:
     assert [w for w in confobjects.load(url).warnings if "not part of" in w.summary] == []
     assert "not part of" not in run("--url", url, "check").err
+    with confobjects.open(url) as context:
+        assert context.strays() == []
+
+
+@pytest.mark.parametrize("number", range(len(CONFIGURATIONS)))
+def test_the_entries_alone_tell_what_the_objects_tell(number: int) -> None:
+    context = list(CONFIGURATIONS.values())[number]()
+    assert find_strays(context.site, context.world()) == []
+    assert context.strays() == []
+    for above in [entry.dn for entry in context.storage.search(context.storage.base, "sub")]:
+        with context.storage.writing():
+            odd = Entry(above.child("ou", "odd"), {"objectClass": ("device",), "ou": ("odd",)})
+            context.storage.commit([AddEntry(odd)])
+        (stray,) = find_strays(context.site, context.world())
+        (warning,) = context.strays()
+        assert stray.summary.startswith(warning.summary)
+        with context.storage.writing():
+            context.storage.commit([DeleteEntry(odd.dn)])
 
 
 FOREIGN = "dn: dc=example,dc=com\nobjectClass: domain\ndc: example\n\n"
