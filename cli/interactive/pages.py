@@ -128,7 +128,7 @@ def kind_menu(friendly: str, labels: Sequence[str], values: Sequence[object]) ->
 
 def satisfying_values(condition: Condition) -> dict[str, list[str]] | None:
     """Return values that make a condition true; None if there is no single choice."""
-    if isinstance(condition, Contains):
+    if isinstance(condition, Contains) and not condition.part:
         return {condition.property: [condition.value]}
     if isinstance(condition, And):
         result: dict[str, list[str]] = {}

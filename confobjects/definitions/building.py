@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from confobjects.definitions.conditions import Condition, build_condition
+from confobjects.definitions.conditions import Condition, build_condition, split_operand, syntax_of
 from confobjects.definitions.model import (
     AdminAction,
     Constraint,
@@ -139,8 +139,8 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
     sources = documents.collect_specs(name)
     syntaxes = {prop: make_syntax(spec["syntax"]) for prop, (spec, _) in sources.items()}
 
-    def normalise_value(prop: str, text: str) -> Hashable:
-        return syntaxes[prop].normal_form(text)
+    def normalise_value(operand: str, text: str) -> Hashable:
+        return _normalise_operand(operand, text, syntaxes)
 
     properties = {
         prop: _build_property(
@@ -218,9 +218,10 @@ def _build_reference(documents: DefinitionDocuments, spec: Any, normal: Any) -> 
         return None
     target = documents.target_of(spec["relation"])
 
-    def normalise_in_target(prop: str, text: str) -> Hashable:
+    def normalise_in_target(operand: str, text: str) -> Hashable:
+        prop, _ = split_operand(operand)
         source, _ = documents.collect_specs(target)[prop]
-        return make_syntax(source["syntax"]).normal_form(text)
+        return _normalise_operand(operand, text, {prop: make_syntax(source["syntax"])})
 
     enabled = spec.get("target-enabled")
     return Reference(
@@ -229,6 +230,13 @@ def _build_reference(documents: DefinitionDocuments, spec: Any, normal: Any) -> 
         target_enabled=None if enabled is None else build_condition(enabled, normalise_in_target),
         needed_when=_build_condition(spec.get("needed-when"), normal),
     )
+
+
+def _normalise_operand(operand: str, text: str, syntaxes: Mapping[str, Syntax]) -> Hashable:
+    """Return the normal form of a text that a condition compares a property, or a part of it, with."""
+    syntax_ = syntax_of(operand, syntaxes)
+    assert syntax_ is not None  # noqa: S101 - the check has found it
+    return syntax_.normal_form(text)
 
 
 def _build_condition(source: Any, normal: Any) -> Condition | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.meaning import check_meaning
-from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, PATH, SHARED, build_metaschema
+from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, OPERAND, PATH, SHARED, build_metaschema
 from confobjects.definitions.schema_errors import Refusal, find_leaves, name_known, quote_json, translate, validator_of
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.syntaxes import REGISTRY
@@ -207,6 +207,7 @@ _PATTERNS = {
     NAME: "a name is made of lower-case letters, digits and single hyphens, a letter first",
     ATTRIBUTE: "an attribute's name is made of letters, digits and hyphens, a letter first",
     SHARED: 'a shared property is named by its package, a slash and its name ("network/listen-port")',
+    OPERAND: 'a condition looks at a property ("address"), or at a part of its value ("address.port")',
     FUNCTION: 'a function is named by its module, a colon and its name ("package.module:function")',
     PATH: 'a path starts at the root ("/trust-manager-provider/one")',
 }

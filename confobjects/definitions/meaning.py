@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confobjects.definitions.conditions import build_condition
+from confobjects.definitions.conditions import build_condition, operand_words, split_operand, syntax_of
 from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.family import Family, Finding, find_buildable, find_duplicates, names_in
 from confobjects.definitions.model import REVISION_ATTRIBUTE, ROOT_NAME, Relation
@@ -153,16 +153,35 @@ class _Rules:
 
     def check_condition(self, pointer: str, source: Any, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
         """Check that a condition uses existing properties, and values that they can have."""
-        made = build_condition(source, lambda _name, text: text)
-        for name in dict.fromkeys(made.properties()):
-            if name not in syntaxes:
-                yield pointer, f'the condition uses "{name}", which is not a property', suggest_name(name, syntaxes)
-        for name, text in made.values():
-            if name in syntaxes:
-                try:
-                    syntaxes[name].parse(text)
-                except ValueSyntaxError as error:
-                    yield pointer, f"{name} cannot have the value in the condition: {error.message}", error.remedy
+        made = build_condition(source, lambda _operand, text: text)
+        for operand in dict.fromkeys(made.operands()):
+            yield from self._check_operand(pointer, operand, syntaxes)
+        for operand, text in made.values():
+            syntax = syntax_of(operand, syntaxes)
+            try:
+                if syntax is not None:
+                    syntax.parse(text)
+            except ValueSyntaxError as error:
+                summary = f"{operand_words(operand)} cannot have the value in the condition: {error.message}"
+                yield pointer, summary, error.remedy
+
+    @staticmethod
+    def _check_operand(pointer: str, operand: str, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
+        """Check that a condition looks at a property that exists, and at a part that its values have."""
+        name, part = split_operand(operand)
+        if name not in syntaxes:
+            yield pointer, f'the condition uses "{name}", which is not a property', suggest_name(name, syntaxes)
+            return
+        kind, parts = syntaxes[name].name, syntaxes[name].parts
+        if part and not parts:
+            yield (
+                pointer,
+                f'the condition uses "{operand}", but a value of syntax {kind} has no parts',
+                f'write "{name}"',
+            )
+        elif part and part not in parts:
+            remedy = suggest_name(part, parts) or f"its parts: {', '.join(parts)}"
+            yield pointer, f'the condition uses "{operand}", but a value of syntax {kind} has no part "{part}"', remedy
 
 
 class _PackageRules(_Rules):

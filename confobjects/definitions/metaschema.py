@@ -21,6 +21,7 @@ _END: Final = r"$(?!\n)"
 NAME: Final = f"^[a-z][a-z0-9]*(-[a-z0-9]+)*{_END}"
 ATTRIBUTE: Final = f"^[A-Za-z][A-Za-z0-9-]*{_END}"
 SHARED: Final = f"{NAME.removesuffix(_END)}/{NAME[1:]}"
+OPERAND: Final = rf"{NAME.removesuffix(_END)}(\.{NAME[1:].removesuffix(_END)})?{_END}"
 FUNCTION: Final = rf"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*{_END}"
 PATH: Final = "^/"
 
@@ -30,6 +31,7 @@ _NAME: Final = {"type": "string", "pattern": NAME}
 _VALUES: Final = {"type": "array", "items": _TEXT, "minItems": 1}
 _NAMES: Final = {"type": "array", "items": _NAME, "uniqueItems": True}
 _CONDITION: Final = {"$ref": "#/$defs/condition"}
+_OPERAND: Final = {"$ref": "#/$defs/operand"}
 
 _FACTS: Final[Mapping[str, Any]] = {
     "synopsis": _TEXT,
@@ -240,10 +242,16 @@ def _condition_schema() -> dict[str, Any]:
         "or": several,
         "not": _CONDITION,
         "implies": pair,
-        "is-present": _NAME,
-        "contains": {"type": "array", "prefixItems": [_NAME, _TEXT], "minItems": 2, "maxItems": 2},
+        "is-present": _OPERAND,
+        "contains": {"type": "array", "prefixItems": [_OPERAND, _TEXT], "minItems": 2, "maxItems": 2},
     }
     return {"type": ["boolean", "object"], "if": {"type": "object"}, "then": _choice_schema(words)}
+
+
+def _operand_schema() -> dict[str, Any]:
+    known = "; ".join(f"{name}: {', '.join(cls.parts)}" for name, cls in REGISTRY.items() if cls.parts)
+    description = f"A property, or after a dot a part of its value. The parts by syntax: {known}."
+    return {"description": description, "type": "string", "pattern": OPERAND}
 
 
 def _default_schema() -> dict[str, Any]:
@@ -276,6 +284,7 @@ def build_metaschema() -> dict[str, Any]:
             "constraint": _constraint_schema(),
             "view": _view_schema(),
             "condition": _condition_schema(),
+            "operand": _operand_schema(),
         },
     }
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.allowance import load_function
+from confobjects.definitions.conditions import operand_words, select_parts, split_operand
 from confobjects.diagnostics import Diagnostic, suggest_name
+from confobjects.expressions.openers import has_opener
 from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
 from confobjects.objects.reading import PropertyReader, mask_secret
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -360,16 +362,24 @@ def _describe_missing_value(obj: ManagedObject, prop: PropertyDefinition) -> Dia
 
 def _describe_state(judged: Judgement, condition: Condition) -> str:
     """Name the values the condition was judged on, and where they come from."""
-    parts = []
-    for name in dict.fromkeys(condition.properties()):
-        reading = judged.readings[name]
-        prop = judged.object.definition.properties[name]
-        if prop.sensitive:
-            value = "set" if reading.texts else "not set"
-        else:
-            value = ", ".join(mask_secret(prop, text) for text in reading.texts) or "not set"
-        parts.append(f"{name} is {value}" + (" by default" if reading.origin == "default" else ""))
-    return "; ".join(parts)
+    return "; ".join(dict.fromkeys(_describe_operand(judged, operand) for operand in condition.operands()))
+
+
+def _describe_operand(judged: Judgement, operand: str) -> str:
+    """Name the values of a property, or of a part of them unless an expression or a secret hides it."""
+    name, part = split_operand(operand)
+    reading = judged.readings[name]
+    prop = judged.object.definition.properties[name]
+    shown = [mask_secret(prop, text) for text in reading.texts]
+    if part and not prop.sensitive and shown == list(reading.texts) and not any(map(has_opener, shown)):
+        normals = map(prop.syntax.normal_form, reading.texts)
+        shown = [str(found) for normal in normals for found in select_parts([normal], part)]
+    else:
+        operand = name
+    value = ", ".join(shown) or "not set"
+    if prop.sensitive:
+        value = "set" if reading.texts else "not set"
+    return f"{operand_words(operand)} is {value}" + (" by default" if reading.origin == "default" else "")
 
 
 def _explain_need(needed_when: Condition | None) -> str:

@@ -205,6 +205,9 @@ def syntaxes_page() -> str:
         lines += ["", f"## {name}", "", (syntax.__doc__ or "").strip().splitlines()[0]]
         if syntax.parameters:
             lines += ["", f"Parameters in a definition: {', '.join(f'`{p}`' for p in syntax.parameters)}."]
+        if syntax.parts:
+            lines += ["", "Parts that conditions may look at:", ""]
+            lines += [f"- `{part}`: {meaning}" for part, meaning in syntax.parts.items()]
         shown = list(dict.fromkeys(examples))[:5]
         lines += ["", f"Examples: {', '.join(f'`{example}`' for example in shown)}."]
     return "\n".join(lines) + "\n"

@@ -135,6 +135,9 @@ class Syntax:
     parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """JSON Schema (2020-12) of each parameter, by its name in JSON."""
     required_parameters: ClassVar[tuple[str, ...]] = ()
+    parts: ClassVar[Mapping[str, str]] = {}
+    """The parts of a value that a condition may look at, each with its meaning. The normal form of a value has them as
+    attributes, in their own normal form; None or empty for a part that the value lacks."""
     samples_good: ClassVar[tuple[GoodSample, ...]] = ()
     """(parameters, text) if the text is canonical, otherwise (parameters, text, canonical text)."""
     samples_bad: ClassVar[tuple[BadSample, ...]] = ()
@@ -218,6 +221,10 @@ class Syntax:
     def key(self, text: str) -> Hashable:
         """Return the key that must be unique among the values of one property: the normal form, by default."""
         return self.normal_form(text)
+
+    def part_syntax(self, part: str) -> Syntax:
+        """Return the syntax of one of :attr:`parts`: how a condition writes and compares it."""
+        raise NotImplementedError(part)
 
     @property
     def expected(self) -> str:

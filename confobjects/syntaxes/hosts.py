@@ -6,8 +6,8 @@ letters beyond ASCII is a name of IDNA 2008; :func:`ascii_host` is its one form 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from confobjects.records import Record
 from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxError, quote_text, require_line
@@ -187,6 +187,10 @@ class HostPortSyntax(Syntax):
             "maximum": 65535,
         }
     }
+    parts: ClassVar[Mapping[str, str]] = {
+        "host": "The host name or address, without brackets.",
+        "port": "The port; the default port where the value has none.",
+    }
     samples_good = (
         ({"default-port": 587}, "smtp.example.com"),
         ({"default-port": 587}, "smtp.example.com:587"),
@@ -332,7 +336,10 @@ class HostPortSyntax(Syntax):
 
     def _normal_form(self, text: str) -> Hashable:
         value = self.parse(text)
-        return (normal_host(value.host), value.port)
+        return HostPort(normal_host(value.host), value.port)
+
+    def part_syntax(self, part: str) -> Syntax:
+        return IpAddress() if part == "host" else make_port_syntax()
 
     @property
     def expected(self) -> str:
@@ -346,6 +353,13 @@ class HostPortSyntax(Syntax):
 
     def usage(self) -> str:
         return "HOST:PORT" if self.default_port is None else f"HOST[:PORT] ({self.default_port})"
+
+
+def make_port_syntax() -> Syntax:
+    """Return the syntax of a port number."""
+    from confobjects.syntaxes.integers import Integer
+
+    return Integer(lower=1, upper=65535)
 
 
 class IpAddress(Syntax):

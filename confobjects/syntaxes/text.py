@@ -163,6 +163,15 @@ class Password(Syntax):
         return {"type": "string", "minLength": 1, "writeOnly": True}
 
 
+class _ExactText(String):
+    """A text that equals only itself, blanks included."""
+
+    __slots__ = ()
+
+    def _normal_form(self, text: str) -> Hashable:
+        return text
+
+
 class NameValue(Record):
     """One extra option: a name and its text."""
 
@@ -196,6 +205,10 @@ class NameValueSyntax(Syntax):
             "minItems": 1,
             "description": "The names whose values are secrets: never shown, and stored as expressions only.",
         }
+    }
+    parts: ClassVar[Mapping[str, str]] = {
+        "name": "The name before the equals sign.",
+        "value": "What follows the equals sign, if anything does.",
     }
     placeholder = "NAME=VALUE"
     value_type = "NameValue"
@@ -271,6 +284,10 @@ class NameValueSyntax(Syntax):
         if len(parts) == 2 and all(isinstance(part, str) for part in parts):
             return f"{parts[0]}={parts[1]}"
         return self.refuse_type(value)
+
+    def part_syntax(self, part: str) -> Syntax:
+        del part
+        return _ExactText()
 
     def key(self, text: str) -> Hashable:
         try:

@@ -6,17 +6,18 @@ Laws: no message quotes the part before ``@``, because it may contain a password
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
-from typing import Final
+from collections.abc import Hashable, Mapping, Sequence
+from typing import ClassVar, Final
 
 from confobjects.diagnostics import suggest_name
-from confobjects.records import Record
+from confobjects.records import Record, field
 from confobjects.syntaxes.base import EXACT, Syntax, SyntaxParameterError, ValueSyntaxError, quote_text, require_line
-from confobjects.syntaxes.hosts import host_problem, is_ipv6, normal_host
+from confobjects.syntaxes.hosts import IpAddress, host_problem, is_ipv6, make_port_syntax, normal_host
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 _NEVER: Final = frozenset(' <>"\\^`{|}')
+_HOST_END: Final = _NEVER | frozenset("/?#@[]")
 _WITHOUT_HOST: Final = frozenset(("file", "ldapi", "unix"))
 
 
@@ -28,6 +29,17 @@ class _UrlParts(Record):
     user: str
     host: str
     port: str
+    rest: str
+
+
+class _NormalUrl(Record):
+    """A URL as it is compared: the host without brackets, the port as a number, None without one."""
+
+    scheme: str
+    slashes: str
+    user: str = field(repr=False)
+    host: str
+    port: int | None
     rest: str
 
 
@@ -51,6 +63,11 @@ class Url(Syntax):
             "uniqueItems": True,
             "items": {"type": "string", "pattern": "^[a-z][a-z0-9+.-]*$"},
         }
+    }
+    parts: ClassVar[Mapping[str, str]] = {
+        "scheme": "The scheme, without its colon.",
+        "host": "The host name or address without brackets, if there is one.",
+        "port": "The port, if it is written.",
     }
     samples_good = (
         ({}, "https://example.com/a?b=c#d"),
@@ -141,7 +158,20 @@ class Url(Syntax):
 
     def _normal_form(self, text: str) -> Hashable:
         url = self._split(self.parse(text))
-        return f"{url.scheme.lower()}:{url.slashes}{url.user}{normal_host(url.host)}{url.port}{url.rest}"
+        digits = url.port[1:]
+        return _NormalUrl(
+            url.scheme.lower(),
+            url.slashes,
+            url.user,
+            _normal_url_host(url.host),
+            int(digits) if digits else None,
+            url.rest,
+        )
+
+    def part_syntax(self, part: str) -> Syntax:
+        if part == "port":
+            return make_port_syntax()
+        return _UrlHost() if part == "host" else _Scheme(self.schemes)
 
     @property
     def expected(self) -> str:
@@ -152,6 +182,48 @@ class Url(Syntax):
 
     def usage(self) -> str:
         return " | ".join(f"{scheme}:URL" for scheme in self.schemes) if self.schemes else "URL"
+
+
+class _Scheme(Syntax):
+    """The scheme of a URL, one of ``schemes`` if there are any."""
+
+    __slots__ = ("schemes",)
+
+    name = "scheme"
+
+    def __init__(self, schemes: tuple[str, ...]) -> None:
+        self.schemes = schemes
+
+    def parse(self, text: str) -> str:
+        if _SCHEME.fullmatch(text) is None:
+            raise ValueSyntaxError(f"{quote_text(text)} is not a scheme", self.expected)
+        if self.schemes and text.lower() not in self.schemes:
+            remedy = suggest_name(text, self.schemes)
+            raise ValueSyntaxError(f"the scheme {quote_text(text)} is not allowed", self.expected, remedy)
+        return text.lower()
+
+    @property
+    def expected(self) -> str:
+        return " or ".join(self.schemes) or "a scheme such as https"
+
+
+class _UrlHost(IpAddress):
+    """The host of a URL: a host name or an address, or a path whose slashes are percent-encoded (``%2Frun%2Fslapd``)."""
+
+    __slots__ = ()
+
+    def parse(self, text: str) -> str:
+        if "%" in text and ":" not in text and not _BAD_PERCENT.search(text) and _HOST_END.isdisjoint(text):
+            return text
+        return super().parse(text)
+
+    def _normal_form(self, text: str) -> Hashable:
+        return _normal_url_host(self.parse(text))
+
+
+def _normal_url_host(host: str) -> str:
+    """Return the form in which hosts of URLs compare, without brackets."""
+    return normal_host(host[1:-1].replace("%25", "%") if host[:1] == "[" else host)
 
 
 def _host_and_port(address: str) -> tuple[str, str]:

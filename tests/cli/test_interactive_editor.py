@@ -360,6 +360,7 @@ def test_the_page_of_a_property_says_where_a_reset_leads() -> None:
         ({"and": [{"contains": ["a", "1"]}, {"contains": ["a", "2"]}]}, None),
         ({"or": [{"contains": ["a", "1"]}, {"contains": ["b", "2"]}]}, None),
         ({"is-present": "a"}, None),
+        ({"contains": ["a.port", "1"]}, None),
     ],
 )
 def test_what_would_enable_an_object_is_found_where_it_is_one_choice(source: Any, values: Any) -> None:

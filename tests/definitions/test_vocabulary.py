@@ -105,6 +105,17 @@ def test_every_node_of_conditions_is_used() -> None:
     assert {bool(node.source) for node in constants} == {True, False}
 
 
+def test_every_part_of_a_value_is_looked_at() -> None:
+    looked_at = {
+        (definition.properties[name].syntax.name, part)
+        for definition in depot()
+        for condition in _conditions(definition)
+        for name, part in map(room.split_operand, condition.operands())
+        if part
+    }
+    assert looked_at == {(name, part) for name, cls in REGISTRY.items() for part in cls.parts}
+
+
 def _conditions(definition: ManagedObjectDefinition) -> Iterator[room.Condition]:
     yield from (c.condition for c in definition.constraints if c.condition is not None)
 

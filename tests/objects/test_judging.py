@@ -137,6 +137,67 @@ def test_a_warning_stays_one_and_has_no_detail() -> None:
     assert judged.errors == ()
 
 
+CLEAR = "a page without TLS is for this machine only, and its port is given"
+MAIL = "the port of mail is no door, and neither is the page"
+MODE = "an option that says how fast says something"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"home_page": "http://localhost:80/"}, []),
+        ({"home_page": "HTTP://LOCALHOST:080/", "listen_address": "mail.example.com"}, []),
+        (
+            {"home_page": "http://localhost/"},
+            [
+                (
+                    CLEAR,
+                    "the scheme of home-page is http; the host of home-page is localhost; the port of home-page is not set",
+                )
+            ],
+        ),
+        (
+            {"listen_address": "Door:025"},
+            [
+                (
+                    MAIL,
+                    "the port of listen-address is 25; the host of listen-address is door; the port of home-page is not set",
+                )
+            ],
+        ),
+        (
+            {"listen_address": "MAIL.example.com", "home_page": "https://h:8443"},
+            [
+                (
+                    MAIL,
+                    "the port of listen-address is 8443; the host of listen-address is mail.example.com; "
+                    "the port of home-page is 8443",
+                )
+            ],
+        ),
+        ({"option": ("mode=fast", "token=&{x}")}, []),
+        ({"option": ("mode=", "a=b")}, [(MODE, "the name of option is mode, a; the value of option is b")]),
+        ({"option": ("mode=x", "token=&{x}")}, []),  # not known yet
+    ],
+)
+def test_a_condition_looks_into_values(values: dict[str, Any], said: list[tuple[str, str]]) -> None:
+    judged = judge().judge(made("/gateway/door", operator="ann@example.com", **values))
+    assert [(problem.summary, problem.detail) for problem in judged.errors] == said
+
+
+def test_a_part_of_a_secret_is_not_shown() -> None:
+    judged = judge().judge(made("/gateway/door", operator="ann@example.com", option=("mode=x", "token=canary")))
+    shown = [problem.render() for problem in judged.problems]
+    assert shown
+    assert not any("canary" in text for text in shown)
+
+
+def test_a_part_of_an_expression_is_not_known() -> None:
+    judged = judge().judge(made("/gateway/door", operator="ann@example.com", listen_address="&{door}"))
+    assert judged.errors == ()
+    assert [check.text for check in judged.deferred if check.why == "constraint"] == ["door-of-mail"]
+
+
 @pytest.mark.parametrize(
     ("values", "deferred"),
     [

@@ -189,6 +189,22 @@ def test_host_port_values_survive_every_default(host: str, port: int, default: i
         assert elsewhere.parse(elsewhere.format(bare)) == bare
 
 
+with_parts = st.sampled_from([it for it in INSTANCES if it.parts])
+
+
+@given(with_parts, texts)
+def test_a_part_that_a_value_has_can_be_written_and_equals_itself(it: Syntax, text: str) -> None:
+    if refusal(it, text) is not None:
+        return
+    normal = it.normal_form(text)
+    for part in it.parts:
+        found = getattr(normal, part)
+        if found not in {None, ""}:
+            syntax = it.part_syntax(part)
+            assert refusal(syntax, str(found)) is None
+            assert syntax.normal_form(str(found)) == found
+
+
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="="), min_size=1), st.text())
 def test_name_value_splits_at_the_first_sign(name: str, value: str) -> None:
     it = make_syntax("name-value")

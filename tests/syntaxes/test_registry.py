@@ -165,6 +165,26 @@ def test_missing_parameter_is_refused(name: str) -> None:
         assert caught.value.parameter == parameter
 
 
+@pytest.mark.parametrize(("name", "parameters", "text", "canonical"), list(good()))
+def test_parts_are_in_the_normal_form(name: str, parameters: Mapping[str, Any], text: str, canonical: str) -> None:
+    it = make(name, parameters)
+    normal = it.normal_form(text)
+    for part, meaning in it.parts.items():
+        assert "." not in part
+        assert meaning.endswith(".")
+        if (found := getattr(normal, part)) not in {None, ""}:
+            assert it.part_syntax(part).normal_form(str(found)) == found
+    assert normal == it.normal_form(canonical)
+
+
+def test_which_syntaxes_have_parts() -> None:
+    assert {name: tuple(cls.parts) for name, cls in REGISTRY.items() if cls.parts} == {
+        "host-port": ("host", "port"),
+        "name-value": ("name", "value"),
+        "url": ("scheme", "host", "port"),
+    }
+
+
 def test_unknown_syntax_names_the_nearest() -> None:
     with pytest.raises(UnknownSyntaxError) as caught:
         make_syntax("host_prot")
