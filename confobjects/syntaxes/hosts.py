@@ -14,6 +14,7 @@ from confobjects.syntaxes.base import Syntax, SyntaxParameterError, ValueSyntaxE
 
 _LONGEST_HOST = 253
 _LONGEST_LABEL = 63
+_REQUIRED = "required"
 
 
 def is_ipv4(text: str) -> bool:
@@ -172,7 +173,11 @@ def bracket_host(host: str) -> str:
 
 
 class HostPortSyntax(Syntax):
-    """A host and a port. With ``default-port``, the port may be left out; it is then not written either."""
+    """A host and a port. With ``default-port``, the port may be left out; it is then not written either.
+
+    ``port: required`` says that there is no default port, as where the type above has one. It means the same as no
+    ``default-port``, so the two syntaxes are equal.
+    """
 
     __slots__ = ("default_port",)
 
@@ -185,7 +190,12 @@ class HostPortSyntax(Syntax):
             "type": "integer",
             "minimum": 1,
             "maximum": 65535,
-        }
+        },
+        "port": {
+            "description": "Says that every value needs a port; not with default-port.",
+            "type": "string",
+            "enum": [_REQUIRED],
+        },
     }
     parts: ClassVar[Mapping[str, str]] = {
         "host": "The host name or address, without brackets.",
@@ -196,6 +206,7 @@ class HostPortSyntax(Syntax):
         ({"default-port": 587}, "smtp.example.com:587"),
         ({"default-port": 587}, " Mail-1.example.com:0025 ", "Mail-1.example.com:25"),
         ({"default-port": 587}, "[2001:DB8::1]"),
+        ({"port": "required"}, "smtp.example.com:0587", "smtp.example.com:587"),
         ({}, "[::1]:25"),
         ({}, "[fe80::1%eth0]:25"),
         ({}, "192.0.2.1:1"),
@@ -206,8 +217,17 @@ class HostPortSyntax(Syntax):
     )
     samples_bad = (
         ({}, "", 'the value is empty, expected a host name or address, ":" and a port'),
-        ({}, "h", '"h" has no port, expected a host name or address, ":" and a port'),
-        ({}, "h:", '"h:" has no port after the colon, expected a host name or address, ":" and a port'),
+        ({}, "h", '"h" has no port, expected a host name or address, ":" and a port; add its port: "h:PORT"'),
+        (
+            {"port": "required"},
+            " [::1] ",
+            '"[::1]" has no port, expected a host name or address, ":" and a port; add its port: "[::1]:PORT"',
+        ),
+        (
+            {"port": "required"},
+            "h:",
+            '"h:" has no port after the colon, expected a host name or address, ":" and a port; add its port: "h:PORT"',
+        ),
         (
             {"default-port": 587},
             "::1",
@@ -250,7 +270,13 @@ class HostPortSyntax(Syntax):
         ({}, "[::1", '"[::1" has no closing bracket, expected a host name or address, ":" and a port'),
     )
 
-    def __init__(self, *, default_port: int | None = None) -> None:
+    def __init__(self, *, default_port: int | None = None, port: str = "") -> None:
+        if port not in {"", _REQUIRED}:
+            raise SyntaxParameterError("port", f"{quote_text(port)} is unknown", f'the only word here is "{_REQUIRED}"')
+        if port and default_port is not None:
+            raise SyntaxParameterError(
+                "port", "a port that is required has no default", "leave out one of port and default-port"
+            )
         if default_port is not None and not 1 <= default_port <= 65535:
             raise SyntaxParameterError("default-port", f"{default_port} is not a port", "ports go from 1 to 65535")
         self.default_port = default_port
@@ -284,7 +310,7 @@ class HostPortSyntax(Syntax):
         if colon:
             return HostPort(host, self._parse_port(text, line, digits))
         if self.default_port is None:
-            raise ValueSyntaxError(f"{quote_text(line)} has no port", self.expected)
+            raise ValueSyntaxError(f"{quote_text(line)} has no port", self.expected, self._add_port(line))
         return ImpliedPort(host, self.default_port)
 
     def _split_brackets(self, line: str) -> tuple[str, str, str]:
@@ -313,9 +339,14 @@ class HostPortSyntax(Syntax):
             f'did you mean "[{line}]:{port}"{other}?',
         )
 
+    def _add_port(self, host: str) -> str:
+        """Return the remedy for a host without a port, where one is needed."""
+        return f'add its port: "{host}:PORT"' if self.default_port is None else ""
+
     def _parse_port(self, text: str, line: str, digits: str) -> int:
         if not digits:
-            raise ValueSyntaxError(f"{quote_text(line)} has no port after the colon", self.expected)
+            said = f"{quote_text(line)} has no port after the colon"
+            raise ValueSyntaxError(said, self.expected, self._add_port(line[:-1]))
         digits_only = digits.isdecimal() and digits.isascii()
         port = int(digits) if digits_only and len(digits) <= 20 else 0
         if not 0 < port < 65536:
@@ -350,6 +381,10 @@ class HostPortSyntax(Syntax):
     def describe(self) -> str:
         words = super().describe()
         return f"{words} Write an IPv6 address in brackets."
+
+    def json_schema(self) -> dict[str, Any]:
+        schema = super().json_schema()
+        return schema if self.default_port is not None else {**schema, "pattern": r":[0-9]+[ \t]*$"}
 
     def usage(self) -> str:
         return "HOST:PORT" if self.default_port is None else f"HOST[:PORT] ({self.default_port})"

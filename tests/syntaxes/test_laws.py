@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import unicodedata
 from typing import Any
 
@@ -187,6 +188,25 @@ def test_host_port_values_survive_every_default(host: str, port: int, default: i
         assert ":" not in it.format(bare).rpartition("]")[2]
         elsewhere = make_syntax({"type": "host-port", "default-port": default % 65535 + 1})
         assert elsewhere.parse(elsewhere.format(bare)) == bare
+
+
+@given(texts)
+def test_a_required_port_is_no_default_port(text: str) -> None:
+    plain, required = make_syntax("host-port"), make_syntax({"type": "host-port", "port": "required"})
+    assert plain == required
+    one, other = refusal(plain, text), refusal(required, text)
+    assert str(one) == str(other)
+    given_ = make_syntax({"type": "host-port", "default-port": 587})
+    if one is not None and refusal(given_, text) is None:
+        host = text.strip(" \t")
+        assert one.remedy == f'add its port: "{host}:PORT"'
+    schema = required.json_schema()
+    assert schema["pattern"]
+    if one is None:
+        assert re.search(schema["pattern"], text)
+    elif refusal(given_, text) is None:
+        assert not re.search(schema["pattern"], text)
+    assert "pattern" not in given_.json_schema()
 
 
 with_parts = st.sampled_from([it for it in INSTANCES if it.parts])
