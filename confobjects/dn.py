@@ -13,7 +13,7 @@ hundreds of thousands of them fit in memory; RDNs are parsed on demand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NoReturn, cast
 
 from confobjects.texts.names import normal_name
@@ -81,6 +81,21 @@ class DN:
         return cls.of(*_DnScanner(text).read_rdns())
 
     @classmethod
+    def parse_all(cls, texts: Iterable[str]) -> list[DN]:
+        """Return the names written in some texts. It is fast where most of them have the same parent."""
+        found: list[DN] = []
+        known, above = "", ""  # a parent that is plain, and its normal form
+        for text in texts:
+            first, _, rest = text.partition(",")
+            if rest and rest == known and _is_plain(first):
+                found.append(_make_dn(text, f"{first.lower()},{above}"))
+                continue
+            found.append(cls.parse(text))
+            if rest != known and _is_plain(rest):
+                known, above = rest, rest.lower()
+        return found
+
+    @classmethod
     def of(cls, *rdns: Pair | RDN) -> DN:
         """Return the name of these RDNs, leaf first: ``DN.of(("cn", "x"), ("cn", "config"))``.
 
@@ -144,6 +159,17 @@ class DN:
     def naming_attribute(self) -> str:
         """The attribute type of the first RDN. Raises ``ValueError`` like :attr:`name`."""
         return self._first_pair()[0]
+
+    def name_by(self, attribute: str) -> str | None:
+        """Return the value of the first RDN if this attribute type alone makes it, in any of its spellings."""
+        text = self._text
+        if "\\" in text or "+" in text:
+            rdn = self.rdns[0]
+            kind, value = rdn[0] if len(rdn) == 1 else ("", "")
+        else:
+            first, _, _ = text.partition(",")
+            kind, _, value = first.partition("=")
+        return value if kind and (kind == attribute or _normal_type(kind) == _normal_type(attribute)) else None
 
     def _first_pair(self) -> Pair:
         first = self._text[: _first_rdn_end(self._text)]
@@ -223,6 +249,8 @@ def _is_attribute_type(text: str) -> bool:
 def _first_rdn_end(text: str) -> int:
     """Return the offset of the comma that ends the first RDN of a canonical text, or its length."""
     end, escape = text.find(","), text.find("\\")
+    if escape < 0:
+        return end if end >= 0 else len(text)
     while 0 <= escape < end:
         if escape + 1 == end:
             end = text.find(",", end + 1)

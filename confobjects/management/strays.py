@@ -85,11 +85,15 @@ class StrayFinder:
     def _find_relation(self, entry: Entry, places: Iterable[Relation | None], *, named: bool) -> Relation | None:
         """Return the relation that an entry is an object of, among those whose branch is at a place."""
         for relation in places:
-            if relation is not None and relation.named == named:
-                definition = self._site.registry.definition(relation.target)
-                if entry.has_object_class(definition.object_classes[-1]):
-                    return relation
+            if relation is not None and relation.named == named and self._is_one_of(entry, relation):
+                return relation
         return None
+
+    def _is_one_of(self, entry: Entry, relation: Relation) -> bool:
+        """Tell whether an entry at the place of a relation is an object of it."""
+        if relation.named:
+            return self._site.mapper.holds(entry, relation)
+        return entry.has_object_class(self._site.registry.definition(relation.target).object_classes[-1])
 
     def _table_of(self, kind: str) -> dict[str, Relation | None]:
         """Return the places below objects of a kind by the normal form of their RDNs: a branch, or on the way to one."""
@@ -139,6 +143,11 @@ class StrayFinder:
         if above := next((relation for relation in branches if relation is not None and relation.named), None):
             definition = registry.definition(above.target)
             wanted = definition.object_classes[-1]
+            if entry.has_object_class(wanted):
+                summary = (
+                    f"this entry is of type {definition.friendly}, but is not named by {above.naming_attribute} alone"
+                )
+                return Diagnostic("broken-data", summary, remedy=f"rename the entry: {above.naming_attribute}=NAME")
             summary = f"this entry is not of type {definition.friendly}: it lacks the object class {wanted}"
             return Diagnostic("broken-data", summary, remedy=f'add or correct the line "objectClass: {wanted}"')
         summary = "this entry is neither an object nor a branch of objects"

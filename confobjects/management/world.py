@@ -110,7 +110,9 @@ class StorageWorld:
         if key not in self._members:
             object_class = self.registry.definition(relation.target).object_classes[-1]
             found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class)
-            objects = [self._decode_entry(entry, relation, parent) for entry in found]
+            objects = [
+                self._decode_entry(entry, relation, parent) for entry in found if self.mapper.holds(entry, relation)
+            ]
             self._members[key] = [obj.path for obj in objects]
         return [obj for path in self._members[key] if (obj := self.find(path)) is not None]
 
@@ -123,7 +125,7 @@ class StorageWorld:
             return self.members(relation, parent)
         object_class = self.registry.definition(relation.target).object_classes[-1]
         found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class, attributes)
-        return [self.mapper.decode(entry, relation, parent) for entry in found]
+        return [self.mapper.decode(entry, relation, parent) for entry in found if self.mapper.holds(entry, relation)]
 
     def keep(self, obj: ManagedObject) -> None:
         """Use an object as the stored one, without reading it."""

@@ -10,14 +10,14 @@ Law: ``decode(encode(object)) == object``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.definitions.model import REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.expressions.openers import has_opener
-from confobjects.mapping.entry import OBJECT_CLASS, Entry
+from confobjects.mapping.entry import OBJECT_CLASS, Entry, Values
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.paths import ManagedObjectPath
 
@@ -37,7 +37,7 @@ class Mapper:
         self.base = base
         self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
         self._names: dict[tuple[str, str, str], str | None] = {}
-        self._types: dict[tuple[str, tuple[str, ...]], tuple[ManagedObjectDefinition, str]] = {}
+        self._types: dict[tuple[str, Values], tuple[ManagedObjectDefinition, str]] = {}
 
     # -- paths and DNs -------------------------------------------------------------------------------------------
 
@@ -97,6 +97,14 @@ class Mapper:
         attributes.update(self._encode_attributes(obj))
         attributes[REVISION] = (str(obj.revision or 1),)
         return Entry(dn, attributes)
+
+    def holds(self, entry: Entry, relation: Relation) -> bool:
+        """Tell whether an entry in the branch of a relation is one of its objects: of its class, and named as they are.
+
+        Any other is no object: no path leads to it.
+        """
+        is_named = bool(entry.dn.name_by(relation.naming_attribute))
+        return is_named and entry.has_object_class(self.registry.definition(relation.target).object_classes[-1])
 
     def is_bare(self, entry: Entry, relation: Relation) -> bool:
         """Tell whether the entry of a single object does not hold it yet: it is the base, or a branch of others."""
@@ -177,50 +185,47 @@ class Mapper:
     def decode(self, entry: Entry, relation: Relation, parent: ManagedObjectPath) -> ManagedObject:
         """Return the object an entry holds, with every problem of reading it; never raises for broken data."""
         problems: list[Diagnostic] = []
-        name = self._decode_name(entry, relation) if relation.named else None
+        name = own = entry.dn.name_by(relation.naming_attribute) if relation.named else None
+        if relation.named and not own:  # the whole RDN identifies the entry
+            name = str(entry.dn.relative_to(entry.dn.parent))
         path = parent.child(relation.name, name)
         definition = self._decode_type(entry, relation, path, problems)
-        values, unknown = self._decode_values(entry, definition, path, problems)
+        values, unknown, revision = self._decode_values(entry, definition, path, problems)
         if relation.naming_property and name is not None:
             values[relation.naming_property] = (name,)
-        if relation.named:
-            problems.extend(self._check_name(entry, relation, path, definition))
-        return ManagedObject(path, definition, values, tuple(problems), unknown, _parse_revision(entry.get(REVISION)))
-
-    @staticmethod
-    def _decode_name(entry: Entry, relation: Relation) -> str:
-        """Return the name of an object; for an entry with another naming attribute the whole RDN, to identify it."""
-        return _single_name(entry.dn, relation.naming_attribute) or str(entry.dn.relative_to(entry.dn.parent))
-
-    def _check_name(
-        self, entry: Entry, relation: Relation, path: ManagedObjectPath, definition: ManagedObjectDefinition
-    ) -> Iterator[Diagnostic]:
-        if _single_name(entry.dn, relation.naming_attribute) is None:
+        if relation.named and not own:
             summary = f"the entry {entry.dn} is not named by {relation.naming_attribute}"
-            yield _describe_fault(path, "", summary, "rename the entry")
-        elif relation.kind == "set" and path.name != self.registry.short_type_of(definition, relation):
-            expected = self.registry.short_type_of(definition, relation)
-            yield _describe_fault(path, "", f'an object of this set must be named by its type, "{expected}"')
+            problems.append(_describe_fault(path, "", summary, "rename the entry"))
+        elif relation.kind == "set" and name != (expected := self.registry.short_type_of(definition, relation)):
+            summary = f'an object of this set must be named by its type, "{expected}"'
+            problems.append(_describe_fault(path, "", summary))
+        return ManagedObject(path, definition, values, tuple(problems), unknown, revision)
 
     def _decode_values(
         self, entry: Entry, definition: ManagedObjectDefinition, path: ManagedObjectPath, problems: list[Diagnostic]
-    ) -> tuple[dict[str, Texts], tuple[str, ...]]:
-        """Return the texts of every property, and the attributes that belong to none."""
+    ) -> tuple[dict[str, Texts], tuple[str, ...], int]:
+        """Return the texts of every property, the attributes that belong to none, and the revision."""
+        revision = 0
         values: dict[str, Texts] = {}
         unknown: list[str] = []
         former: list[tuple[PropertyDefinition, tuple[str | bytes, ...]]] = []
+        known = definition.by_attribute
         for attribute, raw in entry.attributes.items():
             key = attribute.lower()
-            if prop := definition.by_attribute.get(key):
+            if (prop := known.get(key)) is not None:
                 values[prop.name] = self._decode_texts(prop, raw, path, problems)
+            elif key == REVISION:
+                revision = _parse_revision(raw)
+            elif key == _OBJECT_CLASS_KEY:
+                continue
             elif key in definition.former_attributes:
                 former.append((definition.former_attributes[key], raw))
-            elif key not in _OURS and key not in definition.constant_names and not _is_naming(key, entry.dn):
+            elif key not in definition.constant_names and not _is_naming(key, entry.dn):
                 unknown.append(attribute)
         for prop, raw in former:
             if prop.name not in values:  # if both are present, the new name counts
                 values[prop.name] = self._decode_texts(prop, raw, path, problems)
-        return values, tuple(unknown)
+        return values, tuple(unknown), revision
 
     def _decode_texts(
         self,
@@ -229,8 +234,8 @@ class Mapper:
         path: ManagedObjectPath,
         problems: list[Diagnostic],
     ) -> Texts:
-        if prop.reference is None and all(isinstance(value, str) for value in raw):
-            return cast("Texts", raw)  # the same tuple, which entries share
+        if prop.reference is None and bytes not in map(type, raw):
+            return raw  # type: ignore[return-value]  # all of them are text
         texts = []
         for value in raw:
             if isinstance(value, bytes):
@@ -266,7 +271,7 @@ class Mapper:
         except ValueError:
             return None
         naming = self._reference_relation(prop).naming_attribute
-        name = _single_name(dn, naming)
+        name = dn.name_by(naming) or None
         return name if dn.parent == self._reference_base(prop) else None
 
     def find_type(self, entry: Entry, relation: Relation) -> ManagedObjectDefinition:
@@ -275,7 +280,7 @@ class Mapper:
 
     def _find_type(self, entry: Entry, relation: Relation) -> tuple[ManagedObjectDefinition, str]:
         """Return the type for an entry's object classes, and a problem. Cached, because many objects have the same type."""
-        key = (relation.name, entry.object_classes)
+        key = (relation.name, entry.get(OBJECT_CLASS))
         if key not in self._types:
             self._types[key] = self._resolve_type({name.lower() for name in entry.object_classes}, relation)
         return self._types[key]
@@ -308,7 +313,7 @@ class Mapper:
         return found, ""
 
 
-_OURS: Final = frozenset({"objectclass", REVISION})
+_OBJECT_CLASS_KEY: Final = OBJECT_CLASS.lower()
 _NEWER: Final = ("a newer or another set of definitions may know it (", RemedyAction("give-definitions"), ")")
 
 
@@ -318,18 +323,8 @@ def _naming_values(dn: DN) -> dict[str, tuple[str, ...]]:
 
 
 def _is_naming(key: str, dn: DN) -> bool:
-    try:
-        return dn.naming_attribute.lower() == key
-    except ValueError:  # several attributes make the name
-        return key in {name.lower() for name in _naming_values(dn)}
-
-
-def _single_name(dn: DN, attribute: str) -> str | None:
-    """Return the value of the first RDN, if it has this attribute alone."""
-    try:
-        return dn.name if dn.naming_attribute.lower() == attribute.lower() else None
-    except ValueError:
-        return None
+    """Whether the lower-case name of an attribute is one of those that make an entry's RDN."""
+    return dn.name_by(key) is not None or key in {name.lower() for name in _naming_values(dn)}
 
 
 def _parse_revision(raw: tuple[str | bytes, ...]) -> int:

@@ -173,6 +173,29 @@ def test_law_parse_of_print_is_the_same(rdns: list[RDN]) -> None:
     assert str(dn).isprintable()
 
 
+@given(st.lists(st.tuples(st.lists(st.tuples(TYPES, VALUES), min_size=1, max_size=2).map(tuple), st.booleans())), RDNS)
+def test_law_names_parsed_together_are_those_parsed_alone(first: list[tuple[RDN, bool]], above: list[RDN]) -> None:
+    texts = [str(DN.of(rdn, *(above if below else ()))) for rdn, below in first]
+    found = DN.parse_all(texts)
+    assert [(str(dn), dn.normal) for dn in found] == [(str(dn), dn.normal) for dn in map(DN.parse, texts)]
+
+
+def test_names_parsed_together_are_refused_as_alone() -> None:
+    with pytest.raises(DNSyntaxError, match="must be escaped"):
+        DN.parse_all(["cn=a,cn=b", "cn=c,cn=b", "cn=d;e,cn=b"])
+
+
+@given(st.lists(st.tuples(TYPES, VALUES), min_size=1, max_size=2).map(tuple), RDNS, TYPES)
+def test_law_a_name_by_a_type_is_the_value_that_child_was_given(rdn: RDN, above: list[RDN], kind: str) -> None:
+    dn = DN.of(rdn, *above)
+    value = dn.name_by(kind)
+    if value is None:
+        assert len(rdn) > 1 or dn != dn.parent.child(kind, rdn[0][1])
+    else:
+        assert (len(rdn), value, dn) == (1, rdn[0][1], dn.parent.child(kind, value))
+    assert ROOT.name_by(kind) is None
+
+
 @given(RDNS, TYPES, VALUES)
 def test_law_child_and_parent_undo_each_other(rdns: list[RDN], kind: str, value: str) -> None:
     base = DN.of(*rdns)

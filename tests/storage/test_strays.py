@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,7 @@ import pytest
 import confobjects
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, ObjectInUseError
+from confobjects.management import ManagementContext
 from confobjects.management.strays import find_strays
 from confobjects.mapping.entry import AddEntry, DeleteEntry, Entry
 from confobjects.mapping.objects import BRANCH_CLASS
@@ -31,16 +33,20 @@ STRAYS = {
 }
 
 
+def make_url(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> str:
+    """Return the URL of an empty configuration of a test's own."""
+    number = next(NUMBERS)
+    if kind == "ldif":
+        return f"ldif:{tmp_path / 'config.ldif'}"
+    if kind == "slapd":
+        return str(request.getfixturevalue("slapd").socket_url + quote(f"cn=strays {number},{openldap.SUFFIX}"))
+    return str(request.getfixturevalue("ds389_server").socket_url + quote(f"cn=strays {number},{ds389.SUFFIX}"))
+
+
 @pytest.fixture(params=["389-ds", "ldif", "slapd"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A configuration with one mail server."""
-    number = next(NUMBERS)
-    if request.param == "ldif":
-        made = f"ldif:{tmp_path / 'config.ldif'}"
-    elif request.param == "slapd":
-        made = str(request.getfixturevalue("slapd").socket_url + quote(f"cn=strays {number},{openldap.SUFFIX}"))
-    else:
-        made = str(request.getfixturevalue("ds389_server").socket_url + quote(f"cn=strays {number},{ds389.SUFFIX}"))
+    made = make_url(request, request.param, tmp_path)
     with confobjects.open(made) as context:
         context.create("mail-server", "one", {"enabled": False, "smtp-server": "h"})
         context.create("trust-manager-provider", "t", {"enabled": False}, type="blind")
@@ -89,6 +95,14 @@ def test_a_list_tells_once_how_many_strays_there_are(url: str, kind: str, comman
     assert result.err.startswith(f"warning: {number} ")
     assert result.err.count("not part of") == 1
     assert "remedy: run check" in result.err
+
+
+def test_a_list_in_a_batch_tells_it_too(url: str, tmp_path: Path) -> None:
+    add(url, *STRAYS["in a branch, but no object"])
+    batch = tmp_path / "batch"
+    batch.write_text("set-mail-server-prop --server-name one --set smtp-server:other\nlist-mail-servers\n")
+    result = run("--url", url, "--batchFilePath", str(batch), "--no-prompt")
+    assert (result.status, "cn=odd," in result.err) == (0, True)
 
 
 def test_an_object_with_strays_below_it_is_not_deleted(url: str) -> None:
@@ -173,3 +187,65 @@ def test_the_base_can_be_given_for_a_file(tmp_path: Path) -> None:
         result = run("--url", url, "--baseDN", base, "get-mail-server-prop", "--server-name", "m")
         assert host in result.out
     assert 'the entry "cn=b" is outside the base "cn=a"' in run("--url", url, "check").err
+
+
+RDNS = {
+    "with a second attribute": "cn=two+ds-cfg-auth-username=x",
+    "with a second attribute first": "ds-cfg-auth-username=x+cn=two",
+    "with two of the naming attribute's spelling": "cn=one+ds-cfg-auth-username=one",
+    "with another attribute alone": "ds-cfg-auth-username=two",
+    "with a plus in the only value": r"cn=t\+w",
+    "with another spelling of the type": "commonName=two",
+    "with a comma in the value": r"cn=t\,w",
+}
+
+
+@pytest.fixture(params=["389-ds", "ldif", "memory", "slapd"])
+def context(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManagementContext]:
+    """A configuration with one mail server, and a trust manager provider."""
+    url = "memory:" if request.param == "memory" else make_url(request, request.param, tmp_path)
+    with confobjects.open(url) as opened:
+        opened.create("mail-server", "one", {"enabled": False, "smtp-server": "h"})
+        yield opened
+
+
+@pytest.mark.parametrize("rdn", RDNS.values(), ids=RDNS)
+def test_an_entry_is_found_by_its_name_or_is_told_as_a_stray(context: ManagementContext, rdn: str) -> None:
+    above = context.storage.read(DN.parse(f"cn=one,cn=Mail Servers,{context.storage.base}"))
+    assert above is not None
+    dn = DN.parse(f"{rdn},{above.dn.parent}")
+    naming = {kind: (value,) for kind, value in dn.rdns[0]}
+    other = {name: values for name, values in above.attributes.items() if name != "cn" or "commonName" not in naming}
+    with context.storage.writing():
+        context.storage.commit([AddEntry(Entry(dn, {**other, **naming}))])
+
+    for world in (None, context.world()):
+        plain = context.list("mail-server", (), world)
+        columns = context.list("mail-server", (), world, properties=["enabled"])
+        assert [obj.path for obj in plain] == [obj.path for obj in columns]
+        assert all(context.get("mail-server", obj.name).path == obj.path for obj in plain)
+        is_shown = len(plain) == 2
+        assert is_shown == (dn.name_by("cn") is not None)
+    assert [str(dn.parent) in stray.summary for stray in context.strays()] == [True] * (not is_shown)
+    strays = find_strays(context.site, context.world())
+    assert [(DN.parse(stray.summary.split('"')[1]) == dn) for stray in strays] == [True] * (not is_shown)
+
+
+def test_load_tells_an_object_that_no_name_leads_to(url: str) -> None:
+    with confobjects.open(url) as context, context.storage.writing():
+        base = context.storage.base
+        entry = context.storage.read(DN.parse(f"cn=one,cn=Mail Servers,{base}"))
+        assert entry is not None
+        dn = DN.parse(f"cn=two+ds-cfg-auth-username=x,cn=Mail Servers,{base}")
+        named = {"cn": ("two",), "ds-cfg-auth-username": ("x",)}
+        context.storage.commit([AddEntry(Entry(dn, {**entry.attributes, **named}))])
+    warnings = [warning.summary for warning in confobjects.load(url).warnings]
+    assert [True for summary in warnings if "ds-cfg-auth-username=x" in summary] == [True]
+    for command, told in (
+        ("list-mail-servers", "cn=two+ds-cfg-auth-username=x"),
+        ("check", "is not named by cn alone"),
+    ):
+        result = run("--url", url, command)
+        assert (result.status, "two" in result.out) == (0, False)
+        assert told in result.err
+    assert run("--url", url, "get-mail-server-prop", "--server-name", "two").status != 0
