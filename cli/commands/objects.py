@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confobjects.errors import error_for
-from confobjects.texts.names import normal_name
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..output.shown import ShownProperty, choose_properties, show, units_of
+from ..output.shown import ListDisplay, ShownProperty, choose_properties, show, units_of
 from ..words.names import name_options, take_names
 
 if TYPE_CHECKING:
@@ -245,8 +244,8 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
             there = context.list(relation.name, parents, world, properties=columns)
             objects = [obj for obj in there if relation.lists(obj.definition, advanced=invocation.advanced)]
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
-            reader = context.site.make_reader(world)
-            shown = [(obj, _cells_of(obj, columns, reader, units)) for obj in objects]
+            display = ListDisplay(context.site.make_reader(world), units)
+            shown = [(obj, _cells_of(obj, columns, display)) for obj in objects]
             if objects or not there or invocation.form != "table":
                 _print_list(invocation, relation, columns, shown, named=bool(property_))
             _tell_hidden(invocation, relation, len(there) - len(objects))
@@ -283,11 +282,9 @@ def _check_columns(relation: Relation, registry: Registry, columns: Sequence[str
             registry.property(definition, column)
 
 
-def _cells_of(
-    obj: ManagedObject, columns: Sequence[str], reader: PropertyReader, units: Any
-) -> list[ShownProperty | None]:
+def _cells_of(obj: ManagedObject, columns: Sequence[str], display: ListDisplay) -> list[ShownProperty | None]:
     properties = obj.definition.properties
-    return [show(obj, properties[c], reader, units, effective=False) if c in properties else None for c in columns]
+    return [display.show(obj, properties[c]) if c in properties else None for c in columns]
 
 
 def _print_list(
@@ -299,7 +296,6 @@ def _print_list(
     named: bool,
 ) -> None:
     registry = invocation.registry
-    objects = sorted(objects, key=lambda item: normal_name(item[0].name))
     if invocation.form == "json":
         from ..output.json import dumps, properties_as_json
 
@@ -319,14 +315,16 @@ def _print_list(
     from ..output.table import format_table, join_values
 
     typed = list(registry.types_of(relation)) != ["generic"]
-    rows = [
-        [
-            obj.name,
-            *([registry.short_type_of(obj.definition, relation)] if typed else []),
-            *(join_values(s.values) if s is not None else "-" for s in shown),
-        ]
-        for obj, shown in objects
-    ]
+    joined: dict[tuple[str, ...], str] = {}
+    rows = []
+    for obj, shown in objects:
+        row = [obj.name, registry.short_type_of(obj.definition, relation)] if typed else [obj.name]
+        for item in shown:
+            values = item.values if item is not None else ()
+            if values not in joined:
+                joined[values] = join_values(values)
+            row.append(joined[values])
+        rows.append(row)
     if rows:
         invocation.say(format_table([relation.friendly, *(["Type"] if typed else []), *columns], rows))
     elif not invocation.quiet:

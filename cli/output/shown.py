@@ -49,6 +49,28 @@ def show(
             return ShownProperty(prop, (MASK,) * len(texts), origin, (MASK,) * len(texts))
     else:
         texts, origin = reader.read_current(obj, prop)
+    return _show_texts(prop, texts, origin, units)
+
+
+class ListDisplay:
+    """Shows the current values of many objects. Equal values of one property are shown once."""
+
+    def __init__(self, reader: PropertyReader, units: Units) -> None:
+        self._reader = reader
+        self._units = units
+        self._shown: dict[tuple[int, Sequence[str], str], ShownProperty] = {}
+
+    def show(self, obj: ManagedObject, prop: PropertyDefinition) -> ShownProperty:
+        """Return a property's current values, with secrets masked."""
+        texts, origin = self._reader.read_current(obj, prop)
+        key = (id(prop), texts, origin)  # by identity: the definitions outlive the list
+        found = self._shown.get(key)
+        if found is None:
+            found = self._shown[key] = _show_texts(prop, texts, origin, self._units)
+        return found
+
+
+def _show_texts(prop: PropertyDefinition, texts: Sequence[str], origin: str, units: Units) -> ShownProperty:
     values, typed = [], []
     for text in texts:
         plain, value = _show_text(prop, text, units)

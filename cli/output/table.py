@@ -18,8 +18,8 @@ def output_width() -> int:
 
 def format_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = SEPARATOR) -> str:
     """Return a table. Cells may hold any text; line breaks become blanks, control characters escapes."""
-    cells = [[_flatten_text(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in (headings, *cells)) for i in range(len(headings))]
+    cells = [row if "".join(row).isprintable() else [_flatten_text(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     rule = separator.strip() or " "
     dash = "-" * (separator.index(rule) if separator.strip() else 0)
     lines = [_format_row(headings, widths, separator)]
@@ -27,17 +27,19 @@ def format_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, sepa
     lines.append(middle.join("-" * w for w in widths[:-1]) + (middle if len(widths) > 1 else ""))
     room = max(10, output_width() - sum(widths[:-1]) - len(separator) * (len(widths) - 1))
     lines[-1] += "-" * min(widths[-1], room)
+    blank = [""] * (len(headings) - 1)
     for row in cells:
-        first, *more = _wrap_text(row[-1], room)
-        lines.append(_format_row([*row[:-1], first], widths, separator))
-        blank = [""] * (len(row) - 1)
+        *front, last = row
+        first, *more = _wrap_text(last, room)
+        lines.append(_format_row([*front, first], widths, separator))
         lines.extend(_format_row([*blank, line], widths, separator) for line in more)
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join([line.rstrip() for line in lines])
 
 
 def _format_row(cells: Sequence[str], widths: Sequence[int], separator: str) -> str:
-    *front, last = cells
-    return separator.join([*(c.ljust(w) for c, w in zip(front, widths, strict=False)), last])
+    padded = list(map(str.ljust, cells, widths))
+    padded[-1] = cells[-1]
+    return separator.join(padded)
 
 
 def _flatten_text(text: str) -> str:
@@ -48,6 +50,8 @@ def _flatten_text(text: str) -> str:
 
 def _wrap_text(text: str, room: int) -> list[str]:
     """Break a text at blanks; a longer word is broken at the width."""
+    if len(text) <= room and not text.startswith(" "):
+        return [text]
     lines: list[str] = []
     line = ""
     for word in text.split(" "):

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import ROOT
+from tests.servers import slapd as openldap
+from tests.servers.slapd import Slapd
 
 NOT_FOR_READING = {
     "aiosmtpd",
@@ -124,6 +126,12 @@ def test_a_changing_command_loads_only_what_it_uses(tmp_path: Path) -> None:
     ):
         _, modules = _run([*command, *place])
         assert sorted(modules & NOT_FOR_READING) == [], command
+
+
+def test_reading_a_directory_without_tls_loads_no_tls(slapd: Slapd) -> None:
+    login = ["--url", f"{slapd.url}{openldap.BASE}", "--bindDN", openldap.ROOT_DN, "--bindPassword", openldap.PASSWORD]
+    _, modules = _run(["list-mail-servers", *login])
+    assert sorted(modules & ({*NOT_FOR_READING, "encodings.idna", "urllib.parse"} - {"socket"})) == []
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

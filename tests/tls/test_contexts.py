@@ -12,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
 
 from confobjects.mail.plan import TlsSettings, TrustSource, trust_source_of
-from confobjects.storage.ldap.trust import Tls
+from confobjects.storage.ldap.login import Tls
+from confobjects.storage.ldap.trust import build_context
 from confobjects.tls.contexts import Recipe, context_for, run_apart
 from confobjects.tls.identities import Identity, load_identity
 from confobjects.transport.trust import trust_for
@@ -33,12 +34,12 @@ def store(ldap_authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_the_directory_and_mail_share_a_context(store: Path) -> None:
     mail = trust_for(trust_source_of(provider("file-based", trust_store_file=str(store))), TlsSettings()).context
-    assert Tls(trust_store=str(store)).build_context() is mail
+    assert build_context(Tls(trust_store=str(store))) is mail
 
 
 @pytest.mark.parametrize("tls", [Tls(), Tls(trust_store=str(STORES / "ca.pem"))])
 def test_a_context_of_the_directory_is_strict(tls: Tls) -> None:
-    context = tls.build_context()
+    context = build_context(tls)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -47,14 +48,14 @@ def test_a_context_of_the_directory_is_strict(tls: Tls) -> None:
 
 
 def test_a_context_is_blind_when_that_is_asked_for_only() -> None:
-    assert Tls(trust_all=True).build_context().verify_mode == ssl.CERT_NONE
+    assert build_context(Tls(trust_all=True)).verify_mode == ssl.CERT_NONE
     assert context_for(Recipe()).verify_mode == ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "ca.p12", "ca.jks", "ca.jceks", "ca.bcfks"])
 def test_the_directory_reads_every_format_of_trust_store(name: str) -> None:
-    plain = Tls(trust_store=str(STORES / "ca.pem")).build_context()
-    assert Tls(trust_store=str(STORES / name), trust_store_password=PIN).build_context() is plain
+    plain = build_context(Tls(trust_store=str(STORES / "ca.pem")))
+    assert build_context(Tls(trust_store=str(STORES / name), trust_store_password=PIN)) is plain
 
 
 def test_every_field_of_a_recipe_counts(ldap_authority: Authority) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote, unquote
 
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
@@ -27,7 +26,7 @@ class LdapAddress(Record):
 
     def __str__(self) -> str:
         if self.scheme == "ldapi":
-            return f"ldapi://{quote(self.host, safe='')}"
+            return f"ldapi://{_encode_percents(self.host)}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
@@ -51,7 +50,7 @@ class Directory(Record):
     base: DN | None
 
     def __str__(self) -> str:
-        tail = "" if self.base is None else f"/{quote(str(self.base), safe=',=')}"
+        tail = "" if self.base is None else f"/{_encode_percents(str(self.base), ',=')}"
         return " ".join(f"{address}{tail}" for address in self.addresses)
 
 
@@ -81,11 +80,11 @@ def _parse_url(text: str) -> tuple[LdapAddress, DN | None]:
     if "?" in tail:
         raise _url_error(text, "nothing may follow the base DN", "end the URL with the base DN")
     try:
-        base = DN.parse(unquote(tail)) if tail else None
+        base = DN.parse(_decode_percents(tail)) if tail else None
     except ValueError as error:
         raise _url_error(text, f"its base is not a valid DN: {error}") from None
     if scheme == "ldapi":
-        return LdapAddress(scheme, unquote(place) or SOCKET, 0), base
+        return LdapAddress(scheme, _decode_percents(place) or SOCKET, 0), base
     host, port = _split_host_port(text, place)
     return LdapAddress(scheme, host or "localhost", port or PORTS[scheme]), base
 
@@ -102,10 +101,24 @@ def _split_host_port(text: str, place: str) -> tuple[str, int]:
         raise _url_error(text, "an IPv6 address must be in brackets", f"write [{place}]")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise _url_error(text, f'"{port}" is not a port (a number from 1 to 65535)')
-    host = unquote(host)
+    host = _decode_percents(host)
     if not host.isascii() and (problem := host_problem(host)):
         raise _url_error(text, problem)
     return host, int(port or 0)
+
+
+def _encode_percents(text: str, safe: str = "") -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe=safe)
+
+
+def _decode_percents(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
+    return unquote(text)
 
 
 def _url_error(text: str, reason: str, remedy: Remedy = "") -> UsageError:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import select
 import socket
-import ssl
 import threading
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError
 from confobjects.storage.ldap.address import LdapAddress
 from confobjects.syntaxes.hosts import ascii_host
-from confobjects.tls.wrapping import ClearTextError, wrap
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
 
 
 class LdapChannel:
@@ -61,14 +63,13 @@ class LdapChannel:
             self.failure = error
             raise
 
-    def secure(self, context: ssl.SSLContext, name: str, unread: bytes) -> None:
-        """Negotiate TLS. ``unread`` holds the bytes that were received but not used yet.
+    def secure(self, wrap: Callable[[socket.socket], ssl.SSLSocket]) -> None:
+        """Negotiate TLS over the socket that a function puts around the one of this channel.
 
-        Raises :class:`OSError` (including :class:`ssl.SSLError`), ValueError for an invalid host name, and
-        :class:`~confobjects.tls.wrapping.ClearTextError` if there are unread bytes.
+        Raises what the function raises, and :class:`OSError` (including :class:`ssl.SSLError`).
         """
         self._arm()
-        tls = wrap(self._socket, context, name, unread=unread)
+        tls = wrap(self._socket)
         self._socket = tls
         tls.do_handshake()
 
@@ -125,7 +126,8 @@ def _resolve_address(address: LdapAddress, seconds: float) -> list[tuple[int, An
 
     def resolve() -> None:
         try:
-            found.extend(socket.getaddrinfo(ascii_host(address.host), address.port, type=socket.SOCK_STREAM))
+            host = ascii_host(address.host).encode()  # Python would load its IDNA codec for a text
+            found.extend(socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             found.append(error)
 
@@ -149,6 +151,10 @@ def _resolve_address(address: LdapAddress, seconds: float) -> list[tuple[int, An
 
 def as_connection_error(address: LdapAddress, failure: BaseException, step: str, seconds: float) -> CannotConnectError:
     """Return the error for a server that cannot be reached, from the failure and the step in which it occurred."""
+    import ssl
+
+    from confobjects.tls.wrapping import ClearTextError
+
     remedy: Remedy = "check that the server is running, and that the host and port are right"
     if isinstance(failure, TimeoutError):
         summary = f"{address} did not answer within {seconds:g} s ({step})"

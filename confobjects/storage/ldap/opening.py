@@ -7,9 +7,8 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.storage.ldap.address import parse
-from confobjects.storage.ldap.session import LdapLogin
+from confobjects.storage.ldap.login import LdapLogin, Tls
 from confobjects.storage.ldap.store import LdapStorage
-from confobjects.storage.ldap.trust import Tls
 
 
 def open_url(  # noqa: PLR0913 - each is a command line option, passed by keyword

@@ -14,10 +14,10 @@ from confobjects.mapping.entry import Entry
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory, LdapAddress
-from confobjects.storage.ldap.requests import entry_of, find_all
+from confobjects.storage.ldap.login import LdapLogin
+from confobjects.storage.ldap.requests import entries_of, entry_of, find_all
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, REFERRAL, SUCCESS, LdapResult
 from confobjects.storage.ldap.servers import Servers
-from confobjects.storage.ldap.session import LdapLogin
 
 _USER_ATTRIBUTES: Final = ("*",)
 _ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "vendorName", "vendorVersion")
@@ -39,7 +39,7 @@ class DirectoryReader:
         connect_timeout: float,
         deadline: float,
     ) -> None:
-        self.url = str(directory)
+        self._directory = directory
         self._base = base or directory.base
         self._missing_ok = missing_ok
         self._deadline = deadline
@@ -48,6 +48,11 @@ class DirectoryReader:
         self._turn = RLock()
         self._seen: dict[str, Entry | None] = {}
         self._lossy: dict[LdapAddress, bool] = {}
+
+    @property
+    def url(self) -> str:
+        """The URL that opens this storage."""
+        return str(self._directory)
 
     @property
     def base(self) -> DN:
@@ -159,7 +164,7 @@ class DirectoryReader:
             result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
             if result.code not in (SUCCESS, NO_SUCH_OBJECT):
                 raise self._read_error(result, f'the entries below "{base}" could not be read')
-            entries = [entry_of(raw) for raw in found]
+            entries = entries_of(found)
             if self._owner is not None and attributes is None:
                 self._seen.update((entry.dn.normal, entry) for entry in entries)
         if not entries and not self._missing_ok:
@@ -171,7 +176,7 @@ class DirectoryReader:
         result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
         if result.code not in (SUCCESS, NO_SUCH_OBJECT):
             raise self._read_error(result, f'the entries below "{base}" could not be read')
-        return [entry_of(raw) for raw in found]
+        return entries_of(found)
 
 
 def _select_attributes(attributes: Sequence[str] | None) -> Sequence[str]:

@@ -35,9 +35,27 @@ def find_all(
 def entry_of(raw: RawEntry) -> Entry:
     """Return the entry that a server has sent."""
     dn, attributes = raw
-    return Entry.from_trusted(
-        DN.parse(dn), {name: tuple([normalise_value(name, v) for v in values]) for name, values in attributes.items()}
-    )
+    return Entry.from_trusted(DN.parse(dn), _values_of(attributes))
+
+
+def entries_of(found: Sequence[RawEntry]) -> list[Entry]:
+    """Return the entries that a server has sent, most of them below the same parent."""
+    names = DN.parse_all([dn for dn, _ in found])
+    return [Entry.from_trusted(dn, _values_of(attributes)) for dn, (_, attributes) in zip(names, found, strict=True)]
+
+
+def _values_of(attributes: dict[str, list[bytes]]) -> dict[str, tuple[Value, ...]]:
+    """Return the values of attributes in their normal form; nearly all are text."""
+    found: dict[str, tuple[Value, ...]] = {}
+    for name, values in attributes.items():
+        try:
+            if ";" not in name:  # which option there is decides
+                found[name] = tuple([value.decode() for value in values])
+                continue
+        except UnicodeDecodeError:
+            pass
+        found[name] = tuple([normalise_value(name, value) for value in values])
+    return found
 
 
 def _as_bytes(values: Iterable[Value]) -> list[bytes]:

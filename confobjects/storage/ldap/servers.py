@@ -15,8 +15,9 @@ from typing import TypeVar
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CannotConnectError
 from confobjects.storage.ldap.address import LdapAddress
+from confobjects.storage.ldap.login import LdapLogin
 from confobjects.storage.ldap.results import AWAY, LdapResult, error_for_result
-from confobjects.storage.ldap.session import LdapLogin, LdapSession, LostError
+from confobjects.storage.ldap.session import LdapSession, LostError
 
 _T = TypeVar("_T")
 

@@ -14,31 +14,18 @@ from typing import Any, Final
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import AccessError, CannotConnectError, ConfobjectsError, StorageError
-from confobjects.records import Record, field
 from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import LdapAddress
 from confobjects.storage.ldap.ber import RawEntry
 from confobjects.storage.ldap.channel import LdapChannel, as_connection_error, check_socket_access, connect
+from confobjects.storage.ldap.login import LdapLogin
 from confobjects.storage.ldap.messages import LdapWire
 from confobjects.storage.ldap.results import AWAY, NAMES, SUCCESS, LdapResult, error_for_result
-from confobjects.storage.ldap.trust import Tls
-from confobjects.tls.wrapping import ClearTextError
 
 PAGE: Final = 1000
 _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 _PLAIN_FILTER: Final = re.compile(r"\(([A-Za-z][A-Za-z0-9-]*)=(\*|[A-Za-z0-9.-]+)\)")
 """A filter for one attribute with any value or one that needs no escapes (RFC 4515)."""
-
-
-class LdapLogin(Record):
-    """Who logs in and how, and how the connection is secured. ``mechanism`` is "anonymous", "simple" or "external"."""
-
-    mechanism: str = "anonymous"
-    bind_dn: str = ""
-    password: str = field(default="", repr=False)
-    start_tls: bool = False
-    tls: Tls = Tls()
-    allow_clear_password: bool = False
 
 
 class LostError(Exception):
@@ -84,7 +71,11 @@ class LdapSession:
         """
         _refuse_clear(address, login)
         check_socket_access(address)
-        context = login.tls.build_context() if address.scheme == "ldaps" or login.start_tls else None
+        context = None
+        if address.scheme == "ldaps" or login.start_tls:
+            from confobjects.storage.ldap.trust import build_context
+
+            context = build_context(login.tls)
         channel = connect(address, connect_timeout)
         try:
             session = cls(address, channel, deadline)
@@ -107,11 +98,9 @@ class LdapSession:
                 remedy = "have TLS set up on the server; without it, only a connection on the same machine is safe"
                 problem = Diagnostic("cannot-connect", what, detail=result.answer_text, remedy=remedy)
                 raise CannotConnectError(problem)
-        self._channel.expire(seconds)
-        try:
-            self._channel.secure(context, self.address.host, self._wire.unread)
-        except (OSError, ValueError, ClearTextError) as error:  # ValueError: an invalid host name
-            raise as_connection_error(self.address, error, "negotiating TLS", seconds) from None
+        from confobjects.storage.ldap.trust import negotiate
+
+        negotiate(self._channel, self.address, context, self._wire.unread, seconds)
         self._is_secured = True
         if self._library is not None:
             self._library.tls_started = True

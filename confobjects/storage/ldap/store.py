@@ -23,8 +23,8 @@ from confobjects.storage.ldap.address import Directory
 from confobjects.storage.ldap.changing import DirectoryWriter
 from confobjects.storage.ldap.intents import Intent
 from confobjects.storage.ldap.journal import DirectoryMeans, Journal
+from confobjects.storage.ldap.login import LdapLogin
 from confobjects.storage.ldap.plans import PlannedChange, forecast
-from confobjects.storage.ldap.session import LdapLogin
 from confobjects.storage.ldap.truth import is_single, is_swap
 
 if TYPE_CHECKING:
