@@ -170,11 +170,12 @@ def _parse_factory(text: str) -> str:
 
 
 _VERSIONS: Final = {"tlsv1.2": "TLSv1.2", "tlsv1.3": "TLSv1.3"}
+_OLD_VERSIONS: Final = ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3", "sslv2", "sslv2hello")
 
 
 def _parse_protocols(text: str) -> tuple[str, ...]:
     words = _split_words(text)
-    old = [word for word in words if word.lower() in ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3", "sslv2", "sslv2hello")]
+    old = dict.fromkeys(word for word in words if word.lower() in _OLD_VERSIONS)
     usable = tuple(dict.fromkeys(_VERSIONS[word.lower()] for word in words if word.lower() in _VERSIONS))
     if len(usable) == 0 or any(word.lower() not in _VERSIONS and word not in old for word in words):
         reason = ": older versions are broken (RFC 8996)" if old else ""

@@ -115,10 +115,11 @@ class ReplyParser:
     alone: some servers send LF alone, and that is harmless in this direction.
     """
 
-    __slots__ = ("_buffer", "_code", "_known", "_lines")
+    __slots__ = ("_at", "_buffer", "_code", "_known", "_lines")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._at = 0  # the place in the buffer behind the last line that was read
         self._known: dict[bytes, Reply] = {}
         self._code = b""
         self._lines: list[bytes] = []
@@ -126,12 +127,12 @@ class ReplyParser:
     @property
     def pending(self) -> bytes:
         """The bytes that have arrived and do not belong to a complete reply."""
-        return b"\r\n".join([*self._lines, self._buffer])
+        return b"\r\n".join([*self._lines, self._buffer[self._at :]])
 
     @property
     def empty(self) -> bool:
         """Whether everything that arrived was returned."""
-        return not self._buffer and not self._lines
+        return self._at == len(self._buffer) and not self._lines
 
     def feed(self, data: bytes) -> Iterable[Reply]:
         """Take bytes and return the replies that they complete. The result is a list if the bytes are whole replies.
@@ -140,7 +141,7 @@ class ReplyParser:
         """
         if self.empty and (known := self._known_replies(data)) is not None:
             return known
-        self._buffer += data
+        self._buffer, self._at = self._buffer[self._at :] + data, 0
         return self._replies()
 
     def _known_replies(self, data: bytes) -> list[Reply] | None:
@@ -161,14 +162,13 @@ class ReplyParser:
         return replies
 
     def _replies(self) -> Iterator[Reply]:
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = self._buffer[:end]
-            self._buffer = self._buffer[end + 1 :]
+        while (end := self._buffer.find(b"\n", self._at)) >= 0:
+            line, self._at = self._buffer[self._at : end], end + 1
             reply = self._parse_line(line[:-1] if line.endswith(b"\r") else line)
             if reply is not None:
                 yield reply
-        if len(self._buffer) > MAX_LINE:
-            raise self._length_violation(self._buffer)
+        if len(self._buffer) - self._at > MAX_LINE:
+            raise self._length_violation(self._buffer[self._at :])
 
     def _parse_line(self, line: bytes) -> Reply | None:
         if len(line) > MAX_LINE:

@@ -89,6 +89,10 @@ class ChangeReport(Record):
         return bool(self.changes)
 
 
+_MANY = 20
+"""How many values a message lists."""
+
+
 class Changer:
     """Applies property changes to one object, collecting what is wrong with them.
 
@@ -213,7 +217,8 @@ class Changer:
                 remedy=("replace it: ", RemedyAction("set", prop.name, mask_secret(prop, texts[0]))),
             )
             return
-        if added := [text for text in texts if text not in current]:
+        present = set(current)
+        if added := [text for text in texts if text not in present]:
             self.values[prop.name] = (*current, *dict.fromkeys(added)) if prop.multi_valued or not current else current
 
     def _remove(self, name: str, given: Sequence[Value]) -> None:
@@ -222,8 +227,8 @@ class Changer:
         if prop is None:
             return
         current, origin = self._read_current(prop)
-        unwanted = [text for value in given if (text := self._find_present(prop, value, current)) is not None]
-        if len(unwanted) < len(given):
+        unwanted = self._find_present(prop, given, current)
+        if unwanted is None:
             return
         after = tuple(text for text in current if text not in unwanted)
         if after:
@@ -235,21 +240,31 @@ class Changer:
         else:
             self._drop_stored(prop)
 
-    def _find_present(self, prop: PropertyDefinition, value: Value, current: Texts) -> str | None:
-        """Return the current text that a value to remove means; report it and return None if there is none."""
-        try:
-            wanted = value if isinstance(value, str) else prop.syntax.coerce(value)
-        except ValueSyntaxError:
-            wanted = str(value)
-        if wanted in current:
-            return wanted
-        key = _identity_of(prop, wanted)
-        found = next((text for text in current if _identity_of(prop, text) == key), None)
-        if found is None:
-            there = ", ".join(mask_secret(prop, text) for text in current) or "none"
+    def _find_present(self, prop: PropertyDefinition, given: Sequence[Value], current: Texts) -> set[str] | None:
+        """Return the current texts that values to remove mean; report each that is not there, and return None then."""
+        present, by_identity = set(current), dict[object, str]()
+        found, absent = set[str](), list[str]()
+        for value in given:
+            try:
+                wanted = value if isinstance(value, str) else prop.syntax.coerce(value)
+            except ValueSyntaxError:
+                wanted = str(value)
+            if wanted in present:
+                found.add(wanted)
+                continue
+            if not by_identity:
+                by_identity = {_identity_of(prop, text): text for text in reversed(current)}
+            text = by_identity.get(_identity_of(prop, wanted))
+            if text is None:
+                absent.append(wanted)
+            else:
+                found.add(text)
+        there = ", ".join(mask_secret(prop, text) for text in current[:_MANY]) or "none"
+        more = f" and {len(current) - _MANY} more" if len(current) > _MANY else ""
+        for wanted in absent:
             summary = f'{prop.name} has no value "{mask_secret(prop, wanted)}" to remove'
-            self._report_problem(prop.name, summary, code="invalid-value", detail=f"its values: {there}")
-        return found
+            self._report_problem(prop.name, summary, code="invalid-value", detail=f"its values: {there}{more}")
+        return None if absent else found
 
     def _refuse_emptying(self, prop: PropertyDefinition, origin: str) -> None:
         if origin == "stored":

@@ -113,7 +113,7 @@ def _read_final_head(channel: SmtpChannel, proxy: Proxy) -> bytes:
 
 def _read_head(channel: SmtpChannel, proxy: Proxy) -> bytes:
     """Return the head of the answer. It is read byte by byte: the bytes after it come from the mail server."""
-    step, answer = channel.begin_reply_wait(), b""
+    step, answer = channel.begin_reply_wait(), bytearray()
     while not answer.endswith((b"\r\n\r\n", b"\n\n", b"\n\r\n")):  # a lone LF ends a line too (RFC 9112, section 2.2)
         piece = channel.receive(step, "connect", 1)
         if not piece:
@@ -121,7 +121,7 @@ def _read_head(channel: SmtpChannel, proxy: Proxy) -> bytes:
         answer += piece
         if len(answer) > _LONGEST_ANSWER:
             raise _proxy_refusal(proxy, "its answer does not end")
-    return answer
+    return bytes(answer)
 
 
 def _tunnel_socks5(channel: SmtpChannel, proxy: Proxy, host: str, port: int) -> None:

@@ -381,7 +381,7 @@ class Connection:
         client, answers = self.client, list[Reply]()
         client.note_cut(channel.handed_over)
         try:
-            while data := channel.read_last_words():
+            while not client.closed and (data := channel.read_last_words()):
                 answers += client.receive(data)
         except ProtocolViolation as violation:
             answers += violation.answers

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 from unicodedata import normalize
@@ -26,11 +27,14 @@ from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions import ExpressionSyntaxError, Failed, Found, Need, NotFound, evaluate, parse
 from confobjects.expressions.evaluation import MAX_SIZE
+from confobjects.mail.planning import plan_delivery, transport_settings
 from confobjects.mail.properties import read_settings
+from confobjects.mail.replies import ReplyParser
 from confobjects.management import Site
 from confobjects.management.judging import judge_all
 from confobjects.mapping.ldif import NEW_DOCUMENT
 from confobjects.mapping.ldif import parse as parse_ldif
+from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.resolvers import ExpressionFiles
 from confobjects.storage.memory import MemoryStorage
@@ -98,6 +102,30 @@ def write_value(prop: str, text: str) -> None:
         context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], prop: [text]})
 
 
+def rows(number: int) -> list[str]:
+    """Return rows that are valid, and have a warning each."""
+    return [f"mail.imap.x{at}=1" for at in range(number)]
+
+
+def change_rows(how: str, before: Sequence[str], texts: Sequence[str]) -> None:
+    changes: dict[str, Any] = {how: {"smtp-property": texts}}
+    with confobjects.open("memory:", definitions=REGISTRY) as context:
+        context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], "smtp-property": before})
+        context.modify("mail-server", "one", PropertyChanges(**changes))
+
+
+def plan_rows(texts: Sequence[str]) -> None:
+    with TemporaryDirectory() as directory:
+        url = f"ldif:{directory}/config.ldif"
+        with confobjects.open(url, definitions=REGISTRY) as context:
+            context.create(
+                "mail-server", "one", {"smtp-server": ["mail.example.com"], "enabled": ["true"], "smtp-property": texts}
+            )
+        server: Any = confobjects.load(url, definitions=REGISTRY)["mail-server", "one"]
+    plan_delivery(server)
+    assert transport_settings(server)
+
+
 LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
     "a DN of escapes": (lambda n: "cn=" + r"\," * n, DN.parse),
     "the parent of a DN of escapes": (lambda n: DN.parse("cn=" + r"\," * n + ",cn=x"), lambda dn: dn.parent),
@@ -121,6 +149,31 @@ LINEAR: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
     "a command of a batch": (lambda n: "x " + "--set a:\\&{b} " * n, parse_batch),
     "objects and strays": (ldif_of_servers, lambda text: judge_all(site_of(text), "/")),
     "a stray far below the base": (ldif_of_depth, lambda text: judge_all(site_of(text), "/")),
+    "rows of smtp-property that are written": (rows, lambda texts: change_rows("set", (), texts)),
+    "rows of smtp-property that are added": (rows, lambda texts: change_rows("add", rows(9), texts)),
+    "rows of smtp-property that are removed": (rows, lambda texts: change_rows("remove", texts, texts[1:])),
+    "rows of smtp-property that are removed in another spelling": (
+        rows,
+        lambda texts: change_rows("remove", texts, [f" {text} " for text in texts[1:]]),
+    ),
+    "rows of smtp-property that are not there": (
+        rows,
+        lambda texts: change_rows("remove", texts, rows(900)[800:] * (len(texts) // 100)),
+    ),
+    "rows of smtp-property that are wrong": (
+        lambda n: [text.replace("imap", "smtp") for text in rows(n)],
+        lambda texts: change_rows("set", (), texts),
+    ),
+    "rows of smtp-property without values": (
+        lambda n: [f"{text}&{{a.b}}" for text in rows(n)],
+        lambda texts: change_rows("set", (), texts),
+    ),
+    "rows of smtp-property that are planned": (rows, plan_rows),
+    "words in an SMTP property": (
+        lambda n: "TLSv1 SSLv3 " * n,
+        lambda text: read_settings([("mail.smtp.ssl.protocols", text)]),
+    ),
+    "lines of SMTP replies": (lambda n: b"250\n250-a\n250 b\r\n" * n, lambda data: list(ReplyParser().feed(data))),
     "rows of smtp-property": (
         lambda n: [(f"mail.smtp.x{number}", "1") for number in range(n)],
         read_settings,
@@ -134,6 +187,40 @@ def test_twice_the_input_takes_twice_the_steps(case: str) -> None:
     count_steps(lambda: run(make(10)))  # what is imported or made only once
     small, large = make(200), make(800)
     assert count_steps(lambda: run(large)) <= 4.5 * count_steps(lambda: run(small))
+
+
+class Copied(bytes):
+    """Bytes that count how many of them are copied."""
+
+    copied = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        taken = super().__getitem__(key)
+        return taken if isinstance(taken, int) else Copied.take(taken)
+
+    def __add__(self, other: Any) -> Any:
+        return Copied.take(super().__add__(other))
+
+    def __radd__(self, other: Any) -> Any:
+        return Copied.take(other.__add__(bytes(self)))
+
+    @classmethod
+    def take(cls, data: bytes) -> Copied:
+        cls.copied += len(data)
+        return cls(data)
+
+
+@pytest.mark.parametrize("line", [b"250\n", b"250-a\n250 b\n", b"250 \r\n250\n"])
+@pytest.mark.parametrize("size", [1, 1000, 1 << 20])
+def test_the_bytes_of_replies_are_copied_a_few_times(line: bytes, size: int) -> None:
+    parser, data, found = ReplyParser(), Copied(line * 500), 0
+    Copied.copied = 0
+    for at in range(0, len(data), size):
+        found += len(list(parser.feed(data[at : at + size])))
+    assert found >= 500
+    assert parser.empty
+    assert parser.pending == b""
+    assert Copied.copied <= 12 * len(data)  # of a piece of one byte also the line before it
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------

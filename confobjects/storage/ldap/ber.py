@@ -6,8 +6,8 @@ are made for each object are encoded and decoded here; everything else is left t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, ParamSpec, TypeVar
 
 RawEntry = tuple[str, dict[str, list[bytes]]]
 """A DN as the server writes it, and the attributes' values as bytes."""
@@ -40,6 +40,14 @@ _BASE_OBJECT: Final = 0
 ONE_LEVEL: Final = 1
 SUBTREE: Final = 2
 _NEVER_DEREFERENCE: Final = 0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class MessageError(ValueError):
+    """A message that is not one of LDAP: it is cut short, or contradicts itself."""
+
 
 # -- writing -----------------------------------------------------------------------------------------------------------
 
@@ -114,24 +122,48 @@ def encode_page(size: int, cookie: bytes) -> bytes:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
+def _refuse_short(decode: Callable[P, T]) -> Callable[P, T]:
+    """Return a decoder that raises :class:`MessageError` for a place behind the end of its data, and for wrong text."""
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return decode(*args, **kwargs)
+        except MessageError:
+            raise
+        except (IndexError, ValueError):
+            raise MessageError("an LDAP message that is cut short or damaged") from None
+
+    run.__doc__ = decode.__doc__
+    return run
+
+
 def size_of(data: bytes, at: int) -> int | None:
-    """Return the length of the message that begins at a place, or None if too few octets are there."""
+    """Return the length of the message that begins at a place, or None if too few octets are there.
+
+    Raises MessageError for anything else than a message.
+    """
     if len(data) < at + 2:
         return None
     if data[at] != _SEQUENCE:
-        raise ValueError("not an LDAP message")
+        raise MessageError("not an LDAP message")
     first = data[at + 1]
     if first < 0x80:
         return 2 + first
     width = first & 0x7F
     if not 0 < width <= _LONGEST_HEAD - 2:
-        raise ValueError("an invalid length of an LDAP message")
+        raise MessageError("an invalid length of an LDAP message")
     if len(data) < at + 2 + width:
         return None
     size = int.from_bytes(data[at + 2 : at + 2 + width], "big")
     if size > _LONGEST:
-        raise ValueError("an LDAP message that is too long")
+        raise MessageError("an LDAP message that is too long")
     return 2 + width + size
+
+
+def _require_within(at: int, end: int) -> None:
+    """Raise MessageError for a place behind the end."""
+    if at > end:
+        raise MessageError("an LDAP message that is cut short")
 
 
 def _decode_length(data: bytes, at: int) -> tuple[int, int]:
@@ -140,17 +172,24 @@ def _decode_length(data: bytes, at: int) -> tuple[int, int]:
     if first < 0x80:
         return first, at + 1
     end = at + 1 + (first & 0x7F)
+    if not at + 1 < end <= min(len(data), at + _LONGEST_HEAD - 1):
+        raise MessageError("an invalid length in an LDAP message")
     return int.from_bytes(data[at + 1 : end], "big"), end
 
 
+@_refuse_short
 def decode_head(data: bytes) -> tuple[int, int, int]:
-    """Return the number of a message, the tag of its operation, and the place of the operation's length."""
+    """Return the number of a message, the tag of its operation, and the place of the operation's length.
+
+    Raises MessageError, as all that read do.
+    """
     _, at = _decode_length(data, 1)
     size, at = _decode_length(data, at + 1)
     end = at + size
     return int.from_bytes(data[at:end], "big"), data[end], end + 1
 
 
+@_refuse_short
 def decode_entry(data: bytes, at: int) -> RawEntry:
     """Return the entry whose length is at a place. Lengths below 128, nearly all, are read inline."""
     _, at = _decode_length(data, at)
@@ -173,15 +212,19 @@ def decode_entry(data: bytes, at: int) -> RawEntry:
                 size, at = _decode_length(data, at - 1)
             values.append(data[at : at + size])
             at += size
-    if at != end:
-        raise ValueError("an entry whose length is wrong")
+        if at != stop:
+            raise MessageError("values whose length is wrong")
+    if at != end or end > len(data):
+        raise MessageError("an entry whose length is wrong")
     return dn, attributes
 
 
+@_refuse_short
 def decode_result(data: bytes, at: int) -> Raw:
     """Return the result whose length is at a place."""
     size, at = _decode_length(data, at)
     end = at + size
+    _require_within(end, len(data))
     size, at = _decode_length(data, at + 1)
     code = int.from_bytes(data[at : at + size], "big")
     size, at = _decode_length(data, at + size + 1)
@@ -189,6 +232,7 @@ def decode_result(data: bytes, at: int) -> Raw:
     size, at = _decode_length(data, at + size + 1)
     text = data[at : at + size].decode("utf-8", "replace")
     at += size
+    _require_within(at, end)
     urls: list[str] = []
     if at < end and data[at] == _REFERRAL:
         size, at = _decode_length(data, at + 1)
@@ -197,9 +241,11 @@ def decode_result(data: bytes, at: int) -> Raw:
             size, at = _decode_length(data, at + 1)
             urls.append(data[at : at + size].decode("utf-8", "replace"))
             at += size
+        _require_within(at, end)
     return code, dn, text, tuple(urls)
 
 
+@_refuse_short
 def decode_cookie(data: bytes, at: int) -> bytes:
     """Return the cookie of the next page that stands behind the result whose length is at a place, if there is one."""
     size, at = _decode_length(data, at)
@@ -208,6 +254,7 @@ def decode_cookie(data: bytes, at: int) -> bytes:
         return b""
     size, at = _decode_length(data, at + 1)
     end = at + size
+    _require_within(end, len(data))
     while at < end:
         size, at = _decode_length(data, at + 1)
         stop = at + size
@@ -220,6 +267,7 @@ def decode_cookie(data: bytes, at: int) -> bytes:
             _, at = _decode_length(data, at + 1)
             size, at = _decode_length(data, at + 1)
             size, at = _decode_length(data, at + size + 1)
+            _require_within(at + size, stop)
             return data[at : at + size]
         at = stop
     return b""

@@ -33,7 +33,7 @@ class LdapWire:
     def exchange(self, operation: bytes, controls: bytes = b"") -> tuple[ber.Raw, bytes]:
         """Send an encoded request; return its result, and the cookie of the next page if there is one.
 
-        Raises OSError, or ValueError or IndexError for a broken answer.
+        Raises OSError, or ValueError for a broken answer.
         """
         number = self.next_number()
         self._channel.sendall(ber.encode_message(number, operation + controls))

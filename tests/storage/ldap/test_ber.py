@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -138,13 +139,43 @@ def test_an_entry_is_what_was_sent(dn: str, attributes: dict[str, list[str]]) ->
     )
 
 
-@given(st.binary(max_size=80))
-def test_nothing_but_a_wrong_value_comes_of_nonsense(data: bytes) -> None:
-    for read in (lambda: ber.size_of(data, 0), lambda: ber.decode_head(data), lambda: ber.decode_entry(data, 0), lambda: ber.decode_result(data, 0)):  # fmt: skip
-        try:
-            read()
-        except (ValueError, IndexError):
-            continue
+READERS: dict[str, Callable[[bytes], Any]] = {
+    "size": lambda data: ber.size_of(data, 0),
+    "head": ber.decode_head,
+    "entry": lambda data: ber.decode_entry(data, 0),
+    "result": lambda data: ber.decode_result(data, 0),
+    "cookie": lambda data: ber.decode_cookie(data, 0),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(data=st.binary(max_size=80))
+def test_nothing_but_its_own_error_comes_of_nonsense(name: str, data: bytes) -> None:
+    with contextlib.suppress(ber.MessageError):
+        READERS[name](data)
+
+
+@given(dn=DNS, texts=st.dictionaries(NAMES, st.lists(st.text(max_size=200), max_size=3), max_size=4))
+def test_an_entry_that_is_cut_short_is_refused(dn: str, texts: dict[str, list[str]]) -> None:
+    data = fake_ldap.entry(5, dn, texts)
+    at = ber.decode_head(data)[2]
+    for end in range(len(data)):
+        with pytest.raises(ber.MessageError):
+            ber.decode_entry(data[:end], at)
+
+
+@given(dn=st.text(max_size=200), said=st.text(max_size=200), urls=st.lists(st.text(max_size=40), max_size=3))
+def test_a_result_that_is_cut_short_is_refused(dn: str, said: str, urls: list[str]) -> None:
+    tlv = fake_ldap.tlv
+    referral = tlv(0xA3, b"".join(tlv(0x04, url.encode("utf-8", "replace")) for url in urls)) if urls else b""
+    texts = [text.encode("utf-8", "replace") for text in (dn, said)]
+    done = tlv(0x65, tlv(0x0A, b"\x0a") + b"".join(tlv(0x04, text) for text in texts) + referral)
+    data = tlv(0x30, tlv(0x02, b"\x05") + done)
+    at = ber.decode_head(data)[2]
+    assert ber.decode_result(data, at)[0] == 10
+    for end in range(len(data)):
+        with pytest.raises(ber.MessageError):
+            ber.decode_result(data[:end], at)
 
 
 @given(noise=st.binary(min_size=2, max_size=60))
