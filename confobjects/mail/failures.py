@@ -384,7 +384,7 @@ TABLE: Final[dict[str, Failure]] = {
         "use-ssl",
     ),
     "login-otherwise": Failure(
-        "the server asks for a login and does not accept that of {username} as one",
+        "the server asks for a login although {username} has logged in",
         (
             "Check that the account may send mail by this server; another mechanism may be needed (",
             _setting("mail.smtp.auth.mechanisms"),
@@ -495,12 +495,12 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "sending-limit": Failure(
         "the account has sent as much as it may for now",
-        "Wait until the provider's limit starts anew, or ask for a higher one.",
+        "Wait until the provider resets the limit, or ask for a higher one.",
         "auth-username",
         retry=True,
     ),
     "mail-loop": Failure(
-        "the message has gone through too many servers: it goes in a circle",
+        "the message has passed through too many servers: there is a mail loop",
         "Check the forwarding rules of {recipients}.",
         "",
         elsewhere=False,

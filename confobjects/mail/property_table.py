@@ -178,7 +178,7 @@ OWN: Final[dict[str, tuple[str, str, str]]] = {
         "extensions",
         HONOURED,
         "Extensions that are not used even if the server offers them, separated by commas, for servers that do not "
-        "master what they offer: PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, SIZE, DSN.",
+        "handle what they offer correctly: PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, SIZE, DSN.",
     ),
     "total-timeout": ("milliseconds", HONOURED, "The limit for a whole delivery with all its steps."),
     "pool.max-connections": ("count", HONOURED, "The maximum number of connections that a pool opens to this server."),

@@ -142,7 +142,7 @@ def _with_ascii_domains(name: str, groups: Iterable[Group]) -> Iterator[Group]:
             members = (Address(a.display_name, a.username, ascii_host(a.domain)) for a in group.addresses)
             yield Group(group.display_name, tuple(members))
     except UnicodeError:
-        raise WireError(f"the header {name}", f"a domain in the header {name} is no name of the DNS") from None
+        raise WireError(f"the header {name}", f"a domain in the header {name} is not a valid domain name") from None
 
 
 def fold_groups(name: str, groups: Iterable[Group], *, utf8: bool) -> bytes:
