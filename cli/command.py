@@ -46,12 +46,13 @@ def make_command(
     def run(**values: Any) -> int | None:
         context = click.get_current_context()
         given = {**unused, **{name: value for name, value in values.items() if name not in own}}
+        typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         if words.defaults is not None:
-            typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
             given |= words.defaults.values_besides(typed)
         invocation = context.meta[INVOCATION] = Invocation(given, words.arguments, registry, context.obj)
         if words.defaults is not None:
             invocation.warn(words.defaults.warnings)
+        invocation.warn_of_secrets(typed)
         return function(invocation, **{name: value for name, value in values.items() if name in own})
 
     return StrictCommand(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from confobjects.errors import UsageError
 from confobjects.storage import is_directory
 from confobjects.texts.visible import make_block_visible
 
-from .words.options import OPTIONS, conflict_among
+from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -114,6 +114,12 @@ class Invocation:
             from .words.actions import render
 
             self.note(f"warning: {render(diagnostic)}")
+
+    def warn_of_secrets(self, typed: Collection[str]) -> None:
+        """Warn of each option, by name, whose secret was typed on the command line. A file of commands is not in sight."""
+        for option in OPTIONS if self.sink is None else ():
+            if option.secret and option.name in typed and self.options[option.name]:
+                self.note(f"warning: {describe_exposure(option.spellings[-1], secret_sources(option))}")
 
     def tell_success(self, text: str) -> None:
         """Say that a change was made, if a person is at the terminal or --verbose asks for it."""

@@ -12,6 +12,8 @@ from confobjects.errors import UsageError, raise_if_errors
 from confobjects.inputs import SMALL, read_any
 from confobjects.objects.changes import PropertyChanges
 
+from .options import describe_exposure
+
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Relation
 
@@ -65,10 +67,8 @@ def _read_assignments(
             continue
         prop = _find_property(invocation, relation, name)
         if invocation.sink is None and prop is not None and prop.sensitive and "{" not in value and "<" not in value:
-            invocation.note(
-                f"warning: the value of {prop.name} is on the command line, where other users and the shell's history "
-                f"can see it; --set-prompt {prop.name}, --set-file or --set-env keep it out"
-            )
+            others = (f"--set-prompt {prop.name}", "--set-file", "--set-env")
+            invocation.note(f"warning: {describe_exposure(prop.name, others)}")
         elif value.endswith((":", "$")) or (value != value.rstrip("&") and "{" not in value):
             invocation.note(
                 f"warning: the value of {name} ends like an expression that the shell has expanded; "

@@ -9,7 +9,7 @@ from typing import Final
 from confobjects.diagnostics import MASK
 from confobjects.objects.reading import mask_text
 
-from .options import OPTIONS, SECRET_OPTIONS, Option
+from .options import OPTIONS, Option
 
 ASSIGNING: Final = ("--set", "--add", "--remove")
 """The options whose value is a property and a value."""
@@ -73,7 +73,7 @@ def begins_with_dash(word: str) -> bool:
 def takes_secret(word: str) -> bool:
     """Tell whether a word is an option, or ends with one, whose value is the next word and holds a secret."""
     option = _last_option(word)
-    return option is not None and (option.name in SECRET_OPTIONS or _is_pair(option))
+    return option is not None and (option.secret or _is_pair(option))
 
 
 def _last_option(word: str) -> Option | None:
@@ -96,7 +96,7 @@ def _start_in_value(option: Option | None, value: str) -> int | None:
     """
     if option is None:
         return None
-    if option.name in SECRET_OPTIONS:
+    if option.secret:
         return 0
     name, equals, _ = value.partition("=")
     return (len(name) + 1 if equals else 0) if _is_pair(option) else None

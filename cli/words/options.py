@@ -5,7 +5,7 @@ Spellings and meanings are dsconfig's. An option that has no meaning here is acc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from confobjects.records import Record
@@ -14,7 +14,8 @@ from confobjects.records import Record
 class Option(Record):
     """One global option: spellings, the word for its value (None for a switch), help and group.
 
-    ``unused`` says why an option of dsconfig has no effect here; ``repeat`` that it may be given several times.
+    ``unused`` says why an option of dsconfig has no effect here; ``repeat`` that it may be given several times;
+    ``secret`` that its value is a secret itself.
     """
 
     spellings: tuple[str, ...]
@@ -23,6 +24,7 @@ class Option(Record):
     group: str
     unused: str = ""
     repeat: bool = False
+    secret: bool = False
 
     @property
     def name(self) -> str:
@@ -56,7 +58,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("-h", "--hostname"), "HOST", "The directory server's host name or address.", "LDAP connection"),
     Option(("-p", "--port"), "PORT", "The directory server's port.", "LDAP connection"),
     Option(("-D", "--bindDn"), "DN", "The DN to bind with.", "LDAP connection"),
-    Option(("-w", "--bindPassword"), "PASSWORD", "The password to bind with.", "LDAP connection"),
+    Option(("-w", "--bindPassword"), "PASSWORD", "The password to bind with.", "LDAP connection", secret=True),
     Option(
         ("--bindPassword:env",), "VARIABLE", "The variable that holds the password to bind with.", "LDAP connection"
     ),
@@ -71,12 +73,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "Certificates to trust (PEM, PKCS#12, JKS, JCEKS, BCFKS).",
         "LDAP connection",
     ),
-    Option(("-T", "--trustStorePassword"), "PIN", "The pin of the trust store.", "LDAP connection"),
+    Option(("-T", "--trustStorePassword"), "PIN", "The pin of the trust store.", "LDAP connection", secret=True),
     Option(("--trustStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
     Option(("--trustStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
     Option(("-U", "--trustStorePasswordFile"), "PATH", "As --trustStorePassword:file.", "LDAP connection"),
     Option(("-K", "--keyStorePath"), "PATH", "The client's certificate and key.", "LDAP connection"),
-    Option(("-W", "--keyStorePassword"), "PIN", "The pin of the key store.", "LDAP connection"),
+    Option(("-W", "--keyStorePassword"), "PIN", "The pin of the key store.", "LDAP connection", secret=True),
     Option(("--keyStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
     Option(("--keyStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
     Option(("-u", "--keyStorePasswordFile"), "PATH", "As --keyStorePassword:file.", "LDAP connection"),
@@ -161,8 +163,23 @@ CONFLICTS: Final[tuple[Conflict, ...]] = (
 )
 """Every set of options that exclude each other: dsconfig's, and those of the place of the configuration."""
 
-SECRET_OPTIONS: Final = frozenset({"bindpassword", "truststorepassword", "keystorepassword"})
+SECRET_OPTIONS: Final = frozenset(option.name for option in OPTIONS if option.secret)
 """The options whose value is a secret itself."""
+
+
+def secret_sources(option: Option) -> tuple[str, ...]:
+    """Return the options that take the secret of another one from a file or a variable."""
+    names = (f"{option.name}_file", f"{option.name}_env")
+    return tuple(other.spellings[-1] for name in names for other in OPTIONS if other.name == name)
+
+
+def describe_exposure(name: str, others: Sequence[str]) -> str:
+    """Return the warning about a secret on the command line. ``others`` are the options that keep it out."""
+    *first, last = others
+    return (
+        f"the value of {name} is on the command line, where other users and the shell's history can see it; "
+        f"{', '.join(first)} or {last} keep it out"
+    )
 
 
 def rivals(name: str) -> Iterator[str]:

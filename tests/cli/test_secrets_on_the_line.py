@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from confobjects.cli.words.options import OPTIONS, SECRET_OPTIONS
+from confobjects.cli.words.options import OPTIONS, SECRET_OPTIONS, Option, secret_sources
 from tests.cli.sessions import Outcome, fresh, run
 
 CANARY = "Kanarienvogel-9!x"
@@ -114,6 +114,71 @@ def test_the_secret_options_are_those_that_take_a_password_or_a_pin() -> None:
     secret = {o.name for o in OPTIONS if o.value in {"PASSWORD", "PIN"}}
     assert secret == SECRET_OPTIONS
     assert len(list(glued())) == 5 * len(secret)
+
+
+# -- what is warned of ---------------------------------------------------------------------------------------------------
+
+
+def exposure(name: str) -> str:
+    return (
+        f"warning: the value of {name} is on the command line, where other users and the shell's history can see it; "
+        f"{name}:file or {name}:env keep it out\n"
+    )
+
+
+def test_each_secret_option_has_others_that_keep_its_value_out() -> None:
+    for option in OPTIONS:
+        if option.secret:
+            name = option.spellings[-1]
+            assert secret_sources(option) == (f"{name}:file", f"{name}:env")
+
+
+@pytest.mark.parametrize("words", [*spelled_out(), *glued()], ids=joined)
+@pytest.mark.parametrize("command", [["list-mail-servers"], [*SET, "--set", "auth-username:joe"]], ids=joined)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_secret_on_the_line_is_warned_of(first: bool, command: Words, words: Words) -> None:
+    option = typed_option(words[0])
+    outcome = without_canary(*([*words, *command] if first else [*command, *words]))
+    assert outcome.status == 0
+    assert outcome.err.count(exposure(option.spellings[-1])) == 1
+    assert "keep it out" not in without_canary(*command, *words, "-Q").err
+
+
+def typed_option(word: str) -> Option:
+    """Return the secret option that a word is or contains."""
+    names = {spelling.lower(): option for option in OPTIONS if option.secret for spelling in option.spellings[-1:]}
+    name = word.partition("=")[0].lower()
+    letters = {spelling[1]: option for option in OPTIONS if option.secret for spelling in option.spellings[:1]}
+    return names[name] if name in names else next(letters[letter] for letter in word if letter in letters)
+
+
+def test_several_secrets_on_the_line_are_warned_of_one_by_one() -> None:
+    err = without_canary("list-mail-servers", "-w", CANARY, f"-T{CANARY}", "--keyStorePassword", CANARY).err
+    assert [
+        name for name in ("--bindPassword", "--trustStorePassword", "--keyStorePassword") if exposure(name) in err
+    ] == [
+        "--bindPassword",
+        "--trustStorePassword",
+        "--keyStorePassword",
+    ]
+
+
+def test_a_secret_that_is_not_on_the_line_is_no_matter_for_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pin").write_text(CANARY)
+    monkeypatch.setenv("A_PIN", CANARY)
+    (tmp_path / "options.properties").write_text(f"bindPassword={CANARY}\n")
+    (tmp_path / "options.properties").chmod(0o600)
+    batch = tmp_path / "lines.batch"
+    batch.write_text(f"list-mail-servers -w {CANARY}\n")
+    for words in (
+        ["list-mail-servers", "--bindPassword:file", str(tmp_path / "pin"), "--keyStorePassword:env", "A_PIN"],
+        ["list-mail-servers", "--propertiesFilePath", str(tmp_path / "options.properties")],
+        ["-F", str(batch)],
+        ["list-mail-servers", "-w", ""],
+    ):
+        assert "keep it out" not in without_canary(*words).err
 
 
 # -- what is printed ---------------------------------------------------------------------------------------------------

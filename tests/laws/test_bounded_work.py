@@ -99,7 +99,7 @@ def parse_wrong(text: str) -> None:
 
 def write_value(prop: str, text: str) -> None:
     with confobjects.open("memory:", definitions=REGISTRY) as context:
-        context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], prop: [text]})
+        context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], "enabled": ["true"], prop: [text]})
 
 
 def rows(number: int) -> list[str]:
@@ -110,7 +110,8 @@ def rows(number: int) -> list[str]:
 def change_rows(how: str, before: Sequence[str], texts: Sequence[str]) -> None:
     changes: dict[str, Any] = {how: {"smtp-property": texts}}
     with confobjects.open("memory:", definitions=REGISTRY) as context:
-        context.create("mail-server", "one", {"smtp-server": ["mail.example.com"], "smtp-property": before})
+        values = {"smtp-server": ["mail.example.com"], "enabled": ["true"], "smtp-property": before}
+        context.create("mail-server", "one", values)
         context.modify("mail-server", "one", PropertyChanges(**changes))
 
 

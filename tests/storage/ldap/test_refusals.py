@@ -59,6 +59,7 @@ def told(outcome: Outcome) -> tuple[int, str]:
     assert outcome.status
     assert "Traceback" not in outcome.err
     text = re.sub(r"ldap://127\.0\.0\.1:\d+", "HOST", outcome.err)
+    text = re.sub(r"^warning: the value of --bindPassword is on the command line, .*\n", "", text)
     text = re.sub(r"cn=refusals \d+,dc=example,dc=com", "BASE", text)
     return outcome.status, re.sub(r"^warning: the password .*\n(  remedy: .*\n)?", "", text)
 
@@ -207,7 +208,8 @@ def test_the_server_hears_of_the_newer_definitions(server: Server, tmp_path: Pat
     assert outcome.status == 0, outcome.err
     installed.write_text(server.installed_schema())
     again = run("ldap-schema", "--format", form, "--upgrade", str(installed), *place)
-    assert (again.status, again.out, again.err) == (0, "", "the installed schema is complete\n")
+    assert (again.status, again.out) == (0, "")
+    assert again.err.endswith("the installed schema is complete\n")
 
 
 def test_a_schema_with_the_same_names_and_other_identifiers_is_not_added_again(server: Server, tmp_path: Path) -> None:
