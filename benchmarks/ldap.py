@@ -46,6 +46,7 @@ import sys, time
 import confobjects
 with confobjects.open(sys.argv[1], bind_dn=sys.argv[2], bind_password=sys.argv[3]) as ctx:
     with ctx.change() as tx:
+        tx.expect([ctx.registry.path_of("mail-server", f"server-{{number}}") for number in range({CHANGES})])
         for number in range({CHANGES}):
             tx.set("mail-server", f"server-{{number}}", {{"auth-username": str(time.time_ns())}})
     assert len(tx.report.changes) == {CHANGES}

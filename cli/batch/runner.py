@@ -10,10 +10,9 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, error_for
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
     from ..invocation import Invocation
     from .source import BatchSource
-
-_MANY: Final = 32
-"""If a batch names at least this many objects of one kind, all objects of that kind are read at once."""
 
 
 class Batch:
@@ -87,14 +83,10 @@ class Batch:
         return report.replace(warnings=tuple(map(_shorten_warning, self._locate_problems(report.warnings))))
 
     def _read_ahead(self, transaction: Transaction) -> None:
-        """Read the objects of one kind at once where there are many: one search instead of many reads."""
         if transaction.site.storage.serialises_writers:
             return  # a file or memory: everything is read already
         registry = self.invocation.registry
-        paths = [step.operation.resolve_path(registry) for step in self.steps if step.operation is not None]
-        for (relation, parent), count in Counter((path.relation, path.parent) for path in paths).items():
-            if count >= _MANY:
-                transaction.below.members(registry.relation(relation), parent)
+        transaction.expect([step.operation.resolve_path(registry) for step in self.steps if step.operation is not None])
 
     def _ask_step(self, step: BatchStep, transaction: Transaction) -> None:
         known = len(transaction.problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.actions import Remedy, RemedyAction
@@ -31,8 +31,17 @@ class StorageWorld:
         self._objects: dict[ManagedObjectPath, ManagedObject | None] = {}
         self._members: dict[tuple[str, ManagedObjectPath], list[ManagedObjectPath]] = {}
         self._names: dict[tuple[str, ManagedObjectPath], dict[str, list[DN]]] = {}
+        self._ahead: dict[str, Entry | None] = {}
         self._spelled: dict[tuple[Element, ...], ManagedObjectPath] = {}
         self._shared: set[Diagnostic] = set()
+
+    def read_ahead(self, paths: Iterable[ManagedObjectPath]) -> None:
+        """Read the entries of objects that will be looked up, many at once."""
+        if self.storage.serialises_writers:
+            return  # a file or memory: everything is read already
+        wanted = {str(dn): dn for dn in [self.mapper.dn_of(path) for path in paths if path not in self._objects]}
+        if len(wanted) > 1:
+            self._ahead.update(zip(wanted, self.storage.read_all(list(wanted.values())), strict=True))
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the object at a path. A singleton that was never written exists with its defaults."""
@@ -58,7 +67,8 @@ class StorageWorld:
 
     def _read(self, path: ManagedObjectPath) -> ManagedObject | None:
         relation = self.registry.relation(path.relation)
-        entry = self.storage.read(self.mapper.dn_of(path))
+        dn = self.mapper.dn_of(path)
+        entry = self._ahead.pop(str(dn)) if str(dn) in self._ahead else self.storage.read(dn)
         if (entry is None and not self.storage.finds_alike) or self.storage.holds_alike:
             path = self._follow_parent(path)
             found = self._read_alike(path, relation)

@@ -57,6 +57,10 @@ class Storage(Protocol):
         """Return an entry, None if it is not there. ``attributes`` names those needed; there may be more."""
         ...
 
+    def read_all(self, names: Sequence[DN]) -> Sequence[Entry | None]:
+        """Return each of some entries as :meth:`read` does, in their order; a directory is asked for many at once."""
+        ...
+
     def search(
         self,
         base: DN,

@@ -143,6 +143,10 @@ class LdifFileStorage:
         """Return an entry, or None if it does not exist."""
         return self._current_version().tree.read(dn)
 
+    def read_all(self, names: Sequence[DN]) -> list[Entry | None]:
+        """Return each of some entries, or None if it does not exist."""
+        return [self.read(dn) for dn in names]
+
     def search(
         self,
         base: DN,

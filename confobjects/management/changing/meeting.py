@@ -24,6 +24,7 @@ from confobjects.errors import (
     ObjectExistsError,
     ObjectInUseError,
 )
+from confobjects.management.changing.outcomes import find_targets
 from confobjects.mapping.entry import (
     AddEntry,
     Change,
@@ -168,6 +169,9 @@ def _find_conflict(site: Site, found: Sequence[ObjectOutcome]) -> _ChangeConflic
     world = site.open_world()
     alone = _keep_written(world, [outcome.object for outcome in found if outcome.object is not None])
     judge = site.make_judge(world)
+    paths = [outcome.change.path if outcome.object is None else outcome.object.path for outcome in found]
+    world.read_ahead([path for path in paths if path not in alone])
+    world.read_ahead(find_targets(site.registry, found))
     yielding: list[Diagnostic] = []
     waiting: list[Diagnostic] = []
     for outcome in found:
@@ -219,14 +223,10 @@ def _has_dependencies(obj: ManagedObject) -> bool:
 
 def _read_before(storage: Storage, stored: Mapping[DN, Entry], changes: Iterable[Change]) -> dict[DN, Entry]:
     """Return the entries that some changes will modify or delete, as they are before."""
-    found: dict[DN, Entry] = {}
-    for change in changes:
-        if not isinstance(change, (ModifyEntry, DeleteEntry)):
-            continue
-        entry = stored.get(change.dn) or storage.read(change.dn)
-        if entry is not None:
-            found[change.dn] = entry
-    return found
+    names = [change.dn for change in changes if isinstance(change, (ModifyEntry, DeleteEntry))]
+    missing = [dn for dn in names if dn not in stored]
+    read = dict(zip(missing, storage.read_all(missing), strict=True))
+    return {dn: entry for dn in names if (entry := stored.get(dn) or read[dn]) is not None}
 
 
 def _take_back(storage: Storage, changes: Sequence[Change], before: Mapping[DN, Entry]) -> Iterator[Diagnostic]:

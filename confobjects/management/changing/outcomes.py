@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.expressions.openers import has_opener
 from confobjects.objects.changes import Action, ObjectChange
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
 
 if TYPE_CHECKING:
+    from confobjects.definitions import PropertyDefinition, Registry
     from confobjects.management.world import Overlay
     from confobjects.objects.model import ManagedObject
 
@@ -28,6 +30,20 @@ class ObjectOutcome(Record):
     change: ObjectChange
     object: ManagedObject | None
     source: ManagedObjectPath | None
+
+
+def find_targets(registry: Registry, outcomes: Sequence[ObjectOutcome]) -> Iterator[ManagedObjectPath]:
+    """Yield the paths of the objects that written objects refer to by their names: judging looks them up."""
+    references: dict[int, list[PropertyDefinition]] = {}
+    for obj in (outcome.object for outcome in outcomes if outcome.object is not None):
+        if id(obj.definition) not in references:
+            properties = obj.definition.properties.values()
+            references[id(obj.definition)] = [prop for prop in properties if prop.reference is not None]
+        for prop in references[id(obj.definition)]:
+            assert prop.reference is not None  # noqa: S101 - selected above
+            parent = registry.parse_path(prop.reference.parent)
+            names = [text for text in obj.values.get(prop.name, ()) if not has_opener(text)]
+            yield from (parent.child(prop.reference.relation, name) for name in names)
 
 
 def find_outcomes(world: Overlay) -> list[ObjectOutcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
@@ -11,7 +11,7 @@ from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.errors import NoSuchObjectError, error_for
 from confobjects.management.changing.commit import ChangeBuilder
 from confobjects.management.changing.ordering import sort_outcomes
-from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes
+from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes, find_targets
 from confobjects.management.changing.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, describe_absence
 from confobjects.mapping.objects import BRANCH_CLASS
@@ -286,6 +286,14 @@ class Transaction:
             self._follow(user, obj.path, new_path)
 
     @_remember_request
+    def expect(self, paths: Collection[ManagedObjectPath]) -> None:
+        """Read the objects at some paths now, many at once. It changes nothing, but later requests for them read nothing.
+
+        ``registry.path_of`` makes a path of a kind and a name.
+        """
+        self._below.read_ahead(paths)
+
+    @_remember_request
     def consider(self, ask: Callable[[], None]) -> None:
         """Call a function that requests changes by what it reads; it is called again if the change is planned again."""
         ask()
@@ -477,6 +485,7 @@ class Transaction:
     def plan(self) -> list[ObjectOutcome]:
         """Judge all requests as a whole and set ``report``. Raises one error with every problem."""
         found = find_outcomes(self._world)
+        self._below.read_ahead(find_targets(self.registry, found))
         before = self.site.make_judge(self._below)
         after = self.site.make_judge(self._world)
         verdict = Verdict(self.registry, after, before, self._world.find_stored_place, self._problems)

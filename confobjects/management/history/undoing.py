@@ -145,6 +145,8 @@ def _format_numbers(numbers: Sequence[int]) -> str:
 def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> None:
     """Request the inverse of some changes in a transaction; each step is checked on the result of those before it."""
     registry = transaction.registry
+    changed = dict.fromkeys(change.new_path or change.path for one in several for change in one.changes)
+    transaction.expect(changed)
     for one in several:
         if problems := list(_find_missing_secrets(one)):
             raise AccessError(problems)

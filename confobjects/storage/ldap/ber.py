@@ -25,6 +25,7 @@ _SET: Final = 0x31
 _SEARCH: Final = 0x63
 _MODIFY: Final = 0x66
 _PRESENT: Final = 0x87
+_OR: Final = 0xA1
 _EQUAL: Final = 0xA3
 _BIND: Final = 0x60
 _SIMPLE: Final = 0x80
@@ -98,7 +99,24 @@ def encode_search(
     base: str, attributes: Sequence[str], scope: int = _BASE_OBJECT, name: str = "objectClass", value: str = ""
 ) -> bytes:
     """Return the request to find the entries with a value of an attribute, or with any value."""
-    pair = _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_OCTETS, value.encode())
+    return _encode_search(base, attributes, scope, _encode_equal(name, value) if value else _encode_present(name))
+
+
+def encode_search_any(base: str, attributes: Sequence[str], scope: int, pairs: Iterable[tuple[str, str]]) -> bytes:
+    """Return the request to find the entries with one of some pairs of an attribute and its value, at least one."""
+    either = _encode_tlv(_OR, b"".join([_encode_equal(name, value) for name, value in pairs]))
+    return _encode_search(base, attributes, scope, either)
+
+
+def _encode_equal(name: str, value: str) -> bytes:
+    return _encode_tlv(_EQUAL, _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_OCTETS, value.encode()))
+
+
+def _encode_present(name: str) -> bytes:
+    return _encode_tlv(_PRESENT, name.encode())
+
+
+def _encode_search(base: str, attributes: Sequence[str], scope: int, condition: bytes) -> bytes:
     return _encode_tlv(
         _SEARCH,
         _encode_tlv(_OCTETS, base.encode())
@@ -107,7 +125,7 @@ def encode_search(
         + _encode_number(_INTEGER, 0)  # no client-side limit on the number of entries
         + _encode_number(_INTEGER, 0)  # nor on the time: the channel has a deadline
         + _encode_tlv(0x01, b"\x00")  # values as well
-        + (_encode_tlv(_EQUAL, pair) if value else _encode_tlv(_PRESENT, name.encode()))
+        + condition
         + _encode_strings(_SEQUENCE, [name.encode() for name in attributes]),
     )
 
@@ -199,10 +217,16 @@ def decode_entry(data: bytes, at: int) -> RawEntry:
     end = at + size
     attributes: dict[str, list[bytes]] = {}
     while at < end:
-        at = at + 2 if data[at + 1] < 0x80 else _decode_length(data, at + 1)[1]
-        size, at = _decode_length(data, at + 1)
-        name = data[at : at + size].decode("ascii")
-        size, at = _decode_length(data, at + size + 1)
+        at = at + 3 if data[at + 1] < 0x80 else _decode_length(data, at + 1)[1] + 1
+        size = data[at]
+        at += 1
+        if size >= 0x80:
+            size, at = _decode_length(data, at - 1)
+        name_end = at + size
+        name = data[at:name_end].decode("ascii")
+        size, at = data[name_end + 1], name_end + 2
+        if size >= 0x80:
+            size, at = _decode_length(data, at - 1)
         stop = at + size
         values = attributes[name] = []
         while at < stop:

@@ -150,6 +150,13 @@ class LdapSession:
         result, _ = self._exchange("searching", lambda: ber.encode_search(dn, attributes))
         return result, next(iter(self._wire.entries), None)
 
+    def search_any(
+        self, parent: str, pairs: Sequence[tuple[str, str]], attributes: Sequence[str]
+    ) -> tuple[LdapResult, list[RawEntry]]:
+        """Read the entries right below a parent that have one of some pairs of an attribute and a value."""
+        result, _ = self._exchange("searching", lambda: ber.encode_search_any(parent, attributes, ber.ONE_LEVEL, pairs))
+        return result, self._wire.entries
+
     def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[LdapResult | RawEntry]:
         """Yield the entries found, page by page, and then the result."""
         cookie = b""

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ldap3 import DEREF_NEVER, LEVEL
+from ldap3.operation.search import search_operation
 from ldap3.protocol.rfc4511 import LDAPMessage
-from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]  # only ldap3 needs it
+from ldap3.utils.conv import escape_filter_chars
+from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]  # only ldap3 needs it
 
 from confobjects.dn import DN
 from confobjects.errors import CannotConnectError
@@ -31,6 +34,7 @@ from tests.servers.slapd import Slapd
 OCTETS = st.one_of(st.binary(max_size=300), st.sampled_from([b"", b"x" * 127, b"x" * 128, b"x" * 70_000]))
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,200}(;binary)?", fullmatch=True)
 DNS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+PAIRS = st.lists(st.tuples(NAMES, DNS.map(str.strip).filter(bool)), min_size=1, max_size=9)
 STEPS = st.lists(
     st.tuples(st.sampled_from(["add", "delete", "replace"]), NAMES, st.lists(OCTETS, max_size=3)), max_size=3
 )
@@ -93,6 +97,15 @@ def test_a_page_of_a_search_is_what_was_meant(  # noqa: PLR0913 - the parts of a
     assert bytes(control["controlType"]).decode() == ber.PAGED
     asked, rest = decoder.decode(bytes(control["controlValue"]))
     assert (int(asked[0]), bytes(asked[1]), rest) == (size, cookie, b"")
+
+
+@given(dn=DNS, names=st.lists(NAMES, min_size=1, max_size=3), pairs=PAIRS)
+def test_a_search_for_one_of_several_values_is_what_was_meant(
+    dn: str, names: list[str], pairs: list[tuple[str, str]]
+) -> None:
+    condition = "".join(f"({name}={escape_filter_chars(value)})" for name, value in pairs)
+    meant = search_operation(dn, f"(|{condition})", LEVEL, DEREF_NEVER, names, 0, 0, False, False, False)
+    assert ber.encode_search_any(dn, names, ber.ONE_LEVEL, pairs) == encoder.encode(meant)
 
 
 @given(dn=DNS, password=DNS)
