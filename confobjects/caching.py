@@ -123,7 +123,7 @@ def _read_own(path: str) -> bytes:
         status = os.fstat(descriptor)
         usable = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1
         if not usable or status.st_mode & 0o022 or status.st_size > _LARGEST:
-            message = "this is no file of the cache"
+            message = "this is not a file of the cache"
             raise ValueError(message)
         return os.read(descriptor, _LARGEST)
     finally:

@@ -106,7 +106,7 @@ class Diagnostic(Record, kw_only=True):
 
 
 LONGEST_EXCERPT: Final = 240
-"""Characters of an excerpt that are shown. Of a longer one the part around its span is."""
+"""The most characters of an excerpt that are shown. Only the part around the span of a longer one is shown."""
 _BEFORE: Final = 60
 
 

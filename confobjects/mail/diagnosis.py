@@ -56,7 +56,7 @@ class Trouble(Exception):  # noqa: N818 - a raw signal, not yet an error with wo
         self.answers: Sequence[Any] = ()
         """Answers of the same step that arrived before the failure."""
         self.unmastered = ""
-        """An extension that the server offers and does not master: the same delivery may succeed without it."""
+        """An extension that the server offers but handles wrongly: the same delivery may succeed without it."""
 
     @classmethod
     def of(cls, stage: str, violation: ProtocolViolation) -> Trouble:

@@ -136,7 +136,7 @@ def _uses_chunking(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -
     return size is not None or (client.pipelining and not plan.options.send_partial and len(envelope.recipients) > 1)
 
 
-# -- extensions that a server offers and does not master ---------------------------------------------------------------
+# -- extensions that a server offers but handles wrongly ---------------------------------------------------------------
 
 
 def blame_pipelining(trouble: Trouble) -> None:

@@ -1,6 +1,6 @@
-"""Strays: entries that are no part of the configuration, and that nobody may overlook.
+"""Strays: entries that are not part of the configuration. Each is reported, because a change could destroy it unseen.
 
-An entry of an unknown definition, of a wrong class, in a place of no object, outside the base.
+An entry is one if its definition is unknown, its class is wrong, no object belongs in its place, or it is outside the base.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class StorageWorld:
         return self._choose_spelled(path, found)
 
     def _choose_spelled(self, path: ManagedObjectPath, found: ManagedObject) -> ManagedObject | None:
-        """Return of the objects whose names equal the one in a path the one that is spelled so, if there is one."""
+        """Among the objects whose names equal the one in a path, return the one with the same spelling, or None."""
         if path.elements not in self._spelled:
             relation = self.registry.relation(path.relation)
             entry = self.storage.read(self.mapper.dn_of(path))

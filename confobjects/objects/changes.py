@@ -309,7 +309,7 @@ def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDef
 
 
 def written_default(prop: PropertyDefinition) -> Texts:
-    """Return the values that a property is given where it would have none stored: the own default of a mandatory one."""
+    """Return the values that are written for a property without a value: the defined default of a mandatory one."""
     return tuple(to_canonical(prop, text) for text in prop.default.values) if prop.mandatory else ()
 
 

@@ -3,8 +3,8 @@
 Order of the sources for a token, first hit wins: definitions given to the command or the API, the environment,
 expression files, and then the default in the expression. The functions are ``file:`` and ``env:``.
 
-Whoever writes the configuration does not thereby read the machine: ``file:`` reads below the roots of
-:mod:`~confobjects.resolvers.roots`, and neither ``env:`` nor a token gives a variable of confobjects itself, or one
+The right to write the configuration does not give the right to read the machine: ``file:`` reads only below the roots
+of :mod:`~confobjects.resolvers.roots`, and neither ``env:`` nor a token gives a variable of confobjects itself, or one
 that ``CONFOBJECTS_ENV_ALLOW`` leaves out.
 
 Laws: a source is read once, when it is first needed. A value names its source. Nothing here reads the environment of

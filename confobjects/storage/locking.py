@@ -79,7 +79,7 @@ def _wait_for_lock(deadline: float, descriptor: int, path: str) -> float:
     """Sleep a moment of the remaining seconds, and return its length. Raise an error if none remain."""
     if deadline <= 0:
         raise _lock_error(descriptor, path)
-    # A different time on each turn, so that of several who wait none meets the free lock more often than the others.
+    # The time differs on each turn, so that no waiting writer finds the lock free more often than the others.
     pause = min(deadline, 0.002 + time.monotonic_ns() % 8000 / 1_000_000)
     time.sleep(pause)
     return pause

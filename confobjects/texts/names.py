@@ -1,4 +1,4 @@
-"""The one form in which names are compared, in paths as in DNs: whoever compares two names does it by this form."""
+"""The one form in which names are compared, in paths and in DNs. All code that compares names uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks and forks: a child process must not inherit a lock that a thread of its parent holds, for nobody would free it."""
+"""Locks and forks: a child process must not inherit a lock that a thread of its parent holds: nobody would free it."""
 
 from __future__ import annotations
 

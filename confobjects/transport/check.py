@@ -38,7 +38,7 @@ SUSPICIOUS: Final = 3.0
 
 
 class Progress(Protocol):
-    """Told of the stages of a test as they happen."""
+    """Receives the stages of a test as they happen."""
 
     def begin(self, stage: str) -> None:
         """A stage begins."""

@@ -85,7 +85,7 @@ class MessageGroup:
 
     @property
     def settled(self) -> set[int]:
-        """The messages that are on their way no more: accepted, failed, or returned."""
+        """The messages that are no longer on their way: accepted, failed, or returned."""
         return {*self.accounts, *self.errors, *self.returned}
 
     def send(self, pool: Pool, connections: int, *, last: bool = True) -> None:

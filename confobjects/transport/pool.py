@@ -188,7 +188,7 @@ class Pool:
         """Take a connection back. It is closed if it failed or has carried its number of messages, else kept."""
         keep = connection.usable and connection.messages < self.plan.pool.messages
         with self._free:
-            if connection.plan.options != self.plan.options:  # without an extension that the server does not master
+            if connection.plan.options != self.plan.options:  # without an extension that the server handles wrongly
                 self.plan = self.plan.replace(options=connection.plan.options)
             ours = connection in self._lent
             self._lent.discard(connection)

@@ -183,7 +183,7 @@ class Connection:
         return error.trouble is not None and self.leave_out_unmastered(error.trouble)
 
     def leave_out_unmastered(self, trouble: Trouble) -> bool:
-        """Change the plan to leave out the extension that a server does not master. Tell whether there is one."""
+        """Change the plan to leave out the extension that a server handles wrongly. Tell whether there is one."""
         extension = trouble.unmastered
         worked = self.messages > 1 and extension == "PIPELINING"  # a kept connection may end for many reasons
         if not extension or extension in self.plan.options.ignored_extensions:
@@ -194,7 +194,7 @@ class Connection:
         return True
 
     def reopen(self) -> None:
-        """Make the connection anew, within the same deadline and with the same transcript. Raises as :meth:`open` does."""
+        """Make the connection again, within the same deadline and with the same transcript. Raises as :meth:`open` does."""
         self.close()
         ignored = ", ".join(sorted(self.plan.options.ignored_extensions))
         transcript = self.client.transcript

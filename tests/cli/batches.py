@@ -1,7 +1,7 @@
 """Batch files with exactly what they print: ``NAME.batch`` beside ``NAME.txt``, run on the same small configuration.
 
 A first line ``# options: …`` gives further words of the command line. ``python -m tests.cli.batches`` writes the texts
-anew; read the difference before you commit it.
+again; read the difference before you commit it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
     = 11                                   its exit status, where that is not 0
     # text                                 a remark
 
-``python -m tests.cli.sessions`` writes the output into the files anew; read the difference before you commit it.
+``python -m tests.cli.sessions`` writes the output into the files again; read the difference before you commit it.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def test_another_type_is_another_object_and_its_users_stay(tmp_path: Path) -> No
     assert CANARY in (tmp_path / "config.ldif").read_text()
 
 
-def test_a_property_given_once_for_all_makes_the_object_anew_with_what_is_below_it(tmp_path: Path) -> None:
+def test_a_property_given_once_for_all_replaces_the_object_with_what_is_below_it(tmp_path: Path) -> None:
     known = ["--definitions", str(FAMILY)]
     assert run("create-store", "--store-name", "s", "--set", "enabled:true", "--set", "location:/s", *known).status == 0
     words = ["--queue-name", "q", "--type", "disk", "--set", "enabled:true", "--set", "store:s", "--set", "serial:2"]

@@ -1,6 +1,6 @@
 """Broken documents: each file of ``tests/bad/documents`` holds one mistake, with its exact message.
 
-``python -m tests.cli.test_bad_documents`` writes the messages anew; read the difference before you commit it.
+``python -m tests.cli.test_bad_documents`` writes the messages again; read the difference before you commit it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Work is bounded by the size of its input: twice the input takes twice the steps, and nothing waits for ever.
+"""Work is bounded by the size of its input: twice the input takes twice the steps, and nothing waits forever.
 
 A step is a line of Python that is executed, not a moment of the clock. What runs inside C code is bounded by a limit that
 has its own test here: a text that would take such code too long is refused.

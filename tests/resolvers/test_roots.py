@@ -1,4 +1,4 @@
-"""Whoever writes the configuration does not thereby read the machine."""
+"""The right to write the configuration does not give the right to read the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An extension that a server offers and does not master: it can be switched off, and the delivery is tried without."""
+"""An extension that a server offers but handles wrongly: it can be switched off, and the delivery is tried without."""
 
 from __future__ import annotations
 

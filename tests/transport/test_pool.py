@@ -165,7 +165,7 @@ def store(authority: Authority, tmp_path: Path) -> Path:
 
 
 def replace_store(store: Path, content: bytes) -> None:
-    """Write a store anew, as one whose time of change tells it."""
+    """Write a store again, so that its time of change differs."""
     store.write_bytes(content)
     os.utime(store, ns=(1, 1))
 
@@ -206,7 +206,7 @@ def test_many_messages_stop_using_a_connection_whose_trust_changed(
             assert len(group.accounts) == 2
             connections.append(fake.connections)
             clock[0] += 0.5
-        assert connections == [2, 2, 2, 4], "each lane's connection is made anew"
+        assert connections == [2, 2, 2, 4], "each lane's connection is made again"
         pool.close()
 
 
