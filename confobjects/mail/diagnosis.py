@@ -55,7 +55,7 @@ class Trouble(Exception):  # noqa: N818 - a raw signal, not yet an error with wo
         self.facts: dict[str, Any] = facts
         self.answers: Sequence[Any] = ()
         """Answers of the same step that arrived before the failure."""
-        self.unmastered = ""
+        self.mishandled = ""
         """An extension that the server offers but handles wrongly: the same delivery may succeed without it."""
 
     @classmethod

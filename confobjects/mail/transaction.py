@@ -145,7 +145,7 @@ def blame_pipelining(trouble: Trouble) -> None:
     No content was sent, so the message can be sent again without PIPELINING.
     """
     if trouble.kind == "timeout":
-        trouble.unmastered = "PIPELINING"
+        trouble.mishandled = "PIPELINING"
 
 
 def check_mastered(client: SmtpClient, reply: Reply, results: Results, *, chunked: bool) -> None:
@@ -156,7 +156,7 @@ def check_mastered(client: SmtpClient, reply: Reply, results: Results, *, chunke
     if chunked and 500 <= reply.code <= 504:
         client.abandon()
         trouble = Trouble("data", "reply", reply, results=results)
-        trouble.unmastered = "CHUNKING"
+        trouble.mishandled = "CHUNKING"
         raise trouble
 
 

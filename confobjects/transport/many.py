@@ -259,7 +259,7 @@ class _Lane:
             self._group.accounts[number] = DeliveryAccount(
                 connection.route, end, transcript, self._spans, sender, message_id
             )
-        elif is_end_of_connection(end) or connection.leave_out_unmastered(end):
+        elif is_end_of_connection(end) or connection.leave_out_mishandled(end):
             self._group.returned.append(number)
         else:
             connection.stages = list(_stage_times(self._spans, end.stage, ok=False))

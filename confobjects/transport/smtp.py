@@ -179,12 +179,12 @@ class Connection:
     def can_do_without(self, error: DeliveryError) -> bool:
         """Tell whether the delivery may succeed on a new connection without an extension. If so, the plan leaves it out."""
         if error.trouble is not None and error.diagnosis.code == "pipelining-refused":
-            error.trouble.unmastered = "PIPELINING"
-        return error.trouble is not None and self.leave_out_unmastered(error.trouble)
+            error.trouble.mishandled = "PIPELINING"
+        return error.trouble is not None and self.leave_out_mishandled(error.trouble)
 
-    def leave_out_unmastered(self, trouble: Trouble) -> bool:
+    def leave_out_mishandled(self, trouble: Trouble) -> bool:
         """Change the plan to leave out the extension that a server handles wrongly. Tell whether there is one."""
-        extension = trouble.unmastered
+        extension = trouble.mishandled
         worked = self.messages > 1 and extension == "PIPELINING"  # a kept connection may end for many reasons
         if not extension or extension in self.plan.options.ignored_extensions:
             return False
