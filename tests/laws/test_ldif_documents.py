@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from confobjects.mapping.documents import ObjectState
 from confobjects.mapping.ldif import NEW_DOCUMENT
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
-from tests.laws.test_documents import configuration, two_with_secrets
+from tests.laws.test_documents import apply_or_be_refused, configuration, two_with_secrets
 
 BASES = [DN.parse(text) for text in ("cn=config", "o=a\\, b", "cn=config,dc=example,dc=com")]
 Made = tuple[Registry, list[ObjectState], list[ObjectState]]
@@ -48,12 +49,16 @@ def taken(text: str, registry: Registry) -> LdifDocument:
 
 
 def open_values(states: States) -> dict[str, Any]:
-    """What a configuration says, but for secrets; a single object of which that is nothing says nothing."""
-    found = {
-        str(path).casefold(): {n: v for n, v in state.values.items() if not state.definition.properties[n].sensitive}
-        for path, state in states.items()
-    }
-    return {text: values for text, values in found.items() if values}
+    """What a configuration says, but for secrets and defaults; a single object of which that is nothing says nothing."""
+    found = {path: dict(_list_open(state)) for path, state in states.items()}
+    return {str(path).casefold(): values for path, values in found.items() if values or path.name is not None}
+
+
+def _list_open(state: ObjectState) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, texts in state.values.items():
+        prop = state.definition.properties[name]
+        if not prop.sensitive and texts != prop.default.values:
+            yield name, texts
 
 
 @settings(max_examples=150)
@@ -77,7 +82,8 @@ def _needs_a_secret(state: ObjectState) -> bool:
 
 def _onto(y: ManagementContext, wanted: LdifDocument, x: ManagementContext) -> None:
     before = {path: state.values for path, state in take_snapshot(y.site).objects.items()}
-    y.apply(wanted.objects, prune=True)
+    if not apply_or_be_refused(y, wanted.objects):
+        return
     after = take_snapshot(y.site).objects
     assert open_values(after) == open_values(take_snapshot(x.site).objects)
     for path, state in wanted.objects.items():

@@ -100,6 +100,14 @@ def test_objects_that_the_other_type_cannot_have_below_it_are_not_lost() -> None
     assert ("constraint-violated", words) in summaries(problems)
 
 
+def test_nothing_is_created_below_a_type_that_cannot_have_it() -> None:
+    ctx = manage(depot())
+    ctx.modify("watchman", (), PropertyChanges(set=LENIENT), type="lenient")
+    problems = refused(ctx, lambda: ctx.create("lookout", "gate", {}))
+    words = "/watchman is a Lenient Watchman: it cannot have a Look-Out below it"
+    assert summaries(problems) == [("constraint-violated", words)]
+
+
 def test_entries_of_others_below_it_are_not_lost() -> None:
     ctx = watched()
     other = Entry(DN.parse("cn=foreign,cn=Watchman,cn=config"), {"objectClass": ("top", "device"), "cn": ("foreign",)})

@@ -312,6 +312,8 @@ class Transaction:
         relation = self.registry.relation(kind)
         path = self.registry.path_of(kind, name)
         present = self._world.find(path)
+        if present is not None and not self._world.is_written(path):
+            self._follow_parent(path)
         if type_ is None and present is not None:
             return present
         if relation.kind != "singleton":
@@ -320,8 +322,7 @@ class Transaction:
                 summary = f"the type of a {relation.friendly} is chosen when it is created"
                 self._problems.error("usage", summary, path=str(path), remedy="delete it, and create it with that type")
             return obj
-        if path.parent != ROOT and self._world.find(path.parent) is None:
-            raise NoSuchObjectError(describe_absence(self.registry, self._world, path))
+        self._follow_parent(path)
         definition = self._find_type(relation, type_)
         if present is None or not self._world.is_written(path):
             fits = present is not None and present.definition is definition
@@ -367,12 +368,19 @@ class Transaction:
                 yield from (child, *self._stored_below(child))
 
     def _follow_parent(self, path: ManagedObjectPath) -> ManagedObjectPath:
-        """Return the path of a new object with the names above it as they are stored."""
+        """Return the path of a new object with the names above it as they are stored.
+
+        Raises an error if the object above it does not exist, or is of a type that cannot have such an object below it.
+        """
         if path.parent == ROOT:
             return path
         above = self._world.find(path.parent)
         if above is None:
             raise NoSuchObjectError(describe_absence(self.registry, self._world, path.parent))
+        relation = self.registry.relation(path.relation)
+        if relation not in self.registry.children(above.definition.name):
+            summary = f"{above.path} is a {above.definition.friendly}: it cannot have a {relation.friendly} below it"
+            raise error_for([Diagnostic("constraint-violated", summary, path=str(path))])
         return above.path.child(*path.elements[-1])
 
     def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
