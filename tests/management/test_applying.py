@@ -128,3 +128,20 @@ def test_no_representation_shows_a_value() -> None:
     assert "canary" not in repr(take_snapshot(ctx.site))
     assert "canary" not in repr(plan_operations({}, states(ctx), builtin()))
     assert "canary" not in repr(list(find_differences({}, states(ctx), builtin())))
+
+
+@pytest.mark.parametrize("serial", [("8",), None])
+def test_undo_takes_back_a_replacement_by_another_read_only_value(serial: tuple[str, ...] | None) -> None:
+    ctx = depots(("q", {"serial": 4}), ("r", {"watch": ["q"]}))
+    before = states(ctx)
+    path = next(path for path in before if path.name == "q")
+    values = {name: texts for name, texts in before[path].values.items() if name != "serial"}
+    wanted = {**before, path: before[path].replace(values=values if serial is None else {**values, "serial": serial})}
+    ctx.apply(wanted)
+    replaced = states(ctx)
+    assert replaced[path].values.get("serial") == serial
+    number = ctx.history()[-1].number
+    ctx.undo(number)
+    assert list(find_differences(before, states(ctx), ctx.registry)) == []
+    ctx.undo(number + 1)
+    assert list(find_differences(replaced, states(ctx), ctx.registry)) == []

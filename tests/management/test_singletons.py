@@ -100,6 +100,16 @@ def test_objects_that_the_other_type_cannot_have_below_it_are_not_lost() -> None
     assert ("constraint-violated", words) in summaries(problems)
 
 
+def test_resetting_one_that_was_never_written_changes_nothing() -> None:
+    ctx = manage(depot())
+    before = snapshot(ctx)
+    report = ctx.modify("depot-settings", (), PropertyChanges(reset=("site-name",)))
+    assert not report.changed
+    assert report.changes == ()
+    assert snapshot(ctx) == before
+    assert list(ctx.history()) == []
+
+
 def test_nothing_is_created_below_a_type_that_cannot_have_it() -> None:
     ctx = manage(depot())
     ctx.modify("watchman", (), PropertyChanges(set=LENIENT), type="lenient")

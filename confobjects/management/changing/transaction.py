@@ -194,9 +194,13 @@ class Transaction:
         if self._touches_name(obj, given):
             return
         is_new = self._world.find(obj.path) is not obj
-        changer = Changer(obj, self._reader, self._problems, creating=is_new, exact=exact)
+        # What is taken back may have replaced an object with another read-only value.
+        changer = Changer(obj, self._reader, self._problems, creating=is_new or exact, exact=exact)
         changed = changer.apply(given)
-        if not exact and (is_new or not self._world.is_written(obj.path)):
+        is_first = is_new or not self._world.is_written(obj.path)
+        if not exact and not is_new and is_first and changed.values == obj.values:
+            return
+        if not exact and is_first:
             changed = add_written_defaults(changed)  # the entry of a singleton is created by its first change
         # A broken value that is replaced is no longer a problem.
         replaced = {changer.key_of(name) for name in (*given.set, *given.reset)}
