@@ -218,7 +218,7 @@ def test_an_object_is_named_by_its_naming_property() -> None:
     ctx = filled()
     assert ctx.get("consumer", ("jobs", "mail")).values["channel"] == ("mail",)
     assert summaries(refused(ctx, lambda: ctx.create("consumer", ("jobs", "x"), {"Channel": "y"}))) == [
-        ("usage", "channel is the name of the Consumer: it cannot be set as a property too")
+        ("usage", "channel is the name of the Consumer: it cannot be set to another value")
     ]
     assert summaries(
         refused(ctx, lambda: ctx.modify("consumer", ("jobs", "mail"), PropertyChanges(set={"channel": "y"})))
@@ -226,6 +226,16 @@ def test_an_object_is_named_by_its_naming_property() -> None:
     assert [code for code, _ in summaries(refused(ctx, lambda: ctx.create("consumer", ("jobs", "1x y"), {})))] == [
         "invalid-value"
     ]
+
+
+@pytest.mark.parametrize("stated", ["x", "X", ["x"], " x "])
+def test_a_creation_may_state_the_name_as_a_property(stated: object) -> None:
+    ctx = filled()
+    report = ctx.create("consumer", ("jobs", "x"), {"Channel": stated, "batch-size": 3})
+    assert report.changed
+    assert ctx.get("consumer", ("jobs", "x")).values == {"channel": ("x",), "batch-size": ("3",)}
+    for wrong in (["x", "y"], None, "y"):
+        assert refused(ctx, lambda wrong=wrong: ctx.create("consumer", ("jobs", "z"), {"channel": wrong}))  # type: ignore[misc]
 
 
 def test_an_object_of_a_set_is_named_by_its_type() -> None:

@@ -157,10 +157,11 @@ class Transaction:
                 self._problems.add(_describe_existing(relation, existing))
             return
         naming = relation.naming_property
-        if naming and naming in {given.lower() for given in values}:
-            summary = f"{naming} is the name of the {relation.friendly}: it cannot be set as a property too"
+        if naming and any(given.lower() == naming and not _is_name(value, path) for given, value in values.items()):
+            summary = f"{naming} is the name of the {relation.friendly}: it cannot be set to another value"
             self._problems.error("usage", summary, path=str(path), property=naming)
             return
+        values = {given: value for given, value in values.items() if given.lower() != naming}
         named = {naming: (path.name or "",)} if naming else {}
         changer = Changer(ManagedObject(path, definition, named), self._reader, self._problems, creating=True)
         obj = changer.apply(PropertyChanges(set={key: as_values(value) for key, value in values.items()}))
@@ -540,6 +541,11 @@ def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnosti
         path=str(existing.path),
         remedy=(RemedyAction("change", relation.name), ", or choose another name"),
     )
+
+
+def _is_name(value: Any, path: ManagedObjectPath) -> bool:
+    """Tell whether a value given for the property that names an object is its name."""
+    return [normal_name(str(one)) for one in as_values(value)] == [normal_name(path.name or "")]
 
 
 def as_values(value: Any) -> tuple[Any, ...]:
