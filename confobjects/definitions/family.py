@@ -219,7 +219,9 @@ class _StandingRules:
                 yield from self._check_use(f"{pointer}/use", spec["use"])
             else:
                 yield from self._check_syntax(f"{pointer}/syntax", spec["syntax"])
-        for name in self.data.get("overrides", {}):
+        for name, change in self.data.get("overrides", {}).items():
+            if "syntax" in change:
+                yield from self._check_syntax(f"/overrides/{name}/syntax", change["syntax"])
             if name not in inherited:
                 summary = f'there is no inherited property "{name}" to override'
                 yield f"/overrides/{name}", summary, suggest_name(name, inherited)

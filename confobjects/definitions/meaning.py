@@ -211,6 +211,8 @@ class _DefinitionRules(_Rules):
             yield from self._check_property(prop, spec)
         for prop, spec in self.data.get("overrides", {}).items():
             yield from self._check_default(prop, spec, f"/overrides/{prop}/default")
+            if "syntax" in spec:
+                yield from self._check_narrowing(prop, spec, f"/overrides/{prop}/syntax")
         yield from self._check_naming()
         yield from self._check_former_names()
         yield from self._check_attributes()
@@ -303,6 +305,20 @@ class _DefinitionRules(_Rules):
         elif "inherited" in default:
             yield from self._check_inherited(name, f"{pointer}/inherited", default["inherited"])
 
+    def _check_narrowing(self, name: str, change: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
+        """Check that an overridden syntax is narrower than the inherited one, and has the inherited default."""
+        inherited = specs_of(self.registry, self.data["extends"])[name]
+        why = self.own_syntaxes[name].explain_widening(make_syntax(inherited["syntax"]))
+        if why:
+            summary = f'the syntax of "{name}" can only become narrower: {why}'
+            yield pointer, summary, "state the inherited syntax with all its parameters, and narrow them"
+        elif "default" not in change:
+            found = self._check_default(name, inherited, pointer)
+            yield from (
+                (pointer, f"the inherited default no longer fits: {summary}", "override the default as well")
+                for _, summary, _ in found
+            )
+
     def _check_inherited(self, name: str, pointer: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
         owner, findings = self._find_owner(pointer, spec)
         yield from findings
@@ -348,7 +364,7 @@ class _DefinitionRules(_Rules):
         kind = self.own_syntaxes[name].name
         for source in sources:
             made = make_syntax(source["syntax"])
-            if made.name != kind:
+            if made.name != kind and made.explain_widening(self.own_syntaxes[name]):
                 yield pointer, f"the property of {owner} is of syntax {made.name}, this one of {kind}", ""
             elif source.get("multi-valued") and not own.get("multi-valued"):
                 yield pointer, f"the property of {owner} takes several values, this one takes one", ""

@@ -103,7 +103,8 @@ def _definition_schema() -> dict[str, Any]:
         "propertyNames": {"pattern": NAME},
         "additionalProperties": {"$ref": "#/$defs/property"},
     }
-    overrides = {name: _FACTS[name] for name in OVERRIDABLE}
+    # Whether values are several, and whether they are secret, stays; a syntax may become narrower.
+    overrides = {**{name: _FACTS[name] for name in OVERRIDABLE}, "syntax": {"$ref": "#/$defs/syntax"}}
     return _object_schema(
         {
             "$schema": _TEXT,

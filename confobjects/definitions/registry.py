@@ -29,7 +29,7 @@ OVERRIDABLE = (
     "admin-action",
     "deprecated",
 )
-"""What a subtype's override, or the use of a shared property, may change."""
+"""What a subtype's override, or the use of a shared property, may change. An override may narrow the syntax as well."""
 
 
 class Registry(DefinitionDocuments):

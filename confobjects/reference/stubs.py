@@ -45,7 +45,9 @@ def _render_class(relation: Relation, registry: Registry) -> Iterator[str]:
     every: dict[str, tuple[PropertyDefinition, bool]] = {}
     for name in registry.subtypes(relation.target):
         for prop in registry.definition(name).properties.values():
-            every.setdefault(prop.name, (prop, prop.name in own))
+            # As its type declares it: a subtype may narrow it.
+            declared = registry.definition(prop.declared_by).properties[prop.name]
+            every.setdefault(prop.name, (declared, prop.name in own))
     known = [(f'Literal["{name}"]', value_type_of(prop, sure=common)) for name, (prop, common) in sorted(every.items())]
     for index, (key, value) in enumerate(known):
         # The base takes any text as a key, because it knows no kind; a wrong one is an error here.

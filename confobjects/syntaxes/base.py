@@ -179,6 +179,19 @@ class Syntax:
         fields = ", ".join(f"{slot}={getattr(self, slot)!r}" for slot in self.__slots__)
         return f"{type(self).__name__}({fields})"
 
+    def explain_widening(self, inherited: Syntax) -> str:
+        """Return why not every value of this syntax is one of an inherited syntax, as a sentence; empty if each is.
+
+        A subtype may only narrow what it inherits, and a typed value must stay what it was.
+        """
+        if type(self) is not type(inherited):
+            return f"it is of syntax {self.name}, the inherited one of {inherited.name}"
+        return "" if self == inherited else self._explain_widening(inherited)
+
+    def _explain_widening(self, inherited: Any) -> str:
+        """Return the same for a syntax of this class with other parameters. A class with parameters has its own."""
+        raise NotImplementedError
+
     def parse(self, text: str) -> Any:
         """Return the typed value of a text. Raises :class:`ValueSyntaxError`."""
         raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quote_text, require_line
 
@@ -50,6 +51,10 @@ class ClassName(Syntax):
 
     def __init__(self, *, instance_of: Sequence[str] = ()) -> None:
         self.instance_of = tuple(instance_of)
+
+    def _explain_widening(self, inherited: Any) -> str:
+        lost = next((name for name in inherited.instance_of if name not in self.instance_of), "")
+        return f"the inherited one asks for {lost}" if lost else ""
 
     def parse(self, text: str) -> str:
         line = require_line(text, self.expected)

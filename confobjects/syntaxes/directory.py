@@ -56,6 +56,9 @@ class Dn(Syntax):
             except DNSyntaxError as error:
                 raise SyntaxParameterError("base", f"the base is not a distinguished name: {error}") from None
 
+    def _explain_widening(self, inherited: Any) -> str:
+        return "" if inherited.base is None else f"the inherited base is {inherited.base}"
+
     def parse(self, text: str) -> DN:
         require_text(text, self.expected)
         try:

@@ -22,7 +22,7 @@ from confobjects.syntaxes.amounts import (
     unit_name,
 )
 from confobjects.syntaxes.base import UNLIMITED, SyntaxParameterError, Unlimited, ValueSyntaxError, quote_text
-from confobjects.syntaxes.integers import MAX_LONG, is_unlimited, with_unlimited
+from confobjects.syntaxes.integers import MAX_LONG, explain_wider_limits, is_unlimited, with_unlimited
 
 TIME_UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 """Milliseconds of each time unit, the largest first."""
@@ -197,6 +197,11 @@ class Duration(Amount):
                 f'did you mean "{count} {self.base}" or "{count + 1} {self.base}"?',
             )
         return count
+
+    def _explain_widening(self, inherited: Any) -> str:
+        if self.base != inherited.base:
+            return f"its values would be counted in {self.base}, the inherited ones are in {inherited.base}"
+        return explain_wider_limits(self, inherited, format_duration)
 
     def _parse_milliseconds(self, text: str) -> int:
         if len(text) > TEXT_LIMIT:

@@ -281,6 +281,10 @@ class HostPortSyntax(Syntax):
             raise SyntaxParameterError("default-port", f"{default_port} is not a port", "ports go from 1 to 65535")
         self.default_port = default_port
 
+    def _explain_widening(self, inherited: Any) -> str:
+        added = self.default_port is not None and inherited.default_port is None
+        return "the inherited one has no default port" if added else ""
+
     def parse(self, text: str) -> HostPort:
         host, colon, digits = text.partition(":")
         if _is_plain(host):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 from confobjects.syntaxes.base import UNLIMITED, Syntax, SyntaxParameterError, Unlimited, ValueSyntaxError, quote_text
 
@@ -18,6 +19,29 @@ def is_unlimited(text: str) -> bool:
 def with_unlimited(schema: dict[str, Any], allowed: bool) -> dict[str, Any]:
     """Return the JSON Schema of a number that may also be the word ``unlimited``."""
     return {"anyOf": [schema, {"const": "unlimited"}]} if allowed else schema
+
+
+class Limited(Protocol):
+    """A syntax with limits, both inclusive, in the unit that is counted; None where there is no upper one."""
+
+    lower: int
+    upper: int | None
+    allow_unlimited: bool
+
+
+def explain_wider_limits(own: Limited, inherited: Limited, words: Callable[[int], str] = str) -> str:
+    """Return why the limits of a syntax go beyond inherited ones, as a sentence; empty if they do not."""
+    if own.lower < inherited.lower:
+        return f"its lower limit {words(own.lower)} is below the inherited {words(inherited.lower)}"
+    if _greatest(own) > _greatest(inherited):
+        return f"its upper limit {words(_greatest(own))} is above the inherited {words(_greatest(inherited))}"
+    if own.allow_unlimited and not inherited.allow_unlimited:
+        return 'the inherited one does not allow "unlimited"'
+    return ""
+
+
+def _greatest(syntax: Limited) -> int:
+    return MAX_LONG if syntax.upper is None else syntax.upper
 
 
 class Integer(Syntax):
@@ -92,6 +116,9 @@ class Integer(Syntax):
         if number > (MAX_LONG if self.upper is None else self.upper):
             raise ValueSyntaxError(f"{_shorten_digits(text)} is too large", self.expected)
         return number
+
+    def _explain_widening(self, inherited: Any) -> str:
+        return explain_wider_limits(self, inherited)
 
     def _number_error(self, text: str) -> ValueSyntaxError:
         if not text:

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quote_text, require_line
 from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
+from confobjects.syntaxes.text import String
 
 _ATOM_SIGNS = frozenset("!#$%&'*+-/=?^_`{|}~")
 _LONGEST_LOCAL = 64
@@ -95,6 +96,11 @@ class MailAddress(Syntax):
             "the local part is longer than 64 octets, expected a mail address such as ann@example.com",
         ),
     )
+
+    def explain_widening(self, inherited: Syntax) -> str:
+        if type(inherited) is not String:
+            return super().explain_widening(inherited)
+        return "" if inherited.pattern is None else "the inherited pattern may refuse a mail address"
 
     def parse(self, text: str) -> str:
         line = require_line(text, self.expected)

@@ -20,7 +20,7 @@ from confobjects.syntaxes.amounts import (
     unit_name,
 )
 from confobjects.syntaxes.base import UNLIMITED, SyntaxParameterError, Unlimited, ValueSyntaxError, quote_text
-from confobjects.syntaxes.integers import MAX_LONG, is_unlimited, with_unlimited
+from confobjects.syntaxes.integers import MAX_LONG, explain_wider_limits, is_unlimited, with_unlimited
 
 SIZE_UNITS: Final = {
     "tib": 2**40,
@@ -114,6 +114,9 @@ class Size(Amount):
             size = self._parse_bytes(text)
         self.judge(text, size)
         return size
+
+    def _explain_widening(self, inherited: Any) -> str:
+        return explain_wider_limits(self, inherited, exact_size)
 
     def _parse_bytes(self, text: str) -> int:
         size = _parse_plain(text)

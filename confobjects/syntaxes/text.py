@@ -93,6 +93,17 @@ class String(Syntax):
             raise ValueSyntaxError(f"{quote_text(text)} does not have the form {self._form}", self.expected, remedy)
         return text
 
+    def _explain_widening(self, inherited: Any) -> str:
+        if self.case_insensitive != inherited.case_insensitive:
+            return "whether case matters stays as it is inherited"
+        wanted = inherited.pattern["regex"] if inherited.pattern else None
+        own = self.pattern["regex"] if self.pattern else None
+        return (
+            ""
+            if wanted in {None, own}
+            else "the inherited pattern stays: nobody can tell whether another one is narrower"
+        )
+
     @property
     def _form(self) -> str:
         return self.pattern["usage"] if self.pattern else "STRING"
@@ -240,6 +251,10 @@ class NameValueSyntax(Syntax):
     def __init__(self, *, secret_names: Sequence[str] = ()) -> None:
         self.secret_names = frozenset(secret_names)
 
+    def _explain_widening(self, inherited: Any) -> str:
+        lost = min(inherited.secret_names - self.secret_names, default="")
+        return f"the value of {quote_text(lost)} stays a secret" if lost else ""
+
     def find_secret(self, text: str) -> int | None:
         name, _, _ = text.partition("=")
         return len(name) + 1 if name.strip(BLANKS) in self.secret_names else None
@@ -351,11 +366,11 @@ class Path(Syntax):
 class Aggregation(Syntax):
     """The name of another managed object of a relation. Names match ignoring case and surplus blanks.
 
-    The two conditions (``target-enabled``, ``needed-when``) are accepted here because they are in the same JSON
+    A reference cannot be narrowed. The two conditions (``target-enabled``, ``needed-when``) are accepted here because they are in the same JSON
     object. The definitions room evaluates them; a single value does not.
     """
 
-    __slots__ = ("parent", "relation")
+    __slots__ = ("needed_when", "parent", "relation", "target_enabled")
 
     name = "aggregation"
     placeholder = "NAME"
@@ -383,11 +398,15 @@ class Aggregation(Syntax):
     def __init__(
         self, *, relation: str, parent: str = "/", target_enabled: object = None, needed_when: object = None
     ) -> None:
-        del target_enabled, needed_when
         if not relation:
             raise SyntaxParameterError("relation", "the relation has no name")
         self.relation = relation
         self.parent = parent
+        self.target_enabled = target_enabled
+        self.needed_when = needed_when
+
+    def _explain_widening(self, inherited: Any) -> str:
+        return f"it stays a reference to {inherited.relation}, with its parent and its conditions"
 
     def parse(self, text: str) -> str:
         return require_line(text, self.expected)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from confobjects.diagnostics import suggest_name
 from confobjects.records import Record, field
@@ -110,6 +110,14 @@ class Url(Syntax):
             if _SCHEME.fullmatch(scheme) is None:
                 raise SyntaxParameterError("schemes", f"{quote_text(scheme)} is not a scheme")
         self.schemes = tuple(scheme.lower() for scheme in schemes)
+
+    def _explain_widening(self, inherited: Any) -> str:
+        if not inherited.schemes:
+            return ""
+        added = next((scheme for scheme in self.schemes if scheme not in inherited.schemes), "")
+        if added:
+            return f"the inherited one does not allow {added}:"
+        return "" if self.schemes else f"it allows any scheme, the inherited one {', '.join(inherited.schemes)}"
 
     def parse(self, text: str) -> str:
         line = require_line(text, self.expected, "it")  # a URL may contain a password

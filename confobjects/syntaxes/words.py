@@ -124,6 +124,10 @@ class Enumeration(Syntax):
         if not self._words:
             raise SyntaxParameterError("values", "an enumeration needs at least one name")
 
+    def _explain_widening(self, inherited: Any) -> str:
+        added = next((word for word in self.values if word not in inherited.values), None)
+        return "" if added is None else f"the inherited one has no value {quote_text(added)}"
+
     def parse(self, text: str) -> str:
         word = self._words.get(text.strip().lower())
         if word is None:

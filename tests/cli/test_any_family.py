@@ -612,7 +612,20 @@ def test_a_singleton_gets_its_type_when_it_is_set() -> None:
     assert depot("set-watchman-prop --type strict --set enabled:true --set known-job:print").status == 0
     assert json.loads(depot("get-watchman-prop", "--output", "json").out)["type"] == "strict"
     assert depot("set-watchman-prop -t lenient --set 'note-key:&{key}'").status == 0
-    assert printed("get-watchman-prop -s") == ["enabled\ttrue", "note-key\t&{key}", "patience\t5 s"]
+    assert printed("get-watchman-prop -s") == ["contact", "enabled\ttrue", "note-key\t&{key}", "patience\t5 s"]
+
+
+def test_a_type_takes_only_what_its_narrower_syntax_allows() -> None:
+    assert depot("set-watchman-prop --type strict --set enabled:true --set contact:somebody").status == 0
+    refusal = '/watchman, contact: "somebody" has no "@"'
+    for line in ("set-watchman-prop -t lenient", "set-watchman-prop -t lenient --set contact:somebody"):
+        done = depot(line)
+        assert (done.status, refusal in done.err) == (10, True), done
+    assert depot("set-watchman-prop -t lenient --set contact:ann@example.com").status == 0
+    assert (
+        printed("describe lenient-watchman contact")[4]
+        == "Allowed values:        A mail address such as ann@example.com."
+    )
 
 
 def test_apply_and_export_agree_about_it(file: Path) -> None:

@@ -25,7 +25,7 @@ from confobjects.texts.visible import make_visible
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from confobjects.definitions import ManagedObjectDefinition, Relation
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Relation
     from confobjects.dn import DN
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Change, Entry
@@ -350,7 +350,7 @@ class Transaction:
         for child in reversed(below):
             self._world.put(child)
         before, after = obj.definition.properties, definition.properties
-        shared = {n: t for n, t in obj.values.items() if n in after and after[n].syntax.name == before[n].syntax.name}
+        shared = {n: t for n, t in obj.values.items() if n in after and _is_same_property(before[n], after[n])}
         return ManagedObject(obj.path, definition, shared)
 
     def _holds_others(self, obj: ManagedObject) -> bool:
@@ -532,6 +532,11 @@ class Transaction:
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
         """Return the storage operations that carry out some outcomes."""
         return ChangeBuilder(self.site, self._world).build_changes(found)
+
+
+def _is_same_property(one: PropertyDefinition, other: PropertyDefinition) -> bool:
+    """Tell whether properties of two types, of the same name, are one: a type may have narrowed what both inherit."""
+    return one.declared_by == other.declared_by or one.syntax.name == other.syntax.name
 
 
 def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnostic:
