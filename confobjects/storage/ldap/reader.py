@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import RLock
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
@@ -27,6 +27,11 @@ _ROOT_ATTRIBUTES: Final = ("objectClass", "namingContexts", "vendorName", "vendo
 
 _LOSSY: Final = (b"389", b"red hat", b"fedora")
 """How the vendor of a server begins that may judge a modification by an old copy of the entry: 389 Directory Server."""
+_OPENLDAP: Final = b"openldaprootdse"
+"""The object class of slapd's root DSE, which names no vendor."""
+
+Kind = Literal["lossy", "safe", "unknown"]
+"""Whether a server may accept two changes of one entry and keep one; unknown if it hides from the user what it is."""
 
 
 class DirectoryReader:
@@ -50,7 +55,7 @@ class DirectoryReader:
         self._owner: int | None = None
         self._turn = RLock()
         self._seen: dict[str, Entry | None] = {}
-        self._lossy: dict[LdapAddress, bool] = {}
+        self._kinds: dict[LdapAddress, Kind] = {}
 
     @property
     def url(self) -> str:
@@ -71,14 +76,16 @@ class DirectoryReader:
         return result, {name.lower(): values for name, values in (found[1] if found is not None else {}).items()}
 
     def _loses_updates(self) -> bool:
-        """Whether the server in use may accept two changes of one entry and keep one. Asks each server once."""
+        """Whether the server in use may accept two changes of one entry and keep one, as far as is known."""
+        return self._find_kind() != "safe"
+
+    def _find_kind(self) -> Kind:
+        """Return what the server in use is known to do with two changes of one entry. Asks each server once."""
         address = self._servers.current
-        if address not in self._lossy:
+        if address not in self._kinds:
             _, attributes = self._read_root()
-            address = self._servers.current
-            told = b" ".join(value for name in ("vendorname", "vendorversion") for value in attributes.get(name, ()))
-            self._lossy[address] = told.lower().startswith(_LOSSY)
-        return self._lossy[address]
+            self._kinds[address := self._servers.current] = kind_of(attributes)
+        return self._kinds[address]
 
     def _find_base(self) -> DN:
         result, attributes = self._read_root()
@@ -139,7 +146,7 @@ class DirectoryReader:
 
     def _read_group(self, group: EntryGroup) -> dict[DN, Entry]:
         """Return what one search finds of a group by the names asked for, whatever its result: what it returns is there."""
-        by_name = self._loses_updates()  # 389 Directory Server is slower with entryDN
+        by_name = self._find_kind() != "safe"  # 389 Directory Server is slower with entryDN
         pairs = group.pairs(by_name=by_name)
         _, raw = self._servers.ask(lambda session: session.search_any(str(group.parent), pairs, _USER_ATTRIBUTES))
         found: dict[str, list[Entry]] = {}
@@ -204,6 +211,14 @@ class DirectoryReader:
 
 def _select_attributes(attributes: Sequence[str] | None) -> Sequence[str]:
     return _USER_ATTRIBUTES if attributes is None else tuple(attributes) or ("1.1",)
+
+
+def kind_of(root: dict[str, list[bytes]]) -> Kind:
+    """Return the kind of a server from its root DSE."""
+    told = b" ".join(value for name in ("vendorname", "vendorversion") for value in root.get(name, ())).strip()
+    if told:
+        return "lossy" if told.lower().startswith(_LOSSY) else "safe"
+    return "safe" if any(value.lower() == _OPENLDAP for value in root.get("objectclass", ())) else "unknown"
 
 
 def naming_contexts(root: dict[str, list[bytes]]) -> list[str]:

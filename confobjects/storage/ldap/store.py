@@ -94,10 +94,12 @@ class LdapStorage(DirectoryWriter):
     def find_risks(self) -> list[Diagnostic]:
         """Return a warning if the server may lose one of two changes made at the same moment, and nothing prevents it."""
         with self._turn:
-            if not self._loses_updates() or self._journal.exists():
+            kind = self._find_kind()
+            if kind == "safe" or self._journal.exists():
                 return []
+        server = "this server" if kind == "lossy" else "this server does not tell this user what kind it is, and"
         summary = (
-            "this server may lose one of two changes made at the same moment: without a history, nothing prevents it"
+            f"{server} may lose one of two changes made at the same moment: without a history, nothing prevents it"
         )
         remedy = (RemedyAction("load-newest-schema"),)
         return [Diagnostic("storage-failed", summary, origin=self._origin, remedy=remedy, severity="warning")]

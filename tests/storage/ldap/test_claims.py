@@ -21,6 +21,7 @@ from confobjects.mapping.journal import BRANCH, NUMBER
 from confobjects.mapping.ldap_schema import as_ldif, build_schema
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage, claims
+from confobjects.storage.ldap.reader import kind_of
 from tests.definitions.documents import builtin
 from tests.servers import ds389
 from tests.servers import slapd as openldap
@@ -225,3 +226,54 @@ def test_a_server_that_may_lose_updates_is_told_of(without_history: Ds389, reach
         assert ["may lose one of two changes" in warning.summary for warning in told] == [True]
     with reach() as ctx:
         assert find_risks(ctx.site) == []
+
+
+MASKED = f"uid=masked,{ds389.SUFFIX}"
+MASKED_PASSWORD = "masked canary 3W"
+
+
+def hide_vendor(server: Ds389) -> None:
+    """Add a user who may change everything, and to whom the server does not tell what it is."""
+    server.ldapmodify(
+        f"dn: {MASKED}\nchangetype: add\nobjectClass: account\nobjectClass: simpleSecurityObject\n"
+        f"uid: masked\nuserPassword: {MASKED_PASSWORD}\n\n"
+        f'dn: {ds389.SUFFIX}\nchangetype: modify\nadd: aci\naci: (targetattr="*")(version 3.0; acl "masked"; '
+        f'allow (all) userdn="ldap:///{MASKED}";)\n\n'
+        'dn:\nchangetype: modify\nadd: aci\naci: (targetattr="vendorName || vendorVersion")(version 3.0; acl "hidden"; '
+        f'deny (all) userdn="ldap:///{MASKED}";)\n'
+    )
+
+
+def test_a_server_that_hides_its_kind_gets_claims(ds389_server: Ds389) -> None:
+    hide_vendor(ds389_server)
+    with filled(opener(ds389_server.url, MASKED, MASKED_PASSWORD))() as ctx:
+        assert isinstance(ctx.storage, LdapStorage)
+        assert {"vendorname", "vendorversion"}.isdisjoint(ctx.storage._read_root()[1])
+        change(ctx, "first")
+        branch = ctx.storage.base.child(*BRANCH)
+        assert any(str(entry.dn).startswith("cn=claim-") for entry in ctx.storage.search(branch))
+        assert find_risks(ctx.site) == []
+
+
+def test_a_server_that_hides_its_kind_is_told_of_without_a_history(without_history: Ds389) -> None:
+    hide_vendor(without_history)
+    with filled(opener(without_history.url, MASKED, MASKED_PASSWORD))() as ctx:
+        told = [warning.summary for warning in find_risks(ctx.site)]
+        assert [summary.startswith("this server does not tell this user what kind it is") for summary in told] == [True]
+
+
+@pytest.mark.parametrize(
+    ("root", "kind"),
+    [
+        ({}, "unknown"),
+        ({"objectclass": [b"top"]}, "unknown"),
+        ({"objectclass": [b"top"], "vendorname": [b""]}, "unknown"),
+        ({"objectclass": [b"top", b"OpenLDAProotDSE"]}, "safe"),
+        ({"objectclass": [b"top"], "vendorname": [b"389 Project"]}, "lossy"),
+        ({"objectclass": [b"top"], "vendorversion": [b"389-Directory/2.3.1"]}, "lossy"),
+        ({"objectclass": [b"top"], "vendorname": [b"Red Hat, Inc."]}, "lossy"),
+        ({"objectclass": [b"top", b"ds-root-dse"], "vendorname": [b"Open Identity Platform Community."]}, "safe"),
+    ],
+)
+def test_only_a_server_that_says_what_it_is_counts_as_safe(root: dict[str, list[bytes]], kind: str) -> None:
+    assert kind_of(root) == kind
