@@ -11,7 +11,7 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import load_mail_server
+from ..mail_servers import load_mail_server, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -50,8 +50,11 @@ def _run(invocation: Invocation, server_name: str, to: Sequence[str], from_: str
     if invocation.dry_run:
         invocation.say(f"would send a test mail to {', '.join(to)} through {plan.host}:{plan.port} ({plan.security})")
         return 0
+    if invocation.tells_people:
+        invocation.say(f"Sending a test mail through {server.path}.")
     try:
-        report = send_test(server, to, from_)
+        with show_stages(invocation) as timeline:
+            report = send_test(server, to, from_, progress=timeline)
     except DeliveryError as error:
         if invocation.form == "json":
             _print(invocation, error.report)

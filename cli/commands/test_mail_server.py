@@ -14,11 +14,10 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import load_mail_server
+from ..mail_servers import load_mail_server, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.mail.report import StageTime
     from confobjects.objects.changes import PropertyChanges
     from confobjects.transport.check import TestResult
 
@@ -85,49 +84,10 @@ def _run(
         default = ", the default" if depth is None else ""
         what = "with unsaved values in place of saved ones" if unsaved else "as saved"
         invocation.say(f"Testing {server.path} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
-    timeline = _Timeline(invocation) if invocation.tells_people else None
-    try:
+    with show_stages(invocation) as timeline:
         result = check_server(server, depth=chosen, to=to, from_=from_, unsaved=unsaved is not None, progress=timeline)
-    finally:
-        if timeline is not None:
-            timeline.finish_line()
     _print(invocation, result)
     return result.exit_code
-
-
-class _Timeline:
-    """Prints each stage as it happens: its name when it begins, its time and its end when it is over."""
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._invocation = invocation
-        self._begun = ""
-
-    def begin(self, stage: str) -> None:
-        self.finish_line()
-        if self._invocation.sink is None:
-            self._write(f"  {stage}")
-            self._begun = stage
-
-    def end(self, time: StageTime) -> None:
-        from confobjects.transport.check import format_stage
-
-        line = format_stage(time)
-        if self._begun == time.stage:
-            self._write(line.removeprefix(self._begun))
-            self.finish_line()
-        else:
-            self.finish_line()
-            self._invocation.say(f"  {line}")
-
-    def finish_line(self) -> None:
-        """End the line of a stage that has begun."""
-        if self._begun:
-            self._write("\n")
-        self._begun = ""
-
-    def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
 
 
 def _choose_depth(depth: str | None, to: Sequence[str]) -> str:

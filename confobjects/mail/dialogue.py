@@ -233,14 +233,18 @@ def say_goodbye(client: SmtpClient, plan: DeliveryPlan, patience: float = GOODBY
     yield DialogueStep("quit", 1 if plan.options.wait_for_quit and patience > 0 else 0, patience=max(patience, 1e-3))
 
 
+ALIVE: Final = 3.0
+"""Seconds for the answer on a kept connection. A connection that has died silently is replaced then."""
+
+
 def check_alive(client: SmtpClient, plan: DeliveryPlan) -> Dialogue[bool]:
-    """Tell whether the server still answers on a kept connection."""
+    """Tell whether the server still answers on a kept connection, within :data:`ALIVE` seconds."""
     if plan.options.probe_with_rset:
         client.rset()
     else:
         client.noop()
-    reply = yield from _await_reply("quit")
+    reply, *_ = yield DialogueStep("quit", patience=ALIVE)
     return reply.code == 250 or (not plan.options.strict_noop and not plan.options.probe_with_rset)
 
 
-__all__ = ["GOODBYE", "Dialogue", "DialogueStep", "check_alive", "log_in", "open_session", "say_goodbye"]
+__all__ = ["ALIVE", "GOODBYE", "Dialogue", "DialogueStep", "check_alive", "log_in", "open_session", "say_goodbye"]

@@ -16,6 +16,11 @@ class StageTime(Record):
     ok: bool
 
 
+def format_stage(one: StageTime) -> str:
+    """Return a line about a stage: its name, how long it took, whether it succeeded."""
+    return f"{one.stage:<9}{one.milliseconds:>9.1f} ms  {'ok' if one.ok else 'FAILED'}"
+
+
 class RecipientResult(Record):
     """The server's answer to one recipient. ``accepted`` is None if the message failed before the server was asked.
 

@@ -9,49 +9,29 @@ import contextlib
 import socket
 from collections.abc import Iterable
 from email.message import EmailMessage
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from confobjects.actions import Remedy, Say, plain, remedy_text
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
-from confobjects.mail.diagnosis import DeliveryError, Trouble, TrustError
+from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan, TransportSetting
 from confobjects.mail.planning import plan_delivery
-from confobjects.mail.report import DeliveryReport, StageTime
+from confobjects.mail.report import DeliveryReport, StageTime, format_stage
 from confobjects.mail.transaction import try_envelope
 from confobjects.records import Record, as_dict, field
 from confobjects.transport.certificates import describe
 from confobjects.transport.mailer import deliver_through
 from confobjects.transport.network import Network
 from confobjects.transport.outgoing import Outgoing, check_addresses, make_trial_message
-from confobjects.transport.probes import examine_silence, explain_error
 from confobjects.transport.smtp import Connection
+from confobjects.transport.watching import Progress, Watch
 
 DEPTHS: Final = ("resolve", "connect", "tls", "ehlo", "auth", "envelope", "send")
 """The depths of a test. Each includes those before it. Only the last sends mail."""
 
 DEFAULT_DEPTH: Final = "auth"
-
-SUSPICIOUS: Final = 3.0
-"""Seconds without a greeting after which a second connection looks for the cause."""
-
-
-class Progress(Protocol):
-    """Receives the stages of a test as they happen."""
-
-    def begin(self, stage: str) -> None:
-        """A stage begins."""
-        ...
-
-    def end(self, time: StageTime) -> None:
-        """A stage is over; a stage that ends a failed test may not have been said to begin."""
-        ...
-
-
-def format_stage(one: StageTime) -> str:
-    """Return a line about a stage: its name, how long it took, whether it succeeded."""
-    return f"{one.stage:<9}{one.milliseconds:>9.1f} ms  {'ok' if one.ok else 'FAILED'}"
 
 
 class TestResult(Record):
@@ -131,10 +111,11 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     try:
         test.run(depth)
     except MailError as error:
-        return _with_failure(test.complete_result(ok), test.explain(error))
+        explained = test.watch.explain(error, test.connection) if isinstance(error, DeliveryError) else error
+        return _with_failure(test.complete_result(ok), explained)
     finally:
         test.connection.close()
-        test.tell_ended(last=True)
+        test.watch.tell_ended(last=True)
     return test.complete_result(ok)
 
 
@@ -146,11 +127,8 @@ class _ServerTest:
     ) -> None:
         self.plan = plan
         self.connection = Connection(plan, network)
-        self.connection.begin_stage = self._tell_begun
-        self.connection.look_at_silence = (SUSPICIOUS, self._look_at_silence)
-        self.progress = progress
-        self.told: list[StageTime] = []  # the stages that were said to be over
-        self.looked = False
+        self.watch = Watch(progress)
+        self.watch.begin(self.connection)
         self.to = to
         self.from_ = from_
         self.report: DeliveryReport | None = None
@@ -179,29 +157,9 @@ class _ServerTest:
                 continue
             for step in steps[name]:
                 step()
-        self.tell_ended()
+        self.watch.tell_ended()
         with contextlib.suppress(DeliveryError):
             connection.quit()
-
-    def _tell_begun(self, stage: str) -> None:
-        if self.progress is not None and stage != "quit":  # RSET after a refusal, which may still mark an earlier stage
-            self.tell_ended()
-            self.progress.begin(stage)
-
-    def tell_ended(self, *, last: bool = False) -> None:
-        """Tell of the stages that are over and were not told yet. ``last`` says that no stage will go on."""
-        stages = self.connection.stages[:]
-        if not last and stages and stages[-1].stage == "quit":
-            stages.pop()  # RSET; QUIT may follow
-        if self.progress is not None:
-            for one in stages:
-                if one not in self.told:
-                    self.progress.end(one)
-        self.told = stages
-
-    def _look_at_silence(self) -> Trouble | None:
-        self.looked = True
-        return examine_silence(self.plan, self.connection.network)
 
     def _try_envelope(self) -> None:
         sender = self.plan.sender_for(self.connection.ehlo_name) if self.from_ is None else self.from_
@@ -214,10 +172,6 @@ class _ServerTest:
 
     def make_message(self) -> EmailMessage:
         return make_trial_message(self.plan, self.to)
-
-    def explain(self, error: MailError) -> MailError:
-        done = ("silent",) if self.looked else ()
-        return explain_error(error, self.connection, done=done) if isinstance(error, DeliveryError) else error
 
     def complete_result(self, result: TestResult) -> TestResult:
         connection = self.connection

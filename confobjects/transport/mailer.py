@@ -27,6 +27,7 @@ from confobjects.transport.pool import Pool, is_stale
 from confobjects.transport.probes import explain_error
 from confobjects.transport.records import Counters, DeliveryLog
 from confobjects.transport.smtp import Connection, open_connection
+from confobjects.transport.watching import Progress, Watch
 
 _GROUP: Final = 64
 """Messages that are taken together for each connection."""
@@ -37,12 +38,20 @@ class Mailer:
 
     If one fails, the next is tried, unless the failure is in the message itself (no such recipient) or the message may
     have been delivered. ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``explain``
-    makes a second connection after some failures to explain them (see :mod:`confobjects.transport.probes`). ``network``
-    replaces resolving and connecting. Thread-safe. Raises :class:`~confobjects.errors.MailError` of stage plan if an
+    makes a second connection after some failures to explain them (see :mod:`confobjects.transport.probes`). ``watch``
+    explains them too, and is told of the stages of each connection that is made for one message. ``network`` replaces resolving and connecting. Thread-safe. Raises :class:`~confobjects.errors.MailError` of stage plan if an
     object cannot be used.
     """
 
-    def __init__(self, servers: Any, *, token: str = "", explain: bool = False, network: Network | None = None) -> None:
+    def __init__(
+        self,
+        servers: Any,
+        *,
+        token: str = "",
+        explain: bool = False,
+        network: Network | None = None,
+        watch: Watch | None = None,
+    ) -> None:
         listed = list(servers) if isinstance(servers, list | tuple) else [servers]
         if not listed:
             raise MailError(Diagnostic("mail-plan", "there is no mail server", remedy="Create one, and enable it."))
@@ -50,6 +59,7 @@ class Mailer:
         self.plans: tuple[DeliveryPlan, ...] = tuple(plan_delivery(one, token=token, local_host=host) for one in listed)
         self._network = network
         self._explain = explain
+        self._watch = watch
         self._records = DeliveryLog()
         self._pools: tuple[Pool, ...] | None = None
         for plan in self.plans:
@@ -190,17 +200,21 @@ class Mailer:
         raise AssertionError
 
     def _send_over_own(self, plan: DeliveryPlan, outgoing: Outgoing) -> DeliveryReport:
-        connection = Connection(plan, self._network)
+        connection, watch = Connection(plan, self._network), self._watch
         try:
-            connection = open_connection(plan, self._network)
+            connection = open_connection(plan, self._network, (lambda _: None) if watch is None else watch.begin)
             self._records.count_connection()
             return deliver_through(connection, outgoing)
         except DeliveryError as error:
             raise self._explain_error(error, connection) from None
         finally:
             connection.quit()
+            if watch is not None:
+                watch.tell_ended(last=True)
 
     def _explain_error(self, error: DeliveryError, connection: Connection) -> DeliveryError:
+        if self._watch is not None:
+            return self._watch.explain(error, connection)
         return explain_error(error, connection) if self._explain else error
 
     # -- many messages -----------------------------------------------------------------------------------------------
@@ -326,13 +340,19 @@ def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryRepor
 
 
 def send_test(
-    server: Any, to: str | Iterable[str], from_: str | None = None, *, network: Network | None = None
+    server: Any,
+    to: str | Iterable[str],
+    from_: str | None = None,
+    *,
+    network: Network | None = None,
+    progress: Progress | None = None,
 ) -> DeliveryReport:
     """Send a short test mail through a mail server object and return the report. Failures are explained.
 
-    Raises :class:`~confobjects.errors.MailError`.
+    ``progress`` is told of each stage as it happens. A long silence of the server is looked into while it lasts. Raises
+    :class:`~confobjects.errors.MailError`.
     """
-    mailer = Mailer(server, explain=True, network=network)
+    mailer = Mailer(server, network=network, watch=Watch(progress))
     mailer.plans = tuple(plan.for_test() for plan in mailer.plans)
     addresses = (to,) if isinstance(to, str) else tuple(to)
     check_addresses(

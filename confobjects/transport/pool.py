@@ -1,7 +1,7 @@
 """Kept connections: they are opened when needed, and used again while they are recent, alive and equally trusted.
 
 Laws: there are never more connections than the limit. One thread at a time uses a connection. An idle connection is
-checked before it is used. A connection is closed if the trust has changed since it was made: this is checked whenever
+checked before it is used; if the server does not answer within a few seconds, all idle ones are replaced. A connection is closed if the trust has changed since it was made: this is checked whenever
 it is lent, at most once a second. Connections belong to the process that opened them: after a fork, the pool of the
 child is empty. There is no background thread: connections that were idle too long are closed when
 the pool is next used or closed.
@@ -150,7 +150,18 @@ class Pool:
         finally:
             if not good:
                 kept.close()
+        if kept.silent:
+            self._close_idle()
         return kept if good else None
+
+    def _close_idle(self) -> None:
+        """Close the idle connections: where one has died silently, waiting for each of the others takes as long."""
+        with self._free:
+            idle, self._idle = self._idle, []
+            self._count -= len(idle)
+            self._free.notify_all()
+        for connection, _ in idle:
+            connection.close()
 
     def _open(self) -> Connection:
         before = self._clock()

@@ -63,6 +63,8 @@ class Connection:
         self.messages = 0
         self.reused = False
         """Whether it was kept and lent again: the server may have closed it in the meantime."""
+        self.silent = False
+        """Whether the server did not answer when it was asked whether it is there."""
         self.begin_stage: Callable[[str], None] = lambda _stage: None
         """Told of each stage when it begins."""
         self.look_at_silence: tuple[float, Callable[[], Trouble | None]] | None = None
@@ -223,7 +225,8 @@ class Connection:
         self.renew()
         try:
             return self.run(check_alive(self.client, self.plan))
-        except DeliveryError:
+        except DeliveryError as error:
+            self.silent = error.trouble is not None and error.trouble.kind == "timeout"
             return False
 
     @property
@@ -525,13 +528,16 @@ def recipient_results(results: Iterable[tuple[str, Reply]], transcript: Transcri
     )
 
 
-def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Connection:
-    """Return an open connection, logged in.
+def open_connection(
+    plan: DeliveryPlan, network: Network | None = None, prepare: Callable[[Connection], None] = lambda _connection: None
+) -> Connection:
+    """Return an open connection, logged in. ``prepare`` is called with each connection before it is opened.
 
     If ``socketFactory.fallback`` is set and allowed, a failure of TLS leads to a second attempt in clear text. That one
     does not log in, unless this is allowed as well. Raises :class:`~confobjects.errors.MailError`.
     """
     connection = Connection(plan, network)
+    prepare(connection)
     try:
         connection.open()
     except DeliveryError as error:
@@ -542,5 +548,6 @@ def open_connection(plan: DeliveryPlan, network: Network | None = None) -> Conne
         connection.client.transcript.note_event(
             f"TLS failed ({error.diagnosis.code}); continuing in clear text, which is allowed"
         )
+        prepare(connection)
         connection.open()
     return connection

@@ -245,7 +245,19 @@ def test_what_is_no_sender_is_refused_before_anything_is_connected_to() -> None:
         assert run("send-test-email", *NAME, "--to", "a@b.example", "--from", "").status == 0, "a bounce has no sender"
 
 
-def test_a_person_sees_each_stage_as_it_happens(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "first", "stages"),
+    [
+        (TEST, "Testing /mail-server/one", ["resolve", "connect", "banner", "ehlo", "quit"]),
+        (
+            ["send-test-email", *NAME, "--to", "a@b.example"],
+            "Sending a test mail through /mail-server/one.",
+            ["resolve", "connect", "banner", "ehlo", "mail", "data", "quit"],
+        ),
+    ],
+    ids=["test", "send"],
+)
+def test_a_person_sees_each_stage_as_it_happens(words: list[str], first: str, stages: list[str]) -> None:
     waiting = threading.Event()
 
     def greet(session: Session) -> None:
@@ -254,7 +266,7 @@ def test_a_person_sees_each_stage_as_it_happens(tmp_path: Path) -> None:
 
     with FakeSmtp({"banner": greet}) as fake:
         create(fake.port, "--set", "use-start-tls:false")
-        command = [sys.executable, "-m", "confobjects.cli", *TEST]
+        command = [sys.executable, "-m", "confobjects.cli", *words]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ}) as running:
             assert running.stdout is not None
             seen = b""
@@ -263,11 +275,20 @@ def test_a_person_sees_each_stage_as_it_happens(tmp_path: Path) -> None:
             waiting.set()
             rest = running.stdout.read()
     lines = (seen + rest).decode().splitlines()
-    assert lines[0].startswith("Testing /mail-server/one")
-    stages = [line.split()[0] for line in lines if line.endswith("  ok")]
-    assert stages == ["resolve", "connect", "banner", "ehlo", "quit"]
+    assert lines[0].startswith(first)
+    assert [line.split()[0] for line in lines if line.endswith("  ok")] == stages
     assert len({line.index(" ms") for line in lines if line.endswith("  ok")}) == 1
     assert running.returncode == 0
+
+
+@pytest.mark.parametrize("output", [["-Q"], ["-s"], ["--output", "json"]], ids=" ".join)
+def test_a_program_that_sends_a_test_mail_sees_no_stages(output: list[str]) -> None:
+    with FakeSmtp() as fake:
+        create(fake.port, "--set", "use-start-tls:false")
+        sent = run("send-test-email", *NAME, "--to", "a@b.example", *output)
+    assert sent.status == 0
+    assert "  resolve " not in sent.out
+    assert "Sending" not in sent.out
 
 
 def test_a_test_mail_goes_to_everybody_that_is_named() -> None:

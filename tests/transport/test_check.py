@@ -15,7 +15,7 @@ from confobjects.mail.diagnosis import DeliveryError, Trouble
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import StageTime
 from confobjects.transport.check import DEPTHS, TestResult, check_server
-from confobjects.transport.mailer import Mailer
+from confobjects.transport.mailer import Mailer, send_test
 from confobjects.transport.network import Network, SocketAddress
 from confobjects.transport.smtp import Connection
 from tests.servers import Given, mail_server, provider
@@ -132,6 +132,46 @@ def test_stages_are_told_as_they_happen() -> None:
     assert result.ok
     assert seen.begun == ["resolve", "connect", "banner", "ehlo"]
     assert tuple(seen.ended) == result.stages
+
+
+def test_the_stages_of_a_test_mail_are_told_as_they_happen() -> None:
+    seen = Seen()
+
+    def greet(session: Session) -> None:
+        assert seen.greeting.wait(20), "the server greets when the test has said that it waits for the greeting"
+        session.send(b"220 fake\r\n")
+
+    with FakeSmtp({"banner": greet}) as fake:
+        report = send_test(mail_server(fake.port, **CLEAR), "a@b.example", progress=seen)
+    assert seen.begun == ["resolve", "connect", "banner", "ehlo", *(one.stage for one in report.stages[4:])]
+    assert [one for one in seen.ended if one.stage != "quit"] == list(report.stages)
+    assert len(report.stages) > 4
+
+
+@pytest.mark.parametrize("send", [True, False], ids=["send", "test"])
+def test_a_silence_is_looked_into_while_the_greeting_is_awaited(send: bool) -> None:
+    """The server greets after a second connection has come, which the look makes."""
+    second = threading.Event()
+
+    def greet(session: Session) -> None:
+        if fake.connections > 1:
+            second.set()
+            hang(session)
+        elif second.wait(20):
+            session.send(b"220 fake\r\n")
+
+    with FakeSmtp({"banner": greet}) as fake:
+        server = mail_server(fake.port, "mail.smtp.timeout=1000", **CLEAR)
+        if send:
+            assert send_test(server, "a@b.example").recipients[0].accepted
+        else:
+            assert checked(server).ok
+
+
+def test_a_test_mail_to_a_silent_port_that_speaks_tls_is_told_as_that(postfix: SimpleNamespace) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        send_test(mail_server(postfix.ports["smtps"], SHORT), "a@b.example")
+    assert (caught.value.diagnosis.code, caught.value.stage) == ("tls-port-without-tls", "banner")
 
 
 @pytest.mark.parametrize("script", [{"RCPT": b"550 5.1.1 no\r\n"}, {"banner": close}, {"EHLO": b"501 no\r\n"}, {"." : b"554 spam\r\n"},

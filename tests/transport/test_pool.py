@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from confobjects.mail import dialogue
 from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.planning import plan_delivery
 from confobjects.transport.mailer import Mailer
@@ -17,7 +19,7 @@ from confobjects.transport.many import MessageGroup
 from confobjects.transport.pool import Pool
 from tests.servers import mail_server, provider
 from tests.servers.certificates import Authority
-from tests.servers.fake_smtp import FakeSmtp, close, starttls
+from tests.servers.fake_smtp import FakeSmtp, Session, close, starttls
 from tests.transport.sending import CLEAR, mails, numbers, parts
 
 
@@ -43,6 +45,40 @@ def test_a_connection_is_renewed_after_so_many_messages() -> None:
         for outgoing in mails(7):
             mailer.send(*parts(outgoing))
         assert fake.connections == 3
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+@pytest.mark.parametrize("setting", ["mail.smtp.userset=false", "mail.smtp.userset=true"])
+def test_a_server_that_went_silent_costs_a_short_wait_and_a_new_connection(
+    kept: int, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dialogue.ALIVE <= 5
+    monkeypatch.setattr(dialogue, "ALIVE", 0.05)
+    clock, again = [0.0], threading.Event()
+
+    def go_silent(session: Session) -> None:
+        if fake.connections > kept:
+            again.set()
+        again.wait(20)
+        session.send(b"250 ok\r\n")
+
+    def greet(session: Session) -> None:
+        if fake.connections > kept:
+            again.set()
+        session.send(b"220 fake\r\n")
+
+    with FakeSmtp({"banner": greet, "NOOP": go_silent, "RSET": go_silent}) as fake:
+        plan = plan_delivery(mail_server(fake.port, setting, "confobjects.pool.max-connections=3", **CLEAR))
+        assert plan.timeouts.reply == 60
+        pool = Pool(plan, clock=lambda: clock[0])
+        for connection in [pool.take() for _ in range(kept)]:
+            pool.give_back(connection)
+        clock[0] += 30
+        with pool.lend_connection() as connection:
+            assert not connection.reused
+        assert fake.connections == kept + 1
+        assert [verb for verb in fake.verbs if verb in {"NOOP", "RSET"}] == ["RSET" if "true" in setting else "NOOP"]
+        pool.close()
 
 
 def test_a_connection_that_idles_too_long_is_closed_and_one_that_idles_is_asked() -> None:
