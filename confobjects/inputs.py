@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from typing import Final
 
 SMALL: Final = 1 << 20
@@ -46,17 +47,19 @@ def require_regular(status: os.stat_result, path: str) -> None:
         raise OSError(errno.EINVAL, "this is not a regular file", path)
 
 
-def read_regular(path: str, most: int, flags: int = 0) -> tuple[bytes, os.stat_result]:
+def read_regular(
+    path: str, most: int, flags: int = 0, check: Callable[[], None] | None = None
+) -> tuple[bytes, os.stat_result]:
     """Return the content and the status of a regular file of at most ``most`` bytes. Raises OSError.
 
-    ``flags`` are added to those of opening, such as ``os.O_NOFOLLOW``.
+    ``flags`` are added to those of opening, such as ``os.O_NOFOLLOW``. ``check`` is called after each read, and may raise.
     """
     descriptor = open_regular(path, flags)
     try:
         status = os.fstat(descriptor)
         if status.st_size > most:
             raise size_error(path, most)
-        return read_up_to(descriptor, path, most), status
+        return read_up_to(descriptor, path, most, check), status
     finally:
         os.close(descriptor)
 
@@ -67,13 +70,15 @@ def read_any(path: str, most: int) -> bytes:
         return read_up_to(file.fileno(), path, most)
 
 
-def read_up_to(descriptor: int, path: str, most: int) -> bytes:
+def read_up_to(descriptor: int, path: str, most: int, check: Callable[[], None] | None = None) -> bytes:
     """Return what an open file holds from here on, of at most ``most`` bytes. Raises OSError with the path."""
     pieces: list[bytes] = []
     left = most + 1
     while left and (piece := os.read(descriptor, min(left, SMALL))):
         pieces.append(piece)
         left -= len(piece)
+        if check is not None:
+            check()
     if not left:
         raise size_error(path, most)
     return b"".join(pieces)

@@ -19,13 +19,24 @@ from typing import Final
 
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.resolvers.files import ExpressionFiles, FileFunction, read_env_file
+from confobjects.resolvers.patience import Patience
 from confobjects.resolvers.roots import FileRoots, file_roots_of
 
-__all__ = ["ExpressionFiles", "FileFunction", "FileRoots", "Resolvers", "file_roots_of", "read_env_file", "variable_of"]
+__all__ = [
+    "ExpressionFiles",
+    "FileFunction",
+    "FileRoots",
+    "Patience",
+    "Resolvers",
+    "file_roots_of",
+    "read_env_file",
+    "variable_of",
+]
 
 ALLOW_VARIABLE: Final = "CONFOBJECTS_ENV_ALLOW"
 """Patterns of the environment variables that expressions may have, separated by commas (``SMTP_*,APP_*``)."""
 _OWN_PREFIX: Final = "CONFOBJECTS_"
+_LATE: Final = "look for a slow file system, or for directories of expression files with much else in them"
 
 
 def variable_of(token: str) -> str:
@@ -45,24 +56,34 @@ class Resolvers:
         instance_directory: str = ".",
         definition_name: str = "definition",
         roots: FileRoots | None = None,
+        patience: Patience | None = None,
     ) -> None:
+        self.patience = Patience() if patience is None else patience
         self.define = define or {}
         self.environment = environment or {}
-        self.files = ExpressionFiles(directories)
+        self.files = ExpressionFiles(directories, self.patience)
         self.definition_name = definition_name
         self.functions: dict[str, Callable[[str], Found | NotFound | Failed]] = {
-            "file": FileFunction(instance_directory, roots),
+            "file": FileFunction(instance_directory, roots, self.patience),
             "env": self._find_named_variable,
         }
         """Return the provider of each function that reads a file or the environment, by function name."""
         self._answers: dict[Need, Found | NotFound | Failed] = {}
 
     def __call__(self, need: Need) -> Found | NotFound | Failed:
-        """Return the value that the sources have for a need."""
-        if need.function is None:
-            return self._find_token(need.argument)
+        """Return the value that the sources have for a need. When their time is over, each need fails."""
+        if self.patience.is_over():
+            return Failed(self.patience.summary, _LATE)
+        self.patience.begin()
+        try:
+            answer = self._find_token(need.argument) if need.function is None else self._call_function(need)
+            return Failed(self.patience.summary, _LATE) if self.patience.is_over() else answer
+        finally:
+            self.patience.pause()
+
+    def _call_function(self, need: Need) -> Found | NotFound | Failed:
         if need not in self._answers:
-            self._answers[need] = self.functions[need.function](need.argument)
+            self._answers[need] = self.functions[need.function or ""](need.argument)
         return self._answers[need]
 
     def _find_named_variable(self, name: str) -> Found | NotFound | Failed:

@@ -13,6 +13,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Failed, Found, NotFound
 from confobjects.records import Record, field
+from confobjects.resolvers.patience import Patience
 from confobjects.resolvers.roots import FileRoots
 from confobjects.texts.properties import EscapeError, read_entries
 
@@ -20,14 +21,20 @@ MAX_FILE_SIZE: Final = inputs.SMALL
 """Bytes. ``file:`` is meant for a PIN, a token or a certificate, not for a data file."""
 
 
-def read_text(path: str, flags: int = 0) -> str:
+MAX_TOTAL_SIZE: Final = 64 * inputs.SMALL
+"""Characters of all expression files together."""
+MAX_ENTRIES: Final = 10_000
+"""Entries of a directory of expression files, files of other kinds included."""
+
+
+def read_text(path: str, patience: Patience | None = None) -> str:
     """Return the text of a regular file. Raises ExpressionError with the reason and the path."""
-    return _read_with_status(path, flags)[0]
+    return _read_with_status(path, 0, patience)[0]
 
 
-def _read_with_status(path: str, flags: int) -> tuple[str, os.stat_result]:
+def _read_with_status(path: str, flags: int, patience: Patience | None = None) -> tuple[str, os.stat_result]:
     try:
-        data, status = inputs.read_regular(path, MAX_FILE_SIZE, flags)
+        data, status = inputs.read_regular(path, MAX_FILE_SIZE, flags, None if patience is None else patience.check)
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise ExpressionError(_unreadable_problem(path, f"it is larger than {MAX_FILE_SIZE // 1024} KiB")) from None
@@ -49,8 +56,11 @@ class FileFunction:
     files that ``roots`` let through are read.
     """
 
-    def __init__(self, instance_directory: str, roots: FileRoots | None = None) -> None:
+    def __init__(
+        self, instance_directory: str, roots: FileRoots | None = None, patience: Patience | None = None
+    ) -> None:
         self.instance_directory = instance_directory
+        self.patience = patience
         self.roots = FileRoots(instance_directory) if roots is None else roots
 
     def __call__(self, path: str) -> Found | NotFound | Failed:
@@ -64,7 +74,7 @@ class FileFunction:
         if not os.path.lexists(full):
             return NotFound((f"file {full}",))
         try:
-            text, status = _read_with_status(real, os.O_NOFOLLOW)
+            text, status = _read_with_status(real, os.O_NOFOLLOW, self.patience)
         except ExpressionError as error:
             return Failed(error.diagnostics[0].summary)
         if refusal := self.roots.refuse_file(full, real, status):
@@ -86,11 +96,14 @@ class _TokenValue(Record):
 class ExpressionFiles:
     """The ``*.json`` and ``*.properties`` files of some directories; the first directory that has a token wins.
 
-    A JSON path is the token: ``{"smtp": {"password": "x"}}`` gives ``smtp.password``. Sub-directories are not read.
+    A JSON path is the token: ``{"smtp": {"password": "x"}}`` gives ``smtp.password``. Sub-directories are not read. All
+    files together have at most :data:`MAX_TOTAL_SIZE` bytes.
     """
 
-    def __init__(self, directories: Sequence[str]) -> None:
+    def __init__(self, directories: Sequence[str], patience: Patience | None = None) -> None:
         self.directories = tuple(directories)
+        self._patience = Patience() if patience is None else patience
+        self._size = 0
         self._loaded: list[dict[str, _TokenValue]] | None = None
         self._failed: str = ""
 
@@ -112,7 +125,7 @@ class ExpressionFiles:
 
     def _read_directory(self, directory: str) -> dict[str, _TokenValue]:
         try:
-            names = sorted(name for name in os.listdir(directory) if name.endswith((".json", ".properties")))
+            names = sorted(self._find_names(directory))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             problem = Diagnostic(
@@ -123,15 +136,32 @@ class ExpressionFiles:
         for name in names:
             path = os.path.join(directory, name)
             read = _read_json if name.endswith(".json") else _read_properties
-            for token, value in read(path):
+            text = read_text(path, self._patience)
+            self._patience.check()
+            self._size += len(text)
+            if self._size > MAX_TOTAL_SIZE:
+                summary = f"the expression files are larger than {MAX_TOTAL_SIZE >> 20} MiB together"
+                raise ExpressionError(Diagnostic("unresolved-expression", summary, origin=path))
+            for token, value in read(path, text):
                 if token in result and result[token].origin != value.origin:
                     twice = f'the token "{token}" is in two files: {result[token].origin} and {value.origin}'
                     raise ExpressionError(Diagnostic("unresolved-expression", twice, origin=path))
                 result[token] = value
         return result
 
+    def _find_names(self, directory: str) -> Iterator[str]:
+        """Yield the names of the expression files in a directory."""
+        with os.scandir(directory) as entries:
+            for count, entry in enumerate(entries, start=1):
+                self._patience.check()
+                if count > MAX_ENTRIES:
+                    summary = f"the directory of expression files {directory} has more than {MAX_ENTRIES:,} entries"
+                    raise ExpressionError(Diagnostic("unresolved-expression", summary))
+                if entry.name.endswith((".json", ".properties")):
+                    yield entry.name
 
-def _read_json(path: str) -> Iterator[tuple[str, _TokenValue]]:
+
+def _read_json(path: str, text: str) -> Iterator[tuple[str, _TokenValue]]:
     import json
 
     def check_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -145,9 +175,7 @@ def _read_json(path: str) -> Iterator[tuple[str, _TokenValue]]:
 
     try:
         # Numbers keep their spelling: 1.10 is a text like any other.
-        data = json.loads(
-            read_text(path), parse_int=_JsonNumber, parse_float=_JsonNumber, object_pairs_hook=check_pairs
-        )
+        data = json.loads(text, parse_int=_JsonNumber, parse_float=_JsonNumber, object_pairs_hook=check_pairs)
     except json.JSONDecodeError as error:
         said = f"{path} is not JSON: {error.msg[0].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
         raise ExpressionError(Diagnostic("unresolved-expression", said, origin=path, line=error.lineno)) from None
@@ -200,9 +228,9 @@ def _text_of(value: Any) -> str | None:
     return str(value) if isinstance(value, str) else None
 
 
-def _read_properties(path: str) -> Iterator[tuple[str, _TokenValue]]:
+def _read_properties(path: str, text: str) -> Iterator[tuple[str, _TokenValue]]:
     """Yield the tokens of a Java properties file in UTF-8."""
-    for entry in read_entries(read_text(path)):
+    for entry in read_entries(text):
         try:
             key, value = entry.key, entry.value
         except EscapeError as error:
