@@ -68,10 +68,7 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         if follow is not None:
             for found in _find_targets(judge, judged, world):
                 follow(found)
-        problems = [*judged.problems, *judge.check_references(judged)]
-        if problems and judge.is_enabled(judged) is False:
-            # A disabled object does nothing yet: a value that it lacks does not stop the others.
-            problems = [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
+        problems = find_problems(judge, judged)
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")
     warnings.extend(warn_of_unknown((judged.object for judged in judged_all.values()), "kept and not used"))
@@ -85,6 +82,15 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         is_remote=site.storage.url.partition(":")[0] not in _LOCAL,
     )
     return configuration, tuple(errors)
+
+
+def find_problems(judge: Judge, judged: Judgement) -> list[Diagnostic]:
+    """Return the problems of an object by itself and of its references, as they count at startup."""
+    problems = [*judged.problems, *judge.check_references(judged)]
+    if problems and judge.is_enabled(judged) is False:
+        # A disabled object does nothing yet: a value that it lacks does not stop the others.
+        return [p.replace(severity="warning") if p.code == "unresolved-expression" else p for p in problems]
+    return problems
 
 
 def _read_entries(storage: Storage, base: str) -> list[Entry]:
