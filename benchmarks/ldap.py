@@ -30,9 +30,9 @@ OBJECTS = 10_000
 CHANGES = 1_000
 ROUNDS = {"get": 15, "list": 7, "changes": 7}
 GET_LIMIT = 0.35
-LIST_LIMIT = 15.0
+LIST_LIMIT = 6.0
 LIST_MEMORY = 150.0
-CHANGES_LIMIT = 2.5
+CHANGES_LIMIT = 2.0
 """Ratios of wall time to the server's own client; MiB."""
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
