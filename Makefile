@@ -9,6 +9,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHO
 
 # More pytest arguments: make test PYTEST="-k postfix -x"
 PYTEST =
+# The number of processes that run the tests, each with servers of its own. For one process: make test WORKERS=0
+WORKERS = 2
 
 .NOTPARALLEL:
 .PHONY: help demo test check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
@@ -33,7 +35,7 @@ demo:
 test:
 	$(SETUP) test
 	@$(PY) -m tests.servers.packages
-	@$(PY) -m pytest $(PYTEST)
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
 
 check: lint types imports docs-check
 
