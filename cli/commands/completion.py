@@ -114,7 +114,8 @@ def _values(invocation: Invocation, command: str, option: str, current: str) -> 
     if option in {"--set", "--add", "--remove", "--set-file", "--set-env"}:
         return _assignments(registry, relation, current)
     if option in {"--property", "--reset", "--set-prompt"}:
-        return {name for d in registry.concrete_types(relation.target) for name in d.properties}
+        properties = [prop for d in registry.concrete_types(relation.target) for prop in d.properties.values()]
+        return {prop.name for prop in properties if option == "--property" or not prop.is_fixed}
     if option in {"--type", "-t"}:
         return registry.types_of(relation)
     if option == option_of(relation) and not command.startswith("create-"):
@@ -130,7 +131,7 @@ def _assignments(registry: Registry, relation: Relation, current: str) -> Iterat
     """Yield ``property:``, or the possible values of a property that is typed already."""
     name, colon, _ = current.partition(":")
     for definition in registry.concrete_types(relation.target):
-        for prop in definition.properties.values():
+        for prop in (prop for prop in definition.properties.values() if not prop.is_fixed):
             if not colon:
                 yield f"{prop.name}:"
             elif prop.name == name.lower():

@@ -84,7 +84,7 @@ class Draft(Record):
         """Return the actions that a property allows now, the harmless ones first."""
         prop = self.property_named(name)
         found = [KEEP]
-        if prop.read_only and not self.creating:
+        if prop.is_fixed or (prop.read_only and not self.creating):
             return found
         own, current = self.values.get(name, ()), self.current_texts(name)
         if prop.multi_valued:

@@ -86,7 +86,8 @@ def property_page(title: str, draft: Draft, name: str) -> Menu:
     heading = f"{prop.name} ({title})"
     question = f"{prop.synopsis}\nNow: {state_of(draft, name)}"
     if KEEP in actions and len(actions) == 1:
-        question += "\nIt is read-only: it can be set only when the object is created."
+        when = "it always has its default" if prop.is_fixed else "it can be set only when the object is created"
+        question += f"\nIt is read-only: {when}."
     return Menu(heading, question, entries, (_HELP, Choice("b", "back", KEEP), _QUIT), default="1")
 
 

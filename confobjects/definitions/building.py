@@ -179,9 +179,12 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
         custom=profile_of(data, "cli").get("custom", False),
         note=data.get("note", ""),
         deprecated=data.get("deprecated", ""),
-        by_attribute={prop.attribute.lower(): prop for prop in properties.values()},
+        by_attribute={prop.attribute.lower(): prop for prop in properties.values() if not prop.is_fixed},
         former_attributes={
-            f"ds-cfg-{former}".lower(): prop for prop in properties.values() for former in prop.renamed_from
+            f"ds-cfg-{former}".lower(): prop
+            for prop in properties.values()
+            for former in prop.renamed_from
+            if not prop.is_fixed
         },
         raw=data,
     )

@@ -401,6 +401,8 @@ class _DefinitionRules(_Rules):
         spec = self.specs[naming]
         if spec.get("multi-valued") or not spec.get("mandatory") or not spec.get("read-only"):
             yield f"/properties/{naming}", "a naming property must be mandatory and read-only, and take one value", ""
+        elif _has_default(spec):
+            yield f"/properties/{naming}/default", "a naming property has no default: each object has its name", ""
         if spec.get("sensitive", self.own_syntaxes[naming].sensitive):
             yield f"/properties/{naming}", "a naming property cannot be sensitive: names are shown", ""
 
@@ -457,6 +459,14 @@ class _DefinitionRules(_Rules):
         for number, fix in enumerate(item.get("fixes", ())):
             for prop, text in fix.items():
                 yield from self.check_values(f"{pointer}/fixes/{number}/{prop}", prop, [text], self.specs)
+                yield from self._check_settable(f"{pointer}/fixes/{number}/{prop}", prop, self.specs)
+
+    @staticmethod
+    def _check_settable(pointer: str, prop: str, specs: Specs) -> Iterator[Finding]:
+        """Check that a value is not given to a property that always has its default."""
+        spec = specs.get(prop, {})
+        if spec.get("read-only") and _has_default(spec):
+            yield pointer, f'"{prop}" is read-only and has a default: it is never set', "leave it out"
 
     def _check_views(self) -> Iterator[Finding]:
         above = [self.registry.documents[level].data for level in self.registry.parents(self.name)]
@@ -491,6 +501,7 @@ class _DefinitionRules(_Rules):
         naming = self.data["relation"].get("naming-property")
         for prop, texts in given.items():
             yield from self.check_values(f"{pointer}/properties/{prop}", prop, texts, specs)
+            yield from self._check_settable(f"{pointer}/properties/{prop}", prop, specs)
         if naming is not None:
             yield from self.check_values(f"{pointer}/name", naming, [item["name"]], specs)
         if naming is not None and naming in given:
@@ -512,6 +523,11 @@ class _DefinitionRules(_Rules):
         if not same:
             summary = f'{naming} names the object: it cannot differ from the name "{item["name"]}"'
             yield pointer, summary, "leave it out, or give it the same value"
+
+
+def _has_default(spec: Mapping[str, Any]) -> bool:
+    """Whether a property has a value without one of its own."""
+    return not spec.get("default", {}).keys() <= {"alias", "undefined"}
 
 
 def _branch_of(relation: Relation) -> DN | None:

@@ -89,6 +89,11 @@ class PropertyDefinition(Record):
     declared_by: str = ""
     examples: tuple[str, ...] = ()
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it always has its default: it is read-only with a default, so it is shown, and never set nor written."""
+        return self.read_only and self.default.kind not in {"undefined", "alias"}
+
 
 class Constraint(Record):
     """A rule over the properties of one object: a condition, or a function where a condition is not enough.
@@ -165,6 +170,7 @@ class ManagedObjectDefinition(Record):
 
     ``ancestors`` are the names from the top type down to the direct parent; ``properties`` come in order of
     declaration, the top type's first; ``constants`` are LDAP attributes an entry carries without being properties.
+    ``by_attribute`` are the properties that an entry may store, ``former_attributes`` the same by former names.
     """
 
     name: str
@@ -201,6 +207,12 @@ class ManagedObjectDefinition(Record):
     def top(self) -> str:
         """The name of the topmost type this one descends from, itself included."""
         return self.ancestors[0] if self.ancestors else self.name
+
+    def find_fixed(self, attribute: str) -> PropertyDefinition | None:
+        """Return the property that always has its default, by its attribute, which an entry should not have."""
+        key = attribute.lower()
+        fixed = (prop for prop in self.properties.values() if prop.is_fixed)
+        return next((prop for prop in fixed if prop.attribute.lower() == key), None)
 
     def is_a(self, name: str) -> bool:
         """Tell whether this is the named type or descends from it."""

@@ -119,9 +119,11 @@ def warn_of_unknown(objects: Iterable[ManagedObject], fate: str) -> Iterator[Dia
             found.setdefault(attribute.lower(), (attribute, []))[1].append(obj)
     for attribute, holders in found.values():
         where = f" in {len(holders)} objects" if len(holders) > 1 else ""
+        fixed = holders[0].definition.find_fixed(attribute)
+        why = "belongs to no property" if fixed is None else f"is not used, because {fixed.name} always has its default"
         yield Diagnostic(
             "broken-data",
-            f"the attribute {attribute} belongs to no property{where}: it is {fate}",
+            f"the attribute {attribute} {why}{where}: it is {fate}",
             path=str(holders[0].path),
             severity="warning",
         )

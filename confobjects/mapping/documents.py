@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.changes import to_canonical
+from confobjects.objects.changes import describe_fixed, to_canonical
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.objects.reading import mask_secret, value_problem
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -249,6 +249,8 @@ class _StateReader:
             prop = type_.properties.get(name)
             if prop is None:
                 self._add_oddity((*here, name), f"there is no property {name} to set")
+            elif prop.is_fixed and value is not None:
+                self.doubts.append(Doubt((*here, name), describe_fixed(prop).replace(path=str(path))))
             elif value is not None and (texts := self._read_values(str(path), prop, value, (*here, name))):
                 values[name] = texts
         kept = frozenset() if secrets == [] else self._read_secrets(key, type_, properties, secrets)

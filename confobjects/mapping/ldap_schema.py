@@ -181,7 +181,8 @@ class _ClassCollector:
         inherited: set[str] = set()
         if definition.ancestors:
             parent = self._registry.definition(definition.ancestors[-1])
-            inherited = {*parent.by_attribute, *parent.former_attributes, *(name.lower() for name in parent.constants)}
+            stored = (prop.attribute.lower() for prop in parent.properties.values())
+            inherited = {*stored, *parent.former_attributes, *(name.lower() for name in parent.constants)}
         else:
             yield REVISION
             yield from () if naming is not None else dict.fromkeys(("cn", *self._single))

@@ -146,6 +146,9 @@ class Changer:
             hint = suggest_name(name, properties) or f"known: {', '.join(properties)}"
             self._report_problem(name, f'{friendly} has no property "{name}"', code="unknown-name", remedy=hint)
             return None
+        if prop.is_fixed:
+            self._refuse_fixed(prop)
+            return None
         if prop.read_only and not self.creating:
             self._report_problem(prop.name, f"{prop.name} is read-only: it can be set only when the object is created")
             return None
@@ -158,6 +161,12 @@ class Changer:
                 remedy=prop.deprecated,
             )
         return prop
+
+    def _refuse_fixed(self, prop: PropertyDefinition) -> None:
+        texts, _ = self.reader.read_default(self.obj, prop)
+        value = ", ".join(mask_secret(prop, text) for text in texts)
+        problem = describe_fixed(prop).replace(path=str(self.obj.path))
+        self.problems.add(problem.replace(detail=f"its value: {value}") if value else problem)
 
     def _reset(self, name: str) -> None:
         prop = self._find_property(name)
@@ -299,6 +308,12 @@ class Changer:
         return None if wrong else tuple(texts)
 
 
+def describe_fixed(prop: PropertyDefinition) -> Diagnostic:
+    """Return the problem of a value that is given for a property that always has its default."""
+    summary = f"{prop.name} is read-only and has a default: it is never set"
+    return Diagnostic("usage", summary, property=prop.name, remedy=f"leave {prop.name} out")
+
+
 def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDefinition | None:
     """Return a property by its name or a former one; names ignore case."""
     key = name.lower()
@@ -310,7 +325,8 @@ def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDef
 
 def written_default(prop: PropertyDefinition) -> Texts:
     """Return the values that are written for a property without a value: the defined default of a mandatory one."""
-    return tuple(to_canonical(prop, text) for text in prop.default.values) if prop.mandatory else ()
+    written = prop.mandatory and not prop.is_fixed
+    return tuple(to_canonical(prop, text) for text in prop.default.values) if written else ()
 
 
 def add_written_defaults(obj: ManagedObject) -> ManagedObject:

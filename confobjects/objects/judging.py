@@ -350,13 +350,14 @@ def _is_reported(obj: ManagedObject, name: str) -> bool:
 
 
 def _describe_missing_value(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:
+    source = f"give {prop.default.property} a value: {prop.name} is read-only and inherits it"
     return Diagnostic(
         "missing-mandatory",
         f"the mandatory property {prop.name} has no value",
         path=str(obj.path),
         property=prop.name,
         detail=f"expected: {prop.syntax.expected}",
-        remedy=(RemedyAction("set", prop.name, "…"),),
+        remedy=source if prop.is_fixed else (RemedyAction("set", prop.name, "…"),),
     )
 
 

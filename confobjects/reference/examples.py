@@ -18,6 +18,8 @@ def example_values(prop: PropertyDefinition, registry: Registry, most: int = 3) 
     """
     if prop.sensitive:
         return [f"&{{{prop.name.replace('-', '.')}}}", f"&{{file:secrets/{prop.name}}}"][:most]
+    if prop.is_fixed:
+        return list(prop.default.values[:most])
     found: list[str] = []
     short: list[str] = []
     keys = set()
@@ -56,7 +58,9 @@ def example_object(definition: ManagedObjectDefinition, registry: Registry) -> d
 
     A property without a known example is left out.
     """
-    needed = [p for p in definition.properties.values() if p.mandatory and p.default.kind != "defined"]
+    needed = [
+        p for p in definition.properties.values() if p.mandatory and p.default.kind != "defined" and not p.is_fixed
+    ]
     return {prop.name: examples for prop in needed if (examples := _pick_example(prop, registry))}
 
 

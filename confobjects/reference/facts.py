@@ -30,7 +30,7 @@ def facts(prop: PropertyDefinition, registry: Registry) -> Iterator[tuple[str, s
     yield "Required", _yes_or_no(prop.mandatory)
     yield "Admin action required", prop.admin_action.as_sentence()
     yield "Advanced", _yes_or_no(prop.advanced)
-    yield "Read-only", _yes_or_no(prop.read_only)
+    yield "Read-only", "Yes, it always has its default." if prop.is_fixed else _yes_or_no(prop.read_only)
 
 
 def _yes_or_no(value: bool) -> str:

@@ -76,10 +76,7 @@ def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> 
     whole = _properties_schema(definition, registry)
     secrets = sorted(name for name, spec in whole["properties"].items() if spec.get("writeOnly"))
     properties = {
-        name: {
-            "anyOf": [{key: spec.pop(key) for key in ("anyOf", "type", "items", "uniqueItems") if key in spec}, _NULL]
-        }
-        | spec
+        name: _as_optional(spec, fixed=definition.properties[name].is_fixed)
         for name, spec in whole["properties"].items()
     }
     required = [name for name in whole["required"] if name not in secrets]
@@ -91,6 +88,12 @@ def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> 
         },
         "required": ["properties"] if required else [],
     }
+
+
+def _as_optional(spec: dict[str, Any], *, fixed: bool) -> dict[str, Any]:
+    """Return the schema of a property that may be null as well; one that is never set may be nothing else."""
+    value = {key: spec.pop(key) for key in ("anyOf", "type", "items", "uniqueItems") if key in spec}
+    return {"anyOf": [_NULL] if fixed else [value, _NULL]} | spec
 
 
 _NULL = {"description": "The default; of a secret: none.", "type": "null"}

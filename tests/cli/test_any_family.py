@@ -628,6 +628,37 @@ def test_a_type_takes_only_what_its_narrower_syntax_allows() -> None:
     )
 
 
+def test_a_read_only_property_with_a_default_is_shown_and_never_set(file: Path) -> None:
+    assert depot("set-watchman-prop --type strict --set enabled:true").status == 0
+    assert depot("create-lookout --post-name gate").status == 0
+    lamp = "--post-name gate --lantern-name mx.example.com:25"
+    said = "fuel is read-only and has a default: it is never set\n  its value: oil\n"
+    for line in (
+        f"set-lantern-prop {lamp} --set fuel:gas",
+        "create-lantern --post-name gate --lantern-name h:1 --set fuel:oil",
+    ):
+        assert (depot(line).status, said in depot(line).err) == (2, True)
+    assert "fuel\toil" in printed(f"get-lantern-prop -s {lamp}")
+    assert printed("describe lantern fuel")[-2:] == [
+        "Read-only:             Yes, it always has its default.",
+        "Examples:              oil",
+    ]
+    words = ("completion", "bash", "--definitions", str(FAMILY), "--at", "3", "--", "confobjects", "set-lantern-prop")
+    assert run(*words, "--set").out.split() == ["address:", "colour:"]
+    assert run(*words, "--reset").out.split() == ["address", "colour"]
+    assert run(*words, "--property").out.split() == ["address", "colour", "fuel", "reach"]
+    ldif = file.read_text("utf-8").replace("ds-cfg-colour: white\n", "ds-cfg-colour: red\nds-cfg-fuel: gas\n")
+    (file.parent / "there.ldif").write_text(ldif, "utf-8")
+    done = depot(f"apply {file.parent / 'there.ldif'}")
+    assert (done.status, "fuel is read-only and has a default: it is never set" in done.err) == (2, True), done
+    assert "ds-cfg-fuel: gas\n               ^" in done.err
+    file.write_text(ldif, "utf-8")
+    assert (
+        "the attribute ds-cfg-fuel is not used, because fuel always has its default: it is kept" in depot("check").err
+    )
+    assert "fuel\toil" in printed(f"get-lantern-prop -s {lamp}")
+
+
 def test_apply_and_export_agree_about_it(file: Path) -> None:
     made = depot("set-watchman-prop --type strict --set enabled:true --set serial:6 --set known-job:print")
     assert made.status == 0

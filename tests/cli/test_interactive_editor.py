@@ -108,6 +108,7 @@ def test_the_property_that_names_an_object_and_hidden_ones_are_not_edited() -> N
         ("disk-queue", {}, "checksum", [KEEP, ADD, CHANGE, REMOVE]),  # two values by default, of three
         ("disk-queue", {"checksum": ("none", "crc32", "sha-256")}, "checksum", [KEEP, CHANGE, REMOVE, RESET]),
         ("disk-queue", {"serial": ("7",)}, "serial", [KEEP]),  # read-only
+        ("lantern", {}, "fuel", [KEEP]),
     ],
 )
 def test_only_what_is_possible_is_offered(kind: str, values: dict[str, Texts], name: str, actions: list[str]) -> None:
@@ -124,6 +125,8 @@ def test_a_change_can_be_reverted() -> None:
 
 def test_a_read_only_property_can_be_set_when_the_object_is_made() -> None:
     assert draft("disk-queue", creating=True).actions("serial") == [KEEP, CHANGE]
+    assert draft("lantern", creating=True).actions("fuel") == [KEEP]  # it always has its default
+    assert "It is read-only: it always has its default." in property_page("l", draft("lantern"), "fuel").question
 
 
 # -- editing -----------------------------------------------------------------------------------------------------------

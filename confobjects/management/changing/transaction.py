@@ -350,7 +350,11 @@ class Transaction:
         for child in reversed(below):
             self._world.put(child)
         before, after = obj.definition.properties, definition.properties
-        shared = {n: t for n, t in obj.values.items() if n in after and _is_same_property(before[n], after[n])}
+        shared = {
+            name: texts
+            for name, texts in obj.values.items()
+            if name in after and not after[name].is_fixed and _is_same_property(before[name], after[name])
+        }
         return ManagedObject(obj.path, definition, shared)
 
     def _holds_others(self, obj: ManagedObject) -> bool:

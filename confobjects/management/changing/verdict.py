@@ -176,7 +176,8 @@ class Verdict:
     ) -> Iterator[tuple[tuple[str, str], ...]]:
         fixes = [c.fixes for c in obj.definition.constraints if c.name == problem.constraint]
         for fix in (fix for several in fixes for fix in several):
-            if touched.isdisjoint(name for name, _ in fix):
+            names = [name for name, _ in fix]
+            if touched.isdisjoint(names) and not any(obj.definition.properties[name].is_fixed for name in names):
                 cured = obj.replace(values={**obj.values, **{name: (text,) for name, text in fix}})
                 if not self.judge_.judge(cured).errors:
                     yield fix

@@ -26,6 +26,7 @@ from confobjects.mapping.documents import ObjectState, describe_mask
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.ldif import parse
 from confobjects.mapping.ldif.places import LdifLine, LdifPlaces
+from confobjects.objects.changes import describe_fixed
 from confobjects.objects.reading import mask_secret
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -109,8 +110,11 @@ class LdifDocument:
     def _find_unknown(self, obj: ManagedObject) -> Iterator[Diagnostic]:
         """Yield attributes with our prefix that are not a property: they are probably misspelled."""
         for name in obj.unknown:
-            if name.lower().startswith(_OURS):
-                known = [prop.attribute for prop in obj.definition.properties.values()]
+            if (fixed := obj.definition.find_fixed(name)) is not None:
+                problem = describe_fixed(fixed).replace(path=str(obj.path))
+                yield self._locate_at_attribute(self._found[str(obj.path)], problem, [name], fixed)
+            elif name.lower().startswith(_OURS):
+                known = [prop.attribute for prop in obj.definition.by_attribute.values()]
                 friendly = obj.definition.friendly
                 problem = Diagnostic(
                     "unknown-name",
