@@ -1,0 +1,250 @@
+"""What the storage says: edits by hand, restored storages, states that do not hold, secrets that nobody may read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from confobjects.errors import ExpressionError
+from confobjects.expressions import Found, NotFound
+from confobjects.live import Event, advance, begin, evaluate_object, read_stored
+from confobjects.live.model import LiveState, StoredState
+from confobjects.management.history.records import HistoryRecord, read_records
+from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
+from tests.definitions.documents import builtin, depot
+from tests.live.services import MAIL_SERVER, Service, commit, judge_everything, mail, manage, setting
+
+ONE = "/mail-server/one"
+
+
+def edit(service: Service, path: str, **values: str | None) -> StoredState:
+    """The stored state after an edit by hand of one object, with the number of the last change."""
+    stored = service.stored()
+    where = service.path(path)
+    obj = stored.objects[where].object
+    texts = {**obj.values, **{name.replace("_", "-"): () if v is None else (v,) for name, v in values.items()}}
+    changed = obj.replace(values={name: several for name, several in texts.items() if several})
+    made = evaluate_object(changed, service.ctx.registry, service.evaluate)
+    return stored.replace(objects=stored.objects.with_changes({where: made}))
+
+
+def see(service: Service, stored: StoredState, history: list[HistoryRecord] | None = None) -> tuple[Event, ...]:
+    service.state, events = advance(
+        service.state, stored, read_records(service.ctx.site) if history is None else history
+    )
+    assert judge_everything(service.state) == []
+    return events
+
+
+def test_an_edit_by_hand_has_no_number() -> None:
+    service = mail(use_start_tls=False)
+    (event,) = see(service, edit(service, ONE, smtp_server="hand.example.com", use_ssl="true"))
+    assert (event.number, event.properties, event.restored) == (None, (), False)
+    assert [one.since for one in event.waiting] == [None]
+    (event,) = service.restart_component(ONE)
+    assert (event.number, event.properties) == (None, ("smtp-server", "use-ssl"))
+
+
+def test_an_edit_by_hand_between_changes_is_told_apart_from_them() -> None:
+    service = mail()
+    commit(service.ctx, setting("mail-server", "one", auth_username="me"))
+    events = see(service, edit(service, ONE, smtp_server="hand.example.com"))
+    assert [(one.number, one.properties) for one in events] == [(None, ("smtp-server",)), (2, ("auth-username",))]
+
+
+@pytest.mark.parametrize("how", ["a lower number", "another epoch"])
+def test_a_restored_storage_is_compared_in_full_and_told_as_restored(how: str) -> None:
+    service = mail(use_start_tls=False)
+    old = service.stored()
+    commit(service.ctx, setting("mail-server", "one", smtp_server="new.example.com"))
+    commit(service.ctx, setting("mail-server", "one", use_ssl=True))
+    service.look()
+    assert len(service.waiting()) == 1
+    restored = old if how == "a lower number" else old.replace(epoch="second", number=9)
+    (event,) = see(service, restored)
+    assert (event.restored, event.number, event.kind, event.properties) == (True, None, "changed", ("smtp-server",))
+    assert service.value(ONE, "smtp-server") == ("smtp.example.com",)
+    assert service.waiting() == []  # what waited is not stored any more
+    assert (service.state.epoch, service.state.number) == (restored.epoch, restored.number)
+    assert see(service, restored) == ()
+
+
+def test_a_restored_storage_does_not_pass_over_a_restart() -> None:
+    service = mail(use_start_tls=False)
+    commit(service.ctx, setting("mail-server", "one", use_ssl=True))
+    restored = service.stored().replace(epoch="second", number=1)
+    (event,) = see(service, restored)
+    assert (event.restored, event.properties) == (True, ())
+    assert service.value(ONE, "use-ssl") == ("false",)
+
+
+def test_a_state_that_does_not_hold_leaves_the_last_good_one_in_effect_until_it_is_mended() -> None:
+    service = mail(use_start_tls=False)
+    kept = service.state.judged
+    commit(service.ctx, setting("mail-server", "one", auth_username="me"))
+    assert see(service, edit(service, ONE, use_ssl="true", use_start_tls="true", enabled="maybe")) == ()
+    assert {one.property for one in service.state.problems} >= {"enabled"}
+    assert {one.constraint for one in service.state.problems} >= {"ssl-or-start-tls"}
+    commit(service.ctx, setting("mail-server", "one", smtp_server="new.example.com"))
+    assert see(service, edit(service, ONE, auth_password="&{lost}", enabled="maybe")) == ()
+    assert (service.state.judged, service.state.number) == (kept, 1)
+    assert [(one.number, one.properties) for one in service.look()] == [(2, ("auth-username",)), (3, ("smtp-server",))]
+    assert service.state.problems == ()
+
+
+def test_a_process_does_not_begin_with_a_state_that_does_not_hold() -> None:
+    service = mail()
+    commit(service.ctx, setting("mail-server", "one", smtp_server="&{lost}", auth_username="&{gone}"))
+    with pytest.raises(ExpressionError) as caught:
+        Service(service.ctx, make_evaluator(lambda _: NotFound()))
+    assert len(caught.value.diagnostics) >= 2
+
+
+def test_a_restart_during_a_state_that_does_not_hold_is_found_when_it_is_mended() -> None:
+    service = mail(use_start_tls=False)
+    commit(service.ctx, setting("mail-server", "one", use_ssl=True))
+    service.look()
+    commit(service.ctx, setting("mail-server", "one", enabled=False))
+    broken = edit(service, ONE, smtp_server="not a host")
+    see(service, broken)
+    commit(service.ctx, setting("mail-server", "one", enabled=True))
+    broken = edit(service, ONE, smtp_server="not a host")
+    see(service, broken)
+    assert service.state.problems != ()
+    service.look()
+    assert service.state.problems == ()
+    assert service.value(ONE, "use-ssl") == ("true",)
+
+
+def test_without_a_history_the_count_of_disablings_tells_of_a_restart() -> None:
+    registry = builtin()
+    obj = next(one for one in mail(use_start_tls=False).ctx.site.all_objects() if str(one.path) == ONE)
+    changed = obj.replace(values={**obj.values, "use-ssl": ("true",)})
+
+    def stored(one: Any, disablings: int | None) -> StoredState:
+        made = evaluate_object(one, registry, evaluate_defaults, disablings=disablings)
+        base = read_stored(registry, evaluate_defaults, [])
+        return base.replace(objects=base.objects.with_changes({one.path: made}))
+
+    def value(state: LiveState) -> tuple[str, ...]:
+        return state.judged[obj.path].readings["use-ssl"].values
+
+    state = begin(registry, evaluate_defaults, stored(obj, 4))
+    state, _ = advance(state, stored(changed, 4))
+    assert value(state) == ("false",)
+    again, _ = advance(state, stored(changed, 5))
+    assert value(again) == ("true",)
+    at_once, _ = advance(begin(registry, evaluate_defaults, stored(obj, 4)), stored(changed, 5))
+    assert value(at_once) == ("true",)
+    no_count, _ = advance(state, stored(changed, None))
+    assert value(no_count) == ("false",)
+
+
+def test_a_value_in_effect_stays_what_it_was_whatever_its_expression_gives_later() -> None:
+    words = {"tls": "false", "host": "a.example.com"}
+
+    def provide(need: Any) -> Found | NotFound:
+        return Found((words[str(need)],), "file f") if str(need) in words else NotFound()
+
+    ctx = manage(builtin())
+    with ctx.change() as tx:
+        tx.create(
+            "mail-server",
+            "one",
+            {**MAIL_SERVER, "use-ssl": "&{tls}", "use-start-tls": False, "smtp-server": "&{host}"},
+        )
+    service = Service(ctx, make_evaluator(provide))
+    words["tls"] = "true"
+    (event,) = service.look()
+    assert (event.number, event.properties, len(event.waiting)) == (None, (), 1)
+    assert service.value(ONE, "use-ssl") == ("false",)
+    words["host"] = "b.example.com"
+    (event,) = service.look()
+    assert (event.number, event.properties) == (None, ("smtp-server",))
+    assert service.value(ONE, "use-ssl") == ("false",)
+    (event,) = service.restart_component(ONE)
+    assert event.after is not None
+    assert event.after.readings["use-ssl"].values == ("true",)
+    assert event.after.readings["use-ssl"].origins == ("file f",)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_old_secrets_come_from_the_protected_place_or_what_was_known_at_first_stays(kept: bool) -> None:
+    service = mail(auth_username="me", auth_password="first", use_start_tls=False)
+    commit(service.ctx, setting("mail-server", "one", auth_password="second"))
+    commit(service.ctx, setting("mail-server", "one", auth_password="third", use_ssl=True))
+    records = read_records(service.ctx.site)
+    service.state, events = advance(
+        service.state, service.stored(), records if kept else [one.replace(kept=()) for one in records]
+    )
+    assert service.value(ONE, "auth-password") == (("second",) if kept else ("first",))
+    assert "********" not in str([one.after and one.after.readings["auth-password"].values for one in events])
+    service.restart_component(ONE)
+    assert service.value(ONE, "auth-password") == ("third",)
+
+
+def test_nothing_that_is_printed_holds_a_secret() -> None:
+    service = mail(auth_username="me", auth_password="canary")
+    commit(service.ctx, setting("mail-server", "one", auth_password="canary2", use_ssl=True, use_start_tls=False))
+    events = service.look()
+    for printed in (
+        service.state,
+        service.stored(),
+        events,
+        service.state.pending,
+        *service.state.stored.objects.values(),
+    ):
+        assert "canary" not in repr(printed)
+
+
+def test_an_object_that_is_deleted_and_created_again_starts_with_all_its_values() -> None:
+    service = mail(use_start_tls=False)
+    commit(service.ctx, lambda tx: tx.delete("mail-server", "one"))
+    values = {**MAIL_SERVER, "use-start-tls": False, "use-ssl": True}
+    commit(service.ctx, lambda tx: tx.create("mail-server", "one", values))
+    assert [(one.kind, one.number) for one in service.look()] == [("deleted", 2), ("added", 3)]
+    assert service.value(ONE, "use-ssl") == ("true",)
+
+
+def test_an_object_that_replaces_one_whose_deletion_waits_is_told_as_another_one() -> None:
+    service = mail(provider=True, use_start_tls=False)
+    commit(service.ctx, setting("mail-server", "one", use_ssl=True, trust_manager_provider=None))
+    commit(service.ctx, lambda tx: tx.delete("trust-manager-provider", "p"))
+    service.look()
+    assert [one[:2] for one in service.waiting()] == [(ONE, "changed"), ("/trust-manager-provider/p", "deleted")]
+    commit(service.ctx, lambda tx: tx.create("trust-manager-provider", "p", {"enabled": True}, type="system"))
+    events = service.look()
+    assert [(one.kind, one.number, one.before is None, one.after is None) for one in events] == [
+        ("deleted", 5, False, True),
+        ("added", 5, True, False),
+    ]
+    assert service.waiting() == [
+        (ONE, "changed", ("trust-manager-provider", "use-ssl"), ((ONE, "use-ssl", "component-restart"),), 3)
+    ]
+
+
+def test_server_restart_and_other_actions_count_for_the_next_process() -> None:
+    ctx = manage(depot())
+    with ctx.change() as tx:
+        tx.create("store", "s", {"enabled": True, "location": "/s"})
+        tx.create("queue", "q", {"enabled": True, "store": "s"}, type="disk")
+    service = Service(ctx)
+    commit(ctx, setting("depot-settings", (), site_name="other"))
+    commit(ctx, setting("queue", "q", spill_store="s"))
+    commit(ctx, setting("queue", "q", enabled=False))
+    commit(ctx, setting("queue", "q", enabled=True))
+    service.look()
+    assert service.waiting() == [
+        ("/depot-settings", "changed", ("site-name",), (("/depot-settings", "site-name", "server-restart"),), 2),
+        ("/queue/q", "changed", ("spill-store",), (("/queue/q", "spill-store", "other"),), 3),
+    ]
+    assert service.look("/queue/q", "/depot-settings") == ()
+    assert Service(ctx).value("/queue/q", "spill-store") == ("s",)
+
+
+def test_an_action_is_needed_only_where_the_value_changes() -> None:
+    service = mail(use_start_tls=False)
+    commit(service.ctx, setting("mail-server", "one", use_ssl=False))  # it is by default
+    assert service.look() == ()
+    assert service.waiting() == []
