@@ -69,13 +69,12 @@ def _count_free(state: LiveState, free: Sequence[int], told: Told) -> tuple[Live
         moved.update(trial.judged)
         done.update(counted)
     for group in _group_indexes(state.pending, [index for index in free if index not in done]):
-        if not done.isdisjoint(group):
-            continue
-        trial = _try_pending(state, group)
-        if not trial.findings:
+        rest = [index for index in group if index not in done]
+        trial = _try_pending(state, rest)
+        if rest and not trial.findings:
             state = _accept(state, trial, told)
             moved.update(trial.judged)
-            done.update(group)
+            done.update(rest)
         elif len(group) == 1:
             against[group[0]] = _join_involved(trial.findings)
     left = (
@@ -101,12 +100,14 @@ def _avoid_collisions(state: LiveState, free: Sequence[int]) -> tuple[list[int],
 
 
 def _group_indexes(pending: Sequence[PendingChange], left: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the pending changes that are left one by one, then those of each change of the history together."""
-    yield from ([index] for index in left)
+    """Yield the pending changes that are left in the order of the history: one by one, then those of a commit together."""
     by_number: dict[int | None, list[int]] = {}
     for index in left:
         by_number.setdefault(pending[index].number, []).append(index)
-    yield from (group for group in by_number.values() if len(group) > 1)
+    for number in sorted(by_number, key=lambda number: -1 if number is None else number):
+        yield from ([index] for index in by_number[number])
+        if len(by_number[number]) > 1:
+            yield by_number[number]
 
 
 def touches(one: PendingChange, involved: Involved) -> bool:

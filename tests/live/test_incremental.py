@@ -164,3 +164,18 @@ def test_what_waits_elsewhere_is_not_worked_out_again(steps: Steps) -> None:
     assert set(steps.judged) == {"/mail-server/b7", "/mail-server/a7"}
     assert len(site.state.pending) == 49
     assert judge_everything(site.state) == []
+
+
+def test_what_does_not_hold_is_not_forgotten_by_a_change_of_another_object() -> None:
+    site = mail_servers(3)
+    site.set("/mail-server/a1", use_ssl="true", smtp_server="a.example.com")
+    assert {one.path for one in site.state.problems} == {"/mail-server/a1"}
+    assert site.set("/mail-server/b1", smtp_server="b.example.com") == ()
+    assert {one.path for one in site.state.problems} == {"/mail-server/a1"}
+    assert site.state.number == 1
+    events = site.set("/mail-server/a1", use_ssl="false")
+    assert {(str(one.path), one.properties) for one in events} == {
+        ("/mail-server/a1", ("smtp-server",)),
+        ("/mail-server/b1", ("smtp-server",)),
+    }
+    assert (site.state.number, site.state.problems) == (4, ())

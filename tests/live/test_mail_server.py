@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from confobjects.live import list_waiting
-from tests.live.services import Service, commit, judge_everything, mail, setting
+from tests.live.services import Service, commit, mail, setting
 
 ONE = "/mail-server/one"
 PROVIDER = "/trust-manager-provider/p"
@@ -181,18 +181,3 @@ def test_a_disabled_object_takes_every_value_as_the_operator_is_told() -> None:
     service.look()
     assert (service.value(ONE, "enabled"), service.value(ONE, "use-ssl")) == (("false",), ("true",))
     assert service.waiting() == []
-
-
-def test_a_disabling_that_waits_and_an_enabling_are_a_restart_all_the_same() -> None:
-    service = mail(provider=True, use_ssl=True, use_start_tls=False)
-    commit(service.ctx, lambda tx: tx.create("mail-server", "two", {"enabled": True, "smtp-server": "two.example.com"}))
-    set_one(service, use_ssl=False)
-    commit(service.ctx, setting("trust-manager-provider", "p", enabled=False))
-    service.look()
-    assert service.value(PROVIDER, "enabled") == ("true",)
-    set_one(service, enabled=False)
-    commit(service.ctx, setting("trust-manager-provider", "p", enabled=True))
-    set_one(service, enabled=True)
-    service.look()
-    assert service.waiting() == []
-    assert judge_everything(service.state) == []

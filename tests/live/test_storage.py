@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Found, NotFound
 from confobjects.live import Event, advance, begin, evaluate_object, read_stored
@@ -68,6 +69,27 @@ def test_a_restored_storage_is_compared_in_full_and_told_as_restored(how: str) -
     assert service.waiting() == []  # what waited is not stored any more
     assert (service.state.epoch, service.state.number) == (restored.epoch, restored.number)
     assert see(service, restored) == ()
+
+
+def test_what_waits_is_what_a_restored_storage_holds() -> None:
+    service = mail(use_start_tls=False)
+    old = service.stored()
+    commit(service.ctx, setting("mail-server", "one", use_ssl=True))
+    service.look()
+    action = (ONE, "use-ssl", "component-restart")
+    (event,) = see(service, service.stored().replace(epoch="second", number=1))
+    assert (event.restored, event.properties) == (True, ())
+    assert service.waiting() == [(ONE, "changed", ("use-ssl",), (action,), None)]
+    assert see(service, old) == ()
+    assert service.waiting() == []
+
+
+def test_a_change_that_is_still_being_made_explains_nothing() -> None:
+    service = mail()
+    commit(service.ctx, setting("mail-server", "one", smtp_server="c.example.com"))
+    records = [one.replace(state="unclear") if one.number == 2 else one for one in read_records(service.ctx.site)]
+    (event,) = see(service, service.stored(), records)
+    assert (event.number, event.properties) == (None, ("smtp-server",))
 
 
 def test_a_restored_storage_does_not_pass_over_a_restart() -> None:
@@ -248,3 +270,67 @@ def test_an_action_is_needed_only_where_the_value_changes() -> None:
     commit(service.ctx, setting("mail-server", "one", use_ssl=False))  # it is by default
     assert service.look() == ()
     assert service.waiting() == []
+
+
+def test_a_derived_value_is_never_one_that_it_had_neither_before_nor_has_in_the_storage() -> None:
+    ctx = manage(depot())
+    with ctx.change() as tx:
+        tx.create("queue", "q", {"enabled": True, "batch-size": 60}, type="custom-memory")
+    service = Service(ctx)
+    commit(ctx, setting("depot-settings", (), batch_size=60, site_name="other"))
+    commit(ctx, setting("queue", "q", batch_size=None))
+    service.look()
+    assert service.value("/depot-settings", "batch-size") == ("50",)
+    assert service.value("/queue/q", "batch-size") == ("60",)  # it would be 50
+    action = ("/depot-settings", "site-name", "server-restart")
+    assert service.waiting() == [
+        ("/depot-settings", "changed", ("site-name", "batch-size"), (action,), 2),
+        ("/queue/q", "changed", ("batch-size",), (action,), 3),
+    ]
+
+
+def test_a_change_of_what_waits_already_waits_with_it() -> None:
+    service = mail(use_start_tls=False)
+    commit(service.ctx, setting("mail-server", "one", use_ssl=True, smtp_server="b.example.com:465"))
+    commit(service.ctx, setting("mail-server", "one", smtp_server="c.example.com:465", auth_username="me"))
+    service.look()
+    assert [(one[2], one[4]) for one in service.waiting()] == [(("auth-username", "smtp-server", "use-ssl"), 2)]
+
+
+def test_an_object_that_reading_finds_broken_is_seen_although_its_values_are_the_same() -> None:
+    service = mail()
+    stored = service.stored()
+    where = service.path(ONE)
+    held = stored.objects[where]
+    problem = Diagnostic("broken-data", "two entries have this name", path=ONE)
+    broken = held.replace(object=held.object.replace(problems=(problem,)))
+    assert see(service, stored.replace(objects=stored.objects.with_changes({where: broken}))) == ()
+    assert list(service.state.problems) == [problem]
+    assert see(service, stored) == ()
+    assert list(service.state.problems) == []
+
+
+def test_values_of_the_past_are_those_that_were_seen_then() -> None:
+    words = {"host": "a.example.com"}
+
+    def provide(need: Any) -> Found | NotFound:
+        return Found((words[str(need)],), "file f") if str(need) in words else NotFound()
+
+    ctx = manage(builtin())
+    with ctx.change() as tx:
+        tx.create("mail-server", "one", {**MAIL_SERVER, "smtp-server": "&{host}"})
+    service = Service(ctx, make_evaluator(provide))
+    words["host"] = "b.example.com"
+    commit(ctx, setting("mail-server", "one", smtp_server="c.example.com"))
+    (event,) = service.look()
+    assert (event.number, event.properties) == (2, ("smtp-server",))
+
+
+def test_an_object_that_was_changed_and_then_deleted_by_hand_is_deleted() -> None:
+    service = mail()
+    commit(service.ctx, setting("mail-server", "one", smtp_server="c.example.com"))
+    stored = service.stored()
+    gone = stored.replace(objects=stored.objects.with_changes({service.path(ONE): None}))
+    (event,) = see(service, gone)
+    assert (event.kind, event.number, event.after) == ("deleted", None, None)
+    assert service.state.number == 2
