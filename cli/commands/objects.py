@@ -249,7 +249,7 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
             if objects or not there or invocation.form != "table":
                 _print_list(invocation, relation, columns, shown, named=bool(property_))
             _tell_hidden(invocation, relation, len(there) - len(objects))
-            invocation.warn([*context.storage.warnings, *context.strays()])
+            invocation.warn([*context.storage.warnings, *context.strays(world)])
         return 0
 
     parameters = [

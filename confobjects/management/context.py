@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 from confobjects.errors import NoSuchObjectError
-from confobjects.management.world import StorageWorld, describe_absence
+from confobjects.management.world import Overlay, StorageWorld, describe_absence
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, Name
 from confobjects.texts.names import normal_name
@@ -87,11 +87,11 @@ class ManagementContext:
         )
         return sorted(found, key=lambda obj: normal_name(obj.name))
 
-    def strays(self) -> Sequence[Diagnostic]:
+    def strays(self, world: StorageWorld | Overlay | None = None) -> Sequence[Diagnostic]:
         """Return at most one warning: how many entries are stored that are no part of the configuration."""
         from confobjects.management.strays import summarise_strays
 
-        return summarise_strays(self.site)
+        return summarise_strays(self.site, world or self.world())
 
     def all(self, world: StorageWorld | None = None) -> Iterator[ManagedObject]:
         """Yield every object, parents before children, including singletons that have only defaults."""

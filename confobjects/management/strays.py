@@ -17,7 +17,7 @@ from confobjects.mapping.journal import BRANCH
 if TYPE_CHECKING:
     from confobjects.definitions import Relation
     from confobjects.management.site import Site
-    from confobjects.management.world import StorageWorld
+    from confobjects.management.world import Overlay, StorageWorld
     from confobjects.mapping.entry import Entry
     from confobjects.objects.model import ManagedObject
     from confobjects.paths import ManagedObjectPath
@@ -60,8 +60,12 @@ class StrayFinder:
         written = {entry.dn.normal for entry in listed}
         self._learn_singles(self._base.normal, "root", written)
         others = []
+        places: dict[str, list[Relation | None]] = {}  # of a parent, whose objects are known: its DN is shorter
         for entry in listed:
-            named = self._find_relation(entry, self._find_places(entry.dn.parent), named=True)
+            parent = entry.dn.parent
+            if parent.normal not in places:
+                places[parent.normal] = list(self._find_places(parent))
+            named = self._find_relation(entry, places[parent.normal], named=True)
             relation = named or self._find_relation(entry, self._find_places(entry.dn), named=False)
             if relation is not None:
                 kind = self._site.mapper.find_type(entry, relation).name
@@ -173,11 +177,10 @@ def find_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject
     return _tell_strays(StrayFinder(site, objects, world.entries), entries)
 
 
-def summarise_strays(site: Site) -> list[Diagnostic]:
-    """Return at most one warning, with the number of the strays of a storage. It takes one request, whatever there is."""
-    entries = list(site.storage.search(site.mapper.base, "sub", None, (OBJECT_CLASS,)))
+def summarise_strays(site: Site, world: StorageWorld | Overlay) -> list[Diagnostic]:
+    """Return at most one warning, with the number of the strays of a storage. After a list it takes no request."""
     finder = StrayFinder(site, (), {})
-    strays = [entry for entry, _ in finder.find(finder.learn(entries))]
+    strays = [entry for entry, _ in finder.find(finder.learn(world.list_entries()))]
     if not strays:
         return []
     first = f'the entry "{min(strays, key=lambda entry: _rank_stray(finder, entry)).dn}"'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic, suggest_name
+from confobjects.mapping.entry import OBJECT_CLASS
 from confobjects.objects.model import ManagedObject
 from confobjects.paths import ROOT, Element, ManagedObjectPath
 from confobjects.texts.visible import make_visible
@@ -32,6 +33,7 @@ class StorageWorld:
         self._members: dict[tuple[str, ManagedObjectPath], list[ManagedObjectPath]] = {}
         self._names: dict[tuple[str, ManagedObjectPath], dict[str, list[DN]]] = {}
         self._ahead: dict[str, Entry | None] = {}
+        self._listed: list[Entry] | None = None
         self._spelled: dict[tuple[Element, ...], ManagedObjectPath] = {}
         self._shared: set[Diagnostic] = set()
 
@@ -129,13 +131,26 @@ class StorageWorld:
     def list_members(
         self, relation: Relation, parent: ManagedObjectPath, properties: Sequence[str]
     ) -> list[ManagedObject]:
-        """Return the objects of a relation with at least the given properties, for display; they are not cached."""
+        """Return the objects of a relation with at least the given properties, for display; they are not cached.
+
+        One search reads them and all other entries, among which :meth:`list_entries` lets others look for strays.
+        """
         attributes = self.mapper.attributes_for(relation, properties)
         if not relation.named or attributes is None:
             return self.members(relation, parent)
-        object_class = self.registry.definition(relation.target).object_classes[-1]
-        found = self.storage.search(self.mapper.branch_of(relation, parent), "one", object_class, attributes)
-        return [self.mapper.decode(entry, relation, parent) for entry in found if self.mapper.holds(entry, relation)]
+        self._listed = list(self.storage.search(self.mapper.base, "sub", None, attributes))
+        branch = self.mapper.branch_of(relation, parent)
+        return [
+            self.mapper.decode(entry, relation, parent)
+            for entry in self._listed
+            if entry.dn.parent == branch and self.mapper.holds(entry, relation)
+        ]
+
+    def list_entries(self) -> list[Entry]:
+        """Return every entry of the storage with at least its object classes: those of the last list, or read now."""
+        if self._listed is None:
+            self._listed = list(self.storage.search(self.mapper.base, "sub", None, (OBJECT_CLASS,)))
+        return self._listed
 
     def keep(self, obj: ManagedObject) -> None:
         """Use an object as the stored one, without reading it."""
@@ -177,6 +192,10 @@ class Overlay:
         self.below = below
         self.pending: dict[ManagedObjectPath, ManagedObject | None] = {}
         self.moved: dict[ManagedObjectPath, ManagedObjectPath] = {}
+
+    def list_entries(self) -> list[Entry]:
+        """Return every entry of the storage as it is, with at least its object classes."""
+        return self.below.list_entries()
 
     def find(self, path: ManagedObjectPath) -> ManagedObject | None:
         """Return the object at a path as it will be."""
