@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from confobjects.definitions.conditions import adapt_condition
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import PropertyChanges
 from confobjects.records import Record, field
@@ -126,7 +127,8 @@ class ValuePrompt:
         if condition is None:
             return True
         reader = self.session.context.site.make_reader()
-        return condition.judge(lambda name: reader.read(obj, obj.definition.properties[name]).normals) is not False
+        adapted = adapt_condition(condition, obj.definition)
+        return adapted.judge(lambda name: reader.read(obj, obj.definition.properties[name]).normals) is not False
 
     def _enable_creation(self, creation: Operation, reference: Reference) -> Operation:
         """Return the creation of an object, enabled for a reference if the user wants that."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from confobjects.definitions.model import ManagedObjectDefinition
     from confobjects.syntaxes import Syntax
 
 Values = frozenset[Hashable] | None
@@ -256,3 +257,17 @@ def build_condition(source: Any, normal: Normal) -> Condition:
     if keyword == "not":
         return Not(source, (build_condition(argument, normal),))
     return _COMPOUND[keyword](source, tuple(build_condition(part, normal) for part in argument))
+
+
+def adapt_condition(condition: Condition, definition: ManagedObjectDefinition) -> Condition:
+    """Return a condition on objects of a type as one on those of a subtype, which compares with its narrower syntaxes."""
+    if not definition.ancestors:
+        return condition
+    syntaxes = {name: prop.syntax for name, prop in definition.properties.items()}
+
+    def normalise(operand: str, text: str) -> Hashable:
+        syntax = syntax_of(operand, syntaxes)
+        assert syntax is not None  # noqa: S101 - the subtype has what the type has
+        return syntax.normal_form(text)
+
+    return build_condition(condition.source, normalise)

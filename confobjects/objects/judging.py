@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.allowance import load_function
-from confobjects.definitions.conditions import operand_words, select_parts, split_operand
+from confobjects.definitions.conditions import adapt_condition, operand_words, select_parts, split_operand
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.expressions.openers import has_opener
 from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
@@ -103,6 +103,7 @@ class Judge:
         self._functions: dict[str, ConstraintFunction] = {}
         self._uses: dict[str, _Uses] = {}
         self._targets: dict[tuple[int, str], _Target] = {}
+        self._conditions: dict[tuple[int, str], Condition] = {}
 
     # -- an object by itself -------------------------------------------------------------------------------------
 
@@ -185,7 +186,7 @@ class Judge:
             (path,) = self._target_paths(prop, (name,))
             obj = self.world.find(path)
             condition = reference.target_enabled
-            enabled = None if obj is None or condition is None else condition.judge(self._make_view(obj))
+            enabled = None if obj is None or condition is None else self._judge_target(obj, condition)
             found = self._targets[key] = _Target(path, obj is not None, enabled)
         return found
 
@@ -215,6 +216,18 @@ class Judge:
         """Return a view that reads only the properties it is asked for: a target is not judged as a whole."""
         return lambda name: self.reader.read(obj, obj.definition.properties[name]).normals
 
+    def _judge_target(self, obj: ManagedObject, condition: Condition) -> bool | None:
+        """Judge the condition of a reference on its target."""
+        return self._adapt(condition, obj).judge(self._make_view(obj))
+
+    def _adapt(self, condition: Condition, target: ManagedObject) -> Condition:
+        """Return the condition of a reference as one on the type of a target, which may have narrowed syntaxes. Cached."""
+        key = (id(condition), target.definition.name)
+        adapted = self._conditions.get(key)
+        if adapted is None:
+            adapted = self._conditions[key] = adapt_condition(condition, target.definition)
+        return adapted
+
     def find_demands(
         self, obj: ManagedObject, relations: Container[str]
     ) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, bool]]:
@@ -227,7 +240,7 @@ class Judge:
     def is_enough(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
         """Tell whether an object counts as enabled for a property that refers to it, as an unknown state does."""
         condition = None if prop.reference is None else prop.reference.target_enabled
-        return condition is None or condition.judge(self._make_view(obj)) is not False
+        return condition is None or self._judge_target(obj, condition) is not False
 
     # -- what refers to it ---------------------------------------------------------------------------------------
 
@@ -280,7 +293,7 @@ class Judge:
         path = judged.object.path
         references = [prop.reference for _, prop in self.registry.users(path.relation)]
         enabled = [
-            r.target_enabled.judge(judged.normal_values)
+            self._adapt(r.target_enabled, judged.object).judge(judged.normal_values)
             for r in references
             if r is not None and r.target_enabled is not None
         ]
@@ -290,7 +303,7 @@ class Judge:
             reference = user.property.reference
             if not (user.sure and user.needs) or reference is None or reference.target_enabled is None:
                 continue
-            if reference.target_enabled.judge(judged.normal_values) is False:
+            if self._adapt(reference.target_enabled, judged.object).judge(judged.normal_values) is False:
                 yield Diagnostic(
                     "constraint-violated",
                     f'the {judged.object.definition.friendly} "{path.name}" cannot be disabled: {user.object.path} '

@@ -8,13 +8,15 @@ import pytest
 
 from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.definitions.checking import check
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.judging import Judge
+from confobjects.objects.model import ManagedObject
 from confobjects.reference.jsonschema import object_schema, property_schema
 from confobjects.reference.stubs import render_stub
 from confobjects.reference.text import describe_property
 from confobjects.syntaxes import HostPort
 from tests.definitions.documents import depot
-from tests.objects.depot import judge, made
+from tests.objects.depot import Objects, judge, made
 
 MACHINE: dict[str, Any] = {
     "name": "machine",
@@ -140,3 +142,38 @@ def test_the_stub_has_the_type_of_the_wider_syntax() -> None:
     del middle["overrides"]
     low = subtype("a-machine", "m-machine", mode={"type": "enumeration", "values": {"a": "A."}})
     assert 'Literal["mode"]) -> Literal["a", "b"] | None: ...' in render_stub(registry(middle, low))
+
+
+def test_a_target_counts_as_enabled_by_the_syntax_of_its_own_type() -> None:
+    """A string ignores case, the local part of a mail address does not: both must compare with their own rules."""
+    helper = {
+        "name": "driver",
+        "version": 1,
+        "synopsis": "Who drives it.",
+        "relation": {"parent": "root", "kind": "instantiable", "branch": "cn=Drivers"},
+        "properties": {
+            "machine": {
+                "synopsis": "What is driven.",
+                "syntax": {
+                    "type": "aggregation",
+                    "relation": "machine",
+                    "target-enabled": {"contains": ["owner", "Ann@Example.com"]},
+                },
+            }
+        },
+    }
+    found = registry(subtype("owned-machine", "machine", owner={"type": "mail-address"}), helper)
+
+    def judge_driver(type_name: str, owner: str) -> list[str]:
+        machine = ManagedObject(found.parse_path("/machine/one"), found.definition(type_name), {"owner": (owner,)})
+        driver = ManagedObject(found.parse_path("/driver/one"), found.definition("driver"), {"machine": ("one",)})
+        judge_ = Judge(found, Objects([machine, driver]), evaluate_defaults)
+        used = [problem.summary for problem in judge_.check_users(judge_.judge(machine))]
+        assert judge_.is_enough(machine, driver.definition.properties["machine"]) is not bool(used)
+        return [problem.summary for problem in judge_.check_references(judge_.judge(driver))]
+
+    disabled = ['machine names "one", which is disabled']
+    assert judge_driver("machine", "ann@example.com") == []
+    assert judge_driver("owned-machine", "Ann@EXAMPLE.com") == []
+    assert judge_driver("owned-machine", "ann@example.com") == disabled
+    assert judge_driver("machine", "bob@example.com") == disabled
