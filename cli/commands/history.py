@@ -114,7 +114,8 @@ def _describe_change(one: HistoryRecord, by: Mapping[int, int]) -> str:
 
 def _headline(change: RecordedChange) -> str:
     target = f" to {change.new_path}" if change.new_path is not None else ""
-    return f"{change.action} {change.path}{target}"
+    again = ", disabled and enabled again" if change.restarted else ""
+    return f"{change.action} {change.path}{target}{again}"
 
 
 def _detail_lines(one: HistoryRecord, by: Mapping[int, int], registry: Registry) -> Iterator[str]:
@@ -183,4 +184,6 @@ def _change_as_json(change: RecordedChange) -> dict[str, Any]:
     }
     if change.new_path is not None:
         found["new_path"] = str(change.new_path)
+    if change.restarted:
+        found["restarted"] = True
     return found

@@ -35,6 +35,9 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
             continue
         what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
         invocation.note(make_visible(f"to be checked at startup: {deferred.path}: {what}"))
+    for change in report.changes:
+        if change.restarted:
+            invocation.note(make_visible(f"{change.path}: disabled and enabled again by this change"))
     for action in report.admin_actions:
         invocation.note(make_visible(f"{action.path}, {action.property}: {action.synopsis}"))
     return 0
@@ -80,6 +83,8 @@ def report_as_json(report: ChangeReport, *, dry_run: bool) -> dict[str, Any]:
         }
         if change.new_path is not None:
             item["new_path"] = str(change.new_path)
+        if change.restarted:
+            item["restarted"] = True
         changes.append(item)
     return {
         "changed": report.changed,

@@ -125,14 +125,15 @@ def _make_step(state: LiveState, one: HistoryRecord, before: Objects, after: Obj
         if change.action in {"create", "delete"} and change.path in touched:
             touched[change.path] = None  # deleted and created again it is another object
     old, new = (HeldReader(EvaluatedWorld(state.registry, side), state.evaluate) for side in (before, after))
-    again = (
+    again = {
         path
         for path in paths
         if path in before
         and path in after
         and is_enabled(old, before[path].object) is False
         and is_enabled(new, after[path].object)
-    )
+    }
+    again.update(change.path for change in one.changes if change.restarted)
     return Step(one.number, after, touched, frozenset(again))
 
 

@@ -185,13 +185,16 @@ class Overlay:
     """A world with pending changes laid over it.
 
     ``pending`` maps a path to the object that will be there, None for a deleted one; ``moved`` maps the new path of a
-    renamed object, or of one below it, to the path where it is stored now.
+    renamed object, or of one below it, to the path where it is stored now. ``stopped`` are objects that a pending change
+    has disabled, ``restarted`` those of them that a later one has enabled again.
     """
 
     def __init__(self, below: StorageWorld) -> None:
         self.below = below
         self.pending: dict[ManagedObjectPath, ManagedObject | None] = {}
         self.moved: dict[ManagedObjectPath, ManagedObjectPath] = {}
+        self.stopped: set[ManagedObjectPath] = set()
+        self.restarted: set[ManagedObjectPath] = set()
 
     def list_entries(self) -> list[Entry]:
         """Return every entry of the storage as it is, with at least its object classes."""

@@ -46,7 +46,10 @@ class PropertyChanges(Record):
 
 
 class ObjectChange(Record):
-    """The result of a change for one object: stored texts of each changed property, before and after."""
+    """The result of a change for one object: stored texts of each changed property, before and after.
+
+    ``restarted`` tells that the change disables the object and enables it again.
+    """
 
     path: ManagedObjectPath
     action: Action
@@ -54,6 +57,7 @@ class ObjectChange(Record):
     before: Mapping[str, Texts]
     after: Mapping[str, Texts]
     new_path: ManagedObjectPath | None = None
+    restarted: bool = False
 
     def names(self) -> tuple[str, ...]:
         """Return the changed properties in order of declaration."""
@@ -381,15 +385,20 @@ def is_same_value(prop: PropertyDefinition, texts: Texts, others: Texts) -> bool
 
 
 def required_actions(
-    obj: ManagedObject, names: Iterable[str], *, enabled_before: bool | None, enabled_after: bool | None
+    obj: ManagedObject,
+    names: Iterable[str],
+    *,
+    enabled_before: bool | None,
+    enabled_after: bool | None,
+    restarted: bool = False,
 ) -> Iterable[RequiredAction]:
     """Yield the administrator actions that changed values of an object need.
 
     ``names`` are the properties whose current values change: storing a default, or leaving it to the definition, is
     another text and the same value. A component has to be restarted only where it stays enabled through the change: one
-    that is disabled takes the new value when it is enabled again.
+    that is disabled takes the new value when it is enabled again, also by the same change (``restarted``).
     """
-    stays = enabled_before is not False and enabled_after is not False
+    stays = enabled_before is not False and enabled_after is not False and not restarted
     for name in names:
         action = obj.definition.properties[name].admin_action
         if action.kind == "none" or (action.kind == "component-restart" and not stays):

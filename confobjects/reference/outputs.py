@@ -77,8 +77,9 @@ _DEFS: Final[Schema] = {
             "properties": {"$ref": "#/$defs/sides"},
             "new_path": _PATH,
             "type": {"description": "The name of the object's definition.", "type": "string"},
+            "restarted": {"description": "The object is disabled and enabled again.", "const": True},
         },
-        ("new_path", "type"),
+        ("new_path", "type", "restarted"),
         "The change to one object.",
     ),
     "stage": _object_of(

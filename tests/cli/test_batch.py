@@ -138,6 +138,19 @@ def test_one_by_one_each_is_a_change_of_the_history_by_its_own_command(tmp_path:
 SET_SECRET = f"set-mail-server-prop --server-name two --set auth-username:me --set auth-password:{SECRET}"
 
 
+def test_a_batch_that_disables_and_enables_an_object_says_that_it_is_restarted(tmp_path: Path) -> None:
+    run("create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:h.example.com")
+    name = "set-mail-server-prop --server-name one --set"
+    did = batch(
+        f"{name} enabled:false\n{name} use-start-tls:false\n{name} use-ssl:true\n{name} enabled:true\n",
+        directory=tmp_path,
+    )
+    assert "/mail-server/one: disabled and enabled again by this change" in did.err
+    assert "must be disabled and re-enabled" not in did.err + did.out
+    did = batch(f"{name} enabled:false\n{name} enabled:true\n", directory=tmp_path)
+    assert "/mail-server/one: disabled and enabled again by this change" in did.err
+
+
 def test_what_is_valid_only_together_is_one_batch_in_any_order(tmp_path: Path) -> None:
     prepare(tmp_path)
     text = (

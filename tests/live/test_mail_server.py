@@ -181,3 +181,23 @@ def test_a_disabled_object_takes_every_value_as_the_operator_is_told() -> None:
     service.look()
     assert (service.value(ONE, "enabled"), service.value(ONE, "use-ssl")) == (("false",), ("true",))
     assert service.waiting() == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_batch_that_disables_and_enables_counts(first: bool) -> None:
+    service = mail(use_start_tls=False)
+    use = setting("mail-server", "one", use_ssl=True)
+    off, on = (setting("mail-server", "one", enabled=value) for value in (False, True))
+    commit(service.ctx, *((use, off, on) if first else (off, use, on)))
+    (event,) = service.look()
+    assert (event.number, event.properties, event.waiting) == (2, ("use-ssl",), ())
+
+
+def test_what_waits_counts_with_a_later_batch_that_disables_and_enables() -> None:
+    service = mail(use_start_tls=False)
+    set_one(service, use_ssl=True)
+    service.look()
+    off, on = (setting("mail-server", "one", enabled=value) for value in (False, True))
+    commit(service.ctx, off, on)
+    (event,) = service.look()
+    assert (event.number, event.properties, event.waiting) == (3, ("use-ssl",), ())

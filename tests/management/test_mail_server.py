@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from confobjects.actions import remedy_text
-from confobjects.objects.changes import PropertyChanges
+from confobjects.management import ManagementContext
+from confobjects.management.history.undoing import plan_undo
+from confobjects.objects.changes import ChangeReport, PropertyChanges
 from tests.definitions.documents import builtin
 from tests.management.things import MAIL, manage, refused, snapshot, summaries
 
@@ -192,6 +194,64 @@ def test_a_restart_is_asked_for_only_where_the_object_stays_enabled(before: str,
     assert [(a.property, a.action, a.synopsis) for a in report.admin_actions] == (
         [("use-ssl", "component-restart", RESTART)] if told else []
     )
+
+
+def toggle(ctx: ManagementContext, *steps: dict[str, str]) -> ChangeReport:
+    with ctx.change() as tx:
+        for values in steps:
+            tx.set("mail-server", "one", values)
+    return tx.report
+
+
+OFF, ON, TLS = {"enabled": "false"}, {"enabled": "true"}, {"use-ssl": "true"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "restarted"),
+    [
+        ((OFF, TLS, ON), True),
+        ((TLS, OFF, ON), True),
+        ((OFF, ON, TLS), True),
+        ((OFF, ON), True),
+        ((OFF, ON, OFF, ON), True),
+        ((TLS,), False),
+        ((ON, TLS), False),
+        ((OFF, TLS), False),
+    ],
+)
+def test_a_change_that_disables_and_enables_again_restarts_the_object(
+    steps: tuple[dict[str, str], ...], restarted: bool
+) -> None:
+    ctx = manage(builtin())
+    ctx.create("mail-server", "one", {**MAIL, "use-start-tls": "false"})
+    report = toggle(ctx, *steps)
+    (change,) = report.changes
+    assert change.restarted is restarted
+    assert ctx.history()[-1].changes[0].restarted is restarted
+    asked = TLS in steps and OFF not in steps
+    assert [action.property for action in report.admin_actions] == (["use-ssl"] if asked else [])
+
+
+def test_a_restart_alone_is_a_change_that_leaves_nothing_to_take_back() -> None:
+    ctx = manage(builtin())
+    ctx.create("mail-server", "one", {**MAIL, "use-start-tls": "false"})
+    before = snapshot(ctx)["cn=one,cn=Mail Servers,cn=config"]
+    assert toggle(ctx, OFF, ON).changed
+    record = ctx.history()[-1]
+    assert (record.number, record.changes[0].names, record.changes[0].restarted) == (2, (), True)
+    after = snapshot(ctx)["cn=one,cn=Mail Servers,cn=config"]
+    assert after.pop("ds-cfg-revision") != before.pop("ds-cfg-revision", ())
+    assert after == before
+    assert list(plan_undo(record, ctx.registry)) == []
+    assert not ctx.undo(2).changed
+
+
+def test_enabling_what_was_disabled_before_the_change_restarts_nothing() -> None:
+    ctx = manage(builtin())
+    ctx.create("mail-server", "one", {**MAIL, "use-start-tls": "false", **OFF})
+    (change,) = toggle(ctx, ON).changes
+    assert not change.restarted
+    assert not toggle(ctx, ON).changed
 
 
 def test_the_official_example_is_accepted_as_typed() -> None:

@@ -110,8 +110,10 @@ def _find_written(world: Overlay, obj: ManagedObject) -> Iterator[ObjectOutcome]
         yield ObjectOutcome(ObjectChange(obj.path, action, obj.definition, {}, obj.values), obj, None)
         return
     naming = relation.naming_property
-    if _drop_name(before, naming) != _drop_name(obj, naming):
-        yield ObjectOutcome(ObjectChange(obj.path, "modify", obj.definition, before.values, obj.values), obj, source)
+    restarted = obj.path in world.restarted  # a change for whoever runs the object, also without another value
+    if restarted or _drop_name(before, naming) != _drop_name(obj, naming):
+        change = ObjectChange(obj.path, "modify", obj.definition, before.values, obj.values, restarted=restarted)
+        yield ObjectOutcome(change, obj, source)
 
 
 def _drop_name(obj: ManagedObject, naming: str) -> dict[str, tuple[str, ...]]:

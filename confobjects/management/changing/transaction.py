@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Relation
+    from confobjects.definitions.conditions import View
     from confobjects.dn import DN
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Change, Entry
@@ -393,8 +394,24 @@ class Transaction:
         return above.path.child(*path.elements[-1])
 
     def _put(self, obj: ManagedObject, names: Iterable[str]) -> None:
+        touched = {name.lower() for name in names}
+        self._note_restart(obj, touched)
         self._world.put(obj)
-        self._touched.setdefault(obj.path, set()).update(name.lower() for name in names)
+        self._touched.setdefault(obj.path, set()).update(touched)
+
+    def _note_restart(self, obj: ManagedObject, names: Container[str]) -> None:
+        """Note an object that a change of some properties disables, or enables again after that."""
+        condition, old = obj.definition.enabled_when, self._world.find(obj.path)
+        if condition is None or old is None or not any(name in names for name in condition.properties()):
+            return
+        was, will = (condition.judge(self._make_view(side)) for side in (old, obj))
+        if was and will is False:
+            self._world.stopped.add(obj.path)
+        elif was is False and will and obj.path in self._world.stopped:
+            self._world.restarted.add(obj.path)
+
+    def _make_view(self, obj: ManagedObject) -> View:
+        return lambda name: self._reader.read(obj, obj.definition.properties[name]).normals
 
     def _find_type(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
         types = self.registry.types_of(relation)

@@ -112,14 +112,17 @@ class Verdict:
             obj = outcome.object
             old = self.before.world.find(outcome.source or outcome.change.path) or obj.replace(values={})
             inherited = heirs[obj.path].names if obj.path in heirs else ()
-            self._collect_actions_of(old, judged[obj.path], dict.fromkeys((*outcome.change.names(), *inherited)))
+            names = dict.fromkeys((*outcome.change.names(), *inherited))
+            self._collect_actions_of(old, judged[obj.path], names, restarted=outcome.change.restarted)
         modified = {outcome.object.path for outcome in outcomes if outcome.object and outcome.change.action == "modify"}
         for path, heir in heirs.items():
             above = (ManagedObjectPath(path.elements[:length]) for length in range(1, len(path.elements) + 1))
             if heir.before is not None and path not in modified and created.isdisjoint(above):
                 self._collect_actions_of(heir.before, judged[path], heir.names)
 
-    def _collect_actions_of(self, old: ManagedObject, judged: Judgement, names: Iterable[str]) -> None:
+    def _collect_actions_of(
+        self, old: ManagedObject, judged: Judgement, names: Iterable[str], *, restarted: bool = False
+    ) -> None:
         """Collect the actions of one object; the old object is judged in the world before the change."""
         new = judged.object
         properties = new.definition.properties
@@ -129,7 +132,7 @@ class Verdict:
             return  # judging the old object costs as much as everything before
         was = self.before.is_enabled(self.before.judge(old))
         now = self.judge_.is_enabled(judged)
-        self.actions.extend(required_actions(new, named, enabled_before=was, enabled_after=now))
+        self.actions.extend(required_actions(new, named, enabled_before=was, enabled_after=now, restarted=restarted))
 
     def _judge_deletion(self, path: ManagedObjectPath) -> None:
         if self.judge_.world.find(path) is not None:

@@ -40,7 +40,8 @@ def sign_change(site: Site) -> ChangeSignature:
 class RecordedChange(Record):
     """What a change did to one object: masked texts of each changed property, before and after.
 
-    ``type`` is the name of the object's definition, ``secrets`` the properties whose texts are masked.
+    ``type`` is the name of the object's definition, ``secrets`` the properties whose texts are masked. ``restarted``
+    tells that the change disabled the object and enabled it again.
     """
 
     path: ManagedObjectPath
@@ -50,6 +51,7 @@ class RecordedChange(Record):
     after: Values
     new_path: ManagedObjectPath | None = None
     secrets: tuple[str, ...] = ()
+    restarted: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,6 +120,8 @@ def _change_to_json(change: ObjectChange) -> dict[str, Any]:
     secrets = [name for name in names if _is_masked(change, name)]
     if secrets:
         found["secrets"] = secrets
+    if change.restarted:
+        found["restarted"] = True
     return found
 
 
@@ -161,7 +165,10 @@ def _read_change(item: Mapping[str, Any]) -> RecordedChange:
     before, after = _read_texts(item["before"]), _read_texts(item["after"])
     if item["action"] not in get_args(Action):
         raise ValueError(item["action"])
-    return RecordedChange(_read_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets)
+    restarted = item.get("restarted") is True
+    return RecordedChange(
+        _read_path(item["path"]), item["action"], str(item["type"]), before, after, new_path, secrets, restarted
+    )
 
 
 def _read_path(elements: Iterable[Sequence[str | None]]) -> ManagedObjectPath:

@@ -78,7 +78,11 @@ def _undo_after(transaction: Transaction, number: int) -> None:
 def plan_undo(one: HistoryRecord, registry: Registry) -> Iterator[Operation]:
     """Yield the operations that take a change back; a missing secret is masked in them."""
     for index in reversed(range(len(one.changes))):
-        yield operation_for(invert_change(_bind_change(one, index, registry)), registry)
+        change = _bind_change(one, index, registry)
+        if (
+            change.action != "modify" or change.names()
+        ):  # an object that was only restarted has nothing to be taken back
+            yield operation_for(invert_change(change), registry)
 
 
 def find_effective(found: Sequence[HistoryRecord], number: int) -> Iterator[HistoryRecord]:
