@@ -41,6 +41,13 @@ class Layers(Mapping[Key, Value]):
     def _merge(self) -> Layers[Key, Value]:
         return Layers(dict(self.items()))
 
+    def get(self, key: Key, default: Any = None) -> Any:
+        """Return the value of a key, or a default."""
+        found = self._above.get(key) if self._above else None
+        if found is None:
+            return self._below.get(key, default)
+        return default if found is _GONE else found
+
     def __getitem__(self, key: Key) -> Value:
         found = self._above.get(key)
         if found is None:

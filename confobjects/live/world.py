@@ -100,7 +100,8 @@ class EvaluatedWorld:
 
     def find_followers(self, link: Link) -> Iterable[Follower]:
         """Return who depends on an object or a property."""
-        return self._followers.get(link, ())
+        found: Layers[Follower, bool] | None = self._followers.get(link)
+        return () if found is None else found
 
     def with_objects(self, changes: Mapping[ManagedObjectPath, EvaluatedObject | None]) -> EvaluatedWorld:
         """Return the world with some objects changed, None for those that are gone. Its links are still the old ones."""
@@ -133,6 +134,8 @@ class HeldReader(PropertyReader):
     def __init__(self, world: EvaluatedWorld, evaluate: Evaluator) -> None:
         super().__init__(world.registry, world, evaluate)
         self._objects = world.objects
+        self._path = ROOT  # the object that was read last, and what it keeps
+        self._readings: Mapping[str, Reading] = {}
 
     def read(self, obj: ManagedObject, prop: PropertyDefinition) -> Reading:
         """Return a property: the reading that the object keeps, or what its default is here."""
@@ -145,8 +148,10 @@ class HeldReader(PropertyReader):
         return super().read(obj, prop)
 
     def _find_own(self, path: ManagedObjectPath, name: str) -> Reading | None:
-        found = self._objects.get(path)
-        return None if found is None else found.readings.get(name)
+        if path is not self._path:  # mostly one property after the other of the same object
+            found = self._objects.get(path)
+            self._path, self._readings = path, {} if found is None else found.readings
+        return self._readings.get(name)
 
     def _inherit(self, obj: ManagedObject, prop: PropertyDefinition, found: Reading, owner: ManagedObject) -> Reading:
         """Return what a property takes from a reading of another object: its values, under the property's own syntax."""

@@ -76,6 +76,7 @@ MAIL = (
     Request("set", "mail-server", ["one", "two"], use_ssl=SWITCH, use_start_tls=SWITCH),
     Request("set", "mail-server", ["one"], use_ssl=SWITCH),
     Request("set", "mail-server", ["one"], use_start_tls=SWITCH),
+    Request("toggle", "mail-server", ["one", "two"]),
     Request("set", "mail-server", ["one"], trust_manager_provider=("p", "q", None)),
     Request("set", "trust-manager-provider", ["p", "q"], enabled=SWITCH),
     Request("create", "trust-manager-provider", ["p", "q"]),
@@ -109,6 +110,7 @@ DEPOT = (
     Request(
         "set", "queue", ["z"], sync_interval=("1 s", "3 s"), store=("s", "t"), checksum=(["none"], ["crc32"], None)
     ),
+    Request("toggle", "queue", ["x", "z"]),
     Request("set", "store", ["s", "t"], enabled=SWITCH, location=("/a", "/b"), standby=("s", "t", None)),
     Request("create", "store", ["s", "t"], enabled=SWITCH),
     Request("delete", "store", ["s", "t"]),
@@ -193,6 +195,9 @@ def ask(tx: Any, verb: str, kind: str, name: Any, values: Any) -> None:
         tx.create(kind, name, {**NEEDED.get(kind, {}), **given}, type=TYPES.get(kind))
     elif verb == "delete":
         tx.delete(kind, name)
+    elif verb == "toggle":
+        tx.set(kind, name, {"enabled": False})
+        tx.set(kind, name, {"enabled": True})
     else:
         tx.rename(kind, name, values)
 
