@@ -17,6 +17,7 @@ Laws of this room:
 
 from __future__ import annotations
 
+from confobjects.live.configuration import make_configuration
 from confobjects.live.layers import Layers
 from confobjects.live.model import Event, LiveState, StoredState, Waiting
 from confobjects.live.rule import advance, begin, is_restored, read_stored, restart, update_stored
@@ -35,6 +36,7 @@ __all__ = [
     "evaluate_object",
     "is_restored",
     "list_waiting",
+    "make_configuration",
     "read_stored",
     "restart",
     "update_stored",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from confobjects.live import list_waiting
+from confobjects.live import list_waiting, make_configuration
 from tests.live.services import Service, commit, mail, setting
 
 ONE = "/mail-server/one"
@@ -201,3 +201,21 @@ def test_what_waits_counts_with_a_later_batch_that_disables_and_enables() -> Non
     commit(service.ctx, off, on)
     (event,) = service.look()
     assert (event.number, event.properties, event.waiting) == (3, ("use-ssl",), ())
+
+
+def test_programs_see_one_consistent_state_with_the_old_targets_of_references() -> None:
+    service = mail(provider=True, use_start_tls=False)
+    set_one(service, use_ssl=True, trust_manager_provider=None, smtp_server="new.example.com")
+    commit(service.ctx, lambda tx: tx.delete("trust-manager-provider", "p"))
+    service.look()
+    before = make_configuration(service.state, "/etc/mail")
+    service.restart_component(ONE)
+    after = make_configuration(service.state, "/etc/mail")
+    target = before["mail-server", "one"].reference("trust-manager-provider")
+    assert target is not None
+    assert (target.path, target.type) == (PROVIDER, "blind-trust-manager-provider")
+    assert before["mail-server", "one"]["smtp-server"].host == "smtp.example.com"
+    assert (PROVIDER in [one.path for one in before], PROVIDER in [one.path for one in after]) == (True, False)
+    assert after["mail-server", "one"].reference("trust-manager-provider") is None
+    assert after["mail-server", "one"]["smtp-server"].host == "new.example.com"
+    assert len(after) == 1
