@@ -6,7 +6,7 @@ was changed by hand, or its history is lost; it is put before the first of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from confobjects.live.counting import is_enabled
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import Evaluator
 
 Objects = Layers[ManagedObjectPath, EvaluatedObject]
+Changes = Mapping[ManagedObjectPath, "EvaluatedObject | None"]
+"""Some of the objects of a state, None for those that are not there."""
 Touched = Mapping[ManagedObjectPath, "Names | None"]
 """The properties that a step changes, by object; None is the object as such."""
 
@@ -49,14 +51,18 @@ class Step(Record):
 def find_steps(state: LiveState, stored: StoredState, history: Iterable[HistoryRecord]) -> Iterator[Step]:
     """Yield the steps from the last stored state that held to the one that is stored now."""
     records = sorted((one for one in history if _is_between(one, state, stored)), key=lambda one: one.number)
-    snapshots = [stored.objects]
+    objects = stored.objects
+    trail: list[tuple[HistoryRecord, Changes]] = []
     for one in reversed(records):
-        snapshots.append(_Backwards(state, snapshots[-1]).revert(one))
-    snapshots.reverse()
-    paths = _find_doubted(state, stored, snapshots)
-    yield from _find_unexplained(state, snapshots[0], paths)
-    for one, before, after in zip(records, snapshots[:-1], snapshots[1:], strict=True):
-        yield _make_step(state, one, before, after)
+        before = _Backwards(state, objects).revert(one)
+        trail.append((one, {path: objects.get(path) for path in before}))
+        objects = objects.with_changes(before)
+    yield from _find_unexplained(state, objects, tuple(_find_doubted(state, stored, objects)))
+    while trail:
+        one, after = trail.pop()
+        following = objects.with_changes(after)
+        yield _make_step(state, one, objects, following, after)
+        objects = following
 
 
 def _is_between(one: HistoryRecord, state: LiveState, stored: StoredState) -> bool:
@@ -65,10 +71,10 @@ def _is_between(one: HistoryRecord, state: LiveState, stored: StoredState) -> bo
     return state.number < one.number <= stored.number
 
 
-def _find_doubted(state: LiveState, stored: StoredState, snapshots: Sequence[Objects]) -> Iterable[ManagedObjectPath]:
+def _find_doubted(state: LiveState, stored: StoredState, base: Objects) -> Iterable[ManagedObjectPath]:
     """Return the objects that may differ between the last good stored state and the one before the first record."""
     if stored.changed is None or state.doubted is None:
-        return dict.fromkeys((*state.stored.objects, *snapshots[0]))
+        return dict.fromkeys((*state.stored.objects, *base))
     return dict.fromkeys((*state.doubted, *stored.changed))
 
 
@@ -100,9 +106,8 @@ def find_differing(old: EvaluatedObject | None, new: EvaluatedObject | None) -> 
     return frozenset(name for name in names if not is_same_reading(old.readings.get(name), new.readings.get(name)))
 
 
-def _find_unexplained(state: LiveState, base: Objects, paths: Iterable[ManagedObjectPath]) -> Iterator[Step]:
+def _find_unexplained(state: LiveState, base: Objects, paths: Collection[ManagedObjectPath]) -> Iterator[Step]:
     before = state.stored.objects
-    paths = tuple(paths)
     touched = find_touched(before, base, paths)
     reader = HeldReader(EvaluatedWorld(state.registry, base), state.evaluate)
     counted = [path for path in paths if _counts_disabling(before.get(path), base.get(path))]
@@ -118,8 +123,9 @@ def _counts_disabling(old: EvaluatedObject | None, new: EvaluatedObject | None) 
     return new.disablings > old.disablings
 
 
-def _make_step(state: LiveState, one: HistoryRecord, before: Objects, after: Objects) -> Step:
-    paths = dict.fromkeys(_find_paths(state.registry, one, before, after))
+def _make_step(
+    state: LiveState, one: HistoryRecord, before: Objects, after: Objects, paths: Collection[ManagedObjectPath]
+) -> Step:
     touched = dict(find_touched(before, after, paths))
     for change in one.changes:
         if change.action in {"create", "delete"} and change.path in touched:
@@ -135,13 +141,6 @@ def _make_step(state: LiveState, one: HistoryRecord, before: Objects, after: Obj
     }
     again.update(change.path for change in one.changes if change.restarted)
     return Step(one.number, after, touched, frozenset(again))
-
-
-def _find_paths(registry: Registry, one: HistoryRecord, before: Objects, after: Objects) -> Iterator[ManagedObjectPath]:
-    for change in one.changes:
-        yield from change.paths
-        if change.action != "modify" and _has_children(registry, change):  # they come and go with it
-            yield from (path for side in (before, after) for path in side if any(map(path.is_below, change.paths)))
 
 
 def _has_children(registry: Registry, change: RecordedChange) -> bool:
@@ -161,8 +160,11 @@ class _Backwards:
         self.after = after
         self.changes: dict[ManagedObjectPath, EvaluatedObject | None] = {}
 
-    def revert(self, one: HistoryRecord) -> Objects:
-        """Return the state before a change. Objects whose type the definitions no longer know are left as they are."""
+    def revert(self, one: HistoryRecord) -> Changes:
+        """Return the objects that a change made different, as they were before it.
+
+        Objects whose type the definitions no longer know are left as they are.
+        """
         for index in reversed(range(len(one.changes))):
             change = one.changes[index]
             if change.type not in self.registry:
@@ -173,7 +175,7 @@ class _Backwards:
             if change.action == "rename" and change.new_path is not None:
                 self._move(change, change.new_path)
             self._restore(change, dict(one.old_texts(index)))
-        return self.after.with_changes(self.changes)
+        return self.changes
 
     def _find(self, path: ManagedObjectPath) -> EvaluatedObject | None:
         return self.changes[path] if path in self.changes else self.after.get(path)

@@ -63,20 +63,29 @@ class Site:
         texts = {name.replace("_", "-"): (text,) for name, text in values.items()}
         return ManagedObject(self.registry.parse_path(path), self.registry.definition(type_name), texts)
 
-    def set(self, path: str, **values: str) -> tuple[Event, ...]:
-        """Change an object, in one change of the history."""
+    def change(self, path: str, **values: str) -> HistoryRecord:
+        """Change an object in the storage; return the record of the change."""
         where = self.registry.parse_path(path)
         old = self.stored.objects[where].object
         texts = {name.replace("_", "-"): (text,) for name, text in values.items()}
         new = old.replace(values={**old.values, **texts})
         before = {name: old.values.get(name, ()) for name in texts}
         change = RecordedChange(where, "modify", old.definition.name, before, texts)
-        number = self.stored.number or 0
-        record = HistoryRecord(number + 1, "done", ChangeSignature(), (change,))
+        number = (self.stored.number or 0) + 1
         evaluated = evaluate_object(new, self.registry, evaluate_defaults)
-        self.stored = update_stored(self.stored, {where: evaluated}, number=number + 1)
-        self.state, events = advance(self.state, self.stored, [record])
+        seen = self.stored.changed or frozenset()
+        self.stored = update_stored(self.stored, {where: evaluated}, number=number)
+        self.stored = self.stored.replace(changed=seen | {where})
+        return HistoryRecord(number, "done", ChangeSignature(), (change,))
+
+    def look(self, history: list[HistoryRecord]) -> tuple[Event, ...]:
+        self.state, events = advance(self.state, self.stored, history)
+        self.stored = self.stored.replace(changed=frozenset())
         return events
+
+    def set(self, path: str, **values: str) -> tuple[Event, ...]:
+        """Change an object, in one change of the history, and look."""
+        return self.look([self.change(path, **values)])
 
 
 def mail_servers(count: int) -> Site:
@@ -148,6 +157,17 @@ def test_a_change_of_a_default_is_worked_out_for_its_heirs(steps: Steps, count: 
     steps.judged.clear()
     site.set("/depot-settings", ticket_key="k")
     assert set(steps.judged) == {"/depot-settings"}
+
+
+def test_many_changes_that_are_seen_at_once_are_worked_out_one_by_one(steps: Steps) -> None:
+    site = mail_servers(30)
+    site.look([])
+    steps.judged.clear()
+    history = [site.change(f"/mail-server/a{turn % 30}", smtp_server=f"h{turn}.example.com") for turn in range(1, 301)]
+    events = site.look(history)
+    assert [one.number for one in events] == list(range(2, 302))
+    assert steps.judged.total() <= 2 * 300
+    assert site.state.effect is site.state.stored
 
 
 def test_what_waits_elsewhere_is_not_worked_out_again(steps: Steps) -> None:
