@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from confobjects.texts.visible import make_block_visible
 
 from .strict_command import StrictCommand
-from .words.options import OPTIONS, Option
+from .words.options import ABSENT, OPTIONS, Option
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -41,18 +41,19 @@ def make_command(
     from .invocation import INVOCATION, Invocation
 
     own = {parameter.name for parameter in parameters}
-    unused = {option.name: option.absent_value for option in OPTIONS}
 
     def run(**values: Any) -> int | None:
         context = click.get_current_context()
-        given = {**unused, **{name: value for name, value in values.items() if name not in own}}
+        given = {**ABSENT, **{name: value for name, value in values.items() if name not in own}}
         typed = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         if words.defaults is not None:
             given |= words.defaults.values_besides(typed)
-        invocation = context.meta[INVOCATION] = Invocation(given, words.arguments, registry, context.obj)
+        invocation = context.meta[INVOCATION] = Invocation(given, words.arguments, registry, context.obj, words.opening)
         if words.defaults is not None:
             invocation.warn(words.defaults.warnings)
         invocation.warn_of_secrets(typed)
+        if words.opening.unread is not None:
+            invocation.tell_unread(words.opening.unread)
         return function(invocation, **{name: value for name, value in values.items() if name in own})
 
     return StrictCommand(

@@ -14,13 +14,16 @@ from confobjects.errors import UsageError
 from confobjects.storage import is_directory
 from confobjects.texts.visible import make_block_visible
 
+from .opening import storage_options, storage_url
 from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.errors import ConfobjectsError
     from confobjects.management import ManagementContext
     from confobjects.objects.protocols import Evaluator
 
+    from .opening import Opening
     from .output.sink import Sink
 
 _OWN_FILES = (
@@ -34,8 +37,6 @@ _OWN_FILES = (
     "propertiesfilepath",
 )
 """Options that name a file with a secret of this tool, which no expression may read."""
-_LDAP_WORDS = ("hostname", "port", "usessl")
-
 
 INVOCATION: Final = "confobjects.invocation"
 """Where a context of click has the invocation of its command."""
@@ -50,10 +51,12 @@ class Invocation:
         arguments: tuple[str, ...],
         registry: Registry,
         sink: Sink | None = None,
+        opening: Opening | None = None,
     ) -> None:
         self.options = options if sink is None else sink.resolve_options(options)
         self.arguments = arguments
         self.registry = registry
+        self._opening = opening
         self.sink = sink
         """The step of the batch that this command belongs to; None outside a batch."""
         self.recorded = ""
@@ -131,43 +134,48 @@ class Invocation:
     @property
     def place(self) -> startup.Place:
         """Where the configuration is."""
-        return startup.find_place(self._storage_url(), self.options["instancepath"], os.environ)
-
-    def _storage_url(self) -> str | None:
-        url, file = self.options["url"], self.options["configfile"]
-        if file:
-            return f"ldif:{file}"
-        if any(self.options[name] for name in _LDAP_WORDS):
-            scheme = "ldaps" if self.options["usessl"] else "ldap"
-            host, port = self.options["hostname"] or "localhost", self.options["port"]
-            if host.startswith("-"):
-                remedy = "for help use --help"
-                raise UsageError(Diagnostic("usage", f'-h takes a host name, and "{host}" is not one', remedy=remedy))
-            host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-            return f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
-        if self.options["offline"] and is_directory(os.environ.get(startup.URL_VARIABLE, "")):
-            return startup.default_url(os.environ)
-        return str(url) if url else None
+        return startup.find_place(storage_url(self.options), self.options["instancepath"], os.environ)
 
     def storage_options(self, url: str) -> dict[str, Any]:
         """Return the options of the storage at a URL: how to connect and log in, and the base."""
-        if not is_directory(url) and not self.options["basedn"]:
-            return {}
-        from .connection import storage_options
-
         return storage_options(self.options, url)
 
-    def open(self) -> ManagementContext:
-        """Open the configuration for management; the storage's warnings come later."""
+    def open(self, *, tolerant: bool = False, tells: bool = True) -> ManagementContext:
+        """Open the configuration for management; the storage's warnings come later.
+
+        With ``tolerant`` definitions that name code are left out, see :func:`startup.read_configuration`. What is wrong with
+        others is printed, unless the command ``tells`` it itself.
+        """
         if self.sink is not None:
             return self.sink.open_context()
         url = self.place.url
-        options = self.storage_options(url)
+        opened = None if self._opening is None or tolerant else self._opening.take(self.options)
+        if opened is None:
+            options = self.storage_options(url)
+            opened = startup.read_configuration(url, self.registry, tolerant=tolerant, **options)
+        self.registry = opened.registry
         if not is_directory(url):
             self._tell_of_connection()
-        context = startup.open(url, definitions=self.registry, command=self.recorded_command, **options)
+        context = startup.manage(opened, self.recorded_command)
         context.listen(lambda _: self.remember_change())
+        if tells and not tolerant:
+            self._tell_of_definitions()
         return context
+
+    def tell_unread(self, error: ConfobjectsError) -> None:
+        """Say that the definitions in the configuration could not be read."""
+        problem = error.diagnostics[0]
+        self.note(f"the definitions in the configuration are not known: {problem.summary}")
+
+    def _tell_of_definitions(self) -> None:
+        """Say which definitions of the configuration could not be used, and with --verbose which wins of several."""
+        if self.registry.unusable:
+            from confobjects.management.judging import warn_of_unusable
+
+            self.warn(warn_of_unusable(self.registry))
+        for name, other in sorted(self.registry.replaced.items()) if self.verbose else ():
+            document = self.registry.documents.get(name) or self.registry.packages[name]
+            self.note(f"the definition of {name} is from {document.origin}; the {other} one is not used")
 
     def remember_change(self) -> None:
         """Remember that a change was made."""

@@ -66,6 +66,8 @@ def _run(words: Words, arguments: Sequence[str]) -> int:
         from .failures import report_usage
 
         return report_usage(click.UsageError(f"an argument is not valid UTF-8 text ({error.reason})"), words, output)
+    finally:
+        words.opening.close()
 
 
 def _invoke(command: click.Command, context: click.Context) -> int:

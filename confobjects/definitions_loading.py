@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from confobjects import inputs
-from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE, check_functions, parse_allowed
-from confobjects.definitions.documents import DefinitionDocument, remove_replaced
+from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE, AllowedCode, check_functions, parse_allowed
+from confobjects.definitions.documents import DefinitionDocument, Source, name_of, remove_replaced
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.definitions.registry import Registry
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError
 
+if TYPE_CHECKING:
+    from confobjects.definitions.installed import InstalledText, Reason, UnusableDefinition
+
 METASCHEMA_FILE = "managed-object.schema.json"
+
+
+DEFINITIONS_VARIABLE = "CONFOBJECTS_DEFINITIONS"
+"""The environment variable with directories of definitions, separated as in a search path."""
+
+
+def directories_of(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the directories of definitions that an environment names."""
+    return tuple(part for part in environment.get(DEFINITIONS_VARIABLE, "").split(os.pathsep) if part)
 
 
 def builtin_directory() -> str:
@@ -21,40 +35,160 @@ def builtin_directory() -> str:
     return os.path.join(os.path.dirname(__file__), "schemas")
 
 
-def load_registry(directories: Iterable[str] = (), *, builtin: bool = True) -> Registry:
-    """Return the definitions of the library and of further directories (every ``*.json`` in each).
+def load_registry(
+    directories: Iterable[str] = (), *, builtin: bool = True, installed: tuple[InstalledText, ...] = ()
+) -> Registry:
+    """Return the definitions of the library, of a configuration, and of directories (every ``*.json`` in each).
 
-    A definition (or package) in a directory replaces that of the library with the same name; without ``builtin`` those
-    of the library are left out. Definitions of the library are trusted as long as none is replaced, all others are
-    checked. The functions that they name must be in modules that ``CONFOBJECTS_ALLOW_CODE`` in the environment of the
-    process allows; this is checked each time. Raises :class:`~confobjects.errors.DefinitionError` with every problem.
+    Of one name that of a directory wins, then that of the configuration; without ``builtin`` those of the library are
+    left out, except the kind of objects that hold definitions. Definitions of the library are trusted as long as none
+    is replaced, all others are checked. The functions that they name must be in modules that ``CONFOBJECTS_ALLOW_CODE``
+    in the environment of the process allows; this is checked each time.
+
+    An installed definition that cannot be used is left out and named in the registry, with all that is built on it.
+    Raises :class:`~confobjects.errors.DefinitionError` with every problem of the directories.
     """
+    chosen = tuple(directories)
     allowed = parse_allowed(os.environ.get(ALLOW_CODE_VARIABLE, ""))
-    own = _read_builtin() if builtin else []
+    own = _read_builtin() if builtin else [_read_kind_of_installed()]
     texts: list[_Text] = []
-    unread = [problem for directory in directories for problem in _read_definitions(directory, texts)]
-    if not texts and not unread:
-        return Registry(_parse_trusted(own), allowed)
-    from confobjects.caching import CheckedContents, cache_directory, digest_of
+    unread = [problem for directory in chosen for problem in _read_definitions(directory, texts)]
 
-    cache, digest = CheckedContents(cache_directory(os.environ)), ""
-    with suppress(OSError):
-        digest = digest_of([*_signs_of_check(), str(len(own)), *(text for _, text in (*own, *texts))])
-    if unread or not digest or not cache.knows(digest):
-        _check_definitions(own, texts, unread)
-        if digest:
-            cache.remember(digest)
-    documents = _parse_trusted(texts)
-    refused = [problem for one in documents for problem in check_functions(one.origin, one.data, allowed)]
-    if refused:
-        from confobjects.definitions.checking import place_problems
+    def recompose(others: tuple[InstalledText, ...]) -> Registry:
+        return load_registry(chosen, builtin=builtin, installed=others)
 
-        raise DefinitionError(place_problems(refused, dict(texts)))
-    return Registry([*remove_replaced(_parse_trusted(own), documents), *documents], allowed)
+    if not texts and not unread and not installed:
+        return Registry(_parse_trusted(own, "built-in"), allowed, recompose=recompose)
+    loader = _Loader(own, texts, unread, allowed)
+    documents = loader.load(installed)
+    return Registry(
+        documents,
+        allowed,
+        installed=installed,
+        unusable=tuple(loader.unusable.values()),
+        replaced=loader.replaced,
+        recompose=recompose,
+    )
 
 
 _Text = tuple[str, str]
 """The name of a file and its text."""
+
+
+class _Loader:
+    """Takes definitions together: ``own`` are those of the library, ``texts`` those in directories."""
+
+    def __init__(
+        self, own: Sequence[_Text], texts: Sequence[_Text], unread: Sequence[Diagnostic], allowed: AllowedCode
+    ) -> None:
+        self.own = own
+        self.texts = texts
+        self.unread = unread
+        self.allowed = allowed
+        self.unusable: dict[str, UnusableDefinition] = {}
+        self.replaced: dict[str, Source] = {}
+
+    def load(self, installed: tuple[InstalledText, ...]) -> list[DefinitionDocument]:
+        """Return all documents that count. Raises :class:`~confobjects.errors.DefinitionError` for the directories."""
+        usable = self._select(installed)
+        while True:
+            texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
+            try:
+                self._ensure_checked(texts)
+            except DefinitionError as error:
+                named = self._find_culprits(error, usable)
+                if not named:
+                    raise
+                self._leave_out({origin: usable.pop(origin) for origin in named}, error.diagnostics)
+                continue
+            documents = _parse_trusted(self.texts, "directory")
+            self._refuse_liberties(documents)
+            held = _parse_trusted([(one.origin, one.text) for one in usable.values()], "installed")
+            refused = {one.origin: list(check_functions(one.origin, one.data, self.allowed)) for one in held}
+            if culprits := {origin: usable.pop(origin) for origin in refused if refused[origin]}:
+                self._leave_out(culprits, [problem for several in refused.values() for problem in several], "code")
+                continue
+            held = remove_replaced(held, documents)
+            own = _parse_trusted(self.own, "built-in")
+            names = {name_of(document) for document in own}
+            for document in (*held, *documents):
+                if name_of(document) in names:
+                    self.replaced.setdefault(name_of(document), "built-in")
+            return [*remove_replaced(own, [*held, *documents]), *held, *documents]
+
+    def _select(self, installed: tuple[InstalledText, ...]) -> dict[str, InstalledText]:
+        """Return the installed definitions that can be judged, by origin; the others are left out."""
+        if not installed:
+            return {}
+        from confobjects.definitions.reviewing import find_replaced, review
+
+        replaced = find_replaced(self.texts)
+        usable: dict[str, InstalledText] = {}
+        for one in installed:
+            if one.name.casefold() in replaced:
+                self.replaced[one.name] = "installed"
+                continue
+            found = review(one)
+            if found is None:
+                usable[one.origin] = one
+            else:
+                self.unusable[one.origin] = found
+        return usable
+
+    def _ensure_checked(self, texts: Sequence[_Text]) -> None:
+        """Check definitions with those of the library, unless they are known. Raises with every problem."""
+        if not texts and not self.unread:
+            return
+        from confobjects.caching import CheckedContents, cache_directory, digest_of
+
+        cache, digest = CheckedContents(cache_directory(os.environ)), ""
+        with suppress(OSError):
+            digest = digest_of([*_signs_of_check(), str(len(self.own)), *(text for _, text in (*self.own, *texts))])
+        if self.unread or not digest or not cache.knows(digest):
+            _check_definitions(self.own, texts, self.unread)
+            if digest:
+                cache.remember(digest)
+
+    def _find_culprits(self, error: DefinitionError, usable: Mapping[str, InstalledText]) -> list[str]:
+        """Return the origins of the installed definitions to blame for a failed check; empty if the directories are."""
+        named = {problem.origin for problem in error.diagnostics}
+        if found := [origin for origin in usable if origin in named]:
+            return found
+        if not usable:
+            return []
+        try:
+            self._ensure_checked(self.texts)
+        except DefinitionError:
+            return []
+        return list(usable)
+
+    def _leave_out(
+        self, several: Mapping[str, InstalledText], problems: Iterable[Diagnostic], reason: Reason = "broken"
+    ) -> None:
+        from confobjects.definitions.checking import place_problems
+        from confobjects.definitions.installed import UnusableDefinition
+
+        placed = place_problems(problems, {origin: one.text for origin, one in several.items()})
+        for origin, one in several.items():
+            own = tuple(problem for problem in placed if problem.origin == origin)
+            self.unusable[origin] = UnusableDefinition(one, own or tuple(placed), reason)
+
+    def _refuse_liberties(self, documents: Sequence[DefinitionDocument]) -> None:
+        refused = [p for one in documents for p in check_functions(one.origin, one.data, self.allowed)]
+        for one in documents:
+            if one.data.get("name") == HOLDER_KIND:
+                summary = f'"{HOLDER_KIND}" is the kind that holds definitions: it cannot be replaced'
+                refused.append(Diagnostic("broken-definition", summary, origin=one.origin, pointer="/name"))
+        if refused:
+            from confobjects.definitions.checking import place_problems
+
+            raise DefinitionError(place_problems(refused, dict(self.texts)))
+
+
+def refuse_code(registry: Registry) -> None:
+    """Raise :class:`~confobjects.errors.DefinitionError` if an installed definition names code that is not allowed."""
+    if refused := [problem for one in registry.unusable if one.reason == "code" for problem in one.problems]:
+        raise DefinitionError(refused)
 
 
 def _check_definitions(own: Sequence[_Text], texts: Sequence[_Text], unread: Iterable[Diagnostic]) -> None:
@@ -66,7 +200,7 @@ def _check_definitions(own: Sequence[_Text], texts: Sequence[_Text], unread: Ite
 
     documents, problems = parse_documents(texts)
     problems.extend(unread)
-    builtin = _parse_trusted(own)
+    builtin = _parse_trusted(own, "built-in")
     kept = remove_replaced(builtin, documents)
     trusted, judged = (builtin, documents) if len(kept) == len(builtin) else ([], [*kept, *documents])
     problems.extend(check(judged, trusted, incomplete=bool(problems)))
@@ -91,14 +225,20 @@ def _signs_of_check() -> Iterator[str]:
 
 
 def _read_builtin() -> list[_Text]:
+    """Return the definitions of the library."""
     return [(os.path.basename(path), _read_text(path)) for path in _definition_files(builtin_directory())]
 
 
-def _parse_trusted(texts: Iterable[_Text]) -> list[DefinitionDocument]:
+def _read_kind_of_installed() -> _Text:
+    name = f"{HOLDER_KIND}.json"
+    return name, _read_text(os.path.join(builtin_directory(), name))
+
+
+def _parse_trusted(texts: Iterable[_Text], source: Source) -> list[DefinitionDocument]:
     """Return the documents in texts that are known to be right."""
     import json
 
-    return [DefinitionDocument(origin, json.loads(text)) for origin, text in texts]
+    return [DefinitionDocument(origin, json.loads(text), source) for origin, text in texts]
 
 
 def _read_definitions(directory: str, texts: list[_Text]) -> Iterator[Diagnostic]:

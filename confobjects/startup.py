@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.registry import Registry
-from confobjects.definitions_loading import load_registry
+from confobjects.definitions_loading import directories_of, load_registry, refuse_code
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
 from confobjects.management import ChangeSignature, ManagementContext, Site
 from confobjects.management.bases import BaseFinder
+from confobjects.mapping.objects import find_holders
 from confobjects.records import Record
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
 ) -> ManagementContext:
     """Open the configuration at a URL (``ldif:PATH``, …) for management.
 
-    ``definitions`` are directories of further definitions, or an existing registry; ``options`` go to the storage.
+    ``definitions`` are directories of further definitions, or an existing registry; without them, the directories in
+    ``CONFOBJECTS_DEFINITIONS`` are used. The configuration may hold definitions too. ``options`` go to the storage.
     Without a URL, ``CONFOBJECTS_URL`` in the environment is used, else the LDIF file in the platform's configuration
     directory. A missing LDIF file is an empty configuration unless ``missing_ok`` is false. ``command`` is called for
     each change and returns the source to record in the history, which must not contain a secret.
@@ -87,14 +89,56 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     Raises :class:`~confobjects.errors.DefinitionError`, :class:`~confobjects.errors.StorageError` and other
     errors of the storage.
     """
-    where = find_place(url, None, os.environ if environment is None else environment)
+    variables = os.environ if environment is None else environment
+    where = find_place(url, None, variables)
+    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
+    return manage(opened, command)
+
+
+def choose_definitions(given: Sequence[str] | Registry, environment: Mapping[str, str]) -> Sequence[str] | Registry:
+    """Return the definitions that a caller gives, else the directories that the environment names."""
+    return given or directories_of(environment)
+
+
+class OpenConfiguration(Record):
+    """An open storage, with the definitions that count for it; ``actor`` is who logged in to it, if anybody did."""
+
+    registry: Registry
+    storage: Storage
+    actor: str = ""
+
+
+def read_configuration(
+    url: str, definitions: Sequence[str] | Registry, *, missing_ok: bool = True, tolerant: bool = False, **options: Any
+) -> OpenConfiguration:
+    """Open a storage, and read the definitions that it holds.
+
+    If one of them names code that the process does not allow, this is refused. With ``tolerant`` it is left out: whoever
+    removes the definition has to open the configuration.
+    """
     known = definitions if isinstance(definitions, Registry) else load_registry(definitions)
-    actor = str(options.get("bind_dn") or "")
+    storage = _open_storage(known, url, missing_ok=missing_ok, **options)
+    try:
+        registry = known
+        if (found := find_holders(storage)) or known.installed:
+            from confobjects.mapping.installed import collect_installed
+
+            registry = known.with_installed(collect_installed(found))
+        if not tolerant:
+            refuse_code(registry)
+    except BaseException:
+        storage.close()
+        raise
+    return OpenConfiguration(registry, storage, str(options.get("bind_dn") or ""))
+
+
+def manage(opened: OpenConfiguration, command: Callable[[], str]) -> ManagementContext:
+    """Return the context of an open configuration. ``command`` is called for each change, as in :func:`open`."""
     site = Site.of(
-        known,
-        _open_storage(known, where.url, missing_ok=missing_ok, **options),
+        opened.registry,
+        opened.storage,
         _evaluate_at_write,
-        lambda: _make_signature(actor or current_user(), command()),
+        lambda: _make_signature(opened.actor or current_user(), command()),
     )
     return ManagementContext(site)
 
@@ -212,12 +256,12 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
         url=where.url,
         own_files=(options.get("key_store"),),
     )
-    known = definitions if isinstance(definitions, Registry) else load_registry(definitions)
-    storage = _open_storage(known, where.url, missing_ok=missing_ok, **options)
+    opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
     from confobjects.management.judging import judge_all
 
-    with _pause_collector(), closing(storage):
-        configuration, problems = judge_all(Site.of(known, storage, evaluate), where.instance_directory)
+    with _pause_collector(), closing(opened.storage):
+        site = Site.of(opened.registry, opened.storage, evaluate)
+        configuration, problems = judge_all(site, where.instance_directory)
     if problems:
         raise error_for(problems)
     return configuration

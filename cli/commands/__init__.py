@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from confobjects.diagnostics import suggest_name
+from confobjects.errors import UsageError
 from confobjects.records import Record
 
 from ..command import UnknownCommandError
@@ -20,32 +21,35 @@ from ..words.names import verbs_of
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
+    from ..opening import Reads
     from ..words.splitting import Words
 
 
 class CommandRow(Record):
-    """A command that is not a verb of an object: its module, and a line for the overview."""
+    """A command that is not a verb of an object: its module, a line for the overview, and what it reads of the configuration."""
 
     module: str
     summary: str
+    reads: Reads = "needed"
 
 
 SPECIAL: Final[dict[str, CommandRow]] = {
     "apply": CommandRow("apply", "Make the configuration match a document."),
     "check": CommandRow("check", "Check the whole configuration as a starting service would."),
-    "completion": CommandRow("completion", "Print the completion script for a shell."),
-    "copy": CommandRow("copy", "Copy a configuration to another storage."),
-    "demo": CommandRow("demo", "Configure a mail server and send a mail through it, on this machine."),
-    "describe": CommandRow("describe", "Explain an object or a property."),
+    "completion": CommandRow("completion", "Print the completion script for a shell.", "shown"),
+    "copy": CommandRow("copy", "Copy a configuration to another storage.", "none"),
+    "definitions": CommandRow("definitions", "Manage the definitions that the configuration holds.", "none"),
+    "demo": CommandRow("demo", "Configure a mail server and send a mail through it, on this machine.", "none"),
+    "describe": CommandRow("describe", "Explain an object or a property.", "shown"),
     "diff": CommandRow("diff", "Compare two configurations."),
-    "explain": CommandRow("explain", "Show how an expression gets its value."),
+    "explain": CommandRow("explain", "Show how an expression gets its value.", "none"),
     "graph": CommandRow("graph", "Print objects and their references as a graph."),
     "history": CommandRow("history", "Show the changes of the configuration, and who made them."),
     "export": CommandRow("export", "Print the whole configuration as a document."),
     "init": CommandRow("init", "Create the base and the branches of a configuration."),
-    "json-schema": CommandRow("json_schema", "Print the JSON Schema of an object."),
-    "ldap-schema": CommandRow("ldap_schema", "Print the LDAP schema and access rules of the definitions."),
-    "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax."),
+    "json-schema": CommandRow("json_schema", "Print the JSON Schema of an object.", "shown"),
+    "ldap-schema": CommandRow("ldap_schema", "Print the LDAP schema and access rules of the definitions.", "shown"),
+    "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax.", "shown"),
     "rename": CommandRow("rename", "Rename an object and update the references to it."),
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
@@ -53,6 +57,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 
+_HELP: Final = ("--help", "-H", "-?")
 _BATCH: Final = ("--batch", "-F", "--batchFilePath")
 
 
@@ -70,13 +75,15 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
     Raises click.UsageError for a command that does not exist.
     """
     if words.may_have(_BATCH) and words.is_batch():
-        return _build_command("batch", "build", words, words.load_definitions())
+        return _build_command("batch", "build", words, words.load_definitions("needed"))
     if not words.command and words.is_dialogue():
-        return _build_command("interactive", "build", words, words.load_definitions())
+        return _build_command("interactive", "build", words, words.load_definitions("needed"))
     if not words.command or words.has("--version", "-V"):
         return _build_command("overview", "build", words)
     row = SPECIAL.get(words.command.lower())
-    registry = words.load_definitions() if registry is None else registry
+    if registry is None:
+        reads = "needed" if row is None else row.reads
+        registry = words.load_definitions("shown" if reads == "needed" and words.has(*_HELP) else reads)
     if row is not None:
         return _build_command(row.module, "build", words, registry)
     name = words.command.lower()
@@ -84,6 +91,9 @@ def resolve(words: Words, registry: Registry | None = None) -> click.Command:
         for verb, command in verbs_of(relation).items():
             if command == name:
                 return _build_command("objects", "build", verb, relation, words, registry)
+    error = words.opening.error
+    if error is not None and not isinstance(error, UsageError):  # its definition may be what could not be read
+        raise error
     raise UnknownCommandError(_describe_unknown(words, registry), words.command)
 
 

@@ -39,14 +39,16 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
 
         environment = read(env_file)
     evaluate = invocation.make_evaluator(environment)
-    with invocation.open() as context:
+    with invocation.open(tells=False) as context:
         site = context.site.replace(evaluate=evaluate)
         configuration, problems = judge_all(site, invocation.place.instance_directory)
-        warnings = [*configuration.warnings, *find_exposed(site), *find_risks(site)]
+        unusable = [problem for one in site.registry.unusable for problem in one.problems]
+        remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
+        warnings = [*remarks, *find_exposed(site), *find_risks(site)]
     if invocation.form != "json":
         invocation.warn(warnings)
-    if problems:
-        raise error_for(problems)
+    if unusable or problems:
+        raise error_for([*unusable, *problems])
     if invocation.form == "json":
         from ..output.json import dumps
         from ..words.actions import as_json

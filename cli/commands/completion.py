@@ -94,7 +94,7 @@ def _options(command: str, registry: Registry) -> Iterator[str]:
     from ..words.splitting import take_apart
 
     try:
-        built = resolve(take_apart([command]))
+        built = resolve(take_apart([command]), registry)
     except click.UsageError:
         return
     for parameter in built.params:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confobjects.definitions.installed import merge_installed
 from confobjects.errors import DIFFERENCES
 from confobjects.management.documents.comparing import Difference, Pair, find_differences, format_unified
 
@@ -39,7 +40,8 @@ def _run(invocation: Invocation, one: str, other: str | None, as_text: bool) -> 
     before = read_side(invocation, one)
     after = current_side(invocation) if other is None else read_side(invocation, other)
     invocation.warn((*before.problems, *after.problems))
-    found = list(find_differences(before.objects, after.objects, invocation.registry))
+    registry = before.registry.with_installed(merge_installed(before.registry.installed, after.registry.installed))
+    found = list(find_differences(before.objects, after.objects, registry))
     _print(invocation, found, before, after, as_text=as_text)
     return DIFFERENCES if found else 0
 

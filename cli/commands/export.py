@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.errors import error_for
 from confobjects.management.documents.comparing import take_snapshot
 from confobjects.management.documents.exporting import OmittedSecret, find_omitted, format_ldif, plan_creation
@@ -72,9 +73,12 @@ def _render_text(context: ManagementContext, states: States, format_: str) -> st
         return write(states.values(), context.registry)
     if format_ == "ldif":
         return format_ldif(states, context.site.mapper)
+    defined = sorted(path.name or "" for path in states if path.relation == HOLDER_KIND)
+    states = {path: state for path, state in states.items() if path.relation != HOLDER_KIND}
     lines = [line_of(operation, context.registry, _keep_text) for operation in plan_creation(states, context.registry)]
     absent = [f"# left out, because it is a secret: {_describe_secret(secret)}" for secret in find_omitted(states)]
-    return "\n".join(["# for confobjects --batch", *absent, *lines])
+    needed = [f"# install its definition first (definitions export, definitions install): {name}" for name in defined]
+    return "\n".join(["# for confobjects --batch", *needed, *absent, *lines])
 
 
 def _keep_text(_prop: PropertyDefinition, text: str) -> str:

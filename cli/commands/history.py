@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.errors import ConfobjectsError
 from confobjects.management.history import records
 from confobjects.management.history.undoing import plan_undo
@@ -143,6 +144,8 @@ def _undo_commands(one: HistoryRecord, registry: Registry) -> list[str]:
     References follow a rename, so they are restored together or not at all. No command deletes a singleton.
     """
     if len(one.changes) > 1 and any(change.action == "rename" for change in one.changes):
+        return [f"undo {one.number}"]
+    if any(change.path.relation == HOLDER_KIND for change in one.changes):
         return [f"undo {one.number}"]
     try:
         if any(change.action == "create" and _is_single(change, registry) for change in one.changes):

@@ -35,7 +35,7 @@ def build(words: Words) -> click.Command:
         if words.has("--version", "-V"):
             print(f"confobjects {confobjects.__version__}")
             return 0
-        registry = words.load_definitions()
+        registry = words.load_definitions("shown")
         if words.has("--help-all"):
             print(_INTRODUCTION + _format_commands(registry.relations().values()))
             return 0

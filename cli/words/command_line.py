@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.objects.reading import mask_secret
 
 from .names import option_of, verbs_of
@@ -21,6 +22,13 @@ Show = Callable[["PropertyDefinition", str], str]
 def words_of(operation: Operation, registry: Registry, show: Show = mask_secret) -> list[str]:
     """Return the words of the command that asks for an operation, without the program's name."""
     relation = registry.relation(operation.kind)
+    if relation.name == HOLDER_KIND:
+        removed = operation.action == "delete"
+        return [
+            "definitions",
+            "remove" if removed else "install",
+            *(n if removed else f"{n}.json" for n in operation.names),
+        ]
     names = [word for pair in _name_pairs(operation, relation, registry) for word in pair]
     if operation.action == "rename":
         return ["rename", relation.name, *names, "--to", operation.new_name]

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confobjects.definitions.model import HOLDER_KIND
+
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
 
 
 def verbs_of(relation: Relation) -> dict[str, str]:
-    """Return the names of an object's commands by verb."""
+    """Return the names of an object's commands by verb; definitions have a command of their own."""
+    if relation.name == HOLDER_KIND:
+        return {}
     names = {"get": f"get-{relation.name}-prop", "set": f"set-{relation.name}-prop"}
     if relation.kind == "singleton":
         return names

@@ -118,6 +118,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
 )
 """Every global option, in the order of the help."""
 
+ABSENT: Final[dict[str, bool | tuple[str, ...] | None]] = {option.name: option.absent_value for option in OPTIONS}
+"""The value of each option that is not given, by name."""
+
 
 class Conflict(Record):
     """Sides that exclude each other, each of one or more options by name, and why."""

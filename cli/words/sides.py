@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from confobjects import startup
+from confobjects.definitions.installed import InstalledText, merge_installed
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import BrokenDataError, NoSuchObjectError, UsageError
+from confobjects.errors import BrokenDataError, DefinitionError, NoSuchObjectError, UsageError
 from confobjects.inputs import BIG, read_any
 from confobjects.management.documents.comparing import Snapshot, States, take_snapshot
 from confobjects.management.documents.json import ConfigurationDocument
-from confobjects.mapping.documents import drop_masks, state_of
+from confobjects.mapping.documents import drop_masks, find_definitions, state_of
+from confobjects.mapping.installed import read_installed
 from confobjects.paths import ROOT
 from confobjects.records import Record
 from confobjects.storage import SCHEMES
@@ -26,6 +28,7 @@ from confobjects.storage.archives import directory_of, list_archives
 from confobjects.storage.own_files import read_own
 
 if TYPE_CHECKING:
+    from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
 
     from ..invocation import Invocation
@@ -43,10 +46,11 @@ class SourceDocument(Protocol):
 
 
 class Side(Record):
-    """One configuration: its name, its objects, the document they come from, and its problems."""
+    """One configuration: its name, its objects, the definitions that it was read with, its document, and its problems."""
 
     name: str
     objects: States
+    registry: Registry
     document: SourceDocument | None = None
     problems: tuple[Diagnostic, ...] = ()
 
@@ -55,7 +59,7 @@ def current_side(invocation: Invocation) -> Side:
     """Return the configuration that the options name."""
     with invocation.open() as context:
         invocation.warn(context.storage.warnings)
-        return _as_side(invocation.place.url, take_snapshot(context.site))
+        return _as_side(invocation.place.url, take_snapshot(context.site), context.registry)
 
 
 def read_side(invocation: Invocation, text: str) -> Side:
@@ -65,16 +69,17 @@ def read_side(invocation: Invocation, text: str) -> Side:
         options = invocation.storage_options(text)
         with startup.open(text, definitions=invocation.registry, missing_ok=False, **options) as context:
             found = take_snapshot(context.site)
-            return _as_side(text, found if found.objects else found.replace(problems=_check_empty(context)))
+            found = found if found.objects else found.replace(problems=_check_empty(context))
+            return _as_side(text, found, context.registry)
     if colon and scheme.lower() == "archive":
         path, target = _archive_path(invocation, rest)
         return _side_from_archive(invocation, read_own(path, target) or b"", path)
     if colon and scheme.lower() == "history":
-        return Side(text, _past_states(invocation, rest))
+        return _past_side(invocation, text, rest)
     return _side_from_bytes(invocation, _read_bytes(text), "standard input" if text == "-" else text)
 
 
-def _past_states(invocation: Invocation, number: str) -> States:
+def _past_side(invocation: Invocation, name: str, number: str) -> Side:
     """Return the objects right after a change. A secret that is only known as a mask has an unknown value."""
     from confobjects.management.history.records import rebuild_as_of
 
@@ -83,7 +88,7 @@ def _past_states(invocation: Invocation, number: str) -> States:
         raise UsageError(Diagnostic("usage", f"history:{number} names no change", remedy=remedy))
     with invocation.open() as context:
         states = [state_of(obj, context.registry) for obj in rebuild_as_of(context.site, int(number)).values()]
-    return {state.path: drop_masks(state) for state in states}
+        return Side(name, {state.path: drop_masks(state) for state in states}, context.registry)
 
 
 def _check_empty(context: ManagementContext) -> tuple[Diagnostic, ...]:
@@ -99,8 +104,8 @@ def _check_empty(context: ManagementContext) -> tuple[Diagnostic, ...]:
     return (Diagnostic("broken-data", summary, origin=context.storage.url, remedy=remedy),)
 
 
-def _as_side(name: str, found: Snapshot) -> Side:
-    return Side(name, found.objects, None, found.problems)
+def _as_side(name: str, found: Snapshot, registry: Registry) -> Side:
+    return Side(name, found.objects, registry, None, found.problems)
 
 
 def _read_bytes(path: str) -> bytes:
@@ -122,8 +127,10 @@ def _refuse_size(origin: str) -> NoReturn:
 def _side_from_bytes(invocation: Invocation, data: bytes, origin: str) -> Side:
     data = _unpack_gzip(data, origin)
     if not _is_ldif(data, origin):
-        document = ConfigurationDocument(_decode_text(data, origin, ""), origin, invocation.registry)
-        return Side(origin, document.objects, document)
+        text = _decode_text(data, origin, "")
+        registry = _with_definitions(invocation.registry, find_definitions(text, origin))
+        document = ConfigurationDocument(text, origin, registry)
+        return Side(origin, document.objects, registry, document)
     return _side_from_ldif(invocation, data, origin)
 
 
@@ -164,11 +171,25 @@ def _side_from_ldif(invocation: Invocation, data: bytes, origin: str) -> Side:
     from confobjects.management.documents.ldif import LdifDocument
     from confobjects.storage.memory import MemoryStorage
 
-    document = LdifDocument(_decode_text(data, origin), origin, invocation.registry)
+    text = _decode_text(data, origin)
+    document = LdifDocument(text, origin, invocation.registry)
     storage = MemoryStorage(document.entries, base=document.base)
-    with ManagementContext(Site.of(invocation.registry, storage, invocation.make_evaluator())) as context:
+    registry = _with_definitions(invocation.registry, read_installed(storage))
+    if registry is not invocation.registry:
+        document = LdifDocument(text, origin, registry)
+    with ManagementContext(Site.of(registry, storage, invocation.make_evaluator())) as context:
         document.take_objects(context.site)
-    return Side(origin, document.objects, document, document.problems)
+    return Side(origin, document.objects, registry, document, document.problems)
+
+
+def _with_definitions(registry: Registry, found: Sequence[InstalledText]) -> Registry:
+    """Return the definitions with those of a document, which count. Raises :class:`DefinitionError` if they are wrong."""
+    if not found:
+        return registry
+    merged = registry.with_installed(merge_installed(registry.installed, found))
+    if wrong := [problem for one in merged.unusable if one.installed in found for problem in one.problems]:
+        raise DefinitionError(wrong)
+    return merged
 
 
 def _side_from_archive(invocation: Invocation, data: bytes, origin: str) -> Side:
@@ -179,8 +200,9 @@ def _side_from_archive(invocation: Invocation, data: bytes, origin: str) -> Side
 
     entries = list(parse(_decode_text(_unpack_gzip(data, origin), origin), origin).entries.values())
     storage = MemoryStorage(entries, base=entries[0].dn if entries else BASE)
-    with ManagementContext(Site.of(invocation.registry, storage, invocation.make_evaluator())) as context:
-        return _as_side(origin, take_snapshot(context.site))
+    registry = invocation.registry.with_installed(read_installed(storage))
+    with ManagementContext(Site.of(registry, storage, invocation.make_evaluator())) as context:
+        return _as_side(origin, take_snapshot(context.site), registry)
 
 
 def _archive_path(invocation: Invocation, number: str) -> tuple[str, str]:

@@ -10,11 +10,12 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.records import Record, field
 
-from .options import OPTIONS
+from ..opening import Opening, Reads
+from .options import ABSENT, OPTIONS
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -39,12 +40,15 @@ class Words(Record):
     arguments: tuple[str, ...] = field(repr=False)
     defaults: Defaults | None = None
     builtin: bool = True
+    opening: Opening = field(default_factory=Opening, repr=False, compare=False)
+    """What was opened to find the definitions."""
 
-    def load_definitions(self) -> Registry:
-        """Return the definitions that the command line names. Raises :class:`~confobjects.errors.DefinitionError`."""
-        from confobjects import definitions_loading
+    def load_definitions(self, reads: Reads = "none") -> Registry:
+        """Return the definitions that the command line names, and those of the configuration; they are read once.
 
-        return definitions_loading.load_registry(self.definitions, builtin=self.builtin)
+        ``reads`` says what the command reads of the configuration. Raises :class:`~confobjects.errors.DefinitionError`.
+        """
+        return self.opening.load(self.definitions, reads, lambda: global_values(self), builtin=self.builtin)
 
     def has(self, *spellings: str) -> bool:
         """Tell whether one of some options is given (long ones ignoring case)."""
@@ -85,14 +89,13 @@ class Words(Record):
 
 def _options_in(word: str) -> Iterator[tuple[str, bool]]:
     """Yield the options in one word, each with whether its value is the next one; an unknown option ends the search."""
-    options = {_normalise(spelling): option for option in OPTIONS for spelling in option.spellings}
     if word[:2] == "--":
         name, equals, _ = word.partition("=")
-        option = options.get(name)
+        option = _BY_SPELLING.get(name)
         yield name, option is not None and option.value is not None and not equals
         return
     for place, letter in enumerate(word[1:], start=2) if word[:1] == "-" else ():
-        option = options.get(f"-{letter}")
+        option = _BY_SPELLING.get(f"-{letter}")
         if option is None:
             return
         yield f"-{letter}", option.value is not None and place == len(word)
@@ -103,6 +106,9 @@ def _options_in(word: str) -> Iterator[tuple[str, bool]]:
 def _normalise(word: str) -> str:
     name, equals, value = word.partition("=")
     return name.lower() + equals + value if name.startswith("--") else word
+
+
+_BY_SPELLING: Final = {_normalise(spelling): option for option in OPTIONS for spelling in option.spellings}
 
 
 def take_apart(arguments: Sequence[str]) -> Words:
@@ -119,7 +125,6 @@ def _find_command(words: Sequence[str]) -> int | None:
     """Return the place of the command word: the first that cannot be an option's value, else the first that may be one."""
     if words and not words[0].startswith("-"):
         return 0
-    options = {_normalise(spelling): option for option in OPTIONS for spelling in option.spellings}
     perhaps: int | None = None
     index = 0
     while index < len(words):
@@ -127,7 +132,7 @@ def _find_command(words: Sequence[str]) -> int | None:
         if not word.startswith("-"):
             return index
         index += 1
-        option = options.get(word.partition("=")[0])
+        option = _BY_SPELLING.get(word.partition("=")[0])
         if option is None and (several := list(_options_in(word))) and several[-1][1]:
             index += 1  # short options in one word, and the value of the last
             continue
@@ -154,6 +159,44 @@ def value_of(words: Words, spelling: str) -> str | None:
         elif word.startswith(f"{spelling}="):
             found = word.partition("=")[2]
     return found
+
+
+def global_values(words: Words) -> dict[str, Any]:
+    """Return the values of all global options by name, before the options of the command are known.
+
+    The word after an option of the command may be its value, so it is passed over unless it begins with a dash.
+    """
+    given: dict[str, Any] = {}
+    rest = words.rest
+    index = 0
+    while index < len(rest) and rest[index] != "--":
+        word = rest[index]
+        index += 1
+        for name, value in _split_word(word):
+            option = _BY_SPELLING.get(name)
+            follows = rest[index] if index < len(rest) else None
+            takes_next = value is None and (option is None or option.value is not None)
+            if takes_next and follows is not None and (option is not None or follows[:1] != "-"):
+                index += 1
+            if option is not None and (option.value is None or not takes_next or follows is not None):
+                found = True if option.value is None else follows if takes_next else value
+                given[option.name] = (*given.get(option.name, ()), found) if option.repeat else found
+    defaults = words.defaults.values_besides(given) if words.defaults is not None else {}
+    return {**ABSENT, **given, **defaults}
+
+
+def _split_word(word: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the options in one word, each with the value in it; an unknown short option ends the word."""
+    if word[:2] == "--":
+        name, equals, value = word.partition("=")
+        yield name, value if equals else None
+        return
+    for place, letter in enumerate(word[1:], start=2) if word[:1] == "-" else ():
+        option = _BY_SPELLING.get(f"-{letter}")
+        ends = option is None or option.value is not None
+        yield f"-{letter}", word[place:] or None if ends else None
+        if ends:
+            return
 
 
 def with_defaults(words: Words) -> Words:

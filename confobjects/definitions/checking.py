@@ -14,7 +14,16 @@ from typing import Any
 
 from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.meaning import check_meaning
-from confobjects.definitions.metaschema import ATTRIBUTE, FUNCTION, NAME, OPERAND, PATH, SHARED, build_metaschema
+from confobjects.definitions.metaschema import (
+    ATTRIBUTE,
+    FUNCTION,
+    NAME,
+    OPERAND,
+    PATH,
+    SHARED,
+    VERSION,
+    build_metaschema,
+)
 from confobjects.definitions.schema_errors import Refusal, find_leaves, name_known, quote_json, translate, validator_of
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.syntaxes import REGISTRY
@@ -209,6 +218,7 @@ _PATTERNS = {
     SHARED: 'a shared property is named by its package, a slash and its name ("network/listen-port")',
     OPERAND: 'a condition looks at a property ("address"), or at a part of its value ("address.port")',
     FUNCTION: 'a function is named by its module, a colon and its name ("package.module:function")',
+    VERSION: 'a version is made of numbers, separated by dots ("1.2")',
     PATH: 'a path starts at the root ("/trust-manager-provider/one")',
 }
 

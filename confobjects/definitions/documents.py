@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from confobjects.records import Record
 
+Source = Literal["built-in", "installed", "directory"]
+"""Where definitions come from. Of one name that of a directory wins, then the installed one."""
+
 
 class DefinitionDocument(Record):
-    """A definition document: the file it came from and its parsed JSON."""
+    """A definition document: the file (or entry) it came from, its parsed JSON, and which source it belongs to."""
 
     origin: str
     data: Mapping[str, Any]
+    source: Source = "directory"
 
 
 def remove_replaced(
@@ -24,6 +28,11 @@ def remove_replaced(
     """
     taken = {_key_of(other.data) for other in others}
     return [document for document in documents if _key_of(document.data) not in taken]
+
+
+def name_of(document: DefinitionDocument) -> str:
+    """Return the name of the definition or package that a document declares."""
+    return str(document.data.get("name") or document.data.get("package"))
 
 
 def _key_of(data: Any) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confobjects.definitions.documents import DefinitionDocument
+from confobjects.definitions.documents import DefinitionDocument, name_of
 from confobjects.definitions.model import ROOT_NAME
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.dn import DN
@@ -68,11 +68,6 @@ class Family:
                 gone = [name for d in self.documents() if id(d) in left_out for name in names_in(d.data)]
                 return Family(kept, [*self.absent, *gone], incomplete=self.incomplete)
             left_out |= fallen
-
-
-def name_of(document: DefinitionDocument) -> str:
-    """Return the name of a definition or package."""
-    return str(document.data.get("name") or document.data.get("package"))
 
 
 def names_in(data: Any) -> Iterator[str]:

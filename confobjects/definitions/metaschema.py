@@ -24,6 +24,9 @@ SHARED: Final = f"{NAME.removesuffix(_END)}/{NAME[1:]}"
 OPERAND: Final = rf"{NAME.removesuffix(_END)}(\.{NAME[1:].removesuffix(_END)})?{_END}"
 FUNCTION: Final = rf"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*{_END}"
 PATH: Final = "^/"
+NEWEST: Final = "0.1.0"
+"""The version of this library, up to which it knows the words of definitions."""
+VERSION: Final = rf"^[0-9]{{1,6}}(\.[0-9]{{1,6}}){{0,3}}{_END}"
 
 _TEXT: Final = {"type": "string", "minLength": 1}
 _FLAG: Final = {"type": "boolean"}
@@ -110,6 +113,7 @@ def _definition_schema() -> dict[str, Any]:
             "$schema": _TEXT,
             "name": _NAME,
             "version": {"type": "integer", "minimum": 1},
+            "requires": {"type": "string", "pattern": VERSION},
             "synopsis": _TEXT,
             "description": _TEXT,
             "note": _TEXT,
@@ -143,6 +147,7 @@ def _package_schema() -> dict[str, Any]:
             "$schema": _TEXT,
             "package": _NAME,
             "version": {"type": "integer", "minimum": 1},
+            "requires": {"type": "string", "pattern": VERSION},
             "synopsis": _TEXT,
             "description": _TEXT,
             "tags": {"type": "object", "propertyNames": {"pattern": NAME}, "additionalProperties": _TEXT},

@@ -16,6 +16,14 @@ ROOT_NAME = "root"
 """The parent of a relation whose objects are at the top."""
 REVISION_ATTRIBUTE = "ds-cfg-revision"
 """The attribute that counts an entry's changes; no property may take it."""
+HOLDER_KIND = "installed-definition"
+"""The kind of the objects that hold definitions; it is built in, always there, and never replaced."""
+HOLDER_CLASS = "ds-cfg-installed-definition"
+"""The object class of their entries."""
+HOLDER_BRANCH = ("cn", "Definitions")
+"""The RDN of the entry below the base that holds them."""
+OWN_BRANCHES = ("cn=definitions", "cn=followers", "cn=history", "cn=verifications")
+"""The branches below the base that belong to this library, in normal form."""
 
 
 class Default(Record):

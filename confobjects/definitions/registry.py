@@ -7,16 +7,20 @@ types it uses. Lookups of a name that does not exist raise
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from confobjects.definitions import building
 from confobjects.definitions.allowance import AllowedCode
-from confobjects.definitions.documents import DefinitionDocument, DefinitionDocuments
+from confobjects.definitions.documents import DefinitionDocument, DefinitionDocuments, Source
 from confobjects.definitions.model import ROOT_NAME, ManagedObjectDefinition, PropertyDefinition, Relation
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
 from confobjects.paths import ManagedObjectPath, Name, is_text, split_first_name
 from confobjects.texts.names import normal_name
+
+if TYPE_CHECKING:
+    from confobjects.definitions.installed import InstalledText, UnusableDefinition
 
 OVERRIDABLE = (
     "synopsis",
@@ -35,18 +39,39 @@ OVERRIDABLE = (
 class Registry(DefinitionDocuments):
     """Definitions by name, relations by parent, subtypes and users of each type.
 
-    ``allowed`` is the code that the process allows definitions and configurations to have loaded.
+    ``allowed`` is the code that the process allows definitions and configurations to have loaded. ``installed`` are the
+    definitions of the configuration that this registry was made with, ``unusable`` those of them that it had to leave
+    out. ``replaced`` are the names that a further source declares too, which does not count. ``recompose`` makes a registry with other installed definitions; without it, a configuration holds none.
     """
 
-    def __init__(self, documents: Iterable[DefinitionDocument], allowed: AllowedCode | None = None) -> None:
+    def __init__(  # noqa: PLR0913 - what it was made from, all but the documents and the code by keyword
+        self,
+        documents: Iterable[DefinitionDocument],
+        allowed: AllowedCode | None = None,
+        *,
+        installed: tuple[InstalledText, ...] = (),
+        unusable: tuple[UnusableDefinition, ...] = (),
+        replaced: Mapping[str, Source] | None = None,
+        recompose: Callable[[tuple[InstalledText, ...]], Registry] | None = None,
+    ) -> None:
         super().__init__(documents)
         self.allowed = AllowedCode() if allowed is None else allowed
+        self.installed = installed
+        self.unusable = unusable
+        self.replaced: Mapping[str, Source] = {} if replaced is None else replaced
+        self.recompose = recompose
         self._built: dict[str, ManagedObjectDefinition] = {}
         self._relations: dict[str, Relation] | None = None
         self._children: dict[str, tuple[Relation, ...]] = {}
         self._subtypes: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, tuple[tuple[str, PropertyDefinition], ...]] = {}
         self._inherited: dict[str, dict[str, str]] | None = None
+
+    def with_installed(self, installed: tuple[InstalledText, ...]) -> Registry:
+        """Return the registry with other installed definitions; the same one if it was made with these."""
+        if installed == self.installed or self.recompose is None:
+            return self
+        return self.recompose(installed)
 
     # -- definitions ---------------------------------------------------------------------------------------------
 
@@ -121,7 +146,8 @@ class Registry(DefinitionDocuments):
         try:
             return self.relations()[name]
         except KeyError:
-            raise _unknown_name_error("object", name, self.relations()) from None
+            known = (one.name for one in self.relations().values() if not one.hidden)
+            raise _unknown_name_error("object", name, known) from None
 
     def children(self, definition: str) -> tuple[Relation, ...]:
         """Return the relations below objects of a type, inherited ones included; sorted by name."""

@@ -14,6 +14,8 @@ from confobjects.texts.names import normal_name
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from confobjects.definitions import Registry
+    from confobjects.definitions.installed import InstalledText
     from confobjects.diagnostics import Diagnostic
     from confobjects.management.changing.transaction import Given, Transaction
     from confobjects.management.documents.comparing import States
@@ -27,9 +29,13 @@ class ManagementContext:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.registry = site.registry
         self.storage = site.storage
         self._listeners: list[Callable[[ChangeReport], None]] = []
+
+    @property
+    def registry(self) -> Registry:
+        """The definitions: a change of those that the configuration holds makes others."""
+        return self.site.registry
 
     def __enter__(self) -> Self:
         return self
@@ -132,11 +138,23 @@ class ManagementContext:
 
     # -- changing ------------------------------------------------------------------------------------------------
 
-    def change(self, *, dry_run: bool = False) -> Transaction:
-        """Return a transaction: a ``with`` block whose changes are judged as a whole and written when it ends."""
+    def change(
+        self, *, dry_run: bool = False, accept_losses: bool = False, expected: Sequence[InstalledText] = ()
+    ) -> Transaction:
+        """Return a transaction: a ``with`` block whose changes are judged as a whole and written when it ends.
+
+        See :class:`~confobjects.management.changing.transaction.Transaction` for the options.
+        """
         from confobjects.management.changing.transaction import Transaction
 
-        return Transaction(self.site, dry_run=dry_run, committed=self._tell)
+        def conclude(report: ChangeReport) -> None:
+            self.site = self.site.with_registry(made.registry_after)
+            self._tell(report)
+
+        made = Transaction(
+            self.site, dry_run=dry_run, accept_losses=accept_losses, expected=expected, committed=conclude
+        )
+        return made
 
     def create(
         self,
@@ -180,9 +198,9 @@ class ManagementContext:
 
     def apply(self, wanted: States, *, prune: bool = False, dry_run: bool = False) -> ChangeReport:
         """Make stored objects match the wanted ones; with ``prune`` delete others. See :func:`applying.bring_about`."""
-        from confobjects.management.documents.applying import bring_about
+        from confobjects.management.documents.applying import bring_about, find_expected
 
-        with self.change(dry_run=dry_run) as tx:
+        with self.change(dry_run=dry_run, expected=find_expected(wanted)) as tx:
             bring_about(tx, wanted, prune=prune)
         return tx.report
 

@@ -12,6 +12,7 @@ from confobjects.objects.effective import EffectiveConfiguration
 from confobjects.objects.judging import Judge
 
 if TYPE_CHECKING:
+    from confobjects.definitions import Registry
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Entry
     from confobjects.mapping.protocol import Storage
@@ -59,7 +60,11 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
     judge = Judge(site.registry, world, site.evaluate)
     judged_all: dict[Any, Judgement] = {}
     errors = [problem for problem in remarks if problem.severity == "error"]
-    warnings = [*site.storage.warnings, *(problem for problem in remarks if problem.severity == "warning")]
+    warnings = [
+        *site.storage.warnings,
+        *warn_of_unusable(site.registry),
+        *(problem for problem in remarks if problem.severity == "warning"),
+    ]
     for obj in objects:
         if obj.path in judged_all:
             continue
@@ -106,6 +111,12 @@ def _find_targets(judge: Judge, judged: Judgement, world: World) -> Iterator[Man
     for prop in judged.object.definition.properties.values():
         if prop.reference is not None:
             yield from (found for path in judge.find_targets(judged, prop) if (found := world.find(path)) is not None)
+
+
+def warn_of_unusable(registry: Registry) -> Iterator[Diagnostic]:
+    """Yield a warning for each problem of an installed definition that had to be left out."""
+    for one in registry.unusable:
+        yield from one.as_warnings()
 
 
 def warn_of_unknown(objects: Iterable[ManagedObject], fate: str) -> Iterator[Diagnostic]:

@@ -13,6 +13,7 @@ from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
+    from confobjects.mapping.objects import Carried
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import ManagedObject
@@ -50,6 +51,12 @@ class Site(Record):
     ) -> Self:
         """Return the site of a storage."""
         return cls(registry, storage, Mapper(registry, storage.base), evaluate, sign)
+
+    def with_registry(self, registry: Registry, carried: Carried | None = None) -> Site:
+        """Return the site with other definitions. See :class:`~confobjects.mapping.objects.Mapper` for ``carried``."""
+        if registry is self.registry:
+            return self
+        return self.replace(registry=registry, mapper=Mapper(registry, self.storage.base, carried))
 
     def open_world(self) -> StorageWorld:
         """Return a fresh view of the storage."""

@@ -9,10 +9,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import RemedyAction
+from confobjects.definitions.model import OWN_BRANCHES
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.mapping.entry import OBJECT_CLASS
-from confobjects.mapping.journal import BRANCH
 
 if TYPE_CHECKING:
     from confobjects.definitions import Relation
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from confobjects.paths import ManagedObjectPath
 
 _SHOWN: Final = 20
+_DEFINITIONS: Final = "cn=definitions"  # its entries are objects
 _CORRECT: Final = (
     "correct its DN and its object classes, give the definitions that know it (",
     RemedyAction("give-definitions"),
@@ -40,7 +41,7 @@ class StrayFinder:
     def __init__(self, site: Site, objects: Iterable[ManagedObject], found: Mapping[ManagedObjectPath, Entry]) -> None:
         self._site = site
         self._base = site.mapper.base
-        self._history = self._base.child(*BRANCH)
+        self._hidden = [DN.parse(f"{branch},{self._base}") for branch in OWN_BRANCHES if branch != _DEFINITIONS]
         self._known = {str(entry.dn) for entry in found.values()}
         self._taken = {entry.dn.normal: entry.dn for entry in found.values()}
         self.doubles: set[str] = set()
@@ -130,7 +131,7 @@ class StrayFinder:
         """Yield the strays among some entries, each with what it is."""
         for entry in entries:
             dn = entry.dn
-            if str(dn) in self._known or dn == self._history or dn.is_below(self._history):
+            if str(dn) in self._known or dn in self._hidden or any(map(dn.is_below, self._hidden)):
                 continue
             if not any(True for _ in self._find_places(dn)):
                 yield entry, self._describe(entry)

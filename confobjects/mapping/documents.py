@@ -18,6 +18,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
 from confobjects.expressions.openers import has_opener
@@ -153,6 +155,29 @@ def to_json_value(prop: PropertyDefinition, text: str) -> Any:
 def read(data: Any, registry: Registry) -> Contents:
     """Return the contents of a document's JSON. Doubtful parts are reported, and left out if they cannot be used."""
     return _StateReader(registry).read_contents(data)
+
+
+def find_definitions(text: str, origin: str) -> list[InstalledText]:
+    """Return the definitions that the text of a document holds: they have to be known before it is read.
+
+    A text that is no document holds none; that is reported when it is read.
+    """
+    if f'"/{HOLDER_KIND}/' not in text:
+        return []
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    objects = data.get("objects") if isinstance(data, dict) else None
+    found = []
+    for key, item in objects.items() if isinstance(objects, dict) else ():
+        _, kind, name = key.split("/", 2) if key.count("/") > 1 else ("", "", "")
+        properties = item.get("properties") if isinstance(item, dict) else None
+        values = properties if isinstance(properties, dict) else {}
+        held, digest = values.get(TEXT), values.get(DIGEST)
+        if kind == HOLDER_KIND and isinstance(held, str) and isinstance(digest, str):
+            found.append(InstalledText(name, f"{origin}, {key}", held, digest))
+    return found
 
 
 class _StateReader:

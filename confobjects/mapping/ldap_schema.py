@@ -283,7 +283,7 @@ def _name_key(kind: str, name: str) -> str:
     return f"{kind} {name.lower()}"
 
 
-def _names_in(text: str) -> list[str]:
+def names_in(text: str) -> list[str]:
     """Return the names in a description, which stand in quotes, alone or in brackets (RFC 4512 section 4.1)."""
     found = _NAMES.search(text)
     return found[0].split("'")[1::2] if found else []
@@ -314,7 +314,7 @@ def _read_descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | Non
             plain = stored[stored.find("(") :]
             if plain.startswith("(") and len(plain.split()) > 1:
                 found[_oid_in(plain)] = (stored, plain)
-                for one in _names_in(plain):
+                for one in names_in(plain):
                     found.setdefault(_name_key(kinds[name.lower()], one), (stored, plain))
     return found, dn
 

@@ -9,11 +9,11 @@ Law: ``decode(encode(object)) == object``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import Remedy, RemedyAction
-from confobjects.definitions.model import REVISION_ATTRIBUTE
+from confobjects.definitions.model import HOLDER_BRANCH, HOLDER_CLASS, REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.expressions.openers import has_opener
@@ -23,18 +23,33 @@ from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+    from confobjects.mapping.protocol import Storage
 
 REVISION: Final = REVISION_ATTRIBUTE
 """The attribute whose number grows with each change of an entry; concurrent writers collide on it."""
 BRANCH_CLASS: Final = "ds-cfg-branch"
 
 
-class Mapper:
-    """Maps objects of a registry to entries below a base DN."""
+def find_holders(storage: Storage) -> list[Entry]:
+    """Return the entries of a storage that hold definitions."""
+    return list(storage.search(storage.base.child(*HOLDER_BRANCH), "one", HOLDER_CLASS))
 
-    def __init__(self, registry: Registry, base: DN) -> None:
+
+Carried = Mapping[str, Mapping[str, "PropertyDefinition"]]
+"""Properties by type and by an attribute in lower case."""
+
+
+class Mapper:
+    """Maps objects of a registry to entries below a base DN.
+
+    ``carried`` are attributes of another version of the definitions, by type, each with the property that takes its
+    values over: they are read as former names of the property, and written under its attribute.
+    """
+
+    def __init__(self, registry: Registry, base: DN, carried: Carried | None = None) -> None:
         self.registry = registry
         self.base = base
+        self._carried = carried or {}
         self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
         self._names: dict[tuple[str, str, str], str | None] = {}
         self._types: dict[tuple[str, Values], tuple[ManagedObjectDefinition, str]] = {}
@@ -128,7 +143,7 @@ class Mapper:
         """Return an existing entry with an object's values and the next revision; the rest stays."""
         new = dict(self._encode_attributes(obj))
         by_attribute = obj.definition.by_attribute
-        former = obj.definition.former_attributes
+        former = self.former_attributes(obj.definition)
         attributes: dict[str, tuple[str | bytes, ...]] = {}
         for name, values in entry.attributes.items():
             key = name.lower()
@@ -141,6 +156,11 @@ class Mapper:
         attributes.update(new)
         attributes[entry.spelling_of(REVISION) or REVISION] = (str(_parse_revision(entry.get(REVISION)) + 1),)
         return Entry(entry.dn, attributes)
+
+    def former_attributes(self, definition: ManagedObjectDefinition) -> Mapping[str, PropertyDefinition]:
+        """Return the properties of a type by the attributes (in lower case) that held their values before."""
+        carried = self._carried.get(definition.name)
+        return {**definition.former_attributes, **carried} if carried else definition.former_attributes
 
     def _encode_attributes(self, obj: ManagedObject) -> Iterator[tuple[str, Texts]]:
         naming = self.registry.relation(obj.path.relation).naming_property
@@ -208,6 +228,7 @@ class Mapper:
         revision = 0
         values: dict[str, Texts] = {}
         unknown: list[str] = []
+        former_attributes = self.former_attributes(definition) if self._carried else definition.former_attributes
         former: list[tuple[PropertyDefinition, tuple[str | bytes, ...]]] = []
         known = definition.by_attribute
         for attribute, raw in entry.attributes.items():
@@ -218,8 +239,8 @@ class Mapper:
                 revision = _parse_revision(raw)
             elif key == _OBJECT_CLASS_KEY:
                 continue
-            elif key in definition.former_attributes:
-                former.append((definition.former_attributes[key], raw))
+            elif key in former_attributes:
+                former.append((former_attributes[key], raw))
             elif key not in definition.constant_names and not _is_naming(key, entry.dn):
                 unknown.append(attribute)
         for prop, raw in former:

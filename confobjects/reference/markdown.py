@@ -82,7 +82,8 @@ def _render_relatives(definition: ManagedObjectDefinition, registry: Registry) -
     relation = registry.relation_of(definition.top)
     yield ""
     if relation.parent == ROOT_NAME:
-        yield f"Objects of this kind are at the top of the configuration. Commands: [{relation.name}](subcommands.md#{relation.name})."
+        commands = "" if relation.hidden else f" Commands: [{relation.name}](subcommands.md#{relation.name})."
+        yield f"Objects of this kind are at the top of the configuration.{commands}"
     else:
         yield f"Objects of this kind are below a {_link_to(registry, relation.parent)}."
 

@@ -216,7 +216,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         ),
     ),
     "change": _OutputForm(
-        "create-X set-X-prop delete-X rename apply undo",
+        "create-X set-X-prop delete-X rename apply undo definitions",
         "What a change did, or with --dry-run would do.",
         _object_of(_CHANGE),
     ),
@@ -229,6 +229,25 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "copy",
         "How many objects a copy created, replaced and left unchanged.",
         _object_of({"changed": _FLAG, "created": _COUNT, "replaced": _COUNT, "same": _COUNT, "warnings": _DIAGNOSTICS}),
+    ),
+    "definitions": _OutputForm(
+        "definitions",
+        "Where the definitions come from, and which are used.",
+        _object_of(
+            {
+                "definitions": _list_of(
+                    _object_of(
+                        {
+                            "name": _TEXT,
+                            "source": {"enum": ["installed", "directory", "built-in"]},
+                            "origin": _TEXT,
+                            "version": _TEXT,
+                            "state": _TEXT,
+                        }
+                    )
+                )
+            }
+        ),
     ),
     "describe": _OutputForm(
         "describe",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.definitions.metaschema import NEWEST
 from tests.architecture.tree import ROOT, project
 
 
@@ -56,3 +57,4 @@ def test_the_version_is_said_the_same_in_the_code() -> None:
     import confobjects
 
     assert confobjects.__version__ == project()["project"]["version"]
+    assert confobjects.__version__ == NEWEST

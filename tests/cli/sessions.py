@@ -26,8 +26,11 @@ from typing import NamedTuple
 from confobjects import definitions_loading, startup
 from confobjects.cli.main import main
 from confobjects.definitions import Registry
+from confobjects.definitions.installed import InstalledText
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cli"
+INSTALLABLE = Path(__file__).parent.parent / "definitions" / "installable"
+"""Versions of one definition to be installed, most of them wrong in one way."""
 FAMILY = Path(__file__).parent.parent / "definitions" / "family"
 
 
@@ -56,7 +59,8 @@ def replayed(text: str, directory: Path) -> str:
         if not line.startswith("$ "):
             continue
         lines.append(line)
-        words = shlex.split(line[2:].replace("{dir}", str(directory)).replace("{family}", str(FAMILY)))
+        typed = line[2:].replace("{installable}", str(INSTALLABLE))
+        words = shlex.split(typed.replace("{dir}", str(directory)).replace("{family}", str(FAMILY)))
         lines.extend(shown(run(*words[1:]), directory))
     return "\n".join(lines) + "\n"
 
@@ -65,6 +69,7 @@ def shown(outcome: Outcome, directory: Path) -> Iterator[str]:
     """Yield what a command printed, places replaced by their names."""
 
     def plain(text: str) -> str:
+        text = text.replace(str(INSTALLABLE), "{installable}")
         return text.replace(str(directory), "{dir}").replace(str(FAMILY), "{family}")
 
     yield from (plain(line) or " " for line in outcome.out.splitlines())
@@ -79,8 +84,12 @@ def definitions_read_once() -> Iterator[None]:
     read = definitions_loading.load_registry
     kept: dict[tuple[bool, tuple[str, ...]], Registry] = {}
 
-    def registry(directories: Iterable[str] = (), *, builtin: bool = True) -> Registry:
+    def registry(
+        directories: Iterable[str] = (), *, builtin: bool = True, installed: tuple[InstalledText, ...] = ()
+    ) -> Registry:
         names = tuple(directories)
+        if installed:
+            return read(names, builtin=builtin, installed=installed)
         key = (builtin, names)
         return kept[key] if key in kept else kept.setdefault(key, read(names, builtin=builtin))
 

@@ -37,6 +37,7 @@ SAID = {
         "give one of these types: disk, memory",
     ),
     RemedyAction("replace"): ("let the copy replace it (--force)", "let the copy replace it (replace=True)"),
+    RemedyAction("accept-losses"): ("install it with --force", "let the change give it up (accept_losses=True)"),
     RemedyAction("undo", "7"): ("undo 7", "undo(7)"),
     RemedyAction("undo-to", "3"): ("undo --to 3", "undo_to(3)"),
     RemedyAction("show-change", "3"): ("history show 3", "the record of change 3"),
@@ -49,6 +50,10 @@ SAID = {
     RemedyAction("load-newest-schema"): (
         "load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
         "load the newest LDAP schema into the server, then initialise the storage",
+    ),
+    RemedyAction("load-schema-of-definitions"): (
+        "load what it lacks first: confobjects ldap-schema --definitions DIR --upgrade SCHEMA",
+        "load the LDAP schema of these definitions into the server first",
     ),
     RemedyAction("load-access-rules"): (
         "load the access rules that `confobjects ldap-schema --acl` prints",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.definitions_loading import builtin_directory, load_registry
 from confobjects.errors import DefinitionError
 from tests.cli.sessions import FAMILY, Outcome, fresh, run
@@ -34,13 +35,18 @@ def bell(**words: Any) -> dict[str, Any]:
     return {**data, **words}
 
 
-@pytest.mark.parametrize("name", sorted(OWN))
+@pytest.mark.parametrize("name", sorted({*OWN} - {HOLDER_KIND}))
 def test_each_can_be_replaced(name: str, tmp_path: Path) -> None:
     other = {**OWN[name], "synopsis": "Another one."}
     found = load_registry([write(tmp_path / "d", other)])
     assert set(found.names()) == set(KINDS)
     documents = {**found.documents, **found.packages}
     assert documents[str(other.get("name", other.get("package")))].data["synopsis"] == "Another one."
+
+
+def test_the_kind_that_holds_definitions_cannot_be_replaced(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="it cannot be replaced"):
+        load_registry([write(tmp_path / "d", OWN[HOLDER_KIND])])
 
 
 def test_those_that_build_on_a_replaced_one_are_judged_with_it(tmp_path: Path) -> None:
@@ -67,8 +73,8 @@ def test_a_document_of_a_wrong_shape_replaces_nothing(data: Any, tmp_path: Path)
 
 
 def test_all_can_be_left_out(tmp_path: Path) -> None:
-    assert load_registry(builtin=False).names() == ()
-    assert load_registry([write(tmp_path / "d", bell())], builtin=False).names() == ("bell",)
+    assert load_registry(builtin=False).names() == (HOLDER_KIND,)
+    assert load_registry([write(tmp_path / "d", bell())], builtin=False).names() == ("bell", HOLDER_KIND)
     with pytest.raises(DefinitionError, match="trust-manager-provider"):
         load_registry([write(tmp_path / "e", bell(extends="trust-manager-provider"))], builtin=False)
 

@@ -20,7 +20,7 @@ from confobjects.mail.report import DeliveryReport, RecipientResult, Route, Stag
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
 from tests.cli.documents import CANARY, provider, server, small
-from tests.cli.sessions import FAMILY, GOLDEN, Outcome, fresh, run
+from tests.cli.sessions import FAMILY, GOLDEN, INSTALLABLE, Outcome, fresh, run
 from tests.docs_check import ROOT
 
 OTHERWISE = {
@@ -33,6 +33,7 @@ OTHERWISE = {
 }
 """The commands whose output is a document of its own, with and without ``--output json``."""
 KNOWN = ["--definitions", str(FAMILY)]
+SERVICE = str(INSTALLABLE / "service.json")
 
 
 @cache
@@ -144,11 +145,14 @@ RUNS: dict[str, list[list[str]]] = {
         ["rename", "mail-server", "--server-name", "one", "--to", "other"],
         ["apply", "{document}"],
         ["apply", "{document}", "--prune", "--dry-run"],
+        ["definitions", "install", SERVICE],
+        ["definitions", "check", SERVICE],
         ["undo", "6", "--dry-run"],
         ["undo", "--to", "0"],
     ],
     "check": [["check"]],
     "copy": [["copy", "{url}", "ldif:{dir}/copy.ldif"]],
+    "definitions": [["definitions", "list", "-v"], ["definitions", "list", *KNOWN]],
     "describe": [["describe", "mail-server", "use-ssl"], ["describe", "queue", "store", *KNOWN]],
     "describe-object": [["describe", "mail-server"], ["describe", "queue", "--advanced", *KNOWN]],
     "diff": [["diff", "{document}"], ["diff", "history:0"], ["diff", "history:0", "history:1"]],

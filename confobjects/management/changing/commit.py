@@ -43,6 +43,10 @@ class ChangeBuilder:
         """Return the storage operations that carry out some outcomes."""
         return [change for outcome in found for change in self._build_for_outcome(outcome)]
 
+    def build_rewriting(self, obj: ManagedObject) -> ModifyEntry:
+        """Return the modification that stores an unchanged object under the attributes that its properties have now."""
+        return self._build_modification(self.world.below.entries[obj.path], obj)
+
     def _build_for_outcome(self, outcome: ObjectOutcome) -> Iterator[Change]:
         change, obj, source = outcome.change, outcome.object, outcome.source
         if obj is None:

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 from confobjects.actions import RemedyAction
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.errors import NoSuchObjectError, error_for
 from confobjects.management.changing.commit import ChangeBuilder
@@ -14,7 +15,7 @@ from confobjects.management.changing.ordering import sort_outcomes
 from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes, find_targets
 from confobjects.management.changing.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, describe_absence
-from confobjects.mapping.objects import BRANCH_CLASS
+from confobjects.mapping.objects import BRANCH_CLASS, find_holders
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import PropertyReader
@@ -25,9 +26,11 @@ from confobjects.texts.visible import make_visible
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Relation
+    from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
     from confobjects.definitions.conditions import View
+    from confobjects.definitions.installed import InstalledText
     from confobjects.dn import DN
+    from confobjects.management.changing.redefining import Redefinition
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Change, Entry
     from confobjects.mapping.journal import Note
@@ -64,15 +67,27 @@ class Transaction:
 
     At the end of the block everything is judged; then it is written, or an error with every problem is raised
     and nothing is written. ``report`` holds the outcome after the block. With ``dry_run`` nothing is written
-    in any case. ``committed`` is called with the report of a change that was written.
+    in any case. ``committed`` is called with the report of a change that was written. With ``accept_losses`` the
+    definitions that the configuration holds may give up what protects values. ``expected`` are definitions that will be
+    installed by this change, so that it may also change objects of them.
+
+    The definitions that count are always those that will be stored, see :mod:`~confobjects.management.changing.redefining`.
     """
 
     def __init__(
-        self, site: Site, *, dry_run: bool = False, committed: Callable[[ChangeReport], None] | None = None
+        self,
+        site: Site,
+        *,
+        dry_run: bool = False,
+        accept_losses: bool = False,
+        expected: Sequence[InstalledText] = (),
+        committed: Callable[[ChangeReport], None] | None = None,
     ) -> None:
         self.site = site
-        self.registry = site.registry
         self.dry_run = dry_run
+        self._accept_losses = accept_losses
+        self._expected = {one.name.casefold(): one for one in expected}
+        self._redefinition: Redefinition | None = None
         self._committed = committed
         self.report: ChangeReport
         self.undoes: tuple[int, ...] = ()
@@ -88,6 +103,22 @@ class Transaction:
 
     def _begin(self) -> None:
         """Start from what the storage holds now, without changes."""
+        stored: tuple[InstalledText, ...] = ()
+        if found := find_holders(self.site.storage):
+            from confobjects.mapping.installed import collect_installed
+
+            stored = collect_installed(found)
+        self._stored = self.site.with_registry(self.site.registry.with_installed(stored))
+        self._redefinition = None
+        self._start(self._stored)
+        if self._expected:
+            from confobjects.definitions.installed import merge_installed
+
+            self._redefine(merge_installed(stored, self._expected.values()))
+
+    def _start(self, site: Site) -> None:
+        """Start without changes, with the definitions of a site."""
+        self.site = site
         self._below = self.site.open_world()
         self._world = Overlay(self._below)
         self._reader = PropertyReader(self.registry, self._world, self.site.evaluate)
@@ -97,9 +128,26 @@ class Transaction:
     def replay(self) -> None:
         """Repeat every request on what the storage holds now."""
         self._begin()
+        self._repeat()
+
+    def _repeat(self) -> None:
         asked, self._asked = self._asked, []
         for call in asked:
             call()
+
+    def _redefine(self, installed: tuple[InstalledText, ...]) -> None:
+        """Start again with the definitions that will be stored."""
+        from confobjects.management.changing.redefining import Redefinition
+
+        self._redefinition = Redefinition(self._stored, installed, self._expected.values())
+        self._start(self._redefinition.site)
+
+    def expect_definitions(self, definitions: Iterable[InstalledText]) -> None:
+        """Start again with further definitions that this change needs, and repeat the requests so far."""
+        self._expected.update((one.name.casefold(), one) for one in definitions)
+        nested, self._nested = self._nested, False
+        self.replay()
+        self._nested = nested
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,6 +159,16 @@ class Transaction:
             self._lock.__exit__(kind, error, trace)
         if kind is None and self._committed is not None and self.report.changed and not self.dry_run:
             self._committed(self.report)
+
+    @property
+    def registry(self) -> Registry:
+        """The definitions that count for this change."""
+        return self.site.registry
+
+    @property
+    def registry_after(self) -> Registry:
+        """The definitions that count once this change is made."""
+        return self.registry if self._redefinition is None else self._redefinition.target
 
     @property
     def below(self) -> StorageWorld:
@@ -519,11 +577,19 @@ class Transaction:
     def plan(self) -> list[ObjectOutcome]:
         """Judge all requests as a whole and set ``report``. Raises one error with every problem."""
         found = find_outcomes(self._world)
+        if self._redefinition is not None or any(outcome.change.path.relation == HOLDER_KIND for outcome in found):
+            found = self._plan_definitions(found)
         self._below.read_ahead(find_targets(self.registry, found))
         before = self.site.make_judge(self._below)
         after = self.site.make_judge(self._world)
         verdict = Verdict(self.registry, after, before, self._world.find_stored_place, self._problems)
         verdict.judge(found)
+        if self._redefinition is not None:
+            self._judge_definitions(self._redefinition, found)
+        if self.registry_after.unusable:
+            from confobjects.management.changing.unjudged import find_unjudged
+
+            self._problems.extend(find_unjudged(self.registry_after, found, self._below, before, verdict.judge_))
         if self._problems.errors:
             raise error_for(verdict.suggest_fixes(self._world.pending.values(), self._touched))
         found = sort_outcomes(found, self._world, before, after)
@@ -534,6 +600,24 @@ class Transaction:
             self._problems.warnings,
         )
         return found
+
+    def _plan_definitions(self, found: list[ObjectOutcome]) -> list[ObjectOutcome]:
+        """Return the outcomes, planned with the definitions as they will be."""
+        from confobjects.management.changing.redefining import collect_installed
+
+        installed = collect_installed(self.site, self._world)
+        if self._redefinition is not None and self._redefinition.installed == installed:
+            return found
+        self._redefine(installed)
+        self._repeat()
+        return find_outcomes(self._world)
+
+    def _judge_definitions(self, change: Redefinition, found: Sequence[ObjectOutcome]) -> None:
+        accept = self._accept_losses or bool(self.undoes)
+        self._problems.extend(change.judge(self._world, found, accept_losses=accept))
+        if not self._problems.errors:
+            self._problems.extend(change.check_schema())
+            self._problems.extend(change.describe_carried(self._world, self._below.entries))
 
     @property
     def world(self) -> Overlay:
@@ -552,7 +636,12 @@ class Transaction:
 
     def build_changes(self, found: Sequence[ObjectOutcome]) -> list[Change]:
         """Return the storage operations that carry out some outcomes."""
-        return ChangeBuilder(self.site, self._world).build_changes(found)
+        builder = ChangeBuilder(self.site, self._world)
+        changes = builder.build_changes(found)
+        if self._redefinition is not None:
+            carried = self._redefinition.find_carried_objects(self._world, self._below.entries)
+            changes.extend(builder.build_rewriting(obj) for obj in carried)
+        return changes
 
 
 def _is_same_property(one: PropertyDefinition, other: PropertyDefinition) -> bool:

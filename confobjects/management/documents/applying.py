@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 from confobjects.management.changing.operations import Operation
@@ -43,11 +45,28 @@ def plan_operations(there: States, wanted: States, registry: Registry, *, prune:
 
 def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False) -> None:
     """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` raises."""
+    wanted = {path: bind_state(state, transaction.registry) for path, state in wanted.items()}
     there = take_snapshot(transaction.site, transaction.below).objects
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
     for operation in plan_operations(there, wanted, transaction.registry, prune=prune):
         operation.ask(transaction)
+
+
+def find_expected(wanted: States) -> list[InstalledText]:
+    """Return the definitions among the wanted objects: the others may be objects of them."""
+    found = []
+    for path, state in wanted.items():
+        if path.relation == HOLDER_KIND:
+            text, digest = (next(iter(state.values.get(name, ())), "") for name in (TEXT, DIGEST))
+            found.append(InstalledText(path.name or "", str(path), text, digest))
+    return found
+
+
+def bind_state(state: ObjectState, registry: Registry) -> ObjectState:
+    """Return a state that was read with another registry of the same definitions."""
+    definition = registry.definition(state.definition.name)
+    return state if definition is state.definition else state.replace(definition=definition)
 
 
 class _OperationPlanner:

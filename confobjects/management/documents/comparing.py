@@ -87,6 +87,7 @@ def _compare_states(one: ObjectState | None, other: ObjectState | None, registry
         pairs = {name: _make_pair(there.definition, name, one, other) for name in _collect_names(one, other)}
         types = Pair(_type_of(one, relation, registry), _type_of(other, relation, registry))
         return Difference(there.path, "create" if one is None else "delete", types, pairs)
+    same_type = one.definition.name == other.definition.name  # each side may have its own version of a definition
     if one.definition is other.definition and one.values == other.values and not (one.kept or other.kept):
         return None
     pairs = {
@@ -94,7 +95,7 @@ def _compare_states(one: ObjectState | None, other: ObjectState | None, registry
         for n in _collect_names(one, other)
         if differs(one, other, n)
     }
-    if one.definition is not other.definition:
+    if not same_type:
         types = Pair(_type_of(one, relation, registry), _type_of(other, relation, registry))
         return Difference(there.path, "modify", types, pairs)
     return Difference(there.path, "modify", None, pairs) if pairs else None

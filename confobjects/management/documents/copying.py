@@ -15,13 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import RemedyAction
-from confobjects.definitions.model import REVISION_ATTRIBUTE
+from confobjects.definitions.installed import merge_installed
+from confobjects.definitions.model import HOLDER_KIND, REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, ObjectExistsError, StorageError, error_for
 from confobjects.management.judging import warn_of_unknown
 from confobjects.management.strays import find_strays
+from confobjects.management.world import Overlay
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
+from confobjects.mapping.installed import read_installed
 from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
@@ -72,6 +75,7 @@ def copy(
     Raises :class:`~confobjects.errors.ObjectExistsError` when objects of the same name differ and ``replace`` is
     false, the error of the first problem of an object that is broken, and the errors of the storages.
     """
+    source, target = _share_definitions(source, target)
     found, warnings = _read_source(source)
     plan = _make_plan(source, target, found, replace=replace)
     done = {path: path in plan.there for path in plan.missing}
@@ -80,6 +84,30 @@ def copy(
         _verify(target, found)
     replaced = sum(done.values())
     return CopyReport(len(done) - replaced, replaced, len(found.objects) - len(done), tuple(warnings))
+
+
+def _share_definitions(source: Site, target: Site) -> tuple[Site, Site]:
+    """Return both sites with the definitions of both. The target's objects are judged by those that are new to it.
+
+    Raises :class:`~confobjects.errors.ObjectExistsError` if one is another version there: installing it judges the
+    objects of the target, and a copy does not.
+    """
+    here, there = read_installed(source.storage), read_installed(target.storage)
+    if not here and not there:
+        return source, target
+    from confobjects.management.changing.redefining import Redefinition
+
+    versions = {one.name: one.text for one in there}
+    if different := [one for one in here if versions.get(one.name, one.text) != one.text]:
+        remedy = "install there the version that both are to have"
+        summary = "the target holds another version of the definition"
+        paths = [str(ROOT.child(HOLDER_KIND, one.name)) for one in different]
+        raise ObjectExistsError([Diagnostic("object-exists", summary, path=path, remedy=remedy) for path in paths])
+    change = Redefinition(target, merge_installed(there, here))
+    problems = [*change.judge(Overlay(change.site.open_world()), (), accept_losses=True), *change.check_schema()]
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise error_for(errors)
+    return source.with_registry(change.target), change.site
 
 
 def _carry_out(
@@ -113,7 +141,8 @@ def _make_plan(source: Site, target: Site, found: _CopySource, *, replace: bool)
     if different and not replace:
         raise ObjectExistsError([_describe_difference(path) for path in different[:_SHOWN]])
     changing = {path for path in found.objects if path not in there}.union(different)
-    return _CopyPlan(there, [path for path in _sort_by_need(source, found.objects) if path in changing])
+    ordered = [path for path in _sort_by_need(source, found.objects) if path in changing]
+    return _CopyPlan(there, sorted(ordered, key=lambda path: path.relation != HOLDER_KIND))  # definitions come first
 
 
 def _chunks(plan: _CopyPlan, found: _CopySource, tell: Progress) -> Iterator[Sequence[ManagedObjectPath]]:
@@ -277,6 +306,8 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
     with site.storage.writing():
         changes: list[Change] = []
         for relation in site.registry.children("root"):
+            if relation.name == HOLDER_KIND:
+                continue  # made with the first definition that is installed
             path = ROOT.child(relation.name, "name" if relation.named else None)
             for entry in site.mapper.scaffold(path):
                 if entry.dn not in made and site.storage.read(entry.dn) is None:

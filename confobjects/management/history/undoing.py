@@ -10,15 +10,17 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.actions import Remedy, RemedyAction
+from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
 from confobjects.management.changing.operations import Operation, invert_change, operation_for
 from confobjects.management.history import records
-from confobjects.objects.changes import ObjectChange
+from confobjects.objects.changes import ObjectChange, find_property
 from confobjects.objects.model import Texts
 
 if TYPE_CHECKING:
@@ -148,6 +150,8 @@ def _format_numbers(numbers: Sequence[int]) -> str:
 
 def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> None:
     """Request the inverse of some changes in a transaction; each step is checked on the result of those before it."""
+    if needed := list(_find_needed_definitions(several, transaction)):
+        transaction.expect_definitions(needed)
     registry = transaction.registry
     changed = dict.fromkeys(change.new_path or change.path for one in several for change in one.changes)
     transaction.expect(changed)
@@ -160,6 +164,18 @@ def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> No
                 raise ConstraintError(problems)
             operation_for(invert_change(_bind_change(one, index, registry)), registry).ask(transaction)
     transaction.undoes = tuple(sorted(one.number for one in several))
+
+
+def _find_needed_definitions(several: Iterable[HistoryRecord], transaction: Transaction) -> Iterator[InstalledText]:
+    """Yield the removed definitions among the changes, if a change is about an object that no present one defines."""
+    changes = [change for one in several for change in one.changes]
+    if all(change.type in transaction.registry for change in changes):
+        return
+    for change in reversed(changes):
+        if change.path.relation == HOLDER_KIND:
+            text, digest = (next(iter(change.before.get(name, ())), "") for name in (TEXT, DIGEST))
+            if text and change.path.name not in transaction.registry:
+                yield InstalledText(change.path.name or "", str(change.path), text, digest)
 
 
 def _find_missing_secrets(one: HistoryRecord) -> Iterator[Diagnostic]:
@@ -189,7 +205,9 @@ def _find_edits(number: int, change: RecordedChange, world: World) -> Iterator[D
         yield _describe_edit(number, change, "", "no longer exists")
         return
     for name in change.names:
-        if name not in change.secrets and obj.values.get(name, ()) != change.after.get(name, ()):
+        prop = find_property(obj.definition, name)  # it may have been renamed since
+        now = obj.values.get(name if prop is None else prop.name, ())
+        if name not in change.secrets and now != change.after.get(name, ()):
             yield _describe_edit(number, change, name, f"has another value of {name}")
 
 
@@ -208,9 +226,16 @@ def _bind_change(one: HistoryRecord, index: int, registry: Registry) -> ObjectCh
     change = one.changes[index]
     definition = registry.definition(change.type)
     before: dict[str, Texts] = {}
-    after = dict(change.after)
-    for name, texts in one.old_texts(index):
+    after: dict[str, Texts] = {}
+    for recorded, texts in one.old_texts(index):
+        prop = find_property(definition, recorded)  # it may have been renamed since
+        if prop is None:
+            summary = f"change {one.number} cannot be taken back: {definition.friendly} has no property {recorded}"
+            remedy = "take back the later changes one by one, the last first"
+            raise ConstraintError(Diagnostic("constraint-violated", summary, path=str(change.path), remedy=remedy))
+        name = prop.name
         before[name] = (MASK,) if texts is None else texts
-        if name in change.secrets:  # show only that the new secret differs from the old one
+        after[name] = change.after.get(recorded, ())
+        if recorded in change.secrets:  # show only that the new secret differs from the old one
             after[name] = () if before[name] else (MASK,)
     return ObjectChange(change.path, change.action, definition, before, after, change.new_path)

@@ -9,7 +9,7 @@ that undoing needs no extra requests in advance.
 from __future__ import annotations
 
 from _thread import RLock, get_ident
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -103,6 +103,27 @@ class LdapStorage(DirectoryWriter):
         )
         remedy = (RemedyAction("load-newest-schema"),)
         return [Diagnostic("storage-failed", summary, origin=self._origin, remedy=remedy, severity="warning")]
+
+    def find_missing_schema(self, attributes: Iterable[str], classes: Iterable[str]) -> list[str]:
+        """Return the attributes and object classes that the server's schema lacks; none if it does not show its schema."""
+        from confobjects.mapping.ldap_schema import names_in
+
+        with self._turn:
+            known = {kind: self._read_schema(kind) for kind in ("attributeTypes", "objectClasses")}
+        missing: list[str] = []
+        for kind, names in (("attributeTypes", attributes), ("objectClasses", classes)):
+            there = {name.lower() for text in known[kind] for name in names_in(text)}
+            missing.extend(name for name in sorted(names) if there and name.lower() not in there)
+        return missing
+
+    def _read_schema(self, kind: str) -> list[str]:
+        """Return the descriptions of one kind in the subschema entry that the server names (RFC 4512 section 4.4)."""
+        _, root = self._servers.ask(lambda session: session.read("", ("subschemaSubentry",)))
+        named = [value for name, values in (root[1] if root else {}).items() for value in values if name]
+        if not named:
+            return []
+        _, found = self._servers.ask(lambda session: session.read(named[0].decode(), (kind,)))
+        return [value.decode("utf-8", "replace") for values in (found[1] if found else {}).values() for value in values]
 
     # -- writing -----------------------------------------------------------------------------------------------------
 

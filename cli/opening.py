@@ -1,0 +1,137 @@
+"""What has to be open before a command can be built: the configuration may hold the definition of its object.
+
+Laws of this module:
+
+1. The configuration is opened once: the command goes on with what was opened to find its definitions.
+2. A mistake in the options, and a configuration that cannot be opened, is reported by the command that needs it, at its
+   time. A command that only shows definitions goes on without those of the configuration, and says so.
+3. Nobody is asked for a password only to show definitions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from confobjects import startup
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ConfobjectsError, UsageError
+from confobjects.storage import is_directory
+
+from .words.options import OPTIONS, conflict_among
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+Reads = Literal["needed", "shown", "none"]
+"""What a command reads of the configuration: it needs it, it shows its definitions, or it opens none by these options."""
+_GROUPS: Final = {"Storage", "LDAP connection"}
+_PLACE: Final = tuple(option.name for option in OPTIONS if option.group in _GROUPS)
+_MARK: Final = b"ds-cfg-definition"
+
+
+_LDAP_WORDS: Final = ("hostname", "port", "usessl")
+
+
+def storage_url(options: Mapping[str, Any]) -> str | None:
+    """Return the URL that the options name, None if they name none. Raises :class:`~confobjects.errors.UsageError`."""
+    url, file = options["url"], options["configfile"]
+    if file:
+        return f"ldif:{file}"
+    if any(options[name] for name in _LDAP_WORDS):
+        scheme = "ldaps" if options["usessl"] else "ldap"
+        host, port = options["hostname"] or "localhost", options["port"]
+        if host.startswith("-"):
+            remedy = "for help use --help"
+            raise UsageError(Diagnostic("usage", f'-h takes a host name, and "{host}" is not one', remedy=remedy))
+        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
+    if options["offline"] and is_directory(os.environ.get(startup.URL_VARIABLE, "")):
+        return startup.default_url(os.environ)
+    return str(url) if url else None
+
+
+def storage_options(options: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """Return the options of the storage at a URL: how to connect and log in, and the base."""
+    if not is_directory(url) and not options["basedn"]:
+        return {}
+    from . import connection
+
+    return connection.storage_options(options, url)
+
+
+class Opening:
+    """The definitions of one command line, and the open configuration that some of them may come from."""
+
+    def __init__(self) -> None:
+        self.registry: Registry | None = None
+        self.error: ConfobjectsError | None = None
+        """Why the configuration could not be opened."""
+        self.unread: ConfobjectsError | None = None
+        """The same, if the command goes on without it."""
+        self._opened: startup.OpenConfiguration | None = None
+        self._options: Mapping[str, Any] = {}
+
+    def load(
+        self, directories: Sequence[str], reads: Reads, options: Callable[[], Mapping[str, Any]], *, builtin: bool
+    ) -> Registry:
+        """Return the definitions of the library, of directories and of the configuration that the options name.
+
+        Raises :class:`~confobjects.errors.DefinitionError` for those in directories.
+        """
+        if self.registry is None:
+            from confobjects.definitions_loading import directories_of, load_registry
+
+            self.registry = load_registry(directories or directories_of(os.environ), builtin=builtin)
+            if reads != "none":
+                self._options = options()
+                self._read(self._options, self.registry, reads)
+        return self.registry
+
+    def _read(self, options: Mapping[str, Any], registry: Registry, reads: Reads) -> None:
+        if conflict_among({name for name, value in options.items() if value not in {None, False, ()}}):
+            return  # reported when the command is called
+        try:
+            url = startup.find_place(storage_url(options), options["instancepath"], os.environ).url
+            if reads == "shown" and not _may_hold_definitions(url):
+                return
+            asked = options if reads == "needed" else {**options, "no_prompt": True}
+            opened = startup.read_configuration(url, registry, **storage_options(asked, url))
+        except ConfobjectsError as error:
+            self.error = error
+            self.unread = error if reads == "shown" else None
+            return
+        self.registry = opened.registry
+        if reads == "needed":
+            self._opened = opened
+        else:
+            opened.storage.close()
+
+    def take(self, options: Mapping[str, Any]) -> startup.OpenConfiguration | None:
+        """Return what is open, if it is where some options say. Raises the error of opening it."""
+        if any(options[name] != self._options.get(name) for name in _PLACE):
+            return None
+        if self.error is not None:
+            raise self.error
+        opened, self._opened = self._opened, None
+        return opened
+
+    def close(self) -> None:
+        """Close what no command has taken."""
+        if self._opened is not None:
+            self._opened.storage.close()
+            self._opened = None
+
+
+def _may_hold_definitions(url: str) -> bool:
+    """Tell whether it is worth opening a storage only for its definitions: a file has to name them."""
+    if is_directory(url):
+        return True
+    path = startup.file_of(url)
+    try:
+        with open(path, "rb") as file:
+            found = file.read()
+    except OSError:
+        return False
+    return _MARK in found.replace(b"\r\n ", b"").replace(b"\n ", b"").lower()

@@ -1,0 +1,83 @@
+"""Definitions that a configuration holds itself: what is stored of each, and which of them cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.expressions.openers import OPENERS
+from confobjects.records import Record, field
+
+TEXT: Final = "definition"
+DIGEST: Final = "definition-digest"
+"""The properties of an object that holds a definition."""
+Reason = Literal["broken", "newer", "code"]
+"""Why an installed definition is left out: it is wrong, needs a newer version of this library, or names code."""
+
+
+class InstalledText(Record):
+    """A definition as the configuration holds it. ``origin`` is the DN of its entry, ``digest`` the stored one."""
+
+    name: str
+    origin: str
+    text: str = field(repr=False)
+    digest: str = ""
+    problem: Diagnostic | None = None
+    """What is wrong with the entry itself, if anything."""
+
+
+class UnusableDefinition(Record):
+    """An installed definition that is left out, and why."""
+
+    installed: InstalledText
+    problems: tuple[Diagnostic, ...]
+    reason: Reason = "broken"
+
+    def as_warnings(self) -> Iterator[Diagnostic]:
+        """Yield the problems as warnings, each with the place of the definition."""
+        yield from (problem.replace(severity="warning") for problem in self.problems)
+
+
+def digest_of(text: str) -> str:
+    """Return the digest of the text of a definition: SHA-256 in hexadecimal."""
+    from hashlib import sha256
+
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def as_stored(text: str) -> str:
+    """Return a JSON text as it is stored: it never begins an expression, which a value of a property may be.
+
+    The openers stand only in strings of JSON, where their first character may be written as its number.
+    """
+    for opener in OPENERS:
+        text = text.replace(opener, _escape(opener))
+    return text
+
+
+def as_given(text: str) -> str:
+    """Return a stored text with what :func:`as_stored` has written as numbers; both are the same JSON."""
+    for opener in OPENERS:
+        text = text.replace(_escape(opener), opener)
+    return text
+
+
+def _escape(opener: str) -> str:
+    return f"\\u{ord(opener[0]):04x}{opener[1]}"
+
+
+def check_digest(installed: InstalledText) -> Iterator[Diagnostic]:
+    """Yield the problem of a text that is not the one that was judged, or of an entry that cannot be read."""
+    if installed.problem is not None:
+        yield installed.problem
+    elif installed.digest != digest_of(installed.text):
+        summary = f'the definition "{installed.name}" was changed by other means: its digest does not fit'
+        remedy = "install it again, or remove it"
+        yield Diagnostic("broken-definition", summary, origin=installed.origin, remedy=remedy)
+
+
+def merge_installed(some: Iterable[InstalledText], others: Iterable[InstalledText]) -> tuple[InstalledText, ...]:
+    """Return several installed definitions, sorted by name; of one name the other one counts."""
+    found = {one.name.casefold(): one for one in (*some, *others)}
+    return tuple(sorted(found.values(), key=lambda one: one.name))

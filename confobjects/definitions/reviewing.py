@@ -1,0 +1,89 @@
+"""The review of one installed definition: whether it can be taken together with the others, and judged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from confobjects.definitions.checking import check_shape, parse, place_problems
+from confobjects.definitions.documents import DefinitionDocument
+from confobjects.definitions.installed import InstalledText, UnusableDefinition, as_stored, check_digest, digest_of
+from confobjects.definitions.manners import check_manners
+from confobjects.definitions.metaschema import NAME, NEWEST
+from confobjects.diagnostics import Diagnostic
+
+
+def review(installed: InstalledText) -> UnusableDefinition | None:
+    """Return what keeps an installed definition from being used, by itself; None if nothing does."""
+    if problems := list(check_digest(installed)):
+        return UnusableDefinition(installed, tuple(problems))
+    document, problems = parse(installed.origin, installed.text)
+    if document is None:
+        return UnusableDefinition(installed, tuple(problems))
+    if needed := find_newer(document.data):
+        summary = f'the definition "{installed.name}" needs confobjects {needed} or later, this is {NEWEST}'
+        problem = Diagnostic("broken-definition", summary, origin=installed.origin, remedy="install a newer version")
+        return UnusableDefinition(installed, (problem,), "newer")
+    problems = list(check_shape(document)) or list(check_manners(document, installed.name))
+    if not problems:
+        return None
+    placed = place_problems(problems, {installed.origin: installed.text})
+    return UnusableDefinition(installed, tuple(placed))
+
+
+def read_given(origin: str, text: str) -> tuple[InstalledText | None, list[Diagnostic]]:
+    """Return a text that somebody gives as the definition to install, by the name in it, or what is wrong with it."""
+    document, problems = parse(origin, text)
+    if document is None:
+        return None, problems
+    if not find_newer(document.data):
+        problems = place_problems(check_shape(document), {origin: text})
+    data: Any = document.data
+    name = data.get("name") or data.get("package") if isinstance(data, dict) else None
+    if problems or not isinstance(name, str):
+        return None, problems or [Diagnostic("broken-definition", "the definition has no name", origin=origin)]
+    stored = as_stored(text)
+    return InstalledText(name, origin, stored, digest_of(stored)), []
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text is the name of a definition, and so of a file."""
+    return re.search(NAME, text) is not None
+
+
+def find_newer(data: Any) -> str:
+    """Return the version that a definition requires, if that is newer than this one; else an empty text."""
+    needed = data.get("requires") if isinstance(data, dict) else None
+    if not isinstance(needed, str):
+        return ""
+    try:
+        return needed if _as_numbers(needed) > _as_numbers(NEWEST) else ""
+    except ValueError:
+        return ""  # reported as a wrong shape
+
+
+def _as_numbers(version: str) -> tuple[int, ...]:
+    numbers = [int(part) for part in version.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def find_replaced(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the names of the definitions and packages in texts, in the form that compares equal; broken ones are skipped."""
+    found: set[str] = set()
+    for _, text in texts:
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(data, dict):
+            found.update(name.casefold() for key in ("name", "package") if isinstance(name := data.get(key), str))
+    return frozenset(found)
+
+
+def as_document(installed: InstalledText) -> DefinitionDocument:
+    """Return the document in an installed text that has been reviewed."""
+    return DefinitionDocument(installed.origin, json.loads(installed.text), "installed")

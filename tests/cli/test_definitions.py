@@ -1,0 +1,204 @@
+"""The command line knows the objects whose definitions the configuration holds, before it builds a command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confobjects import startup
+from confobjects.cli.commands import SPECIAL
+from confobjects.cli.words.splitting import global_values, take_apart
+from confobjects.definitions.reserved import RESERVED_NAMES
+from tests.cli.sessions import INSTALLABLE, fresh, run
+
+SERVICE = INSTALLABLE / "service.json"
+NOWHERE = "ldap://127.0.0.1:1/dc=example,dc=com"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A directory with a configuration that holds the definition of a service."""
+    with fresh(tmp_path):
+        assert run("definitions", "install", str(SERVICE)).status == 0
+        yield tmp_path
+
+
+def damage(place: Path) -> None:
+    """Change a definition with an editor."""
+    file = place / "config.ldif"
+    text = file.read_text("utf-8")
+    digest = next(line for line in text.splitlines() if line.startswith("ds-cfg-definition-digest"))
+    file.write_text(text.replace(digest, f"ds-cfg-definition-digest: {'0' * 64}"), "utf-8")
+
+
+def test_a_command_opens_the_configuration_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    read = startup.read_configuration
+
+    def count(url: str, *arguments: Any, **options: Any) -> startup.OpenConfiguration:
+        opened.append(url)
+        return read(url, *arguments, **options)
+
+    monkeypatch.setattr(startup, "read_configuration", count)
+    create = ["create-service", "--service-name", "a", "--set", "host:h", "--set", "pin:&{x|y}"]
+    for words in (create, ["list-services"], ["check"], ["history"], ["undo", "2"], ["definitions", "list"]):
+        opened.clear()
+        assert run(*words).status == 0
+        assert len(opened) == 1, words
+    assert place.exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["describe", "mail-server"], ["list-properties"], ["--help"], ["json-schema", "mail-server"]]
+)
+def test_what_only_shows_definitions_opens_no_file_without_any(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(startup, "read_configuration", lambda url, *_, **__: opened.append(url))
+    with fresh(tmp_path):
+        (tmp_path / "config.ldif").write_text("dn: cn=config\nobjectClass: ds-cfg-branch\ncn: config\n", "utf-8")
+        assert run(*words).status == 0
+    assert opened == []
+
+
+def test_the_objects_are_known_wherever_definitions_are_shown(place: Path) -> None:
+    assert "service " in run("--help").out
+    assert "create-service" in run("--help-all").out
+    assert "list-services" in run("completion", "bash", "--at", "1", "--", "confobjects", "list-s").out
+    assert "A service that listens." in run("describe", "service").out
+    assert run("json-schema", "service").status == 0
+    assert "ds-cfg-service" in run("ldap-schema").out
+    assert "--service-name" in run("create-service", "--help").out
+    assert place.exists()
+
+
+def test_a_command_that_shows_definitions_goes_on_without_the_directory(place: Path) -> None:
+    outcome = run("describe", "mail-server", "--url", NOWHERE)
+    assert outcome.status == 0
+    assert "the definitions in the configuration are not known" in outcome.err
+    assert run("create-mail-server", "--help", "--url", NOWHERE).status == 0
+    assert run("create-service", "--url", NOWHERE).status == 20
+    assert run("list-mail-servers", "--url", NOWHERE).status == 20
+    assert place.exists()
+
+
+def test_a_secret_of_an_installed_kind_is_masked_in_mistakes_and_in_the_history(place: Path) -> None:
+    secret = "Kanarienvogel-7!x"
+    for words in (
+        ["create-service", "--service-name", "a", "--set", f"pin:{secret}", "--set", "host:h"],
+        ["create-service", "--service-name", "b", "--set", f"pin={secret}", "--set", "host:h"],
+        ["create-service", "--service-nam", "b", "--set", f"pin:{secret}"],
+        ["create-servic", "--set", f"pin:{secret}"],
+        ["set-service-prop", "--service-name", "a", "--set", f"pin:{secret}", "--set", "nonsense:x"],
+    ):
+        outcome = run(*words)
+        assert secret not in outcome.out + outcome.err
+    for words in (
+        ["get-service-prop", "--service-name", "a"],
+        ["history", "show", "2"],
+        ["export"],
+        ["list-services", "-v"],
+    ):
+        outcome = run(*words)
+        assert outcome.status == 0
+        assert secret not in outcome.out + outcome.err
+    assert secret in (place / "config.ldif").read_text("utf-8")
+
+
+def test_a_directory_of_definitions_wins_also_from_the_environment(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = json.loads(SERVICE.read_text("utf-8")) | {"version": 7, "synopsis": "The one being written."}
+    own = place / "own"
+    own.mkdir()
+    (own / "service.json").write_text(json.dumps(newer), "utf-8")
+    assert "The one being written." in run("describe", "service", "--definitions", str(own)).out
+    monkeypatch.setenv("CONFOBJECTS_DEFINITIONS", str(own))
+    assert "The one being written." in run("describe", "service").out
+    rows = json.loads(run("definitions", "list", "--output", "json").out)["definitions"]
+    assert [(row["source"], row["version"], row["state"]) for row in rows] == [
+        ("directory", "7", "used"),
+        ("installed", "", "replaced"),
+    ]
+    assert str(own) in run("list-services", "-v").err
+
+
+def test_a_damaged_definition_is_told_and_the_rest_goes_on(place: Path) -> None:
+    assert run("create-service", "--service-name", "a", "--set", "host:h", "--set", "pin:&{x|y}").status == 0
+    damage(place)
+    outcome = run("list-mail-servers")
+    assert outcome.status == 0
+    assert "its digest does not fit" in outcome.err
+    assert (
+        run("create-mail-server", "--server-name", "m", "--set", "enabled:true", "--set", "smtp-server:h").status == 0
+    )
+    outcome = run("check")
+    assert outcome.status == 31
+    assert "its digest does not fit" in outcome.err
+    assert "not usable: broken" in run("definitions", "list").out
+    assert run("list-services").status == 2
+    assert run("definitions", "remove", "service").status == 0
+    assert run("definitions", "install", str(SERVICE)).status == 0
+    assert run("list-services", "-s").out == "a\n"
+
+
+def test_code_that_is_not_allowed_is_refused_when_the_configuration_is_opened(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFOBJECTS_ALLOW_CODE", "module:subprocess")
+    assert run("definitions", "install", str(INSTALLABLE / "code.json"), "--force").status == 0
+    assert run("list-services").status == 0
+    monkeypatch.delenv("CONFOBJECTS_ALLOW_CODE")
+    for words in (["list-mail-servers"], ["check"], ["export"]):
+        outcome = run(*words)
+        assert outcome.status == 31
+        assert "subprocess:getoutput" in outcome.err
+    assert run("definitions", "show", "service").status == 0
+    assert run("definitions", "remove", "service").status == 0
+    assert run("list-mail-servers").status == 0
+    assert place.exists()
+
+
+def test_an_export_as_commands_names_the_definitions_that_it_needs(place: Path) -> None:
+    assert run("create-service", "--service-name", "a", "--set", "host:h", "--set", "pin:&{x|y}").status == 0
+    lines = run("export", "--format", "commands").out.splitlines()
+    assert lines[1] == "# install its definition first (definitions export, definitions install): service"
+    assert not any("installed-definition" in line for line in lines)
+    assert place.exists()
+
+
+def test_export_replaces_no_other_file(place: Path) -> None:
+    out = place / "out"
+    assert run("definitions", "export", str(out)).status == 0
+    assert (out / "service.json").read_bytes() == SERVICE.read_bytes()
+    (out / "service.json").write_text("mine", "utf-8")
+    assert run("definitions", "export", str(out)).status == 13
+    assert run("definitions", "export", str(out), "--force").status == 0
+    assert (out / "service.json").read_bytes() == SERVICE.read_bytes()
+
+
+def test_no_kind_takes_the_name_of_a_command() -> None:
+    assert set(SPECIAL) <= RESERVED_NAMES
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (["list-x", "--url", "ldif:a", "-sn"], {"url": "ldif:a", "script_friendly": True, "no_prompt": True}),
+        (["set-x", "--set", "a:b", "-D", "cn=x", "-wy"], {"binddn": "cn=x", "bindpassword": "y"}),
+        (["set-x", "--set=a:b", "--HOSTNAME=h", "-p389"], {"hostname": "h", "port": "389"}),
+        (["x", "--unknown", "--url", "ldif:a"], {"url": "ldif:a"}),
+        (["x", "--define", "a=b", "--define=c=d"], {"define": ("a=b", "c=d")}),
+        (["x", "--", "--url", "ldif:a"], {}),
+        (["x", "--url"], {}),
+        (["x", "-Zqh", "host"], {"usessl": True, "usestarttls": True, "hostname": "host"}),
+    ],
+)
+def test_global_options_are_found_before_the_command_is_known(line: list[str], expected: dict[str, Any]) -> None:
+    found = {name: value for name, value in global_values(take_apart(line)).items() if value not in {None, False, ()}}
+    assert found == expected
