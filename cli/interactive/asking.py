@@ -127,7 +127,7 @@ class ValuePrompt:
         if condition is None:
             return True
         reader = self.session.context.site.make_reader()
-        adapted = adapt_condition(condition, obj.definition)
+        adapted = adapt_condition(condition, obj.definition.syntaxes)
         return adapted.judge(lambda name: reader.read(obj, obj.definition.properties[name]).normals) is not False
 
     def _enable_creation(self, creation: Operation, reference: Reference) -> Operation:

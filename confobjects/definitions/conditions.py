@@ -16,7 +16,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from confobjects.definitions.model import ManagedObjectDefinition
     from confobjects.syntaxes import Syntax
 
 Values = frozenset[Hashable] | None
@@ -259,11 +258,8 @@ def build_condition(source: Any, normal: Normal) -> Condition:
     return _COMPOUND[keyword](source, tuple(build_condition(part, normal) for part in argument))
 
 
-def adapt_condition(condition: Condition, definition: ManagedObjectDefinition) -> Condition:
-    """Return a condition on objects of a type as one on those of a subtype, which compares with its narrower syntaxes."""
-    if not definition.ancestors:
-        return condition
-    syntaxes = {name: prop.syntax for name, prop in definition.properties.items()}
+def adapt_condition(condition: Condition, syntaxes: Mapping[str, Syntax]) -> Condition:
+    """Return a condition on objects of a type as one on those of a subtype, given the syntaxes of its properties."""
 
     def normalise(operand: str, text: str) -> Hashable:
         syntax = syntax_of(operand, syntaxes)

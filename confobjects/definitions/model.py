@@ -212,6 +212,11 @@ class ManagedObjectDefinition(Record):
         return frozenset(name.lower() for name in self.constants)
 
     @property
+    def syntaxes(self) -> Mapping[str, Syntax]:
+        """The syntax of each property."""
+        return {name: prop.syntax for name, prop in self.properties.items()}
+
+    @property
     def top(self) -> str:
         """The name of the topmost type this one descends from, itself included."""
         return self.ancestors[0] if self.ancestors else self.name

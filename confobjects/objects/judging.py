@@ -222,10 +222,12 @@ class Judge:
 
     def _adapt(self, condition: Condition, target: ManagedObject) -> Condition:
         """Return the condition of a reference as one on the type of a target, which may have narrowed syntaxes. Cached."""
+        if not target.definition.ancestors:
+            return condition
         key = (id(condition), target.definition.name)
         adapted = self._conditions.get(key)
         if adapted is None:
-            adapted = self._conditions[key] = adapt_condition(condition, target.definition)
+            adapted = self._conditions[key] = adapt_condition(condition, target.definition.syntaxes)
         return adapted
 
     def find_demands(
