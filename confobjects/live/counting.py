@@ -179,8 +179,7 @@ def _find_derived(trial: Trial, judged: Judgement) -> Iterator[str]:
 def _describe_strange_value(trial: Trial, judged: Judgement, name: str) -> Finding:
     path = judged.object.path
     involved: dict[ManagedObjectPath, Names | None] = {}
-    inherited = judged.object.definition.properties[name].default.kind.startswith("inherited")
-    add_involved(trial.judge.held, involved, path, name if inherited else None)
+    add_involved(trial.judge.held, involved, path, name)
     return Finding(path, involved)
 
 

@@ -171,8 +171,8 @@ def _find_places(
         condition = next((c.condition for c in definition.constraints if c.name == problem.constraint), None)
         names: Iterable[str] = definition.properties if condition is None else condition.properties()
         yield from ((path, name) for name in names)
-    elif prop is None:
-        yield path, None
+    elif prop is None or problem.code == "missing-mandatory":
+        yield path, None  # whether a value is needed may depend on any other
     else:
         yield path, prop.name
         if prop.reference is not None:

@@ -144,7 +144,7 @@ class HeldReader(PropertyReader):
         if prop.default.kind.startswith("inherited"):
             for owner, source in self.trace_inheritance(obj, prop):
                 if (found := self._find_own(owner.path, source.name)) is not None:
-                    return self._inherit(obj, prop, found, owner)
+                    return self._take_over(obj, prop, found, owner)
         return super().read(obj, prop)
 
     def _find_own(self, path: ManagedObjectPath, name: str) -> Reading | None:
@@ -153,7 +153,7 @@ class HeldReader(PropertyReader):
             self._path, self._readings = path, {} if found is None else found.readings
         return self._readings.get(name)
 
-    def _inherit(self, obj: ManagedObject, prop: PropertyDefinition, found: Reading, owner: ManagedObject) -> Reading:
+    def _take_over(self, obj: ManagedObject, prop: PropertyDefinition, found: Reading, owner: ManagedObject) -> Reading:
         """Return what a property takes from a reading of another object: its values, under the property's own syntax."""
         origin = f"inherited from {owner.path}"
         origins = tuple(origin if one in {"stored", "default"} else one for one in found.origins)
@@ -184,34 +184,35 @@ def find_links(judge: Judge, judged: Judgement) -> Links:
         if prop.reference is not None:
             targets = judge.find_targets(judged, prop)
             found.extend((("use", target, ""), (path, prop.name)) for target in targets)
-        if (source := find_source(judge.registry, path, prop)) is not None:
-            found.append((("heir", *source), (path, prop.name)))
+        sources = find_sources(judge.registry, path, prop)
+        found.extend((("heir", *source), (path, prop.name)) for source in sources)
     return frozenset(found)
 
 
-def find_source(
+def find_sources(
     registry: Registry, path: ManagedObjectPath, prop: PropertyDefinition
-) -> tuple[ManagedObjectPath, str] | None:
-    """Return the path and the property that the default of an object's property is inherited from, if it is inherited."""
+) -> Iterator[tuple[ManagedObjectPath, str]]:
+    """Yield the paths and properties that the default of an object's property depends on, one step each."""
     default = prop.default
-    if not default.kind.startswith("inherited"):
-        return None
     if default.kind == "inherited-absolute":
-        return registry.parse_path(default.path), default.property
-    return ManagedObjectPath(path.elements[: len(path.elements) - default.offset]), default.property
+        yield registry.parse_path(default.path), default.property
+    elif default.kind == "inherited-relative":
+        yield ManagedObjectPath(path.elements[: len(path.elements) - default.offset]), default.property
 
 
 def trace_sources(world: EvaluatedWorld, path: ManagedObjectPath, name: str) -> Iterator[tuple[ManagedObjectPath, str]]:
-    """Yield a property of an object and those that its value is inherited from, nearest first."""
-    seen: set[tuple[ManagedObjectPath, str]] = set()
-    place: tuple[ManagedObjectPath, str] | None = (path, name)
-    while place is not None and place not in seen:
-        seen.add(place)
-        yield place
-        found = world.objects.get(place[0])
-        if found is None or place[1] in found.readings or place[1] not in found.object.definition.properties:
-            return
-        place = find_source(world.registry, place[0], found.object.definition.properties[place[1]])
+    """Yield a property of an object and those that its value depends on, in any number of steps, nearest first."""
+    places = {(path, name): None}
+    waiting = [(path, name)]
+    for at, source in waiting:
+        yield at, source
+        found = world.objects.get(at)
+        if found is None or source in found.readings or source not in found.object.definition.properties:
+            continue
+        for place in find_sources(world.registry, at, found.object.definition.properties[source]):
+            if place not in places:
+                places[place] = None
+                waiting.append(place)
 
 
 def find_heirs(world: EvaluatedWorld, changed: Mapping[ManagedObjectPath, Names]) -> dict[ManagedObjectPath, Names]:
