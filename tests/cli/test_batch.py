@@ -151,6 +151,17 @@ def test_a_batch_that_disables_and_enables_an_object_says_that_it_is_restarted(t
     assert "/mail-server/one: disabled and enabled again by this change" in did.err
 
 
+def test_a_restart_alone_is_a_change_of_a_directory_too(directory: str, tmp_path: Path) -> None:
+    run("init", "--bare")
+    run("create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:h.example.com")
+    lines = [f"set-mail-server-prop --server-name one --set enabled:{value}\n" for value in ("false", "true")]
+    assert batch("".join(lines), directory=tmp_path).status == 0
+    last = json.loads(run("history", "--output", "json").out)["changes"][-1]
+    assert (last["state"], last["changes"][0]["restarted"], last["changes"][0]["properties"]) == ("done", True, {})
+    assert json.loads(run("undo", str(last["number"]), "--output", "json").out)["changed"] is False
+    assert run("check").status == 0
+
+
 def test_what_is_valid_only_together_is_one_batch_in_any_order(tmp_path: Path) -> None:
     prepare(tmp_path)
     text = (
