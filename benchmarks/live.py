@@ -6,7 +6,7 @@ from statistics import median
 from time import process_time
 
 from benchmarks.harness import Report, Target
-from confobjects.live import LiveState, StoredState, advance, begin, evaluate_object, read_stored, update_stored
+from confobjects.effect import LiveState, StoredState, advance, begin, evaluate_object, read_stored, update_stored
 from confobjects.management.history.records import HistoryRecord, RecordedChange
 from confobjects.management.site import ChangeSignature
 from confobjects.objects.evaluating import evaluate_defaults

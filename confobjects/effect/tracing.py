@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from confobjects.live.counting import is_enabled
-from confobjects.live.layers import Layers
-from confobjects.live.model import LiveState, Paths, StoredState
-from confobjects.live.world import (
+from confobjects.effect.counting import is_enabled
+from confobjects.effect.layers import Layers
+from confobjects.effect.model import LiveState, Paths, StoredState
+from confobjects.effect.world import (
     EvaluatedObject,
     EvaluatedWorld,
     HeldReader,

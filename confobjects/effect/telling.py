@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from confobjects.live.counting import Told, is_same_value
-from confobjects.live.model import Event, Kind, LiveState, Waiting
-from confobjects.live.waiting import list_waiting
+from confobjects.effect.counting import Told, is_same_value
+from confobjects.effect.model import Event, Kind, LiveState, Waiting
+from confobjects.effect.waiting import list_waiting
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
 

@@ -8,7 +8,7 @@ from typing import Any
 from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.expressions import NotFound
 from confobjects.objects.evaluating import make_evaluator
-from tests.live.services import Service, commit, judge_everything, manage, setting
+from tests.effect.services import Service, commit, judge_everything, manage, setting
 
 ENABLED = {"contains": ["enabled", "true"]}
 A, B, C = "/twin/a", "/twin/b", "/twin/c"

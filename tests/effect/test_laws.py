@@ -18,16 +18,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from confobjects.effect import Event, list_waiting
+from confobjects.effect.tracing import find_differing
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions import Found, NotFound
-from confobjects.live import Event, list_waiting
-from confobjects.live.tracing import find_differing
 from confobjects.management import ManagementContext
 from confobjects.management.judging import judge_all
 from confobjects.management.site import Site
 from confobjects.objects.evaluating import make_evaluator
 from tests.definitions.documents import builtin, depot
-from tests.live.services import MAIL_SERVER, Service, describe, in_effect, judge_everything, manage, replay
+from tests.effect.services import MAIL_SERVER, Service, describe, in_effect, judge_everything, manage, replay
 
 Call = tuple[str, str, Any, dict[str, Any]]
 """A request: verb, kind, name, values (for a rename the new name)."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from confobjects.effect.layers import Layers
 from confobjects.expressions.openers import has_opener
-from confobjects.live.layers import Layers
 from confobjects.objects.judging import Judge, Judgement
 from confobjects.objects.model import ManagedObject, Reading
 from confobjects.objects.reading import PropertyReader

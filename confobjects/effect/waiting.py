@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from confobjects.live.counting import touches
-from confobjects.live.model import Kind, LiveState, PendingChange, Waiting
+from confobjects.effect.counting import touches
+from confobjects.effect.model import Kind, LiveState, PendingChange, Waiting
 from confobjects.objects.changes import RequiredAction
 from confobjects.paths import ManagedObjectPath
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from confobjects.live.world import HeldJudge
+from confobjects.effect.world import HeldJudge
 from confobjects.objects.effective import EffectiveConfiguration
 
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
-    from confobjects.live.model import LiveState
+    from confobjects.effect.model import LiveState
 
 
 def make_configuration(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confobjects.definitions import Registry
-from confobjects.live import Event, LiveState, StoredState, advance, begin, list_waiting, read_stored, restart
-from confobjects.live.trial import try_changes
-from confobjects.live.world import EvaluatedWorld
+from confobjects.effect import Event, LiveState, StoredState, advance, begin, list_waiting, read_stored, restart
+from confobjects.effect.trial import try_changes
+from confobjects.effect.world import EvaluatedWorld
 from confobjects.management import ChangeSignature, ManagementContext, Site
 from confobjects.management.history.records import read_records
 from confobjects.objects.evaluating import evaluate_defaults

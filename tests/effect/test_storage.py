@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from confobjects.diagnostics import Diagnostic
+from confobjects.effect import Event, advance, begin, evaluate_object, read_stored
+from confobjects.effect.model import LiveState, StoredState
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Found, NotFound
-from confobjects.live import Event, advance, begin, evaluate_object, read_stored
-from confobjects.live.model import LiveState, StoredState
 from confobjects.management.history.records import HistoryRecord, read_records
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
 from tests.definitions.documents import builtin, depot
-from tests.live.services import MAIL_SERVER, Service, commit, judge_everything, mail, manage, setting
+from tests.effect.services import MAIL_SERVER, Service, commit, judge_everything, mail, manage, setting
 
 ONE = "/mail-server/one"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from confobjects.live.layers import Layers
-from confobjects.live.trial import Involved
-from confobjects.live.world import EvaluatedObject, EvaluatedWorld, Names
+from confobjects.effect.layers import Layers
+from confobjects.effect.trial import Involved
+from confobjects.effect.world import EvaluatedObject, EvaluatedWorld, Names
 from confobjects.objects.changes import RequiredAction
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record, field

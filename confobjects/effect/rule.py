@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from confobjects.effect.counting import count_changes
+from confobjects.effect.layers import Layers
+from confobjects.effect.model import Event, LiveState, PendingChange, StoredState
+from confobjects.effect.telling import Changed, make_events
+from confobjects.effect.tracing import Step, find_differing, find_steps, find_touched
+from confobjects.effect.trial import Trial, try_changes
+from confobjects.effect.world import EvaluatedObject, EvaluatedWorld, Names, evaluate_object
 from confobjects.errors import error_for
-from confobjects.live.counting import count_changes
-from confobjects.live.layers import Layers
-from confobjects.live.model import Event, LiveState, PendingChange, StoredState
-from confobjects.live.telling import Changed, make_events
-from confobjects.live.tracing import Step, find_differing, find_steps, find_touched
-from confobjects.live.trial import Trial, try_changes
-from confobjects.live.world import EvaluatedObject, EvaluatedWorld, Names, evaluate_object
 from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:

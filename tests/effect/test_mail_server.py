@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from confobjects.live import list_waiting, make_configuration
-from tests.live.services import Service, commit, mail, setting
+from confobjects.effect import list_waiting, make_configuration
+from tests.effect.services import Service, commit, mail, setting
 
 ONE = "/mail-server/one"
 PROVIDER = "/trust-manager-provider/p"

@@ -9,15 +9,24 @@ from typing import Any
 import pytest
 
 from confobjects.definitions import Registry
-from confobjects.live import Event, LiveState, StoredState, advance, begin, evaluate_object, read_stored, update_stored
-from confobjects.live.world import HeldJudge, HeldReader
+from confobjects.effect import (
+    Event,
+    LiveState,
+    StoredState,
+    advance,
+    begin,
+    evaluate_object,
+    read_stored,
+    update_stored,
+)
+from confobjects.effect.world import HeldJudge, HeldReader
 from confobjects.management.history.records import HistoryRecord, RecordedChange
 from confobjects.management.site import ChangeSignature
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.judging import Judge, Judgement
 from confobjects.objects.model import ManagedObject, Reading
 from tests.definitions.documents import builtin, depot
-from tests.live.services import judge_everything
+from tests.effect.services import judge_everything
 
 
 class Steps:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.live.world import (
+from confobjects.effect.world import (
     EvaluatedObject,
     EvaluatedWorld,
     HeldJudge,

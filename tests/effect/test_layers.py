@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confobjects.live import Layers
+from confobjects.effect import Layers
 
 changes = st.dictionaries(st.integers(0, 30), st.none() | st.integers(0, 5))
 

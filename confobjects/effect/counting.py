@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from confobjects.live.model import LiveState, PendingChange
-from confobjects.live.trial import Finding, Involved, Trial, add_involved, try_changes
-from confobjects.live.world import EvaluatedObject, HeldReader, Names
+from confobjects.effect.model import LiveState, PendingChange
+from confobjects.effect.trial import Finding, Involved, Trial, add_involved, try_changes
+from confobjects.effect.world import EvaluatedObject, HeldReader, Names
 from confobjects.objects.changes import RequiredAction
 from confobjects.paths import ManagedObjectPath
 

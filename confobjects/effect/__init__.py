@@ -1,4 +1,4 @@
-"""Live configuration: which values are in effect while what is stored changes.
+"""Which values a running service uses while what is stored changes.
 
 Laws of this room:
 
@@ -17,12 +17,12 @@ Laws of this room:
 
 from __future__ import annotations
 
-from confobjects.live.configuration import make_configuration
-from confobjects.live.layers import Layers
-from confobjects.live.model import Event, LiveState, StoredState, Waiting
-from confobjects.live.rule import advance, begin, is_restored, read_stored, restart, update_stored
-from confobjects.live.waiting import list_waiting
-from confobjects.live.world import EvaluatedObject, evaluate_object
+from confobjects.effect.configuration import make_configuration
+from confobjects.effect.layers import Layers
+from confobjects.effect.model import Event, LiveState, StoredState, Waiting
+from confobjects.effect.rule import advance, begin, is_restored, read_stored, restart, update_stored
+from confobjects.effect.waiting import list_waiting
+from confobjects.effect.world import EvaluatedObject, evaluate_object
 
 __all__ = [
     "EvaluatedObject",
