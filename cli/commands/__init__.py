@@ -50,6 +50,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "json-schema": CommandRow("json_schema", "Print the JSON Schema of an object.", "shown"),
     "ldap-schema": CommandRow("ldap_schema", "Print the LDAP schema and access rules of the definitions.", "shown"),
     "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax.", "shown"),
+    "new-definition": CommandRow("new_definition", "Write a definition to start from.", "none"),
     "rename": CommandRow("rename", "Rename an object and update the references to it."),
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),

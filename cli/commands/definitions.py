@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -37,6 +37,7 @@ definitions show NAME      print a definition
 definitions remove NAME…   remove definitions that have no objects
 definitions export DIR     write the definitions to files
 definitions check FILE…    judge definitions as install would, and write nothing
+definitions stubs DIR      write what tells a type checker the properties of all objects
 
 A newer version is judged together with the objects that exist: what it breaks is listed, and nothing is written. The values of
 a renamed property follow it. --force lets a version give up a secret, a mandatory property or a constraint, or replace what
@@ -46,7 +47,9 @@ is built in; with export it replaces files."""
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Argument(["what"], metavar="install|list|show|remove|export|check", type=click.Choice(sorted(_ACTIONS))),
+        click.Argument(
+            ["what"], metavar="install|list|show|remove|export|check|stubs", type=click.Choice(sorted(_ACTIONS))
+        ),
         click.Argument(["names"], metavar="[FILE|NAME|DIR]…", nargs=-1),
         click.Option(["-f", "--force"], is_flag=True, help="Accept what a version gives up; replace files."),
     ]
@@ -206,13 +209,39 @@ def _rows(
 
 def _export(invocation: Invocation, names: Sequence[str], force: bool) -> int:
     from confobjects.definitions.reviewing import is_name
-    from confobjects.storage.files import translate_errors
-    from confobjects.storage.replacing import Replacement
 
     directory = names[0]
     with invocation.open(tolerant=True) as context:
         found = [one for one in read_installed(context.storage) if is_name(one.name)]
     written = {os.path.join(directory, f"{one.name}.json"): as_given(one.text).encode() for one in found}
+    _write_files(invocation, written, force=force)
+    if not invocation.quiet and invocation.form == "table":
+        invocation.say("\n".join(written) or "The configuration holds no definitions.")
+    return 0
+
+
+def _write_stubs(invocation: Invocation, names: Sequence[str], force: bool) -> int:
+    """Write a partial stub package (PEP 561), which adds the objects in use to what confobjects says itself."""
+    from confobjects.reference.stubs import render_stub
+
+    with invocation.open() as context:
+        text = render_stub(context.registry)
+    package = os.path.join(names[0], "confobjects-stubs")
+    written = {
+        os.path.join(package, "py.typed"): b"partial\n",
+        os.path.join(package, "objects", "typed.pyi"): text.encode(),
+    }
+    _write_files(invocation, written, force=force)
+    if not invocation.quiet and invocation.form == "table":
+        invocation.say("\n".join(written))
+    return 0
+
+
+def _write_files(invocation: Invocation, written: Mapping[str, bytes], *, force: bool) -> None:
+    """Write files. Raises :class:`~confobjects.errors.ObjectExistsError` rather than replace others, unless ``force``."""
+    from confobjects.storage.files import translate_errors
+    from confobjects.storage.replacing import Replacement
+
     problems = [
         Diagnostic("object-exists", "there is another file already", origin=path, remedy="--force replaces it")
         for path, data in written.items()
@@ -221,14 +250,11 @@ def _export(invocation: Invocation, names: Sequence[str], force: bool) -> int:
     if problems:
         raise ObjectExistsError(problems)
     if not invocation.dry_run:
-        with translate_errors("make the directory", directory):
-            os.makedirs(directory, exist_ok=True)
         for path, data in written.items():
+            with translate_errors("make the directory", path):
+                os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
             with Replacement(os.path.realpath(path), data) as replacement:
                 replacement.take_place()
-    if not invocation.quiet and invocation.form == "table":
-        invocation.say("\n".join(written) or "The configuration holds no definitions.")
-    return 0
 
 
 _Action = Callable[[Invocation, Sequence[str], bool], int]
@@ -240,6 +266,7 @@ _ACTIONS: Final[dict[str, _Action]] = {
     "list": _list,
     "remove": _remove,
     "show": _show,
+    "stubs": _write_stubs,
 }
 _COUNTS: Final[dict[str, tuple[int, int, Any]]] = {
     "check": (1, _MANY, "name the files to check: definitions check FILE…"),
@@ -248,4 +275,5 @@ _COUNTS: Final[dict[str, tuple[int, int, Any]]] = {
     "list": (0, 0, "list takes no name"),
     "remove": (1, _MANY, "name the definitions to remove: definitions remove NAME…"),
     "show": (1, 1, "name one definition: definitions show NAME"),
+    "stubs": (1, 1, "name one directory: definitions stubs DIR"),
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..words.splitting import Words
 
 _HELP = """Print a JSON Schema (2020-12): of an object; with --document, of what export prints and apply reads; with
---shape, of what commands print with --output json."""
+--shape, of what commands print with --output json; with --meta-schema, of definitions."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -28,16 +28,21 @@ def build(words: Words, registry: Registry) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(["object_"], metavar="[OBJECT]", required=False),
         click.Option(["--document"], is_flag=True, help="The schema of a document of a whole configuration."),
+        click.Option(["--meta-schema"], is_flag=True, help="The schema of definitions, for editors."),
         click.Option(["--shape"], metavar="NAME", help="The schema of an output shape: get, list, change, error, …"),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, object_: str | None, document: bool, shape: str | None) -> int:
-    if sum((object_ is not None, document, shape is not None)) != 1:
-        remedy = "json-schema OBJECT, json-schema --document, or json-schema --shape NAME"
+def _run(invocation: Invocation, object_: str | None, document: bool, shape: str | None, meta_schema: bool) -> int:
+    if sum((object_ is not None, document, shape is not None, meta_schema)) != 1:
+        remedy = "json-schema OBJECT, json-schema --document, json-schema --shape NAME, or json-schema --meta-schema"
         raise UsageError(Diagnostic("usage", "name the schema to print", remedy=remedy))
-    if document:
+    if meta_schema:
+        from confobjects.definitions.metaschema import build_metaschema
+
+        schema = build_metaschema()
+    elif document:
         schema = document_schema(invocation.registry)
     elif shape is not None:
         schema = _find_shape(shape.lower())

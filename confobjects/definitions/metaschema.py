@@ -37,6 +37,7 @@ _CONDITION: Final = {"$ref": "#/$defs/condition"}
 _OPERAND: Final = {"$ref": "#/$defs/operand"}
 
 _FACTS: Final[Mapping[str, Any]] = {
+    "$comment": _TEXT,
     "synopsis": _TEXT,
     "description": _TEXT,
     "examples": _VALUES,
@@ -111,6 +112,7 @@ def _definition_schema() -> dict[str, Any]:
     return _object_schema(
         {
             "$schema": _TEXT,
+            "$comment": _TEXT,
             "name": _NAME,
             "version": {"type": "integer", "minimum": 1},
             "requires": {"type": "string", "pattern": VERSION},
@@ -179,6 +181,7 @@ def _relation_schema() -> dict[str, Any]:
     )
     return _object_schema(
         {
+            "$comment": _TEXT,
             "name": _NAME,
             "plural": _NAME,
             "parent": _NAME,
@@ -218,6 +221,7 @@ def _constraint_schema() -> dict[str, Any]:
     return {
         **_object_schema(
             {
+                "$comment": _TEXT,
                 "name": _NAME,
                 "synopsis": _TEXT,
                 "remedy": _TEXT,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from confobjects import startup
@@ -15,6 +19,7 @@ from confobjects.cli.words.splitting import global_values, take_apart
 from confobjects.definitions.reserved import RESERVED_NAMES
 from tests.cli.sessions import INSTALLABLE, fresh, run
 
+ROOT = Path(__file__).resolve().parents[2]
 SERVICE = INSTALLABLE / "service.json"
 NOWHERE = "ldap://127.0.0.1:1/dc=example,dc=com"
 
@@ -180,6 +185,60 @@ def test_export_replaces_no_other_file(place: Path) -> None:
     assert run("definitions", "export", str(out)).status == 13
     assert run("definitions", "export", str(out), "--force").status == 0
     assert (out / "service.json").read_bytes() == SERVICE.read_bytes()
+
+
+def test_a_new_definition_can_be_installed_as_it_is(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    assert run("new-definition", "web-probe").status == 0
+    written = (place / "web-probe.json").read_text("utf-8")
+    assert "$comment" in written
+    assert run("new-definition", "web-probe", "--output-file", "-").out == written
+    assert run("new-definition", "web-probe").status == 13
+    assert run("definitions", "check", "web-probe.json").status == 0
+    assert run("definitions", "install", "web-probe.json").status == 0
+    assert run("create-web-probe", "--probe-name", "a", "--set", "address:h").status == 0
+    assert run("check").status == 0
+    jsonschema.Draft202012Validator(json.loads(run("json-schema", "--meta-schema").out)).validate(json.loads(written))
+
+
+@pytest.mark.parametrize("name", ["history", "service", "mail-server", "Foo", "a_b", "../x", ""])
+def test_a_new_definition_needs_a_name_that_is_free(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    before = sorted(place.iterdir())
+    outcome = run("new-definition", name)
+    if name == "service":  # which only the configuration knows; installing it tells
+        assert outcome.status == 0
+        return
+    assert outcome.status == 2
+    assert sorted(place.iterdir()) == before
+
+
+PROGRAM = """
+import confobjects
+from confobjects.syntaxes import HostPort
+
+config = confobjects.load("ldif:x")
+right: HostPort = config["service", "one"]["host"]
+server: HostPort = config["mail-server", "one"]["smtp-server"]
+wrong: int = config["service", "one"]["host"]
+"""
+
+
+def test_a_type_checker_knows_installed_objects_from_the_stubs(place: Path) -> None:
+    environment = place / "environment"
+    venv.create(environment)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "confobjects.pth").write_text(str(ROOT), "utf-8")
+    assert run("definitions", "stubs", str(packages)).status == 0
+    program = place / "program.py"
+    program.write_text(PROGRAM, "utf-8")
+    python = ["--python-executable", str(environment / "bin" / "python")]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(place / "cache"), *python, str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=place, check=False)
+    assert [line for line in done.stdout.splitlines() if ": error:" in line] == [
+        'program.py:8: error: Incompatible types in assignment (expression has type "HostPort", variable has type "int")'
+        "  [assignment]"
+    ]
 
 
 def test_no_kind_takes_the_name_of_a_command() -> None:

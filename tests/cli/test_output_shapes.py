@@ -30,6 +30,7 @@ OTHERWISE = {
     "graph": "a picture",
     "json-schema": "a JSON Schema",
     "ldap-schema": "LDIF",
+    "new-definition": "a definition in a file",
 }
 """The commands whose output is a document of its own, with and without ``--output json``."""
 KNOWN = ["--definitions", str(FAMILY)]
