@@ -120,34 +120,30 @@ class _Loader:
         """Return the installed definitions that can be judged, by origin; the others are left out."""
         if not installed:
             return {}
-        from confobjects.definitions.reviewing import find_replaced, review
+        from confobjects.definitions.installed import UnusableDefinition, check_digest
 
-        replaced = find_replaced(self.texts)
+        taken = _find_names(self.texts)
         usable: dict[str, InstalledText] = {}
         for one in installed:
-            if one.name.casefold() in replaced:
+            if one.name.casefold() in taken:
                 self.replaced[one.name] = "installed"
-                continue
-            found = review(one)
-            if found is None:
-                usable[one.origin] = one
+            elif problems := tuple(check_digest(one)):
+                self.unusable[one.origin] = UnusableDefinition(one, problems)
             else:
-                self.unusable[one.origin] = found
+                usable[one.origin] = one
+        for found in _review_once(list(usable.values())):
+            self.unusable[found.installed.origin] = found
+            del usable[found.installed.origin]
         return usable
 
     def _ensure_checked(self, texts: Sequence[_Text]) -> None:
         """Check definitions with those of the library, unless they are known. Raises with every problem."""
         if not texts and not self.unread:
             return
-        from confobjects.caching import CheckedContents, cache_directory, digest_of
-
-        cache, digest = CheckedContents(cache_directory(os.environ)), ""
-        with suppress(OSError):
-            digest = digest_of([*_signs_of_check(), str(len(self.own)), *(text for _, text in (*self.own, *texts))])
-        if self.unread or not digest or not cache.knows(digest):
+        memory = _Memory(str(len(self.own)), *(text for _, text in (*self.own, *texts)))
+        if self.unread or not memory.knows():
             _check_definitions(self.own, texts, self.unread)
-            if digest:
-                cache.remember(digest)
+            memory.remember()
 
     def _find_culprits(self, error: DefinitionError, usable: Mapping[str, InstalledText]) -> list[str]:
         """Return the origins of the installed definitions to blame for a failed check; empty if the directories are."""
@@ -206,6 +202,52 @@ def _check_definitions(own: Sequence[_Text], texts: Sequence[_Text], unread: Ite
     problems.extend(check(judged, trusted, incomplete=bool(problems)))
     if problems:
         raise DefinitionError(place_problems(problems, dict((*own, *texts))))
+
+
+class _Memory:
+    """Whether a content, in parts, has been checked by these rules; see :mod:`confobjects.caching`."""
+
+    def __init__(self, *parts: str) -> None:
+        from confobjects.caching import CheckedContents, cache_directory, digest_of
+
+        self._cache, self._digest = CheckedContents(cache_directory(os.environ)), ""
+        with suppress(OSError):
+            self._digest = digest_of([*_signs_of_check(), *parts])
+
+    def knows(self) -> bool:
+        return bool(self._digest) and self._cache.knows(self._digest)
+
+    def remember(self) -> None:
+        if self._digest:
+            self._cache.remember(self._digest)
+
+
+def _review_once(several: Sequence[InstalledText]) -> list[UnusableDefinition]:
+    """Return the installed definitions that cannot be used by themselves; if all are right, they are not looked at again."""
+    memory = _Memory("review", *(part for one in several for part in (one.name, one.text)))
+    if not several or memory.knows():
+        return []
+    from confobjects.definitions.reviewing import review
+
+    found = [wrong for one in several if (wrong := review(one)) is not None]
+    if not found:
+        memory.remember()
+    return found
+
+
+def _find_names(texts: Iterable[_Text]) -> frozenset[str]:
+    """Return the names of the definitions and packages in texts, in the form that compares equal; broken ones are skipped."""
+    import json
+
+    found: set[str] = set()
+    for _, text in texts:
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(data, dict):
+            found.update(name.casefold() for key in ("name", "package") if isinstance(name := data.get(key), str))
+    return frozenset(found)
 
 
 def _signs_of_check() -> Iterator[str]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from confobjects.definitions.checking import check_shape, parse, place_problems
-from confobjects.definitions.documents import DefinitionDocument
-from confobjects.definitions.installed import InstalledText, UnusableDefinition, as_stored, check_digest, digest_of
+from confobjects.definitions.installed import InstalledText, UnusableDefinition, as_stored, digest_of
 from confobjects.definitions.manners import check_manners
 from confobjects.definitions.metaschema import NAME, NEWEST
 from confobjects.diagnostics import Diagnostic
 
 
 def review(installed: InstalledText) -> UnusableDefinition | None:
-    """Return what keeps an installed definition from being used, by itself; None if nothing does."""
-    if problems := list(check_digest(installed)):
-        return UnusableDefinition(installed, tuple(problems))
+    """Return what keeps an installed definition with its right digest from being used, by itself; None if nothing does."""
     document, problems = parse(installed.origin, installed.text)
     if document is None:
         return UnusableDefinition(installed, tuple(problems))
@@ -69,21 +64,3 @@ def _as_numbers(version: str) -> tuple[int, ...]:
     while numbers and not numbers[-1]:
         numbers.pop()
     return tuple(numbers)
-
-
-def find_replaced(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """Return the names of the definitions and packages in texts, in the form that compares equal; broken ones are skipped."""
-    found: set[str] = set()
-    for _, text in texts:
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(data, dict):
-            found.update(name.casefold() for key in ("name", "package") if isinstance(name := data.get(key), str))
-    return frozenset(found)
-
-
-def as_document(installed: InstalledText) -> DefinitionDocument:
-    """Return the document in an installed text that has been reviewed."""
-    return DefinitionDocument(installed.origin, json.loads(installed.text), "installed")

@@ -14,6 +14,8 @@ import pytest
 
 from confobjects import definitions_loading
 from confobjects.caching import CheckedContents, cache_directory, digest_of
+from confobjects.definitions.installed import InstalledText
+from confobjects.definitions.installed import digest_of as digest_of_text
 from confobjects.errors import DefinitionError
 from tests.definitions.documents import FAMILY
 
@@ -172,6 +174,47 @@ def test_a_mistake_is_told_each_time(family: Path) -> None:
         problem = next(one for one in caught.value.diagnostics if one.pointer == "/name")
         assert (problem.line, problem.column, problem.excerpt, problem.span) == (2, 9, '"name": 1}', (8, 9))
         assert not any("store" in one.origin and one.line is None for one in caught.value.diagnostics)
+
+
+def installed(text: str, *names: str) -> tuple[InstalledText, ...]:
+    """Return definitions of one text as a configuration holds them."""
+    stored = [text.replace("NAME", name) for name in names]
+    return tuple(InstalledText(n, f"cn={n}", one, digest_of_text(one)) for n, one in zip(names, stored, strict=True))
+
+
+def is_checked(several: tuple[InstalledText, ...]) -> bool:
+    for name in [name for name in sys.modules if name.startswith("confobjects.definitions.checking")]:
+        del sys.modules[name]
+    definitions_loading.load_registry(installed=several)
+    return "confobjects.definitions.checking" in sys.modules
+
+
+TEXT = """{"name": "NAME", "version": 1, "synopsis": "One.", "relation":
+{"parent": "root", "kind": "instantiable", "branch": "cn=NAME"}}"""
+
+
+def test_installed_definitions_are_checked_once_for_each_content(family: Path, tmp_path: Path) -> None:
+    both = installed(TEXT, "bell", "gong")
+    assert is_checked(both)
+    assert not is_checked(both)
+    assert is_checked(both[:1])
+    assert is_checked(installed(TEXT.replace("One.", "Two."), "bell", "gong"))
+    assert not is_checked(both)
+    for file in (tmp_path / "xdg" / "confobjects" / "checked-definitions").iterdir():
+        file.write_text("damaged", "utf-8")
+    assert is_checked(both)
+    assert not is_checked(both)
+    assert family.exists()
+
+
+def test_what_the_cache_knows_says_nothing_of_a_changed_text(family: Path) -> None:
+    (bell,) = installed(TEXT, "bell")
+    assert is_checked((bell,))
+    changed = bell.replace(text=bell.text.replace("One.", "Another one."))
+    registry = definitions_loading.load_registry(installed=(changed,))
+    assert [one.reason for one in registry.unusable] == ["broken"]
+    assert "bell" not in registry
+    assert family.exists()
 
 
 def test_what_is_loaded_is_the_same_from_the_cache(family: Path) -> None:
