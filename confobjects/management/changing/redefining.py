@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from confobjects.actions import RemedyAction
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.definitions.installed import DIGEST, TEXT, InstalledText, merge_installed
 from confobjects.definitions.losses import find_affected, find_carried, find_losses, find_successor
 from confobjects.definitions.model import HOLDER_KIND
@@ -192,10 +192,17 @@ class Redefinition:
             yield Diagnostic("usage", summary, path=str(holders[0].path), severity="warning")
 
     def check_schema(self) -> Iterator[Diagnostic]:
-        """Yield a problem if the server's schema lacks what objects of the installed definitions need."""
+        """Yield what the server lacks for objects of the installed definitions: schema, and rules for new secrets."""
         find_missing = getattr(self.site.storage, "find_missing_schema", None)
         if find_missing is None:
             return
+        from confobjects.mapping.ldap_schema import find_secret_attributes
+
+        secrets = {*find_secret_attributes(self.target)}.difference(find_secret_attributes(self.before.registry))
+        if secrets:
+            summary = f"the server's access rules do not protect {', '.join(sorted(secrets))} yet"
+            remedy: Remedy = (RemedyAction("load-access-rules"),)
+            yield Diagnostic("access-refused", summary, remedy=remedy, severity="warning")
         if missing := find_missing(*_find_required_schema(self.target)):
             summary = f"the server's schema lacks {', '.join(missing[:_SHOWN])}"
             more = (f"and {len(missing) - _SHOWN} more",) if len(missing) > _SHOWN else ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -48,7 +50,11 @@ class Place:
             "reader": (self.module.READER_DN, self.module.READER_PASSWORD),
         }
         login = ("-D", logins[who][0], "-w", logins[who][1]) if who in logins else ()
-        return run("--url", self.server.url + quote(self.base), *login, *command)
+        return run("--url", self.url, *login, *command)
+
+    @property
+    def url(self) -> str:
+        return self.server.url + quote(self.base)
 
     def warnings(self) -> list[str]:
         lines = self.as_("administrator", "check").err.splitlines()
@@ -137,3 +143,47 @@ def test_with_the_rules_the_operator_does_everything(place: Place) -> None:
     got = place.as_("operator", "get-mail-server-prop", *name, "-s", "--property", "auth-password")
     assert got.out == "auth-password\t********\n"
     assert place.as_("operator", "check").status == 0
+
+
+def test_with_the_rules_services_read_the_definitions_and_only_the_administrator_changes_them(
+    place: Place, tmp_path: Path
+) -> None:
+    place.load_rules()
+    token = {"synopsis": "What it shows.", "syntax": "password", "sensitive": True}
+    address = {"synopsis": "Where.", "syntax": "host-port", "profile": {"ldap": {"attribute": "ds-cfg-listen-address"}}}
+    relation = {"parent": "root", "kind": "instantiable", "branch": "cn=Gateways"}
+    door = {
+        "name": "gateway",
+        "version": 1,
+        "synopsis": "A door.",
+        "relation": relation,
+        "properties": {"host": address},
+    }
+    file = tmp_path / "gateway.json"
+    file.write_text(json.dumps(door), "utf-8")
+    refused = place.as_("reader", "definitions", "install", str(file))
+    assert refused.status == 21
+    assert place.as_("operator", "definitions", "install", str(file)).status == 0
+    assert place.as_("operator", "create-gateway", "--gateway-name", "one", "--set", "host:h:1").status == 0
+    assert place.as_("reader", "list-gateways", "-s").out == "one\n"
+    assert place.as_("reader", "definitions", "show", "gateway").out == json.dumps(door) + "\n"
+    file.write_text(json.dumps(door | {"version": 2, "properties": {"host": address, "token": token}}), "utf-8")
+    assert place.as_("reader", "definitions", "install", str(file)).status == 21
+    made = place.as_("operator", "definitions", "install", str(file))
+    assert (made.status, "the server's access rules do not protect ds-cfg-token yet" in made.err) == (0, True)
+    with_it = run(
+        "ldap-schema",
+        "--acl",
+        "openldap",
+        "--baseDN",
+        place.base,
+        "--admin",
+        OPERATOR,
+        "--url",
+        place.url,
+        "-D",
+        OPERATOR,
+        "-w",
+        PASSWORD,
+    )
+    assert "ds-cfg-token" in with_it.out.replace("\n ", "")
