@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from confobjects.definitions.installed import DIGEST, TEXT, digest_of
+from confobjects.definitions.model import HOLDER_KIND
+from confobjects.definitions_loading import load_registry
 from confobjects.dn import DN
 from confobjects.errors import ChangedMeanwhileError, ConfobjectsError, NoSuchObjectError, ObjectExistsError
 from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, diff
+from confobjects.mapping.installed import read_installed
 from confobjects.mapping.journal import Note
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.evaluating import evaluate_defaults
@@ -345,3 +350,85 @@ def test_of_many_objects_those_that_depend_on_others_are_looked_at(ctx: Manageme
     make("")()
     assert len(ctx.list("mail-server")) == 6
     assert storage.pauses == []
+
+
+# -- definitions that change meanwhile ---------------------------------------------------------------------------------
+
+
+def service(**host: Any) -> dict[str, str]:
+    prop = {"synopsis": "Where.", "syntax": "string", "mandatory": True, **host}
+    relation = {"parent": "root", "kind": "instantiable", "branch": "cn=Services"}
+    data = {"name": "service", "version": 1, "synopsis": "S.", "relation": relation, "properties": {"host": prop}}
+    text = json.dumps(data)
+    return {TEXT: text, DIGEST: digest_of(text)}
+
+
+@pytest.fixture
+def with_service(storage: Open) -> Open:
+    manage_installed(storage).create(HOLDER_KIND, "service", service())
+    return storage
+
+
+def manage_installed(storage: Open) -> ManagementContext:
+    registry = load_registry().with_installed(read_installed(storage))
+    return ManagementContext(Site.of(registry, storage, evaluate_defaults))
+
+
+def make_stricter(ctx: ManagementContext) -> None:
+    with ctx.change() as tx:
+        tx.set(HOLDER_KIND, "service", service(syntax="integer"))
+
+
+def attempt(work: Work, done: list[bool]) -> Work:
+    """Return work that notes whether it was done."""
+
+    def do() -> None:
+        try:
+            work()
+        except ConfobjectsError:
+            done.append(False)
+        else:
+            done.append(True)
+
+    return do
+
+
+@pytest.mark.parametrize("first", ["object", "definition"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_definition_and_an_object_that_it_breaks_never_both_stay(moment: str, first: str, with_service: Open) -> None:
+    one, other = manage_installed(with_service), manage_installed(with_service)
+    done: list[bool] = []
+    works = [
+        attempt(lambda: one.create("service", "a", {"host": "not a number"}), done),
+        attempt(lambda: make_stricter(other), done),
+    ]
+    work, meanwhile = works if first == "object" else works[::-1]
+    getattr(with_service, moment).append(meanwhile)
+    work()
+    assert sorted(done) in ([False, True], [False, False])
+    ctx = manage_installed(with_service)
+    is_strict = json.loads(read_installed(with_service)[0].text)["properties"]["host"]["syntax"] == "integer"
+    assert not (is_strict and ctx.list("service"))
+    assert (is_strict or bool(ctx.list("service"))) == (True in done)
+
+
+def test_a_definition_that_others_have_removed_leaves_no_object(with_service: Open) -> None:
+    one, other = manage_installed(with_service), manage_installed(with_service)
+    with_service.before.append(lambda: other.delete(HOLDER_KIND, "service"))
+    with pytest.raises(ChangedMeanwhileError):
+        one.create("service", "a", {"host": "x"})
+    assert not [
+        entry for entry in with_service.search(with_service.base, "sub") if "ds-cfg-service" in entry.object_classes
+    ]
+
+
+def test_a_harmless_change_of_a_definition_disturbs_nobody(with_service: Open) -> None:
+    one, other = manage_installed(with_service), manage_installed(with_service)
+
+    def describe() -> None:
+        with other.change() as tx:
+            tx.set(HOLDER_KIND, "service", service(description="More about it."))
+
+    with_service.before.append(describe)
+    one.create("service", "a", {"host": "x"})
+    assert manage_installed(with_service).get("service", "a").values["host"] == ("x",)

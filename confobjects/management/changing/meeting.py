@@ -7,6 +7,7 @@ Laws of this module:
 2. Two changes that are valid alone but not together never both stay. Each writer checks the result after it has
    written, so the later one sees both changes. The writer whose object refers to the other object takes its change
    back at once. The other writer waits for that, and takes its own change back only if it does not happen.
+   Where one of them changes the definitions, both may take theirs back.
 3. Taking a change back restores only what this change changed, and nothing that others have changed since.
 """
 
@@ -88,6 +89,10 @@ class ChangePlan(Protocol):
         """Return the note of the change for the history."""
         ...
 
+    def find_late_problems(self, found: Sequence[ObjectOutcome]) -> Iterable[Diagnostic]:
+        """Return the problems of outcomes that were written with definitions that somebody else has changed meanwhile."""
+        ...
+
 
 def settle(transaction: ChangePlan) -> None:
     """Plan, commit and confirm a change. Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others."""
@@ -106,7 +111,7 @@ def settle(transaction: ChangePlan) -> None:
                 raise
             storage.pause(attempt)
             continue
-        _confirm(transaction.site, found, changes, before, number)
+        _confirm(transaction, found, changes, before, number)
         return
 
 
@@ -140,14 +145,16 @@ class _ChangeConflict(Record):
 
 
 def _confirm(
-    site: Site,
+    transaction: ChangePlan,
     found: Sequence[ObjectOutcome],
     changes: Sequence[Change],
     before: Mapping[DN, Entry],
     number: int | None,
 ) -> None:
     """Check what was written and what it depends on; take the change back if it conflicts with another one."""
-    finding = _find_conflict(site, found)
+    site = transaction.site
+    late = tuple(transaction.find_late_problems(found))
+    finding = _ChangeConflict(late, yields=True) if late else _find_conflict(site, found)
     for turn in range(_PATIENCE):
         if not finding.problems:
             return

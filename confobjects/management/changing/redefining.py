@@ -65,6 +65,8 @@ class Redefinition:
         self.before = before
         self.installed = installed
         self._secrets: dict[str, frozenset[str]] = {}
+        self.seen: set[tuple[str, str, str, str]] = set()
+        """The keys of the problems that stored objects had when the change was planned."""
         self.target = before.registry.with_installed(installed)
         self._affected = find_affected(before.registry, self.target)
         registry = self._add_removed((*before.registry.installed, *others))
@@ -155,6 +157,7 @@ class Redefinition:
             obj, was = world.find(path), below.find(path)
             assert obj is not None  # noqa: S101 - lost objects were reported
             if problems := [problem for problem in _judge_object(new, obj) if problem.severity == "error"]:
+                self.seen.update(map(_key_of, problems))
                 known = set() if was is None else {_key_of(problem) for problem in _judge_object(old, was)}
                 found = (problem for problem in problems if _key_of(problem) not in known)
                 yield from (self._hide_secret(problem, obj.definition.name) for problem in found)
@@ -234,6 +237,38 @@ class Redefinition:
         for (kind, attribute, name), several in counts.items():
             summary = f"{kind}: the values of {attribute} are now those of {name}, in {_count(several)}"
             yield Diagnostic("usage", summary, path=str(several[0].path), property=name, severity="warning")
+
+
+def judge_again(
+    before: Site,
+    installed: tuple[InstalledText, ...],
+    written: Iterable[ManagedObject | None],
+    change: Redefinition | None,
+) -> Iterator[Diagnostic]:
+    """Yield what is wrong with what was written, by the definitions that are there now.
+
+    If the definitions were changed too, every object is judged; what was known of one when the change was planned does
+    not count.
+    """
+    site = before.with_registry(before.registry.with_installed(installed))
+    expected = before.registry if change is None else change.target
+    known = {one.installed for one in (*expected.unusable, *before.registry.unusable)}
+    yield from (problem for one in site.registry.unusable if one.installed not in known for problem in one.problems)
+    judge = site.make_judge(world := site.open_world())
+    if change is None:
+        paths = [obj.path for obj in written if obj is not None]
+        objects = [world.find(path) if path.relation in site.registry.relations() else None for path in paths]
+        gone = (
+            path for path, obj in zip(paths, objects, strict=True) if path.relation not in site.registry.relations()
+        )
+        for path in gone:
+            yield Diagnostic("object-in-use", f"the definition of {path} is not there any more", path=str(path))
+    else:
+        objects = [obj for obj in site.all_objects(world) if obj.path in world.entries]
+    for obj in objects:
+        problems = () if obj is None else _judge_object(judge, obj)
+        seen = frozenset() if change is None else change.seen
+        yield from (one for one in problems if one.severity == "error" and _key_of(one) not in seen)
 
 
 def _judge_object(judge: Judge, obj: ManagedObject) -> Iterator[Diagnostic]:

@@ -88,6 +88,7 @@ class Transaction:
         self._accept_losses = accept_losses
         self._expected = {one.name.casefold(): one for one in expected}
         self._redefinition: Redefinition | None = None
+        self._begun = False
         self._committed = committed
         self.report: ChangeReport
         self.undoes: tuple[int, ...] = ()
@@ -103,11 +104,8 @@ class Transaction:
 
     def _begin(self) -> None:
         """Start from what the storage holds now, without changes."""
-        stored: tuple[InstalledText, ...] = ()
-        if found := find_holders(self.site.storage):
-            from confobjects.mapping.installed import collect_installed
-
-            stored = collect_installed(found)
+        stored = self._read_installed() if self._locks_out or self._begun else self.site.registry.installed
+        self._begun = True
         self._stored = self.site.with_registry(self.site.registry.with_installed(stored))
         self._redefinition = None
         self._start(self._stored)
@@ -115,6 +113,19 @@ class Transaction:
             from confobjects.definitions.installed import merge_installed
 
             self._redefine(merge_installed(stored, self._expected.values()))
+
+    @property
+    def _locks_out(self) -> bool:
+        return self.site.storage.serialises_writers
+
+    def _read_installed(self) -> tuple[InstalledText, ...]:
+        """Return the definitions that the storage holds now."""
+        found = find_holders(self.site.storage)
+        if not found:
+            return ()
+        from confobjects.mapping.installed import collect_installed
+
+        return collect_installed(found)
 
     def _start(self, site: Site) -> None:
         """Start without changes, with the definitions of a site."""
@@ -618,6 +629,16 @@ class Transaction:
         if not self._problems.errors:
             self._problems.extend(change.check_schema())
             self._problems.extend(change.describe_carried(self._world, self._below.entries))
+
+    def find_late_problems(self, found: Sequence[ObjectOutcome]) -> Iterable[Diagnostic]:
+        """Return the problems of outcomes that were written with definitions that somebody else has changed meanwhile."""
+        now = self._read_installed()
+        planned = self._stored.registry.installed if self._redefinition is None else self._redefinition.installed
+        if self._redefinition is None and now == planned:
+            return ()
+        from confobjects.management.changing.redefining import judge_again
+
+        return judge_again(self._stored, now, [outcome.object for outcome in found], self._redefinition)
 
     @property
     def world(self) -> Overlay:
