@@ -30,7 +30,8 @@ class Draft(Record):
     """An object being edited.
 
     ``original`` are the stored value texts by property when the editing began, ``values`` those now, ``defaults``
-    the values of properties without one. ``naming`` is the property that names the object, which is not edited.
+    the values of properties without one, and ``undecided`` the properties whose default startup chooses. ``naming`` is
+    the property that names the object, which is not edited.
     """
 
     definition: ManagedObjectDefinition
@@ -39,6 +40,7 @@ class Draft(Record):
     defaults: Mapping[str, Texts] = field(default_factory=dict, repr=False)
     creating: bool = False
     naming: str = ""
+    undecided: frozenset[str] = frozenset()
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -60,7 +62,7 @@ class Draft(Record):
         return [
             prop
             for name, prop in self.definition.properties.items()
-            if prop.mandatory and name != self.naming and not self.current_texts(name)
+            if prop.mandatory and name != self.naming and not self.current_texts(name) and name not in self.undecided
         ]
 
     def current_texts(self, name: str) -> Texts:
@@ -92,9 +94,10 @@ class Draft(Record):
             found += [CHANGE, REMOVE] if current else []
         else:
             found.append(CHANGE)
-        if own and (self.defaults.get(name) or not prop.mandatory):
+        without = not prop.mandatory or bool(self.defaults.get(name)) or name in self.undecided
+        if own and without:
             found.append(RESET)
-        if self.is_changed(name) and (self.original.get(name) or not prop.mandatory or self.defaults.get(name)):
+        if self.is_changed(name) and (self.original.get(name) or without):
             found.append(REVERT)
         return found
 

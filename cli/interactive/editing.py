@@ -23,6 +23,7 @@ from .terminal import BackRequest, QuitRequest
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Relation
+    from confobjects.paths import ManagedObjectPath
 
     from .session import InteractiveSession
 
@@ -104,11 +105,10 @@ class ObjectEditor:
         path = self.registry.path_of(relation.name, names)
         draft = self._make_draft(ManagedObject(path, definition, {}), relation, creating=True)
         edited = EditedObject(Operation("create", relation.name, names, short), draft)
-        missing = draft.missing_properties()
-        if missing:
+        if draft.missing_properties():
             self.terminal.say(f"\nMandatory values of a {definition.friendly}:")
-        for prop in missing:
-            edited = self._ask_mandatory(edited, prop)
+        while missing := edited.draft.missing_properties():  # an answer may change what else is needed
+            edited = self._refresh_defaults(self._ask_mandatory(edited, missing[0]))
         return edited
 
     def _ask_type(self, relation: Relation, parents: tuple[str, ...]) -> tuple[ManagedObjectDefinition, str]:
@@ -151,10 +151,27 @@ class ObjectEditor:
         return True
 
     def _make_draft(self, obj: ManagedObject, relation: Relation, *, creating: bool) -> Draft:
-        reader = self.session.context.site.make_reader()
-        defaults = {name: reader.read_default(obj, prop)[0] for name, prop in obj.definition.properties.items()}
         values = {name: tuple(texts) for name, texts in obj.values.items() if texts}
-        return Draft(obj.definition, values, values, defaults, creating, relation.naming_property)
+        draft = Draft(obj.definition, values, values, {}, creating, relation.naming_property)
+        return self._read_defaults(draft, obj.path)
+
+    def _read_defaults(self, draft: Draft, path: ManagedObjectPath) -> Draft:
+        """Return a draft with the defaults that its properties have beside its present values."""
+        named = {draft.naming: (path.name or "",)} if draft.naming else {}
+        obj = ManagedObject(path, draft.definition, {**draft.values, **named})
+        reader = self.session.context.site.make_reader()
+        found = {name: reader.choose_default(obj, prop) for name, prop in draft.definition.properties.items()}
+        undecided = frozenset(name for name, choice in found.items() if not choice.decided)
+        defaults = {name: choice.texts for name, choice in found.items() if choice.decided}
+        return draft.replace(defaults=defaults, undecided=undecided)
+
+    def _refresh_defaults(self, edited: EditedObject) -> EditedObject:
+        """Return an object with the defaults that follow its present values."""
+        properties = edited.draft.definition.properties.values()
+        if not any(prop.default.cases or prop.default.property for prop in properties):
+            return edited
+        path = edited.operation.resolve_path(self.registry)
+        return edited.replace(draft=self._read_defaults(edited.draft, path))
 
     def _ask_mandatory(self, edited: EditedObject, prop: PropertyDefinition) -> EditedObject:
         """Ask for a mandatory value. Going back gives the object up."""
@@ -166,6 +183,7 @@ class ObjectEditor:
     def _edit_until_done(self, edited: EditedObject, accept: Callable[[list[Operation]], bool]) -> None:
         """Show the editor until the object is accepted or given up; a refused object can be corrected."""
         while True:
+            edited = self._refresh_defaults(edited)
             page = editor_page(edited.title, edited.draft, advanced=self.advanced, width=self.terminal.width)
             try:
                 choice = self.terminal.choose(page)

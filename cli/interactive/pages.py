@@ -42,7 +42,11 @@ def format_value(prop: PropertyDefinition, text: str) -> str:
 def state_of(draft: Draft, name: str) -> str:
     """Return the current values of a property, and whether they are its default."""
     shown = format_values(draft.property_named(name), draft.current_texts(name))
-    return f"{shown}  (default)" if draft.is_default(name) and draft.current_texts(name) else shown
+    if not draft.is_default(name):
+        return shown
+    if name in draft.undecided:
+        return "(default, decided at startup)"
+    return f"{shown}  (default)" if draft.current_texts(name) else shown
 
 
 def editor_page(title: str, draft: Draft, *, advanced: bool, width: int) -> Menu:
@@ -98,15 +102,20 @@ def _action_label(draft: Draft, name: str, action: str) -> str:
             return "Change a value"
         return "Change it" if draft.current_texts(name) else "Give it a value"
     if action == RESET:
-        defaults = draft.defaults.get(name, ())
-        if defaults:
-            return f"Reset it to the default: {format_values(prop, defaults)}"
-        without = f": {prop.default.sentence}" if prop.default.sentence else ""
-        return f"Remove all values{without}" if prop.multi_valued else f"Leave it without a value{without}"
+        return _reset_label(draft, prop)
     if action == REVERT:
         before = draft.original.get(name, ())
         return f"Revert to what it was: {format_values(prop, before)}" if before else "Revert: it had no value"
     return _WORDS[action]
+
+
+def _reset_label(draft: Draft, prop: PropertyDefinition) -> str:
+    if prop.name in draft.undecided:
+        return "Reset it to the default, which is decided at startup"
+    if defaults := draft.defaults.get(prop.name, ()):
+        return f"Reset it to the default: {format_values(prop, defaults)}"
+    without = f": {prop.default.sentence}" if prop.default.sentence else ""
+    return f"Remove all values{without}" if prop.multi_valued else f"Leave it without a value{without}"
 
 
 def list_menu(title: str, question: str, labels: Sequence[str], values: Sequence[object], default: str = "") -> Menu:

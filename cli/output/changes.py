@@ -31,7 +31,7 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
     touched = {(change.new_path or change.path, name) for change in report.changes for name in change.names()}
     for deferred in report.deferred:
         # A deferred value that this change does not touch was reported earlier; the JSON lists all.
-        if deferred.property and (deferred.path, deferred.property) not in touched:
+        if deferred.why == "value" and (deferred.path, deferred.property) not in touched:
             continue
         what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
         invocation.note(make_visible(f"to be checked at startup: {deferred.path}: {what}"))

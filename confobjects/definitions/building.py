@@ -10,6 +10,7 @@ from confobjects.definitions.model import (
     AdminAction,
     Constraint,
     Default,
+    DefaultCase,
     DefaultObject,
     ManagedObjectDefinition,
     PropertyDefinition,
@@ -143,10 +144,8 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
         return _normalise_operand(operand, text, syntaxes)
 
     properties = {
-        prop: _build_property(
-            prop, spec, declared, syntaxes[prop], _build_reference(documents, spec["syntax"], normalise_value)
-        )
-        for prop, (spec, declared) in sources.items()
+        prop: _build_property(documents, prop, source, syntaxes[prop], normalise_value)
+        for prop, source in sources.items()
     }
     enabled_when = next((level["enabled-when"] for level in reversed(levels) if "enabled-when" in level), None)
     constants: dict[str, tuple[str, ...]] = {}
@@ -191,15 +190,16 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
 
 
 def _build_property(
-    name: str, spec: Mapping[str, Any], declared: str, syntax_: Syntax, reference: Reference | None
+    documents: DefinitionDocuments, name: str, source: tuple[Mapping[str, Any], str], syntax_: Syntax, normal: Any
 ) -> PropertyDefinition:
+    spec, declared = source
     action = spec.get("admin-action", {})
     return PropertyDefinition(
         name=name,
         syntax=syntax_,
         synopsis=spec["synopsis"],
         description=spec.get("description", ""),
-        default=_build_default(spec.get("default")),
+        default=_build_default(spec.get("default"), normal),
         mandatory=spec.get("mandatory", False),
         multi_valued=spec.get("multi-valued", False),
         advanced=spec.get("advanced", False),
@@ -207,7 +207,7 @@ def _build_property(
         read_only=spec.get("read-only", False),
         sensitive=spec.get("sensitive", syntax_.sensitive),
         admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
-        reference=reference,
+        reference=_build_reference(documents, spec["syntax"], normal),
         attribute=profile_of(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
         renamed_from=tuple(spec.get("renamed-from", ())),
         deprecated=spec.get("deprecated", ""),
@@ -262,17 +262,28 @@ def _build_default_object(item: Mapping[str, Any], target: str, naming: str) -> 
     return DefaultObject(item["name"], item.get("type", target), values)
 
 
-def _build_default(spec: Mapping[str, Any] | None) -> Default:
+def _build_default(spec: Mapping[str, Any] | None, normal: Any) -> Default:
     if not spec or "undefined" in spec:
         return Default("undefined")
     if "values" in spec:
         return Default("defined", values=tuple(spec["values"]))
+    if "cases" in spec:
+        cases = spec["cases"]
+        made = (DefaultCase(_build_condition(case.get("when"), normal), tuple(case["values"])) for case in cases)
+        return Default("cases", cases=tuple(made))
     if "alias" in spec:
         return Default("alias", sentence=spec["alias"])
     inherited = spec["inherited"]
     if "path" in inherited:
         return Default("inherited-absolute", path=inherited["path"], property=inherited["property"])
     return Default("inherited-relative", offset=inherited["offset"], property=inherited["property"])
+
+
+def find_deciding(default: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the properties that decide between the cases of a default, given as JSON; each once."""
+    conditions = [case["when"] for case in default.get("cases", ()) if "when" in case]
+    made = (build_condition(source, lambda _operand, text: text) for source in conditions)
+    return tuple(dict.fromkeys(name for condition in made for name in condition.properties()))
 
 
 def _build_constraint(spec: Mapping[str, Any], normal: Any) -> Constraint:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from confobjects.definitions.circles import find_circles
 from confobjects.definitions.conditions import build_condition, operand_words, split_operand, syntax_of
 from confobjects.definitions.documents import DefinitionDocument
 from confobjects.definitions.family import Family, Finding, find_buildable, find_duplicates, names_in
@@ -47,6 +48,8 @@ def check_meaning(
         if id(document) in standing_ones:
             rules = _PackageRules if "package" in document.data else _DefinitionRules
             findings.extend((document, finding) for finding in rules(document.data, registry, family).findings())
+    by_name = {d.data["name"]: d for d in once if id(d) in standing_ones and "name" in d.data}
+    findings.extend((by_name[name], finding) for name, finding in find_circles(registry, by_name))
     found.extend((document, _as_diagnostic(document, finding)) for document, finding in findings)
     order = {id(document): number for number, document in enumerate(documents)}
     yield from (problem for _, problem in sorted(found, key=lambda item: order[id(item[0])]))
@@ -151,6 +154,40 @@ class _Rules:
         if len(texts) > 1 and not specs[name].get("multi-valued"):
             yield pointer, f"{name} takes one value, {len(texts)} are given", "keep one of them"
 
+    def check_case_values(
+        self, pointer: str, name: str, cases: Sequence[Mapping[str, Any]], specs: Specs
+    ) -> Iterator[Finding]:
+        """Check the values of the cases of a default, and that the last case, and no other, is without a condition."""
+        for index, case in enumerate(cases):
+            is_last = index == len(cases) - 1
+            if "when" in case and is_last:
+                yield (
+                    f"{pointer}/{index}/when",
+                    "the last case of a default has no condition: it applies where no other does",
+                    "remove the condition, or add a case without one",
+                )
+            elif "when" not in case and not is_last:
+                yield f"{pointer}/{index}", "a case without a condition hides those after it", "make it the last one"
+            yield from self.check_values(f"{pointer}/{index}/values", name, case["values"], specs)
+
+    def check_cases(
+        self, pointer: str, name: str, cases: Sequence[Mapping[str, Any]], specs: Specs
+    ) -> Iterator[Finding]:
+        """Check the cases of a default: conditions and values."""
+        yield from self.check_case_values(pointer, name, cases, specs)
+        for index, case in enumerate(cases):
+            if "when" in case:
+                yield from self.check_told_condition(f"{pointer}/{index}/when", case["when"], specs)
+
+    def check_told_condition(self, pointer: str, source: Any, specs: Specs) -> Iterator[Finding]:
+        """Check a condition that messages and origins repeat in words: it compares no secret."""
+        syntaxes = self.build_syntaxes(specs)
+        yield from self.check_condition(pointer, source, syntaxes)
+        for operand, text in build_condition(source, lambda _operand, text: text).values():
+            if syntax_of(operand, syntaxes) is not None and _may_be_secret(operand, text, syntaxes, specs):
+                summary = f"the condition compares a secret, {operand_words(operand)}, and its words are shown"
+                yield pointer, summary, f'ask only whether it is set: {{"is-present": "{operand}"}}'
+
     def check_condition(self, pointer: str, source: Any, syntaxes: Mapping[str, Syntax]) -> Iterator[Finding]:
         """Check that a condition uses existing properties, and values that they can have."""
         made = build_condition(source, lambda _operand, text: text)
@@ -195,6 +232,9 @@ class _PackageRules(_Rules):
                 yield from self.check_values(
                     f"/properties/{name}/default/values", name, spec["default"]["values"], {name: spec}
                 )
+            elif "cases" in spec.get("default", {}):
+                pointer = f"/properties/{name}/default/cases"
+                yield from self.check_case_values(pointer, name, spec["default"]["cases"], {name: spec})
 
 
 class _DefinitionRules(_Rules):
@@ -296,12 +336,17 @@ class _DefinitionRules(_Rules):
             )
         for index, example in enumerate(own.get("examples", ())):
             yield from self.check_values(f"{pointer}/examples/{index}", name, [example], self.specs)
+        if "use" in own and "default" not in own:
+            for case in spec.get("default", {}).get("cases", ()):
+                yield from self.check_told_condition(where, case.get("when", True), self.specs)
         yield from self._check_default(name, own, f"{pointer}/default")
 
     def _check_default(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
         default = own.get("default", {})
         if "values" in default:
             yield from self.check_values(f"{pointer}/values", name, default["values"], self.specs)
+        elif "cases" in default:
+            yield from self.check_cases(f"{pointer}/cases", name, default["cases"], self.specs)
         elif "inherited" in default:
             yield from self._check_inherited(name, f"{pointer}/inherited", default["inherited"])
 
@@ -508,7 +553,9 @@ class _DefinitionRules(_Rules):
             yield from self._check_stated_name(f"{pointer}/properties/{naming}", naming, item, specs)
         for prop, spec in specs.items():
             has_value = (
-                prop in given or prop == naming or not {"values", "inherited"}.isdisjoint(spec.get("default", {}))
+                prop in given
+                or prop == naming
+                or not {"values", "cases", "inherited"}.isdisjoint(spec.get("default", {}))
             )
             if spec.get("mandatory") and not has_value:
                 yield f"{pointer}/properties", f'the mandatory property "{prop}" has no value', ""
@@ -523,6 +570,15 @@ class _DefinitionRules(_Rules):
         if not same:
             summary = f'{naming} names the object: it cannot differ from the name "{item["name"]}"'
             yield pointer, summary, "leave it out, or give it the same value"
+
+
+def _may_be_secret(operand: str, text: str, syntaxes: Mapping[str, Syntax], specs: Specs) -> bool:
+    """Whether a text that a property, or a part of it, is compared with may be a secret, or a part of one."""
+    name, part = split_operand(operand)
+    made = syntaxes[name]
+    if specs[name].get("sensitive", made.sensitive):
+        return True
+    return bool(made.secret_names) and (bool(part) or made.find_secret(text) is not None)
 
 
 def _has_default(spec: Mapping[str, Any]) -> bool:

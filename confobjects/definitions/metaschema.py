@@ -268,7 +268,14 @@ def _default_schema() -> dict[str, Any]:
     absolute = _object_schema({"path": {"type": "string", "pattern": PATH}, "property": _NAME}, ("path", "property"))
     relative = _object_schema({"offset": {"type": "integer", "minimum": 0}, "property": _NAME}, ("offset", "property"))
     inherited = {"type": "object", "if": {"required": ["path"]}, "then": absolute, "else": relative}
-    return _choice_schema({"values": _VALUES, "alias": _TEXT, "undefined": {"const": True}, "inherited": inherited})
+    cases = {
+        "type": "array",
+        "items": _object_schema({"when": _CONDITION, "values": _VALUES}, ("values",)),
+        "minItems": 1,
+    }
+    return _choice_schema(
+        {"values": _VALUES, "cases": cases, "alias": _TEXT, "undefined": {"const": True}, "inherited": inherited}
+    )
 
 
 def build_metaschema() -> dict[str, Any]:

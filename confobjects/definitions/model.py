@@ -26,20 +26,45 @@ OWN_BRANCHES = ("cn=definitions", "cn=followers", "cn=history", "cn=verification
 """The branches below the base that belong to this library, in normal form."""
 
 
+class DefaultCase(Record):
+    """One case of a default: its values, and the condition on the same object; None for the last, which always holds."""
+
+    when: Condition | None
+    values: tuple[str, ...]
+
+    def as_words(self) -> str:
+        """Return when the case applies as a phrase for people."""
+        return "otherwise" if self.when is None else self.when.as_words()
+
+
 class Default(Record):
     """Default behaviour of a property.
 
-    ``kind`` is ``defined`` (``values``), ``alias`` (``sentence`` says what happens without a value),
+    ``kind`` is ``defined`` (``values``), ``cases`` (the values of the first of the ``cases`` that holds), ``alias``
+    (``sentence`` says what happens without a value),
     ``undefined``, ``inherited-absolute`` (``property`` of the object at ``path``) or ``inherited-relative``
     (``property`` of the object ``offset`` path elements up; 0 is the object itself).
     """
 
     kind: str
     values: tuple[str, ...] = ()
+    cases: tuple[DefaultCase, ...] = ()
     sentence: str = ""
     path: str = ""
     offset: int = 0
     property: str = ""
+
+    def always_gives_value(self) -> bool:
+        """Tell whether the property has a value in every object, without looking at another one."""
+        return self.kind in {"defined", "cases"}
+
+    def possible_texts(self) -> tuple[str, ...]:
+        """Return the texts that it can give by itself, each once."""
+        return tuple(dict.fromkeys((*self.values, *(text for case in self.cases for text in case.values))))
+
+    def looks_at(self) -> frozenset[str]:
+        """Return the properties of the same object that decide between its cases."""
+        return frozenset(name for case in self.cases if case.when is not None for name in case.when.properties())
 
 
 class AdminAction(Record):

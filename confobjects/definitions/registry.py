@@ -35,6 +35,9 @@ OVERRIDABLE = (
 )
 """What a subtype's override, or the use of a shared property, may change. An override may narrow the syntax as well."""
 
+_Link = tuple[str, str, bool]
+"""A property, one that its default follows, and whether that is of another object."""
+
 
 class Registry(DefinitionDocuments):
     """Definitions by name, relations by parent, subtypes and users of each type.
@@ -65,7 +68,7 @@ class Registry(DefinitionDocuments):
         self._children: dict[str, tuple[Relation, ...]] = {}
         self._subtypes: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, tuple[tuple[str, PropertyDefinition], ...]] = {}
-        self._inherited: dict[str, dict[str, str]] | None = None
+        self._links: dict[str, tuple[_Link, ...]] = {}
 
     def with_installed(self, installed: tuple[InstalledText, ...]) -> Registry:
         """Return the registry with other installed definitions; the same one if it was made with these."""
@@ -270,34 +273,48 @@ class Registry(DefinitionDocuments):
                     yield name, self.definition(name).properties[prop]
 
     def heirs_of(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:
-        """Return the properties whose defaults are inherited, also indirectly, from properties of the given names.
+        """Return the properties whose defaults follow, also indirectly, properties of the given names of other objects.
 
         Each comes with the name of a type that has it, declared or inherited.
         """
         if not names:
             return []
-        sources = self._inherited
-        if sources is None:
-            sources = self._inherited = {name: self._find_inherited(name) for name in sorted(self.documents)}
         found: dict[tuple[str, str], None] = {}
-        wanted = set(names)
+        beside, above = set(names), set[str]()  # names that change with them in the same object, and in another one
+        links = [(name, link) for name in sorted(self.documents) for link in self._links_of(name)]
         size = -1
-        while size != len(found):  # an inherited default may be inherited again
-            size = len(found)
-            for name, inherited in sources.items():
-                for prop, source in inherited.items():
-                    if source in wanted:
-                        found[name, prop] = None
-                        wanted.add(prop)
+        while size != len(found) + len(beside):  # what follows may be followed again
+            size = len(found) + len(beside)
+            for name, (prop, source, is_other) in links:
+                if source in above or (is_other and source in beside):
+                    found[name, prop] = None
+                    above.add(prop)
+                elif source in beside:
+                    beside.add(prop)
         return [(name, self.definition(name).properties[prop]) for name, prop in found]
 
-    def _find_inherited(self, name: str) -> dict[str, str]:
-        """The properties of a type that inherit their default, with the name of the property it comes from."""
+    def followers_of(self, name: str, names: frozenset[str]) -> frozenset[str]:
+        """Return the properties of a type whose defaults follow, also indirectly, some properties of the same object."""
+        links = [link for level in (*self.parents(name), name) for link in self._links_of(level)]
+        found = set(names)
+        while more := {prop for prop, source, is_other in links if not is_other and source in found} - found:
+            found |= more
+        return frozenset(found - names)
+
+    def _links_of(self, name: str) -> tuple[_Link, ...]:
+        if name not in self._links:
+            self._links[name] = tuple(self._find_links(name))
+        return self._links[name]
+
+    def _find_links(self, name: str) -> Iterator[_Link]:
         text = str(self.documents[name].data)
-        if "inherited" not in text and "'use'" not in text:  # most types inherit nothing: do not merge their JSON
-            return {}
-        specs = {prop: spec.get("default", {}) for prop, (spec, _) in self.collect_specs(name).items()}
-        return {prop: default["inherited"]["property"] for prop, default in specs.items() if "inherited" in default}
+        if not any(word in text for word in ("inherited", "cases", "'use'")):  # most types: do not merge their JSON
+            return
+        for prop, (spec, _) in self.collect_specs(name).items():
+            default = spec.get("default", {})
+            yield from ((prop, source, False) for source in building.find_deciding(default))
+            if "inherited" in default:
+                yield prop, default["inherited"]["property"], default["inherited"].get("offset") != 0
 
     def tags(self) -> dict[str, str]:
         """Return all declared tags with their synopsis."""

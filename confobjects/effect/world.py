@@ -198,6 +198,8 @@ def find_sources(
         yield registry.parse_path(default.path), default.property
     elif default.kind == "inherited-relative":
         yield ManagedObjectPath(path.elements[: len(path.elements) - default.offset]), default.property
+    elif default.kind == "cases":
+        yield from ((path, name) for name in sorted(default.looks_at()))
 
 
 def trace_sources(world: EvaluatedWorld, path: ManagedObjectPath, name: str) -> Iterator[tuple[ManagedObjectPath, str]]:
@@ -216,7 +218,7 @@ def trace_sources(world: EvaluatedWorld, path: ManagedObjectPath, name: str) -> 
 
 
 def find_heirs(world: EvaluatedWorld, changed: Mapping[ManagedObjectPath, Names]) -> dict[ManagedObjectPath, Names]:
-    """Return the properties whose inherited values change with some properties, in any number of steps."""
+    """Return the properties whose defaults follow some properties, in any number of steps."""
     found: dict[ManagedObjectPath, set[str]] = {}
     waiting = [(path, name) for path, names in changed.items() for name in names]
     for path, name in waiting:

@@ -192,7 +192,7 @@ class Mapper:
         names = {name.lower() for name in properties}
         for definition in self.registry.concrete_types(relation.target):
             for prop in definition.properties.values():
-                if prop.name in names and prop.default.kind.startswith("inherited"):
+                if prop.name in names and (prop.default.cases or prop.default.kind.startswith("inherited")):
                     return None
                 if prop.name in names:
                     wanted.add(prop.attribute)

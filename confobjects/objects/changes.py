@@ -5,7 +5,8 @@ values, defaults included. Values are stored in canonical form, expressions and 
 
 A mandatory property has a stored value, because the schema of a server may demand its attribute: its own default is
 written when the object is created, and when the property is reset. A default that is inherited is not written, so
-that the property follows the one it comes from.
+that the property follows the one it comes from; nor is one with cases, so that it follows the properties that its
+conditions look at.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ class Changer:
         prop = self._find_property(name)
         if prop is None:
             return
-        if prop.mandatory and not self.reader.read_default(self.obj, prop)[0]:
+        if prop.mandatory and not self.reader.has_default(self.obj, prop):
             self._report_problem(
                 prop.name,
                 f"the mandatory property {prop.name} has no default to reset to",
@@ -220,6 +221,15 @@ class Changer:
         texts = self._to_canonical(prop, given) if prop is not None else None
         if prop is None or not texts:
             return
+        now = self.obj.replace(values=self.values)
+        if prop.multi_valued and not self.reader.is_decided(now, prop):
+            self._report_problem(
+                prop.name,
+                f"{prop.name} has its default, which startup chooses: nothing can be added to it before",
+                code="invalid-value",
+                remedy=("set all values: ", RemedyAction("set", prop.name, "…")),
+            )
+            return
         current, _ = self._read_current(prop)
         keys = {_identity_of(prop, text) for text in current}
         if not prop.multi_valued and current and {_identity_of(prop, text) for text in texts} != keys:
@@ -246,7 +256,7 @@ class Changer:
         after = tuple(text for text in current if text not in unwanted)
         if after:
             self.values[prop.name] = after
-        elif origin != "stored" or (prop.mandatory and not self.reader.read_default(self.obj, prop)[0]):
+        elif origin != "stored" or (prop.mandatory and not self.reader.has_default(self.obj, prop)):
             self._refuse_emptying(prop, origin)
         elif is_same_value(prop, written_default(prop), current):
             self._refuse_emptying(prop, "default")

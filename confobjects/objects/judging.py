@@ -118,11 +118,9 @@ class Judge:
                 problems.extend(reading.problems)
             prop = obj.definition.properties[name]
             if reading.deferred:
-                deferred.extend(
-                    DeferredCheck(obj.path, name, mask_secret(prop, text), "value") for text in reading.deferred
-                )
+                deferred.extend(_defer_reading(obj, prop, reading))
             # An expression may evaluate to no value.
-            if prop.mandatory and (not reading.texts or reading.typed == ()) and not _is_reported(obj, name):
+            if prop.mandatory and reading.typed == () and not _is_reported(obj, name):
                 problems.append(_describe_missing_value(obj, prop))
         judged = Judgement(obj, readings, (), ())
         for constraint in obj.definition.constraints:
@@ -359,6 +357,15 @@ def _describe_violation(judged: Judgement, constraint: Constraint, condition: Co
     )
 
 
+def _defer_reading(obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Iterator[DeferredCheck]:
+    """Yield what startup will know of a property: each value, or which case of its default applies."""
+    shown = [mask_secret(prop, text) for text in reading.deferred]
+    if reading.undecided:
+        yield DeferredCheck(obj.path, prop.name, " or ".join(shown), "default")
+    else:
+        yield from (DeferredCheck(obj.path, prop.name, text, "value") for text in shown)
+
+
 def _is_reported(obj: ManagedObject, name: str) -> bool:
     """Whether reading the object has already reported a problem with the property."""
     return any(problem.property == name for problem in obj.problems)
@@ -386,6 +393,8 @@ def _describe_operand(judged: Judgement, operand: str) -> str:
     name, part = split_operand(operand)
     reading = judged.readings[name]
     prop = judged.object.definition.properties[name]
+    if reading.undecided:
+        return f"{name} is decided at startup"
     shown = [mask_secret(prop, text) for text in reading.texts]
     if part and not prop.sensitive and shown == list(reading.texts) and not any(map(has_opener, shown)):
         normals = map(prop.syntax.normal_form, reading.texts)
@@ -395,7 +404,8 @@ def _describe_operand(judged: Judgement, operand: str) -> str:
     value = ", ".join(shown) or "not set"
     if prop.sensitive:
         value = "set" if reading.texts else "not set"
-    return f"{operand_words(operand)} is {value}" + (" by default" if reading.origin == "default" else "")
+    by_default = prop.default.always_gives_value() and not judged.object.values.get(name)
+    return f"{operand_words(operand)} is {value}" + (" by default" if by_default else "")
 
 
 def _explain_need(needed_when: Condition | None) -> str:

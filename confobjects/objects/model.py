@@ -57,11 +57,24 @@ class Evaluation(Record):
 class Reading:
     """One property of one object as read: its current texts, and their values.
 
-    ``origin`` is ``stored``, ``default``, ``inherited from PATH`` or ``none``; ``values`` are the evaluated texts
-    and ``origins`` say of each where it came from. ``typed`` is None if a value is wrong or not known yet.
+    ``origin`` is ``stored``, ``default`` (with the case that applies, if there are several), ``inherited from PATH``
+    or ``none``; ``values`` are the evaluated texts and ``origins`` say of each where it came from. ``typed`` is None if
+    a value is wrong or not known yet. ``undecided`` says that startup may choose another case of the default;
+    ``deferred`` are then the texts that are possible.
     """
 
-    __slots__ = ("_normals", "_syntax", "deferred", "origin", "origins", "problems", "texts", "typed", "values")
+    __slots__ = (
+        "_normals",
+        "_syntax",
+        "deferred",
+        "origin",
+        "origins",
+        "problems",
+        "texts",
+        "typed",
+        "undecided",
+        "values",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
@@ -73,6 +86,8 @@ class Reading:
         typed: tuple[Any, ...] | None,
         problems: tuple[Diagnostic, ...] = (),
         deferred: Texts = (),
+        *,
+        undecided: bool = False,
     ) -> None:
         self.texts = texts
         self.origin = origin
@@ -81,6 +96,7 @@ class Reading:
         self.typed = typed
         self.problems = problems
         self.deferred = deferred
+        self.undecided = undecided
         self._syntax = syntax
         self._normals: frozenset[Hashable] | None = None
 
@@ -93,7 +109,11 @@ class Reading:
 
 
 class DeferredCheck(Record):
-    """A value that could not be judged when it was written; startup judges it."""
+    """What could not be judged when it was written; startup judges it.
+
+    ``why`` is ``value``, ``default`` (which of its cases applies; ``text`` has them in words) or ``constraint``, whose
+    name is the ``text``.
+    """
 
     path: ManagedObjectPath
     property: str

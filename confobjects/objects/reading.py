@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions.openers import has_opener
 from confobjects.objects.model import Evaluation, ManagedObject, Reading, Texts
 from confobjects.paths import ManagedObjectPath
+from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition, Registry
+    from confobjects.definitions.conditions import Values
+    from confobjects.definitions.model import DefaultCase
     from confobjects.objects.protocols import Evaluator, World
 
 _MOST_SHARED: Final = 4096
@@ -40,6 +43,30 @@ def mask_text(text: str) -> str:
         return MASK
 
 
+class DefaultChoice(Record):
+    """The texts that a default gives, and where they come from: ``source``, and ``case`` if it has several.
+
+    While startup may still choose another case, it is not ``decided``; ``possible`` are the texts of all cases that may
+    apply. The texts are then those that the defaults in expressions lead to, or none.
+    """
+
+    texts: Texts
+    source: str
+    case: str = ""
+    decided: bool = True
+    possible: Texts = ()
+
+    @property
+    def origin(self) -> str:
+        """Where the texts come from, with the case that applies."""
+        return f"{self.source} ({self.case})" if self.case else self.source
+
+
+_Place = tuple[ManagedObjectPath, str]
+"""The path of an object and the name of a property."""
+_Choices = Mapping[_Place, DefaultChoice]
+
+
 class PropertyReader:
     """Reads properties of objects in one world, with one evaluator."""
 
@@ -60,16 +87,132 @@ class PropertyReader:
 
     def read_default(self, obj: ManagedObject, prop: PropertyDefinition) -> tuple[Texts, str]:
         """Return the texts a property of an object has without a stored value, and their origin."""
+        if prop.default.kind == "defined":  # the usual case
+            return prop.default.values, _DEFAULT
+        choice = self.choose_default(obj, prop)
+        return (choice.texts if choice.decided else ()), choice.origin
+
+    def has_default(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
+        """Tell whether a property of an object has a value without a stored one, even if it is not known which."""
+        choice = self.choose_default(obj, prop)
+        return bool(choice.texts) or not choice.decided
+
+    def is_decided(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
+        """Tell whether the current value of a property is known: it is not the default of a case that startup chooses."""
+        return bool(obj.values.get(prop.name)) or self.choose_default(obj, prop).decided
+
+    def choose_default(self, obj: ManagedObject, prop: PropertyDefinition) -> DefaultChoice:
+        """Return what the default of a property of an object gives."""
         if prop.default.kind == "defined":
-            return prop.default.values, "default"
-        if not prop.default.kind.startswith("inherited"):
-            return (), "none"
-        for owner, source in self.trace_inheritance(obj, prop):
-            if stored := owner.values.get(source.name):
-                return stored, f"inherited from {owner.path}"
-            if source.default.kind == "defined":
-                return source.default.values, f"inherited from {owner.path}"
-        return (), "none"
+            return DefaultChoice(prop.default.values, _DEFAULT)
+        if prop.default.kind == "cases":
+            return self._choose_in_order(obj, prop)
+        source = self._find_source(obj, prop)
+        if source is None:
+            return _NO_DEFAULT
+        return self._choose_in_order(obj, prop) if _has_cases(*source) else self._choose_inherited(*source, {})
+
+    def _choose_in_order(self, obj: ManagedObject, prop: PropertyDefinition) -> DefaultChoice:
+        """Choose the defaults that a case depends on first, without recursion: a chain of them may be long."""
+        choices: dict[_Place, DefaultChoice] = {}
+        entered: set[_Place] = set()
+        waiting = [(obj, prop)]
+        while waiting:
+            owner, at = waiting[-1]
+            place = (owner.path, at.name)
+            if place not in entered:
+                entered.add(place)
+                needed = self._find_open_needs(owner, at)
+                waiting.extend((o, p) for o, p in needed if (o.path, p.name) not in entered)
+                continue
+            waiting.pop()
+            if place not in choices:
+                choices[place] = self._choose(owner, at, choices)
+        return choices[obj.path, prop.name]
+
+    def _find_open_needs(
+        self, obj: ManagedObject, prop: PropertyDefinition
+    ) -> Iterator[tuple[ManagedObject, PropertyDefinition]]:
+        """Yield the properties that a default follows and that follow a case themselves."""
+        if prop.default.kind == "cases":
+            for name in sorted(prop.default.looks_at()):
+                if self._follows_case(obj, obj.definition.properties[name]):
+                    yield obj, obj.definition.properties[name]
+        elif (source := self._find_source(obj, prop)) is not None and _has_cases(*source):
+            yield source
+
+    def _follows_case(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
+        """Whether the value of a property is the default of a case, its own or an inherited one."""
+        if obj.values.get(prop.name):
+            return False
+        source = (obj, prop) if prop.default.kind == "cases" else self._find_source(obj, prop)
+        return source is not None and _has_cases(*source)
+
+    def _find_source(
+        self, obj: ManagedObject, prop: PropertyDefinition
+    ) -> tuple[ManagedObject, PropertyDefinition] | None:
+        """Return the last object and property on the way of an inherited default; None without one."""
+        sources = [*self.trace_inheritance(obj, prop)]
+        return sources[-1] if sources else None
+
+    def _choose(self, obj: ManagedObject, prop: PropertyDefinition, choices: _Choices) -> DefaultChoice:
+        if prop.default.kind == "cases":
+            return self._choose_case(obj, prop, choices)
+        source = self._find_source(obj, prop)
+        return _NO_DEFAULT if source is None else self._choose_inherited(*source, choices)
+
+    @staticmethod
+    def _choose_inherited(owner: ManagedObject, source: PropertyDefinition, choices: _Choices) -> DefaultChoice:
+        """Return what a property of another object gives: its stored texts, or those of its own default."""
+        here = f"inherited from {owner.path}"
+        if stored := owner.values.get(source.name):
+            return DefaultChoice(stored, here)
+        if source.default.kind == "cases":
+            found = choices.get((owner.path, source.name))
+            return DefaultChoice((), here, decided=False) if found is None else found.replace(source=here)
+        return DefaultChoice(source.default.values, here) if source.default.values else _NO_DEFAULT
+
+    def _choose_case(self, obj: ManagedObject, prop: PropertyDefinition, choices: _Choices) -> DefaultChoice:
+        """Return the texts of the first case that holds, if startup cannot choose another one."""
+        looked = {name: self._look_at(obj, name, choices) for name in prop.default.looks_at()}
+        sure = {n: None if r is None or r.deferred or r.undecided else r.normals for n, r in looked.items()}
+        possible = _select_cases(prop.default.cases, sure.__getitem__)
+        texts = {case.values for case in possible}
+        words = " or ".join(case.as_words() for case in possible)
+        if len(texts) == 1:
+            return DefaultChoice(texts.pop(), _DEFAULT, words)
+        expected = {n: None if r is None else r.normals for n, r in looked.items()}
+        guessed = {case.values for case in _select_cases(prop.default.cases, expected.__getitem__)}
+        every = tuple(dict.fromkeys(text for case in possible for text in case.values))
+        probable = guessed.pop() if len(guessed) == 1 else ()
+        return DefaultChoice(probable, _DEFAULT, "decided at startup", decided=False, possible=every)
+
+    def _look_at(self, obj: ManagedObject, name: str, choices: _Choices) -> Reading | None:
+        """Return a property that a case depends on; None where the definitions go round in a circle."""
+        prop = obj.definition.properties[name]
+        if not self._follows_case(obj, prop):
+            return self.read(obj, prop)
+        choice = choices.get((obj.path, name))
+        return None if choice is None else self._read_choice(obj, prop, choice)
+
+    def trace_sources(
+        self, obj: ManagedObject, prop: PropertyDefinition
+    ) -> Iterator[tuple[ManagedObject, PropertyDefinition]]:
+        """Yield every object and property on which the default of a property depends, in any number of steps."""
+        told: set[_Place] = set()
+        waiting = [(obj, prop)]
+        while waiting:
+            owner, at = waiting.pop()
+            if owner.values.get(at.name):
+                continue
+            properties = owner.definition.properties
+            beside = ((owner, properties[name]) for name in sorted(at.default.looks_at()))
+            for source in (*beside, *self.trace_inheritance(owner, at)):
+                place = (source[0].path, source[1].name)
+                if place not in told:
+                    told.add(place)
+                    waiting.append(source)
+                    yield source
 
     def trace_inheritance(
         self, obj: ManagedObject, prop: PropertyDefinition
@@ -101,8 +244,8 @@ class PropertyReader:
         stored = obj.values.get(prop.name)
         if stored:
             return self._shared.get((id(prop), stored)) or self._read_stored(obj, prop, stored)
-        if prop.default.kind.startswith("inherited"):
-            return self._read_texts(obj, prop, *self.read_default(obj, prop))
+        if prop.default.kind == "cases" or prop.default.kind.startswith("inherited"):
+            return self._read_choice(obj, prop, self.choose_default(obj, prop))  # follows others: never shared
         known = self._defaults.get(id(prop))
         if known is None:
             known = self._read_texts(obj, prop, *self.read_default(obj, prop))
@@ -121,6 +264,16 @@ class PropertyReader:
         if is_fixed and len(texts) == 1 and len(texts[0]) <= _LONGEST_SHARED and len(self._shared) < _MOST_SHARED:
             self._shared[id(prop), texts] = reading
         return reading
+
+    def _read_choice(self, obj: ManagedObject, prop: PropertyDefinition, choice: DefaultChoice) -> Reading:
+        if choice.decided:
+            return self._read_texts(obj, prop, choice.texts, choice.origin)
+        if not choice.texts:
+            return Reading(prop.syntax, (), choice.origin, (), (), None, (), choice.possible, undecided=True)
+        r = self._read_texts(obj, prop, choice.texts, choice.origin)
+        return Reading(
+            prop.syntax, r.texts, r.origin, r.values, r.origins, r.typed, r.problems, choice.possible, undecided=True
+        )
 
     def _refuse_clear_secrets(self, obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Reading:
         """Refuse secrets in clear text in values that are shown."""
@@ -183,6 +336,27 @@ class PropertyReader:
             wrong = (p for v, o in zip(values, origins, strict=True) for p in _check_value(obj, prop, v, o))
             return (), tuple(wrong)
         return typed, () if len(values) < 2 else tuple(_check_values(obj, prop, values))
+
+
+_DEFAULT = "default"
+_NO_DEFAULT = DefaultChoice((), "none")
+
+
+def _has_cases(obj: ManagedObject, prop: PropertyDefinition) -> bool:
+    """Whether a property of an object has no stored value and a default with cases."""
+    return prop.default.kind == "cases" and not obj.values.get(prop.name)
+
+
+def _select_cases(cases: Iterable[DefaultCase], view: Callable[[str], Values]) -> list[DefaultCase]:
+    """Return the cases of which one applies: those that are not known not to hold, up to the first that holds."""
+    found = []
+    for case in cases:
+        holds = True if case.when is None else case.when.judge(view)
+        if holds is not False:
+            found.append(case)
+        if holds:
+            break
+    return found
 
 
 def _describe_clear_secret(obj: ManagedObject, prop: PropertyDefinition, text: str) -> Diagnostic:

@@ -19,7 +19,7 @@ def example_values(prop: PropertyDefinition, registry: Registry, most: int = 3) 
     if prop.sensitive:
         return [f"&{{{prop.name.replace('-', '.')}}}", f"&{{file:secrets/{prop.name}}}"][:most]
     if prop.is_fixed:
-        return list(prop.default.values[:most])
+        return list(prop.default.possible_texts()[:most])
     found: list[str] = []
     short: list[str] = []
     keys = set()
@@ -43,8 +43,7 @@ def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
         yield f"My {registry.relation(prop.reference.relation).friendly}"
         return
     yield from prop.examples
-    if prop.default.kind == "defined":
-        yield from prop.default.values
+    yield from prop.default.possible_texts()
     yield from (value for value, _ in prop.syntax.choices())
     schema = prop.syntax.json_schema()
     yield from (str(schema[bound]) for bound in ("minimum", "maximum") if abs(schema.get(bound, _HUGE)) < _HUGE)
@@ -59,7 +58,9 @@ def example_object(definition: ManagedObjectDefinition, registry: Registry) -> d
     A property without a known example is left out.
     """
     needed = [
-        p for p in definition.properties.values() if p.mandatory and p.default.kind != "defined" and not p.is_fixed
+        p
+        for p in definition.properties.values()
+        if p.mandatory and not p.default.always_gives_value() and not p.is_fixed
     ]
     return {prop.name: examples for prop in needed if (examples := _pick_example(prop, registry))}
 

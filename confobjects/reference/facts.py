@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from confobjects.definitions import PropertyDefinition, Registry
+
+if TYPE_CHECKING:
+    from confobjects.definitions.model import DefaultCase
 
 HEADINGS = (
     "Synopsis",
@@ -42,6 +46,9 @@ def describe_default(prop: PropertyDefinition) -> str:
     behaviour = prop.default
     if behaviour.kind == "defined":
         return ", ".join(behaviour.values)
+    if behaviour.kind == "cases":
+        cases = (f"{', '.join(case.values)} {_describe_when(case)}" for case in behaviour.cases)
+        return "; ".join(cases)
     if behaviour.kind == "alias":
         return behaviour.sentence
     if behaviour.kind == "inherited-absolute":
@@ -50,6 +57,10 @@ def describe_default(prop: PropertyDefinition) -> str:
         steps = "the object above" if behaviour.offset == 1 else f"the object {behaviour.offset} levels above"
         return f"The value of {behaviour.property} of {steps}."
     return "None"
+
+
+def _describe_when(case: DefaultCase) -> str:
+    return case.as_words() if case.when is None else f"if {case.as_words()}"
 
 
 def describe_allowed(prop: PropertyDefinition, registry: Registry) -> str:

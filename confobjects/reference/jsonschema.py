@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+from confobjects.reference.facts import describe_default
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXPRESSION = {"$ref": "#/$defs/expression"}
@@ -142,6 +143,8 @@ def property_schema(prop: PropertyDefinition) -> dict[str, Any]:
     if prop.multi_valued:
         schema = {"type": "array", "items": single, "uniqueItems": True}
     schema["description"] = prop.synopsis
+    if prop.default.kind == "cases":
+        schema["description"] += f" Default: {describe_default(prop)}."
     if prop.default.kind == "defined" and not prop.sensitive:
         values = [prop.syntax.to_json(prop.syntax.parse(text)) for text in prop.default.values]
         schema["default"] = values if prop.multi_valued else values[0]

@@ -184,7 +184,9 @@ _CHANGE: Final[dict[str, Schema]] = {
     "changes": _CHANGES,
     "admin_actions": _list_of(_object_of(_ADMIN_ACTION), "What must be restarted, and why."),
     "deferred": _list_of(
-        _object_of({"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "constraint"]}}),
+        _object_of(
+            {"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "default", "constraint"]}}
+        ),
         "Problems that can be checked only at startup.",
     ),
     "warnings": _DIAGNOSTICS,

@@ -66,7 +66,7 @@ def value_type_of(prop: PropertyDefinition, *, sure: bool = True) -> str:
     kind = prop.syntax.python_type
     if prop.multi_valued:
         return f"tuple[{kind}, ...]"
-    always = sure and (prop.mandatory or prop.default.kind == "defined")
+    always = sure and (prop.mandatory or prop.default.always_gives_value())
     return kind if always else f"{kind} | None"
 
 

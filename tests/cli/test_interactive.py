@@ -211,6 +211,30 @@ def test_a_name_follows_the_syntax_of_the_property_that_it_is() -> None:
         assert leave(person) == 0
 
 
+def test_a_default_follows_what_is_edited() -> None:
+    """It is mandatory and has cases: it is not asked for, and shows the case of the values so far."""
+    with dialogue("--definitions", str(FAMILY)) as person:
+        person.answer(MAIN, "courier")
+        person.answer(KIND, "create")
+        person.answer(NAME, "mule")
+        person.until("lamps       rear  (default)")
+        for road, gate, lamps in (
+            ("tunnel", "9  (default)", "front, rear  (default)"),
+            ("&{road.name}", "(default, decided at startup)", "(default, decided at startup)"),
+        ):
+            person.answer(EDITOR, "road")
+            person.answer(PROPERTY, "change")
+            person.answer(PICK, "tunnel" if road == "tunnel" else "give an expression")
+            if road != "tunnel":
+                person.answer("road (? for help, empty to go back): ", road)
+            shown = person.until(f"gate        {gate}")
+            assert f"lamps       {lamps}" in shown
+        person.answer(EDITOR, "f")
+        person.answer(DO_IT, "")
+        person.until("The Courier")
+        assert leave(person) == 0
+
+
 def test_a_name_that_is_taken_is_asked_for_again() -> None:
     run(*CREATE)
     with dialogue() as person:

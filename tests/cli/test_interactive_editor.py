@@ -19,7 +19,14 @@ from confobjects.cli.interactive.choosing import (
     number_choices,
 )
 from confobjects.cli.interactive.draft import ADD, CHANGE, KEEP, REMOVE, RESET, REVERT, Draft
-from confobjects.cli.interactive.pages import editor_page, format_values, main_menu, property_page, satisfying_values
+from confobjects.cli.interactive.pages import (
+    editor_page,
+    format_values,
+    main_menu,
+    property_page,
+    satisfying_values,
+    state_of,
+)
 from confobjects.definitions.conditions import build_condition
 from confobjects.definitions_loading import load_registry
 from confobjects.diagnostics import Collector
@@ -83,6 +90,17 @@ def test_an_advanced_property_that_is_changed_is_shown() -> None:
 
 def test_what_has_a_default_is_not_missing() -> None:
     assert "listen-port" not in names(draft("gateway", creating=True).missing_properties())
+
+
+def test_a_default_that_startup_chooses_is_there_and_is_shown_so() -> None:
+    new = draft("courier", creating=True).replace(defaults={}, undecided=frozenset({"gate", "lamps"}))
+    assert new.missing_properties() == []
+    assert state_of(new, "lamps") == "(default, decided at startup)"
+    lit = new.with_values("lamps", ["rear"])
+    assert state_of(lit, "lamps") == "rear"
+    assert lit.actions("lamps") == [KEEP, ADD, CHANGE, REMOVE, RESET, REVERT]
+    labels = [choice.label for choice in property_page("x", lit, "lamps").entries]
+    assert "Reset it to the default, which is decided at startup" in labels
 
 
 def test_the_property_that_names_an_object_and_hidden_ones_are_not_edited() -> None:

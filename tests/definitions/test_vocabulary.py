@@ -84,6 +84,7 @@ def test_every_flag_and_default_behaviour_and_action_is_used_both_ways() -> None
     }
     assert {prop.default.kind for prop in props} == {
         "defined",
+        "cases",
         "alias",
         "undefined",
         "inherited-absolute",

@@ -289,6 +289,30 @@ def test_a_derived_value_is_never_one_that_it_had_neither_before_nor_has_in_the_
     ]
 
 
+def test_a_default_with_cases_follows_what_is_in_effect() -> None:
+    ctx = manage(depot())
+    with ctx.change() as tx:
+        tx.create("courier", "mule", {"road": "open"})
+    service = Service(ctx)
+    commit(ctx, setting("courier", "mule", road="tunnel"))
+    service.look()
+    assert [service.value("/courier/mule", name) for name in ("gate", "lamps")] == [("9",), ("front", "rear")]
+    commit(ctx, setting("courier", "mule", road=None))
+    commit(ctx, setting("depot-settings", (), batch_size=60))
+    service.look()
+    assert [service.value("/courier/mule", name) for name in ("gate", "lamps")] == [("1",), ("front",)]
+    # lamps follow the batch size of the settings, which will wait, so that the reset of the own one waits as well
+    commit(ctx, setting("courier", "mule", batch_size=50))
+    service.look()
+    assert service.value("/courier/mule", "lamps") == ("rear",)
+    commit(ctx, setting("depot-settings", (), batch_size=50, site_name="other"))
+    commit(ctx, setting("courier", "mule", batch_size=None))
+    service.look()
+    assert service.value("/depot-settings", "batch-size") == ("60",)
+    assert service.value("/courier/mule", "lamps") == ("rear",)
+    assert {one[0] for one in service.waiting()} == {"/depot-settings", "/courier/mule"}
+
+
 def test_a_change_of_what_waits_already_waits_with_it() -> None:
     service = mail(use_start_tls=False)
     commit(service.ctx, setting("mail-server", "one", use_ssl=True, smtp_server="b.example.com:465"))

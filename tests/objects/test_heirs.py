@@ -28,8 +28,8 @@ def heirs_of(values: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
     """Return the heirs of the tree when some objects get other values."""
     texts = {depot().parse_path(path): {n: (v,) for n, v in named.items()} for path, named in values.items()}
     after = [obj.replace(values={**obj.values, **texts.get(obj.path, {})}) for obj in TREE]
-    names = frozenset(name for named in values.values() for name in named)
-    found = list(find_heirs(judge(*TREE), judge(*after), names, lambda path: path))
+    changed = {path: frozenset(named) for path, named in texts.items()}
+    found = list(find_heirs(judge(*TREE), judge(*after), changed, lambda path: path))
     assert len({heir.after.path for heir in found}) == len(found)
     assert all(heir.before == judge(*TREE).world.find(heir.after.path) for heir in found)
     return {str(heir.after.path): set(heir.names) for heir in found}
@@ -71,8 +71,8 @@ def test_whose_values_change(values: Mapping[str, Mapping[str, str]], heirs: Map
 
 
 def test_a_new_object_has_no_value_before() -> None:
-    names = frozenset({"batch-size"})
-    found = list(find_heirs(judge(SETTINGS), judge(*TREE), names, lambda path: path))
+    changed = {SETTINGS.path: frozenset({"batch-size"})}
+    found = list(find_heirs(judge(SETTINGS), judge(*TREE), changed, lambda path: path))
     assert {str(heir.after.path) for heir in found} == {
         "/queue/a",
         *(str(o.path) for o in TREE if "consumer" in o.path.relation),

@@ -219,8 +219,9 @@ def _keep_written(world: StorageWorld, written: Sequence[ManagedObject]) -> froz
 def _has_dependencies(obj: ManagedObject) -> bool:
     """Whether an object may refer to another, or inherit from one."""
     for prop in obj.definition.properties.values():
-        kind = prop.default.kind
-        if kind.startswith("inherited") or (prop.reference and (obj.values.get(prop.name) or kind == "defined")):
+        default = prop.default
+        may_refer = prop.reference and (obj.values.get(prop.name) or default.always_gives_value())
+        if default.kind.startswith("inherited") or may_refer:
             return True
     return False
 

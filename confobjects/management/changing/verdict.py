@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
 from confobjects.objects.changes import RequiredAction, required_actions
-from confobjects.objects.heirs import Heir, PlaceBefore, changes_value, find_heirs
+from confobjects.objects.heirs import Changed, Heir, PlaceBefore, changes_value, find_heirs
 from confobjects.objects.judging import Judge, Judgement, User
 from confobjects.objects.model import DeferredCheck, ManagedObject
 from confobjects.paths import ManagedObjectPath
@@ -32,7 +32,7 @@ class Verdict:
         self.deferred: list[DeferredCheck] = []
 
     def judge(self, outcomes: Sequence[ObjectOutcome]) -> None:
-        """Judge every object that will be written or deleted, what refers to it, and what inherits from it."""
+        """Judge every object that will be written or deleted, what refers to it, and what follows it."""
         judged: dict[ManagedObjectPath, Judgement] = {}
         for outcome in outcomes:
             obj = outcome.object
@@ -40,32 +40,35 @@ class Verdict:
                 self._judge_deletion(outcome.change.path)
             elif obj.path not in judged:  # a renamed and modified object is judged once
                 judged[obj.path] = self._judge_object(obj)
-        found = find_heirs(self.before, self.judge_, self._find_changed_names(outcomes), self.place_before)
+        found = find_heirs(self.before, self.judge_, self._find_changed(outcomes), self.place_before)
         heirs = {heir.after.path: heir for heir in found}
         for heir in heirs.values():
             if heir.after.path not in judged:
                 judged[heir.after.path] = self._judge_heir(heir)
         self._collect_actions(outcomes, heirs, judged)
 
-    def _find_changed_names(self, outcomes: Sequence[ObjectOutcome]) -> frozenset[str]:
-        """Return the properties whose values may change for an heir.
+    def _find_changed(self, outcomes: Sequence[ObjectOutcome]) -> Changed:
+        """Return the properties whose values may change for an heir, by the object that they change in.
 
         An object that comes, goes or moves takes its heirs along, unless they name it by its path.
         """
         registry = self.registry
-        names = {name for o in outcomes if o.change.action in {"modify", "create"} for name in o.change.names()}
+        found: dict[ManagedObjectPath, frozenset[str]] = {}
+        for change in (outcome.change for outcome in outcomes if outcome.change.action != "delete"):
+            path = change.new_path or change.path
+            found[path] = found.get(path, frozenset()).union(change.names())
         others = [outcome for outcome in outcomes if outcome.change.action != "modify"]
         definitions = {outcome.change.definition.name: outcome.change.definition for outcome in others}
         heirs = registry.heirs_of(frozenset(name for one in definitions.values() for name in one.properties))
         fixed = [prop.default.path for _, prop in heirs if prop.default.kind == "inherited-absolute"]
         places = {registry.parse_path(path) for path in fixed}
         for change in (outcome.change for outcome in others):
-            if not places.isdisjoint({change.path, change.new_path or change.path}):
-                names.update(change.definition.properties)
-        return frozenset(names)
+            for path in places.intersection({change.path, change.new_path or change.path}):
+                found[path] = found.get(path, frozenset()).union(change.definition.properties)
+        return found
 
     def _judge_heir(self, heir: Heir) -> Judgement:
-        """Judge an object that inherits a changed value; problems it had before do not block the change."""
+        """Judge an object with a default that changes; problems it had before do not block the change."""
         known: tuple[Diagnostic, ...] = ()
         if (old := heir.before) is not None:
             here, place = str(heir.after.path), str(old.path)
@@ -111,8 +114,8 @@ class Verdict:
                 continue
             obj = outcome.object
             old = self.before.world.find(outcome.source or outcome.change.path) or obj.replace(values={})
-            inherited = heirs[obj.path].names if obj.path in heirs else ()
-            names = dict.fromkeys((*outcome.change.names(), *inherited))
+            following = heirs[obj.path].names if obj.path in heirs else ()
+            names = dict.fromkeys((*outcome.change.names(), *following))
             self._collect_actions_of(old, judged[obj.path], names, restarted=outcome.change.restarted)
         modified = {outcome.object.path for outcome in outcomes if outcome.object and outcome.change.action == "modify"}
         for path, heir in heirs.items():
