@@ -327,10 +327,11 @@ def test_broken_base_is_a_parameter_error() -> None:
     assert caught.value.parameter == "base"
 
 
-def test_aggregation_leaves_the_conditions_to_the_definitions() -> None:
-    it: Any = make_syntax({"type": "aggregation", "relation": "r", "target-enabled": {"any": []}, "needed-when": True})
+def test_aggregation_keeps_its_conditions_and_leaves_their_meaning_to_the_definitions() -> None:
+    spec = {"type": "aggregation", "relation": "r", "target-enabled": {"any": []}, "needed-when": True}
+    it: Any = make_syntax(spec)
     assert (it.relation, it.parent) == ("r", "/")
-    assert it == make_syntax({"type": "aggregation", "relation": "r"})
+    assert it == make_syntax(spec) != make_syntax({"type": "aggregation", "relation": "r"})
     assert it.normal_form(" JVM  trust\tManager") != it.normal_form("JVM trust Manager")  # a tab is refused, not folded
     assert it.normal_form(" JVM  trust Manager") == it.normal_form("jvm TRUST manager")
 

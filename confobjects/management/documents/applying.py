@@ -96,7 +96,7 @@ class _OperationPlanner:
         changed = {path: state for path, state in self.wanted.items() if self._is_changed(path, state)}
         if self.replaced and not self.prune:
             gone = (state for path, state in self.there.items() if path not in self.wanted)
-            changed.update((state.path, state) for state in gone if self._is_below_replaced(state.path))
+            changed.update((state.path, state) for state in gone if self._stays_below_replaced(state.path))
         return sort_by_need(changed, self.registry)
 
     def _is_changed(self, path: ManagedObjectPath, state: ObjectState) -> bool:
@@ -114,6 +114,15 @@ class _OperationPlanner:
 
     def _is_below_replaced(self, path: ManagedObjectPath) -> bool:
         return any(path.is_below(other) for other in self.replaced)
+
+    def _stays_below_replaced(self, path: ManagedObjectPath) -> bool:
+        """Whether an object is below replaced ones whose new types can have what leads to it below them."""
+        above = [other for other in self.replaced if path.is_below(other)]
+        return bool(above) and all(self._can_have_below(other, path) for other in above)
+
+    def _can_have_below(self, other: ManagedObjectPath, path: ManagedObjectPath) -> bool:
+        step = ManagedObjectPath(path.elements[: len(other.elements) + 1])
+        return self.registry.relation(step.relation) in self.registry.children(self.wanted[other].definition.name)
 
     def _is_new(self, path: ManagedObjectPath) -> bool:
         """Whether an object is created again: it is replaced, or is below one that is."""

@@ -19,7 +19,7 @@ from tests.servers.fake_ldap import ADD, BIND, DELETE, EXTENDED, MODIFY, RENAME,
 
 BASE = DN.parse("cn=config,dc=example,dc=com")
 ONE = BASE.child("cn", "one")
-SOON: dict[str, Any] = {"deadline": 0.3, "connect_timeout": 0.3}
+SOON: dict[str, Any] = {"deadline": 0.8, "connect_timeout": 0.8}
 LOGIN: dict[str, Any] = {"bind_dn": "cn=admin", "bind_password": "canary 3P"}
 
 
@@ -37,7 +37,7 @@ def refused(
     return caught.value.exit_code, re.sub(r"127\.0\.0\.1:\d+", "HOST", str(caught.value))
 
 
-HUNG = "did not answer within 0.3 s"
+HUNG = "did not answer within 0.8 s"
 CLOSED = "closed the connection"
 NONSENSE = "sent an answer that is not LDAP"
 
