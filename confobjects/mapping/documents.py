@@ -18,7 +18,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
@@ -33,6 +32,7 @@ from confobjects.texts.visible import escape_json
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+    from confobjects.definitions.installed import InstalledText
 
 FORMAT: Final = 1
 """The format of the documents written here; a newer one is refused."""
@@ -164,6 +164,8 @@ def find_definitions(text: str, origin: str) -> list[InstalledText]:
     """
     if f'"/{HOLDER_KIND}/' not in text:
         return []
+    from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
+
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

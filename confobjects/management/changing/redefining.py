@@ -94,6 +94,7 @@ class Redefinition:
         below = self.before.open_world()
         stored = [obj for obj in self.before.all_objects(below) if obj.path in below.entries]
         yield from self._find_undefined(outcomes)
+        yield from self._find_orphans()
         gone = {outcome.change.path for outcome in outcomes if outcome.object is None}
         moved = {outcome.change.path for outcome in outcomes if outcome.change.action == "rename"}
         left = [
@@ -126,6 +127,19 @@ class Redefinition:
                 yield Diagnostic(
                     "object-in-use", f'the definition "{kind}" is removed, and {path} needs it', path=str(path)
                 )
+
+    def _find_orphans(self) -> Iterator[Diagnostic]:
+        """Yield a problem for each removed definition that could not be used, so that its objects are not known, but has entries."""
+        kept = {one.name for one in self.installed}
+        for one in self.before.registry.unusable:
+            if one.installed.name in kept:
+                continue
+            storage = self.before.storage
+            found = list(storage.search(storage.base, "sub", f"ds-cfg-{one.installed.name}", ("objectClass",)))
+            for entry in found[:_SHOWN]:
+                summary = f'the definition "{one.installed.name}" cannot be removed: "{entry.dn}" is an object of it'
+                remedy = "install a definition that can be used, and delete its objects first"
+                yield Diagnostic("object-in-use", summary, remedy=remedy)
 
     def _find_lost(self, stored: Iterable[ManagedObject], world: Overlay) -> Iterator[Diagnostic]:
         """Yield a problem for each object that its definition leaves, or that is not found where it is."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
@@ -28,6 +27,7 @@ from confobjects.paths import ROOT, ManagedObjectPath
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, Registry
+    from confobjects.definitions.installed import InstalledText
     from confobjects.management.changing.transaction import Transaction
 
 
@@ -55,6 +55,10 @@ def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False
 
 def find_expected(wanted: States) -> list[InstalledText]:
     """Return the definitions among the wanted objects: the others may be objects of them."""
+    if not any(path.relation == HOLDER_KIND for path in wanted):
+        return []
+    from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
+
     found = []
     for path, state in wanted.items():
         if path.relation == HOLDER_KIND:

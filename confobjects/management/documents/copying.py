@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.actions import RemedyAction
-from confobjects.definitions.installed import merge_installed
 from confobjects.definitions.model import HOLDER_KIND, REVISION_ATTRIBUTE
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -24,7 +23,6 @@ from confobjects.management.judging import warn_of_unknown
 from confobjects.management.strays import find_strays
 from confobjects.management.world import Overlay
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry, diff
-from confobjects.mapping.installed import read_installed
 from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
@@ -92,9 +90,12 @@ def _share_definitions(source: Site, target: Site) -> tuple[Site, Site]:
     Raises :class:`~confobjects.errors.ObjectExistsError` if one is another version there: installing it judges the
     objects of the target, and a copy does not.
     """
+    from confobjects.mapping.installed import read_installed
+
     here, there = read_installed(source.storage), read_installed(target.storage)
     if not here and not there:
         return source, target
+    from confobjects.definitions.installed import merge_installed
     from confobjects.management.changing.redefining import Redefinition
 
     versions = {one.name: one.text for one in there}

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.actions import Remedy, RemedyAction
-from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import AccessError, ConstraintError
@@ -25,6 +24,7 @@ from confobjects.objects.model import Texts
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.definitions.installed import InstalledText
     from confobjects.management.changing.transaction import Transaction
     from confobjects.management.history.records import HistoryRecord, RecordedChange
     from confobjects.objects.protocols import World
@@ -171,6 +171,8 @@ def _find_needed_definitions(several: Iterable[HistoryRecord], transaction: Tran
     changes = [change for one in several for change in one.changes]
     if all(change.type in transaction.registry for change in changes):
         return
+    from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
+
     for change in reversed(changes):
         if change.path.relation == HOLDER_KIND:
             text, digest = (next(iter(change.before.get(name, ())), "") for name in (TEXT, DIGEST))
