@@ -16,6 +16,7 @@ from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition
+    from confobjects.definitions.conditions import Values
     from confobjects.objects.model import Texts
 
 KEEP: Final = "keep"
@@ -58,12 +59,29 @@ class Draft(Record):
         return sorted(shown, key=lambda prop: (not prop.mandatory, prop.name))
 
     def missing_properties(self) -> list[PropertyDefinition]:
-        """Return the mandatory properties without a value or a default, in order of declaration."""
+        """Return the properties that need a value and have neither one nor a default, in order of declaration."""
         return [
             prop
             for name, prop in self.definition.properties.items()
-            if prop.mandatory and name != self.naming and not self.current_texts(name) and name not in self.undecided
+            if name != self.naming and not self.current_texts(name) and name not in self.undecided and self._needs(prop)
         ]
+
+    def _needs(self, prop: PropertyDefinition) -> bool:
+        """Whether a property needs a value beside the present values of the others."""
+        needed = prop.required_when
+        if prop.is_fixed:  # no value can be given
+            return False
+        return prop.mandatory or (needed is not None and needed.judge(self._read_normals) is True)
+
+    def _read_normals(self, name: str) -> Values:
+        """Return the normal forms of the current values, None where one is known only at startup."""
+        texts = self.current_texts(name)
+        if name == self.naming or name in self.undecided or any(map(has_opener, texts)):
+            return None
+        try:
+            return frozenset(self.property_named(name).syntax.normal_form(text) for text in texts)
+        except ValueSyntaxError:
+            return None  # a stored value that is wrong
 
     def current_texts(self, name: str) -> Texts:
         """Return the current texts of a property, its default where it has none of its own."""

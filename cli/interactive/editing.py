@@ -107,7 +107,11 @@ class ObjectEditor:
         edited = EditedObject(Operation("create", relation.name, names, short), draft)
         if draft.missing_properties():
             self.terminal.say(f"\nMandatory values of a {definition.friendly}:")
-        while missing := edited.draft.missing_properties():  # an answer may change what else is needed
+        return self._ask_missing(edited)
+
+    def _ask_missing(self, edited: EditedObject) -> EditedObject:
+        """Ask for every value that is needed and missing: an answer may change what else is needed."""
+        while missing := edited.draft.missing_properties():
             edited = self._refresh_defaults(self._ask_mandatory(edited, missing[0]))
         return edited
 
@@ -174,8 +178,10 @@ class ObjectEditor:
         return edited.replace(draft=self._read_defaults(edited.draft, path))
 
     def _ask_mandatory(self, edited: EditedObject, prop: PropertyDefinition) -> EditedObject:
-        """Ask for a mandatory value. Going back gives the object up."""
-        self.terminal.say(f"\n{prop.name}: {prop.synopsis}")
+        """Ask for a value that is needed. Going back gives a new object up."""
+        needed = prop.required_when
+        why = "" if prop.mandatory or needed is None else f" It is required when {needed.as_words()}."
+        self.terminal.say(f"\n{prop.name}: {prop.synopsis}{why}")
         return self._ask_and_put(edited, prop, lambda text: edited.draft.with_values(prop.name, [text]))
 
     # -- the editor --------------------------------------------------------------------------------------------------
@@ -191,6 +197,7 @@ class ObjectEditor:
                     self._tell_dropped(edited)
                     return
                 if choice.value == FINISH:
+                    edited = self._ask_missing(edited)
                     if accept(edited.operations()):
                         return
                 else:
@@ -198,6 +205,8 @@ class ObjectEditor:
             except ConfobjectsError as error:
                 self.session.tell_refusal(error)
                 edited = self._offer_mending(edited, error)
+            except BackRequest:
+                continue  # a missing value was not given
             except QuitRequest:
                 self._tell_dropped(edited)
                 raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.errors import ConfobjectsError
 from confobjects.management.changing.operations import Operation
 
-from ..output.changes import plan_lines
+from ..output.changes import deferred_line, plan_lines
 from ..output.shown import Units, show
 from ..output.table import join_values
 from ..words.actions import render
@@ -158,9 +158,7 @@ class InteractiveSession:
             self.terminal.say(f"new file {origin}")
         self.terminal.say(done)
         for deferred in transaction.report.deferred:
-            prop = deferred.property
-            what = f"{prop} = {deferred.text}" if prop else f"the constraint {deferred.text}"
-            self.terminal.say(f"to be checked at startup: {deferred.path}: {what}")
+            self.terminal.say(deferred_line(deferred))
         self.recorder.record(operations)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from confobjects.objects.changes import ChangeReport, ObjectChange
+    from confobjects.objects.model import DeferredCheck
 
     from ..invocation import Invocation
 
@@ -33,14 +34,21 @@ def tell_changes(invocation: Invocation, report: ChangeReport, done: str) -> int
         # A deferred value that this change does not touch was reported earlier; the JSON lists all.
         if deferred.why == "value" and (deferred.path, deferred.property) not in touched:
             continue
-        what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
-        invocation.note(make_visible(f"to be checked at startup: {deferred.path}: {what}"))
+        invocation.note(deferred_line(deferred))
     for change in report.changes:
         if change.restarted:
             invocation.note(make_visible(f"{change.path}: disabled and enabled again by this change"))
     for action in report.admin_actions:
         invocation.note(make_visible(f"{action.path}, {action.property}: {action.synopsis}"))
     return 0
+
+
+def deferred_line(deferred: DeferredCheck) -> str:
+    """Return the line that says what startup will judge."""
+    what = f"{deferred.property} = {deferred.text}" if deferred.property else f"the constraint {deferred.text}"
+    if deferred.why == "required-when":
+        what = f"{deferred.property}, which is required when {deferred.text}"
+    return make_visible(f"to be checked at startup: {deferred.path}: {what}")
 
 
 def plan_lines(changes: Iterable[ObjectChange]) -> Iterable[str]:

@@ -213,6 +213,7 @@ def _build_property(
         deprecated=spec.get("deprecated", ""),
         declared_by=declared,
         examples=tuple(spec.get("examples", ())),
+        required_when=_build_condition(spec.get("required-when"), normal),
     )
 
 

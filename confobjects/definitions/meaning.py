@@ -251,6 +251,7 @@ class _DefinitionRules(_Rules):
             yield from self._check_property(prop, spec)
         for prop, spec in self.data.get("overrides", {}).items():
             yield from self._check_default(prop, spec, f"/overrides/{prop}/default")
+            yield from self._check_required_when(prop, spec, f"/overrides/{prop}/required-when")
             if "syntax" in spec:
                 yield from self._check_narrowing(prop, spec, f"/overrides/{prop}/syntax")
         yield from self._check_naming()
@@ -336,10 +337,30 @@ class _DefinitionRules(_Rules):
             )
         for index, example in enumerate(own.get("examples", ())):
             yield from self.check_values(f"{pointer}/examples/{index}", name, [example], self.specs)
-        if "use" in own and "default" not in own:
-            for case in spec.get("default", {}).get("cases", ()):
-                yield from self.check_told_condition(where, case.get("when", True), self.specs)
+        if "use" in own:
+            yield from self._check_shared_conditions(where, own, spec)
         yield from self._check_default(name, own, f"{pointer}/default")
+        yield from self._check_required_when(name, own, f"{pointer}/required-when")
+
+    def _check_shared_conditions(
+        self, pointer: str, own: Mapping[str, Any], spec: Mapping[str, Any]
+    ) -> Iterator[Finding]:
+        """Check the conditions that come with a shared property: they are about properties of this type."""
+        conditions = [case["when"] for case in spec.get("default", {}).get("cases", ()) if "when" in case]
+        conditions = [] if "default" in own else conditions
+        if "required-when" in spec and "required-when" not in own:
+            conditions.append(spec["required-when"])
+        for condition in conditions:
+            yield from self.check_told_condition(pointer, condition, self.specs)
+
+    def _check_required_when(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
+        if "required-when" not in own:
+            return
+        yield from self.check_told_condition(pointer, own["required-when"], self.specs)
+        if self.specs[name].get("mandatory"):
+            yield pointer, f'"{name}" is mandatory: it is always required', "remove one of the two"
+        elif not {"values", "cases"}.isdisjoint(self.specs[name].get("default", {})):
+            yield pointer, f'"{name}" has a default of its own: it is never without a value', "remove one of the two"
 
     def _check_default(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
         default = own.get("default", {})

@@ -43,6 +43,7 @@ _FACTS: Final[Mapping[str, Any]] = {
     "examples": _VALUES,
     "default": {"$ref": "#/$defs/default"},
     "mandatory": _FLAG,
+    "required-when": _CONDITION,
     "multi-valued": _FLAG,
     "advanced": _FLAG,
     "hidden": _FLAG,

@@ -101,7 +101,10 @@ class Reference(Record):
 
 
 class PropertyDefinition(Record):
-    """The complete definition of one property."""
+    """The complete definition of one property.
+
+    Where ``required_when`` holds for the object, the property needs a value, as a ``mandatory`` one always does.
+    """
 
     name: str
     syntax: Syntax
@@ -121,6 +124,7 @@ class PropertyDefinition(Record):
     deprecated: str = ""
     declared_by: str = ""
     examples: tuple[str, ...] = ()
+    required_when: Condition | None = None
 
     @property
     def is_fixed(self) -> bool:

@@ -27,6 +27,7 @@ OVERRIDABLE = (
     "description",
     "default",
     "mandatory",
+    "required-when",
     "advanced",
     "hidden",
     "read-only",

@@ -175,6 +175,8 @@ def _find_places(
         yield path, None  # whether a value is needed may depend on any other
     else:
         yield path, prop.name
+        if problem.code == "missing-mandatory" and prop.required_when is not None:
+            yield from ((path, name) for name in prop.required_when.properties())
         if prop.reference is not None:
             yield from _find_places_of_reference(judge, judged, prop)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from confobjects.actions import RemedyAction
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.definitions.allowance import load_function
 from confobjects.definitions.conditions import adapt_condition, operand_words, select_parts, split_operand
 from confobjects.diagnostics import Diagnostic, suggest_name
@@ -111,27 +111,26 @@ class Judge:
         """Judge an object by itself: values, mandatory properties, constraints."""
         reader = self.reader
         readings = {name: reader.read(obj, prop) for name, prop in obj.definition.properties.items()}
+        judged = Judgement(obj, readings, (), ())
         problems = list(obj.problems)
         deferred: list[DeferredCheck] = []
-        for name, reading in readings.items():
-            if reading.problems:
-                problems.extend(reading.problems)
-            prop = obj.definition.properties[name]
-            if reading.deferred:
-                deferred.extend(_defer_reading(obj, prop, reading))
-            # An expression may evaluate to no value.
-            if prop.mandatory and reading.typed == () and not _is_reported(obj, name):
-                problems.append(_describe_missing_value(obj, prop))
-        judged = Judgement(obj, readings, (), ())
-        for constraint in obj.definition.constraints:
+        for found in (_check_values(judged), _check_conditional(judged), self._check_constraints(judged)):
+            for one in found:
+                if isinstance(one, DeferredCheck):
+                    deferred.append(one)
+                else:
+                    problems.append(one)
+        return judged.replace(problems=tuple(problems), deferred=tuple(deferred))
+
+    def _check_constraints(self, judged: Judgement) -> Iterator[Diagnostic | DeferredCheck]:
+        for constraint in judged.object.definition.constraints:
             if constraint.function:
-                problems.extend(self._check_by_function(judged, constraint))
+                yield from self._check_by_function(judged, constraint)
             elif constraint.condition is not None and not (holds := constraint.condition.judge(judged.normal_values)):
                 if holds is False:
-                    problems.append(_describe_violation(judged, constraint, constraint.condition))
+                    yield _describe_violation(judged, constraint, constraint.condition)
                 elif constraint.severity != "warning":
-                    deferred.append(DeferredCheck(obj.path, "", constraint.name, "constraint"))
-        return judged.replace(problems=tuple(problems), deferred=tuple(deferred))
+                    yield DeferredCheck(judged.object.path, "", constraint.name, "constraint")
 
     def _check_by_function(self, judged: Judgement, constraint: Constraint) -> Iterator[Diagnostic]:
         for problem in self._load_function(constraint.function)(TypedView(judged)):
@@ -372,14 +371,56 @@ def _is_reported(obj: ManagedObject, name: str) -> bool:
 
 
 def _describe_missing_value(obj: ManagedObject, prop: PropertyDefinition) -> Diagnostic:
-    source = f"give {prop.default.property} a value: {prop.name} is read-only and inherits it"
     return Diagnostic(
         "missing-mandatory",
         f"the mandatory property {prop.name} has no value",
         path=str(obj.path),
         property=prop.name,
         detail=f"expected: {prop.syntax.expected}",
-        remedy=source if prop.is_fixed else (RemedyAction("set", prop.name, "…"),),
+        remedy=_find_remedy_of_missing(prop),
+    )
+
+
+def _find_remedy_of_missing(prop: PropertyDefinition) -> Remedy:
+    if prop.is_fixed:
+        return f"give {prop.default.property} a value: {prop.name} is read-only and inherits it"
+    return (RemedyAction("set", prop.name, "…"),)
+
+
+def _check_values(judged: Judgement) -> Iterator[Diagnostic | DeferredCheck]:
+    """Yield what is wrong with each property by itself."""
+    obj = judged.object
+    for name, reading in judged.readings.items():
+        prop = obj.definition.properties[name]
+        yield from reading.problems
+        if reading.deferred:
+            yield from _defer_reading(obj, prop, reading)
+        # An expression may evaluate to no value.
+        if prop.mandatory and reading.typed == () and not _is_reported(obj, name):
+            yield _describe_missing_value(obj, prop)
+
+
+def _check_conditional(judged: Judgement) -> Iterator[Diagnostic | DeferredCheck]:
+    """Yield the properties without a value that are required under a condition which holds, or is not known."""
+    obj = judged.object
+    for name, prop in obj.definition.properties.items():
+        needed = prop.required_when
+        if needed is None or prop.mandatory or judged.readings[name].typed != () or _is_reported(obj, name):
+            continue
+        if (holds := needed.judge(judged.normal_values)) is None:
+            yield DeferredCheck(obj.path, name, needed.as_words(), "required-when")
+        elif holds:
+            yield _describe_required_value(judged, prop, needed)
+
+
+def _describe_required_value(judged: Judgement, prop: PropertyDefinition, needed: Condition) -> Diagnostic:
+    return Diagnostic(
+        "missing-mandatory",
+        f"{prop.name} is required when {needed.as_words()}",
+        path=str(judged.object.path),
+        property=prop.name,
+        detail=f"expected: {prop.syntax.expected}; {_describe_state(judged, needed)}",
+        remedy=_find_remedy_of_missing(prop),
     )
 
 

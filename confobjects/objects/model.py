@@ -111,8 +111,9 @@ class Reading:
 class DeferredCheck(Record):
     """What could not be judged when it was written; startup judges it.
 
-    ``why`` is ``value``, ``default`` (which of its cases applies; ``text`` has them in words) or ``constraint``, whose
-    name is the ``text``.
+    ``why`` is ``value``, ``default`` (which of its cases applies; ``text`` has the values that are possible),
+    ``required-when`` (whether the condition in ``text`` holds, so that a value is missing) or ``constraint``, whose name
+    is the ``text``.
     """
 
     path: ManagedObjectPath

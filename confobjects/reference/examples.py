@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+from confobjects.expressions.openers import has_opener
 from confobjects.syntaxes import REGISTRY, ValueSyntaxError
+
+if TYPE_CHECKING:
+    from confobjects.definitions.conditions import Values
 
 _HANDY = 40
 _HUGE = 10**9
@@ -53,16 +58,32 @@ def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
 
 
 def example_object(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, list[str]]:
-    """Return example values to create an object with: its mandatory properties without a default.
+    """Return example values to create an object with: the properties without a default that need a value.
 
     A property without a known example is left out.
     """
-    needed = [
-        p
-        for p in definition.properties.values()
-        if p.mandatory and not p.default.always_gives_value() and not p.is_fixed
-    ]
-    return {prop.name: examples for prop in needed if (examples := _pick_example(prop, registry))}
+    found: dict[str, list[str]] = {}
+    waiting = [p for p in definition.properties.values() if not p.default.always_gives_value() and not p.is_fixed]
+    while needed := next((prop for prop in waiting if _is_needed(prop, definition, found)), None):
+        waiting.remove(needed)
+        if examples := _pick_example(needed, registry):
+            found[needed.name] = examples
+    return found
+
+
+def _is_needed(prop: PropertyDefinition, definition: ManagedObjectDefinition, given: Mapping[str, list[str]]) -> bool:
+    """Tell whether a property needs a value in an object with the given values."""
+
+    def read_normals(name: str) -> Values:
+        other = definition.properties[name]
+        texts = given.get(name) or other.default.values
+        return (
+            None
+            if other.default.cases or any(map(has_opener, texts))
+            else frozenset(map(other.syntax.normal_form, texts))
+        )
+
+    return prop.mandatory or (prop.required_when is not None and prop.required_when.judge(read_normals) is True)
 
 
 def _pick_example(prop: PropertyDefinition, registry: Registry) -> list[str]:

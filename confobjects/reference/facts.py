@@ -31,10 +31,16 @@ def facts(prop: PropertyDefinition, registry: Registry) -> Iterator[tuple[str, s
     yield "Default value", describe_default(prop)
     yield "Allowed values", describe_allowed(prop, registry)
     yield "Multi-valued", _yes_or_no(prop.multi_valued)
-    yield "Required", _yes_or_no(prop.mandatory)
+    yield "Required", _describe_required(prop)
     yield "Admin action required", prop.admin_action.as_sentence()
     yield "Advanced", _yes_or_no(prop.advanced)
     yield "Read-only", "Yes, it always has its default." if prop.is_fixed else _yes_or_no(prop.read_only)
+
+
+def _describe_required(prop: PropertyDefinition) -> str:
+    if prop.required_when is None or prop.mandatory:
+        return _yes_or_no(prop.mandatory)
+    return f"When {prop.required_when.as_words()}"
 
 
 def _yes_or_no(value: bool) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
+from confobjects.reference.conditions import condition_schema
 from confobjects.reference.facts import describe_default
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -75,6 +77,7 @@ def _schema_in_document(relation: Relation, registry: Registry) -> dict[str, Any
 
 def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, Any]:
     whole = _properties_schema(definition, registry)
+    whole.pop("allOf", None)  # the reader of documents does not judge conditions; the change does
     secrets = sorted(name for name, spec in whole["properties"].items() if spec.get("writeOnly"))
     properties = {
         name: _as_optional(spec, fixed=definition.properties[name].is_fixed)
@@ -128,12 +131,24 @@ def _properties_schema(
     naming = registry.relation_of(definition.top).naming_property
     properties = {p.name: property_schema(p) for p in definition.properties.values() if p.name != naming}
     required = [p.name for p in definition.properties.values() if p.mandatory and p.default.kind == "undefined"]
+    conditional = list(_find_conditional(definition))
     return {
         "type": "object",
         "properties": {**(extra or {}), **properties},
         "required": sorted(set(required) - {naming}),
         "additionalProperties": False,
+        **({"allOf": conditional} if conditional else {}),
     }
+
+
+def _find_conditional(definition: ManagedObjectDefinition) -> Iterator[dict[str, Any]]:
+    """Yield what is required under a condition, as far as JSON Schema can say it."""
+    for prop in definition.properties.values():
+        if prop.required_when is None or prop.mandatory or prop.default.kind not in {"undefined", "alias"}:
+            continue
+        met = condition_schema(prop.required_when, definition)
+        if met is not None:
+            yield {"if": met, "then": {"required": [prop.name]}}
 
 
 def property_schema(prop: PropertyDefinition) -> dict[str, Any]:
@@ -145,6 +160,8 @@ def property_schema(prop: PropertyDefinition) -> dict[str, Any]:
     schema["description"] = prop.synopsis
     if prop.default.kind == "cases":
         schema["description"] += f" Default: {describe_default(prop)}."
+    if prop.required_when is not None and not prop.mandatory:
+        schema["description"] += f" Required when {prop.required_when.as_words()}."
     if prop.default.kind == "defined" and not prop.sensitive:
         values = [prop.syntax.to_json(prop.syntax.parse(text)) for text in prop.default.values]
         schema["default"] = values if prop.multi_valued else values[0]

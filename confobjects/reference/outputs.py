@@ -185,7 +185,12 @@ _CHANGE: Final[dict[str, Schema]] = {
     "admin_actions": _list_of(_object_of(_ADMIN_ACTION), "What must be restarted, and why."),
     "deferred": _list_of(
         _object_of(
-            {"path": _PATH, "property": _TEXT, "text": _TEXT, "why": {"enum": ["value", "default", "constraint"]}}
+            {
+                "path": _PATH,
+                "property": _TEXT,
+                "text": _TEXT,
+                "why": {"enum": ["value", "default", "required-when", "constraint"]},
+            }
         ),
         "Problems that can be checked only at startup.",
     ),

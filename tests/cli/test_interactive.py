@@ -235,6 +235,27 @@ def test_a_default_follows_what_is_edited() -> None:
         assert leave(person) == 0
 
 
+def test_what_another_value_requires_is_asked_for() -> None:
+    with dialogue("--definitions", str(FAMILY)) as person:
+        person.answer(MAIN, "messenger")
+        person.answer(KIND, "create")
+        person.answer(PICK, "generic")
+        person.answer(NAME, "fox")
+        person.answer("destination (? for help, empty to go back): ", "far.example.com")
+        person.answer(EDITOR, "bearer")
+        person.answer(PROPERTY, "give it a value")
+        person.answer("bearer (? for help, empty to go back): ", "Ann")
+        person.answer(EDITOR, "f")
+        person.until("watchword: The word at the door. It is required when bearer is set.")
+        person.answer(PICK, "b")
+        person.answer(EDITOR, "f")
+        person.answer(PICK, "give an expression")
+        person.answer("watchword (? for help, empty to go back): ", "&{watchword}")
+        person.answer(DO_IT, "")
+        person.until('The Messenger "fox" was created.')
+        assert leave(person) == 0
+
+
 def test_a_name_that_is_taken_is_asked_for_again() -> None:
     run(*CREATE)
     with dialogue() as person:

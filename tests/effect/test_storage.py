@@ -9,6 +9,7 @@ import pytest
 from confobjects.diagnostics import Diagnostic
 from confobjects.effect import Event, advance, begin, evaluate_object, read_stored
 from confobjects.effect.model import LiveState, StoredState
+from confobjects.effect.trial import try_changes
 from confobjects.errors import ExpressionError
 from confobjects.expressions import Found, NotFound
 from confobjects.management.history.records import HistoryRecord, read_records
@@ -311,6 +312,21 @@ def test_a_default_with_cases_follows_what_is_in_effect() -> None:
     assert service.value("/depot-settings", "batch-size") == ("60",)
     assert service.value("/courier/mule", "lamps") == ("rear",)
     assert {one[0] for one in service.waiting()} == {"/depot-settings", "/courier/mule"}
+
+
+def test_a_missing_value_comes_from_what_requires_it() -> None:
+    ctx = manage(depot())
+    with ctx.change() as tx:
+        tx.create("messenger", "fox", {"destination": "far:1", "bearer": "Ann", "watchword": "w"})
+    state = Service(ctx).state
+    path = depot().path_of("messenger", "fox")
+    held = state.effect.objects[path]
+    readings = {name: reading for name, reading in held.readings.items() if name != "watchword"}
+    values = {name: texts for name, texts in held.object.values.items() if name != "watchword"}
+    without = held.replace(object=held.object.replace(values=values), readings=readings)
+    [finding] = try_changes(state.effect, state.evaluate, {path: without}).findings
+    assert [problem.property for problem in finding.problems] == ["watchword"]
+    assert finding.involved == {path: frozenset({"watchword", "bearer"})}
 
 
 def test_a_change_of_what_waits_already_waits_with_it() -> None:
