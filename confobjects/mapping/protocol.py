@@ -6,18 +6,83 @@ Law: the same changes leave equal entries in every storage, and the same mistake
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.mapping.entry import Change, Entry
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
 
 Scope = Literal["one", "sub"]
+
+
+class Notice(Record):
+    """Which entries of a storage may have changed: their DNs in the order heard, or None where any may have changed.
+
+    It tells nothing more: what is true is what a read of the storage then returns. After None, compare in full.
+    """
+
+    names: tuple[DN, ...] | None = None
+
+
+class Timing(Record):
+    """How a watch measures time, waits and draws lots.
+
+    ``now`` returns seconds from a clock that never goes back. ``wait`` returns when one of some descriptors can be
+    read, or after some seconds; None means without a limit. ``draw`` returns a random number between two others.
+    """
+
+    now: Callable[[], float]
+    wait: Callable[[Sequence[int], float | None], None]
+    draw: Callable[[float, float], float]
+
+
+class Watch(Protocol):
+    """Hears that a storage has changed. A context manager, for one thread at a time.
+
+    Laws: whatever happened before the watch was made is covered by the first notice, which names no entry.
+    After a time in which nothing could be heard, such a notice comes again. So no change is lost, and one may be told
+    twice. A change is told when a read can return it, or again when it can.
+    """
+
+    @property
+    def stale(self) -> float | None:
+        """Since when nothing can be heard, as the clock of the timing tells it; None while the watch hears."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[Diagnostic]:
+        """Why nothing can be heard; empty while the watch hears."""
+        ...
+
+    def descriptors(self) -> Sequence[int]:
+        """Return the descriptors to wait for, two at most. They change: ask again before each waiting."""
+        ...
+
+    def due(self) -> float | None:
+        """Return the seconds after which :meth:`wait` has to be called although nothing can be read; None for never."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> Notice | None:
+        """Wait for a notice, and return it; None after ``timeout`` seconds. No error of a storage is raised.
+
+        It may take longer by one attempt to reach a server, which has the limits of the storage. Raises
+        :class:`~confobjects.errors.UsageError` for a closed watch.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close descriptors and connections. Closing twice is no error."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
 
 
 class Storage(Protocol):
