@@ -171,7 +171,7 @@ def _find_places(
         condition = next((c.condition for c in definition.constraints if c.name == problem.constraint), None)
         names: Iterable[str] = definition.properties if condition is None else condition.properties()
         yield from ((path, name) for name in names)
-    elif prop is None or problem.code == "missing-mandatory":
+    elif prop is None or (problem.code == "missing-mandatory" and prop.required_when is None):
         yield path, None  # whether a value is needed may depend on any other
     else:
         yield path, prop.name
