@@ -39,6 +39,10 @@ def report_error(error: ConfobjectsError, words: Words, output: str, *, debug: b
         if diagnostic.fix and not diagnostic.pointer:  # the command line cannot correct a file
             command = correct_command(words.arguments, diagnostic.fix, _registry_of(words))
             print(f"  try: {make_visible(command)}", file=sys.stderr)
+    unread = words.opening.error
+    if unread is not None and unread is not error and words.opening.unread is None and error.code == "unknown-name":
+        reason = make_visible(unread.diagnostics[0].summary)
+        print(f"  the definitions in the configuration are not known: {reason}", file=sys.stderr)
     return error.exit_code
 
 

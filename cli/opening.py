@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import ConfobjectsError, UsageError
+from confobjects.errors import CannotConnectError, ConfobjectsError, UsageError
 from confobjects.storage import is_directory
 
 from .words.options import OPTIONS, conflict_among
@@ -32,6 +32,8 @@ _MARK: Final = b"ds-cfg-definition"
 
 
 _LDAP_WORDS: Final = ("hostname", "port", "usessl")
+_NAMES: Final = ("url", "configfile", *_LDAP_WORDS)
+"""The options that say where the configuration is."""
 
 
 def storage_url(options: Mapping[str, Any]) -> str | None:
@@ -69,7 +71,7 @@ class Opening:
         self.error: ConfobjectsError | None = None
         """Why the configuration could not be opened."""
         self.unread: ConfobjectsError | None = None
-        """The same, if the command goes on without it."""
+        """The same, if the command goes on without it and says so."""
         self._opened: startup.OpenConfiguration | None = None
         self._options: Mapping[str, Any] = {}
 
@@ -100,7 +102,9 @@ class Opening:
             opened = startup.read_configuration(url, registry, **storage_options(asked, url))
         except ConfobjectsError as error:
             self.error = error
-            self.unread = error if reads == "shown" else None
+            # A server that only the environment names may not be there yet: its schema is printed before it starts.
+            is_silent = isinstance(error, CannotConnectError) and not any(options[name] for name in _NAMES)
+            self.unread = error if reads == "shown" and not is_silent else None
             return
         self.registry = opened.registry
         if reads == "needed":

@@ -92,6 +92,20 @@ def test_a_command_that_shows_definitions_goes_on_without_the_directory(place: P
     assert place.exists()
 
 
+def test_a_server_that_only_the_environment_names_may_not_be_there_yet(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFOBJECTS_URL", NOWHERE)
+    outcome = run("ldap-schema")
+    assert (outcome.status, outcome.err) == (0, "")
+    outcome = run("describe", "service")
+    assert outcome.status == 2
+    assert (
+        "the definitions in the configuration are not known: ldap://127.0.0.1:1 refused the connection" in outcome.err
+    )
+    assert place.exists()
+
+
 def test_a_secret_of_an_installed_kind_is_masked_in_mistakes_and_in_the_history(place: Path) -> None:
     secret = "Kanarienvogel-7!x"
     for words in (
