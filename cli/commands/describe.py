@@ -10,8 +10,9 @@ from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import UnknownNameError
 from confobjects.management.changing.operations import Operation
 from confobjects.objects.changes import Action, PropertyChanges
+from confobjects.records import as_dict
 from confobjects.reference.examples import example_object, example_values
-from confobjects.reference.facts import facts
+from confobjects.reference.facts import describe_re_entry, facts
 from confobjects.reference.listing import select_properties
 from confobjects.reference.text import describe_object, describe_property, find_dependencies
 
@@ -125,6 +126,7 @@ def _object_as_json(relation: Relation, registry: Registry, type_: str, *, advan
     types = {
         short: {
             "synopsis": d.synopsis,
+            **({} if d.verification is None else {"verification": as_dict(d.verification)}),
             "properties": [_as_json(p, registry) for p in select_properties(d, inherited=True, advanced=advanced)],
         }
         for short, d in _types_below(relation, registry, type_).items()
@@ -140,7 +142,13 @@ def _object_as_json(relation: Relation, registry: Registry, type_: str, *, advan
 
 def _as_json(prop: PropertyDefinition, registry: Registry) -> dict[str, Any]:
     document = {heading.lower().replace(" ", "_"): text for heading, text in facts(prop, registry)}
-    return {"property": prop.name, **document, "examples": example_values(prop, registry)}
+    again = describe_re_entry(prop)
+    return {
+        "property": prop.name,
+        **document,
+        **({"re_entry": again} if again else {}),
+        "examples": example_values(prop, registry),
+    }
 
 
 def _find_property(registry: Registry, relation: Relation, type_: str, name: str) -> PropertyDefinition:

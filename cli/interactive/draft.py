@@ -32,7 +32,8 @@ class Draft(Record):
 
     ``original`` are the stored value texts by property when the editing began, ``values`` those now, ``defaults``
     the values of properties without one, and ``undecided`` the properties whose default startup chooses. ``naming`` is
-    the property that names the object, which is not edited.
+    the property that names the object, which is not edited. ``restated`` are secrets that were given again, also with
+    the text they had, because others change with which they travel.
     """
 
     definition: ManagedObjectDefinition
@@ -42,6 +43,7 @@ class Draft(Record):
     creating: bool = False
     naming: str = ""
     undecided: frozenset[str] = frozenset()
+    restated: frozenset[str] = frozenset()
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -138,7 +140,8 @@ class Draft(Record):
                 raise ValueSyntaxError(f"{again} is there already")
             seen[key] = text
         values = {**self.values, name: clean}
-        return self.replace(values={key: texts for key, texts in values.items() if texts})
+        restated = self.restated | {name} if prop.re_entry is not None else self.restated
+        return self.replace(values={key: texts for key, texts in values.items() if texts}, restated=restated)
 
     def add_value(self, name: str, text: str) -> Draft:
         """Return the draft with one value more. Raises ValueSyntaxError for an invalid or duplicate one."""
@@ -159,7 +162,8 @@ class Draft(Record):
 
     def revert(self, name: str) -> Draft:
         """Return the draft with a property as it was when the editing began."""
-        return self.replace(values=_with_texts(self.values, name, self.original.get(name, ())))
+        values = _with_texts(self.values, name, self.original.get(name, ()))
+        return self.replace(values=values, restated=self.restated - {name})
 
     # -- the changes -------------------------------------------------------------------------------------------------
 
@@ -184,7 +188,8 @@ class Draft(Record):
         return PropertyChanges(given, added, removed, tuple(reset))
 
     def _changed_names(self) -> Iterator[str]:
-        return (name for name in self.definition.properties if self.is_changed(name))
+        restated = {name for name in self.restated if self.values.get(name)}
+        return (name for name in self.definition.properties if self.is_changed(name) or name in restated)
 
 
 def _with_texts(values: Mapping[str, Texts], name: str, texts: Texts) -> dict[str, Texts]:

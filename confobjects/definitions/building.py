@@ -14,8 +14,10 @@ from confobjects.definitions.model import (
     DefaultObject,
     ManagedObjectDefinition,
     PropertyDefinition,
+    ReEntry,
     Reference,
     Relation,
+    Verification,
     View,
 )
 from confobjects.syntaxes import Syntax, make_syntax
@@ -147,6 +149,7 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
         prop: _build_property(documents, prop, source, syntaxes[prop], normalise_value)
         for prop, source in sources.items()
     }
+    verification = next((level["verification"] for level in reversed(levels) if "verification" in level), None)
     enabled_when = next((level["enabled-when"] for level in reversed(levels) if "enabled-when" in level), None)
     constants: dict[str, tuple[str, ...]] = {}
     for level in levels:
@@ -186,6 +189,7 @@ def build_definition(documents: DefinitionDocuments, name: str) -> ManagedObject
             if not prop.is_fixed
         },
         raw=data,
+        verification=None if verification is None else Verification(**verification),
     )
 
 
@@ -214,6 +218,7 @@ def _build_property(
         declared_by=declared,
         examples=tuple(spec.get("examples", ())),
         required_when=_build_condition(spec.get("required-when"), normal),
+        re_entry=_build_re_entry(spec.get("re-entry")),
     )
 
 
@@ -241,6 +246,10 @@ def _normalise_operand(operand: str, text: str, syntaxes: Mapping[str, Syntax]) 
     syntax_ = syntax_of(operand, syntaxes)
     assert syntax_ is not None  # noqa: S101 - the check has found it
     return syntax_.normal_form(text)
+
+
+def _build_re_entry(spec: Mapping[str, Any] | None) -> ReEntry | None:
+    return None if spec is None else ReEntry(tuple(spec["with"]), spec.get("severity", "error"))
 
 
 def _build_condition(source: Any, normal: Any) -> Condition | None:

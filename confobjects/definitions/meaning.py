@@ -252,6 +252,7 @@ class _DefinitionRules(_Rules):
         for prop, spec in self.data.get("overrides", {}).items():
             yield from self._check_default(prop, spec, f"/overrides/{prop}/default")
             yield from self._check_required_when(prop, spec, f"/overrides/{prop}/required-when")
+            yield from self._check_re_entry(prop, spec, f"/overrides/{prop}/re-entry")
             if "syntax" in spec:
                 yield from self._check_narrowing(prop, spec, f"/overrides/{prop}/syntax")
         yield from self._check_naming()
@@ -341,6 +342,7 @@ class _DefinitionRules(_Rules):
             yield from self._check_shared_conditions(where, own, spec)
         yield from self._check_default(name, own, f"{pointer}/default")
         yield from self._check_required_when(name, own, f"{pointer}/required-when")
+        yield from self._check_re_entry(name, own, f"{pointer}/re-entry")
 
     def _check_shared_conditions(
         self, pointer: str, own: Mapping[str, Any], spec: Mapping[str, Any]
@@ -352,6 +354,27 @@ class _DefinitionRules(_Rules):
             conditions.append(spec["required-when"])
         for condition in conditions:
             yield from self.check_told_condition(pointer, condition, self.specs)
+        if "re-entry" in spec and "re-entry" not in own:
+            yield from self._check_travels(pointer, spec["re-entry"]["with"])
+
+    def _check_re_entry(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
+        """Check that what has to be given again is a secret, and travels with other properties."""
+        if "re-entry" not in own:
+            return
+        if not self.specs[name].get("sensitive", self.own_syntaxes[name].sensitive):
+            yield pointer, f'"{name}" is not sensitive: only a secret has to be given again', "make it sensitive"
+        yield from self._check_travels(f"{pointer}/with", own["re-entry"]["with"])
+        if name in own["re-entry"]["with"]:
+            yield f"{pointer}/with", f'"{name}" is the secret itself', "name the properties that it travels with"
+
+    def _check_travels(self, pointer: str, names: Sequence[str]) -> Iterator[Finding]:
+        for name in names:
+            if name not in self.specs:
+                yield (
+                    pointer,
+                    f'the secret travels with "{name}", which is not a property',
+                    suggest_name(name, self.specs),
+                )
 
     def _check_required_when(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
         if "required-when" not in own:

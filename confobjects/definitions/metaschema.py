@@ -49,6 +49,7 @@ _FACTS: Final[Mapping[str, Any]] = {
     "hidden": _FLAG,
     "read-only": _FLAG,
     "sensitive": _FLAG,
+    "re-entry": {"$ref": "#/$defs/re-entry"},
     "admin-action": {"$ref": "#/$defs/admin-action"},
     "deprecated": _TEXT,
     "renamed-from": _NAMES,
@@ -131,6 +132,7 @@ def _definition_schema() -> dict[str, Any]:
             "relation": {"$ref": "#/$defs/relation"},
             "profile": {"$ref": "#/$defs/profile"},
             "enabled-when": _CONDITION,
+            "verification": _object_schema({"check": _NAME, "synopsis": _TEXT}, ("check", "synopsis")),
             "properties": properties,
             "overrides": {
                 "type": "object",
@@ -297,6 +299,9 @@ def build_metaschema() -> dict[str, Any]:
             "syntax": _syntax_schema(),
             "default": _default_schema(),
             "admin-action": _object_schema({"kind": {"enum": list(ACTION_SENTENCES)}, "note": _TEXT}, ("kind",)),
+            "re-entry": _object_schema(
+                {"with": {**_NAMES, "minItems": 1}, "severity": {"enum": ["error", "warning"]}}, ("with",)
+            ),
             "relation": _relation_schema(),
             "profile": _profile_schema(),
             "constraint": _constraint_schema(),

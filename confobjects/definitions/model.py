@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from confobjects.definitions.conditions import Condition
+    from confobjects.diagnostics import Severity
     from confobjects.syntaxes import Syntax
 
 ROOT_NAME = "root"
@@ -100,6 +101,17 @@ class Reference(Record):
     needed_when: Condition | None = None
 
 
+class ReEntry(Record):
+    """With which properties a secret travels: they say where it goes, as whom, and how it is protected.
+
+    If one of them changes, the stored secret has to be given again; ``severity`` says whether a change without it is
+    refused (``error``) or made with a ``warning``.
+    """
+
+    properties: tuple[str, ...]
+    severity: Severity = "error"
+
+
 class PropertyDefinition(Record):
     """The complete definition of one property.
 
@@ -125,6 +137,7 @@ class PropertyDefinition(Record):
     declared_by: str = ""
     examples: tuple[str, ...] = ()
     required_when: Condition | None = None
+    re_entry: ReEntry | None = None
 
     @property
     def is_fixed(self) -> bool:
@@ -159,6 +172,13 @@ class View(Record):
     name: str
     synopsis: str
     function: str
+
+
+class Verification(Record):
+    """The check that shows whether an object works, by its name, and what it does in words."""
+
+    check: str
+    synopsis: str
 
 
 class Relation(Record):
@@ -234,6 +254,7 @@ class ManagedObjectDefinition(Record):
     by_attribute: Mapping[str, PropertyDefinition]
     former_attributes: Mapping[str, PropertyDefinition]
     raw: Mapping[str, Any]
+    verification: Verification | None = None
 
     @property
     def constant_names(self) -> frozenset[str]:

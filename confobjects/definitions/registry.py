@@ -28,6 +28,7 @@ OVERRIDABLE = (
     "default",
     "mandatory",
     "required-when",
+    "re-entry",
     "advanced",
     "hidden",
     "read-only",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.objects.changes import is_same_value
 from confobjects.records import Record
+from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition
@@ -71,15 +72,20 @@ def changes_value(before: Judge, old: ManagedObject, after: Judge, new: ManagedO
     One that startup decides may change: with what it follows, or if it was known, or will be.
     """
     prop = new.definition.properties[name]
-    old = old.replace(definition=new.definition)  # a singleton may get another type
-    was = before.reader.is_decided(old, prop)
+    old_prop = old.definition.properties.get(name)
+    if old_prop is None:  # a singleton of another type: it is read as if it were of the new one
+        old, old_prop = old.replace(definition=new.definition), prop
+    was = before.reader.is_decided(old, old_prop)
     if was is not after.reader.is_decided(new, prop):
         return True
     if not was:
-        return _read_sources(before.reader, old, prop) != _read_sources(after.reader, new, prop)
-    texts, _ = before.reader.read_current(old, prop)
+        return _read_sources(before.reader, old, old_prop) != _read_sources(after.reader, new, prop)
+    texts, _ = before.reader.read_current(old, old_prop)
     others, _ = after.reader.read_current(new, prop)
-    return not is_same_value(prop, texts, others)
+    try:
+        return not is_same_value(prop, texts, others)
+    except ValueSyntaxError:
+        return True  # one of them is wrong, and they are not the same text
 
 
 def _read_sources(reader: PropertyReader, obj: ManagedObject, prop: PropertyDefinition) -> list[tuple[str, Texts]]:

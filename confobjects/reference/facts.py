@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from confobjects.definitions import PropertyDefinition, Registry
+from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
 
 if TYPE_CHECKING:
     from confobjects.definitions.model import DefaultCase
@@ -67,6 +67,22 @@ def describe_default(prop: PropertyDefinition) -> str:
 
 def _describe_when(case: DefaultCase) -> str:
     return case.as_words() if case.when is None else f"if {case.as_words()}"
+
+
+def describe_re_entry(prop: PropertyDefinition) -> str:
+    """Return in words with which properties a secret has to be given again; empty if with none."""
+    rule = prop.re_entry
+    if rule is None:
+        return ""
+    names = " or ".join(filter(None, (", ".join(rule.properties[:-1]), rule.properties[-1])))
+    ending = "is refused" if rule.severity == "error" else "causes a warning"
+    return f"A change of {names} without giving it again {ending}, unless it is an expression."
+
+
+def describe_verification(definition: ManagedObjectDefinition) -> str:
+    """Return in words which check shows whether an object works; empty without one."""
+    check = definition.verification
+    return "" if check is None else f"Verified by the check {check.check}: {check.synopsis}"
 
 
 def describe_allowed(prop: PropertyDefinition, registry: Registry) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 from confobjects.reference.conditions import condition_schema
-from confobjects.reference.facts import describe_default
+from confobjects.reference.facts import describe_default, describe_re_entry, describe_verification
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXPRESSION = {"$ref": "#/$defs/expression"}
@@ -107,6 +107,8 @@ def object_schema(relation: Relation, registry: Registry) -> dict[str, Any]:
     """Return the schema of one object of a relation: its properties by name, for several types one schema each."""
     types = registry.types_of(relation)
     synopsis = registry.definition(relation.target).synopsis
+    if again := describe_verification(registry.definition(relation.target)):
+        synopsis += f" {again}"
     head = {"$schema": DIALECT, "title": relation.friendly, "description": synopsis, "$defs": dict(_DEFS)}
     if list(types) == ["generic"]:
         return {**head, **_properties_schema(types["generic"], registry)}
@@ -165,6 +167,8 @@ def property_schema(prop: PropertyDefinition) -> dict[str, Any]:
     if prop.default.kind == "defined" and not prop.sensitive:
         values = [prop.syntax.to_json(prop.syntax.parse(text)) for text in prop.default.values]
         schema["default"] = values if prop.multi_valued else values[0]
+    if again := describe_re_entry(prop):
+        schema["description"] += f" {again}"
     if prop.read_only:
         schema["readOnly"] = True
     if prop.sensitive:

@@ -17,7 +17,7 @@ from confobjects.errors import (
     MailError,
 )
 from confobjects.reference import outputs
-from confobjects.reference.facts import facts
+from confobjects.reference.facts import describe_re_entry, describe_verification, facts
 from confobjects.syntaxes import REGISTRY
 
 _GENERATED = "<!-- generated from the definitions by `python -m tests.docs_check --write`; do not edit -->\n"
@@ -47,6 +47,8 @@ def object_page(definition: ManagedObjectDefinition, registry: Registry) -> str:
         lines += ["", definition.description]
     if definition.note:
         lines += ["", f"> {definition.note}"]
+    if verified := describe_verification(definition):
+        lines += ["", verified]
     if definition.abstract:
         lines += ["", "This is an abstract type: objects are made of one of its subtypes."]
     lines += _render_relatives(definition, registry)
@@ -129,6 +131,9 @@ def _render_property(prop: PropertyDefinition, registry: Registry) -> Iterator[s
     if prop.sensitive:
         yield ""
         yield "Sensitive: the value is never shown, logged or exported in clear text."
+    if again := describe_re_entry(prop):
+        yield ""
+        yield again
     if prop.deprecated:
         yield ""
         yield f"Deprecated: {prop.deprecated}"

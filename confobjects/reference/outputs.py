@@ -124,9 +124,13 @@ _FACTS: Final[dict[str, Schema]] = {
     "admin_action_required": _TEXT,
     "advanced": _TEXT,
     "read-only": _TEXT,
+    "re_entry": {"description": "With which properties a secret has to be given again.", "type": "string"},
     "examples": _list_of(_TEXT, "Examples of valid values."),
 }
-_FACTS_OF_ONE: Final = _object_of(_FACTS, ("description",))
+_FACTS_OF_ONE: Final = _object_of(_FACTS, ("description", "re_entry"))
+_VERIFICATION: Final = _object_of(
+    {"check": _TEXT, "synopsis": _TEXT}, description="The check that shows whether such an object works."
+)
 _SIGNATURE: Final = {
     "number": {"type": "integer", "minimum": 1},
     "state": _TEXT,
@@ -259,7 +263,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     "describe": _OutputForm(
         "describe",
         "A property with its nine facts.",
-        _object_of({"object": _TEXT, **_FACTS}, ("description",)),
+        _object_of({"object": _TEXT, **_FACTS}, ("description", "re_entry")),
     ),
     "describe-object": _OutputForm(
         "describe",
@@ -271,7 +275,11 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                 "description": _TEXT,
                 "refers_to": _list_of(_TEXT, "Kinds of objects."),
                 "types": _map_of(
-                    _object_of({"synopsis": _TEXT, "properties": _list_of(_FACTS_OF_ONE)}), "Types by name."
+                    _object_of(
+                        {"synopsis": _TEXT, "verification": _VERIFICATION, "properties": _list_of(_FACTS_OF_ONE)},
+                        ("verification",),
+                    ),
+                    "Types by name.",
                 ),
             }
         ),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
 from confobjects.reference.examples import example_values
-from confobjects.reference.facts import facts
+from confobjects.reference.facts import describe_re_entry, describe_verification, facts
 
 
 def describe_object(relation: Relation, registry: Registry, *, advanced: bool, width: int = 79, type_: str = "") -> str:
@@ -23,6 +23,8 @@ def describe_object(relation: Relation, registry: Registry, *, advanced: bool, w
     ]
     if definition.description:
         lines += ["", *_wrap_text(definition.description, width)]
+    if verified := describe_verification(definition):
+        lines += ["", *_wrap_text(verified, width)]
     if definition.name != relation.target:
         short = registry.short_type_of(definition, relation)
         chosen = "" if definition.abstract else f" (--type {short})"
@@ -91,6 +93,8 @@ def describe_property(prop: PropertyDefinition, registry: Registry, *, width: in
         lines += textwrap.wrap(
             text, width, initial_indent=f"{heading + ':':<23}", subsequent_indent=" " * 23, break_long_words=False
         )
+    if again := describe_re_entry(prop):
+        lines += textwrap.wrap(again, width, initial_indent=f"{'Re-entry:':<23}", subsequent_indent=" " * 23)
     examples = example_values(prop, registry)
     if examples:
         lines.append(f"{'Examples:':<23}{'  '.join(examples)}")

@@ -103,6 +103,16 @@ def test_a_default_that_startup_chooses_is_there_and_is_shown_so() -> None:
     assert "Reset it to the default, which is decided at startup" in labels
 
 
+def test_a_secret_may_be_given_again_with_the_text_it_has() -> None:
+    before = draft("messenger", {"destination": ("far:1",), "watchword": (CANARY,)})
+    moved = before.with_values("destination", ["near:1"])
+    assert moved.changes().set == {"destination": ("near:1",)}
+    given_again = moved.with_values("watchword", [CANARY])
+    assert given_again.changes().set == {"destination": ("near:1",), "watchword": (CANARY,)}
+    assert given_again.revert("watchword").changes() == moved.changes()
+    assert given_again.reset("watchword").changes().reset == ("watchword",)
+
+
 def test_the_property_that_names_an_object_and_hidden_ones_are_not_edited() -> None:
     for definition in BOTH:
         relation = BOTH.relation_of(definition.top)

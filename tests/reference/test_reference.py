@@ -54,6 +54,19 @@ def test_every_property_has_its_nine_facts(definition) -> None:  # type: ignore[
         assert describe_property(prop, BOTH).startswith(prop.name)
 
 
+def test_secrets_say_with_what_they_travel_and_objects_how_they_are_verified() -> None:
+    words = "A change of destination, bearer, veiled or guide without giving it again is refused, unless it is an expression."
+    verified = "Verified by the check knock: Goes there, knocks, and says who it is."
+    for kind in ("messenger", "royal-messenger"):
+        page = pages(BOTH)[f"{kind}.md"]
+        assert words in page.split("#### watchword\n", 1)[1].split("####", 1)[0]
+        assert verified in page
+    schema = object_schema(BOTH.relation("messenger"), BOTH)
+    assert verified in schema["description"]
+    assert words in schema["allOf"][0]["then"]["properties"]["watchword"]["description"]
+    assert "re-entry" not in describe_property(BOTH.definition("messenger").properties["bearer"], BOTH).lower()
+
+
 def test_links_within_the_reference_resolve() -> None:
     everything = pages(BOTH)
     anchors = {

@@ -30,7 +30,8 @@ class Operation(Record):
     object that is created, or that a singleton is to have. With ``tolerant`` it is no
     error to create an object that exists, or to delete one that does not. With ``bare`` an object is created without
     the default objects below it. With ``exact`` the stored values become those given, and no default is written.
-    ``new_name`` is the name after a rename.
+    ``new_name`` is the name after a rename. ``unstated`` are secrets among the values that whoever asks does not give:
+    they are those of the object that is replaced.
     """
 
     action: Action
@@ -42,6 +43,7 @@ class Operation(Record):
     tolerant: bool = False
     bare: bool = False
     exact: bool = False
+    unstated: tuple[str, ...] = ()
 
     def ask(self, transaction: Transaction) -> None:
         """Request this change in a transaction. Raises what the transaction's method raises."""
@@ -54,9 +56,12 @@ class Operation(Record):
                 if_absent=self.tolerant,
                 bare=self.bare,
                 exact=self.exact,
+                unstated=self.unstated,
             )
         elif self.action == "modify":
-            transaction.modify(self.kind, self.names, self.changes, type=self.type, exact=self.exact)
+            transaction.modify(
+                self.kind, self.names, self.changes, type=self.type, exact=self.exact, unstated=self.unstated
+            )
         elif self.action == "delete":
             transaction.delete(self.kind, self.names, force=self.tolerant, exact=self.exact)
         else:

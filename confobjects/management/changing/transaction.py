@@ -135,6 +135,7 @@ class Transaction:
         self._reader = PropertyReader(self.registry, self._world, self.site.evaluate)
         self._problems = Collector()
         self._touched: dict[ManagedObjectPath, set[str]] = {}
+        self._given: dict[ManagedObjectPath, set[str]] = {}
 
     def replay(self) -> None:
         """Repeat every request on what the storage holds now."""
@@ -204,12 +205,14 @@ class Transaction:
         if_absent: bool = False,
         bare: bool = False,
         exact: bool = False,
+        unstated: Collection[str] = (),
     ) -> None:
         """Create an object of a kind (or one of its types, by short or full name), with values by property.
 
         A value may be text, the syntax's Python value, or a sequence of them. With ``if_absent`` an existing
         object is left as it is; with ``bare`` the default objects below it are not created; with ``exact`` no
-        default of a mandatory property is written.
+        default of a mandatory property is written. ``unstated`` are secrets among the values that are only kept from
+        an object that this one replaces.
         """
         relation = self.registry.relation(kind)
         path = self._make_path(kind, name, relation)
@@ -236,12 +239,14 @@ class Transaction:
         changer = Changer(ManagedObject(path, definition, named), self._reader, self._problems, creating=True)
         obj = changer.apply(PropertyChanges(set={key: as_values(value) for key, value in values.items()}))
         obj = obj if exact else add_written_defaults(obj)
-        self._put(obj, [changer.key_of(key) for key in values])
+        names = [changer.key_of(key) for key in values]
+        self._put(obj, names)
+        self._note_given(obj, names, unstated)
         if not bare:
             self._create_default_objects(obj)
 
     @_remember_request
-    def modify(
+    def modify(  # noqa: PLR0913 - the options of a modification
         self,
         kind: str,
         name: Name,
@@ -249,11 +254,13 @@ class Transaction:
         *,
         type: str | None = None,  # noqa: A002 - the word of the option
         exact: bool = False,
+        unstated: Collection[str] = (),
     ) -> None:
         """Change properties of an object: reset, set, remove, add, in that order.
 
         ``type`` is the type that a singleton is to have: another one than now keeps the values of the properties that
-        both types have. With ``exact`` no default of a mandatory property is written.
+        both types have. With ``exact`` no default of a mandatory property is written. ``unstated`` are secrets among the
+        values that are only kept.
         """
         obj = self._find_of_type(kind, name, type)
         given = PropertyChanges(
@@ -278,6 +285,7 @@ class Transaction:
         remaining = tuple(problem for problem in obj.problems if problem.property not in replaced)
         names = {changer.key_of(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
         self._put(changed.replace(problems=remaining), names)
+        self._note_given(changed, [changer.key_of(name) for name, several in given.set.items() if several], unstated)
 
     def _touches_name(self, obj: ManagedObject, given: PropertyChanges) -> bool:
         """Whether a change touches the property that names the object; if so, report it."""
@@ -482,6 +490,10 @@ class Transaction:
     def _make_view(self, obj: ManagedObject) -> View:
         return lambda name: self._reader.read(obj, obj.definition.properties[name]).normals
 
+    def _note_given(self, obj: ManagedObject, names: Iterable[str], unstated: Collection[str]) -> None:
+        """Note which properties a request gives in full: a secret among them is known to whoever asks."""
+        self._given.setdefault(obj.path, set()).update(name for name in names if name not in unstated)
+
     def _find_type(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
         types = self.registry.types_of(relation)
         if type_ is None:
@@ -552,6 +564,7 @@ class Transaction:
         renamed = obj if obj.path != old or new == old else self._below.leave_out_name(obj)
         self._world.move(obj.path, renamed.replace(path=path, values=values))
         self._touched[path] = self._touched.pop(obj.path, set())
+        self._given[path] = self._given.pop(obj.path, set())
 
     def _follow(self, user: User, old: ManagedObjectPath, new: ManagedObjectPath) -> None:
         """Update a reference to a renamed object; a reference in an expression cannot be updated."""
@@ -593,7 +606,7 @@ class Transaction:
         self._below.read_ahead(find_targets(self.registry, found))
         before = self.site.make_judge(self._below)
         after = self.site.make_judge(self._world)
-        verdict = Verdict(self.registry, after, before, self._world.find_stored_place, self._problems)
+        verdict = Verdict(after, before, self._world.find_stored_place, self._problems, self._given)
         verdict.judge(found)
         if self._redefinition is not None:
             self._judge_definitions(self._redefinition, found)

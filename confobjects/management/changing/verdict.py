@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector, Diagnostic
+from confobjects.management.changing.reentry import Given, ReentryRule
 from confobjects.objects.changes import RequiredAction, required_actions
 from confobjects.objects.heirs import Changed, Heir, PlaceBefore, changes_value, find_heirs
 from confobjects.objects.judging import Judge, Judgement, User
@@ -13,7 +14,6 @@ from confobjects.objects.model import DeferredCheck, ManagedObject
 from confobjects.paths import ManagedObjectPath
 
 if TYPE_CHECKING:
-    from confobjects.definitions import Registry
     from confobjects.management.changing.outcomes import ObjectOutcome
 
 
@@ -21,30 +21,36 @@ class Verdict:
     """Judges the outcomes of a transaction; problems go to its collector."""
 
     def __init__(
-        self, registry: Registry, judge: Judge, before: Judge, place_before: PlaceBefore, problems: Collector
+        self, judge: Judge, before: Judge, place_before: PlaceBefore, problems: Collector, given: Given | None = None
     ) -> None:
-        self.registry = registry
+        self.registry = judge.registry
         self.judge_ = judge
         self.before = before
         self.place_before = place_before
         self.problems = problems
+        self.given = {} if given is None else given
         self.actions: list[RequiredAction] = []
         self.deferred: list[DeferredCheck] = []
 
     def judge(self, outcomes: Sequence[ObjectOutcome]) -> None:
         """Judge every object that will be written or deleted, what refers to it, and what follows it."""
         judged: dict[ManagedObjectPath, Judgement] = {}
+        places = [(o.source, o.object.path) for o in outcomes if o.source is not None and o.object is not None]
+        moved = {old: new for old, new in places if old != new}
+        rule = ReentryRule(self.before, self.judge_, self.given, moved)
         for outcome in outcomes:
             obj = outcome.object
             if obj is None:
                 self._judge_deletion(outcome.change.path)
             elif obj.path not in judged:  # a renamed and modified object is judged once
                 judged[obj.path] = self._judge_object(obj)
+                if old := self.before.world.find(outcome.source or obj.path):
+                    self.problems.extend(rule.find_reused(old, obj))
         found = find_heirs(self.before, self.judge_, self._find_changed(outcomes), self.place_before)
         heirs = {heir.after.path: heir for heir in found}
         for heir in heirs.values():
             if heir.after.path not in judged:
-                judged[heir.after.path] = self._judge_heir(heir)
+                judged[heir.after.path] = self._judge_heir(heir, rule)
         self._collect_actions(outcomes, heirs, judged)
 
     def _find_changed(self, outcomes: Sequence[ObjectOutcome]) -> Changed:
@@ -54,9 +60,13 @@ class Verdict:
         """
         registry = self.registry
         found: dict[ManagedObjectPath, frozenset[str]] = {}
-        for change in (outcome.change for outcome in outcomes if outcome.change.action != "delete"):
+        for outcome in (outcome for outcome in outcomes if outcome.object is not None):
+            change = outcome.change
             path = change.new_path or change.path
-            found[path] = found.get(path, frozenset()).union(change.names())
+            old = self.before.world.find(outcome.source or change.path)
+            is_replaced = old is not None and old.definition is not change.definition  # its defaults may differ, too
+            names = change.definition.properties if is_replaced else change.names()
+            found[path] = found.get(path, frozenset()).union(names)
         others = [outcome for outcome in outcomes if outcome.change.action != "modify"]
         definitions = {outcome.change.definition.name: outcome.change.definition for outcome in others}
         heirs = registry.heirs_of(frozenset(name for one in definitions.values() for name in one.properties))
@@ -67,13 +77,14 @@ class Verdict:
                 found[path] = found.get(path, frozenset()).union(change.definition.properties)
         return found
 
-    def _judge_heir(self, heir: Heir) -> Judgement:
+    def _judge_heir(self, heir: Heir, rule: ReentryRule) -> Judgement:
         """Judge an object with a default that changes; problems it had before do not block the change."""
         known: tuple[Diagnostic, ...] = ()
         if (old := heir.before) is not None:
             here, place = str(heir.after.path), str(old.path)
             known = self._problems_of(self.before, self.before.judge(old))
             known = tuple(p.replace(path=here) if p.path == place else p for p in known)
+            self.problems.extend(rule.find_reused(old, heir.after))
         judged = self.judge_.judge(heir.after)
         self.problems.extend(p for p in self._problems_of(self.judge_, judged) if p not in known)
         return judged

@@ -147,7 +147,8 @@ class _OperationPlanner:
         self._report_missing(state, have)
         type_ = self.registry.short_type_of(state.definition, relation)
         changes = PropertyChanges(set=self._merge_secrets(state, have))
-        yield Operation("create", relation.name, state.path.names, type_, changes, bare=True)
+        unstated = tuple(sorted(state.kept | state.silent))
+        yield Operation("create", relation.name, state.path.names, type_, changes, bare=True, unstated=unstated)
 
     def _plan_modification(self, have: ObjectState, state: ObjectState) -> Iterator[Operation]:
         self._report_missing(state, have)
@@ -155,8 +156,15 @@ class _OperationPlanner:
         given = {name: state.values[name] for name in names if name in state.values}
         reset = tuple(name for name in names if name not in state.values)
         if names:
-            changes = PropertyChanges(set=given, reset=reset)
+            changes = PropertyChanges(set={**self._restate_secrets(state), **given}, reset=reset)
             yield Operation("modify", state.path.relation, state.path.names, changes=changes)
+
+    @staticmethod
+    def _restate_secrets(state: ObjectState) -> Mapping[str, Texts]:
+        """Return the secrets that the wanted state gives and that have to be given with others, changed or not."""
+        unstated = state.kept | state.silent
+        properties = state.definition.properties
+        return {n: t for n, t in state.values.items() if properties[n].re_entry is not None and n not in unstated}
 
     def _plan_singleton(self, state: ObjectState, have: ObjectState | None) -> Iterator[Operation]:
         """Yield the operation that makes a singleton match: also of another type, it is changed and not created."""
@@ -173,7 +181,8 @@ class _OperationPlanner:
         shared = [] if have is None else [n for n in have.values if n in state.definition.properties]
         changes = PropertyChanges(set=wanted.values, reset=tuple(n for n in shared if n not in wanted.values))
         type_ = self.registry.short_type_of(state.definition, relation)
-        yield Operation("modify", relation.name, state.path.names, type_, changes)
+        unstated = tuple(sorted(state.kept | state.silent))
+        yield Operation("modify", relation.name, state.path.names, type_, changes, unstated=unstated)
 
     def _clear_below(self, state: ObjectState) -> Iterator[Operation]:
         """Yield the operations that delete what an object of this type cannot have below it."""

@@ -1,0 +1,104 @@
+"""Secrets that have to be given again: a stored one is not used with another target.
+
+Who may change an object need not know the secrets in it. If such a change could send a stored secret to another host, under another
+name or with less protection, it would give the secret away. So a property says with which others its secret
+travels (``re-entry``).
+
+Laws of this module:
+
+1. If the current value of one of those properties changes while a secret stays, the change is refused, or is made with a warning
+   where the definition says so. It is not if the same change gives the secret again.
+2. It makes no difference how the value changes: in the object, by a default that follows another property, in an object that it is
+   inherited from, by a document or by an undo.
+3. A secret that is only an expression need not be given again, and neither is a new or another one kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from confobjects.actions import RemedyAction
+from confobjects.diagnostics import Diagnostic
+from confobjects.objects.heirs import changes_value
+from confobjects.objects.reading import mask_secret
+
+if TYPE_CHECKING:
+    from confobjects.definitions import PropertyDefinition
+    from confobjects.objects.judging import Judge
+    from confobjects.objects.model import ManagedObject, Texts
+    from confobjects.objects.reading import PropertyReader
+    from confobjects.paths import ManagedObjectPath
+
+Given = Mapping["ManagedObjectPath", set[str]]
+"""The properties whose values a change gives in full, by object."""
+
+
+class ReentryRule:
+    """Judges the objects of one change; ``moved`` are the new paths of renamed objects by the old ones."""
+
+    def __init__(
+        self, before: Judge, after: Judge, given: Given, moved: Mapping[ManagedObjectPath, ManagedObjectPath]
+    ) -> None:
+        self.before = before
+        self.after = after
+        self.given = given
+        self.moved = moved
+
+    def find_reused(self, old: ManagedObject, new: ManagedObject) -> Iterator[Diagnostic]:
+        """Yield a problem for each secret of an object that stays while a property changes with which it travels."""
+        properties = new.definition.properties
+        for prop in properties.values():
+            rule = prop.re_entry
+            if rule is None or prop.name not in old.definition.properties or not self._stays(old, new, prop):
+                continue
+            changed = [name for name in rule.properties if self._is_redirected(old, new, properties[name])]
+            if changed:
+                yield _describe_reuse(new, prop, changed)
+
+    def _stays(self, old: ManagedObject, new: ManagedObject, prop: PropertyDefinition) -> bool:
+        """Whether a literal secret is there before and after the change, which does not give it."""
+        owner, texts = _find_stored(self.after.reader, new, prop)
+        _, before = _find_stored(self.before.reader, old, prop)
+        if owner is None or owner[1] in self.given.get(owner[0], ()):
+            return False
+        return any(text in before and mask_secret(prop, text) != text for text in texts)
+
+    def _is_redirected(self, old: ManagedObject, new: ManagedObject, prop: PropertyDefinition) -> bool:
+        if prop.name not in old.definition.properties:
+            return True
+        if not changes_value(self.before, old, self.after, new, prop.name):
+            return False
+        if prop.reference is None or not self.moved:
+            return True
+        base = self.after.registry.parse_path(prop.reference.parent)
+        was, now = (
+            {base.child(prop.reference.relation, text) for text in judge.reader.read_current(obj, prop)[0]}
+            for judge, obj in ((self.before, old), (self.after, new))
+        )
+        return {self.moved.get(path, path) for path in was} != now
+
+
+def _find_stored(
+    reader: PropertyReader, obj: ManagedObject, prop: PropertyDefinition
+) -> tuple[tuple[ManagedObjectPath, str] | None, Texts]:
+    """Return where the current texts of a property are stored, in the object or where it inherits them, and the texts."""
+    if stored := obj.values.get(prop.name):
+        return (obj.path, prop.name), stored
+    for owner, source in reader.trace_inheritance(obj, prop):
+        if stored := owner.values.get(source.name):
+            return (owner.path, source.name), stored
+    return None, ()
+
+
+def _describe_reuse(obj: ManagedObject, prop: PropertyDefinition, changed: list[str]) -> Diagnostic:
+    assert prop.re_entry is not None  # noqa: S101 - asked of such properties only
+    return Diagnostic(
+        "constraint-violated",
+        f"a change of {' and '.join(changed)} needs {prop.name} to be given again",
+        path=str(obj.path),
+        property=prop.name,
+        detail="the stored secret could be sent elsewhere, under another name or with less protection",
+        remedy=("in the same change ", RemedyAction("set", prop.name, "…")),
+        severity=prop.re_entry.severity,
+    )
