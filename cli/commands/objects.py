@@ -215,12 +215,12 @@ def _rows(invocation: Invocation, item: ShownProperty, *, record: bool, origin: 
     if invocation.form == "script":
         groups = [[value] for value in item.values] if record and item.values else [list(item.values)]
         return [[name, *values, *tail] for values in groups]
-    from ..output.table import join_values
+    from ..output.table import format_cell, join_values
 
     if record and item.values:
         return [[name, join_values([value]), *tail] for value in item.values]
     alias = item.property.default.sentence if invocation.verbose and not item.values else ""
-    return [[name, alias or join_values(item.values), *tail]]
+    return [[name, alias or format_cell(item), *tail]]
 
 
 def _check_sound(obj: ManagedObject, reader: PropertyReader) -> int:
@@ -312,18 +312,21 @@ def _print_list(
 
         invocation.say(format_lines(cells))
         return
-    from ..output.table import format_table, join_values
+    from ..output.table import format_cell, format_table
 
     typed = list(registry.types_of(relation)) != ["generic"]
-    joined: dict[tuple[str, ...], str] = {}
+    formatted: dict[tuple[tuple[str, ...], bool], str] = {}
     rows = []
     for obj, shown in objects:
         row = [obj.name, registry.short_type_of(obj.definition, relation)] if typed else [obj.name]
         for item in shown:
-            values = item.values if item is not None else ()
-            if values not in joined:
-                joined[values] = join_values(values)
-            row.append(joined[values])
+            if item is None:
+                row.append("-")
+                continue
+            key = (item.values, item.undecided)
+            if key not in formatted:
+                formatted[key] = format_cell(item)
+            row.append(formatted[key])
         rows.append(row)
     if rows:
         invocation.say(format_table([relation.friendly, *(["Type"] if typed else []), *columns], rows))

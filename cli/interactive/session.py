@@ -11,7 +11,7 @@ from confobjects.management.changing.operations import Operation
 
 from ..output.changes import deferred_line, plan_lines
 from ..output.shown import Units, show
-from ..output.table import join_values
+from ..output.table import format_cell
 from ..words.actions import render
 from ..words.command_line import line_of
 from .choosing import LONG
@@ -108,9 +108,7 @@ class InteractiveSession:
             row += [self.registry.short_type_of(obj.definition, relation)] if typed else []
             for column in columns:
                 prop = obj.definition.properties.get(column)
-                cell = (
-                    join_values(show(obj, prop, reader, Units(), effective=False).values) if prop is not None else "-"
-                )
+                cell = format_cell(show(obj, prop, reader, Units(), effective=False)) if prop is not None else "-"
                 row.append(cell)
             rows.append(row)
         return [relation.friendly, *(["Type"] if typed else []), *columns], rows

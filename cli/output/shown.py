@@ -27,12 +27,13 @@ class Units(Record):
 
 
 class ShownProperty(Record):
-    """One property of one object for output, with secrets masked."""
+    """One property of one object for output, with secrets masked; ``undecided`` if only startup knows its default."""
 
     property: PropertyDefinition
     values: tuple[str, ...]
     origin: str
     typed: tuple[Any, ...]
+    undecided: bool = False
 
 
 def show(
@@ -49,7 +50,7 @@ def show(
             return ShownProperty(prop, (MASK,) * len(texts), origin, (MASK,) * len(texts))
     else:
         texts, origin = reader.read_current(obj, prop)
-    return _show_texts(prop, texts, origin, units)
+    return _show_texts(prop, texts, origin, units, undecided=not texts and not reader.is_decided(obj, prop))
 
 
 class ListDisplay:
@@ -58,25 +59,28 @@ class ListDisplay:
     def __init__(self, reader: PropertyReader, units: Units) -> None:
         self._reader = reader
         self._units = units
-        self._shown: dict[tuple[int, Sequence[str], str], ShownProperty] = {}
+        self._shown: dict[tuple[int, Sequence[str], str, bool], ShownProperty] = {}
 
     def show(self, obj: ManagedObject, prop: PropertyDefinition) -> ShownProperty:
         """Return a property's current values, with secrets masked."""
         texts, origin = self._reader.read_current(obj, prop)
-        key = (id(prop), texts, origin)  # by identity: the definitions outlive the list
+        undecided = not texts and not self._reader.is_decided(obj, prop)
+        key = (id(prop), texts, origin, undecided)  # by identity: the definitions outlive the list
         found = self._shown.get(key)
         if found is None:
-            found = self._shown[key] = _show_texts(prop, texts, origin, self._units)
+            found = self._shown[key] = _show_texts(prop, texts, origin, self._units, undecided=undecided)
         return found
 
 
-def _show_texts(prop: PropertyDefinition, texts: Sequence[str], origin: str, units: Units) -> ShownProperty:
+def _show_texts(
+    prop: PropertyDefinition, texts: Sequence[str], origin: str, units: Units, *, undecided: bool
+) -> ShownProperty:
     values, typed = [], []
     for text in texts:
         plain, value = _show_text(prop, text, units)
         values.append(plain)
         typed.append(value)
-    return ShownProperty(prop, tuple(values), origin, tuple(typed))
+    return ShownProperty(prop, tuple(values), origin, tuple(typed), undecided)
 
 
 def _show_text(prop: PropertyDefinition, text: str, units: Units) -> tuple[str, Any]:

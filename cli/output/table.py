@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from confobjects.texts.visible import make_visible
+
+if TYPE_CHECKING:
+    from .shown import ShownProperty
 
 SEPARATOR = " : "
 
@@ -66,6 +70,11 @@ def _wrap_text(text: str, room: int) -> list[str]:
             word = word[room:]  # noqa: PLW2901 - what is left of it
         line = word
     return [*lines, line] if line or not lines else lines
+
+
+def format_cell(item: ShownProperty) -> str:
+    """Return the values of a property in one cell."""
+    return "(decided at startup)" if item.undecided else join_values(item.values)
 
 
 def join_values(values: Sequence[str]) -> str:

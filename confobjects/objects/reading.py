@@ -107,7 +107,7 @@ class PropertyReader:
             return DefaultChoice(prop.default.values, _DEFAULT)
         if prop.default.kind == "cases":
             return self._choose_in_order(obj, prop)
-        source = self._find_source(obj, prop)
+        source = self._find_source(obj, prop) if prop.default.property else None
         if source is None:
             return _NO_DEFAULT
         return self._choose_in_order(obj, prop) if _has_cases(*source) else self._choose_inherited(*source, {})

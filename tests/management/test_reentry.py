@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ManagementContext
+from confobjects.management.changing.trying import try_changes
 from confobjects.management.documents.comparing import take_snapshot
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
@@ -217,6 +218,20 @@ def test_a_rename_of_the_object_itself_keeps_its_secret() -> None:
             tx.set("messenger", "fox", {"destination": "near:1"})
 
     assert summaries(refused(ctx, both)) == reuse("destination")
+
+
+@pytest.mark.parametrize("secret", ["watchword", "seal"])
+def test_unsaved_values_are_not_tried_with_the_stored_secret(secret: str) -> None:
+    """Also where a change is only warned of: a trial would already send it."""
+    ctx = messengers(**{"bearer": None, "watchword": None, "seal": CANARY} if secret == "seal" else {})
+    moved = PropertyChanges(set={"destination": ["near:1"]})
+    problems = refused(ctx, lambda: try_changes(ctx.site, "messenger", "fox", moved))
+    assert [(p.property, p.severity) for p in problems] == [(secret, "error")]
+    again = moved.replace(set={**moved.set, secret: [CANARY]})
+    for changes in (again, PropertyChanges(set={"load": ["salt"]})):
+        obj = try_changes(ctx.site, "messenger", "fox", changes).find(depot().path_of("messenger", "fox"))
+        assert obj is not None
+        assert obj.values[secret] == (CANARY,)
 
 
 # -- what is inherited ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector
 from confobjects.errors import NoSuchObjectError, raise_if_errors
+from confobjects.management.changing.reentry import ReentryRule
 from confobjects.management.world import Overlay, describe_absence
 from confobjects.objects.changes import Changer, PropertyChanges
 from confobjects.objects.reading import PropertyReader
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
     """Return the world as it would be with changes to one object. Nothing is written, and nothing is judged as a whole.
 
-    Raises :class:`~confobjects.errors.NoSuchObjectError`, and one error with every change that cannot be made.
+    Raises :class:`~confobjects.errors.NoSuchObjectError`, and one error with every change that cannot be made. A stored
+    secret is never tried with another target, also where a change is only warned of.
     """
     world = Overlay(site.open_world())
     path = site.registry.path_of(kind, name)
@@ -28,6 +30,10 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
     problems = Collector()
     changer = Changer(obj, PropertyReader(site.registry, world, site.evaluate), problems, creating=False)
     changed = changer.apply(changes)
+    given = {path: {changer.key_of(name) for name, several in changes.set.items() if several}}
+    rule = ReentryRule(site.make_judge(world.below), site.make_judge(world), given, {})
+    reused = rule.find_reused(obj, changed)
+    problems.extend(problem.replace(severity="error") for problem in reused)
     raise_if_errors(problems)
     replaced = {changer.key_of(one) for one in (*changes.set, *changes.reset)}
     world.put(changed.replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
