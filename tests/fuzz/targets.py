@@ -106,7 +106,10 @@ def read_ber(data: bytes) -> None:
     at = 0
     with contextlib.suppress(ber.MessageError):
         _, _, at = ber.decode_head(data)
-    for decode in (ber.decode_entry, ber.decode_result, ber.decode_cookie):
+    for value in (ber.decode_parts, ber.decode_sync_state, ber.decode_sync_info, ber.decode_entry_change):
+        with contextlib.suppress(ber.MessageError):
+            value(data)
+    for decode in (ber.decode_entry, ber.decode_result, ber.decode_cookie, ber.decode_controls, ber.decode_info):
         for place in {0, at}:
             with contextlib.suppress(ber.MessageError):
                 decode(data, place)
@@ -127,6 +130,14 @@ BATCH = b"create-mail-server --server-name 'a b' --set \"enabled:true\" \\\n  --
 REPLIES = b"220 ready\r\n250-host\r\n250-SIZE 10\r\n250 AUTH PLAIN\r\n535 5.7.8 no\r\n"
 ENTRY = bytes.fromhex("3025020101642004096f753d782c633d79301330110402636e310b04096d61696c20736572")
 RESULT = bytes.fromhex("300c02010161070a010004000400")
+CHANGE = bytes.fromhex(
+    "304a020101640804046f753d783000a03b30390418312e332e362e312e342e312e343230332e312e392e312e320101ff041a"
+    "30180a0102041031313131313131313131313131313131040163"
+)
+INFO = bytes.fromhex(
+    "303a02010179358018312e332e362e312e342e312e343230332e312e392e312e348119a3170101ff31120410313131313131"
+    "31313131313131313131"
+)
 PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 EXPRESSIONS = (b"&{a.b}", b"${a|&{b}}", b"$<base64:eA==>x\\&{", b"&{a.&{b}.c|d}", b"$<a.b> x ", b"&{A}", b"&{no:x}")
 JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800", b'"objects"', b'"/mail-server/one"')
@@ -142,7 +153,7 @@ TARGETS = {
     "documents": Target(lambda data: ConfigurationDocument(as_text(data), "fuzz.json", load_registry()), files("bad/documents/*.json"), JSON, (ConfobjectsError,)),
     "definitions": Target(read_definition, files("bad/definitions/*.json"), JSON, (ConfobjectsError,)),
     "replies": Target(read_replies, (REPLIES, b"250 x\n", b"2500\r\n"), (b"\r\n", b"\n", b"250-", b"250 ", b"999 ", b"\xff", b"250\n", b"250-a\n"), (ProtocolViolation,)),
-    "ber": Target(read_ber, (ENTRY, RESULT), (b"\x30", b"\x84\xff\xff\xff\xff", b"\x80", b"\x04\x00", b"\x02\x01\x01", b"\x31"), ()),
+    "ber": Target(read_ber, (ENTRY, RESULT, CHANGE, INFO), (b"\x30", b"\x84\xff\xff\xff\xff", b"\x80", b"\x04\x00", b"\x02\x01\x01", b"\x31"), ()),
     "stores": Target(read_any_store, (PEM, b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1", b"0\x82\x01\x00"), (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"\xfe\xed\xfe\xed", b"\0\0\0\2", b"\x30\x82", b"\xff\xff\xff\xff"), (stores.StoreProblem,)),
 }  # fmt: skip
 """Every reader by name. A new reader of foreign text belongs here."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, ParamSpec, TypeVar
 
+from confobjects.records import Record
+
 RawEntry = tuple[str, dict[str, list[bytes]]]
 """A DN as the server writes it, and the attributes' values as bytes."""
 Raw = tuple[int, str, str, tuple[str, ...]]
 """A result: its code, the DN and the text that came with it, referral URLs."""
 
 ENTRY: Final = 0x64
+DONE: Final = 0x65
 REFERENCE: Final = 0x73
 INTERMEDIATE: Final = 0x79
 _INTEGER: Final = 0x02
@@ -27,11 +30,23 @@ _MODIFY: Final = 0x66
 _PRESENT: Final = 0x87
 _OR: Final = 0xA1
 _EQUAL: Final = 0xA3
+_AT_LEAST: Final = 0xA5
 _BIND: Final = 0x60
 _SIMPLE: Final = 0x80
+_INFO_NAME: Final = 0x80
+_INFO_VALUE: Final = 0x81
 _CONTROLS: Final = 0xA0
 UNBIND: Final = b"\x42\x00"
 PAGED: Final = "1.2.840.113556.1.4.319"
+SYNC_REQUEST: Final = "1.3.6.1.4.1.4203.1.9.1.1"
+SYNC_STATE: Final = "1.3.6.1.4.1.4203.1.9.1.2"
+SYNC_INFO: Final = "1.3.6.1.4.1.4203.1.9.1.4"
+_REFRESH_AND_PERSIST: Final = 3
+PERSISTENT: Final = "2.16.840.1.113730.3.4.3"
+ENTRY_CHANGE: Final = "2.16.840.1.113730.3.4.7"
+_ALL_KINDS: Final = 15
+"""Additions, deletions, modifications and renamings."""
+_BOOLEAN: Final = 0x01
 _REFERRAL: Final = 0xA3
 _LONGEST_HEAD: Final = 6
 """A tag, and a length in the long form of at most four octets: no server sends longer messages."""
@@ -108,6 +123,12 @@ def encode_search_any(base: str, attributes: Sequence[str], scope: int, pairs: I
     return _encode_search(base, attributes, scope, either)
 
 
+def encode_search_from(base: str, attributes: Sequence[str], name: str, least: str) -> bytes:
+    """Return the request to find the entries right below a base whose value of an attribute is not less than another."""
+    condition = _encode_tlv(_AT_LEAST, _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_OCTETS, least.encode()))
+    return _encode_search(base, attributes, ONE_LEVEL, condition)
+
+
 def _encode_equal(name: str, value: str) -> bytes:
     return _encode_tlv(_EQUAL, _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_OCTETS, value.encode()))
 
@@ -134,6 +155,27 @@ def encode_page(size: int, cookie: bytes) -> bytes:
     """Return the controls that ask for one page of a search (RFC 2696)."""
     value = _encode_tlv(_SEQUENCE, _encode_number(_INTEGER, size) + _encode_tlv(_OCTETS, cookie))
     control = _encode_tlv(_OCTETS, PAGED.encode()) + _encode_tlv(_OCTETS, value)
+    return _encode_tlv(_CONTROLS, _encode_tlv(_SEQUENCE, control))
+
+
+def encode_sync(cookie: bytes) -> bytes:
+    """Return the controls that ask for all changes from a cookie on, and for those to come (RFC 4533 section 2.2).
+
+    Without a cookie all entries come first. The control is critical: a server that does not know it refuses.
+    """
+    known = _encode_tlv(_OCTETS, cookie) if cookie else b""
+    return _encode_critical(SYNC_REQUEST, _encode_number(_ENUMERATED, _REFRESH_AND_PERSIST) + known)
+
+
+def encode_persistent() -> bytes:
+    """Return the controls that ask for the changes to come, each with its kind (draft-ietf-ldapext-psearch-03)."""
+    true = _encode_tlv(_BOOLEAN, b"\xff")
+    return _encode_critical(PERSISTENT, _encode_number(_INTEGER, _ALL_KINDS) + true + true)
+
+
+def _encode_critical(name: str, content: bytes) -> bytes:
+    value = _encode_tlv(_OCTETS, _encode_tlv(_SEQUENCE, content))
+    control = _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_BOOLEAN, b"\xff") + value
     return _encode_tlv(_CONTROLS, _encode_tlv(_SEQUENCE, control))
 
 
@@ -295,3 +337,94 @@ def decode_cookie(data: bytes, at: int) -> bytes:
             return data[at : at + size]
         at = stop
     return b""
+
+
+# -- parts of answers that tell of changes -----------------------------------------------------------------------------
+
+
+@_refuse_short
+def decode_parts(data: bytes, at: int = 0) -> list[tuple[int, bytes]]:
+    """Return the tag and the content of each element from a place on, to the end of the data."""
+    parts = []
+    while at < len(data):
+        size, start = _decode_length(data, at + 1)
+        _require_within(start + size, len(data))
+        parts.append((data[at], data[start : start + size]))
+        at = start + size
+    return parts
+
+
+@_refuse_short
+def decode_controls(data: bytes, at: int) -> dict[str, bytes]:
+    """Return the values of the controls that stand behind the operation whose length is at a place, by their names."""
+    size, at = _decode_length(data, at)
+    found: dict[str, bytes] = {}
+    for tag, content in decode_parts(data, at + size):
+        for _, control in decode_parts(content) if tag == _CONTROLS else ():
+            (_, name), *rest = decode_parts(control)
+            found[name.decode("ascii")] = next((value for kind, value in rest if kind == _OCTETS), b"")
+    return found
+
+
+@_refuse_short
+def decode_info(data: bytes, at: int) -> tuple[str, bytes]:
+    """Return the name and the value of the intermediate response whose length is at a place (RFC 4511 section 4.13)."""
+    size, at = _decode_length(data, at)
+    _require_within(at + size, len(data))
+    parts = dict(decode_parts(data[at : at + size]))
+    return parts.get(_INFO_NAME, b"").decode("ascii"), parts.get(_INFO_VALUE, b"")
+
+
+@_refuse_short
+def decode_sync_state(value: bytes) -> tuple[int, bytes, bytes]:
+    """Return the state of an entry, its entryUUID, and the cookie or nothing (RFC 4533 section 2.3)."""
+    (_, content), *_ = decode_parts(value)
+    (_, state), (_, unique), *rest = decode_parts(content)
+    return int.from_bytes(state, "big"), unique, rest[0][1] if rest else b""
+
+
+class SyncInfo(Record):
+    """A message of RFC 4533 section 2.5: a cookie or nothing, whether it ends the refresh, and the entries it names.
+
+    ``kind`` is one of :data:`NEW_COOKIE`, :data:`REFRESH_DELETE`, :data:`REFRESH_PRESENT`, :data:`ID_SET`. With the
+    last, ``entries`` are present, or deleted if ``are_deleted``.
+    """
+
+    kind: int
+    cookie: bytes = b""
+    ends: bool = False
+    are_deleted: bool = False
+    entries: tuple[bytes, ...] = ()
+
+
+NEW_COOKIE: Final = 0x80
+REFRESH_DELETE: Final = 0xA1
+REFRESH_PRESENT: Final = 0xA2
+ID_SET: Final = 0xA3
+
+
+@_refuse_short
+def decode_sync_info(value: bytes) -> SyncInfo:
+    """Return a message about the state of the synchronisation."""
+    (kind, content), *_ = decode_parts(value)
+    if kind == NEW_COOKIE:
+        return SyncInfo(kind, content)
+    parts = dict(decode_parts(content))
+    cookie, flag = parts.get(_OCTETS, b""), parts.get(_BOOLEAN)
+    if kind in (REFRESH_DELETE, REFRESH_PRESENT):
+        return SyncInfo(kind, cookie, ends=flag != b"\x00")  # done unless it is said that it is not
+    if kind != ID_SET:
+        raise MessageError("a synchronisation message of an unknown kind")
+    entries = tuple(unique for _, unique in decode_parts(parts.get(_SET, b"")))
+    return SyncInfo(kind, cookie, are_deleted=flag not in (None, b"\x00"), entries=entries)
+
+
+@_refuse_short
+def decode_entry_change(value: bytes) -> int:
+    """Return how an entry was changed: one of 1 added, 2 deleted, 4 modified, :data:`RENAMED`."""
+    (_, content), *_ = decode_parts(value)
+    (_, kind), *_ = decode_parts(content)
+    return int.from_bytes(kind, "big")
+
+
+RENAMED: Final = 8

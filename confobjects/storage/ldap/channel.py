@@ -53,6 +53,25 @@ class LdapChannel:
             self.failure = ConnectionResetError("the server closed the connection")
         return data
 
+    def receive_ready(self, size: int) -> bytes | None:
+        """Receive at most this many bytes of those that have arrived, without waiting; None if there are none."""
+        try:
+            self._socket.settimeout(0)
+            data = self._socket.recv(size)
+        except OSError as error:
+            if is_pending(error):
+                return None
+            self.failure = error
+            raise
+        if not data:
+            self.failure = ConnectionResetError("the server closed the connection")
+            raise self.failure
+        return data
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        return self._socket.fileno()
+
     def sendall(self, data: bytes) -> None:
         """Send all the bytes."""
         self.sent = True  # from here on it is unknown how much the server has received
@@ -91,6 +110,13 @@ class LdapChannel:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+def is_pending(error: OSError) -> bool:
+    """Tell whether a socket that does not wait only has nothing to give yet, with or without TLS."""
+    import ssl
+
+    return isinstance(error, (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError))
 
 
 def connect(address: LdapAddress, seconds: float) -> LdapChannel:

@@ -35,10 +35,34 @@ class LdapWire:
 
         Raises OSError, or ValueError for a broken answer.
         """
-        number = self.next_number()
-        self._channel.sendall(ber.encode_message(number, operation + controls))
+        number = self.send(operation, controls)
         *_, (message, _, at) = self.answers(number)
         return ber.decode_result(message, at), ber.decode_cookie(message, at) if controls else b""
+
+    def send(self, operation: bytes, controls: bytes = b"") -> int:
+        """Send an encoded request, and return its number. Its answers are left to :meth:`receive`."""
+        number = self.next_number()
+        self._channel.sendall(ber.encode_message(number, operation + controls))
+        return number
+
+    def receive(self) -> tuple[int, int, bytes, int] | None:
+        """Return the next message that has arrived, without waiting: the number answered, tag, octets and place.
+
+        Return None if none has arrived completely. Raises OSError, or ValueError for what is no message.
+        """
+        while True:
+            begin, have = self._at, len(self._data) - self._at
+            size = ber.size_of(self._data, begin)
+            if size is not None and size <= have:
+                self._at = begin + size
+                message = self._data[begin : self._at]
+                answered, kind, at = ber.decode_head(message)
+                if answered == 0:  # as in answers()
+                    raise ConnectionResetError("the server announced that it disconnects")
+                return answered, kind, message, at
+            if (part := self._channel.receive_ready(_CHUNK)) is None:
+                return None
+            self._data, self._at = self._data[begin:] + part, 0
 
     def unbind(self) -> None:
         """Tell the server that the connection ends. There is no answer."""

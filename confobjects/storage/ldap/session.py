@@ -157,6 +157,13 @@ class LdapSession:
         result, _ = self._exchange("searching", lambda: ber.encode_search_any(parent, attributes, ber.ONE_LEVEL, pairs))
         return result, self._wire.entries
 
+    def search_from(
+        self, parent: str, name: str, least: int, attributes: Sequence[str]
+    ) -> tuple[LdapResult, list[RawEntry]]:
+        """Read the entries right below a parent that have a number in an attribute, or a greater one."""
+        result, _ = self._exchange("searching", lambda: ber.encode_search_from(parent, attributes, name, str(least)))
+        return result, self._wire.entries
+
     def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[LdapResult | RawEntry]:
         """Yield the entries found, page by page, and then the result."""
         cookie = b""
@@ -197,6 +204,35 @@ class LdapSession:
         control = (connection.result.get("controls") or {}).get(ber.PAGED)
         connection.response = None
         return result, control["value"]["cookie"] if control else b""
+
+    # -- requests whose answers come later ---------------------------------------------------------------------------
+
+    def send(self, operation: bytes, controls: bytes = b"") -> int:
+        """Send an encoded request, and return its number. Its answers come by :meth:`receive`, in any order."""
+        number: int = self._run_within_deadline("watching", lambda: self._wire.send(operation, controls))
+        return number
+
+    def receive(self) -> tuple[int, int, bytes, int] | None:
+        """Return what :meth:`LdapWire.receive` does. Raises :class:`LostError` after closing the session."""
+        try:
+            return self._wire.receive()
+        except OSError as error:
+            lost = as_connection_error(self.address, self._channel.failure or error, "watching", self._deadline)
+            self.close()
+            raise LostError(lost, sent=True, closed=True) from None
+        except ValueError:
+            self.close()
+            raise LostError(_protocol_error(self.address, "watching"), sent=True) from None
+
+    def give_up(self, step: str) -> LostError:
+        """Close the session with a server that does not answer, and return the error for it."""
+        self._channel.failure = TimeoutError("timed out")
+        self.close()
+        return LostError(as_connection_error(self.address, self._channel.failure, step, self._deadline), sent=True)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        return self._channel.fileno()
 
     def _exchange(self, step: str, encode: Callable[[], bytes], controls: bytes = b"") -> tuple[LdapResult, bytes]:
         """Carry out one request that is encoded here, as :meth:`_ask` does."""
