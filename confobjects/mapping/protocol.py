@@ -45,7 +45,7 @@ class Timing(Record):
 class Watch(Protocol):
     """Hears that a storage has changed. A context manager, for one thread at a time.
 
-    Laws: whatever happened before the watch was made is covered by the first notice, which names no entry.
+    Laws: whatever happened before :meth:`Storage.watch` returned is covered by the first notice, which names no entry.
     After a time in which nothing could be heard, such a notice comes again. So no change is lost, and one may be told
     twice. A change is told when a read can return it, or again when it can.
     """
@@ -174,6 +174,10 @@ class Storage(Protocol):
 
     def pause(self, turn: int) -> None:
         """Give other writers a moment, longer with each turn, where :attr:`serialises_writers` is false."""
+        ...
+
+    def watch(self, timing: Timing | None = None) -> Watch:
+        """Return a watch that hears of the changes of all writers. It uses no descriptor of the storage."""
         ...
 
     def close(self) -> None:

@@ -29,13 +29,14 @@ from confobjects.errors import (
 )
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse
-from confobjects.mapping.protocol import Scope
+from confobjects.mapping.protocol import Scope, Timing
 from confobjects.records import Record, field
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.storage.file_watch import LdifWatch
     from confobjects.storage.history import HistoryWriter
 
 BASE: Final = DN.of(("cn", "config"))
@@ -344,6 +345,12 @@ class LdifFileStorage:
 
     def pause(self, turn: int) -> None:
         """Do nothing: the other writers are locked out."""
+
+    def watch(self, timing: Timing | None = None) -> LdifWatch:
+        """Return a watch that hears of every change of the file, manual edits and replacements included."""
+        from confobjects.storage.file_watch import LdifWatch
+
+        return LdifWatch(self.path, timing)
 
     def close(self) -> None:
         """Discard what was read. No file stays open between calls."""

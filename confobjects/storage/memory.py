@@ -12,11 +12,12 @@ from confobjects.dn import DN
 from confobjects.errors import StorageError, UsageError
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.keys import key_entries
-from confobjects.mapping.protocol import Scope
+from confobjects.mapping.protocol import Scope, Timing
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.storage.watching import MemoryWatch
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of an empty storage."""
@@ -40,6 +41,7 @@ class MemoryStorage:
         self._deadline = deadline
         self._notes: dict[int, Note] = {}
         self._last = 0
+        self._watches: list[MemoryWatch] = []
 
     @property
     def holds_alike(self) -> bool:
@@ -89,6 +91,8 @@ class MemoryStorage:
         if self._owner != get_ident():
             raise UsageError("call commit() only inside writing()")
         self._tree.apply(changes)
+        for watch in tuple(self._watches):
+            watch.tell(changes)
         if record is None:
             return None
         self._last += 1
@@ -108,6 +112,12 @@ class MemoryStorage:
 
     def pause(self, turn: int) -> None:
         """Do nothing: the other writers are locked out."""
+
+    def watch(self, timing: Timing | None = None) -> MemoryWatch:
+        """Return a watch that hears of the changes in this process."""
+        from confobjects.storage.watching import MemoryWatch
+
+        return MemoryWatch(self._watches, timing)
 
     def close(self) -> None:
         """Do nothing: there is nothing to release, and the entries stay."""

@@ -121,6 +121,9 @@ olcDbIndex: objectClass,entryUUID,entryCSN,cn eq
 olcLimits: {{0}}dn.exact="{root_dn}" size=unlimited time=unlimited
 olcSizeLimit: {size_limit}
 {access}{replication}
+"""
+
+_PROVIDER = """\
 dn: olcOverlay=syncprov,olcDatabase={{{number}}}mdb,cn=config
 objectClass: olcOverlayConfig
 objectClass: olcSyncProvConfig
@@ -162,8 +165,8 @@ class Slapd:
     server's own rules when there are none); ``peers`` ports this one replicates from, ``number`` its server id.
     ``read_only`` is a database that refuses writes, ``update_ref`` the URL that a replica refers to for them,
     ``size_limit`` how many entries anybody but the administrator is shown; one that is ``durable`` keeps its data on
-    a disk and waits for it. Whoever shows a
-    certificate of the authority for :data:`CLIENT` is the administrator.
+    a disk and waits for it; only one that ``tells_changes`` has the overlay syncprov. Whoever shows a certificate of the
+    authority for :data:`CLIENT` is the administrator.
     """
 
     schema: Sequence[str] = (TEST_SCHEMA,)
@@ -174,6 +177,7 @@ class Slapd:
     update_ref: str = ""
     size_limit: str = "unlimited"
     durable: bool = False
+    tells_changes: bool = True
     number: int = 0
     port: int = field(default_factory=processes.free_port)
     tls_port: int = field(default_factory=processes.free_port)
@@ -230,6 +234,8 @@ class Slapd:
         if self.durable:
             facts["sync"] = ""
         data = _DATA.format(access=access, replication=self._replication(), **facts)
+        if self.tells_changes:
+            data += _PROVIDER.format(**facts)
         databases = _LOG.format(**facts) + data + _LOGGING if self.peers else data
         return _CONFIG.format(
             modules=self.programs["modules"],

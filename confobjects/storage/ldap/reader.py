@@ -218,7 +218,14 @@ def kind_of(root: dict[str, list[bytes]]) -> Kind:
     told = b" ".join(value for name in ("vendorname", "vendorversion") for value in root.get(name, ())).strip()
     if told:
         return "lossy" if told.lower().startswith(_LOSSY) else "safe"
-    return "safe" if any(value.lower() == _OPENLDAP for value in root.get("objectclass", ())) else "unknown"
+    return "safe" if is_openldap(root) else "unknown"
+
+
+def is_openldap(root: dict[str, list[bytes]]) -> bool:
+    """Tell from its root DSE whether a server is slapd."""
+    return any(
+        value.lower() == _OPENLDAP for name, values in root.items() if name.lower() == "objectclass" for value in values
+    )
 
 
 def naming_contexts(root: dict[str, list[bytes]]) -> list[str]:

@@ -32,7 +32,7 @@ class Servers:
         self._choice = addresses
         self.login = login
         self.connect_timeout = connect_timeout
-        self._deadline = deadline
+        self.deadline = deadline
         self._session: LdapSession | None = None
         self._next = 0
 
@@ -53,7 +53,7 @@ class Servers:
         problems = [] if problems is None else problems
         for _ in self._choice:
             try:
-                self._session = LdapSession.open(self.current, self.login, self.connect_timeout, self._deadline)
+                self._session = LdapSession.open(self.current, self.login, self.connect_timeout, self.deadline)
             except CannotConnectError as error:
                 problems.extend(error.diagnostics)
                 self._advance()

@@ -29,7 +29,9 @@ from confobjects.storage.ldap.truth import is_single, is_swap
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.mapping.protocol import Timing
     from confobjects.storage.ldap.claims import Claims
+    from confobjects.storage.ldap.watch import LdapWatch
 
 _PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.3
@@ -279,6 +281,12 @@ class LdapStorage(DirectoryWriter):
             connect_timeout=servers.connect_timeout,
             deadline=self._deadline,
         )
+
+    def watch(self, timing: Timing | None = None) -> LdapWatch:
+        """Return a watch with a connection of its own, which is made when it first waits."""
+        from confobjects.storage.ldap.watch import LdapWatch
+
+        return LdapWatch(self._servers, lambda: self.base, timing)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
