@@ -186,7 +186,8 @@ class Overlay:
 
     ``pending`` maps a path to the object that will be there, None for a deleted one; ``moved`` maps the new path of a
     renamed object, or of one below it, to the path where it is stored now. ``stopped`` are objects that a pending change
-    has disabled, ``restarted`` those of them that a later one has enabled again.
+    has disabled, ``restarted`` those of them that a later one has enabled again, ``started`` those that were disabled
+    before all of them.
     """
 
     def __init__(self, below: StorageWorld) -> None:
@@ -195,6 +196,7 @@ class Overlay:
         self.moved: dict[ManagedObjectPath, ManagedObjectPath] = {}
         self.stopped: set[ManagedObjectPath] = set()
         self.restarted: set[ManagedObjectPath] = set()
+        self.started: set[ManagedObjectPath] = set()
 
     def list_entries(self) -> list[Entry]:
         """Return every entry of the storage as it is, with at least its object classes."""

@@ -246,10 +246,11 @@ def test_a_restart_alone_is_a_change_that_leaves_nothing_to_take_back() -> None:
     assert not ctx.undo(2).changed
 
 
-def test_enabling_what_was_disabled_before_the_change_restarts_nothing() -> None:
+@pytest.mark.parametrize("steps", [(ON,), (ON, OFF, ON)])
+def test_enabling_what_was_disabled_before_the_change_restarts_nothing(steps: tuple[dict[str, str], ...]) -> None:
     ctx = manage(builtin())
     ctx.create("mail-server", "one", {**MAIL, "use-start-tls": "false", **OFF})
-    (change,) = toggle(ctx, ON).changes
+    (change,) = toggle(ctx, *steps).changes
     assert not change.restarted
     assert not toggle(ctx, ON).changed
 

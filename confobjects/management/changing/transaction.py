@@ -482,10 +482,10 @@ class Transaction:
         if condition is None or old is None or not any(name in names for name in condition.properties()):
             return
         was, will = (condition.judge(self._make_view(side)) for side in (old, obj))
-        if was and will is False:
+        if was and will is False and obj.path not in self._world.started:
             self._world.stopped.add(obj.path)
-        elif was is False and will and obj.path in self._world.stopped:
-            self._world.restarted.add(obj.path)
+        elif was is False and will:
+            (self._world.restarted if obj.path in self._world.stopped else self._world.started).add(obj.path)
 
     def _make_view(self, obj: ManagedObject) -> View:
         return lambda name: self._reader.read(obj, obj.definition.properties[name]).normals
