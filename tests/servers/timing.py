@@ -20,7 +20,8 @@ class PassingTime:
     def __init__(self, speed: float = 1.0) -> None:
         self._skipped = 0.0
         self._speed = speed
-        self.timing = Timing(self.now, self.wait, draw_most)
+        self.drawn: list[float] = []
+        self.timing = Timing(self.now, self.wait, self.draw)
 
     def now(self) -> float:
         return monotonic() * self._speed + self._skipped
@@ -28,6 +29,11 @@ class PassingTime:
     def skip(self, seconds: float) -> None:
         """Let some seconds pass at once."""
         self._skipped += seconds
+
+    def draw(self, least: float, most: float) -> float:
+        """Draw the greatest number, and remember it."""
+        self.drawn.append(most)
+        return most
 
     def wait(self, descriptors: Sequence[int], seconds: float | None) -> None:
         wait_for(descriptors, None if seconds is None else seconds / self._speed)

@@ -87,8 +87,6 @@ class LdapWatch(TimedWatch[Notice]):
         self._base = base
         self._collector = NoticeCollector()
         self._memory = SyncMemory()
-        self._remembered: LdapAddress | None = None
-        """The server that the memory is of."""
         self._pauses = Pauses(self._timing)
         self._line: _Line | None = None
         self._left: list[LdapAddress] = []
@@ -127,10 +125,11 @@ class LdapWatch(TimedWatch[Notice]):
                 self._attend(self._line)
         except LostError as lost:
             self._lose(lost.error.diagnostics)
-        except ber.MessageError as error:
-            self._lose([Diagnostic("cannot-connect", f"the server sent {error}")])
         except ConfobjectsError as error:
             self._lose(error.diagnostics)
+        except ValueError:  # a damaged message, or a name that is none
+            where = self._servers.current if self._line is None else self._line.session.address
+            self._lose([Diagnostic("cannot-connect", f"{where} sent what is no answer of a directory server")])
         return self._collector.take()
 
     # -- connecting and losing -----------------------------------------------------------------------------------------
@@ -144,9 +143,6 @@ class LdapWatch(TimedWatch[Notice]):
         session = LdapSession.open(address, servers.login, servers.connect_timeout, servers.deadline)
         self._line = line = _Line(session, ("poll",), self._timing.now())
         line.ways = self._ways_of(session)
-        if self._remembered != address:
-            self._memory.clear()
-            self._remembered = address
         self._begin(line)
 
     @staticmethod
