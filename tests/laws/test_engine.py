@@ -74,7 +74,7 @@ def objects_of(draw: st.DrawFn, registry: Registry, definition: ManagedObjectDef
     naming = registry.relation(path.relation).naming_property
     for prop in definition.properties.values():
         count = draw(st.integers(0, 3 if prop.multi_valued else 1))
-        if prop.name != naming and count:
+        if prop.name != naming and count and not prop.is_fixed:
             texts = draw(st.lists(st.sampled_from(texts_of(prop)), min_size=count, max_size=count, unique=True))
             values[prop.name] = tuple(texts)
     if naming:

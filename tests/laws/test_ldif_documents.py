@@ -77,7 +77,8 @@ def test_an_export_says_what_was_exported(made: Made, base: DN, dice: Any) -> No
 
 
 def _needs_a_secret(state: ObjectState) -> bool:
-    return any(state.definition.properties[name].mandatory for name in state.silent)
+    needed = (state.definition.properties[name] for name in state.silent)
+    return any(prop.mandatory or prop.required_when is not None for prop in needed)
 
 
 def _onto(y: ManagementContext, wanted: LdifDocument, x: ManagementContext) -> None:

@@ -347,8 +347,9 @@ def test_a_directory_that_this_user_may_not_read_is_compared(tmp_path: Path) -> 
     path = hidden / "file"
     path.write_text("1")
     path.chmod(0o644)
-    for place in (tmp_path, *tmp_path.parents[:2]):
-        place.chmod(0o755)
+    for place in (tmp_path, *tmp_path.parents):
+        if place.owner() == "root" and place.stat().st_mode & 0o077 == 0:
+            place.chmod(0o755)
     hidden.chmod(0o711)
     code = f"""
 import os
