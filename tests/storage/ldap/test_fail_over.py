@@ -59,7 +59,7 @@ def until(true: Callable[[], bool]) -> None:
         sleep(0.02)
 
 
-def options(seconds: float = 1.5) -> dict[str, Any]:
+def options(seconds: float = 2.5) -> dict[str, Any]:
     return {
         "base": BASE,
         "bind_dn": openldap.ROOT_DN,
