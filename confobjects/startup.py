@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.model import Evaluation
     from confobjects.objects.protocols import Evaluator
+    from confobjects.resolvers import Resolvers
     from confobjects.transport.mailer import Mailer
 
 
@@ -189,7 +190,33 @@ def make_startup_evaluator(  # noqa: PLR0913 - each is a source or a place, all 
     url: str = "",
     own_files: Iterable[str | None] = (),
 ) -> Evaluator:
-    """Return the evaluator of startup, with its sources of values in order.
+    """Return the evaluator of startup. The arguments are those of :func:`make_startup_sources`."""
+    from confobjects.objects.evaluating import make_evaluator
+
+    return make_evaluator(
+        make_startup_sources(
+            instance_directory,
+            define=define,
+            environment=environment,
+            expression_directories=expression_directories,
+            definition_name=definition_name,
+            url=url,
+            own_files=own_files,
+        )
+    )
+
+
+def make_startup_sources(  # noqa: PLR0913 - each is a source or a place, all by keyword
+    instance_directory: str,
+    *,
+    define: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    expression_directories: Sequence[str] | None = None,
+    definition_name: str = "definition",
+    url: str = "",
+    own_files: Iterable[str | None] = (),
+) -> Resolvers:
+    """Return the sources of values of startup, in order.
 
     ``file:`` reads below the instance directory and the roots that the environment names, but never the configuration
     at ``url``, a file beside it that is named after it, or one of ``own_files``.
@@ -197,7 +224,6 @@ def make_startup_evaluator(  # noqa: PLR0913 - each is a source or a place, all 
     ``environment`` defaults to that of the process, ``expression_directories`` to the ones in its variable
     ``CONFOBJECTS_ENVCONFIG_DIRS``. ``definition_name`` names the source of a value from ``define``.
     """
-    from confobjects.objects.evaluating import make_evaluator
     from confobjects.resolvers import FileRoots, Resolvers, file_roots_of
 
     variables = os.environ if environment is None else environment
@@ -210,15 +236,13 @@ def make_startup_evaluator(  # noqa: PLR0913 - each is a source or a place, all 
     if expression_directories is None:
         listed = variables.get(EXPRESSION_DIRECTORIES_VARIABLE, "")
         expression_directories = [part.strip() for part in listed.split(",") if part.strip()]
-    return make_evaluator(
-        Resolvers(
-            define=define or {},
-            environment=variables,
-            directories=tuple(expression_directories),
-            instance_directory=instance_directory,
-            definition_name=definition_name,
-            roots=roots,
-        )
+    return Resolvers(
+        define=define or {},
+        environment=variables,
+        directories=tuple(expression_directories),
+        instance_directory=instance_directory,
+        definition_name=definition_name,
+        roots=roots,
     )
 
 

@@ -66,6 +66,12 @@ class EffectiveObject:
         """The name of its concrete type (``file-based-trust-manager-provider``)."""
         return self._judged.object.definition.name
 
+    @property
+    def is_enabled(self) -> bool | None:
+        """Whether it is enabled (None if not known); an object without such a state always is."""
+        condition = self._judged.object.definition.enabled_when
+        return True if condition is None else condition.judge(self._judged.normal_values)
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of its properties."""
         return iter(self._judged.object.definition.properties)

@@ -1,0 +1,71 @@
+"""The configuration in effect, brought up to date by whoever asks for it. It neither waits nor calls anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from confobjects.dn import DN
+from confobjects.effect import Event, LiveState, advance, begin, make_configuration, restart
+from confobjects.following.events import LiveEvent, make_live_event
+from confobjects.following.reading import StoredReader
+
+if TYPE_CHECKING:
+    from confobjects.diagnostics import Diagnostic
+    from confobjects.following.sources import LiveSources
+    from confobjects.management.site import Site
+    from confobjects.objects.effective import EffectiveConfiguration
+    from confobjects.paths import ManagedObjectPath
+
+_LOCAL = ("ldif", "memory")
+"""The schemes of storages that only users of this machine can write."""
+
+
+class Current:
+    """What is in effect of a site. Only one thread changes it, any thread may read it.
+
+    Making it raises every problem of the stored configuration as one :class:`~confobjects.errors.ConfobjectsError`.
+    """
+
+    def __init__(self, site: Site, sources: LiveSources, instance_directory: str) -> None:
+        self._site = site
+        self._sources = sources
+        self._instance_directory = instance_directory
+        self.reader = StoredReader(site, sources)
+        look = self.reader.read(None)
+        self._warnings: tuple[Diagnostic, ...] = look.warnings
+        self.state: LiveState = begin(site.registry, sources, look.stored)
+        self.configuration: EffectiveConfiguration = self._make_configuration()
+
+    def look(self) -> tuple[LiveEvent, ...]:
+        """Read what is stored now, and return what this changes.
+
+        Raises :class:`~confobjects.errors.ConfobjectsError` if it cannot be read; nothing has changed then.
+        """
+        look = self.reader.read(self.state.number)
+        self._warnings = look.warnings
+        return self._take(*advance(self.state, look.stored, look.history))
+
+    def restart(self, paths: Collection[ManagedObjectPath]) -> tuple[LiveEvent, ...]:
+        """Let what waits for the restart of some components count, and return what this changes."""
+        self._sources.renew()
+        return self._take(*restart(self.state, paths))
+
+    def _take(self, state: LiveState, events: Iterable[Event]) -> tuple[LiveEvent, ...]:
+        before = self.configuration
+        self.state = state
+        self.configuration = self._make_configuration()
+        return tuple(make_live_event(event, before, self.configuration) for event in events)
+
+    def _make_configuration(self) -> EffectiveConfiguration:
+        return make_configuration(
+            self.state,
+            self._instance_directory,
+            warnings=self._warnings,
+            entries=self._read_entries,
+            is_remote=self._site.storage.url.partition(":")[0] not in _LOCAL,
+        )
+
+    def _read_entries(self, base: str) -> list[Any]:
+        """Return the entries at a DN and below it as they are now."""
+        return list(self._site.storage.search(DN.parse(base), "sub"))

@@ -1,0 +1,119 @@
+"""Waiting for everything at once: the storage, the files that values come from, other threads, and the next attempt."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterable
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from confobjects.following.polling import PollingWatch, find_newest
+from confobjects.records import Record
+from confobjects.startup import file_of
+from confobjects.storage.file_watch import FileWatch, LdifWatch
+from confobjects.storage.watching import REAL
+
+if TYPE_CHECKING:
+    from confobjects.mapping.protocol import Notice, Storage, Timing, Watch
+
+
+class Heard(Record):
+    """What was heard: a notice of the storage, files that may have changed."""
+
+    notice: Notice | None = None
+    files: frozenset[str] = frozenset()
+
+
+class Hearing:
+    """Hears a storage and files, for one thread. Others :meth:`wake` it, and close it after that thread has ended."""
+
+    def __init__(self, watch: Watch, timing: Timing | None = None) -> None:
+        self.watch = watch
+        self._timing = timing or REAL
+        self._files: FileWatch | None = None
+        self._paths: set[str] = set()
+        self._again: float | None = None
+        self._lock = Lock()
+        self._is_closed = False
+        self._reader, self._writer = os.pipe()
+        for end in (self._reader, self._writer):
+            os.set_blocking(end, False)
+
+    def watch_files(self, paths: Iterable[str]) -> None:
+        """Hear of these files and directories, and of no others."""
+        wanted = set(paths)
+        if wanted and self._files is None:
+            self._files = FileWatch(timing=self._timing)
+        if self._files is not None:
+            for path in wanted - self._paths:
+                self._files.add(path)
+            for path in self._paths - wanted:
+                self._files.remove(path)
+        self._paths = wanted
+
+    def come_back(self, seconds: float) -> None:
+        """Let :meth:`wait` return after some seconds although nothing was heard."""
+        self._again = self._timing.now() + seconds
+
+    def wait(self) -> Heard:
+        """Wait until there is something to do, and return what was heard; nothing if it was woken or has to come back."""
+        while True:
+            woken = self._drain()
+            notice = self.watch.wait(0)
+            files = None if self._files is None else self._files.wait(0)
+            if self._again is not None and self._again <= self._timing.now():
+                self._again, woken = None, True
+            if woken or notice is not None or files:
+                return Heard(notice, files or frozenset())
+            watches: list[Watch | FileWatch] = [self.watch] if self._files is None else [self.watch, self._files]
+            waits = [seconds for one in watches if (seconds := one.due()) is not None]
+            if self._again is not None:
+                waits.append(self._again - self._timing.now())
+            descriptors = [self._reader, *(number for one in watches for number in one.descriptors())]
+            self._timing.wait(descriptors, min(waits, default=None))
+
+    def _drain(self) -> bool:
+        with suppress(BlockingIOError):
+            return bool(os.read(self._reader, select.PIPE_BUF))
+        return False
+
+    def wake(self) -> None:
+        """Let :meth:`wait` return; any thread may call this."""
+        with self._lock:
+            if not self._is_closed:
+                with suppress(BlockingIOError):  # a full pipe wakes as well
+                    os.write(self._writer, b"x")
+
+    def close(self) -> None:
+        """Close all descriptors. Closing twice is no error."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._release()
+
+    def close_copies(self) -> None:
+        """Close the copies of all descriptors that a fork has made. The thread that holds the lock is not here."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._release()
+
+    def _release(self) -> None:
+        self.watch.close()
+        if self._files is not None:
+            self._files.close()
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def make_watch(storage: Storage, timing: Timing | None, interval: float, compare: float) -> Watch:
+    """Return the watch of a storage; one that tells nothing is asked."""
+    make = getattr(storage, "watch", None)
+    if make is not None:
+        watch: Watch = make(timing)
+        return watch
+    if file := file_of(storage.url):
+        return LdifWatch(file, timing)
+    return PollingWatch(lambda: find_newest(storage), timing, interval=interval, compare=compare)
