@@ -8,6 +8,8 @@
         ctx.create("mail-server", "one", {"enabled": True, "smtp-server": "smtp.example.com"})
     config = confobjects.load("ldif:config.ldif")
     config["mail-server", "one"]["smtp-server"].port
+    with confobjects.live("ldif:config.ldif") as live:  # the same, kept true while the file changes
+        live["mail-server", "one"]["smtp-server"].port
 
 Names are loaded when they are first used, so that a program pays only for what it calls.
 """
@@ -27,6 +29,7 @@ __all__ = [
     "ManagementContext",
     "PropertyChanges",
     "__version__",
+    "live",
     "load",
     "mailer",
     "open",
@@ -35,6 +38,7 @@ __all__ = [
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
     from confobjects.errors import ConfobjectsError
+    from confobjects.following import live
     from confobjects.management import ManagementContext
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
@@ -49,6 +53,7 @@ _HOMES = {
     "Mailer": "confobjects.transport.mailer",
     "ManagementContext": "confobjects.management",
     "PropertyChanges": "confobjects.objects.changes",
+    "live": "confobjects.following",
     "load": "confobjects.startup",
     "mailer": "confobjects.startup",
     "open": "confobjects.startup",

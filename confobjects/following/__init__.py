@@ -14,9 +14,9 @@ Laws of this room:
 
 from __future__ import annotations
 
+from confobjects.following.configuration import Live, live
 from confobjects.following.events import LiveEvent
 from confobjects.following.listeners import Listener
-from confobjects.following.live import Live, live
 from confobjects.following.streams import EventStream
 
 __all__ = ["EventStream", "Listener", "Live", "LiveEvent", "live"]

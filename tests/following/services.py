@@ -9,7 +9,7 @@ from typing import Any
 
 import confobjects
 from confobjects.definitions import Registry
-from confobjects.following import Live, LiveEvent, live
+from confobjects.following import Live, LiveEvent
 from tests.definitions.documents import builtin
 
 LONG = 60.0
@@ -72,7 +72,7 @@ class File:
         other.rename(self.path)
 
     def live(self, **options: Any) -> Live:
-        return live(self.url, **{"definitions": self.registry, "environment": {}, **options})
+        return confobjects.live(self.url, **{"definitions": self.registry, "environment": {}, **options})
 
 
 def shorten(events: list[LiveEvent]) -> list[tuple[str, str, tuple[str, ...], int | None]]:
