@@ -8,7 +8,8 @@ Laws of this room:
    When the first of them hears of a change, all of the change is in effect.
 3. A listener that fails is reported, and the others go on. So does whatever cannot be read: the last good state stays
    in effect, the problems say why, and what is mended counts.
-4. What a value depends on is heard of too: the files behind it, and the directories of expression files.
+4. What a value depends on is heard of too: the files behind it, the directories of expression files, and the files and
+   directories that it names, such as trust stores.
 5. What is in effect is decided by :mod:`confobjects.effect` alone.
 """
 

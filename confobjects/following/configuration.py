@@ -20,6 +20,7 @@ from confobjects.following.listeners import Listener, Listeners, Place
 from confobjects.following.sources import LiveSources
 from confobjects.following.streams import EventStream
 from confobjects.management.site import Site
+from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
 from confobjects.startup import choose_definitions, find_place, make_startup_sources, read_configuration
 from confobjects.storage.watching import REAL, Pauses
@@ -41,7 +42,7 @@ _FORKED = Diagnostic(
 )
 
 
-class Live:
+class Live(Lookups):
     """A configuration that is kept true. Use it in a ``with`` or ``async with`` statement.
 
     Entering it raises what :func:`confobjects.load` raises. From then on nothing that happens to the stored
@@ -75,15 +76,15 @@ class Live:
         """The configuration in effect: one consistent state, which later changes leave alone."""
         return self._entered.configuration
 
-    if not TYPE_CHECKING:  # a look-up has the types of the configuration's
+    if not TYPE_CHECKING:  # type checkers have the generated overloads of Lookups instead
 
         def __getitem__(self, key: tuple[str, ...] | str) -> EffectiveObject:
             """Return an object in effect, as :class:`~confobjects.EffectiveConfiguration` does."""
             return self.configuration[key]
 
-    else:
-
-        def __getitem__(self, key: tuple[str, ...] | str) -> Any: ...
+        def of(self, kind: str) -> tuple[EffectiveObject, ...]:
+            """Return the objects in effect of a kind, sorted by path."""
+            return self.configuration.of(kind)
 
     def __contains__(self, key: object) -> bool:
         return key in self.configuration
@@ -252,6 +253,7 @@ class Live:
         current.reader.forget(heard.files)
         if heard.notice is not None or heard.files or self._unread:
             self._look(hearing, current)
+        self._tell(current.find_replaced(heard.files))
         while self._restarts:
             paths, self._restarts = tuple(self._restarts), {}
             self._tell(current.restart(paths))
@@ -264,7 +266,7 @@ class Live:
             hearing.come_back(self._pauses.next())
             return
         finally:
-            hearing.watch_files(current.reader.files)
+            hearing.watch_files(current.files)
         self._unread = ()
         self._pauses.reset()
         self._tell(events)
@@ -307,7 +309,7 @@ class Live:
             self._hearing = Hearing(self._make_watch(site.storage), self._timing)
             self._current = Current(site, sources, instance_directory)
             self._told = self._current.state.number
-            self._hearing.watch_files(self._current.reader.files)
+            self._hearing.watch_files(self._current.files)
             self._thread = Thread(
                 target=self._run, args=(self._hearing, self._current), name="confobjects-live", daemon=True
             )

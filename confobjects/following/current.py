@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from confobjects.dn import DN
 from confobjects.effect import Event, LiveState, advance, begin, make_configuration, restart
 from confobjects.following.events import LiveEvent, make_live_event
+from confobjects.following.named_files import NamedFiles
 from confobjects.following.reading import StoredReader
+from confobjects.objects.effective import EffectiveObject
 
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
@@ -36,6 +38,14 @@ class Current:
         self._warnings: tuple[Diagnostic, ...] = look.warnings
         self.state: LiveState = begin(site.registry, sources, look.stored)
         self.configuration: EffectiveConfiguration = self._make_configuration()
+        self._named = NamedFiles(instance_directory)
+        for path, judged in self.state.judged.items():
+            self._named.follow(path, judged)
+
+    @property
+    def files(self) -> set[str]:
+        """The paths of the files and directories that values come from, or name."""
+        return self.reader.files.union(self._named.files)
 
     def look(self) -> tuple[LiveEvent, ...]:
         """Read what is stored now, and return what this changes.
@@ -51,11 +61,22 @@ class Current:
         self._sources.renew()
         return self._take(*restart(self.state, paths))
 
+    def find_replaced(self, files: Collection[str]) -> tuple[LiveEvent, ...]:
+        """Return what is told of files that have changed: the objects in effect that name them. Their values stay."""
+        return tuple(self._make_replaced(*found) for found in sorted(self._named.find_replaced(files).items()))
+
+    def _make_replaced(self, path: ManagedObjectPath, names: tuple[str, ...]) -> LiveEvent:
+        obj = EffectiveObject(self.state.judged[path], self.configuration)
+        return LiveEvent("changed", path, obj, obj, names)
+
     def _take(self, state: LiveState, events: Iterable[Event]) -> tuple[LiveEvent, ...]:
         before = self.configuration
         self.state = state
         self.configuration = self._make_configuration()
-        return tuple(make_live_event(event, before, self.configuration) for event in events)
+        told = tuple(make_live_event(event, before, self.configuration) for event in events)
+        for path in dict.fromkeys(event.path for event in told):
+            self._named.follow(path, state.judged.get(path))
+        return told
 
     def _make_configuration(self) -> EffectiveConfiguration:
         return make_configuration(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class LiveEvent(Record):
     """What a change does to one object in effect. The fields are those of :class:`~confobjects.effect.model.Event`.
 
-    ``before`` and ``after`` are objects as the configuration in effect has them.
+    ``before`` and ``after`` are objects as the configuration in effect has them. When a file has changed that a value
+    names (a trust store), both are the same, and ``properties`` are those with the path.
     """
 
     kind: Kind

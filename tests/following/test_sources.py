@@ -57,3 +57,30 @@ def test_directories_of_expression_files_are_heard(tmp_path: Path) -> None:
         file.set(smtp_server="three.example.com")
         assert live.wait_for(2, LONG)
         assert [one.number for one in told.events] == [None, 2]
+
+
+def test_a_trust_store_that_is_replaced_is_told_once_for_the_object_that_names_it(tmp_path: Path) -> None:
+    store, folder = tmp_path / "store.p12", tmp_path / "authorities"
+    store.write_bytes(b"first")
+    folder.mkdir()
+    file, told = File(tmp_path), Told()
+    with file.change() as tx:
+        kind = "trust-manager-provider"
+        tx.create(kind, "f", {"enabled": True, "trust-store-file": "store.p12"}, type="file-based")
+        tx.create(kind, "p", {"enabled": True, "pem-directory": "authorities"}, type="pem")
+    with file.live() as live:
+        live.listen()(told)
+        (tmp_path / "new.p12").write_bytes(b"second")
+        (tmp_path / "new.p12").rename(store)
+        (event,) = told.wait(1)
+        assert (event.kind, str(event.path)) == ("changed", "/trust-manager-provider/f")
+        assert (event.properties, event.number) == (("trust-store-file",), None)
+        (folder / "ca.pem").write_text("one", encoding="utf-8")
+        told.wait_until(lambda: {str(one.path) for one in told.events[1:]} == {"/trust-manager-provider/p"})
+        with file.change() as tx:
+            tx.set(kind, "f", {"trust-store-file": "other.p12"})
+        assert live.wait_for(3, LONG)
+        assert 3 in [one.number for one in told.events]
+        at = len(told.events)
+        (tmp_path / "other.p12").write_bytes(b"third")
+        told.wait_until(lambda: ("trust-store-file",) in [one.properties for one in told.events[at:]])
