@@ -99,7 +99,7 @@ class Live(Lookups):
         """What is wrong now: with what is stored, with reading it, with hearing of it, and with listeners."""
         heard = () if self._hearing is None else tuple(self._hearing.watch.problems)
         forked = () if self._is_own_process() else (_FORKED,)
-        return (*forked, *self._unread, *self._entered.state.problems, *heard, *self._listeners.problems)
+        return (*forked, *self._unread, *self._entered.problems, *heard, *self._listeners.problems)
 
     @property
     def stale(self) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
+from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.effect import Event, LiveState, advance, begin, make_configuration, restart
 from confobjects.following.events import LiveEvent, make_live_event
@@ -13,12 +14,17 @@ from confobjects.following.reading import StoredReader
 from confobjects.objects.effective import EffectiveObject
 
 if TYPE_CHECKING:
-    from confobjects.diagnostics import Diagnostic
     from confobjects.following.sources import LiveSources
     from confobjects.management.site import Site
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.paths import ManagedObjectPath
 
+_REDEFINED = Diagnostic(
+    "broken-definition",
+    "the configuration holds other definitions now: this process uses those that it began with",
+    remedy="restart the service",
+    severity="warning",
+)
 _LOCAL = ("ldif", "memory")
 """The schemes of storages that only users of this machine can write."""
 
@@ -46,6 +52,11 @@ class Current:
     def files(self) -> set[str]:
         """The paths of the files and directories that values come from, or name."""
         return self.reader.files.union(self._named.files)
+
+    @property
+    def problems(self) -> tuple[Diagnostic, ...]:
+        """Why what is stored is not in effect, as far as nothing waits."""
+        return (*self.state.problems, *((_REDEFINED,) if self.reader.has_other_definitions else ()))
 
     def look(self) -> tuple[LiveEvent, ...]:
         """Read what is stored now, and return what this changes.

@@ -42,38 +42,35 @@ class PollingWatch(TimedWatch[Notice]):
 
     def due(self) -> float | None:
         """Return the seconds until the storage is asked again."""
-        return max(0.0, min(self._next, self._compared + self._compare) - self._timing.now())
+        return max(0.0, self._next - self._timing.now())
 
     def _hear(self) -> Notice | None:
         if self.due():
             return None
-        was_stale = self.stale is not None
+        before, is_first = self._known, self._is_first or self.stale is not None
         if not self._ask():
             return None
         now = self._timing.now()
-        if self._is_first or was_stale or now - self._compared >= self._compare:
-            self._is_first = False
-            self._compared = now
-            return Notice()
-        return self._take_newest()
+        is_late = now - self._compared >= self._compare
+        if not (is_first or is_late or before != self._known):
+            return None
+        self._is_first = False
+        self._compared = now
+        return Notice()
 
     def _ask(self) -> bool:
         """Ask for the newest change. Return False if there is no answer."""
         try:
-            self._found = self._newest()
+            self._known = self._newest()
         except ConfobjectsError as error:
             self.problems = error.diagnostics
             self.stale = self._timing.now() if self.stale is None else self.stale
-            self._next = self._compared = self._timing.now() + self._pauses.next()
+            self._next = self._timing.now() + self._pauses.next()
             return False
         self._pauses.reset()
         self.stale, self.problems = None, ()
-        self._next = self._timing.now() + self._interval
+        self._next = self._timing.now() + min(self._interval, self._compare)
         return True
-
-    def _take_newest(self) -> Notice | None:
-        known, self._known = self._known, self._found
-        return None if known == self._found else Notice()
 
 
 def find_newest(storage: Storage) -> int | None:

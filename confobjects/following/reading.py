@@ -11,11 +11,13 @@ from confobjects.errors import ChangedMeanwhileError, NoSuchObjectError, Storage
 from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
 from confobjects.management.strays import find_strays
+from confobjects.mapping.objects import find_holders
 from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.following.sources import LiveSources
     from confobjects.management.site import Site
+    from confobjects.mapping.entry import Entry
     from confobjects.mapping.journal import NotedChange
     from confobjects.objects.model import ManagedObject
     from confobjects.paths import ManagedObjectPath
@@ -32,7 +34,10 @@ class Look(Record):
 
 
 class StoredReader:
-    """Reads the states of a storage, one after the other."""
+    """Reads the states of a storage, one after the other.
+
+    ``has_other_definitions`` tells whether the storage holds other definitions than when it was read first.
+    """
 
     def __init__(self, site: Site, sources: LiveSources) -> None:
         self._site = site
@@ -42,6 +47,8 @@ class StoredReader:
         self._files: dict[ManagedObjectPath, frozenset[str]] = {}
         self._outdated: set[ManagedObjectPath] = set()
         self._had_base = False
+        self._holders: list[Entry] | None = None
+        self.has_other_definitions = False
 
     @property
     def files(self) -> set[str]:
@@ -84,6 +91,9 @@ class StoredReader:
             summary = f'the entry "{self._site.mapper.base}" is there no longer: the configuration was removed, or is being written'
             raise StorageError(Diagnostic("storage-failed", summary, remedy="put the configuration back"))
         self._had_base = has_base
+        holders = find_holders(storage)
+        self._holders = holders if self._holders is None else self._holders
+        self.has_other_definitions = holders != self._holders
         world = self._site.open_world()
         objects = list(self._site.all_objects(world))
         return objects, tuple(self._find_warnings(objects, find_strays(self._site, world, objects)))

@@ -9,8 +9,8 @@ from typing import Any
 
 import confobjects
 from confobjects.definitions import Registry
+from confobjects.definitions_loading import load_registry
 from confobjects.following import Live, LiveEvent
-from tests.definitions.documents import builtin
 
 LONG = 60.0
 """Seconds after which a test fails that waits for what does not come."""
@@ -48,7 +48,7 @@ class File:
     def __init__(self, directory: Path, **values: Any) -> None:
         self.path = directory / "config.ldif"
         self.url = f"ldif:{self.path}"
-        self.registry: Registry = builtin()
+        self.registry: Registry = load_registry()
         with self.change() as tx:
             tx.create(*ONE, {**FIRST, **values})
 

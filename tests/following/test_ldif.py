@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from confobjects.definitions.installed import DIGEST, TEXT, digest_of
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.errors import ConfobjectsError, UsageError
 from tests.following.services import LONG, ONE, File, Told, shorten
 
@@ -98,3 +101,28 @@ def test_what_cannot_be_loaded_raises_what_load_raises(tmp_path: Path) -> None:
     file.replace("nothing")
     with pytest.raises(ConfobjectsError), live:
         pass
+
+
+def test_other_definitions_are_a_problem_and_count_for_the_next_process(tmp_path: Path) -> None:
+    file = File(tmp_path)
+    text = json.dumps(
+        {
+            "name": "gateway",
+            "version": 1,
+            "synopsis": "A door.",
+            "relation": {"parent": "root", "kind": "instantiable", "branch": "cn=Gateways"},
+            "properties": {"note": {"synopsis": "What is behind it.", "syntax": "string"}},
+        }
+    )
+    with file.live() as live:
+        with file.change() as tx:
+            tx.create(HOLDER_KIND, "gateway", {TEXT: text, DIGEST: digest_of(text)})
+        assert live.wait_for(2, LONG)
+        assert [(one.code, one.severity) for one in live.problems] == [("broken-definition", "warning")]
+        file.set(smtp_server="second.example.com")
+        assert live.wait_for(3, LONG)
+        assert live[ONE]["smtp-server"].host == "second.example.com"
+    with file.live() as live:
+        assert live.problems == ()
+        assert not live.configuration.warnings
+        assert live.configuration.of("gateway") == ()
