@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from confobjects.definitions import Registry
-from confobjects.errors import CannotConnectError
+from confobjects.errors import CannotConnectError, ChangedMeanwhileError
 from confobjects.following import Live
 from confobjects.following.polling import PollingWatch, find_newest
+from confobjects.following.reading import StoredReader
 from confobjects.following.sources import LiveSources
 from confobjects.management import ManagementContext, Site
+from confobjects.mapping.journal import NotedChange
 from confobjects.mapping.protocol import Notice
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.resolvers import Resolvers
@@ -75,3 +81,57 @@ def test_a_storage_that_does_not_answer_is_stale_until_it_does() -> None:
 
 def is_stale(watch: PollingWatch) -> bool:
     return watch.stale is not None
+
+
+class InterruptedStorage(MemoryStorage):
+    """A storage in which others write right before some look at the history: those in ``writers``, one each."""
+
+    writers: list[Callable[[], None] | None]
+
+    def history(self) -> list[NotedChange]:
+        writer = self.writers.pop(0) if self.writers else None
+        if writer is not None:
+            writer()
+        return super().history()
+
+
+def test_a_state_and_its_number_belong_together_whenever_others_write() -> None:
+    registry, storage = builtin(), InterruptedStorage()
+    storage.writers = []
+    ctx = ManagementContext(Site.of(registry, storage, evaluate_defaults))
+    with ctx.change() as tx:
+        tx.create(*ONE, FIRST)
+
+    def write() -> None:
+        with ctx.change() as tx:
+            tx.set(*ONE, {"smtp-server": "second.example.com"})
+
+    storage.writers = [None, write]
+    sources = LiveSources(Resolvers, ".")
+    look = StoredReader(Site.of(registry, storage, sources), sources).read(1)
+    found = look.stored.objects[registry.path_of(*ONE)]
+    assert (look.stored.number, found.object.values["smtp-server"]) == (2, ("second.example.com",))
+    assert [one.number for one in look.history] == [2]
+
+
+def test_a_storage_that_is_changed_faster_than_it_is_read_is_an_error() -> None:
+    registry, storage = builtin(), InterruptedStorage()
+    storage.writers = []
+    ctx = ManagementContext(Site.of(registry, storage, evaluate_defaults))
+    with ctx.change() as tx:
+        tx.create(*ONE, FIRST)
+    hosts = iter(range(1000))
+
+    def write() -> None:
+        storage.writers, left = [], storage.writers
+        with ctx.change() as tx:
+            tx.set(*ONE, {"smtp-server": f"h{next(hosts)}.example.com"})
+        storage.writers = left
+
+    storage.writers = [write] * 100
+    sources = LiveSources(Resolvers, ".")
+    reader = StoredReader(Site.of(registry, storage, sources), sources)
+    with pytest.raises(ChangedMeanwhileError):
+        reader.read(None)
+    storage.writers = []
+    assert reader.read(None).stored.number == next(hosts) + 1
