@@ -15,7 +15,7 @@ from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.following.components import Component, Components
 from confobjects.following.current import Current
 from confobjects.following.events import LiveEvent
-from confobjects.following.hearing import Heard, Hearing, make_watch
+from confobjects.following.hearing import Heard, Hearing
 from confobjects.following.listeners import Listener, Listeners, Place
 from confobjects.following.sources import LiveSources
 from confobjects.following.streams import EventStream
@@ -27,7 +27,7 @@ from confobjects.storage.watching import REAL, Pauses
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.mapping.protocol import Storage, Timing, Watch
+    from confobjects.mapping.protocol import Timing
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
 
 LOG = logging.getLogger("confobjects.following")
@@ -49,9 +49,8 @@ class Live(Lookups):
     configuration raises anything here.
     """
 
-    def __init__(self, opening: Opening, watch: Callable[[Storage], Watch], timing: Timing | None = None) -> None:
+    def __init__(self, opening: Opening, timing: Timing | None = None) -> None:
         self._opening = opening
-        self._make_watch = watch
         self._timing = timing or REAL
         self._pauses = Pauses(self._timing)
         self._listeners = Listeners()
@@ -306,7 +305,7 @@ class Live(Lookups):
         site, sources, instance_directory = self._opening()
         self._site = site
         try:
-            self._hearing = Hearing(self._make_watch(site.storage), self._timing)
+            self._hearing = Hearing(site.storage.watch(self._timing), self._timing)
             self._current = Current(site, sources, instance_directory)
             self._told = self._current.state.number
             self._hearing.watch_files(self._current.files)
@@ -367,15 +366,12 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
     expression_directories: Sequence[str] | None = None,
     instance: str | None = None,
     missing_ok: bool = False,
-    interval: float = 2.0,
-    compare: float = 60.0,
     timing: Timing | None = None,
     **options: Any,
 ) -> Live:
     """Return the effective configuration, kept true from when it is entered until it is closed.
 
-    The arguments are those of :func:`confobjects.load`. A storage that does not tell of changes is asked for the newest
-    one every ``interval`` seconds, and compared in full every ``compare`` seconds. ``timing`` is for tests.
+    The arguments are those of :func:`confobjects.load`. ``timing`` is for tests.
     """
     variables = os.environ if environment is None else environment
 
@@ -396,4 +392,4 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
         opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
         return Site.of(opened.registry, opened.storage, sources), sources, where.instance_directory
 
-    return Live(open_site, lambda storage: make_watch(storage, timing, interval, compare), timing)
+    return Live(open_site, timing)

@@ -9,14 +9,12 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from confobjects.following.polling import PollingWatch, find_newest
 from confobjects.records import Record
-from confobjects.startup import file_of
-from confobjects.storage.file_watch import FileWatch, LdifWatch
+from confobjects.storage.file_watch import FileWatch
 from confobjects.storage.watching import REAL
 
 if TYPE_CHECKING:
-    from confobjects.mapping.protocol import Notice, Storage, Timing, Watch
+    from confobjects.mapping.protocol import Notice, Timing, Watch
 
 
 class Heard(Record):
@@ -106,14 +104,3 @@ class Hearing:
             self._files.close()
         os.close(self._reader)
         os.close(self._writer)
-
-
-def make_watch(storage: Storage, timing: Timing | None, interval: float, compare: float) -> Watch:
-    """Return the watch of a storage; one that tells nothing is asked."""
-    make = getattr(storage, "watch", None)
-    if make is not None:
-        watch: Watch = make(timing)
-        return watch
-    if file := file_of(storage.url):
-        return LdifWatch(file, timing)
-    return PollingWatch(lambda: find_newest(storage), timing, interval=interval, compare=compare)
