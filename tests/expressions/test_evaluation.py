@@ -230,6 +230,56 @@ def test_a_value_that_becomes_too_large_is_not_put_together() -> None:
     assert larger.problems == (Problem(f"the value comes to more than {MAX_SIZE:,} characters", (0, 6)),)
 
 
+def test_the_largest_value_is_put_together_and_one_character_more_is_not() -> None:
+    largest = MAX_SIZE - len("a.b") - len("x")  # the token counts, too
+    fits = run("x&{a.b}", {"a.b": Found(("v" * largest,), "f")})
+    assert fits.values == ("x" + "v" * largest,)
+    for text, size in (("x&{a.b}", largest + 1), ("x&{a.b}y", largest)):
+        larger = run(text, {"a.b": Found(("v" * size,), "f")})
+        assert larger.problems == (Problem(f"the value comes to more than {MAX_SIZE:,} characters", (1, 7)),)
+
+
+def test_a_source_is_evaluated_once_however_often_it_is_used() -> None:
+    sources: dict[str, Found | Failed] = {
+        "a.b": Found(("&{c.d}",), "f", literal=False),
+        "c.d": Found(("x" * 1000,), "g"),
+    }
+    most = MAX_SIZE // 1003 - 2  # evaluated each time, it would come to twice as much
+    assert run("&{a.b}" * most, sources).values == ("x" * 1000 * most,)
+
+
+def test_a_source_that_lacks_something_is_evaluated_once_at_a_place() -> None:
+    sources: dict[str, Found | Failed] = {
+        "a.b": Found(("&{c.d}" * (MAX_SIZE // 1000 + 1),), "f", literal=False),
+        "c.d": Found(("&{no.x}" + "y" * 1000,), "g", literal=False),
+    }
+    assert [problem.message for problem in run("&{a.b}", sources).problems] == ['"no.x" has no value']
+
+
+def test_no_further_source_is_evaluated_when_so_many_problems_are_known() -> None:
+    asked: list[str] = []
+
+    def provide(need: Need) -> Found | NotFound:
+        asked.append(str(need))
+        return Found(("&{inner.y}",), "f", literal=False) if need.argument == "a.b" else NotFound()
+
+    before = "&{no.x}" * MAX_PROBLEMS
+    problems = evaluate(parse(before + "&{a.b}&{no.y}"), provide).problems
+    assert asked == ["no.x", "a.b", "no.y"]
+    span = (len(before), len(before) + 6)
+    assert problems[MAX_PROBLEMS:] == (Problem(FURTHER, span, "correct the others first", missing=True),)
+
+
+def test_missing_and_wrong_parts_have_a_further_problem_each() -> None:
+    missing, wrong = "&{a.b}" * (MAX_PROBLEMS + 2), "&{base64:***}" * (MAX_PROBLEMS + 2)
+    problems = evaluate(parse(missing + wrong), provide_nothing).problems
+    first, second = MAX_PROBLEMS * 6, len(missing) + MAX_PROBLEMS * 13
+    assert problems[2 * MAX_PROBLEMS :] == (
+        Problem(FURTHER, (first, first + 6), "correct the others first", missing=True),
+        Problem(FURTHER, (second, second + 13), "correct the others first"),
+    )
+
+
 @pytest.mark.parametrize("number", [MAX_PROBLEMS, MAX_PROBLEMS + 1, 10 * MAX_PROBLEMS])
 @pytest.mark.parametrize("source", [NotFound(), Failed("broken"), Found(("&{no.x}",), "f", literal=False)])
 def test_so_many_problems_of_a_text_are_shown_and_one_for_all_others(
