@@ -50,7 +50,20 @@ class Room(NamedTuple):
 
 ROOMS = {
     "expressions": Room(("tests/expressions",), explained=True),
-    "objects": Room(("tests/objects", "tests/management/test_transactions.py"), explained=True),
+    "objects": Room(
+        (
+            "tests/objects",
+            "tests/definitions/test_overrides.py",
+            "tests/management/test_cases.py",
+            "tests/management/test_current_values.py",
+            "tests/management/test_fixed_properties.py",
+            "tests/management/test_required_when.py",
+            "tests/management/test_singletons.py",
+            "tests/management/test_transactions.py",
+            "tests/management/test_written_defaults.py",
+        ),
+        explained=True,
+    ),
     "syntaxes": Room(
         ("tests/syntaxes",),
         sample=SAMPLE,
