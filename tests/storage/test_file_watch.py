@@ -340,16 +340,21 @@ def test_where_the_kernel_gives_no_inotify_files_are_compared(tmp_path: Path, ti
         assert (watch.wait(2.0) or set()) == {str(path)}
 
 
-def test_a_directory_that_this_user_may_not_read_is_compared(tmp_path: Path) -> None:
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A directory that every user may read. Those of pytest are closed again by each run of pytest."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def test_a_directory_that_this_user_may_not_read_is_compared(open_path: Path) -> None:
     """The search right alone lets a user reach a file, and inotify needs the right to read the directory."""
-    hidden = tmp_path / "hidden"
+    hidden = open_path / "hidden"
     hidden.mkdir()
     path = hidden / "file"
     path.write_text("1")
     path.chmod(0o644)
-    for place in (tmp_path, *tmp_path.parents):
-        if place.owner() == "root" and place.stat().st_mode & 0o077 == 0:
-            place.chmod(0o755)
     hidden.chmod(0o711)
     code = f"""
 import os
