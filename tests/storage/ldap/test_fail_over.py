@@ -94,13 +94,21 @@ def kill(server: Slapd) -> None:
     server.process.wait()
 
 
+def send(server: Slapd, number: signal.Signals) -> None:
+    """Send a signal to a server; return when it hangs if it is to hang, for a fast client could be served before."""
+    if number == signal.SIGSTOP:
+        stop(server)
+    else:
+        server.process.send_signal(number)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 def test_the_other_server_goes_on(pair: Pair, number: signal.Signals) -> None:
     one, two = pair
     storage = open_storage(urls(pair), **options())
     add(storage, "config")
     until(lambda: is_on(two, BASE))
-    one.process.send_signal(number)
+    send(one, number)
     assert storage.read(BASE) is not None
     add(storage, "after")
     assert is_on(two, BASE.child("cn", "after"))
@@ -155,7 +163,7 @@ def test_a_write_that_a_hung_server_may_carry_out_yet_is_not_repeated_on_another
         f'it is unknown whether the entry "{ENTRY}" was changed: the answer was lost'
     )
     assert is_there(two) == ["x: 1"]
-    one.process.send_signal(signal.SIGCONT)
+    send(one, signal.SIGCONT)
     until(lambda: is_there(one) == is_there(two) == ["a: late", "x: 2"])  # it was well not to say that it failed
 
 
@@ -169,7 +177,7 @@ def test_two_servers_stay_alike_when_one_wakes_up_with_a_change_that_was_given_u
     with closing(open_storage(two.url, **options(5.0))) as other:
         put(other, 1, "new")  # would not be possible if the first change had been repeated here
     assert is_there(two) == ["a: new", "x: 2"]
-    one.process.send_signal(signal.SIGCONT)
+    send(one, signal.SIGCONT)
     until(lambda: is_there(one) == is_there(two))
 
 
@@ -209,7 +217,7 @@ def test_objects_and_their_history_go_on_as_well(pair: Pair) -> None:
         ctx.create("mail-server", "one", {"enabled": True, "smtp-server": "h"})
         path = ctx.get("mail-server", "one").path
         until(lambda: is_on(two, ctx.site.mapper.dn_of(path)))
-        one.process.send_signal(signal.SIGSTOP)
+        send(one, signal.SIGSTOP)
         ctx.modify("mail-server", "one", PropertyChanges(set={"auth-username": ["u"]}))
         assert ctx.get("mail-server", "one").values["auth-username"] == ("u",)
         assert [record.changes[-1].action for record in ctx.history()] == ["create", "modify"]
@@ -264,7 +272,7 @@ def test_a_change_of_several_is_finished_when_a_server_hung_in_the_middle(pair: 
         hang_in_the_middle(ctx, pair)
         assert usernames(two, ["two", "three"]) == {"old"}
         if wakes_up:
-            one.process.send_signal(signal.SIGCONT)
+            send(one, signal.SIGCONT)
             until(lambda: usernames(two, ["two"]) == {"new"})
         else:
             kill(one)
