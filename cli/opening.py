@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CannotConnectError, ConfobjectsError, UsageError
+from confobjects.inputs import LARGE, read_regular
 from confobjects.storage import is_directory
 
 from .words.options import OPTIONS, conflict_among
@@ -132,10 +133,8 @@ def _may_hold_definitions(url: str) -> bool:
     """Tell whether it is worth opening a storage only for its definitions: a file has to name them."""
     if is_directory(url):
         return True
-    path = startup.file_of(url)
     try:
-        with open(path, "rb") as file:
-            found = file.read()
+        found, _ = read_regular(startup.file_of(url), LARGE)
     except OSError:
         return False
     return _MARK in found.replace(b"\r\n ", b"").replace(b"\n ", b"").lower()

@@ -12,7 +12,7 @@ from confobjects.definitions.installed import InstalledText, as_given
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.errors import ConfobjectsError, DefinitionError, NoSuchObjectError, ObjectExistsError
-from confobjects.inputs import MEDIUM, read_any
+from confobjects.inputs import MEDIUM, read_any, read_regular
 from confobjects.mapping.installed import read_installed
 from confobjects.paths import ROOT
 
@@ -245,7 +245,7 @@ def _write_files(invocation: Invocation, written: Mapping[str, bytes], *, force:
     problems = [
         Diagnostic("object-exists", "there is another file already", origin=path, remedy="--force replaces it")
         for path, data in written.items()
-        if os.path.exists(path) and not force and read_any(path, MEDIUM) != data
+        if not force and _is_another(path, data)
     ]
     if problems:
         raise ObjectExistsError(problems)
@@ -255,6 +255,16 @@ def _write_files(invocation: Invocation, written: Mapping[str, bytes], *, force:
                 os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
             with Replacement(os.path.realpath(path), data) as replacement:
                 replacement.take_place()
+
+
+def _is_another(path: str, data: bytes) -> bool:
+    """Tell whether there is something at a path, and it is not a file with this content."""
+    try:
+        return read_regular(path, MEDIUM)[0] != data
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 _Action = Callable[[Invocation, Sequence[str], bool], int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -69,6 +70,22 @@ def test_what_only_shows_definitions_opens_no_file_without_any(
         (tmp_path / "config.ldif").write_text("dn: cn=config\nobjectClass: ds-cfg-branch\ncn: config\n", "utf-8")
         assert run(*words).status == 0
     assert opened == []
+
+
+def test_what_only_shows_definitions_waits_for_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for device in (tmp_path / "pipe", "/dev/zero"):
+        assert run("describe", "mail-server", "--url", f"ldif:{device}").status == 0
+
+
+def test_an_export_replaces_nothing_that_is_no_file_of_it(place: Path) -> None:
+    there = place / "exported" / "service.json"
+    there.mkdir(parents=True)
+    outcome = run("definitions", "export", str(there.parent))
+    assert (outcome.status, "there is another file already" in outcome.err) == (13, True)
+    forced = run("definitions", "export", str(there.parent), "--force")
+    assert (forced.status, "internal" in forced.err) == (31, False)
+    assert there.is_dir()
 
 
 def test_the_objects_are_known_wherever_definitions_are_shown(place: Path) -> None:
