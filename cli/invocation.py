@@ -217,13 +217,17 @@ class Invocation:
 
     def make_evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluator:
         """Return the evaluator that a start uses, with the tokens of --define."""
-        return startup.make_startup_evaluator(
-            self.place.instance_directory,
-            define=self.defined_tokens(),
-            environment=environment,
-            definition_name="--define",
-            url=self.place.url,
-            own_files=[self.options.get(name) for name in _OWN_FILES],
+        from confobjects.objects.evaluating import make_evaluator
+
+        return make_evaluator(
+            startup.make_startup_sources(
+                self.place.instance_directory,
+                define=self.defined_tokens(),
+                environment=environment,
+                definition_name="--define",
+                url=self.place.url,
+                own_files=[self.options.get(name) for name in _OWN_FILES],
+            )
         )
 
     def defined_tokens(self) -> dict[str, str]:

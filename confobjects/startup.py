@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.model import Evaluation
-    from confobjects.objects.protocols import Evaluator
     from confobjects.resolvers import Resolvers
     from confobjects.transport.mailer import Mailer
 
@@ -180,32 +179,6 @@ def _open_storage(known: Registry, url: str, **options: Any) -> Storage:
     return open_storage(url, **options)
 
 
-def make_startup_evaluator(  # noqa: PLR0913 - each is a source or a place, all by keyword
-    instance_directory: str,
-    *,
-    define: Mapping[str, str] | None = None,
-    environment: Mapping[str, str] | None = None,
-    expression_directories: Sequence[str] | None = None,
-    definition_name: str = "definition",
-    url: str = "",
-    own_files: Iterable[str | None] = (),
-) -> Evaluator:
-    """Return the evaluator of startup. The arguments are those of :func:`make_startup_sources`."""
-    from confobjects.objects.evaluating import make_evaluator
-
-    return make_evaluator(
-        make_startup_sources(
-            instance_directory,
-            define=define,
-            environment=environment,
-            expression_directories=expression_directories,
-            definition_name=definition_name,
-            url=url,
-            own_files=own_files,
-        )
-    )
-
-
 def make_startup_sources(  # noqa: PLR0913 - each is a source or a place, all by keyword
     instance_directory: str,
     *,
@@ -272,7 +245,7 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     """
     variables = os.environ if environment is None else environment
     where = find_place(url, instance, variables)
-    evaluate = make_startup_evaluator(
+    sources = make_startup_sources(
         where.instance_directory,
         define=define,
         environment=variables,
@@ -282,9 +255,10 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     )
     opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
     from confobjects.management.judging import judge_all
+    from confobjects.objects.evaluating import make_evaluator
 
     with _pause_collector(), closing(opened.storage):
-        site = Site.of(opened.registry, opened.storage, evaluate)
+        site = Site.of(opened.registry, opened.storage, make_evaluator(sources))
         configuration, problems = judge_all(site, where.instance_directory)
     if problems:
         raise error_for(problems)
@@ -317,4 +291,4 @@ def _pause_collector() -> Iterator[None]:
             gc.enable()
 
 
-__all__ = ["Place", "find_place", "load", "load_registry", "mailer", "make_startup_evaluator", "open"]
+__all__ = ["Place", "find_place", "load", "load_registry", "mailer", "make_startup_sources", "open"]
