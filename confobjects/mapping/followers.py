@@ -1,0 +1,134 @@
+"""What a running service tells of itself: which change it has in effect, what waits, what is wrong, and that it is alive.
+
+Laws: a service writes its own report and no other; a report is no part of the configuration: it stands in no history,
+and no listener hears of it; whoever reads reports believes nothing in them that they cannot mean, and bounds their size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confobjects.errors import UsageError
+from confobjects.records import Record
+
+BRANCH: Final = ("cn", "Followers")
+"""The RDN of the entry beside the base that the reports hang below."""
+FOLLOWER_CLASS: Final = "ds-cfg-follower"
+REPORT: Final = "ds-cfg-follower-report"
+"""The attribute that holds a report, as JSON."""
+
+MOST_CHARACTERS: Final = 64 * 1024
+"""Characters of a report, at most; a longer one leaves out what waits and what is wrong from the end of the lists."""
+LONGEST_NAME: Final = 100
+"""Characters of the name of a follower."""
+
+
+class WaitingChange(Record):
+    """What waits in a service: the path of an object, what the change does to it, its properties, and the actions."""
+
+    path: str
+    kind: str
+    properties: tuple[str, ...]
+    actions: tuple[str, ...]
+
+
+class FollowerReport(Record):
+    """The report of one service. ``time`` is when it was written, by the clock of the service: UTC, ISO 8601.
+
+    ``number`` is the last change that the service has looked at, None where the configuration has no history. ``problems``
+    are one sentence each, without secrets. ``more`` counts what was left out of ``waiting`` and ``problems``.
+    """
+
+    name: str
+    host: str
+    process: int
+    time: str
+    number: int | None
+    waiting: tuple[WaitingChange, ...] = ()
+    problems: tuple[str, ...] = ()
+    more: int = 0
+
+
+def check_follower_name(name: str) -> str:
+    """Return a name that a follower may have. Raises :class:`~confobjects.errors.UsageError` for any other."""
+    if name and len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip():
+        return name
+    raise UsageError(f"the name of a follower has 1 to {LONGEST_NAME} printable characters, and no space at its ends")
+
+
+def write_report(report: FollowerReport) -> str:
+    """Return a report as JSON, of at most :data:`MOST_CHARACTERS` characters."""
+    waiting, problems, more = list(report.waiting), list(report.problems), report.more
+    while True:
+        text = _dump_report(report.replace(waiting=tuple(waiting), problems=tuple(problems), more=more))
+        if len(text) <= MOST_CHARACTERS or not (waiting or problems):
+            return text
+        before = len(waiting) + len(problems)
+        if len(waiting) >= len(problems):
+            del waiting[len(waiting) // 2 :]
+        else:
+            del problems[len(problems) // 2 :]
+        more += before - len(waiting) - len(problems)
+
+
+def _dump_report(report: FollowerReport) -> str:
+    waiting = [[one.path, one.kind, one.properties, one.actions] for one in report.waiting]
+    found = {
+        "name": report.name,
+        "host": report.host,
+        "process": report.process,
+        "time": report.time,
+        "number": report.number,
+        "waiting": waiting,
+        "problems": report.problems,
+        "more": report.more,
+    }
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_report(text: str) -> FollowerReport | None:
+    """Return the report in a text, None if it is none: whoever may write there may have written anything."""
+    if len(text) > MOST_CHARACTERS:
+        return None
+    try:
+        found = json.loads(text)
+        return _read_fields(found) if isinstance(found, Mapping) else None
+    except (ValueError, TypeError, KeyError, RecursionError, UsageError):
+        return None
+
+
+def _read_fields(found: Mapping[str, Any]) -> FollowerReport:
+    number = found["number"]
+    return FollowerReport(
+        check_follower_name(_read_text(found["name"])),
+        _read_text(found["host"]),
+        _read_number(found["process"]),
+        _read_text(found["time"]),
+        None if number is None else _read_number(number),
+        tuple(
+            WaitingChange(_read_text(p), _read_text(k), _read_texts(n), _read_texts(a))
+            for p, k, n, a in found["waiting"]
+        ),
+        _read_texts(found["problems"]),
+        _read_number(found["more"]),
+    )
+
+
+def _read_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _read_texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(values)
+    return tuple(_read_text(value) for value in values)
+
+
+def _read_number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise ValueError(value)
+    return value
