@@ -7,9 +7,8 @@ import os
 import platform
 import re
 import statistics
+import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
+ONE_RUN = Path(__file__).resolve().parent / "one_run.py"
 MEBIBYTE = 1024 * 1024
 
 
@@ -125,24 +125,15 @@ def program(name: str) -> str:
 
 def run(command: Command, directory: str) -> Sample:
     """Run one command to its end and discard its output."""
-    with tempfile.TemporaryFile() as complaints, open(os.devnull, "r+b") as nothing:
-        streams = [
-            (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
-            (os.POSIX_SPAWN_DUP2, nothing.fileno(), 1),
-            (os.POSIX_SPAWN_DUP2, complaints.fileno(), 2),
-        ]
-        variables = {**environment(directory), **command.variables}
-        begin = time.perf_counter()
-        child = os.posix_spawn(command.words[0], list(command.words), variables, file_actions=streams)
-        _, status, usage = os.wait4(child, 0)
-        wall = time.perf_counter() - begin
-        if os.waitstatus_to_exitcode(status) != command.status:
-            complaints.seek(0)
-            said = complaints.read().decode("utf-8", "replace")
-            raise BenchmarkError(
-                f"{' '.join(command.words)}\nended with status {os.waitstatus_to_exitcode(status)}\n{said}"
-            )
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    variables = {**environment(directory), **command.variables}
+    starter = [sys.executable, "-I", "-S", str(ONE_RUN), *command.words]
+    done = subprocess.run(starter, env=variables, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise BenchmarkError(done.stderr)
+    wall, processor, memory, status = done.stdout.split()
+    if int(status) != command.status:
+        raise BenchmarkError(f"{' '.join(command.words)}\nended with status {status}\n{done.stderr}")
+    return Sample(float(wall), float(processor), int(memory))
 
 
 def environment(directory: str) -> dict[str, str]:
