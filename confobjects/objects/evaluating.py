@@ -7,12 +7,15 @@ one (:func:`evaluate_defaults`). At startup a provider is asked (:func:`make_eva
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.expressions import ExpressionSyntaxError, Problem, Provide, evaluate, parse
 from confobjects.expressions.evaluation import provide_nothing
 from confobjects.objects.model import Evaluation
-from confobjects.objects.protocols import Evaluator
+
+if TYPE_CHECKING:
+    from confobjects.objects.protocols import Evaluator
 
 
 def make_evaluator(provide: Provide) -> Evaluator:

@@ -8,13 +8,15 @@ and no managed object; it prints nothing. Every storage passes the one contract 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic, find_nearest, suggest_name
 from confobjects.errors import UsageError
-from confobjects.mapping.protocol import Scope, Storage
 
-__all__ = ["SCHEMES", "Scope", "Storage", "is_directory", "open_storage"]
+if TYPE_CHECKING:
+    from confobjects.mapping.protocol import Storage
+
+__all__ = ["SCHEMES", "is_directory", "open_storage"]
 
 SCHEMES: Final[dict[str, str]] = {
     "ldap": "confobjects.storage.ldap:open_url",

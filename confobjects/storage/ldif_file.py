@@ -29,13 +29,13 @@ from confobjects.errors import (
 )
 from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse
-from confobjects.mapping.protocol import Scope, Timing
 from confobjects.records import Record, field
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.mapping.protocol import Scope, Timing
     from confobjects.storage.file_watch import LdifWatch
     from confobjects.storage.history import HistoryWriter
 

@@ -7,7 +7,7 @@ affects. The cost of a step does not depend on the size of the tree, except that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -26,7 +26,9 @@ from confobjects.mapping.entry import (
 )
 from confobjects.mapping.keys import find_key
 from confobjects.mapping.ldif import Edit
-from confobjects.mapping.protocol import Scope
+
+if TYPE_CHECKING:
+    from confobjects.mapping.protocol import Scope
 
 
 class Tree:

@@ -58,6 +58,9 @@ NOT_FOR_READING = {
 """What reading and changing a configuration in a file never needs. The last rows are rooms of ours: checking the shipped definitions is what
 the tests are for, and a read sends no mail."""
 
+NOT_FOR_A_VALUE = {*NOT_FOR_READING, "binascii", "confobjects.mapping.protocol", "confobjects.objects.protocols"}
+"""What the shortest command, a read of one object, never needs either."""
+
 RUN = """
 import json, sys
 sys.path[:0] = {paths!r}
@@ -116,6 +119,11 @@ def test_a_reading_command_loads_only_what_it_uses(command: list[str], url: str)
     own = [] if command[0].startswith("--") else ["--url", url]
     _, modules = _run([*command, *own])
     assert sorted(modules & NOT_FOR_READING) == []
+
+
+def test_a_read_of_one_object_loads_less(url: str) -> None:
+    _, modules = _run(["get-mail-server-prop", "--server-name", "one", "--url", url])
+    assert sorted(modules & NOT_FOR_A_VALUE) == []
 
 
 def test_a_changing_command_loads_only_what_it_uses(tmp_path: Path) -> None:

@@ -136,6 +136,18 @@ def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_word() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+@pytest.mark.parametrize(("output", "status"), [("", 12), (" > /dev/full", 31)])
+def test_what_was_to_run_at_the_exit_of_the_interpreter_runs(output: str, status: int) -> None:
+    code = (
+        "import atexit, sys; atexit.register(print, 'ended', file=sys.stderr); "
+        "from confobjects.cli.main import process; sys.exit(process())"
+    )
+    arguments = "--version" if output else "get-mail-server-prop --server-name two --script-friendly"
+    done = in_shell(f'"{sys.executable}" -c "{code}" {arguments}{output}')
+    assert (done.returncode, done.stdout) == (status, b"")
+    assert done.stderr.endswith(b"ended\n")
+
+
 @pytest.mark.parametrize("command", ["get-mail-server-prop", "delete-mail-server", "graph", "create-mail-server"])
 def test_a_name_that_is_no_text_is_refused(command: str) -> None:
     name = ["/mail-server/a\udcff"] if command == "graph" else ["--server-name", "a\udcff"]

@@ -11,7 +11,8 @@ import pytest
 
 from confobjects.dn import DN
 from confobjects.mapping.entry import DeleteEntry
-from confobjects.storage import Storage, open_storage
+from confobjects.mapping.protocol import Storage
+from confobjects.storage import open_storage
 from confobjects.storage.memory import MemoryStorage
 from tests.servers import ds389
 from tests.servers import slapd as openldap

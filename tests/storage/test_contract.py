@@ -24,7 +24,8 @@ from confobjects.mapping.entry import (
     Value,
     diff,
 )
-from confobjects.storage import Storage, open_storage
+from confobjects.mapping.protocol import Storage
+from confobjects.storage import open_storage
 
 CONFIG = DN.parse("cn=config,dc=example,dc=com")
 SERVERS = DN.parse("cn=Mail Servers,cn=config,dc=example,dc=com")

@@ -13,8 +13,8 @@ from confobjects.definitions_loading import load_registry
 from confobjects.errors import ConfobjectsError, InvalidValueError, StorageError
 from confobjects.management import ManagementContext, Site
 from confobjects.mapping.installed import read_installed
+from confobjects.mapping.protocol import Storage
 from confobjects.objects.evaluating import evaluate_defaults
-from confobjects.storage import Storage
 
 # The attributes and the class are those of the second family of definitions, whose schema the servers have.
 ADDRESS = {

@@ -18,7 +18,7 @@ from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, ConfobjectsError, NoSuchObjectError, ObjectExistsError, StorageError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import Note, NotedChange
-from confobjects.storage import Storage
+from confobjects.mapping.protocol import Storage
 from confobjects.storage.ldif_file import LdifFileStorage
 from tests.storage.conftest import BASE
 

@@ -14,7 +14,8 @@ import confobjects
 from confobjects.dn import DN
 from confobjects.management import ManagementContext
 from confobjects.mapping.entry import AddEntry, Entry
-from confobjects.storage import Storage, open_storage
+from confobjects.mapping.protocol import Storage
+from confobjects.storage import open_storage
 from confobjects.storage.ldap.messages import LdapWire
 from confobjects.storage.ldap.together import MOST, group_names
 from tests.cli.sessions import run

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
-from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -325,8 +323,15 @@ def value_of(rest: str) -> Value:
         raise BrokenLineError(message, remedy, of_value=True)
     if rest[:1] != ":":
         return rest.lstrip(" ")
+    return _decode_base64(rest[1:].strip(" "))
+
+
+def _decode_base64(text: str) -> Value:
+    from binascii import Error as Base64Error
+    from binascii import a2b_base64
+
     try:
-        data = a2b_base64(rest[1:].strip(" "), strict_mode=True)
+        data = a2b_base64(text, strict_mode=True)
     except (Base64Error, ValueError) as cause:
         remedy = "encode it again (base64), or write it as it is after a single colon"
         raise BrokenLineError("the value after :: is not base64", remedy, of_value=True) from cause

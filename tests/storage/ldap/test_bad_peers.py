@@ -13,7 +13,8 @@ import pytest
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
-from confobjects.storage import Storage, open_storage
+from confobjects.mapping.protocol import Storage
+from confobjects.storage import open_storage
 from tests.servers import fake_ldap
 from tests.servers.fake_ldap import ADD, BIND, DELETE, EXTENDED, MODIFY, RENAME, SEARCH, FakeLdap, Reply, answer
 

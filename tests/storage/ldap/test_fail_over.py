@@ -17,8 +17,9 @@ from confobjects.dn import DN
 from confobjects.errors import CannotConnectError
 from confobjects.management import ManagementContext
 from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry
+from confobjects.mapping.protocol import Storage
 from confobjects.objects.changes import PropertyChanges
-from confobjects.storage import Storage, open_storage
+from confobjects.storage import open_storage
 from confobjects.storage.ldap.store import LdapStorage
 from tests.servers import processes
 from tests.servers import slapd as openldap
