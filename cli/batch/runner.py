@@ -196,4 +196,5 @@ def _merge_reports(reports: Sequence[ChangeReport]) -> ChangeReport:
         tuple(action for report in reports for action in report.admin_actions),
         tuple(deferred for report in reports for deferred in report.deferred),
         tuple(warning for report in reports for warning in report.warnings),
+        max((report.number for report in reports if report.number is not None), default=None),
     )

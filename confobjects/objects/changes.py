@@ -81,12 +81,13 @@ class RequiredAction(Record):
 
 
 class ChangeReport(Record):
-    """Everything a change did, or would do."""
+    """Everything a change did, or would do. ``number`` is its number in the history, None where it has none."""
 
     changes: tuple[ObjectChange, ...]
     admin_actions: tuple[RequiredAction, ...] = ()
     deferred: tuple[DeferredCheck, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    number: int | None = None
 
     @property
     def changed(self) -> bool:

@@ -89,6 +89,15 @@ def test_everything_arrives_below_another_base_in_one_change_of_the_history() ->
     assert len(record.changes) == ALL
 
 
+def test_the_report_says_the_number_of_the_last_change() -> None:
+    source, target = filled(), empty()
+    assert copy(source.site, target.site, dry_run=True).number is None
+    assert copy(source.site, target.site).number == 1
+    assert copy(source.site, target.site).number is None
+    target.delete("store", "two")
+    assert copy(source.site, target.site).number == 3
+
+
 SETTINGS = PropertyChanges(set={"site-name": "east"})
 
 

@@ -79,6 +79,15 @@ def next_change(ctx: ManagementContext) -> list[str]:
     return [warning.summary for warning in ctx.storage.warnings]
 
 
+def test_the_report_of_a_change_says_its_number(reach: Opener) -> None:
+    change = PropertyChanges(set={"auth-username": "new"})
+    with reach() as ctx:
+        assert ctx.modify("mail-server", "one", change, dry_run=True).number is None
+        report = ctx.modify("mail-server", "one", change)
+        assert report.number == ctx.history()[-1].number == 2
+        assert ctx.modify("mail-server", "one", change).number is None
+
+
 def killed_at(reach: Opener, request: int, work: Callable[[ManagementContext], None], *, before: bool) -> bool:
     """Do some work in a process that kills itself before or after one of its writes; return whether it came to that."""
 

@@ -94,13 +94,16 @@ class ChangePlan(Protocol):
         ...
 
 
-def settle(transaction: ChangePlan) -> None:
-    """Plan, commit and confirm a change. Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others."""
+def settle(transaction: ChangePlan) -> int | None:
+    """Plan, commit and confirm a change, and return its number in the history, if it has one.
+
+    Raises :class:`~confobjects.errors.ChangedMeanwhileError` and others.
+    """
     storage = transaction.site.storage
     for attempt in range(_ATTEMPTS):
         found = _make_plan(transaction, again=attempt > 0)
         if not found:
-            return
+            return None
         changes = transaction.build_changes(found)
         before = _read_before(storage, transaction.collect_entries(), changes)
         try:
@@ -112,7 +115,8 @@ def settle(transaction: ChangePlan) -> None:
             storage.pause(attempt)
             continue
         _confirm(transaction, found, changes, before, number)
-        return
+        return number
+    return None
 
 
 def _make_plan(transaction: ChangePlan, *, again: bool) -> list[ObjectOutcome]:

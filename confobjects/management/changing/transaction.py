@@ -592,11 +592,13 @@ class Transaction:
         if self.site.storage.serialises_writers or self.dry_run:
             found = self.plan()
             if found and not self.dry_run:
-                self.site.storage.commit(self.build_changes(found), self.make_note())
+                number = self.site.storage.commit(self.build_changes(found), self.make_note())
+                self.report = self.report.replace(number=number)
             return
         from confobjects.management.changing.meeting import settle
 
-        settle(self)
+        number = settle(self)
+        self.report = self.report.replace(number=number)
 
     def plan(self) -> list[ObjectOutcome]:
         """Judge all requests as a whole and set ``report``. Raises one error with every problem."""

@@ -40,12 +40,16 @@ _ATTEMPTS: Final = 4
 
 
 class CopyReport(Record):
-    """What a copy did: the numbers of objects that were created, replaced, and equal already."""
+    """What a copy did: how many objects it created, replaced, and found equal already.
+
+    ``number`` is that of its last change in the history of the target, None where it has none.
+    """
 
     created: int
     replaced: int
     same: int
     warnings: tuple[Diagnostic, ...]
+    number: int | None = None
 
 
 class _CopySource(Record):
@@ -77,11 +81,14 @@ def copy(
     found, warnings = _read_source(source)
     plan = _make_plan(source, target, found, replace=replace)
     done = {path: path in plan.there for path in plan.missing}
+    number = None
     if not dry_run:
-        done = _carry_out(target, found, plan, lambda: _make_plan(source, target, found, replace=replace), progress)
+        done, number = _carry_out(
+            target, found, plan, lambda: _make_plan(source, target, found, replace=replace), progress
+        )
         _verify(target, found)
     replaced = sum(done.values())
-    return CopyReport(len(done) - replaced, replaced, len(found.objects) - len(done), tuple(warnings))
+    return CopyReport(len(done) - replaced, replaced, len(found.objects) - len(done), tuple(warnings), number)
 
 
 def _share_definitions(source: Site, target: Site) -> tuple[Site, Site]:
@@ -117,13 +124,14 @@ def _carry_out(
     plan: _CopyPlan,
     again: Callable[[], _CopyPlan],
     progress: Progress | None,
-) -> dict[ManagedObjectPath, bool]:
-    """Write what is missing; return what was written, and whether it was there before."""
+) -> tuple[dict[ManagedObjectPath, bool], int | None]:
+    """Write what is missing; return what was written, and whether it was there before, and the number of the last change."""
     done: dict[ManagedObjectPath, bool] = {}
+    number: int | None = None
     for attempt in range(_ATTEMPTS):
         try:
             for chunk in _chunks(plan, found, progress or (lambda *_: None)):
-                _write(target, found, plan, chunk)
+                number = _write(target, found, plan, chunk)
                 done.update((path, path in plan.there) for path in chunk)
         except (ObjectExistsError, ChangedMeanwhileError):
             # Someone else writes there; or an earlier copy was killed, and its last change is finished only now.
@@ -133,7 +141,7 @@ def _carry_out(
             plan = again()
         else:
             break
-    return done
+    return done, number
 
 
 def _make_plan(source: Site, target: Site, found: _CopySource, *, replace: bool) -> _CopyPlan:
@@ -155,9 +163,10 @@ def _chunks(plan: _CopyPlan, found: _CopySource, tell: Progress) -> Iterator[Seq
         tell(total - len(missing) + start + len(chunk), total)
 
 
-def _write(target: Site, found: _CopySource, plan: _CopyPlan, chunk: Sequence[ManagedObjectPath]) -> None:
+def _write(target: Site, found: _CopySource, plan: _CopyPlan, chunk: Sequence[ManagedObjectPath]) -> int | None:
     with target.storage.writing():
-        target.storage.commit(_build_changes(target, found, plan, chunk), _make_note(target, found, plan.there, chunk))
+        note = _make_note(target, found, plan.there, chunk)
+        return target.storage.commit(_build_changes(target, found, plan, chunk), note)
 
 
 def _describe_difference(path: ManagedObjectPath) -> Diagnostic:
