@@ -34,6 +34,8 @@ LOG = logging.getLogger("confobjects.following")
 
 Opening = Callable[[], tuple[Site, LiveSources, str]]
 """Opens a configuration: its site, the sources of its values, and the base directory of relative paths."""
+Observer = Callable[[Sequence[LiveEvent]], Any]
+"""Is called after each look at the storage, with all that listeners were told of it."""
 
 _FORKED = Diagnostic(
     "usage",
@@ -56,6 +58,8 @@ class Live(Lookups):
         self._listeners = Listeners()
         self._components: tuple[Components, ...] = ()
         self._streams: tuple[EventStream, ...] = ()
+        self._observers: tuple[Observer, ...] = ()
+        self._round: list[LiveEvent] = []
         self._requests: deque[Callable[[], None]] = deque()
         self._restarts: dict[ManagedObjectPath, None] = {}
         self._unread: tuple[Diagnostic, ...] = ()
@@ -201,6 +205,15 @@ class Live(Lookups):
             stream.close()
         return stream
 
+    def observe(self, observer: Observer) -> None:
+        """Have a function called whenever listeners have been told of all that was heard, with these events.
+
+        It is called without events where only :attr:`problems`, :attr:`waiting` or :attr:`stale` may have changed. It is
+        called in the thread that tells listeners, which waits for it; it may be added before the configuration is entered.
+        """
+        with self._changed:
+            self._observers = (*self._observers, observer)
+
     def _leave(self, stream: EventStream) -> None:
         with self._changed:
             self._streams = tuple(one for one in self._streams if one is not stream)
@@ -232,6 +245,7 @@ class Live(Lookups):
             while not self._is_closing:
                 try:
                     self._act(hearing.wait(), hearing, current)
+                    self._tell_observers()
                 except Exception:  # a mistake of ours must not end the service; what was heard is looked at again
                     LOG.exception("the live configuration could not follow a change")
                     summary = "the live configuration could not follow a change"
@@ -275,6 +289,12 @@ class Live(Lookups):
             self._listeners.tell(event)
             for stream in self._streams:
                 stream.put(event)
+        self._round.extend(events)
+
+    def _tell_observers(self) -> None:
+        told, self._round = tuple(self._round), []
+        for observer in self._observers:
+            observer(told)
 
     def _end(self) -> None:
         """Stop the components and end the streams."""

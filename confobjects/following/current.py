@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -15,7 +16,7 @@ from confobjects.objects.effective import EffectiveObject
 
 if TYPE_CHECKING:
     from confobjects.following.sources import LiveSources
-    from confobjects.management.site import Site
+    from confobjects.management.site import ChangeSignature, Site
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.paths import ManagedObjectPath
 
@@ -27,6 +28,7 @@ _REDEFINED = Diagnostic(
 )
 _LOCAL = ("ldif", "memory")
 """The schemes of storages that only users of this machine can write."""
+_NONE: Final[Mapping[int | None, ChangeSignature]] = MappingProxyType({})
 
 
 class Current:
@@ -65,7 +67,8 @@ class Current:
         """
         look = self.reader.read(self.state.number)
         self._warnings = look.warnings
-        return self._take(*advance(self.state, look.stored, look.history))
+        signatures: dict[int | None, ChangeSignature] = {one.number: one.signature for one in look.history}
+        return self._take(*advance(self.state, look.stored, look.history), signatures)
 
     def restart(self, paths: Collection[ManagedObjectPath]) -> tuple[LiveEvent, ...]:
         """Let what waits for the restart of some components count, and return what this changes."""
@@ -80,11 +83,15 @@ class Current:
         obj = EffectiveObject(self.state.judged[path], self.configuration)
         return LiveEvent("changed", path, obj, obj, names)
 
-    def _take(self, state: LiveState, events: Iterable[Event]) -> tuple[LiveEvent, ...]:
+    def _take(
+        self, state: LiveState, events: Iterable[Event], signatures: Mapping[int | None, ChangeSignature] = _NONE
+    ) -> tuple[LiveEvent, ...]:
         before = self.configuration
         self.state = state
         self.configuration = self._make_configuration()
-        told = tuple(make_live_event(event, before, self.configuration) for event in events)
+        told = tuple(
+            make_live_event(event, before, self.configuration, signatures.get(event.number)) for event in events
+        )
         for path in dict.fromkeys(event.path for event in told):
             self._named.follow(path, state.judged.get(path))
         return told

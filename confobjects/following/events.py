@@ -11,6 +11,7 @@ from confobjects.records import Record, field
 
 if TYPE_CHECKING:
     from confobjects.effect.model import Kind
+    from confobjects.management.site import ChangeSignature
     from confobjects.objects.judging import Judgement
 
 
@@ -18,7 +19,8 @@ class LiveEvent(Record):
     """What a change does to one object in effect. The fields are those of :class:`~confobjects.effect.model.Event`.
 
     ``before`` and ``after`` are objects as the configuration in effect has them. When a file has changed that a value
-    names (a trust store), both are the same, and ``properties`` are those with the path.
+    names (a trust store), both are the same, and ``properties`` are those with the path. ``signature`` says who made the
+    change of the history that is told, and when; None where that is not known.
     """
 
     kind: Kind
@@ -29,9 +31,12 @@ class LiveEvent(Record):
     waiting: tuple[Waiting, ...] = ()
     number: int | None = None
     restored: bool = False
+    signature: ChangeSignature | None = None
 
 
-def make_live_event(event: Event, old: EffectiveConfiguration, new: EffectiveConfiguration) -> LiveEvent:
+def make_live_event(
+    event: Event, old: EffectiveConfiguration, new: EffectiveConfiguration, signature: ChangeSignature | None = None
+) -> LiveEvent:
     """Return an event between two configurations as listeners are told it."""
     return LiveEvent(
         event.kind,
@@ -42,6 +47,7 @@ def make_live_event(event: Event, old: EffectiveConfiguration, new: EffectiveCon
         event.waiting,
         event.number,
         event.restored,
+        signature=signature,
     )
 
 

@@ -33,6 +33,7 @@ class Hearing:
         self._files: FileWatch | None = None
         self._paths: set[str] = set()
         self._again: float | None = None
+        self._told = self._describe_watch()
         self._lock = Lock()
         self._is_closed = False
         self._reader, self._writer = os.pipe()
@@ -55,14 +56,24 @@ class Hearing:
         """Let :meth:`wait` return after some seconds although nothing was heard."""
         self._again = self._timing.now() + seconds
 
+    def _describe_watch(self) -> tuple[bool, bool]:
+        """Tell whether the watch hears, and whether it has problems."""
+        return self.watch.stale is None, bool(self.watch.problems)
+
     def wait(self) -> Heard:
-        """Wait until there is something to do, and return what was heard; nothing if it was woken or has to come back."""
+        """Wait until there is something to do, and return what was heard.
+
+        That is nothing if it was woken, has to come back, or if the storage can be heard no longer or again.
+        """
         while True:
             woken = self._drain()
             notice = self.watch.wait(0)
             files = None if self._files is None else self._files.wait(0)
             if self._again is not None and self._again <= self._timing.now():
                 self._again, woken = None, True
+            before, self._told = self._told, self._describe_watch()
+            if before != self._told:
+                woken = True
             if woken or notice is not None or files:
                 return Heard(notice, files or frozenset())
             watches: list[Watch | FileWatch] = [self.watch] if self._files is None else [self.watch, self._files]
