@@ -161,9 +161,10 @@ class Storage(Protocol):
         """
         ...
 
-    def history(self) -> Sequence[NotedChange]:
-        """Return the noted changes that are kept, the oldest first, without those that had no effect.
+    def history(self, since: int = 0) -> Sequence[NotedChange]:
+        """Return the noted changes after a number that are kept, the oldest first, without those that had no effect.
 
+        What it takes depends on how many changes there are after the number, not on how many are kept.
         Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps no history.
         """
         ...

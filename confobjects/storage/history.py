@@ -20,9 +20,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from time import gmtime, strftime
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError
@@ -173,8 +174,11 @@ def _digest_after(step: HistoryStep, state: State, now: str) -> str:
     return {"void": step.before, "unclear": now}.get(state, step.after)
 
 
-def list_changes(lines: HistoryLines, now: str, when: str) -> list[NotedChange]:
-    """Return the numbered steps that took effect, the oldest first, and the edit that is not recorded yet."""
+def list_changes(lines: HistoryLines, now: str, when: str, since: int = 0) -> list[NotedChange]:
+    """Return the numbered steps after a number that took effect, the oldest first, and the edit that is not recorded yet.
+
+    The lines need not go back further than to a step with that number, or a lower one.
+    """
     resolved = lines.resolve_states(now)
     result = [
         NotedChange(step.number, state, step.text, step.secret, step.when)
@@ -186,7 +190,7 @@ def list_changes(lines: HistoryLines, now: str, when: str) -> list[NotedChange]:
         if state == "unclear" or _digest_after(step, state, now) != now:
             number = max(step.number for step, _ in resolved) + 1
             result.append(NotedChange(number, "edited", when=when))
-    return result
+    return [one for one in result if one.number > since]
 
 
 # -- the file --------------------------------------------------------------------------------------------------------
@@ -197,9 +201,28 @@ def path_of(path: str) -> str:
     return path + ".history"
 
 
-def read(path: str) -> HistoryLines:
-    """Return the whole history of a file."""
-    return HistoryLines(own_files.read_own(path_of(path), path) or b"", path_of(path))
+def read(path: str, since: int = 0) -> HistoryLines:
+    """Return the history of a file: all of it, or its last lines, back to a step with a number or a lower one."""
+    place = path_of(path)
+    if not since or not os.path.lexists(place):
+        return HistoryLines(own_files.read_own(place, path) or b"", place)
+    descriptor = own_files.open_own(place, os.O_RDONLY, path)
+    with files.translate_errors("read the history", place), open(descriptor, "rb") as file:
+        return _read_end(file, place, lambda number: 0 < number <= since)
+
+
+def _read_end(file: BinaryIO, origin: str, is_enough: Callable[[int], bool]) -> HistoryLines:
+    """Return the last lines of a history, back to a step with a number that is enough."""
+    size = file.seek(0, os.SEEK_END)
+    length = _TAIL
+    while True:
+        start = max(0, size - length)
+        file.seek(start)
+        data = file.read()
+        lines = HistoryLines(data if not start else data.partition(b"\n")[2], origin)
+        if not start or any(is_enough(step.number) for step in lines.steps):
+            return lines
+        length *= 4
 
 
 class HistoryWriter:
@@ -261,16 +284,7 @@ class HistoryWriter:
         """Return the last lines, back to the last change that has a number."""
         descriptor = own_files.open_own(self.file, os.O_RDONLY, self.path)
         with files.translate_errors("read the history", self.file), open(descriptor, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            length = _TAIL
-            while True:
-                start = max(0, size - length)
-                file.seek(start)
-                data = file.read()
-                lines = HistoryLines(data if not start else data.partition(b"\n")[2], self.file)
-                if not start or any(step.number for step in lines.steps):
-                    return lines
-                length *= 4
+            return _read_end(file, self.file, lambda number: number > 0)
 
     def _append(self, data: bytes, *, durable: bool) -> None:
         """Append lines. First end the line that a killed writer left unfinished."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from confobjects.mapping.journal import Note, NotedChange
     from confobjects.mapping.protocol import Scope, Timing
     from confobjects.storage.file_watch import LdifWatch
-    from confobjects.storage.history import HistoryWriter
+    from confobjects.storage.history import HistoryLines, HistoryWriter
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of a new file."""
@@ -85,6 +85,8 @@ class LdifFileStorage:
         self._writer: _FileVersion | None = None
         self._owner: int | None = None
         self._remarks: list[Diagnostic] = []
+        self._digest: tuple[str, files.FileSignature | None] | None = None
+        """The digest of the file, with the signature that it had then."""
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -316,26 +318,45 @@ class LdifFileStorage:
             )
         )
 
-    def history(self) -> list[NotedChange]:
-        """Return the recorded changes, including manual edits, the oldest first."""
+    def history(self, since: int = 0) -> list[NotedChange]:
+        """Return the recorded changes after a number, including manual edits, the oldest first."""
         from confobjects.storage import history, locking
 
         target = os.path.realpath(self.path)
-        if self._owner == get_ident() or history.read(target).is_settled:
-            return self._list_changes(target)
+        for _ in range(_ATTEMPTS):
+            before = files.signature_of(history.path_of(target))
+            lines = history.read(target, since)
+            if not lines.is_settled and self._owner != get_ident():
+                break
+            found = self._list_changes(target, lines, since)
+            if files.signature_of(history.path_of(target)) == before:
+                return found  # else the file may be newer than the lines, which would look like a manual edit
         with suppress(AccessError), locking.hold_lock(target, self._deadline):
-            return self._list_changes(target)  # the writer has finished or is dead: the file shows which
-        return self._list_changes(target)
+            # The writer has finished or is dead: the file shows which.
+            return self._list_changes(target, history.read(target, since), since)
+        return self._list_changes(target, history.read(target, since), since)
 
-    @staticmethod
-    def _list_changes(target: str) -> list[NotedChange]:
+    def _list_changes(self, target: str, lines: HistoryLines, since: int) -> list[NotedChange]:
         from confobjects.storage import history
 
-        lines = history.read(target)
-        found = files.read(target)
-        data, signature = found if found is not None else (None, None)
+        digest, signature = self._digest_now(target)
         when = history.time_of(signature.modified) if signature is not None else ""
-        return history.list_changes(lines, history.digest_of(data), when)
+        return history.list_changes(lines, digest, when, since)
+
+    def _digest_now(self, target: str) -> tuple[str, files.FileSignature | None]:
+        """Return the digest and the signature of the file. What has not changed is not read again."""
+        from confobjects.storage.history import digest_of
+
+        signature = files.signature_of(target)
+        if signature is None or self._digest is None or self._digest[1] != signature:
+            version = self._version
+            found: tuple[bytes | None, files.FileSignature | None] | None
+            if version is not None and version.signature == signature:
+                found = version.data, signature
+            else:
+                found = files.read(target) or (None, None)
+            self._digest = digest_of(found[0]), found[1]
+        return self._digest
 
     def withdraw(self, number: int) -> None:
         """Record that the change with a number was taken back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from _thread import RLock, get_ident  # importing threading, which is built on it, slows a cold start
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Self
 
 from confobjects.diagnostics import Diagnostic
@@ -99,12 +100,13 @@ class MemoryStorage:
         self._notes[self._last] = record
         return self._last
 
-    def history(self) -> list[NotedChange]:
-        """Return the recorded changes, the oldest first."""
+    def history(self, since: int = 0) -> list[NotedChange]:
+        """Return the recorded changes after a number, the oldest first."""
         from confobjects.mapping.journal import NotedChange
 
         with self._lock:
-            return [NotedChange(number, "done", note.text, note.secret) for number, note in self._notes.items()]
+            found = list(takewhile(lambda item: item[0] > since, reversed(self._notes.items())))
+        return [NotedChange(number, "done", note.text, note.secret) for number, note in reversed(found)]
 
     def withdraw(self, number: int) -> None:
         """Remove the record of a change that was taken back."""

@@ -41,11 +41,11 @@ class InterruptedStorage(MemoryStorage):
 
     writers: list[Callable[[], None] | None]
 
-    def history(self) -> list[NotedChange]:
+    def history(self, since: int = 0) -> list[NotedChange]:
         writer = self.writers.pop(0) if self.writers else None
         if writer is not None:
             writer()
-        return super().history()
+        return super().history(since)
 
 
 def test_a_state_and_its_number_belong_together_whenever_others_write() -> None:

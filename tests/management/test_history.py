@@ -158,8 +158,8 @@ def test_undo_gives_old_secrets_back(ctx: ManagementContext) -> None:
 class _NoSecrets(MemoryStorage):
     """A storage whose protected place this user may not read."""
 
-    def history(self) -> list[NotedChange]:
-        return [noted.replace(secret="") for noted in super().history()]
+    def history(self, since: int = 0) -> list[NotedChange]:
+        return [noted.replace(secret="") for noted in super().history(since)]
 
 
 def test_undo_without_the_old_secret_is_refused_and_names_the_property() -> None:
@@ -354,8 +354,8 @@ def test_values_that_somebody_edited_since_are_not_overwritten(ctx: ManagementCo
 @pytest.mark.parametrize("state", ["pending", "unclear", "edited"])
 def test_what_is_not_known_to_have_happened_is_not_taken_back(state: Any) -> None:
     class Interrupted(MemoryStorage):
-        def history(self) -> list[NotedChange]:
-            return [noted.replace(state=state) for noted in super().history()]
+        def history(self, since: int = 0) -> list[NotedChange]:
+            return [noted.replace(state=state) for noted in super().history(since)]
 
     ctx = ManagementContext(Site.of(builtin(), Interrupted(), evaluate_defaults))
     create(ctx)

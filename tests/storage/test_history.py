@@ -19,6 +19,7 @@ from confobjects.errors import BrokenDataError, ConfobjectsError, NoSuchObjectEr
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import Note, NotedChange
 from confobjects.mapping.protocol import Storage
+from confobjects.storage.history import HistoryLines
 from confobjects.storage.ldif_file import LdifFileStorage
 from tests.storage.conftest import BASE
 
@@ -106,6 +107,38 @@ def test_all_kinds_of_changes_are_noted(kept: Storage) -> None:
     for number, change in enumerate(changes, 1):
         assert commit(kept, change, note=Note(str(number))) == number
     assert [(noted.state, noted.text) for noted in kept.history()] == [("done", str(n)) for n in range(1, 5)]
+
+
+def check_every_end(storage: Storage) -> None:
+    """What is read after any number is the end of what is read of all."""
+    whole = list(storage.history())
+    for number in range(max((noted.number for noted in whole), default=0) + 3):
+        assert list(storage.history(number)) == [noted for noted in whole if noted.number > number]
+
+
+def test_the_history_after_a_number_is_the_end_of_the_whole(kept: Storage) -> None:
+    check_every_end(kept)
+    commit(kept, AddEntry(entry(ONE)), note=Note("1"))
+    check_every_end(kept)
+    commit(kept, AddEntry(entry(TWO)), put(ONE, "1"), note=Note("2", CANARY))
+    commit(kept, put(ONE, "2"))
+    check_every_end(kept)
+    for number in range(12):
+        commit(kept, put(ONE if number % 3 else TWO, f"a{number}"), note=Note("x" * 9000 * (number % 2)))
+    check_every_end(kept)
+    with kept.writing():
+        taken_back = kept.commit([put(ONE, "taken back")], Note("3"))
+        assert taken_back is not None
+        check_every_end(kept)
+        kept.commit([put(ONE, "a11")])
+        kept.withdraw(taken_back)
+        check_every_end(kept)
+    check_every_end(kept)
+    with pytest.raises(ObjectExistsError):
+        commit(kept, AddEntry(entry(ONE)), note=Note("refused"))
+    commit(kept, RenameEntry(ONE, BASE.child("cn", "three")), note=Note("4"))
+    commit(kept, DeleteEntry(TWO), note=Note("5"))
+    check_every_end(kept)
 
 
 def test_a_long_note_comes_back_whole(kept: Storage) -> None:
@@ -275,6 +308,53 @@ def test_a_history_that_ends_anywhere_is_true_of_what_it_has(tmp_path: Path, cut
     assert told(path) == expected
     number = commit(opened(path), put(ONE, "9"), note=Note("next"))
     assert told(path) == [*expected, (number, "done", "next")]
+
+
+WAYS = ("change", "change", "change without a note", "edit", "put back", "unsettled", "withdraw", "long")
+
+
+@given(ways=st.lists(st.sampled_from(WAYS), max_size=12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_the_end_of_the_history_of_a_file_is_that_of_the_whole_whatever_happened(
+    tmp_path: Path, ways: list[str]
+) -> None:
+    path = tmp_path / "config.ldif"
+    for leftover in (path, history_of(path)):
+        leftover.unlink(missing_ok=True)
+    storage = opened(path)
+    commit(storage, AddEntry(Entry(BASE, {"cn": ("config",)})), note=Note("base"))
+    commit(storage, AddEntry(entry(ONE)), note=Note("one"))
+    old = path.read_bytes()
+    for turn, way in enumerate(ways):
+        if way == "edit":
+            path.write_text(f"{path.read_text()}\n# edit {turn}\n")
+        elif way == "put back":
+            path.write_bytes(old)
+        elif way == "unsettled":
+            history_of(path).write_bytes(b"".join(lines_of(path)[:-1]))
+        elif way == "withdraw":
+            storage.withdraw(storage.history()[-1].number)
+        else:
+            text = "x" * 70_000 if way == "long" else str(turn)
+            commit(storage, put(ONE, str(turn)), note=None if "without" in way else Note(text))
+        check_every_end(storage)
+        check_every_end(opened(path))
+
+
+def test_the_end_of_a_history_is_read_without_its_beginning(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        commit(opened(path), put(ONE, str(number)), note=Note("x" * 10_000))
+    taken: list[bytes] = []
+    take = HistoryLines._take_line
+
+    def count(lines: HistoryLines, line: bytes, origin: str) -> None:
+        taken.append(line)
+        take(lines, line, origin)
+
+    monkeypatch.setattr(HistoryLines, "_take_line", count)
+    with opened(path) as storage:
+        assert [noted.number for noted in storage.history(41)] == [42]
+    assert 0 < sum(map(len, taken)) <= 2 * 65536
 
 
 @pytest.mark.parametrize(

@@ -62,14 +62,15 @@ _CLAIMS_KEPT: Final = 256
 class DirectoryMeans(Record):
     """What the journal needs from the storage.
 
-    ``look_up`` returns an entry as the server has it now, ``find`` the entries that a filter selects. ``make`` makes
-    one change. ``take_back`` undoes some changes, the last one first, and returns what could not be undone.
+    ``look_up`` returns an entry as the server has it now, ``find`` the entries that a filter selects, ``find_from`` those
+    right below one with a number that is not lower than another, None if one search does not do. ``make`` makes one change. ``take_back`` undoes some changes, the last one first, and returns what could not be undone.
     ``has_been_made`` tells whether a change has been made.
     """
 
     base: Callable[[], DN]
     look_up: Callable[[DN, Sequence[str]], Entry | None]
     find: Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
+    find_from: Callable[[DN, str, int, Sequence[str]], list[Entry] | None]
     make: Callable[[Change, Entry | None], None]
     take_back: Callable[[Sequence[PlannedChange]], list[Diagnostic]]
     has_been_made: Callable[[Change, Entry | None], bool]
@@ -409,13 +410,14 @@ class Journal:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def list_changes(self) -> list[NotedChange]:
-        """Return the records, the oldest first.
+    def list_changes(self, since: int = 0) -> list[NotedChange]:
+        """Return the records after a number, the oldest first.
 
         Raises :class:`~confobjects.errors.NoSuchObjectError` if there is no history.
         """
         if self.exists():
-            return records.list_changes(self._directory.look_up, self._directory.find, self.branch)
+            means = self._directory
+            return records.list_changes(means.look_up, means.find, means.find_from, self.branch, since)
         if self._directory.look_up(self.branch.parent, ("objectClass",)) is None:
             return []  # nothing exists yet: the first change creates the branch and the base
         raise NoSuchObjectError(

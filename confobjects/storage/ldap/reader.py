@@ -208,6 +208,14 @@ class DirectoryReader:
             raise self._read_error(result, f'the entries below "{base}" could not be read')
         return entries_of(found)
 
+    def _find_from(self, parent: DN, name: str, least: int, wanted: Sequence[str]) -> list[Entry] | None:
+        """Return the entries right below a parent with a number in an attribute that is not lower than another.
+
+        None if the server does not find them in one go, for whatever reason.
+        """
+        result, found = self._servers.ask(lambda session: session.search_from(str(parent), name, least, wanted))
+        return entries_of(found) if result.code == SUCCESS else None
+
 
 def _select_attributes(attributes: Sequence[str] | None) -> Sequence[str]:
     return _USER_ATTRIBUTES if attributes is None else tuple(attributes) or ("1.1",)

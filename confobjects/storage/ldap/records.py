@@ -1,17 +1,29 @@
-"""The history records of a directory: reading them and judging what each one did."""
+"""The history records of a directory: reading them and judging what each one did.
+
+Law: the records after a number are judged alike with and without those before it. Nearly always they can be judged
+without them; where not, all are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from confobjects.dn import DN
 from confobjects.mapping import journal as names
-from confobjects.mapping.entry import Entry
+from confobjects.mapping.entry import OBJECT_CLASS, Entry
 from confobjects.mapping.journal import NotedChange
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import plans
-from confobjects.storage.ldap.truth import FENCE, REVISION, StoredRecord, find_places, judge_records, revision_of
+from confobjects.storage.ldap.truth import (
+    FENCE,
+    REVISION,
+    StoredRecord,
+    are_judged_alone,
+    find_places,
+    judge_records,
+    revision_of,
+)
 
 _MANY: Final = 8
 """The number of entries from which their revisions are looked up in one search."""
@@ -24,25 +36,53 @@ RECORDS: Final = f"(&(objectClass={names.RECORD_CLASS})(!({names.STATE}={CLAIM})
 
 LookUp = Callable[[DN, Sequence[str]], Entry | None]
 Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
+FindFrom = Callable[[DN, str, int, Sequence[str]], list[Entry] | None]
+_WANTED: Final = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
 
 
-def list_changes(look_up: LookUp, find: Find, branch: DN) -> list[NotedChange]:
-    """Return the changes that took effect, from the records below a branch, the oldest first."""
-    wanted = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
-    found = find(branch, "one", RECORDS, wanted)
-    told = sorted((_stored_record_of(entry) for entry in found), key=lambda record: record.number)
-    states = judge_records(told, _make_lookup(told, look_up, find, branch.parent))
+def list_changes(look_up: LookUp, find: Find, find_from: FindFrom, branch: DN, since: int = 0) -> list[NotedChange]:
+    """Return the changes after a number that took effect, from the records below a branch, the oldest first."""
+    newest = _read_newest(find_from, branch, since) if since else None
+    find_revision = _make_lookup(look_up)
+    if newest is None or not are_judged_alone(newest, find_revision):
+        told = _sort_records(find(branch, "one", RECORDS, _WANTED))
+        find_revision = _make_lookup(look_up, _read_revisions(told, find, branch.parent))
+    else:
+        told = newest
+    states = judge_records(told, find_revision)
     shown = [record for record in told if states[record.number] != "void" and record.state != FENCE]
-    return [_as_noted(record, states[record.number]) for record in shown]
+    return [_as_noted(record, states[record.number]) for record in shown if record.number > since]
 
 
-def _make_lookup(told: Sequence[StoredRecord], look_up: LookUp, find: Find, base: DN) -> Callable[[DN], int | None]:
-    """Return a function that looks up the revision of an entry, None if there is no entry."""
+def _read_newest(find_from: FindFrom, branch: DN, since: int) -> list[StoredRecord] | None:
+    """Return the records after a number; None if they cannot be told from other entries."""
+    found = find_from(branch, names.NUMBER, since + 1, (*_WANTED, OBJECT_CLASS))
+    if found is None or not all(entry.get(names.STATE) and entry.get(OBJECT_CLASS) for entry in found):
+        return None
+    return _sort_records(
+        entry
+        for entry in found
+        if entry.has_object_class(names.RECORD_CLASS) and text_of(entry, names.STATE).lower() != CLAIM
+    )
+
+
+def _sort_records(found: Iterable[Entry]) -> list[StoredRecord]:
+    return sorted((_stored_record_of(entry) for entry in found), key=lambda record: record.number)
+
+
+def _read_revisions(told: Sequence[StoredRecord], find: Find, base: DN) -> dict[str, int | None]:
+    """Return the revisions of the entries in some records, if they are many: one search is faster then."""
     wanted = find_places(told)
     known: dict[str, int | None] = {}
     if len(wanted) > _MANY:
         known = {dn.normal: None for dn in wanted}
         known.update((e.dn.normal, revision_of(e)) for e in find(base, "sub", "(objectClass=*)", (REVISION,)))
+    return known
+
+
+def _make_lookup(look_up: LookUp, read: Mapping[str, int | None] | None = None) -> Callable[[DN], int | None]:
+    """Return a function that looks up the revision of an entry, None if there is no entry; some are read already."""
+    known = dict(read or {})
 
     def find_revision(dn: DN) -> int | None:
         if dn.normal not in known:

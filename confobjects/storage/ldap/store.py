@@ -70,7 +70,13 @@ class LdapStorage(DirectoryWriter):
         )
         self._lock = RLock()
         means = DirectoryMeans(
-            lambda: self.base, self._read, self._find, self._carry_out, self._undo, self._has_been_made
+            lambda: self.base,
+            self._read,
+            self._find,
+            self._find_from,
+            self._carry_out,
+            self._undo,
+            self._has_been_made,
         )
         self._journal = Journal(means, history)
         self._made_claims: Claims | None = None
@@ -236,10 +242,10 @@ class LdapStorage(DirectoryWriter):
             done.append(PlannedChange(change, before))
             self._remember(change)
 
-    def history(self) -> list[NotedChange]:
-        """Return the recorded changes, the oldest first."""
+    def history(self, since: int = 0) -> list[NotedChange]:
+        """Return the recorded changes after a number, the oldest first."""
         with self._turn:
-            return self._journal.list_changes()
+            return self._journal.list_changes(since)
 
     def keep_history(self) -> list[DN]:
         """Create the history below the base. Return the DN of its entry if it is new."""

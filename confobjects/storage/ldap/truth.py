@@ -163,34 +163,65 @@ def find_places(records: Sequence[StoredRecord]) -> list[DN]:
 
 def judge_records(records: Sequence[StoredRecord], revision: Callable[[DN], int | None]) -> dict[int, State]:
     """Return the outcome of each record, by number. ``revision`` looks up an entry's revision, None for no entry."""
-    claims = _collect_claims(records)
-    seen: dict[str, set[int]] = {}
-    """The revisions that writers found, by DN. They prove the records with these numbers, even if the writer failed."""
-    for claim in claims:
-        seen.setdefault(claim.place.normal, set()).add(claim.step.before)
+    evidence = _Evidence(records, revision)
     states: dict[int, State] = {record.number: _SAID.get(record.state, "unclear") for record in records}
-    single = [claim for claim in claims if claim.record.state in _JUDGED]
-    proven = {
-        claim.record.number
-        for claim in single
-        if claim.record.number in seen[claim.place.normal] or revision(claim.place) == claim.record.number
-    }
-    begun = {
-        (claim.place.normal, claim.step.before)
-        for claim in claims
-        if claim.step.kind != "delete"  # a deletion does not check the revision
-        and (claim.record.number in proven or claim.record.state == "done")
-    }
-    """The start revisions of proven changes: no other change can have been made from the same one."""
-    for claim in single:
+    for claim in evidence.single:
         number = claim.record.number
-        if number in proven:
+        if number in evidence.proven:
             states[number] = "done"
-        elif (claim.place.normal, claim.step.before) in begun:
+        elif evidence.has_begun(claim):
             states[number] = "void"
         else:
             states[number] = _judge_claim(claim, revision(claim.place))
     return states
+
+
+def are_judged_alone(records: Sequence[StoredRecord], revision: Callable[[DN], int | None]) -> bool:
+    """Tell whether the newest records have the same outcomes when they are judged together with all older ones.
+
+    An older record never proves a newer one: it began from a revision below its own number. It can only show that the
+    change of a newer one was not made, because it began from the same revision. That matters where the newer one would
+    not be void anyway.
+    """
+    evidence = _Evidence(records, revision)
+    return all(
+        claim.record.number in evidence.proven
+        or evidence.has_begun(claim)
+        or _judge_claim(claim, revision(claim.place)) == "void"
+        for claim in evidence.single
+        if claim.record.state != FENCE
+    )
+
+
+class _Evidence:
+    """What records say of each other, and revisions of them.
+
+    ``single`` are the claims of the records to be judged, ``proven`` the numbers of those whose change was made.
+    """
+
+    def __init__(self, records: Sequence[StoredRecord], revision: Callable[[DN], int | None]) -> None:
+        claims = _collect_claims(records)
+        seen: dict[str, set[int]] = {}
+        """The revisions that writers found, by DN. They prove the records with these numbers, even if the writer failed."""
+        for claim in claims:
+            seen.setdefault(claim.place.normal, set()).add(claim.step.before)
+        self.single = [claim for claim in claims if claim.record.state in _JUDGED]
+        self.proven = {
+            claim.record.number
+            for claim in self.single
+            if claim.record.number in seen[claim.place.normal] or revision(claim.place) == claim.record.number
+        }
+        self._begun = {
+            (claim.place.normal, claim.step.before)
+            for claim in claims
+            if claim.step.kind != "delete"  # a deletion does not check the revision
+            and (claim.record.number in self.proven or claim.record.state == "done")
+        }
+        """The start revisions of proven changes: no other change can have been made from the same one."""
+
+    def has_begun(self, claim: _StepClaim) -> bool:
+        """Tell whether another change was made from the revision that a claim began from."""
+        return (claim.place.normal, claim.step.before) in self._begun
 
 
 _SAID: Final[dict[str, State]] = {"done": "done", "void": "void", "intent": "pending"}
