@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
@@ -33,8 +34,11 @@ def mask_secret(prop: PropertyDefinition, text: str) -> str:
 
 def mask_text(text: str) -> str:
     """Return a secret as it may be shown: a mask, or its expression without the default."""
-    if not has_opener(text):
-        return MASK
+    return _mask_expression(text) if has_opener(text) else MASK
+
+
+@lru_cache(maxsize=256)  # many objects hold the same text
+def _mask_expression(text: str) -> str:
     from confobjects.expressions import ExpressionSyntaxError, parse
 
     try:

@@ -6,7 +6,7 @@ are made for each object are encoded and decoded here; everything else is left t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, ParamSpec, TypeVar
 
 from confobjects.records import Record
@@ -21,16 +21,17 @@ DONE: Final = 0x65
 REFERENCE: Final = 0x73
 INTERMEDIATE: Final = 0x79
 _INTEGER: Final = 0x02
-_OCTETS: Final = 0x04
+OCTETS: Final = 0x04
 _ENUMERATED: Final = 0x0A
 _SEQUENCE: Final = 0x30
 _SET: Final = 0x31
 _SEARCH: Final = 0x63
 _MODIFY: Final = 0x66
+_ADD: Final = 0x68
+_DELETE: Final = 0x4A
 _PRESENT: Final = 0x87
 _OR: Final = 0xA1
 _EQUAL: Final = 0xA3
-_AT_LEAST: Final = 0xA5
 _BIND: Final = 0x60
 _SIMPLE: Final = 0x80
 _INFO_NAME: Final = 0x80
@@ -68,7 +69,8 @@ class MessageError(ValueError):
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _encode_tlv(tag: int, content: bytes) -> bytes:
+def encode_tlv(tag: int, content: bytes) -> bytes:
+    """Return a tag, a length and the content."""
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
@@ -77,75 +79,82 @@ def _encode_tlv(tag: int, content: bytes) -> bytes:
 
 
 def _encode_number(tag: int, value: int) -> bytes:
-    return _encode_tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+    return encode_tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
 def _encode_strings(tag: int, values: Iterable[bytes]) -> bytes:
-    return _encode_tlv(tag, b"".join([_encode_tlv(_OCTETS, value) for value in values]))
+    return encode_tlv(tag, b"".join([encode_tlv(OCTETS, value) for value in values]))
 
 
 def encode_message(number: int, operation: bytes) -> bytes:
     """Return a complete message."""
-    return _encode_tlv(_SEQUENCE, _encode_number(_INTEGER, number) + operation)
+    return encode_tlv(_SEQUENCE, _encode_number(_INTEGER, number) + operation)
 
 
 def encode_modify(dn: str, modifications: Sequence[tuple[str, str, Sequence[bytes]]]) -> bytes:
     """Return the request to change an entry; each modification is a kind, an attribute and values."""
     steps = [
-        _encode_tlv(
+        encode_tlv(
             _SEQUENCE,
             _encode_number(_ENUMERATED, _KINDS[kind])
-            + _encode_tlv(_SEQUENCE, _encode_tlv(_OCTETS, attribute.encode()) + _encode_strings(_SET, values)),
+            + encode_tlv(_SEQUENCE, encode_tlv(OCTETS, attribute.encode()) + _encode_strings(_SET, values)),
         )
         for kind, attribute, values in modifications
     ]
-    return _encode_tlv(_MODIFY, _encode_tlv(_OCTETS, dn.encode()) + _encode_tlv(_SEQUENCE, b"".join(steps)))
+    return encode_tlv(_MODIFY, encode_tlv(OCTETS, dn.encode()) + encode_tlv(_SEQUENCE, b"".join(steps)))
 
 
 def encode_bind(dn: str, password: str) -> bytes:
     """Return the request to log in with a password."""
-    return _encode_tlv(
+    return encode_tlv(
         _BIND,
-        _encode_number(_INTEGER, 3) + _encode_tlv(_OCTETS, dn.encode()) + _encode_tlv(_SIMPLE, password.encode()),
+        _encode_number(_INTEGER, 3) + encode_tlv(OCTETS, dn.encode()) + encode_tlv(_SIMPLE, password.encode()),
     )
 
 
-def encode_search(
-    base: str, attributes: Sequence[str], scope: int = _BASE_OBJECT, name: str = "objectClass", value: str = ""
-) -> bytes:
-    """Return the request to find the entries with a value of an attribute, or with any value."""
-    return _encode_search(base, attributes, scope, _encode_equal(name, value) if value else _encode_present(name))
+def encode_add(dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bytes:
+    """Return the request to add an entry."""
+    parts = [
+        encode_tlv(_SEQUENCE, encode_tlv(OCTETS, name.encode()) + _encode_strings(_SET, values))
+        for name, values in attributes.items()
+    ]
+    return encode_tlv(_ADD, encode_tlv(OCTETS, dn.encode()) + encode_tlv(_SEQUENCE, b"".join(parts)))
+
+
+def encode_delete(dn: str) -> bytes:
+    """Return the request to delete an entry."""
+    return encode_tlv(_DELETE, dn.encode())
+
+
+def encode_read(dn: str, attributes: Sequence[str]) -> bytes:
+    """Return the request to read one entry."""
+    return encode_search(dn, attributes, _BASE_OBJECT, _encode_present("objectClass"))
 
 
 def encode_search_any(base: str, attributes: Sequence[str], scope: int, pairs: Iterable[tuple[str, str]]) -> bytes:
     """Return the request to find the entries with one of some pairs of an attribute and its value, at least one."""
-    either = _encode_tlv(_OR, b"".join([_encode_equal(name, value) for name, value in pairs]))
-    return _encode_search(base, attributes, scope, either)
-
-
-def encode_search_from(base: str, attributes: Sequence[str], name: str, least: str) -> bytes:
-    """Return the request to find the entries right below a base whose value of an attribute is not less than another."""
-    condition = _encode_tlv(_AT_LEAST, _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_OCTETS, least.encode()))
-    return _encode_search(base, attributes, ONE_LEVEL, condition)
+    either = encode_tlv(_OR, b"".join([_encode_equal(name, value) for name, value in pairs]))
+    return encode_search(base, attributes, scope, either)
 
 
 def _encode_equal(name: str, value: str) -> bytes:
-    return _encode_tlv(_EQUAL, _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_OCTETS, value.encode()))
+    return encode_tlv(_EQUAL, encode_tlv(OCTETS, name.encode()) + encode_tlv(OCTETS, value.encode()))
 
 
 def _encode_present(name: str) -> bytes:
-    return _encode_tlv(_PRESENT, name.encode())
+    return encode_tlv(_PRESENT, name.encode())
 
 
-def _encode_search(base: str, attributes: Sequence[str], scope: int, condition: bytes) -> bytes:
-    return _encode_tlv(
+def encode_search(base: str, attributes: Sequence[str], scope: int, condition: bytes) -> bytes:
+    """Return the request to find the entries that an encoded filter selects."""
+    return encode_tlv(
         _SEARCH,
-        _encode_tlv(_OCTETS, base.encode())
+        encode_tlv(OCTETS, base.encode())
         + _encode_number(_ENUMERATED, scope)
         + _encode_number(_ENUMERATED, _NEVER_DEREFERENCE)
         + _encode_number(_INTEGER, 0)  # no client-side limit on the number of entries
         + _encode_number(_INTEGER, 0)  # nor on the time: the channel has a deadline
-        + _encode_tlv(0x01, b"\x00")  # values as well
+        + encode_tlv(0x01, b"\x00")  # values as well
         + condition
         + _encode_strings(_SEQUENCE, [name.encode() for name in attributes]),
     )
@@ -153,9 +162,9 @@ def _encode_search(base: str, attributes: Sequence[str], scope: int, condition: 
 
 def encode_page(size: int, cookie: bytes) -> bytes:
     """Return the controls that ask for one page of a search (RFC 2696)."""
-    value = _encode_tlv(_SEQUENCE, _encode_number(_INTEGER, size) + _encode_tlv(_OCTETS, cookie))
-    control = _encode_tlv(_OCTETS, PAGED.encode()) + _encode_tlv(_OCTETS, value)
-    return _encode_tlv(_CONTROLS, _encode_tlv(_SEQUENCE, control))
+    value = encode_tlv(_SEQUENCE, _encode_number(_INTEGER, size) + encode_tlv(OCTETS, cookie))
+    control = encode_tlv(OCTETS, PAGED.encode()) + encode_tlv(OCTETS, value)
+    return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
 
 
 def encode_sync(cookie: bytes) -> bytes:
@@ -163,20 +172,20 @@ def encode_sync(cookie: bytes) -> bytes:
 
     Without a cookie all entries come first. The control is critical: a server that does not know it refuses.
     """
-    known = _encode_tlv(_OCTETS, cookie) if cookie else b""
+    known = encode_tlv(OCTETS, cookie) if cookie else b""
     return _encode_critical(SYNC_REQUEST, _encode_number(_ENUMERATED, _REFRESH_AND_PERSIST) + known)
 
 
 def encode_persistent() -> bytes:
     """Return the controls that ask for the changes to come, each with its kind (draft-ietf-ldapext-psearch-03)."""
-    true = _encode_tlv(_BOOLEAN, b"\xff")
+    true = encode_tlv(_BOOLEAN, b"\xff")
     return _encode_critical(PERSISTENT, _encode_number(_INTEGER, _ALL_KINDS) + true + true)
 
 
 def _encode_critical(name: str, content: bytes) -> bytes:
-    value = _encode_tlv(_OCTETS, _encode_tlv(_SEQUENCE, content))
-    control = _encode_tlv(_OCTETS, name.encode()) + _encode_tlv(_BOOLEAN, b"\xff") + value
-    return _encode_tlv(_CONTROLS, _encode_tlv(_SEQUENCE, control))
+    value = encode_tlv(OCTETS, encode_tlv(_SEQUENCE, content))
+    control = encode_tlv(OCTETS, name.encode()) + encode_tlv(_BOOLEAN, b"\xff") + value
+    return encode_tlv(_CONTROLS, encode_tlv(_SEQUENCE, control))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -362,7 +371,7 @@ def decode_controls(data: bytes, at: int) -> dict[str, bytes]:
     for tag, content in decode_parts(data, at + size):
         for _, control in decode_parts(content) if tag == _CONTROLS else ():
             (_, name), *rest = decode_parts(control)
-            found[name.decode("ascii")] = next((value for kind, value in rest if kind == _OCTETS), b"")
+            found[name.decode("ascii")] = next((value for kind, value in rest if kind == OCTETS), b"")
     return found
 
 
@@ -410,7 +419,7 @@ def decode_sync_info(value: bytes) -> SyncInfo:
     if kind == NEW_COOKIE:
         return SyncInfo(kind, content)
     parts = dict(decode_parts(content))
-    cookie, flag = parts.get(_OCTETS, b""), parts.get(_BOOLEAN)
+    cookie, flag = parts.get(OCTETS, b""), parts.get(_BOOLEAN)
     if kind in (REFRESH_DELETE, REFRESH_PRESENT):
         return SyncInfo(kind, cookie, ends=flag != b"\x00")  # done unless it is said that it is not
     if kind != ID_SET:

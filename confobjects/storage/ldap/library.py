@@ -7,7 +7,6 @@ StartTLS. So it only encodes and decodes messages; sockets, TLS and deadlines ar
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 with warnings.catch_warnings():
@@ -68,19 +67,3 @@ def bind_externally(connection: Any) -> None:
     connection.authentication, connection.sasl_mechanism = ldap3.SASL, ldap3.EXTERNAL
     connection.sasl_credentials = ""  # None would leave the server waiting for them
     connection.bind()
-
-
-def search_page(  # noqa: PLR0913 - the parameters of a search request, passed by keyword
-    connection: Any, *, base: str, scope: str, filter_: str, attributes: Sequence[str], size: int, cookie: bytes
-) -> None:
-    """Read one page of a search, with any filter."""
-    connection.search(
-        base,
-        filter_,
-        ldap3.LEVEL if scope == "one" else ldap3.SUBTREE,
-        dereference_aliases=ldap3.DEREF_NEVER,
-        attributes=list(attributes),
-        paged_size=size,
-        paged_cookie=cookie or None,
-        paged_criticality=False,
-    )

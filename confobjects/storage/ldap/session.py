@@ -1,12 +1,11 @@
 """One connection to one server, secured and logged in: requests in, results out.
 
-The frequent requests are encoded here: logging in with a password, reading, listing and changing entries. For all
-others the client library is loaded.
+The frequent requests are encoded here: logging in with a password, reading and searching, adding, changing and deleting
+entries. For all others the client library is loaded.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -18,14 +17,13 @@ from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import LdapAddress
 from confobjects.storage.ldap.ber import RawEntry
 from confobjects.storage.ldap.channel import LdapChannel, as_connection_error, check_socket_access, connect
+from confobjects.storage.ldap.filters import encode_filter
 from confobjects.storage.ldap.login import LdapLogin
 from confobjects.storage.ldap.messages import LdapWire
 from confobjects.storage.ldap.results import AWAY, NAMES, SUCCESS, LdapResult, error_for_result
 
 PAGE: Final = 1000
 _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
-_PLAIN_FILTER: Final = re.compile(r"\(([A-Za-z][A-Za-z0-9-]*)=(\*|[A-Za-z0-9.-]+)\)")
-"""A filter for one attribute with any value or one that needs no escapes (RFC 4515)."""
 
 
 class LostError(Exception):
@@ -131,7 +129,7 @@ class LdapSession:
 
     def add(self, dn: str, attributes: dict[str, list[bytes]]) -> LdapResult:
         """Add an entry."""
-        return self._ask("adding an entry", lambda: self._connection.add(dn, attributes=attributes))
+        return self._exchange("adding an entry", lambda: ber.encode_add(dn, attributes))[0]
 
     def modify(self, dn: str, modifications: Sequence[tuple[str, str, list[bytes]]]) -> LdapResult:
         """Change an entry; each modification is a kind, an attribute and values, in order."""
@@ -139,7 +137,7 @@ class LdapSession:
 
     def delete(self, dn: str) -> LdapResult:
         """Delete an entry."""
-        return self._ask("deleting an entry", lambda: self._connection.delete(dn))
+        return self._exchange("deleting an entry", lambda: ber.encode_delete(dn))[0]
 
     def rename(self, dn: str, rdn: str, parent: str | None) -> LdapResult:
         """Rename an entry, and move it if a parent is given."""
@@ -147,7 +145,7 @@ class LdapSession:
 
     def read(self, dn: str, attributes: Sequence[str]) -> tuple[LdapResult, RawEntry | None]:
         """Read one entry."""
-        result, _ = self._exchange("searching", lambda: ber.encode_search(dn, attributes))
+        result, _ = self._exchange("searching", lambda: ber.encode_read(dn, attributes))
         return result, next(iter(self._wire.entries), None)
 
     def search_any(
@@ -161,7 +159,8 @@ class LdapSession:
         self, parent: str, name: str, least: int, attributes: Sequence[str]
     ) -> tuple[LdapResult, list[RawEntry]]:
         """Read the entries right below a parent that have a number in an attribute, or a greater one."""
-        result, _ = self._exchange("searching", lambda: ber.encode_search_from(parent, attributes, name, str(least)))
+        condition = encode_filter(f"({name}>={least})")
+        result, _ = self._exchange("searching", lambda: ber.encode_search(parent, attributes, ber.ONE_LEVEL, condition))
         return result, self._wire.entries
 
     def search(self, base: str, scope: str, filter_: str, attributes: Sequence[str]) -> Iterator[LdapResult | RawEntry]:
@@ -178,32 +177,12 @@ class LdapSession:
         self, base: str, scope: str, filter_: str, attributes: Sequence[str], cookie: bytes
     ) -> tuple[LdapResult, bytes]:
         """Read one page, and return its result and the cookie of the next one."""
-        if (plain := _PLAIN_FILTER.fullmatch(filter_)) is None:
-            return self._search_by_library(base, scope, filter_, attributes, cookie)
-        name, value = plain.groups()
         number = ber.ONE_LEVEL if scope == "one" else ber.SUBTREE
         return self._exchange(
             "searching",
-            lambda: ber.encode_search(base, attributes, number, name, "" if value == "*" else value),
+            lambda: ber.encode_search(base, attributes, number, encode_filter(filter_)),
             ber.encode_page(PAGE, cookie),
         )
-
-    def _search_by_library(
-        self, base: str, scope: str, filter_: str, attributes: Sequence[str], cookie: bytes
-    ) -> tuple[LdapResult, bytes]:
-        from confobjects.storage.ldap.library import search_page
-
-        connection = self._connection
-
-        def ask() -> None:
-            search_page(
-                connection, base=base, scope=scope, filter_=filter_, attributes=attributes, size=PAGE, cookie=cookie
-            )
-
-        result = self._ask("searching", ask)
-        control = (connection.result.get("controls") or {}).get(ber.PAGED)
-        connection.response = None
-        return result, control["value"]["cookie"] if control else b""
 
     # -- requests whose answers come later ---------------------------------------------------------------------------
 

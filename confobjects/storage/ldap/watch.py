@@ -20,6 +20,7 @@ from confobjects.mapping import journal as names
 from confobjects.mapping.protocol import Notice, Timing
 from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import LdapAddress
+from confobjects.storage.ldap.filters import encode_filter
 from confobjects.storage.ldap.hearing import WANTED, Ear, HistoryFollower, PersistentEar, SyncEar, SyncMemory
 from confobjects.storage.ldap.reader import is_openldap
 from confobjects.storage.ldap.requests import entry_of
@@ -215,12 +216,12 @@ class LdapWatch(TimedWatch[Notice]):
             return
         ear: Ear = SyncEar(self._memory, self._collector) if way == "sync" else PersistentEar(self._collector)
         line.ear, line.is_hearing = ear, False
-        request = ber.encode_search(str(self._base()), ("1.1",), ber.SUBTREE)
+        request = ber.encode_search(str(self._base()), ("1.1",), ber.SUBTREE, encode_filter("(objectClass=*)"))
         line.search = line.session.send(request, ear.controls())
         line.confirmation = self._ask_for_sign(line)
 
     def _ask_for_sign(self, line: _Line) -> int:
-        number = line.session.send(ber.encode_search("", ("1.1",)))
+        number = line.session.send(ber.encode_read("", ("1.1",)))
         line.awaited.add(number)
         line.asked = self._timing.now()
         return number

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ldap3 import DEREF_NEVER, LEVEL
+from ldap3 import DEREF_NEVER, LEVEL, SUBTREE
 from ldap3.operation.search import search_operation
 from ldap3.protocol.rfc4511 import LDAPMessage
 from ldap3.utils.conv import escape_filter_chars
@@ -25,6 +25,7 @@ from confobjects.storage import open_storage
 from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import LdapAddress
 from confobjects.storage.ldap.channel import LdapChannel
+from confobjects.storage.ldap.filters import encode_filter
 from confobjects.storage.ldap.session import LdapSession, LostError
 from tests.servers import fake_ldap
 from tests.servers import slapd as openldap
@@ -65,7 +66,7 @@ def test_a_change_is_what_was_meant(number: int, dn: str, steps: Sequence[tuple[
 
 @given(number=st.integers(1, 2**31 - 1), dn=DNS, names=st.lists(NAMES, max_size=4))
 def test_a_read_is_what_was_meant(number: int, dn: str, names: list[str]) -> None:
-    request = understood(ber.encode_message(number, ber.encode_search(dn, names)))["protocolOp"]["searchRequest"]
+    request = understood(ber.encode_message(number, ber.encode_read(dn, names)))["protocolOp"]["searchRequest"]
     assert bytes(request["baseObject"]).decode() == dn
     assert (int(request["scope"]), int(request["derefAliases"])) == (0, 0)
     assert (int(request["sizeLimit"]), int(request["timeLimit"]), bool(request["typesOnly"])) == (0, 0, False)
@@ -73,30 +74,78 @@ def test_a_read_is_what_was_meant(number: int, dn: str, names: list[str]) -> Non
     assert [bytes(name).decode() for name in request["attributes"]] == names
 
 
-@given(
-    dn=DNS,
-    name=st.from_regex(r"[a-z]{1,200}", fullmatch=True),
-    value=st.from_regex(r"[a-z0-9.-]{0,200}", fullmatch=True),
-    scope=st.sampled_from([ber.ONE_LEVEL, ber.SUBTREE]),
-    size=st.integers(1, 10_000),
-    cookie=OCTETS,
+@given(dn=DNS, attributes=st.dictionaries(NAMES, st.lists(OCTETS, min_size=1, max_size=3), max_size=4))
+def test_an_addition_is_what_was_meant(dn: str, attributes: dict[str, list[bytes]]) -> None:
+    request = understood(ber.encode_message(1, ber.encode_add(dn, attributes)))["protocolOp"]["addRequest"]
+    assert bytes(request["entry"]).decode() == dn
+    found = {bytes(one["type"]).decode(): [bytes(value) for value in one["vals"]] for one in request["attributes"]}
+    assert found == attributes
+
+
+@given(dn=DNS)
+def test_a_deletion_is_what_was_meant(dn: str) -> None:
+    request = understood(ber.encode_message(1, ber.encode_delete(dn)))["protocolOp"]["delRequest"]
+    assert bytes(request).decode() == dn
+
+
+VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=9).map(str.strip)  # the library strips them as well
+ITEMS = st.one_of(
+    st.builds("({}=*)".format, NAMES),
+    st.builds("({}{}{})".format, NAMES, st.sampled_from(["=", ">=", "<="]), VALUES.map(escape_filter_chars)),
 )
-def test_a_page_of_a_search_is_what_was_meant(  # noqa: PLR0913 - the parts of a request
-    *, dn: str, name: str, value: str, scope: int, size: int, cookie: bytes
-) -> None:
-    request = ber.encode_search(dn, ("cn",), scope, name, value)
-    message = understood(ber.encode_message(7, request + ber.encode_page(size, cookie)))
-    search = message["protocolOp"]["searchRequest"]
-    assert (bytes(search["baseObject"]).decode(), int(search["scope"])) == (dn, scope)
-    if value:
-        pair = search["filter"]["equalityMatch"]
-        assert (bytes(pair["attributeDesc"]).decode(), bytes(pair["assertionValue"]).decode()) == (name, value)
-    else:
-        assert bytes(search["filter"]["present"]).decode() == name
-    (control,) = message["controls"]
+FILTERS = st.recursive(
+    ITEMS,
+    lambda inner: st.one_of(
+        st.builds("(!{})".format, inner),
+        st.builds("({}{})".format, st.sampled_from("&|"), st.lists(inner, min_size=1, max_size=3).map("".join)),
+    ),
+    max_leaves=4,
+)
+
+
+@given(dn=DNS, text=FILTERS, scope=st.sampled_from([ber.ONE_LEVEL, ber.SUBTREE]))
+def test_a_search_is_what_was_meant(dn: str, text: str, scope: int) -> None:
+    level = LEVEL if scope == ber.ONE_LEVEL else SUBTREE
+    meant = search_operation(dn, text, level, DEREF_NEVER, ("cn",), 0, 0, False, False, False)
+    assert ber.encode_search(dn, ("cn",), scope, encode_filter(text)) == encoder.encode(meant)
+
+
+@given(size=st.integers(1, 10_000), cookie=OCTETS)
+def test_a_page_of_a_search_is_what_was_meant(size: int, cookie: bytes) -> None:
+    request = ber.encode_search("dc=x", ("cn",), ber.SUBTREE, encode_filter("(objectClass=*)"))
+    (control,) = understood(ber.encode_message(7, request + ber.encode_page(size, cookie)))["controls"]
     assert bytes(control["controlType"]).decode() == ber.PAGED
     asked, rest = decoder.decode(bytes(control["controlValue"]))
     assert (int(asked[0]), bytes(asked[1]), rest) == (size, cookie, b"")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "(",
+        "()",
+        "a=b",
+        "(a=b",
+        "(a=b)c",
+        "(a=b))",
+        "(a~=b)",
+        "(a=b*)",
+        "(a>=*)",
+        "(a=\\4)",
+        "(=b)",
+        "(&)",
+        "(!)",
+        "(!(a=b)(c=d))",
+        "(&(a=b)",
+        "(&a=b)",
+        "(a=\x00)",
+        " (a=b)",
+    ],
+)
+def test_no_octets_come_of_what_is_no_filter(text: str) -> None:
+    with pytest.raises(ValueError, match="filter"):
+        encode_filter(text)
 
 
 @given(dn=DNS, names=st.lists(NAMES, min_size=1, max_size=3), pairs=PAIRS)
