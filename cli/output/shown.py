@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UsageError
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.reading import mask_secret
+from confobjects.objects.reading import mask_secret, mask_value
 from confobjects.records import Record
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -42,7 +42,7 @@ def show(
     """Return a property's current values, or its effective ones, with secrets masked."""
     if effective:
         reading = reader.read(obj, prop)
-        texts: Sequence[str] = [prop.syntax.format(value) for value in reading.typed or ()]
+        texts: Sequence[str] = [mask_value(prop, prop.syntax.format(value)) for value in reading.typed or ()]
         if reading.typed is None:
             texts = reading.texts
         origin = ", ".join(dict.fromkeys(reading.origins)) or reading.origin

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.definitions.allowance import load_function
 from confobjects.diagnostics import MASK, Diagnostic, suggest_name
 from confobjects.errors import NoSuchObjectError, UnknownNameError
-from confobjects.objects.reading import mask_secret
+from confobjects.objects.reading import mask_value
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
@@ -98,6 +98,11 @@ class EffectiveObject:
         prop = self._property(name)
         return tuple(prop.syntax.format(value) for value in self._judged.readings[name].typed or ())
 
+    def masked_texts(self, name: str) -> tuple[str, ...]:
+        """Return the effective value texts in canonical form, as they may be shown."""
+        prop = self._property(name)
+        return tuple(mask_value(prop, text) for text in self.texts(name))
+
     def origin(self, name: str) -> str:
         """Return where the value came from: ``stored``, ``default``, ``environment variable X``, …, ``none``."""
         self._property(name)
@@ -151,7 +156,7 @@ class EffectiveObject:
         if prop.sensitive:
             return repr(MASK)
         if prop.syntax.secret_names:
-            return repr(tuple(mask_secret(prop, text) for text in self.texts(name)))
+            return repr(self.masked_texts(name))
         return repr(self[name])
 
 

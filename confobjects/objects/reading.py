@@ -32,6 +32,14 @@ def mask_secret(prop: PropertyDefinition, text: str) -> str:
     return mask_text(text)
 
 
+def mask_value(prop: PropertyDefinition, text: str) -> str:
+    """Return an effective value text as it may be shown: secrets masked, also those that look like an expression."""
+    if prop.sensitive:
+        return MASK
+    at = prop.syntax.find_secret(text) if prop.syntax.secret_names else None
+    return text if at is None else text[:at] + MASK
+
+
 def mask_text(text: str) -> str:
     """Return a secret as it may be shown: a mask, or its expression without the default."""
     return _mask_expression(text) if has_opener(text) else MASK
@@ -397,7 +405,7 @@ def value_problem(
         said.message,
         path=path,
         property=prop.name,
-        value=MASK if prop.sensitive else mask_secret(prop, value),
+        value=mask_value(prop, value),
         detail=f"expected: {said.expected or prop.syntax.expected}",
         more=(came,) if came else (),
         remedy=said.remedy,
@@ -414,7 +422,7 @@ def _check_values(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -
                 f"{prop.name} takes one value, but has {len(values)}",
                 path=path,
                 property=prop.name,
-                remedy="keep one of them: " + ", ".join(mask_secret(prop, value) for value in values),
+                remedy="keep one of them: " + ", ".join(mask_value(prop, value) for value in values),
             )
         ]
     problems = []
@@ -425,10 +433,10 @@ def _check_values(obj: ManagedObject, prop: PropertyDefinition, values: Texts) -
             problems.append(
                 Diagnostic(
                     "invalid-value",
-                    f"the value {mask_secret(prop, value)!r} repeats {mask_secret(prop, seen[key])!r}",
+                    f"the value {mask_value(prop, value)!r} repeats {mask_value(prop, seen[key])!r}",
                     path=path,
                     property=prop.name,
-                    value=mask_secret(prop, value),
+                    value=mask_value(prop, value),
                     remedy="give each only once",
                 )
             )

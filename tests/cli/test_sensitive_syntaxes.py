@@ -191,3 +191,34 @@ def test_a_program_is_told_without_a_value(tmp_path: Path, definitions: Path) ->
             with pytest.raises(ConfobjectsError) as caught:
                 context.modify("vault", "one", PropertyChanges(set={sample.property: [sample.text]}))
             assert not repeated(str(caught.value) + repr(caught.value), (sample,))
+
+
+@pytest.mark.parametrize("secret", ["&{canary-7}", "${canary-7}", "&{env:canary-7|x}", "a&{canary-7"])
+def test_an_effective_secret_that_looks_like_an_expression_is_masked(secret: str, tmp_path: Path) -> None:
+    (tmp_path / "pin").write_text(secret)
+    values = {
+        "auth-username": "u",
+        "auth-password": "&{file:pin}",
+        "smtp-property": "mail.smtp.proxy.password=&{file:pin}",
+    }
+    url = f"ldif:{tmp_path / 'config.ldif'}"
+    with open(url) as context:
+        context.create("mail-server", "one", {"enabled": True, "smtp-server": "h", **values})
+    shown = run("get-mail-server-prop", "--url", url, "--server-name", "one", "--effective", "--advanced")
+    assert (shown.status, shown.err) == (0, "")
+    assert "mail.smtp.proxy.password=********" in shown.out
+    told = repr(load(url)["mail-server", "one"])
+    assert "mail.smtp.proxy.password=********" in told
+    assert "canary-7" not in shown.out + told
+
+
+def test_a_problem_with_an_effective_secret_that_looks_like_an_expression_does_not_repeat_it(tmp_path: Path) -> None:
+    for name in ("pin", "same"):
+        (tmp_path / name).write_text("&{canary-7}")
+    pairs = [f"mail.smtp.proxy.password=&{{file:{name}}}" for name in ("pin", "same")]
+    url = f"ldif:{tmp_path / 'config.ldif'}"
+    with open(url) as context:
+        context.create("mail-server", "one", {"enabled": True, "smtp-server": "h", "smtp-property": pairs})
+    outcome = run("check", "--url", url)
+    assert outcome.status == 10
+    assert "canary" not in outcome.err + outcome.out
