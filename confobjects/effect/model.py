@@ -15,6 +15,7 @@ from confobjects.records import Record, field
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.diagnostics import Diagnostic
+    from confobjects.management.history.records import HistoryRecord
     from confobjects.objects.judging import Judgement
     from confobjects.objects.protocols import Evaluator
 
@@ -27,13 +28,14 @@ class StoredState(Record):
 
     ``epoch`` names the life of the storage: another one means that it was made anew or restored. ``number`` is that of
     the last change in its history, None without a history. ``changed`` are the objects that may differ from those of
-    the state before; None means any.
+    the state before; None means any. ``digest`` stands for what is stored, secrets aside (:mod:`confobjects.effect.digest`).
     """
 
     epoch: str
     number: int | None
     objects: Layers[ManagedObjectPath, EvaluatedObject] = field(repr=False)
     changed: Paths | None = None
+    digest: str = ""
 
 
 class PendingChange(Record):
@@ -92,7 +94,8 @@ class LiveState(Record):
     """What is in effect, and everything that decides what will be.
 
     ``judged`` has the objects in effect, each with its readings; ``effect`` is the world that they make up. ``stored`` is
-    the last stored state that holds, and ``number`` its number. ``problems`` say why the state that is stored now does
+    the last stored state that holds; ``epoch``, ``number`` and ``digest`` are its own, ``last`` is the record of that number,
+    if it was seen. The digest is empty where it is not known. ``problems`` say why the state that is stored now does
     not hold; they are empty if it does. ``doubted`` are objects that may differ from ``stored``, None for any.
     """
 
@@ -106,6 +109,8 @@ class LiveState(Record):
     pending: tuple[PendingChange, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
     doubted: Paths | None = frozenset()
+    digest: str = ""
+    last: HistoryRecord | None = field(default=None, repr=False)
 
 
 Before = Mapping[ManagedObjectPath, "Judgement | None"]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.effect.counting import count_changes
+from confobjects.effect.digest import change_digest
 from confobjects.effect.layers import Layers
 from confobjects.effect.model import Event, LiveState, PendingChange, StoredState
 from confobjects.effect.telling import Changed, make_events
@@ -38,7 +39,7 @@ def read_stored(
 ) -> StoredState:
     """Return the stored state of all objects, each with its own values evaluated."""
     evaluated = {obj.path: evaluate_object(obj, registry, evaluate) for obj in objects}
-    return StoredState(epoch, number, Layers(evaluated))
+    return StoredState(epoch, number, Layers(evaluated), None, change_digest("", {}, evaluated))
 
 
 def update_stored(
@@ -48,14 +49,19 @@ def update_stored(
     number: int | None = None,
 ) -> StoredState:
     """Return the stored state after the state given, of which only some objects have been read again (None: gone)."""
-    return StoredState(stored.epoch, number, stored.objects.with_changes(changes), frozenset(changes))
+    digest = change_digest(stored.digest, stored.objects, changes)
+    return StoredState(stored.epoch, number, stored.objects.with_changes(changes), frozenset(changes), digest)
 
 
 # -- the state machine -----------------------------------------------------------------------------------------------
 
 
-def begin(registry: Registry, evaluate: Evaluator, stored: StoredState) -> LiveState:
+def begin(
+    registry: Registry, evaluate: Evaluator, stored: StoredState, history: Iterable[HistoryRecord] = ()
+) -> LiveState:
     """Return the state of a new process: everything that is stored is in effect.
+
+    ``history`` should have the record of the number of the stored state, if there is one.
 
     Raises one :class:`~confobjects.errors.ConfobjectsError` with every problem if the stored state does not hold.
     """
@@ -64,7 +70,17 @@ def begin(registry: Registry, evaluate: Evaluator, stored: StoredState) -> LiveS
         raise error_for(_collect_problems(trial))
     world = trial.adopt()
     judged = Layers({path: judged for path, judged in trial.judged.items() if judged is not None})
-    return LiveState(registry, evaluate, stored.epoch, stored.number, world, world, judged)
+    return LiveState(
+        registry,
+        evaluate,
+        stored.epoch,
+        stored.number,
+        world,
+        world,
+        judged,
+        digest=stored.digest,
+        last=_find_record(history, stored.number),
+    )
 
 
 def advance(
@@ -75,24 +91,49 @@ def advance(
 ) -> tuple[LiveState, Events]:
     """Return the state in effect after another look at the storage, and what it tells.
 
-    ``history`` are the records after the number of the state; older and newer ones do no harm. ``restarted`` are the
+    ``history`` are the records from the number of the state on; older and newer ones do no harm. ``restarted`` are the
     objects whose component says that it was restarted: what waited for that until now counts.
 
     A stored state that does not hold changes nothing: the last good one stays in effect, and ``problems`` say why.
     """
     state, events = restart(state, restarted) if restarted else (state, ())
-    if is_restored(state, stored):
-        state, more = _restore(state, stored)
+    known = tuple(history)
+    if is_restored(state, stored, known):
+        state, more = _restore(state, stored, known)
     else:
-        state, more = _follow(state, stored, history)
+        state, more = _follow(state, stored, known)
     return state, (*events, *more)
 
 
-def is_restored(state: LiveState, stored: StoredState) -> bool:
-    """Tell whether a storage was set back to an earlier state, or replaced by another one."""
-    if state.epoch != stored.epoch:
+def is_restored(state: LiveState, stored: StoredState, history: Iterable[HistoryRecord] = ()) -> bool:
+    """Tell whether a storage was set back to an earlier state, or replaced by another one.
+
+    It was if its epoch is another one, its number is lower, or the change of the state's own number is another one: who
+    restores a backup and goes on from there gives the same numbers to other changes.
+    """
+    if state.epoch and stored.epoch and state.epoch != stored.epoch:
         return True
-    return state.number is not None and stored.number is not None and stored.number < state.number
+    if state.number is not None and stored.number is not None and stored.number < state.number:
+        return True
+    before, now = state.last, _find_record(history, state.number)
+    return before is not None and now is not None and _tell_apart(before) != _tell_apart(now)
+
+
+def _find_record(history: Iterable[HistoryRecord], number: int | None) -> HistoryRecord | None:
+    """Return the record of a change that was made; that of an edit by hand says nothing about it."""
+    return next((one for one in history if one.number == number and one.state == "done"), None)
+
+
+def _remember_record(state: LiveState, history: Iterable[HistoryRecord]) -> LiveState:
+    """Return a state with the record of its number; one that was seen once stays known."""
+    found = _find_record(history, state.number)
+    if found is None and state.last is not None and state.last.number == state.number:
+        found = state.last
+    return state.replace(last=found)
+
+
+def _tell_apart(one: HistoryRecord) -> tuple[object, ...]:
+    return one.signature, one.changes, one.undoes
 
 
 def restart(state: LiveState, paths: Collection[ManagedObjectPath]) -> tuple[LiveState, Events]:
@@ -110,11 +151,12 @@ def _release(one: PendingChange, paths: Collection[ManagedObjectPath]) -> Pendin
     return one.replace(released=one.properties) if one.path in paths else one
 
 
-def _follow(state: LiveState, stored: StoredState, history: Iterable[HistoryRecord]) -> tuple[LiveState, Events]:
+def _follow(state: LiveState, stored: StoredState, history: Sequence[HistoryRecord]) -> tuple[LiveState, Events]:
     """Go through the steps from the last stored state that held; steps to a state that does not hold are joined."""
     events: list[Event] = []
     joined: list[Step] = []
     trial: Trial | None = None
+    is_ahead = False
     for step in find_steps(state, stored, history):
         joined.append(step)
         trial = _try_stored(state, step, joined)
@@ -122,10 +164,15 @@ def _follow(state: LiveState, stored: StoredState, history: Iterable[HistoryReco
             state, more = _take(state, trial, joined)
             events.extend(more)
             joined = []
+            is_ahead = True
     if joined and trial is not None:
         doubted = frozenset(path for step in joined for path in step.touched)
-        return state.replace(problems=_collect_problems(trial), doubted=doubted), tuple(events)
-    return state.replace(number=stored.number, problems=(), doubted=frozenset()), tuple(events)
+        digest = "" if is_ahead else state.digest
+        state = state.replace(problems=_collect_problems(trial), doubted=doubted, digest=digest)
+        return _remember_record(state, history), tuple(events)
+    state = state.replace(number=stored.number, problems=(), doubted=frozenset())
+    state = state.replace(epoch=stored.epoch or state.epoch, digest=stored.digest)
+    return _remember_record(state, history), tuple(events)
 
 
 def _try_stored(state: LiveState, step: Step, joined: Iterable[Step]) -> Trial:
@@ -134,7 +181,7 @@ def _try_stored(state: LiveState, step: Step, joined: Iterable[Step]) -> Trial:
     return try_changes(state.stored, state.evaluate, {path: step.objects.get(path) for path in paths})
 
 
-def _restore(state: LiveState, stored: StoredState) -> tuple[LiveState, Events]:
+def _restore(state: LiveState, stored: StoredState, history: Iterable[HistoryRecord]) -> tuple[LiveState, Events]:
     """Compare all that is in effect with a state that was restored; its history says nothing about the way to it."""
     paths = dict.fromkeys((*state.stored.objects, *state.effect.objects, *stored.objects))
     touched = find_touched(state.stored.objects, stored.objects, paths)
@@ -143,6 +190,7 @@ def _restore(state: LiveState, stored: StoredState) -> tuple[LiveState, Events]:
         return state.replace(problems=_collect_problems(trial), doubted=None), ()
     step = Step(None, stored.objects, find_touched(state.effect.objects, stored.objects, paths))
     fresh = state.replace(pending=(), problems=(), doubted=frozenset(), epoch=stored.epoch, number=stored.number)
+    fresh = _remember_record(fresh.replace(digest=stored.digest, last=None), history)
     fresh, events = _take(fresh, trial, [step])
     return fresh, tuple(event.replace(restored=True) for event in events)
 

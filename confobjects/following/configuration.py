@@ -115,6 +115,19 @@ class Live(Lookups):
         return self._entered.state.number
 
     @property
+    def epoch(self) -> str:
+        """The name of the life of the storage: another one after it was made anew. Empty where it is not known."""
+        return self._entered.state.epoch
+
+    @property
+    def digest(self) -> str:
+        """The digest of the stored state of :attr:`number`, equal in all processes. Secrets have no part in it.
+
+        It is empty while a newer state does not hold.
+        """
+        return self._entered.state.digest
+
+    @property
     def _entered(self) -> Current:
         if self._current is None:
             raise UsageError('enter the live configuration first: "with confobjects.live(url) as live:"')

@@ -44,7 +44,7 @@ class Current:
         self.reader = StoredReader(site, sources)
         look = self.reader.read(None)
         self._warnings: tuple[Diagnostic, ...] = look.warnings
-        self.state: LiveState = begin(site.registry, sources, look.stored)
+        self.state: LiveState = begin(site.registry, sources, look.stored, look.history)
         self.configuration: EffectiveConfiguration = self._make_configuration()
         self._named = NamedFiles(instance_directory)
         for path, judged in self.state.judged.items():

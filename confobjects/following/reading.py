@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_object
+from confobjects.effect.digest import change_digest
 from confobjects.errors import ChangedMeanwhileError, NoSuchObjectError, StorageError
 from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
@@ -46,6 +47,7 @@ class StoredReader:
         self._layers: Layers[ManagedObjectPath, EvaluatedObject] = Layers()
         self._files: dict[ManagedObjectPath, frozenset[str]] = {}
         self._outdated: set[ManagedObjectPath] = set()
+        self._digest = ""
         self._had_base = False
         self._holders: list[Entry] | None = None
         self.has_other_definitions = False
@@ -60,18 +62,22 @@ class StoredReader:
         self._outdated.update(path for path, files in self._files.items() if not files.isdisjoint(paths))
 
     def read(self, since: int | None) -> Look:
-        """Return what is stored now, with the history after a number.
+        """Return what is stored now, with the history from a number on.
 
         Raises :class:`~confobjects.errors.ConfobjectsError` if it cannot be read, or is changed faster than it is read.
         """
         for _ in range(_ATTEMPTS):
+            moment = self._site.storage.moment()
             before = self._read_newest()
             objects, warnings = self._read_objects()
             noted = self._read_history()
             number = None if noted is None else _newest_of(noted)
-            if number == before:
-                records = tuple(record_of(one) for one in noted or () if since is None or one.number > since)
-                return Look(self._evaluate_objects(objects, number), records, warnings)
+            if number == before and self._site.storage.moment() == moment:
+                if number is not None and since is not None and number < since <= (moment.last or 0):
+                    number = since  # the change of that number was taken back
+                records = tuple(record_of(one) for one in noted or () if since is None or one.number >= since)
+                stored = self._evaluate_objects(objects, number)
+                return Look(stored.replace(epoch=moment.epoch, digest=self._digest), records, warnings)
         raise ChangedMeanwhileError("the configuration is changed faster than it can be read")
 
     def _read_newest(self) -> int | None:
@@ -114,6 +120,7 @@ class StoredReader:
             if known is None or known.object != obj or obj.path in self._outdated:
                 changes[obj.path] = self._evaluate(obj)
         changes.update((path, None) for path in self._known if path not in found)
+        self._digest = change_digest(self._digest, self._known, changes)
         for path, evaluated in changes.items():
             if evaluated is None:
                 del self._known[path]

@@ -41,6 +41,17 @@ class NotedChange(Record):
         return f"<noted change {self.number}: {self.state}>"
 
 
+class Moment(Record):
+    """Where a storage stands. Two that are equal mean that no change of ours began or ended between them.
+
+    ``epoch`` names the life of the history: it is another one after the history was made anew, and empty where it is not
+    known. ``last`` is the highest number of the history, that of a change without effect included; None without a history.
+    """
+
+    epoch: str = ""
+    last: int | None = None
+
+
 # -- in a directory --------------------------------------------------------------------------------------------------
 
 HISTORY_CLASS: Final = "ds-cfg-history"

@@ -16,7 +16,7 @@ from confobjects.mapping.entry import Change, Entry
 from confobjects.records import Record
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.mapping.journal import Moment, Note, NotedChange
 
 Scope = Literal["one", "sub"]
 
@@ -167,6 +167,10 @@ class Storage(Protocol):
         What it takes depends on how many changes there are after the number, not on how many are kept.
         Raises :class:`~confobjects.errors.NoSuchObjectError` where the storage keeps no history.
         """
+        ...
+
+    def moment(self) -> Moment:
+        """Return where the storage stands, in less time than reading its history takes."""
         ...
 
     def withdraw(self, number: int) -> None:

@@ -8,8 +8,10 @@ Laws of this module:
 2. A digest that matches neither means that somebody edited the file. The edit gets a line of its own.
 3. An incomplete line belongs to a change that was not made, and is skipped.
 4. The file contains old secrets, so only its owner can read it.
+5. Another history has another epoch: a random text in its first line. Of a history that began without one, the digest of
+   its first change stands for it.
 
-A line is a JSON object: ``format`` (the first line), a change (``number``, ``before``, ``after``, ``record``,
+A line is a JSON object: ``format`` and ``epoch`` (the first line), a change (``number``, ``before``, ``after``, ``record``,
 ``secret``), an edit (``number``, ``edited``, ``before``, ``after``), a change without a record (``before``,
 ``after``), or
 the outcome of a change (``number``, ``state``).
@@ -27,7 +29,7 @@ from typing import Any, BinaryIO, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError
-from confobjects.mapping.journal import Note, NotedChange, State
+from confobjects.mapping.journal import Moment, Note, NotedChange, State
 from confobjects.records import Record, field
 from confobjects.storage import files, own_files, replacing
 
@@ -105,6 +107,7 @@ class HistoryLines:
     def __init__(self, data: bytes, origin: str) -> None:
         self.steps: list[HistoryStep] = []
         self.states: dict[int, State] = {}
+        self.epoch = ""
         self.foreign = 0
         """The number of lines that were certainly not written here; an unfinished one begins like the others."""
         for line in data.split(b"\n"):
@@ -124,6 +127,8 @@ class HistoryLines:
             raise BrokenDataError(
                 Diagnostic("broken-data", summary, origin=origin, remedy="use that version or a newer one")
             )
+        if isinstance(found.get("epoch"), str):
+            self.epoch = found["epoch"]
         number = found.get("number", 0)
         if type(number) is not int or number < 0:
             return
@@ -225,6 +230,30 @@ def _read_end(file: BinaryIO, origin: str, is_enough: Callable[[int], bool]) -> 
         length *= 4
 
 
+def read_moment(path: str) -> Moment:
+    """Return where the history of a file stands: nothing but its beginning and its end is read."""
+    place = path_of(path)
+    if not os.path.lexists(place):
+        return Moment("", 0)
+    descriptor = own_files.open_own(place, os.O_RDONLY, path)
+    with files.translate_errors("read the history", place), open(descriptor, "rb") as file:
+        epoch = _find_epoch(file.read(_TAIL), place)
+        last = _read_end(file, place, lambda number: number > 0)
+    return Moment(epoch, max((step.number for step in last.steps), default=0))
+
+
+def _find_epoch(start: bytes, origin: str) -> str:
+    """Return the epoch of a history from how it begins, empty while it has no change."""
+    whole = start if len(start) == _TAIL else start.rpartition(b"\n")[0]
+    for line in whole.split(b"\n"):
+        found = HistoryLines(line, origin)
+        if found.epoch:
+            return found.epoch
+        if found.steps or len(line) == _TAIL:
+            return digest_of(line)
+    return ""
+
+
 class HistoryWriter:
     """Writes to the history of a file. The caller must hold the lock of the file."""
 
@@ -240,7 +269,7 @@ class HistoryWriter:
         is_new = not os.path.exists(self.file)
         if record is None and is_new:
             return 0
-        lines = [_dump_json({"format": FORMAT}) + "\n"] if is_new else []
+        lines = [_dump_json({"format": FORMAT, "epoch": os.urandom(16).hex()}) + "\n"] if is_new else []
         last = 0
         if not is_new:
             last, found = self._catch_up(before, edited)

@@ -34,7 +34,7 @@ from confobjects.storage import files
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.mapping.protocol import Scope, Timing
     from confobjects.storage.file_watch import LdifWatch
     from confobjects.storage.history import HistoryLines, HistoryWriter
@@ -357,6 +357,12 @@ class LdifFileStorage:
                 found = files.read(target) or (None, None)
             self._digest = digest_of(found[0]), found[1]
         return self._digest
+
+    def moment(self) -> Moment:
+        """Return where the history stands. Nothing is read but its beginning and its end."""
+        from confobjects.storage.history import read_moment
+
+        return read_moment(os.path.realpath(self.path))
 
     def withdraw(self, number: int) -> None:
         """Record that the change with a number was taken back."""

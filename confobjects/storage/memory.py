@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from _thread import RLock, get_ident  # importing threading, which is built on it, slows a cold start
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from confobjects.mapping.protocol import Scope, Timing
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.storage.watching import MemoryWatch
 
 BASE: Final = DN.of(("cn", "config"))
@@ -42,6 +43,7 @@ class MemoryStorage:
         self._deadline = deadline
         self._notes: dict[int, Note] = {}
         self._last = 0
+        self._epoch = os.urandom(16).hex()
         self._watches: list[MemoryWatch] = []
 
     @property
@@ -107,6 +109,13 @@ class MemoryStorage:
         with self._lock:
             found = list(takewhile(lambda item: item[0] > since, reversed(self._notes.items())))
         return [NotedChange(number, "done", note.text, note.secret) for number, note in reversed(found)]
+
+    def moment(self) -> Moment:
+        """Return where the storage stands."""
+        from confobjects.mapping.journal import Moment
+
+        with self._lock:
+            return Moment(self._epoch, self._last)
 
     def withdraw(self, number: int) -> None:
         """Remove the record of a change that was taken back."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.effect import Event, advance, begin, evaluate_object, read_stored
+from confobjects.effect import Event, advance, begin, evaluate_object, read_stored, update_stored
 from confobjects.effect.model import LiveState, StoredState
 from confobjects.effect.trial import try_changes
 from confobjects.errors import ExpressionError
@@ -83,6 +83,84 @@ def test_what_waits_is_what_a_restored_storage_holds() -> None:
     assert service.waiting() == [(ONE, "changed", ("use-ssl",), (action,), None)]
     assert see(service, old) == ()
     assert service.waiting() == []
+
+
+def test_a_backup_from_which_others_went_on_is_a_restored_storage_although_its_number_is_higher() -> None:
+    service = mail()
+    commit(service.ctx, setting("mail-server", "one", smtp_server="lost.example.com"))
+    service.look()
+    stored, records = service.stored(), read_records(service.ctx.site)
+    other = mail()
+    for host in ("second", "third"):
+        commit(other.ctx, setting("mail-server", "one", smtp_server=f"{host}.example.com"))
+    (event,) = see(service, other.stored(), read_records(other.ctx.site))
+    assert (event.restored, event.number, event.properties) == (True, None, ("smtp-server",))
+    assert service.state.number == 3
+    assert see(service, other.stored(), read_records(other.ctx.site)) == ()
+    (event,) = see(service, stored, records)
+    assert event.restored
+
+
+def test_a_restored_storage_that_does_not_hold_is_still_a_restored_one_when_it_is_mended() -> None:
+    service, other = mail(), mail()
+    for one, host in ((service, "lost"), (other, "second"), (other, "third")):
+        commit(one.ctx, setting("mail-server", "one", smtp_server=f"{host}.example.com"))
+    service.look()
+    history = read_records(other.ctx.site)
+    assert see(service, edit(other, ONE, enabled="maybe"), history) == ()
+    assert service.state.problems != ()
+    (event,) = see(service, other.stored(), history)
+    assert (event.restored, event.number) == (True, None)
+
+
+def test_an_epoch_that_is_not_known_is_no_other_one() -> None:
+    service = mail()
+    service.epoch = ""
+    commit(service.ctx, setting("mail-server", "one", auth_username="me"))
+    (event,) = service.look()
+    assert (event.restored, event.number, service.state.epoch) == (False, 2, "first")
+    service.epoch = "second"
+    commit(service.ctx, setting("mail-server", "one", auth_username="you"))
+    assert [one.restored for one in service.look()] == [True]
+
+
+def test_the_digest_is_of_what_is_stored_whatever_the_way_to_it_and_holds_no_secret() -> None:
+    service, other = mail(), mail()
+    first = service.state.digest
+    assert first == other.state.digest != ""
+    for host in ("a.example.com", "b.example.com"):
+        commit(service.ctx, setting("mail-server", "one", smtp_server=host))
+        service.look()
+    commit(other.ctx, setting("mail-server", "one", smtp_server="b.example.com"))
+    other.look()
+    assert service.state.digest == other.state.digest == Service(service.ctx).state.digest != first
+    for one, password in ((service, "secret"), (other, "another")):
+        commit(one.ctx, setting("mail-server", "one", auth_username="me", auth_password=password))
+        one.look()
+    assert service.state.digest == other.state.digest
+    commit(service.ctx, setting("mail-server", "one", auth_password=None))
+    service.look()
+    assert service.state.digest != other.state.digest
+
+
+def test_the_digest_belongs_to_the_number() -> None:
+    service = mail()
+    commit(service.ctx, setting("mail-server", "one", auth_username="me"))
+    service.look()
+    digest = service.state.digest
+    see(service, edit(service, ONE, enabled="maybe"))
+    assert (service.state.number, service.state.digest) == (2, digest)
+    commit(service.ctx, setting("mail-server", "one", auth_username="you"))
+    commit(service.ctx, setting("mail-server", "one", enabled=False))
+    stored = service.stored()
+    where = service.path(ONE)
+    broken = stored.objects[where].object.replace(values={**stored.objects[where].object.values, "enabled": ("maybe",)})
+    changed = {where: evaluate_object(broken, service.ctx.registry, service.evaluate)}
+    see(service, update_stored(stored, changed, number=4).replace(changed=None))
+    assert service.state.problems != ()
+    assert (service.state.number, service.state.digest) in {(2, digest), (3, "")}
+    service.look()
+    assert (service.state.number, service.state.digest) == (4, service.stored().digest)
 
 
 def test_a_change_that_is_still_being_made_explains_nothing() -> None:

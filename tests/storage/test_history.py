@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, ConfobjectsError, NoSuchObjectError, ObjectExistsError, StorageError
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
-from confobjects.mapping.journal import Note, NotedChange
+from confobjects.mapping.journal import Moment, Note, NotedChange
 from confobjects.mapping.protocol import Storage
 from confobjects.storage.history import HistoryLines
 from confobjects.storage.ldif_file import LdifFileStorage
@@ -141,6 +141,32 @@ def test_the_history_after_a_number_is_the_end_of_the_whole(kept: Storage) -> No
     check_every_end(kept)
 
 
+def test_a_moment_is_another_one_after_each_noted_change_and_belongs_to_one_history(kept: Storage) -> None:
+    commit(kept, AddEntry(entry(ONE)), note=Note("first"))
+    moments = [kept.moment()]
+    assert moments[0].epoch != ""
+    assert kept.moment() == moments[0]
+    for number in range(3):
+        commit(kept, put(ONE, str(number + 1)), AddEntry(entry(BASE.child("cn", f"x{number}"))), note=Note("next"))
+        moments.append(kept.moment())
+    with kept.writing():
+        withdrawn = kept.commit([put(ONE, "9")], Note("taken back"))
+        assert withdrawn is not None
+        kept.commit([put(ONE, "3")])
+        kept.withdraw(withdrawn)
+    moments.append(kept.moment())
+    assert [moment.last for moment in moments] == [1, 2, 3, 4, 5]
+    assert {moment.epoch for moment in moments} == {moments[0].epoch}
+
+
+def test_a_change_that_fails_in_the_middle_is_seen_in_the_moment(kept: Storage) -> None:
+    commit(kept, AddEntry(entry(ONE)), note=Note("first"))
+    before = kept.moment()
+    with pytest.raises(ObjectExistsError):
+        commit(kept, AddEntry(entry(TWO)), AddEntry(entry(ONE)), note=Note("two"))
+    assert (kept.moment() == before) is kept.serialises_writers  # a directory showed the first half to others
+
+
 def test_a_long_note_comes_back_whole(kept: Storage) -> None:
     text = json.dumps({"values": [os.urandom(32).hex() for _ in range(3000)]}, separators=(",", ":"))
     secret = os.urandom(600_000).hex()
@@ -197,6 +223,36 @@ def test_a_history_that_a_killed_writer_began_goes_on(path: Path, start: bytes) 
     history_of(path).write_bytes(start)
     with opened(path) as storage:
         assert commit(storage, put(ONE, "1"), note=Note("one")) == 1
+
+
+def test_a_history_that_was_made_anew_has_another_epoch(path: Path) -> None:
+    with opened(path) as storage:
+        moment = storage.moment()
+        history_of(path).unlink()
+        assert storage.moment() == Moment("", 0)
+        commit(storage, put(ONE, "1"), note=Note("one"))
+        assert (storage.moment().epoch != moment.epoch, storage.moment().last) == (True, 1)
+
+
+@pytest.mark.parametrize("start", [b'{"format":1}\n', b"", b'{"form\n'])
+def test_a_history_without_an_epoch_is_told_apart_by_its_first_change(path: Path, start: bytes) -> None:
+    changes = history_of(path).read_bytes().split(b"\n", 1)[1]
+    assert b"epoch" not in changes
+    epochs = set()
+    for text in (changes, changes.replace(b'"record":"base"', b'"record":"other"')):
+        history_of(path).write_bytes(start + text)
+        with opened(path) as storage:
+            for number in range(3):
+                commit(storage, put(ONE, str(number)), note=Note("long" * 20_000))
+                epochs.add(storage.moment().epoch)
+    assert len(epochs) == 2
+    assert "" not in epochs
+
+
+def test_a_history_with_an_unfinished_first_change_has_no_epoch_yet(path: Path) -> None:
+    history_of(path).write_bytes(b'{"format":1}\n{"number":1,"before":"","after":"x"}')
+    with opened(path) as storage:
+        assert storage.moment().epoch == ""
 
 
 def test_lines_are_only_added(path: Path) -> None:

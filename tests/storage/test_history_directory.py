@@ -294,6 +294,21 @@ def test_an_open_server_is_told_of(reach: Opener) -> None:
     assert any("ds-cfg-history-secret" in summary and "cn=History" in summary for summary in summaries)
 
 
+@pytest.mark.parametrize("user", ["writer", "reader"])
+def test_a_history_that_was_made_anew_has_another_epoch(guarded: Slapd, user: str) -> None:
+    names = {"writer": (openldap.ROOT_DN, openldap.PASSWORD), "reader": (openldap.READER_DN, openldap.READER_PASSWORD)}
+    epochs = []
+    for _ in range(2):
+        with opener(guarded)() as ctx:
+            with ctx.storage.writing():
+                for entry in sorted(ctx.storage.search(BASE, "sub"), key=lambda entry: -len(entry.dn)):
+                    ctx.storage.commit([DeleteEntry(entry.dn)])
+            ctx.create("mail-server", "one", SERVER)
+        with opener(guarded, *names[user])() as ctx:
+            epochs.append(ctx.storage.moment().epoch)
+    assert len({"", *epochs}) == 3
+
+
 # -- older schemas ---------------------------------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ from confobjects.storage.ldap.records import CLAIM, text_of
 from confobjects.storage.ldap.truth import FENCE, REVISION, is_single, revision_of, steps_of, with_number
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.mapping.journal import Moment, Note, NotedChange
 
 _LOOKS: Final = 3
 """How often the history is looked up before it counts as missing."""
@@ -55,6 +55,8 @@ _LOOK_AGAIN: Final = 60.0
 """Seconds after which intents of others are looked up again."""
 _TRIES: Final = 64
 _PRUNE_EVERY: Final = 64
+_UNIQUE: Final = ("entryUUID", "nsUniqueId")
+"""What a server gives an entry when it is made, and never again to another one (RFC 4530, 389 Directory Server)."""
 _CLAIMS_KEPT: Final = 256
 """How many numbers a claim is kept. Its own number is at least that of the branch when it was made."""
 
@@ -85,6 +87,8 @@ class Journal:
         self._exists = False
         self._asked: float | None = None
         self._last = 0
+        self._newest = 0
+        """The highest number that a reader has seen."""
         self._looked: float | None = None
         self._abandoned: set[tuple[int, str]] = set()
         """Intents that this process left because the outcome was unknown, each with the writer name in its record."""
@@ -113,7 +117,8 @@ class Journal:
 
     def _look_for_branch(self) -> Entry | None:
         """Return the entry of the history, or None after several tries: 389-ds under load sometimes misses it."""
-        looks = (self._directory.look_up(self.branch, ("objectClass", names.NUMBER)) for _ in range(_LOOKS))
+        wanted = ("objectClass", names.NUMBER, *_UNIQUE)
+        looks = (self._directory.look_up(self.branch, wanted) for _ in range(_LOOKS))
         return next((entry for entry in looks if entry is not None), None)
 
     def create(self) -> AddEntry | None:
@@ -427,6 +432,21 @@ class Journal:
                 remedy=(RemedyAction("load-newest-schema"),),
             )
         )
+
+    def read_moment(self) -> Moment:
+        """Return where the history stands. Its epoch is what the server calls the branch, if this user may read that."""
+        branch = self._look_for_branch()
+        if branch is None or not branch.has_object_class(names.HISTORY_CLASS):
+            return names.Moment()
+        epoch = next((text for name in _UNIQUE if (text := text_of(branch, name))), "")
+        found = self._find_records(self._newest) or self._find_records(0)
+        self._newest = max((revision_of(entry, names.NUMBER) for entry in found), default=0)
+        return names.Moment(epoch, self._newest)
+
+    def _find_records(self, least: int) -> list[Entry]:
+        """Return the records from a number on."""
+        filter_ = f"(&{records.RECORDS}({names.NUMBER}>={least}))"
+        return self._directory.find(self.branch, "one", filter_, (names.NUMBER,))
 
     def _prune(self) -> None:
         """Remove claims and records without effect, except the newest, which are still needed; then the oldest."""

@@ -28,7 +28,7 @@ from confobjects.storage.ldap.plans import PlannedChange, forecast
 from confobjects.storage.ldap.truth import is_single, is_swap
 
 if TYPE_CHECKING:
-    from confobjects.mapping.journal import Note, NotedChange
+    from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.mapping.protocol import Timing
     from confobjects.storage.ldap.claims import Claims
     from confobjects.storage.ldap.watch import LdapWatch
@@ -246,6 +246,11 @@ class LdapStorage(DirectoryWriter):
         """Return the recorded changes after a number, the oldest first."""
         with self._turn:
             return self._journal.list_changes(since)
+
+    def moment(self) -> Moment:
+        """Return where the history stands."""
+        with self._turn:
+            return self._journal.read_moment()
 
     def keep_history(self) -> list[DN]:
         """Create the history below the base. Return the DN of its entry if it is new."""
