@@ -77,7 +77,7 @@ class Event(Record):
     effect differ, ``waiting`` is what waits of the object afterwards. A change that only waits is told too: then before
     and after are the same, and ``kind`` is what waits. ``number`` is that of the change in the history, None for an edit
     by hand; events of one change follow each other. ``restored`` tells that the storage went back to an earlier state,
-    or was replaced.
+    or was replaced. ``restarted`` tells that the object, enabled before and after, was disabled and enabled in between.
     """
 
     kind: Kind
@@ -88,6 +88,7 @@ class Event(Record):
     waiting: tuple[Waiting, ...] = ()
     number: int | None = None
     restored: bool = False
+    restarted: bool = False
 
 
 class LiveState(Record):

@@ -144,7 +144,7 @@ def restart(state: LiveState, paths: Collection[ManagedObjectPath]) -> tuple[Liv
     before = state
     numbers = [one.number for one in state.pending if one.path in paths and one.number is not None]
     state = state.replace(pending=tuple(_release(one, paths) for one in state.pending))
-    return _count(state, before, paths, (), max(numbers, default=None))
+    return _count(state, before, paths, Changed(), max(numbers, default=None))
 
 
 def _release(one: PendingChange, paths: Collection[ManagedObjectPath]) -> PendingChange:
@@ -217,14 +217,15 @@ def _take(state: LiveState, trial: Trial, steps: Sequence[Step]) -> tuple[LiveSt
         pending=tuple(one for several in pending.values() for one in several),
         number=state.number if number is None else number,
     )
-    return _count(state, before, (*trial.judged, *touched), touched, number)
+    again = {path for step in steps for path in step.restarted}
+    return _count(state, before, (*trial.judged, *touched), Changed(touched, again), number)
 
 
 def _count(
     state: LiveState,
     before: LiveState,
     active: Iterable[ManagedObjectPath],
-    touched: Collection[ManagedObjectPath],
+    changed: Changed,
     number: int | None,
 ) -> tuple[LiveState, Events]:
     """Let pending changes count, and return what is told of all that has happened since a state before."""
@@ -232,7 +233,7 @@ def _count(
     if not counted.pending:
         counted = counted.replace(effect=counted.stored)  # they are equal: keep only one
     replaced = {one.path for one in state.pending if one.whole} - {one.path for one in counted.pending}
-    return counted, make_events(before, counted, Changed(told, replaced, touched), number)
+    return counted, make_events(before, counted, changed.replace(told=told, replaced=replaced), number)
 
 
 def _add_pending(

@@ -9,22 +9,26 @@ from confobjects.effect.counting import Told, is_same_value
 from confobjects.effect.model import Event, Kind, LiveState, Waiting
 from confobjects.effect.waiting import list_waiting
 from confobjects.paths import ManagedObjectPath
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 if TYPE_CHECKING:
     from confobjects.objects.judging import Judgement
 
 
 class Changed(Record):
-    """The objects a step is about: those that were judged anew, those that were replaced as such, those it touches."""
+    """The objects a step is about: those that it touches, and of these the ones that it disables and enables; those that
+    were judged anew, each as it was before; and those that were replaced as such.
+    """
 
-    told: Told
-    replaced: Collection[ManagedObjectPath]
-    touched: Collection[ManagedObjectPath]
+    touched: Collection[ManagedObjectPath] = ()
+    restarted: Collection[ManagedObjectPath] = ()
+    told: Told = field(default_factory=dict)
+    replaced: Collection[ManagedObjectPath] = ()
 
 
 def make_events(old: LiveState, new: LiveState, changed: Changed, number: int | None) -> tuple[Event, ...]:
-    """Return what is told: each object whose state in effect has changed, and each touched one that waits.
+    """Return what is told: each object whose state in effect has changed, each that was restarted, and each touched one
+    that waits.
 
     An object that was deleted and created again is told as that: first the old one is deleted. The other events are in
     an order in which references are valid: added, changed, deleted; parents come first and go last.
@@ -41,10 +45,12 @@ def make_events(old: LiveState, new: LiveState, changed: Changed, number: int | 
         if before is not None and after is not None and path in changed.replaced and _differs(before, after):
             first.append(_make_event(path, before, None, (), number))
             before = None
+        again = path in changed.restarted and _is_enabled(before) and _is_enabled(after)
         if _differs(before, after):
-            rest.append(_make_event(path, before, after, mine, number))
-        elif mine and path in changed.touched:
-            rest.append(Event(mine[0].kind, path, before, after, (), mine, number))
+            rest.append(_make_event(path, before, after, mine, number).replace(restarted=again))
+        elif again or (mine and path in changed.touched):
+            kind = mine[0].kind if mine else "changed"
+            rest.append(Event(kind, path, before, after, (), mine, number, restarted=again))
     return (*reversed(first), *_sort_events(rest))
 
 
@@ -61,6 +67,14 @@ def _make_event(
     elif after is None:
         kind = "deleted"
     return Event(kind, path, before, after, _find_properties(before, after), waiting, number)
+
+
+def _is_enabled(judged: Judgement | None) -> bool:
+    """Tell whether an object is there and not known to be disabled."""
+    if judged is None:
+        return False
+    condition = judged.object.definition.enabled_when
+    return condition is None or condition.judge(judged.normal_values) is not False
 
 
 def _differs(before: Judgement | None, after: Judgement | None) -> bool:

@@ -49,7 +49,7 @@ class Components:
         path, obj = event.path, event.after
         running = self._running.get(path)
         is_wanted = obj is not None and obj.is_enabled is not False
-        if running is None or not is_wanted or event.kind == "added" or self._needs_restart(event):
+        if running is None or not is_wanted or event.kind == "added" or event.restarted or self._needs_restart(event):
             try:
                 self.stop(path)
             finally:

@@ -32,6 +32,7 @@ class LiveEvent(Record):
     number: int | None = None
     restored: bool = False
     signature: ChangeSignature | None = None
+    restarted: bool = False
 
 
 def make_live_event(
@@ -47,7 +48,8 @@ def make_live_event(
         event.waiting,
         event.number,
         event.restored,
-        signature=signature,
+        signature,
+        event.restarted,
     )
 
 

@@ -236,7 +236,7 @@ def check_told(service: Service, before: Any, events: Sequence[Event]) -> None:
     assert replay(before, events) == in_effect(service.state)
     for one in events:
         old, new = (None if side is None else describe(side) for side in (one.before, one.after))
-        assert (old != new) or (one.waiting and one.properties == ())
+        assert (old != new) or one.restarted or (one.waiting and one.properties == ())
     assert len({(one.path, one.number, one.kind) for one in events}) == len(events)
 
 

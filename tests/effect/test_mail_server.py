@@ -51,6 +51,26 @@ def test_a_change_that_needs_a_component_restart_waits_for_it_with_the_sentence_
     assert service.look() == ()
 
 
+def test_an_object_that_is_disabled_and_enabled_is_told_as_restarted_with_nothing_waiting() -> None:
+    service = mail()
+    commit(
+        service.ctx,
+        setting("mail-server", "one", enabled=False),
+        setting("mail-server", "one", enabled=True),
+    )
+    (event,) = service.look()
+    assert (event.kind, event.properties, event.number, event.restarted) == ("changed", (), 2, True)
+    assert (event.before, event.waiting) == (event.after, ())
+    assert service.look() == ()
+    for enabled in (False, True):
+        set_one(service, enabled=enabled)
+    events = service.look()
+    assert [(one.properties, one.number, one.restarted) for one in events] == [
+        (("enabled",), 3, False),
+        (("enabled",), 4, False),
+    ]
+
+
 def test_from_start_tls_to_tls_in_one_commit_all_of_it_waits() -> None:
     service = mail()
     set_one(service, use_ssl=True, use_start_tls=False, smtp_server="smtp.example.com:465")

@@ -238,6 +238,8 @@ def test_without_a_history_the_count_of_disablings_tells_of_a_restart() -> None:
     assert value(again) == ("true",)
     at_once, _ = advance(begin(registry, evaluate_defaults, stored(obj, 4)), stored(changed, 5))
     assert value(at_once) == ("true",)
+    _, (event,) = advance(begin(registry, evaluate_defaults, stored(obj, 4)), stored(obj, 5))
+    assert (event.properties, event.restarted) == ((), True)
     no_count, _ = advance(state, stored(changed, None))
     assert value(no_count) == ("false",)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from confobjects.following import LiveEvent
 from confobjects.objects.effective import EffectiveObject
-from tests.following.services import LONG, ONE, File
+from tests.following.services import LONG, ONE, File, Told
 
 
 class Mail:
@@ -86,3 +86,19 @@ def test_a_component_can_ask_to_be_restarted_and_so_can_the_program(tmp_path: Pa
         assert live.wait_until(lambda: not live.waiting, LONG)
         assert live[ONE]["use-ssl"] is False
     assert [word for word, _ in patient.log] == ["start", "waits", "stop", "start", "stop"]
+
+
+def test_an_object_that_is_disabled_and_enabled_in_one_change_has_its_component_restarted(tmp_path: Path) -> None:
+    file, mail, told = File(tmp_path), make(), Told()
+    with file.live() as live:
+        live.component("mail-server", mail)
+        live.listen()(told)
+        with file.change() as tx:
+            tx.set(*ONE, {"enabled": False})
+            tx.set(*ONE, {"enabled": True})
+        assert live.wait_for(2, LONG)
+        assert [word for word, _ in mail.log] == ["start", "stop", "start"]
+        assert [(one.kind, one.properties, one.number, one.restarted) for one in told.events] == [
+            ("changed", (), 2, True)
+        ]
+    assert [word for word, _ in mail.log] == ["start", "stop", "start", "stop"]
