@@ -32,8 +32,9 @@ class Draft(Record):
 
     ``original`` are the stored value texts by property when the editing began, ``values`` those now, ``defaults``
     the values of properties without one, and ``undecided`` the properties whose default startup chooses. ``naming`` is
-    the property that names the object, which is not edited. ``restated`` are secrets that were given again, also with
-    the text they had, because others change with which they travel.
+    the property that names the object, which is not edited. ``unwritten`` is a singleton without stored values: its
+    first values create it. ``restated`` are secrets that were given again, also with the text they had, because others
+    change with which they travel.
     """
 
     definition: ManagedObjectDefinition
@@ -41,6 +42,7 @@ class Draft(Record):
     values: Mapping[str, Texts] = field(repr=False)
     defaults: Mapping[str, Texts] = field(default_factory=dict, repr=False)
     creating: bool = False
+    unwritten: bool = False
     naming: str = ""
     undecided: frozenset[str] = frozenset()
     restated: frozenset[str] = frozenset()
@@ -106,7 +108,7 @@ class Draft(Record):
         """Return the actions that a property allows now, the harmless ones first."""
         prop = self.property_named(name)
         found = [KEEP]
-        if prop.is_fixed or (prop.read_only and not self.creating):
+        if prop.is_fixed or (prop.read_only and not (self.creating or self.unwritten)):
             return found
         own, current = self.values.get(name, ()), self.current_texts(name)
         if prop.multi_valued:

@@ -73,7 +73,8 @@ class ObjectEditor:
         """Edit an object, and change it when it is accepted."""
         for problem in obj.problems:
             self.terminal.say(render(problem))
-        draft = self._make_draft(obj, relation, creating=False)
+        unwritten = self.session.context.site.open_world().has_only_defaults(obj)
+        draft = self._make_draft(obj, relation, creating=False).replace(unwritten=unwritten)
         edited = EditedObject(Operation("modify", relation.name, obj.path.names), draft)
         done = f"The {edited.title} was changed."
         self._edit_until_done(edited, lambda operations: self.session.finish(operations, done))
@@ -156,7 +157,7 @@ class ObjectEditor:
 
     def _make_draft(self, obj: ManagedObject, relation: Relation, *, creating: bool) -> Draft:
         values = {name: tuple(texts) for name, texts in obj.values.items() if texts}
-        draft = Draft(obj.definition, values, values, {}, creating, relation.naming_property)
+        draft = Draft(obj.definition, values, values, {}, creating, naming=relation.naming_property)
         return self._read_defaults(draft, obj.path)
 
     def _read_defaults(self, draft: Draft, path: ManagedObjectPath) -> Draft:

@@ -113,6 +113,11 @@ class StorageWorld:
         definition = self.registry.unwritten_type(self.registry.relation(path.relation))
         return None if definition is None else ManagedObject(path, definition, {})
 
+    def has_only_defaults(self, obj: ManagedObject) -> bool:
+        """Tell whether an object is a singleton without stored values: it is as if it had never been written."""
+        relation = self.registry.relation(obj.path.relation)
+        return not obj.values and obj.definition is self.registry.unwritten_type(relation)
+
     def members(self, relation: Relation, parent: ManagedObjectPath) -> list[ManagedObject]:
         """Return the objects of a relation below a parent, in the storage's order."""
         if not relation.named:
@@ -233,6 +238,10 @@ class Overlay:
     def is_written(self, path: ManagedObjectPath) -> bool:
         """Tell whether an object is or will be in the storage: a singleton with only defaults is not."""
         return self.pending[path] is not None if path in self.pending else path in self.below.entries
+
+    def has_only_defaults(self, obj: ManagedObject) -> bool:
+        """Tell whether an object is a singleton without stored values: it is as if it had never been written."""
+        return self.below.has_only_defaults(obj)
 
     def put(self, obj: ManagedObject) -> None:
         """Put an object at its path, in place of any other; a new one comes last."""

@@ -7,7 +7,8 @@
 
 A document describes each object completely: a missing property has its default. Only secrets may be left open: a
 missing one stays as it is, ``null`` says that there is none, and ``secrets`` names those that have a value which the
-document does not hold. An expression is not a secret unless it holds a literal default.
+document does not hold. An expression is not a secret unless it holds a literal default. The property that names an
+object may be stated, with the name in the path as its value.
 
 Law: ``read(write(objects))`` gives the same objects, except for the values of secrets.
 """
@@ -22,7 +23,7 @@ from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
 from confobjects.expressions.openers import has_opener
-from confobjects.objects.changes import describe_fixed, to_canonical
+from confobjects.objects.changes import describe_fixed, is_name, to_canonical
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.objects.reading import mask_secret, value_problem
 from confobjects.paths import ROOT, ManagedObjectPath
@@ -237,7 +238,7 @@ class _StateReader:
         if definition is None or not isinstance(properties, dict):
             self._add_oddity(("objects", key), "this is not an object of a document")
             return None
-        return self._read_object(key, path, kind.types[definition], properties, item.get("secrets", []))
+        return self._read_object(key, path, kind, kind.types[definition], item)
 
     def _read_path(self, key: str) -> ManagedObjectPath | None:
         at = ("objects", key)
@@ -268,13 +269,16 @@ class _StateReader:
         return None
 
     def _read_object(
-        self, key: str, path: ManagedObjectPath, type_: _StateType, properties: Any, secrets: Any
+        self, key: str, path: ManagedObjectPath, kind: _StateKind, type_: _StateType, item: Mapping[str, Any]
     ) -> ObjectState:
         here = ("objects", key, "properties")
+        properties, secrets = item.get("properties", {}), item.get("secrets", [])
         values: dict[str, Texts] = {}
         for name, value in properties.items():
             prop = type_.properties.get(name)
-            if prop is None:
+            if name == kind.naming:
+                self._check_name(path, type_.definition.properties[name], value, (*here, name))
+            elif prop is None:
                 self._add_oddity((*here, name), f"there is no property {name} to set")
             elif prop.is_fixed and value is not None:
                 self.doubts.append(Doubt((*here, name), describe_fixed(prop).replace(path=str(path))))
@@ -284,6 +288,12 @@ class _StateReader:
         if not type_.required <= properties.keys():
             self._add_oddity(here, "a property is missing")
         return ObjectState(path, type_.definition, values, kept, type_.secrets - kept - properties.keys())
+
+    def _check_name(self, path: ManagedObjectPath, prop: PropertyDefinition, value: Any, at: Pointer) -> None:
+        """Report a value of the property that names an object, unless it is the name in the path."""
+        if not isinstance(value, (str, int)) or not is_name(prop, value, path.name or ""):
+            summary = f"{prop.name} is the name of the object, which its path states: it cannot have another value"
+            self._add_doubt(at, summary, code="invalid-value", path=str(path), remedy=f"leave {prop.name} out")
 
     def _read_secrets(self, key: str, type_: _StateType, properties: Mapping[str, Any], given: Any) -> frozenset[str]:
         at = ("objects", key, "secrets")
@@ -389,9 +399,10 @@ class _StateType(Record):
 
 
 class _StateKind(Record):
-    """The types of a relation by their short names."""
+    """The types of a relation by their short names, and the property that names its objects."""
 
     types: Mapping[str, _StateType]
+    naming: str
 
 
 def _make_kind(relation: str, registry: Registry) -> _StateKind:
@@ -402,7 +413,7 @@ def _make_kind(relation: str, registry: Registry) -> _StateKind:
         secrets = frozenset(name for name, prop in properties.items() if prop.sensitive)
         required = frozenset(name for name, prop in properties.items() if is_required(prop))
         made[short] = _StateType(definition, properties, secrets, required)
-    return _StateKind(made)
+    return _StateKind(made, known.naming_property)
 
 
 def is_required(prop: PropertyDefinition) -> bool:

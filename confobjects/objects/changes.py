@@ -3,6 +3,9 @@
 Applied in the order reset, set, remove, add (as dsconfig does); ``add`` and ``remove`` start from the current
 values, defaults included. Values are stored in canonical form, expressions and secrets exactly as given.
 
+A read-only property has the value that it got when its object was created: a request for the same value changes
+nothing, one for another is refused. Writing a singleton that has no stored value creates it.
+
 A mandatory property has a stored value, because the schema of a server may demand its attribute: its own default is
 written when the object is created, and when the property is reset. A default that is inherited is not written, so
 that the property follows the one it comes from; nor is one with cases, so that it follows the properties that its
@@ -22,6 +25,7 @@ from confobjects.objects.model import DeferredCheck, ManagedObject, Texts
 from confobjects.objects.reading import PropertyReader, mask_secret, value_problem
 from confobjects.records import Record, as_dict, field
 from confobjects.syntaxes import ValueSyntaxError
+from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition
@@ -155,9 +159,6 @@ class Changer:
         if prop.is_fixed:
             self._refuse_fixed(prop)
             return None
-        if prop.read_only and not self.creating:
-            self._report_problem(prop.name, f"{prop.name} is read-only: it can be set only when the object is created")
-            return None
         if prop.deprecated:
             self.problems.warning(
                 "usage",
@@ -168,6 +169,20 @@ class Changer:
             )
         return prop
 
+    def _is_settled(self, prop: PropertyDefinition, wanted: Texts) -> bool:
+        """Tell whether a value is settled, because the object is there; report it if other ones are wanted."""
+        if not prop.read_only or self.creating:
+            return False
+        stored = self.obj.values.get(prop.name, ())
+        if not is_same_value(prop, wanted, stored):
+            value = ", ".join(mask_secret(prop, text) for text in stored)
+            self._report_problem(
+                prop.name,
+                f"{prop.name} is read-only: it can be set only when the object is created",
+                remedy=f"keep its value: {value}" if stored and not prop.sensitive else f"leave {prop.name} out",
+            )
+        return True
+
     def _refuse_fixed(self, prop: PropertyDefinition) -> None:
         texts, _ = self.reader.read_default(self.obj, prop)
         value = ", ".join(mask_secret(prop, text) for text in texts)
@@ -176,7 +191,7 @@ class Changer:
 
     def _reset(self, name: str) -> None:
         prop = self._find_property(name)
-        if prop is None:
+        if prop is None or self._is_settled(prop, ()):
             return
         if prop.mandatory and not self.reader.has_default(self.obj, prop):
             self._report_problem(
@@ -201,7 +216,7 @@ class Changer:
             self._reset(name)
             return
         texts = self._to_canonical(prop, given)
-        if texts is None:
+        if texts is None or self._is_settled(prop, texts):
             return
         if len(texts) > 1 and not prop.multi_valued:
             # Checked here, not by the judge: two texts may have the same canonical form.
@@ -221,6 +236,10 @@ class Changer:
         prop = self._find_property(name)
         texts = self._to_canonical(prop, given) if prop is not None else None
         if prop is None or not texts:
+            return
+        stored = self.obj.values.get(prop.name, ())
+        there = {_identity_of(prop, text) for text in stored}
+        if self._is_settled(prop, (*stored, *(text for text in texts if _identity_of(prop, text) not in there))):
             return
         now = self.obj.replace(values=self.values)
         if prop.multi_valued and not self.reader.is_decided(now, prop):
@@ -255,6 +274,8 @@ class Changer:
         if unwanted is None:
             return
         after = tuple(text for text in current if text not in unwanted)
+        if self._is_settled(prop, after):
+            return
         if after:
             self.values[prop.name] = after
         elif origin != "stored" or (prop.mandatory and not self.reader.has_default(self.obj, prop)):
@@ -336,6 +357,15 @@ def find_property(definition: ManagedObjectDefinition, name: str) -> PropertyDef
     if found is None:
         found = next((prop for prop in definition.properties.values() if key in prop.renamed_from), None)
     return found
+
+
+def is_name(prop: PropertyDefinition, value: Value, name: str) -> bool:
+    """Tell whether a value that is given for the property that names an object is its name."""
+    try:
+        text = value if isinstance(value, str) else prop.syntax.coerce(value)
+    except ValueSyntaxError:
+        text = str(value)
+    return normal_name(text) == normal_name(name) or _identity_of(prop, text) == _identity_of(prop, name)
 
 
 def written_default(prop: PropertyDefinition) -> Texts:

@@ -83,6 +83,8 @@ def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> 
         name: _as_optional(spec, fixed=definition.properties[name].is_fixed)
         for name, spec in whole["properties"].items()
     }
+    if naming := registry.relation_of(definition.top).naming_property:
+        properties[naming] = {"description": "The name, as the path states it.", "type": ["string", "integer"]}
     required = [name for name in whole["required"] if name not in secrets]
     names = {"type": "array", "items": {"enum": secrets}, "uniqueItems": True} if secrets else {"maxItems": 0}
     return {

@@ -153,6 +153,7 @@ def test_a_change_can_be_reverted() -> None:
 
 def test_a_read_only_property_can_be_set_when_the_object_is_made() -> None:
     assert draft("disk-queue", creating=True).actions("serial") == [KEEP, CHANGE]
+    assert draft("disk-queue").replace(unwritten=True).actions("serial") == [KEEP, CHANGE]
     assert draft("lantern", creating=True).actions("fuel") == [KEEP]  # it always has its default
     assert "It is read-only: it always has its default." in property_page("l", draft("lantern"), "fuel").question
 

@@ -28,6 +28,25 @@ def depot() -> Registry:
     return Registry(documents(FAMILY), AllowedCode(modules=frozenset({"tests.definitions.functions"})))
 
 
+def founded_documents() -> list[DefinitionDocument]:
+    """Return the documents of the second family with a singleton that has read-only properties."""
+    number = {"synopsis": "The year of its founding.", "syntax": "integer", "read-only": True}
+    words = {"synopsis": "The words of its charter.", "syntax": "string", "multi-valued": True, "read-only": True}
+    found = []
+    for document in documents(FAMILY):
+        data = document.data
+        if data.get("name") == "depot-settings":
+            data = {**data, "properties": {**data["properties"], "founded": number, "charter": words}}
+        found.append(DefinitionDocument(document.origin, data))
+    return found
+
+
+@cache
+def founded_depot() -> Registry:
+    """Return the registry of the second family with a singleton that has read-only properties."""
+    return Registry(founded_documents(), AllowedCode(modules=frozenset({"tests.definitions.functions"})))
+
+
 @cache
 def builtin() -> Registry:
     """Return the registry of the definitions that come with the library."""

@@ -5,11 +5,13 @@
 3. Applied twice it changes nothing the second time; a dry run says what the real one does, and writes nothing.
 4. The commands that an export prints make the same configuration from nothing.
 5. What the reader takes without a doubt the schema takes, and what it refuses the schema refuses.
+6. A document may state the property that names an object: with its name in any spelling, and with no other value.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -30,7 +32,7 @@ from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.paths import ManagedObjectPath
 from confobjects.reference.jsonschema import document_schema
 from confobjects.storage.memory import MemoryStorage
-from tests.definitions.documents import builtin, depot
+from tests.definitions.documents import builtin, depot, founded_depot
 from tests.laws.test_engine import objects_of, texts_of
 
 NAMES = ("one", "One", "two", "a/b", "/x/", "c d", "ß")
@@ -115,6 +117,7 @@ def apply_or_be_refused(ctx: ManagementContext, wanted: States) -> bool:
     with pytest.raises(UsageError) as caught:
         ctx.apply(wanted, prune=True)
     assert {(problem.path, problem.property) for problem in caught.value.diagnostics} == refused
+    assert all(problem.remedy for problem in caught.value.diagnostics)
     assert said(ctx) == before
     return False
 
@@ -124,7 +127,7 @@ def validator(registry: Registry) -> Any:
     return jsonschema.Draft202012Validator(document_schema(registry))
 
 
-families = st.sampled_from([builtin(), depot()])
+families = st.sampled_from([builtin(), depot(), founded_depot()])
 two = families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False), plans(r, literal=False)))
 two_with_secrets = families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=True), plans(r, literal=True)))
 
@@ -206,6 +209,45 @@ def test_what_is_written_comes_back_and_the_schema_takes_it(made: tuple[Registry
     contents = read(data, registry)
     assert contents.doubts == ()
     assert write(contents.objects.values(), registry) == text
+
+
+def named_objects(wanted: Any, registry: Registry) -> list[tuple[str, str, str]]:
+    """The key of each object of a document that has a property for its name, with that property and the name."""
+    paths = [(key, registry.parse_path(key)) for key in wanted["objects"]]
+    known = [(key, registry.relation(path.relation).naming_property, path.name or "") for key, path in paths]
+    return [found for found in known if found[1]]
+
+
+SPELLINGS: list[Callable[[str], str]] = [str, str.upper, str.swapcase, lambda name: f"  {name} "]
+others: st.SearchStrategy[Any] = st.sampled_from(["other", "", None, True, 1.5, [], {}, "&{a}", "********"])
+
+
+@settings(max_examples=150)
+@given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False))), st.data())
+def test_a_document_may_state_the_names(made: tuple[Registry, list[ObjectState]], data: st.DataObject) -> None:
+    registry, plan = made
+    x = configuration(registry, plan)
+    plain = document(x)
+    wanted = json.loads(write(plain.objects.values(), registry))
+    named = named_objects(wanted, registry)
+    for key, naming, name in named:
+        wanted["objects"][key]["properties"][naming] = data.draw(st.sampled_from(SPELLINGS))(name)
+    validator(registry).validate(wanted)
+    stated = ConfigurationDocument(json.dumps(wanted), "x", registry)
+    assert stated.objects == plain.objects
+    assert not x.apply(stated.objects, prune=True).changed
+    if not named:
+        return
+    key, naming, name = data.draw(st.sampled_from(named))
+    given_ = data.draw(st.one_of(others, st.just([name])))
+    wanted["objects"][key]["properties"][naming] = given_
+    with pytest.raises(ConfobjectsError) as caught:
+        ConfigurationDocument(json.dumps(wanted, indent=1), "x", registry)
+    [problem] = caught.value.diagnostics
+    assert problem.summary == f"{naming} is the name of the object, which its path states: it cannot have another value"
+    assert problem.remedy == f"leave {naming} out"
+    assert problem.line
+    assert problem.pointer.endswith(f"/properties/{naming}")
 
 
 leaves = st.sampled_from(

@@ -228,6 +228,15 @@ def test_an_object_is_named_by_its_naming_property() -> None:
     ]
 
 
+@pytest.mark.parametrize("stated", ["mail", "MAIL", ["mail"], " mail "])
+def test_a_change_may_state_the_name_as_a_property(stated: Any) -> None:
+    ctx = filled()
+    before = snapshot(ctx)
+    report = ctx.modify("consumer", ("jobs", "mail"), PropertyChanges(set={"Channel": stated}))
+    assert not report.changed
+    assert snapshot(ctx) == before
+
+
 @pytest.mark.parametrize("stated", ["x", "X", ["x"], " x "])
 def test_a_creation_may_state_the_name_as_a_property(stated: object) -> None:
     ctx = filled()

@@ -42,7 +42,9 @@ def said(name: str, code: str, summary: str, **more: Any) -> Mapping[str, Any]:
 
 
 KNOWN = "enabled, priority, batch-size, time-to-live, store, spill-store, watch, sync-interval, checksum, serial"
-READ_ONLY = said("serial", "usage", "serial is read-only: it can be set only when the object is created")
+ONCE = "serial is read-only: it can be set only when the object is created"
+READ_ONLY = said("serial", "usage", ONCE, remedy="keep its value: 8")
+NEVER_SET = said("serial", "usage", ONCE, remedy="leave serial out")
 EMPTIED = "set another value: set enabled to …"
 NO_DEFAULT = said(
     "enabled", "missing-mandatory", "the mandatory property enabled has no default to reset to", remedy=EMPTIED
@@ -64,7 +66,9 @@ def unknown(name: str, remedy: str) -> Mapping[str, Any]:
         ({}, {"add": {"prioriti": ["1"]}}, [unknown("prioriti", 'did you mean "priority"?')]),
         ({}, {"remove": {"prioriti": ["1"]}}, [unknown("prioriti", 'did you mean "priority"?')]),
         ({}, {"reset": ["prioriti"]}, [unknown("prioriti", 'did you mean "priority"?')]),
-        ({}, {"set": {"Serial": ["7"]}}, [READ_ONLY]),
+        ({}, {"set": {"Serial": ["7"]}}, [NEVER_SET]),
+        ({}, {"add": {"Serial": ["7"]}}, [NEVER_SET]),
+        ({"serial": "8"}, {"set": {"serial": ["9"]}}, [READ_ONLY]),
         ({"serial": "8"}, {"reset": ["serial"]}, [READ_ONLY]),
         ({"serial": "8"}, {"add": {"serial": ["9"]}}, [READ_ONLY]),
         ({"serial": "8"}, {"remove": {"serial": ["8"]}}, [READ_ONLY]),
@@ -247,6 +251,12 @@ def test_an_expression_in_other_letters_is_another() -> None:
     obj = made("/queue/jobs", watch=("&{a.b|x}",))
     _, told = change(obj, remove={"watch": ["&{a.b|X}"]})
     assert [problem["summary"] for problem in told] == ['watch has no value "&{a.b|X}" to remove']
+
+
+@pytest.mark.parametrize("changes", [{"set": {"Serial": ["+8"]}}, {"set": {"serial": [8]}}, {"add": {"serial": ["8"]}}])
+def test_the_read_only_value_that_is_there_is_no_change(changes: Any) -> None:
+    assert change(made("/queue/jobs", serial=("8",)), **changes) == ({"serial": ("8",)}, [])
+    assert change(made("/queue/jobs"), reset=["serial"]) == ({}, [])
 
 
 def test_what_is_created_may_have_read_only_values() -> None:

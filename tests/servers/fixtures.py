@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from confobjects.definitions import Registry
+from confobjects.definitions.allowance import AllowedCode
 from confobjects.definitions_loading import load_registry
 from confobjects.dn import DN
 from confobjects.mapping.ldap_schema import as_ldif, build_schema, format_access_rules
+from tests.definitions.documents import BUILTIN, documents, founded_documents
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 from tests.servers.certificates import Authority
@@ -30,8 +33,9 @@ def access_to(base: str, admin: str) -> tuple[str, ...]:
 
 
 def schema_of_everything(form: str) -> str:
-    """Return the schema of our definitions and of the second family."""
-    return as_ldif(build_schema(load_registry([str(FAMILY)])), form)
+    """Return the schema of our definitions and of the second family, with what some tests add to it."""
+    code = AllowedCode(modules=frozenset({"tests.definitions.functions"}))
+    return as_ldif(build_schema(Registry([*documents(BUILTIN), *founded_documents()], code)), form)
 
 
 @pytest.fixture(scope="session")

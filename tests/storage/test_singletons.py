@@ -1,4 +1,8 @@
-"""A singleton with subtypes is the same in every storage: setting its type, applying and exporting agree."""
+"""A singleton is the same in every storage, one with subtypes as well: setting its type, applying and exporting agree.
+
+Its read-only properties are set while it has no stored values. After that an equal value is no change, and another one is
+refused with a remedy.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from confobjects.errors import UsageError
 from confobjects.management import ManagementContext, Site
 from confobjects.management.documents.comparing import find_differences, take_snapshot
 from confobjects.mapping.documents import write
@@ -13,7 +18,7 @@ from confobjects.mapping.protocol import Storage
 from confobjects.objects.changes import PropertyChanges
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
-from tests.definitions.documents import depot
+from tests.definitions.documents import depot, founded_depot
 
 Change = Callable[[ManagementContext], None]
 
@@ -58,3 +63,61 @@ def test_each_state_is_applied_onto_each_and_comes_back(storage: Storage, before
     assert not ctx.apply(wanted, prune=True).changed
     ctx.apply(there, prune=True)
     assert list(find_differences(there, take_snapshot(ctx.site).objects, registry)) == []
+
+
+Values = dict[str, list[str]]
+
+SETTINGS: dict[str, Values] = {
+    "nothing": {},
+    "no read-only value": {"site-name": ["north"]},
+    "one": {"founded": ["1999"]},
+    "another": {"founded": ["2001"], "site-name": ["north"]},
+    "several": {"founded": ["1999"], "charter": ["peace", "quiet"]},
+    "several in another order": {"founded": ["1999"], "charter": ["quiet", "peace"], "batch-size": ["7"]},
+    "secret": {"founded": ["1999"], "ticket-key": ["s3cret"]},
+}
+READ_ONLY = ("founded", "charter")
+
+
+def settle(storage: Storage, values: Values) -> ManagementContext:
+    ctx = ManagementContext(Site.of(founded_depot(), storage, evaluate_defaults))
+    if values:
+        ctx.modify("depot-settings", (), PropertyChanges(set=values))
+    return ctx
+
+
+def refused_names(before: Values, after: Values) -> list[str]:
+    return [n for n in READ_ONLY if before and sorted(before.get(n, [])) != sorted(after.get(n, []))]
+
+
+@pytest.mark.parametrize("after", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("before", SETTINGS.values(), ids=SETTINGS)
+def test_read_only_values_are_applied_once(storage: Storage, before: Values, after: Values) -> None:
+    wanted = take_snapshot(settle(MemoryStorage(), after).site).objects
+    ctx = settle(storage, before)
+    there = take_snapshot(ctx.site).objects
+    if refused := refused_names(before, after):
+        with pytest.raises(UsageError) as caught:
+            ctx.apply(wanted, prune=True)
+        assert {(problem.path, problem.property) for problem in caught.value.diagnostics} == {
+            ("/depot-settings", name) for name in refused
+        }
+        for problem in caught.value.diagnostics:
+            kept = before.get(problem.property)
+            assert problem.remedy == (f"keep its value: {', '.join(kept)}" if kept else f"leave {problem.property} out")
+        assert take_snapshot(ctx.site).objects == there
+        return
+    ctx.apply(wanted, prune=True)
+    found = take_snapshot(ctx.site).objects
+    assert list(find_differences(wanted, found, ctx.registry)) == []
+    assert not ctx.apply(wanted, prune=True).changed
+    ctx.modify("depot-settings", (), PropertyChanges(set={n: after[n] for n in READ_ONLY if n in after}))
+    assert take_snapshot(ctx.site).objects == found
+
+
+def test_it_takes_read_only_values_again_once_its_values_are_taken_back(storage: Storage) -> None:
+    ctx = settle(storage, SETTINGS["one"])
+    ctx.undo(ctx.history()[-1].number)
+    report = ctx.modify("depot-settings", (), PropertyChanges(set={"founded": ["2001"]}))
+    assert report.changed
+    assert ctx.get("depot-settings").values == {"founded": ("2001",)}

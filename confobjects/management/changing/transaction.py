@@ -16,7 +16,7 @@ from confobjects.management.changing.outcomes import ObjectOutcome, find_outcome
 from confobjects.management.changing.verdict import Verdict
 from confobjects.management.world import Overlay, StorageWorld, describe_absence
 from confobjects.mapping.objects import BRANCH_CLASS, find_holders
-from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults
+from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults, is_name
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ROOT, ManagedObjectPath, Name
@@ -230,7 +230,7 @@ class Transaction:
                 self._problems.add(_describe_existing(relation, existing))
             return
         naming = relation.naming_property
-        if naming and any(given.lower() == naming and not _is_name(value, path) for given, value in values.items()):
+        if self._gives_another_name(definition, naming, path, values):
             summary = f"{naming} is the name of the {relation.friendly}: it cannot be set to another value"
             self._problems.error("usage", summary, path=str(path), property=naming)
             return
@@ -263,8 +263,10 @@ class Transaction:
         values that are only kept.
         """
         obj = self._find_of_type(kind, name, type)
+        naming = self.registry.relation(obj.path.relation).naming_property
+        stated = {} if self._gives_another_name(obj.definition, naming, obj.path, changes.set) else {naming}
         given = PropertyChanges(
-            {key: as_values(value) for key, value in changes.set.items()},
+            {key: as_values(value) for key, value in changes.set.items() if key.lower() not in stated},
             {key: as_values(value) for key, value in changes.add.items()},
             {key: as_values(value) for key, value in changes.remove.items()},
             changes.reset,
@@ -273,7 +275,8 @@ class Transaction:
             return
         is_new = self._world.find(obj.path) is not obj
         # What is taken back may have replaced an object with another read-only value.
-        changer = Changer(obj, self._reader, self._problems, creating=is_new or exact, exact=exact)
+        creating = is_new or exact or self._world.has_only_defaults(obj)
+        changer = Changer(obj, self._reader, self._problems, creating=creating, exact=exact)
         changed = changer.apply(given)
         is_first = is_new or not self._world.is_written(obj.path)
         if not exact and not is_new and is_first and changed.values == obj.values:
@@ -286,6 +289,17 @@ class Transaction:
         names = {changer.key_of(name) for name in (*given.set, *given.add, *given.remove, *given.reset)}
         self._put(changed.replace(problems=remaining), names)
         self._note_given(changed, [changer.key_of(name) for name, several in given.set.items() if several], unstated)
+
+    @staticmethod
+    def _gives_another_name(
+        definition: ManagedObjectDefinition, naming: str, path: ManagedObjectPath, values: Given
+    ) -> bool:
+        """Tell whether values hold one of the property that names an object which is not its name."""
+        prop = definition.properties[naming] if naming else None
+        return prop is not None and any(
+            given.lower() == naming and [is_name(prop, one, path.name or "") for one in as_values(value)] != [True]
+            for given, value in values.items()
+        )
 
     def _touches_name(self, obj: ManagedObject, given: PropertyChanges) -> bool:
         """Whether a change touches the property that names the object; if so, report it."""
@@ -692,11 +706,6 @@ def _describe_existing(relation: Relation, existing: ManagedObject) -> Diagnosti
         path=str(existing.path),
         remedy=(RemedyAction("change", relation.name), ", or choose another name"),
     )
-
-
-def _is_name(value: Any, path: ManagedObjectPath) -> bool:
-    """Tell whether a value given for the property that names an object is its name."""
-    return [normal_name(str(one)) for one in as_values(value)] == [normal_name(path.name or "")]
 
 
 def as_values(value: Any) -> tuple[Any, ...]:

@@ -28,7 +28,8 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
     if obj is None:
         raise NoSuchObjectError(describe_absence(site.registry, world, path))
     problems = Collector()
-    changer = Changer(obj, PropertyReader(site.registry, world, site.evaluate), problems, creating=False)
+    creating = world.has_only_defaults(obj)
+    changer = Changer(obj, PropertyReader(site.registry, world, site.evaluate), problems, creating=creating)
     changed = changer.apply(changes)
     given = {path: {changer.key_of(name) for name, several in changes.set.items() if several}}
     rule = ReentryRule(site.make_judge(world.below), site.make_judge(world), given, {})

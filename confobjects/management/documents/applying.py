@@ -6,7 +6,8 @@ Laws of this module:
    current value does: a default that only one side stores is not written.
 2. An object is created after those it refers to and is below, and deleted before them.
 3. A secret that is left open stays as it is. Secrets that are needed but not stored are all reported at once.
-4. An object whose type or read-only properties differ is replaced by a new one; the objects below it are kept.
+4. An object whose type or read-only properties differ is replaced by a new one; the objects below it are kept. A
+   singleton is never replaced: it takes read-only values while it has no stored values, and then no others.
 """
 
 from __future__ import annotations
