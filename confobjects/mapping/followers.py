@@ -6,23 +6,45 @@ and no listener hears of it; whoever reads reports believes nothing in them that
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.records import Record
+from confobjects.texts.names import normal_name
 
 BRANCH: Final = ("cn", "Followers")
-"""The RDN of the entry beside the base that the reports hang below."""
+"""The RDN of the entry beside the base below which the reports of all configurations under one parent are."""
 FOLLOWER_CLASS: Final = "ds-cfg-follower"
 REPORT: Final = "ds-cfg-follower-report"
 """The attribute that holds a report, as JSON."""
+NAMING: Final = "cn"
+"""The attribute that names the entry of a report."""
 
 MOST_CHARACTERS: Final = 64 * 1024
 """Characters of a report, at most; a longer one leaves out what waits and what is wrong from the end of the lists."""
 LONGEST_NAME: Final = 100
 """Characters of the name of a follower."""
+MOST_FOLLOWERS: Final = 10_000
+"""Reports of one configuration that are read, at most."""
+ALIVE: Final = 60.0
+"""Seconds after its last sign of life for which a follower counts as alive."""
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How the time of a report is written; it is UTC."""
+_TIME: Final = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
+
+
+def place_of_followers(base: DN) -> DN:
+    """Return the DN of the entry in a directory that the reports for a base hang below, unless the base is a suffix."""
+    return DN.of(base.rdns[0], *base.parent.child(*BRANCH).rdns)
+
+
+def is_of_followers(dn: DN, base: DN) -> bool:
+    """Tell whether an entry belongs to the reports that are kept below a base, where nothing can be beside it."""
+    branch = base.child(*BRANCH)
+    return dn == branch or dn.is_below(branch)
 
 
 class WaitingChange(Record):
@@ -58,6 +80,36 @@ def check_follower_name(name: str) -> str:
     raise UsageError(f"the name of a follower has 1 to {LONGEST_NAME} printable characters, and no space at its ends")
 
 
+def same_follower(name: str, other: str) -> bool:
+    """Tell whether two names are those of one follower: they are compared as the names of entries are."""
+    return normal_name(name) == normal_name(other)
+
+
+def is_alive(report: FollowerReport, now: float) -> bool:
+    """Tell whether a follower was heard of lately. ``now`` is in seconds since 1970, UTC.
+
+    A time that is no time, or lies further ahead than clocks differ, is none at which anybody was heard of.
+    """
+    age = age_of(report, now)
+    return age is not None and -ALIVE <= age <= ALIVE
+
+
+def age_of(report: FollowerReport, now: float) -> float | None:
+    """Return the seconds since a report was written, None if its time is no time; ``now`` as in :func:`is_alive`."""
+    from calendar import timegm
+
+    found = _TIME.fullmatch(report.time)
+    try:
+        return None if found is None else now - timegm(tuple(map(int, found.groups())))
+    except ValueError:
+        return None
+
+
+def sort_reports(reports: Iterable[FollowerReport]) -> list[FollowerReport]:
+    """Return reports sorted by name."""
+    return sorted(reports, key=lambda one: (normal_name(one.name), one.name))
+
+
 def write_report(report: FollowerReport) -> str:
     """Return a report as JSON, of at most :data:`MOST_CHARACTERS` characters."""
     waiting, problems, more = list(report.waiting), list(report.problems), report.more
@@ -74,6 +126,8 @@ def write_report(report: FollowerReport) -> str:
 
 
 def _dump_report(report: FollowerReport) -> str:
+    import json
+
     waiting = [[one.path, one.kind, one.properties, one.actions] for one in report.waiting]
     found = {
         "name": report.name,
@@ -85,11 +139,23 @@ def _dump_report(report: FollowerReport) -> str:
         "problems": report.problems,
         "more": report.more,
     }
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()  # a path may hold what is no text
+
+
+def read_report_of(name: str, text: str) -> FollowerReport | None:
+    """Return the report of a follower in a text, None if it is none, or that of another one.
+
+    Whoever may write the report of one follower must not speak for another.
+    """
+    found = read_report(text)
+    return found if found is not None and same_follower(found.name, name) else None
 
 
 def read_report(text: str) -> FollowerReport | None:
     """Return the report in a text, None if it is none: whoever may write there may have written anything."""
+    import json
+
     if len(text) > MOST_CHARACTERS:
         return None
     try:
@@ -119,6 +185,7 @@ def _read_fields(found: Mapping[str, Any]) -> FollowerReport:
 def _read_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
+    value.encode()  # JSON may hold halves of characters
     return value
 
 

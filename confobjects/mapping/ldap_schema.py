@@ -19,7 +19,7 @@ from uuid import UUID, uuid5
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, UsageError
-from confobjects.mapping import journal
+from confobjects.mapping import followers, journal
 from confobjects.mapping.ldif.writing import format_attribute
 from confobjects.mapping.objects import BRANCH_CLASS, REVISION
 from confobjects.records import Record
@@ -87,7 +87,10 @@ def build_schema(registry: Registry) -> DirectorySchema:
     for definition in registry:
         attributes.add(definition)
         classes.add(definition)
-    return DirectorySchema((*attributes.elements(), *_history_attributes()), (*classes.elements(), *_history_classes()))
+    return DirectorySchema(
+        (*attributes.elements(), *_history_attributes(), *_follower_attributes()),
+        (*classes.elements(), *_history_classes(), *_follower_classes()),
+    )
 
 
 def _history_attributes() -> Iterator[SchemaElement]:
@@ -104,6 +107,14 @@ def _history_classes() -> Iterator[SchemaElement]:
     yield _make_object_class(journal.HISTORY_CLASS, "top", ("cn",), (journal.NUMBER,), "STRUCTURAL")
     others = (journal.STATE, journal.WRITER, journal.STEP, journal.TEXT, *journal.PROTECTED)
     yield _make_object_class(journal.RECORD_CLASS, "top", numbered, others, "STRUCTURAL")
+
+
+def _follower_attributes() -> Iterator[SchemaElement]:
+    yield _make_attribute_type(followers.REPORT, _OCTETS, single=True)
+
+
+def _follower_classes() -> Iterator[SchemaElement]:
+    yield _make_object_class(followers.FOLLOWER_CLASS, "top", ("cn",), (followers.REPORT,), "STRUCTURAL")
 
 
 class _AttributeCollector:
@@ -337,14 +348,22 @@ def format_access_rules(registry: Registry, server: str, base: DN, admin: DN) ->
     """Return LDIF for ldapmodify with rules for the entries at and below a base.
 
     ``admin`` reads and writes everything, other users who have logged in read all but the secrets, and nobody else
-    reads anything. Raises :class:`~confobjects.errors.UsageError` for a server that is not in :data:`SERVERS`.
+    reads anything. Each of them may make reports of followers beside the base, and read and change its own.
+    Raises :class:`~confobjects.errors.UsageError` for a server that is not in :data:`SERVERS`.
     """
     _check_known(server, SERVERS, "server")
     return _ACCESS[server](find_secret_attributes(registry), base, admin)
 
 
 def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
-    rules = []
+    branch = _place_of_followers(base)
+    filter_ = f"filter=(objectClass={followers.FOLLOWER_CLASS})"
+    own = f'by dn.exact="{admin}" write by dnattr=creatorsName write by * none'
+    rules = [
+        f'to dn.exact="{branch}" attrs=children by users write by * none',
+        f'to dn.onelevel="{branch}" {filter_} {own}',
+        f'to dn.subtree="{branch}" by dn.exact="{admin}" write by users read by * none',
+    ]
     if secrets:
         rules.append(f'to dn.subtree="{base}" attrs={",".join(secrets)} by dn.exact="{admin}" write by * none')
     rules.append(f'to dn.subtree="{base}" by dn.exact="{admin}" write by users read by * none')
@@ -355,6 +374,7 @@ def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str
         "# outside the base, or log in as a user there, unless you add rules after them, such as:\n"
         "#   to attrs=userPassword by anonymous auth by * none\n"
         "#   to * by users read\n"
+        f"{_tell_of_suffix(base)}"
         f"dn: olcDatabase={{N}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\n{lines}-\n"
     )
 
@@ -374,8 +394,41 @@ def _format_ds389_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
         rules.append(f'{url}(targetattr="{names}")(version 3.0; {rule})')
     rule = 'acl "confobjects: reading"; allow (read, search, compare) userdn="ldap:///all";'
     rules.append(f"{url}{readable}(version 3.0; {rule})")
+    return _add_acis(base, rules) + "\n" + _tell_of_suffix(base) + _add_acis(*_list_follower_acis(base, admin))
+
+
+def _add_acis(dn: DN, rules: Iterable[str]) -> str:
     lines = "".join(_end_line(format_attribute("aci", rule)) for rule in rules)
-    return f"dn: {base}\nchangetype: modify\nadd: aci\n{lines}-\n"
+    return f"dn: {dn}\nchangetype: modify\nadd: aci\n{lines}-\n"
+
+
+def _list_follower_acis(base: DN, admin: DN) -> tuple[DN, list[str]]:
+    """Return the rules for the reports of followers, and the entry that is there and holds them."""
+    branch = _place_of_followers(base)
+    every, each = f'(target="ldap:///{branch}")', f'(target="ldap:///{followers.NAMING}=*,{branch}")'
+    filter_ = f'(targetfilter="(objectClass={followers.FOLLOWER_CLASS})")'
+    what = 'acl "confobjects: followers,'
+    own = "allow (read, search, compare, write, delete)"
+    return base.parent or base, [
+        f'{every}(targetattr="*")(version 3.0; {what} administration"; allow (all) userdn="ldap:///{admin}";)',
+        f'{every}(targetattr="*")(version 3.0; {what} logged in"; deny (all) userdn!="ldap:///all";)',
+        f'{each}{filter_}(targetattr="*")(version 3.0; {what} first report"; allow (add) userdn="ldap:///all";)',
+        f'{each}{filter_}(targetattr="*")(version 3.0; {what} own report"; {own} userattr="creatorsName#USERDN";)',
+    ]
+
+
+def _place_of_followers(base: DN) -> DN:
+    """Return where the reports of followers are, unless the base is the suffix of a database."""
+    return followers.place_of_followers(base) if base.parent else base.child(*followers.BRANCH)
+
+
+def _tell_of_suffix(base: DN) -> str:
+    if not base.parent:
+        return ""
+    return (
+        f"# If the base is the suffix of a database, the reports of followers are below {base.child(*followers.BRANCH)}:\n"
+        f"# put that in the place of {_place_of_followers(base)}.\n"
+    )
 
 
 _ACCESS: Final = {"openldap": _format_openldap_rules, "389ds": _format_ds389_rules}

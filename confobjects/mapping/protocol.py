@@ -16,6 +16,7 @@ from confobjects.mapping.entry import Change, Entry
 from confobjects.records import Record
 
 if TYPE_CHECKING:
+    from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.journal import Moment, Note, NotedChange
 
 Scope = Literal["one", "sub"]
@@ -183,6 +184,30 @@ class Storage(Protocol):
 
     def watch(self, timing: Timing | None = None) -> Watch:
         """Return a watch that hears of the changes of all writers. It uses no descriptor of the storage."""
+        ...
+
+    def followers(self) -> Sequence[FollowerReport]:
+        """Return the reports of the services that follow this configuration, sorted by name.
+
+        They are no entries of it: no search finds them, and no watch hears of them. What is no report is left out.
+        Raises what reading raises.
+        """
+        ...
+
+    def find_follower(self, name: str) -> FollowerReport | None:
+        """Return the report of one service, None if there is none. Names are compared as those of entries are."""
+        ...
+
+    def tell_follower(self, report: FollowerReport) -> None:
+        """Write the report of a service in the place of its last one. It is not held up by who is :meth:`writing`.
+
+        Raises :class:`~confobjects.errors.UsageError` for a name that a follower cannot have,
+        :class:`~confobjects.errors.AccessError` and :class:`~confobjects.errors.StorageError`.
+        """
+        ...
+
+    def forget_follower(self, name: str) -> None:
+        """Remove the report of a service. It is no error if there is none. Raises as :meth:`tell_follower` does."""
         ...
 
     def close(self) -> None:

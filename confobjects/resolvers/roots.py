@@ -101,8 +101,9 @@ class FileRoots:
             directory, name = os.path.split(configuration)
             for found in _files_in(directory, (f"{name}.", f".{name}.")):
                 yield from _status_of(found)
-            for found in _files_in(f"{configuration}.archive", ("",)):
-                yield from _status_of(found)
+            for ending in ("archive", "followers"):
+                for found in _files_in(f"{configuration}.{ending}", ("",)):
+                    yield from _status_of(found)
 
 
 def _own_file_problem(full: str) -> Failed:

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-from confobjects.storage.files import as_file_error, translate_errors
-from confobjects.storage.own_files import PRIVATE, give_to_owner, make_directory, not_ours_error, require_own
+from confobjects.storage.files import translate_errors
+from confobjects.storage.own_files import PRIVATE, give_to_owner, open_own_directory
 from confobjects.storage.replacing import CREATE, temporary_name
 
 
 def directory_of(path: str) -> str:
     """Return the directory with the previous versions of a file."""
     return path + ".archive"
-
-
-@contextmanager
-def _open_directory(directory: str, path: str) -> Iterator[int]:
-    """Open the directory of the archive of a file, and make it if there is none."""
-    is_new = not os.path.lexists(directory)
-    if is_new:
-        make_directory(directory)
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-            raise not_ours_error(directory, "it is not a directory") from None
-        raise as_file_error(error, "open the directory", directory) from error
-    try:
-        require_own(os.fstat(descriptor), directory, path, directory=True)
-        if is_new:
-            give_to_owner(descriptor, path)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def archive(path: str, data: bytes) -> str:
@@ -47,7 +24,7 @@ def archive(path: str, data: bytes) -> str:
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
     temporary = temporary_name(directory)
     with (
-        _open_directory(directory, path) as folder,
+        open_own_directory(directory, path) as folder,
         translate_errors("archive the previous version", directory),
     ):
         number = max((sequence for sequence, _ in list_archives(path)), default=0) + 1

@@ -34,9 +34,11 @@ from confobjects.storage import files
 from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
+    from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.mapping.protocol import Scope, Timing
     from confobjects.storage.file_watch import LdifWatch
+    from confobjects.storage.follower_files import FollowerFiles
     from confobjects.storage.history import HistoryLines, HistoryWriter
 
 BASE: Final = DN.of(("cn", "config"))
@@ -378,6 +380,28 @@ class LdifFileStorage:
         from confobjects.storage.file_watch import LdifWatch
 
         return LdifWatch(self.path, timing)
+
+    @property
+    def _follower_files(self) -> FollowerFiles:
+        from confobjects.storage.follower_files import FollowerFiles
+
+        return FollowerFiles(os.path.realpath(self.path))
+
+    def followers(self) -> list[FollowerReport]:
+        """Return the reports of the services that follow this file, sorted by name."""
+        return self._follower_files.read_all()
+
+    def find_follower(self, name: str) -> FollowerReport | None:
+        """Return the report of one service, None if there is none."""
+        return self._follower_files.find(name)
+
+    def tell_follower(self, report: FollowerReport) -> None:
+        """Write the report of a service to a file of its own, in the directory ``<file>.followers``."""
+        self._follower_files.write(report)
+
+    def forget_follower(self, name: str) -> None:
+        """Remove the file with the report of a service, if there is one."""
+        self._follower_files.remove(name)
 
     def close(self) -> None:
         """Discard what was read. No file stays open between calls."""

@@ -16,8 +16,10 @@ from confobjects.mapping.entry import Change, Entry
 from confobjects.mapping.keys import key_entries
 from confobjects.mapping.protocol import Scope, Timing
 from confobjects.storage.tree import Tree
+from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
+    from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.storage.watching import MemoryWatch
 
@@ -45,6 +47,7 @@ class MemoryStorage:
         self._last = 0
         self._epoch = os.urandom(16).hex()
         self._watches: list[MemoryWatch] = []
+        self._reports: dict[str, str] = {}
 
     @property
     def holds_alike(self) -> bool:
@@ -129,6 +132,31 @@ class MemoryStorage:
         from confobjects.storage.watching import MemoryWatch
 
         return MemoryWatch(self._watches, timing)
+
+    def followers(self) -> list[FollowerReport]:
+        """Return the reports of the services that follow this configuration, sorted by name."""
+        from confobjects.mapping.followers import read_report, sort_reports
+
+        found = (read_report(text) for text in tuple(self._reports.values()))
+        return sort_reports(one for one in found if one is not None)
+
+    def find_follower(self, name: str) -> FollowerReport | None:
+        """Return the report of one service, None if there is none."""
+        from confobjects.mapping.followers import check_follower_name, read_report
+
+        return read_report(self._reports.get(normal_name(check_follower_name(name)), ""))
+
+    def tell_follower(self, report: FollowerReport) -> None:
+        """Keep the report of a service in the place of its last one."""
+        from confobjects.mapping.followers import check_follower_name, write_report
+
+        self._reports[normal_name(check_follower_name(report.name))] = write_report(report)
+
+    def forget_follower(self, name: str) -> None:
+        """Forget the report of a service, if there is one."""
+        from confobjects.mapping.followers import check_follower_name
+
+        self._reports.pop(normal_name(check_follower_name(name)), None)
 
     def close(self) -> None:
         """Do nothing: there is nothing to release, and the entries stay."""

@@ -1,4 +1,4 @@
-"""Files of ours beside a configuration: the lock, the history, the archive.
+"""Files of ours beside a configuration: the lock, the history, the archive, the reports of followers.
 
 Each of them is ours, or it is refused: a regular file with one name, no symbolic link, that belongs to us and gives no
 rights to others. They hold secrets, or are written by root. A directory of ours is no link either, and nobody else can
@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from confobjects import inputs
@@ -25,10 +26,11 @@ PRIVATE_DIRECTORY: Final = 0o700
 _OWN: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-def open_own(path: str, flags: int, beside: str, doing: str = "open the file") -> int:
+def open_own(path: str, flags: int, beside: str, doing: str = "open the file", *, replaced: bool = False) -> int:
     """Open a file of ours, and return its descriptor. A new one can be read only by this user.
 
-    ``beside`` is the file that it stands beside, whose owner may own it too; it may be empty. Raises
+    ``beside`` is the file that it stands beside, whose owner may own it too; it may be empty. One that others have
+    ``replaced`` since it was opened has no name any more; that may be allowed. Raises
     :class:`~confobjects.errors.StorageError` if the file is not ours or is no regular file.
     """
     try:
@@ -39,7 +41,7 @@ def open_own(path: str, flags: int, beside: str, doing: str = "open the file") -
             raise not_ours_error(path, "it is a symbolic link" if link else _NO_FILE) from None
         raise as_file_error(error, doing, path) from error
     try:
-        require_own(os.fstat(descriptor), path, beside)
+        require_own(os.fstat(descriptor), path, beside, least=0 if replaced else 1)
     except BaseException:
         os.close(descriptor)
         raise
@@ -59,18 +61,45 @@ def read_own(path: str, beside: str) -> bytes | None:
         os.close(descriptor)
 
 
+@contextmanager
+def open_own_directory(directory: str, beside: str) -> Iterator[int]:
+    """Open a directory of ours, and make it if there is none. Yields its descriptor; ``beside`` as in :func:`open_own`.
+
+    Raises :class:`~confobjects.errors.StorageError` if it is not ours or is no directory.
+    """
+    is_new = not os.path.lexists(directory)
+    if is_new:
+        make_directory(directory)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise not_ours_error(directory, "it is not a directory") from None
+        raise as_file_error(error, "open the directory", directory) from error
+    try:
+        require_own(os.fstat(descriptor), directory, beside, directory=True)
+        if is_new:
+            give_to_owner(descriptor, beside)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 _NO_FILE: Final = "it is not a regular file"
 
 
-def require_own(status: os.stat_result, path: str, beside: str, *, directory: bool = False) -> None:
-    """Refuse a file, or a directory, that somebody else could have made or can read or change."""
+def require_own(status: os.stat_result, path: str, beside: str, *, directory: bool = False, least: int = 1) -> None:
+    """Refuse a file, or a directory, that somebody else could have made or can read or change.
+
+    A file has one name, or ``least``.
+    """
     owners = {os.geteuid()}
     with suppress(OSError):
         owners.update({os.stat(beside).st_uid} if beside else ())
     is_kind = stat.S_ISDIR if directory else stat.S_ISREG
     if not is_kind(status.st_mode):
         raise not_ours_error(path, "it is not a directory" if directory else _NO_FILE)
-    if not directory and status.st_nlink != 1:
+    if not directory and not least <= status.st_nlink <= 1:
         raise not_ours_error(path, "it has other names (hard links)")
     if status.st_uid not in owners:
         raise not_ours_error(path, f"it belongs to user {account_name('pwd', status.st_uid)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import select
 from _thread import allocate_lock
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from math import ceil
 from random import uniform
@@ -64,15 +64,20 @@ class Pauses:
 
 
 class NoticeCollector:
-    """What may have changed since the last notice: names without repetition, or everything."""
+    """What may have changed since the last notice: names without repetition, or everything.
 
-    def __init__(self) -> None:
+    ``ignores`` tells of a name whether nothing is told of it.
+    """
+
+    def __init__(self, ignores: Callable[[DN], bool] | None = None) -> None:
+        self._ignores = ignores
         self._names: dict[DN, None] | None = {}
 
     def add(self, names: Iterable[DN]) -> None:
         """Add names. Too many of them become everything, so that nobody's silence costs memory."""
         if self._names is not None:
-            self._names.update(dict.fromkeys(names))
+            ignores = self._ignores
+            self._names.update((name, None) for name in names if ignores is None or not ignores(name))
             if len(self._names) > _MOST_NAMES:
                 self._names = None
 

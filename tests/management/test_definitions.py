@@ -291,6 +291,7 @@ LIBERTIES: dict[str, Any] = {
     "an attribute of a server": with_attribute("nsslapd-rootdn"),
     "an attribute of ours": with_attribute("ds-cfg-definition"),
     "an attribute of the history": with_attribute("ds-cfg-history-secret"),
+    "an attribute of followers": with_attribute("ds-cfg-follower-report"),
     "a class of the standard": SERVICE | {"profile": {"ldap": {"object-class": "person"}}},
     "a class of ours": SERVICE | {"profile": {"ldap": {"object-class": "ds-cfg-branch"}}},
     "a constant of the standard": SERVICE | {"profile": {"ldap": {"constants": {"aci": ["x"]}}}},

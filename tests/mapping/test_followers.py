@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.mapping.followers import (
     LONGEST_NAME,
     MOST_CHARACTERS,
     FollowerReport,
     WaitingChange,
+    age_of,
     check_follower_name,
+    is_alive,
+    is_of_followers,
+    place_of_followers,
     read_report,
+    read_report_of,
     write_report,
 )
 
@@ -102,3 +108,59 @@ def test_names_of_followers(name: str) -> None:
 def test_names_that_no_follower_has(name: str) -> None:
     with pytest.raises(UsageError, match="the name of a follower has 1 to 100 printable characters"):
         check_follower_name(name)
+
+
+def at(time: str) -> FollowerReport:
+    return FollowerReport("web-1", "host", 1, time, 7)
+
+
+@pytest.mark.parametrize(
+    ("age", "alive"), [(0, True), (60, True), (-60, True), (61, False), (-61, False), (10**9, False)]
+)
+def test_a_follower_is_alive_while_it_was_heard_of_lately(age: int, alive: bool) -> None:
+    noon = 1_767_323_045
+    assert age_of(at("2026-01-02T03:04:05Z"), noon + age) == age
+    assert is_alive(at("2026-01-02T03:04:05Z"), noon + age) == alive
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "",
+        "now",
+        "2026-01-02",
+        "2026-01-02T03:04:05",
+        "2026-13-02T03:04:05Z",
+        "0000-01-01T00:00:00Z",
+        "٢026-01-02T03:04:05Z",
+    ],
+)
+def test_a_time_that_is_none_is_none_at_which_anybody_was_alive(time: str) -> None:
+    assert age_of(at(time), 0) is None
+    assert not is_alive(at(time), 0)
+
+
+def test_nobody_speaks_for_another() -> None:
+    text = write_report(at(""))
+    assert read_report_of("WEB-1", text) == at("")
+    assert read_report_of("web-2", text) is None
+
+
+def test_half_a_character_is_no_text() -> None:
+    assert read_report(json.dumps({**WHOLE, "host": "\udc80"})) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "place"),
+    [
+        ("ou=config,dc=example,dc=com", "ou=config,cn=Followers,dc=example,dc=com"),
+        ("cn=a\\,b+ou=c,dc=com", "cn=a\\,b+ou=c,cn=Followers,dc=com"),
+    ],
+)
+def test_reports_are_kept_beside_the_base(base: str, place: str) -> None:
+    found = place_of_followers(DN.parse(base))
+    assert found == DN.parse(place)
+    assert not found.is_below(DN.parse(base))
+    assert not is_of_followers(found, DN.parse(base))
+    assert is_of_followers(DN.parse(f"cn=followers,{base}"), DN.parse(base))
+    assert is_of_followers(DN.parse(f"cn=x,cn=Followers,{base}"), DN.parse(base))

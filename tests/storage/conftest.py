@@ -42,6 +42,8 @@ def emptied(storage: Storage) -> Storage:
     with storage.writing():
         for entry in found:
             storage.commit([DeleteEntry(entry.dn)])
+    for report in storage.followers():
+        storage.forget_follower(report.name)
     return storage
 
 

@@ -11,6 +11,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, UsageError
 from confobjects.mapping.entry import Entry
+from confobjects.mapping.followers import BRANCH as FOLLOWERS
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory, LdapAddress
@@ -104,6 +105,10 @@ class DirectoryReader:
             Diagnostic("usage", f"{self._origin} needs a base DN", detail=_error_detail(result), remedy=remedy)
         )
 
+    def _is_suffix(self) -> bool:
+        """Whether the server tells that the base is the top of what it holds."""
+        return self.base in map(DN.parse, naming_contexts(self._read_root()[1]))
+
     @property
     def _origin(self) -> str:
         return str(self._servers.current)
@@ -194,12 +199,20 @@ class DirectoryReader:
             result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
             if result.code not in (SUCCESS, NO_SUCH_OBJECT):
                 raise self._read_error(result, f'the entries below "{base}" could not be read')
-            entries = entries_of(found)
+            entries = self._without_followers(entries_of(found), base)
             if self._owner is not None and attributes is None:
                 self._seen.update((entry.dn.normal, entry) for entry in entries)
         if not entries and not self._missing_ok:
             self._check_base()
         return sorted(entries, key=lambda entry: len(entry.dn)) if scope == "sub" else entries
+
+    def _without_followers(self, entries: list[Entry], base: DN) -> list[Entry]:
+        """Return the entries found below a base but the reports of followers: they are no part of a configuration."""
+        if self._base is None or not (base == self._base or self._base.is_below(base)):
+            return entries
+        branch = self._base.child(*FOLLOWERS).normal
+        below = f",{branch}"
+        return [one for one in entries if one.dn.normal != branch and not one.dn.normal.endswith(below)]
 
     def _find(self, base: DN, scope: Scope, filter_: str, wanted: Sequence[str]) -> list[Entry]:
         """Return the entries that a filter selects, none if the base does not exist."""

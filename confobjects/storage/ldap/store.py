@@ -25,12 +25,15 @@ from confobjects.storage.ldap.intents import Intent
 from confobjects.storage.ldap.journal import DirectoryMeans, Journal
 from confobjects.storage.ldap.login import LdapLogin
 from confobjects.storage.ldap.plans import PlannedChange, forecast
+from confobjects.storage.ldap.requests import send_change
 from confobjects.storage.ldap.truth import is_single, is_swap
 
 if TYPE_CHECKING:
+    from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.mapping.protocol import Timing
     from confobjects.storage.ldap.claims import Claims
+    from confobjects.storage.ldap.followers import FollowerEntries
     from confobjects.storage.ldap.watch import LdapWatch
 
 _PAUSE: Final = 0.005
@@ -80,6 +83,7 @@ class LdapStorage(DirectoryWriter):
         )
         self._journal = Journal(means, history)
         self._made_claims: Claims | None = None
+        self._made_followers: FollowerEntries | None = None
 
     @property
     def _claims(self) -> Claims:
@@ -281,6 +285,55 @@ class LdapStorage(DirectoryWriter):
             self._seen.pop(change.dn.normal, None)
 
     # -- the rest ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _followers(self) -> FollowerEntries:
+        if self._made_followers is None:
+            from confobjects.storage.ldap.followers import FollowerEntries, FollowerMeans
+
+            means = FollowerMeans(
+                lambda: self.base,
+                self._is_suffix,
+                self._read,
+                self._find,
+                lambda change: self._servers.ask(lambda session: send_change(session, change)),
+                lambda: self._origin,
+            )
+            self._made_followers = FollowerEntries(means)
+        return self._made_followers
+
+    def followers(self) -> list[FollowerReport]:
+        """Return the reports of the services that follow this configuration, sorted by name."""
+        with self._turn:
+            return self._followers.read_all()
+
+    def find_follower(self, name: str) -> FollowerReport | None:
+        """Return the report of one service, None if there is none."""
+        with self._turn:
+            return self._followers.find(name)
+
+    def tell_follower(self, report: FollowerReport) -> None:
+        """Write the report of a service to an entry of its own, beside the base."""
+        with self._turn:
+            self._followers.write(report)
+
+    def forget_follower(self, name: str) -> None:
+        """Remove the entry with the report of a service, if there is one."""
+        with self._turn:
+            self._followers.remove(name)
+
+    def keep_followers(self) -> list[DN]:
+        """Create the entries that reports hang below. Return the DNs of those that are new.
+
+        A server whose schema does not define them refuses. Then there are none, as is the history.
+        """
+        try:
+            with self._turn:
+                return self._followers.make_places()
+        except CannotConnectError:
+            raise
+        except ConfobjectsError:
+            return []
 
     def anonymous(self) -> LdapStorage:
         """Return an anonymous storage on the same servers."""

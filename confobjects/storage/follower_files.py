@@ -1,0 +1,143 @@
+"""The reports of the services that follow a file: one file each, in the directory ``<path>.followers``.
+
+Laws of this module:
+
+1. A report is replaced as a whole. It is not synced: after a power cut a service tells again, or is not there.
+2. Nobody waits for the lock of the configuration: a service tells that it is alive while somebody writes.
+3. The name of a file follows from the name of the service and leads nowhere else, whatever the name is.
+4. What is not a report of the service that a file is named after, or not a file of ours, is left out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from typing import Final
+from urllib.parse import quote
+
+from confobjects import inputs
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import AccessError, StorageError
+from confobjects.mapping.followers import (
+    MOST_CHARACTERS,
+    MOST_FOLLOWERS,
+    FollowerReport,
+    check_follower_name,
+    read_report,
+    sort_reports,
+    write_report,
+)
+from confobjects.storage.files import translate_errors
+from confobjects.storage.own_files import give_to_owner, open_own, open_own_directory
+from confobjects.storage.replacing import temporary_name
+from confobjects.texts.names import normal_name
+
+_ENDING: Final = ".json"
+_MOST_BYTES: Final = 4 * MOST_CHARACTERS
+_LONGEST_PLAIN: Final = 150
+"""Characters of an encoded name; a longer one is cut and ends with its digest."""
+_ATTEMPTS: Final = 10
+
+
+def directory_of(path: str) -> str:
+    """Return the directory with the reports of those who follow a file."""
+    return path + ".followers"
+
+
+def file_name_of(name: str) -> str:
+    """Return the name of the file with the report of a follower: one for all spellings that are the same name."""
+    encoded = quote(normal_name(name), safe="")
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
+    if len(encoded) > _LONGEST_PLAIN:
+        from hashlib import sha256
+
+        encoded = f"{encoded[:100]}+{sha256(encoded.encode()).hexdigest()[:40]}"
+    return encoded + _ENDING
+
+
+class FollowerFiles:
+    """The reports beside one file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.directory = directory_of(path)
+
+    def read_all(self) -> list[FollowerReport]:
+        """Return all reports, sorted by name."""
+        if not os.path.lexists(self.directory):
+            return []
+        with (
+            open_own_directory(self.directory, self._path),
+            translate_errors("read the directory", self.directory),
+        ):
+            names = sorted(name for name in os.listdir(self.directory) if name.endswith(_ENDING))
+        found = (self._read(name) for name in names[:MOST_FOLLOWERS])
+        return sort_reports(one for one in found if one is not None)
+
+    def find(self, name: str) -> FollowerReport | None:
+        """Return one report, None if there is none."""
+        file = file_name_of(check_follower_name(name))
+        if not os.path.lexists(self.directory):
+            return None
+        with open_own_directory(self.directory, self._path):
+            return self._read(file)
+
+    def _read(self, name: str) -> FollowerReport | None:
+        path = os.path.join(self.directory, name)
+        try:
+            descriptor = open_own(path, os.O_RDONLY, self._path, replaced=True)
+        except (AccessError, StorageError):  # it is gone, or not ours
+            return None
+        try:
+            report = read_report(inputs.read_up_to(descriptor, path, _MOST_BYTES).decode())
+        except (OSError, UnicodeDecodeError):
+            return None
+        finally:
+            os.close(descriptor)
+        return report if report is not None and file_name_of(report.name) == name else None
+
+    def write(self, report: FollowerReport) -> None:
+        """Write a report in the place of the last one of the same service."""
+        path = os.path.join(self.directory, file_name_of(check_follower_name(report.name)))
+        data = memoryview(write_report(report).encode())
+        temporary = temporary_name(path)
+        with open_own_directory(self.directory, self._path), translate_errors("write the report", path):
+            descriptor = _open_alone(temporary, self._path)
+            try:
+                os.ftruncate(descriptor, 0)
+                while data:
+                    data = data[os.write(descriptor, data) :]
+                give_to_owner(descriptor, self._path)
+                os.replace(temporary, path)
+            finally:
+                os.close(descriptor)
+
+    def remove(self, name: str) -> None:
+        """Remove a report, if there is one."""
+        path = os.path.join(self.directory, file_name_of(check_follower_name(name)))
+        if not os.path.lexists(path):
+            return
+        with (
+            open_own_directory(self.directory, self._path),
+            translate_errors("remove the report", path),
+            suppress(FileNotFoundError),
+        ):
+            os.unlink(path)
+
+
+def _open_alone(path: str, beside: str) -> int:
+    """Open a file for writing that nobody else writes now; one that a killed writer left is used again.
+
+    Whoever holds its lock may move it away: then the name belongs to another file, or to none.
+    """
+    for _ in range(_ATTEMPTS):
+        descriptor = open_own(path, os.O_WRONLY | os.O_CREAT, beside, replaced=True)
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False)):
+                return descriptor
+        os.close(descriptor)
+    summary = "another process is writing the same report"
+    raise StorageError(Diagnostic("storage-failed", summary, origin=path, remedy="give each service a name of its own"))

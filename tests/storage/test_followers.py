@@ -1,0 +1,258 @@
+"""The contract of followers: each service has one report, which is no part of the configuration and wakes nobody."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confobjects.dn import DN
+from confobjects.errors import NoSuchObjectError, StorageError, UsageError
+from confobjects.mapping.entry import AddEntry, DeleteEntry, Entry
+from confobjects.mapping.followers import (
+    MOST_CHARACTERS,
+    FollowerReport,
+    WaitingChange,
+    check_follower_name,
+    same_follower,
+    write_report,
+)
+from confobjects.mapping.protocol import Notice, Storage
+from confobjects.storage import open_storage
+from confobjects.storage.follower_files import file_name_of
+from tests.servers.timing import PassingTime
+from tests.storage.conftest import BASE
+from tests.storage.mirror import PATIENCE
+from tests.storage.test_own_files import MADE, make_open_directory
+
+WAITS = WaitingChange("/mail-server/one", "changed", ("use-ssl",), ("server-restart",))
+ONE = BASE.child("cn", "one")
+
+
+def report(name: str, number: int | None = 7, **fields: object) -> FollowerReport:
+    return FollowerReport(name, "host", 12, "2026-01-02T03:04:05Z", number).replace(**fields)
+
+
+def add(dn: DN) -> AddEntry:
+    return AddEntry(Entry(dn, {"objectClass": ("top", "branch"), "cn": (dn.name,)}))
+
+
+def commit(storage: Storage, *changes: AddEntry | DeleteEntry) -> None:
+    with storage.writing():
+        storage.commit(changes)
+
+
+def test_without_reports_there_are_none(storage: Storage) -> None:
+    assert list(storage.followers()) == []
+    assert storage.find_follower("web-1") is None
+    storage.forget_follower("web-1")
+    assert list(storage.followers()) == []
+
+
+def test_what_is_told_is_read_sorted_by_name(storage: Storage) -> None:
+    told = [report("web-2", waiting=(WAITS,), problems=("it hangs",)), report("Web-10", None), report("a b, c=d+é")]
+    for one in told:
+        storage.tell_follower(one)
+    assert list(storage.followers()) == sorted(told, key=lambda one: one.name.lower())
+    assert [storage.find_follower(one.name) for one in told] == told
+
+
+def test_the_last_report_of_a_service_takes_the_place_of_the_one_before(storage: Storage) -> None:
+    storage.tell_follower(report("web-1", 7))
+    storage.tell_follower(report("web-1", 8, waiting=(WAITS,)))
+    storage.tell_follower(report("WEB-1", 9))
+    assert list(storage.followers()) == [report("WEB-1", 9)]
+    assert storage.find_follower("web-1") == report("WEB-1", 9)
+
+
+def test_a_report_is_forgotten_and_told_again(storage: Storage) -> None:
+    for name in ("web-1", "web-2"):
+        storage.tell_follower(report(name))
+    storage.forget_follower("Web-1")
+    storage.forget_follower("web-1")
+    assert list(storage.followers()) == [report("web-2")]
+    storage.tell_follower(report("web-1", 8))
+    assert list(storage.followers()) == [report("web-1", 8), report("web-2")]
+
+
+@pytest.mark.parametrize("name", ["", " web", "web ", "a\nb", "a\0b", "x" * 101, "\udc80"])
+def test_a_name_that_no_follower_can_have_is_refused(storage: Storage, name: str) -> None:
+    with pytest.raises(UsageError, match="the name of a follower"):
+        storage.tell_follower(report(name))
+    with pytest.raises(UsageError, match="the name of a follower"):
+        storage.find_follower(name)
+    with pytest.raises(UsageError, match="the name of a follower"):
+        storage.forget_follower(name)
+    assert list(storage.followers()) == []
+
+
+@pytest.mark.parametrize("name", [".", "..", "../web", "/etc/passwd", ".web", "a/b", "x" * 100, "ß" * 100, "%2e", "~"])
+def test_any_other_name_is_a_name_and_leads_nowhere_else(storage: Storage, name: str) -> None:
+    storage.tell_follower(report(name))
+    assert list(storage.followers()) == [report(name)]
+    storage.forget_follower(name)
+    assert list(storage.followers()) == []
+
+
+def test_what_is_no_text_is_told_as_far_as_it_is(storage: Storage) -> None:
+    storage.tell_follower(report("web-1", problems=("the file /x\udc80 is gone",)))
+    assert list(storage.followers()) == [report("web-1", problems=("the file /x? is gone",))]
+
+
+def test_reports_are_no_entries_no_history_and_wake_nobody(storage: Storage) -> None:
+    commit(storage, add(BASE), add(ONE))
+    time = PassingTime()
+    with storage.watch(time.timing) as watch:
+        assert watch.wait(PATIENCE) == Notice()
+        time.skip(2)  # 389 Directory Server is compared twice
+        while watch.wait(0) is not None:
+            pass
+        for number in range(3):
+            storage.tell_follower(report("web-1", number))
+        storage.forget_follower("web-1")
+        storage.tell_follower(report("web-2"))
+        assert watch.wait(0) is None
+        commit(storage, DeleteEntry(ONE))
+        heard = watch.wait(PATIENCE)
+        assert heard is not None
+        assert heard.names in (None, (ONE,))
+        assert (heard.names is None) == storage.url.startswith("ldif:")
+    assert [entry.dn for entry in storage.search(BASE, "sub")] == [BASE]
+    with suppress(NoSuchObjectError):  # a directory that keeps no history
+        assert list(storage.history()) == []
+    assert not storage.warnings
+
+
+def test_a_report_is_told_while_somebody_writes(storage: Storage) -> None:
+    with storage.writing():
+        storage.tell_follower(report("web-1"))
+        thread = threading.Thread(target=storage.tell_follower, args=(report("web-2"),))
+        thread.start()
+        thread.join()
+    assert [one.name for one in storage.followers()] == ["web-1", "web-2"]
+
+
+def test_a_thousand_followers_are_read(storage: Storage) -> None:
+    for number in range(1001):
+        storage.tell_follower(report(f"web-{number:04}", number))
+    assert [one.number for one in storage.followers()] == list(range(1001))
+    for number in range(1001):
+        storage.forget_follower(f"web-{number:04}")
+    assert list(storage.followers()) == []
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Storage:
+    return open_storage(f"ldif:{tmp_path / 'config.ldif'}")
+
+
+@given(st.text(min_size=1, max_size=100), st.text(min_size=1, max_size=100))
+def test_file_names_are_those_of_files_in_one_directory(one: str, other: str) -> None:
+    for name in (one, other):
+        try:
+            check_follower_name(name)
+        except UsageError:
+            return
+    names = [file_name_of(one), file_name_of(other)]
+    assert all(name.isascii() and name.isprintable() and "/" not in name and len(name) <= 200 for name in names)
+    assert all(name.endswith(".json") and not name.startswith(".") for name in names)
+    assert (names[0] == names[1]) == same_follower(one, other)
+
+
+def test_reports_stand_in_a_directory_of_their_own_that_is_private(tmp_path: Path, file: Storage) -> None:
+    file.tell_follower(report("web-1"))
+    directory = tmp_path / "config.ldif.followers"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [directory.name]
+    assert [path.name for path in directory.iterdir()] == ["web-1.json"]
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert (directory / "web-1.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_report_that_was_left_by_a_killed_writer_is_overwritten(tmp_path: Path, file: Storage) -> None:
+    file.tell_follower(report("web-1"))
+    left = tmp_path / "config.ldif.followers" / ".web-1.json.new"
+    left.write_text("x" * 100_000)
+    left.chmod(0o600)
+    file.tell_follower(report("web-1", 8))
+    assert list(file.followers()) == [report("web-1", 8)]
+    assert not left.exists()
+
+
+def test_writers_of_one_report_leave_it_whole(tmp_path: Path, file: Storage) -> None:
+    told = [report("web-1", number, problems=("x" * 30_000 * number,)) for number in (1, 2)]
+    file.tell_follower(told[0])
+    seen = []
+
+    def write(one: FollowerReport) -> None:
+        for _ in range(100):
+            try:
+                open_storage(file.url).tell_follower(one)
+            except StorageError as error:
+                assert "another process is writing" in str(error)  # noqa: PT017 - one of the two may be refused
+            seen.append(file.find_follower("web-1"))
+
+    threads = [threading.Thread(target=write, args=(one,)) for one in told]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 200
+    assert all(one in told for one in seen)
+    assert [path.name for path in (tmp_path / "config.ldif.followers").iterdir()] == ["web-1.json"]
+
+
+NO_REPORTS: dict[str, Callable[[Path], object]] = {
+    **{name: make for name, (make, _) in MADE.items()},
+    "empty": lambda path: make(path, b""),
+    "no JSON": lambda path: make(path, b"{"),
+    "no text": lambda path: make(path, b"\xff"),
+    "another name": lambda path: make(path, write_report(report("web-1")).encode()),
+    "too long": lambda path: make(path, b" " * (4 * MOST_CHARACTERS + 1)),
+    "a directory": lambda path: path.mkdir(),
+}
+
+
+def make(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("what", NO_REPORTS)
+def test_a_file_that_is_no_report_is_left_out_and_replaced_by_one(tmp_path: Path, file: Storage, what: str) -> None:
+    file.tell_follower(report("web-1"))
+    path = tmp_path / "config.ldif.followers" / "web-2.json"
+    NO_REPORTS[what](path)
+    assert list(file.followers()) == [report("web-1")]
+    assert file.find_follower("web-2") is None
+    if what != "a directory":
+        file.tell_follower(report("web-2"))
+        assert list(file.followers()) == [report("web-1"), report("web-2")]
+
+
+@pytest.mark.parametrize(
+    "make_directory",
+    [lambda path: path.symlink_to(path.parent, target_is_directory=True), lambda path: make(path, b""), os.mkfifo,
+     make_open_directory],
+    ids=["link", "file", "pipe", "open"],
+)  # fmt: skip
+def test_a_directory_of_others_is_refused(
+    tmp_path: Path, file: Storage, make_directory: Callable[[Path], object]
+) -> None:
+    make_directory(tmp_path / "config.ldif.followers")
+    for ask in (
+        file.followers,
+        lambda: file.find_follower("web-1"),
+        lambda: file.tell_follower(report("web-1")),
+    ):
+        with pytest.raises(StorageError, match="not a file of ours"):
+            ask()
+    assert [path.name for path in tmp_path.iterdir()] == ["config.ldif.followers"]
