@@ -412,6 +412,8 @@ def _list_follower_acis(base: DN, admin: DN) -> tuple[DN, list[str]]:
     return base.parent or base, [
         f'{every}(targetattr="*")(version 3.0; {what} administration"; allow (all) userdn="ldap:///{admin}";)',
         f'{every}(targetattr="*")(version 3.0; {what} logged in"; deny (all) userdn!="ldap:///all";)',
+        f'{each}(targetattr="*")(version 3.0; {what} others"; deny (read, search, compare) userdn!="ldap:///{admin}"'
+        ' and not (userattr="creatorsName#USERDN");)',
         f'{each}{filter_}(targetattr="*")(version 3.0; {what} first report"; allow (add) userdn="ldap:///all";)',
         f'{each}{filter_}(targetattr="*")(version 3.0; {what} own report"; {own} userattr="creatorsName#USERDN";)',
     ]

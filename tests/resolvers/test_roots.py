@@ -98,6 +98,7 @@ def test_the_roots_of_an_environment_are_read(instance: Path) -> None:
         "conf.lock",
         "conf.history",
         "conf.archive/conf.1.gz",
+        "conf.followers/web-1.json",
         ".conf.new",
         "conf.tokens",
         "other.ldif",
@@ -121,7 +122,9 @@ def test_no_file_of_ours_is_read(instance: Path, name: str) -> None:
     assert isinstance(function("below/a.pin"), Found)
 
 
-@pytest.mark.parametrize("name", ["conf", "conf.history", "conf.archive/conf.1.gz", "login.pin"])
+@pytest.mark.parametrize(
+    "name", ["conf", "conf.history", "conf.archive/conf.1.gz", "conf.followers/a.json", "login.pin"]
+)
 def test_a_file_of_ours_is_known_by_its_inode(instance: Path, name: str) -> None:
     path = instance / name
     path.parent.mkdir(exist_ok=True)

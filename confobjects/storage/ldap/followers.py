@@ -39,6 +39,8 @@ from confobjects.records import Record
 from confobjects.storage.ldap.results import NO_SUCH_OBJECT, SUCCESS, LdapResult, error_for_change
 
 _EXISTS: Final = 68
+_NOT_SEEN: Final = (NO_SUCH_OBJECT, 50)
+"""What servers say of an entry that is not there, or is there and not for this user."""
 
 
 class FollowerMeans(Record):
@@ -94,20 +96,21 @@ class FollowerEntries:
         dn = self._dn_of(report.name)
         value = (write_report(report),)
         change = ModifyEntry(dn, (Modification("replace", REPORT, value),))
-        if self._make(change, NO_SUCH_OBJECT) == SUCCESS:
+        if self._make(change, *_NOT_SEEN) == SUCCESS:
             return
-        classes = {OBJECT_CLASS: ("top", FOLLOWER_CLASS)}
-        addition = AddEntry(Entry(dn, {**classes, NAMING: (dn.name,), REPORT: value}))
-        code = self._make(addition, NO_SUCH_OBJECT, _EXISTS)
-        if code == NO_SUCH_OBJECT:
+        entry = Entry(dn, {OBJECT_CLASS: ("top", FOLLOWER_CLASS), NAMING: (dn.name,), REPORT: value})
+        code = self._make(AddEntry(entry), _EXISTS, *_NOT_SEEN)
+        if code in _NOT_SEEN:
             self.make_places()
-            code = self._make(addition, _EXISTS)
-        if code == _EXISTS and self._make(change, NO_SUCH_OBJECT) == NO_SUCH_OBJECT:
-            raise self._hidden_error(dn)
+            code = self._make(AddEntry(entry), _EXISTS)
+        if code == _EXISTS and self._make(change, *_NOT_SEEN) != SUCCESS:
+            raise self._foreign_error(dn)
 
     def remove(self, name: str) -> None:
         """Remove a report, if there is one."""
-        self._make(DeleteEntry(self._dn_of(name)), NO_SUCH_OBJECT)
+        change = DeleteEntry(self._dn_of(name))
+        if self._make(change, *_NOT_SEEN) not in (SUCCESS, NO_SUCH_OBJECT) and self._means.look_up(change.dn, ("1.1",)):
+            self._make(change, NO_SUCH_OBJECT)
 
     def make_places(self) -> list[DN]:
         """Make the entries that the reports hang below, and return the DNs of those that are new."""
@@ -122,7 +125,12 @@ class FollowerEntries:
         try:
             return self._make(AddEntry(Entry(dn, attributes)), _EXISTS) == SUCCESS
         except AccessError as error:
-            remedy = ("let an administrator make it (", RemedyAction("initialise"), ")")
+            remedy = (
+                "let an administrator make it (",
+                RemedyAction("initialise"),
+                "), and ",
+                RemedyAction("load-access-rules"),
+            )
             raise AccessError([problem.replace(remedy=remedy) for problem in error.diagnostics]) from None
 
     def _make(self, change: Change, *expected: int) -> int:
@@ -132,8 +140,8 @@ class FollowerEntries:
             raise error_for_change(change, result, self._means.origin())
         return result.code
 
-    def _hidden_error(self, dn: DN) -> AccessError:
-        summary = f'the entry "{dn}" is there, and this user may not see it: another user has made it'
+    def _foreign_error(self, dn: DN) -> AccessError:
+        summary = f'the entry "{dn}" is that of another user'
         remedy = "give the service a name of its own, or remove the entry"
         return AccessError(Diagnostic("access-refused", summary, origin=self._means.origin(), remedy=remedy))
 

@@ -6,10 +6,15 @@ import json
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from subprocess import CalledProcessError
 from urllib.parse import quote
 
 import pytest
 
+from confobjects.dn import DN
+from confobjects.errors import AccessError
+from confobjects.mapping.followers import FollowerReport, place_of_followers
+from confobjects.storage import open_storage
 from tests.cli.sessions import Outcome, run
 from tests.servers import ds389
 from tests.servers import slapd as openldap
@@ -187,3 +192,63 @@ def test_with_the_rules_services_read_the_definitions_and_only_the_administrator
         PASSWORD,
     )
     assert "ds-cfg-token" in with_it.out.replace("\n ", "")
+
+
+SECOND = f"uid=second,{SUFFIX}"
+ADD_SECOND = ADD_OPERATOR.replace("operator", "second")
+
+
+@pytest.fixture
+def second(place: Place) -> Iterator[str]:
+    """The password of a second user who may read."""
+    place.server.ldapmodify(ADD_SECOND)
+    yield PASSWORD.replace("operator", "second")
+    place.server.ldapmodify(f"dn: {SECOND}\nchangetype: delete\n")
+
+
+def report(name: str, number: int) -> FollowerReport:
+    return FollowerReport(name, "host", 1, "2026-01-02T03:04:05Z", number)
+
+
+def test_with_the_rules_each_service_tells_of_itself_and_only_the_administrator_reads_all(
+    place: Place, second: str
+) -> None:
+    assert f'"{DN.parse(place.base).rdns[0][0][0]}=' in place.as_("administrator", "init").out
+    place.load_rules()
+    who = {"reader": (place.module.READER_DN, place.module.READER_PASSWORD), "second": (SECOND, second)}
+    services = {name: open_storage(place.url, bind_dn=dn, bind_password=word) for name, (dn, word) in who.items()}
+    for number in (1, 2):
+        for name, storage in services.items():
+            storage.tell_follower(report(name, number))
+            assert storage.find_follower(name) == report(name, number)
+    for name, storage in services.items():
+        other = next(one for one in services if one != name)
+        with pytest.raises(AccessError):
+            storage.tell_follower(report(other, 99))
+        assert list(storage.followers()) == [report(name, 2)]
+        storage.forget_follower(other)
+        assert storage.find_follower(other) is None
+    operator = open_storage(place.url, bind_dn=OPERATOR, bind_password=PASSWORD)
+    assert list(operator.followers()) == [report("reader", 2), report("second", 2)]
+    branch = place_of_followers(DN.parse(place.base))
+    assert str(branch) not in place.server.ldapsearch("-b", SUFFIX, "(objectClass=*)", anonymous=True)
+    for dn in (f"cn=x,{branch}", f"cn=x,cn=reader,{branch}", f"cn=x,{branch.parent}"):
+        with pytest.raises(CalledProcessError):
+            place.server.ldapmodify(
+                f"dn: {dn}\nchangetype: add\nobjectClass: applicationProcess\ncn: x\n", user=SECOND, password=second
+            )
+    services["second"].forget_follower("second")
+    operator.forget_follower("reader")
+    assert list(operator.followers()) == []
+    for storage in (operator, *services.values()):
+        storage.close()
+
+
+def test_without_the_place_a_service_is_told_who_makes_it(place: Place) -> None:
+    place.load_rules()
+    storage = open_storage(place.url, bind_dn=place.module.READER_DN, bind_password=place.module.READER_PASSWORD)
+    with pytest.raises(AccessError) as caught:
+        storage.tell_follower(report("reader", 1))
+    (problem,) = caught.value.diagnostics
+    assert "let an administrator make it" in problem.render()
+    storage.close()
