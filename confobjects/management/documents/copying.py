@@ -325,9 +325,9 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
                     changes.append(AddEntry(entry))
         if changes and not dry_run:
             site.storage.commit(changes)
-        keep_history = getattr(site.storage, "keep_history", None)
-        if keep_history is not None and not dry_run:
-            made.extend(keep_history())
+        if not dry_run:
+            for keep in ("keep_history", "keep_followers"):  # what only a directory has
+                made.extend(getattr(site.storage, keep, list)())
     return made
 
 
