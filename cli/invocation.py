@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.errors import ConfobjectsError
     from confobjects.management import ManagementContext
+    from confobjects.mapping.protocol import Storage
     from confobjects.objects.protocols import Evaluator
 
     from .opening import Opening
@@ -138,7 +139,8 @@ class Invocation:
 
     def storage_options(self, url: str) -> dict[str, Any]:
         """Return the options of the storage at a URL: how to connect and log in, and the base."""
-        return storage_options(self.options, url)
+        read = storage_options if self._opening is None else self._opening.storage_options
+        return read(self.options, url)
 
     def open(self, *, tolerant: bool = False, tells: bool = True) -> ManagementContext:
         """Open the configuration for management; the storage's warnings come later.
@@ -161,6 +163,16 @@ class Invocation:
         if tells and not tolerant:
             self._tell_of_definitions()
         return context
+
+    def open_state(self) -> Storage | None:
+        """Open the storage that followers report to, if it is another one than that of the configuration."""
+        url = self.options["state_url"] or os.environ.get(startup.STATE_URL_VARIABLE)
+        if not url:
+            return None
+        from confobjects.storage import open_storage
+
+        options = self.storage_options(url)
+        return open_storage(url, **{name: value for name, value in options.items() if name != "base"})
 
     def tell_unread(self, error: ConfobjectsError) -> None:
         """Say that the definitions in the configuration could not be read."""

@@ -5,7 +5,7 @@ Laws of this module:
 1. The configuration is opened once: the command goes on with what was opened to find its definitions.
 2. A mistake in the options, and a configuration that cannot be opened, is reported by the command that needs it, at its
    time. A command that only shows definitions goes on without those of the configuration, and says so.
-3. Nobody is asked for a password only to show definitions.
+3. Nobody is asked for a password only to show definitions, nor twice for the same one.
 """
 
 from __future__ import annotations
@@ -75,6 +75,15 @@ class Opening:
         """The same, if the command goes on without it and says so."""
         self._opened: startup.OpenConfiguration | None = None
         self._options: Mapping[str, Any] = {}
+        self._known: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def storage_options(self, options: Mapping[str, Any], url: str) -> dict[str, Any]:
+        """Return the options of the storage at a URL, as :func:`storage_options`; the same ones are worked out once."""
+        key = (url, options["no_prompt"], *(options[name] for name in _PLACE))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = storage_options(options, url)
+        return found
 
     def load(
         self, directories: Sequence[str], reads: Reads, options: Callable[[], Mapping[str, Any]], *, builtin: bool
@@ -100,7 +109,7 @@ class Opening:
             if reads == "shown" and not _may_hold_definitions(url):
                 return
             asked = options if reads == "needed" else {**options, "no_prompt": True}
-            opened = startup.read_configuration(url, registry, **storage_options(asked, url))
+            opened = startup.read_configuration(url, registry, **self.storage_options(asked, url))
         except ConfobjectsError as error:
             self.error = error
             # A server that only the environment names may not be there yet: its schema is printed before it starts.

@@ -43,6 +43,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "describe": CommandRow("describe", "Explain an object or a property.", "shown"),
     "diff": CommandRow("diff", "Compare two configurations."),
     "explain": CommandRow("explain", "Show how an expression gets its value.", "none"),
+    "followers": CommandRow("followers", "Show which running services have the newest change in effect.", "none"),
     "graph": CommandRow("graph", "Print objects and their references as a graph."),
     "history": CommandRow("history", "Show the changes of the configuration, and who made them."),
     "export": CommandRow("export", "Print the whole configuration as a document."),

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 _HELP = """Configure a mail server and send a mail through it, on this machine.
 
 Everything happens in a temporary directory and on a loopback port, and is removed afterwards. Needs the extra "demo"."""
-_VARIABLES = ("CONFOBJECTS_URL", "CONFOBJECTS_INSTANCE", "CONFOBJECTS_ENVCONFIG_DIRS", "SMTP_PASSWORD")
+_VARIABLES = (
+    "CONFOBJECTS_URL",
+    "CONFOBJECTS_INSTANCE",
+    "CONFOBJECTS_ENVCONFIG_DIRS",
+    "CONFOBJECTS_STATE_URL",
+    "SMTP_PASSWORD",
+)
 
 
 def build(words: Words, registry: Registry) -> click.Command:

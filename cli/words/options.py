@@ -92,6 +92,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
     Option(("--baseDN",), "DN", "The base DN of the configuration.", "LDAP connection"),
+    Option(("--state-url",), "URL", "Where the followers report, if not beside the configuration.", "Followers"),
     Option(("-n", "--no-prompt"), None, "Never prompt.", "Input and output"),
     Option(("-s", "--script-friendly"), None, "Output for scripts.", "Input and output"),
     Option(("--output",), "table|json|tsv", "The form of the output.", "Input and output"),

@@ -2,8 +2,8 @@
 
 Laws of this module:
 
-1. A follower counts while it is alive: heard of within :data:`ALIVE_SECONDS`. Clocks differ: a time in the future counts
-   as now. A time that cannot be read counts as never.
+1. A follower counts while it is alive: heard of within ``ALIVE`` seconds. Clocks differ: a time in the future counts as
+   now. A time that cannot be read counts as never.
 2. A follower has a change in effect if it has looked at it, and reports nothing that waits where the change was made.
    A report that leaves something out may leave out just that.
 3. No report is believed further than it can be true: a follower that reports a change that does not exist has nothing
@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
+from confobjects.mapping.followers import ALIVE
 from confobjects.records import Record
 from confobjects.texts.names import normal_name
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from confobjects.mapping.followers import FollowerReport, WaitingChange
     from confobjects.objects.changes import ObjectChange
     from confobjects.paths import ManagedObjectPath
-
-ALIVE_SECONDS: Final = 60
-"""Seconds for which a sign of life holds. A follower gives one at least every 20 s."""
 
 Standing = Literal["in-effect", "waiting", "behind", "ahead", "unknown"]
 """How a follower stands to a change: it has it in effect, has looked at it and waits, has not looked at it; reports a
@@ -62,7 +60,7 @@ class Follower(Record):
     @property
     def alive(self) -> bool:
         """Whether it counts."""
-        return self.silence is not None and self.silence <= ALIVE_SECONDS
+        return self.silence is not None and self.silence <= ALIVE
 
     @property
     def in_effect(self) -> bool:

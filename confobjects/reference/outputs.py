@@ -207,6 +207,24 @@ _ERROR: Final = _object_of(
         "diagnostics": {**_DIAGNOSTICS, "minItems": 1},
     }
 )
+_FOLLOWER: Final[dict[str, Schema]] = {
+    "name": _TEXT,
+    "state": {"enum": ["in-effect", "waiting", "behind", "ahead", "unknown", "silent"]},
+    "change": {"description": "The last change that it has looked at.", "type": ["integer", "null"]},
+    "heard_of": {
+        "description": "The seconds since its last sign of life; null if its time cannot be read.",
+        "type": ["integer", "null"],
+    },
+    "time": {"description": "Of its last sign of life, by its own clock.", "type": "string"},
+    "host": _TEXT,
+    "process": _COUNT,
+    "waiting": _list_of(
+        _object_of({"path": _TEXT, "kind": _TEXT, "properties": _list_of(_TEXT), "actions": _list_of(_TEXT)}),
+        "What is saved and not in effect there, and the actions that it waits for.",
+    ),
+    "problems": _list_of(_TEXT),
+    "left_out": {"description": "How many changes and problems its report leaves out.", **_COUNT},
+}
 _COMMAND: Final[dict[str, Schema]] = {
     "line": {"type": "integer", "minimum": 1},
     "command": {"description": "As it was written, secrets masked.", "type": "string"},
@@ -322,6 +340,23 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                 "origins": _list_of(_TEXT, "Where each value comes from."),
             }
         ),
+    ),
+    "followers": _OutputForm(
+        "followers",
+        "The running services that report what they have in effect, and how they stand to the newest change.",
+        _object_of(
+            {
+                "change": {"description": "The newest change; null without a history.", "type": ["integer", "null"]},
+                "alive": {"description": "How many followers count.", **_COUNT},
+                "in_effect": {"description": "How many of them have the change in effect.", **_COUNT},
+                "followers": _list_of(_object_of(_FOLLOWER)),
+            }
+        ),
+    ),
+    "followers-forget": _OutputForm(
+        "followers",
+        "That the report of a service that is gone was removed, or with --dry-run would be.",
+        _object_of({"forgotten": {"description": "The name of the service.", "type": "string"}, "dry_run": _FLAG}),
     ),
     "get": _OutputForm(
         "get-X-prop",

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from confobjects.mapping.followers import FollowerReport, WaitingChange
+from confobjects.startup import URL_VARIABLE
+from confobjects.storage import open_storage
 from tests.cli.sessions import run
 
 CANARY = "Kanarienvogel-7!x"
@@ -43,3 +48,13 @@ def exported(*options: str) -> dict[str, Any]:
 def write(path: Path, document: Any) -> str:
     path.write_text(document if isinstance(document, str) else json.dumps(document, indent=2))
     return str(path)
+
+
+NOW = "2027-01-01T12:00:00Z"
+"""The time in a fresh configuration."""
+
+
+def tell(name: str, number: int | None, *waiting: WaitingChange, url: str = "", time: str = NOW, **more: Any) -> None:
+    """Report as a running service does, beside the configuration in use or at a URL."""
+    with closing(open_storage(url or os.environ[URL_VARIABLE])) as storage:
+        storage.tell_follower(FollowerReport(name, "host", 4711, time, number, waiting, **more))

@@ -17,9 +17,10 @@ from confobjects.cli.commands import SPECIAL
 from confobjects.cli.words.names import verbs_of
 from confobjects.definitions_loading import load_registry
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
+from confobjects.mapping.followers import WaitingChange
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
-from tests.cli.documents import CANARY, provider, server, small
+from tests.cli.documents import CANARY, provider, server, small, tell
 from tests.cli.sessions import FAMILY, GOLDEN, INSTALLABLE, Outcome, fresh, run
 from tests.docs_check import ROOT
 
@@ -158,6 +159,8 @@ RUNS: dict[str, list[list[str]]] = {
     "describe-object": [["describe", "mail-server"], ["describe", "queue", "--advanced", *KNOWN]],
     "diff": [["diff", "{document}"], ["diff", "history:0"], ["diff", "history:0", "history:1"]],
     "explain": [["explain", "a&{b|c}"], ["explain", "plain"]],
+    "followers": [["followers"]],
+    "followers-forget": [["followers", "--forget", "gone"], ["followers", "--forget", "gone", "--dry-run"]],
     "get": [
         ["get-mail-server-prop", "--server-name", "one", "--advanced"],
         ["get-mail-server-prop", "--server-name", "one", "--effective"],
@@ -205,6 +208,7 @@ RUNS: dict[str, list[list[str]]] = {
         ["test-mail-server", "--server-name", "nobody"],
         ["send-test-email", "--server-name", "nobody", "--to", "a@example.com"],
         ["check", "--env-file", "nowhere"],
+        ["followers", "--forget", "nobody"],
     ],
 }
 
@@ -227,6 +231,9 @@ def prepared(directory: Path) -> dict[str, str]:
     half.write_text("\n".join([*lines, "delete-mail-server --server-name nobody", ""]))
     broken = directory / "broken.json"
     broken.write_text(document.read_text().replace("true", '"yes"', 1))
+    waiting = WaitingChange("/mail-server/one", "changed", ("use-ssl",), ("component-restart",))
+    tell("web-1", 3, waiting)
+    tell("gone", None, time="2026-01-01T12:00:00Z")
     return {
         "batch": str(batch),
         "half": str(half),

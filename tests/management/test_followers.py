@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from confobjects.management import ManagementContext
 from confobjects.management.followers import (
-    ALIVE_SECONDS,
     AskedChange,
     FollowersVerdict,
     judge_followers,
@@ -18,7 +17,7 @@ from confobjects.management.followers import (
     places_of,
     recorded_places,
 )
-from confobjects.mapping.followers import FollowerReport, WaitingChange
+from confobjects.mapping.followers import ALIVE, FollowerReport, WaitingChange
 from confobjects.objects.changes import ObjectChange, PropertyChanges
 from tests.definitions.documents import builtin
 from tests.management.things import MAIL, manage
@@ -109,7 +108,7 @@ def test_no_follower_has_a_change_that_does_not_exist(verdict: FollowersVerdict,
 def test_who_was_heard_of_within_a_minute_is_alive(seconds: int) -> None:
     (one,) = judge_followers([report("web", 1, time=ago(seconds))], AskedChange(1), 1, NOW).followers
     assert one.silence == max(0, seconds)
-    assert one.alive == (seconds <= ALIVE_SECONDS)
+    assert one.alive == (seconds <= ALIVE)
 
 
 @given(st.datetimes(timezones=st.timezones()), st.datetimes(timezones=st.timezones()))
