@@ -54,7 +54,12 @@ def make_command(
         invocation.warn_of_secrets(typed)
         if words.opening.unread is not None:
             invocation.tell_unread(words.opening.unread)
-        return function(invocation, **{name: value for name, value in values.items() if name in own})
+        mine = {name: value for name, value in values.items() if name in own}
+        if not invocation.wait:
+            return function(invocation, **mine)
+        from .waiting import perform_and_wait
+
+        return perform_and_wait(invocation, lambda: function(invocation, **mine), told="wait" in typed)
 
     return StrictCommand(
         words.command,

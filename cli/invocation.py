@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any, Final
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.records import Record
 from confobjects.storage import is_directory
 from confobjects.texts.visible import make_block_visible
 
 from .opening import storage_options, storage_url
-from .words.options import OPTIONS, conflict_among, describe_exposure, secret_sources
+from .words.options import LONGEST_WAIT, OPTIONS, conflict_among, describe_exposure, secret_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from confobjects.definitions import Registry
     from confobjects.errors import ConfobjectsError
     from confobjects.management import ManagementContext
     from confobjects.mapping.protocol import Storage
+    from confobjects.objects.changes import ObjectChange
     from confobjects.objects.protocols import Evaluator
 
     from .opening import Opening
@@ -41,6 +45,14 @@ _OWN_FILES = (
 
 INVOCATION: Final = "confobjects.invocation"
 """Where a context of click has the invocation of its command."""
+
+
+class SavedChange(Record):
+    """A change that was made: where, its number in the history if it has one, and what it did, None for anything."""
+
+    url: str
+    number: int | None
+    changes: Sequence[ObjectChange] | None = None
 
 
 class Invocation:
@@ -64,15 +76,20 @@ class Invocation:
         """The text that the history records instead of the command line; empty for the command line itself."""
         self.has_changed = False
         """Whether a change was made, which remains so if its result cannot be printed."""
+        self.saved: list[SavedChange] = []
+        """The changes that were made, if they are to be waited for."""
         self.script = bool(self.options["script_friendly"])
         self.verbose = bool(self.options["verbose"])
         self.quiet = bool(self.options["quiet"])
         self.advanced = bool(self.options["advanced"])
         self.dry_run = bool(self.options["dry_run"])
         self.form = self._choose_form()
+        self.wait = 0
+        """The seconds to wait after a change; 0 for not at all."""
         if sink is None:  # a batch has checked the options of its lines
             self._check_conflicts()
             self.defined_tokens()
+            self.wait = self._parse_wait()
         for option in OPTIONS:
             if option.unused and self.options[option.name]:
                 self.note(f"{option.spellings[-1]} has no effect: {option.unused}")
@@ -89,6 +106,16 @@ class Invocation:
         given = {name for name, value in self.options.items() if value not in {None, False, ()}}
         if conflict := conflict_among(given):
             raise UsageError(Diagnostic("usage", conflict))
+
+    def _parse_wait(self) -> int:
+        given = self.options["wait"]
+        if given is None:
+            return 0
+        seconds = int(given) if given.isascii() and given.isdigit() and len(given) <= len(str(LONGEST_WAIT)) else 0
+        if not 1 <= seconds <= LONGEST_WAIT:
+            summary = f'--wait takes a number of seconds from 1 to {LONGEST_WAIT}, not "{given}"'
+            raise UsageError(Diagnostic("usage", summary, argument="--wait"))
+        return seconds
 
     @property
     def tells_people(self) -> bool:
@@ -159,7 +186,7 @@ class Invocation:
         if not is_directory(url):
             self._tell_of_connection()
         context = startup.manage(opened, self.recorded_command)
-        context.listen(lambda _: self.remember_change())
+        context.listen(lambda report: self.remember_change(SavedChange(url, report.number, report.changes)))
         if tells and not tolerant:
             self._tell_of_definitions()
         return context
@@ -189,9 +216,11 @@ class Invocation:
             document = self.registry.documents.get(name) or self.registry.packages[name]
             self.note(f"the definition of {name} is from {document.origin}; the {other} one is not used")
 
-    def remember_change(self) -> None:
-        """Remember that a change was made."""
+    def remember_change(self, change: SavedChange | None = None) -> None:
+        """Remember that something was written, and the change of objects that it was, if it was one."""
         self.has_changed = True
+        if change is not None and self.wait:
+            self.saved.append(change)
 
     def _tell_of_connection(self) -> None:
         """Say which typed options apply only to a directory; those of a properties file are ignored silently."""

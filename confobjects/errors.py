@@ -14,6 +14,7 @@
     ├── CannotConnectError               20
     ├── AccessError                      21  credentials or rights
     ├── ChangedMeanwhileError            22  someone else wrote first
+    ├── NotInEffectError                 23  the change is saved, and a follower does not have it in effect
     ├── ExpressionError                  30  an expression has no value
     ├── BrokenDataError                  31  what was read cannot be understood
     │   ├── DefinitionError              31
@@ -135,6 +136,14 @@ class ChangedMeanwhileError(ConfobjectsError):
     code = "changed-meanwhile"
     exit_code = 22
     http_status = 409
+
+
+class NotInEffectError(ConfobjectsError):
+    """The change is saved, but a follower does not have it in effect."""
+
+    code = "not-in-effect"
+    exit_code = 23
+    http_status = 504
 
 
 class ExpressionError(ConfobjectsError):

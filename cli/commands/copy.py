@@ -11,7 +11,7 @@ from confobjects import startup
 from confobjects.management.documents.copying import CopyReport, Progress, copy
 
 from ..command import make_command
-from ..invocation import Invocation
+from ..invocation import Invocation, SavedChange
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -48,7 +48,7 @@ def _run(invocation: Invocation, source: str, target: str, force: bool) -> int:
         bar = _make_bar(invocation)
         report = copy(old.site, new.site, replace=force, dry_run=invocation.dry_run, progress=bar)
     if (report.created or report.replaced) and not invocation.dry_run:
-        invocation.remember_change()
+        invocation.remember_change(SavedChange(target, report.number))
     if invocation.form == "json":
         from ..output.json import dumps
         from ..words.actions import as_json

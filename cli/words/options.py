@@ -44,6 +44,9 @@ class Option(Record):
         return () if self.repeat else None
 
 
+LONGEST_WAIT: Final = 3600
+"""Seconds that a command may wait for followers, at most."""
+
 _OTHERS: Final = "the server is not asked about the login"
 _BY_CONTENT: Final = "the type of a store is detected from its content"
 
@@ -92,6 +95,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option(("--connectTimeout",), "MILLISECONDS", "How long connecting may take.", "LDAP connection"),
     Option(("--baseDN",), "DN", "The base DN of the configuration.", "LDAP connection"),
+    Option(("--wait",), "SECONDS", "After a change, wait until all followers have it in effect.", "Followers"),
     Option(("--state-url",), "URL", "Where the followers report, if not beside the configuration.", "Followers"),
     Option(("-n", "--no-prompt"), None, "Never prompt.", "Input and output"),
     Option(("-s", "--script-friendly"), None, "Output for scripts.", "Input and output"),

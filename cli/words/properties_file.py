@@ -20,7 +20,7 @@ from confobjects.inputs import SMALL, read_any
 from confobjects.records import Record, field
 from confobjects.texts.properties import EscapeError, LogicalLine, read_entries
 
-from .options import OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
+from .options import LONGEST_WAIT, OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
 
 TOOL: Final = "confobjects"
 _KEYS: Final[dict[str, Option]] = {
@@ -226,6 +226,7 @@ def _value_fault(option: Option, value: str) -> str:
         (not text, "has no value"),
         (form == "PORT" and not 1 <= number <= 65535, "takes a number from 1 to 65535"),
         (form == "MILLISECONDS" and not number, "takes a number of milliseconds"),
+        (form == "SECONDS" and not 1 <= number <= LONGEST_WAIT, f"takes a number from 1 to {LONGEST_WAIT}"),
         ("|" in form and text not in form.split("|"), f"takes one of {form.replace('|', ', ')}"),
         ("=" in form and "=" not in text, f"takes {form}"),
     )

@@ -121,3 +121,5 @@ def test_completion() -> None:
     assert "followers" in run("completion", "bash", "--at", "1", "--", "confobjects", "fol").out.split()
     offered = run("completion", "bash", "--at", "2", "--", "confobjects", "followers", "--").out.split()
     assert {"--forget", "--state-url"} <= set(offered)
+    offered = run("completion", "bash", "--at", "2", "--", "confobjects", "set-mail-server-prop", "--w").out.split()
+    assert offered == ["--wait"]

@@ -209,6 +209,7 @@ RUNS: dict[str, list[list[str]]] = {
         ["send-test-email", "--server-name", "nobody", "--to", "a@example.com"],
         ["check", "--env-file", "nowhere"],
         ["followers", "--forget", "nobody"],
+        ["set-mail-server-prop", "--server-name", "one", "--set", "enabled:false", "--wait", "0"],
     ],
 }
 
