@@ -11,7 +11,7 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.registry import Registry
@@ -266,17 +266,32 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     return configuration
 
 
-def mailer(configuration: EffectiveConfiguration | str | None = None, *names: str, **options: Any) -> Mailer:
+@runtime_checkable
+class Followed(Protocol):
+    """A configuration that is kept true, such as :func:`confobjects.live` returns."""
+
+    @property
+    def configuration(self) -> EffectiveConfiguration:
+        """The configuration in effect: the same object until something has changed."""
+        ...
+
+
+def mailer(configuration: EffectiveConfiguration | Followed | str | None = None, *names: str, **options: Any) -> Mailer:
     """Return a mailer for the mail servers of a configuration. If its URL is given, the configuration is loaded.
 
     The named mail servers are tried in the given order; without names, all enabled ones are tried, sorted by name.
     ``options`` go to :class:`~confobjects.transport.mailer.Mailer`. Raises :class:`~confobjects.errors.MailError` of
     stage plan if there is no mail server or one cannot be used, and the errors of :func:`load`.
+
+    A mailer of a live configuration follows it: each message is sent by what is in effect when it begins. Named mail
+    servers that are disabled, or not there yet, are left out; sending raises the MailError as long as none can be used.
     """
-    from confobjects.transport.fleet import servers_of
+    from confobjects.transport.fleet import FollowedServers, servers_of
     from confobjects.transport.mailer import Mailer
 
     found = load(configuration) if configuration is None or isinstance(configuration, str) else configuration
+    if isinstance(found, Followed):
+        return Mailer(FollowedServers(lambda: found.configuration, names), **options)
     return Mailer(servers_of(found, names), **options)
 
 

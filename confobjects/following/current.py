@@ -77,7 +77,10 @@ class Current:
 
     def find_replaced(self, files: Collection[str]) -> tuple[LiveEvent, ...]:
         """Return what is told of files that have changed: the objects in effect that name them. Their values stay."""
-        return tuple(self._make_replaced(*found) for found in sorted(self._named.find_replaced(files).items()))
+        replaced = sorted(self._named.find_replaced(files).items())
+        if replaced:  # whoever has loaded a file sees by another configuration that it is to be loaded again
+            self.configuration = self._make_configuration()
+        return tuple(self._make_replaced(*found) for found in replaced)
 
     def _make_replaced(self, path: ManagedObjectPath, names: tuple[str, ...]) -> LiveEvent:
         obj = EffectiveObject(self.state.judged[path], self.configuration)

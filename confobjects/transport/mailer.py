@@ -1,14 +1,16 @@
 """Sending mail through mail server objects: the public class, and the test mail.
 
 A :class:`Mailer` that is used as a context manager keeps its connections. Otherwise each message has its
-own connection.
+own connection. A mailer that follows a configuration sends each message by what is in effect when it begins.
 """
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,10 +22,13 @@ from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport
+from confobjects.records import Record
+from confobjects.transport.fleet import FollowedServers
+from confobjects.transport.fleets import FixedPlans, Fleet, Fleets, FollowedPlans, PlanSource
 from confobjects.transport.many import MessageGroup, is_curable
 from confobjects.transport.network import Network
 from confobjects.transport.outgoing import Outgoing, SendResult, check_addresses, make_trial_message, prepare_outgoing
-from confobjects.transport.pool import Pool, is_stale
+from confobjects.transport.pool import Outdated, Pool, is_stale
 from confobjects.transport.probes import explain_error
 from confobjects.transport.records import Counters, DeliveryLog
 from confobjects.transport.smtp import Connection, open_connection
@@ -32,14 +37,21 @@ from confobjects.transport.watching import Progress, Watch
 _GROUP: Final = 64
 """Messages that are taken together for each connection."""
 
+_STATES: Final = 20
+"""The number of states of the mail servers with which a message may begin again before it is sent."""
+
 
 class Mailer:
     """Sends mail through a mail server, an object of the effective configuration, or through several.
 
     If one fails, the next is tried, unless the failure is in the message itself (no such recipient) or the message may
-    have been delivered. ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``explain``
+    have been delivered. :class:`~confobjects.transport.fleet.FollowedServers` in place of the objects are mail servers that may change:
+    each message is sent by what is in effect when it begins, and fails as long as no mail server can be used.
+
+    ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``explain``
     makes a second connection after some failures to explain them (see :mod:`confobjects.transport.probes`). ``watch``
-    explains them too, and is told of the stages of each connection that is made for one message. ``network`` replaces resolving and connecting. Thread-safe. Raises :class:`~confobjects.errors.MailError` of stage plan if an
+    explains them too, and is told of the stages of each connection that is made for one message; the mail is a test, and
+    waits for a greeting no longer than a test does. ``network`` replaces resolving and connecting. Thread-safe. Raises :class:`~confobjects.errors.MailError` of stage plan if an
     object cannot be used.
     """
 
@@ -52,23 +64,35 @@ class Mailer:
         network: Network | None = None,
         watch: Watch | None = None,
     ) -> None:
-        listed = list(servers) if isinstance(servers, list | tuple) else [servers]
-        if not listed:
-            raise MailError(Diagnostic("mail-plan", "there is no mail server", remedy="Create one, and enable it."))
-        host = socket.gethostname()
-        self.plans: tuple[DeliveryPlan, ...] = tuple(plan_delivery(one, token=token, local_host=host) for one in listed)
         self._network = network
         self._explain = explain
         self._watch = watch
         self._records = DeliveryLog()
-        self._pools: tuple[Pool, ...] | None = None
-        for plan in self.plans:
-            self._records.log_warnings(plan)
+        host = socket.gethostname()
+
+        def plan(server: Any) -> DeliveryPlan:
+            found = plan_delivery(server, token=token, local_host=host)
+            return found if watch is None else found.for_test()
+
+        self._plans: PlanSource
+        if isinstance(servers, FollowedServers):
+            self._plans = FollowedPlans(servers, plan, self._records.log_problems)
+        else:
+            self._plans = _make_fixed_plans(servers, plan)
+            self._records.log_problems(self._plans.read())
+        self._single = Fleets(self._plans)
+        self._single.read()
+        self._pools: Fleets | None = None
+
+    @property
+    def plans(self) -> tuple[DeliveryPlan, ...]:
+        """The plans of the mail servers, in the order in which they are tried."""
+        return self._plans.read().plans
 
     @property
     def plan(self) -> DeliveryPlan:
-        """The plan of the first mail server."""
-        return self.plans[0]
+        """The plan of the first mail server. Raises MailError of stage plan if none can be used."""
+        return self._single.read().first
 
     @property
     def counters(self) -> Counters:
@@ -89,11 +113,11 @@ class Mailer:
     def close(self) -> None:
         """Close every kept connection."""
         pools, self._pools = self._pools, None
-        for pool in pools or ():
-            pool.close()
+        if pools is not None:
+            pools.close()
 
-    def _make_pools(self) -> tuple[Pool, ...]:
-        return tuple(Pool(plan, self._network, opened=self._records.count_connection) for plan in self.plans)
+    def _make_pools(self) -> Fleets:
+        return Fleets(self._plans, partial(Pool, network=self._network, opened=self._records.count_connection))
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -108,8 +132,11 @@ class Mailer:
         :class:`~confobjects.errors.MailError`.
         """
         outgoing = _as_outgoing(Outgoing(message, from_, to))
-        check_addresses(outgoing, self.plan)
-        return self._send(outgoing, self._pools)
+        fleets = self._pools or self._single
+        fleet = fleets.read()
+        if fleet.plans:
+            check_addresses(outgoing, fleet.first)
+        return self._send(outgoing, fleets, fleet)
 
     def send_many(
         self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
@@ -126,17 +153,17 @@ class Mailer:
     def _send_in_groups(
         self, messages: Iterable[Sendable | Outgoing], connections: int, stop: threading.Event
     ) -> Generator[SendResult, None, None]:
-        own = self._make_pools() if self._pools is None else ()
-        pools = self._pools or own
-        source, first = iter(messages), 0
-        size = _GROUP * max(1, min(connections, self.plan.pool.connections))
+        own = self._make_pools() if self._pools is None else None
+        fleets = self._pools or own or self._single
+        source, start = iter(messages), _Start(fleets.read())
+        size = _GROUP * max(1, min(connections, start.fleet.most_connections))
         try:
             while not stop.is_set() and (batch := [_as_outgoing(one) for one in islice(source, size)]):
-                results, first = self._send_group(MessageGroup(batch, stop), pools, first, connections)
+                results, start = self._send_group(MessageGroup(batch, stop), fleets, start, connections)
                 yield from results
         finally:
-            for pool in own:
-                pool.close()
+            if own is not None:
+                own.close()
 
     async def asend(
         self, message: Sendable, from_: str | None = None, to: str | Iterable[str] | None = None
@@ -168,35 +195,53 @@ class Mailer:
     # -- one message -------------------------------------------------------------------------------------------------
 
     def _send(
-        self, outgoing: Outgoing, pools: Sequence[Pool] | None, first: int = 0, before: Sequence[MailError] = ()
+        self, outgoing: Outgoing, fleets: Fleets, fleet: Fleet, first: int = 0, before: Sequence[MailError] = ()
     ) -> DeliveryReport:
-        """Send a message through the first mail server that accepts it. Raises MailError if none does."""
+        """Send a message through the first mail server that accepts it. Raises MailError if none does.
+
+        It begins again with the fleet of now if ``fleet`` is outdated before the message was sent.
+        """
+        for _ in range(_STATES):
+            with suppress(Outdated):
+                return self._send_through(outgoing, fleets, fleet, first, before)
+            fleet, first, before = fleets.read(), 0, ()
+        summary = "the mail servers change faster than a connection to one of them can be made"
+        problem = Diagnostic("mail-plan", summary, remedy="Send the message again later.")
+        raise self._records.record_failures([MailError(problem)])
+
+    def _send_through(
+        self, outgoing: Outgoing, fleets: Fleets, fleet: Fleet, first: int, before: Sequence[MailError]
+    ) -> DeliveryReport:
+        """Send a message through one fleet. Raises MailError, and Outdated if there is another one before it is sent."""
         failures = list(before)
-        for number in range(first, len(self.plans)):
+        for number in range(first, len(fleet.plans)):
+            if not fleets.is_current(fleet):
+                raise Outdated
             try:
-                if pools is None:
-                    report = self._send_over_own(self.plans[number], outgoing)
+                if fleet.pools:
+                    report = self._send_over_kept(fleet.pools[number], outgoing, partial(fleets.is_current, fleet))
                 else:
-                    report = self._send_over_kept(pools[number], outgoing)
+                    report = self._send_over_own(fleet.plans[number], outgoing)
             except MailError as error:
                 failures.append(error)
                 if not is_curable(error):
                     break
             else:
                 return self._records.record_delivery(report, failures)
-        raise self._records.record_failures(failures)
+        raise self._records.record_failures(failures or [fleet.error])
 
-    def _send_over_kept(self, pool: Pool, outgoing: Outgoing) -> DeliveryReport:
-        for stale in range(pool.plan.pool.connections + 1):  # the server may have closed each that was kept
-            connection = pool.take()
+    def _send_over_kept(self, pool: Pool, outgoing: Outgoing, still: Callable[[], bool]) -> DeliveryReport:
+        most = pool.plan.pool.connections
+        for stale in range(most + 1):  # the server may have closed each that was kept
+            connection = pool.take(still=still)
             try:
                 return deliver_through(connection, outgoing)
             except DeliveryError as error:
-                if stale == pool.plan.pool.connections or not is_stale(error, connection):
+                if stale == most or not is_stale(error, connection):
                     raise self._explain_error(error, connection) from None
                 self._records.count_retries()
             finally:
-                pool.give_back(connection)
+                pool.give_back(connection, still)
         raise AssertionError
 
     def _send_over_own(self, plan: DeliveryPlan, outgoing: Outgoing) -> DeliveryReport:
@@ -220,66 +265,102 @@ class Mailer:
     # -- many messages -----------------------------------------------------------------------------------------------
 
     def _send_group(
-        self, group: MessageGroup, pools: Sequence[Pool], first: int, connections: int
-    ) -> tuple[list[SendResult], int]:
-        """Send a group; return the results, and the number of the mail server that worked.
+        self, group: MessageGroup, fleets: Fleets, start: _Start, connections: int
+    ) -> tuple[list[SendResult], _Start]:
+        """Send a group; return the results, and where the next group starts.
 
         If the group was stopped, messages that were not begun have no result.
         """
-        failures, servers = dict[int, MailError](), dict[int, int]()
+        course, settled = _Course(fleets.read()), dict[int, tuple[_Course, int]]()
+        first = start.first if course.fleet is start.fleet else 0
+        for _ in range(_STATES):
+            group.still = partial(fleets.is_current, course.fleet)
+            with suppress(Outdated):
+                first = self._send_over_fleet(group, course, first, connections, settled)
+                break
+            course, first = _Course(fleets.read()), 0
+        messages, start = group.messages, _Start(course.fleet, first)
+        self._records.count_retries(len(group.retried))
+        if len(group.accounts) == len(messages) and not any(one.failures for one, _ in settled.values()):
+            self._records.record_deliveries(group.accounts.values())
+            return [
+                SendResult(messages[n], account.make_report) for n, account in sorted(group.accounts.items())
+            ], start
+        results = [
+            self._make_result(group, number, fleets, *settled.get(number, (course, None)))
+            for number in range(len(messages))
+            if not group.stop.is_set() or number in group.accounts or number in group.errors
+        ]
+        return results, start
+
+    @staticmethod
+    def _send_over_fleet(
+        group: MessageGroup,
+        course: _Course,
+        first: int,
+        connections: int,
+        settled: dict[int, tuple[_Course, int]],
+    ) -> int:
+        """Send a group through one fleet; return the number of the mail server that worked.
+
+        The messages that are settled are noted with the mail server by which they are. Raises Outdated if there is
+        another fleet before all messages were begun.
+        """
+        pools = course.fleet.pools
         for number in range(first, len(pools)):
             try:
                 group.send(pools[number], connections, last=number == len(pools) - 1)
             except MailError as error:  # there is no connection
-                failures[number] = error
-            servers.update(dict.fromkeys(group.settled - servers.keys(), number))
-            if number not in failures:
-                first = number
-            if number not in failures or not is_curable(failures[number]):
+                course.failures[number] = error
+            finally:
+                settled.update(dict.fromkeys(group.settled - settled.keys(), (course, number)))
+            if number not in course.failures:
+                return number
+            if not is_curable(course.failures[number]):
                 break
-        messages = group.messages
-        self._records.count_retries(len(group.retried))
-        if not failures and len(group.accounts) == len(messages):
-            self._records.record_deliveries(group.accounts.values())
-            return [
-                SendResult(messages[n], account.make_report) for n, account in sorted(group.accounts.items())
-            ], first
-        results = [
-            self._make_result(group, number, failures, pools, servers.get(number))
-            for number in range(len(messages))
-            if not group.stop.is_set() or number in group.accounts or number in group.errors
-        ]
-        return results, first
+        return first
 
     def _make_result(
-        self,
-        group: MessageGroup,
-        number: int,
-        failures: Mapping[int, MailError],
-        pools: Sequence[Pool],
-        server: int | None,
+        self, group: MessageGroup, number: int, fleets: Fleets, course: _Course, server: int | None
     ) -> SendResult:
-        """Return the result of a message that a server, by its number, has settled, or none has.
+        """Return the result of a message that a mail server, by its number in a fleet, has settled, or none has.
 
-        ``failures`` are those to connect, by server. Only those of the servers before concern the message.
+        Only failures to connect to the mail servers before that one concern the message.
         """
-        outgoing = group.messages[number]
+        outgoing, fleet = group.messages[number], course.fleet
         account, error, report = group.accounts.get(number), group.errors.get(number), None
-        before = [failure for one, failure in failures.items() if server is None or one < server]
+        before = [failure for one, failure in course.failures.items() if server is None or one < server]
         try:
-            if server is None:
+            if server is None and before:
                 raise self._records.record_failures(before)
             if account is not None:
                 report = self._records.record_delivery(account.make_report(), before)
-            elif error is not None and (group.stop.is_set() or not is_curable(error)):
-                error = self._records.record_failures([*before, error])
+            elif error is not None and server is not None and is_curable(error) and not group.stop.is_set():
+                report, error = self._send(outgoing, fleets, fleet, server + 1, [*before, error]), None
             elif error is not None:
-                report, error = self._send(outgoing, pools, server + 1, [*before, error]), None
+                error = self._records.record_failures([*before, error])
             else:
-                report = self._send(outgoing, pools, server, before)
+                report = self._send(outgoing, fleets, fleet, server or 0, before)
         except MailError as failed:
             error = failed
         return SendResult(outgoing, report, error)
+
+
+class _Course:
+    """How a group goes through one fleet: the failures to connect, by the number of the mail server."""
+
+    __slots__ = ("failures", "fleet")
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.failures: dict[int, MailError] = {}
+
+
+class _Start(Record):
+    """Where a group starts: with the mail server, by its number in a fleet, that worked for the group before."""
+
+    fleet: Fleet
+    first: int = 0
 
 
 class _ThreadedResults:
@@ -315,6 +396,13 @@ class _ThreadedResults:
     def close(self) -> None:
         """Close the results, and what was opened for them."""
         self._results.close()
+
+
+def _make_fixed_plans(servers: Any, plan: Callable[[Any], DeliveryPlan]) -> FixedPlans:
+    listed = list(servers) if isinstance(servers, list | tuple) else [servers]
+    if not listed:
+        raise MailError(Diagnostic("mail-plan", "there is no mail server", remedy="Create one, and enable it."))
+    return FixedPlans(tuple(plan(one) for one in listed))
 
 
 def _as_outgoing(one: Sendable | Outgoing) -> Outgoing:
@@ -353,7 +441,6 @@ def send_test(
     :class:`~confobjects.errors.MailError`.
     """
     mailer = Mailer(server, network=network, watch=Watch(progress))
-    mailer.plans = tuple(plan.for_test() for plan in mailer.plans)
     addresses = (to,) if isinstance(to, str) else tuple(to)
     check_addresses(
         Outgoing(b"", from_, addresses), mailer.plan

@@ -29,7 +29,7 @@ from confobjects.records import Record
 from confobjects.transport import deadline
 from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.outgoing import Outgoing, prepare_outgoing
-from confobjects.transport.pool import Pool, is_end_of_connection
+from confobjects.transport.pool import Outdated, Pool, is_end_of_connection
 from confobjects.transport.smtp import Connection, recipient_results
 
 _TRIES: Final = 3
@@ -71,12 +71,13 @@ class MessageGroup:
     After :meth:`send`, ``accounts`` and ``errors`` have the results by the number of the message. ``returned`` are the
     messages whose connection failed twice before they were sent, ``waiting`` those for which no connection could be
     opened, ``retried`` those that were sent over a second connection. ``stop`` says that no further message is to be
-    begun.
+    begun. When ``still`` returns False, no further message is begun in the present state of the mail servers.
     """
 
     def __init__(self, messages: Sequence[Outgoing], stop: threading.Event | None = None) -> None:
         self.messages = messages
         self.stop = threading.Event() if stop is None else stop
+        self.still: Callable[[], bool] = lambda: True
         self.waiting = deque(range(len(messages)))
         self.returned: list[int] = []
         self.retried: set[int] = set()
@@ -89,7 +90,10 @@ class MessageGroup:
         return {*self.accounts, *self.errors, *self.returned}
 
     def send(self, pool: Pool, connections: int, *, last: bool = True) -> None:
-        """Send the waiting messages over that number of connections. Raises MailError if none can be opened.
+        """Send the waiting messages over that number of connections.
+
+        Raises MailError if none can be opened, :class:`~confobjects.transport.pool.Outdated` if the mail servers have
+        changed before all messages were begun.
 
         One failure to open a connection does not fail all messages: if the server has taken messages before, or if it
         is the ``last`` one and asks to come again later, it is tried again, at most three times in a row.
@@ -115,18 +119,18 @@ class MessageGroup:
 
     def _send_over(self, pool: Pool, connections: int) -> None:
         """Send waiting messages until none is left or the connections have ended. Raises MailError if none opens."""
-        lanes = [_Lane(self, pool.take(), pool.plan.pool.messages)]
+        lanes = [_Lane(self, pool.take(still=self.still))]
         try:
             while len(lanes) < min(connections, len(self.waiting)):
                 connection = self._take_another(pool)
                 if connection is None:
                     break
-                lanes.append(_Lane(self, connection, pool.plan.pool.messages))
+                lanes.append(_Lane(self, connection))
             _run_lanes(lanes)
         finally:
             for lane in lanes:
                 lane.end()
-                pool.give_back(lane.connection)
+                pool.give_back(lane.connection, self.still)
 
     def _try_again(self) -> None:
         """Put returned messages first in the queue for the next connection, once each."""
@@ -137,14 +141,14 @@ class MessageGroup:
 
     def _take_another(self, pool: Pool) -> Connection | None:
         try:
-            return pool.take(wait=False)
-        except MailError:  # one connection is enough to go on; if that fails too, its error is reported
+            return pool.take(wait=False, still=self.still)
+        except (MailError, Outdated):  # one connection is enough to go on; if that fails too, its error is reported
             return None
 
     def parcels(self, connection: Connection) -> Iterator[Parcel]:
         """Yield waiting messages for a connection. Errors in a message itself go to ``errors``."""
         waiting, messages = self.waiting, self.messages
-        while waiting and not self.stop.is_set():
+        while waiting and not self.stop.is_set() and self.still():
             number = waiting.popleft()
             try:
                 envelope, message, message_id = prepare_outgoing(
@@ -159,7 +163,7 @@ class MessageGroup:
 class _Lane:
     """A connection and its conversation."""
 
-    def __init__(self, group: MessageGroup, connection: Connection, most: int) -> None:
+    def __init__(self, group: MessageGroup, connection: Connection) -> None:
         assert connection.channel is not None  # noqa: S101 - it is open
         self.connection = connection
         self.channel: SmtpChannel = connection.channel
@@ -172,7 +176,7 @@ class _Lane:
         self._sent = 0.0
         self._since = 0.0  # when its wait began
         self._spans = (0.0, 0.0)  # milliseconds of the last two exchanges
-        parcels = islice(group.parcels(connection), most - connection.messages)
+        parcels = islice(group.parcels(connection), connection.plan.pool.messages - connection.messages)
         self._dialogue = deliver_many(connection.client, connection.plan, parcels, self._note_end)
 
     def start(self) -> None:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
-from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.report import DeliveryReport
 from confobjects.records import Record
 from confobjects.tls.forking import hold_while_forking
 
 if TYPE_CHECKING:
+    from confobjects.diagnostics import Diagnostic
+    from confobjects.transport.fleets import PlannedServers
     from confobjects.transport.many import DeliveryAccount
 
 _LOG: Final = logging.getLogger("confobjects.mail")
@@ -54,6 +55,7 @@ class DeliveryLog:
 
     def __init__(self) -> None:
         self._counters = Counters()
+        self._logged: tuple[Diagnostic, ...] = ()
 
     @property
     def counters(self) -> Counters:
@@ -70,10 +72,13 @@ class DeliveryLog:
         with _LOCK:
             self._counters = self._counters.replace(retries=self._counters.retries + messages)
 
-    def log_warnings(self, plan: DeliveryPlan) -> None:
-        """Log the warnings of a plan that will be used."""
-        for warning in plan.warnings:
-            _LOG.warning("%s", warning.render(), extra={"confobjects": warning.as_json()})
+    def log_problems(self, planned: PlannedServers) -> None:
+        """Log the warnings of plans that will be used, and why mail servers are left out, as far as they are new."""
+        found = (*(warning for plan in planned.plans for warning in plan.warnings), *planned.problems)
+        for problem in found:
+            if problem not in self._logged:
+                _LOG.warning("%s", problem.render(), extra={"confobjects": problem.as_json()})
+        self._logged = found
 
     def record_delivery(self, report: DeliveryReport, failures: Sequence[MailError] = ()) -> DeliveryReport:
         """Count and log a delivery. Return its report with the failures of the mail servers that were tried before."""

@@ -40,7 +40,7 @@ def numbers(fake: FakeSmtp) -> list[int]:
 def only_pool(mailer: Mailer) -> Pool:
     """Return the pool of a mailer that is open and has one server."""
     assert mailer._pools is not None
-    [pool] = mailer._pools
+    [pool] = mailer._pools.read().pools
     return pool
 
 

@@ -163,7 +163,7 @@ class Round:
             )
             mailer = stack.enter_context(Mailer([self.reach(one, *settings) for one in servers]))
             self.send(mailer)
-            for pool in mailer._pools or ():
+            for pool in mailer._pools.pools if mailer._pools else ():
                 assert not pool._lent, "every connection has been given back"
                 assert pool._count == len(pool._idle) <= pool.plan.pool.connections
         assert self.faults == []
