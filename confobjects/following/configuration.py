@@ -272,11 +272,12 @@ class Live(Lookups):
 
     def _act(self, heard: Heard, hearing: Hearing, current: Current) -> None:
         """Do what is to be done: what other threads ask for, and a look at the storage."""
+        current.reader.note(heard.notice)
+        current.reader.forget(heard.files)
         while self._requests:
             self._requests.popleft()()
         if self._is_closing:
             return
-        current.reader.forget(heard.files)
         if heard.notice is not None or heard.files or self._unread:
             self._look(hearing, current)
         self._tell(current.find_replaced(heard.files))

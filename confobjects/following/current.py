@@ -53,7 +53,7 @@ class Current:
     @property
     def files(self) -> set[str]:
         """The paths of the files and directories that values come from, or name."""
-        return self.reader.files.union(self._named.files)
+        return {*self.reader.files, *self._named.files}
 
     @property
     def problems(self) -> tuple[Diagnostic, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ class NamedFiles:
     def __init__(self, instance_directory: str) -> None:
         self._instance_directory = instance_directory
         self._objects: dict[ManagedObjectPath, dict[str, list[str]]] = {}
+        self._users: Counter[str] = Counter()
+        """How many objects name a file."""
         self._marks: dict[str, object] = {}
 
     @property
@@ -30,17 +33,19 @@ class NamedFiles:
     def follow(self, path: ManagedObjectPath, judged: Judgement | None) -> None:
         """Take an object as it is in effect now, None if it is there no longer."""
         old = self._objects.pop(path, {})
+        self._users.subtract(old.keys())
         found: dict[str, list[str]] = {}
         for file, name in () if judged is None else self._find(judged):
             found.setdefault(file, []).append(name)
         if found:
             self._objects[path] = found
+            self._users.update(found.keys())
         for file in found:
             if file not in self._marks:
                 self._marks[file] = mark_of(file)
         for file in old.keys() - found.keys():
-            if not any(file in files for files in self._objects.values()):
-                del self._marks[file]
+            if not self._users[file]:
+                del self._marks[file], self._users[file]
 
     def _find(self, judged: Judgement) -> Iterator[tuple[str, str]]:
         for name, prop in judged.object.definition.properties.items():
@@ -52,7 +57,7 @@ class NamedFiles:
         """Return the objects that name files which have changed, with the properties that do. Each is found once."""
         changed = {file for file in files if file in self._marks and self._has_changed(file)}
         found: dict[ManagedObjectPath, tuple[str, ...]] = {}
-        for path, named in self._objects.items():
+        for path, named in self._objects.items() if changed else ():
             names = [name for file in changed & named.keys() for name in named[file]]
             if names:
                 found[path] = tuple(dict.fromkeys(names))

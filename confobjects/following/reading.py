@@ -1,29 +1,35 @@
-"""Reading what is stored: one consistent state with its history, of which only what has changed is evaluated."""
+"""Reading what is stored: one consistent state with its history, of which only what has changed is read and evaluated."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_object
 from confobjects.effect.digest import change_digest
-from confobjects.errors import ChangedMeanwhileError, NoSuchObjectError, StorageError
+from confobjects.errors import ChangedMeanwhileError, NoSuchObjectError, StorageError, UnknownNameError
+from confobjects.following.differences import Changes, Survey, compare_entries, find_differences, is_own, make_survey
 from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
-from confobjects.management.strays import find_strays
+from confobjects.management.strays import name_strays
 from confobjects.mapping.objects import find_holders
 from confobjects.records import Record
 
 if TYPE_CHECKING:
+    from confobjects.dn import DN
     from confobjects.following.sources import LiveSources
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Entry
     from confobjects.mapping.journal import NotedChange
+    from confobjects.mapping.protocol import Notice
     from confobjects.objects.model import ManagedObject
     from confobjects.paths import ManagedObjectPath
 
 _ATTEMPTS: Final = 20
+_MOST_READ: Final = 1000
+"""Entries that are read one by one until all are compared again, where that costs little."""
 
 
 class Look(Record):
@@ -34,8 +40,16 @@ class Look(Record):
     warnings: tuple[Diagnostic, ...]
 
 
+class _Found(Record):
+    """What one attempt to read has found: objects that differ from the known ones, and what is beside all of them."""
+
+    changes: Changes
+    survey: Survey
+    warnings: tuple[Diagnostic, ...]
+
+
 class StoredReader:
-    """Reads the states of a storage, one after the other.
+    """Reads the states of a storage, one after the other: the first one as a whole, then what :meth:`note` names.
 
     ``has_other_definitions`` tells whether the storage holds other definitions than when it was read first.
     """
@@ -45,21 +59,37 @@ class StoredReader:
         self._sources = sources
         self._known: dict[ManagedObjectPath, EvaluatedObject] = {}
         self._layers: Layers[ManagedObjectPath, EvaluatedObject] = Layers()
+        self._unknown: dict[ManagedObjectPath, ManagedObject] = {}
+        """The objects with attributes that belong to no property."""
         self._files: dict[ManagedObjectPath, frozenset[str]] = {}
+        self._users: Counter[str] = Counter()
+        """How many objects take values from a file or directory."""
         self._outdated: set[ManagedObjectPath] = set()
         self._digest = ""
+        self._due: dict[DN, None] | None = None
+        """The entries that may have changed since the last look, None for any."""
+        self._survey: Survey | None = None
+        self._number: int | None = None
         self._had_base = False
         self._holders: list[Entry] | None = None
         self.has_other_definitions = False
 
     @property
-    def files(self) -> set[str]:
+    def files(self) -> Collection[str]:
         """The paths of all files and directories that values come from."""
-        return set[str]().union(*self._files.values())
+        return self._users.keys()
 
     def forget(self, paths: Collection[str]) -> None:
         """Evaluate the objects again whose values come from some files or directories."""
-        self._outdated.update(path for path, files in self._files.items() if not files.isdisjoint(paths))
+        if paths:
+            self._outdated.update(path for path, files in self._files.items() if not files.isdisjoint(paths))
+
+    def note(self, notice: Notice | None) -> None:
+        """Read the entries that a notice names with the next look, and all of them if it names none."""
+        if notice is not None and notice.names is None:
+            self._due = None
+        elif notice is not None and notice.names is not None and self._due is not None:
+            self._due.update(dict.fromkeys(notice.names))
 
     def read(self, since: int | None) -> Look:
         """Return what is stored now, with the history from a number on.
@@ -68,63 +98,141 @@ class StoredReader:
         """
         for _ in range(_ATTEMPTS):
             moment = self._site.storage.moment()
-            before = self._read_newest()
-            objects, warnings = self._read_objects()
-            noted = self._read_history()
-            number = None if noted is None else _newest_of(noted)
-            if number == before and self._site.storage.moment() == moment:
+            noted = self._read_history(since)
+            found = self._read_changed(noted) or self._read_everything()
+            if found is None:
+                continue
+            after = self._read_history(since)
+            number = _newest_of(after)
+            if number == _newest_of(noted) and self._site.storage.moment() == moment:
+                self._due, self._survey, self._number = {}, found.survey, number
                 if number is not None and since is not None and number < since <= (moment.last or 0):
                     number = since  # the change of that number was taken back
-                records = tuple(record_of(one) for one in noted or () if since is None or one.number >= since)
-                stored = self._evaluate_objects(objects, number)
+                records = tuple(record_of(one) for one in after or () if since is None or one.number >= since)
+                warnings = tuple(self._join_warnings(found))
+                stored = self._evaluate_objects(found.changes, number)
                 return Look(stored.replace(epoch=moment.epoch, digest=self._digest), records, warnings)
         raise ChangedMeanwhileError("the configuration is changed faster than it can be read")
 
-    def _read_newest(self) -> int | None:
-        noted = self._read_history()
-        return None if noted is None else _newest_of(noted)
-
-    def _read_history(self) -> list[NotedChange] | None:
+    def _read_history(self, since: int | None) -> Sequence[NotedChange] | None:
+        """Return the end of the history: at least what follows a number, and always the newest change."""
+        known = None if since is None or self._number is None else min(since, self._number)
+        floor = max(0, (known or 0) - 1)
         try:
-            return list(self._site.storage.history())
+            noted = self._site.storage.history(floor)
+            return self._site.storage.history() if floor and not noted else noted  # the last one was taken back
         except NoSuchObjectError:
             return None
 
-    def _read_objects(self) -> tuple[list[ManagedObject], tuple[Diagnostic, ...]]:
+    # -- what has changed --------------------------------------------------------------------------------------------
+
+    def _read_changed(self, noted: Sequence[NotedChange] | None) -> _Found | None:
+        """Return what becomes of the objects by reading what has changed; None if everything has to be read."""
+        survey, newest = self._survey, _newest_of(noted)
+        if survey is None or survey.has_alike or (newest or 0) < (self._number or 0):
+            return None
+        storage, mapper = self._site.storage, self._site.mapper
+        if storage.holds_alike or storage.base != mapper.base:
+            return None
+        if self._due is None or len(survey.read) > _MOST_READ:
+            return self._compare(survey)
+        names = self._list_names(noted)
+        if names is None:
+            return None
+        wanted = [dn for dn in names if not is_own(mapper.base, dn)]
+        read = storage.read_all(wanted)
+        entries = {dn if entry is None else entry.dn: entry for dn, entry in zip(wanted, read, strict=True)}
+        if survey.entries is not None:
+            survey = survey.replace(read=survey.read.union(wanted))
+        return self._find_differences(survey, entries)
+
+    def _compare(self, survey: Survey) -> _Found | None:
+        """Compare all entries, where they are at hand."""
+        entries = self._site.storage.snapshot()
+        differing = None if entries is None else compare_entries(survey, entries)
+        if differing is None:
+            return None
+        return self._find_differences(survey.replace(entries=entries, read=frozenset()), differing)
+
+    def _list_names(self, noted: Iterable[NotedChange] | None) -> Iterable[DN] | None:
+        """Return the entries to be read: those that were heard of, and those of new changes, which may be heard later."""
+        names = dict(self._due or {})
+        for one in noted or ():
+            if one.number <= (self._number or 0):
+                continue
+            record = record_of(one)
+            if record.state == "edited" or not record.changes:
+                return None
+            for change in record.changes:
+                if change.new_path is not None:
+                    return None
+                try:
+                    names[self._site.mapper.dn_of(change.path)] = None
+                except UnknownNameError:
+                    return None
+        return names
+
+    def _find_differences(self, survey: Survey, entries: Mapping[DN, Entry | None]) -> _Found | None:
+        changes = find_differences(self._site, self._known, survey, entries)
+        return (
+            None if changes is None else _Found(self._drop_equal(changes), survey, tuple(self._site.storage.warnings))
+        )
+
+    def _drop_equal(self, changes: Changes) -> Changes:
+        return {path: obj for path, obj in changes.items() if self._differs(path, obj)}
+
+    def _differs(self, path: ManagedObjectPath, obj: ManagedObject | None) -> bool:
+        known = self._known.get(path)
+        return obj is not None if known is None else known.object != obj
+
+    # -- everything --------------------------------------------------------------------------------------------------
+
+    def _read_everything(self) -> _Found | None:
+        """Read all objects; None if entries were changed meanwhile."""
         storage = self._site.storage
         has_base = storage.read(self._site.mapper.base) is not None
         if self._had_base and not has_base:
             summary = f'the entry "{self._site.mapper.base}" is there no longer: the configuration was removed, or is being written'
             raise StorageError(Diagnostic("storage-failed", summary, remedy="put the configuration back"))
         self._had_base = has_base
+        entries = storage.snapshot()
         holders = find_holders(storage)
         self._holders = holders if self._holders is None else self._holders
         self.has_other_definitions = holders != self._holders
         world = self._site.open_world()
         objects = list(self._site.all_objects(world))
-        return objects, tuple(self._find_warnings(objects, find_strays(self._site, world, objects)))
+        strays = name_strays(self._site, world, objects)
+        if entries is not None and storage.snapshot() != entries:
+            return None
+        changes: dict[ManagedObjectPath, ManagedObject | None] = {obj.path: obj for obj in objects}
+        changes.update((path, None) for path in self._known if path not in changes)
+        survey = make_survey(self._site, strays, objects, entries)
+        return _Found(self._drop_equal(changes), survey, tuple(storage.warnings))
 
-    def _find_warnings(self, objects: list[ManagedObject], strays: list[Diagnostic]) -> Iterator[Diagnostic]:
-        yield from self._site.storage.warnings
+    # -- what was found ----------------------------------------------------------------------------------------------
+
+    def _join_warnings(self, found: _Found) -> Iterator[Diagnostic]:
+        for path, obj in found.changes.items():
+            self._unknown.pop(path, None)
+            if obj is not None and obj.unknown:
+                self._unknown[path] = obj
+        yield from found.warnings
         yield from warn_of_unusable(self._site.registry)
-        yield from strays
-        yield from warn_of_unknown(objects, "kept and not used")
+        yield from found.survey.strays.problems
+        yield from warn_of_unknown((self._unknown[path] for path in sorted(self._unknown)), "kept and not used")
 
-    def _evaluate_objects(self, objects: list[ManagedObject], number: int | None) -> StoredState:
+    def _evaluate_objects(self, found: Changes, number: int | None) -> StoredState:
         self._sources.renew()
-        changes: dict[ManagedObjectPath, EvaluatedObject | None] = {}
-        found: set[ManagedObjectPath] = set()
-        for obj in objects:
-            found.add(obj.path)
-            known = self._known.get(obj.path)
-            if known is None or known.object != obj or obj.path in self._outdated:
-                changes[obj.path] = self._evaluate(obj)
-        changes.update((path, None) for path in self._known if path not in found)
+        objects: dict[ManagedObjectPath, ManagedObject | None] = {
+            path: self._known[path].object for path in self._outdated if path in self._known
+        }
+        objects.update(found)
+        changes = {path: None if obj is None else self._evaluate(obj) for path, obj in objects.items()}
         self._digest = change_digest(self._digest, self._known, changes)
         for path, evaluated in changes.items():
             if evaluated is None:
                 del self._known[path]
-                self._files.pop(path, None)
+                self._remember_files(path, frozenset())
             else:
                 self._known[path] = evaluated
         self._outdated.clear()
@@ -134,12 +242,21 @@ class StoredReader:
     def _evaluate(self, obj: ManagedObject) -> EvaluatedObject:
         with self._sources.track() as files:
             evaluated = evaluate_object(obj, self._site.registry, self._sources)
-        if files:
-            self._files[obj.path] = frozenset(files)
-        else:
-            self._files.pop(obj.path, None)
+        self._remember_files(obj.path, frozenset(files))
         return evaluated
 
+    def _remember_files(self, path: ManagedObjectPath, files: frozenset[str]) -> None:
+        old = self._files.pop(path, frozenset())
+        if files:
+            self._files[path] = files
+        self._users.update(files - old)
+        for file in old - files:
+            self._users[file] -= 1
+            if not self._users[file]:
+                del self._users[file]
 
-def _newest_of(noted: list[NotedChange]) -> int:
+
+def _newest_of(noted: Sequence[NotedChange] | None) -> int | None:
+    if noted is None:
+        return None
     return noted[-1].number if noted else 0

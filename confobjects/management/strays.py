@@ -13,6 +13,7 @@ from confobjects.definitions.model import OWN_BRANCHES
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.mapping.entry import OBJECT_CLASS
+from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.definitions import Relation
@@ -167,13 +168,23 @@ class StrayFinder:
         return Diagnostic("broken-data", summary, remedy=f"correct its DN: a {definition.friendly} must be {words}")
 
 
+class Strays(Record):
+    """The strays of a storage: what is told of them, and their names."""
+
+    problems: tuple[Diagnostic, ...]
+    names: tuple[DN, ...]
+
+
 def find_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject] | None = None) -> list[Diagnostic]:
     """Return a warning for each stray of a storage, and one for those that are too many to list.
 
     ``objects`` are all objects, if they were read into the world already.
     """
-    if objects is None:
-        objects = list(site.all_objects(world))
+    return list(name_strays(site, world, list(site.all_objects(world)) if objects is None else objects).problems)
+
+
+def name_strays(site: Site, world: StorageWorld, objects: Iterable[ManagedObject]) -> Strays:
+    """Return the strays beside all objects of a storage, which were read into a world."""
     entries = site.storage.search(site.mapper.base, "sub", None, (OBJECT_CLASS,))
     return _tell_strays(StrayFinder(site, objects, world.entries), entries)
 
@@ -196,7 +207,7 @@ def find_strays_below(site: Site, world: StorageWorld, obj: ManagedObject) -> li
     found = {path: entry for path, entry in world.entries.items() if path == obj.path or path.is_below(obj.path)}
     objects = [below for path in found if (below := world.find(path)) is not None]
     entries = site.storage.search(site.mapper.dn_of(obj.path), "sub", None, (OBJECT_CLASS,))
-    return _tell_strays(StrayFinder(site, [obj, *objects], found), entries)
+    return list(_tell_strays(StrayFinder(site, [obj, *objects], found), entries).problems)
 
 
 def _describe_double(first: DN) -> Diagnostic:
@@ -207,7 +218,7 @@ def _describe_double(first: DN) -> Diagnostic:
     )
 
 
-def _tell_strays(finder: StrayFinder, entries: Iterable[Entry]) -> list[Diagnostic]:
+def _tell_strays(finder: StrayFinder, entries: Iterable[Entry]) -> Strays:
     """Return a warning for each stray, an error for one that has the name of an object or of a branch."""
     strays = sorted(finder.find(entries), key=lambda stray: _rank_stray(finder, stray[0]))
     told = [
@@ -220,7 +231,7 @@ def _tell_strays(finder: StrayFinder, entries: Iterable[Entry]) -> list[Diagnost
     if len(strays) > _SHOWN:
         summary = f"{len(strays) - _SHOWN} more entries are not part of the configuration"
         told.append(Diagnostic("broken-data", summary, severity="warning"))
-    return told
+    return Strays(tuple(told), tuple(entry.dn for entry, _ in strays))
 
 
 def _rank_stray(finder: StrayFinder, entry: Entry) -> tuple[bool, list[str]]:

@@ -71,11 +71,11 @@ class Mapper:
         return self._descend_to_branch(self.dn_of(parent), relation)
 
     def _descend_to_branch(self, dn: DN, relation: Relation) -> DN:
-        for attribute, value in self._branch_steps(relation):
+        for attribute, value in self.branch_steps(relation):
             dn = dn.child(attribute, value)
         return dn
 
-    def _branch_steps(self, relation: Relation) -> tuple[tuple[str, str], ...]:
+    def branch_steps(self, relation: Relation) -> tuple[tuple[str, str], ...]:
         """Return the RDNs of a relation's branch, outermost first."""
         steps = self._branches.get(relation.name)
         if steps is None:
@@ -88,7 +88,7 @@ class Mapper:
         if len(path.elements) == 1 and self.dn_of(path) != self.base:
             yield self._make_bare_entry(self.base)
         relation = self.registry.relation(path.relation)
-        steps = self._branch_steps(relation)
+        steps = self.branch_steps(relation)
         dn = self.dn_of(path.parent)
         for attribute, value in steps if relation.named else steps[:-1]:
             dn = dn.child(attribute, value)

@@ -6,7 +6,7 @@ Law: the same changes leave equal entries in every storage, and the same mistake
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
@@ -137,6 +137,13 @@ class Storage(Protocol):
         """Return the entries right below a base, or with "sub" the base and all below it, parents first.
 
         ``object_class`` selects entries of that class. Below a base that does not exist there are none.
+        """
+        ...
+
+    def snapshot(self) -> Mapping[str, Entry] | None:
+        """Return every entry as it is now, by keys that stay; None where each would have to be asked for.
+
+        The mapping does not change. An entry that is the same as in an earlier one has not changed in between.
         """
         ...
 

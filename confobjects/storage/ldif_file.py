@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from _thread import get_ident  # importing threading, which is built on it, slows a cold start
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -161,6 +161,10 @@ class LdifFileStorage:
     ) -> list[Entry]:
         """Return the entries directly below a base, or, with "sub", the base and every entry below it."""
         return self._current_version().tree.search(base, scope, object_class)
+
+    def snapshot(self) -> Mapping[str, Entry]:
+        """Return every entry of the file as it is now."""
+        return self._current_version().tree.entries
 
     def _current_version(self) -> _FileVersion:
         """Return the file as it is now. A writer gets it as it was when the writing began."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from _thread import RLock, get_ident  # importing threading, which is built on it, slows a cold start
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Self
@@ -77,6 +77,11 @@ class MemoryStorage:
         """Return the entries directly below a base, or, with "sub", the base and every entry below it."""
         with self._lock:
             return self._tree.search(base, scope, object_class)
+
+    def snapshot(self) -> Mapping[str, Entry]:
+        """Return every entry as it is now."""
+        with self._lock:
+            return dict(self._tree.entries)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

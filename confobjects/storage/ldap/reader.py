@@ -214,6 +214,10 @@ class DirectoryReader:
         below = f",{branch}"
         return [one for one in entries if one.dn.normal != branch and not one.dn.normal.endswith(below)]
 
+    @staticmethod
+    def snapshot() -> None:
+        """Return None: each entry would have to be asked for."""
+
     def _find(self, base: DN, scope: Scope, filter_: str, wanted: Sequence[str]) -> list[Entry]:
         """Return the entries that a filter selects, none if the base does not exist."""
         result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
