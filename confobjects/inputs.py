@@ -3,8 +3,8 @@
 Laws:
 
 1. A read has a limit. A larger file is an error; a part of its content is never taken for the whole.
-2. A pipe, a device or a socket in place of a file is an error, and opening it does not wait. Only :func:`read_any`,
-   for paths that the caller of a command names, accepts them; it has the limit too.
+2. A pipe, a device or a socket in place of a file is an error, and opening it does not wait. Only :func:`read_any`
+   and :func:`read_shared`, for paths that the caller of a command names, accept them; they have the limit too.
 3. The status that is returned is that of the file that was read, not of one that replaced it meanwhile.
 """
 
@@ -66,8 +66,15 @@ def read_regular(
 
 def read_any(path: str, most: int) -> bytes:
     """Return the content of a path, also of a pipe or a device, of at most ``most`` bytes. Raises OSError."""
+    return read_shared(path, most)[0]
+
+
+def read_shared(path: str, most: int) -> tuple[bytes, bool]:
+    """Return what :func:`read_any` does, and whether it is a file that other users may read. Raises OSError."""
     with open(path, "rb") as file:
-        return read_up_to(file.fileno(), path, most)
+        status = os.fstat(file.fileno())
+        shared = stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o044)
+        return read_up_to(file.fileno(), path, most), shared
 
 
 def read_up_to(descriptor: int, path: str, most: int, check: Callable[[], None] | None = None) -> bytes:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import BrokenDataError, UsageError
-from confobjects.inputs import BIG, read_any, size_error
+from confobjects.inputs import BIG, read_shared, size_error
 
-from ..words.masking import ASSIGNING, SEPARATOR, mask_secrets, secret_start, takes_secret
+from ..words.masking import ASSIGNING, SEPARATOR, holds_secret, mask_secrets, secret_start, takes_secret
+from ..words.options import describe_shared
 from .dialect import BatchCommand, Piece, Word, parse
 
 if TYPE_CHECKING:
@@ -25,11 +26,14 @@ _NOTHING: Final = "nothing"
 """The separator of a word that ends with the name of a property: its value may be in the next words."""
 
 
-def read(path: str | None) -> bytes:
-    """Return the content of a file, of standard input for None or ``-``. Raises UsageError."""
+def read(path: str | None) -> tuple[bytes, bool]:
+    """Return the content of a file, of standard input for None or ``-``, and whether other users may read that file.
+
+    Raises UsageError.
+    """
     path = path or "-"
     try:
-        return _read_standard_input() if path == "-" else read_any(os.path.expanduser(path), BIG)
+        return (_read_standard_input(), False) if path == "-" else read_shared(os.path.expanduser(path), BIG)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UsageError(Diagnostic("usage", f"the batch cannot be read: {reason}", origin=path)) from None
@@ -43,10 +47,14 @@ def _read_standard_input() -> bytes:
 
 
 class BatchSource:
-    """The text of a batch. Raises BrokenDataError for data that is not UTF-8 text."""
+    """The text of a batch. Raises BrokenDataError for data that is not UTF-8 text.
 
-    def __init__(self, data: bytes, origin: str, registry: Registry) -> None:
+    ``shared`` tells that it is in a file that other users may read.
+    """
+
+    def __init__(self, data: bytes, origin: str, registry: Registry, *, shared: bool = False) -> None:
         self.origin = origin
+        self.shared = shared
         self._known, self._secret = registry.property_names(), registry.secret_names()
         names = "|".join(map(re.escape, self._secret)) or "(?!)"
         self._secret_name = re.compile(rf"(?:{names})[\w-]*(.?)", re.IGNORECASE | re.DOTALL)
@@ -77,7 +85,10 @@ class BatchSource:
             self.place_problem(Diagnostic("usage", odd.summary, remedy=odd.remedy, severity="warning"), odd.piece)
             for odd in self.script.oddities
         )
-        return [warning.replace(excerpt="", span=None) for warning in placed]
+        found = [warning.replace(excerpt="", span=None) for warning in placed]
+        if self.shared and any(holds_secret(command.texts, self._secret) for command in self.script.commands):
+            found.append(describe_shared(self.origin))
+        return found
 
     # -- places ----------------------------------------------------------------------------------------------------
 

@@ -54,4 +54,5 @@ def _run(invocation: Invocation) -> int:
             invocation.note("Type the commands, one per line; Ctrl-D ends the batch.")
     else:
         origin = str(path)
-    return Batch(invocation, BatchSource(read(path), origin, invocation.registry)).run()
+    data, shared = read(path)
+    return Batch(invocation, BatchSource(data, origin, invocation.registry, shared=shared)).run()

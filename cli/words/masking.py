@@ -63,6 +63,31 @@ def secret_start(word: str, before: str = "") -> int | None:
     return None
 
 
+def holds_secret(arguments: Sequence[str], secrets: Collection[str]) -> bool:
+    """Tell whether a command line certainly holds a secret in the open: no expression, and no text that may be one.
+
+    ``secrets`` are the names of secret properties, and of secrets within values.
+    """
+    before = ""
+    for word in arguments:
+        start = secret_start(word, before)
+        option = _last_option(before) or _last_option(word[:start].removesuffix("="))
+        if start is not None and option is not None and option.secret and word[start:]:
+            return True
+        if start is None and _assigns_secret(word, secrets):
+            return True
+        before = "" if start == 0 else word
+    return False
+
+
+def _assigns_secret(word: str, secrets: Collection[str]) -> bool:
+    prop, colon, value = word.partition(":")
+    if colon and _property_name(prop) in secrets:
+        return mask_text(value) != value
+    name, equals, secret = value.partition("=")
+    return bool(equals) and name in secrets and mask_text(secret) != secret
+
+
 def begins_with_dash(word: str) -> bool:
     """Tell whether a word begins with a dash that is no hyphen-minus: an option that a word processor has changed."""
     import unicodedata

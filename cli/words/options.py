@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from confobjects.diagnostics import Diagnostic
 from confobjects.records import Record
 
 
@@ -188,6 +189,14 @@ def describe_exposure(name: str, others: Sequence[str]) -> str:
         f"the value of {name} is on the command line, where other users and the shell's history can see it; "
         f"{', '.join(first)} or {last} keep it out"
     )
+
+
+def describe_shared(path: str) -> Diagnostic:
+    """Return the warning about a file that holds a secret and that other users may read."""
+    from shlex import quote
+
+    summary = "this file holds a password, and other users can read it"
+    return Diagnostic("usage", summary, origin=path, remedy=f"chmod 600 {quote(path)}", severity="warning")
 
 
 def rivals(name: str) -> Iterator[str]:

@@ -9,18 +9,17 @@ This module is imported only where there is a file.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from confobjects.diagnostics import MASK, Collector, Diagnostic, find_nearest
 from confobjects.errors import UsageError
-from confobjects.inputs import SMALL, read_any
+from confobjects.inputs import SMALL, read_shared
 from confobjects.records import Record, field
 from confobjects.texts.properties import EscapeError, LogicalLine, read_entries
 
-from .options import LONGEST_WAIT, OPTIONS, SECRET_OPTIONS, Option, conflict_among, rivals
+from .options import LONGEST_WAIT, OPTIONS, SECRET_OPTIONS, Option, conflict_among, describe_shared, rivals
 
 TOOL: Final = "confobjects"
 _KEYS: Final[dict[str, Option]] = {
@@ -70,34 +69,30 @@ class _OptionEntry(Record):
 
 def read(path: str) -> Defaults:
     """Return the options in a file. Raises :class:`~confobjects.errors.UsageError` with every mistake in it."""
-    text, mode = _read_text(path)
+    text, shared = _read_text(path)
     problems = Collector()
     found: dict[str, dict[str, Any]] = {"": {}, TOOL: {}}
     for entry in _entries(text, path, problems):
         _take_entry(entry, path, found, problems)
     for level in found.values():
         _check_conflicts(level, path, problems)
-    secrets = [name for level in found.values() for name in level if name in SECRET_OPTIONS]
-    if secrets and mode & 0o077:
-        from shlex import quote
-
-        summary = "this file holds a password, and other users can read it"
-        problems.warning("usage", summary, origin=path, remedy=f"chmod 600 {quote(path)}")
+    if shared and any(name in SECRET_OPTIONS for level in found.values() for name in level):
+        problems.add(describe_shared(path))
     if problems.errors:
         remedy = "--noPropertiesFile runs without it"
         raise UsageError([p if p.remedy else p.replace(remedy=remedy) for p in problems.errors])
     return Defaults(found[""], found[TOOL], problems.warnings)
 
 
-def _read_text(path: str) -> tuple[str, int]:
-    """Return the text of a file and its mode."""
+def _read_text(path: str) -> tuple[str, bool]:
+    """Return the text of a file, and whether other users may read it."""
     try:
-        data, mode = read_any(path, SMALL), os.stat(path).st_mode
+        data, shared = read_shared(path, SMALL)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(_file_problem(path, f"the properties file cannot be read: {reason}")) from None
     try:
-        return data.decode("utf-8-sig"), mode
+        return data.decode("utf-8-sig"), shared
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         problem = _file_problem(path, "the properties file is not UTF-8 text")

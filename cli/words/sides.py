@@ -16,16 +16,18 @@ from confobjects import startup
 from confobjects.definitions.installed import InstalledText, merge_installed
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import BrokenDataError, DefinitionError, NoSuchObjectError, UsageError
-from confobjects.inputs import BIG, read_any
+from confobjects.inputs import BIG, read_shared
 from confobjects.management.documents.comparing import Snapshot, States, take_snapshot
 from confobjects.management.documents.json import ConfigurationDocument
-from confobjects.mapping.documents import drop_masks, find_definitions, state_of
+from confobjects.mapping.documents import drop_masks, drop_secrets, find_definitions, state_of
 from confobjects.mapping.installed import read_installed
 from confobjects.paths import ROOT
 from confobjects.records import Record
 from confobjects.storage import SCHEMES
 from confobjects.storage.archives import directory_of, list_archives
 from confobjects.storage.own_files import read_own
+
+from .options import describe_shared
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -76,7 +78,11 @@ def read_side(invocation: Invocation, text: str) -> Side:
         return _side_from_archive(invocation, read_own(path, target) or b"", path)
     if colon and scheme.lower() == "history":
         return _past_side(invocation, text, rest)
-    return _side_from_bytes(invocation, _read_bytes(text), "standard input" if text == "-" else text)
+    data, shared = _read_bytes(text)
+    side = _side_from_bytes(invocation, data, "standard input" if text == "-" else text)
+    if shared and any(drop_secrets(state) is not state for state in side.objects.values()):
+        invocation.warn([describe_shared(text)])
+    return side
 
 
 def _past_side(invocation: Invocation, name: str, number: str) -> Side:
@@ -108,12 +114,13 @@ def _as_side(name: str, found: Snapshot, registry: Registry) -> Side:
     return Side(name, found.objects, registry, None, found.problems)
 
 
-def _read_bytes(path: str) -> bytes:
+def _read_bytes(path: str) -> tuple[bytes, bool]:
+    """Return the content of a file, and whether other users may read it."""
     if path == "-":
         data = sys.stdin.buffer.read(BIG + 1)
-        return data if len(data) <= BIG else _refuse_size("standard input")
+        return (data, False) if len(data) <= BIG else _refuse_size("standard input")
     try:
-        return read_any(path, BIG)
+        return read_shared(path, BIG)
     except OSError as error:
         reason = (error.strerror or "").lower()
         remedy = f"a file, or a URL ({', '.join(f'{scheme}:' for scheme in SCHEMES)})"

@@ -44,6 +44,7 @@ def replayed(path: Path, directory: Path) -> str:
     options = shlex.split(first.removeprefix("# options:")) if first.startswith("# options:") else []
     file = directory / path.name
     file.write_bytes(path.read_bytes().replace(b"{dir}", str(directory).encode()))
+    file.chmod(0o600)  # a warning of a file that others can read is not the subject here
     outcome = run("-F", str(file), *options)
     return "\n".join(shown(outcome, directory)) + "\n"
 
