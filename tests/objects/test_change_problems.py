@@ -51,6 +51,9 @@ NO_DEFAULT = said(
 )
 
 
+TWENTY = ", ".join(f"w{n}" for n in range(20))
+
+
 def exclusive(name: str, kind: str) -> Mapping[str, Any]:
     return said(name, "usage", f"{kind} cannot be combined with set or reset of the same property")
 
@@ -156,6 +159,21 @@ def unknown(name: str, remedy: str) -> Mapping[str, Any]:
             {"remove": {"watch": ["a"]}},
             [said("watch", "invalid-value", 'watch has no value "a" to remove', detail="its values: none")],
         ),
+        *(
+            (
+                {"watch": tuple(f"w{n}" for n in range(count))},
+                {"remove": {"watch": ["x"]}},
+                [
+                    said(
+                        "watch",
+                        "invalid-value",
+                        'watch has no value "x" to remove',
+                        detail=f"its values: {TWENTY}{more}",
+                    )
+                ],
+            )
+            for count, more in ((20, ""), (21, " and 1 more"), (23, " and 3 more"))
+        ),
         (
             {},
             {"remove": {"priority": [7, dict]}},
@@ -190,6 +208,61 @@ def test_what_is_said_of_a_change_that_may_not_be(stored: Any, changes: Any, pro
     after, told = change(obj, **changes)
     assert told == problems
     assert after == obj.values
+
+
+def test_what_is_said_of_adding_to_a_default_that_startup_chooses() -> None:
+    after, told = change(made("/courier/mule", road="&{r.x}"), add={"lamps": ["front"]})
+    assert after == {"road": ("&{r.x}",)}
+    assert told == [
+        {
+            "code": "invalid-value",
+            "summary": "lamps has its default, which startup chooses: nothing can be added to it before",
+            "path": "/courier/mule",
+            "property": "lamps",
+            "remedy": "set all values: set lamps to …",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("objects", "more"),
+    [
+        ((made("/watchman"),), {"detail": "its value: 5 s"}),
+        ((made("/watchman", patience="&{p.x}"),), {"detail": "its value: &{p.x}"}),
+        ((made("/watchman", patience=("1 s", "2 s")),), {"detail": "its value: 1 s, 2 s"}),
+    ],
+)
+def test_what_is_said_of_a_value_that_is_always_the_default(
+    objects: tuple[ManagedObject, ...], more: Mapping[str, str]
+) -> None:
+    problems = Collector()
+    lantern = made("/watchman/lookout/north/lantern/mx.example.com:25", address="mx.example.com:25")
+    Changer(lantern, reader(*objects), problems, creating=False).apply(PropertyChanges(set={"reach": ["9 s"]}))
+    assert [fields(problem) for problem in problems] == [
+        {
+            "code": "usage",
+            "summary": "reach is read-only and has a default: it is never set",
+            "path": "/watchman/lookout/north/lantern/mx.example.com:25",
+            "property": "reach",
+            "remedy": "leave reach out",
+            **more,
+        }
+    ]
+
+
+def test_what_is_said_of_removing_the_default_that_is_written() -> None:
+    watchman = made("/watchman", enabled="true", patience="5 s")
+    after, told = change(watchman, remove={"patience": ["5000 ms"]})
+    assert after == watchman.values
+    assert told == [
+        {
+            "code": "invalid-value",
+            "summary": "the values of patience are its default: they cannot all be removed",
+            "path": "/watchman",
+            "property": "patience",
+            "remedy": "set others instead: set patience to …",
+        }
+    ]
 
 
 def test_add_and_remove_do_not_go_with_set_and_reset() -> None:

@@ -49,6 +49,37 @@ def refused(call: Callable[[], Any]) -> tuple[type[ConfobjectsError], dict[str, 
 # -- a configuration --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("key", "is_there"),
+    [
+        ("depot-settings", True),
+        (("depot-settings",), True),
+        (("queue", "b"), True),
+        (("queue", "c"), False),
+        ("queue", False),
+        ("watchman", False),
+        ("nonsense", False),
+        ((), False),
+        (("queue", 1), False),
+        (["queue", "b"], False),
+        (7, False),
+        (None, False),
+        (depot().parse_path("/queue/b"), True),
+        (depot().parse_path("/queue/c"), False),
+    ],
+    ids=repr,
+)
+def test_a_configuration_tells_what_is_in_it(config: EffectiveConfiguration, key: object, is_there: bool) -> None:
+    assert (key in config) is is_there
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_code_of_a_configuration_from_elsewhere_has_to_be_allowed(is_remote: bool) -> None:
+    obj = EffectiveConfiguration(depot(), {}, None, (), "/etc/depot", is_remote=is_remote)
+    assert obj.is_remote is is_remote
+    assert EffectiveConfiguration(depot(), {}, None, (), "/etc/depot").is_remote is False
+
+
 def test_objects_are_found_by_kind_and_names(config: EffectiveConfiguration) -> None:
     assert config["queue", "b"].path == "/queue/b"
     assert config["consumer", "b", "mail"].path == "/queue/b/consumer/mail"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from confobjects.objects.heirs import find_heirs
+from confobjects.objects.heirs import changes_value, find_heirs
 from tests.definitions.documents import depot
 from tests.objects.depot import judge, made
 
@@ -68,6 +68,35 @@ BOTH = {"batch-size", "prefetch"}
 )
 def test_whose_values_change(values: Mapping[str, Mapping[str, str]], heirs: Mapping[str, set[str]]) -> None:
     assert heirs_of(values) == heirs
+
+
+def test_a_singleton_of_another_type_is_compared_as_one_of_the_new_type() -> None:
+    plain, strict = made("/watchman", patience="5 s"), made("/watchman", "strict-watchman", patience="5 s")
+    before, after = judge(plain), judge(strict)
+    assert not changes_value(before, plain, after, strict, "patience")
+    assert changes_value(before, plain, judge(strict), strict.replace(values={"patience": ("6 s",)}), "patience")
+    assert not changes_value(before, plain, after, strict, "serial")
+    assert changes_value(before, plain, after, strict.replace(values={"serial": ("7",)}), "serial")
+    assert not changes_value(
+        before,
+        plain.replace(values={"serial": ("7",)}),
+        after,
+        made("/watchman", "strict-watchman", serial="7"),
+        "serial",
+    )
+
+
+def test_a_value_that_is_wrong_differs_from_every_other() -> None:
+    right, wrong = made("/depot-settings", batch_size="7"), made("/depot-settings", batch_size="many")
+    assert changes_value(judge(right), right, judge(wrong), wrong, "batch-size")
+    assert changes_value(judge(wrong), wrong, judge(right), right, "batch-size")
+    assert not changes_value(judge(wrong), wrong, judge(wrong), wrong, "batch-size")
+
+
+def test_a_default_that_startup_decides_changes_with_what_it_follows() -> None:
+    one, other = made("/courier/mule", road="&{r.x}"), made("/courier/mule", road="&{r.y}")
+    assert changes_value(judge(one), one, judge(other), other, "gate")
+    assert not changes_value(judge(one), one, judge(one), one, "gate")
 
 
 def test_a_new_object_has_no_value_before() -> None:
