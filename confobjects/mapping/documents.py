@@ -365,7 +365,7 @@ def _text_of(prop: PropertyDefinition, value: str | int) -> str | Doubt:
         text = to_canonical(prop, prop.syntax.coerce(value))
         back = prop.syntax.to_json(prop.syntax.parse(text))
     except ValueSyntaxError as error:
-        problem = value_problem("", prop, str(value), error, "")
+        problem = value_problem("", prop, str(value), error)
         plain = isinstance(value, str)
         return Doubt(
             (), problem if plain else problem.replace(summary=f"{kind_of(value)} is not a value of {prop.name}")

@@ -339,7 +339,7 @@ class Changer:
                 text = prop.syntax.coerce(value) if text is None else text
                 texts.append(to_canonical(prop, text))
             except ValueSyntaxError as error:
-                self.problems.add(value_problem(str(self.obj.path), prop, str(value), error, ""))
+                self.problems.add(value_problem(str(self.obj.path), prop, str(value), error))
                 wrong = True
         return None if wrong else tuple(texts)
 

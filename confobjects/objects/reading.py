@@ -395,7 +395,7 @@ def _check_value(obj: ManagedObject, prop: PropertyDefinition, value: str, origi
 
 
 def value_problem(
-    path: str, prop: PropertyDefinition, value: str, error: ValueSyntaxError, origin: str = "stored"
+    path: str, prop: PropertyDefinition, value: str, error: ValueSyntaxError, origin: str = ""
 ) -> Diagnostic:
     """Return the diagnostic of a value that does not follow its syntax."""
     came = "" if origin in {"stored", "default", ""} else f"the value came from {origin}"

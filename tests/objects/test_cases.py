@@ -334,3 +334,18 @@ def test_what_is_not_known_may_change_with_what_it_follows(
 ) -> None:
     found = find_changing(depot(), courier(before), courier(after))
     assert found == ({"/courier/mule": names} if names else {})
+
+
+def test_a_stored_value_is_decided_whatever_its_default() -> None:
+    stored, derived = courier({"road": "&{r.x}", "gate": "9"}), courier({"road": "&{r.x}"})
+    assert reader().is_decided(stored, prop(stored, "gate"))
+    assert not reader().is_decided(derived, prop(derived, "gate"))
+
+
+def test_the_origin_names_all_cases_that_give_the_value() -> None:
+    obj = courier({"road": "&{r.x}"})
+    gate = prop(obj, "gate")
+    cases = tuple(case.replace(values=("9",)) for case in gate.default.cases)
+    choice = reader(obj).choose_default(obj, gate.replace(default=gate.default.replace(cases=cases)))
+    assert (choice.texts, choice.decided, choice.possible) == (("9",), True, ())
+    assert choice.origin == "default (road is tunnel or otherwise)"

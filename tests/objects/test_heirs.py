@@ -97,6 +97,8 @@ def test_a_default_that_startup_decides_changes_with_what_it_follows() -> None:
     one, other = made("/courier/mule", road="&{r.x}"), made("/courier/mule", road="&{r.y}")
     assert changes_value(judge(one), one, judge(other), other, "gate")
     assert not changes_value(judge(one), one, judge(one), one, "gate")
+    one, other = made("/courier/mule", road="open", gate="&{g.x}"), made("/courier/mule", road="tunnel", gate="&{g.x}")
+    assert not changes_value(judge(one), one, judge(other), other, "lamps")  # the stored gate does not follow the road
 
 
 def test_a_new_object_has_no_value_before() -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions import Relation
+from confobjects.definitions.conditions import build_condition
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError
 from confobjects.expressions import Found
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
-from confobjects.objects.judging import Judge, all_members
+from confobjects.objects.judging import Judge, TypedView, all_members
 from confobjects.objects.model import DeferredCheck, ManagedObject
 from confobjects.objects.protocols import Evaluator
 from confobjects.paths import ManagedObjectPath
@@ -585,3 +586,20 @@ def test_the_objects_of_a_type_wherever_they_hang(type_name: str, paths: list[st
 def test_the_objects_of_a_relation_below_all_parents() -> None:
     found = all_members(depot(), Objects(TREE), "retry-rule")
     assert [str(obj.path) for obj in found] == ["/queue/b/consumer/x/retry-rule/r", "/queue/c/consumer/y/retry-rule/s"]
+
+
+def test_a_condition_is_adapted_to_each_type_once() -> None:
+    asked = judge()
+    conditions = [build_condition({"contains": ["enabled", text]}, lambda _, text: text) for text in ("true", "false")]
+    for target in (made("/queue/a"), made("/queue/b", "memory-queue")):
+        for condition in conditions:
+            adapted = asked._adapt(condition, target)
+            assert adapted.source == condition.source
+            assert asked._adapt(condition, target) is adapted
+
+
+def test_a_constraint_in_python_sees_the_values_that_are_valid() -> None:
+    settings = made("/depot-settings", batch_size="many", site_name="x")
+    view = TypedView(judge(settings).judge(settings))
+    assert (view.known("batch-size"), view.known("site-name")) == ((), ("x",))
+    assert view.open_texts("site-name") == ()
