@@ -183,7 +183,7 @@ class Invocation:
             options = self.storage_options(url)
             opened = startup.read_configuration(url, self.registry, tolerant=tolerant, **options)
         self.registry = opened.registry
-        if not is_directory(url):
+        if not is_directory(url) and not is_directory(self.state_url or ""):
             self._tell_of_connection()
         context = startup.manage(opened, self.recorded_command)
         context.listen(lambda report: self.remember_change(SavedChange(url, report.number, report.changes)))
@@ -191,15 +191,19 @@ class Invocation:
             self._tell_of_definitions()
         return context
 
+    @property
+    def state_url(self) -> str | None:
+        """Where followers report, if not beside the configuration."""
+        return self.options["state_url"] or os.environ.get(startup.STATE_URL_VARIABLE) or None
+
     def open_state(self) -> Storage | None:
         """Open the storage that followers report to, if it is another one than that of the configuration."""
-        url = self.options["state_url"] or os.environ.get(startup.STATE_URL_VARIABLE)
-        if not url:
+        if self.state_url is None:
             return None
         from confobjects.storage import open_storage
 
-        options = self.storage_options(url)
-        return open_storage(url, **{name: value for name, value in options.items() if name != "base"})
+        options = self.storage_options(self.state_url)
+        return open_storage(self.state_url, **{name: value for name, value in options.items() if name != "base"})
 
     def tell_unread(self, error: ConfobjectsError) -> None:
         """Say that the definitions in the configuration could not be read."""
