@@ -3,7 +3,8 @@
 A block marked ``console`` is a session in a shell: lines after ``$`` are typed (``>`` continues one), the other lines
 are what is printed, both streams together. A line ``…`` stands for any lines, ``…`` within a line for any words.
 All blocks of a page are one session, in one empty directory. A block marked ``python`` is a program; a block marked
-``text`` right after it is what it prints. Other blocks (``sh``, ``json``) are not run.
+``text`` right after it is what it prints. A block that names a file (``json site.json``, ``python site.py``) is written
+into it. Other blocks (``sh``, ``json``) are not run. What a page leaves running in the background is killed.
 
 A page that needs no server is listed in ``test_pages.py``. A page about servers is run by a test of its own, which starts
 them and hands over where they are; the page says ``$LDAP_URL``::
@@ -20,51 +21,62 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(\w*)(?: ([\w./-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "\x1eend of command\x1e"
-_END = "END OF PROGRAM"
+_END = "END OF BLOCK"
 ANYTHING = "…"
 
 
 class Block(NamedTuple):
-    """One fenced block: its language, its text, and the line it starts in."""
+    """One fenced block: its language, its text, the line it starts in, and the file that it is written into, if any."""
 
     language: str
     text: str
     line: int
+    file: str = ""
 
 
 class Command(NamedTuple):
-    """What is typed, what the page says is printed, and the line of the page. A program is typed into an interpreter."""
+    """What is typed, what the page says is printed, and the line of the page. A program is typed into an interpreter,
+    a file into ``cat``.
+    """
 
     typed: str
     printed: str
     line: int
-    is_program: bool = False
+    is_block: bool = False
 
 
 def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page."""
     text = page.read_text(encoding="utf-8")
-    return [Block(m[1], m[2], text.count("\n", 0, m.start()) + 1) for m in _FENCE.finditer(text)]
+    return [Block(m[1], m[3], text.count("\n", 0, m.start()) + 1, m[2] or "") for m in _FENCE.finditer(text)]
 
 
 def commands(found: list[Block]) -> Iterator[Command]:
-    """Yield the commands of the console blocks, and the programs, in order."""
+    """Yield the commands of the console blocks, the files, and the programs, in order."""
     for block, following in zip(found, [*found[1:], Block("", "", 0)], strict=True):
-        if block.language == "console":
+        if block.file:
+            yield Command(f"cat > {block.file} {_quote(block)}", "", block.line, is_block=True)
+        elif block.language == "console":
             yield from _typed(block)
         elif block.language == "python":
-            typed = f"\"{sys.executable}\" - <<'{_END}'\n{block.text}{_END}"
-            yield Command(typed, following.text if following.language == "text" else "", block.line, is_program=True)
+            printed = following.text if following.language == "text" else ""
+            yield Command(f"python - {_quote(block)}", printed, block.line, is_block=True)
+
+
+def _quote(block: Block) -> str:
+    return f"<<'{_END}'\n{block.text}{_END}"
 
 
 def _typed(block: Block) -> Iterator[Command]:
@@ -80,12 +92,13 @@ def _typed(block: Block) -> Iterator[Command]:
 
 
 def environment(directory: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a page's session: a home of its own, and ``confobjects`` on the path."""
+    """Return the environment of a page's session: a home of its own; ``confobjects`` and ``python`` are those of the tests."""
     programs = directory / ".bin"
     programs.mkdir(exist_ok=True)
-    program = programs / "confobjects"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m confobjects.cli "$@"\n')
-    program.chmod(0o755)
+    for name, arguments in {"confobjects": "-m confobjects.cli ", "python": ""}.items():
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+        program.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONFOBJECTS_", "XDG_"))}
     path = f"{programs}{os.pathsep}{kept.get('PATH', os.defpath)}"
     return {
@@ -100,20 +113,29 @@ def environment(directory: Path, more: Mapping[str, str] | None = None) -> dict[
 
 
 def session(typed: list[str], directory: Path, env: Mapping[str, str]) -> list[str]:
-    """Type commands into one shell and return what each of them prints."""
+    """Type commands into one shell and return what each of them prints. What they leave running is killed."""
     script = "".join(f"{command}\nstatus=$?; printf '{_MARK}'; (exit $status)\n" for command in typed)
-    done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-c", script],
-        cwd=directory,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    printed = done.stdout.split(_MARK)
-    assert len(printed) == len(typed) + 1, f"the shell ended early:\n{done.stdout}"
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as output,
+        subprocess.Popen(
+            ["bash", "--noprofile", "--norc", "-c", script],
+            cwd=directory,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as shell,
+    ):
+        try:
+            shell.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+        output.seek(0)
+        text = output.read()
+    printed = text.split(_MARK)
+    assert len(printed) == len(typed) + 1, f"the shell ended early:\n{text}"
     return printed[:-1]
 
 
@@ -145,7 +167,7 @@ def rewritten(page: Path, directory: Path, more: Mapping[str, str] | None = None
     wanted = list(commands(blocks(page)))
     printed = session([command.typed for command in wanted], directory, environment(directory, more))
     for command, now in reversed(list(zip(wanted, printed, strict=True))):
-        if not command.is_program and not agrees(now, command.printed):
+        if not command.is_block and not agrees(now, command.printed):
             start = command.line - 1 + command.typed.count("\n")
             ended = now if not now or now.endswith("\n") else now + "\n"
             lines[start : start + command.printed.count("\n")] = [ended]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import subprocess
@@ -45,6 +46,28 @@ def test_a_page_that_says_something_else_is_found_out(tmp_path: Path) -> None:
     page.write_text("```console\n$ echo one two\none …\n$ false\n$ echo $?\n0\n```\n\n```python\nprint(1)\n```\n")
     wrong = pages.differences(page, tmp_path)
     assert [line.split(" ", 1)[0] for line in wrong] == ["page.md:5:", "page.md:9:"]
+
+
+STAYS = """\
+import fcntl, signal
+with open("held", "w") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    print("holds it", flush=True)
+    signal.pause()
+"""
+
+
+def test_a_page_may_write_files_and_leave_programs_running(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        f"```json some.json\n{{}}\n```\n\n```python stays.py\n{STAYS}```\n\n"
+        "```python\nimport confobjects\nprint(confobjects.__name__)\n```\n\n```text\nconfobjects\n```\n\n"
+        "```console\n$ cat some.json\n{}\n$ python stays.py > log &\n"
+        "$ until grep -s holds log; do sleep 0.1; done\nholds it\n```\n"
+    )
+    assert pages.differences(page, tmp_path) == []
+    with (tmp_path / "held").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # which waits for the end of the program that holds it
 
 
 def anchors(page: Path) -> set[str]:
