@@ -20,8 +20,8 @@ def _make_definition(name: str) -> dict[str, Any]:
         "$comment": "Everything that is not needed can be removed, these comments as well.",
         "name": name,
         "version": 1,
-        "synopsis": f"What a {friendly} is, in one sentence.",
-        "description": "More about it, for those who have to decide whether they need one.",
+        "synopsis": "What it is, in one sentence.",
+        "description": "More about it, for those who have to decide whether they need it.",
         "relation": {
             "$comment": "Several objects with names, each an entry in this branch; a singleton exists once and has no name.",
             "parent": "root",

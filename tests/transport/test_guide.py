@@ -1,8 +1,9 @@
-"""The guide's page on mail says what happens: its commands are run against these servers."""
+"""The guide's pages on mail and on services say what happens: their commands are run against these servers."""
 
 from __future__ import annotations
 
 import ssl
+from base64 import b64decode
 from pathlib import Path
 
 from tests.docs.pages import ROOT, differences
@@ -26,3 +27,19 @@ def test_the_page_on_mail(authority: Authority, server_context: dict[str, ssl.SS
         directory = tmp_path / "page"
         directory.mkdir()
         assert "\n".join(differences(page, directory, facts)) == ""
+
+
+def test_the_page_on_services(authority: Authority, server_context: dict[str, ssl.SSLContext], tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    page = ROOT / "docs" / "guide" / "services.md"
+    directory = tmp_path / "page"
+    directory.mkdir()
+    script: Script = {"EHLO": OFFERED, "STARTTLS": starttls, "AUTH": b"235 2.7.0 ok\r\n"}
+    with FakeSmtp(script, tls=server_context["good"]) as server:
+        facts = {"SUBMISSION": str(server.port), "CA": str(ca)}
+        assert "\n".join(differences(page, directory, facts)) == ""
+    logins = [b64decode(command.split()[-1]) for command in server.commands if command.startswith("AUTH")]
+    passwords = [login.rpartition(b"\0")[2].decode() for login in logins]
+    assert passwords == ["first", "first", "second", "second"]  # rotated after the second mail
+    assert len(server.messages) == len(passwords)
