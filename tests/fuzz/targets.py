@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,16 @@ from confobjects.expressions import Failed, Found, Need, NotFound, Provide
 from confobjects.expressions.evaluation import provide_nothing
 from confobjects.mail.replies import ProtocolViolation, ReplyParser
 from confobjects.management.documents.json import ConfigurationDocument
+from confobjects.management.history.records import record_of
 from confobjects.mapping import ldif
+from confobjects.mapping.entry import Entry
+from confobjects.mapping.followers import read_report, write_report
+from confobjects.mapping.journal import NotedChange
 from confobjects.objects.evaluating import make_evaluator
-from confobjects.storage.ldap import ber
+from confobjects.resolvers.files import ExpressionFiles, read_env_file
+from confobjects.storage.history import HistoryLines
+from confobjects.storage.ldap import address, ber, plans
+from confobjects.storage.ldap.truth import StoredRecord
 from confobjects.texts.properties import EscapeError, read_entries
 from confobjects.tls import stores
 
@@ -126,6 +134,44 @@ def read_any_store(data: bytes) -> None:
     stores.read_store(data, stores.detect_type(data), "password")
 
 
+def read_a_report(data: bytes) -> None:
+    report = read_report(as_text(data))
+    if report is not None:
+        assert read_report(write_report(report)) is not None
+
+
+def read_lines(data: bytes) -> None:
+    HistoryLines(data, "fuzz").resolve_states("now")
+
+
+def read_note(data: bytes) -> None:
+    """Read bytes as a note of a change, and as what is kept of it apart."""
+    for text, secret in ((as_text(data), ""), (NOTE, as_text(data))):
+        assert record_of(NotedChange(1, "done", text, secret)).number == 1
+
+
+def read_plan(data: bytes) -> None:
+    """Read bytes as a step of a record, as a plan, and as the value that holds one."""
+    StoredRecord(1, "done", (as_text(data),), Entry(DN.parse("cn=x"), {})).parse_steps()
+    for read in (lambda: plans.from_text(as_text(data)), lambda: plans.unpack_text([data])):
+        with contextlib.suppress(ValueError):
+            read()
+
+
+def read_tokens(data: bytes) -> None:
+    """Read bytes as an expression file of each kind, and as a file of variables."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in ("a.json", "a.properties"):
+            path = Path(directory, name)
+            path.write_bytes(data)
+            with contextlib.suppress(ConfobjectsError):
+                ExpressionFiles([directory])("a.b")
+            path.unlink()
+        path = Path(directory, "env")
+        path.write_bytes(data)
+        read_env_file(str(path))
+
+
 BATCH = b"create-mail-server --server-name 'a b' --set \"enabled:true\" \\\n  --set smtp-server:h\n# note\n\nlist-mail-servers\n"
 REPLIES = b"220 ready\r\n250-host\r\n250-SIZE 10\r\n250 AUTH PLAIN\r\n535 5.7.8 no\r\n"
 ENTRY = bytes.fromhex("3025020101642004096f753d782c633d79301330110402636e310b04096d61696c20736572")
@@ -140,6 +186,26 @@ INFO = bytes.fromhex(
 )
 PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 EXPRESSIONS = (b"&{a.b}", b"${a|&{b}}", b"$<base64:eA==>x\\&{", b"&{a.&{b}.c|d}", b"$<a.b> x ", b"&{A}", b"&{no:x}")
+NOTE = '{"time":"t","actor":"a","command":"c","changes":[],"undoes":[1]}'
+NOTES = (
+    NOTE.encode(),
+    b'{"time":"t","actor":"a","command":"c","changes":[{"action":"modify","type":"mail-server","path":[["mail-server","x"]],'
+    b'"before":{"enabled":["true"]},"after":{},"secrets":["auth-password"]}]}',
+    b'[{"auth-password":["x"]}]',
+)
+REPORT = (
+    b'{"name":"n","host":"h","process":1,"time":"t","number":2,"waiting":[["/mail-server/x","modify",["enabled"],["none"]]],'
+    b'"problems":["p"],"more":0}'
+)
+PLANS = (
+    b'["modify", 1, "cn=x,cn=config"]',
+    b'["rename", 1, "cn=x,cn=config", "cn=y,cn=config"]',
+    b'[[{"add":{"dn":"cn=x","attributes":{"cn":["x",{"base64":"eA=="}]}}},null]]',
+    b'[[{"modify":"cn=x","steps":[["add","cn",["y"]]]},{"dn":"cn=x","attributes":{}}]]',
+    b"0000:" + b"[]",
+    b"0000z" + zlib.compress(b"[]"),
+)
+LINES = b'{"format":1}\n{"number":1,"before":"a","after":"b","record":{}}\n{"number":1,"state":"done"}\n{"edited":"t","after":"c"}\n'
 JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800", b'"objects"', b'"/mail-server/one"')
 
 TARGETS = {
@@ -154,6 +220,12 @@ TARGETS = {
     "definitions": Target(read_definition, files("bad/definitions/*.json"), JSON, (ConfobjectsError,)),
     "replies": Target(read_replies, (REPLIES, b"250 x\n", b"2500\r\n"), (b"\r\n", b"\n", b"250-", b"250 ", b"999 ", b"\xff", b"250\n", b"250-a\n"), (ProtocolViolation,)),
     "ber": Target(read_ber, (ENTRY, RESULT, CHANGE, INFO), (b"\x30", b"\x84\xff\xff\xff\xff", b"\x80", b"\x04\x00", b"\x02\x01\x01", b"\x31"), ()),
+    "reports": Target(read_a_report, (REPORT,), (*JSON, b'"number"', b"-1", b"[[1,2,3,4]]"), ()),
+    "history": Target(read_lines, (LINES,), (*JSON, b"\n", b'"after"', b'"number"', b"1e999"), (ConfobjectsError,)),
+    "notes": Target(read_note, NOTES, (*JSON, b'"changes"', b'"undoes"', b"[1e999]", b"Infinity"), ()),
+    "plans": Target(read_plan, PLANS, (*JSON, b"1e999", b"cn=x", b'"add"', b"0000z", b"0001:"), ()),
+    "tokens": Target(read_tokens, (b'{"a": {"b": "x"}}', b"a.b=x\n", b"A=b\nexport C='d'\n"), (*JSON, b"=", b"\\u00", b"\n"), (ConfobjectsError,)),
+    "addresses": Target(lambda data: address.parse(as_text(data)), (b"ldap://h:1/cn=x ldaps://[::1]/cn=x", b"ldapi://%2frun%2fldapi/cn=x"), (b"://", b"/", b"%2", b" ldap://h", b":", b"[", b"@", b"?"), (ConfobjectsError,)),
     "stores": Target(read_any_store, (PEM, b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1", b"0\x82\x01\x00"), (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"\xfe\xed\xfe\xed", b"\0\0\0\2", b"\x30\x82", b"\xff\xff\xff\xff"), (stores.StoreProblem,)),
 }  # fmt: skip
 """Every reader by name. A new reader of foreign text belongs here."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import zlib
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -17,7 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.targets import TARGETS, Target
+from confobjects.storage.ldap import plans
+from tests.fuzz.targets import NOTE, TARGETS, Target
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 STEPS = 100_000
@@ -99,6 +101,35 @@ def test_twice_the_input_is_about_twice_the_work(target: Target) -> None:
     for piece in (*target.pieces, *target.samples):
         once, twice = (try_input(target, piece * number) for number in (60, 120))
         assert twice <= 3 * once + 2000, (piece, once, twice)
+
+
+FOUND: list[tuple[str, bytes]] = [
+    ("notes", NOTE.replace("[1]", "[1e999]").encode()),
+    ("notes", b"[" * 100_000),
+    ("plans", b'["modify", 1e999, "cn=x"]'),
+    ("plans", b'["modify", 1, 5]'),
+    ("plans", b'["rename", 1, "cn=x", {}]'),
+    ("plans", b"[" * 100_000),
+    ("plans", b'[[{"modify":5,"steps":[]},null]]'),
+    ("plans", b"[[5,null]]"),
+    ("plans", b'[[{"delete":"cn=x"},{"dn":"cn=x","attributes":[]}]]'),
+]
+"""Inputs that once caused an error which was none of the reader's own."""
+
+
+@pytest.mark.parametrize(("name", "data"), FOUND, ids=lambda value: str(value[:40]))
+def test_what_was_found_stays_mended(name: str, data: bytes) -> None:
+    try_input(TARGETS[name], data)
+
+
+def test_a_small_value_does_not_unpack_to_a_huge_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "MOST_UNPACKED", 1 << 20)
+    packed = b"0000z" + zlib.compress(b"[]" + b" " * (1 << 21))
+    assert len(packed) < 5000
+    with pytest.raises(ValueError, match="too long"):
+        plans.unpack_text([packed])
+    text = "[]" + " " * 5000
+    assert plans.unpack_text(plans.pack_text(text)) == text
 
 
 def test_a_loop_without_an_end_is_found() -> None:

@@ -154,7 +154,7 @@ def record_of(noted: NotedChange) -> HistoryRecord:
         changes = tuple(_read_change(item) for item in text["changes"])
         undoes = tuple(int(number) for number in text.get("undoes", ()))
         kept = tuple(_read_texts(item) for item in json.loads(noted.secret)) if noted.secret else ()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return HistoryRecord(noted.number, "unclear", ChangeSignature("", "", ""))
     return HistoryRecord(noted.number, noted.state, signature, changes, undoes, kept)
 

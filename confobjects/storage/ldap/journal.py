@@ -379,7 +379,7 @@ class Journal:
             return
         try:
             plan = plans.from_text(plans.unpack_text(entry.get(names.PLAN)))
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
             plan = []
         intent = Intent(number, tuple(plan), lease)
         if not plan:

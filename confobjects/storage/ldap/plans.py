@@ -23,6 +23,8 @@ from confobjects.mapping.entry import (
 )
 from confobjects.records import Record
 
+MOST_UNPACKED: Final = 1 << 28
+"""Bytes of a text that was compressed, at most: whoever may write there may have written a small value that unpacks to a huge one."""
 _CHUNK: Final = 500_000
 """Octets per value. A longer text is split into several values, because servers limit the size of a request."""
 _PLAIN: Final = 4096
@@ -91,14 +93,22 @@ def pack_text(text: str) -> list[bytes]:
 
 
 def unpack_text(values: Iterable[Value]) -> str:
-    """Return the text of some values. Raises ValueError if a part is missing."""
+    """Return the text of some values. Raises ValueError if a part is missing, or the text is too long."""
     pieces = sorted(value.encode() if isinstance(value, str) else value for value in values)
     data = b"".join(piece[5:] for piece in pieces)
     is_compressed = any(piece[4:5] == b"z" for piece in pieces)
+    return (_decompress(data) if is_compressed else data).decode()
+
+
+def _decompress(data: bytes) -> bytes:
+    made = zlib.decompressobj()
     try:
-        return (zlib.decompress(data) if is_compressed else data).decode()
+        found = made.decompress(data, MOST_UNPACKED)
     except zlib.error as error:
         raise ValueError(str(error)) from None
+    if not made.eof:
+        raise ValueError("a text that is cut short or too long")
+    return found
 
 
 # -- changes as text -------------------------------------------------------------------------------------------------
@@ -112,8 +122,12 @@ def as_text(plan: Iterable[PlannedChange]) -> str:
 
 
 def from_text(text: str) -> list[PlannedChange]:
-    """Return the plan in a text. Raises ValueError, KeyError or TypeError for an invalid text."""
-    return [PlannedChange(_change_from_json(change), _entry_from_json(before)) for change, before in json.loads(text)]
+    """Return the plan in a text. Raises ValueError for an invalid text."""
+    try:
+        steps = [(_change_from_json(change), _entry_from_json(before)) for change, before in json.loads(text)]
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"no plan: {type(error).__name__}") from None
+    return [PlannedChange(*step) for step in steps]
 
 
 def _values_as_json(values: Sequence[Value]) -> list[Any]:

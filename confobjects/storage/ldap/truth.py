@@ -114,7 +114,7 @@ def _parse_step(text: str) -> RecordStep | None:
     try:
         kind, before, dn, *new = json.loads(text)
         return RecordStep(str(kind), int(before), DN.parse(dn), DN.parse(new[0]) if new else None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
