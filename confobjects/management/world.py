@@ -143,7 +143,7 @@ class StorageWorld:
         attributes = self.mapper.attributes_for(relation, properties)
         if not relation.named or attributes is None:
             return self.members(relation, parent)
-        self._listed = list(self.storage.search(self.mapper.base, "sub", None, attributes))
+        self._listed = list(self.storage.search(self.mapper.base, "sub", None, attributes, records=False))
         branch = self.mapper.branch_of(relation, parent)
         return [
             self.mapper.decode(entry, relation, parent)
@@ -152,9 +152,12 @@ class StorageWorld:
         ]
 
     def list_entries(self) -> list[Entry]:
-        """Return every entry of the storage with at least its object classes: those of the last list, or read now."""
+        """Return every entry of the storage with at least its object classes: those of the last list, or read now.
+
+        Records of the history are left out, wherever they are.
+        """
         if self._listed is None:
-            self._listed = list(self.storage.search(self.mapper.base, "sub", None, (OBJECT_CLASS,)))
+            self._listed = list(self.storage.search(self.mapper.base, "sub", None, (OBJECT_CLASS,), records=False))
         return self._listed
 
     def keep(self, obj: ManagedObject) -> None:

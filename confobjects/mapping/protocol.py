@@ -133,10 +133,13 @@ class Storage(Protocol):
         scope: Scope = "one",
         object_class: str | None = None,
         attributes: Sequence[str] | None = None,
+        *,
+        records: bool = True,
     ) -> Iterable[Entry]:
         """Return the entries right below a base, or with "sub" the base and all below it, parents first.
 
-        ``object_class`` selects entries of that class. Below a base that does not exist there are none.
+        ``object_class`` selects entries of that class. Without ``records``, which goes with no class, the records of
+        the history are left out where they are entries. Below a base that does not exist there are none.
         """
         ...
 

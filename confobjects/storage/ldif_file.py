@@ -158,6 +158,8 @@ class LdifFileStorage:
         scope: Scope = "one",
         object_class: str | None = None,
         attributes: Sequence[str] | None = None,  # noqa: ARG002 - returns all
+        *,
+        records: bool = True,  # noqa: ARG002 - the history is not among the entries
     ) -> list[Entry]:
         """Return the entries directly below a base, or, with "sub", the base and every entry below it."""
         return self._current_version().tree.search(base, scope, object_class)

@@ -73,6 +73,8 @@ class MemoryStorage:
         scope: Scope = "one",
         object_class: str | None = None,
         attributes: Sequence[str] | None = None,  # noqa: ARG002 - returns all
+        *,
+        records: bool = True,  # noqa: ARG002 - the history is not among the entries
     ) -> list[Entry]:
         """Return the entries directly below a base, or, with "sub", the base and every entry below it."""
         with self._lock:

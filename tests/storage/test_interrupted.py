@@ -71,7 +71,7 @@ def test_one_that_had_not_begun_is_taken_back(url: str) -> None:
 def test_a_writer_that_lives_is_left_alone(url: str) -> None:
     with confobjects.open(url) as writer, confobjects.open(url) as other:
         carry_out = writer.storage._carry_out  # type: ignore[attr-defined]
-        seen = []
+        seen: list[object] = []
 
         def meet(change: Any, before: Any) -> None:
             carry_out(change, before)

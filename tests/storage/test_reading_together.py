@@ -15,7 +15,9 @@ from confobjects.dn import DN
 from confobjects.management import ManagementContext
 from confobjects.mapping.entry import AddEntry, Entry
 from confobjects.mapping.protocol import Storage
+from confobjects.objects.changes import PropertyChanges
 from confobjects.storage import open_storage
+from confobjects.storage.ldap import ber, reader
 from confobjects.storage.ldap.messages import LdapWire
 from confobjects.storage.ldap.together import MOST, group_names
 from tests.cli.sessions import run
@@ -160,3 +162,42 @@ def test_what_a_size_limit_cuts_off_is_read_alone() -> None:
             storage.commit([AddEntry(entry(dn)) for dn in (BASE, *names)])
         with closing(open_storage(server.url, base=BASE, **reader)) as storage:
             assert [found and found.dn for found in storage.read_all(names)] == names
+
+
+@pytest.fixture
+def received(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows with each entry that a directory sends."""
+    found: list[int] = []
+    decode = ber.decode_entry
+
+    def decode_entry(data: bytes, at: int) -> ber.RawEntry:
+        found.append(0)
+        return decode(data, at)
+
+    monkeypatch.setattr(ber, "decode_entry", decode_entry)
+    return found
+
+
+@pytest.mark.parametrize("words", [["list-mail-servers"], ["list-mail-servers", "--property", "smtp-server"]])
+def test_a_list_reads_no_record_of_the_history(url: str, received: list[int], words: list[str]) -> None:
+    counts = []
+    for number in range(2):
+        before = len(received)
+        result = run("--url", url, *words)
+        assert (result.status, result.err) == (0, ""), result
+        assert result.out.count("\n") > 40
+        counts.append(len(received) - before)
+        with confobjects.open(url) as context:
+            for change in range(5):
+                context.modify("mail-server", "m0", PropertyChanges(set={"smtp-server": f"h{number}-{change}"}))
+    assert counts[0] == counts[1] > 40
+
+
+def test_a_server_without_the_class_of_records_shows_every_entry(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with confobjects.open(url) as context:
+        base = context.storage.base
+        known = {str(entry.dn) for entry in context.storage.search(base, "sub", records=False)}
+        monkeypatch.setattr(reader, "_NO_RECORDS", "(!(objectClass=ds-cfg-unknown-class))")
+        shown = {str(entry.dn) for entry in context.storage.search(base, "sub", records=False)}
+        assert len(known) > 40
+        assert known <= shown == {str(entry.dn) for entry in context.storage.search(base, "sub")}

@@ -12,6 +12,7 @@ from confobjects.dn import DN
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, UsageError
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.followers import BRANCH as FOLLOWERS
+from confobjects.mapping.journal import RECORD_CLASS
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
 from confobjects.storage.ldap.address import Directory, LdapAddress
@@ -30,6 +31,8 @@ _LOSSY: Final = (b"389", b"red hat", b"fedora")
 """How the vendor of a server begins that may judge a modification by an old copy of the entry: 389 Directory Server."""
 _OPENLDAP: Final = b"openldaprootdse"
 """The object class of slapd's root DSE, which names no vendor."""
+
+_NO_RECORDS: Final = f"(!(objectClass={RECORD_CLASS}))"
 
 Kind = Literal["lossy", "safe", "unknown"]
 """Whether a server may accept two changes of one entry and keep one; unknown if it hides from the user what it is."""
@@ -191,15 +194,19 @@ class DirectoryReader:
         scope: Scope = "one",
         object_class: str | None = None,
         attributes: Sequence[str] | None = None,
+        *,
+        records: bool = True,
     ) -> list[Entry]:
-        """Return the entries directly below a base, or, with "sub", the base and all below it, parents first."""
-        filter_ = f"(objectClass={object_class or '*'})"
+        """Return the entries directly below a base, or, with "sub", the base and all below it, parents first.
+
+        Without ``records`` those of the history are left out.
+        """
         wanted = _select_attributes(attributes)
         with self._turn:
-            result, found = self._servers.ask(lambda session: find_all(session, str(base), scope, filter_, wanted))
-            if result.code not in (SUCCESS, NO_SUCH_OBJECT):
-                raise self._read_error(result, f'the entries below "{base}" could not be read')
-            entries = self._without_followers(entries_of(found), base)
+            entries = [] if records else self._find(base, scope, _NO_RECORDS, wanted)
+            if not entries:  # to a server without our newest schema, a condition on an unknown class holds nowhere
+                entries = self._find(base, scope, f"(objectClass={object_class or '*'})", wanted)
+            entries = self._without_followers(entries, base)
             if self._owner is not None and attributes is None:
                 self._seen.update((entry.dn.normal, entry) for entry in entries)
         if not entries and not self._missing_ok:
