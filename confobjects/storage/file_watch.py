@@ -212,7 +212,10 @@ def links_in(directory: str) -> list[str]:
 
 
 def mark_of(path: str) -> object:
-    """Return what shows, without reading it, that a file or what is right in a directory has changed."""
+    """Return what shows, without reading it, that a file or what is right in a directory has changed.
+
+    Of a directory in it only the identity and the rights count: what happens in that one does not.
+    """
     try:
         status = os.stat(path)
     except OSError as error:
@@ -224,7 +227,8 @@ def mark_of(path: str) -> object:
     with suppress(OSError), os.scandir(path) as found:
         for member, _ in zip(found, range(_MOST_MEMBERS), strict=False):
             with suppress(OSError):
-                members.append((member.name, _mark_of_status(member.stat())))
+                inside = member.is_dir(follow_symlinks=False)
+                members.append((member.name, _mark_of_status(member.stat())[: 3 if inside else None]))
     return mark, tuple(sorted(members))
 
 

@@ -273,6 +273,18 @@ def test_what_happens_beside_a_file_is_not_told(tmp_path: Path, time: InstantTim
         assert len(time.pauses) <= 2
 
 
+def test_what_happens_in_a_directory_further_down_is_never_told(tmp_path: Path, time: InstantTime) -> None:
+    below = tmp_path / "config.ldif.followers"
+    below.mkdir()
+    with FileWatch([str(tmp_path)], time.timing) as watch:
+        assert watch.wait(0) == frozenset([str(tmp_path)])
+        for text in ("one", "two"):
+            replace(below / "web-1.json", text)
+            assert watch.wait(100) is None
+        below.chmod(0o755)
+        assert watch.wait(0) == frozenset([str(tmp_path)])
+
+
 def test_a_burst_is_told_at_once(tmp_path: Path, time: InstantTime) -> None:
     path = tmp_path / "file"
     with watched(time, path) as watch:
