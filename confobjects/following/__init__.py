@@ -11,6 +11,7 @@ Laws of this room:
 4. What a value depends on is heard of too: the files behind it, the directories of expression files, and the files and
    directories that it names, such as trust stores.
 5. What is in effect is decided by :mod:`confobjects.effect` alone.
+6. A service with a name tells what it has in effect, by a thread of its own: nothing here waits for that.
 """
 
 from __future__ import annotations

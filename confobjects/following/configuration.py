@@ -27,15 +27,21 @@ from confobjects.storage.watching import REAL, Pauses
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.following.telling import Facts, Teller
     from confobjects.mapping.protocol import Timing
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
 
 LOG = logging.getLogger("confobjects.following")
 
+FOLLOWER_VARIABLE = "CONFOBJECTS_FOLLOWER"
+STATE_URL_VARIABLE = "CONFOBJECTS_STATE_URL"
+
 Opening = Callable[[], tuple[Site, LiveSources, str]]
 """Opens a configuration: its site, the sources of its values, and the base directory of relative paths."""
 Observer = Callable[[Sequence[LiveEvent]], Any]
 """Is called after each look at the storage, with all that listeners were told of it."""
+Telling = Callable[[Callable[[], "Facts"], "Timing"], "Teller"]
+"""Makes what tells the facts of a service, which it asks for."""
 
 _FORKED = Diagnostic(
     "usage",
@@ -51,8 +57,12 @@ class Live(Lookups):
     configuration raises anything here.
     """
 
-    def __init__(self, opening: Opening, timing: Timing | None = None) -> None:
+    def __init__(
+        self, opening: Opening, timing: Timing | None = None, telling: Callable[[], Telling | None] = lambda: None
+    ) -> None:
         self._opening = opening
+        self._telling = telling
+        self._teller: Teller | None = None
         self._timing = timing or REAL
         self._pauses = Pauses(self._timing)
         self._listeners = Listeners()
@@ -99,7 +109,10 @@ class Live(Lookups):
 
     @property
     def problems(self) -> tuple[Diagnostic, ...]:
-        """What is wrong now: with what is stored, with reading it, with hearing of it, and with listeners."""
+        """What is wrong now: with what is stored, reading it, hearing of it, listeners, and telling what this service runs."""
+        return (*self._find_problems(), *(() if self._teller is None else self._teller.problems))
+
+    def _find_problems(self) -> tuple[Diagnostic, ...]:
         heard = () if self._hearing is None else tuple(self._hearing.watch.problems)
         forked = () if self._is_own_process() else (_FORKED,)
         return (*forked, *self._unread, *self._entered.problems, *heard, *self._listeners.problems)
@@ -150,6 +163,12 @@ class Live(Lookups):
         with self._changed:
             self._changed.wait_for(lambda: holds() or not self._is_running(), timeout)
             return bool(holds())
+
+    def _find_facts(self) -> Facts:
+        """Return what is told of this service."""
+        from confobjects.following.telling import Facts
+
+        return Facts(self._told, self.waiting, self._find_problems())
 
     def _is_told(self, number: int) -> bool:
         return self._told is not None and self._told >= number
@@ -267,6 +286,8 @@ class Live(Lookups):
                 with self._changed:
                     self._told = current.state.number
                     self._changed.notify_all()
+                if self._teller is not None:
+                    self._teller.wake()
         finally:
             self._end()
 
@@ -322,6 +343,8 @@ class Live(Lookups):
                 self._stop(components, path)
         for stream in self._streams:
             stream.close()
+        if self._teller is not None:
+            self._teller.close()
 
     @staticmethod
     def _stop(components: Components, path: ManagedObjectPath) -> None:
@@ -336,6 +359,7 @@ class Live(Lookups):
         """Open the configuration, and begin to follow it."""
         if self._thread is not None or self._is_closing:
             raise UsageError("a live configuration is entered once")
+        telling = self._telling()
         site, sources, instance_directory = self._opening()
         self._site = site
         try:
@@ -343,10 +367,13 @@ class Live(Lookups):
             self._current = Current(site, sources, instance_directory)
             self._told = self._current.state.number
             self._hearing.watch_files(self._current.files)
+            self._teller = None if telling is None else telling(self._find_facts, self._timing)
             self._thread = Thread(
                 target=self._run, args=(self._hearing, self._current), name="confobjects-live", daemon=True
             )
             self._thread.start()
+            if self._teller is not None:
+                self._teller.start()
         except BaseException:
             self._release()
             raise
@@ -374,8 +401,9 @@ class Live(Lookups):
         if (
             not self._is_own_process()
         ):  # after a fork the thread is in the other process, and copies of its descriptors here
-            if self._hearing is not None:
-                self._hearing.close_copies()
+            for one in (self._hearing, self._teller):
+                if one is not None:
+                    one.close_copies()
             return
         self._is_closing = True
         if self._hearing is not None:
@@ -385,6 +413,8 @@ class Live(Lookups):
             self._release()
 
     def _release(self) -> None:
+        if self._teller is not None:
+            self._teller.close()
         if self._hearing is not None:
             self._hearing.close()
         if self._site is not None:
@@ -400,12 +430,16 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
     expression_directories: Sequence[str] | None = None,
     instance: str | None = None,
     missing_ok: bool = False,
+    follower: str | None = None,
+    state_url: str | None = None,
     timing: Timing | None = None,
     **options: Any,
 ) -> Live:
     """Return the effective configuration, kept true from when it is entered until it is closed.
 
-    The arguments are those of :func:`confobjects.load`. ``timing`` is for tests.
+    The arguments are those of :func:`confobjects.load`. With a name as ``follower`` (or in ``CONFOBJECTS_FOLLOWER``) the
+    service tells which change it has in effect, what waits and what is wrong: in a place beside the configuration, or
+    beside ``state_url`` (or ``CONFOBJECTS_STATE_URL``). ``timing`` is for tests.
     """
     variables = os.environ if environment is None else environment
 
@@ -426,4 +460,13 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
         opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)
         return Site.of(opened.registry, opened.storage, sources), sources, where.instance_directory
 
-    return Live(open_site, timing)
+    def find_telling() -> Telling | None:
+        name = variables.get(FOLLOWER_VARIABLE) or None if follower is None else follower
+        if name is None:
+            return None
+        from confobjects.following.telling import prepare_telling
+
+        place = state_url or variables.get(STATE_URL_VARIABLE, "")
+        return prepare_telling(name, find_place(url, instance, variables).url, place, options)
+
+    return Live(open_site, timing, find_telling)

@@ -16,7 +16,7 @@ the TLS options, ``channel`` the socket with a deadline, ``messages`` and ``sess
 ``servers`` the choice among several servers, ``reader`` and ``changing`` the requests, ``store`` the storage,
 ``opening`` its URLs and options. The history is in ``plans`` (the changes of a commit, as bytes), ``truth`` (the
 outcome of each record), ``writers`` (which writers are alive), ``records`` and ``journal``. ``hearing`` reads what a
-server tells of changes, and ``watch`` keeps the connection for it.
+server tells of changes, and ``watch`` keeps the connection for it. ``followers`` keeps the reports of services.
 """
 
 from __future__ import annotations
