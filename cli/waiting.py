@@ -52,10 +52,16 @@ def perform_and_wait(invocation: Invocation, perform: Callable[[], int | None], 
         elsewhere = invocation.open_state()
         if elsewhere is not None:
             stack.enter_context(closing(elsewhere))
-        status = perform() or 0
-        if invocation.saved:
-            sys.stdout.flush()
-            return ChangeWait(invocation, elsewhere, stack, REAL).conclude(status)
+        try:
+            status = perform() or 0
+            if invocation.saved:
+                sys.stdout.flush()
+                return ChangeWait(invocation, elsewhere, stack, REAL).conclude(status)
+        except KeyboardInterrupt:
+            if not invocation.saved:
+                raise
+            sys.stderr.write(f"interrupted: {describe_change(_join_changes(invocation.saved).number)} is saved\n")
+            return INTERRUPTED
     if told:
         invocation.note("nothing was changed: there is nothing to wait for")
     return status
@@ -87,9 +93,6 @@ class ChangeWait:
         """
         try:
             verdict = self._wait()
-        except KeyboardInterrupt:
-            sys.stderr.write(f"interrupted: {describe_change(self._asked.number)} is saved\n")
-            return INTERRUPTED
         except ConfobjectsError as error:
             problem = self._problem("whether it is in effect cannot be found out")
             failed = NotInEffectError([problem, *error.diagnostics])

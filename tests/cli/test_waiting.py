@@ -193,6 +193,21 @@ def test_ctrl_c_while_it_waits_says_that_the_change_is_saved(passing: Callable[.
     assert ran(run(*SET, "--wait", "60")) == (130, _restart() + "interrupted: change 3 is saved\n")
 
 
+def test_ctrl_c_at_a_terminal() -> None:
+    tell("web-1", 2, time="2999-01-01T00:00:00Z")
+    with dialogue(*SET, "--wait", "3600") as person:
+        person.until(_restart().strip())
+        assert person.interrupted() == 130
+    assert "interrupted: change 3 is saved" in person.shown
+
+
+def test_ctrl_c_before_anything_is_changed_says_no_more_than_that() -> None:
+    with dialogue("--wait", "60") as person:
+        person.until("Choice: ")
+        assert person.interrupted() == 130
+    assert "is saved" not in person.shown
+
+
 @pytest.mark.parametrize("seconds", [1, 7, LONGEST_WAIT])
 def test_the_looks_are_bounded(seconds: int, passing: Callable[..., FakeTime]) -> None:
     time = passing()
