@@ -7,6 +7,7 @@ object names need the storage; they are looked up only where a name can stand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -110,7 +111,7 @@ def _values(invocation: Invocation, command: str, option: str, current: str) -> 
     registry = invocation.registry
     relation = _find_relation(registry, command)
     if relation is None:
-        return None
+        return _follower_names(invocation) if (command, option) == ("followers", "--forget") else None
     if option in {"--set", "--add", "--remove", "--set-file", "--set-env"}:
         return _assignments(registry, relation, current)
     if option in {"--property", "--reset", "--set-prompt"}:
@@ -142,5 +143,15 @@ def _object_names(invocation: Invocation, relation: Relation) -> list[str]:
     try:
         with invocation.open() as context:
             return [obj.name for obj in context.list(relation.name)]
+    except ConfobjectsError:
+        return []
+
+
+def _follower_names(invocation: Invocation) -> list[str]:
+    try:
+        with invocation.open(tolerant=True) as context:
+            elsewhere = invocation.open_state()
+            with closing(context.storage if elsewhere is None else elsewhere) as storage:
+                return [one.name for one in storage.followers()]
     except ConfobjectsError:
         return []

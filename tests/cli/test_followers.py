@@ -123,3 +123,7 @@ def test_completion() -> None:
     assert {"--forget", "--state-url"} <= set(offered)
     offered = run("completion", "bash", "--at", "2", "--", "confobjects", "set-mail-server-prop", "--w").out.split()
     assert offered == ["--wait"]
+    tell("web-1", 3)
+    tell("db", 3)
+    names = run("completion", "bash", "--at", "3", "--", "confobjects", "followers", "--forget", "w").out.split()
+    assert names == ["web-1"]
