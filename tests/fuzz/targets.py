@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from confobjects.cli.batch import dialect
+from confobjects.cli.output import followers
+from confobjects.cli.output.json import dumps
+from confobjects.cli.output.script import format_lines
 from confobjects.cli.words.properties_file import read as read_options
 from confobjects.definitions.checking import check
 from confobjects.definitions.checking import parse as parse_definition
@@ -21,10 +24,11 @@ from confobjects.expressions import Failed, Found, Need, NotFound, Provide
 from confobjects.expressions.evaluation import provide_nothing
 from confobjects.mail.replies import ProtocolViolation, ReplyParser
 from confobjects.management.documents.json import ConfigurationDocument
+from confobjects.management.followers import AskedChange, judge_followers
 from confobjects.management.history.records import record_of
 from confobjects.mapping import ldif
 from confobjects.mapping.entry import Entry
-from confobjects.mapping.followers import read_report, write_report
+from confobjects.mapping.followers import FollowerReport, read_report, write_report
 from confobjects.mapping.journal import NotedChange
 from confobjects.objects.evaluating import make_evaluator
 from confobjects.resolvers.files import ExpressionFiles, read_env_file
@@ -138,6 +142,15 @@ def read_a_report(data: bytes) -> None:
     report = read_report(as_text(data))
     if report is not None:
         assert read_report(write_report(report)) is not None
+        show_report(report)
+
+
+def show_report(report: FollowerReport) -> None:
+    """Judge a report, and show it in each form."""
+    verdict = judge_followers([report], AskedChange(2), 3, "2026-11-28T12:00:00Z")
+    assert all(map(str.isprintable, followers.format_followers(verdict).split("\n")))
+    assert "\n" not in format_lines(followers.script_rows(verdict))
+    dumps(followers.followers_as_json(verdict))
 
 
 def read_lines(data: bytes) -> None:
