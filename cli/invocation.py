@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.changes import ObjectChange
     from confobjects.objects.protocols import Evaluator
+    from confobjects.resolvers import Resolvers
 
     from .opening import Opening
     from .output.sink import Sink
@@ -184,7 +185,7 @@ class Invocation:
             opened = startup.read_configuration(url, self.registry, tolerant=tolerant, **options)
         self.registry = opened.registry
         if not is_directory(url) and not is_directory(self.state_url or ""):
-            self._tell_of_connection()
+            self.tell_of_connection()
         context = startup.manage(opened, self.recorded_command)
         context.listen(lambda report: self.remember_change(SavedChange(url, report.number, report.changes)))
         if tells and not tolerant:
@@ -226,7 +227,7 @@ class Invocation:
         if change is not None and self.wait:
             self.saved.append(change)
 
-    def _tell_of_connection(self) -> None:
+    def tell_of_connection(self) -> None:
         """Say which typed options apply only to a directory; those of a properties file are ignored silently."""
         typed = {a.partition("=")[0].lower() if a.startswith("--") else a[:2] for a in self.arguments if a[:1] == "-"}
         used = "basedn" if self.place.url.partition(":")[0].lower() == "ldif" else ""
@@ -260,20 +261,22 @@ class Invocation:
                 self.note(f"new base entry on {origin}" if "://" in origin else f"new file {origin}")
             self.warn(context.storage.warnings)
 
+    def make_sources(self, environment: Mapping[str, str] | None = None) -> Resolvers:
+        """Return the sources of values that a start uses, with the tokens of --define."""
+        return startup.make_startup_sources(
+            self.place.instance_directory,
+            define=self.defined_tokens(),
+            environment=environment,
+            definition_name="--define",
+            url=self.place.url,
+            own_files=[self.options.get(name) for name in _OWN_FILES],
+        )
+
     def make_evaluator(self, environment: Mapping[str, str] | None = None) -> Evaluator:
         """Return the evaluator that a start uses, with the tokens of --define."""
         from confobjects.objects.evaluating import make_evaluator
 
-        return make_evaluator(
-            startup.make_startup_sources(
-                self.place.instance_directory,
-                define=self.defined_tokens(),
-                environment=environment,
-                definition_name="--define",
-                url=self.place.url,
-                own_files=[self.options.get(name) for name in _OWN_FILES],
-            )
-        )
+        return make_evaluator(self.make_sources(environment))
 
     def defined_tokens(self) -> dict[str, str]:
         """Return the tokens given with --define."""

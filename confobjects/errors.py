@@ -19,7 +19,8 @@
     ├── BrokenDataError                  31  what was read cannot be understood
     │   ├── DefinitionError              31
     │   └── StorageError                 31  the storage failed
-    └── MailError                     40-51  by the stage that failed
+    ├── MailError                     40-51  by the stage that failed
+    └── CommandFailedError               60  a command of the user that was run has failed
 
 Laws: an error carries :class:`~confobjects.diagnostics.Diagnostic` objects, at least one; faces print
 those and exit with ``exit_code``; nothing else decides an exit status.
@@ -200,6 +201,13 @@ class MailError(ConfobjectsError):
         super().__init__(problems)
         self.stage: str = self.diagnostics[0].code.removeprefix("mail-")
         self.exit_code = MAIL_STAGES[self.stage]
+
+
+class CommandFailedError(ConfobjectsError):
+    """A command of the user, which was to be run, failed."""
+
+    code = "command-failed"
+    exit_code = 60
 
 
 def _subclasses(base: type[ConfobjectsError]) -> Iterable[type[ConfobjectsError]]:

@@ -56,6 +56,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
     "undo": CommandRow("undo", "Undo a change of the history."),
+    "watch": CommandRow("watch", "Show changes as they come into effect, and run a command for each.", "none"),
 }
 """Every command that is not generated. A new one is a row and a module with a function ``build(words, registry)``."""
 

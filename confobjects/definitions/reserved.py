@@ -48,6 +48,7 @@ RESERVED_NAMES: Final = frozenset(
         "undo",
         "verifications",
         "version",
+        "watch",
     ]
 )
 """Words that no kind of an installed definition may have as its name or its plural: commands, and words for routes."""

@@ -200,6 +200,32 @@ _CHANGE: Final[dict[str, Schema]] = {
     ),
     "warnings": _DIAGNOSTICS,
 }
+_TIME: Final[Schema] = {"description": "In UTC (ISO 8601).", "type": "string"}
+_NUMBER: Final[Schema] = {
+    "description": "The number of the change in the history; null for an edit by hand, and without a history.",
+    "type": ["integer", "null"],
+}
+_WAITING: Final = _object_of(
+    {
+        "path": _PATH,
+        "kind": {"enum": ["added", "changed", "deleted"]},
+        "properties": _list_of(_TEXT),
+        "actions": _list_of(_object_of(_ADMIN_ACTION), "What it waits for."),
+        "since": _NUMBER,
+    }
+)
+_IN_EFFECT: Final[dict[str, Schema]] = {
+    "path": _PATH,
+    "type": {"description": "The name of the object's definition.", "type": "string"},
+    "properties": _map_of(_list_of(_TEXT), "Effective values by property, secrets masked."),
+}
+_WATCHED: Final[dict[str, Schema]] = {
+    "path": _PATH,
+    "kind": {"enum": ["added", "changed", "deleted"]},
+    "type": {"description": "The name of the object's definition.", "type": "string"},
+    "restarted": {"description": "The object was disabled and enabled again.", "type": "boolean"},
+    "properties": _SIDES,
+}
 _ERROR: Final = _object_of(
     {
         "code": {"description": "The code of the first problem.", "enum": sorted(CODES)},
@@ -405,6 +431,57 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "test-mail-server",
         "The result of a test of a mail server.",
         _object_of(_TEST, ("code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")),
+    ),
+    "watch-change": _OutputForm(
+        "watch",
+        "A change as it comes into effect, in one line. What a command gets on its input may be several, joined into one.",
+        _object_of(
+            {
+                "event": {"const": "change"},
+                "time": {
+                    "description": "When the change was made, in UTC (ISO 8601); if that is not known, when it was heard.",
+                    "type": "string",
+                },
+                "number": _NUMBER,
+                "actor": {"description": "Empty where it is not known.", "type": "string"},
+                "command": {
+                    "description": "As it was typed, secrets masked; empty where it is not known.",
+                    "type": "string",
+                },
+                "restored": {"description": "The configuration was restored or replaced.", "type": "boolean"},
+                "joined": {"description": "How many changes these are.", "type": "integer", "minimum": 1},
+                "changes": _list_of(_object_of(_WATCHED), "The objects whose values in effect have changed."),
+                "waiting": _list_of(_WAITING, "What is stored of these objects and not in effect yet."),
+                "withdrawn": _list_of(_PATH, "The objects whose changes were taken back while they waited."),
+            }
+        ),
+    ),
+    "watch-notice": _OutputForm(
+        "watch",
+        "What is no change, in one line.",
+        _object_of(
+            {
+                "event": {
+                    "description": "A problem comes or goes; changes cannot be heard, and are heard again; an interrupted "
+                    "change was finished or taken back; the command of --exec failed.",
+                    "enum": ["problem", "solved", "stale", "heard", "repaired", "command-failed"],
+                },
+                "time": _TIME,
+                "problems": _DIAGNOSTICS,
+            }
+        ),
+    ),
+    "watch-state": _OutputForm(
+        "watch",
+        "Everything in effect, in one line: the first one.",
+        _object_of(
+            {
+                "event": {"const": "state"},
+                "number": _NUMBER,
+                "objects": _list_of(_object_of(_IN_EFFECT)),
+                "waiting": _list_of(_WAITING, "What is stored and not in effect yet."),
+            }
+        ),
     ),
 }
 

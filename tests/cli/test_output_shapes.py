@@ -34,6 +34,8 @@ OTHERWISE = {
     "new-definition": "a definition in a file",
 }
 """The commands whose output is a document of its own, with and without ``--output json``."""
+MEANWHILE = {"watch-change", "watch-notice"}
+"""The forms that are printed while something else happens: ``tests/cli/test_watch.py`` holds them to their schemas."""
 KNOWN = ["--definitions", str(FAMILY)]
 SERVICE = str(INSTALLABLE / "service.json")
 
@@ -171,6 +173,7 @@ RUNS: dict[str, list[list[str]]] = {
     "list": [["list-mail-servers"], ["list-trust-manager-providers"], ["list-stores", *KNOWN]],
     "list-properties": [["list-properties"], ["list-properties", *KNOWN]],
     "test": [["test-mail-server", "--server-name", "closed"]],
+    "watch-state": [["watch", "--count", "0"]],
     "send": [["send-test-email", "--server-name", "closed", "--to", "a@example.com"]],
     "error": [
         ["create-mail-server", "--server-name", "one", "--set", "enabled:true", "--set", "smtp-server:h"],
@@ -263,7 +266,7 @@ def test_every_command_is_run() -> None:
 
 
 def test_every_form_is_printed() -> None:
-    assert set(schemas()) == set(RUNS)
+    assert set(schemas()) == set(RUNS) | MEANWHILE
 
 
 def test_a_delivery_has_its_form() -> None:

@@ -17,7 +17,13 @@ from tests.docs.pages import ROOT
 from tests.servers.processes import free_port
 
 GUIDE = ROOT / "docs" / "guide"
-WITHOUT_A_SERVER = [GUIDE / "tutorial.md", GUIDE / "documents.md", GUIDE / "dsconfig.md", ROOT / "README.md"]
+WITHOUT_A_SERVER = [
+    GUIDE / "tutorial.md",
+    GUIDE / "documents.md",
+    GUIDE / "dsconfig.md",
+    GUIDE / "watch.md",
+    ROOT / "README.md",
+]
 MARKDOWN = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _PATH = re.compile(r"`((?:benchmarks|cli|confobjects|docs|schemas|tests|\.ci)/[\w./*-]*)")
 _PLACE = re.compile(r"`(\w+)`(?: \([^)]*\))? of `([\w/.]+\.py)`")

@@ -1,0 +1,58 @@
+"""Opening a configuration to be followed, and what is wrong with it that only waiting can mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from confobjects import startup
+from confobjects.errors import AccessError, DefinitionError, UsageError
+from confobjects.following.configuration import Live, Opening
+from confobjects.following.sources import LiveSources
+from confobjects.management import Site
+from confobjects.storage import is_directory, open_storage
+
+if TYPE_CHECKING:
+    from confobjects.mapping.protocol import Storage
+
+    from ..invocation import Invocation
+
+FINAL = (UsageError, AccessError, DefinitionError)
+"""Errors of opening that end a command: trying again does not help, and may lock an account."""
+
+
+class FollowedPlace:
+    """Where the configuration is, and how to open it as often as needed. A password is asked for once."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._place = invocation.place
+        self.url = self._place.url
+        self._options: dict[str, Any] = invocation.storage_options(self.url)
+        if not is_directory(self.url):
+            invocation.tell_of_connection()
+
+    @property
+    def file(self) -> str:
+        """The path of the LDIF file, empty for any other storage."""
+        return startup.file_of(self.url)
+
+    def make_live(self) -> Live:
+        """Return a live configuration, which opens the place when it is entered."""
+        return Live(self._make_opening())
+
+    def _make_opening(self) -> Opening:
+        def open_site() -> tuple[Site, LiveSources, str]:
+            directory = self._place.instance_directory
+            sources = LiveSources(self._invocation.make_sources, directory)
+            registry = self._invocation.registry
+            opened = startup.read_configuration(self.url, registry, missing_ok=False, **self._options)
+            return Site.of(opened.registry, opened.storage, sources), sources, directory
+
+        return open_site
+
+    def make_storage(self) -> Callable[[], Storage] | None:
+        """Return a function that opens the storage alone, if it is a directory."""
+        if not is_directory(self.url):
+            return None
+        return lambda: open_storage(self.url, missing_ok=False, **self._options)

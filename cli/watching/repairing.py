@@ -1,0 +1,76 @@
+"""Looks for changes whose writer died in the middle, and finishes them if that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import CannotConnectError, ConfobjectsError
+from confobjects.management.history.interrupted import find_unfinished, finish_interrupted
+
+if TYPE_CHECKING:
+    from confobjects.mapping.protocol import Storage
+
+    from .telling import Teller
+
+_PERIOD: Final = 5.0
+"""Seconds between two looks. While nothing is heard and nothing is unfinished there are none."""
+_SOURCE: Final = "interrupted"
+
+
+class Repairer:
+    """Looks at a directory after something was heard of it, and again while a change there is not finished.
+
+    ``open_storage`` is None for a storage that leaves no change unfinished. Without ``repairs`` it only tells.
+    """
+
+    def __init__(self, open_storage: Callable[[], Storage] | None, teller: Teller, *, repairs: bool) -> None:
+        self._open = open_storage
+        self._teller = teller
+        self._repairs = repairs
+        self._is_needed = open_storage is not None
+        self._next = monotonic()
+
+    def note_change(self) -> None:
+        """Look as soon as it is time: something was heard."""
+        self._is_needed = self._open is not None
+
+    def due(self) -> float | None:
+        """Return the seconds until the next look; None if there is no need for one."""
+        return max(0.0, self._next - monotonic()) if self._is_needed else None
+
+    def look(self) -> None:
+        """Look if it is time."""
+        if self._open is None or not self._is_needed or monotonic() < self._next:
+            return
+        self._is_needed = False
+        try:
+            with closing(self._open()) as storage:
+                self._is_needed = self._settle(storage)
+        except CannotConnectError:
+            self._is_needed = True
+        except ConfobjectsError as error:  # this user may not read or write what it takes
+            self._is_needed = True
+            self._teller.tell_problems(_SOURCE, error.diagnostics)
+        self._next = monotonic() + _PERIOD
+
+    def _settle(self, storage: Storage) -> bool:
+        """Finish or tell what is interrupted, and return whether something is still unfinished."""
+        unfinished = find_unfinished(storage)
+        if self._repairs and any(unfinished.values()):
+            for remark in finish_interrupted(storage):
+                self._teller.tell_notice("repaired", remark)
+            unfinished = find_unfinished(storage)
+        self._teller.tell_problems(_SOURCE, [_describe(number) for number, is_dead in unfinished.items() if is_dead])
+        return bool(unfinished)
+
+
+def _describe(number: int) -> Diagnostic:
+    return Diagnostic(
+        "storage-failed",
+        f"change {number} was interrupted, and its writer is gone",
+        remedy="watch --repair, or the next command that changes something, finishes it or takes it back",
+    )
