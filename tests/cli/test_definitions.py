@@ -184,6 +184,48 @@ def test_a_damaged_definition_is_told_and_the_rest_goes_on(place: Path) -> None:
     assert run("list-services", "-s").out == "a\n"
 
 
+CLAIMED = """
+dn: cn=odd,cn=ABOVE,cn=config
+objectClass: top
+CLASSES
+cn: odd
+ds-cfg-enabled: true
+ds-cfg-smtp-server: h
+ds-cfg-loudness: 11
+"""
+BRANCH = """
+dn: cn=Unheard Ofs,cn=config
+objectClass: top
+objectClass: ds-cfg-branch
+cn: Unheard Ofs
+"""
+CLAIMS = {
+    "in a branch of its own": ("Unheard Ofs", ["ds-cfg-unheard-of"], "cn=odd,"),
+    "in the branch of another kind": ("Mail Servers", ["ds-cfg-unheard-of"], "cn=odd,"),
+    "as a type of another kind": ("Mail Servers", ["ds-cfg-mail-server", "ds-cfg-unheard-of"], "/mail-server/odd"),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_an_entry_that_claims_a_definition_nobody_has_is_told_and_kept(claim: str, place: Path) -> None:
+    above, classes, named = CLAIMS[claim]
+    assert (
+        run("create-mail-server", "--server-name", "m", "--set", "enabled:true", "--set", "smtp-server:h").status == 0
+    )
+    file, document = place / "config.ldif", place / "all.json"
+    claimed = CLAIMED.replace("ABOVE", above).replace("CLASSES", "\n".join(f"objectClass: {one}" for one in classes))
+    branch = BRANCH if above == "Unheard Ofs" else ""
+    file.write_text(file.read_text("utf-8") + branch + claimed, "utf-8")
+    checked = run("check")
+    assert (checked.status, named in checked.err) == (0, True)
+    assert run("list-unheard-ofs").status == 2
+    assert run("export", "--output-file", str(document)).status == 0
+    assert run("set-mail-server-prop", "--server-name", "m", "--set", "smtp-server:other").status == 0
+    assert run("apply", str(document), "--prune").status == 0
+    assert run("definitions", "remove", "service").status == 0
+    assert claimed in file.read_text("utf-8")
+
+
 def test_code_that_is_not_allowed_is_refused_when_the_configuration_is_opened(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
