@@ -99,6 +99,7 @@ def test_undone_one_by_one_the_beginning_is_there_again(plans: list[list[Any]]) 
 
 @settings(max_examples=60)
 @given(transactions)
+@example([[("create", "depot-settings", [], {}, None)]])  # there is always one
 def test_made_again_the_history_gives_the_present(plans: list[list[Any]]) -> None:
     ctx = manage()
     after_each(ctx, plans)

@@ -110,6 +110,16 @@ def test_resetting_one_that_was_never_written_changes_nothing() -> None:
     assert list(ctx.history()) == []
 
 
+def test_creating_one_without_values_changes_nothing() -> None:
+    ctx = manage(depot())
+    before = snapshot(ctx)
+    assert not ctx.create("depot-settings", (), {}).changed
+    assert snapshot(ctx) == before
+    assert list(ctx.history()) == []
+    assert ctx.create("depot-settings", (), {"site-name": "north"}).changed
+    assert ctx.get("depot-settings").values == {"site-name": ("north",)}
+
+
 def test_nothing_is_created_below_a_type_that_cannot_have_it() -> None:
     ctx = manage(depot())
     ctx.modify("watchman", (), PropertyChanges(set=LENIENT), type="lenient")

@@ -239,9 +239,10 @@ class Transaction:
         changer = Changer(ManagedObject(path, definition, named), self._reader, self._problems, creating=True)
         obj = changer.apply(PropertyChanges(set={key: as_values(value) for key, value in values.items()}))
         obj = obj if exact else add_written_defaults(obj)
-        names = [changer.key_of(key) for key in values]
-        self._put(obj, names)
-        self._note_given(obj, names, unstated)
+        if exact or not self._world.has_only_defaults(obj):  # a singleton without values is there anyway
+            names = [changer.key_of(key) for key in values]
+            self._put(obj, names)
+            self._note_given(obj, names, unstated)
         if not bare:
             self._create_default_objects(obj)
 
