@@ -22,7 +22,14 @@ from confobjects.following.streams import EventStream
 from confobjects.management.site import Site
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
-from confobjects.startup import choose_definitions, find_place, make_startup_sources, read_configuration
+from confobjects.startup import (
+    FOLLOWER_VARIABLE,
+    STATE_URL_VARIABLE,
+    choose_definitions,
+    find_place,
+    make_startup_sources,
+    read_configuration,
+)
 from confobjects.storage.watching import REAL, Pauses
 
 if TYPE_CHECKING:
@@ -32,9 +39,6 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
 
 LOG = logging.getLogger("confobjects.following")
-
-FOLLOWER_VARIABLE = "CONFOBJECTS_FOLLOWER"
-STATE_URL_VARIABLE = "CONFOBJECTS_STATE_URL"
 
 Opening = Callable[[], tuple[Site, LiveSources, str]]
 """Opens a configuration: its site, the sources of its values, and the base directory of relative paths."""
