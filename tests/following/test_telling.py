@@ -19,6 +19,7 @@ import confobjects
 from confobjects.diagnostics import Diagnostic
 from confobjects.effect import Waiting
 from confobjects.errors import UsageError
+from confobjects.following import Live
 from confobjects.following.telling import OFTEN, SELDOM, Facts, Teller
 from confobjects.mapping.followers import ALIVE, TIME_FORMAT, FollowerReport, WaitingChange, is_alive
 from confobjects.mapping.protocol import Storage
@@ -241,9 +242,12 @@ def test_a_live_configuration_tells_what_it_has_in_effect_and_what_waits(tmp_pat
 def test_signs_of_life_call_no_listener_and_cause_no_read(tmp_path: Path) -> None:
     file, told = File(tmp_path), Told()
     place = Place(file.path)
-    with file.live() as live, file.live(follower="web-1", timing=quick()):
+    listening = file.live()
+    looked = wait_for_look(listening)
+    with listening as live, file.live(follower="web-1", timing=quick()):
         live.listen()(told)
         first = place.wait_for(1)
+        looked()
         looks = count_looks(live)
         with FileWatch([f"{file.path}.followers"]) as watch:
             for _ in range(5):
@@ -254,6 +258,17 @@ def test_signs_of_life_call_no_listener_and_cause_no_read(tmp_path: Path) -> Non
         assert live.wait_for(2, LONG)
     assert looks
     assert len(told.events) == 1
+
+
+def wait_for_look(live: Live) -> Callable[[], None]:
+    """Return what waits for the first look at the storage, which everyone takes who begins to hear."""
+    seen: list[object] = []
+    live.observe(seen.append)
+
+    def wait() -> None:
+        assert live.wait_until(lambda: seen, LONG)
+
+    return wait
 
 
 def count_looks(live: Any) -> list[int]:

@@ -17,7 +17,7 @@ from confobjects.storage import open_storage
 from tests.cli.sessions import run
 from tests.following.services import LONG, Told
 from tests.following.test_directories import REGISTRY, Directory, directory
-from tests.following.test_telling import count_looks, quick
+from tests.following.test_telling import count_looks, quick, wait_for_look
 from tests.servers.ds389 import Ds389
 from tests.servers.fixtures import schema_of_everything
 from tests.servers.slapd import SUFFIX, Slapd
@@ -88,10 +88,12 @@ def require_silence(directory: Directory, branch: str) -> None:
     """Follow a configuration twice; the signs of life of one are heard by nobody."""
     told = Told()
     server, _, _ = directory.url.rpartition("/")
-    with directory.live() as live, follow(directory, "web-1"):
+    listening = directory.live()
+    looked = wait_for_look(listening)
+    with listening as live, follow(directory, "web-1"):
         live.listen()(told)
         first = wait_for(directory, 1, branch)
-        assert live.wait_until(lambda: live.stale is None, LONG)
+        looked()
         with closing(open_storage(f"{server}/{quote(branch)}")) as beside, beside.watch() as watch:
             assert watch.wait(LONG) is not None
             looks = count_looks(live)
