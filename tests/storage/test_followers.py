@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,13 @@ from confobjects.dn import DN
 from confobjects.errors import NoSuchObjectError, StorageError, UsageError
 from confobjects.mapping.entry import AddEntry, DeleteEntry, Entry
 from confobjects.mapping.followers import (
+    FOLLOWER_CLASS,
     MOST_CHARACTERS,
+    REPORT,
     FollowerReport,
     WaitingChange,
     check_follower_name,
+    place_of_followers,
     same_follower,
     write_report,
 )
@@ -27,7 +30,7 @@ from confobjects.mapping.protocol import Notice, Storage
 from confobjects.storage import open_storage
 from confobjects.storage.follower_files import file_name_of
 from tests.servers.timing import PassingTime
-from tests.storage.conftest import BASE
+from tests.storage.conftest import BASE, ON_SERVERS, on_ds389, on_slapd
 from tests.storage.mirror import PATIENCE
 from tests.storage.test_own_files import MADE, make_open_directory
 
@@ -256,3 +259,71 @@ def test_a_directory_of_others_is_refused(
         with pytest.raises(StorageError, match="not a file of ours"):
             ask()
     assert [path.name for path in tmp_path.iterdir()] == ["config.ldif.followers"]
+
+
+# -- directories -----------------------------------------------------------------------------------------------------
+
+BRANCH = place_of_followers(BASE)
+TWO = BRANCH.child("cn", "web-2")
+FOREIGN: dict[str, Entry] = {
+    "nothing": Entry(TWO, {"objectClass": ("top", FOLLOWER_CLASS), "cn": ("web-2",)}),
+    "no JSON": Entry(TWO, {"objectClass": ("top", FOLLOWER_CLASS), "cn": ("web-2",), REPORT: ("{",)}),
+    "no text": Entry(TWO, {"objectClass": ("top", FOLLOWER_CLASS), "cn": ("web-2",), REPORT: (b"\xff",)}),
+    "another name": Entry(
+        TWO, {"objectClass": ("top", FOLLOWER_CLASS), "cn": ("web-2",), REPORT: (write_report(report("web-1")),)}
+    ),
+    "too long": Entry(
+        TWO, {"objectClass": ("top", FOLLOWER_CLASS), "cn": ("web-2",), REPORT: (" " * (MOST_CHARACTERS + 1),)}
+    ),
+}
+
+
+@pytest.fixture(params=sorted(ON_SERVERS))
+def directory(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    on = on_slapd if request.param == "slapd" else on_ds389
+    made = on(request.getfixturevalue("slapd" if request.param == "slapd" else "ds389_server"))
+    yield made
+    made.forget_follower("web-2")
+    made.close()
+
+
+@contextmanager
+def editing(storage: Storage) -> Iterator[Callable[..., None]]:
+    """Yield what makes changes anywhere on the server of a storage."""
+    login = storage._servers.login  # type: ignore[attr-defined]
+    url = storage.url.rpartition("/")[0] if storage.url.count("/") > 2 else storage.url
+    with closing(open_storage(url, base=BASE.parent, bind_dn=login.bind_dn, bind_password=login.password)) as wide:
+        yield lambda *changes: commit(wide, *changes)
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_an_entry_that_is_no_report_is_left_out_and_becomes_one(directory: Storage, what: str) -> None:
+    directory.tell_follower(report("web-1"))
+    with editing(directory) as change:
+        change(AddEntry(FOREIGN[what]))
+    assert list(directory.followers()) == [report("web-1")]
+    assert directory.find_follower("web-2") is None
+    directory.tell_follower(report("web-2"))
+    assert list(directory.followers()) == [report("web-1"), report("web-2")]
+
+
+def test_an_entry_of_another_kind_is_left_out_and_stays(directory: Storage) -> None:
+    directory.tell_follower(report("web-1"))
+    with editing(directory) as change:
+        change(add(TWO))
+        assert list(directory.followers()) == [report("web-1")]
+        with pytest.raises(StorageError):
+            directory.tell_follower(report("web-2"))
+        change(DeleteEntry(TWO))
+
+
+def test_a_place_that_was_removed_is_made_again(directory: Storage) -> None:
+    directory.tell_follower(report("web-1"))
+    directory.forget_follower("web-1")
+    with editing(directory) as change:
+        change(DeleteEntry(BRANCH))
+    assert list(directory.followers()) == []
+    assert directory.find_follower("web-1") is None
+    directory.forget_follower("web-1")
+    directory.tell_follower(report("web-1"))
+    assert list(directory.followers()) == [report("web-1")]
