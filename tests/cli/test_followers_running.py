@@ -1,0 +1,166 @@
+"""The operator's commands and real services in processes of their own: one change, from being saved to being in effect."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from confobjects import startup
+from confobjects.cli import waiting
+from confobjects.mapping.protocol import Timing
+from tests.cli.documents import server
+from tests.cli.sessions import Outcome, run
+from tests.docs import pages
+from tests.docs_check import ROOT
+from tests.servers import slapd as openldap
+from tests.servers.slapd import Slapd
+
+NUMBERS = count()
+SERVICE = """
+import sys, confobjects
+
+with confobjects.live(sys.argv[1], follower=sys.argv[2]) as live:
+    print("runs", flush=True)
+    sys.stdin.read()
+"""
+LONG = "300"
+"""Seconds that no test waits for: what is waited for comes."""
+TLS = ("--set", "use-ssl:true", "--set", "use-start-tls:false")
+
+
+@pytest.fixture(params=["a file", "slapd"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A configuration of one change."""
+    monkeypatch.delenv(startup.STATE_URL_VARIABLE, raising=False)
+    place = f"ldif:{tmp_path / 'config.ldif'}"
+    if request.param == "slapd":
+        slapd: Slapd = request.getfixturevalue("slapd")
+        place = str(slapd.socket_url) + quote(f"ou=running {next(NUMBERS)},{openldap.SUFFIX}")
+    monkeypatch.setenv(startup.URL_VARIABLE, place)
+    server("one")
+    return place
+
+
+@contextmanager
+def follower(url: str, name: str) -> Iterator[subprocess.Popen[str]]:
+    """A service that follows a configuration, in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVICE, url, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "runs\n"
+            yield process
+        finally:
+            if process.poll() is None:
+                process.communicate("")
+
+
+@pytest.fixture
+def services(url: str) -> Iterator[list[subprocess.Popen[str]]]:
+    """Two services, which have reported."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(follower(url, name)) for name in ("web-1", "web-2")]
+
+
+def change(*values: str) -> Outcome:
+    return run("set-mail-server-prop", "--server-name", "one", *values, "--wait", LONG)
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Let no time pass for a command that waits until the services are listed in some states, and then all of it."""
+
+    def use(wanted: dict[str, str]) -> None:
+        passed = 0.0
+
+        def wait(descriptors: Sequence[int], seconds: float | None) -> None:
+            nonlocal passed
+            if listed() == wanted:
+                passed += seconds or 0
+
+        monkeypatch.setattr(waiting, "REAL", Timing(lambda: passed, wait, lambda low, _: low))
+
+    return use
+
+
+def listed() -> dict[str, str]:
+    """The state of each follower by name."""
+    return {line.split("\t")[0]: line.split("\t")[1] for line in run("followers", "-s").out.splitlines()}
+
+
+def until_listed(wanted: dict[str, str]) -> None:
+    while listed() != wanted:
+        pass
+
+
+def test_a_change_that_counts_at_once(services: list[subprocess.Popen[str]]) -> None:
+    assert len(services) == 2
+    until_listed({"web-1": "in-effect", "web-2": "in-effect"})
+    found = change("--set", "smtp-server:other.example.com:25")
+    assert (found.status, found.err) == (0, "change 2 in effect on 2 of 2\n")
+
+
+def test_a_change_that_waits_until_the_object_is_disabled_and_enabled(
+    services: list[subprocess.Popen[str]], passing: Callable[[dict[str, str]], None]
+) -> None:
+    until_listed({"web-1": "in-effect", "web-2": "in-effect"})
+    passing({"web-1": "waiting", "web-2": "waiting"})
+    found = change(*TLS)
+    assert found.status == 23
+    assert found.err.splitlines()[1:] == [
+        "change 2 is saved; after 300 s it is in effect on 0 of 2",
+        "  web-1 waits for the object to be disabled and enabled again (use-ssl, use-start-tls of /mail-server/one)",
+        "  web-2 waits for the object to be disabled and enabled again (use-ssl, use-start-tls of /mail-server/one)",
+        "  remedy: look again: confobjects followers",
+    ]
+    passing({})
+    assert change("--set", "smtp-server:other.example.com:25").err == "change 3 in effect on 2 of 2\n"
+    assert change("--set", "enabled:false").err == "change 4 in effect on 2 of 2\n"
+    assert change("--set", "enabled:true").err == "change 5 in effect on 2 of 2\n"
+    assert listed() == {"web-1": "in-effect", "web-2": "in-effect"}
+    assert len(services) == 2
+
+
+def test_who_ends_no_longer_counts(services: list[subprocess.Popen[str]]) -> None:
+    until_listed({"web-1": "in-effect", "web-2": "in-effect"})
+    services[0].communicate("")
+    until_listed({"web-2": "in-effect"})
+    assert change("--set", "enabled:false").err == "change 2 in effect on 1 of 1\n"
+
+
+def test_services_report_elsewhere(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(startup.STATE_URL_VARIABLE, f"ldif:{tmp_path / 'state.ldif'}")
+    with follower(url, "web-1"):
+        until_listed({"web-1": "in-effect"})
+        assert change("--set", "enabled:false").err == "change 2 in effect on 1 of 1\n"
+        assert run("followers", "-s", "--state-url", url).out == ""
+    assert listed() == {}
+
+
+def test_who_hangs_is_named(services: list[subprocess.Popen[str]], passing: Callable[[dict[str, str]], None]) -> None:
+    until_listed({"web-1": "in-effect", "web-2": "in-effect"})
+    services[1].send_signal(signal.SIGSTOP)
+    try:
+        passing({"web-1": "in-effect", "web-2": "behind"})
+        found = change("--set", "enabled:false")
+    finally:
+        services[1].send_signal(signal.SIGCONT)
+    assert found.status == 23
+    assert found.err.splitlines()[:2] == [
+        "change 2 is saved; after 300 s it is in effect on 1 of 2",
+        "  web-2 is at change 1",
+    ]
+
+
+def test_the_page_says_what_happens(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "guide" / "followers.md"
+    assert "\n".join(pages.differences(page, tmp_path)) == ""
