@@ -10,7 +10,7 @@ from threading import Condition, Event, Thread, current_thread
 from typing import TYPE_CHECKING, Any, Self
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.effect import Waiting, list_waiting
+from confobjects.effect import Waiting
 from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.following.components import Component, Components
 from confobjects.following.current import Current
@@ -109,7 +109,7 @@ class Live(Lookups):
     @property
     def waiting(self) -> tuple[Waiting, ...]:
         """What is stored and not in effect yet, with the actions that it waits for; sorted by path."""
-        return list_waiting(self._entered.state)
+        return self._entered.waiting
 
     @property
     def problems(self) -> tuple[Diagnostic, ...]:

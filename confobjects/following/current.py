@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from confobjects.definitions.model import ACTION_SENTENCES
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
-from confobjects.effect import Event, LiveState, advance, begin, make_configuration, restart
+from confobjects.effect import Event, LiveState, Waiting, advance, begin, list_waiting, make_configuration, restart
 from confobjects.following.events import LiveEvent, make_live_event
 from confobjects.following.named_files import NamedFiles
 from confobjects.following.reading import StoredReader
+from confobjects.objects.changes import RequiredAction
 from confobjects.objects.effective import EffectiveObject
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ _REDEFINED = Diagnostic(
 _LOCAL = ("ldif", "memory")
 """The schemes of storages that only users of this machine can write."""
 _NONE: Final[Mapping[int | None, ChangeSignature]] = MappingProxyType({})
+
+
+def _restart_for(path: ManagedObjectPath) -> RequiredAction:
+    return RequiredAction(path, "", "server-restart", ACTION_SENTENCES["server-restart"])
 
 
 class Current:
@@ -58,7 +64,15 @@ class Current:
     @property
     def problems(self) -> tuple[Diagnostic, ...]:
         """Why what is stored is not in effect, as far as nothing waits."""
-        return (*self.state.problems, *((_REDEFINED,) if self.reader.has_other_definitions else ()))
+        return (*self.state.problems, *((_REDEFINED,) if self.reader.redefined else ()))
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What is stored and not in effect yet, sorted by path. A definition waits for the next process."""
+        definitions = [
+            Waiting(path, kind, (), (_restart_for(path),), None) for path, kind in self.reader.redefined.items()
+        ]
+        return tuple(sorted((*list_waiting(self.state), *definitions), key=lambda one: one.path.sort_key()))
 
     def look(self) -> tuple[LiveEvent, ...]:
         """Read what is stored now, and return what this changes.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic
 from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_object
 from confobjects.effect.digest import change_digest
@@ -15,10 +16,12 @@ from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
 from confobjects.management.strays import name_strays
 from confobjects.mapping.objects import find_holders
+from confobjects.paths import ROOT
 from confobjects.records import Record
 
 if TYPE_CHECKING:
     from confobjects.dn import DN
+    from confobjects.effect.model import Kind
     from confobjects.following.sources import LiveSources
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Entry
@@ -51,7 +54,7 @@ class _Found(Record):
 class StoredReader:
     """Reads the states of a storage, one after the other: the first one as a whole, then what :meth:`note` names.
 
-    ``has_other_definitions`` tells whether the storage holds other definitions than when it was read first.
+    ``redefined`` has the definitions that the storage holds otherwise than when it was read first.
     """
 
     def __init__(self, site: Site, sources: LiveSources) -> None:
@@ -72,7 +75,18 @@ class StoredReader:
         self._number: int | None = None
         self._had_base = False
         self._holders: list[Entry] | None = None
-        self.has_other_definitions = False
+        self._holders_now: list[Entry] = []
+
+    @property
+    def redefined(self) -> Mapping[ManagedObjectPath, Kind]:
+        """The paths of the definitions that the storage holds otherwise than when it was read first, and what was done."""
+        before, now = ({one.dn: one for one in some} for some in (self._holders or (), self._holders_now))
+        found: dict[ManagedObjectPath, Kind] = {}
+        for dn in {**before, **now}:
+            if before.get(dn) != now.get(dn):
+                kind: Kind = "added" if dn not in before else "changed" if dn in now else "deleted"
+                found[ROOT.child(HOLDER_KIND, dn.rdns[0][0][1])] = kind
+        return found
 
     @property
     def files(self) -> Collection[str]:
@@ -198,7 +212,7 @@ class StoredReader:
         entries = storage.snapshot()
         holders = find_holders(storage)
         self._holders = holders if self._holders is None else self._holders
-        self.has_other_definitions = holders != self._holders
+        self._holders_now = holders
         world = self._site.open_world()
         objects = list(self._site.all_objects(world))
         strays = name_strays(self._site, world, objects)

@@ -17,7 +17,7 @@ from confobjects import startup
 from confobjects.cli import waiting
 from confobjects.mapping.protocol import Timing
 from tests.cli.documents import server
-from tests.cli.sessions import Outcome, run
+from tests.cli.sessions import INSTALLABLE, Outcome, run
 from tests.docs import pages
 from tests.docs_check import ROOT
 from tests.servers import slapd as openldap
@@ -144,6 +144,27 @@ def test_services_report_elsewhere(url: str, tmp_path: Path, monkeypatch: pytest
         assert change("--set", "enabled:false").err == "change 2 in effect on 1 of 1\n"
         assert run("followers", "-s", "--state-url", url).out == ""
     assert listed() == {}
+
+
+@pytest.mark.parametrize("url", ["a file"], indirect=True)  # a directory needs the schema of the definition first
+def test_definitions_wait_for_the_next_process(url: str, passing: Callable[[dict[str, str]], None]) -> None:
+    with follower(url, "web-1"):
+        until_listed({"web-1": "in-effect"})
+        passing({"web-1": "waiting"})
+        found = run("definitions", "install", str(INSTALLABLE / "service.json"), "--wait", LONG)
+        assert found.status == 23
+        assert "  web-1 waits for a restart (creation of /installed-definition/service)\n" in found.err
+        passing({})
+        assert change("--set", "enabled:false").err == "change 3 in effect on 1 of 1\n"
+        assert run("definitions", "remove", "service", "--wait", LONG).err == "change 4 in effect on 1 of 1\n"
+        assert run("undo", "4").status == 0
+    with follower(url, "web-1"):
+        passing({})
+        assert change("--set", "enabled:true").err == "change 6 in effect on 1 of 1\n"
+        passing({"web-1": "waiting"})
+        found = run("definitions", "remove", "service", "--wait", LONG)
+        assert found.status == 23
+        assert "  web-1 waits for a restart (deletion of /installed-definition/service)\n" in found.err
 
 
 def test_who_hangs_is_named(services: list[subprocess.Popen[str]], passing: Callable[[dict[str, str]], None]) -> None:
