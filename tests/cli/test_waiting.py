@@ -322,6 +322,7 @@ CHANGING: dict[str, list[str]] = {
 READING = {
     "check", "completion", "demo", "describe", "diff", "explain", "export", "followers", "graph", "history", "init",
     "json-schema", "ldap-schema", "list-properties", "new-definition", "send-test-email", "test-mail-server",
+    "watch",
 }  # fmt: skip
 """Commands that change no object."""
 

@@ -65,6 +65,8 @@ READING: Final = [
     ["get-service-prop", "--service-name", "s"],
     ["graph"],
     ["graph", "--format", "svg"],
+    ["watch", "--count", "0", "--timeout", "0", "--exec", "cat"],
+    ["followers"],
     ["history"],
     ["history", "show", "1"],
     ["history", "show", "2"],
