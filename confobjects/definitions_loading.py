@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -94,7 +94,7 @@ class _Loader:
         while True:
             texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
             try:
-                self._ensure_checked(texts)
+                self._ensure_checked(texts, reviewed=usable)
             except DefinitionError as error:
                 named = self._find_culprits(error, usable)
                 if not named:
@@ -136,13 +136,16 @@ class _Loader:
             del usable[found.installed.origin]
         return usable
 
-    def _ensure_checked(self, texts: Sequence[_Text]) -> None:
-        """Check definitions with those of the library, unless they are known. Raises with every problem."""
+    def _ensure_checked(self, texts: Sequence[_Text], reviewed: Container[str] = ()) -> None:
+        """Check definitions with those of the library, unless they are known. Raises with every problem.
+
+        ``reviewed`` are the origins of those that have been reviewed by themselves.
+        """
         if not texts and not self.unread:
             return
         memory = _Memory(str(len(self.own)), *(text for _, text in (*self.own, *texts)))
         if self.unread or not memory.knows():
-            _check_definitions(self.own, texts, self.unread)
+            _check_definitions(self.own, texts, self.unread, reviewed)
             memory.remember()
 
     def _find_culprits(self, error: DefinitionError, usable: Mapping[str, InstalledText]) -> list[str]:
@@ -187,7 +190,9 @@ def refuse_code(registry: Registry) -> None:
         raise DefinitionError(refused)
 
 
-def _check_definitions(own: Sequence[_Text], texts: Sequence[_Text], unread: Iterable[Diagnostic]) -> None:
+def _check_definitions(
+    own: Sequence[_Text], texts: Sequence[_Text], unread: Iterable[Diagnostic], reviewed: Container[str]
+) -> None:
     """Check the definitions of the user with those of the library, of which only replaced ones cast doubt on the others.
 
     Raises :class:`~confobjects.errors.DefinitionError` with every problem.
@@ -199,7 +204,7 @@ def _check_definitions(own: Sequence[_Text], texts: Sequence[_Text], unread: Ite
     builtin = _parse_trusted(own, "built-in")
     kept = remove_replaced(builtin, documents)
     trusted, judged = (builtin, documents) if len(kept) == len(builtin) else ([], [*kept, *documents])
-    problems.extend(check(judged, trusted, incomplete=bool(problems)))
+    problems.extend(check(judged, trusted, incomplete=bool(problems), shaped=reviewed))
     if problems:
         raise DefinitionError(place_problems(problems, dict((*own, *texts))))
 

@@ -108,7 +108,7 @@ def _name_files(
 
 def _read_files(paths: Sequence[str]) -> list[InstalledText]:
     """Return the definitions in files. Raises :class:`~confobjects.errors.DefinitionError` with every problem."""
-    from confobjects.definitions.reviewing import read_given
+    from confobjects.definitions.reviewing import find_shape_problems, read_given
 
     found: dict[str, InstalledText] = {}
     problems: list[Diagnostic] = []
@@ -128,6 +128,7 @@ def _read_files(paths: Sequence[str]) -> list[InstalledText]:
         elif given is not None:
             found[given.name] = given
     if problems:
+        problems.extend(problem for given in found.values() for problem in find_shape_problems(given))
         raise DefinitionError(problems)
     return list(found.values())
 

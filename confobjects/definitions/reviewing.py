@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from confobjects.definitions.checking import check_shape, parse, place_problems
-from confobjects.definitions.installed import InstalledText, UnusableDefinition, as_stored, digest_of
+from confobjects.definitions.installed import InstalledText, UnusableDefinition, as_given, as_stored, digest_of
 from confobjects.definitions.manners import check_manners
 from confobjects.definitions.metaschema import NAME, NEWEST
 from confobjects.diagnostics import Diagnostic
@@ -29,18 +29,28 @@ def review(installed: InstalledText) -> UnusableDefinition | None:
 
 
 def read_given(origin: str, text: str) -> tuple[InstalledText | None, list[Diagnostic]]:
-    """Return a text that somebody gives as the definition to install, by the name in it, or what is wrong with it."""
+    """Return a text that somebody gives as the definition to install, by the name in it, or what is wrong with it.
+
+    If it has a right name, its shape is not looked at: installing it reviews it.
+    """
     document, problems = parse(origin, text)
     if document is None:
         return None, problems
-    if not find_newer(document.data):
-        problems = place_problems(check_shape(document), {origin: text})
     data: Any = document.data
     name = data.get("name") or data.get("package") if isinstance(data, dict) else None
-    if problems or not isinstance(name, str):
-        return None, problems or [Diagnostic("broken-definition", "the definition has no name", origin=origin)]
-    stored = as_stored(text)
-    return InstalledText(name, origin, stored, digest_of(stored)), []
+    if isinstance(name, str) and (is_name(name) or find_newer(data)):
+        stored = as_stored(text)
+        return InstalledText(name, origin, stored, digest_of(stored)), []
+    problems = place_problems(check_shape(document), {origin: text})
+    return None, problems or [Diagnostic("broken-definition", "the definition has no name", origin=origin)]
+
+
+def find_shape_problems(given: InstalledText) -> list[Diagnostic]:
+    """Return what is wrong with the shape of a definition that :func:`read_given` has taken by its name."""
+    document, problems = parse(given.origin, as_given(given.text))
+    if document is not None and not find_newer(document.data):
+        problems = place_problems(check_shape(document), {given.origin: as_given(given.text)})
+    return problems
 
 
 def is_name(text: str) -> bool:

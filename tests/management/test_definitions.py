@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from confobjects.definitions import DefinitionDocument, checking, reviewing
 from confobjects.definitions.installed import DIGEST, TEXT, as_stored, digest_of
 from confobjects.definitions.metaschema import NEWEST
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.definitions_loading import load_registry, refuse_code
+from confobjects.diagnostics import Diagnostic
 from confobjects.errors import (
     BrokenDataError,
     ConstraintError,
@@ -19,7 +21,7 @@ from confobjects.errors import (
     InvalidValueError,
     ObjectInUseError,
 )
-from confobjects.management import ManagementContext, Site
+from confobjects.management import ManagementContext, Site, installing
 from confobjects.management.judging import judge_all
 from confobjects.mapping.entry import AddEntry, DeleteEntry
 from confobjects.mapping.installed import read_installed
@@ -397,6 +399,30 @@ def test_another_writer_changed_the_definitions_meanwhile(ctx: ManagementContext
         other.create("service", "two", {"address": "b:2"})
     other.create("service", "two", {"address": "b:2", "pin": "x"})
     assert "address" in other.registry.definition("service").properties
+
+
+def test_the_shape_of_what_is_installed_is_looked_at_once(
+    ctx: ManagementContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    seen: list[str] = []
+    look = checking.check_shape
+
+    def note(document: DefinitionDocument) -> Iterator[Diagnostic]:
+        seen.append(document.data["name"])
+        return look(document)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for module in (checking, reviewing):
+        monkeypatch.setattr(module, "check_shape", note)
+    others = [
+        SERVICE | {"name": name, "relation": RELATION | {"branch": f"cn={name}"}, "synopsis": "Looked at once."}
+        for name in ("bell", "gong")
+    ]
+    given = [reviewing.read_given(f"{one['name']}.json", text_of(one))[0] for one in others]
+    with ctx.change(expected=[one for one in given if one is not None]) as tx:
+        installing.install(tx, [one for one in given if one is not None])
+    assert {"bell", "gong"} <= set(ctx.registry.documents)
+    assert [name for name in seen if name != "service"] == ["bell", "gong"]
 
 
 def test_a_requirement_up_to_this_version_is_met() -> None:
