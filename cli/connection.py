@@ -12,6 +12,7 @@ from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.inputs import SMALL, read_any
 from confobjects.storage import is_directory
+from confobjects.texts.numbers import read_number
 
 from .words.options import OPTIONS
 
@@ -109,6 +110,7 @@ def _parse_dn(text: str) -> DN:
 
 
 def _parse_seconds(text: str) -> float:
-    if not text.isascii() or not text.isdigit() or not int(text):
+    number = read_number(text)
+    if not number:
         raise UsageError(Diagnostic("usage", f'--connectTimeout takes a number of milliseconds, not "{text}"'))
-    return int(text) / 1000
+    return number / 1000

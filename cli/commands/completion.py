@@ -61,7 +61,7 @@ def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         click.Argument(["shell"], metavar="SHELL", type=click.Choice(sorted(_SCRIPTS))),
-        click.Option(["--at"], type=int, hidden=True),
+        click.Option(["--at"], type=click.IntRange(min=0), hidden=True),
         click.Argument(["typed"], nargs=-1),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from confobjects.records import Record, field
+from confobjects.texts.numbers import read_number
 from confobjects.texts.visible import make_visible
 
 LONG: Final = 12
@@ -181,8 +182,9 @@ def match_places(labels: Sequence[str], answer: str) -> list[int]:
     A number is that of an entry. An entry equal to the answer wins over entries that only contain it.
     """
     text = answer.strip()
-    if text.isdigit() and 1 <= int(text) <= len(labels):
-        return [int(text) - 1]
+    number = read_number(text)
+    if number is not None and 1 <= number <= len(labels):
+        return [number - 1]
     whole = [i for i, label in enumerate(labels) if label.casefold() == text.casefold()]
     return whole or Search(tuple(labels), text).find_matches()
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from confobjects.texts.numbers import read_number
 from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ SEPARATOR = " : "
 
 def output_width() -> int:
     """Return the width of the output: COLUMNS, or 80 without it, minus one."""
-    columns = os.environ.get("COLUMNS", "")
-    return max(20, int(columns) if columns.isdigit() else 80) - 1
+    columns = read_number(os.environ.get("COLUMNS", ""))
+    return max(20, 80 if columns is None else columns) - 1
 
 
 def format_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = SEPARATOR) -> str:

@@ -17,6 +17,7 @@ from confobjects.diagnostics import MASK, Collector, Diagnostic, find_nearest
 from confobjects.errors import UsageError
 from confobjects.inputs import SMALL, read_shared
 from confobjects.records import Record, field
+from confobjects.texts.numbers import read_number
 from confobjects.texts.properties import EscapeError, LogicalLine, read_entries
 
 from .options import LONGEST_WAIT, OPTIONS, SECRET_OPTIONS, Option, conflict_among, describe_shared, rivals
@@ -216,7 +217,7 @@ def _value_fault(option: Option, value: str) -> str:
     text, form = value.strip(), option.value
     if form is None:
         return "" if text.lower() in {"true", "false"} else "takes true or false"
-    number = int(text) if text.isascii() and text.isdigit() else 0
+    number = read_number(text) or 0
     checks = (
         (not text, "has no value"),
         (form == "PORT" and not 1 <= number <= 65535, "takes a number from 1 to 65535"),

@@ -26,6 +26,7 @@ from confobjects.records import Record
 from confobjects.storage import SCHEMES
 from confobjects.storage.archives import directory_of, list_archives
 from confobjects.storage.own_files import read_own
+from confobjects.texts.numbers import read_number
 
 from .options import describe_shared
 
@@ -89,11 +90,12 @@ def _past_side(invocation: Invocation, name: str, number: str) -> Side:
     """Return the objects right after a change. A secret that is only known as a mask has an unknown value."""
     from confobjects.management.history.records import rebuild_as_of
 
-    if not number.isdecimal():
+    last = read_number(number)
+    if last is None:
         remedy = "history:7 is the configuration right after change 7, history:0 the one before the first change"
         raise UsageError(Diagnostic("usage", f"history:{number} names no change", remedy=remedy))
     with invocation.open() as context:
-        states = [state_of(obj, context.registry) for obj in rebuild_as_of(context.site, int(number)).values()]
+        states = [state_of(obj, context.registry) for obj in rebuild_as_of(context.site, last).values()]
         return Side(name, {state.path: drop_masks(state) for state in states}, context.registry)
 
 
@@ -215,7 +217,8 @@ def _side_from_archive(invocation: Invocation, data: bytes, origin: str) -> Side
 def _archive_path(invocation: Invocation, number: str) -> tuple[str, str]:
     """Return the path of an archived version, counted back from the newest, and that of the configuration."""
     scheme, _, file = invocation.place.url.partition(":")
-    if scheme.lower() != "ldif" or not number.isdecimal() or int(number) < 1:
+    back = read_number(number)
+    if scheme.lower() != "ldif" or not back:
         raise UsageError(
             Diagnostic(
                 "usage",
@@ -229,9 +232,9 @@ def _archive_path(invocation: Invocation, number: str) -> tuple[str, str]:
         names = [name for _, name in reversed(list_archives(target))]
     except OSError:
         names = []
-    if int(number) > len(names):
+    if back > len(names):
         there = f"there are {len(names)}" if names else "there is none"
         raise NoSuchObjectError(
             Diagnostic("no-such-object", f"there is no archived version {number}: {there}", origin=directory)
         )
-    return os.path.join(directory, names[int(number) - 1]), target
+    return os.path.join(directory, names[back - 1]), target

@@ -31,6 +31,7 @@ from confobjects.mail.states import RECEIVES, SENDS, State
 from confobjects.mail.transcript import Transcript
 from confobjects.mail.wire import DotStuffer, WireError, check_field, check_path
 from confobjects.records import Record
+from confobjects.texts.numbers import read_number
 
 
 class Misuse(Exception):  # noqa: N818 - not an error of the conversation but of its driver
@@ -119,8 +120,7 @@ class SmtpClient:
     @property
     def size_limit(self) -> int | None:
         """The largest message the server accepts, in bytes (RFC 1870); None if it does not say."""
-        limit = self.extensions.get("SIZE", "").strip()
-        return int(limit) if limit.isdecimal() and limit.isascii() and int(limit[:20]) > 0 else None
+        return read_number(self.extensions.get("SIZE", "").strip()) or None
 
     @property
     def verdict_awaited(self) -> bool:

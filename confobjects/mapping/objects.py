@@ -20,6 +20,7 @@ from confobjects.expressions.openers import has_opener
 from confobjects.mapping.entry import OBJECT_CLASS, Entry, Values
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.paths import ManagedObjectPath
+from confobjects.texts.numbers import read_number
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry, Relation
@@ -350,7 +351,7 @@ def _is_naming(key: str, dn: DN) -> bool:
 
 def _parse_revision(raw: tuple[str | bytes, ...]) -> int:
     text = raw[0] if raw else ""
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
+    return (read_number(text) or 0) if isinstance(text, str) else 0
 
 
 def _describe_fault(path: ManagedObjectPath, name: str, summary: str, remedy: Remedy = "") -> Diagnostic:

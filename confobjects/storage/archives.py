@@ -10,6 +10,7 @@ from contextlib import suppress
 from confobjects.storage.files import translate_errors
 from confobjects.storage.own_files import PRIVATE, give_to_owner, open_own_directory
 from confobjects.storage.replacing import CREATE, temporary_name
+from confobjects.texts.numbers import read_number
 
 
 def directory_of(path: str) -> str:
@@ -52,7 +53,7 @@ def list_archives(path: str) -> list[tuple[int, str]]:
     for name in os.listdir(directory_of(path)):
         if name.startswith(start) and name.endswith(end):
             number = name.removesuffix(end).rpartition(".")[2]
-            found.append((int(number) if number.isascii() and number.isdigit() else 0, name))
+            found.append((read_number(number) or 0, name))
     return sorted(found)
 
 

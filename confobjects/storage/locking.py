@@ -13,6 +13,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import StorageError
 from confobjects.storage.files import translate_errors
 from confobjects.storage.own_files import give_to_owner, open_own
+from confobjects.texts.numbers import read_number
 
 _MOST_HOLDERS: Final = 20
 """A writer waits for at most as many holders of a lock that each use up the whole deadline."""
@@ -87,7 +88,7 @@ def _wait_for_lock(deadline: float, descriptor: int, path: str) -> float:
 
 def _lock_error(descriptor: int, path: str) -> StorageError:
     holder = os.pread(descriptor, 32, 0).strip()
-    number = int(holder) if holder.isdigit() else 0
+    number = read_number(holder.decode("latin-1")) or 0
     who = f"process {number}" if number else "another process"
     if number == os.getpid():
         who = "another part of this process"

@@ -15,6 +15,8 @@ from confobjects.texts.visible import make_visible
 _SHOWN = 60
 BLANKS: Final = " \t"
 """Blanks that are removed around a one-line value. Line breaks are never removed silently."""
+_TOO_LARGE: Final = 10**40
+"""No syntax has such numbers, and Python writes none of thousands of digits."""
 
 
 @final
@@ -205,7 +207,11 @@ class Syntax:
 
     def coerce(self, value: Any) -> str:
         """Return the text of a Python value (``True``, ``587``, a path …) unchecked. A text is not changed."""
-        return value if isinstance(value, str) else self._write(value)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int) and not -_TOO_LARGE < value < _TOO_LARGE:
+            raise ValueSyntaxError("the number has too many digits", self.expected)
+        return self._write(value)
 
     def _write(self, value: Any) -> str:
         """Return the text of a value of the Python type of this syntax. Any other type is refused."""

@@ -448,7 +448,17 @@ def test_keys_that_arrive_together_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "places"),
-    [("1", [0]), ("42", [41]), ("43", []), ("backup", [40]), ("BACK", [40, 41]), ("07", [7, 41]), ("server 07", [7])],
+    [
+        ("1", [0]),
+        ("42", [41]),
+        ("43", []),
+        ("backup", [40]),
+        ("BACK", [40, 41]),
+        ("07", [7, 41]),
+        ("server 07", [7]),
+        ("²", []),
+        ("9" * 5000, []),
+    ],
 )
 def test_without_a_moving_cursor_an_answer_narrows_the_list(answer: str, places: list[int]) -> None:
     assert len(SERVERS) > LONG

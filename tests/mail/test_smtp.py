@@ -166,7 +166,15 @@ def test_an_answer_that_asks_for_more_where_there_is_no_more(answer: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    ("line", "limit"), [(b"SIZE 100", 100), (b"SIZE", None), (b"SIZE 0", None), (b"SIZE x", None), (b"size 7", 7)]
+    ("line", "limit"),
+    [
+        (b"SIZE 100", 100),
+        (b"SIZE", None),
+        (b"SIZE 0", None),
+        (b"SIZE x", None),
+        (b"size 7", 7),
+        (b"SIZE " + b"9" * 1500, None),
+    ],
 )
 def test_the_size_limit(line: bytes, limit: int | None) -> None:
     assert session(b"250-hi\r\n250 " + line + b"\r\n").size_limit == limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import jsonschema
@@ -200,3 +201,15 @@ def test_registry_is_a_sorted_mapping() -> None:
     assert "boolean" in REGISTRY
     assert "bool" not in REGISTRY
     assert make_syntax("boolean") == REGISTRY["boolean"]()
+
+
+@pytest.mark.parametrize(("name", "parameters"), list(examples()))
+def test_a_number_of_any_size_is_refused_like_any_wrong_value(name: str, parameters: Mapping[str, Any]) -> None:
+    it = make(name, parameters)
+    for value in (10**5000, -(10**5000), float("inf"), float("nan"), 1e308, True, -1):
+        with suppress(ValueSyntaxError):
+            it.parse(it.coerce(value))
+    for text in ("9" * 5000, "²", "1e999", "1." + "9" * 5000, "0" * 5000 + "1"):
+        for form in ("{}", "{} s", "{} mb", "h:{}", "10.0.0.0/{}", "http://h:{}/", "1.{}"):
+            with suppress(ValueSyntaxError):
+                it.parse(form.format(text))

@@ -39,6 +39,7 @@ from confobjects.mapping.entry import (
 )
 from confobjects.mapping.objects import REVISION
 from confobjects.records import Record
+from confobjects.texts.numbers import read_number
 
 if TYPE_CHECKING:
     from confobjects.dn import DN
@@ -298,5 +299,5 @@ def _restore_values(storage: Storage, change: ModifyEntry, old: Entry) -> Modify
     text = revision[0] if revision and isinstance(revision[0], str) else "0"
     if revision:
         steps.append(Modification("delete", REVISION, revision))
-    steps.append(Modification("add", REVISION, (str(int(text) + 1 if text.isdigit() else 1),)))
+    steps.append(Modification("add", REVISION, (str((read_number(text) or 0) + 1),)))
     return ModifyEntry(change.dn, steps)

@@ -26,6 +26,7 @@ from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, Mod
 from confobjects.objects.changes import ObjectChange
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
+from confobjects.texts.numbers import read_number
 
 if TYPE_CHECKING:
     from confobjects.management.site import Site
@@ -291,7 +292,7 @@ def _make_replacement(existing: Entry, entry: Entry) -> ModifyEntry:
     old = existing.get(REVISION_ATTRIBUTE)
     before = Entry(existing.dn, {n: v for n, v in existing.attributes.items() if n.lower() != REVISION_ATTRIBUTE})
     steps = list(diff(before, Entry(existing.dn, attributes)))
-    number = int(old[0]) + 1 if old and isinstance(old[0], str) and old[0].isdigit() else 1
+    number = 1 + (read_number(old[0]) or 0 if old and isinstance(old[0], str) else 0)
     if old:
         steps.append(Modification("delete", REVISION_ATTRIBUTE, old))
     steps.append(Modification("add", REVISION_ATTRIBUTE, (str(number),)))

@@ -10,6 +10,7 @@ from confobjects.dn import DN
 from confobjects.errors import UsageError
 from confobjects.records import Record
 from confobjects.syntaxes.hosts import host_problem
+from confobjects.texts.numbers import read_number
 
 PORTS: Final = {"ldap": 389, "ldaps": 636, "ldapi": 0}
 """URL schemes and their default ports."""
@@ -99,12 +100,13 @@ def _split_host_port(text: str, place: str) -> tuple[str, int]:
         host, _, port = place.partition(":")
     if ":" in port:
         raise _url_error(text, "an IPv6 address must be in brackets", f"write [{place}]")
-    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    number = read_number(port) or 0
+    if port and not 0 < number < 65536:
         raise _url_error(text, f'"{port}" is not a port (a number from 1 to 65535)')
     host = _decode_percents(host)
     if not host.isascii() and (problem := host_problem(host)):
         raise _url_error(text, problem)
-    return host, int(port or 0)
+    return host, number
 
 
 def _encode_percents(text: str, safe: str = "") -> str:

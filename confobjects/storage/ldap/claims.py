@@ -42,6 +42,7 @@ from confobjects.records import Record
 from confobjects.storage.ldap import writers
 from confobjects.storage.ldap.records import CLAIM, text_of
 from confobjects.storage.ldap.truth import REVISION, SWAPPED
+from confobjects.texts.numbers import read_number
 
 _PATIENCE: Final = 1.0
 """Seconds after which a claim that does not move is passed over. The fence makes it safe, so it may be short."""
@@ -168,7 +169,7 @@ class Claims:
 
     def _fence_off(self, swap: Swap, claim: DN) -> None:
         """Replace the revision by one without a change, and have the caller plan again."""
-        number = self._means.fence(swap.dn, int(swap.old) if swap.old.isdecimal() else 0)
+        number = self._means.fence(swap.dn, read_number(swap.old) or 0)
         steps = (Modification("delete", REVISION, (swap.old,)), Modification("add", REVISION, (str(number),)))
         try:
             self._means.make(ModifyEntry(swap.dn, steps))
@@ -215,9 +216,8 @@ def _text_of(values: object) -> str:
 
 def is_backward(swap: Swap) -> bool:
     """Tell whether a replacement restores an earlier revision, as taking back does."""
-    return (
-        swap.attribute == REVISION and swap.old.isdecimal() and swap.new.isdecimal() and int(swap.new) < int(swap.old)
-    )
+    old, new = read_number(swap.old), read_number(swap.new)
+    return swap.attribute == REVISION and old is not None and new is not None and new < old
 
 
 def _make_entry(dn: DN, number: str) -> Entry:
@@ -226,7 +226,7 @@ def _make_entry(dn: DN, number: str) -> Entry:
         {
             "objectClass": ("top", names.RECORD_CLASS),
             "cn": (dn.rdns[0][0][1],),
-            names.NUMBER: (number if number.isdecimal() else "0",),
+            names.NUMBER: (str(read_number(number) or 0),),
             names.STATE: (CLAIM,),
             names.STEP: (uuid4().hex,),  # if the answer to the addition is lost, it tells whose claim is there
             names.WRITER: (writers.make_name(time()),),

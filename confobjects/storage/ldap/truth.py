@@ -18,6 +18,7 @@ from confobjects.mapping.journal import WRITER, State
 from confobjects.records import Record
 from confobjects.storage.ldap.plans import PlannedChange
 from confobjects.storage.ldap.results import target_of
+from confobjects.texts.numbers import read_number
 
 REVISION: Final = REVISION_ATTRIBUTE
 SWAPPED: Final = (REVISION, WRITER)
@@ -54,7 +55,7 @@ def revision_of(entry: Entry | None, name: str = REVISION) -> int:
     """Return the number in an attribute, or 0 if there is none."""
     values = entry.get(name) if entry is not None else ()
     text = values[0] if values else ""
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
+    return (read_number(text) or 0) if isinstance(text, str) else 0
 
 
 def new_revision_of(change: Change) -> int:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from confobjects.texts.numbers import read_number
+
 LEASE: Final = 60.0
 """The lease in seconds: how long a writer may be silent. It is much longer than clocks of machines usually differ."""
 RENEWAL: Final = 15.0
@@ -43,7 +45,8 @@ def is_known_dead(writer: str) -> bool:
     if len(parts) != 4:
         return False
     machine, number, began, _ = parts
-    return machine == _machine_name() and machine != "-" and number.isdecimal() and _start_time(int(number)) != began
+    process = read_number(number)
+    return machine == _machine_name() and machine != "-" and process is not None and _start_time(process) != began
 
 
 def is_this_process(writer: str) -> bool:
