@@ -19,6 +19,7 @@ from confobjects.following.hearing import Heard, Hearing
 from confobjects.following.listeners import Listener, Listeners, Place
 from confobjects.following.sources import LiveSources
 from confobjects.following.streams import EventStream
+from confobjects.following.unfinished import BeingWrittenError
 from confobjects.management.site import Site
 from confobjects.objects.typed import Lookups
 from confobjects.paths import ManagedObjectPath
@@ -77,6 +78,7 @@ class Live(Lookups):
         self._requests: deque[Callable[[], None]] = deque()
         self._restarts: dict[ManagedObjectPath, None] = {}
         self._unread: tuple[Diagnostic, ...] = ()
+        self._looks_again = False
         self._changed = Condition()
         self._told: int | None = None
         self._is_closing = False
@@ -286,6 +288,7 @@ class Live(Lookups):
                     LOG.exception("the live configuration could not follow a change")
                     summary = "the live configuration could not follow a change"
                     self._unread = (Diagnostic("internal-error", summary, remedy="see the log"),)
+                    self._looks_again = True
                     hearing.come_back(self._pauses.next())
                 with self._changed:
                     self._told = current.state.number
@@ -303,7 +306,7 @@ class Live(Lookups):
             self._requests.popleft()()
         if self._is_closing:
             return
-        if heard.notice is not None or heard.files or self._unread:
+        if heard.notice is not None or heard.files or self._looks_again:
             self._look(hearing, current)
         self._tell(current.find_replaced(heard.files))
         while self._restarts:
@@ -314,12 +317,13 @@ class Live(Lookups):
         try:
             events = current.look()
         except ConfobjectsError as error:
-            self._unread = error.diagnostics
+            self._unread = () if isinstance(error, BeingWrittenError) else error.diagnostics
+            self._looks_again = True
             hearing.come_back(self._pauses.next())
             return
         finally:
             hearing.watch_files(current.files)
-        self._unread = ()
+        self._unread, self._looks_again = (), False
         self._pauses.reset()
         self._tell(events)
 

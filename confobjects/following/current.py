@@ -12,7 +12,8 @@ from confobjects.dn import DN
 from confobjects.effect import Event, LiveState, Waiting, advance, begin, list_waiting, make_configuration, restart
 from confobjects.following.events import LiveEvent, make_live_event
 from confobjects.following.named_files import NamedFiles
-from confobjects.following.reading import StoredReader
+from confobjects.following.reading import Look, StoredReader
+from confobjects.following.unfinished import BeingWrittenError
 from confobjects.objects.changes import RequiredAction
 from confobjects.objects.effective import EffectiveObject
 
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.paths import ManagedObjectPath
 
-_REDEFINED = Diagnostic(
+_REDEFINED: Final = Diagnostic(
     "broken-definition",
     "the configuration holds other definitions now: this process uses those that it began with",
     remedy="restart the service",
     severity="warning",
 )
-_LOCAL = ("ldif", "memory")
+_MOST_TURNS: Final = 400
+_LOCAL: Final = ("ldif", "memory")
 """The schemes of storages that only users of this machine can write."""
 _NONE: Final[Mapping[int | None, ChangeSignature]] = MappingProxyType({})
 
@@ -48,13 +50,22 @@ class Current:
         self._sources = sources
         self._instance_directory = instance_directory
         self.reader = StoredReader(site, sources)
-        look = self.reader.read(None)
+        look = self._read_first()
         self._warnings: tuple[Diagnostic, ...] = look.warnings
         self.state: LiveState = begin(site.registry, sources, look.stored, look.history)
         self.configuration: EffectiveConfiguration = self._make_configuration()
         self._named = NamedFiles(instance_directory)
         for path, judged in self.state.judged.items():
             self._named.follow(path, judged)
+
+    def _read_first(self) -> Look:
+        """Return what is stored. A change that is being written is waited for, longer than its writer may be silent."""
+        for turn in range(_MOST_TURNS):
+            try:
+                return self.reader.read(None)
+            except BeingWrittenError:
+                self._site.storage.pause(turn)
+        return self.reader.read(None)
 
     @property
     def files(self) -> set[str]:

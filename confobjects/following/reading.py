@@ -12,6 +12,7 @@ from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_ob
 from confobjects.effect.digest import change_digest
 from confobjects.errors import ChangedMeanwhileError, NoSuchObjectError, StorageError, UnknownNameError
 from confobjects.following.differences import Changes, Survey, compare_entries, find_differences, is_own, make_survey
+from confobjects.following.unfinished import is_abandoned, require_whole, take_back
 from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
 from confobjects.management.strays import name_strays
@@ -108,10 +109,16 @@ class StoredReader:
     def read(self, since: int | None) -> Look:
         """Return what is stored now, with the history from a number on.
 
+        A change that is not whole is an error, except at the start (``since`` is None) if its writer has died: then it
+        is taken back in what is returned.
+
         Raises :class:`~confobjects.errors.ConfobjectsError` if it cannot be read, or is changed faster than it is read.
         """
         for _ in range(_ATTEMPTS):
             moment = self._site.storage.moment()
+            is_start = since is None and not self._known
+            if not (is_start and is_abandoned(moment)):
+                require_whole(moment)
             noted = self._read_history(since)
             found = self._read_changed(noted) or self._read_everything()
             if found is None:
@@ -124,7 +131,12 @@ class StoredReader:
                     number = since  # the change of that number was taken back
                 records = tuple(record_of(one) for one in after or () if since is None or one.number >= since)
                 warnings = tuple(self._join_warnings(found))
-                stored = self._evaluate_objects(found.changes, number)
+                changes = found.changes
+                for one in moment.unfinished[:1]:  # at the start: the last whole state is the one before it
+                    changes = take_back(changes.values(), records, one.number, self._site.registry)
+                    number = max((known.number for known in records if known.number < one.number), default=0)
+                    self._survey = None
+                stored = self._evaluate_objects(changes, number)
                 return Look(stored.replace(epoch=moment.epoch, digest=self._digest), records, warnings)
         raise ChangedMeanwhileError("the configuration is changed faster than it can be read")
 

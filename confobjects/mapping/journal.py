@@ -41,15 +41,26 @@ class NotedChange(Record):
         return f"<noted change {self.number}: {self.state}>"
 
 
+class UnfinishedChange(Record):
+    """A change of several entries that is not whole. ``is_abandoned`` tells that its writer has died: the next one that
+    changes something finishes it, or takes it back.
+    """
+
+    number: int
+    is_abandoned: bool
+
+
 class Moment(Record):
     """Where a storage stands. Two that are equal mean that no change of ours began or ended between them.
 
     ``epoch`` names the life of the history: it is another one after the history was made anew, and empty where it is not
     known. ``last`` is the highest number of the history, that of a change without effect included; None without a history.
+    ``unfinished`` are the changes of which a reader may see a half, the lowest number first.
     """
 
     epoch: str = ""
     last: int | None = None
+    unfinished: tuple[UnfinishedChange, ...] = ()
 
 
 # -- in a directory --------------------------------------------------------------------------------------------------

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from itertools import count
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 import confobjects
-from confobjects.definitions_loading import load_registry
 from confobjects.errors import ConfobjectsError
-from confobjects.following import Live
 from confobjects.mapping.entry import Modification, ModifyEntry
-from tests.following.services import FIRST, LONG, ONE, Told, shorten
-from tests.servers import ds389
-from tests.servers.fixtures import GUARDED
-
-NUMBERS = count()
-REGISTRY = load_registry()
-
-
-class Directory:
-    """A configuration in a directory, with the mail server "one", which is change 1."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        with self.change() as tx:
-            tx.create(*ONE, FIRST)
-
-    @contextmanager
-    def change(self) -> Iterator[Any]:
-        with confobjects.open(self.url, definitions=REGISTRY) as context, context.change() as tx:
-            yield tx
-
-    def set(self, **values: Any) -> None:
-        with self.change() as tx:
-            tx.set(*ONE, {name.replace("_", "-"): value for name, value in values.items()})
-
-    def live(self) -> Live:
-        return confobjects.live(self.url, definitions=REGISTRY, environment={})
-
-
-@pytest.fixture(params=["389-ds", "slapd"])
-def directory(request: pytest.FixtureRequest) -> Directory:
-    if request.param == "slapd":
-        url, above = request.getfixturevalue("slapd").socket_url, GUARDED
-    else:
-        url, above = request.getfixturevalue("ds389_server").socket_url, ds389.SUFFIX
-    return Directory(str(url) + quote(f"cn=followed {next(NUMBERS)},{above}"))
+from tests.following.directories import REGISTRY, Directory
+from tests.following.services import LONG, ONE, Told, shorten
 
 
 def test_a_change_is_in_effect_when_it_is_told(directory: Directory) -> None:

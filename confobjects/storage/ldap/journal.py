@@ -457,12 +457,18 @@ class Journal:
         epoch = next((text for name in _UNIQUE if (text := text_of(branch, name))), "")
         found = self._find_records(self._newest) or self._find_records(0)
         self._newest = max((revision_of(entry, names.NUMBER) for entry in found), default=0)
-        return names.Moment(epoch, self._newest)
+        begun = [entry for entry in found if text_of(entry, names.STATE) == "intent"]
+        unfinished = {
+            number: self._is_dead(number, entry) for entry in begun if (number := revision_of(entry, names.NUMBER))
+        }
+        return names.Moment(
+            epoch, self._newest, tuple(names.UnfinishedChange(*one) for one in sorted(unfinished.items()))
+        )
 
     def _find_records(self, least: int) -> list[Entry]:
-        """Return the records from a number on."""
-        filter_ = f"(&{records.RECORDS}({names.NUMBER}>={least}))"
-        return self._directory.find(self.branch, "one", filter_, (names.NUMBER,))
+        """Return the records from a number on, and the unfinished ones."""
+        filter_ = f"(&{records.RECORDS}(|({names.STATE}=intent)({names.NUMBER}>={least})))"
+        return self._directory.find(self.branch, "one", filter_, (names.NUMBER, names.STATE, names.WRITER))
 
     def _prune(self) -> None:
         """Remove claims and records without effect, except the newest, which are still needed; then the oldest."""
