@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import TYPE_CHECKING
 
 import click
 
 from confobjects.errors import error_for
+from confobjects.mail.expiry import Period, find_expiring
 from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
 
@@ -15,13 +17,15 @@ from ..invocation import Invocation
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.objects.effective import EffectiveObject
 
     from ..words.splitting import Words
 
 _HELP = """Check the whole configuration as a starting service would.
 
 Every expression is evaluated and every object judged. With --env-file the variables in a file replace the environment, so
-that one machine can check what another one will see."""
+that one machine can check what another one will see. Certificates and tokens that end within 14 days, and stores that cannot
+be read, are warnings."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -44,7 +48,9 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         configuration, problems = judge_all(site, invocation.place.instance_directory)
         unusable = [problem for one in site.registry.unusable for problem in one.problems]
         remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
-        warnings = [*remarks, *find_exposed(site), *find_risks(site)]
+        here = () if problems or env_file is not None else configuration  # the stores of another machine are not here
+        ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
+        warnings = [*remarks, *find_exposed(site), *find_risks(site), *ending]
     if invocation.form != "json":
         invocation.warn(warnings)
     if unusable or problems:
@@ -59,3 +65,9 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         count = len(configuration)
         invocation.say(f"{count} object{'' if count == 1 else 's'} checked: no problem found.")
     return 0
+
+
+def _read_store(obj: EffectiveObject) -> tuple[Period, ...]:
+    from confobjects.transport.validity import read_store
+
+    return read_store(obj)

@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from threading import Condition, Event, Thread, current_thread
+from time import time
 from typing import TYPE_CHECKING, Any, Self
 
 from confobjects.diagnostics import Diagnostic
@@ -63,11 +64,16 @@ class Live(Lookups):
     """
 
     def __init__(
-        self, opening: Opening, timing: Timing | None = None, telling: Callable[[], Telling | None] = lambda: None
+        self,
+        opening: Opening,
+        timing: Timing | None = None,
+        telling: Callable[[], Telling | None] = lambda: None,
+        clock: Callable[[], float] = time,
     ) -> None:
         self._opening = opening
         self._telling = telling
         self._teller: Teller | None = None
+        self._clock = clock
         self._timing = timing or REAL
         self._pauses = Pauses(self._timing)
         self._listeners = Listeners()
@@ -115,7 +121,10 @@ class Live(Lookups):
 
     @property
     def problems(self) -> tuple[Diagnostic, ...]:
-        """What is wrong now: with what is stored, reading it, hearing of it, listeners, and telling what this service runs."""
+        """What is wrong now: with what is stored, reading it, hearing of it, listeners, and telling what this service runs.
+
+        Certificates and tokens that have ended, end within 14 days, or cannot be read are problems too.
+        """
         return (*self._find_problems(), *(() if self._teller is None else self._teller.problems))
 
     def _find_problems(self) -> tuple[Diagnostic, ...]:
@@ -282,7 +291,7 @@ class Live(Lookups):
         try:
             while not self._is_closing:
                 try:
-                    self._act(hearing.wait(), hearing, current)
+                    self._act(hearing.wait(current.expiring.due()), hearing, current)
                     self._tell_observers()
                 except Exception:  # a mistake of ours must not end the service; what was heard is looked at again
                     LOG.exception("the live configuration could not follow a change")
@@ -306,6 +315,7 @@ class Live(Lookups):
             self._requests.popleft()()
         if self._is_closing:
             return
+        current.expiring.renew()
         if heard.notice is not None or heard.files or self._looks_again:
             self._look(hearing, current)
         self._tell(current.find_replaced(heard.files))
@@ -372,7 +382,7 @@ class Live(Lookups):
         self._site = site
         try:
             self._hearing = Hearing(site.storage.watch(self._timing), self._timing)
-            self._current = Current(site, sources, instance_directory)
+            self._current = Current(site, sources, instance_directory, self._clock)
             self._told = self._current.state.number
             self._hearing.watch_files(self._current.files)
             self._teller = None if telling is None else telling(self._find_facts, self._timing)
@@ -441,13 +451,15 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
     follower: str | None = None,
     state_url: str | None = None,
     timing: Timing | None = None,
+    clock: Callable[[], float] = time,
     **options: Any,
 ) -> Live:
     """Return the effective configuration, kept true from when it is entered until it is closed.
 
     The arguments are those of :func:`confobjects.load`. With a name as ``follower`` (or in ``CONFOBJECTS_FOLLOWER``) the
     service tells which change it has in effect, what waits and what is wrong: in a place beside the configuration, or
-    beside ``state_url`` (or ``CONFOBJECTS_STATE_URL``). ``timing`` is for tests.
+    beside ``state_url`` (or ``CONFOBJECTS_STATE_URL``). ``timing`` and ``clock``, which returns the time of day in seconds
+    since 1970, are for tests.
     """
     variables = os.environ if environment is None else environment
 
@@ -477,4 +489,4 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
         place = state_url or variables.get(STATE_URL_VARIABLE, "")
         return prepare_telling(name, find_place(url, instance, variables).url, place, options)
 
-    return Live(open_site, timing, find_telling)
+    return Live(open_site, timing, find_telling, clock)

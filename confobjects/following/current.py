@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from time import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.effect import Event, LiveState, Waiting, advance, begin, list_waiting, make_configuration, restart
 from confobjects.following.events import LiveEvent, make_live_event
+from confobjects.following.expiring import Expiring
 from confobjects.following.named_files import NamedFiles
 from confobjects.following.reading import Look, StoredReader
 from confobjects.following.unfinished import BeingWrittenError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from confobjects.following.sources import LiveSources
     from confobjects.management.site import ChangeSignature, Site
     from confobjects.objects.effective import EffectiveConfiguration
+    from confobjects.objects.judging import Judgement
     from confobjects.paths import ManagedObjectPath
 
 _REDEFINED: Final = Diagnostic(
@@ -45,7 +48,9 @@ class Current:
     Making it raises every problem of the stored configuration as one :class:`~confobjects.errors.ConfobjectsError`.
     """
 
-    def __init__(self, site: Site, sources: LiveSources, instance_directory: str) -> None:
+    def __init__(
+        self, site: Site, sources: LiveSources, instance_directory: str, clock: Callable[[], float] = time
+    ) -> None:
         self._site = site
         self._sources = sources
         self._instance_directory = instance_directory
@@ -55,8 +60,15 @@ class Current:
         self.state: LiveState = begin(site.registry, sources, look.stored, look.history)
         self.configuration: EffectiveConfiguration = self._make_configuration()
         self._named = NamedFiles(instance_directory)
+        self.expiring = Expiring(clock)
         for path, judged in self.state.judged.items():
-            self._named.follow(path, judged)
+            self._follow(path, judged)
+        self.expiring.judge()
+
+    def _follow(self, path: ManagedObjectPath, judged: Judgement | None) -> None:
+        """Take an object as it is in effect now: the files that it names, and what ends of what it refers to."""
+        self._named.follow(path, judged)
+        self.expiring.follow(str(path), None if judged is None else EffectiveObject(judged, self.configuration))
 
     def _read_first(self) -> Look:
         """Return what is stored. A change that is being written is waited for, longer than its writer may be silent."""
@@ -74,8 +86,9 @@ class Current:
 
     @property
     def problems(self) -> tuple[Diagnostic, ...]:
-        """Why what is stored is not in effect, as far as nothing waits."""
-        return (*self.state.problems, *((_REDEFINED,) if self.reader.redefined else ()))
+        """Why what is stored is not in effect, as far as nothing waits, and what has ended or ends soon."""
+        redefined = (_REDEFINED,) if self.reader.redefined else ()
+        return (*self.state.problems, *redefined, *self.expiring.problems)
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
@@ -109,6 +122,8 @@ class Current:
 
     def _make_replaced(self, path: ManagedObjectPath, names: tuple[str, ...]) -> LiveEvent:
         obj = EffectiveObject(self.state.judged[path], self.configuration)
+        self.expiring.follow(str(path), obj)
+        self.expiring.judge()
         return LiveEvent("changed", path, obj, obj, names)
 
     def _take(
@@ -120,8 +135,11 @@ class Current:
         told = tuple(
             make_live_event(event, before, self.configuration, signatures.get(event.number)) for event in events
         )
-        for path in dict.fromkeys(event.path for event in told):
-            self._named.follow(path, state.judged.get(path))
+        again = map(self._site.registry.parse_path, self.expiring.read_again)
+        for path in dict.fromkeys((*(event.path for event in told), *again)):
+            self._follow(path, state.judged.get(path))
+        if told or self.expiring.read_again:
+            self.expiring.judge()
         return told
 
     def _make_configuration(self) -> EffectiveConfiguration:

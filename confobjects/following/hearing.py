@@ -60,26 +60,29 @@ class Hearing:
         """Tell whether the watch hears, and whether it has problems."""
         return self.watch.stale is None, bool(self.watch.problems)
 
-    def wait(self) -> Heard:
+    def wait(self, seconds: float | None = None) -> Heard:
         """Wait until there is something to do, and return what was heard.
 
-        That is nothing if it was woken, has to come back, or if the storage can be heard no longer or again.
+        That is nothing if it was woken, has to come back, or if the storage can be heard no longer or again; and after some
+        seconds, if they are given.
         """
+        end = None if seconds is None else self._timing.now() + seconds
         while True:
             woken = self._drain()
             notice = self.watch.wait(0)
             files = None if self._files is None else self._files.wait(0)
             if self._again is not None and self._again <= self._timing.now():
                 self._again, woken = None, True
+            if end is not None and end <= self._timing.now():
+                woken = True
             before, self._told = self._told, self._describe_watch()
             if before != self._told:
                 woken = True
             if woken or notice is not None or files:
                 return Heard(notice, files or frozenset())
             watches: list[Watch | FileWatch] = [self.watch] if self._files is None else [self.watch, self._files]
-            waits = [seconds for one in watches if (seconds := one.due()) is not None]
-            if self._again is not None:
-                waits.append(self._again - self._timing.now())
+            waits = [due for one in watches if (due := one.due()) is not None]
+            waits.extend(when - self._timing.now() for when in (self._again, end) if when is not None)
             descriptors = [self._reader, *(number for one in watches for number in one.descriptors())]
             self._timing.wait(descriptors, min(waits, default=None))
 

@@ -22,6 +22,7 @@ from confobjects.dn import DN, DNSyntaxError
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions import Failed, Found, Need, NotFound, Provide
 from confobjects.expressions.evaluation import provide_nothing
+from confobjects.mail.expiry import read_token_limits
 from confobjects.mail.replies import ProtocolViolation, ReplyParser
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.management.followers import AskedChange, judge_followers
@@ -238,6 +239,7 @@ TARGETS = {
     "notes": Target(read_note, NOTES, (*JSON, b'"changes"', b'"undoes"', b"[1e999]", b"Infinity"), ()),
     "plans": Target(read_plan, PLANS, (*JSON, b"1e999", b"cn=x", b'"add"', b"0000z", b"0001:"), ()),
     "tokens": Target(read_tokens, (b'{"a": {"b": "x"}}', b"a.b=x\n", b"A=b\nexport C='d'\n"), (*JSON, b"=", b"\\u00", b"\n"), (ConfobjectsError,)),
+    "web tokens": Target(lambda data: read_token_limits(as_text(data)), (b"eyJhbGciOiJub25lIn0.eyJleHAiOjV9.c2ln",), (b".", b"eyJ", b"=", b"-_", b"eyJleHAiOjFlOTk5fQ"), ()),
     "addresses": Target(lambda data: address.parse(as_text(data)), (b"ldap://h:1/cn=x ldaps://[::1]/cn=x", b"ldapi://%2frun%2fldapi/cn=x"), (b"://", b"/", b"%2", b" ldap://h", b":", b"[", b"@", b"?"), (ConfobjectsError,)),
     "stores": Target(read_any_store, (PEM, b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1", b"0\x82\x01\x00"), (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"\xfe\xed\xfe\xed", b"\0\0\0\2", b"\x30\x82", b"\xff\xff\xff\xff"), (stores.StoreProblem,)),
 }  # fmt: skip

@@ -1,0 +1,38 @@
+"""Reading from when until when the certificates are valid that objects refer to; :mod:`confobjects.mail.expiry` judges it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from confobjects.mail.expiry import STORES, Period
+from confobjects.mail.plan import trust_source_of
+from confobjects.transport.providers import load_material, trust_error_for
+
+if TYPE_CHECKING:
+    from confobjects.objects.effective import EffectiveObject
+
+_MOST_CERTIFICATES: Final = 1000
+_LONGEST_NAME: Final = 200
+
+
+def read_store(obj: EffectiveObject) -> tuple[Period, ...]:
+    """Return the periods of the certificates in the store of an object, whose type is one of :data:`STORES`.
+
+    Raises :class:`~confobjects.errors.MailError`, with object and property, for a store that cannot be read.
+    """
+    from cryptography import x509
+
+    source = trust_source_of(obj)
+    material = load_material(source)
+    found = []
+    for certificate, place in list(zip(material.certificates, material.places, strict=True))[:_MOST_CERTIFICATES]:
+        try:
+            parsed = x509.load_der_x509_certificate(certificate)
+            subject = parsed.subject.rfc4514_string()
+        except ValueError:
+            summary, advice = f"a certificate in {place} is damaged", "Export the certificate again."
+            raise trust_error_for(source, summary, advice, STORES[obj.type], "trust-store-damaged") from None
+        short = subject if len(subject) <= _LONGEST_NAME else f"{subject[:_LONGEST_NAME]}…"
+        begin, end = parsed.not_valid_before_utc.timestamp(), parsed.not_valid_after_utc.timestamp()
+        found.append(Period(f"the certificate {short} in {place}", obj.path, STORES[obj.type], begin, end))
+    return tuple(found)
