@@ -15,14 +15,12 @@ from confobjects.management.documents.comparing import take_snapshot
 from confobjects.mapping.followers import FollowerReport, place_of_followers
 from confobjects.storage import open_storage
 from tests.cli.sessions import run
+from tests.following.directories import REGISTRY, Directory
 from tests.following.services import LONG, Told
-from tests.following.test_directories import REGISTRY, Directory, directory
 from tests.following.test_telling import count_looks, quick, wait_for_look
 from tests.servers.ds389 import Ds389
 from tests.servers.fixtures import schema_of_everything
 from tests.servers.slapd import SUFFIX, Slapd
-
-__all__ = ["directory"]
 
 OTHER_SUFFIX = "o=followed"
 SECOND_DATABASE = f"""\
