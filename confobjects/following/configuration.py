@@ -6,6 +6,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from threading import Condition, Event, Thread, current_thread
 from time import time
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ from confobjects.following.hearing import Heard, Hearing
 from confobjects.following.listeners import Listener, Listeners, Place
 from confobjects.following.sources import LiveSources
 from confobjects.following.streams import EventStream
+from confobjects.following.systemd import ServiceManager, ServiceNotices, describe_service
 from confobjects.following.unfinished import BeingWrittenError
 from confobjects.management.site import Site
 from confobjects.objects.typed import Lookups
@@ -93,6 +95,7 @@ class Live(Lookups):
         self._site: Site | None = None
         self._hearing: Hearing | None = None
         self._thread: Thread | None = None
+        self._notices: ServiceNotices | None = None
 
     # -- what is in effect ---------------------------------------------------------------------------------------------
 
@@ -242,6 +245,31 @@ class Live(Lookups):
     def _ask_restart(self, path: ManagedObjectPath) -> None:
         self._restarts[path] = None
 
+    def notify_systemd(self, environment: Mapping[str, str] | None = None) -> None:
+        """Tell systemd that the service is ready, and from now on what becomes of it, for a unit of ``Type=notify``.
+
+        Told are each change while listeners hear of it, the number in effect and what waits as the status, the end, and
+        signs of life for the watchdog as long as the thread that tells listeners works. Without ``NOTIFY_SOCKET`` in the
+        environment (by default that of the process) nothing happens, and neither if it is called again.
+        """
+        manager = ServiceManager(os.environ if environment is None else environment)
+        if not manager.is_there:
+            return
+
+        def begin() -> None:
+            if self._notices is not None:
+                return
+            self._notices = notices = ServiceNotices(manager, self._describe)
+            notices.begin()
+            self.observe(lambda _: notices.go_on())
+            if manager.beat is not None and self._hearing is not None:
+                self._hearing.beat(manager.beat, notices.live_on)
+
+        self._perform(begin)
+
+    def _describe(self) -> str:
+        return describe_service(self.number, self.waiting, self.problems, is_deaf=self.stale is not None)
+
     def events(self) -> EventStream:
         """Return the events from now on, for ``for`` and ``async for``."""
         stream = EventStream(self._leave)
@@ -338,10 +366,11 @@ class Live(Lookups):
         self._tell(events)
 
     def _tell(self, events: Sequence[LiveEvent]) -> None:
-        for event in events:
-            self._listeners.tell(event)
-            for stream in self._streams:
-                stream.put(event)
+        with nullcontext() if self._notices is None else self._notices.reload(events):
+            for event in events:
+                self._listeners.tell(event)
+                for stream in self._streams:
+                    stream.put(event)
         self._round.extend(events)
 
     def _tell_observers(self) -> None:
@@ -423,6 +452,8 @@ class Live(Lookups):
                 if one is not None:
                     one.close_copies()
             return
+        if self._notices is not None:
+            self._notices.stop()
         self._is_closing = True
         if self._hearing is not None:
             self._hearing.wake()

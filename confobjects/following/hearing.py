@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ class Hearing:
         self._paths: set[str] = set()
         self._again: float | None = None
         self._told = self._describe_watch()
+        self._beat: tuple[float, Callable[[], object]] | None = None
+        self._next_beat = 0.0
         self._lock = Lock()
         self._is_closed = False
         self._reader, self._writer = os.pipe()
@@ -60,6 +62,16 @@ class Hearing:
         """Tell whether the watch hears, and whether it has problems."""
         return self.watch.stale is None, bool(self.watch.problems)
 
+    def beat(self, seconds: float, call: Callable[[], object]) -> None:
+        """Let :meth:`wait` call a function as soon as it waits, and then whenever so many seconds have passed."""
+        self._beat, self._next_beat = (seconds, call), self._timing.now()
+
+    def _beat_if_due(self) -> None:
+        if self._beat is not None and self._next_beat <= self._timing.now():
+            seconds, call = self._beat
+            self._next_beat = self._timing.now() + seconds
+            call()
+
     def wait(self, seconds: float | None = None) -> Heard:
         """Wait until there is something to do, and return what was heard.
 
@@ -68,6 +80,7 @@ class Hearing:
         """
         end = None if seconds is None else self._timing.now() + seconds
         while True:
+            self._beat_if_due()
             woken = self._drain()
             notice = self.watch.wait(0)
             files = None if self._files is None else self._files.wait(0)
@@ -83,6 +96,8 @@ class Hearing:
             watches: list[Watch | FileWatch] = [self.watch] if self._files is None else [self.watch, self._files]
             waits = [due for one in watches if (due := one.due()) is not None]
             waits.extend(when - self._timing.now() for when in (self._again, end) if when is not None)
+            if self._beat is not None:
+                waits.append(self._next_beat - self._timing.now())
             descriptors = [self._reader, *(number for one in watches for number in one.descriptors())]
             self._timing.wait(descriptors, min(waits, default=None))
 

@@ -122,6 +122,12 @@ SERVERS: Mapping[str, Server] = {
             probes={"softhsm2-util": "softhsm2-util", "module": "/usr/lib/*/softhsm/libsofthsm2.so"},
             used_by="tests/transport/test_token.py",
         ),
+        Server(
+            name="systemd-analyze",
+            packages=("systemd",),
+            probes={"systemd-analyze": "systemd-analyze"},
+            used_by="tests/docs/test_systemd.py",
+        ),
     )
 }
 
