@@ -9,25 +9,32 @@ import logging
 import os
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import confobjects
 from confobjects.errors import MailError, UsageError
 from confobjects.following import Live, LiveEvent
+from confobjects.mail.diagnosis import DeliveryError
+from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
 from confobjects.objects.effective import EffectiveObject
 from confobjects.transport.mailer import _GROUP, Mailer
 from confobjects.transport.pool import Outdated, Pool
+from confobjects.transport.smtp import Connection
 from tests.following.services import LONG, ONE, File
 from tests.servers import mail_server
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp, Session, starttls
+from tests.servers.postfix import PASSWORD, USER
 from tests.transport.sending import CLEAR, fork, mails, numbers, parts, wait_for
 
 TWO = ("mail-server", "two")
@@ -258,6 +265,33 @@ def test_from_starttls_to_tls_from_the_first_byte_when_the_component_is_restarte
             assert (report.port, b.connections) == (b.port, 1)
 
 
+def test_a_real_server_gets_the_values_of_one_state(
+    postfix: SimpleNamespace, authority: Authority, tmp_path: Path
+) -> None:
+    """From a wrong password to the right one, and from STARTTLS to TLS from the first byte."""
+    store = tmp_path / "ca.pem"
+    store.write_bytes(authority.pem)
+    file = File(tmp_path)
+    with file.change() as tx:
+        tx.create("trust-manager-provider", "ca", {**CA, "trust-store-file": str(store)}, type="file-based")
+        values = {"smtp-server": f"localhost:{postfix.ports['submission']}", "trust-manager-provider": "ca"}
+        tx.set(*ONE, {**values, "auth-username": USER, "auth-password": "wrong"})
+    with file.live() as live, confobjects.mailer(live) as mailer:
+        service = Service(file, live)
+        with pytest.raises(DeliveryError) as caught:
+            send(mailer)
+        assert caught.value.stage == "auth"
+        service.set(auth_password=PASSWORD)
+        assert send(mailer) == postfix.ports["submission"]
+        service.set(use_ssl=True, use_start_tls=False, smtp_server=f"localhost:{postfix.ports['smtps']}")
+        assert send(mailer) == postfix.ports["submission"]
+        live.restart(*ONE)
+        assert live.wait_until(lambda: not live.waiting, LONG)
+        results = list(mailer.send_many(mails(3, to="bob@example.com")))
+        assert [one.report.port for one in results if one.report] == [postfix.ports["smtps"]] * 3
+        assert mailer.counters.connections == 2
+
+
 def test_servers_come_and_go(fakes: tuple[FakeSmtp, FakeSmtp], service: Service) -> None:
     a, b = fakes
     with confobjects.mailer(service.live) as mailer:
@@ -462,6 +496,69 @@ def test_what_is_learned_about_an_old_server_says_nothing_of_the_new_one(fakes: 
     pool.give_back(lent)
     assert pool.plan == new
     pool.close()
+
+
+class _Model:
+    """A pool, and what its connections must obey."""
+
+    def __init__(self, plans: Sequence[DeliveryPlan]) -> None:
+        self.plans = plans
+        self.plan: DeliveryPlan | None = plans[0]
+        self.pool = Pool(plans[0])
+        self.lent: list[Connection] = []
+
+    def take(self, _: int) -> None:
+        before = self.pool._count
+        try:
+            connection = self.pool.take(wait=False)
+        except Outdated:
+            assert self.plan is None
+            return
+        assert self.plan is not None
+        if connection is None:
+            assert before >= self.plan.pool.connections
+        else:
+            assert connection.plan == self.plan
+            self.lent.append(connection)
+
+    def give_back(self, number: int) -> None:
+        if self.lent:
+            connection = self.lent.pop(number % len(self.lent))
+            self.pool.give_back(connection)
+            if connection.plan != self.plan:
+                assert not connection.usable
+
+    def renew(self, number: int) -> None:
+        self.plan = [*self.plans, None][number % 4]
+        self.pool.renew(self.plan)
+        assert all(one.usable for one in self.lent), "nobody is disturbed in the middle of a message"
+
+    def check(self) -> None:
+        pool = self.pool
+        assert pool._count == len(self.lent) + len(pool._idle) + len(pool._outdated)
+        assert all(one.plan == self.plan for one, _ in pool._idle)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(["take", "take", "give_back", "renew"]), st.integers(0, 11)), max_size=25)
+)
+def test_a_pool_lends_only_what_the_plan_of_now_has_made(steps: list[tuple[str, int]]) -> None:
+    with FakeSmtp() as a, FakeSmtp() as b:
+        limits = ((a, 1), (b, 3), (a, 2))
+        model = _Model(
+            [
+                plan_delivery(mail_server(fake.port, f"confobjects.pool.max-connections={most}", **CLEAR))
+                for fake, most in limits
+            ]
+        )
+        for name, number in steps:
+            getattr(model, name)(number)
+            model.check()
+        for _ in tuple(model.lent):
+            model.give_back(0)
+        model.pool.close()
+        assert model.pool.is_empty
 
 
 # -- everything at once ------------------------------------------------------------------------------------------------
