@@ -92,9 +92,8 @@ class _Loader:
         """Return all documents that count. Raises :class:`~confobjects.errors.DefinitionError` for the directories."""
         usable = self._select(installed)
         while True:
-            texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
             try:
-                self._ensure_checked(texts, reviewed=usable)
+                self._ensure_checked(usable)
             except DefinitionError as error:
                 named = self._find_culprits(error, usable)
                 if not named:
@@ -136,16 +135,18 @@ class _Loader:
             del usable[found.installed.origin]
         return usable
 
-    def _ensure_checked(self, texts: Sequence[_Text], reviewed: Container[str] = ()) -> None:
-        """Check definitions with those of the library, unless they are known. Raises with every problem.
+    def _ensure_checked(self, usable: Mapping[str, InstalledText]) -> None:
+        """Check the definitions in directories, and reviewed installed ones, with those of the library.
 
-        ``reviewed`` are the origins of those that have been reviewed by themselves.
+        Nothing is done if they are known. Raises :class:`~confobjects.errors.DefinitionError` with every problem.
         """
-        if not texts and not self.unread:
+        if not self.texts and not usable and not self.unread:
             return
-        memory = _Memory(str(len(self.own)), *(text for _, text in (*self.own, *texts)))
+        read = [text for _, text in (*self.own, *self.texts)]
+        memory = _Memory(str(len(self.own)), str(len(read)), *read, *(one.digest for one in usable.values()))
         if self.unread or not memory.knows():
-            _check_definitions(self.own, texts, self.unread, reviewed)
+            texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
+            _check_definitions(self.own, texts, self.unread, usable)
             memory.remember()
 
     def _find_culprits(self, error: DefinitionError, usable: Mapping[str, InstalledText]) -> list[str]:
@@ -156,7 +157,7 @@ class _Loader:
         if not usable:
             return []
         try:
-            self._ensure_checked(self.texts)
+            self._ensure_checked({})
         except DefinitionError:
             return []
         return list(usable)
@@ -228,8 +229,11 @@ class _Memory:
 
 
 def _review_once(several: Sequence[InstalledText]) -> list[UnusableDefinition]:
-    """Return the installed definitions that cannot be used by themselves; if all are right, they are not looked at again."""
-    memory = _Memory("review", *(part for one in several for part in (one.name, one.text)))
+    """Return the installed definitions that cannot be used by themselves; if all are right, they are not looked at again.
+
+    Their digests are right, and stand for their texts in the memory.
+    """
+    memory = _Memory("review", *(part for one in several for part in (one.name, one.digest)))
     if not several or memory.knows():
         return []
     from confobjects.definitions.reviewing import review
