@@ -38,7 +38,7 @@ __all__ = [
 if TYPE_CHECKING:
     from confobjects.diagnostics import Diagnostic
     from confobjects.errors import ConfobjectsError
-    from confobjects.following.configuration import live
+    from confobjects.following.opening import live
     from confobjects.management import ManagementContext
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject

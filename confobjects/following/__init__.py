@@ -16,9 +16,10 @@ Laws of this room:
 
 from __future__ import annotations
 
-from confobjects.following.configuration import Live, live
+from confobjects.following.configuration import Live
 from confobjects.following.events import LiveEvent
 from confobjects.following.listeners import Listener
+from confobjects.following.opening import live
 from confobjects.following.streams import EventStream
 
 __all__ = ["EventStream", "Listener", "Live", "LiveEvent", "live"]

@@ -111,8 +111,8 @@ def test_the_watchdog_hears_of_a_service_as_long_as_its_thread_works(manager: Ma
         assert manager.receive() == ["WATCHDOG=1"]
         for seconds, beats in ((9.0, []), (1.0, [["WATCHDOG=1"]]), (9.0, []), (100.0, [["WATCHDOG=1"]])):
             clock[0] += seconds
-            live._perform(lambda: None)  # the thread begins to wait again
-            live._perform(lambda: None)
+            live._entered.perform(lambda: None)  # the thread begins to wait again
+            live._entered.perform(lambda: None)
             assert manager.receive_waiting() == beats
         file.set(smtp_server="second.example.com")
         assert hangs.wait(LONG)
@@ -133,7 +133,7 @@ def test_the_thread_wakes_for_the_watchdog(manager: Manager, tmp_path: Path) -> 
         REAL.wait(descriptors, None)
 
     with File(tmp_path).live(timing=REAL.replace(now=lambda: 0.0, wait=wait)) as live:
-        live._perform(lambda: None)
+        live._entered.perform(lambda: None)
         assert not wakes.is_set()
         live.notify_systemd({**manager.environment, "WATCHDOG_USEC": "20000"})
         assert wakes.wait(LONG)
@@ -219,7 +219,7 @@ def test_without_a_service_manager_nothing_is_asked(tmp_path: Path, monkeypatch:
     live.notify_systemd()
     with live:
         live.notify_systemd()
-        assert live._notices is None
+        assert live._audience.notices is None
     with pytest.raises(UsageError, match="closed"):
         live.notify_systemd({"NOTIFY_SOCKET": "/run/none"})
 
@@ -230,7 +230,7 @@ def test_a_child_of_a_fork_tells_nothing(manager: Manager, tmp_path: Path) -> No
         assert manager.receive()[0] == "READY=1"
 
         def act() -> None:
-            notices = live._notices
+            notices = live._audience.notices
             assert notices is not None
             notices.live_on()
             notices.stop()

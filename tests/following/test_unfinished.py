@@ -124,7 +124,7 @@ def test_a_change_that_is_being_written_is_no_problem_and_is_told_when_it_is_who
         assert reached.wait(LONG)
         with directory.change() as tx:
             tx.create("mail-server", "four", FIRST)
-        assert other.wait_until(lambda: other._looks_again, LONG)
+        assert other.wait_until(lambda: other._entered._looks_again, LONG)
         assert (hosts(live), live.number, live.problems, other.problems) == ({"first.example.com"}, 2, (), ())
         go_on.set()
         assert live.wait_for(4, LONG)
