@@ -33,6 +33,7 @@ with confobjects.live(sys.argv[1], follower=sys.argv[2]) as live:
 """
 LONG = "300"
 """Seconds that no test waits for: what is waited for comes."""
+Passing = Callable[[Callable[[], bool]], None]
 TLS = ("--set", "use-ssl:true", "--set", "use-start-tls:false")
 
 
@@ -76,15 +77,15 @@ def change(*values: str) -> Outcome:
 
 
 @pytest.fixture
-def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
-    """Let no time pass for a command that waits until the services are listed in some states, and then all of it."""
+def passing(monkeypatch: pytest.MonkeyPatch) -> Passing:
+    """Let no time pass for a command that waits until something holds, and then all of it."""
 
-    def use(wanted: dict[str, str]) -> None:
+    def use(holds: Callable[[], bool]) -> None:
         passed = 0.0
 
         def wait(descriptors: Sequence[int], seconds: float | None) -> None:
             nonlocal passed
-            if listed() == wanted:
+            if holds():
                 passed += seconds or 0
 
         monkeypatch.setattr(waiting, "REAL", Timing(lambda: passed, wait, lambda low, _: low))
@@ -110,10 +111,10 @@ def test_a_change_that_counts_at_once(services: list[subprocess.Popen[str]]) -> 
 
 
 def test_a_change_that_waits_until_the_object_is_disabled_and_enabled(
-    services: list[subprocess.Popen[str]], passing: Callable[[dict[str, str]], None]
+    services: list[subprocess.Popen[str]], passing: Passing
 ) -> None:
     until_listed({"web-1": "in-effect", "web-2": "in-effect"})
-    passing({"web-1": "waiting", "web-2": "waiting"})
+    passing(lambda: listed() == {"web-1": "waiting", "web-2": "waiting"})
     found = change(*TLS)
     assert found.status == 23
     assert found.err.splitlines()[1:] == [
@@ -122,7 +123,7 @@ def test_a_change_that_waits_until_the_object_is_disabled_and_enabled(
         "  web-2 waits for the object to be disabled and enabled again (use-ssl, use-start-tls of /mail-server/one)",
         "  remedy: look again: confobjects followers",
     ]
-    passing({})
+    passing(lambda: False)
     assert change("--set", "smtp-server:other.example.com:25").err == "change 3 in effect on 2 of 2\n"
     assert change("--set", "enabled:false").err == "change 4 in effect on 2 of 2\n"
     assert change("--set", "enabled:true").err == "change 5 in effect on 2 of 2\n"
@@ -147,31 +148,41 @@ def test_services_report_elsewhere(url: str, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("url", ["a file"], indirect=True)  # a directory needs the schema of the definition first
-def test_definitions_wait_for_the_next_process(url: str, passing: Callable[[dict[str, str]], None]) -> None:
+def test_definitions_wait_for_the_next_process(url: str, passing: Passing) -> None:
     with follower(url, "web-1"):
         until_listed({"web-1": "in-effect"})
-        passing({"web-1": "waiting"})
+        passing(lambda: listed() == {"web-1": "waiting"})
         found = run("definitions", "install", str(INSTALLABLE / "service.json"), "--wait", LONG)
         assert found.status == 23
         assert "  web-1 waits for a restart (creation of /installed-definition/service)\n" in found.err
-        passing({})
+        passing(lambda: False)
         assert change("--set", "enabled:false").err == "change 3 in effect on 1 of 1\n"
         assert run("definitions", "remove", "service", "--wait", LONG).err == "change 4 in effect on 1 of 1\n"
         assert run("undo", "4").status == 0
     with follower(url, "web-1"):
-        passing({})
+        until_listed({"web-1": "in-effect"})
         assert change("--set", "enabled:true").err == "change 6 in effect on 1 of 1\n"
-        passing({"web-1": "waiting"})
+        passing(lambda: listed() == {"web-1": "waiting"})
         found = run("definitions", "remove", "service", "--wait", LONG)
         assert found.status == 23
         assert "  web-1 waits for a restart (deletion of /installed-definition/service)\n" in found.err
 
 
-def test_who_hangs_is_named(services: list[subprocess.Popen[str]], passing: Callable[[dict[str, str]], None]) -> None:
+def test_what_a_service_cannot_use_is_not_in_effect(services: list[subprocess.Popen[str]], passing: Passing) -> None:
+    until_listed({"web-1": "in-effect", "web-2": "in-effect"})
+    passing(lambda: run("followers", "-s").out.count("no.such.token") == len(services))
+    found = change("--set", "auth-username:&{no.such.token}")
+    assert found.status == 23
+    assert "  web-2 is at change 1: /mail-server/one, auth-username: " in found.err
+    passing(lambda: False)
+    assert change("--reset", "auth-username").err == "change 3 in effect on 2 of 2\n"
+
+
+def test_who_hangs_is_named(services: list[subprocess.Popen[str]], passing: Passing) -> None:
     until_listed({"web-1": "in-effect", "web-2": "in-effect"})
     services[1].send_signal(signal.SIGSTOP)
     try:
-        passing({"web-1": "in-effect", "web-2": "behind"})
+        passing(lambda: listed() == {"web-1": "in-effect", "web-2": "behind"})
         found = change("--set", "enabled:false")
     finally:
         services[1].send_signal(signal.SIGCONT)
