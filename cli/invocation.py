@@ -112,8 +112,10 @@ class Invocation:
         given = self.options["wait"]
         if given is None:
             return 0
-        seconds = int(given) if given.isascii() and given.isdigit() and len(given) <= len(str(LONGEST_WAIT)) else 0
-        if not 1 <= seconds <= LONGEST_WAIT:
+        from confobjects.texts.numbers import read_number
+
+        seconds = read_number(given)
+        if seconds is None or not 1 <= seconds <= LONGEST_WAIT:
             summary = f'--wait takes a number of seconds from 1 to {LONGEST_WAIT}, not "{given}"'
             raise UsageError(Diagnostic("usage", summary, argument="--wait"))
         return seconds
