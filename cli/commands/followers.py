@@ -97,7 +97,10 @@ def _forget(invocation: Invocation, storage: Storage, name: str) -> int:
     (one,) = judge_followers([report], AskedChange(None), None, startup.current_time()).followers
     if one.alive:
         summary = f'the follower "{report.name}" is alive: it was heard of {format_duration(one.silence or 0)} ago'
-        raise ObjectInUseError(Diagnostic("object-in-use", summary, argument=name, remedy="stop it first"))
+        detail = f"its last sign of life is from {report.time}, by its own clock"
+        raise ObjectInUseError(
+            Diagnostic("object-in-use", summary, argument=name, detail=detail, remedy="stop it first")
+        )
     if not invocation.dry_run:
         storage.forget_follower(report.name)
     if invocation.form == "json":

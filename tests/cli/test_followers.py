@@ -59,11 +59,12 @@ def test_the_newest_change_is_what_counts() -> None:
 def test_an_edit_by_hand_may_have_been_made_anywhere(place: Path) -> None:
     file = place / "config.ldif"
     file.write_text(file.read_text() + "# by hand\n")
-    assert run("set-mail-server-prop", "--server-name", "one", "--set", "enabled:false").status == 0
-    assert run("undo", "5").status == 0
-    newest = json.loads(run("history", "--output", "json").out)["changes"][-1]["number"]
-    tell("web-1", newest, SSL.replace(path="/mail-server/two"))
-    assert run("followers").out.splitlines()[-1] == f"change {newest} in effect on 1 of 1."
+    newest = json.loads(run("history", "--output", "json").out)["changes"][-1]
+    assert newest["state"] == "edited"
+    tell("web-1", newest["number"], SSL.replace(path="/mail-server/two"))
+    assert run("followers").out.splitlines()[-1] == (
+        f"change {newest['number']} in effect on 0 of 1; web-1 waits for a restart (use-ssl of /mail-server/two)."
+    )
 
 
 def test_before_the_first_change(tmp_path: Path) -> None:
@@ -92,6 +93,7 @@ def test_the_report_of_who_is_alive_stays(time: str) -> None:
     found = run("followers", "--forget", "web-1")
     assert found.status == 14
     assert found.err.startswith('the follower "web-1" is alive: it was heard of ')
+    assert f"its last sign of life is from {time}, by its own clock" in found.err
     assert len(run("followers", "-s").out.splitlines()) == 1
 
 
