@@ -128,9 +128,10 @@ def _stand(
 def _is_touched(waiting: WaitingChange, places: Places | None) -> bool:
     if places is None:
         return True
-    names = places.get(_key_of(waiting.path))
-    if names is None:
-        return False
+    key = _key_of(waiting.path)
+    names = places.get(key)
+    if names is None:  # an object as such goes with all that is below it
+        return any(key.startswith(f"{above}/") for above, touched in places.items() if not touched)
     return not names or not waiting.properties or not names.isdisjoint(waiting.properties)
 
 
