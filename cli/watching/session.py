@@ -14,12 +14,13 @@ from confobjects.storage.file_watch import FileWatch
 from confobjects.storage.watching import REAL, Pauses
 
 from .inbox import Inbox
+from .logs import log_as_lines
 from .opening import FINAL, FollowedPlace
 from .program import choose_environment, find_secret_variables
 from .repairing import Repairer
 from .rounds import Round, RoundObserver
 from .runner import ProgramRunner
-from .signals import StopRequest, stop_on_signals, wait_for_any
+from .signals import StopRequest, drop_output, stop_on_signals, wait_for_any
 from .telling import Teller
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class WatchSession:
 
     def __init__(self, invocation: Invocation, options: WatchOptions) -> None:
         self._options = options
+        self._debug = bool(invocation.options["debug"])
         self._place = FollowedPlace(invocation)
         self._teller = Teller(invocation, self._place.url)
         self._inbox: Inbox[Round | ProgramOutcome] = Inbox()
@@ -70,7 +72,7 @@ class WatchSession:
     def run(self) -> int:
         """Watch until enough was told or somebody ends it, and return the exit status."""
         live: Live | None = None
-        with stop_on_signals():
+        with stop_on_signals(), log_as_lines(debug=self._debug):
             try:
                 live = self._enter()
                 self._follow()
@@ -78,6 +80,8 @@ class WatchSession:
             except StopRequest:
                 return 0
             finally:
+                if self._teller.is_writing:
+                    drop_output()
                 self._inbox.close()
                 if self._runner is not None:
                     self._runner.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import sys
@@ -56,6 +57,15 @@ def wait_for_any(descriptors: Sequence[int], seconds: float | None) -> None:
     for descriptor, events in poll.poll(None if seconds is None else ceil(max(0.0, seconds) * 1000)):
         if descriptor == output and events & _HUNG_UP:
             raise BrokenPipeError
+
+
+def drop_output() -> None:
+    """Let what is left of standard output go nowhere: nobody reads it, and the process is to end."""
+    output = _find_output()
+    if output is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, output)
+        os.close(nowhere)
 
 
 def _find_output() -> int | None:

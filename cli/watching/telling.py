@@ -25,6 +25,8 @@ class Teller:
         self._url = url
         self._problems: dict[str, tuple[Diagnostic, ...]] = {}
         self._is_stale = False
+        self.is_writing = False
+        """Whether standard output has not taken the last line yet."""
 
     def tell_state(self, state: Document) -> None:
         """Tell what is in effect at the start: to people only how much it is."""
@@ -77,5 +79,7 @@ class Teller:
             sys.stderr.flush()
 
     def _say(self, text: str) -> None:
+        self.is_writing = True
         self._invocation.say(text, exact=True)
         sys.stdout.flush()
+        self.is_writing = False

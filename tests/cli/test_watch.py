@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import jsonschema
 import pytest
 
 import confobjects
+from confobjects.cli.watching.logs import log_as_lines
 from confobjects.reference.outputs import schemas
 from tests.cli.documents import CANARY
 from tests.cli.sessions import run
@@ -205,6 +208,23 @@ def test_changes_in_a_row_are_told_once_and_in_order(file: File) -> None:
         assert hosts == [[f"h{number}.example.com"] for number in range(100)]
 
 
+def test_the_log_tells_no_text_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("confobjects.following")
+    with log_as_lines(debug=False):
+        try:
+            raise RuntimeError(CANARY)
+        except RuntimeError:
+            log.exception("something\nfailed")
+        log.warning("plain")
+        log.info("nothing")
+    log.addHandler(logging.NullHandler())
+    told = capsys.readouterr().err.splitlines()
+    assert [re.sub(r"^\S+  |\d+\)$", "", line) for line in told] == [
+        "log: something\\nfailed (RuntimeError in test_watch.py:",
+        "log: plain",
+    ]
+
+
 # -- the start -------------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +289,26 @@ def test_a_signal_ends_the_wait_for_the_start(tmp_path: Path, number: int) -> No
     with Watcher(f"ldif:{tmp_path / 'nothing.ldif'}", *JSON) as watcher:
         assert watcher.document("problem")
         assert watcher.end(number) == (130 if number == signal.SIGINT else 0)
+
+
+def test_who_reads_slowly_misses_nothing_and_can_end_it(file: File) -> None:
+    reader, writer = os.pipe()
+    with Watcher(file.url, *JSON, stdout=writer) as watcher:
+        os.close(writer)
+        names = [f"s{number}" for number in range(200)]
+        with os.fdopen(reader) as stream:
+            stream.readline()
+            for name in names:  # much more than a pipe takes
+                with file.change() as tx:
+                    tx.create("mail-server", name, FIRST)
+            told = filter(lambda one: one["event"] == "change", map(json.loads, stream))
+            found = [next(told)["changes"][0]["path"] for _ in names]
+            assert found == [f"/mail-server/{name}" for name in names]
+            for name in names:
+                with file.change() as tx:
+                    tx.delete("mail-server", name)
+                    tx.create("mail-server", name, {**FIRST, "auth-username": "x" * 1000})
+            assert watcher.end(signal.SIGTERM) == 0
 
 
 def test_a_reader_that_is_gone_ends_it_without_a_change(file: File) -> None:

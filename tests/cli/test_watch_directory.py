@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -106,6 +107,16 @@ def test_a_server_that_goes_and_comes_back_is_told(own_slapd: Slapd) -> None:
         set_host(place, "again.example.com", **MANAGER)
         assert judged(watcher.document("heard"))["problems"] == []
         assert next_change(watcher)["changes"][0]["properties"]["smtp-server"]["after"] == ["again.example.com"]
+
+
+def test_a_server_that_hangs_does_not_keep_it_from_ending(own_slapd: Slapd) -> None:
+    place = f"{own_slapd.url}{BASE}"
+    fill(place, **MANAGER)
+    with Watcher(place, *JSON, *LOGIN, env={"LC_PASSWORD": openldap.PASSWORD}) as watcher:
+        watcher.document("state")
+        own_slapd.process.send_signal(signal.SIGSTOP)
+        assert watcher.end(signal.SIGINT) == 130
+        assert watcher.err.rest() == ["interrupted"]
 
 
 def test_a_server_that_is_not_there_yet_is_waited_for(own_slapd: Slapd) -> None:

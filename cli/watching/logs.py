@@ -1,0 +1,40 @@
+"""The log of the library while a watch runs: lines on standard error, without what an error says."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from confobjects import startup
+from confobjects.texts.visible import make_visible
+
+
+class LogLines(logging.Handler):
+    """Writes each record as one line. Of an error it tells only the type and the place: its text may hold a secret."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        line = f"{startup.current_time()}  log: {record.getMessage()}"
+        error = None if record.exc_info is None else record.exc_info[1]
+        if error is not None:
+            place = traceback.extract_tb(error.__traceback__)[-1:]
+            where = "".join(f" in {frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in place)
+            line += f" ({type(error).__name__}{where})"
+        sys.stderr.write(f"{make_visible(line)}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def log_as_lines(*, debug: bool) -> Iterator[None]:
+    """Have the log of the library written as lines; with ``debug`` as it is otherwise, with tracebacks."""
+    log = logging.getLogger("confobjects")
+    handler = LogLines(logging.WARNING)
+    if not debug:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
