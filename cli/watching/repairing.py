@@ -1,4 +1,4 @@
-"""Looks for changes whose writer died in the middle, and finishes them if that is wanted."""
+"""Finishes changes whose writer died in the middle, where that is wanted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from contextlib import closing
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CannotConnectError, ConfobjectsError
-from confobjects.management.history.interrupted import find_unfinished, finish_interrupted
+from confobjects.management.history.interrupted import find_interrupted, finish_interrupted
 
 if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
@@ -18,19 +17,18 @@ if TYPE_CHECKING:
 
 _PERIOD: Final = 5.0
 """Seconds between two looks. While nothing is heard and nothing is unfinished there are none."""
-_SOURCE: Final = "interrupted"
+_SOURCE: Final = "repair"
 
 
 class Repairer:
     """Looks at a directory after something was heard of it, and again while a change there is not finished.
 
-    ``open_storage`` is None for a storage that leaves no change unfinished. Without ``repairs`` it only tells.
+    ``open_storage`` is None where nothing is to be repaired.
     """
 
-    def __init__(self, open_storage: Callable[[], Storage] | None, teller: Teller, *, repairs: bool) -> None:
+    def __init__(self, open_storage: Callable[[], Storage] | None, teller: Teller) -> None:
         self._open = open_storage
         self._teller = teller
-        self._repairs = repairs
         self._is_needed = open_storage is not None
         self._next = monotonic()
 
@@ -46,10 +44,10 @@ class Repairer:
         """Look if it is time."""
         if self._open is None or not self._is_needed or monotonic() < self._next:
             return
-        self._is_needed = False
         try:
             with closing(self._open()) as storage:
-                self._is_needed = self._settle(storage)
+                self._is_needed = self._repair(storage)
+            self._teller.tell_problems(_SOURCE, ())
         except CannotConnectError:
             self._is_needed = True
         except ConfobjectsError as error:  # this user may not read or write what it takes
@@ -57,20 +55,9 @@ class Repairer:
             self._teller.tell_problems(_SOURCE, error.diagnostics)
         self._next = monotonic() + _PERIOD
 
-    def _settle(self, storage: Storage) -> bool:
-        """Finish or tell what is interrupted, and return whether something is still unfinished."""
-        unfinished = find_unfinished(storage)
-        if self._repairs and any(unfinished.values()):
+    def _repair(self, storage: Storage) -> bool:
+        """Finish what is interrupted, and return whether something is unfinished still: its writer may die, too."""
+        if find_interrupted(storage):
             for remark in finish_interrupted(storage):
                 self._teller.tell_notice("repaired", remark)
-            unfinished = find_unfinished(storage)
-        self._teller.tell_problems(_SOURCE, [_describe(number) for number, is_dead in unfinished.items() if is_dead])
-        return bool(unfinished)
-
-
-def _describe(number: int) -> Diagnostic:
-    return Diagnostic(
-        "storage-failed",
-        f"change {number} was interrupted, and its writer is gone",
-        remedy="watch --repair, or the next command that changes something, finishes it or takes it back",
-    )
+        return bool(storage.moment().unfinished)

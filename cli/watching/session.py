@@ -60,7 +60,7 @@ class WatchSession:
         self._place = FollowedPlace(invocation)
         self._teller = Teller(invocation, self._place.url)
         self._inbox: Inbox[Round | ProgramOutcome] = Inbox()
-        self._repairer = Repairer(self._place.make_storage(), self._teller, repairs=options.repair)
+        self._repairer = Repairer(self._place.make_storage() if options.repair else None, self._teller)
         self._left = options.count
         self._is_begun = False
         self._failed: Diagnostic | None = None
@@ -108,6 +108,7 @@ class WatchSession:
                     if end is not None and now >= end:
                         raise
                     self._teller.tell_problems("start", error.diagnostics)
+                    self._repairer.look()
                     again = now + pauses.next()
                     _pause(files, again if end is None else min(again, end))
                 else:

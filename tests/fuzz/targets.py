@@ -14,12 +14,13 @@ from confobjects.cli.batch import dialect
 from confobjects.cli.output import followers
 from confobjects.cli.output.json import dumps
 from confobjects.cli.output.script import format_lines
+from confobjects.cli.watching.program import split_command
 from confobjects.cli.words.properties_file import read as read_options
 from confobjects.definitions.checking import check
 from confobjects.definitions.checking import parse as parse_definition
 from confobjects.definitions_loading import load_registry
 from confobjects.dn import DN, DNSyntaxError
-from confobjects.errors import ConfobjectsError
+from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.expressions import Failed, Found, Need, NotFound, Provide
 from confobjects.expressions.evaluation import provide_nothing
 from confobjects.mail.expiry import read_token_limits
@@ -226,6 +227,7 @@ TARGETS = {
     "ldif": Target(lambda data: ldif.parse(ldif.decode(data)), files("bad/ldif/*.ldif"), (b"dn: ", b"cn: x\n", b":: ", b":< ", b"\n ", b"\n\n", b"#", b"version: 1\n"), (ConfobjectsError,)),
     "dn": Target(lambda data: DN.parse(as_text(data)).normal, (b"cn=one,cn=Mail Servers,dc=x", b"a=\\2c+b=#0401", b'cn="x,y"'), (b",", b"+", b"=", b"\\", b"\\2c", b"#04", b'"', b" ", "é\u0301".encode()), (DNSyntaxError,)),
     "batch": Target(lambda data: dialect.parse(as_text(data)), (BATCH, *files("bad/batch/*.batch")), (b"'", b'"', b"\\\n", b"\\", b"<<E", b"\nE\n", b"#", b" "), ()),
+    "commands": Target(lambda data: split_command(as_text(data)), (b"systemctl reload 'mail gateway'", b'sh -c "a \\"b\\" | c"'), (b"'", b'"', b"\\", b" ", b"\n", b"\0", b"#", b"$"), (UsageError,)),
     "expressions": Target(read_expression, EXPRESSIONS, (b"&{", b"}", b"${", b"$<", b">", b"|", b"a.b", b"base64:", b"\\"), ()),
     "sources": Target(read_with_sources, EXPRESSIONS, (b"&{", b"}", b"|", b"a.b", b"y.z", b"\\&{"), ()),
     "properties": Target(read_properties, (b"a=b\n", b"! c\na\\ b : c\\\n  d\\u0041\n"), (b"=", b":", b"\\", b"\\u00", b"\n", b"\r", b"#", b" ", b"\f"), (EscapeError,)),

@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
 
 
-def find_unfinished(storage: Storage) -> dict[int, bool]:
-    """Return the numbers of the changes that are not finished, each with whether its writer is dead."""
-    find = getattr(storage, "find_unfinished", None)
-    return {} if find is None else find()
+def find_interrupted(storage: Storage) -> Sequence[int]:
+    """Return the numbers of the changes whose writer died in the middle."""
+    return [one.number for one in storage.moment().unfinished if one.is_abandoned]
 
 
 def finish_interrupted(storage: Storage) -> Sequence[Diagnostic]:
-    """Finish the changes whose writer is dead, or take them back; return what became of each, as warnings."""
+    """Finish the changes whose writer died, or take them back; return what became of each, as warnings."""
     finish = getattr(storage, "finish_interrupted", None)
     return () if finish is None else finish()

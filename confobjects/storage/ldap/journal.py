@@ -320,16 +320,6 @@ class Journal:
                 dead = True
         return dead
 
-    def find_unfinished(self) -> dict[int, bool]:
-        """Return the numbers of the intents that are not finished, each with whether its writer is dead."""
-        if not self.exists():
-            return {}
-        found = self._directory.find(
-            self.branch, "one", f"({names.STATE}=intent)", (names.NUMBER, names.STATE, names.WRITER)
-        )
-        numbers = {revision_of(entry, names.NUMBER): entry for entry in found}
-        return {number: self._is_dead(number, numbers[number]) for number in sorted(numbers)}
-
     def finish_interrupted(self) -> None:
         """Finish the intents of dead writers, or take them back, however recently others were looked for."""
         if self.exists():

@@ -256,11 +256,6 @@ class LdapStorage(DirectoryWriter):
         with self._turn:
             return self._journal.read_moment()
 
-    def find_unfinished(self) -> dict[int, bool]:
-        """Return the numbers of the changes that are not finished, each with whether its writer is dead."""
-        with self._turn:
-            return self._journal.find_unfinished()
-
     def finish_interrupted(self) -> list[Diagnostic]:
         """Finish the changes whose writer is dead, or take them back, as any writer does; return what became of each."""
         with self.writing(), self._turn:
