@@ -10,9 +10,9 @@ from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic
 from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_object
 from confobjects.effect.digest import change_digest
-from confobjects.errors import ChangedMeanwhileError, NoSuchObjectError, StorageError, UnknownNameError
+from confobjects.errors import NoSuchObjectError, StorageError, UnknownNameError
 from confobjects.following.differences import Changes, Survey, compare_entries, find_differences, is_own, make_survey
-from confobjects.following.unfinished import is_abandoned, require_whole, take_back
+from confobjects.following.unfinished import BeingWrittenError, is_abandoned, require_whole, take_back
 from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
 from confobjects.management.strays import name_strays
@@ -138,7 +138,7 @@ class StoredReader:
                     self._survey = None
                 stored = self._evaluate_objects(changes, number)
                 return Look(stored.replace(epoch=moment.epoch, digest=self._digest), records, warnings)
-        raise ChangedMeanwhileError("the configuration is changed faster than it can be read")
+        raise BeingWrittenError("the configuration is changed faster than it can be read")
 
     def _read_history(self, since: int | None) -> Sequence[NotedChange] | None:
         """Return the end of the history: at least what follows a number, and always the newest change."""
