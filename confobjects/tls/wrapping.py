@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import socket
 import ssl
 from typing import Final
 
 from confobjects.syntaxes.hosts import ascii_host
+
+# Every TLS connection needs this codec. If a thread loaded it while the process forks, its import lock would never be
+# free in the child.
+codecs.lookup("idna")
 
 
 class ClearTextError(Exception):

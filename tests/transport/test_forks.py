@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from confobjects.mail.planning import plan_delivery
 from confobjects.transport.mailer import Mailer
 from confobjects.transport.trust import trust_for
+from tests.conftest import ROOT
 from tests.servers import Given, mail_server
 from tests.servers.fake_smtp import FakeSmtp
 from tests.transport.sending import CLEAR, fork, mails, numbers, only_pool, parts, wait_for
@@ -135,3 +138,10 @@ def test_a_child_makes_tls_contexts_of_its_own(trusting: Given) -> None:
         assert trust_for(plan.trust, plan.tls).context is not context
 
     assert wait_for(fork(look)) == 0
+
+
+def test_what_tls_needs_is_loaded_before_a_process_may_fork() -> None:
+    """A child whose parent was just loading a module would wait for ever for the lock of that module."""
+    code = "import sys, confobjects.tls.wrapping; print('encodings.idna' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "True\n"
