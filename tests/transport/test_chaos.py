@@ -4,6 +4,8 @@ Laws, compared with what the servers really took: a message told as delivered wa
 report names; one told as failed was not taken; one of unknown fate was taken at most once, as was one whose result nobody
 waited for. Nothing else than a mail error is raised. Afterwards no file, no thread and no place of a pool is missing.
 
+The mail servers are fixed, or change at random at any moment, as those of a live configuration.
+
 The seeds are the numbers of the rounds; threads make each run a little different. ``make endurance`` makes more rounds.
 """
 
@@ -18,13 +20,16 @@ import random
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
+from confobjects.syntaxes.text import NameValue
+from confobjects.transport.fleet import FollowedServers
 from confobjects.transport.mailer import Mailer, Outgoing
 from confobjects.transport.outgoing import SendResult
 from tests.servers import Given, mail_server
@@ -137,11 +142,44 @@ class Sender:
         asyncio.run(self.dice.choice([cancel_at_some_time, run_out_of_time])())
 
 
+class Restless:
+    """Mail servers that change at random whenever a mailer asks for them: their order, their limits, whether they are there."""
+
+    def __init__(self, servers: list[Given], dice: random.Random) -> None:
+        self.dice = dice
+        self.servers = [replace(server, name=f"server {number}") for number, server in enumerate(servers)]
+        self.state = State(self.servers)
+
+    def read(self) -> State:
+        if self.dice.random() < 0.03:
+            chosen = self.dice.sample(self.servers, self.dice.choice([0, *([len(self.servers)] * 9)]))
+            self.state = State([self.change(one) for one in chosen])
+        return self.state
+
+    def change(self, server: Given) -> Given:
+        most = NameValue("confobjects.pool.max-connections", str(self.dice.choice([1, 2, 4])))
+        others = [one for one in server["smtp-property"] if one.name != most.name]
+        return replace(server, values={**server.values, "smtp-property": (*others, most)})
+
+
+class State(NamedTuple):
+    """The mail servers of one moment."""
+
+    servers: list[Given]
+
+    def of(self, kind: str) -> list[Given]:
+        assert kind == "mail-server"
+        return self.servers
+
+
 class Round:
     """One round: its servers, its mailer, and what became of its messages."""
 
-    def __init__(self, seed: int, security: str, trusting: Given, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, seed: int, security: str, trusting: Given, context: ssl.SSLContext, *, is_restless: bool
+    ) -> None:
         self.dice = random.Random(f"{seed} {security}")
+        self.is_restless = is_restless
         self.security = security
         self.trusting = trusting
         self.context = context
@@ -161,11 +199,13 @@ class Round:
                 "mail.smtp.timeout=300",
                 "mail.smtp.writetimeout=300",
             )
-            mailer = stack.enter_context(Mailer([self.reach(one, *settings) for one in servers]))
+            given = [self.reach(one, *settings) for one in servers]
+            restless = Restless(given, random.Random(self.dice.random()))
+            mailer = stack.enter_context(Mailer(FollowedServers(restless.read) if self.is_restless else given))
             self.send(mailer)
             for pool in mailer._pools.pools if mailer._pools else ():
                 assert not pool._lent, "every connection has been given back"
-                assert pool._count == len(pool._idle) <= pool.plan.pool.connections
+                assert pool._count == len(pool._idle) + len(pool._outdated) <= 4
         assert self.faults == []
         assert self.ledger.problems == []
 
@@ -263,12 +303,13 @@ def count_files() -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+@pytest.mark.parametrize("is_restless", [False, True], ids=["fixed", "restless"])
 @pytest.mark.parametrize("security", SECURITIES)
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
 def test_whatever_the_servers_do_each_message_is_told_as_it_went(
-    seed: int, security: str, trusting: Given, server_context: dict[str, ssl.SSLContext]
+    seed: int, security: str, trusting: Given, server_context: dict[str, ssl.SSLContext], *, is_restless: bool
 ) -> None:
     files, threads = count_files(), threading.active_count()
-    Round(seed, security, trusting, server_context["good"]).run()
+    Round(seed, security, trusting, server_context["good"], is_restless=is_restless).run()
     assert count_files() == files
     assert threading.active_count() == threads
