@@ -1,21 +1,24 @@
 """A service on one machine and an operator on another share kinds, changes and restarts by a URL alone.
 
 The machines are processes with an empty home, an empty cache and no variable that says anything. What they have in common
-is the package, the address of a directory server, and the right to log in there.
+is the package, the address of a directory server, and the right to log in there. Where the kernel lets us, each is also in
+a network of its own, which leads to the server only, and speaks TLS with it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -23,7 +26,9 @@ import pytest
 from tests.following.services import LONG
 from tests.servers import ds389
 from tests.servers import slapd as openldap
+from tests.servers.certificates import Authority
 from tests.servers.ds389 import Ds389
+from tests.servers.fixtures import schema_of_everything
 from tests.servers.slapd import Slapd
 
 NUMBERS = count()
@@ -66,8 +71,9 @@ class Bell:
     def stop(self):
         say("stop")
 
-url, user, password = sys.argv[1:]
-with confobjects.live(url, missing_ok=True, bind_dn=user, bind_password=password) as live:
+url, user, password, *trust = sys.argv[1:]
+tls = {"start_tls": True, "trust_store": trust[0]} if trust else {}
+with confobjects.live(url, missing_ok=True, bind_dn=user, bind_password=password, **tls) as live:
     if "bell" in live.configuration.registry:
         live.component("bell", Bell)
     say("ready")
@@ -79,18 +85,64 @@ with confobjects.live(url, missing_ok=True, bind_dn=user, bind_password=password
 """
 
 
-class Machine:
-    """A computer on which nothing is installed but the package, with a user who can log in to the directory."""
+class Network(NamedTuple):
+    """A network of its own: how to start a program in it, and the address that it has for this computer."""
 
-    def __init__(self, home: Path, url: str, user: str, password: str) -> None:
-        self.home, self.url, self.user, self.password = home, url, user, password
+    start: tuple[str, ...] = ()
+    address: str = "127.0.0.1"
+
+
+LOOPBACK = Network()
+
+
+@contextmanager
+def two_networks() -> Iterator[list[Network]]:
+    """Make two networks that lead to this computer only; without the right to do so, there is but its loopback."""
+    ip = shutil.which("ip", path=f"{os.defpath}:/usr/sbin:/sbin") or "ip"
+    names = [f"bells{os.getpid()}{side}" for side in "ab"]
+    try:
+        found = [_make_network(ip, name, 4 * number) for number, name in enumerate(names)]
+    except (OSError, subprocess.CalledProcessError):
+        found = [LOOPBACK, LOOPBACK]
+    try:
+        yield found
+    finally:
+        for name in names:
+            with suppress(OSError):  # there is no such program
+                subprocess.run([ip, "netns", "del", name], check=False, capture_output=True)
+
+
+def _make_network(ip: str, name: str, first: int) -> Network:
+    here, there = (f"198.18.{os.getpid() % 256}.{first + end}" for end in (1, 2))
+    for step in (
+        f"netns add {name}",
+        f"link add {name} type veth peer name inside netns {name}",
+        f"addr add {here}/30 dev {name}",
+        f"link set {name} up",
+        f"-n {name} addr add {there}/30 dev inside",
+        f"-n {name} link set inside up",
+    ):
+        subprocess.run([ip, *step.split()], check=True, capture_output=True)
+    return Network((ip, "netns", "exec", name), here)
+
+
+class Machine:
+    """A computer on which nothing is installed but the package, with a user who can log in to the directory.
+
+    ``network`` is how to start a program in its network, ``trust`` a file with the authority of the server.
+    """
+
+    def __init__(self, home: Path, url: str, login: tuple[str, str], network: Network, trust: Path | None) -> None:
+        self.home, self.url = home, url
+        self.user, self.password = login
+        self.network, self.trust = network, [] if trust is None else [str(trust)]
         home.mkdir()
-        (home / "password").write_text(password, encoding="utf-8")
+        (home / "password").write_text(self.password, encoding="utf-8")
         self.environment = {"PATH": os.defpath, "HOME": str(home), "LC_ALL": "C.UTF-8", "CONFOBJECTS_URL": url}
 
     def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
         """Start the interpreter, without the directory that it is started in and without variables of its own."""
-        command = [sys.executable, "-I", *words]
+        command = [*self.network.start, sys.executable, "-I", *words]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command, cwd=self.home, env=self.environment, text=True, stdin=pipe, stdout=pipe, **options
@@ -99,6 +151,7 @@ class Machine:
     def run(self, *words: str, status: int = 0) -> str:
         """Run a command to its end, and return all that it prints."""
         login = ["-D", self.user, "-j", "password", "--no-prompt"]
+        login += ["-q", "--trustStorePath", *self.trust] if self.trust else []
         with self.start("-m", "confobjects.cli", *words, *login, stderr=subprocess.STDOUT) as process:
             said, _ = process.communicate(timeout=LONG)
         assert process.returncode == status, said
@@ -114,7 +167,7 @@ class Service:
     def __init__(self, machine: Machine) -> None:
         program = machine.home / "service.py"
         program.write_text(SERVICE, encoding="utf-8")
-        self.process = machine.start(str(program), machine.url, machine.user, machine.password)
+        self.process = machine.start(str(program), machine.url, machine.user, machine.password, *machine.trust)
         self._said: Queue[dict[str, Any]] = Queue()
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -156,11 +209,18 @@ class Service:
 class Place:
     """A base on a directory server whose schema does not know bells, an operator, and a machine for the service."""
 
-    def __init__(self, server: Slapd | Ds389, tmp_path: Path) -> None:
+    def __init__(
+        self, server: Slapd | Ds389, tmp_path: Path, networks: Sequence[Network], trust: Path | None = None
+    ) -> None:
         self.server, self.room = server, ds389 if isinstance(server, Ds389) else openldap
-        url = server.url + quote(f"cn=two machines {next(NUMBERS)},{self.room.SUFFIX}")
-        self.operator = Machine(tmp_path / "operator", url, self.room.ROOT_DN, self.room.PASSWORD)
-        self.machine = Machine(tmp_path / "service", url, self.room.READER_DN, self.room.READER_PASSWORD)
+        base = quote(f"cn=two machines {next(NUMBERS)},{self.room.SUFFIX}")
+        urls = [f"ldap://{network.address}:{server.port}/{base}" for network in networks]
+        administrator, reader = (
+            (self.room.ROOT_DN, self.room.PASSWORD),
+            (self.room.READER_DN, self.room.READER_PASSWORD),
+        )
+        self.operator = Machine(tmp_path / "operator", urls[0], administrator, networks[0], trust)
+        self.machine = Machine(tmp_path / "service", urls[1], reader, networks[1], trust)
         self.services: list[Service] = []
 
     def start(self) -> Service:
@@ -178,12 +238,23 @@ class Place:
         self.server.change_configuration(lacking)
 
 
-@pytest.fixture(params=["389-ds", "slapd"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    made = Place(request.getfixturevalue("slapd" if request.param == "slapd" else "ds389_server"), tmp_path)
-    yield made
-    for service in made.services:
-        service.remove()
+@pytest.fixture(params=["389-ds", "slapd", "slapd in another network"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, ldap_authority: Authority) -> Iterator[Place]:
+    with ExitStack() as stack:
+        if request.param == "slapd in another network":
+            networks = stack.enter_context(two_networks())
+            certificate = ldap_authority.issue(*(network.address for network in networks))
+            schema = (schema_of_everything("openldap"),)
+            server = Slapd(schema=schema, certificate=certificate, authority=ldap_authority, listens_at="0.0.0.0")
+            trust = tmp_path / "authority.pem"
+            trust.write_bytes(ldap_authority.pem)
+            made = Place(stack.enter_context(server), tmp_path, networks, trust)
+        else:
+            shared = request.getfixturevalue("slapd" if request.param == "slapd" else "ds389_server")
+            made = Place(shared, tmp_path, [LOOPBACK, LOOPBACK])
+        yield made
+        for service in made.services:
+            service.remove()
 
 
 def introduce(place: Place) -> None:

@@ -165,7 +165,7 @@ class Slapd:
     server's own rules when there are none); ``peers`` ports this one replicates from, ``number`` its server id.
     ``read_only`` is a database that refuses writes, ``update_ref`` the URL that a replica refers to for them,
     ``size_limit`` how many entries anybody but the administrator is shown; one that is ``durable`` keeps its data on
-    a disk and waits for it; only one that ``tells_changes`` has the overlay syncprov. Whoever shows a certificate of the
+    a disk and waits for it; ``listens_at`` is the address for plain LDAP; only one that ``tells_changes`` has the overlay syncprov. Whoever shows a certificate of the
     authority for :data:`CLIENT` is the administrator.
     """
 
@@ -179,6 +179,7 @@ class Slapd:
     durable: bool = False
     tells_changes: bool = True
     number: int = 0
+    listens_at: str = "127.0.0.1"
     port: int = field(default_factory=processes.free_port)
     tls_port: int = field(default_factory=processes.free_port)
     peers: Sequence[int] = ()
@@ -281,7 +282,7 @@ class Slapd:
 
     def start(self) -> None:
         """Start the server, also again after it was killed."""
-        urls = f"{self.url} {self.socket_url}"
+        urls = f"ldap://{self.listens_at}:{self.port}/ {self.socket_url}"
         if self.certificate is not None:
             urls += f" ldaps://127.0.0.1:{self.tls_port}/"
         command = [self.programs["slapd"], "-d", "0", "-F", str(self.root / "slapd.d"), "-h", urls]
