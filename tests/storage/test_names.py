@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 import confobjects
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, ConfobjectsError, ObjectExistsError
-from confobjects.management import ManagementContext
-from confobjects.management.documents.comparing import take_snapshot
+from confobjects.management import ManagementContext, Site
+from confobjects.management.documents.comparing import States, find_differences, take_snapshot
+from confobjects.mapping.documents import ObjectState
 from confobjects.mapping.entry import AddEntry, DeleteEntry, Entry
 from confobjects.mapping.ldif import parse
 from confobjects.mapping.ldif.writing import edit_document, format_entry
+from confobjects.mapping.protocol import Storage
 from confobjects.objects.changes import PropertyChanges
+from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.paths import ROOT
 from confobjects.storage.memory import BASE
 from confobjects.storage.tree import Tree
@@ -292,3 +295,58 @@ def test_a_second_entry_of_the_base_is_told(tmp_path: Path) -> None:
     add_second(path, "cn=config", "Config")
     (warning,) = confobjects.load(f"ldif:{path}").warnings
     assert 'the entry "cn=Config" is outside the base "cn=config", and so are 1 more' in warning.summary
+
+
+LAMPS = {
+    "mx.example.com:25": ("mx.example.com:25", "MX.Example.com:25", "mx.example.com:0025", "  mx.example.com:025 "),
+    "[2001:db8::1]:7": ("[2001:db8::1]:7", "[2001:DB8::1]:007"),
+}
+"""Names as creation stores them, each with spellings that mean it."""
+
+
+def watched(storage: Storage) -> ManagementContext:
+    ctx = ManagementContext(Site.of(depot(), storage, evaluate_defaults))
+    with ctx.change() as tx:
+        tx.modify("watchman", (), PropertyChanges(set={"enabled": ["true"]}), type="strict")
+        tx.create("lookout", "gate", {}, bare=True)
+    return ctx
+
+
+def lamps(*names: str) -> States:
+    lantern = depot().definition("lantern")
+    paths = [depot().path_of("lantern", ("gate", name)) for name in names]
+    return {path: ObjectState(path, lantern, {"colour": ("red",)}) for path in paths}
+
+
+@pytest.mark.parametrize("spelling", range(4))
+def test_a_document_spells_a_name_in_any_way(storage: Storage, spelling: int) -> None:
+    ctx = watched(storage)
+    wanted = lamps(*(several[spelling % len(several)] for several in LAMPS.values()))
+    assert ctx.apply(wanted).changed
+    assert {obj.name.lower() for obj in ctx.list("lantern", "gate")} == set(LAMPS)
+    assert not ctx.apply(wanted).changed
+    there = take_snapshot(ctx.site).objects
+    whole = {**{path: state for path, state in there.items() if path.relation != "lantern"}, **wanted}
+    assert not ctx.apply(whole, prune=True).changed
+    assert list(find_differences(there, whole, depot())) == list(find_differences(whole, there, depot())) == []
+
+
+def test_a_name_that_somebody_else_has_stored_otherwise_is_kept(storage: Storage) -> None:
+    ctx = watched(storage)
+    ctx.create("lantern", ("gate", "mx.example.com:25"), {"colour": "red"})
+    [stored] = [entry for entry in storage.search(storage.base, "sub") if entry.has_object_class("ds-cfg-lantern")]
+    rdn = stored.dn.naming_attribute
+    odd = stored.dn.parent.child(rdn, "MX.example.com:0025")
+    with storage.writing():
+        storage.commit([DeleteEntry(stored.dn), AddEntry(Entry(odd, {**stored.attributes, rdn: (odd.name,)}))])
+    exported = take_snapshot(ctx.site).objects
+    assert [path.name for path in exported if path.relation == "lantern"] == ["MX.example.com:0025"]
+    assert not ctx.apply(exported, prune=True).changed
+    assert list(find_differences(exported, take_snapshot(ctx.site).objects, depot())) == []
+
+
+def test_two_spellings_of_one_name_in_a_document_are_refused(storage: Storage) -> None:
+    ctx = watched(storage)
+    with pytest.raises(ObjectExistsError):
+        ctx.apply(lamps("mx.example.com:25", "mx.example.com:025"))
+    assert list(ctx.list("lantern", "gate")) == []

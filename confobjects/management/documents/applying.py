@@ -19,7 +19,7 @@ from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import error_for
 from confobjects.management.changing.operations import Operation
-from confobjects.management.documents.comparing import States, differs, take_snapshot
+from confobjects.management.documents.comparing import States, differs, take_snapshot, use_stored_names
 from confobjects.management.strays import find_strays
 from confobjects.mapping.documents import ObjectState
 from confobjects.objects.changes import PropertyChanges
@@ -48,6 +48,7 @@ def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False
     """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` raises."""
     wanted = {path: bind_state(state, transaction.registry) for path, state in wanted.items()}
     there = take_snapshot(transaction.site, transaction.below).objects
+    wanted = use_stored_names(wanted, there, transaction.registry)
     if prune:  # what stays, because it is no object
         transaction.problems.extend(find_strays(transaction.site, transaction.below))
     for operation in plan_operations(there, wanted, transaction.registry, prune=prune):

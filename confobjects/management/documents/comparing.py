@@ -6,6 +6,7 @@ Laws of this module:
 2. Secrets are compared but never shown: their differences hold masks.
 3. Values are compared in canonical form; the order of values is no difference, because a directory keeps none.
    A property without a value has the default of its definition: it is the same whether that is stored.
+4. A name that is spelled otherwise than creation would store it is the stored one, unless an object has it as it is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from confobjects.objects.changes import stored_form
 from confobjects.objects.model import Texts
 from confobjects.objects.reading import mask_secret
 from confobjects.records import Record
+from confobjects.syntaxes import ValueSyntaxError
 from confobjects.texts.visible import make_visible
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from confobjects.management.site import Site
     from confobjects.management.world import StorageWorld
     from confobjects.paths import ManagedObjectPath
+    from confobjects.syntaxes import Syntax
 
 States = Mapping["ManagedObjectPath", ObjectState]
 
@@ -69,11 +72,48 @@ def take_snapshot(site: Site, world: StorageWorld | None = None) -> Snapshot:
 
 def find_differences(one: States, other: States, registry: Registry) -> Iterator[Difference]:
     """Yield the objects in which the second side differs from the first, sorted by path."""
+    other = use_stored_names(other, one, registry)
+    one = use_stored_names(one, other, registry)
     paths = {**one, **{path: state for path, state in other.items() if path not in one}}
     for state in sort_states(paths.values()):
         found = _compare_states(one.get(state.path), other.get(state.path), registry)
         if found is not None:
             yield found
+
+
+def use_stored_names(wanted: States, there: States, registry: Registry) -> States:
+    """Return wanted objects with their names as creation would store them, where no object has the names as they are."""
+    syntaxes = {r.name: _syntax_of_names(r, registry) for r in registry.relations().values() if r.naming_property}
+    if not any(relation in syntaxes for path in wanted for relation, _ in path.elements):
+        return wanted
+    moved: dict[ManagedObjectPath, ManagedObjectPath] = {}
+    taken = set(wanted)
+    for state in sort_states(wanted.values()):  # a parent comes first
+        path = state.path
+        if path in there or not path.elements:
+            continue
+        relation, name = path.elements[-1]
+        above = moved.get(path.parent, path.parent)
+        made = above.child(relation, name)
+        if made not in there and name is not None and relation in syntaxes:
+            made = above.child(relation, _format_name(syntaxes[relation], name))
+        if made not in taken:
+            moved[path] = made
+            taken.add(made)
+    if not moved:
+        return wanted
+    return {moved.get(path, path): state.replace(path=moved.get(path, path)) for path, state in wanted.items()}
+
+
+def _syntax_of_names(relation: Relation, registry: Registry) -> Syntax:
+    return registry.definition(relation.target).properties[relation.naming_property].syntax
+
+
+def _format_name(syntax: Syntax, name: str) -> str:
+    try:
+        return syntax.format(name.strip())
+    except ValueSyntaxError:
+        return name
 
 
 def _compare_states(one: ObjectState | None, other: ObjectState | None, registry: Registry) -> Difference | None:
