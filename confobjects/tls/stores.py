@@ -15,6 +15,8 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import takewhile
+from math import prod
 from typing import Any, Final, Literal
 
 from confobjects import inputs
@@ -98,6 +100,8 @@ def open_pkcs12(data: bytes, password: str) -> Any | None:
 
 
 _DEEPEST: Final = 24
+_SCRYPT_NUMBERS: Final = 3
+"""Cost, block size and parallelisation: the work is their product."""
 
 
 def _require_few_rounds(data: bytes) -> None:
@@ -111,7 +115,8 @@ def _rounds_in(data: bytes, depth: int = 0) -> Iterator[int]:
     """Yield the numbers of rounds in a store.
 
     A number of rounds follows the salt in PKCS12-PBE-Params, PBKDF2-params (RFC 8018) and MacData (RFC 7292); all stand in
-    clear, some within octet strings.
+    clear, some within octet strings. Of the three numbers of scrypt-params (RFC 7914) it is the product. What an encrypted
+    part holds is not seen.
     """
     if depth > _DEEPEST:
         raise _damage_problem()
@@ -119,9 +124,11 @@ def _rounds_in(data: bytes, depth: int = 0) -> Iterator[int]:
         found = list(der.elements(data))
     except ValueError:
         return  # a text or a key within an octet string
-    for before, element in zip((None, *found), found, strict=False):
-        if element.tag == der.INTEGER and before is not None and before.tag in {der.OCTETS, der.SEQUENCE}:
-            yield max(0, element.integer)
+    for place, element in enumerate(found):
+        before = found[place - 1].tag if place else None
+        if element.tag == der.INTEGER and before in {der.OCTETS, der.SEQUENCE}:
+            numbers = [one.integer for one in takewhile(lambda one: one.tag == der.INTEGER, found[place:])]
+            yield max(0, prod(numbers) if len(numbers) == _SCRYPT_NUMBERS else numbers[0])
         elif element.tag & der.CONSTRUCTED or element.tag == der.OCTETS:
             yield from _rounds_in(element.content, depth + 1)
 
@@ -273,7 +280,9 @@ def _derive_key(derivation: der.Element, password: str, purpose: str, length: in
     algorithm, parameters = derivation.children
     salt, *numbers = parameters.children
     if algorithm.oid == _SCRYPT:
-        n, r, p = (number.integer for number in numbers[:3])
+        n, r, p = (number.integer for number in numbers[:_SCRYPT_NUMBERS])
+        if not 0 < n * r * p <= _MOST_ITERATIONS:
+            raise ValueError("a derivation that takes too long")
         return hashlib.scrypt(secret, salt=salt.content, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=length)
     if algorithm.oid != _PBKDF2 or not 0 < numbers[0].integer <= _MOST_ITERATIONS:
         raise ValueError("an unknown derivation")

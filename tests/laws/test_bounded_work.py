@@ -407,6 +407,7 @@ DATA = element(der.OID, bytes.fromhex("2a864886f70d010701"))
 ENCRYPTED = element(der.OID, bytes.fromhex("2a864886f70d010706"))
 PBES2 = element(der.OID, bytes.fromhex("2a864886f70d01050d"))
 PBKDF2 = element(der.OID, bytes.fromhex("2a864886f70d01050c"))
+SCRYPT = element(der.OID, bytes.fromhex("2b06010401da47040b"))
 PKCS12_RC2 = element(der.OID, bytes.fromhex("2a864886f70d010c0106"))
 KEY_BAG = element(der.OID, bytes.fromhex("2a864886f70d010c0a0102"))
 
@@ -414,6 +415,22 @@ KEY_BAG = element(der.OID, bytes.fromhex("2a864886f70d010c0a0102"))
 def pbes2(rounds: int) -> bytes:
     derivation = element(der.SEQUENCE, PBKDF2, element(der.SEQUENCE, SALT, number(rounds)))
     return element(der.SEQUENCE, PBES2, element(der.SEQUENCE, derivation))
+
+
+def scrypt(cost: int, block: int, lanes: int) -> bytes:
+    """Return the algorithm scrypt with its parameters (RFC 7914)."""
+    return element(der.SEQUENCE, SCRYPT, element(der.SEQUENCE, SALT, number(cost), number(block), number(lanes)))
+
+
+def pbes2_scrypt(*numbers: int) -> bytes:
+    return element(der.SEQUENCE, PBES2, element(der.SEQUENCE, scrypt(*numbers)))
+
+
+def bcfks_of(derivation: bytes) -> bytes:
+    """Return a BCFKS store whose integrity is checked with a key of some derivation."""
+    name = element(der.SEQUENCE, element(der.OID, bytes.fromhex("2a864886f70d020b")))
+    stored = element(der.SEQUENCE, element(der.SEQUENCE, PBES2), SALT)
+    return element(der.SEQUENCE, stored, element(der.SEQUENCE, name, derivation, SALT))
 
 
 def pkcs12_rc2(rounds: int) -> bytes:
@@ -446,9 +463,24 @@ def store_of(*contents: bytes, check_rounds: int = 1) -> bytes:
         store_of(shrouded_key(pbes2(2**31 - 1))),
         store_of(shrouded_key(pkcs12_rc2(2**31 - 1))),
         store_of(*[encrypted(pbes2(1_000_000))] * 11),
+        store_of(encrypted(pbes2_scrypt(2, 1, 2**29))),
+        store_of(shrouded_key(pbes2_scrypt(2**14, 8, 2**20))),
     ],
-    ids=["check", "pbes2", "pkcs12", "key-pbes2", "key-pkcs12", "many"],
+    ids=["check", "pbes2", "pkcs12", "key-pbes2", "key-pkcs12", "many", "scrypt", "key-scrypt"],
 )
 def test_a_store_whose_derivation_takes_too_long_is_refused(data: bytes) -> None:
     with pytest.raises(StoreProblem, match="more than 10,000,000 rounds of hashing"):
         read_store(data, "", "secret")
+
+
+@pytest.mark.parametrize("numbers", [(2**17, 8, 2**16), (2, 1, 2**29), (2**14, 8, 2**20), (2**40, 1, 1), (2, 0, 1)])
+def test_a_bcfks_store_whose_derivation_takes_too_long_is_refused(numbers: tuple[int, int, int]) -> None:
+    with pytest.raises(StoreProblem) as caught:
+        read_store(bcfks_of(scrypt(*numbers)), "", "secret")
+    assert caught.value.kind == "damaged"
+
+
+def test_a_bcfks_store_with_a_usual_derivation_is_only_refused_for_its_password() -> None:
+    with pytest.raises(StoreProblem) as caught:
+        read_store(bcfks_of(scrypt(2**10, 8, 1)), "", "secret")
+    assert caught.value.kind == "wrong-password"
