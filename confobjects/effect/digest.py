@@ -1,6 +1,7 @@
 """The digest of a stored state: equal for all who see the same, and one object's work for a change of one object.
 
-It is the sum of a digest for each object, so it depends neither on the order of the objects nor on the way to the state.
+It is the sum of a digest for each object, so it depends neither on the order of the objects nor on the way to the state,
+nor on how names are spelled that are equal.
 
 A secret counts as its mask, that is, only whether there is one. Digests are shown, logged and written where many may read
 them, and whoever knows all but a short password could find it by trying. A key would prevent that, but every process would
@@ -15,6 +16,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Final
 
 from confobjects.objects.reading import mask_secret
+from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
     from confobjects.effect.world import EvaluatedObject
@@ -43,5 +45,6 @@ def _digest_object(evaluated: EvaluatedObject | None) -> int:
     obj = evaluated.object
     properties = obj.definition.properties
     values = {name: sorted(mask_secret(properties[name], text) for text in texts) for name, texts in obj.values.items()}
-    told = dumps([obj.path.elements, obj.definition.name, values], sort_keys=True)
+    path = [(relation, None if name is None else normal_name(name)) for relation, name in obj.path.elements]
+    told = dumps([path, obj.definition.name, values], sort_keys=True)
     return int(sha256(told.encode()).hexdigest()[:_DIGITS], 16)

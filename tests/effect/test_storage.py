@@ -143,6 +143,18 @@ def test_the_digest_is_of_what_is_stored_whatever_the_way_to_it_and_holds_no_sec
     assert service.state.digest != other.state.digest
 
 
+def test_the_digest_of_equal_names_and_of_values_in_another_order_is_the_same() -> None:
+    registry = builtin()
+    obj = next(one for one in mail().ctx.site.all_objects() if str(one.path) == ONE)
+    several = ("mail.smtp.timeout=1", "mail.smtp.quitwait=true")
+
+    def digest(name: str, texts: tuple[str, ...]) -> str:
+        made = obj.replace(path=registry.path_of("mail-server", (name,)), values={**obj.values, "smtp-property": texts})
+        return read_stored(registry, evaluate_defaults, [made]).digest
+
+    assert digest("one", several) == digest("ONE", several[::-1]) != digest("two", several)
+
+
 def test_the_digest_belongs_to_the_number() -> None:
     service = mail()
     commit(service.ctx, setting("mail-server", "one", auth_username="me"))
