@@ -19,6 +19,7 @@ from confobjects.following.hearing import Hearing
 from confobjects.following.listeners import Listener, Place
 from confobjects.following.loop import LiveLoop
 from confobjects.following.sources import LiveSources
+from confobjects.following.starting import open_patiently
 from confobjects.following.streams import EventStream
 from confobjects.following.systemd import ServiceManager, ServiceNotices, describe_service
 from confobjects.management.site import Site
@@ -49,14 +50,17 @@ class Live(Lookups):
         timing: Timing | None = None,
         telling: Callable[[], Telling | None] = lambda: None,
         clock: Callable[[], float] = time,
+        wait: float = 0.0,
     ) -> None:
         self._opening = opening
         self._telling = telling
         self._clock = clock
+        self._wait = wait
         self._timing = timing or REAL
         self._audience = Audience()
         self._loop: LiveLoop | None = None
         self._open = ExitStack()
+        self._is_closed = False
 
     # -- what is in effect ---------------------------------------------------------------------------------------------
 
@@ -238,9 +242,13 @@ class Live(Lookups):
 
     def __enter__(self) -> Self:
         """Open the configuration, and begin to follow it."""
-        if self._loop is not None:
+        if self._loop is not None or self._is_closed:
             raise UsageError("a live configuration is entered once")
         telling = self._telling()
+        open_patiently(lambda: self._begin(telling), self._wait, self._timing, lambda: self._is_closed)
+        return self
+
+    def _begin(self, telling: Telling | None) -> None:
         with ExitStack() as opened:
             site, sources, instance_directory = self._opening()
             opened.callback(site.storage.close)
@@ -257,7 +265,6 @@ class Live(Lookups):
             if teller is not None:
                 teller.start()
             self._open = opened.pop_all()
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
@@ -278,6 +285,7 @@ class Live(Lookups):
 
         The last configuration in effect can still be read. A listener that closes it is told no more changes.
         """
+        self._is_closed = True
         if self._loop is None:
             return
         if not self._loop.is_own_process:

@@ -34,6 +34,7 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
     expression_directories: Sequence[str] | None = None,
     instance: str | None = None,
     missing_ok: bool = False,
+    wait: float = 0.0,
     follower: str | None = None,
     state_url: str | None = None,
     timing: Timing | None = None,
@@ -42,9 +43,9 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
 ) -> Live:
     """Return the effective configuration, kept true from when it is entered until it is closed.
 
-    The arguments are those of :func:`confobjects.load`. With a name as ``follower`` (or in ``CONFOBJECTS_FOLLOWER``) the
-    service tells which change it has in effect, what waits and what is wrong: in a place beside the configuration, or
-    beside ``state_url`` (or ``CONFOBJECTS_STATE_URL``). ``timing`` and ``clock``, which returns the time of day in seconds
+    The arguments are those of :func:`confobjects.load`. A configuration that cannot be reached or read when it is entered
+    is tried again for ``wait`` seconds. With a name as ``follower`` (or in ``CONFOBJECTS_FOLLOWER``) the service tells which
+    change it has in effect, what waits and what is wrong: in a place beside the configuration, or beside ``state_url`` (or ``CONFOBJECTS_STATE_URL``). ``timing`` and ``clock``, which returns the time of day in seconds
     since 1970, are for tests.
     """
     variables = os.environ if environment is None else environment
@@ -75,4 +76,4 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
         place = state_url or variables.get(STATE_URL_VARIABLE, "")
         return prepare_telling(name, find_place(url, instance, variables).url, place, options)
 
-    return Live(open_site, timing, find_telling, clock)
+    return Live(open_site, timing, find_telling, clock, wait)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import confobjects
 from confobjects.definitions_loading import load_registry
@@ -15,21 +15,28 @@ REGISTRY = load_registry()
 
 
 class Directory:
-    """A configuration in a directory, with the mail server "one", which is change 1."""
+    """A configuration in a directory, filled if it is new; ``options`` say how to log in."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_new: bool = True, **options: Any) -> None:
         self.url = url
+        self.options = options
+        if is_new:
+            self.fill()
+
+    def fill(self) -> Self:
+        """Create the mail server "one", which is change 1."""
         with self.change() as tx:
             tx.create(*ONE, FIRST)
+        return self
 
     @contextmanager
     def change(self) -> Iterator[Any]:
-        with confobjects.open(self.url, definitions=REGISTRY) as context, context.change() as tx:
+        with confobjects.open(self.url, definitions=REGISTRY, **self.options) as context, context.change() as tx:
             yield tx
 
     def set(self, **values: Any) -> None:
         with self.change() as tx:
             tx.set(*ONE, {name.replace("_", "-"): value for name, value in values.items()})
 
-    def live(self) -> Live:
-        return confobjects.live(self.url, definitions=REGISTRY, environment={})
+    def live(self, **options: Any) -> Live:
+        return confobjects.live(self.url, **{"definitions": REGISTRY, "environment": {}, **self.options, **options})
