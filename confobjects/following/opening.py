@@ -44,9 +44,10 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
     """Return the effective configuration, kept true from when it is entered until it is closed.
 
     The arguments are those of :func:`confobjects.load`. A configuration that cannot be reached or read when it is entered
-    is tried again for ``wait`` seconds. With a name as ``follower`` (or in ``CONFOBJECTS_FOLLOWER``) the service tells which
-    change it has in effect, what waits and what is wrong: in a place beside the configuration, or beside ``state_url`` (or ``CONFOBJECTS_STATE_URL``). ``timing`` and ``clock``, which returns the time of day in seconds
-    since 1970, are for tests.
+    is tried again for ``wait`` seconds. With a name as ``follower`` (or in ``CONFOBJECTS_FOLLOWER``) the service tells
+    which change it has in effect, what waits and what is wrong: in a place beside the configuration, or beside
+    ``state_url`` (or ``CONFOBJECTS_STATE_URL``). ``timing`` and ``clock``, which returns the time of day in seconds since
+    1970, are for tests.
     """
     variables = os.environ if environment is None else environment
 
