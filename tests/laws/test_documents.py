@@ -148,7 +148,7 @@ def test_a_document_applied_onto_anything_gives_the_same(
     would = y.apply(wanted.objects, prune=True, dry_run=True)
     assert said(y) == before
     did = y.apply(wanted.objects, prune=True)
-    assert would == did
+    assert would == did.replace(number=None)  # a change that is not made has no number
     assert said(y) == said(x)
     assert not y.apply(wanted.objects, prune=True).changed
     assert not list(find_differences(wanted.objects, take_snapshot(y.site).objects, registry))

@@ -197,7 +197,7 @@ def test_any_sequence_of_transactions_keeps_the_laws(plans: list[list[Any]]) -> 
             assert all(problem.render() for problem in did.diagnostics)
             assert picture(ctx) == before
             continue
-        assert would == did
+        assert would == did.replace(number=None)  # a change that is not made has no number
         assert did.changed == (picture(ctx) != before)
         for change in did.changes:
             obj = ctx.world().find(change.new_path or change.path)

@@ -143,7 +143,7 @@ def test_any_configuration_becomes_any_other_and_itself_again(first: str, second
     would = one.apply(wanted, prune=True, dry_run=True)
     assert entries(one) == picture
     did = one.apply(wanted, prune=True)
-    assert would == did
+    assert would == did.replace(number=None)  # a change that is not made has no number
     assert did.changed == (first != second)
     assert found(one, other) == []
     assert not one.apply(wanted, prune=True).changed
