@@ -55,13 +55,16 @@ def _describe_object(obj: EffectiveObject) -> Document:
     return {"path": obj.path, "type": obj.type, "properties": {name: found for name, found in texts.items() if found}}
 
 
-def describe_group(group: ChangeGroup, heard: str) -> Document:
-    """Return a change group. Where the time of the change is not known, it is the one when it was ``heard``."""
+def describe_group(group: ChangeGroup, heard: str, newest: int | None) -> Document:
+    """Return a change group. Where the time of the change is not known, it is the one when it was ``heard``.
+
+    A configuration that was restored has the number of its ``newest`` change.
+    """
     signature = group.signature
     return {
         "event": "change",
         "time": heard if signature is None or not signature.time else signature.time,
-        "number": group.number,
+        "number": newest if group.restored else group.number,
         "actor": "" if signature is None else signature.actor,
         "command": "" if signature is None else signature.command,
         "restored": group.restored,

@@ -51,7 +51,7 @@ class RoundObserver:
     def _describe_groups(self, events: Sequence[LiveEvent]) -> Iterator[Document]:
         heard = startup.current_time()
         for group in group_events(events):
-            yield describe_group(group, heard)
+            yield describe_group(group, heard, self._live.number)
         told = {str(event.path) for event in events}
         waiting = self._find_waiting()
         withdrawn = [path for path in self._waiting if path not in waiting and path not in told]

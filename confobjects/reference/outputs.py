@@ -202,7 +202,8 @@ _CHANGE: Final[dict[str, Schema]] = {
 }
 _TIME: Final[Schema] = {"description": "In UTC (ISO 8601).", "type": "string"}
 _NUMBER: Final[Schema] = {
-    "description": "The number of the change in the history; null for an edit by hand, and without a history.",
+    "description": "The number of the change in the history, of a restored configuration that of its newest change; null for an "
+    "edit by hand, and without a history.",
     "type": ["integer", "null"],
 }
 _WAITING: Final = _object_of(
