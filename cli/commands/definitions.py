@@ -92,6 +92,8 @@ def _change(invocation: Invocation, given: Sequence[InstalledText], *, force: bo
             with transaction:
                 install(transaction, given)
         except ConfobjectsError as error:
+            if wrong := _find_shape_problems(given):  # what else was found may only follow from these
+                raise DefinitionError(wrong) from error
             raise type(error)(_name_files(error.diagnostics, given, context)) from error
         report = transaction.report
         return report.replace(warnings=tuple(_name_files(report.warnings, given, context)))
@@ -108,7 +110,7 @@ def _name_files(
 
 def _read_files(paths: Sequence[str]) -> list[InstalledText]:
     """Return the definitions in files. Raises :class:`~confobjects.errors.DefinitionError` with every problem."""
-    from confobjects.definitions.reviewing import find_shape_problems, read_given
+    from confobjects.definitions.reviewing import read_given
 
     found: dict[str, InstalledText] = {}
     problems: list[Diagnostic] = []
@@ -128,9 +130,14 @@ def _read_files(paths: Sequence[str]) -> list[InstalledText]:
         elif given is not None:
             found[given.name] = given
     if problems:
-        problems.extend(problem for given in found.values() for problem in find_shape_problems(given))
-        raise DefinitionError(problems)
+        raise DefinitionError([*problems, *_find_shape_problems(found.values())])
     return list(found.values())
+
+
+def _find_shape_problems(several: Iterable[InstalledText]) -> list[Diagnostic]:
+    from confobjects.definitions.reviewing import find_shape_problems
+
+    return [problem for given in several for problem in find_shape_problems(given)]
 
 
 def _remove(invocation: Invocation, names: Sequence[str], _force: bool) -> int:

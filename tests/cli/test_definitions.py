@@ -184,6 +184,22 @@ def test_a_damaged_definition_is_told_and_the_rest_goes_on(place: Path) -> None:
     assert run("list-services", "-s").out == "a\n"
 
 
+def test_a_mistake_in_one_file_is_not_told_of_the_files_that_build_on_it(place: Path) -> None:
+    relation = {"parent": "root", "kind": "instantiable", "branch": "cn=Bells"}
+    bell = {"name": "bell", "version": 1, "synopsis": "Rings.", "relation": relation}
+    below = relation | {"parent": "bell", "branch": "cn=Ropes"}
+    rope = {"name": "rope", "version": 1, "synopsis": "Is pulled.", "relation": below}
+    files = [place / "bell.json", place / "rope.json", place / "torn.json"]
+    for file, data in zip(files, (bell | {"version": "one"}, rope, rope | {"name": "torn"}), strict=True):
+        file.write_text(json.dumps(data), "utf-8")
+    outcome = run("definitions", "install", str(files[0]), str(files[1]))
+    assert (outcome.status, outcome.err.count("remedy:") + outcome.err.count("bell.json:1:")) == (31, 1)
+    assert "rope.json" not in outcome.err
+    files[2].write_text("{", "utf-8")
+    outcome = run("definitions", "check", *map(str, files))
+    assert (outcome.status, "bell.json:1:" in outcome.err, "torn.json:1:" in outcome.err) == (31, True, True)
+
+
 CLAIMED = """
 dn: cn=odd,cn=ABOVE,cn=config
 objectClass: top
