@@ -35,6 +35,8 @@ _FENCE = re.compile(r"^```(\w*)(?: ([\w./-]+))?\n(.*?)^```$", re.MULTILINE | re.
 _MARK = "\x1eend of command\x1e"
 _END = "END OF BLOCK"
 ANYTHING = "…"
+PATIENCE = 600
+"""Seconds after which a page that waits for something fails; a loaded machine is slow."""
 
 
 class Block(NamedTuple):
@@ -128,14 +130,15 @@ def session(typed: list[str], directory: Path, env: Mapping[str, str]) -> list[s
         ) as shell,
     ):
         try:
-            shell.wait()
+            with suppress(subprocess.TimeoutExpired):
+                shell.wait(PATIENCE)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
         output.seek(0)
         text = output.read()
     printed = text.split(_MARK)
-    assert len(printed) == len(typed) + 1, f"the shell ended early:\n{text}"
+    assert len(printed) == len(typed) + 1, f"the shell ended early, or waits in vain:\n{text}"
     return printed[:-1]
 
 

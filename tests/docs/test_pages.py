@@ -83,6 +83,14 @@ def test_a_page_may_write_files_and_leave_programs_running(tmp_path: Path) -> No
         fcntl.flock(file, fcntl.LOCK_EX)  # which waits for the end of the program that holds it
 
 
+def test_a_page_that_waits_in_vain_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PATIENCE", 0)
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ tail -f /dev/null\n$ echo done\ndone\n```\n")
+    with pytest.raises(AssertionError, match="waits in vain"):
+        pages.differences(page, tmp_path)
+
+
 def anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
