@@ -29,10 +29,10 @@ def read_store(obj: EffectiveObject) -> tuple[Period, ...]:
         try:
             parsed = x509.load_der_x509_certificate(certificate)
             subject = parsed.subject.rfc4514_string()
-        except ValueError:
+            begin, end = parsed.not_valid_before_utc.timestamp(), parsed.not_valid_after_utc.timestamp()
+        except (ValueError, x509.InvalidVersion):
             summary, advice = f"a certificate in {place} is damaged", "Export the certificate again."
             raise trust_error_for(source, summary, advice, STORES[obj.type], "trust-store-damaged") from None
         short = subject if len(subject) <= _LONGEST_NAME else f"{subject[:_LONGEST_NAME]}…"
-        begin, end = parsed.not_valid_before_utc.timestamp(), parsed.not_valid_after_utc.timestamp()
         found.append(Period(f"the certificate {short} in {place}", obj.path, STORES[obj.type], begin, end))
     return tuple(found)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import confobjects
+from confobjects.errors import MailError
 from confobjects.following import Live
 from confobjects.mail.expiry import find_expiring
 from confobjects.transport.validity import read_store
@@ -199,3 +202,31 @@ def test_a_check_finds_the_same(tmp_path: Path, authority: Authority) -> None:
     (tmp_path / "store.pem").unlink()
     with file.live() as live:
         assert tuple(find_expiring(configuration, end, read_store)) == live.problems != ()
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@pytest.mark.parametrize("name", ["store.pem", "store.der", "store.p12"])
+def test_a_damaged_store_is_a_problem_of_its_object_and_nothing_worse(
+    tmp_path: Path, authority: Authority, name: str
+) -> None:
+    file, store = File(tmp_path), tmp_path / name
+    with file.change() as tx:
+        values = {"enabled": True, "trust-store-file": name, "trust-store-pin": "pin"}
+        tx.create(KIND, "f", values, type="file-based")
+    whole = {".pem": authority.der, ".der": authority.der, ".p12": authority.pkcs12("pin")}[store.suffix]
+    obj = confobjects.load(file.url, definitions=file.registry, environment={})[KIND, "f"]
+    chance, damaged = Random(5), []
+    for number in range(400):
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 2, 8))):
+            data[chance.randrange(len(data))] = chance.choice((0, 1, 2, 0x30, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        text = base64.encodebytes(bytes(data))
+        pem = b"-----BEGIN CERTIFICATE-----\n" + text + b"-----END CERTIFICATE-----\n"
+        store.write_bytes(pem if store.suffix == ".pem" else bytes(data))
+        os.utime(store, ns=(number, number))
+        try:
+            read_store(obj)
+        except MailError as error:
+            damaged.append([(one.path, bool(one.property)) for one in error.diagnostics])
+    assert len(damaged) > 20
+    assert all(one == [("/trust-manager-provider/f", True)] for one in damaged)
