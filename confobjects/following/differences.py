@@ -7,6 +7,8 @@ count for something else now: then everything has to be read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import compress
+from operator import is_not
 from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.model import OWN_BRANCHES
@@ -73,13 +75,16 @@ def compare_entries(survey: Survey, now: Mapping[str, Entry]) -> dict[DN, Entry 
         return None
     found: dict[DN, Entry | None] = {dn: now.get(dn.normal) for dn in survey.read}
     if before is not now:
-        gone = [key for key in before if key not in now]
+        gone: list[str] = []
+        if list(before) == list(now):
+            others = list(compress(now, map(is_not, before.values(), now.values())))
+        else:
+            gone = [key for key in before if key not in now]
+            others = [key for key, entry in now.items() if before.get(key) is not entry]
         if gone and not {key.partition(",")[2] for key in now}.isdisjoint(gone):
             return None
         found.update((before[key].dn, None) for key in gone)
-        found.update(
-            (entry.dn, entry) for key, entry in now.items() if (old := before.get(key)) is not entry and old != entry
-        )
+        found.update((now[key].dn, now[key]) for key in others if before.get(key) != now[key])
     return found
 
 

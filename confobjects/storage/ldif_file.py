@@ -87,6 +87,10 @@ class LdifFileStorage:
         self._writer: _FileVersion | None = None
         self._owner: int | None = None
         self._remarks: list[Diagnostic] = []
+        self._well_placed: Tree | None = None
+        """The last entries that were found to have their parents and to be below the base."""
+        self._content: tuple[bytes, files.FileSignature] | None = None
+        """The file as it was read last, until it is parsed."""
         self._digest: tuple[str, files.FileSignature | None] | None = None
         """The digest of the file, with the signature that it had then."""
 
@@ -116,10 +120,20 @@ class LdifFileStorage:
             summary = "there is no such file: the configuration is empty"
             remedy = "the first change creates it; if it should be there, correct the path"
             found.append(self._make_warning(summary, remedy))
-        for entry in version.tree.orphans():
+        found.extend(self._warn_of_misplaced(version.tree))
+        return found
+
+    def _warn_of_misplaced(self, tree: Tree) -> list[Diagnostic]:
+        """Return warnings for entries without a parent, or outside the base. Where there were none, names alone decide."""
+        known = self._well_placed
+        if known is not None and known.base == tree.base and list(known.entries) == list(tree.entries):
+            return []
+        found = []
+        for entry in tree.orphans():
             summary = f'the entry "{entry.dn}" has no parent: there is no entry "{entry.dn.parent}"'
             found.append(self._make_warning(summary, "add the parent, or correct the DN"))
-        found.extend(self._warn_of_outsiders(version.tree))
+        found.extend(self._warn_of_outsiders(tree))
+        self._well_placed = None if found else tree
         return found
 
     def others_can_read(self) -> bool:
@@ -178,7 +192,7 @@ class LdifFileStorage:
         return version
 
     def _load(self) -> _FileVersion:
-        found = files.read(self.path)
+        found = self._take_content() or files.read(self.path)
         if found is None:
             if not self._missing_ok:
                 raise StorageError(
@@ -190,8 +204,23 @@ class LdifFileStorage:
         known = self._version
         if known is not None and known.data == data:
             return _FileVersion(data, known.document, known.tree, signature)
-        document = parse(decode(data, self.path), self.path) if data.strip() else parse(NEW_DOCUMENT)
+        document = self._parse(data, known) if data.strip() else parse(NEW_DOCUMENT)
         return _FileVersion(data, document, self._make_tree(document), signature)
+
+    def _take_content(self) -> tuple[bytes, files.FileSignature] | None:
+        """Return the content of the file, if it was just read for its digest."""
+        found, self._content = self._content, None
+        return found if found is not None and found[1] == files.signature_of(self.path) else None
+
+    def _parse(self, data: bytes, known: _FileVersion | None) -> LdifText:
+        """Return the document in the file's content; of one that was read before, only what has changed is parsed."""
+        text = decode(data, self.path)
+        if known is not None:
+            from confobjects.mapping.ldif.reparsing import parse_changed
+
+            if (changed := parse_changed(known.document, text, parse)) is not None:
+                return changed
+        return parse(text, self.path)
 
     def _make_tree(self, document: LdifText) -> Tree:
         base = self._base
@@ -362,7 +391,8 @@ class LdifFileStorage:
             if version is not None and version.signature == signature:
                 found = version.data, signature
             else:
-                found = files.read(target) or (None, None)
+                self._content = files.read(target)
+                found = self._content or (None, None)
             self._digest = digest_of(found[0]), found[1]
         return self._digest
 

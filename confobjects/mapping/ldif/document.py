@@ -27,7 +27,7 @@ class Edit(Record):
 class LdifText:
     """A parsed LDIF text. Make one with :func:`parse`, and edit it with :func:`~confobjects.mapping.ldif.writing.edit_document`."""
 
-    __slots__ = ("_ends", "entries", "holds_alike", "text")
+    __slots__ = ("ends", "entries", "holds_alike", "text")
 
     def __init__(self, text: str, entries: dict[str, Entry], ends: Sequence[int], *, holds_alike: bool = False) -> None:
         self.text = text
@@ -35,7 +35,8 @@ class LdifText:
         """The entries by their keys, in the order of the text."""
         self.holds_alike = holds_alike
         """Whether entries have equal names; without them the key of an entry is the normal form of its DN."""
-        self._ends = ends  # where the piece of text of each entry ends; it starts where the one before ends
+        self.ends = ends
+        """Where the piece of text of each entry ends; it starts where the one before ends."""
 
     def serialise(self) -> str:
         """Return the text."""
@@ -52,14 +53,14 @@ class LdifText:
     def pieces(self) -> Iterator[tuple[str, str]]:
         """Yield the key of every entry with its piece of the text: what precedes it, then its lines."""
         start = 0
-        for key, end in zip(self.entries, self._ends, strict=True):
+        for key, end in zip(self.entries, self.ends, strict=True):
             yield key, self.text[start:end]
             start = end
 
     @property
     def tail(self) -> str:
         """What follows the last entry."""
-        return self.text[self._ends[-1] :] if self._ends else self.text
+        return self.text[self.ends[-1] :] if self.ends else self.text
 
     @property
     def newline(self) -> str:
