@@ -105,7 +105,7 @@ def _get(report: Report, place: Path) -> None:
 
 
 @contextmanager
-def _filled(place: Path, objects: int) -> Iterator[Slapd]:
+def filled(place: Path, objects: int) -> Iterator[Slapd]:
     """Start a server with this many mail servers, as the library writes them."""
     schema = (SCHEMAS / "confobjects-openldap.ldif").read_text(encoding="utf-8")
     text = configuration.write(place, objects).read_text(encoding="utf-8")
@@ -116,7 +116,7 @@ def _filled(place: Path, objects: int) -> Iterator[Slapd]:
 
 
 def _list(report: Report, place: Path) -> None:
-    with _filled(place, OBJECTS) as server:
+    with filled(place, OBJECTS) as server:
         login = ("-D", openldap.ROOT_DN, "-w", openldap.PASSWORD)
         search = (server.programs["ldapsearch"], "-x", "-LLL", "-H", server.url, *login, "-E", "pr=1000/noprompt")
         what = ("-b", BRANCH, "-s", "one", "(objectClass=ds-cfg-mail-server)", *COLUMNS)
@@ -137,7 +137,7 @@ def _list(report: Report, place: Path) -> None:
 
 
 def _change(report: Report, place: Path) -> None:
-    with _filled(place, 2 * CHANGES + 1) as server:
+    with filled(place, 2 * CHANGES + 1) as server:
         changes = place / "changes.ldif"
         changes.write_text("\n".join(_modification(number) for number in range(CHANGES, 2 * CHANGES)), "utf-8")
         login = (openldap.ROOT_DN, openldap.PASSWORD)
