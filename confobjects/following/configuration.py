@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 Opening = Callable[[], tuple[Site, LiveSources, str]]
 """Opens a configuration: its site, the sources of its values, and the base directory of relative paths."""
-Telling = Callable[[Callable[[], "Facts"], "Timing"], "Teller"]
-"""Makes what tells the facts of a service, which it asks for."""
+Telling = Callable[[Callable[[], "Facts"], Callable[[], None], "Timing"], "Teller"]
+"""Makes what tells the facts of a service, which it asks for. It calls the second function when it has other problems."""
 
 
 class Live(Lookups):
@@ -256,7 +256,7 @@ class Live(Lookups):
             opened.callback(hearing.close)
             current = Current(site, sources, instance_directory, self._clock)
             loop = LiveLoop(hearing, current, self._audience, self._timing)
-            teller = None if telling is None else telling(self._find_facts, self._timing)
+            teller = None if telling is None else telling(self._find_facts, hearing.wake, self._timing)
             if teller is not None:
                 opened.callback(teller.close)
                 self._audience.join_teller(teller)

@@ -55,11 +55,17 @@ class Facts(Record):
 
 
 class Teller:
-    """Tells the facts of one service under its name. ``find_facts`` is called in the thread of the teller."""
+    """Tells the facts of one service under its name.
 
-    def __init__(self, name: str, storage: Storage, find_facts: Callable[[], Facts], timing: Timing) -> None:
+    ``find_facts`` is called in the thread of the teller, as is ``wake`` when :attr:`problems` have changed.
+    """
+
+    def __init__(
+        self, name: str, storage: Storage, find_facts: Callable[[], Facts], wake: Callable[[], None], timing: Timing
+    ) -> None:
         self._storage = storage
         self._find_facts = find_facts
+        self._wake_others = wake
         self._timing = timing
         self._pauses = Pauses(timing)
         self._frame = FollowerReport(name, socket.gethostname(), os.getpid(), "", None)
@@ -169,10 +175,13 @@ class Teller:
         self._note_problem(cause.replace(summary=summary))
         self._due = self._again = self._timing.now() + max(OFTEN, self._pauses.next())
 
-    def _note_problem(self, problem: Diagnostic) -> None:
-        if self._problem != problem:
-            LOG.warning("%s", problem.render())
+    def _note_problem(self, problem: Diagnostic | None) -> None:
+        if self._problem == problem:
+            return
         self._problem = problem
+        if problem is not None:
+            LOG.warning("%s", problem.render())
+        self._wake_others()
 
     def _make_report(self) -> FollowerReport:
         """Return the report without its time."""
@@ -195,7 +204,8 @@ class Teller:
             return
         self._storage.tell_follower(report.replace(time=strftime(TIME_FORMAT, gmtime(clock))))
         self._rival.note_told()
-        self._told, self._problem = report, None
+        self._told = report
+        self._note_problem(None)
         self._due, self._again = now + OFTEN, now + SELDOM
         self._pauses.reset()
 
@@ -246,13 +256,13 @@ _OF_CONFIGURATION: Final = frozenset(("base", "find_base", "tolerant"))
 
 def prepare_telling(
     name: str, url: str, state_url: str, options: Mapping[str, Any]
-) -> Callable[[Callable[[], Facts], Timing], Teller]:
+) -> Callable[[Callable[[], Facts], Callable[[], None], Timing], Teller]:
     """Return what makes the teller of a service, with the storage that its reports are written to.
 
     Raises :class:`~confobjects.errors.UsageError` for a wrong name or place. Nothing is sent yet.
     """
     checked, storage = check_follower_name(name), open_state(url, state_url, options)
-    return lambda find_facts, timing: Teller(checked, storage, find_facts, timing)
+    return lambda find_facts, wake, timing: Teller(checked, storage, find_facts, wake, timing)
 
 
 def open_state(url: str, state_url: str, options: Mapping[str, Any]) -> Storage:

@@ -42,8 +42,12 @@ class Service:
         self.storage = storage
         self.facts = Facts(1, (), ())
         self.time = InstantTime()
-        self.teller = Teller(name, storage, lambda: self.facts, self.time.timing)
-        self.written = 0
+        self.changes = 0
+        self.teller = Teller(name, storage, lambda: self.facts, self._count, self.time.timing)
+
+    def _count(self) -> None:
+        """Count how often the problems have changed."""
+        self.changes += 1
 
     def step(self) -> float:
         """Go on until a report is written or cannot be, and return the seconds waited before."""
@@ -129,11 +133,12 @@ def test_a_failure_is_one_problem_and_is_tried_again_after_pauses_that_grow(
     (problem,) = service.teller.problems
     assert problem.summary.startswith('the follower "web-1" could not tell what it runs: this is not a file of ours')
     assert problem.origin == str(directory)
-    assert len(caplog.records) == 1
+    assert len(caplog.records) == service.changes == 1
     assert "web-1" in caplog.text
     directory.unlink()
     assert service.step() == LONGEST_PAUSE
     assert service.teller.problems == ()
+    assert service.changes == 2
     assert service.report.number == 1
 
 
@@ -285,19 +290,35 @@ def count_looks(live: Any) -> list[int]:
     return looks
 
 
+def test_the_second_process_of_a_name_hears_which_one_has_it(tmp_path: Path) -> None:
+    file = File(tmp_path)
+    place = Place(file.path)
+    with start_service(file) as child:
+        place.wait_until(lambda found: [one.process for one in found] == [child.pid])
+        with file.live(follower="WEB-1", timing=quick()) as live:
+            seen: list[object] = []
+            live.observe(seen.append)
+            assert live.wait_until(lambda: live.problems, LONG)
+            (problem,) = live.problems
+            assert f'the follower "web-1": process {child.pid} on {gethostname()}' in problem.summary
+            del seen[:]
+            child.communicate(b"")
+            assert live.wait_until(lambda: seen and not live.problems, LONG)
+            assert place.wait_for(1).process == os.getpid()
+
+
+def start_service(file: File) -> subprocess.Popen[bytes]:
+    """Start a process that follows a file as "web-1" until its input ends."""
+    program = f"import sys, confobjects\nwith confobjects.live({file.url!r}):\n    sys.stdin.read()\n"
+    environment = {**os.environ, "CONFOBJECTS_FOLLOWER": "web-1"}
+    return subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, env=environment)
+
+
 def test_a_service_that_was_killed_leaves_its_report_and_one_that_ends_does_not(tmp_path: Path) -> None:
     file = File(tmp_path)
     place = Place(file.path)
-    program = (
-        "import sys, confobjects\n"
-        f"live = confobjects.live({file.url!r})\n"
-        "with live:\n    print('on', flush=True)\n    sys.stdin.read()\n"
-    )
-    environment = {**os.environ, "CONFOBJECTS_FOLLOWER": "web-1"}
     for kill in (True, False):
-        child = subprocess.Popen(
-            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
+        child = start_service(file)
         with child:
             place.wait_until(lambda found, child=child: [one.process for one in found] == [child.pid])  # type: ignore[misc]
             if kill:
