@@ -20,6 +20,9 @@ PLACES = (
     (re.compile(r"2> new (file|base entry on) \S+"), "2> new PLACE"),
     (re.compile(r"2> warning: .*: there is no such file: the configuration is empty"), "2> warning: nothing there"),
     (re.compile(r"2> warning: .*: there is no entry .*: the configuration is empty"), "2> warning: nothing there"),
+    (re.compile(r"2> \S+: there is no such file\n2>   remedy: correct the path"), "2> nothing there"),
+    (re.compile(r"2> \S+: there is no entry .*: the configuration is empty\n2>   remedy: .*"), "2> nothing there"),
+    (re.compile(r"2> watching \S+: "), "2> watching PLACE: "),
     (re.compile(r",cn=(config|session [^\"]*)\" is not part of"), ',BASE" is not part of'),
     (re.compile(r"2>   remedy: the first change (creates|makes) it.*"), "2>   remedy: the first change makes it"),
 )
