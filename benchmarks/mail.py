@@ -24,6 +24,9 @@ ROUNDS = 9
 MESSAGES = 6_000
 SEND_LIMIT, MANY_LIMIT, POOL_LIMIT = 1.5, 2.5, 1.0
 """Messages per second: ours divided by smtplib's, and by smtp-source's."""
+LIVE_LIMIT = 1.05
+"""Processor time through a mailer that follows its configuration, divided by that through one that does not: equal, but
+for noise."""
 
 ROUND_TRIP = 0.020
 SLOW_MESSAGES = {"send": 200, "send_many": 500}
@@ -50,7 +53,13 @@ class Client(NamedTuple):
         """The name in a table."""
         if self.mode == "source":
             return f"smtp-source, {self.sessions} session{'s' if self.sessions > 1 else ''}"
-        names = {"smtplib": "smtplib, reused", "send": "send, one per call", "send_many": "send_many"}
+        names = {
+            "smtplib": "smtplib, reused",
+            "send": "send, one per call",
+            "send_many": "send_many",
+            "send_live": "send, live",
+            "send_many_live": "send_many, live",
+        }
         return names[self.mode] + (f", {self.sessions} connections" if self.sessions > 1 else "")
 
 
@@ -64,6 +73,7 @@ def measure() -> Report:
     report = Report("mail", "Sending mail: messages of 1 KB to smtp-sink over kept connections, in turns")
     with sink() as port:
         _throughput(report, port)
+        _following(report, port)
         _round_trips(report, port)
         _memory(report, port)
     return report
@@ -145,6 +155,27 @@ def _rate(client: Client, port: int) -> tuple[float, float]:
 
 def _ratio(rates: Sequence[float], against: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(rates, against, strict=True))
+
+
+# -- following a configuration -----------------------------------------------------------------------------------------
+
+
+def _following(report: Report, port: int) -> None:
+    """Send through a mailer of a live configuration and through one of a fixed one, in turns; compare processor time."""
+    pairs = [(Client("send_live"), SEND), (Client("send_many_live"), SEND_MANY)]
+    busy: dict[Client, list[float]] = {client: [] for pair in pairs for client in pair}
+    for number in range(ROUNDS + 1):
+        for client, found in busy.items():
+            _, processor = _rate(client, port)
+            if number:  # the first round is a warm-up
+                found.append(processor)
+    for ours, fixed in pairs:
+        spent = statistics.median(busy[ours]) * 1e6
+        report.lines.append(f"{ours.shown:26} {'':21} {spent:8.1f} µs")
+        report.figures[ours.shown] = {"processor_microseconds": round(spent, 1)}
+        ratio = _ratio(busy[ours], busy[fixed])
+        report.targets.append(Target(f"{ours.shown}: processor time of {fixed.shown}", LIVE_LIMIT, ratio, "times"))
+    report.lines.append("")
 
 
 # -- round trips -------------------------------------------------------------------------------------------------------

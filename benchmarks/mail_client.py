@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ MESSAGE = (HEADERS + (b"x" * 62 + b"\r\n") * 16)[:1022] + b"\r\n"
 LARGE = 50 * 1024 * 1024
 
 
-def mailer(port: int, connections: int = 1) -> Any:
-    """Return a mailer from a configuration, as a program would."""
+@contextmanager
+def mailer(port: int, connections: int = 1, *, follows: bool = False) -> Iterator[Any]:
+    """Return a mailer that keeps connections from a configuration, as a program would; it may follow the configuration."""
     several = [f"confobjects.pool.max-connections={connections}", f"confobjects.pool.messages-per-connection={KEPT}"]
     with tempfile.TemporaryDirectory() as place:
         url = f"ldif:{place}/config.ldif"
@@ -44,7 +47,12 @@ def mailer(port: int, connections: int = 1) -> Any:
                     "smtp-property": several if connections > 1 else [],
                 },
             )
-        return confobjects.mailer(url)
+        if follows:
+            with confobjects.live(url) as live, confobjects.mailer(live) as made:
+                yield made
+        else:
+            with confobjects.mailer(url) as made:
+                yield made
 
 
 def recipients(number: int, each: int) -> tuple[str, ...]:
@@ -60,15 +68,15 @@ def with_smtplib(port: int, messages: int, each: int, _: int) -> Iterator[None]:
     client.quit()
 
 
-def one_by_one(port: int, messages: int, each: int, _: int) -> Iterator[None]:
-    with mailer(port) as kept:
+def one_by_one(port: int, messages: int, each: int, _: int, *, follows: bool = False) -> Iterator[None]:
+    with mailer(port, follows=follows) as kept:
         for number in range(messages):
             kept.send(MESSAGE, SENDER, recipients(number, each))
             yield
 
 
-def many(port: int, messages: int, each: int, connections: int) -> Iterator[None]:
-    with mailer(port, connections) as kept:
+def many(port: int, messages: int, each: int, connections: int, *, follows: bool = False) -> Iterator[None]:
+    with mailer(port, connections, follows=follows) as kept:
         outgoing = (Outgoing(MESSAGE, SENDER, recipients(number, each)) for number in range(messages))
         for result in kept.send_many(outgoing, connections=connections):
             if result.error is not None:
@@ -93,6 +101,8 @@ MODES: dict[str, Callable[[int, int, int, int], Iterator[None]]] = {
     "smtplib": with_smtplib,
     "send": one_by_one,
     "send_many": many,
+    "send_live": partial(one_by_one, follows=True),
+    "send_many_live": partial(many, follows=True),
     "large": large,
 }
 
