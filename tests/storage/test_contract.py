@@ -82,6 +82,22 @@ def test_what_is_added_is_read(filled: Storage) -> None:
     assert wanted.get("a") == ("1", "2")
 
 
+def test_a_snapshot_has_every_entry_as_it_was_then(filled: Storage) -> None:
+    first = filled.snapshot()
+    if first is None:
+        assert not filled.serialises_writers  # each entry would have to be asked for
+        return
+    before = everything(filled)
+    commit(filled, modify(ONE, Modification("add", "b", ["x"])), add(SERVERS.child("cn", "two")))
+    commit(filled, DeleteEntry(SERVERS.child("cn", "two")), add(SERVERS.child("cn", "three")))
+    second = filled.snapshot()
+    assert second is not None
+    assert {str(found.dn): found for found in first.values()} == before
+    assert {str(found.dn): found for found in second.values()} == everything(filled)
+    assert {key for key in first if second[key] is not first[key]} >= {ONE.normal}
+    assert first.keys() < second.keys()
+
+
 def test_searching(filled: Storage) -> None:
     two, deep = SERVERS.child("cn", "two"), ONE.child("cn", "deep")
     commit(filled, add(two, "Server"), add(deep, "server"))
