@@ -71,22 +71,26 @@ class WatchSession:
 
     def run(self) -> int:
         """Watch until enough was told or somebody ends it, and return the exit status."""
+        try:
+            with stop_on_signals(), log_as_lines(debug=self._debug):
+                return self._run()
+        except StopRequest:
+            return 0
+
+    def _run(self) -> int:
         live: Live | None = None
-        with stop_on_signals(), log_as_lines(debug=self._debug):
-            try:
-                live = self._enter()
-                self._follow()
-                return self._finish()
-            except StopRequest:
-                return 0
-            finally:
-                if self._teller.is_writing:
-                    drop_output()
-                self._inbox.close()
-                if self._runner is not None:
-                    self._runner.stop()
-                if live is not None:
-                    _close_soon(live)
+        try:
+            live = self._enter()
+            self._follow()
+            return self._finish()
+        finally:
+            if self._teller.is_writing:
+                drop_output()
+            self._inbox.close()
+            if self._runner is not None:
+                self._runner.stop()
+            if live is not None:
+                _close_soon(live)
 
     # -- the start -------------------------------------------------------------------------------------------------
 
