@@ -209,7 +209,11 @@ class StoredReader:
 
     def _differs(self, path: ManagedObjectPath, obj: ManagedObject | None) -> bool:
         known = self._known.get(path)
-        return obj is not None if known is None else known.object != obj
+        if known is None or obj is None:
+            return obj is not known
+        return (
+            known.object != obj or known.object.path.elements != obj.path.elements
+        )  # the same name in another spelling
 
     # -- everything --------------------------------------------------------------------------------------------------
 

@@ -217,6 +217,24 @@ def test_whatever_happens_a_look_finds_what_a_new_reader_finds(tmp_path: Path, k
     check()
 
 
+def test_another_spelling_of_a_name_is_found_for_the_object_and_those_below_it() -> None:
+    storage = MemoryStorage(base=BASE)
+    with storage.watch() as watch:
+        ctx, follower = fill(storage), Follower(storage, watch)
+        with ctx.change() as tx:
+            tx.create("consumer", ("x", "mail"), {"channel": "mail"})
+        follower.hear()
+        assert follower.look()
+        name = ctx.site.mapper.dn_of(ctx.registry.path_of("queue", ("x",)))
+        for spelling in ("X", "\uff38", "x"):
+            entry = storage.read(name)
+            assert entry is not None
+            with storage.writing():
+                storage.commit([RenameEntry(entry.dn, entry.dn.parent.child("cn", spelling))])
+            follower.hear()
+            assert follower.look()
+
+
 # -- what it takes ---------------------------------------------------------------------------------------------------
 
 
