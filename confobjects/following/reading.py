@@ -210,7 +210,7 @@ class StoredReader:
     def _differs(self, path: ManagedObjectPath, obj: ManagedObject | None) -> bool:
         known = self._known.get(path)
         if known is None or obj is None:
-            return obj is not known
+            return known is not None or obj is not None
         return (
             known.object != obj or known.object.path.elements != obj.path.elements
         )  # the same name in another spelling
