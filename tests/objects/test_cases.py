@@ -22,7 +22,7 @@ from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
 from confobjects.objects.heirs import find_heirs
 from confobjects.objects.judging import Judge
-from confobjects.objects.model import DeferredCheck, ManagedObject
+from confobjects.objects.model import DeferredCheck, ManagedObject, Reading, Texts
 from confobjects.objects.protocols import Evaluator
 from confobjects.objects.reading import PropertyReader
 from tests.definitions.documents import depot
@@ -349,3 +349,29 @@ def test_the_origin_names_all_cases_that_give_the_value() -> None:
     choice = reader(obj).choose_default(obj, gate.replace(default=gate.default.replace(cases=cases)))
     assert (choice.texts, choice.decided, choice.possible) == (("9",), True, ())
     assert choice.origin == "default (road is tunnel or otherwise)"
+
+
+def fields_of(reading: Reading) -> dict[str, object]:
+    names = ("texts", "origin", "values", "origins", "typed", "problems", "deferred", "undecided")
+    return {name: getattr(reading, name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("road", "probable"),
+    [("&{r.x}", ((), (), (), None)), ("&{r.x|tunnel}", (("9",), ("9",), ("default (decided at startup)",), (9,)))],
+)
+def test_a_value_that_startup_chooses_is_read_with_all_that_are_possible(
+    road: str, probable: tuple[Texts, Texts, Texts, tuple[int, ...] | None]
+) -> None:
+    obj = courier({"road": road})
+    texts, values, origins, typed = probable
+    assert fields_of(reader(obj).read(obj, prop(obj, "gate"))) == {
+        "texts": texts,
+        "origin": "default (decided at startup)",
+        "values": values,
+        "origins": origins,
+        "typed": typed,
+        "problems": (),
+        "deferred": ("9", "1"),
+        "undecided": True,
+    }

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confobjects.expressions import Failed, Found, Need, NotFound
+from confobjects.objects.changes import stored_form
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
 from confobjects.objects.model import ManagedObject, Reading
 from confobjects.objects.protocols import Evaluator
@@ -402,3 +403,22 @@ def test_the_name_before_a_secret_is_told_whole() -> None:
 
 def test_a_definition_can_make_a_password_public() -> None:
     assert mask_secret(probes().definition("heir").properties["open"], "welcome") == "welcome"
+
+
+def test_an_expression_is_evaluated_for_each_object() -> None:
+    answers = iter(("7", "8"))
+    evaluate = make_evaluator(lambda need: Found((next(answers),), "a counter"))
+    one, other = (
+        made("/queue/a", "memory-queue", batch_size="&{b.x}"),
+        made("/queue/b", "memory-queue", batch_size="&{b.x}"),
+    )
+    asked = reader(evaluate=evaluate)
+    size = prop(one, "batch-size")
+    assert [asked.read(obj, size).values for obj in (one, other)] == [("7",), ("8",)]
+
+
+def test_texts_are_compared_as_they_are_stored() -> None:
+    size = prop(made("/depot-settings"), "batch-size")
+    assert stored_form(size, ("070",)) == ["70"]
+    assert stored_form(size, ()) == ["50"]
+    assert stored_form(size, ("many", "&{b.x}", "7")) == ["&{b.x}", "7", "many"]

@@ -22,6 +22,7 @@ from jsonschema import Draft202012Validator
 from confobjects.cli.interactive.draft import Draft
 from confobjects.definitions import DefinitionDocument, Registry
 from confobjects.definitions.conditions import build_condition
+from confobjects.diagnostics import Diagnostic
 from confobjects.expressions import Failed, Found, Need, NotFound
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
 from confobjects.objects.judging import Judge
@@ -296,3 +297,12 @@ def test_the_condition_may_look_at_a_part_of_a_value(
 def test_the_example_of_an_object_has_what_a_part_of_a_value_requires() -> None:
     registry = Registry([DefinitionDocument("sender.json", SENDER)])
     assert set(example_object(registry.definition("sender"), registry)) == {"store"}
+
+
+def test_what_was_reported_of_a_property_is_not_said_to_be_missing_too() -> None:
+    told = Diagnostic("broken-data", "it cannot be read", property="chest-key")
+    obj = made("/courier/mule", chest="iron")
+    (missing,) = judge(obj).judge(obj).problems
+    assert (missing.code, missing.property) == ("missing-mandatory", "chest-key")
+    broken = obj.replace(problems=(told,))
+    assert judge(broken).judge(broken).problems == (told,)
