@@ -16,6 +16,7 @@ from confobjects.following.expiring import Expiring
 from confobjects.following.named_files import NamedFiles
 from confobjects.following.reading import Look, StoredReader
 from confobjects.following.unfinished import BeingWrittenError
+from confobjects.mapping.protocol import is_remote
 from confobjects.objects.changes import RequiredAction
 from confobjects.objects.effective import EffectiveObject
 
@@ -33,8 +34,6 @@ _REDEFINED: Final = Diagnostic(
     severity="warning",
 )
 _MOST_TURNS: Final = 400
-_LOCAL: Final = ("ldif", "memory")
-"""The schemes of storages that only users of this machine can write."""
 _NONE: Final[Mapping[int | None, ChangeSignature]] = MappingProxyType({})
 
 
@@ -148,7 +147,7 @@ class Current:
             self._instance_directory,
             warnings=self._warnings,
             entries=self._read_entries,
-            is_remote=self._site.storage.url.partition(":")[0] not in _LOCAL,
+            is_remote=is_remote(self._site.storage.url),
         )
 
     def _read_entries(self, base: str) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.management.strays import find_strays
+from confobjects.mapping.protocol import is_remote
 from confobjects.objects.effective import EffectiveConfiguration
 from confobjects.objects.judging import Judge
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from confobjects.objects.judging import Judgement
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import World
-
-_LOCAL = ("ldif", "memory")
-"""The schemes of storages that only users of this machine can write."""
 
 
 def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
@@ -84,7 +82,7 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         tuple(warnings),
         instance_directory,
         lambda base: _read_entries(site.storage, base),
-        is_remote=site.storage.url.partition(":")[0] not in _LOCAL,
+        is_remote=is_remote(site.storage.url),
     )
     return configuration, tuple(errors)
 

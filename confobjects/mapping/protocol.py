@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from confobjects.mapping.journal import Moment, Note, NotedChange
 
 Scope = Literal["one", "sub"]
+
+_LOCAL: Final = ("ldif", "memory")
+"""The schemes of storages that only users of this machine can write."""
+
+
+def is_remote(url: str) -> bool:
+    """Tell whether users of other machines may write the storage at a URL; so it is for a scheme that is not known."""
+    return url.partition(":")[0] not in _LOCAL
 
 
 class Notice(Record):

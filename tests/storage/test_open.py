@@ -11,6 +11,7 @@ import pytest
 
 from confobjects.dn import DN
 from confobjects.errors import StorageError, UsageError
+from confobjects.mapping.protocol import is_remote
 from confobjects.storage import SCHEMES, open_storage
 from tests.storage.conftest import MAKERS, ON_SERVERS
 
@@ -86,6 +87,12 @@ def test_the_base_is_given_or_the_first_entry(tmp_path: Path) -> None:
 
 def test_every_scheme_names_something_that_can_be_opened() -> None:
     assert all(scheme == scheme.lower() and ":" in target for scheme, target in SCHEMES.items())
+
+
+def test_of_every_kind_of_storage_it_is_known_who_can_write_it() -> None:
+    """Where only users of this machine can, values may name code."""
+    found = {scheme: is_remote(f"{scheme}:x") for scheme in [*SCHEMES, "nonsense"]}
+    assert found == dict.fromkeys(("ldap", "ldapi", "ldaps", "nonsense"), True) | {"ldif": False, "memory": False}
 
 
 def test_the_contract_is_asked_of_every_kind_of_storage(tmp_path: Path) -> None:
