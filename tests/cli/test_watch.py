@@ -14,11 +14,13 @@ import jsonschema
 import pytest
 
 import confobjects
+from confobjects.cli.output.watched import _SENTENCES
 from confobjects.cli.watching.logs import log_as_lines
 from confobjects.reference.outputs import schemas
 from tests.cli.documents import CANARY
 from tests.cli.sessions import run
 from tests.cli.watchers import Watcher
+from tests.docs_check import ROOT
 from tests.following.services import FIRST, File
 
 JSON = ("--output", "json")
@@ -40,6 +42,18 @@ def judged(document: dict[str, Any]) -> dict[str, Any]:
 
 def next_change(watcher: Watcher) -> dict[str, Any]:
     return judged(watcher.document("change"))
+
+
+def test_every_event_has_words_and_stands_in_the_schema_and_in_the_guide() -> None:
+    told = set(schemas()["watch-notice"]["properties"]["event"]["enum"])
+    guide = (ROOT / "docs" / "guide" / "watch.md").read_text()
+    rows = {
+        name
+        for cell in re.findall(r"(?m)^\| ((?:`[a-z-]+`(?:, )?)+) \|", guide)
+        for name in re.findall(r"`([a-z-]+)`", cell)
+    }
+    assert set(_SENTENCES) == told
+    assert told <= rows
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------

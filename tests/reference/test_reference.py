@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from confobjects import errors
 from confobjects.definitions_loading import load_registry
+from confobjects.errors import MAIL_STAGES, MailError
 from confobjects.expressions.openers import has_opener
 from confobjects.reference.examples import example_object, example_values
 from confobjects.reference.facts import HEADINGS, describe_allowed, facts
@@ -29,6 +31,21 @@ BOTH = load_registry([str(FAMILY)])
 
 def test_what_is_generated_is_up_to_date() -> None:
     assert docs_check.stale() == []
+
+
+def test_the_tree_of_errors_names_every_class_and_its_status() -> None:
+    """A class that stands after the table of codes, or is missing in the tree, has no line in the page of exit codes."""
+    drawn = re.findall(r"(?m)^ {4}([│├└─ ]*)(\w+Error) +(\d+)(?:-\d+)?\b", errors.__doc__ or "")
+    classes = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, errors.ConfobjectsError)
+    ]
+    statuses = {cls.__name__: min(MAIL_STAGES.values()) if cls is MailError else cls.exit_code for cls in classes}
+    assert {name: int(status) for _, name, status in drawn} == statuses
+    assert set(classes) == set(errors.CODES.values())
+    depths = {cls.__name__: 4 * (len(cls.__mro__) - len(errors.ConfobjectsError.__mro__)) for cls in classes}
+    assert {name: len(lines) for lines, name, _ in drawn} == depths
 
 
 def test_what_is_stale_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
