@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confobjects.cli.commands.graph import _FORMATS
 from confobjects.reference.graph import Edge, Graph, Node, as_dot, as_mermaid
 from confobjects.reference.graph_svg import as_svg
 from tests.cli.documents import provider, server
@@ -58,6 +59,16 @@ def test_dot_shows_objects_and_references(tmp_path: Path) -> None:
     }
     assert edges == {("one", "blind"), ("three", "blind"), ("two", "&{the.provider}"), ("four", "gone")}
     assert len(re.findall(r"color=\"#c62828\", style=dashed", text)) == 1
+
+
+@pytest.mark.parametrize("form", _FORMATS)
+def test_every_form_shows_every_object(form: str, tmp_path: Path) -> None:
+    some(tmp_path)
+    done = run("graph", "--format", form)
+    assert done.status == 0
+    assert {
+        name for name in ("one", "two", "three", "four", "blind", "gone", "unused") if name not in done.out
+    } == set()
 
 
 def test_mermaid_and_svg_show_the_same(tmp_path: Path) -> None:
