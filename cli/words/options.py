@@ -49,6 +49,7 @@ LONGEST_WAIT: Final = 3600
 """Seconds that a command may wait for followers, at most."""
 
 _OTHERS: Final = "the server is not asked about the login"
+_ONE_KEY: Final = "the certificate is the one of the only key in the key store"
 _BY_CONTENT: Final = "the type of a store is detected from its content"
 
 OPTIONS: Final[tuple[Option, ...]] = (
@@ -86,7 +87,6 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(("--keyStorePassword:env",), "VARIABLE", "The variable that holds that pin.", "LDAP connection"),
     Option(("--keyStorePassword:file",), "PATH", "The file that holds that pin.", "LDAP connection"),
     Option(("-u", "--keyStorePasswordFile"), "PATH", "As --keyStorePassword:file.", "LDAP connection"),
-    Option(("-N", "--certNickname"), "NAME", "The certificate to use from the key store.", "LDAP connection"),
     Option(("-o", "--saslOption"), "NAME=VALUE", "A SASL option (mech=EXTERNAL).", "LDAP connection", repeat=True),
     Option(
         ("--allowClearPassword",),
@@ -117,6 +117,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option(("--reportAuthzId",), None, "", "dsconfig", _OTHERS),
     Option(("--usePasswordPolicyControl",), None, "", "dsconfig", _OTHERS),
+    Option(("-N", "--certNickname"), "NAME", "", "dsconfig", _ONE_KEY),
     Option(("--trustStoreType",), "TYPE", "", "dsconfig", _BY_CONTENT),
     Option(("--keyStoreType",), "TYPE", "", "dsconfig", _BY_CONTENT),
     Option(("-V", "--version"), None, "Show the version.", "General"),

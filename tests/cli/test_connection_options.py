@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from confobjects.cli.words.options import OPTIONS
 from tests.cli.sessions import fresh, run
+from tests.docs_check import ROOT
 
 LIST = ["list-mail-servers"]
 NOWHERE = ["-h", "127.0.0.1", "-p", "1", "--baseDN", "cn=x", "-n"]
@@ -19,6 +22,25 @@ CANARY = "Kanarienvogel-6!x"
 def _own_file(tmp_path: Path) -> Iterator[None]:
     with fresh(tmp_path):
         yield
+
+
+def test_every_option_is_read_somewhere_or_said_to_have_no_effect() -> None:
+    """Its name or a spelling stands in a module beside the table; ``:env`` and ``:file`` belong to what stands before them."""
+    modules = [path for path in (ROOT / "cli").rglob("*.py") if path.name != "options.py"]
+    text = "".join(path.read_text(encoding="utf-8") for path in modules)
+    lost = [
+        option.name
+        for option in OPTIONS
+        if not option.unused
+        and not any(f'"{word}"' in text for word in (re.sub("_(env|file)$", "", option.name), *option.usual_spellings))
+    ]
+    assert lost == []
+
+
+def test_a_nickname_is_said_to_have_no_effect() -> None:
+    done = run(*LIST, "-N", "server-cert")
+    assert done.status == 0
+    assert "--certNickname has no effect: the certificate is the one of the only key in the key store\n" in done.err
 
 
 WRONG = [
