@@ -34,6 +34,7 @@ SERVERS: Final = ("openldap", "389ds")
 """The servers whose access rules are known."""
 
 _NAMES: Final = re.compile(r"\sNAME\s+(?:'[^']*'|\([^)]*\))")
+_LIST: Final = re.compile(r"\s(MUST|MAY)\s+(\([^)]*\)|[^\s()]+)")
 _NAMESPACE: Final = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")  # that of object identifiers, RFC 4122 appendix C
 _DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
 _IGNORE_CASE: Final = LdapSyntax(_DIRECTORY_STRING, "caseIgnoreMatch", substring="caseIgnoreSubstringsMatch")
@@ -276,18 +277,36 @@ def upgrade(found: DirectorySchema, installed: str, form: str, origin: str = "")
     return f"{note}dn: {target}\nchangetype: modify\n" + "-\n".join(steps) + "-\n"
 
 
-def _upgrade_element(attribute: str, element: SchemaElement, old: dict[str, tuple[str, str]]) -> Iterator[str]:
+def _upgrade_element(attribute: str, element: SchemaElement, old: dict[str, str]) -> Iterator[str]:
     number = _oid_in(element.text)
     installed = next((key for key in (number, _name_key(element.kind, element.name)) if key in old), None)
     if installed is None:
         yield f"add: {attribute}\n{_end_line(format_attribute(attribute, element.text))}"
         return
-    stored, plain = old[installed]
+    plain = old[installed]
     # A server knows each name once: what is there under another identifier keeps it.
-    text = element.text.replace(number, _oid_in(plain), 1)
+    text = _keep_attributes(element.text.replace(number, _oid_in(plain), 1), plain)
     if _normalise_description(plain) != _normalise_description(text):
-        yield f"delete: {attribute}\n{_end_line(format_attribute(attribute, stored))}"
+        yield f"delete: {attribute}\n{_end_line(format_attribute(attribute, plain))}"
         yield f"add: {attribute}\n{_end_line(format_attribute(attribute, text))}"
+
+
+def _keep_attributes(text: str, installed: str) -> str:
+    """Return the description of a class that allows all that the installed one allows: entries may have it."""
+    before, must, may = (_attributes_in(*one) for one in ((installed, "MUST", "MAY"), (text, "MUST"), (text, "MAY")))
+    if before.keys() <= must.keys() | may.keys():
+        return text
+    kept = {**{key: name for key, name in before.items() if key not in must}, **may}
+    head, _, origin = text.partition(" X-")
+    plain = _LIST.sub(lambda found: found[0] if found[1] == "MUST" else "", head)
+    return f"{plain} MAY ( {' $ '.join(kept[key] for key in sorted(kept))} ) X-{origin}"
+
+
+def _attributes_in(text: str, *words: str) -> dict[str, str]:
+    """Return the attributes in a description of a class after some words, by name in lower case (RFC 4512 section 4.1.1)."""
+    lists = (found[2] for found in _LIST.finditer(text.partition(" X-")[0]) if found[1] in words)
+    names = (name for one in lists for name in one.strip("() ").replace("$", " ").split())
+    return {name.lower(): name for name in names}
 
 
 def _name_key(kind: str, name: str) -> str:
@@ -306,13 +325,18 @@ def _oid_in(text: str) -> str:
 
 def _normalise_description(text: str) -> str:
     """The description without what servers add or write differently: origin, quotes, brackets, case."""
-    head = text.partition(" X-")[0].removesuffix(")")
-    return " ".join(head.replace("'", " ").replace("(", " ").replace(")", " ").lower().split())
+    head = text.partition(" X-")[0]
+    lists = (f"{word} {' '.join(sorted(_attributes_in(text, word)))}" for word in ("MUST", "MAY"))
+    plain = " ".join((_LIST.sub(" ", head), *lists))
+    return " ".join(plain.replace("'", " ").replace("(", " ").replace(")", " ").lower().split())
 
 
-def _read_descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | None]:
-    """Return (the value as the server keeps it, the description in it) by OID and by name, and the DN it stands in."""
-    found: dict[str, tuple[str, str]] = {}
+def _read_descriptions(text: str) -> tuple[dict[str, str], str | None]:
+    """Return descriptions by OID and by name, and the DN they stand in.
+
+    The number that slapd writes before each value is left out: it changes as soon as another value is deleted.
+    """
+    found: dict[str, str] = {}
     dn: str | None = None
     kinds = {name.lower(): "attribute type" for name in _ATTRIBUTES.values()}
     kinds.update((name.lower(), "object class") for name in _CLASSES.values())
@@ -324,9 +348,9 @@ def _read_descriptions(text: str) -> tuple[dict[str, tuple[str, str]], str | Non
             stored = value.strip()
             plain = stored[stored.find("(") :]
             if plain.startswith("(") and len(plain.split()) > 1:
-                found[_oid_in(plain)] = (stored, plain)
+                found[_oid_in(plain)] = plain
                 for one in names_in(plain):
-                    found.setdefault(_name_key(kinds[name.lower()], one), (stored, plain))
+                    found.setdefault(_name_key(kinds[name.lower()], one), plain)
     return found, dn
 
 
