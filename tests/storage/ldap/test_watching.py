@@ -59,6 +59,16 @@ def way_of(watch: LdapWatch) -> str | None:
     return watch._line.way
 
 
+def hear_by(way: str, mirror: Mirror, watch: LdapWatch) -> None:
+    """Take notices until the watch hears in a way: a server that knows none of the others refuses each of them first."""
+    for _ in range(100):
+        if way_of(watch) == way:
+            return
+        if (notice := watch.wait(1.0)) is not None:
+            mirror.take(notice)
+    assert way_of(watch) == way
+
+
 def is_lost(watch: LdapWatch) -> bool:
     return watch.stale is not None
 
@@ -243,7 +253,8 @@ def test_without_the_overlay_the_history_is_followed(silent_slapd: Slapd) -> Non
         storage.keep_history()
         mirror = Mirror(storage, watch)
         mirror.follow()
-        assert way_of(watch) == "poll"
+        hear_by("poll", mirror, watch)
+        compared = mirror.comparisons
         storage.close()
         with storage.writing():
             storage.commit([add(ONE)], Note("added"))
@@ -252,7 +263,7 @@ def test_without_the_overlay_the_history_is_followed(silent_slapd: Slapd) -> Non
             notice = watch.wait(PATIENCE * 20)
             assert notice is not None
             mirror.take(notice)
-        assert mirror.comparisons == 1 or time.now() - began >= COMPARE
+        assert mirror.comparisons == compared or time.now() - began >= COMPARE
 
 
 def test_without_history_everything_is_compared_once_a_minute(silent_slapd: Slapd, time: PassingTime) -> None:
@@ -261,15 +272,16 @@ def test_without_history_everything_is_compared_once_a_minute(silent_slapd: Slap
         commit(storage, add(BASE))
         mirror = Mirror(storage, watch)
         mirror.follow()
+        hear_by("poll", mirror, watch)
         mirror.drain()
-        assert way_of(watch) == "poll"
+        compared = mirror.comparisons
         commit(storage, add(ONE))
         time.skip(COMPARE / 2)
         assert watch.wait(0) is None
         time.skip(COMPARE / 2)
         mirror.follow()
         mirror.drain()
-        assert mirror.comparisons == 2
+        assert mirror.comparisons == compared + 1
 
 
 @pytest.mark.parametrize("what", CHANGES)
