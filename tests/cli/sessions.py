@@ -104,10 +104,12 @@ def definitions_read_once() -> Iterator[None]:
 def fresh(directory: Path) -> Iterator[None]:
     """Point the command line at a new configuration file in a directory; the history has one time and one user."""
     before, clock, user = os.environ.get("CONFOBJECTS_URL"), startup.current_time, startup.current_user
-    startup.current_time, startup.current_user = (lambda: "2027-01-01T12:00:00Z"), (lambda: "operator")
+    stopped, operator = (lambda: "2027-01-01T12:00:00Z"), (lambda: "operator")
+    startup.current_time, startup.current_user = stopped, operator
     os.environ["CONFOBJECTS_URL"] = f"ldif:{directory / 'config.ldif'}"
     try:
         yield
+        assert startup.current_time is stopped, "whoever sets the clock in a test sets it back before this ends"
     finally:
         startup.current_time, startup.current_user = clock, user
         os.environ.pop("CONFOBJECTS_URL")

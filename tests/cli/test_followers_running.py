@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from urllib.parse import quote
 
 import pytest
@@ -31,6 +32,8 @@ with confobjects.live(sys.argv[1], follower=sys.argv[2]) as live:
     print("runs", flush=True)
     sys.stdin.read()
 """
+PATIENCE = 120.0
+"""Seconds after which a service that reports nothing is taken for broken."""
 LONG = "300"
 """Seconds that no test waits for: what is waited for comes."""
 Passing = Callable[[Callable[[], bool]], None]
@@ -99,8 +102,10 @@ def listed() -> dict[str, str]:
 
 
 def until_listed(wanted: dict[str, str]) -> None:
-    while listed() != wanted:
+    end = monotonic() + PATIENCE
+    while (found := listed()) != wanted and monotonic() < end:
         pass
+    assert found == wanted
 
 
 def test_a_change_that_counts_at_once(services: list[subprocess.Popen[str]]) -> None:

@@ -147,12 +147,20 @@ def test_a_later_change_of_somebody_else_is_no_lie(passing: Callable[..., FakeTi
     assert ran(run(*SET, "--wait", "30")) == (0, _restart() + "change 3 in effect on 1 of 1\n")
 
 
+@pytest.fixture
+def clock(place: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Sets the clock, and sets it back before the place does: else the clock of the place would stay for other tests."""
+    assert place.is_dir()
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
 @pytest.mark.parametrize("how", ["falls silent", "ends"])
 def test_who_is_gone_counts_no_longer_and_is_named(
-    how: str, passing: Callable[..., FakeTime], monkeypatch: pytest.MonkeyPatch
+    how: str, passing: Callable[..., FakeTime], clock: pytest.MonkeyPatch
 ) -> None:
     def fall_silent() -> None:
-        monkeypatch.setattr(startup, "current_time", lambda: "2027-01-01T12:01:01Z")
+        clock.setattr(startup, "current_time", lambda: "2027-01-01T12:01:01Z")
         tell("web-1", 3, time="2027-01-01T12:01:00Z")
 
     def end() -> None:
