@@ -8,13 +8,14 @@ import pytest
 
 from confobjects.definitions import Registry
 from confobjects.diagnostics import Collector
-from confobjects.objects.changes import Changer, ObjectChange, PropertyChanges
+from confobjects.objects.changes import Changer, ObjectChange, PropertyChanges, is_name
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import PropertyReader
 from confobjects.paths import ManagedObjectPath
 from confobjects.syntaxes import HostPort
 from tests.definitions.documents import builtin, depot
+from tests.objects.depot import made, prop
 
 Stored = dict[str, tuple[str, ...]]
 
@@ -209,3 +210,23 @@ def test_no_representation_shows_a_value() -> None:
         "<set auth-password, enabled; reset auth-username>",
         "<no changes>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "is_same"),
+    [
+        ("mx.example.com:25", "mx.example.com:25", True),
+        ("MX.example.com:25", "mx.example.com:25", True),
+        ("mx.example.com:025", "mx.example.com:25", True),
+        (HostPort("mx.example.com", 25), "mx.example.com:25", True),
+        (HostPort("mx.example.com", 25), "mx.example.com:26", False),
+        ("mx.example.com:25", "mx.example.com:26", False),
+        ("&{x}", "mx.example.com:25", False),
+        ("no host", "NO  HOST", True),
+        (7, "7", True),
+        (7, "8", False),
+    ],
+)
+def test_a_value_is_the_name_of_its_object(value: object, name: str, is_same: bool) -> None:
+    lantern = made("/watchman/lookout/north/lantern/mx.example.com:25")
+    assert is_name(prop(lantern, "address"), value, name) is is_same

@@ -49,6 +49,13 @@ def refused(call: Callable[[], Any]) -> tuple[type[ConfobjectsError], dict[str, 
 # -- a configuration --------------------------------------------------------------------------------------------------
 
 
+def test_texts_of_secrets_are_masked(config: EffectiveConfiguration) -> None:
+    door = config["gateway", "door"]
+    assert door.masked_texts("option") == ("colour=red", "token=********")
+    assert door.masked_texts("token") == ("********",)
+    assert "option=('colour=red', 'token=********')" in repr(door)
+
+
 @pytest.mark.parametrize(
     ("key", "is_there"),
     [

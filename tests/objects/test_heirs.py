@@ -91,6 +91,8 @@ def test_a_value_that_is_wrong_differs_from_every_other() -> None:
     assert changes_value(judge(right), right, judge(wrong), wrong, "batch-size")
     assert changes_value(judge(wrong), wrong, judge(right), right, "batch-size")
     assert not changes_value(judge(wrong), wrong, judge(wrong), wrong, "batch-size")
+    clock = made("/queue/a", time_to_live="never"), made("/queue/a", time_to_live="5 m")
+    assert changes_value(judge(clock[0]), clock[0], judge(clock[1]), clock[1], "time-to-live")
 
 
 def test_a_default_that_startup_decides_changes_with_what_it_follows() -> None:

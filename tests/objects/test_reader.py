@@ -14,7 +14,7 @@ from confobjects.objects.changes import stored_form
 from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
 from confobjects.objects.model import ManagedObject, Reading
 from confobjects.objects.protocols import Evaluator
-from confobjects.objects.reading import PropertyReader, mask_secret, value_problem
+from confobjects.objects.reading import PropertyReader, mask_secret, mask_value, value_problem
 from confobjects.syntaxes import ValueSyntaxError
 from tests.objects.depot import Objects, fields, made, prop, reader
 from tests.objects.probes import probes
@@ -281,6 +281,21 @@ DOOR = made("/gateway/door")
 )
 def test_a_secret_is_not_shown(name: str, text: str, seen: str) -> None:
     assert mask_secret(prop(DOOR, name), text) == seen
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "seen"),
+    [
+        ("operator", "&{ann@example.com", "&{ann@example.com"),
+        ("token", "canary", "********"),
+        ("token", "&{canary}", "********"),
+        ("option", "colour=red", "colour=red"),
+        ("option", "token=canary", "token=********"),
+        ("option", "token=&{canary}", "token=********"),
+    ],
+)
+def test_of_an_effective_secret_nothing_is_shown(name: str, text: str, seen: str) -> None:
+    assert mask_value(prop(DOOR, name), text) == seen
 
 
 def test_a_secret_among_values_that_are_shown_is_refused_in_clear() -> None:
