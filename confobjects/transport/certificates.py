@@ -1,17 +1,28 @@
-"""Descriptions of certificates for diagnoses: subject, issuer, names and dates."""
+"""Reading certificates, and describing them for diagnoses: subject, issuer, names and dates.
+
+A certificate comes from a server or from a file of the operator: it may be damaged in any way that TLS does not notice.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import ssl
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.records import Record
 
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+_UNREADABLE: Final = "(a certificate that cannot be read)"
+
 
 class CertificateFacts(Record):
-    """The facts of a certificate. ``names`` are its host names and addresses; dates are ``YYYY-MM-DD``."""
+    """The facts of a certificate. ``names`` are its host names and addresses; dates are ``YYYY-MM-DD``.
+
+    Of one that cannot be read, only ``sha256`` is known, and ``subject`` says so.
+    """
 
     subject: str
     issuer: str
@@ -21,6 +32,8 @@ class CertificateFacts(Record):
     sha256: str
 
     def __str__(self) -> str:
+        if not self.begin:
+            return f"{self.subject}, SHA-256 {self.sha256}"
         names = f", for {', '.join(self.names)}" if self.names else ""
         return (
             f"{self.subject or '(no subject)'}{names}, issued by {self.issuer or '(nobody)'}, valid {self.begin} to "
@@ -28,25 +41,46 @@ class CertificateFacts(Record):
         )
 
 
-def describe(der: bytes) -> CertificateFacts:
-    """Return the facts of a certificate (DER). Raises ValueError if the bytes are not a certificate."""
+def read_certificate(der: bytes) -> Certificate:
+    """Return a certificate (DER). Raises ValueError if it cannot be read, also for an unknown version.
+
+    A part of it that is damaged raises ValueError only when it is read.
+    """
     from cryptography import x509
 
-    certificate = x509.load_der_x509_certificate(der)
+    try:
+        return x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
+
+
+def describe(der: bytes) -> CertificateFacts:
+    """Return the facts of a certificate (DER), as far as it can be read."""
+    sha256 = hashlib.sha256(der).hexdigest()
+    try:
+        certificate = read_certificate(der)
+        return CertificateFacts(
+            certificate.subject.rfc4514_string(),
+            certificate.issuer.rfc4514_string(),
+            _list_names(certificate),
+            f"{certificate.not_valid_before_utc:%Y-%m-%d}",
+            f"{certificate.not_valid_after_utc:%Y-%m-%d}",
+            sha256,
+        )
+    except ValueError:
+        return CertificateFacts(_UNREADABLE, "", (), "", "", sha256)
+
+
+def _list_names(certificate: Certificate) -> tuple[str, ...]:
+    """Return the host names and addresses in a certificate, none if they cannot be read."""
+    from cryptography import x509
+
     try:
         alternatives: Any = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = tuple(map(str, alternatives.get_values_for_type(x509.DNSName)))
-        names += tuple(map(str, alternatives.get_values_for_type(x509.IPAddress)))
-    except (x509.ExtensionNotFound, ValueError):
-        names = ()
-    return CertificateFacts(
-        certificate.subject.rfc4514_string(),
-        certificate.issuer.rfc4514_string(),
-        names,
-        f"{certificate.not_valid_before_utc:%Y-%m-%d}",
-        f"{certificate.not_valid_after_utc:%Y-%m-%d}",
-        hashlib.sha256(der).hexdigest(),
-    )
+        return names + tuple(map(str, alternatives.get_values_for_type(x509.IPAddress)))
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return ()
 
 
 def sent_chain(tls: ssl.SSLSocket) -> tuple[bytes, ...]:

@@ -143,7 +143,7 @@ def _certificate_facts(chain: list[CertificateFacts], trusted: Material) -> dict
         "subject": f" ({leaf.subject})" if leaf.subject else "",
         "issuer": last.issuer or "nobody",
         "names": ", ".join(leaf.names) or "no name at all",
-        "expiry": f" on {leaf.end}",
+        "expiry": f" on {leaf.end}" if leaf.end else "",
         "detail": detail,
     }
 

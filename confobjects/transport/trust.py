@@ -7,12 +7,14 @@ same as long as its content is.
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.records import Record
 from confobjects.tls.contexts import ContextProblem, context_for
+from confobjects.transport.certificates import read_certificate
 from confobjects.transport.providers import Material, load_material, trust_error_for
 
 
@@ -25,14 +27,13 @@ class Trust(Record):
 
     def find_expired(self, now: str) -> list[str]:
         """Return the trusted certificates that have expired at a time (``YYYYMMDDHHMMSSZ``), with their places."""
-        from cryptography import x509
-
         found = []
         for certificate, place in zip(self.material.certificates, self.material.places, strict=True):
-            parsed = x509.load_der_x509_certificate(certificate)
-            end = parsed.not_valid_after_utc
-            if end.strftime("%Y%m%d%H%M%SZ") < now:
-                found.append(f"{parsed.subject.rfc4514_string()} in {place} (until {end:%Y-%m-%d})")
+            with suppress(ValueError):  # one that cannot be read names no date
+                parsed = read_certificate(certificate)
+                end = parsed.not_valid_after_utc
+                if end.strftime("%Y%m%d%H%M%SZ") < now:
+                    found.append(f"{parsed.subject.rfc4514_string()} in {place} (until {end:%Y-%m-%d})")
         return found
 
 

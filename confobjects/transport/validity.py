@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.mail.expiry import STORES, Period
 from confobjects.mail.plan import trust_source_of
+from confobjects.transport.certificates import read_certificate
 from confobjects.transport.providers import load_material, trust_error_for
 
 if TYPE_CHECKING:
@@ -20,17 +21,15 @@ def read_store(obj: EffectiveObject) -> tuple[Period, ...]:
 
     Raises :class:`~confobjects.errors.MailError`, with object and property, for a store that cannot be read.
     """
-    from cryptography import x509
-
     source = trust_source_of(obj)
     material = load_material(source)
     found = []
     for certificate, place in list(zip(material.certificates, material.places, strict=True))[:_MOST_CERTIFICATES]:
         try:
-            parsed = x509.load_der_x509_certificate(certificate)
+            parsed = read_certificate(certificate)
             subject = parsed.subject.rfc4514_string()
             begin, end = parsed.not_valid_before_utc.timestamp(), parsed.not_valid_after_utc.timestamp()
-        except (ValueError, x509.InvalidVersion):
+        except ValueError:
             summary, advice = f"a certificate in {place} is damaged", "Export the certificate again."
             raise trust_error_for(source, summary, advice, STORES[obj.type], "trust-store-damaged") from None
         short = subject if len(subject) <= _LONGEST_NAME else f"{subject[:_LONGEST_NAME]}…"

@@ -305,3 +305,24 @@ def test_a_test_mail_goes_to_everybody_that_is_named() -> None:
     assert "The test mail to c@d.example was accepted" in sent.out
     assert b"To: a@b.example, c@d.example" in fake.messages[0]
     assert dry.out.startswith("would send a test mail to a@b.example, c@d.example through")
+
+
+def test_a_server_with_a_certificate_that_cannot_be_read(authority: Authority, tmp_path: Path) -> None:
+    made = authority.issue("localhost")
+    version = made.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
+    (tmp_path / "odd.pem").write_text(ssl.DER_cert_to_PEM_cert(version))
+    (tmp_path / "odd.key").write_bytes(made.key_pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "odd.pem", tmp_path / "odd.key")
+    told = "(a certificate that cannot be read), SHA-256 "
+    with FakeSmtp({"STARTTLS": starttls}, tls=context) as fake:
+        create(fake.port)
+        refused = outcome_of()
+        assert refused.status == 42
+        assert told in refused.out + refused.err
+        blind = ("--type", "blind", "--set", "enabled:true")
+        assert run("create-trust-manager-provider", "--provider-name", "blind", *blind).status == 0
+        assert run("set-mail-server-prop", *NAME, "--set", "trust-manager-provider:blind").status == 0
+        accepted = outcome_of()
+        assert accepted.status == 0
+        assert f"  certificate {told}" in accepted.out
