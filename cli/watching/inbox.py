@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import select
 from collections import deque
-from contextlib import suppress
 from threading import Condition
 from typing import Final, Generic, TypeVar
+
+from confobjects.storage.watching import WakePipe
 
 T = TypeVar("T")
 
@@ -23,13 +22,11 @@ class Inbox(Generic[T]):
         self._items: deque[T] = deque()
         self._condition = Condition()
         self._is_closed = False
-        self._reader, self._writer = os.pipe()
-        for end in (self._reader, self._writer):
-            os.set_blocking(end, False)
+        self._pipe = WakePipe()
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
-        return self._reader
+        return self._pipe.fileno()
 
     def put(self, item: T, *, waits: bool = True) -> None:
         """Add an item. Unless told otherwise, waits while too many are there; an item for a closed inbox is lost."""
@@ -38,16 +35,13 @@ class Inbox(Generic[T]):
             if self._is_closed:
                 return
             self._items.append(item)
-            with suppress(BlockingIOError):  # a full pipe can be read as well
-                os.write(self._writer, b"x")
+            self._pipe.wake()
 
     def take(self) -> T | None:
         """Return the oldest item, None if there is none."""
         with self._condition:
             if not self._items:
-                with suppress(BlockingIOError):
-                    while os.read(self._reader, select.PIPE_BUF):
-                        pass
+                self._pipe.drain()
                 return None
             self._condition.notify_all()
             return self._items.popleft()
@@ -59,5 +53,4 @@ class Inbox(Generic[T]):
                 self._is_closed = True
                 self._items.clear()
                 self._condition.notify_all()
-                os.close(self._reader)
-                os.close(self._writer)
+                self._pipe.close()

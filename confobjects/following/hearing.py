@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import select
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from confobjects.records import Record
 from confobjects.storage.file_watch import FileWatch
-from confobjects.storage.watching import REAL
+from confobjects.storage.watching import REAL, WakePipe
 
 if TYPE_CHECKING:
     from confobjects.mapping.protocol import Notice, Timing, Watch
@@ -36,11 +32,7 @@ class Hearing:
         self._told = self._describe_watch()
         self._beat: tuple[float, Callable[[], object]] | None = None
         self._next_beat = 0.0
-        self._lock = Lock()
-        self._is_closed = False
-        self._reader, self._writer = os.pipe()
-        for end in (self._reader, self._writer):
-            os.set_blocking(end, False)
+        self._pipe = WakePipe()
 
     def watch_files(self, paths: Iterable[str]) -> None:
         """Hear of these files and directories, and of no others."""
@@ -81,7 +73,7 @@ class Hearing:
         end = None if seconds is None else self._timing.now() + seconds
         while True:
             self._beat_if_due()
-            woken = self._drain()
+            woken = self._pipe.drain()
             notice = self.watch.wait(0)
             files = None if self._files is None else self._files.wait(0)
             if self._again is not None and self._again <= self._timing.now():
@@ -98,38 +90,24 @@ class Hearing:
             waits.extend(when - self._timing.now() for when in (self._again, end) if when is not None)
             if self._beat is not None:
                 waits.append(self._next_beat - self._timing.now())
-            descriptors = [self._reader, *(number for one in watches for number in one.descriptors())]
+            descriptors = [self._pipe.fileno(), *(number for one in watches for number in one.descriptors())]
             self._timing.wait(descriptors, min(waits, default=None))
-
-    def _drain(self) -> bool:
-        with suppress(BlockingIOError):
-            return bool(os.read(self._reader, select.PIPE_BUF))
-        return False
 
     def wake(self) -> None:
         """Let :meth:`wait` return; any thread may call this."""
-        with self._lock:
-            if not self._is_closed:
-                with suppress(BlockingIOError):  # a full pipe wakes as well
-                    os.write(self._writer, b"x")
+        self._pipe.wake()
 
     def close(self) -> None:
         """Close all descriptors. Closing twice is no error."""
-        with self._lock:
-            if self._is_closed:
-                return
-            self._is_closed = True
-        self._release()
+        self._pipe.close()
+        self._close_watches()
 
     def close_copies(self) -> None:
-        """Close the copies of all descriptors that a fork has made. The thread that holds the lock is not here."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._release()
+        """Close the copies of all descriptors that a fork has made."""
+        self._pipe.close_copies()
+        self._close_watches()
 
-    def _release(self) -> None:
+    def _close_watches(self) -> None:
         self.watch.close()
         if self._files is not None:
             self._files.close()
-        os.close(self._reader)
-        os.close(self._writer)

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Thread
 from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +26,7 @@ from confobjects.following.rivals import Rival
 from confobjects.mapping.followers import TIME_FORMAT, FollowerReport, WaitingChange, check_follower_name
 from confobjects.records import Record
 from confobjects.storage import is_directory, open_storage
-from confobjects.storage.watching import Pauses
+from confobjects.storage.watching import Pauses, WakePipe
 
 if TYPE_CHECKING:
     from confobjects.effect import Waiting
@@ -77,11 +76,7 @@ class Teller:
         """When one that says the same has to be."""
         self._problem: Diagnostic | None = None
         self._is_closing = False
-        self._lock = Lock()
-        self._has_ended = False
-        self._reader, self._writer = os.pipe()
-        for end in (self._reader, self._writer):
-            os.set_blocking(end, False)
+        self._pipe = WakePipe()
         self._thread = Thread(target=self._run, name="confobjects-follower", daemon=True)
 
     @property
@@ -96,10 +91,7 @@ class Teller:
 
     def wake(self) -> None:
         """Say that the facts may have changed; any thread may call this."""
-        with self._lock:
-            if not self._has_ended:
-                with suppress(BlockingIOError):  # a full pipe wakes as well
-                    os.write(self._writer, b"x")
+        self._pipe.wake()
 
     def close(self) -> None:
         """Remove the report, and tell no more. It waits for a server no longer than a few seconds, and once."""
@@ -108,24 +100,13 @@ class Teller:
         self._is_closing = True
         self.wake()
         if self._thread.ident is None:
-            self._release()
+            self._pipe.close()
         else:
             self._thread.join(_CLOSING)
 
     def close_copies(self) -> None:
-        """Close the copies of descriptors that a fork has made. The thread that holds the lock is not here."""
-        if not self._has_ended:
-            self._close_pipe()
-
-    def _release(self) -> None:
-        with self._lock:
-            if not self._has_ended:
-                self._close_pipe()
-
-    def _close_pipe(self) -> None:
-        self._has_ended = True
-        os.close(self._reader)
-        os.close(self._writer)
+        """Close the copies of descriptors that a fork has made."""
+        self._pipe.close_copies()
 
     # -- the thread ----------------------------------------------------------------------------------------------------
 
@@ -135,7 +116,7 @@ class Teller:
                 self.step()
             self._attempt(self._forget)
         finally:
-            self._release()
+            self._pipe.close()
             with suppress(ConfobjectsError):
                 self._storage.close()
 
@@ -156,9 +137,8 @@ class Teller:
 
     def _wait(self, until: float) -> None:
         """Wait until a time, or until something may have changed."""
-        self._timing.wait((self._reader,), until - self._timing.now())
-        with suppress(BlockingIOError):
-            os.read(self._reader, select.PIPE_BUF)
+        self._timing.wait((self._pipe.fileno(),), until - self._timing.now())
+        self._pipe.drain()
 
     def _act(self) -> None:
         if self._timing.now() < self._due:

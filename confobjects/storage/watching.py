@@ -42,6 +42,48 @@ REAL: Final = Timing(monotonic, wait_for, uniform)
 """The clock of this machine, which is no wall clock."""
 
 
+class WakePipe:
+    """A pipe by which any thread ends the waiting of another one: it can be read from :meth:`wake` to :meth:`drain`."""
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._is_closed = False
+        self._reader, self._writer = os.pipe()
+        for end in (self._reader, self._writer):
+            os.set_blocking(end, False)
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        return self._reader
+
+    def wake(self) -> None:
+        """End the waiting, now or when it begins; any thread may call this. After :meth:`close` nothing happens."""
+        with self._lock:
+            if not self._is_closed:
+                with suppress(BlockingIOError):  # a full pipe wakes as well
+                    os.write(self._writer, b"x")
+
+    def drain(self) -> bool:
+        """Tell whether the waiting was to end, and let the next one wait again."""
+        found = False
+        with suppress(BlockingIOError):
+            while os.read(self._reader, select.PIPE_BUF):
+                found = True
+        return found
+
+    def close(self) -> None:
+        """Close both ends. Closing twice is no error."""
+        with self._lock:
+            self.close_copies()
+
+    def close_copies(self) -> None:
+        """Close the copies of both ends that a fork has made. The thread that may hold the lock is not here."""
+        if not self._is_closed:
+            self._is_closed = True
+            os.close(self._reader)
+            os.close(self._writer)
+
+
 class Pauses:
     """Pauses between attempts: each may be twice as long as the one before, at most :data:`LONGEST_PAUSE` seconds.
 
@@ -169,10 +211,8 @@ class MemoryWatch(TimedWatch[Notice]):
         self._collector = NoticeCollector()
         self._collector.add_everything()
         self._lock = allocate_lock()
-        self._reader, self._writer = os.pipe()
-        for end in (self._reader, self._writer):
-            os.set_blocking(end, False)
-        os.write(self._writer, b"x")  # the first notice is ready
+        self._pipe = WakePipe()
+        self._pipe.wake()  # the first notice is ready
         self._watches = watches
         watches.append(self)
 
@@ -184,23 +224,18 @@ class MemoryWatch(TimedWatch[Notice]):
                 self._collector.add_everything()
             else:
                 self._collector.add(names)
-            if not self._is_closed:
-                with suppress(BlockingIOError):  # a full pipe wakes as well
-                    os.write(self._writer, b"x")
+            self._pipe.wake()
 
     def descriptors(self) -> Sequence[int]:
         """Return the end of a pipe into which each change writes."""
-        return (self._reader,)
+        return (self._pipe.fileno(),)
 
     def _hear(self) -> Notice | None:
         with self._lock:
-            with suppress(BlockingIOError):
-                os.read(self._reader, select.PIPE_BUF)
+            self._pipe.drain()
             return self._collector.take()
 
     def _release(self) -> None:
         with suppress(ValueError):
             self._watches.remove(self)
-        with self._lock:
-            os.close(self._reader)
-            os.close(self._writer)
+        self._pipe.close()
