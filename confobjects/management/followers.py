@@ -13,10 +13,9 @@ Laws of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from confobjects.mapping.followers import ALIVE
+from confobjects.mapping.followers import ALIVE, age_of, seconds_of
 from confobjects.records import Record
 from confobjects.texts.names import normal_name
 
@@ -102,7 +101,7 @@ def judge_followers(
     """Return how those who report stand to a change.
 
     ``newest`` is the number of the newest change, None without a history; it must have been read after the reports.
-    ``now`` is the time in UTC (ISO 8601).
+    ``now`` is the time, as in a report.
     """
     found = sorted(reports, key=lambda one: (normal_name(one.name), one.name))
     return FollowersVerdict(asked, newest, tuple(_judge_one(one, asked, newest, now) for one in found))
@@ -110,7 +109,7 @@ def judge_followers(
 
 def _judge_one(report: FollowerReport, asked: AskedChange, newest: int | None, now: str) -> Follower:
     waits = tuple(one for one in report.waiting if _is_touched(one, asked.places))
-    return Follower(report, _stand(report, asked, newest, waits), measure_silence(report.time, now), waits)
+    return Follower(report, _stand(report, asked, newest, waits), _measure_silence(report, now), waits)
 
 
 def _stand(
@@ -135,20 +134,11 @@ def _is_touched(waiting: WaitingChange, places: Places | None) -> bool:
     return not names or not waiting.properties or not names.isdisjoint(waiting.properties)
 
 
-def measure_silence(time: str, now: str) -> int | None:
-    """Return the whole seconds from one time to another (ISO 8601, UTC), 0 for the future; None for what is no time."""
-    then, there = _read_time(time), _read_time(now)
-    if then is None or there is None:
-        return None
-    return max(0, int((there - then).total_seconds()))
-
-
-def _read_time(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+def _measure_silence(report: FollowerReport, now: str) -> int | None:
+    """Return the whole seconds since a report was written, 0 for the future; None for what is no time."""
+    clock = seconds_of(now)
+    age = None if clock is None else age_of(report, clock)
+    return None if age is None else max(0, int(age))
 
 
 # -- where changes were made -----------------------------------------------------------------------------------------

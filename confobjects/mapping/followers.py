@@ -96,11 +96,17 @@ def is_alive(report: FollowerReport, now: float) -> bool:
 
 def age_of(report: FollowerReport, now: float) -> float | None:
     """Return the seconds since a report was written, None if its time is no time; ``now`` as in :func:`is_alive`."""
+    then = seconds_of(report.time)
+    return None if then is None else now - then
+
+
+def seconds_of(time: str) -> float | None:
+    """Return a time of :data:`TIME_FORMAT` in seconds since 1970, None if it is no time."""
     from calendar import timegm
 
-    found = _TIME.fullmatch(report.time)
+    found = _TIME.fullmatch(time)
     try:
-        return None if found is None else now - timegm(tuple(map(int, found.groups())))
+        return None if found is None else float(timegm(tuple(map(int, found.groups()))))
     except ValueError:
         return None
 
