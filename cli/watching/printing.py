@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..output.watched import Document
 
 
-class Teller:
+class WatchPrinter:
     """Prints documents in the form that was asked for, and problems as they come and go."""
 
     def __init__(self, invocation: Invocation, url: str) -> None:

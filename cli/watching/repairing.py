@@ -13,7 +13,7 @@ from confobjects.management.history.interrupted import find_interrupted, finish_
 if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
 
-    from .telling import Teller
+    from .printing import WatchPrinter
 
 _PERIOD: Final = 5.0
 """Seconds between two looks. While nothing is heard and nothing is unfinished there are none."""
@@ -26,9 +26,9 @@ class Repairer:
     ``open_storage`` is None where nothing is to be repaired.
     """
 
-    def __init__(self, open_storage: Callable[[], Storage] | None, teller: Teller) -> None:
+    def __init__(self, open_storage: Callable[[], Storage] | None, printer: WatchPrinter) -> None:
         self._open = open_storage
-        self._teller = teller
+        self._printer = printer
         self._is_needed = open_storage is not None
         self._next = monotonic()
 
@@ -47,17 +47,17 @@ class Repairer:
         try:
             with closing(self._open()) as storage:
                 self._is_needed = self._repair(storage)
-            self._teller.tell_problems(_SOURCE, ())
+            self._printer.tell_problems(_SOURCE, ())
         except CannotConnectError:
             self._is_needed = True
         except ConfobjectsError as error:  # this user may not read or write what it takes
             self._is_needed = True
-            self._teller.tell_problems(_SOURCE, error.diagnostics)
+            self._printer.tell_problems(_SOURCE, error.diagnostics)
         self._next = monotonic() + _PERIOD
 
     def _repair(self, storage: Storage) -> bool:
         """Finish what is interrupted, and return whether something is unfinished still: its writer may die, too."""
         if find_interrupted(storage):
             for remark in finish_interrupted(storage):
-                self._teller.tell_notice("repaired", remark)
+                self._printer.tell_notice("repaired", remark)
         return bool(storage.moment().unfinished)

@@ -16,12 +16,12 @@ from confobjects.storage.watching import REAL, Pauses
 from .inbox import Inbox
 from .logs import log_as_lines
 from .opening import FINAL, FollowedPlace
+from .printing import WatchPrinter
 from .program import choose_environment, find_secret_variables
 from .repairing import Repairer
 from .rounds import Round, RoundObserver
 from .runner import ProgramRunner
 from .signals import StopRequest, drop_output, stop_on_signals, wait_for_any
-from .telling import Teller
 
 if TYPE_CHECKING:
     from confobjects.following import Live
@@ -58,9 +58,9 @@ class WatchSession:
         self._options = options
         self._debug = bool(invocation.options["debug"])
         self._place = FollowedPlace(invocation)
-        self._teller = Teller(invocation, self._place.url)
+        self._printer = WatchPrinter(invocation, self._place.url)
         self._inbox: Inbox[Round | ProgramOutcome] = Inbox()
-        self._repairer = Repairer(self._place.make_storage() if options.repair else None, self._teller)
+        self._repairer = Repairer(self._place.make_storage() if options.repair else None, self._printer)
         self._left = options.count
         self._is_begun = False
         self._failed: Diagnostic | None = None
@@ -84,7 +84,7 @@ class WatchSession:
             self._follow()
             return self._finish()
         finally:
-            if self._teller.is_writing:
+            if self._printer.is_writing:
                 drop_output()
             self._inbox.close()
             if self._runner is not None:
@@ -111,12 +111,12 @@ class WatchSession:
                     now = monotonic()
                     if end is not None and now >= end:
                         raise
-                    self._teller.tell_problems("start", error.diagnostics)
+                    self._printer.tell_problems("start", error.diagnostics)
                     self._repairer.look()
                     again = now + pauses.next()
                     _pause(files, again if end is None else min(again, end))
                 else:
-                    self._teller.tell_problems("start", ())
+                    self._printer.tell_problems("start", ())
                     return live
 
     # -- following -------------------------------------------------------------------------------------------------
@@ -139,15 +139,15 @@ class WatchSession:
 
     def _take_round(self, one: Round) -> None:
         self._repairer.note_change()
-        self._teller.tell_hearing(is_stale=one.is_stale)
-        self._teller.tell_problems("live", one.problems)
+        self._printer.tell_hearing(is_stale=one.is_stale)
+        self._printer.tell_problems("live", one.problems)
         if one.state is not None:
             self._is_begun = True
-            self._teller.tell_state(one.state)
+            self._printer.tell_state(one.state)
             if self._runner is not None:
                 self._runner.start(one.state)
         for group in one.groups[: self._left]:
-            self._teller.tell_group(group)
+            self._printer.tell_group(group)
             if self._runner is not None:
                 self._runner.add(group)
         if self._left is not None:
@@ -161,10 +161,10 @@ class WatchSession:
     def _tell_outcome(self, outcome: ProgramOutcome) -> None:
         """Tell each failure, and the end of failures."""
         if outcome.failure is not None:
-            self._teller.tell_notice("command-failed", outcome.failure)
+            self._printer.tell_notice("command-failed", outcome.failure)
             self._failed = outcome.failure
         elif self._failed is not None:
-            self._teller.tell_notice("solved", self._failed)
+            self._printer.tell_notice("solved", self._failed)
             self._failed = None
 
     def _finish(self) -> int:
