@@ -11,7 +11,7 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.registry import Registry
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from confobjects.objects.model import Evaluation
     from confobjects.resolvers import Resolvers
     from confobjects.transport.mailer import Mailer
+
+    class Followed(Protocol):
+        """A configuration that is kept true, such as :func:`confobjects.live` returns."""
+
+        @property
+        def configuration(self) -> EffectiveConfiguration:
+            """The configuration in effect: the same object until something has changed."""
+            ...
 
 
 URL_VARIABLE = "CONFOBJECTS_URL"
@@ -267,16 +275,6 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     return configuration
 
 
-@runtime_checkable
-class Followed(Protocol):
-    """A configuration that is kept true, such as :func:`confobjects.live` returns."""
-
-    @property
-    def configuration(self) -> EffectiveConfiguration:
-        """The configuration in effect: the same object until something has changed."""
-        ...
-
-
 def mailer(configuration: EffectiveConfiguration | Followed | str | None = None, *names: str, **options: Any) -> Mailer:
     """Return a mailer for the mail servers of a configuration. If its URL is given, the configuration is loaded.
 
@@ -287,13 +285,14 @@ def mailer(configuration: EffectiveConfiguration | Followed | str | None = None,
     A mailer of a live configuration follows it: each message is sent by what is in effect when it begins. Named mail
     servers that are disabled, or not there yet, are left out; sending raises the MailError as long as none can be used.
     """
+    from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.transport.fleet import FollowedServers, servers_of
     from confobjects.transport.mailer import Mailer
 
     found = load(configuration) if configuration is None or isinstance(configuration, str) else configuration
-    if isinstance(found, Followed):
-        return Mailer(FollowedServers(lambda: found.configuration, names), **options)
-    return Mailer(servers_of(found, names), **options)
+    if isinstance(found, EffectiveConfiguration):
+        return Mailer(servers_of(found, names), **options)
+    return Mailer(FollowedServers(lambda: found.configuration, names), **options)
 
 
 @contextmanager
