@@ -120,6 +120,8 @@ class StoredReader:
             if not (is_start and is_abandoned(moment)):
                 require_whole(moment)
             noted = self._read_history(since)
+            if noted is None and moment.last is not None:
+                continue  # there is a history, and it was not found
             found = self._read_changed(noted) or self._read_everything()
             if found is None:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
@@ -77,6 +78,18 @@ def next_change(ctx: ManagementContext) -> list[str]:
     ctx.modify("mail-server", "one", PropertyChanges(set={"smtp-property": "mail.smtp.timeout=1000"}))
     ctx.modify("mail-server", "one", PropertyChanges(reset=["smtp-property"]))
     return [warning.summary for warning in ctx.storage.warnings]
+
+
+def test_a_history_that_others_make_is_noticed_with_the_moment(reach: Opener, slapd: Slapd) -> None:
+    found = slapd.ldapsearch("-b", str(BASE), "(objectClass=*)", "1.1")
+    names = sorted(re.findall("(?m)^dn: (.*)$", found), key=len, reverse=True)
+    slapd.ldapmodify("".join(f"dn: {name}\nchangetype: delete\n\n" for name in names))
+    with reach() as reader, reach() as other:
+        assert reader.storage.history() == []
+        assert reader.storage.moment().last is None
+        other.create("mail-server", "one", SERVER)
+        assert reader.storage.moment().last == 1
+        assert [one.number for one in reader.storage.history()] == [1]
 
 
 def test_the_report_of_a_change_says_its_number(reach: Opener) -> None:

@@ -109,17 +109,21 @@ class Journal:
     def exists(self) -> bool:
         """Whether this directory keeps a history. Asks the server once, or now and then while there is none."""
         if self._asked is None or (not self._exists and monotonic() - self._asked > _LOOK_AGAIN):
-            self._asked = monotonic()
-            entry = self._look_for_branch()
-            self._exists = entry is not None and entry.has_object_class(names.HISTORY_CLASS)
-            self._last = revision_of(entry, names.NUMBER) if entry is not None else 0
+            self._look_for_branch()
         return self._exists
 
     def _look_for_branch(self) -> Entry | None:
-        """Return the entry of the history, or None after several tries: 389-ds under load sometimes misses it."""
+        """Return the entry of the history, and remember whether there is one.
+
+        There is none after several tries: 389-ds under load sometimes misses it.
+        """
         wanted = ("objectClass", names.NUMBER, *_UNIQUE)
         looks = (self._directory.look_up(self.branch, wanted) for _ in range(_LOOKS))
-        return next((entry for entry in looks if entry is not None), None)
+        found = next((entry for entry in looks if entry is not None and entry.has_object_class(names.HISTORY_CLASS)), None)
+        if not self._exists:
+            self._last = 0 if found is None else revision_of(found, names.NUMBER)
+        self._asked, self._exists = monotonic(), found is not None
+        return found
 
     def create(self) -> AddEntry | None:
         """Create the branch of the history if it is missing, and return its addition.
@@ -442,7 +446,7 @@ class Journal:
     def read_moment(self) -> Moment:
         """Return where the history stands. Its epoch is what the server calls the branch, if this user may read that."""
         branch = self._look_for_branch()
-        if branch is None or not branch.has_object_class(names.HISTORY_CLASS):
+        if branch is None:
             return names.Moment()
         epoch = next((text for name in _UNIQUE if (text := text_of(branch, name))), "")
         found = self._find_records(self._newest) or self._find_records(0)
