@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from confobjects import inputs
+from confobjects.builtin_definitions import builtin_directory, list_definition_files, parse_builtin
 from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE, AllowedCode, check_functions, parse_allowed
 from confobjects.definitions.documents import DefinitionDocument, Source, name_of, remove_replaced
 from confobjects.definitions.model import HOLDER_KIND
@@ -18,9 +19,6 @@ from confobjects.errors import DefinitionError
 if TYPE_CHECKING:
     from confobjects.definitions.installed import InstalledText, Reason, UnusableDefinition
 
-METASCHEMA_FILE = "managed-object.schema.json"
-
-
 DEFINITIONS_VARIABLE = "CONFOBJECTS_DEFINITIONS"
 """The environment variable with directories of definitions, separated as in a search path."""
 
@@ -28,11 +26,6 @@ DEFINITIONS_VARIABLE = "CONFOBJECTS_DEFINITIONS"
 def directories_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the directories of definitions that an environment names."""
     return tuple(part for part in environment.get(DEFINITIONS_VARIABLE, "").split(os.pathsep) if part)
-
-
-def builtin_directory() -> str:
-    """Return the directory of the library's own definitions."""
-    return os.path.join(os.path.dirname(__file__), "schemas")
 
 
 def load_registry(
@@ -50,16 +43,17 @@ def load_registry(
     """
     chosen = tuple(directories)
     allowed = parse_allowed(os.environ.get(ALLOW_CODE_VARIABLE, ""))
-    own = _read_builtin() if builtin else [_read_kind_of_installed()]
     texts: list[_Text] = []
     unread = [problem for directory in chosen for problem in _read_definitions(directory, texts)]
 
     def recompose(others: tuple[InstalledText, ...]) -> Registry:
         return load_registry(chosen, builtin=builtin, installed=others)
 
-    if not texts and not unread and not installed:
-        return Registry(_parse_trusted(own, "built-in"), allowed, recompose=recompose)
-    loader = _Loader(own, texts, unread, allowed)
+    if builtin and not texts and not unread and not installed:
+        own = [DefinitionDocument(origin, data, "built-in") for origin, data in parse_builtin().items()]
+        return Registry(own, allowed, recompose=recompose)
+    read = _read_builtin() if builtin else [_read_kind_of_installed()]
+    loader = _Loader(read, texts, unread, allowed)
     documents = loader.load(installed)
     return Registry(
         documents,
@@ -277,7 +271,7 @@ def _signs_of_check() -> Iterator[str]:
 
 def _read_builtin() -> list[_Text]:
     """Return the definitions of the library."""
-    return [(os.path.basename(path), _read_text(path)) for path in _definition_files(builtin_directory())]
+    return [(os.path.basename(path), _read_text(path)) for path in list_definition_files(builtin_directory())]
 
 
 def _read_kind_of_installed() -> _Text:
@@ -295,7 +289,7 @@ def _parse_trusted(texts: Iterable[_Text], source: Source) -> list[DefinitionDoc
 def _read_definitions(directory: str, texts: list[_Text]) -> Iterator[Diagnostic]:
     """Read the definitions of a directory as (path, text). Yield a problem for each that cannot be read."""
     try:
-        paths = _definition_files(directory)
+        paths = list_definition_files(directory)
     except OSError as error:
         yield _unreadable_problem(directory, error.strerror or str(error))
         return
@@ -312,11 +306,6 @@ def _read_definitions(directory: str, texts: list[_Text]) -> Iterator[Diagnostic
 
 def _unreadable_problem(origin: str, reason: str) -> Diagnostic:
     return Diagnostic("broken-definition", f"the definitions cannot be read: {reason}", origin=origin)
-
-
-def _definition_files(directory: str) -> list[str]:
-    names = sorted(os.listdir(directory))
-    return [os.path.join(directory, name) for name in names if name.endswith(".json") and name != METASCHEMA_FILE]
 
 
 def _read_text(path: str) -> str:

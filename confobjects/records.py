@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, NoReturn, Self, dataclass_transform
 _ABSENT: Final = object()
 _CHANGEABLE: Final = (dict, list, set, bytearray)
 _put: Final = object.__setattr__
-_FIRST: Final = 30
+_FIRST: Final = 60
 """The number of records made before the ``__init__`` of their class is compiled. Both take about the same time."""
 
 
@@ -107,9 +107,15 @@ class _RecordType(type):
         return made
 
 
+_PLAIN: Final = {kw_only: _Field(kw_only=kw_only) for kw_only in (False, True)}
+"""The fields without options, which most are."""
+
+
 def _as_field(owner: str, name: str, default: Any, kw_only: bool) -> _Field:
-    if name.startswith("_"):
+    if name[0] == "_":
         raise TypeError(f"{owner}.{name} is private: a field of a record is also an argument")
+    if default is _ABSENT:
+        return _PLAIN[kw_only]
     found = default if isinstance(default, _Field) else _Field(default)
     if isinstance(found.default, _CHANGEABLE):
         raise TypeError(f"the default of {owner}.{name} can be changed: use field(default_factory=...)")
@@ -140,13 +146,14 @@ def _make_first_init(cls: _RecordType) -> Callable[..., None]:
     raises its own error.
     """
     left = _FIRST
+    fields, positional, defaults = cls._fields.keys(), cls._positional, cls._defaults
 
     def __init__(self: Record, *values: Any, **named: Any) -> None:  # noqa: N807 - it stands in for the method
         nonlocal left
         left -= 1
-        given = dict(zip(cls._positional, values))  # noqa: B905 - the lengths are compared below
-        found = {**cls._defaults, **given, **named}
-        fits = len(given) == len(values) and given.keys().isdisjoint(named) and found.keys() == cls._fields.keys()
+        given = dict(zip(positional, values))  # noqa: B905 - the lengths are compared below
+        found = {**defaults, **given, **named} if named else {**defaults, **given}
+        fits = len(given) == len(values) and found.keys() == fields and (not named or given.keys().isdisjoint(named))
         if left < 0 or not fits:
             made = cls.__init__ = _compile_init(cls)  # type: ignore[misc]
             made(self, *values, **named)

@@ -11,11 +11,10 @@ backslash stands for itself, so the result is for reading only: it cannot be rea
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from typing import TYPE_CHECKING
 
-_PLAIN_BLOCK: Final = re.compile(r"[ -~\n\t]*")
-_BEYOND: Final = re.compile(r"[^ -~\n]")
+if TYPE_CHECKING:
+    import re
 
 
 def make_visible(text: str | bytes) -> str:
@@ -35,7 +34,7 @@ def make_block_visible(text: str) -> str:
 
     A part of the text that comes from outside must have been made visible before, or it could begin a line.
     """
-    if text.isascii() and _PLAIN_BLOCK.fullmatch(text):
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(one if one in "\n\t" or one.isprintable() else ascii(one)[1:-1] for one in text)
 
@@ -45,7 +44,11 @@ def escape_json(text: str) -> str:
 
     Controls below U+0020 are escaped in JSON anyway; its line feeds and blanks stand between the values.
     """
-    return text if text.isascii() and "\x7f" not in text else _BEYOND.sub(_as_json_escape, text)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    import re
+
+    return re.sub(r"[^ -~\n]", _as_json_escape, text)
 
 
 def _as_json_escape(match: re.Match[str]) -> str:

@@ -62,11 +62,18 @@ NOT_FOR_READING = {
 """What reading and changing a configuration in a file never needs. The last rows are rooms of ours: checking the shipped definitions is what
 the tests are for, and a read sends no mail."""
 
-NOT_FOR_A_VALUE = {*NOT_FOR_READING, "binascii", "confobjects.mapping.protocol", "confobjects.objects.protocols"}
+NOT_FOR_A_VALUE = {
+    *NOT_FOR_READING,
+    "binascii",
+    "hashlib",
+    "json",
+    "confobjects.mapping.protocol",
+    "confobjects.objects.protocols",
+}
 """What the shortest command, a read of one object, never needs either."""
 
 RUN = """
-import json, sys
+import sys
 sys.path[:0] = {paths!r}
 from confobjects.cli.main import main
 sys.argv = ["confobjects", *{arguments!r}]
@@ -75,7 +82,9 @@ try:
     status = main() or 0
 except SystemExit as end:
     status = end.code or 0
-print(json.dumps([status, sorted(sys.modules)]))
+modules = sorted(sys.modules)
+import json
+print(json.dumps([status, modules]))
 """
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from confobjects.builtin_definitions import builtin_directory
 from confobjects.definitions.model import HOLDER_KIND
-from confobjects.definitions_loading import builtin_directory, load_registry
+from confobjects.definitions_loading import load_registry
 from confobjects.errors import DefinitionError
 from tests.cli.sessions import FAMILY, Outcome, fresh, run
 

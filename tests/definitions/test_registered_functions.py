@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from confobjects.builtin_definitions import METASCHEMA_FILE, builtin_directory
 from confobjects.definitions.allowance import REGISTERED
-from confobjects.definitions_loading import METASCHEMA_FILE, builtin_directory
 
 
 def functions_in(data: Any) -> Iterator[str]:

@@ -119,7 +119,9 @@ class Journal:
         """
         wanted = ("objectClass", names.NUMBER, *_UNIQUE)
         looks = (self._directory.look_up(self.branch, wanted) for _ in range(_LOOKS))
-        found = next((entry for entry in looks if entry is not None and entry.has_object_class(names.HISTORY_CLASS)), None)
+        found = next(
+            (entry for entry in looks if entry is not None and entry.has_object_class(names.HISTORY_CLASS)), None
+        )
         if not self._exists:
             self._last = 0 if found is None else revision_of(found, names.NUMBER)
         self._asked, self._exists = monotonic(), found is not None
