@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -33,22 +34,38 @@ def make_server(**options: Any) -> Slapd:
     return Slapd(schema=(openldap.TEST_SCHEMA, schema_of_everything("openldap")), **options)
 
 
-@pytest.fixture(params=["told", "asked"])
-def server(request: pytest.FixtureRequest) -> Iterator[Slapd]:
-    """A server that a test may kill: one that tells of changes, and one that has to be asked."""
+@pytest.fixture(scope="module")
+def own_ds389() -> Iterator[Ds389]:
+    """A 389 Directory Server that tests may kill; they share it, because it takes seconds to make."""
+    with Ds389(schema=(ds389.TEST_SCHEMA, schema_of_everything("rfc4512"))) as made:
+        yield made
+
+
+@pytest.fixture(params=["told", "asked", "389-ds"])
+def server(request: pytest.FixtureRequest) -> Iterator[Slapd | Ds389]:
+    """A server that a test may kill: two that tell of changes, and one that has to be asked."""
+    if request.param == "389-ds":
+        yield request.getfixturevalue("own_ds389")
+        return
     with make_server(tells_changes=request.param == "told") as made:
         yield made
 
 
-def configure(server: Slapd, port: int = 0) -> Directory:
+def configure(server: Slapd | Ds389, port: int = 0, base: str = BASE) -> Directory:
     """Return the configuration on a server, reached through another port if one is given."""
-    url = f"ldap://127.0.0.1:{port or server.port}/{BASE}"
-    return Directory(url, is_new=False, bind_dn=openldap.ROOT_DN, bind_password=openldap.PASSWORD)
+    url = f"ldap://127.0.0.1:{port or server.port}/{base}"
+    kind = ds389 if isinstance(server, Ds389) else openldap
+    return Directory(url, is_new=False, bind_dn=kind.ROOT_DN, bind_password=kind.PASSWORD)
 
 
-def end(server: Slapd) -> None:
+def end(server: Slapd | Ds389) -> None:
     server.process.terminate()
     server.process.wait()
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy a directory with its owners and times."""
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
 
 
 def host(live: Live) -> str:
@@ -59,8 +76,8 @@ def numbers(told: Told) -> list[int | None]:
     return [one.number for one in told.events]
 
 
-def test_a_server_that_is_killed_and_started_again(server: Slapd) -> None:
-    directory, told = configure(server).fill(), Told()
+def test_a_server_that_is_killed_and_started_again(server: Slapd | Ds389) -> None:
+    directory, told = configure(server, base=f"cn=killed,{openldap.SUFFIX}").fill(), Told()
     with directory.live(timing=PassingTime(FAST).timing, deadline=10.0) as live:
         live.listen()(told)
         for number in range(2, 8, 2):
@@ -77,8 +94,8 @@ def test_a_server_that_is_killed_and_started_again(server: Slapd) -> None:
     assert not any(one.restored for one in told.events)
 
 
-def test_a_server_that_hangs_and_goes_on(server: Slapd) -> None:
-    directory, told = configure(server).fill(), Told()
+def test_a_server_that_hangs_and_goes_on(server: Slapd | Ds389) -> None:
+    directory, told = configure(server, base=f"cn=hung,{openldap.SUFFIX}").fill(), Told()
     with directory.live(timing=PassingTime(FAST).timing, deadline=2.0) as live:
         live.listen()(told)
         server.process.send_signal(signal.SIGSTOP)
@@ -94,20 +111,10 @@ def test_a_server_that_hangs_and_goes_on(server: Slapd) -> None:
         assert (numbers(told), host(live)) == ([2], "second.example.com")
 
 
-def test_a_network_that_swallows_what_it_is_given(server: Slapd) -> None:
+def test_a_network_that_swallows_what_it_is_given(server: Slapd | Ds389) -> None:
+    base = f"cn=swallowed,{openldap.SUFFIX}"
     with Relay(server.port) as relay:
-        check_swallowing(configure(server).fill(), relay, configure(server, relay.port))
-
-
-def test_a_network_that_swallows_what_it_is_given_before_389_ds(ds389_server: Ds389) -> None:
-    login = {"bind_dn": ds389.ROOT_DN, "bind_password": ds389.PASSWORD}
-    base = f"cn=swallowed,{ds389.SUFFIX}"
-    with Relay(ds389_server.port) as relay:
-        near, far = (
-            Directory(f"ldap://127.0.0.1:{port}/{base}", is_new=False, **login)
-            for port in (ds389_server.port, relay.port)
-        )
-        check_swallowing(near.fill(), relay, far)
+        check_swallowing(configure(server, base=base).fill(), relay, configure(server, relay.port, base))
 
 
 def check_swallowing(directory: Directory, relay: Relay, far: Directory) -> None:
@@ -128,6 +135,15 @@ def check_swallowing(directory: Directory, relay: Relay, far: Directory) -> None
 
 @pytest.mark.parametrize("changes", [0, 2, 3])
 def test_a_directory_that_is_restored_from_an_older_backup(changes: int) -> None:
+    with make_server() as server:
+        check_restoring(server, configure(server).fill(), changes)
+
+
+def test_a_389_ds_that_is_restored_from_an_older_backup(own_ds389: Ds389) -> None:
+    check_restoring(own_ds389, configure(own_ds389, base=f"cn=restored,{ds389.SUFFIX}").fill(), 2)
+
+
+def check_restoring(server: Slapd | Ds389, directory: Directory, changes: int) -> None:
     told, blocked, free = Told(), Event(), Event()
 
     def block(event: LiveEvent) -> None:
@@ -135,32 +151,30 @@ def test_a_directory_that_is_restored_from_an_older_backup(changes: int) -> None
         blocked.set()
         assert free.wait(LONG)
 
-    with make_server() as server:
-        directory = configure(server).fill()
+    end(server)
+    copy_files(server.database_directory, server.root / "backup")
+    server.start()
+    directory.set(smtp_server="lost2.example.com")
+    with directory.live(timing=PassingTime(FAST).timing, deadline=10.0) as live:
+        blocking = live.listen()(block)
+        live.listen()(told)
+        directory.set(smtp_server="lost3.example.com")
+        assert blocked.wait(LONG)
         end(server)
-        shutil.copytree(server.root / "db", server.root / "backup")
+        shutil.rmtree(server.database_directory)
+        (server.root / "backup").rename(server.database_directory)
         server.start()
-        directory.set(smtp_server="lost2.example.com")
-        with directory.live(timing=PassingTime(FAST).timing, deadline=10.0) as live:
-            blocking = live.listen()(block)
-            live.listen()(told)
-            directory.set(smtp_server="lost3.example.com")
-            assert blocked.wait(LONG)
-            end(server)
-            shutil.rmtree(server.root / "db")
-            (server.root / "backup").rename(server.root / "db")
-            server.start()
-            for number in range(changes):
-                directory.set(smtp_server=f"new{number}.example.com")
-            blocking.remove()
-            free.set()
-            expected = f"new{changes - 1}.example.com" if changes else "first.example.com"
-            assert live.wait_until(lambda: host(live) == expected, LONG)
-            assert [(one.restored, one.number) for one in told.wait(2)] == [(False, 3), (True, None)]
-            assert live.wait_until(lambda: live.number == 1 + changes, LONG)
-            directory.set(smtp_server="later.example.com")
-            assert live.wait_for(2 + changes, LONG)
-            assert [(one.restored, one.number) for one in told.events[2:]] == [(False, 2 + changes)]
+        for number in range(changes):
+            directory.set(smtp_server=f"new{number}.example.com")
+        blocking.remove()
+        free.set()
+        expected = f"new{changes - 1}.example.com" if changes else "first.example.com"
+        assert live.wait_until(lambda: host(live) == expected, LONG)
+        assert [(one.restored, one.number) for one in told.wait(2)] == [(False, 3), (True, None)]
+        assert live.wait_until(lambda: live.number == 1 + changes, LONG)
+        directory.set(smtp_server="later.example.com")
+        assert live.wait_for(2 + changes, LONG)
+        assert [(one.restored, one.number) for one in told.events[2:]] == [(False, 2 + changes)]
 
 
 def test_many_changes_of_several_writers_at_once_are_told_once_and_in_order(directory: Directory) -> None:

@@ -189,6 +189,11 @@ class Ds389:
         self.change_configuration(f"dn: cn=config\nchangetype: modify\n{steps}")
 
     @property
+    def database_directory(self) -> Path:
+        """The files of the database. They may be copied while the server is stopped."""
+        return self.root / "ds/var/lib/dirsrv/slapd-test/db"
+
+    @property
     def url(self) -> str:
         return f"ldap://127.0.0.1:{self.port}/"
 

@@ -291,6 +291,11 @@ class Slapd:
         processes.wait_until(lambda: processes.accepts(self.port), self.process, log)
 
     @property
+    def database_directory(self) -> Path:
+        """The files of the database. They may be copied while the server is stopped."""
+        return self.root / "db"
+
+    @property
     def url(self) -> str:
         return f"ldap://127.0.0.1:{self.port}/"
 
