@@ -25,6 +25,7 @@ WORDS: Final[dict[Verb, str]] = {
     "show-change": "history show {}",
     "export-ldif": "export --format ldif prints",
     "initialise": "`confobjects init`",
+    "finish-interrupted": "confobjects watch --repair",
     "load-schema": "load the schema that `confobjects ldap-schema` prints; --upgrade shows what an older one lacks",
     "load-newest-schema": "load the newest schema (ldap-schema, or with --upgrade what an older one lacks), then run init",
     "load-schema-of-definitions": "load what it lacks first: confobjects ldap-schema --definitions DIR --upgrade SCHEMA",

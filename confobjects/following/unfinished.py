@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ChangedMeanwhileError, StorageError
 from confobjects.management.history.records import HistoryRecord, revert_record
@@ -48,7 +49,7 @@ def _describe_abandoned(number: int) -> Diagnostic:
     return Diagnostic(
         "storage-failed",
         f"change {number} was interrupted, and may be stored in part: what was stored before it stays in effect",
-        remedy="make any change: the interrupted one is finished first, or taken back",
+        remedy=("any change finishes it first, or takes it back; so does ", RemedyAction("finish-interrupted")),
     )
 
 

@@ -43,6 +43,7 @@ SAID = {
     RemedyAction("show-change", "3"): ("history show 3", "the record of change 3"),
     RemedyAction("export-ldif"): ("export --format ldif prints", "an export as LDIF shows"),
     RemedyAction("initialise"): ("`confobjects init`", "initialising the storage"),
+    RemedyAction("finish-interrupted"): ("confobjects watch --repair", "finish_interrupted() of its storage"),
     RemedyAction("load-schema"): (
         "load the schema that `confobjects ldap-schema` prints; --upgrade shows what an older one lacks",
         "load the LDAP schema of these definitions into the server, or what an older one lacks of it",
@@ -84,7 +85,7 @@ def test_every_action_has_a_row_in_both_tables_and_above() -> None:
     assert list(WORDS) == list(PLAIN) == list(get_args(Verb)) == [action.verb for action in SAID]
 
 
-_OWN = {"--set", "--type", "--to", "--from", "--force", "--format", "--upgrade", "--acl", "--{1}"}
+_OWN = {"--set", "--type", "--to", "--from", "--force", "--format", "--upgrade", "--acl", "--repair", "--{1}"}
 """Options of single commands, and the one that names an object."""
 
 
@@ -93,7 +94,7 @@ def test_the_options_are_those_of_the_command_line() -> None:
     said = {option for text in WORDS.values() for option in re.findall(r"(?<![\w}])--?[A-Za-z{}\d]+", text)}
     assert said <= spellings
     commands = {name for text in WORDS.values() for name in re.findall(r"`?confobjects ([a-z-]+)", text)}
-    assert commands == {"init", "ldap-schema"}
+    assert commands == {"init", "ldap-schema", "watch"}
     assert {*commands, "undo", "history", "export"} <= SPECIAL.keys()
 
 
