@@ -1,16 +1,17 @@
-"""The library's own definitions, parsed once for each user: importing a JSON parser and reading eleven files would take an
-eighth of what a cold command takes by itself.
+"""The library's own definitions: JSON files in a checkout, and also a Python module in an installed package.
+
+Importing a JSON parser and reading each file would take an eighth of what a cold command takes by itself; see
+:mod:`confobjects.packaging`.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+from importlib import import_module
 from typing import Any, Final
 
-from confobjects.caching import ParsedDocuments, cache_directory
-
 METASCHEMA_FILE: Final = "managed-object.schema.json"
+_MODULE: Final = "confobjects.parsed_definitions"
 
 
 def builtin_directory() -> str:
@@ -25,29 +26,13 @@ def list_definition_files(directory: str) -> list[str]:
 
 
 def parse_builtin() -> dict[str, Any]:
-    """Return the JSON of the library's own definitions by the names of their files, sorted."""
-    directory = builtin_directory()
-    cache = ParsedDocuments(cache_directory(os.environ))
-    name = _name_of(directory)
-    paths = list_definition_files(directory)
-    signs = (directory, sys.version, *(sign for path in paths for sign in _signs_of(path)))
-    found = cache.find(name, signs)
-    if not isinstance(found, dict):
-        found = {os.path.basename(path): _parse(path) for path in paths}
-        cache.keep(name, signs, found)
-    return found
-
-
-def _name_of(directory: str) -> str:
-    """Return a short name for a directory; of two that share it, each forgets what was kept for the other."""
-    from zlib import crc32
-
-    return f"builtin-{crc32(os.fsencode(directory)):08x}"
-
-
-def _signs_of(path: str) -> tuple[str | int, ...]:
-    status = os.stat(path)
-    return os.path.basename(path), status.st_size, status.st_mtime_ns
+    """Return what the library's own definitions say by the names of their files, sorted. The caller may change it."""
+    try:
+        module = import_module(_MODULE)
+    except ModuleNotFoundError:
+        return {os.path.basename(path): _parse(path) for path in list_definition_files(builtin_directory())}
+    parsed: dict[str, Any] = module.parse()
+    return parsed
 
 
 def _parse(path: str) -> Any:

@@ -66,7 +66,6 @@ NOT_FOR_A_VALUE = {
     *NOT_FOR_READING,
     "binascii",
     "hashlib",
-    "json",
     "confobjects.mapping.protocol",
     "confobjects.objects.protocols",
 }

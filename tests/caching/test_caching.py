@@ -1,21 +1,19 @@
-"""The caches of the user: a content is checked and parsed once, and nothing else can make it seem so."""
+"""The cache of checked definitions: a content is checked once, and nothing else can make it seem checked."""
 
 from __future__ import annotations
 
 import json
-import marshal
 import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 
-from confobjects import builtin_definitions, definitions_loading
-from confobjects.caching import CheckedContents, ParsedDocuments, cache_directory, digest_of
+from confobjects import definitions_loading
+from confobjects.caching import CheckedContents, cache_directory, digest_of
 from confobjects.definitions.installed import InstalledText
 from confobjects.definitions.installed import digest_of as digest_of_text
 from confobjects.errors import DefinitionError
@@ -135,89 +133,6 @@ def test_without_a_place_to_write_nothing_happens(tmp_path: Path) -> None:
 )
 def test_the_directory_is_that_of_the_user(environment: dict[str, str], directory: str) -> None:
     assert cache_directory(environment) == directory
-
-
-# -- what documents say ----------------------------------------------------------------------------------------------
-
-SIGNS = ("a", 1)
-SAID = {"a.json": {"name": "ä", "numbers": [1, 2.5, None, True]}}
-FAULTS: dict[str, Callable[[Path], Any]] = {
-    "empty": lambda file: file.write_bytes(b""),
-    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-2]),
-    "another byte": lambda file: file.write_bytes(file.read_bytes().replace(b"name", b"mane")),
-    "no signs": lambda file: file.write_bytes(with_checksum(marshal.dumps(1))),
-    "three parts": lambda file: file.write_bytes(with_checksum(marshal.dumps((SIGNS, SAID, 1)))),
-    "not marshalled": lambda file: file.write_bytes(with_checksum(b"\xff" * 9)),
-    "a link": make_link,
-    "writable by others": lambda file: file.chmod(0o622),
-    "a pipe": make_pipe,
-}
-
-
-def with_checksum(data: bytes) -> bytes:
-    return crc32(data).to_bytes(4, "big") + data
-
-
-def test_what_documents_say_is_kept_with_its_signs(above: Path) -> None:
-    cache = ParsedDocuments(str(above))
-    assert cache.find("n", SIGNS) is None
-    cache.keep("n", SIGNS, SAID)
-    assert cache.find("n", SIGNS) == SAID
-    assert cache.find("n", ("a", 2)) is None
-    assert cache.find("m", SIGNS) is None
-    cache.keep("n", ("a", 2), {})
-    assert cache.find("n", SIGNS) is None
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_damaged_documents_count_for_nothing_and_are_written_again(fault: str, above: Path) -> None:
-    cache = ParsedDocuments(str(above))
-    cache.keep("n", SIGNS, SAID)
-    FAULTS[fault](above / "confobjects" / "parsed-definitions" / "n")
-    assert cache.find("n", SIGNS) is None
-    cache.keep("n", SIGNS, SAID)
-    assert cache.find("n", SIGNS) == SAID
-
-
-@pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the library's own definitions, which is used in their place."""
-    copy = Path(shutil.copytree(builtin_definitions.builtin_directory(), tmp_path / "library"))
-    monkeypatch.setattr(builtin_definitions, "builtin_directory", lambda: str(copy))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    return copy
-
-
-def parse_all(directory: Path) -> dict[str, Any]:
-    return {
-        path.name: json.loads(path.read_text("utf-8"))
-        for path in sorted(directory.glob("*.json"))
-        if path.name != builtin_definitions.METASCHEMA_FILE
-    }
-
-
-def test_the_own_definitions_are_parsed_once_and_again_after_each_change(library: Path, tmp_path: Path) -> None:
-    assert builtin_definitions.parse_builtin() == parse_all(library)
-    (kept,) = (tmp_path / "xdg" / "confobjects" / "parsed-definitions").iterdir()
-    first = kept.stat().st_ino
-    assert builtin_definitions.parse_builtin() == parse_all(library)
-    assert list(builtin_definitions.parse_builtin()) == list(parse_all(library))
-    assert kept.stat().st_ino == first
-    file = library / "mail-server.json"
-    before = file.stat()
-    file.write_text(file.read_text("utf-8").replace("mail server", "mall server"), "utf-8")
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert builtin_definitions.parse_builtin() == parse_all(library)
-    file.rename(library / "other.json")
-    assert builtin_definitions.parse_builtin() == parse_all(library)
-    (library / "other.json").unlink()
-    assert builtin_definitions.parse_builtin() == parse_all(library)
-    assert "other.json" not in parse_all(library)
-
-
-def test_the_own_definitions_need_no_place_to_keep_them(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(library / "mail-server.json" / "below"))
-    assert builtin_definitions.parse_builtin() == parse_all(library)
 
 
 # -- what it is used for ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,11 +12,14 @@ import tarfile
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from confobjects.builtin_definitions import METASCHEMA_FILE
 from tests.packaging.conftest import Built
 
+PARSED = "confobjects/parsed_definitions.py"
 LINKED = ("confobjects/cli/", "confobjects/schemas/")
 OWN_VARIABLES = ("CONFOBJECTS_", "COV", "PYTHON")
 
@@ -38,7 +42,17 @@ def _shipped(checkout: Path) -> set[str]:
 
 def test_the_wheel_holds_every_file_of_the_library_and_no_other(built: Built, checkout: Path) -> None:
     names = {name for name in zipfile.ZipFile(built.wheel).namelist() if ".dist-info/" not in name}
-    assert names == _shipped(checkout)
+    assert names == {*_shipped(checkout), PARSED}
+
+
+def test_the_wheel_has_the_definitions_as_a_module(built: Built, checkout: Path) -> None:
+    scope: dict[str, Any] = {}
+    exec(zipfile.ZipFile(built.wheel).read(PARSED), scope)
+    files = [path for path in (checkout / "schemas").glob("*.json") if path.name != METASCHEMA_FILE]
+    assert scope["parse"]() == {path.name: json.loads(path.read_bytes()) for path in files}
+    assert list(scope["parse"]()) == sorted(scope["parse"]())
+    assert scope["parse"]() is not scope["parse"]()
+    assert not (checkout / PARSED).exists()  # it would be out of date some day
 
 
 def test_the_wheel_says_what_it_is(built: Built) -> None:
@@ -124,6 +138,9 @@ def test_the_installed_commands_find_their_definitions(elsewhere: Path, tmp_path
     _run(script, "create-mail-server", *name, *values, cwd=tmp_path)
     shown = _run(script, "get-mail-server-prop", *name, "--property", "smtp-server", "-s", cwd=tmp_path)
     assert shown.split() == ["smtp-server", "mail.example.com"]
+    code = "import sys; from confobjects.cli.main import main; main(sys.argv[1:]); print('json' in sys.modules)"
+    get = ["get-mail-server-prop", *name, "--quiet"]
+    assert _run(elsewhere / "bin" / "python", "-c", code, *get, cwd=tmp_path).splitlines()[-1] == "False"
 
 
 def test_the_installed_package_is_typed(elsewhere: Path, tmp_path: Path) -> None:
