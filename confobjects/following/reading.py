@@ -11,12 +11,13 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_object
 from confobjects.effect.digest import change_digest
 from confobjects.errors import NoSuchObjectError, StorageError, UnknownNameError
+from confobjects.following.cuts import Touch, TouchKind, find_cut
 from confobjects.following.differences import Changes, Survey, compare_entries, find_differences, is_own, make_survey
 from confobjects.following.unfinished import BeingWrittenError, is_abandoned, require_whole, take_back
 from confobjects.management.history.records import HistoryRecord, record_of
 from confobjects.management.judging import warn_of_unknown, warn_of_unusable
 from confobjects.management.strays import name_strays
-from confobjects.mapping.objects import find_holders
+from confobjects.mapping.objects import find_holders, revision_of
 from confobjects.paths import ROOT
 from confobjects.records import Record
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from confobjects.following.sources import LiveSources
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Entry
-    from confobjects.mapping.journal import NotedChange
+    from confobjects.mapping.journal import Moment, NotedChange
     from confobjects.mapping.protocol import Notice
     from confobjects.objects.model import ManagedObject
     from confobjects.paths import ManagedObjectPath
@@ -45,11 +46,16 @@ class Look(Record):
 
 
 class _Found(Record):
-    """What one attempt to read has found: objects that differ from the known ones, and what is beside all of them."""
+    """What one attempt to read has found: objects that differ from the known ones, and what is beside all of them.
+
+    ``revisions`` are those of the entries that were read one by one, None for one that was not there; without them
+    everything was read.
+    """
 
     changes: Changes
     survey: Survey
     warnings: tuple[Diagnostic, ...]
+    revisions: Mapping[DN, int | None] | None = None
 
 
 class StoredReader:
@@ -115,32 +121,47 @@ class StoredReader:
         Raises :class:`~confobjects.errors.ConfobjectsError` if it cannot be read, or is changed faster than it is read.
         """
         for _ in range(_ATTEMPTS):
-            moment = self._site.storage.moment()
-            is_start = since is None and not self._known
-            if not (is_start and is_abandoned(moment)):
-                require_whole(moment)
-            noted = self._read_history(since)
-            if noted is None and moment.last is not None:
-                continue  # there is a history, and it was not found
-            found = self._read_changed(noted) or self._read_everything()
-            if found is None:
-                continue
-            after = self._read_history(since)
-            number = _newest_of(after)
-            if number == _newest_of(noted) and self._site.storage.moment() == moment:
-                self._due, self._survey, self._number = {}, found.survey, number
-                if number is not None and since is not None and number < since <= (moment.last or 0):
-                    number = since  # the change of that number was taken back
-                records = tuple(record_of(one) for one in after or () if since is None or one.number >= since)
-                warnings = tuple(self._join_warnings(found))
-                changes = found.changes
-                for one in moment.unfinished[:1]:  # at the start: the last whole state is the one before it
-                    changes = take_back(changes.values(), records, one.number, self._site.registry)
-                    number = max((known.number for known in records if known.number < one.number), default=0)
-                    self._survey = None
-                stored = self._evaluate_objects(changes, number)
-                return Look(stored.replace(epoch=moment.epoch, digest=self._digest), records, warnings)
+            look = self._look(since)
+            if look is not None:
+                return look
         raise BeingWrittenError("the configuration is changed faster than it can be read")
+
+    def _look(self, since: int | None) -> Look | None:
+        """Return what one attempt to read finds; None if others have changed what was read meanwhile."""
+        moment = self._site.storage.moment()
+        is_start = since is None and not self._known
+        if not (is_start and is_abandoned(moment)):
+            require_whole(moment)
+        noted = self._read_history(since)
+        if noted is None and moment.last is not None:
+            return None  # there is a history, and it was not found
+        found = self._read_changed(noted) or self._read_everything()
+        if found is None:
+            return None
+        after, last = self._read_history(since), self._site.storage.moment()
+        if last == moment and _newest_of(after) == _newest_of(noted):
+            return self._take(found, after, since, moment)
+        if noted and after and _are_whole(moment, last):
+            cut = self._find_cut(noted, after, found)
+            if cut is not None:
+                return self._take(found, [one for one in after if one.number <= cut], since, moment)
+        return None
+
+    def _take(self, found: _Found, noted: Sequence[NotedChange] | None, since: int | None, moment: Moment) -> Look:
+        """Return what was found as the state after the newest of some changes, and go on from there with the next look."""
+        number = _newest_of(noted)
+        self._due, self._survey, self._number = {}, found.survey, number
+        if number is not None and since is not None and number < since <= (moment.last or 0):
+            number = since  # the change of that number was taken back
+        records = tuple(record_of(one) for one in noted or () if since is None or one.number >= since)
+        warnings = tuple(self._join_warnings(found))
+        changes = found.changes
+        for one in moment.unfinished[:1]:  # at the start: the last whole state is the one before it
+            changes = take_back(changes.values(), records, one.number, self._site.registry)
+            number = max((known.number for known in records if known.number < one.number), default=0)
+            self._survey = None
+        stored = self._evaluate_objects(changes, number)
+        return Look(stored.replace(epoch=moment.epoch, digest=self._digest), records, warnings)
 
     def _read_history(self, since: int | None) -> Sequence[NotedChange] | None:
         """Return the end of the history: at least what follows a number, and always the newest change."""
@@ -151,6 +172,34 @@ class StoredReader:
             return self._site.storage.history() if floor and not noted else noted  # the last one was taken back
         except NoSuchObjectError:
             return None
+
+    def _find_cut(self, noted: Sequence[NotedChange], after: Sequence[NotedChange], found: _Found) -> int | None:
+        """Return the number of a change after which the entries were as they were read, although others went on; or None.
+
+        ``noted`` was read before them, and ``after`` after them. Only where writers work at the same time, a change of
+        one entry leaves its number there.
+        """
+        base = noted[-1].number
+        is_same = [one for one in after if one.number <= base] == list(noted)
+        if self._site.storage.serialises_writers or found.revisions is None or not is_same:
+            return None
+        touches: list[tuple[DN, Touch]] = []
+        for one in after:
+            if one.number > (self._number or 0):
+                touched = self._find_touches(record_of(one))
+                if touched is None:
+                    return None
+                touches.extend(touched)
+        return find_cut(base, touches, found.revisions)
+
+    def _find_touches(self, record: HistoryRecord) -> list[tuple[DN, Touch]] | None:
+        """Return what a change did to which entries; None if that is not known by their names."""
+        names = self._name_entries(record)
+        if names is None:
+            return None
+        kinds: list[TouchKind] = [change.action for change in record.changes]
+        touch = Touch(record.number, kinds[0] if len(kinds) == 1 else "several")
+        return [(dn, touch) for dn in names]
 
     # -- what has changed --------------------------------------------------------------------------------------------
 
@@ -172,7 +221,11 @@ class StoredReader:
         entries = {dn if entry is None else entry.dn: entry for dn, entry in zip(wanted, read, strict=True)}
         if survey.entries is not None:
             survey = survey.replace(read=survey.read.union(wanted))
-        return self._find_differences(survey, entries)
+        found = self._find_differences(survey, entries)
+        if found is None:
+            return None
+        revisions = {dn: None if entry is None else revision_of(entry) for dn, entry in entries.items()}
+        return found.replace(revisions=revisions)
 
     def _compare(self, survey: Survey) -> _Found | None:
         """Compare all entries, where they are at hand."""
@@ -188,17 +241,20 @@ class StoredReader:
         for one in noted or ():
             if one.number <= (self._number or 0):
                 continue
-            record = record_of(one)
-            if record.state == "edited" or not record.changes:
+            found = self._name_entries(record_of(one))
+            if found is None:
                 return None
-            for change in record.changes:
-                if change.new_path is not None:
-                    return None
-                try:
-                    names[self._site.mapper.dn_of(change.path)] = None
-                except UnknownNameError:
-                    return None
+            names.update(dict.fromkeys(found))
         return names
+
+    def _name_entries(self, record: HistoryRecord) -> list[DN] | None:
+        """Return the entries of the objects that a change touched; None if it does not name all of them."""
+        if record.state == "edited" or not record.changes or any(one.new_path is not None for one in record.changes):
+            return None
+        try:
+            return [self._site.mapper.dn_of(one.path) for one in record.changes]
+        except UnknownNameError:
+            return None
 
     def _find_differences(self, survey: Survey, entries: Mapping[DN, Entry | None]) -> _Found | None:
         changes = find_differences(self._site, self._known, survey, entries)
@@ -292,3 +348,8 @@ def _newest_of(noted: Sequence[NotedChange] | None) -> int | None:
     if noted is None:
         return None
     return noted[-1].number if noted else 0
+
+
+def _are_whole(before: Moment, now: Moment) -> bool:
+    """Tell whether no change of several entries was in the making, and the history is the same."""
+    return before.epoch == now.epoch and not before.unfinished and not now.unfinished

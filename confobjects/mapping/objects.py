@@ -155,7 +155,7 @@ class Mapper:
             if values:
                 attributes[name] = values
         attributes.update(new)
-        attributes[entry.spelling_of(REVISION) or REVISION] = (str(_parse_revision(entry.get(REVISION)) + 1),)
+        attributes[entry.spelling_of(REVISION) or REVISION] = (str(revision_of(entry) + 1),)
         return Entry(entry.dn, attributes)
 
     def former_attributes(self, definition: ManagedObjectDefinition) -> Mapping[str, PropertyDefinition]:
@@ -347,6 +347,11 @@ def _naming_values(dn: DN) -> dict[str, tuple[str, ...]]:
 def _is_naming(key: str, dn: DN) -> bool:
     """Whether the lower-case name of an attribute is one of those that make an entry's RDN."""
     return dn.name_by(key) is not None or key in {name.lower() for name in _naming_values(dn)}
+
+
+def revision_of(entry: Entry) -> int:
+    """Return the revision of the entry of an object, 0 if it has none."""
+    return _parse_revision(entry.get(REVISION))
 
 
 def _parse_revision(raw: tuple[str | bytes, ...]) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,9 +12,18 @@ import pytest
 
 import confobjects
 from confobjects.errors import ConfobjectsError
+from confobjects.following.reading import StoredReader
+from confobjects.following.sources import LiveSources
+from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import Modification, ModifyEntry
+from confobjects.mapping.journal import NotedChange
+from confobjects.mapping.protocol import Notice
+from confobjects.objects.changes import PropertyChanges
+from confobjects.paths import ManagedObjectPath
+from confobjects.resolvers import Resolvers
+from confobjects.storage import open_storage
 from tests.following.directories import REGISTRY, Directory
-from tests.following.services import LONG, ONE, Told, shorten
+from tests.following.services import FIRST, LONG, ONE, Told, shorten
 
 
 def test_a_change_is_in_effect_when_it_is_told(directory: Directory) -> None:
@@ -71,3 +82,55 @@ def test_a_directory_that_is_not_there_yet_raises_what_load_raises(tmp_path: Pat
     live = confobjects.live(f"ldapi://{quote(str(tmp_path / 'nobody'), safe='')}/cn=config", definitions=REGISTRY)
     with pytest.raises(ConfobjectsError), live:
         pass
+
+
+def test_a_state_is_found_while_changes_never_end(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    with directory.change() as tx:
+        for name in NAMES:
+            tx.create("mail-server", name, FIRST)
+    sources = LiveSources(Resolvers, ".")
+    with (
+        confobjects.open(directory.url, definitions=REGISTRY) as context,
+        closing(open_storage(directory.url)) as storage,
+    ):
+        site = Site.of(REGISTRY, storage, sources)
+        reader = StoredReader(site, sources)
+        assert reader.read(None).stored.number == 2
+        monkeypatch.setattr(storage, "history", write_before(storage.history, context))
+        numbers: list[int] = []
+        for turn in range(10):
+            reader.note(Notice(tuple(site.mapper.dn_of(path_of(name)) for name in NAMES)))
+            look = reader.read(numbers[-1] + 1 if numbers else 3)
+            assert look.stored.number is not None
+            numbers.append(look.stored.number)
+            hosts = {name: look.stored.objects[path_of(name)].object.values["smtp-server"][0] for name in NAMES}
+            assert max(hosts.values(), key=number_of) == f"h{look.stored.number}.example.com"
+            assert [one.number for one in look.history] == list(
+                range((numbers[-2] if turn else 2) + 1, numbers[-1] + 1)
+            )
+
+
+NAMES = ("x", "y", "z")
+
+
+def path_of(name: str) -> ManagedObjectPath:
+    return REGISTRY.path_of("mail-server", name)
+
+
+def number_of(host: str) -> int:
+    return int(host[1:].partition(".")[0] or 0) if host[0] == "h" else 0
+
+
+def write_before(
+    history: Callable[[int], Sequence[NotedChange]], context: ManagementContext
+) -> Callable[[int], Sequence[NotedChange]]:
+    """Return a look at the history before which somebody changes an object, one after the other."""
+    numbers = count(3)
+
+    def look(since: int = 0) -> Sequence[NotedChange]:
+        number = next(numbers)
+        change = PropertyChanges(set={"smtp-server": f"h{number}.example.com"})
+        assert context.modify("mail-server", NAMES[number % len(NAMES)], change).number == number
+        return history(since)
+
+    return look
