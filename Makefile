@@ -60,13 +60,16 @@ docs-check:
 coverage: PYTEST += --cov --cov-report=term:skip-covered
 coverage: test
 
-# Other rounds than those of the tests: make endurance ROUNDS=1000 FIRST=500
+# Other rounds than those of the tests: make endurance ROUNDS=1000 FIRST=500; EFFORT multiplies what the other ones do.
 ROUNDS = 100
 FIRST = 0
+EFFORT = 20
+AT_RANDOM = tests/cli/test_apply_killed.py tests/cli/test_batch.py tests/effect tests/following/test_incremental.py tests/laws \
+	tests/management/test_concurrency.py tests/transport/test_chaos.py
 
 endurance:
 	$(SETUP) test
-	@CHAOS_ROUNDS=$(ROUNDS) CHAOS_FIRST=$(FIRST) $(PY) -m pytest tests/transport/test_chaos.py $(PYTEST)
+	@CHAOS_ROUNDS=$(ROUNDS) CHAOS_FIRST=$(FIRST) CONFOBJECTS_EFFORT=$(EFFORT) $(PY) -m pytest $(AT_RANDOM) $(PYTEST)
 
 format:
 	$(SETUP) dev

@@ -19,6 +19,7 @@ import pytest
 import confobjects
 from tests.cli.documents import exported, write
 from tests.cli.sessions import fresh, run
+from tests.effort import times
 from tests.servers import ds389
 from tests.servers.fixtures import GUARDED
 
@@ -130,9 +131,9 @@ def survives(directory: Path, rounds: int) -> None:
 
 
 def test_on_a_file(tmp_path: Path) -> None:
-    survives(tmp_path, 50)
+    survives(tmp_path, times(20))
 
 
 @pytest.mark.usefixtures("_directory")
 def test_on_a_directory(tmp_path: Path) -> None:
-    survives(tmp_path, 40)
+    survives(tmp_path, times(12))

@@ -24,6 +24,7 @@ from tests.cli.batches import BAD, GOOD, SECRET, prepare, replayed
 from tests.cli.sessions import Outcome, fresh, run
 from tests.cli.test_storages import without_places
 from tests.docs_check import ROOT
+from tests.effort import times
 from tests.servers import ds389
 from tests.servers.fixtures import GUARDED
 
@@ -423,10 +424,10 @@ LAST = ("create-mail-server", "--server-name", "last", "--set", "enabled:false",
 
 def test_a_batch_that_is_killed_was_made_or_not() -> None:
     assert run(*LAST).status == 0
-    _survives(20)
+    _survives(times(10))
 
 
 def test_a_batch_that_is_killed_is_finished_or_taken_back_on_a_directory(directory: str) -> None:
     assert run("init").status == 0
     assert run(*LAST).status == 0
-    _survives(12)
+    _survives(times(5))

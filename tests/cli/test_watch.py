@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from typing import Any
 
@@ -308,9 +309,10 @@ def test_a_signal_ends_the_wait_for_the_start(tmp_path: Path, number: int) -> No
 
 def test_who_reads_slowly_misses_nothing_and_can_end_it(file: File) -> None:
     reader, writer = os.pipe()
+    fcntl(writer, F_SETPIPE_SZ, 4096)
     with Watcher(file.url, *JSON, stdout=writer) as watcher:
         os.close(writer)
-        names = [f"s{number}" for number in range(200)]
+        names = [f"s{number}" for number in range(30)]
         with os.fdopen(reader) as stream:
             stream.readline()
             for name in names:  # much more than a pipe takes
@@ -322,7 +324,7 @@ def test_who_reads_slowly_misses_nothing_and_can_end_it(file: File) -> None:
             for name in names:
                 with file.change() as tx:
                     tx.delete("mail-server", name)
-                    tx.create("mail-server", name, {**FIRST, "auth-username": "x" * 1000})
+                    tx.create("mail-server", name, {**FIRST, "auth-username": "x" * 5000})
             assert watcher.end(signal.SIGTERM) == 0
 
 

@@ -28,6 +28,7 @@ from confobjects.management.site import Site
 from confobjects.objects.evaluating import make_evaluator
 from tests.definitions.documents import builtin, depot
 from tests.effect.services import MAIL_SERVER, Service, describe, in_effect, judge_everything, manage, replay
+from tests.effort import times
 
 Call = tuple[str, str, Any, dict[str, Any]]
 """A request: verb, kind, name, values (for a rename the new name)."""
@@ -265,7 +266,7 @@ def stored_pictures(ctx: ManagementContext) -> Any:
 def test_whatever_happens_what_is_in_effect_holds(family: str) -> None:
     start, _, _ = FAMILIES[family]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=times(25), deadline=None)
     @given(seeds, lengths)
     def check(seed: int, length: int) -> None:
         service = Service(start(), EVALUATE)
@@ -293,7 +294,7 @@ def test_whatever_happens_what_is_in_effect_holds(family: str) -> None:
 def test_every_commit_or_only_some_of_them_lead_to_the_same(family: str) -> None:
     start, _, _ = FAMILIES[family]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=times(25), deadline=None)
     @given(seeds, lengths)
     def check(seed: int, length: int) -> None:
         ctx = start()
@@ -329,7 +330,7 @@ def describe_events(events: Sequence[Event]) -> list[Any]:
 def test_a_new_process_has_everything_in_effect_that_is_stored(family: str) -> None:
     start, _, _ = FAMILIES[family]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=times(25), deadline=None)
     @given(seeds, lengths)
     def check(seed: int, length: int) -> None:
         ctx = start()

@@ -35,6 +35,7 @@ from confobjects.storage.ldif_file import LdifFileStorage
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import depot
 from tests.effect.test_laws import DEPOT, ask_all
+from tests.effort import times
 from tests.servers import ds389
 from tests.servers.fixtures import GUARDED
 from tests.storage.mirror import PATIENCE
@@ -197,7 +198,7 @@ def test_whatever_happens_a_look_finds_what_a_new_reader_finds(tmp_path: Path, k
         folder.mkdir()
         return LdifFileStorage(str(folder / "config.ldif"), base=BASE, archives=1)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=times(25), deadline=None)
     @given(st.integers(0, 2**32), st.sampled_from(range(25)))
     def check(seed: int, length: int) -> None:
         with closing(make()) as storage, storage.watch() as watch:

@@ -33,6 +33,7 @@ from confobjects.paths import ManagedObjectPath
 from confobjects.reference.jsonschema import document_schema
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import builtin, depot, founded_depot
+from tests.effort import times
 from tests.laws.test_engine import objects_of, texts_of
 
 NAMES = ("one", "One", "two", "a/b", "/x/", "c d", "ß")
@@ -132,7 +133,7 @@ two = families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False), 
 two_with_secrets = families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=True), plans(r, literal=True)))
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(60))
 @given(two)
 def test_a_document_applied_onto_anything_gives_the_same(
     made: tuple[Registry, list[ObjectState], list[ObjectState]],
@@ -155,7 +156,7 @@ def test_a_document_applied_onto_anything_gives_the_same(
     assert document(y).objects.keys() == wanted.objects.keys()
 
 
-@settings(max_examples=100)
+@settings(max_examples=times(40))
 @given(two_with_secrets)
 def test_secrets_that_a_document_leaves_out_stay_or_are_missed(
     made: tuple[Registry, list[ObjectState], list[ObjectState]],
@@ -187,7 +188,7 @@ def test_secrets_that_a_document_leaves_out_stay_or_are_missed(
     assert not list(find_differences(wanted, take_snapshot(y.site).objects, registry))
 
 
-@settings(max_examples=100)
+@settings(max_examples=times(40))
 @given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False))))
 def test_the_commands_of_an_export_make_the_same_from_nothing(made: tuple[Registry, list[ObjectState]]) -> None:
     registry, plan = made
@@ -198,7 +199,7 @@ def test_the_commands_of_an_export_make_the_same_from_nothing(made: tuple[Regist
     assert said(y) == said(x)
 
 
-@settings(max_examples=100)
+@settings(max_examples=times(40))
 @given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=True))))
 def test_what_is_written_comes_back_and_the_schema_takes_it(made: tuple[Registry, list[ObjectState]]) -> None:
     registry, plan = made
@@ -222,7 +223,7 @@ SPELLINGS: list[Callable[[str], str]] = [str, str.upper, str.swapcase, lambda na
 others: st.SearchStrategy[Any] = st.sampled_from(["other", "", None, True, 1.5, [], {}, "&{a}", "********"])
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(60))
 @given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False))), st.data())
 def test_a_document_may_state_the_names(made: tuple[Registry, list[ObjectState]], data: st.DataObject) -> None:
     registry, plan = made
@@ -277,7 +278,7 @@ leaves = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=times(80))
 @given(families.flatmap(lambda r: st.tuples(st.just(r), plans(r, literal=False))), st.data())
 def test_the_reader_and_the_schema_agree(made: tuple[Registry, list[ObjectState]], data: st.DataObject) -> None:
     registry, plan = made

@@ -25,6 +25,7 @@ from confobjects.mapping.documents import ObjectState
 from confobjects.mapping.ldif import NEW_DOCUMENT
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.storage.memory import MemoryStorage
+from tests.effort import times
 from tests.laws.test_documents import apply_or_be_refused, configuration, two_with_secrets
 
 BASES = [DN.parse(text) for text in ("cn=config", "o=a\\, b", "cn=config,dc=example,dc=com")]
@@ -61,7 +62,7 @@ def _list_open(state: ObjectState) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield name, texts
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(60))
 @given(two_with_secrets, st.sampled_from(BASES), st.randoms(use_true_random=False))
 def test_an_export_says_what_was_exported(made: Made, base: DN, dice: Any) -> None:
     registry, one, other = made
@@ -93,7 +94,7 @@ def _onto(y: ManagementContext, wanted: LdifDocument, x: ManagementContext) -> N
     assert not y.apply(wanted.objects, prune=True).changed
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(60))
 @given(two_with_secrets, st.data())
 def test_a_part_is_refused_or_told(made: Made, data: st.DataObject) -> None:
     registry, one, _ = made

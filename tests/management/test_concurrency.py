@@ -19,13 +19,14 @@ from confobjects.mapping.entry import Change
 from confobjects.objects.changes import PropertyChanges
 from confobjects.storage.ldap import LdapStorage
 from confobjects.storage.ldap.intents import Intent
+from tests.effort import times
 from tests.servers import ds389
 from tests.servers import slapd as openldap
 
 BASES = (DN.parse(f"cn=writers {number},dc=example,dc=com") for number in count())
 """A base for each test: what writers in a crowd leave on a server is in nobody's way."""
 PROCESSES = 16
-ROUNDS = 12
+ROUNDS = times(6)
 SETTINGS = (
     "mail.smtp.port",
     "mail.smtp.connectiontimeout",
