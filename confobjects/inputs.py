@@ -59,7 +59,7 @@ def read_regular(
         status = os.fstat(descriptor)
         if status.st_size > most:
             raise size_error(path, most)
-        return read_up_to(descriptor, path, most, check), status
+        return read_up_to(descriptor, path, most, check, expected=status.st_size), status
     finally:
         os.close(descriptor)
 
@@ -77,11 +77,17 @@ def read_shared(path: str, most: int) -> tuple[bytes, bool]:
         return read_up_to(file.fileno(), path, most), shared
 
 
-def read_up_to(descriptor: int, path: str, most: int, check: Callable[[], None] | None = None) -> bytes:
-    """Return what an open file holds from here on, of at most ``most`` bytes. Raises OSError with the path."""
+def read_up_to(
+    descriptor: int, path: str, most: int, check: Callable[[], None] | None = None, *, expected: int = 0
+) -> bytes:
+    """Return what an open file holds from here on, of at most ``most`` bytes. Raises OSError with the path.
+
+    ``check`` is called after each piece; without it so many bytes as are expected are read as one piece, without a copy.
+    """
     pieces: list[bytes] = []
     left = most + 1
-    while left and (piece := os.read(descriptor, min(left, SMALL))):
+    size = SMALL if check is not None else max(SMALL, expected + 1)
+    while left and (piece := os.read(descriptor, min(left, size))):
         pieces.append(piece)
         left -= len(piece)
         if check is not None:

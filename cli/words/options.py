@@ -125,7 +125,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
 )
 """Every global option, in the order of the help."""
 
-ABSENT: Final[dict[str, bool | tuple[str, ...] | None]] = {option.name: option.absent_value for option in OPTIONS}
+_BY_NAME: Final = {option.name: option for option in OPTIONS}
+
+ABSENT: Final[dict[str, bool | tuple[str, ...] | None]] = {name: one.absent_value for name, one in _BY_NAME.items()}
 """The value of each option that is not given, by name."""
 
 
@@ -173,7 +175,7 @@ CONFLICTS: Final[tuple[Conflict, ...]] = (
 )
 """Every set of options that exclude each other: dsconfig's, and those of the place of the configuration."""
 
-SECRET_OPTIONS: Final = frozenset(option.name for option in OPTIONS if option.secret)
+SECRET_OPTIONS: Final = frozenset(name for name, one in _BY_NAME.items() if one.secret)
 """The options whose value is a secret itself."""
 
 

@@ -204,7 +204,7 @@ class LdifFileStorage:
         known = self._version
         if known is not None and known.data == data:
             return _FileVersion(data, known.document, known.tree, signature)
-        document = self._parse(data, known) if data.strip() else parse(NEW_DOCUMENT)
+        document = self._parse(data, known) if data and not data.isspace() else parse(NEW_DOCUMENT)
         return _FileVersion(data, document, self._make_tree(document), signature)
 
     def _take_content(self) -> tuple[bytes, files.FileSignature] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from confobjects.diagnostics import MASK
 from confobjects.records import Record, field
@@ -23,7 +23,9 @@ from confobjects.syntaxes.base import (
     require_text,
 )
 from confobjects.texts.names import normal_name
-from confobjects.texts.patterns import Pattern
+
+if TYPE_CHECKING:
+    from confobjects.texts.patterns import Pattern
 
 
 class String(Syntax):
@@ -79,6 +81,8 @@ class String(Syntax):
             for part in ("regex", "usage", "synopsis"):
                 if not isinstance(self.pattern.get(part), str) or not self.pattern[part]:
                     raise SyntaxParameterError("pattern", f'a pattern needs the text "{part}"')
+            from confobjects.texts.patterns import Pattern
+
             try:
                 self._expression = Pattern(self.pattern["regex"])
             except ValueError as error:
