@@ -15,6 +15,8 @@ Laws of this module:
 4. Whoever passes over a claim fences its writer off first: it replaces the revision by one that carries no change, and
    plans again. If a modification of the other writer was still on its way, it overwrites the fence or is refused, but
    it overwrites no change.
+5. A change that took so long that others may have passed over its claim counts only if the old value is gone
+   afterwards: a fence that is refused can bring back the old copy of the entry.
 """
 
 from __future__ import annotations
@@ -102,9 +104,12 @@ class Claims:
             yield
             return
         claim = self._take(swap, swap.new if numbered else str(self._means.newest()))
+        taken = monotonic()
         self._held.add(swap.key)
         try:
             yield
+            if monotonic() - taken >= _PATIENCE and self._is_left(swap):
+                raise _changed_error(swap)
             self._finished.append(text_of(claim, names.STEP))
         except CannotConnectError:
             raise  # the change may still happen
@@ -166,6 +171,11 @@ class Claims:
         """Tell whether the entry, if there is one, still has the value. Most claims are of changes that were made."""
         entry = self._means.look_up(swap.dn)
         return entry is None or text_of(entry, swap.attribute) == swap.old
+
+    def _is_left(self, swap: Swap) -> bool:
+        """Tell whether an entry has the value that was replaced."""
+        entry = self._means.look_up(swap.dn)
+        return entry is not None and text_of(entry, swap.attribute) == swap.old
 
     def _fence_off(self, swap: Swap, claim: DN) -> None:
         """Replace the revision by one without a change, and have the caller plan again."""

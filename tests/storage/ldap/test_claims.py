@@ -150,6 +150,26 @@ def test_who_was_passed_over_replaces_nothing(on_389: Opener, monkeypatch: pytes
         assert check_true(slow) == ["other", "slow"]
 
 
+def test_a_slow_change_that_is_acknowledged_and_not_there_is_made_again(
+    on_389: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_PATIENCE", 0.0)
+    send = LdapStorage._send
+    lost: list[Change] = []
+
+    def lose(self: LdapStorage, what: Change, before: Entry | None) -> None:
+        if not lost and claims.swap_of(what) is not None:
+            lost.append(what)
+        else:
+            send(self, what, before)
+
+    monkeypatch.setattr(LdapStorage, "_send", lose)
+    with on_389() as ctx:
+        change(ctx, "new")
+        assert len(lost) == 1
+        assert check_true(ctx) == ["new"]
+
+
 def test_a_claim_that_moves_is_waited_for(on_389: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_PATIENCE", 1e9)
     monkeypatch.setattr(LdapStorage, "pause", lambda self, turn: None)
