@@ -19,7 +19,7 @@ from confobjects.management.judging import warn_of_unknown, warn_of_unusable
 from confobjects.management.strays import name_strays
 from confobjects.mapping.objects import find_holders, revision_of
 from confobjects.paths import ROOT
-from confobjects.records import Record
+from confobjects.records import Record, field
 
 if TYPE_CHECKING:
     from confobjects.dn import DN
@@ -48,14 +48,15 @@ class Look(Record):
 class _Found(Record):
     """What one attempt to read has found: objects that differ from the known ones, and what is beside all of them.
 
-    ``revisions`` are those of the entries that were read one by one, None for one that was not there; without them
-    everything was read.
+    ``revisions`` are those of the entries that were read, None for one that was not there. Where ``is_all``, these are
+    all that there are.
     """
 
     changes: Changes
     survey: Survey
     warnings: tuple[Diagnostic, ...]
-    revisions: Mapping[DN, int | None] | None = None
+    revisions: Mapping[DN, int | None] = field(default_factory=dict)
+    is_all: bool = False
 
 
 class StoredReader:
@@ -181,7 +182,7 @@ class StoredReader:
         """
         base = noted[-1].number
         is_same = [one for one in after if one.number <= base] == list(noted)
-        if self._site.storage.serialises_writers or found.revisions is None or not is_same:
+        if self._site.storage.serialises_writers or not is_same:
             return None
         touches: list[tuple[DN, Touch]] = []
         for one in after:
@@ -190,7 +191,8 @@ class StoredReader:
                 if touched is None:
                     return None
                 touches.extend(touched)
-        return find_cut(base, touches, found.revisions)
+        gone = {dn: None for dn, _ in touches} if found.is_all else {}
+        return find_cut(base, touches, {**gone, **found.revisions})
 
     def _find_touches(self, record: HistoryRecord) -> list[tuple[DN, Touch]] | None:
         """Return what a change did to which entries; None if that is not known by their names."""
@@ -224,8 +226,9 @@ class StoredReader:
         found = self._find_differences(survey, entries)
         if found is None:
             return None
-        revisions = {dn: None if entry is None else revision_of(entry) for dn, entry in entries.items()}
-        return found.replace(revisions=revisions)
+        return found.replace(
+            revisions={dn: None if entry is None else revision_of(entry) for dn, entry in entries.items()}
+        )
 
     def _compare(self, survey: Survey) -> _Found | None:
         """Compare all entries, where they are at hand."""
@@ -295,7 +298,8 @@ class StoredReader:
         changes: dict[ManagedObjectPath, ManagedObject | None] = {obj.path: obj for obj in objects}
         changes.update((path, None) for path in self._known if path not in changes)
         survey = make_survey(self._site, strays, objects, entries)
-        return _Found(self._drop_equal(changes), survey, tuple(storage.warnings))
+        revisions = {self._site.mapper.dn_of(obj.path): obj.revision for obj in objects}
+        return _Found(self._drop_equal(changes), survey, tuple(storage.warnings), revisions, is_all=True)
 
     # -- what was found ----------------------------------------------------------------------------------------------
 

@@ -99,7 +99,10 @@ def test_a_state_is_found_while_changes_never_end(directory: Directory, monkeypa
         monkeypatch.setattr(storage, "history", write_before(storage.history, context))
         numbers: list[int] = []
         for turn in range(10):
-            reader.note(Notice(tuple(site.mapper.dn_of(path_of(name)) for name in NAMES)))
+            heard = (
+                tuple(site.mapper.dn_of(path_of(name)) for name in NAMES) if turn % 2 else None
+            )  # None for any entry
+            reader.note(Notice(heard))
             look = reader.read(numbers[-1] + 1 if numbers else 3)
             assert look.stored.number is not None
             numbers.append(look.stored.number)
