@@ -29,7 +29,7 @@ TEXT = f"version: 1\n\ndn: cn=config\ncn: config\na: 0\n{PADDING}"
 
 PRELUDE = """
 import os, signal, sys
-import fcntl, grp, pwd, time, zlib, confobjects.storage.history   # before the user changes: the way may be closed then
+import fcntl, grp, pwd, time, zlib, confobjects.mapping.ldif.writing, confobjects.storage.history   # before the user changes: the way may be closed then
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
 from confobjects.mapping.entry import ModifyEntry, Modification
