@@ -17,6 +17,7 @@ from confobjects.definitions.model import (
     ReEntry,
     Reference,
     Relation,
+    Travel,
     Verification,
     View,
 )
@@ -249,7 +250,13 @@ def _normalise_operand(operand: str, text: str, syntaxes: Mapping[str, Syntax]) 
 
 
 def _build_re_entry(spec: Mapping[str, Any] | None) -> ReEntry | None:
-    return None if spec is None else ReEntry(tuple(spec["with"]), spec.get("severity", "error"))
+    if spec is None:
+        return None
+    return ReEntry(tuple(map(_build_travel, spec["with"])), spec.get("severity", "error"))
+
+
+def _build_travel(item: str | Mapping[str, Any]) -> Travel:
+    return Travel(item) if isinstance(item, str) else Travel(item["property"], tuple(item["names"]))
 
 
 def _build_condition(source: Any, normal: Any) -> Condition | None:

@@ -364,17 +364,22 @@ class _DefinitionRules(_Rules):
         if not self.specs[name].get("sensitive", self.own_syntaxes[name].sensitive):
             yield pointer, f'"{name}" is not sensitive: only a secret has to be given again', "make it sensitive"
         yield from self._check_travels(f"{pointer}/with", own["re-entry"]["with"])
-        if name in own["re-entry"]["with"]:
+        if name in map(_property_of, own["re-entry"]["with"]):
             yield f"{pointer}/with", f'"{name}" is the secret itself', "name the properties that it travels with"
 
-    def _check_travels(self, pointer: str, names: Sequence[str]) -> Iterator[Finding]:
-        for name in names:
-            if name not in self.specs:
-                yield (
-                    pointer,
-                    f'the secret travels with "{name}", which is not a property',
-                    suggest_name(name, self.specs),
-                )
+    def _check_travels(self, pointer: str, items: Sequence[str | Mapping[str, Any]]) -> Iterator[Finding]:
+        """Check what a secret travels with: properties, each once, or pairs of them by name."""
+        seen: set[str] = set()
+        for item in items:
+            name = _property_of(item)
+            if name in seen:
+                yield pointer, f'the secret travels twice with "{name}"', "name it once"
+            elif name not in self.specs:
+                summary = f'the secret travels with "{name}", which is not a property'
+                yield pointer, summary, suggest_name(name, self.specs)
+            elif isinstance(item, Mapping) and "name" not in self.own_syntaxes[name].parts:
+                yield pointer, f'the values of "{name}" have no names to choose by', f'write "{name}" alone'
+            seen.add(name)
 
     def _check_required_when(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
         if "required-when" not in own:
@@ -623,6 +628,11 @@ def _may_be_secret(operand: str, text: str, syntaxes: Mapping[str, Syntax], spec
     if specs[name].get("sensitive", made.sensitive):
         return True
     return bool(made.secret_names) and (bool(part) or made.find_secret(text) is not None)
+
+
+def _property_of(item: str | Mapping[str, Any]) -> str:
+    """Return the property that an item of ``re-entry`` is about."""
+    return item if isinstance(item, str) else str(item["property"])
 
 
 def _has_default(spec: Mapping[str, Any]) -> bool:

@@ -281,6 +281,18 @@ def _default_schema() -> dict[str, Any]:
     )
 
 
+def _re_entry_schema() -> dict[str, Any]:
+    some = {
+        "description": "Names of pairs; a * in one stands for any characters.",
+        **_VALUES,
+        "uniqueItems": True,
+    }
+    pairs = _object_schema({"property": _NAME, "names": some}, ("property", "names"))
+    item = {"type": ["string", "object"], "if": {"type": "string"}, "then": _NAME, "else": pairs}
+    travels = {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
+    return _object_schema({"with": travels, "severity": {"enum": ["error", "warning"]}}, ("with",))
+
+
 def build_metaschema() -> dict[str, Any]:
     """Return the meta-schema as JSON."""
     return {
@@ -299,9 +311,7 @@ def build_metaschema() -> dict[str, Any]:
             "syntax": _syntax_schema(),
             "default": _default_schema(),
             "admin-action": _object_schema({"kind": {"enum": list(ACTION_SENTENCES)}, "note": _TEXT}, ("kind",)),
-            "re-entry": _object_schema(
-                {"with": {**_NAMES, "minItems": 1}, "severity": {"enum": ["error", "warning"]}}, ("with",)
-            ),
+            "re-entry": _re_entry_schema(),
             "relation": _relation_schema(),
             "profile": _profile_schema(),
             "constraint": _constraint_schema(),

@@ -101,6 +101,34 @@ class Reference(Record):
     needed_when: Condition | None = None
 
 
+class Travel(Record):
+    """A property with which a secret travels; of pairs, with ``names``, only those whose name fits one of them.
+
+    A ``*`` in one of ``names`` stands for any characters, also none.
+    """
+
+    property: str
+    names: tuple[str, ...] = ()
+
+    def includes(self, name: str) -> bool:
+        """Tell whether the secret travels with the pair of a name."""
+        return any(_fits(pattern, name) for pattern in self.names)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Tell whether a name has the form of a pattern."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == first
+    at = len(first)
+    for part in rest[:-1]:
+        found = name.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return name.startswith(first) and name.endswith(rest[-1]) and at + len(rest[-1]) <= len(name)
+
+
 class ReEntry(Record):
     """With which properties a secret travels: they say where it goes, as whom, and how it is protected.
 
@@ -108,7 +136,7 @@ class ReEntry(Record):
     refused (``error``) or made with a ``warning``.
     """
 
-    properties: tuple[str, ...]
+    travels: tuple[Travel, ...]
     severity: Severity = "error"
 
 

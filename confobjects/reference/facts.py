@@ -74,7 +74,8 @@ def describe_re_entry(prop: PropertyDefinition) -> str:
     rule = prop.re_entry
     if rule is None:
         return ""
-    names = " or ".join(filter(None, (", ".join(rule.properties[:-1]), rule.properties[-1])))
+    each = [f"{one.property} ({', '.join(one.names)})" if one.names else one.property for one in rule.travels]
+    names = " or ".join(filter(None, (", ".join(each[:-1]), each[-1])))
     ending = "is refused" if rule.severity == "error" else "causes a warning"
     return f"A change of {names} without giving it again {ending}, unless it is an expression."
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import Any, ClassVar
 
 from confobjects.syntaxes.base import EXACT, Syntax, ValueSyntaxError, quote_text, require_line
 from confobjects.syntaxes.hosts import host_problem, is_ipv4, is_ipv6
@@ -17,12 +18,20 @@ class MailAddress(Syntax):
     """``local-part@domain`` of RFC 5321 and RFC 5322, with UTF-8 (RFC 6531).
 
     The local part is a dot-atom or a quoted string, the domain a host name or an address literal
-    (``[192.0.2.1]``, ``[IPv6:2001:db8::1]``). Lengths are counted in octets of UTF-8.
+    (``[192.0.2.1]``, ``[IPv6:2001:db8::1]``). Lengths are counted in octets of UTF-8. ``remedy`` says what to do with a
+    text that is no address and does not look like one.
     """
 
-    __slots__ = ()
+    __slots__ = ("remedy",)
 
     name = "mail-address"
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "remedy": {
+            "description": "What to do with a text that is no mail address, for the end of a message.",
+            "type": "string",
+            "minLength": 1,
+        }
+    }
     placeholder = "ADDRESS"
     ldap_syntax = EXACT
     samples_good = (
@@ -38,6 +47,17 @@ class MailAddress(Syntax):
     samples_bad = (
         ({}, "", "the value is empty, expected a mail address such as ann@example.com"),
         ({}, "ann", '"ann" has no "@", expected a mail address such as ann@example.com'),
+        (
+            {"remedy": "put a name into user-name"},
+            "ann",
+            '"ann" has no "@", expected a mail address such as ann@example.com; put a name into user-name',
+        ),
+        (
+            {"remedy": "put a name into user-name"},
+            "<ann@example.com>",
+            '"<ann@example.com>" stands in angle brackets, expected a mail address such as ann@example.com; '
+            'did you mean "ann@example.com"?',
+        ),
         ({}, "@example.com", 'there is nothing before "@", expected a mail address such as ann@example.com'),
         ({}, "ann@", 'there is nothing after "@", expected a mail address such as ann@example.com'),
         (
@@ -97,6 +117,13 @@ class MailAddress(Syntax):
         ),
     )
 
+    def __init__(self, *, remedy: str = "") -> None:
+        self.remedy = remedy
+
+    def _explain_widening(self, inherited: Any) -> str:
+        del inherited
+        return ""  # the same texts are addresses
+
     def explain_widening(self, inherited: Syntax) -> str:
         if type(inherited) is not String:
             return super().explain_widening(inherited)
@@ -130,7 +157,7 @@ class MailAddress(Syntax):
         if line[0] == '"' and not local.endswith('"'):
             raise ValueSyntaxError("a quote is not closed", self.expected, span=(0, 1))
         if not at:
-            raise ValueSyntaxError(f'{quote_text(line)} has no "@"', self.expected)
+            raise ValueSyntaxError(f'{quote_text(line)} has no "@"', self.expected, self.remedy)
         if not local or not domain:
             raise ValueSyntaxError(f'there is nothing {"after" if local else "before"} "@"', self.expected)
         return local, domain

@@ -6,11 +6,13 @@ Laws:
    or warns where the definition says so; a change of any other property is not.
 2. With the secret given in the same change, with its own or another text, both are made.
 3. It makes no difference whether the change is asked for directly, as a document, as an undo, or through a default that follows.
-4. What is no stored secret needs none: an expression, a secret that was not there, one that goes away.
+4. Of pairs, only those count that the definition names; one whose name is not known counts.
+5. What is no stored secret needs none: an expression, a secret that was not there, one that goes away.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confobjects.definitions import DefinitionDocument, Registry
+from confobjects.definitions.model import Travel
 from confobjects.errors import ConfobjectsError
 from confobjects.management import ManagementContext
 from confobjects.management.changing.trying import try_changes
@@ -134,6 +137,53 @@ def test_a_definition_may_only_warn_and_a_subtype_decides_anew() -> None:
         asked = PropertyChanges(set={name: [value]})
         [problem] = refused(ctx, lambda asked=asked: ctx.modify("messenger", "swan", asked))  # type: ignore[misc]
         assert problem.summary == f"a change of {name} needs seal to be given again"
+
+
+# -- pairs, some of which travel with the secret ----------------------------------------------------------------------
+
+
+def gates(*options: str) -> ManagementContext:
+    ctx = manage(depot())
+    ctx.create("gateway", "north", {"listen-address": "a", "access-key": CANARY, "token": CANARY, "option": options})
+    return ctx
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "is_redirected"),
+    [
+        (["route=a"], {"set": {"option": ["route=b"]}}, True),
+        (["route=a", "mode=fast"], {"remove": {"option": ["route=a"]}}, True),
+        (["mode=fast"], {"add": {"option": ["x.via.y=b"]}}, True),
+        (["mode=fast"], {"add": {"option": [".via.=b"]}}, True),
+        (["mode=fast"], {"add": {"option": ["&{more}"]}}, True),
+        (["mode=fast"], {"add": {"option": ["&{name}=b"]}}, True),
+        (["route=a"], {"set": {"option": ["route=&{a}"]}}, True),
+        (["route=a"], {"reset": ["option"]}, True),
+        (["route=a", "mode=fast"], {"set": {"option": ["mode=slow", "route=a"]}}, False),
+        (["route=a", "mode=fast"], {"remove": {"option": ["mode=fast"]}}, False),
+        (["route=a"], {"add": {"option": ["router=b", "via=c", "Route=d", "x.via=e", "mode=&{speed}"]}}, False),
+        (["route=&{a}", "mode=fast"], {"remove": {"option": ["mode=fast"]}}, False),
+    ],
+)
+def test_only_pairs_with_which_the_secret_travels_ask_for_it(
+    options: list[str], changes: dict[str, Any], *, is_redirected: bool
+) -> None:
+    ctx = gates(*options)
+    asked = PropertyChanges(**changes)
+    if not is_redirected:
+        assert ctx.modify("gateway", "north", asked).changed
+        return
+    problems = refused(ctx, lambda: ctx.modify("gateway", "north", asked))
+    summary = "a change of option needs token to be given again"
+    assert summaries(problems) == [("constraint-violated", summary)]
+    again = asked.replace(set={**asked.set, "token": [CANARY]})
+    assert ctx.modify("gateway", "north", again).changed
+
+
+@given(st.lists(st.text("ab.", max_size=3), min_size=1, max_size=4), st.text("ab.", max_size=12))
+def test_a_star_in_a_name_stands_for_any_characters(parts: list[str], name: str) -> None:
+    pattern = ".*".join(map(re.escape, parts))
+    assert Travel("option", ("*".join(parts),)).includes(name) is (re.fullmatch(pattern, name) is not None)
 
 
 # -- the ways of a change ---------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ Laws of this module:
    where the definition says so. It is not if the same change gives the secret again.
 2. It makes no difference how the value changes: in the object, by a default that follows another property, in an object that it is
    inherited from, by a document or by an undo.
-3. A secret that is only an expression need not be given again, and neither is a new or another one kept.
+3. Of pairs, the definition may name those with which the secret travels; one whose name is not known is one of them.
+4. A secret that is only an expression need not be given again, and neither is a new or another one kept.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from typing import TYPE_CHECKING
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
+from confobjects.expressions.openers import has_opener
+from confobjects.objects.changes import is_same_value
 from confobjects.objects.heirs import changes_value
 from confobjects.objects.reading import mask_secret
+from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition
+    from confobjects.definitions.model import Travel
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import ManagedObject, Texts
     from confobjects.objects.reading import PropertyReader
@@ -47,12 +52,11 @@ class ReentryRule:
 
     def find_reused(self, old: ManagedObject, new: ManagedObject) -> Iterator[Diagnostic]:
         """Yield a problem for each secret of an object that stays while a property changes with which it travels."""
-        properties = new.definition.properties
-        for prop in properties.values():
+        for prop in new.definition.properties.values():
             rule = prop.re_entry
             if rule is None or prop.name not in old.definition.properties or not self._stays(old, new, prop):
                 continue
-            changed = [name for name in rule.properties if self._is_redirected(old, new, properties[name])]
+            changed = [travel.property for travel in rule.travels if self._is_redirected(old, new, travel)]
             if changed:
                 yield _describe_reuse(new, prop, changed)
 
@@ -64,10 +68,13 @@ class ReentryRule:
             return False
         return any(text in before and mask_secret(prop, text) != text for text in texts)
 
-    def _is_redirected(self, old: ManagedObject, new: ManagedObject, prop: PropertyDefinition) -> bool:
+    def _is_redirected(self, old: ManagedObject, new: ManagedObject, travel: Travel) -> bool:
+        prop = new.definition.properties[travel.property]
         if prop.name not in old.definition.properties:
             return True
         if not changes_value(self.before, old, self.after, new, prop.name):
+            return False
+        if travel.names and self._is_beside(old, new, travel, prop):
             return False
         if prop.reference is None or not self.moved:
             return True
@@ -77,6 +84,23 @@ class ReentryRule:
             for judge, obj in ((self.before, old), (self.after, new))
         )
         return {self.moved.get(path, path) for path in was} != now
+
+    def _is_beside(self, old: ManagedObject, new: ManagedObject, travel: Travel, prop: PropertyDefinition) -> bool:
+        """Whether only such pairs of a property change as the secret does not travel with."""
+        sides = ((self.before.reader, old, old.definition.properties[prop.name]), (self.after.reader, new, prop))
+        if not all(reader.is_decided(obj, one) for reader, obj, one in sides):
+            return False
+        was, now = (_select_pairs(travel, one, reader.read_current(obj, one)[0]) for reader, obj, one in sides)
+        try:
+            return is_same_value(prop, was, now)
+        except ValueSyntaxError:
+            return False
+
+
+def _select_pairs(travel: Travel, prop: PropertyDefinition, texts: Texts) -> Texts:
+    """Return the pairs that a secret travels with, and those whose names are not known, as in expressions."""
+    names = [(prop.syntax.key(text), text) for text in texts]
+    return tuple(text for name, text in names if not isinstance(name, str) or has_opener(name) or travel.includes(name))
 
 
 def _find_stored(
