@@ -1,4 +1,4 @@
-"""What callers pass to this room: a world that holds the other objects, and an evaluator of expressions.
+"""What callers pass to this room and those above: a world that holds the other objects, an evaluator of expressions, a sealer.
 
 Only type checkers read this module, so that commands do not load it at run time.
 """
@@ -30,4 +30,26 @@ class Evaluator(Protocol):
 
     def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
         """Return the values, without path and property in the problems: the caller adds them."""
+        ...
+
+
+class Sealer(Protocol):
+    """Seals secrets, so that only who has the keys can read them. See :mod:`confobjects.sealing`."""
+
+    @property
+    def key_id(self) -> str:
+        """The identifier of the key that seals."""
+        ...
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The identifiers of all keys that unseal, that of the one that seals first."""
+        ...
+
+    def seal(self, plain: bytes, context: bytes) -> str:
+        """Return bytes sealed for a context: ``KEYID:BASE64``."""
+        ...
+
+    def unseal(self, sealed: str, context: bytes) -> bytes:
+        """Return what was sealed for the same context. Raises :class:`~confobjects.errors.ExpressionError`."""
         ...
