@@ -1,11 +1,11 @@
-"""The cache of what has been checked already: one small JSON file for each content, named by its digest.
+"""The cache of what has been checked already: one file for each content, named by its digest, with two lines of JSON.
 
 Laws of this module:
 
-1. A file says only that a content has been checked and has no problem. What a process allows, such as the functions that
-   definitions may name, is never cached: it is asked at each start.
+1. A file says only that a content has been checked and has no problem, and repeats parts of it. What a process allows, such
+   as the functions that definitions may name, is never cached: it is asked at each start.
 2. Only a directory and files of this user are used, which nobody else may write. Anything else is as if it were not there.
-3. A damaged file is as if it were not there, and is written again.
+3. A damaged file is as if it were not there, and is written again: its first line holds a digest of the second one.
 4. The cache is never needed: if it cannot be read or written, nothing is said, and the content is checked.
 """
 
@@ -16,9 +16,10 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
-_FORMAT = 1
-_LARGEST = 4096
+_FORMAT = 2
+_LARGEST = 1 << 24
 _MOST = 200
 """The number of contents that are kept; the oldest ones are removed."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -53,21 +54,21 @@ class CheckedContents:
         self._above = above
         self._directory = os.path.join(above, "confobjects", "checked-definitions")
 
-    def knows(self, digest: str) -> bool:
-        """Tell whether a content has been checked and has no problem."""
+    def recall(self, digest: str) -> Any:
+        """Return what was remembered of a content that has been checked and has no problem, None if it is not known."""
         if not self._is_ours():
-            return False
+            return None
         try:
-            data = json.loads(_read_own(self._path_of(digest)))
+            head, _, body = _read_own(self._path_of(digest)).decode().partition("\n")
+            return json.loads(body) if head == _head_for(digest, body) else None
         except (OSError, ValueError, RecursionError):
-            return False
-        return bool(data == _entry_for(digest))
+            return None
 
-    def remember(self, digest: str) -> None:
-        """Remember that a content has been checked and has no problem."""
+    def remember(self, digest: str, parts: Any) -> None:
+        """Remember that a content has been checked and has no problem, with parts of it as JSON, which are not null."""
         with suppress(OSError):
             if self._make_directories():
-                self._write(digest)
+                self._write(digest, json.dumps(parts))
                 self._prune()
 
     def _path_of(self, digest: str) -> str:
@@ -84,13 +85,13 @@ class CheckedContents:
                 os.mkdir(directory, 0o700)
         return self._is_ours()
 
-    def _write(self, digest: str) -> None:
+    def _write(self, digest: str, body: str) -> None:
         temporary = os.path.join(self._directory, f".{digest}.{os.getpid()}")
         with suppress(FileNotFoundError):
             os.unlink(temporary)  # left by a process of that number
         descriptor = os.open(temporary, _WRITE, 0o600)
         try:
-            os.write(descriptor, json.dumps(_entry_for(digest)).encode())
+            os.write(descriptor, f"{_head_for(digest, body)}\n{body}".encode())
         finally:
             os.close(descriptor)
         os.replace(temporary, self._path_of(digest))
@@ -103,8 +104,8 @@ class CheckedContents:
                 os.unlink(entry.path)
 
 
-def _entry_for(digest: str) -> dict[str, object]:
-    return {"confobjects-checked": _FORMAT, "digest": digest}
+def _head_for(digest: str, body: str) -> str:
+    return json.dumps({"confobjects-checked": _FORMAT, "digest": digest, "parts": digest_of([body])})
 
 
 def _is_own(directory: str, forbidden: int) -> bool:
@@ -117,7 +118,7 @@ def _is_own(directory: str, forbidden: int) -> bool:
 
 
 def _read_own(path: str) -> bytes:
-    """Return the content of a small regular file of this user that nobody else can write. Raises OSError or ValueError."""
+    """Return the content of a regular file of this user that nobody else can write. Raises OSError or ValueError."""
     descriptor = os.open(path, _READ)
     try:
         status = os.fstat(descriptor)
@@ -125,6 +126,6 @@ def _read_own(path: str) -> bytes:
         if not usable or status.st_mode & 0o022 or status.st_size > _LARGEST:
             message = "this is not a file of the cache"
             raise ValueError(message)
-        return os.read(descriptor, _LARGEST)
+        return os.read(descriptor, status.st_size)
     finally:
         os.close(descriptor)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from confobjects import inputs
 from confobjects.builtin_definitions import builtin_directory, list_definition_files, parse_builtin
@@ -82,21 +83,25 @@ class _Loader:
         self.unusable: dict[str, UnusableDefinition] = {}
         self.replaced: dict[str, Source] = {}
 
+    @cached_property
+    def _memory(self) -> _Memory:
+        return _Memory()
+
     def load(self, installed: tuple[InstalledText, ...]) -> list[DefinitionDocument]:
         """Return all documents that count. Raises :class:`~confobjects.errors.DefinitionError` for the directories."""
         usable = self._select(installed)
         while True:
             try:
-                self._ensure_checked(usable)
+                given = self._ensure_checked(usable)
             except DefinitionError as error:
                 named = self._find_culprits(error, usable)
                 if not named:
                     raise
                 self._leave_out({origin: usable.pop(origin) for origin in named}, error.diagnostics)
                 continue
-            documents = _parse_trusted(self.texts, "directory")
+            held = [one for one in given if one.source == "installed"]
+            documents = [one for one in given if one.source == "directory"]
             self._refuse_liberties(documents)
-            held = _parse_trusted([(one.origin, one.text) for one in usable.values()], "installed")
             refused = {one.origin: list(check_functions(one.origin, one.data, self.allowed)) for one in held}
             if culprits := {origin: usable.pop(origin) for origin in refused if refused[origin]}:
                 self._leave_out(culprits, [problem for several in refused.values() for problem in several], "code")
@@ -124,24 +129,49 @@ class _Loader:
                 self.unusable[one.origin] = UnusableDefinition(one, problems)
             else:
                 usable[one.origin] = one
-        for found in _review_once(list(usable.values())):
+        for found in self._review(list(usable.values())):
             self.unusable[found.installed.origin] = found
             del usable[found.installed.origin]
         return usable
 
-    def _ensure_checked(self, usable: Mapping[str, InstalledText]) -> None:
-        """Check the definitions in directories, and reviewed installed ones, with those of the library.
+    def _review(self, several: Sequence[InstalledText]) -> list[UnusableDefinition]:
+        """Return the installed definitions that cannot be used by themselves; if all are right, they are not looked at again.
 
-        Nothing is done if they are known. Raises :class:`~confobjects.errors.DefinitionError` with every problem.
+        Their digests are right, and stand for their texts in the memory.
+        """
+        content = ("review", *(part for one in several for part in (one.name, one.digest)))
+        if not several or self._memory.recall(content):
+            return []
+        from confobjects.definitions.reviewing import review
+
+        found = [wrong for one in several if (wrong := review(one)) is not None]
+        if not found:
+            self._memory.remember(content, True)
+        return found
+
+    def _ensure_checked(self, usable: Mapping[str, InstalledText]) -> list[DefinitionDocument]:
+        """Return the definitions in directories, and reviewed installed ones, checked with those of the library.
+
+        Those that are known are not checked again, and parsed only as far as something asks for them. Raises
+        :class:`~confobjects.errors.DefinitionError` with every problem.
         """
         if not self.texts and not usable and not self.unread:
-            return
+            return []
         read = [text for _, text in (*self.own, *self.texts)]
-        memory = _Memory(str(len(self.own)), str(len(read)), *read, *(one.digest for one in usable.values()))
-        if self.unread or not memory.knows():
-            texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
+        content = (str(len(self.own)), str(len(read)), *read, *(one.digest for one in usable.values()))
+        texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
+        outlines = None if self.unread else self._memory.recall(content)
+        if outlines is None:
             _check_definitions(self.own, texts, self.unread, usable)
-            memory.remember()
+            outlines = _outline(texts)
+            self._memory.remember(content, outlines)
+        from confobjects.definitions.outlines import OutlinedData
+
+        first = len(self.texts)
+        return [
+            DefinitionDocument(origin, OutlinedData(outline, text), "installed" if number >= first else "directory")
+            for number, ((origin, text), outline) in enumerate(zip(texts, outlines, strict=True))
+        ]
 
     def _find_culprits(self, error: DefinitionError, usable: Mapping[str, InstalledText]) -> list[str]:
         """Return the origins of the installed definitions to blame for a failed check; empty if the directories are."""
@@ -205,37 +235,35 @@ def _check_definitions(
 
 
 class _Memory:
-    """Whether a content, in parts, has been checked by these rules; see :mod:`confobjects.caching`."""
+    """What is known of contents, in parts, that have been checked by the rules of today; see :mod:`confobjects.caching`."""
 
-    def __init__(self, *parts: str) -> None:
-        from confobjects.caching import CheckedContents, cache_directory, digest_of
+    def __init__(self) -> None:
+        from confobjects.caching import CheckedContents, cache_directory
 
-        self._cache, self._digest = CheckedContents(cache_directory(os.environ)), ""
+        self._cache = CheckedContents(cache_directory(os.environ))
+        self._signs: list[str] = []
         with suppress(OSError):
-            self._digest = digest_of([*_signs_of_check(), *parts])
+            self._signs = list(_signs_of_check())
 
-    def knows(self) -> bool:
-        return bool(self._digest) and self._cache.knows(self._digest)
+    def recall(self, content: Sequence[str]) -> Any:
+        return self._cache.recall(self._digest_of(content)) if self._signs else None
 
-    def remember(self) -> None:
-        if self._digest:
-            self._cache.remember(self._digest)
+    def remember(self, content: Sequence[str], parts: Any) -> None:
+        if self._signs:
+            self._cache.remember(self._digest_of(content), parts)
+
+    def _digest_of(self, content: Sequence[str]) -> str:
+        from confobjects.caching import digest_of
+
+        return digest_of([*self._signs, *content])
 
 
-def _review_once(several: Sequence[InstalledText]) -> list[UnusableDefinition]:
-    """Return the installed definitions that cannot be used by themselves; if all are right, they are not looked at again.
+def _outline(texts: Iterable[_Text]) -> list[dict[str, Any]]:
+    import json
 
-    Their digests are right, and stand for their texts in the memory.
-    """
-    memory = _Memory("review", *(part for one in several for part in (one.name, one.digest)))
-    if not several or memory.knows():
-        return []
-    from confobjects.definitions.reviewing import review
+    from confobjects.definitions.outlines import outline_of
 
-    found = [wrong for one in several if (wrong := review(one)) is not None]
-    if not found:
-        memory.remember()
-    return found
+    return [outline_of(json.loads(text)) for _, text in texts]
 
 
 def _find_names(texts: Iterable[_Text]) -> frozenset[str]:

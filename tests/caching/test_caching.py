@@ -20,6 +20,7 @@ from confobjects.errors import DefinitionError
 from tests.definitions.documents import FAMILY
 
 DIGEST = digest_of(["a", "b"])
+PARTS = [{"name": "bell", "version": 1}, {"name": "gong"}]
 
 
 @pytest.fixture
@@ -33,14 +34,15 @@ def file_of(above: Path) -> Path:
 
 def test_what_is_remembered_is_known_and_nothing_else(above: Path) -> None:
     cache = CheckedContents(str(above))
-    assert not cache.knows(DIGEST)
-    cache.remember(DIGEST)
-    assert cache.knows(DIGEST)
-    assert not cache.knows(digest_of(["a", "c"]))
-    assert not cache.knows(digest_of(["ab"]))
+    assert cache.recall(DIGEST) is None
+    cache.remember(DIGEST, PARTS)
+    assert cache.recall(DIGEST) == PARTS
+    assert cache.recall(digest_of(["a", "c"])) is None
+    assert cache.recall(digest_of(["ab"])) is None
     assert {path.stat().st_mode & 0o777 for path in (above, file_of(above).parent)} == {0o700}
     assert file_of(above).stat().st_mode & 0o777 == 0o600
-    assert json.loads(file_of(above).read_text("utf-8"))["digest"] == DIGEST
+    head, parts = map(json.loads, file_of(above).read_text("utf-8").split("\n"))
+    assert (head["digest"], parts) == (DIGEST, PARTS)
     assert [path.name for path in file_of(above).parent.iterdir()] == [file_of(above).name]
 
 
@@ -54,12 +56,21 @@ def make_link(file: Path) -> None:
     file.symlink_to("x")
 
 
+def replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), "utf-8")
+
+
 DAMAGES: dict[str, Callable[[Path], Any]] = {
     "empty": lambda file: file.write_bytes(b""),
     "cut off": lambda file: file.write_bytes(file.read_bytes()[:-2]),
     "not text": lambda file: file.write_bytes(b"\xff\xfe"),
-    "another format": lambda file: file.write_text(json.dumps({"confobjects-checked": 2, "digest": DIGEST}), "utf-8"),
-    "another digest": lambda file: file.write_text(json.dumps({"confobjects-checked": 1, "digest": "0"}), "utf-8"),
+    "another format": lambda file: replace(file, '"confobjects-checked": 2', '"confobjects-checked": 3'),
+    "another digest": lambda file: replace(file, DIGEST, digest_of([])),
+    "a changed letter": lambda file: replace(file, "gong", "gonf"),
+    "a part less": lambda file: replace(file, ', {"name": "gong"}', ""),
+    "no head": lambda file: file.write_text(json.dumps(PARTS), "utf-8"),
     "not an object": lambda file: file.write_text("[1]", "utf-8"),
     "deep": lambda file: file.write_text("[" * 4000, "utf-8"),
     "large": lambda file: file.write_text(file.read_text("utf-8") + " " * 5000, "utf-8"),
@@ -73,20 +84,20 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_counts_for_nothing_and_is_written_again(damage: str, above: Path) -> None:
     cache = CheckedContents(str(above))
-    cache.remember(DIGEST)
+    cache.remember(DIGEST, PARTS)
     DAMAGES[damage](file_of(above))
-    assert not cache.knows(DIGEST)
-    cache.remember(DIGEST)
-    assert cache.knows(DIGEST)
+    assert cache.recall(DIGEST) is None
+    cache.remember(DIGEST, PARTS)
+    assert cache.recall(DIGEST) == PARTS
 
 
 @pytest.mark.parametrize("rights", [0o777, 0o770, 0o755])
 def test_a_directory_that_others_may_enter_is_not_used(rights: int, above: Path) -> None:
     cache = CheckedContents(str(above))
-    cache.remember(DIGEST)
+    cache.remember(DIGEST, PARTS)
     file_of(above).parent.chmod(rights)
-    assert not cache.knows(DIGEST)
-    cache.remember(digest_of(["c"]))
+    assert cache.recall(DIGEST) is None
+    cache.remember(digest_of(["c"]), PARTS)
     assert len(list(file_of(above).parent.iterdir())) == 1
 
 
@@ -94,33 +105,33 @@ def test_a_directory_that_others_may_enter_is_not_used(rights: int, above: Path)
 @pytest.mark.parametrize("part", ["above", "between", "directory", "file"])
 def test_what_belongs_to_another_user_is_not_used(part: str, above: Path) -> None:
     cache = CheckedContents(str(above))
-    cache.remember(DIGEST)
+    cache.remember(DIGEST, PARTS)
     file = file_of(above)
     os.chown({"above": above, "between": file.parents[1], "directory": file.parent, "file": file}[part], 65534, -1)
-    assert not cache.knows(DIGEST)
+    assert cache.recall(DIGEST) is None
 
 
 def test_a_linked_directory_is_not_used(above: Path) -> None:
     cache = CheckedContents(str(above))
-    cache.remember(DIGEST)
+    cache.remember(DIGEST, PARTS)
     directory = file_of(above).parent
     directory.rename(above / "elsewhere")
     directory.symlink_to(above / "elsewhere")
-    assert not cache.knows(DIGEST)
+    assert cache.recall(DIGEST) is None
 
 
 def test_the_number_of_files_is_limited(above: Path) -> None:
     cache = CheckedContents(str(above))
     for number in range(210):
-        cache.remember(digest_of([str(number)]))
+        cache.remember(digest_of([str(number)]), PARTS)
     assert len(list(file_of(above).parent.iterdir())) == 200
 
 
 def test_without_a_place_to_write_nothing_happens(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     cache = CheckedContents(str(tmp_path / "file" / "below"))
-    cache.remember(DIGEST)
-    assert not cache.knows(DIGEST)
+    cache.remember(DIGEST, PARTS)
+    assert cache.recall(DIGEST) is None
 
 
 @pytest.mark.parametrize(
@@ -221,3 +232,50 @@ def test_what_is_loaded_is_the_same_from_the_cache(family: Path) -> None:
     first, second = (definitions_loading.load_registry([str(family)]) for _ in range(2))
     assert {n: d.data for n, d in first.documents.items()} == {n: d.data for n, d in second.documents.items()}
     assert {n: d.origin for n, d in first.documents.items()} == {n: d.origin for n, d in second.documents.items()}
+
+
+def test_of_what_the_cache_knows_only_what_is_asked_for_is_parsed(
+    family: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = installed(TEXT, "bell", "gong")
+    parsed: list[str] = []
+    loads = json.loads
+
+    def note(text: str, **options: Any) -> Any:
+        parsed.append(text)
+        return loads(text, **options)
+
+    monkeypatch.setattr(json, "loads", note)
+    definitions_loading.load_registry(installed=both)
+    parsed.clear()
+    registry = definitions_loading.load_registry(installed=both)
+    assert {"bell", "gong"} <= registry.relations().keys()
+    assert not {one.text for one in both} & set(parsed)
+    assert registry.definition("bell").synopsis == "One."
+    assert [one.name for one in both if one.text in parsed] == ["bell"]
+    definitions_loading.load_registry([str(family)])
+    parsed.clear()
+    registry = definitions_loading.load_registry([str(family)])
+    texts = {file.read_text("utf-8") for file in family.iterdir()}
+    assert registry.subtypes("store")
+    assert not texts & set(parsed)
+
+
+def test_what_the_process_allows_is_asked_each_time(family: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {
+        **json.loads(TEXT.replace("NAME", "bell")),
+        "constraints": [{"name": "rings", "function": "bells:ring", "synopsis": "It rings."}],
+    }
+    (bell,) = installed(json.dumps(data), "bell")
+    (family / "bell.json").write_text(bell.text, "utf-8")
+    allowed = "module:bells,module:tests.definitions.functions"
+    for variable in (allowed, "module:gongs", allowed):
+        monkeypatch.setenv("CONFOBJECTS_ALLOW_CODE", variable)
+        registry = definitions_loading.load_registry(installed=(bell,))
+        assert [one.reason for one in registry.unusable] == ([] if variable == allowed else ["code"])
+        assert ("bell" in registry) == (variable == allowed)
+        if variable == allowed:
+            definitions_loading.load_registry([str(family)])
+        else:
+            with pytest.raises(DefinitionError, match="bells:ring"):
+                definitions_loading.load_registry([str(family)])
