@@ -164,7 +164,7 @@ class LdifParser:
         if "\r" in block:
             block = block.replace("\r\n", "\n").removesuffix("\r")
         if "\n " in block:
-            block = block.replace("\n ", "")
+            block = "".join(block.split("\n "))  # replacing looks at each character twice
         return block.split("\n")
 
     def count_head(self, lines: list[str], first: bool) -> int:
