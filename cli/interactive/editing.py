@@ -44,7 +44,13 @@ class EditedObject(Record):
     def operations(self) -> list[Operation]:
         """Return all operations: those that the remaining references need, then the object's own change."""
         properties = self.draft.definition.properties.values()
-        named = {normal_name(text) for p in properties if p.reference for text in self.draft.current_texts(p.name)}
+        named = {
+            normal_name(name)
+            for prop in properties
+            for reference in prop.references
+            for text in self.draft.current_texts(prop.name)
+            if (name := reference.select_name(text)) is not None
+        }
         found: list[Operation] = []
         for aside in self.asides:
             if normal_name(aside.target) in named:

@@ -199,6 +199,7 @@ def _build_property(
 ) -> PropertyDefinition:
     spec, declared = source
     action = spec.get("admin-action", {})
+    references = [_build_reference(documents, key, said, normal) for key, said in find_references(spec["syntax"])]
     return PropertyDefinition(
         name=name,
         syntax=syntax_,
@@ -212,7 +213,8 @@ def _build_property(
         read_only=spec.get("read-only", False),
         sensitive=spec.get("sensitive", syntax_.sensitive),
         admin_action=AdminAction(action.get("kind", "none"), action.get("note", "")),
-        reference=_build_reference(documents, spec["syntax"], normal),
+        reference=next((made for made in references if not made.name), None),
+        pair_references=tuple(made for made in references if made.name),
         attribute=profile_of(spec, "ldap").get("attribute", f"ds-cfg-{name}"),
         renamed_from=tuple(spec.get("renamed-from", ())),
         deprecated=spec.get("deprecated", ""),
@@ -223,9 +225,14 @@ def _build_property(
     )
 
 
-def _build_reference(documents: DefinitionDocuments, spec: Any, normal: Any) -> Reference | None:
-    if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
-        return None
+def find_references(syntax_: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what the JSON of a syntax says about references: the name of the pair (empty for a whole value), and the JSON."""
+    if not isinstance(syntax_, Mapping):
+        return []
+    return [("", syntax_)] if syntax_["type"] == "aggregation" else list(syntax_.get("references", {}).items())
+
+
+def _build_reference(documents: DefinitionDocuments, name: str, spec: Mapping[str, Any], normal: Any) -> Reference:
     target = documents.target_of(spec["relation"])
 
     def normalise_in_target(operand: str, text: str) -> Hashable:
@@ -239,6 +246,7 @@ def _build_reference(documents: DefinitionDocuments, spec: Any, normal: Any) -> 
         parent=spec.get("parent", "/"),
         target_enabled=None if enabled is None else build_condition(enabled, normalise_in_target),
         needed_when=_build_condition(spec.get("needed-when"), normal),
+        name=name,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from confobjects.definitions.building import find_references
 from confobjects.definitions.circles import find_circles
 from confobjects.definitions.conditions import build_condition, operand_words, split_operand, syntax_of
 from confobjects.definitions.documents import DefinitionDocument
@@ -80,10 +81,13 @@ class _Rules:
         """Return the names of the concrete types, without building them: some may still be wrong."""
         return [n for n in self.registry.subtypes(name) if not self.registry.documents[n].data.get("abstract")]
 
-    def check_aggregation(self, pointer: str, spec: Any) -> Iterator[Finding]:
+    def check_references(self, pointer: str, spec: Any) -> Iterator[Finding]:
+        """Check what a syntax says about references."""
+        for where, said in _locate_references(pointer, spec):
+            yield from self._check_reference(where, said)
+
+    def _check_reference(self, pointer: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
         """Check a reference: its relation, the parent of its targets, and when a target is enabled."""
-        if not isinstance(spec, Mapping) or spec["type"] != "aggregation":
-            return
         relations = self.registry.relations()
         name = spec["relation"]
         if name not in relations:
@@ -227,7 +231,7 @@ class _PackageRules(_Rules):
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong."""
         for name, spec in self.data.get("properties", {}).items():
-            yield from self.check_aggregation(f"/properties/{name}/syntax", spec["syntax"])
+            yield from self.check_references(f"/properties/{name}/syntax", spec["syntax"])
             if "values" in spec.get("default", {}):
                 yield from self.check_values(
                     f"/properties/{name}/default/values", name, spec["default"]["values"], {name: spec}
@@ -323,13 +327,13 @@ class _DefinitionRules(_Rules):
 
     def _check_property(self, name: str, own: Mapping[str, Any]) -> Iterator[Finding]:
         spec, pointer = self.specs[name], f"/properties/{name}"
-        if "use" in own:
-            where = f"{pointer}/use"
-        else:
-            where = f"{pointer}/syntax/needed-when"
-            yield from self.check_aggregation(f"{pointer}/syntax", spec["syntax"])
-        if isinstance(spec["syntax"], Mapping) and "needed-when" in spec["syntax"]:
-            yield from self.check_condition(where, spec["syntax"]["needed-when"], self.own_syntaxes)
+        where = f"{pointer}/use"
+        if "use" not in own:
+            yield from self.check_references(f"{pointer}/syntax", spec["syntax"])
+        for place, said in _locate_references(f"{pointer}/syntax", spec["syntax"]):
+            if "needed-when" in said:
+                here = where if "use" in own else f"{place}/needed-when"
+                yield from self.check_condition(here, said["needed-when"], self.own_syntaxes)
         if spec.get("admin-action", {}).get("kind") == "other" and not spec["admin-action"].get("note"):
             yield (
                 f"{pointer}/admin-action",
@@ -633,6 +637,13 @@ def _may_be_secret(operand: str, text: str, syntaxes: Mapping[str, Syntax], spec
 def _property_of(item: str | Mapping[str, Any]) -> str:
     """Return the property that an item of ``re-entry`` is about."""
     return item if isinstance(item, str) else str(item["property"])
+
+
+def _locate_references(pointer: str, spec: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what a syntax says about references, each with its JSON pointer (RFC 6901)."""
+    for name, said in find_references(spec):
+        key = name.replace("~", "~0").replace("/", "~1")
+        yield f"{pointer}/references/{key}" if name else pointer, said
 
 
 def _has_default(spec: Mapping[str, Any]) -> bool:

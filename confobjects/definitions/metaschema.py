@@ -85,7 +85,7 @@ def _syntax_schema() -> dict[str, Any]:
     plain = [name for name, cls in REGISTRY.items() if not cls.required_parameters]
     branches: list[dict[str, Any]] = [{"if": {"type": "string"}, "then": {"enum": plain}}]
     for name, cls in REGISTRY.items():
-        parameters = {key: _CONDITION if key in _CONDITIONS else value for key, value in cls.parameters.items()}
+        parameters = {key: _insert_conditions(key, value) for key, value in cls.parameters.items()}
         branches.append(
             {
                 "if": {"type": "object", "properties": {"type": {"const": name}}, "required": ["type"]},
@@ -101,6 +101,15 @@ def _syntax_schema() -> dict[str, Any]:
 
 
 _CONDITIONS: Final = frozenset({"target-enabled", "needed-when"})
+
+
+def _insert_conditions(name: str, fragment: Any) -> Any:
+    """Return the schema of a parameter, where the syntaxes leave open what a condition is, also deep inside."""
+    if name in _CONDITIONS:
+        return _CONDITION
+    if not isinstance(fragment, Mapping):
+        return fragment
+    return {key: _insert_conditions(key, value) for key, value in fragment.items()}
 
 
 def _definition_schema() -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from confobjects.expressions.openers import has_opener
 from confobjects.records import Record
+from confobjects.syntaxes.base import BLANKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,13 +94,35 @@ class Reference(Record):
     """An aggregation: the property names objects of a relation.
 
     ``target_enabled`` is judged on the target, ``needed_when`` on the object that refers to it: where
-    ``needed_when`` holds, ``target_enabled`` must hold too.
+    ``needed_when`` holds, ``target_enabled`` must hold too. With a ``name``, the values of the property are pairs, and
+    those of this name have the name of an object as their value.
     """
 
     relation: str
     parent: str
     target_enabled: Condition | None = None
     needed_when: Condition | None = None
+    name: str = ""
+
+    def select_name(self, text: str) -> str | None:
+        """Return what a value of the property gives as the name of an object; None if it is a pair of another name."""
+        if not self.name:
+            return text
+        name, sign, value = text.partition("=")
+        return value if sign and name.strip(BLANKS) == self.name else None
+
+    def write_name(self, name: str) -> str:
+        """Return the value of the property that names an object."""
+        return f"{self.name}={name}" if self.name else name
+
+    def may_name(self, expression: str) -> bool:
+        """Tell whether a value that is an expression may name an object once it is known."""
+        name, sign, _ = expression.partition("=")
+        return not self.name or not sign or has_opener(name) or name.strip(BLANKS) == self.name
+
+    def as_words(self, prop: str) -> str:
+        """Return the property, with the name of the pair, for a message."""
+        return f"{prop} {self.name}" if self.name else prop
 
 
 class Travel(Record):
@@ -143,7 +167,8 @@ class ReEntry(Record):
 class PropertyDefinition(Record):
     """The complete definition of one property.
 
-    Where ``required_when`` holds for the object, the property needs a value, as a ``mandatory`` one always does.
+    Where ``required_when`` holds for the object, the property needs a value, as a ``mandatory`` one always does. Each
+    value names an object if there is a ``reference``; of pairs, those do that have the name of one of ``pair_references``.
     """
 
     name: str
@@ -159,6 +184,7 @@ class PropertyDefinition(Record):
     sensitive: bool = False
     admin_action: AdminAction = AdminAction()
     reference: Reference | None = None
+    pair_references: tuple[Reference, ...] = ()
     attribute: str = ""
     renamed_from: tuple[str, ...] = ()
     deprecated: str = ""
@@ -166,6 +192,11 @@ class PropertyDefinition(Record):
     examples: tuple[str, ...] = ()
     required_when: Condition | None = None
     re_entry: ReEntry | None = None
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The ways in which a value may name an object; none for most properties."""
+        return self.pair_references if self.reference is None else (self.reference,)
 
     @property
     def is_fixed(self) -> bool:

@@ -256,6 +256,13 @@ class Registry(DefinitionDocuments):
             path = path.child(relation.name, names.pop(0) if relation.named else None)
         return path
 
+    def find_named(self, prop: PropertyDefinition, texts: Iterable[str]) -> Iterator[ManagedObjectPath]:
+        """Yield the paths of the objects that some texts of a property name. An expression is taken for a name."""
+        for reference in prop.references:
+            base = self.parse_path(reference.parent)
+            names = (reference.select_name(text) for text in texts)
+            yield from (base.child(reference.relation, name) for name in names if name is not None)
+
     def users(self, relation: str) -> tuple[tuple[str, PropertyDefinition], ...]:
         """Return who may refer to objects of a relation: (declaring type, property) pairs, sorted.
 
@@ -270,8 +277,8 @@ class Registry(DefinitionDocuments):
         for name, document in sorted(self.documents.items()):
             own = document.data.get("properties", {})
             for prop in own:
-                spec = self.merge_shared(own[prop])["syntax"]
-                if isinstance(spec, Mapping) and spec["type"] == "aggregation" and spec["relation"] == relation:
+                said = building.find_references(self.merge_shared(own[prop])["syntax"])
+                if any(spec["relation"] == relation for _, spec in said):
                     yield name, self.definition(name).properties[prop]
 
     def heirs_of(self, names: frozenset[str]) -> list[tuple[str, PropertyDefinition]]:

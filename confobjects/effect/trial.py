@@ -22,7 +22,7 @@ from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition
+    from confobjects.definitions import PropertyDefinition, Reference
     from confobjects.objects.judging import Judgement
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import Evaluator
@@ -129,10 +129,12 @@ def _may_break(judge: HeldJudge, user: ManagedObject, name: str, path: ManagedOb
     target = judge.held.find(path)
     if target is None:
         return True
-    prop = user.definition.properties[name]
-    condition = None if prop.reference is None else prop.reference.target_enabled
-    return (
-        condition is not None and not changed.isdisjoint(condition.properties()) and not judge.is_enough(target, prop)
+    return any(
+        reference.relation == path.relation
+        and reference.target_enabled is not None
+        and not changed.isdisjoint(reference.target_enabled.properties())
+        and not judge.is_enough(target, reference)
+        for reference in user.definition.properties[name].references
     )
 
 
@@ -177,18 +179,16 @@ def _find_places(
         yield path, prop.name
         if problem.code == "missing-mandatory" and prop.required_when is not None:
             yield from ((path, name) for name in prop.required_when.properties())
-        if prop.reference is not None:
-            yield from _find_places_of_reference(judge, judged, prop)
+        for reference in prop.references:
+            yield from _find_places_of_reference(judge, judged, prop, reference)
 
 
 def _find_places_of_reference(
-    judge: HeldJudge, judged: Judgement, prop: PropertyDefinition
+    judge: HeldJudge, judged: Judgement, prop: PropertyDefinition, reference: Reference
 ) -> Iterator[tuple[ManagedObjectPath, str | None]]:
-    reference = prop.reference
-    assert reference is not None  # noqa: S101 - asked of references only
     if reference.needed_when is not None:
         yield from ((judged.object.path, name) for name in reference.needed_when.properties())
-    for target in judge.find_targets(judged, prop):
+    for target in judge.find_targets(judged, prop, reference):
         if judge.held.find(target) is None:
             yield target, None
         elif reference.target_enabled is not None:

@@ -181,8 +181,8 @@ def find_links(judge: Judge, judged: Judgement) -> Links:
     path = judged.object.path
     found: list[tuple[Link, Follower]] = [(("child", path.parent, ""), (path, ""))]
     for prop in judged.object.definition.properties.values():
-        if prop.reference is not None:
-            targets = judge.find_targets(judged, prop)
+        for reference in prop.references:
+            targets = judge.find_targets(judged, prop, reference)
             found.extend((("use", target, ""), (path, prop.name)) for target in targets)
         sources = find_sources(judge.registry, path, prop)
         found.extend((("heir", *source), (path, prop.name)) for source in sources)

@@ -53,13 +53,14 @@ def _find_edges(judge: Judge, judged: Judgement, nodes: dict[str, Node]) -> Iter
     if judged.object.path.parent != ROOT:
         yield Edge(str(judged.object.path.parent), here)
     for name, prop in judged.object.definition.properties.items():
-        if prop.reference is None:
-            continue
-        for target in judge.find_targets(judged, prop):
-            yield Edge(here, str(target), name)
-        for text in judged.readings[name].deferred:
-            nodes.setdefault(text, Node(text, text, f"{prop.reference.relation}, known at startup", "unknown"))
-            yield Edge(here, text, name)
+        for reference in prop.references:
+            label = reference.as_words(name)
+            for target in judge.find_targets(judged, prop, reference):
+                yield Edge(here, str(target), label)
+            for text in filter(reference.may_name, judged.readings[name].deferred):
+                key = reference.select_name(text) or text
+                nodes.setdefault(key, Node(key, key, f"{reference.relation}, known at startup", "unknown"))
+                yield Edge(here, key, label)
 
 
 def _resolve_edge(

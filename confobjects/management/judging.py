@@ -107,8 +107,9 @@ def _read_entries(storage: Storage, base: str) -> list[Entry]:
 def _find_targets(judge: Judge, judged: Judgement, world: World) -> Iterator[ManagedObject]:
     """Yield the objects that one refers to, as far as they exist."""
     for prop in judged.object.definition.properties.values():
-        if prop.reference is not None:
-            yield from (found for path in judge.find_targets(judged, prop) if (found := world.find(path)) is not None)
+        for reference in prop.references:
+            paths = judge.find_targets(judged, prop, reference)
+            yield from (found for path in paths if (found := world.find(path)) is not None)
 
 
 def warn_of_unusable(registry: Registry) -> Iterator[Diagnostic]:

@@ -113,16 +113,21 @@ class EffectiveObject:
         """Tell whether the value must never be shown."""
         return self._property(name).sensitive
 
-    def reference(self, name: str) -> EffectiveObject | None:
-        """Return the object a reference property names (the first, if several), None when it names none."""
-        return next(iter(self.references(name)), None)
+    def reference(self, name: str, pair: str = "") -> EffectiveObject | None:
+        """Return the object a reference property names (the first, if several), None when it names none.
 
-    def references(self, name: str) -> tuple[EffectiveObject, ...]:
-        """Return all objects a reference property names."""
+        If the values of the property are pairs, ``pair`` is the name of the one that refers.
+        """
+        return next(iter(self.references(name, pair)), None)
+
+    def references(self, name: str, pair: str = "") -> tuple[EffectiveObject, ...]:
+        """Return all objects a reference property names; of pairs, those with the given name."""
         prop = self._property(name)
-        if prop.reference is None:
-            raise UnknownNameError(Diagnostic("unknown-name", f"{name} is not a reference", path=self.path))
-        return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop))
+        found = next((one for one in prop.references if one.name == pair), None)
+        if found is None:
+            words = f"{name} {pair}".rstrip()
+            raise UnknownNameError(Diagnostic("unknown-name", f"{words} is not a reference", path=self.path))
+        return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop, found))
 
     def views(self) -> tuple[ViewResult, ...]:
         """Return the results of the views that the definition names.

@@ -7,7 +7,6 @@ refers to exists and is enabled where that is needed, and so is it for the objec
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from confobjects.actions import Remedy, RemedyAction
@@ -19,7 +18,6 @@ from confobjects.objects.model import DeferredCheck, ManagedObject, Reading
 from confobjects.objects.reading import PropertyReader, mask_secret
 from confobjects.paths import ROOT, ManagedObjectPath
 from confobjects.records import Record
-from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import Constraint, PropertyDefinition, Reference, Registry
@@ -50,7 +48,7 @@ class Judgement(Record):
 
 
 class User(Record):
-    """An object that refers to another, and through which property.
+    """An object that refers to another, through which property and which of its references.
 
     ``sure`` is False when only an expression may evaluate to that name; ``needs`` tells whether the user needs its
     target enabled (None when that is not known).
@@ -58,8 +56,13 @@ class User(Record):
 
     object: ManagedObject
     property: PropertyDefinition
+    reference: Reference
     sure: bool
     needs: bool | None
+
+    def as_words(self) -> str:
+        """Return the property, with the name of the pair if it is one, for a message."""
+        return self.reference.as_words(self.property.name)
 
 
 class TypedView:
@@ -78,11 +81,7 @@ class TypedView:
 
     def known(self, name: str) -> tuple[Any, ...]:
         """Return the typed values of a property that are known and valid."""
-        syntax, found = self._judged.object.definition.properties[name].syntax, []
-        for text in self._judged.readings[name].values:
-            with suppress(ValueSyntaxError):
-                found.append(syntax.parse(text))
-        return tuple(found)
+        return self._judged.readings[name].known
 
     def open_texts(self, name: str) -> tuple[str, ...]:
         """Return the stored texts of a property whose values are not known, as expressions."""
@@ -152,35 +151,38 @@ class Judge:
 
     # -- what it refers to ---------------------------------------------------------------------------------------
 
-    def find_targets(self, judged: Judgement, prop: PropertyDefinition) -> tuple[ManagedObjectPath, ...]:
-        """Return the paths a reference property names; none while its value is not known."""
-        assert prop.reference is not None  # noqa: S101 - asked of references only
-        return self._target_paths(prop, judged.readings[prop.name].typed or ())
+    def find_targets(
+        self, judged: Judgement, prop: PropertyDefinition, reference: Reference
+    ) -> tuple[ManagedObjectPath, ...]:
+        """Return the paths a reference of a property names; those in values that are not known are left out."""
+        return self._target_paths(reference, judged.readings[prop.name].known)
 
     def check_references(self, judged: Judgement) -> Iterator[Diagnostic]:
         """Yield what is wrong with an object's references."""
         for prop in judged.object.definition.properties.values():
-            if prop.reference is not None and judged.readings[prop.name].typed:
-                yield from self._check_reference(judged, prop)
+            for reference in prop.references:
+                yield from self._check_reference(judged, prop, reference)
 
-    def _check_reference(self, judged: Judgement, prop: PropertyDefinition) -> Iterator[Diagnostic]:
-        reference = prop.reference
-        assert reference is not None  # noqa: S101 - asked of references only
-        for name in judged.readings[prop.name].typed or ():
-            target = self._find_target(prop, reference, name)
+    def _check_reference(
+        self, judged: Judgement, prop: PropertyDefinition, reference: Reference
+    ) -> Iterator[Diagnostic]:
+        reading = judged.readings[prop.name]
+        # One value too many is no reference; among several, each that is known is one.
+        for name in _select_names(reference, reading.known if prop.multi_valued else reading.typed or ()):
+            target = self._find_target(reference, name)
             if not target.exists:
-                yield self._describe_missing_target(judged, prop, target.path)
+                yield self._describe_missing_target(judged, prop, reference, target.path)
             elif target.enabled is False:
                 needed = True if reference.needed_when is None else reference.needed_when.judge(judged.normal_values)
                 if needed:
-                    yield _describe_disabled_target(judged, prop, target.path, reference.needed_when)
+                    yield _describe_disabled_target(judged, prop, target.path, reference)
 
-    def _find_target(self, prop: PropertyDefinition, reference: Reference, name: str) -> _Target:
+    def _find_target(self, reference: Reference, name: str) -> _Target:
         """Return the target of a reference. Cached, because many objects refer to the same few."""
-        key = (id(prop), name)
+        key = (id(reference), name)
         found = self._targets.get(key)
         if found is None:
-            (path,) = self._target_paths(prop, (name,))
+            path = self._path_of(reference, name)
             obj = self.world.find(path)
             condition = reference.target_enabled
             enabled = None if obj is None or condition is None else self._judge_target(obj, condition)
@@ -188,7 +190,7 @@ class Judge:
         return found
 
     def _describe_missing_target(
-        self, judged: Judgement, prop: PropertyDefinition, path: ManagedObjectPath
+        self, judged: Judgement, prop: PropertyDefinition, reference: Reference, path: ManagedObjectPath
     ) -> Diagnostic:
         relation = self.registry.relation(path.relation)
         there = sorted(member.name for member in self.world.members(relation, path.parent))
@@ -198,10 +200,10 @@ class Judge:
             known = f"there are: {', '.join(there)}" if there else f"there is no {relation.friendly} yet"
         return Diagnostic(
             "constraint-violated",
-            f'{prop.name} names the {relation.friendly} "{path.name}", which does not exist',
+            f'{reference.as_words(prop.name)} names the {relation.friendly} "{path.name}", which does not exist',
             path=str(judged.object.path),
             property=prop.name,
-            value=path.name,
+            value=reference.write_name(path.name or ""),
             detail=known,
             remedy=(
                 RemedyAction("create", relation.name, relation.name_option, path.name or ""),
@@ -229,16 +231,17 @@ class Judge:
 
     def find_demands(
         self, obj: ManagedObject, relations: Container[str]
-    ) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, bool]]:
-        """Yield what an object refers to in some relations: the property, the path, and whether it must be enabled."""
+    ) -> Iterator[tuple[Reference, ManagedObjectPath, bool]]:
+        """Yield what an object refers to in some relations: how, the path, and whether it must be enabled."""
         for prop in obj.definition.properties.values():
-            if prop.reference is not None and prop.reference.relation in relations:
-                for path in self._target_paths(prop, self.reader.read(obj, prop).typed or ()):
-                    yield prop, path, self._needs_enabled(obj, prop) is not False
+            for reference in prop.references:
+                if reference.relation in relations:
+                    for path in self._target_paths(reference, self.reader.read(obj, prop).known):
+                        yield reference, path, self._needs_enabled(obj, reference) is not False
 
-    def is_enough(self, obj: ManagedObject, prop: PropertyDefinition) -> bool:
-        """Tell whether an object counts as enabled for a property that refers to it, as an unknown state does."""
-        condition = None if prop.reference is None else prop.reference.target_enabled
+    def is_enough(self, obj: ManagedObject, reference: Reference) -> bool:
+        """Tell whether an object counts as enabled for a reference to it, as an unknown state does."""
+        condition = reference.target_enabled
         return condition is None or self._judge_target(obj, condition) is not False
 
     # -- what refers to it ---------------------------------------------------------------------------------------
@@ -248,11 +251,11 @@ class Judge:
         uses = self._uses.get(path.relation)
         if uses is None:
             uses = self._uses[path.relation] = self._read_uses(path.relation)
-        for obj, prop in uses.sure.get(path, ()):
-            yield User(obj, prop, sure=True, needs=self._needs_enabled(obj, prop))
-        for obj, prop, targets in uses.perhaps:
+        for obj, prop, reference in uses.sure.get(path, ()):
+            yield User(obj, prop, reference, sure=True, needs=self._needs_enabled(obj, reference))
+        for obj, prop, reference, targets in uses.perhaps:
             if path not in targets:
-                yield User(obj, prop, sure=False, needs=None)
+                yield User(obj, prop, reference, sure=False, needs=None)
 
     def _read_uses(self, relation: str) -> _Uses:
         uses = _Uses({}, [])
@@ -260,23 +263,28 @@ class Judge:
             for obj in self.instances(declaring):
                 prop = obj.definition.properties[declared.name]
                 reading = self.reader.read(obj, prop)
-                targets = self._target_paths(prop, reading.typed or ())
-                for path in dict.fromkeys(targets):
-                    uses.sure.setdefault(path, []).append((obj, prop))
-                if reading.deferred:
-                    uses.perhaps.append((obj, prop, targets))
+                for reference in prop.references:
+                    if reference.relation == relation:
+                        self._note_use(uses, obj, prop, reference, reading)
         return uses
 
-    def _target_paths(self, prop: PropertyDefinition, names: tuple[Any, ...]) -> tuple[ManagedObjectPath, ...]:
-        if not names:
-            return ()
-        assert prop.reference is not None  # noqa: S101 - asked of references only
-        base = self.registry.parse_path(prop.reference.parent)
-        return tuple(base.child(prop.reference.relation, name) for name in names)
+    def _note_use(
+        self, uses: _Uses, obj: ManagedObject, prop: PropertyDefinition, reference: Reference, reading: Reading
+    ) -> None:
+        targets = self._target_paths(reference, reading.known)
+        for path in dict.fromkeys(targets):
+            uses.sure.setdefault(path, []).append((obj, prop, reference))
+        if any(map(reference.may_name, reading.deferred)):
+            uses.perhaps.append((obj, prop, reference, targets))
 
-    def _needs_enabled(self, obj: ManagedObject, prop: PropertyDefinition) -> bool | None:
-        reference = prop.reference
-        if reference is None or reference.target_enabled is None:
+    def _target_paths(self, reference: Reference, values: Iterable[Any]) -> tuple[ManagedObjectPath, ...]:
+        return tuple(self._path_of(reference, name) for name in _select_names(reference, values))
+
+    def _path_of(self, reference: Reference, name: str) -> ManagedObjectPath:
+        return self.registry.parse_path(reference.parent).child(reference.relation, name)
+
+    def _needs_enabled(self, obj: ManagedObject, reference: Reference) -> bool | None:
+        if reference.target_enabled is None:
             return False
         return True if reference.needed_when is None else reference.needed_when.judge(self._make_view(obj))
 
@@ -290,27 +298,27 @@ class Judge:
     def check_users(self, judged: Judgement) -> Iterator[Diagnostic]:
         """Yield a problem for each object that needs this one enabled while it is not."""
         path = judged.object.path
-        references = [prop.reference for _, prop in self.registry.users(path.relation)]
+        references = [one for _, prop in self.registry.users(path.relation) for one in prop.references]
         enabled = [
-            self._adapt(r.target_enabled, judged.object).judge(judged.normal_values)
-            for r in references
-            if r is not None and r.target_enabled is not None
+            self._adapt(one.target_enabled, judged.object).judge(judged.normal_values)
+            for one in references
+            if one.relation == path.relation and one.target_enabled is not None
         ]
         if False not in enabled:
             return  # no user has to be checked
         for user in self.users(path):
-            reference = user.property.reference
-            if not (user.sure and user.needs) or reference is None or reference.target_enabled is None:
+            reference = user.reference
+            if not (user.sure and user.needs) or reference.target_enabled is None:
                 continue
             if self._adapt(reference.target_enabled, judged.object).judge(judged.normal_values) is False:
                 yield Diagnostic(
                     "constraint-violated",
                     f'the {judged.object.definition.friendly} "{path.name}" cannot be disabled: {user.object.path} '
-                    f"needs it ({user.property.name})",
+                    f"needs it ({user.as_words()})",
                     path=str(path),
                     argument=path.name or "",
                     detail=_explain_need(reference.needed_when),
-                    remedy=f"disable {user.object.path} first, or change its {user.property.name} to another object",
+                    remedy=f"disable {user.object.path} first, or change its {user.as_words()} to another object",
                 )
 
 
@@ -325,8 +333,14 @@ class _Target(Record):
 class _Uses(Record):
     """The references to objects of one relation: known ones, and expressions that may still evaluate to one."""
 
-    sure: dict[ManagedObjectPath, list[tuple[ManagedObject, PropertyDefinition]]]
-    perhaps: list[tuple[ManagedObject, PropertyDefinition, tuple[ManagedObjectPath, ...]]]
+    sure: dict[ManagedObjectPath, list[tuple[ManagedObject, PropertyDefinition, Reference]]]
+    perhaps: list[tuple[ManagedObject, PropertyDefinition, Reference, tuple[ManagedObjectPath, ...]]]
+
+
+def _select_names(reference: Reference, values: Iterable[Any]) -> list[str]:
+    """Return what typed values give as names of objects."""
+    found = [reference.select_name(str(value)) for value in values]
+    return [name for name in found if name is not None]
 
 
 _MANY = 20
@@ -456,14 +470,14 @@ def _explain_need(needed_when: Condition | None) -> str:
 
 
 def _describe_disabled_target(
-    judged: Judgement, prop: PropertyDefinition, path: ManagedObjectPath, needed_when: Condition | None
+    judged: Judgement, prop: PropertyDefinition, path: ManagedObjectPath, reference: Reference
 ) -> Diagnostic:
     return Diagnostic(
         "constraint-violated",
-        f'{prop.name} names "{path.name}", which is disabled',
+        f'{reference.as_words(prop.name)} names "{path.name}", which is disabled',
         path=str(judged.object.path),
         property=prop.name,
-        value=path.name,
-        detail=_explain_need(needed_when),
+        value=reference.write_name(path.name or ""),
+        detail=_explain_need(reference.needed_when),
         remedy=f"enable {path} first, or name an enabled one",
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from confobjects.records import Record, field
+from confobjects.syntaxes import ValueSyntaxError
 
 if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition
@@ -99,6 +101,17 @@ class Reading:
         self.undecided = undecided
         self._syntax = syntax
         self._normals: frozenset[Hashable] | None = None
+
+    @property
+    def known(self) -> tuple[Any, ...]:
+        """The typed values that are known and valid, also where others are not."""
+        if self.typed is not None:
+            return self.typed
+        found = []
+        for value in self.values:
+            with suppress(ValueSyntaxError):
+                found.append(self._syntax.parse(value))
+        return tuple(found)
 
     @property
     def normals(self) -> frozenset[Hashable] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Registry
+from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition, Reference, Registry
 
 if TYPE_CHECKING:
     from confobjects.definitions.model import DefaultCase
@@ -88,12 +88,18 @@ def describe_verification(definition: ManagedObjectDefinition) -> str:
 
 def describe_allowed(prop: PropertyDefinition, registry: Registry) -> str:
     """Return the allowed values of a property in words."""
-    if prop.reference is None:
-        choices = "; ".join(f"{value}: {meaning}" for value, meaning in prop.syntax.choices() if meaning)
-        return choices or prop.syntax.describe()
-    friendly = registry.relation(prop.reference.relation).friendly
-    words = f"The name of an existing {friendly}."
-    if prop.reference.target_enabled is None:
+    if prop.reference is not None:
+        return _describe_reference(prop.reference, registry)
+    choices = "; ".join(f"{value}: {meaning}" for value, meaning in prop.syntax.choices() if meaning)
+    pairs = (_describe_reference(reference, registry) for reference in prop.pair_references)
+    return " ".join((choices or prop.syntax.describe(), *pairs))
+
+
+def _describe_reference(reference: Reference, registry: Registry) -> str:
+    friendly = registry.relation(reference.relation).friendly
+    subject = f"The value of {reference.name} is the" if reference.name else "The"
+    words = f"{subject} name of an existing {friendly}."
+    if reference.target_enabled is None:
         return words
-    needed = prop.reference.needed_when
+    needed = reference.needed_when
     return f"{words} It must be enabled{f' while {needed.as_words()}' if needed is not None else ''}."

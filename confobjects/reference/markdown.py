@@ -91,7 +91,7 @@ def _render_relatives(definition: ManagedObjectDefinition, registry: Registry) -
 
 
 def _render_dependencies(definition: ManagedObjectDefinition, registry: Registry) -> Iterator[str]:
-    targets = sorted({p.reference.relation for p in definition.properties.values() if p.reference is not None})
+    targets = sorted({one.relation for prop in definition.properties.values() for one in prop.references})
     relation = registry.relation_of(definition.top)
     users = sorted({name for name, _ in registry.users(relation.name)})
     if not targets and not users:

@@ -65,7 +65,7 @@ def _render_dependencies(relation: Relation, registry: Registry) -> Iterator[str
 def find_dependencies(registry: Registry, name: str) -> list[str]:
     """Return the friendly names of what a type and its descendants refer to, sorted."""
     properties = [p for below in registry.subtypes(name) for p in registry.definition(below).properties.values()]
-    return sorted({registry.relation(p.reference.relation).friendly for p in properties if p.reference is not None})
+    return sorted({registry.relation(one.relation).friendly for prop in properties for one in prop.references})
 
 
 def _render_properties(definition: ManagedObjectDefinition, name: str, *, advanced: bool, own: bool) -> Iterator[str]:

@@ -202,15 +202,28 @@ class NameValue(Record):
         yield self.value
 
 
+_REFERENCE_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "relation": {"description": "The relation whose objects may be named.", "type": "string", "minLength": 1},
+    "parent": {
+        "description": "The managed object path above the relation. The root when absent.",
+        "type": "string",
+        "pattern": "^/",
+    },
+    "target-enabled": {"description": "The condition under which a target counts as enabled."},
+    "needed-when": {"description": "The condition under which the target must be enabled."},
+}
+
+
 class NameValueSyntax(Syntax):
     """``name=value``, split at the first equals sign; the value may be empty and is kept exactly.
 
     Two values must not have the same name: :meth:`key` is the name. Control characters are refused in both parts,
     because such options are used in protocol lines. The values of ``secret-names`` are secrets: they are never shown,
-    and a configuration contains them only as expressions.
+    and a configuration contains them only as expressions. The value of a name in ``references`` is the name of a
+    managed object, as in an aggregation; the definitions room evaluates what the parameter says about it.
     """
 
-    __slots__ = ("secret_names",)
+    __slots__ = ("references", "secret_names")
 
     name = "name-value"
     parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -219,7 +232,19 @@ class NameValueSyntax(Syntax):
             "items": {"type": "string", "minLength": 1},
             "minItems": 1,
             "description": "The names whose values are secrets: never shown, and stored as expressions only.",
-        }
+        },
+        "references": {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": "^[^\\s=]+$"},
+            "additionalProperties": {
+                "type": "object",
+                "properties": _REFERENCE_PARAMETERS,
+                "required": ["relation"],
+                "additionalProperties": False,
+            },
+            "description": "The names whose values name other objects, each with what an aggregation has.",
+        },
     }
     parts: ClassVar[Mapping[str, str]] = {
         "name": "The name before the equals sign.",
@@ -233,6 +258,7 @@ class NameValueSyntax(Syntax):
         ({}, "greeting= two = signs "),
         ({}, "empty="),
         ({}, " padded.name =x", "padded.name=x"),
+        ({"references": {"keys": {"relation": "backend"}}}, "keys= Some  keys ", "keys=Some  keys"),
     )
     samples_bad = (
         (
@@ -244,6 +270,11 @@ class NameValueSyntax(Syntax):
         ({}, "alone", '"alone" has no "=", expected a name, "=" and a value'),
         ({}, "=5000", 'there is no name before "=", expected a name, "=" and a value'),
         (
+            {"references": {"keys": {"relation": "backend"}}},
+            "keys=",
+            'the value of "keys" is empty, but it names a backend, expected a name, "=" and a value',
+        ),
+        (
             {},
             "two words=1",
             'the name "two words" holds a blank or unprintable character, expected a name, "=" and a value',
@@ -252,12 +283,19 @@ class NameValueSyntax(Syntax):
         ({}, "", 'the value is empty, expected a name, "=" and a value'),
     )
 
-    def __init__(self, *, secret_names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, secret_names: Sequence[str] = (), references: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         self.secret_names = frozenset(secret_names)
+        self.references = dict(references or {})
+        if both := min(self.secret_names & self.references.keys(), default=""):
+            raise SyntaxParameterError("references", f"the value of {quote_text(both)} cannot be a secret and a name")
 
     def _explain_widening(self, inherited: Any) -> str:
         lost = min(inherited.secret_names - self.secret_names, default="")
-        return f"the value of {quote_text(lost)} stays a secret" if lost else ""
+        if lost:
+            return f"the value of {quote_text(lost)} stays a secret"
+        return "" if self.references == inherited.references else "which values name other objects stays as it is"
 
     def find_secret(self, text: str) -> int | None:
         name, _, _ = text.partition("=")
@@ -268,7 +306,19 @@ class NameValueSyntax(Syntax):
         if not (sign and name and text.isascii() and text.isprintable() and " " not in name):
             name = self._check_name(text, name, sign)
             self._check_value(text, name, value)
-        return NameValue(name, value)
+        return NameValue(name, self._parse_object_name(name, value) if name in self.references else value)
+
+    def _parse_object_name(self, name: str, value: str) -> str:
+        if not value.strip(BLANKS):
+            relation = self.references[name]["relation"]
+            raise ValueSyntaxError(
+                f"the value of {quote_text(name)} is empty, but it names a {relation}", self.expected
+            )
+        return require_line(value, self.expected, f"the value of {quote_text(name)}")
+
+    def _normal_form(self, text: str) -> Hashable:
+        pair = self.parse(text)
+        return NameValue(pair.name, normal_name(pair.value)) if pair.name in self.references else pair
 
     def _check_name(self, text: str, name: str, sign: str) -> str:
         require_text(text, self.expected)
@@ -378,16 +428,7 @@ class Aggregation(Syntax):
 
     name = "aggregation"
     placeholder = "NAME"
-    parameters = {
-        "relation": {"description": "The relation whose objects may be named.", "type": "string", "minLength": 1},
-        "parent": {
-            "description": "The managed object path above the relation. The root when absent.",
-            "type": "string",
-            "pattern": "^/",
-        },
-        "target-enabled": {"description": "The condition under which a target counts as enabled."},
-        "needed-when": {"description": "The condition under which the target must be enabled."},
-    }
+    parameters = _REFERENCE_PARAMETERS
     required_parameters = ("relation",)
     samples_good = (
         ({"relation": "trust-manager-provider"}, "JVM Trust Manager"),

@@ -89,9 +89,9 @@ def use(registry: Registry) -> None:
                 assert all(prop.syntax.parse(value) is not None for value in prop.default.values if "{" not in value)
             if prop.default.kind == "inherited-absolute":
                 assert registry.parse_path(prop.default.path).elements
-            if prop.reference is not None:
-                registry.parse_path(prop.reference.parent)
-                assert registry.relation(prop.reference.relation).named
+            for reference in prop.references:
+                registry.parse_path(reference.parent)
+                assert registry.relation(reference.relation).named
     for relation in registry.relations().values():
         assert registry.lineage(relation)[-1] is relation
         assert len(registry.types_of(relation)) == len(registry.concrete_types(relation.target))

@@ -169,7 +169,8 @@ def test_a_target_counts_as_enabled_by_the_syntax_of_its_own_type() -> None:
         driver = ManagedObject(found.parse_path("/driver/one"), found.definition("driver"), {"machine": ("one",)})
         judge_ = Judge(found, Objects([machine, driver]), evaluate_defaults)
         used = [problem.summary for problem in judge_.check_users(judge_.judge(machine))]
-        assert judge_.is_enough(machine, driver.definition.properties["machine"]) is not bool(used)
+        (reference,) = driver.definition.properties["machine"].references
+        assert judge_.is_enough(machine, reference) is not bool(used)
         return [problem.summary for problem in judge_.check_references(judge_.judge(driver))]
 
     disabled = ['machine names "one", which is disabled']

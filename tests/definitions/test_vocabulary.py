@@ -93,9 +93,12 @@ def test_every_flag_and_default_behaviour_and_action_is_used_both_ways() -> None
     assert {prop.default.offset for prop in props if prop.default.kind == "inherited-relative"} == {0, 1, 2}
     assert {prop.admin_action.kind for prop in props} == set(ACTION_SENTENCES)
     conditions = {
-        (prop.reference.target_enabled is None, prop.reference.needed_when is None) for prop in props if prop.reference
+        (one.target_enabled is None, one.needed_when is None, bool(one.name))
+        for prop in props
+        for one in prop.references
     }
-    assert conditions == {(True, True), (False, True), (False, False)}
+    whole = {(True, True, False), (False, True, False), (False, False, False)}
+    assert conditions == whole | {(True, True, True), (False, False, True)}
 
 
 def test_every_node_of_conditions_is_used() -> None:

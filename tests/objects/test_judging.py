@@ -420,12 +420,13 @@ def test_the_users_of_many_objects_are_looked_for_once() -> None:
     world = Counting([ONE, TWO, queue(**RIGHT)])
     asked = Judge(depot(), world, evaluate_defaults)
     assert [len(list(asked.users(store.path))) for store in (ONE, TWO, ONE)] == [1, 0, 1]
-    assert world.asked == ["queue", "queue", "store"]  # once for each property that refers to stores
+    assert world.asked == ["gateway", "queue", "queue", "store"]  # once for each property that refers to stores
 
 
 def demanded(obj: ManagedObject, *relations: str) -> list[tuple[str, str, bool]]:
     found = judge(obj, ONE, TWO).find_demands(obj, relations)
-    return [(each[0].name, str(each[1]), each[2]) for each in found]
+    names = {id(one): prop.name for prop in obj.definition.properties.values() for one in prop.references}
+    return [(names[id(each[0])], str(each[1]), each[2]) for each in found]
 
 
 @pytest.mark.parametrize(
@@ -456,9 +457,9 @@ def test_whether_a_target_is_enabled_enough() -> None:
     unknown = made("/store/three", enabled="&{no.x}")
     obj = queue()
     asked = judge(obj, ONE, TWO, unknown)
-    assert [asked.is_enough(store, prop(obj, "store")) for store in (ONE, TWO, unknown)] == [True, False, True]
-    assert asked.is_enough(TWO, prop(obj, "watch"))
-    assert asked.is_enough(TWO, prop(obj, "priority"))
+    (store_reference,), (watch_reference,) = (prop(obj, name).references for name in ("store", "watch"))
+    assert [asked.is_enough(store, store_reference) for store in (ONE, TWO, unknown)] == [True, False, True]
+    assert asked.is_enough(TWO, watch_reference)
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,11 @@ MODE = {"regex": "[0-7]{3}", "usage": "MODE", "synopsis": "A mode."}
         ({"type": "name-value", "secret-names": ["a"]}, "name-value", ""),
         ("name-value", {"type": "name-value", "secret-names": ["a"]}, 'the value of "a" stays a secret'),
         (
+            {"type": "name-value", "references": {"a": {"relation": "one"}}},
+            "name-value",
+            "which values name other objects stays as it is",
+        ),
+        (
             {"type": "aggregation", "relation": "one", "needed-when": True},
             {"type": "aggregation", "relation": "one"},
             "it stays a reference to one, with its parent and its conditions",

@@ -202,7 +202,7 @@ def _find_conflict(site: Site, found: Sequence[ObjectOutcome]) -> _ChangeConflic
 def _find_dangling(judge: Judge, path: ManagedObjectPath) -> Iterator[Diagnostic]:
     for user in judge.users(path):
         if user.sure:
-            summary = f"{user.object.path} names it ({user.property.name}), and it was deleted"
+            summary = f"{user.object.path} names it ({user.as_words()}), and it was deleted"
             yield Diagnostic("object-in-use", summary, path=str(path))
 
 
@@ -225,7 +225,7 @@ def _has_dependencies(obj: ManagedObject) -> bool:
     """Whether an object may refer to another, or inherit from one."""
     for prop in obj.definition.properties.values():
         default = prop.default
-        may_refer = prop.reference and (obj.values.get(prop.name) or default.always_gives_value())
+        may_refer = prop.references and (obj.values.get(prop.name) or default.always_gives_value())
         if default.kind.startswith("inherited") or may_refer:
             return True
     return False

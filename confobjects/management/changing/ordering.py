@@ -23,7 +23,7 @@ from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
 
 if TYPE_CHECKING:
-    from confobjects.definitions import PropertyDefinition
+    from confobjects.definitions import Reference
     from confobjects.management.changing.outcomes import ObjectOutcome
     from confobjects.management.world import Overlay
     from confobjects.objects.judging import Judge
@@ -84,11 +84,11 @@ class _ObjectSide(Record):
     judge: Judge
     object: ManagedObject | None
 
-    def supplies(self, prop: PropertyDefinition) -> int:
+    def supplies(self, reference: Reference) -> int:
         """Return the object's state for a reference to it: absent, disabled or enabled."""
         if self.object is None:
             return _ABSENT
-        return _ENABLED if self.judge.is_enough(self.object, prop) else _DISABLED
+        return _ENABLED if self.judge.is_enough(self.object, reference) else _DISABLED
 
 
 def _order_by_reference(outcomes: Sequence[ObjectOutcome], before: Judge, after: Judge) -> Iterator[Edge]:
@@ -104,24 +104,22 @@ def _order_by_reference(outcomes: Sequence[ObjectOutcome], before: Judge, after:
         old_places[one.source or one.change.path] = place
         new_places[one.change.path if one.object is None else one.object.path] = place
     for place, (was, becomes) in enumerate(sides):
-        for prop, path, demand in _find_demands(becomes, relations):
+        for reference, path, demand in _find_demands(becomes, relations):
             target = new_places.get(path, place)
-            if target != place and sides[target][0].supplies(prop) < demand:
+            if target != place and sides[target][0].supplies(reference) < demand:
                 yield target, place
-        for prop, path, demand in _find_demands(was, relations):
+        for reference, path, demand in _find_demands(was, relations):
             target = old_places.get(path, place)
-            if target != place and sides[target][1].supplies(prop) < demand:
+            if target != place and sides[target][1].supplies(reference) < demand:
                 yield place, target
 
 
-def _find_demands(
-    side: _ObjectSide, relations: set[str]
-) -> Iterator[tuple[PropertyDefinition, ManagedObjectPath, int]]:
+def _find_demands(side: _ObjectSide, relations: set[str]) -> Iterator[tuple[Reference, ManagedObjectPath, int]]:
     """Yield each reference of an object, and the state that its target needs."""
     if side.object is None:
         return
-    for prop, path, needs in side.judge.find_demands(side.object, relations):
-        yield prop, path, _ENABLED if needs else _DISABLED
+    for reference, path, needs in side.judge.find_demands(side.object, relations):
+        yield reference, path, _ENABLED if needs else _DISABLED
 
 
 # -- sorting -----------------------------------------------------------------------------------------------------------

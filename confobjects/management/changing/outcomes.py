@@ -38,12 +38,10 @@ def find_targets(registry: Registry, outcomes: Sequence[ObjectOutcome]) -> Itera
     for obj in (outcome.object for outcome in outcomes if outcome.object is not None):
         if id(obj.definition) not in references:
             properties = obj.definition.properties.values()
-            references[id(obj.definition)] = [prop for prop in properties if prop.reference is not None]
+            references[id(obj.definition)] = [prop for prop in properties if prop.references]
         for prop in references[id(obj.definition)]:
-            assert prop.reference is not None  # noqa: S101 - selected above
-            parent = registry.parse_path(prop.reference.parent)
-            names = [text for text in obj.values.get(prop.name, ()) if not has_opener(text)]
-            yield from (parent.child(prop.reference.relation, name) for name in names)
+            texts = [text for text in obj.values.get(prop.name, ()) if not has_opener(text)]
+            yield from registry.find_named(prop, texts)
 
 
 def find_outcomes(world: Overlay) -> list[ObjectOutcome]:

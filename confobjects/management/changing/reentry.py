@@ -76,14 +76,21 @@ class ReentryRule:
             return False
         if travel.names and self._is_beside(old, new, travel, prop):
             return False
-        if prop.reference is None or not self.moved:
+        if not prop.references or not self.moved:
             return True
-        base = self.after.registry.parse_path(prop.reference.parent)
         was, now = (
-            {base.child(prop.reference.relation, text) for text in judge.reader.read_current(obj, prop)[0]}
+            {self._resolve(prop, text) for text in _select_pairs(travel, prop, judge.reader.read_current(obj, prop)[0])}
             for judge, obj in ((self.before, old), (self.after, new))
         )
-        return {self.moved.get(path, path) for path in was} != now
+        return {(pair, path and self.moved.get(path, path), text) for pair, path, text in was} != now
+
+    def _resolve(self, prop: PropertyDefinition, text: str) -> tuple[str, ManagedObjectPath | None, str]:
+        """Return what a value means: the object that it names with the name of the pair, or else the value itself."""
+        for reference in prop.references:
+            if (name := reference.select_name(text)) is not None:
+                base = self.after.registry.parse_path(reference.parent)
+                return reference.name, base.child(reference.relation, name), ""
+        return "", None, text
 
     def _is_beside(self, old: ManagedObject, new: ManagedObject, travel: Travel, prop: PropertyDefinition) -> bool:
         """Whether only such pairs of a property change as the secret does not travel with."""
@@ -99,6 +106,8 @@ class ReentryRule:
 
 def _select_pairs(travel: Travel, prop: PropertyDefinition, texts: Texts) -> Texts:
     """Return the pairs that a secret travels with, and those whose names are not known, as in expressions."""
+    if not travel.names:
+        return texts
     names = [(prop.syntax.key(text), text) for text in texts]
     return tuple(text for name, text in names if not isinstance(name, str) or has_opener(name) or travel.includes(name))
 

@@ -590,17 +590,18 @@ class Transaction:
         if not user.sure or obj is None:
             self._problems.add(Verdict.describe_possible_use(user, old))
             return
-        name = normal_name(old.name or "")
+        name, written = normal_name(old.name or ""), user.reference.write_name(new.name or "")
         texts = obj.values.get(prop.name, ())
-        if any(normal_name(text) == name for text in texts):
-            after = tuple(new.name or "" if normal_name(text) == name else text for text in texts)
+        meant = [normal_name(user.reference.select_name(text) or "") == name for text in texts]
+        if any(meant):
+            after = tuple(written if names_it else text for text, names_it in zip(texts, meant, strict=True))
             self._put(obj.replace(values={**obj.values, prop.name: after}), [prop.name])
             return
         self._problems.error(
             "object-in-use",
-            f"{old} cannot be renamed: {path} names it in an expression ({prop.name})",
+            f"{old} cannot be renamed: {path} names it in an expression ({user.as_words()})",
             path=str(old),
-            remedy=f"change {prop.name} of {path} in the same change",
+            remedy=f"change {user.as_words()} of {path} in the same change",
         )
 
     def _finish(self) -> None:

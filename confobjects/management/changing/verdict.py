@@ -159,9 +159,9 @@ class Verdict:
             self.problems.error(
                 "object-in-use",
                 f'the {relation.friendly} "{path.name}" cannot be deleted: {user.object.path} uses it '
-                f"({user.property.name})",
+                f"({user.as_words()})",
                 path=str(path),
-                remedy=f"change or reset {user.property.name} of {user.object.path} first",
+                remedy=f"change or {'remove' if user.reference.name else 'reset'} {user.as_words()} of {user.object.path} first",
             )
 
     @staticmethod
@@ -169,7 +169,7 @@ class Verdict:
         """Return the warning that an expression may evaluate to the name of an object that is deleted or renamed."""
         return Diagnostic(
             "object-in-use",
-            f"{path} may be used by {user.object.path}: its {user.property.name} is an expression",
+            f"{path} may be used by {user.object.path}: its {user.as_words()} is an expression",
             path=str(user.object.path),
             property=user.property.name,
             severity="warning",

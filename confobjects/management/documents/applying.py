@@ -279,7 +279,4 @@ def find_needs(state: ObjectState, registry: Registry) -> Iterator[ManagedObject
     if state.path.parent != ROOT:
         yield state.path.parent
     for name, texts in state.values.items():
-        reference = state.definition.properties[name].reference
-        if reference is not None:
-            base = registry.parse_path(reference.parent)
-            yield from (base.child(reference.relation, text) for text in texts)
+        yield from registry.find_named(state.definition.properties[name], texts)

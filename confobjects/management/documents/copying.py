@@ -226,10 +226,7 @@ def _find_needs(site: Site, obj: ManagedObject) -> Iterator[ManagedObjectPath]:
     if obj.path.parent != ROOT:
         yield obj.path.parent
     for name, texts in obj.values.items():
-        reference = obj.definition.properties[name].reference
-        if reference is not None:
-            base = site.registry.parse_path(reference.parent)
-            yield from (base.child(reference.relation, text) for text in texts)
+        yield from site.registry.find_named(obj.definition.properties[name], texts)
 
 
 def _make_note(

@@ -94,16 +94,12 @@ def _select_early(
     state: ObjectState, absent: Iterable[ManagedObjectPath], registry: Registry
 ) -> dict[str, tuple[str, ...]]:
     """Return the values that an object can have from the start: all but references to objects that come later."""
-    names = {(path.relation, path) for path in absent}
+    later = frozenset(absent)
     early = {}
     for name, texts in state.values.items():
         prop = state.definition.properties[name]
-        reference = prop.reference
-        if reference is not None and not prop.mandatory and names:
-            base = registry.parse_path(reference.parent)
-            if any((reference.relation, base.child(reference.relation, text)) in names for text in texts):
-                continue
-        early[name] = texts
+        if prop.mandatory or not later or later.isdisjoint(registry.find_named(prop, texts)):
+            early[name] = texts
     return early
 
 
