@@ -13,10 +13,10 @@ import pytest
 
 import confobjects
 from confobjects.dn import DN
-from confobjects.errors import ChangedMeanwhileError
+from confobjects.errors import ChangedMeanwhileError, ObjectExistsError
 from confobjects.management import ManagementContext
 from confobjects.management.documents.copying import find_risks
-from confobjects.mapping.entry import Change, Entry, Modification, ModifyEntry
+from confobjects.mapping.entry import AddEntry, Change, Entry, Modification, ModifyEntry
 from confobjects.mapping.journal import BRANCH, NUMBER
 from confobjects.mapping.ldap_schema import as_ldif, build_schema
 from confobjects.objects.changes import PropertyChanges
@@ -186,6 +186,43 @@ def test_a_claim_that_moves_is_waited_for(on_389: Opener, monkeypatch: pytest.Mo
             change(other, "other")
         change(holder, "holder")  # it made no change with its claim, which its own process may pass over
         assert username(other) == "holder"
+
+
+def test_who_has_met_a_claim_looks_before_adding_one(on_389: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a writer begins again, one addition is refused: the server pays dearly for each."""
+    monkeypatch.setattr(claims, "_PATIENCE", 1e9)
+    pauses: list[int] = []
+    monkeypatch.setattr(LdapStorage, "pause", lambda self, turn: pauses.append(turn))
+    send = LdapStorage._send
+    refused: list[Change] = []
+
+    def note(self: LdapStorage, what: Change, before: Entry | None) -> None:
+        try:
+            send(self, what, before)
+        except ObjectExistsError:
+            refused.append(what)
+            raise
+
+    monkeypatch.setattr(LdapStorage, "_send", note)
+    with on_389() as holder, on_389() as other:
+        assert isinstance(holder.storage, LdapStorage)
+        dn = DN.parse(f"{ONE},{holder.storage.base}")
+        for turn in range(3):
+            entry = holder.storage.read(dn)
+            assert entry is not None
+            steps = [
+                Modification("delete", "ds-cfg-revision", entry.get("ds-cfg-revision")),
+                Modification("add", "ds-cfg-revision", ["9999"]),
+            ]
+            with (
+                holder.storage.writing(),
+                holder.storage._holding(ModifyEntry(dn, steps)),
+                pytest.raises(ChangedMeanwhileError),
+            ):
+                change(other, "other")
+            change(holder, f"holder {turn}")
+    assert len(pauses) > 3
+    assert sum(isinstance(what, AddEntry) and "claim-" in str(what.entry.dn) for what in refused) <= 2
 
 
 def test_a_change_that_is_taken_back_leaves_the_entry_free(on_389: Opener) -> None:
