@@ -23,6 +23,7 @@ from confobjects.mail.signals import code_for
 from confobjects.records import Record, field
 
 STAGES: Final = (
+    "token",
     "resolve",
     "connect",
     "tls",
@@ -36,7 +37,10 @@ STAGES: Final = (
     "data",
     "quit",
 )
-"""The stages of a delivery. With STARTTLS, ``tls`` comes between ``starttls`` and ``ehlo-tls``."""
+"""The stages of a delivery. With STARTTLS, ``tls`` comes between ``starttls`` and ``ehlo-tls``.
+
+``token`` is there if the login takes an access token; a test comes to it just before ``auth``.
+"""
 
 _EXIT_STAGE: Final = {"ehlo-tls": "ehlo", "quit": "data"}
 
@@ -192,7 +196,7 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
         stage=trouble.stage,
         summary=row.summary.format_map(facts),
         remedy=_join((*advice, *_fill(row.remedy, facts, username))),
-        property=blamed,
+        property=trouble.facts.get("property", blamed),
         reply=mask(str(trouble.reply)) if trouble.reply is not None else "",
         retry=row.retry or (trouble.reply is not None and trouble.reply.temporary),
         elsewhere=row.elsewhere,

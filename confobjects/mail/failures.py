@@ -309,6 +309,164 @@ TABLE: Final[dict[str, Failure]] = {
         "Check the network path to the server; TLS from the first byte (use-ssl) is safer. No mail was sent.",
         "use-ssl",
     ),
+    # token
+    "token-provider-disabled": Failure(
+        "the OAuth 2.0 provider is disabled", ("Set ", RemedyAction("assign", "enabled", "true"), "."), "enabled"
+    ),
+    "token-trust-disabled": Failure(
+        'the trust manager provider "{trust}" is disabled',
+        "Enable it, or name another provider.",
+        "trust-manager-provider",
+    ),
+    "token-endpoint-unusable": Failure(
+        "{name} is missing, or is no URL that requests can be sent to", "Set {name} to an https URL.", "token-endpoint"
+    ),
+    "token-not-installed": Failure(
+        "access tokens cannot be fetched: the Python packages for OAuth 2.0 are not installed",
+        'Install them: pip install "confobjects[oauth]".',
+    ),
+    "token-key-unusable": Failure(
+        "the private key cannot be read, or cannot sign",
+        "Set private-key to a private key in PEM without a password: RSA, EC (P-256, P-384, P-521) or Ed25519.",
+        "private-key",
+    ),
+    "token-consent-missing": Failure(
+        "there is no refresh token: nobody has consented yet",
+        "Let somebody consent, and set refresh-token.",
+        "refresh-token",
+    ),
+    "token-host-unknown": Failure(
+        "the host name {host} of the endpoint {endpoint} is not known",
+        "Check the spelling of the endpoint, and that this machine's DNS knows it.",
+        "token-endpoint",
+    ),
+    "token-unreachable": Failure(
+        "the endpoint {endpoint} cannot be reached: {message}",
+        "Check the endpoint, and that no firewall blocks the connection. Requests do not go through a proxy.",
+        "token-endpoint",
+        retry=True,
+    ),
+    "token-certificate": Failure(
+        "the certificate of the endpoint {endpoint} is not accepted: {message}",
+        "If it is the right certificate, name a trust manager provider that trusts its issuer; check the host name and this "
+        "machine's clock as well.",
+        "trust-manager-provider",
+    ),
+    "token-tls": Failure(
+        "the TLS handshake with the endpoint {endpoint} failed: {message}",
+        "Check that the endpoint is an https URL with the right port.",
+        "token-endpoint",
+    ),
+    "token-timeout": Failure(
+        "the endpoint {endpoint} did not answer within {limit} s", _RETRY, "token-endpoint", retry=True
+    ),
+    "token-not-http": Failure(
+        "the endpoint {endpoint} ended the connection, or does not answer in HTTP",
+        "Check host and port of the endpoint, or try again later.",
+        "token-endpoint",
+        retry=True,
+    ),
+    "token-redirected": Failure(
+        "the endpoint {endpoint} answers with a redirect, which is not followed: it could lead the secret elsewhere",
+        "Set the endpoint to the URL that the provider documents.",
+        "token-endpoint",
+    ),
+    "token-endpoint-unknown": Failure(
+        "the server does not know the endpoint {endpoint} (HTTP {status})",
+        "Check the path of the endpoint in the provider's documentation.",
+        "token-endpoint",
+    ),
+    "token-unavailable": Failure(
+        "the endpoint {endpoint} cannot give a token now (HTTP {status})", _RETRY, "token-endpoint", retry=True
+    ),
+    "token-not-json": Failure(
+        "the endpoint {endpoint} does not answer in JSON (HTTP {status}, {type})",
+        "Check the endpoint: it may be the page where people log in.",
+        "token-endpoint",
+    ),
+    "token-too-large": Failure(
+        "the answer of the endpoint {endpoint} has more than {limit} KiB",
+        "Check the endpoint: it is none for tokens.",
+        "token-endpoint",
+    ),
+    "token-missing": Failure(
+        "the answer of the provider contains no access token",
+        "Check the endpoint, the grant type and the scope.",
+        "token-endpoint",
+    ),
+    "token-codes-missing": Failure(
+        "the answer of the provider contains no codes for another device",
+        "Check the endpoint.",
+        "device-authorization-endpoint",
+    ),
+    "token-not-bearer": Failure(
+        'the provider gave a token of type "{type}": mail servers take only bearer tokens',
+        "Ask the provider for a client that gets bearer tokens.",
+        "token-endpoint",
+    ),
+    "token-invalid-client": Failure(
+        'the provider does not accept the client "{client}"{said}',
+        "Check client-id, client-authentication, and client-secret or private-key; the secret may have expired.",
+        "client-secret",
+    ),
+    "token-invalid-grant": Failure(
+        "the provider does not accept the grant{said}",
+        "The consent has ended, was revoked or belongs to another client: let somebody consent again, and set the new "
+        "refresh-token.",
+        "refresh-token",
+    ),
+    "token-invalid-assertion": Failure(
+        "the provider does not accept the assertion of {client}{said}",
+        "Check client-id, subject, private-key and private-key-id, and that the client may act for the subject.",
+        "private-key",
+    ),
+    "token-invalid-scope": Failure(
+        "the provider does not accept the scope {scope}{said}",
+        "Set scope to what the provider documents for mail.",
+        "scope",
+    ),
+    "token-unauthorized-client": Failure(
+        'the client "{client}" may not use the grant {grant}{said}',
+        "Allow it where the client is registered, or set another grant-type.",
+        "grant-type",
+    ),
+    "token-unsupported-grant": Failure(
+        "the provider does not know the grant {grant}{said}", "Set another grant-type.", "grant-type"
+    ),
+    "token-audience": Failure(
+        "the provider says that the assertion is made out to somebody else{said}",
+        "Set audience to what the provider documents; without it, it is the token endpoint.",
+        "audience",
+    ),
+    "token-clock": Failure(
+        "the clock of this machine and that of the provider differ{difference}{said}",
+        "Set this machine's clock.",
+        "",
+    ),
+    "token-denied": Failure(
+        "the consent was refused{said}", "Ask again, and accept; an administrator may have to consent.", "scope"
+    ),
+    "token-codes-expired": Failure("the code has expired before somebody consented", "Begin again.", ""),
+    "token-state": Failure(
+        "the browser came back with an answer to another question: it is not used",
+        "Begin again, in one browser window only.",
+        "",
+    ),
+    "token-consent-timeout": Failure("nobody consented within {limit} s", "Begin again.", ""),
+    "token-refused": Failure(
+        "the provider refused to give a token ({error}){said}", "Read the provider's answer.", "token-endpoint"
+    ),
+    "token-store-busy": Failure("the access token cannot be fetched: {message}", _RETRY, "", retry=True),
+    "token-store-unusable": Failure(
+        "tokens cannot be kept: {message}",
+        "Make the directory readable and writable for the user of this process, and for nobody else.",
+        "",
+    ),
+    "token-store-sealed": Failure(
+        "the tokens that are kept cannot be read: {message}",
+        "Give this process the key, or remove the file and consent again.",
+        "",
+    ),
     # auth
     "auth-not-offered": Failure(
         "a login is configured, but the server does not offer a login",
