@@ -65,7 +65,7 @@ ROUNDS = 100
 FIRST = 0
 EFFORT = 20
 AT_RANDOM = tests/cli/test_apply_killed.py tests/cli/test_batch.py tests/effect tests/following/test_incremental.py tests/laws \
-	tests/management/test_concurrency.py tests/transport/test_chaos.py
+	tests/management/test_concurrency.py tests/service tests/transport/test_chaos.py
 
 endurance:
 	$(SETUP) test
