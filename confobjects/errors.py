@@ -15,6 +15,8 @@
     ├── AccessError                      21  credentials or rights
     ├── ChangedMeanwhileError            22  someone else wrote first
     ├── NotInEffectError                 23  the change is saved, and a follower does not have it in effect
+    ├── NotAcceptedError                 24  the mail service does not take a mail
+    ├── LedgerError                      25  the ledger of the mail service cannot be used
     ├── ExpressionError                  30  an expression has no value
     ├── BrokenDataError                  31  what was read cannot be understood
     │   ├── DefinitionError              31
@@ -145,6 +147,22 @@ class NotInEffectError(ConfobjectsError):
     code = "not-in-effect"
     exit_code = 23
     http_status = 504
+
+
+class NotAcceptedError(ConfobjectsError):
+    """The mail service does not accept a mail."""
+
+    code = "not-accepted"
+    exit_code = 24
+    http_status = 422
+
+
+class LedgerError(ConfobjectsError):
+    """The ledger of the mail service is unavailable."""
+
+    code = "ledger-unavailable"
+    exit_code = 25
+    http_status = 503
 
 
 class ExpressionError(ConfobjectsError):

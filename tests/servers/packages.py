@@ -105,6 +105,17 @@ SERVERS: Mapping[str, Server] = {
             needs_root=True,
         ),
         Server(
+            name="postgresql",
+            packages=("postgresql",),
+            probes={
+                "postgres": "/usr/lib/postgresql/*/bin/postgres",
+                "initdb": "/usr/lib/postgresql/*/bin/initdb",
+                "setpriv": "setpriv",
+            },
+            used_by="tests/service on PostgreSQL",
+            needs_root=True,
+        ),
+        Server(
             name="java",
             packages=("default-jdk-headless",),
             probes={"java": "java", "javac": "javac"},

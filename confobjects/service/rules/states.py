@@ -70,7 +70,7 @@ class Answer(Record):
 
 
 class Recipient(Record):
-    """One recipient: its state, when it is due, how many attempts have failed, and what the last one found out."""
+    """One recipient: its state, when it is due (0: from the start), how many attempts have failed, and what the last one found out."""
 
     address: str
     state: State = State.QUEUED
@@ -87,7 +87,7 @@ class Part(Record):
     attempt. ``fence`` is the number of whoever holds it. ``ended`` is 0 while it is open.
     """
 
-    message: str
+    mail: str
     number: int
     recipients: tuple[Recipient, ...]
     accepted: int
@@ -111,9 +111,9 @@ def split_recipients(addresses: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(addresses[at : at + MOST_RECIPIENTS] for at in range(0, len(addresses), MOST_RECIPIENTS))
 
 
-def make_part(message: str, number: int, addresses: tuple[str, ...], now: int) -> Part:
+def make_part(mail: str, number: int, addresses: tuple[str, ...], now: int) -> Part:
     """Return a new part, which is due now."""
-    return Part(message, number, tuple(Recipient(one, due=now) for one in addresses), now, now, due=now)
+    return Part(mail, number, tuple(map(Recipient, addresses)), now, now, due=now)
 
 
 # -- who may take it ---------------------------------------------------------------------------------------------------
@@ -212,9 +212,8 @@ def _conclude(part: Part, now: int) -> Part:
     """Return the part with the state that follows from its recipients, held by nobody."""
     waiting = [one.due for one in part.recipients if one.state is State.QUEUED]
     state = State.QUEUED if waiting else worst_of(one.state for one in part.recipients)
-    return part.replace(
-        state=state, due=min(waiting, default=part.due), lease=0, runner="", ended=0 if waiting else now
-    )
+    due = max(min(waiting), part.since) if waiting else part.due
+    return part.replace(state=state, due=due, lease=0, runner="", ended=0 if waiting else now)
 
 
 _ORDER: Final = (

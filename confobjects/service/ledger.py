@@ -1,0 +1,333 @@
+"""The ledger: mails that are accepted, and what became of them.
+
+Laws: a mail is accepted when it is on disk, and not before. Everything that changes a part of a mail is a rule of
+:mod:`confobjects.service.rules.states`, written under a guard: the part must still be as the rule saw it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Self
+
+from sqlalchemy import Connection, Select, bindparam, func, select, text
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import LedgerError, MailError, NoSuchObjectError, NotAcceptedError
+from confobjects.mail.envelope import make_envelope
+from confobjects.records import Record
+from confobjects.service.databases import PATIENCE, Clock, Database
+from confobjects.service.refusing import word_refusal
+from confobjects.service.rows import Held, as_changes, as_row, read_row
+from confobjects.service.rules.accepting import count_mail, is_limited, judge_recipients, judge_service
+from confobjects.service.rules.quotas import Standing, forget_refusals, reset_uses
+from confobjects.service.rules.settings import Settings
+from confobjects.service.rules.states import (
+    Part,
+    State,
+    can_be_cancelled,
+    can_be_retried,
+    cancel,
+    make_part,
+    retry,
+    split_recipients,
+    worst_of,
+)
+from confobjects.service.sealing import Cover, Digester, Sealer
+from confobjects.service.standings import Known, Standings
+from confobjects.service.tables import CONTENTS, FACTS, HAS_ENDED, PARTS, bring_up_to_date
+from confobjects.service.together import GroupWriter
+
+MOST_BYTES: Final = 64 << 20
+"""The largest mail that is accepted."""
+
+_GROUP: Final = 1000
+"""Rows that are removed or listed at a time."""
+
+_DIGEST_KEY: Final = "digest-key"
+_OPENING: Final = 0x6C656466
+"""The advisory lock of PostgreSQL of whoever opens a ledger."""
+
+_P = PARTS.c
+GUARDED: Final = (_P.mail == bindparam("of")) & (_P.number == bindparam("at")) & (_P.fence == bindparam("held"))
+"""The part that a change is for, if nobody else has changed it since."""
+
+CHANGED: Final = ("state", "since", "fence", "due", "began", "lease", "runner", "ended", "code", "envelope")
+_CHANGE: Final = (
+    PARTS.update().where(GUARDED & (_P.state == bindparam("was"))).values({name: bindparam(name) for name in CHANGED})
+)
+
+
+class Mail(Record):
+    """A mail to accept: its content with CRLF line ends, its envelope, its category, and the name of what sends it."""
+
+    content: bytes
+    from_: str
+    recipients: tuple[str, ...]
+    category: str = ""
+    sender: str | None = None
+
+
+class Entry(Record):
+    """A mail in the ledger: its state and its parts."""
+
+    id: str
+    state: State
+    sender: str
+    category: str
+    size: int
+    from_: str
+    parts: tuple[Part, ...]
+
+    @property
+    def accepted(self) -> int:
+        """When it was accepted."""
+        return min(one.accepted for one in self.parts)
+
+
+class Ledger:
+    """A ledger that is open. Thread-safe. Every method raises LedgerError if the database fails."""
+
+    def __init__(self, database: Database, cover: Cover, digester: Digester) -> None:
+        self.database = database
+        self.cover = cover
+        self.standings = Standings(cover, digester)
+        self._writer = GroupWriter(database.write)
+        self.perform = self._writer.perform
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection to the database."""
+        self.database.close()
+
+    # -- accepting ---------------------------------------------------------------------------------------------------
+
+    def accept(self, mail: Mail, settings: Settings) -> str:
+        """Accept a mail: return its id once it is on disk. Raises NotAcceptedError with every reason."""
+        if refusals := judge_service(settings):
+            raise NotAcceptedError([word_refusal(one) for one in refusals])
+        sender = mail.sender or settings.sender or ""
+        from_, addresses = _check_envelope(mail)
+        made = f"{self.database.now():012x}{secrets.token_hex(6)}"
+        parts = [make_part(made, n, some, 0) for n, some in enumerate(split_recipients(addresses))]
+        rows = [as_row(Held(one, from_, sender, mail.category, len(mail.content)), self.cover) for one in parts]
+        content = {"mail": made, "content": self.cover.put(mail.content, made)}
+
+        def write(connection: Connection) -> None:
+            now = self.database.now(connection)
+            self._count_mail(connection, addresses, mail.category, now, settings)
+            moment = {"accepted": now, "since": now, "due": now}
+            connection.execute(PARTS.insert(), [row | moment for row in rows])
+            connection.execute(CONTENTS.insert(), content)
+
+        self.perform(write)
+        return made
+
+    def _count_mail(
+        self, connection: Connection, addresses: Sequence[str], category: str, now: int, settings: Settings
+    ) -> None:
+        """Count a mail for its recipients. Raises NotAcceptedError before anything is written."""
+        limited = is_limited(category, settings)
+        if limited:
+            self.standings.lock(connection)
+        before = self.standings.read(connection, addresses)
+        if refusals := judge_recipients(before, category, now, settings):
+            raise NotAcceptedError([word_refusal(one) for one in refusals])
+        if limited:
+            after = {one: count_mail(standing, category, now, settings) for one, standing in before.items()}
+            self.standings.write(connection, before, after, now)
+
+    # -- what is there -----------------------------------------------------------------------------------------------
+
+    def list(self, states: Sequence[State] = (), most: int = _GROUP, after: str = "") -> Sequence[Entry]:
+        """Return the mails with a part in one of some states, all without any, in the order of their acceptance.
+
+        At most ``most`` of them, after the one with an id.
+        """
+        wanted = select(_P.mail).where(_P.mail > after).distinct().order_by(_P.mail).limit(most)
+        if states:
+            wanted = wanted.where(_P.state.in_([one.value for one in states]))
+        with self.database.read() as connection:
+            return tuple(_gather(connection, select(PARTS).where(_P.mail.in_(wanted)), self.cover))
+
+    def find(self, mail: str) -> Entry:
+        """Return a mail. Raises NoSuchObjectError if the ledger does not know its id."""
+        with self.database.read() as connection:
+            return self._find(connection, mail)
+
+    def _find(self, connection: Connection, mail: str) -> Entry:
+        wanted = select(PARTS).where(_P.mail == mail)
+        if connection.dialect.name == "postgresql":
+            wanted = wanted.with_for_update()
+        entry = next(_gather(connection, wanted, self.cover), None)
+        if entry is None:
+            raise NoSuchObjectError(f"the ledger knows no mail {mail}")
+        return entry
+
+    def count_states(self) -> Mapping[State, int]:
+        """Return how many parts are in each state."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(_P.state, func.count()).group_by(_P.state)).all()
+        return dict.fromkeys(State, 0) | {State(state): number for state, number in rows}
+
+    def list_standings(self) -> Sequence[Known]:
+        """Return the addresses that were counted, refused or suppressed."""
+        with self.database.read() as connection:
+            return tuple(self.standings.list(connection))
+
+    # -- what an operator does ---------------------------------------------------------------------------------------
+
+    def retry(self, mail: str) -> int:
+        """Send a mail again to whoever did not get it; return the number of parts. Those being sent stay as they are."""
+        return self.perform(lambda connection: self._change(connection, mail, retry, can_be_retried))
+
+    def cancel(self, mail: str) -> int:
+        """Cancel what waits of a mail; return the number of parts. What is being sent is not stopped."""
+
+        def work(connection: Connection) -> int:
+            now = self.database.now(connection)
+            return self._change(connection, mail, cancel, lambda part: can_be_cancelled(part, now))
+
+        return self.perform(work)
+
+    def _change(
+        self,
+        connection: Connection,
+        mail: str,
+        change: Callable[[Part, int], Part],
+        is_allowed: Callable[[Part], bool],
+    ) -> int:
+        now, entry = self.database.now(connection), self._find(connection, mail)
+        held = [Held(one, entry.from_, entry.sender, entry.category, entry.size) for one in entry.parts]
+        return sum(self.write_change(connection, one, change(one.part, now)) for one in held if is_allowed(one.part))
+
+    def write_change(self, connection: Connection, held: Held, after: Part) -> bool:
+        """Write a part that a rule has changed. Return False if somebody else has changed it since it was read."""
+        before = held.part
+        guard = {"of": before.mail, "at": before.number, "held": before.fence, "was": before.state.value}
+        return connection.execute(_CHANGE, guard | as_changes(held.replace(part=after), self.cover)).rowcount == 1
+
+    def reset_quota(self, address: str) -> bool:
+        """Let a recipient's quota begin again; return whether it had been used."""
+        return self._change_standing(address, reset_uses)
+
+    def lift_suppression(self, address: str) -> bool:
+        """Send to a suppressed address again; return whether it was suppressed, or refused before."""
+        return self._change_standing(address, forget_refusals)
+
+    def _change_standing(self, address: str, change: Callable[[Standing], Standing]) -> bool:
+        def work(connection: Connection) -> bool:
+            self.standings.lock(connection)
+            before = self.standings.read(connection, (address,))
+            after = {address: change(before[address])}
+            self.standings.write(connection, before, after, self.database.now(connection))
+            return after != before
+
+        return self.perform(work)
+
+    def purge(self, settings: Settings) -> int:
+        """Remove what has ended and was kept long enough; return the number of parts. The rest of a call is left to the next."""
+
+        def work(connection: Connection) -> int:
+            now = self.database.now(connection)
+            old = HAS_ENDED & (_P.ended <= now - settings.retention)
+            found = connection.execute(select(_P.mail, _P.number).where(old).limit(_GROUP)).all()
+            for mail, number in found:
+                connection.execute(PARTS.delete().where((_P.mail == mail) & (_P.number == number)))
+            self.remove_contents(connection, {mail for mail, _ in found})
+            self.standings.forget(connection, now - max(settings.retention, settings.recipient_window))
+            return len(found)
+
+        return self.perform(work)
+
+    @staticmethod
+    def remove_contents(connection: Connection, mails: set[str]) -> None:
+        """Remove the contents of mails of which every part that is left was delivered."""
+        for mail in mails:
+            others = select(_P.number).where((_P.mail == mail) & (_P.state != State.DELIVERED.value))
+            connection.execute(CONTENTS.delete().where((CONTENTS.c.mail == mail) & ~others.exists()))
+
+
+def _check_envelope(mail: Mail) -> tuple[str, tuple[str, ...]]:
+    """Return the sender and the recipients in the form of the wire. Raises NotAcceptedError."""
+    if len(mail.content) > MOST_BYTES:
+        raise NotAcceptedError(f"the mail has {len(mail.content)} bytes, more than {MOST_BYTES}")
+    try:
+        envelope = make_envelope(mail.from_, mail.recipients)
+    except MailError as error:
+        raise NotAcceptedError(error.diagnostics) from None
+    return envelope.sender, envelope.recipients
+
+
+def _gather(connection: Connection, wanted: Select[Any], cover: Cover) -> Iterator[Entry]:
+    """Yield mails from the rows of their parts."""
+    group: list[Held] = []
+    for row in connection.execute(wanted.order_by(_P.mail, _P.number)).mappings():
+        held = read_row(row, cover)
+        if group and group[0].part.mail != held.part.mail:
+            yield _as_entry(group)
+            group = []
+        group.append(held)
+    if group:
+        yield _as_entry(group)
+
+
+def _as_entry(group: Sequence[Held]) -> Entry:
+    first, parts = group[0], tuple(one.part for one in group)
+    state = worst_of(one.state for one in parts)
+    return Entry(first.part.mail, state, first.sender, first.category, first.size, first.from_, parts)
+
+
+# -- opening -----------------------------------------------------------------------------------------------------------
+
+
+def open_ledger(
+    url: str,
+    sealer: Sealer | None = None,
+    *,
+    unsealed: bool = False,
+    patience: float = PATIENCE,
+    clock: Clock | None = None,
+) -> Ledger:
+    """Open the ledger of a URL; make it, if there is none.
+
+    ``sealer`` seals what names persons. Without one, ``unsealed`` must say that this is wanted. ``patience`` is the
+    number of seconds to wait for a ledger that another program has locked. Raises UsageError for a wrong URL, and
+    LedgerError.
+    """
+    if sealer is None and not unsealed:
+        summary = "there is no key to seal the ledger with"
+        raise LedgerError(Diagnostic("ledger-unavailable", summary, remedy="Name a key, or allow an unsealed ledger."))
+    database, cover = Database(url, patience=patience, clock=clock), Cover(sealer)
+    try:
+        database.create_file()
+        key = database.write(lambda connection: _prepare(connection, cover))
+    except BaseException:
+        database.close()
+        raise
+    return Ledger(database, cover, Digester(key))
+
+
+def _prepare(connection: Connection, cover: Cover) -> bytes:
+    """Bring a ledger up to date; return the key of its digests."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _OPENING})
+    bring_up_to_date(connection)
+    found = connection.execute(select(FACTS.c.value).where(FACTS.c.name == _DIGEST_KEY)).scalar()
+    if found is None:
+        key = secrets.token_bytes(32)
+        connection.execute(FACTS.insert().values(name=_DIGEST_KEY, value=cover.put(key, _DIGEST_KEY)))
+        return key
+    key = cover.get(bytes(found), _DIGEST_KEY)
+    if cover.is_sealing and not Cover.is_sealed(bytes(found)):
+        sealed = cover.put(key, _DIGEST_KEY)
+        connection.execute(FACTS.update().where(FACTS.c.name == _DIGEST_KEY).values(value=sealed))
+    return key
+
+
+__all__ = ["CHANGED", "GUARDED", "MOST_BYTES", "Entry", "Ledger", "Mail", "open_ledger"]

@@ -1,0 +1,77 @@
+"""How addresses and contents stand in the ledger: sealed by a key that the ledger does not hold, or in clear.
+
+An address is found again by a keyed digest. Its key is made with the ledger, and stands in it, sealed.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final, Protocol
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import LedgerError
+
+_CLEAR: Final = b"\0"
+_SEALED: Final = b"\1"
+_DIGEST: Final = 16
+
+
+class Sealer(Protocol):
+    """Seals bytes, so that only whoever has the key reads them, and only where they were meant to stand."""
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        """Return the bytes sealed. ``context`` says where they stand."""
+        ...
+
+    def unseal(self, sealed: bytes, context: bytes) -> bytes:
+        """Return what was sealed. Raises an error if the key is another one, or the context."""
+        ...
+
+
+class Cover:
+    """Covers what is written to the ledger; what was written in clear, before there was a key, can still be read."""
+
+    def __init__(self, sealer: Sealer | None) -> None:
+        self._sealer = sealer
+
+    @property
+    def is_sealing(self) -> bool:
+        """Whether what is written is sealed."""
+        return self._sealer is not None
+
+    @staticmethod
+    def is_sealed(stored: bytes) -> bool:
+        """Tell whether what stands in the ledger is sealed."""
+        return stored[:1] == _SEALED
+
+    def put(self, plain: bytes, place: str) -> bytes:
+        """Return the bytes to write at a place."""
+        return _CLEAR + plain if self._sealer is None else _SEALED + self._sealer.seal(plain, _as_context(place))
+
+    def get(self, stored: bytes, place: str) -> bytes:
+        """Return the bytes that were written at a place. Raises LedgerError without the key for sealed ones."""
+        if stored[:1] == _CLEAR:
+            return stored[1:]
+        if self._sealer is None:
+            raise LedgerError(
+                Diagnostic("ledger-unavailable", "the ledger is sealed, and there is no key", remedy="Name the key.")
+            )
+        return self._sealer.unseal(stored[1:], _as_context(place))
+
+
+def _as_context(place: str) -> bytes:
+    return b"confobjects-ledger:" + place.encode()
+
+
+class Digester:
+    """Finds an address without writing it: capital letters do not count."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def digest(self, address: str) -> bytes:
+        """Return the digest of an address."""
+        return hmac.digest(self._key, address.casefold().encode(), "sha256")[:_DIGEST]
+
+
+__all__ = ["Cover", "Digester", "Sealer"]
