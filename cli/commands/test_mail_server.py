@@ -39,7 +39,7 @@ Depths: resolve, connect, tls, ehlo, auth (the default), envelope, send; each in
 last one sends a mail.
 
 The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
-47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan."""
+47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan, 52 access token."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:

@@ -8,6 +8,7 @@ driver (over a socket, in tests over a list of bytes) knows nothing of SMTP. A c
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, TypeVar
@@ -88,12 +89,35 @@ def _secure(client: SmtpClient, plan: DeliveryPlan, name: str) -> Dialogue[None]
 # -- login -------------------------------------------------------------------------------------------------------------
 
 
-def log_in(client: SmtpClient, login: SmtpLogin, nonce: str) -> Dialogue[str]:
-    """Log in once, with one mechanism, and return its name.
+Renew = Callable[[str], str]
+"""From an access token that was refused to another one, empty if there is none. Raises Trouble of stage token."""
+
+
+def log_in(client: SmtpClient, login: SmtpLogin, nonce: str, renew: Renew = lambda _: "") -> Dialogue[str]:
+    """Log in once, with one mechanism, and return its name; with an access token once more if the first is refused.
 
     The name is empty if the server offers no login and the plan allows that. ``nonce`` is a fresh random text for the
     mechanisms that need one.
     """
+    try:
+        return (yield from _log_in_once(client, login, nonce))
+    except Trouble as refusal:
+        if not login.token or refusal.kind != "reply" or refusal.reply is None or refusal.reply.code != _REFUSED:
+            raise
+        fresh, first = renew(login.token), refusal
+    if fresh in ("", login.token):
+        raise first
+    try:
+        return (yield from _log_in_once(client, login.replace(token=fresh), nonce))
+    except Trouble as second:
+        raise (first if second.reply is None else second) from None
+
+
+_REFUSED: Final = 535
+"""The answer to credentials that are not valid (RFC 4954, section 6)."""
+
+
+def _log_in_once(client: SmtpClient, login: SmtpLogin, nonce: str) -> Dialogue[str]:
     client.transcript.hide(*_secret_forms(login))
     if not client.tls and not login.in_clear:
         raise Trouble("auth", "auth-in-clear")
@@ -214,10 +238,22 @@ def _oauth_challenge(replies: Sequence[Reply]) -> str:
     for reply in replies:
         if reply.intermediate and reply.lines[0].strip():
             try:
-                return f": {make_visible(_decode_challenge(reply))}"
+                return f": {_describe_challenge(_decode_challenge(reply))}"
             except LoginProblem:
                 return ""
     return ""
+
+
+def _describe_challenge(challenge: bytes) -> str:
+    """Return the texts in the JSON of a challenge with their names; what is no such JSON is returned as it is."""
+    try:
+        document = json.loads(challenge)
+    except (ValueError, RecursionError):
+        document = None
+    texts = (
+        {name: text for name, text in document.items() if isinstance(text, str)} if isinstance(document, dict) else {}
+    )
+    return make_visible(", ".join(f'{name} "{text}"' for name, text in texts.items()) if texts else challenge)
 
 
 # -- between messages --------------------------------------------------------------------------------------------------

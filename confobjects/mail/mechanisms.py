@@ -1,7 +1,7 @@
 """Login mechanisms (SASL, RFC 4422) without a socket: challenges in, responses out; and the choice of one.
 
-Laws: there is one attempt with one mechanism, because more attempts after a refusal lock accounts. User names and
-passwords are UTF-8. What a server sends is checked: SCRAM verifies the server's signature, and refuses a nonce that
+Laws: there is one attempt with one mechanism, because more attempts after a refusal lock accounts; only an access token
+that is refused is replaced once, by a new one. User names and passwords are UTF-8. What a server sends is checked: SCRAM verifies the server's signature, and refuses a nonce that
 does not begin with ours, an iteration count that is too low or too high, and extensions that are mandatory.
 """
 

@@ -56,6 +56,25 @@ class EffectiveObjectLike(Protocol):
         ...
 
 
+class TokenSource(Protocol):
+    """Gives the access tokens of one login. Equal sources give the same tokens."""
+
+    def token(self) -> str:
+        """Return an access token that is still valid for a while.
+
+        Raises Trouble of stage token, and :class:`~confobjects.errors.MailError` of stage trust.
+        """
+        ...
+
+    def refuse(self, token: str, /) -> None:
+        """The mail server has refused an access token: it is not to be given out again. Raises as :meth:`token` does."""
+        ...
+
+
+TokenSources = Callable[[EffectiveObjectLike], TokenSource]
+"""From an OAuth 2.0 provider object to the source of its tokens. Raises Trouble of stage token."""
+
+
 class Timeouts(Record):
     """Limits in seconds: to connect to one address, for one reply, for one write, and for the whole delivery.
 
@@ -72,6 +91,7 @@ class Timeouts(Record):
 class SmtpLogin(Record):
     """Who logs in and how. ``token`` is an OAuth 2.0 access token, used instead of the password.
 
+    ``provider`` is the path of the OAuth 2.0 provider that the token comes from, ``tokens`` its source.
     ``mechanisms`` is the operator's own list (empty: the default order). ``disabled`` names mechanisms that the default
     leaves out. ``in_clear`` allows a login without TLS, ``optional`` a delivery without login if none is offered.
     """
@@ -84,6 +104,8 @@ class SmtpLogin(Record):
     authorization_id: str = ""
     in_clear: bool = False
     optional: bool = False
+    provider: str = ""
+    tokens: TokenSource | None = field(default=None, repr=False)
 
 
 class TrustSource(Record):

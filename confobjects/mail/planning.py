@@ -20,6 +20,8 @@ from confobjects.mail.choices import (
     choose_security,
     choose_username,
 )
+from confobjects.mail.diagnosis import DeliveryError, Trouble, diagnose
+from confobjects.mail.mechanisms import TOKEN
 from confobjects.mail.plan import (
     BLIND,
     RUNTIME_TRUST,
@@ -32,6 +34,7 @@ from confobjects.mail.plan import (
     SmtpLogin,
     Timeouts,
     TlsSettings,
+    TokenSources,
     TransportSetting,
     TrustSource,
     address_literal,
@@ -49,15 +52,30 @@ DEFAULT_TIMEOUTS: Final = {
 """Milliseconds. JavaMail waits without a limit by default; here every step has a limit."""
 
 
-def plan_delivery(server: EffectiveObjectLike, *, token: str = "", local_host: str = "") -> DeliveryPlan:
+def plan_delivery(
+    server: EffectiveObjectLike, *, token: str = "", tokens: TokenSources | None = None, local_host: str = ""
+) -> DeliveryPlan:
     """Return the plan of deliveries through a mail server object.
 
-    ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``local_host`` is the name of
+    ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``tokens`` gives the source of
+    tokens for the provider that the object names. ``local_host`` is the name of
     this machine. If it contains a dot and no setting names another, EHLO gives this name. Raises
     :class:`~confobjects.errors.MailError` of stage plan (or auth, if a login would go without TLS) with every problem
-    found.
+    found, and of stage token if the provider cannot be used.
     """
-    return _DeliveryPlanner(server, token, local_host).make_plan()
+    planner = _DeliveryPlanner(server, token, local_host)
+    plan = planner.make_plan()
+    login, provider = plan.login, planner.provider
+    if login is None or login.token or provider is None:
+        return plan
+    if tokens is None:
+        remedy = "Give the mailer a source of tokens (tokens=…), or a token."
+        summary = f"the login takes access tokens of {provider.path}, and this program has no source of them"
+        raise MailError(Diagnostic("mail-plan", summary, path=server.path, property="oauth2-provider", remedy=remedy))
+    try:
+        return plan.replace(login=login.replace(tokens=tokens(provider)))
+    except Trouble as trouble:
+        raise DeliveryError(diagnose(trouble, {}), provider.path, trouble=trouble) from None
 
 
 def transport_settings(server: EffectiveObjectLike) -> tuple[list[tuple[str, str, str]], tuple[Diagnostic, ...]]:
@@ -77,6 +95,8 @@ class _DeliveryPlanner:
         self.server = server
         self.token = token
         self.local_host = local_host
+        self.provider: EffectiveObjectLike | None = None
+        """The OAuth 2.0 provider whose tokens the login takes."""
         self.problems = Collector()
         self.noted: list[TransportSetting] = []
         self.overrides: dict[str, str] = {}
@@ -198,19 +218,40 @@ class _DeliveryPlanner:
     def plan_login(self, security: Security) -> SmtpLogin | None:
         choice = choose_username(self.view, self.smtp) or Choice("", "auth-username")
         username, origin = choice.value, self.follow("username", choice)
-        password = self.server["auth-password"] or ""
+        takes_tokens = self._find_provider()
+        password = "" if takes_tokens else self.server["auth-password"] or ""
         auth = self.smtp.get("auth")
         if auth is not None and not auth.value:
             self.note("login", "none", f"{PROPERTY} {auth.name}")
             return None
         external = "EXTERNAL" in self.smtp.value_of("auth.mechanisms", ())
-        if not (username and (password or self.token)) and not external:
+        if not (username and (password or self.token or takes_tokens)) and not external:
             self._note_no_login(username, password, auth)
             return None
-        self.note("login", f"{username} ({'access token' if self.token else MASK})", origin)
+        shown = "access token" if self.token else MASK
+        if self.provider is not None and not self.token:
+            shown = f"access token of {self.provider.path}"
+        self.note("login", f"{username} ({shown})", origin)
         if security == "none" and not self.smtp.allows("login-in-clear"):
             self._refuse_clear_login()
         return self._make_login(username, password)
+
+    def _find_provider(self) -> bool:
+        """Find the provider whose access tokens the login takes. Tell whether it takes any."""
+        if "authentication" not in tuple(self.server) or self.server["authentication"] != "oauth2":
+            return False
+        provider = self.server.reference("oauth2-provider")
+        if provider is None:
+            summary = "the login takes access tokens, but there is no oauth2-provider to get them from"
+            self.report_error(summary, "oauth2-provider", "Set oauth2-provider.")
+        elif provider["enabled"] is False:
+            self.report_error(
+                f'the OAuth 2.0 provider "{provider.name}" is disabled',
+                "oauth2-provider",
+                f"Enable {provider.path}, or name another provider.",
+            )
+        self.provider = provider
+        return True
 
     def _note_no_login(self, username: str, password: str, auth: Any) -> None:
         if password and not username:
@@ -243,6 +284,8 @@ class _DeliveryPlanner:
         }
         setting = self.smtp.get("auth.mechanisms", "sasl.mechanisms")
         mechanisms = () if setting is None else setting.value
+        if self.provider is not None:
+            mechanisms = self._leave_token_mechanisms(mechanisms)
         # As in JavaMail, a token mechanism that is named in the settings uses the password as the token.
         as_token = password if not self.token and not {"XOAUTH2", "OAUTHBEARER"}.isdisjoint(mechanisms) else ""
         return SmtpLogin(
@@ -252,9 +295,25 @@ class _DeliveryPlanner:
             mechanisms=mechanisms,
             disabled=frozenset(disabled),
             authorization_id=self.smtp.value_of("sasl.authorizationid", ""),
+            provider="" if self.provider is None else self.provider.path,
             in_clear=self.smtp.allows("login-in-clear"),
             optional=self.smtp.allows("login-optional"),
         )
+
+    def _leave_token_mechanisms(self, mechanisms: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the mechanisms that take an access token: those named, or all if none is named."""
+        left = tuple(name for name in mechanisms if name in TOKEN)
+        if mechanisms and not left:
+            self.report_error(
+                f"the login takes access tokens, and mail.smtp.auth.mechanisms names none of {' and '.join(TOKEN)}",
+                PROPERTY,
+                (
+                    "Remove ",
+                    RemedyAction("setting", PROPERTY, "mail.smtp.auth.mechanisms"),
+                    ", or add one of them to it.",
+                ),
+            )
+        return left or TOKEN
 
     def plan_trust(self, security: Security) -> TrustSource:
         provider = self.server.reference("trust-manager-provider")

@@ -47,7 +47,7 @@ class ProviderTokens:
         return isinstance(other, ProviderTokens) and mine == (other.settings, other._store)
 
     def __hash__(self) -> int:
-        return hash((self.settings, self._store))
+        return hash(self.settings.fingerprint)
 
     def token(self) -> str:
         """Return an access token. Raises Trouble of stage token, and MailError of stage trust."""

@@ -16,7 +16,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError, TrustError
 from confobjects.mail.envelope import make_envelope
-from confobjects.mail.plan import DeliveryPlan, TransportSetting
+from confobjects.mail.plan import DeliveryPlan, TokenSources, TransportSetting
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime, format_stage
 from confobjects.mail.transaction import try_envelope
@@ -91,19 +91,21 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     from_: str | None = None,
     unsaved: bool = False,
     token: str = "",
+    tokens: TokenSources | None = None,
     network: Network | None = None,
     progress: Progress | None = None,
 ) -> TestResult:
     """Test a mail server object up to a depth and return the result, good or bad.
 
     ``unsaved`` says that the object has values that are not saved; the result repeats it. The depths envelope and send
-    need ``to``, whose addresses are checked before any connection is made. ``progress`` is told of each stage. Raises ValueError for an unknown depth.
+    need ``to``, whose addresses are checked before any connection is made. ``tokens`` gives the access tokens of OAuth 2.0
+    providers. ``progress`` is told of each stage. Raises ValueError for an unknown depth.
     """
     if depth not in DEPTHS:
         raise ValueError(f"unknown depth {depth}; known: {', '.join(DEPTHS)}")
     tested: Literal["saved", "unsaved"] = "unsaved" if unsaved else "saved"
     try:
-        plan = plan_delivery(server, token=token, local_host=socket.gethostname())
+        plan = plan_delivery(server, token=token, tokens=tokens, local_host=socket.gethostname())
     except MailError as error:
         return _with_failure(TestResult(server.path, depth, tested, ok=False), error)
     test = _ServerTest(plan.for_test(), network or Network(), tuple(to), from_, progress)
@@ -143,7 +145,7 @@ class _ServerTest:
                 *((connection.greet,) if self.plan.security.startswith("starttls") else ()),
             ),
             "ehlo": () if self.plan.security.startswith("starttls") else (connection.greet,),
-            "auth": (connection.log_in,),
+            "auth": (connection.fetch_token, connection.log_in),
             "envelope": (self._try_envelope,),
             "send": (self._send_message,),
         }

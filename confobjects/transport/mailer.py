@@ -19,7 +19,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.message import Sendable
-from confobjects.mail.plan import DeliveryPlan
+from confobjects.mail.plan import DeliveryPlan, TokenSources
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport
 from confobjects.records import Record
@@ -48,18 +48,19 @@ class Mailer:
     have been delivered. :class:`~confobjects.transport.fleet.FollowedServers` in place of the objects are mail servers that may change:
     each message is sent by what is in effect when it begins, and fails as long as no mail server can be used.
 
-    ``token`` is an OAuth 2.0 access token, used for the login instead of the password. ``explain``
-    makes a second connection after some failures to explain them (see :mod:`confobjects.transport.probes`). ``watch``
+    ``token`` is an OAuth 2.0 access token, used for the login instead of the password; ``tokens`` gives the source of the
+    tokens of a provider, for mail servers that name one. ``explain`` makes a second connection after some failures to explain them (see :mod:`confobjects.transport.probes`). ``watch``
     explains them too, and is told of the stages of each connection that is made for one message; the mail is a test, and
     waits for a greeting no longer than a test does. ``network`` replaces resolving and connecting. Thread-safe. Raises :class:`~confobjects.errors.MailError` of stage plan if an
     object cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what and how, all but the first by keyword
         self,
         servers: Any,
         *,
         token: str = "",
+        tokens: TokenSources | None = None,
         explain: bool = False,
         network: Network | None = None,
         watch: Watch | None = None,
@@ -71,7 +72,7 @@ class Mailer:
         host = socket.gethostname()
 
         def plan(server: Any) -> DeliveryPlan:
-            found = plan_delivery(server, token=token, local_host=host)
+            found = plan_delivery(server, token=token, tokens=tokens, local_host=host)
             return found if watch is None else found.for_test()
 
         self._plans: PlanSource
@@ -427,20 +428,21 @@ def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryRepor
     )
 
 
-def send_test(
+def send_test(  # noqa: PLR0913 - what and how, all but the addresses by keyword
     server: Any,
     to: str | Iterable[str],
     from_: str | None = None,
     *,
+    tokens: TokenSources | None = None,
     network: Network | None = None,
     progress: Progress | None = None,
 ) -> DeliveryReport:
     """Send a short test mail through a mail server object and return the report. Failures are explained.
 
-    ``progress`` is told of each stage as it happens. A long silence of the server is looked into while it lasts. Raises
+    ``tokens`` gives the access tokens of OAuth 2.0 providers. ``progress`` is told of each stage as it happens. A long silence of the server is looked into while it lasts. Raises
     :class:`~confobjects.errors.MailError`.
     """
-    mailer = Mailer(server, network=network, watch=Watch(progress))
+    mailer = Mailer(server, tokens=tokens, network=network, watch=Watch(progress))
     addresses = (to,) if isinstance(to, str) else tuple(to)
     check_addresses(
         Outgoing(b"", from_, addresses), mailer.plan

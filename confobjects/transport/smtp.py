@@ -56,6 +56,8 @@ class Connection:
         self.address = ""
         self.security = "none"
         self.mechanism = ""
+        self._login = plan.login
+        """The login of the plan; with an access token, if it takes one and that was fetched."""
         self.ehlo_name = plan.ehlo_name or ""
         self.trust: Trust | None = None
         self.trust_checked = 0.0
@@ -87,6 +89,7 @@ class Connection:
         try:
             for stage in (
                 self.load_trust,
+                self.fetch_token,
                 self.resolve,
                 self.connect,
                 self.start_implicit_tls,
@@ -111,6 +114,26 @@ class Connection:
         if unchecked and not is_named(self.plan.host, unchecked):
             raise Trouble("tls", "host-not-in-trust-list")
         return trust_for(self.plan.trust, self.plan.tls, unchecked=bool(unchecked), server=self.plan.server)
+
+    def fetch_token(self) -> None:
+        """Get the access token, if the login takes one. In a delivery this comes before any connection is made.
+
+        Raises DeliveryError of stage token, and MailError of stage trust.
+        """
+        login = self.plan.login
+        if login is not None and login.tokens is not None:
+            with self._close_on_trouble(), self._time_stage("token"):
+                self._login = login.replace(token=login.tokens.token())
+            self.restart()
+
+    def _renew_token(self, refused: str) -> str:
+        """Return another access token in place of one that was refused, empty without a source. Raises Trouble."""
+        tokens = self._login.tokens if self._login is not None else None
+        if tokens is None:
+            return ""
+        self.client.transcript.note_event("the access token was refused; asking for a new one")
+        tokens.refuse(refused)
+        return tokens.token()
 
     def resolve(self) -> None:
         """Look up the host, or the host of the proxy."""
@@ -151,8 +174,9 @@ class Connection:
 
     def log_in(self) -> None:
         """Log in if the plan asks for it."""
-        if self.plan.login is not None:
-            self.mechanism = self.run(log_in(self.client, self.plan.login, secrets.token_urlsafe(24)))
+        if self._login is not None:
+            nonce = secrets.token_urlsafe(24)
+            self.mechanism = self.run(log_in(self.client, self._login, nonce, self._renew_token))
         self._route = self.route
         self._opened_before = f"on the connection to {self.address} that was opened before"
         if self._channel is not None:
@@ -455,7 +479,7 @@ class Connection:
         diagnosis = self.diagnose_trouble(trouble, **facts)
         results = trouble.facts.get("results", ())
         report = self.make_report(results, trouble.reply, final=False, transcript=said.copy())
-        return DeliveryError(diagnosis, plan.server, report=report, trouble=trouble)
+        return DeliveryError(diagnosis, trouble.facts.get("path", plan.server), report=report, trouble=trouble)
 
     def diagnose_trouble(self, trouble: Trouble, **facts: Any) -> Diagnosis:
         """Return the diagnosis of a trouble, with the facts of this connection."""

@@ -78,6 +78,13 @@ SERVERS: Mapping[str, Server] = {
             needs_root=True,
         ),
         Server(
+            name="dovecot",
+            packages=("dovecot-core",),
+            probes={"dovecot": "dovecot"},
+            used_by="tests/oauth/test_postfix.py",
+            needs_root=True,
+        ),
+        Server(
             name="slapd",
             packages=("slapd", "ldap-utils"),
             probes={

@@ -52,8 +52,8 @@ smtpd_tls_security_level = may
 smtpd_tls_auth_only = yes
 smtpd_tls_session_cache_database =
 smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = cyrus
-smtpd_sasl_path = smtpd
+smtpd_sasl_type = {sasl_type}
+smtpd_sasl_path = {sasl_path}
 smtpd_sasl_local_domain = {realm}
 smtpd_sasl_security_options = noanonymous
 smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
@@ -122,6 +122,8 @@ class Postfix:
     certificate: Certificate
     others: Mapping[str, Certificate] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    dovecot: Path | None = None
+    """The socket of a Dovecot that checks the logins; without one, there is the user of this module."""
 
     def __enter__(self) -> Self:
         programs = require("postfix")
@@ -177,7 +179,9 @@ class Postfix:
             name: self._run(programs["postconf"], "-dh", name).strip()
             for name in ("command_directory", "daemon_directory")
         }
+        sasl_type, sasl_path = ("cyrus", "smtpd") if self.dovecot is None else ("dovecot", str(self.dovecot))
         facts = {"root": self.root, "certificate": certificate, "key": key, "realm": REALM}
+        facts |= {"sasl_type": sasl_type, "sasl_path": sasl_path}
         (self.etc / "main.cf").write_text(_MAIN.format(**facts, **defaults), encoding="utf-8")
         self._options = {
             "plain": "",
