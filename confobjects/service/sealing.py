@@ -9,22 +9,24 @@ import hmac
 from typing import Final, Protocol
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import LedgerError
+from confobjects.errors import ExpressionError, LedgerError
+from confobjects.sealing import make_context
 
 _CLEAR: Final = b"\0"
 _SEALED: Final = b"\1"
 _DIGEST: Final = 16
+_USE: Final = "ledger"
 
 
 class Sealer(Protocol):
     """Seals bytes, so that only whoever has the key reads them, and only where they were meant to stand."""
 
-    def seal(self, plain: bytes, context: bytes) -> bytes:
+    def seal(self, plain: bytes, context: bytes) -> str:
         """Return the bytes sealed. ``context`` says where they stand."""
         ...
 
-    def unseal(self, sealed: bytes, context: bytes) -> bytes:
-        """Return what was sealed. Raises an error if the key is another one, or the context."""
+    def unseal(self, sealed: str, context: bytes) -> bytes:
+        """Return what was sealed. Raises ExpressionError if the key is another one, or the context."""
         ...
 
 
@@ -46,21 +48,23 @@ class Cover:
 
     def put(self, plain: bytes, place: str) -> bytes:
         """Return the bytes to write at a place."""
-        return _CLEAR + plain if self._sealer is None else _SEALED + self._sealer.seal(plain, _as_context(place))
+        if self._sealer is None:
+            return _CLEAR + plain
+        return _SEALED + self._sealer.seal(plain, make_context(_USE, place)).encode()
 
     def get(self, stored: bytes, place: str) -> bytes:
-        """Return the bytes that were written at a place. Raises LedgerError without the key for sealed ones."""
+        """Return the bytes that were written at a place. Raises LedgerError without the key that sealed them."""
         if stored[:1] == _CLEAR:
             return stored[1:]
         if self._sealer is None:
             raise LedgerError(
                 Diagnostic("ledger-unavailable", "the ledger is sealed, and there is no key", remedy="Name the key.")
             )
-        return self._sealer.unseal(stored[1:], _as_context(place))
-
-
-def _as_context(place: str) -> bytes:
-    return b"confobjects-ledger:" + place.encode()
+        try:
+            return self._sealer.unseal(stored[1:].decode("ascii", "replace"), make_context(_USE, place))
+        except ExpressionError as error:
+            problem = error.diagnostics[0]
+            raise LedgerError(Diagnostic("ledger-unavailable", problem.summary, remedy=problem.remedy)) from None
 
 
 class Digester:

@@ -9,6 +9,9 @@ import pytest
 from sqlalchemy import func, select
 
 from confobjects.errors import LedgerError, NoSuchObjectError, NotAcceptedError
+from confobjects.sealing import RingSealer
+from confobjects.sealing.ring import Ring
+from confobjects.sealing.ring_file import make_key
 from confobjects.service.ledger import Ledger, Mail, open_ledger
 from confobjects.service.rules.pacing import WRONG_PASSWORDS
 from confobjects.service.rules.settings import DAY, HOUR, MINUTE, Settings
@@ -354,24 +357,13 @@ def test_a_ledger_of_an_older_release_is_brought_up_to_date_and_one_of_a_newer_i
         open_ledger(url, unsealed=True)
 
 
-class Xor:
-    """A sealer with a key that a test can look through."""
-
-    def __init__(self, key: int) -> None:
-        self.key = key
-
-    def seal(self, plain: bytes, context: bytes) -> bytes:
-        return bytes(one ^ self.key for one in context + b"|" + plain)
-
-    def unseal(self, sealed: bytes, context: bytes) -> bytes:
-        found, _, plain = bytes(one ^ self.key for one in sealed).partition(b"|")
-        if found != context:
-            raise LedgerError("another key, or another place")
-        return plain
+def sealer() -> RingSealer:
+    """Return a sealer with a key of its own."""
+    return RingSealer(Ring.of(make_key("20270115")))
 
 
 def test_with_a_key_no_address_and_no_content_is_in_clear(url: str) -> None:
-    with open_ledger(url, Xor(7)) as ledger:
+    with open_ledger(url, sealer()) as ledger:
         message = ledger.accept(mail(category="account"), SETTINGS)
         work = Work(ledger, "r1")
         [delivery] = take(work)
@@ -386,7 +378,7 @@ def test_with_a_key_no_address_and_no_content_is_in_clear(url: str) -> None:
     with pytest.raises(LedgerError):
         open_ledger(url, unsealed=True)
     with pytest.raises(LedgerError):
-        open_ledger(url, Xor(8))
+        open_ledger(url, sealer())
 
 
 def test_a_ledger_begins_in_clear_only_if_that_is_wanted_and_can_be_sealed_later(url: str) -> None:
@@ -394,7 +386,7 @@ def test_a_ledger_begins_in_clear_only_if_that_is_wanted_and_can_be_sealed_later
         open_ledger(url)
     with open_ledger(url, unsealed=True) as ledger:
         before = ledger.accept(mail(category="account"), SETTINGS)
-    with open_ledger(url, Xor(7)) as ledger:
+    with open_ledger(url, sealer()) as ledger:
         assert ledger.find(before).from_ == "me@example.com"
         for _ in range(2):
             ledger.accept(mail(category="account"), SETTINGS)
