@@ -726,6 +726,12 @@ TABLE: Final[dict[str, Failure]] = {
         "",
         elsewhere=False,
     ),
+    "withdrawn": Failure(
+        "the message was withdrawn before the server had all of it",
+        "Send it again, unless somebody else does.",
+        "",
+        elsewhere=False,
+    ),
     # any stage
     "closing": Failure("the server is closing the connection", _RETRY, "", retry=True),
     "timeout": Failure(

@@ -21,9 +21,11 @@ from confobjects.mail.smtp import Misuse, SmtpClient
 from confobjects.mail.states import State
 from confobjects.mail.transaction import (
     DeliveryOutcome,
+    Leave,
     ReadyMessage,
     RenderedMessage,
     Results,
+    ask_leave,
     blame_pipelining,
     check_mastered,
     deliver,
@@ -40,11 +42,15 @@ from confobjects.records import Record
 
 
 class Parcel(Record):
-    """A message with its envelope, and a mark by which the caller recognises it."""
+    """A message with its envelope, and a mark by which the caller recognises it.
+
+    ``leave`` is asked before the server gets the end of the message. How the message before it ended is noted by then.
+    """
 
     mark: Any
     envelope: Envelope
     message: Sendable
+    leave: Leave | None = None
 
 
 Note = Callable[[Parcel, DeliveryOutcome | Trouble, Transcript], None]
@@ -93,7 +99,7 @@ class _Stream:
         while client.state is State.SESSION and (parcel := next(self.parcels, None)):
             client.transcript = transcript = client.transcript.make_empty()
             try:
-                outcome = yield from deliver(client, self.plan, parcel.envelope, parcel.message)
+                outcome = yield from deliver(client, self.plan, parcel.envelope, parcel.message, parcel.leave)
             except (Trouble, Misuse) as problem:
                 self.note(parcel, _as_trouble(problem, client), transcript)
                 if client.state is not State.SESSION:
@@ -132,10 +138,7 @@ class _Stream:
             current.results, following = judged, None
             try:
                 client.transcript = current.transcript
-                if ready.wire is not None:
-                    client.send_message(ready.content.size, ready.wire)
-                else:
-                    yield from pour_content(client, self.plan, ready.content, judged, chunked=ready.chunked)
+                yield from self._send_content(current, judged)
                 following = self._begin_next()
                 wanted = 1 + (following.ready.answers if following else 0)
                 replies = yield DialogueStep("data", wanted, self._work_meanwhile)
@@ -152,6 +155,17 @@ class _Stream:
             if len(replies) == 1:  # the server closes the connection after its answer
                 raise self._note_unsent(following)
             current, replies = following, replies[1:]
+
+    def _send_content(self, current: _MessageInHand, results: Results) -> Dialogue[None]:
+        """Send a content. Whoever has to give leave for it knows how the message before ended."""
+        client, ready, leave = self.client, current.ready, current.parcel.leave
+        if leave is not None:
+            self._tell_last()
+        if ready.wire is not None:
+            ask_leave(client, leave, results)
+            client.send_message(ready.content.size, ready.wire)
+        else:
+            yield from pour_content(client, self.plan, ready.content, results, chunked=ready.chunked, leave=leave)
 
     def _begin_next(self) -> _MessageInHand | None:
         """Give the next envelope to the engine."""

@@ -10,7 +10,7 @@ such a message is sent by BDAT instead, which sends no content before the envelo
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from confobjects.mail.diagnosis import Trouble
@@ -28,6 +28,9 @@ CHUNK = 1 << 20
 """Bytes of one BDAT chunk, unless a setting gives another size."""
 
 Results = tuple[tuple[str, Reply], ...]
+
+Leave = Callable[[], bool]
+"""Asked just before the server gets the end of a message, after which it may deliver it: False withdraws the message."""
 
 
 class DeliveryOutcome(Record):
@@ -68,7 +71,9 @@ class ReadyMessage(Record):
         return len(self.group.usual)
 
 
-def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable) -> Dialogue[DeliveryOutcome]:
+def deliver(
+    client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message: Sendable, leave: Leave | None = None
+) -> Dialogue[DeliveryOutcome]:
     """Send one message. Without ``sendpartial``, one refused recipient stops the whole message."""
     if client.pipelining:
         ready = prepare_message(client, plan, envelope, render_message(client, plan, envelope, message))
@@ -83,13 +88,14 @@ def deliver(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope, message:
         if isinstance(judged, Trouble):
             raise judged
         if ready.wire is not None:
+            ask_leave(client, leave, judged)
             client.send_message(content.size, ready.wire)
         else:
-            yield from pour_content(client, plan, content, judged, chunked=chunked)
+            yield from pour_content(client, plan, content, judged, chunked=chunked, leave=leave)
     else:
         content, chunked = fit_to_server(client, plan, envelope, message), _uses_chunking(client, plan, envelope)
         judged = yield from _begin_in_steps(client, plan, envelope, content)
-        yield from pour_content(client, plan, content, judged, chunked=chunked)
+        yield from pour_content(client, plan, content, judged, chunked=chunked, leave=leave)
     try:
         answers = yield DialogueStep("data")
     except Trouble as trouble:
@@ -354,12 +360,25 @@ def try_envelope(client: SmtpClient, plan: DeliveryPlan, envelope: Envelope) -> 
 # -- content -----------------------------------------------------------------------------------------------------------
 
 
-def pour_content(
-    client: SmtpClient, plan: DeliveryPlan, content: Content, results: Results, *, chunked: bool
+def ask_leave(client: SmtpClient, leave: Leave | None, results: Results) -> None:
+    """Ask for leave to send the end of a message. Without it, end the conversation and raise Trouble."""
+    if leave is not None and not leave():
+        client.abandon()  # a server does not deliver a message without its end
+        raise Trouble("data", "withdrawn", results=results)
+
+
+def pour_content(  # noqa: PLR0913 - what is poured, where, and how
+    client: SmtpClient,
+    plan: DeliveryPlan,
+    content: Content,
+    results: Results,
+    *,
+    chunked: bool,
+    leave: Leave | None = None,
 ) -> Dialogue[None]:
     """Give the whole content to the engine. The driver sends it piece by piece."""
     if chunked:
-        yield from _pour_chunks(client, _chunks(content, plan.options.chunk_size or CHUNK), results)
+        yield from _pour_chunks(client, _chunks(content, plan.options.chunk_size or CHUNK), results, leave)
         return
     for piece in content.pieces():
         client.send_content(piece)
@@ -369,10 +388,11 @@ def pour_content(
             if trouble.answers:  # the server did not wait for the end
                 raise Trouble("data", "reply", trouble.answers[0], results=results) from None
             raise
+    ask_leave(client, leave, results)
     client.end_content(content.size)
 
 
-def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) -> Dialogue[None]:
+def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results, leave: Leave | None) -> Dialogue[None]:
     """Send the content by BDAT. Each chunk but the last waits for its answer, because the server may refuse it."""
     chunk = next(chunks)
     for following in chunks:
@@ -383,6 +403,7 @@ def _pour_chunks(client: SmtpClient, chunks: Iterator[bytes], results: Results) 
             yield from give_up(client)
             raise Trouble("data", "reply", answers[0], results=results)
         chunk = following
+    ask_leave(client, leave, results)
     client.bdat(chunk, last=True)
 
 

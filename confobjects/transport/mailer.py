@@ -417,15 +417,18 @@ def deliver_through(connection: Connection, outgoing: Outgoing) -> DeliveryRepor
     """Send one message over an open connection. Raises :class:`~confobjects.errors.MailError`."""
     envelope, message, message_id = prepare_outgoing(outgoing, connection.plan, connection.ehlo_name)
     try:
-        outcome = connection.deliver(envelope, message)
+        outcome = connection.deliver(envelope, message, outgoing.leave)
     except DeliveryError as error:
         if not connection.can_do_without(error):
             raise
         connection.reopen()
-        outcome = connection.deliver(envelope, message)
-    return connection.make_report(
+        outcome = connection.deliver(envelope, message, outgoing.leave)
+    report = connection.make_report(
         outcome.recipients, outcome.final, sender=envelope.sender, size=outcome.size, message_id=message_id
     )
+    if outgoing.witness is not None:
+        outgoing.witness.accept(lambda: report)
+    return report
 
 
 def send_test(  # noqa: PLR0913 - what and how, all but the addresses by keyword

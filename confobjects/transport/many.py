@@ -157,7 +157,7 @@ class MessageGroup:
             except MailError as error:
                 self.errors[number] = error
             else:
-                yield Parcel((number, message_id), envelope, message)
+                yield Parcel((number, message_id), envelope, message, messages[number].leave)
 
 
 class _Lane:
@@ -260,9 +260,10 @@ class _Lane:
         number, message_id = parcel.mark
         if isinstance(end, DeliveryOutcome):
             sender = parcel.envelope.sender
-            self._group.accounts[number] = DeliveryAccount(
-                connection.route, end, transcript, self._spans, sender, message_id
-            )
+            account = DeliveryAccount(connection.route, end, transcript, self._spans, sender, message_id)
+            self._group.accounts[number] = account
+            if (witness := self._group.messages[number].witness) is not None:
+                witness.accept(account.make_report)
         elif is_end_of_connection(end) or connection.leave_out_mishandled(end):
             self._group.returned.append(number)
         else:

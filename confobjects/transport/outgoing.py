@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from email.utils import format_datetime, make_msgid
+from typing import Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
@@ -18,12 +19,33 @@ from confobjects.mail.report import DeliveryReport
 from confobjects.records import Record
 
 
+class Witness(Protocol):
+    """Whoever has to know at once how far a message is: it may not be lost, nor sent twice, whatever ends this process."""
+
+    def may_send(self) -> bool:
+        """Tell whether the message may be sent. It is asked just before the server gets the end of the message.
+
+        If the message goes to another mail server, or over another connection, it is asked again.
+        """
+        ...
+
+    def accept(self, make_report: Callable[[], DeliveryReport]) -> None:
+        """Take note that a server has accepted the message: its answer has just arrived."""
+        ...
+
+
 class Outgoing(Record):
     """A message to send, and its envelope if the headers do not give it."""
 
     message: Sendable
     from_: str | None = None
     to: str | Iterable[str] | None = None
+    witness: Witness | None = None
+
+    @property
+    def leave(self) -> Callable[[], bool] | None:
+        """What is asked before the server gets the end of the message."""
+        return None if self.witness is None else self.witness.may_send
 
 
 class SendResult:
@@ -139,4 +161,12 @@ def make_trial_message(plan: DeliveryPlan, to: Iterable[str]) -> EmailMessage:
     return message
 
 
-__all__ = ["Outgoing", "SendResult", "check_addresses", "find_recipients", "make_trial_message", "prepare_outgoing"]
+__all__ = [
+    "Outgoing",
+    "SendResult",
+    "Witness",
+    "check_addresses",
+    "find_recipients",
+    "make_trial_message",
+    "prepare_outgoing",
+]

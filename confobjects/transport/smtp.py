@@ -32,7 +32,7 @@ from confobjects.mail.replies import ProtocolViolation, Reply
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.mail.smtp import Misuse, SmtpClient
 from confobjects.mail.states import State
-from confobjects.mail.transaction import DeliveryOutcome, deliver
+from confobjects.mail.transaction import DeliveryOutcome, Leave, deliver
 from confobjects.mail.transcript import Transcript
 from confobjects.transport.channel import SmtpChannel
 from confobjects.transport.deadline import Deadline
@@ -230,10 +230,10 @@ class Connection:
         self.stages, self.security, self.mechanism, self._route = [], "none", "", None
         self.open()
 
-    def deliver(self, envelope: Envelope, message: Sendable) -> DeliveryOutcome:
-        """Send one message. Raises DeliveryError."""
+    def deliver(self, envelope: Envelope, message: Sendable, leave: Leave | None = None) -> DeliveryOutcome:
+        """Send one message; ``leave`` is asked before the server gets its end. Raises DeliveryError."""
         self.messages += 1
-        return self.run(deliver(self.client, self.plan, envelope, message), sender=envelope.sender or "<>")
+        return self.run(deliver(self.client, self.plan, envelope, message, leave), sender=envelope.sender or "<>")
 
     @property
     def closed(self) -> bool:

@@ -38,6 +38,7 @@ OTHERS = {
     "wire",
     "connection-lost",
     "pool-exhausted",  # tests/transport/test_pool.py
+    "withdrawn",  # tests/transport/test_witness.py
     "refused",  # an answer for which there is no rule: tests/mail/test_diagnosis.py
     *(code for code in TABLE if code.startswith("token-")),  # tests/oauth/test_failures.py
 }
