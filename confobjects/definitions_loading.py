@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from confobjects import inputs
@@ -18,6 +18,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from confobjects.caching import CheckedContents
     from confobjects.definitions.installed import InstalledText, Reason, UnusableDefinition
 
 DEFINITIONS_VARIABLE = "CONFOBJECTS_DEFINITIONS"
@@ -82,10 +83,7 @@ class _Loader:
         self.allowed = allowed
         self.unusable: dict[str, UnusableDefinition] = {}
         self.replaced: dict[str, Source] = {}
-
-    @cached_property
-    def _memory(self) -> _Memory:
-        return _Memory()
+        self._memory = Memory("definitions", "syntaxes", "expressions")
 
     def load(self, installed: tuple[InstalledText, ...]) -> list[DefinitionDocument]:
         """Return all documents that count. Raises :class:`~confobjects.errors.DefinitionError` for the directories."""
@@ -159,18 +157,21 @@ class _Loader:
             return []
         read = [text for _, text in (*self.own, *self.texts)]
         content = (str(len(self.own)), str(len(read)), *read, *(one.digest for one in usable.values()))
-        texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
         outlines = None if self.unread else self._memory.recall(content)
         if outlines is None:
+            texts = [*self.texts, *((one.origin, one.text) for one in usable.values())]
             _check_definitions(self.own, texts, self.unread, usable)
             outlines = _outline(texts)
             self._memory.remember(content, outlines)
         from confobjects.definitions.outlines import OutlinedData
 
-        first = len(self.texts)
+        given = [(origin, partial(str, text)) for origin, text in self.texts]
+        held = [(one.origin, partial(getattr, one, "text")) for one in usable.values()]
         return [
-            DefinitionDocument(origin, OutlinedData(outline, text), "installed" if number >= first else "directory")
-            for number, ((origin, text), outline) in enumerate(zip(texts, outlines, strict=True))
+            DefinitionDocument(
+                origin, OutlinedData(outline, read), "installed" if number >= len(given) else "directory"
+            )
+            for number, ((origin, read), outline) in enumerate(zip((*given, *held), outlines, strict=True))
         ]
 
     def _find_culprits(self, error: DefinitionError, usable: Mapping[str, InstalledText]) -> list[str]:
@@ -234,28 +235,41 @@ def _check_definitions(
         raise DefinitionError(place_problems(problems, dict((*own, *texts))))
 
 
-class _Memory:
-    """What is known of contents, in parts, that have been checked by the rules of today; see :mod:`confobjects.caching`."""
+class Memory:
+    """What is known of contents, in parts, that have been found right by the rules of today; see :mod:`confobjects.caching`.
 
-    def __init__(self) -> None:
-        from confobjects.caching import CheckedContents, cache_directory
+    ``rooms`` are the packages with the rules.
+    """
 
-        self._cache = CheckedContents(cache_directory(os.environ))
-        self._signs: list[str] = []
-        with suppress(OSError):
-            self._signs = list(_signs_of_check())
+    def __init__(self, *rooms: str) -> None:
+        self._rooms = rooms
 
     def recall(self, content: Sequence[str]) -> Any:
-        return self._cache.recall(self._digest_of(content)) if self._signs else None
+        """Return what was remembered of a content, None if it is not known."""
+        digest = self._digest_of(content)
+        return self._cache.recall(digest) if digest else None
 
     def remember(self, content: Sequence[str], parts: Any) -> None:
-        if self._signs:
-            self._cache.remember(self._digest_of(content), parts)
+        """Remember that a content is right, with what recalling it returns, as JSON."""
+        if digest := self._digest_of(content):
+            self._cache.remember(digest, parts)
+
+    @cached_property
+    def _cache(self) -> CheckedContents:
+        from confobjects.caching import CheckedContents, cache_directory
+
+        return CheckedContents(cache_directory(os.environ))
+
+    @cached_property
+    def _signs(self) -> list[str]:
+        with suppress(OSError):
+            return list(_signs_of(self._rooms))
+        return []
 
     def _digest_of(self, content: Sequence[str]) -> str:
         from confobjects.caching import digest_of
 
-        return digest_of([*self._signs, *content])
+        return digest_of([*self._signs, *content]) if self._signs else ""
 
 
 def _outline(texts: Iterable[_Text]) -> list[dict[str, Any]]:
@@ -281,8 +295,8 @@ def _find_names(texts: Iterable[_Text]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _signs_of_check() -> Iterator[str]:
-    """Yield what tells one state of the rules from another: the version of Python, size and time of each file with rules.
+def _signs_of(rooms: Iterable[str]) -> Iterator[str]:
+    """Yield what tells one state of the rules in rooms from another: the version of Python, size and time of each file.
 
     Raises OSError if the package is in an archive.
     """
@@ -290,7 +304,7 @@ def _signs_of_check() -> Iterator[str]:
 
     yield sys.version
     here = os.path.dirname(__file__)
-    for room in ("definitions", "syntaxes", "expressions"):
+    for room in rooms:
         with os.scandir(os.path.join(here, room)) as files:
             for file in sorted(files, key=lambda entry: entry.name):
                 status = file.stat()

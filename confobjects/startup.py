@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from confobjects.actions import RemedyAction
 from confobjects.definitions.registry import Registry
-from confobjects.definitions_loading import directories_of, load_registry, refuse_code
+from confobjects.definitions_loading import Memory, directories_of, load_registry, refuse_code
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
 from confobjects.management import ChangeSignature, ManagementContext, Site
@@ -184,8 +184,10 @@ def _evaluate_at_write(text: str, *, multi_valued: bool, secret: bool) -> Evalua
 def _open_storage(known: Registry, url: str, **options: Any) -> Storage:
     from confobjects.storage import open_storage
 
-    if url.partition(":")[0].lower() == "ldif" and options.get("base") is None:
-        options["find_base"] = lambda entries: BaseFinder(known).find(entries)
+    if url.partition(":")[0].lower() == "ldif":
+        options["memory"] = Memory("mapping", "mapping/ldif")
+        if options.get("base") is None:
+            options["find_base"] = lambda entries: BaseFinder(known).find(entries)
     return open_storage(url, **options)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal
 
 from confobjects.diagnostics import Diagnostic
@@ -16,8 +16,18 @@ Reason = Literal["broken", "newer", "code"]
 """Why an installed definition is left out: it is wrong, needs a newer version of this library, or names code."""
 
 
-class InstalledText(Record):
-    """A definition as the configuration holds it. ``origin`` is the DN of its entry, ``digest`` the stored one."""
+class _Unread:
+    """What returns the text of a definition that may not have been read yet."""
+
+    __slots__ = ("_read",)
+    _read: Callable[[], str]
+
+
+class InstalledText(_Unread, Record):
+    """A definition as the configuration holds it. ``origin`` is the DN of its entry, ``digest`` the stored one.
+
+    If the digest is known to be right, ``text`` may be a function that returns the text when something asks for it.
+    """
 
     name: str
     origin: str
@@ -25,6 +35,29 @@ class InstalledText(Record):
     digest: str = ""
     problem: Diagnostic | None = None
     """What is wrong with the entry itself, if anything."""
+
+    def __init__(
+        self,
+        name: str,
+        origin: str,
+        text: str | Callable[[], str],
+        digest: str = "",
+        problem: Diagnostic | None = None,
+    ) -> None:
+        self._fill(name=name, origin=origin, digest=digest, problem=problem)
+        self._fill(**({"text": text} if isinstance(text, str) else {"_read": text}))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the digest is known to be that of the text."""
+        return hasattr(self, "_read")
+
+    def __getattr__(self, name: str) -> str:
+        if name != "text":
+            raise AttributeError(name)
+        text = self._read()
+        self._fill(text=text)
+        return text
 
 
 class UnusableDefinition(Record):
@@ -71,7 +104,7 @@ def check_digest(installed: InstalledText) -> Iterator[Diagnostic]:
     """Yield the problem of a text that is not the one that was judged, or of an entry that cannot be read."""
     if installed.problem is not None:
         yield installed.problem
-    elif installed.digest != digest_of(installed.text):
+    elif not installed.is_known and installed.digest != digest_of(installed.text):
         summary = f'the definition "{installed.name}" was changed by other means: its digest does not fit'
         remedy = "install it again, or remove it"
         yield Diagnostic("broken-definition", summary, origin=installed.origin, remedy=remedy)

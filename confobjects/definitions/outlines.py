@@ -5,7 +5,7 @@ Law: a document of an outline and its text is equal to the JSON that the text ho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 _DETAILS: Final = frozenset({"description", "properties", "overrides"})
@@ -18,20 +18,20 @@ def outline_of(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class OutlinedData(Mapping[str, Any]):
-    """The JSON of a definition whose outline is known; ``text`` is parsed when something asks for a detail."""
+    """The JSON of a definition whose outline is known; what ``read`` returns is parsed when something asks for a detail."""
 
-    __slots__ = ("_known", "_text", "_whole")
+    __slots__ = ("_known", "_read_text", "_whole")
 
-    def __init__(self, outline: Mapping[str, Any], text: str) -> None:
+    def __init__(self, outline: Mapping[str, Any], read: Callable[[], str]) -> None:
         self._known = outline
-        self._text = text
+        self._read_text = read
         self._whole = False
 
     def _read(self) -> Mapping[str, Any]:
         if not self._whole:
             import json
 
-            self._known = json.loads(self._text)
+            self._known = json.loads(self._read_text())
             self._whole = True
         return self._known
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.installed import DIGEST, TEXT, InstalledText
 from confobjects.diagnostics import Diagnostic
+from confobjects.mapping.held import HeldEntry
 from confobjects.mapping.objects import find_holders
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def as_installed(entry: Entry) -> InstalledText:
     """Return the definition that an entry holds; one that cannot be read has a problem."""
     name = entry.dn.rdns[0][0][1]
     origin = str(entry.dn)
+    if isinstance(entry, HeldEntry):
+        return InstalledText(name, origin, lambda: _read_value(entry, _ATTRIBUTES[0]) or "", entry.digest)
     text, digest = (_read_value(entry, attribute) for attribute in _ATTRIBUTES)
     wrong = ""
     if len(entry.dn.rdns[0]) != 1 or entry.dn.rdns[0][0][0].lower() != "cn":

@@ -35,6 +35,7 @@ from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
     from confobjects.mapping.followers import FollowerReport
+    from confobjects.mapping.held import HolderMemory
     from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.mapping.protocol import Scope, Timing
     from confobjects.storage.file_watch import LdifWatch
@@ -62,6 +63,7 @@ class LdifFileStorage:
     creates the file, readable only by this user. ``base`` overrides the base DN, which
     ``find_base`` otherwise finds from the entries; without both it is the first entry. A writer waits up to ``deadline``
     seconds for another one. ``archives`` is the number of previous versions kept in ``<file>.archive``.
+    ``memory`` remembers entries with definitions that need not be read again.
     """
 
     serialises_writers = True
@@ -75,6 +77,7 @@ class LdifFileStorage:
         find_base: Callable[[Iterable[Entry]], DN | None] | None = None,
         deadline: float = 10.0,
         archives: int = 20,
+        memory: HolderMemory | None = None,
     ) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
         self.url = f"ldif:{self.path}"
@@ -83,6 +86,7 @@ class LdifFileStorage:
         self._find_base = find_base
         self._deadline = deadline
         self._archives = archives
+        self._memory = memory
         self._version: _FileVersion | None = None
         self._writer: _FileVersion | None = None
         self._owner: int | None = None
@@ -220,7 +224,7 @@ class LdifFileStorage:
 
             if (changed := parse_changed(known.document, text, parse)) is not None:
                 return changed
-        return parse(text, self.path)
+        return parse(text, self.path, self._memory)
 
     def _make_tree(self, document: LdifText) -> Tree:
         base = self._base
@@ -458,6 +462,7 @@ def open_url(  # noqa: PLR0913 - each is an option, passed by keyword
     find_base: Callable[[Iterable[Entry]], DN | None] | None = None,
     deadline: float = 10.0,
     archives: int = 20,
+    memory: HolderMemory | None = None,
 ) -> LdifFileStorage:
     """Return the storage of a URL ``ldif:PATH``; a leading ``~`` is the home directory.
 
@@ -475,5 +480,11 @@ def open_url(  # noqa: PLR0913 - each is an option, passed by keyword
             Diagnostic("usage", f'"{url}" does not name a file', remedy='write "ldif:" and the path of the file')
         )
     return LdifFileStorage(
-        path, missing_ok=missing_ok, base=base, find_base=find_base, deadline=deadline, archives=archives
+        path,
+        missing_ok=missing_ok,
+        base=base,
+        find_base=find_base,
+        deadline=deadline,
+        archives=archives,
+        memory=memory,
     )

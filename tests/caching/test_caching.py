@@ -7,16 +7,20 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import confobjects
 from confobjects import definitions_loading
 from confobjects.caching import CheckedContents, cache_directory, digest_of
 from confobjects.definitions.installed import InstalledText
 from confobjects.definitions.installed import digest_of as digest_of_text
 from confobjects.errors import DefinitionError
+from confobjects.management.installing import install
+from confobjects.startup import read_configuration
 from tests.definitions.documents import FAMILY
 
 DIGEST = digest_of(["a", "b"])
@@ -279,3 +283,37 @@ def test_what_the_process_allows_is_asked_each_time(family: Path, monkeypatch: p
         else:
             with pytest.raises(DefinitionError, match="bells:ring"):
                 definitions_loading.load_registry([str(family)])
+
+
+def test_a_file_that_holds_known_definitions_is_opened_without_reading_them(family: Path, tmp_path: Path) -> None:
+    both = installed(TEXT.replace("One.", "One. " * 500), "bell", "gong")
+    file = tmp_path / "config.ldif"
+    url = f"ldif:{file}"
+    with confobjects.open(url) as context, context.change() as transaction:
+        install(transaction, both)
+    text = file.read_text("utf-8")
+
+    def find_read() -> list[str]:
+        """Open the file, and return the definitions in it whose texts were read."""
+        with closing((opened := read_configuration(url, ())).storage):
+            assert {"bell", "gong"} <= opened.registry.relations().keys()
+            return [one.name for one in opened.registry.installed if not one.is_known]
+
+    assert find_read() == ["bell", "gong"]
+    assert find_read() == []
+    for cached in (tmp_path / "xdg" / "confobjects" / "checked-definitions").iterdir():
+        cached.write_text("damaged", "utf-8")
+    assert find_read() == ["bell", "gong"]
+    assert find_read() == []
+    lines = text.splitlines()
+    folded = next(index for index, line in enumerate(lines) if line.startswith("ds-cfg-definition::")) + 10
+    lines[folded] = f" {lines[folded][2:3]}{lines[folded][1:2]}{lines[folded][3:]}"
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    for _ in range(2):
+        with closing((opened := read_configuration(url, ())).storage):
+            assert [one.installed.name for one in opened.registry.unusable] == ["bell"]
+            assert "bell" not in opened.registry
+            assert "gong" in opened.registry
+    file.write_text(text, "utf-8")
+    assert find_read() == []
+    assert family.exists()

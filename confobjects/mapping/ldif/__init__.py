@@ -14,20 +14,55 @@ Lines of text are never folded when written, because people search and compare t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
+from confobjects.definitions.model import HOLDER_BRANCH
 from confobjects.diagnostics import Diagnostic
+from confobjects.errors import BrokenDataError
 from confobjects.mapping.ldif.document import MARKER, NEW_DOCUMENT, Edit, LdifText
 from confobjects.mapping.ldif.parser import LdifParser, decode
+
+if TYPE_CHECKING:
+    from confobjects.mapping.held import HeldEntry, HolderMemory
 
 __all__ = ["MARKER", "NEW_DOCUMENT", "Edit", "LdifText", "decode", "parse"]
 
 
-def parse(text: str, origin: str = "") -> LdifText:
+def parse(text: str, origin: str = "", memory: HolderMemory | None = None) -> LdifText:
     """Return the document written in ``text``; ``origin`` names it in messages.
 
-    Raises :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
+    Entries with definitions that ``memory`` knows are read when something asks for their attributes. Raises
+    :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
     """
-    return LdifParser(text, origin, _diagnose, _describe_repetition).read_document()
+    if memory is None:
+        return LdifParser(text, origin, _diagnose, _describe_repetition).read_document()
+    parser = LdifParser(text, origin, _diagnose, _describe_repetition, _find_holder)
+    try:
+        document = parser.read_document()
+    except BrokenDataError:
+        if not parser.held:
+            raise
+        return parse(text, origin)  # the problems of all entries
+    if not parser.held:
+        return document
+    if document.holds_alike:  # keys depend on each other
+        return parse(text, origin)
+    from confobjects.mapping.ldif.holding import settle
+
+    return settle(document, parser.held, memory, lambda text: parse(text, origin))
+
+
+_HOLDERS: Final = f",{'='.join(HOLDER_BRANCH)},".lower()
+
+
+def _find_holder(parser: LdifParser, start: int, end: int) -> HeldEntry | None:
+    """Return the entry of a block that may hold a definition: nothing is read but its DN. None if it has to be read."""
+    line = parser.text[start : parser.text.find("\n", start, end)]
+    if _HOLDERS not in line.lower():
+        return None
+    from confobjects.mapping.ldif.holding import find_holder
+
+    return find_holder(line, parser.text[start:end], parse)
 
 
 def _diagnose(parser: LdifParser, start: int, end: int, first: bool) -> Iterable[Diagnostic]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN, DNSyntaxError
@@ -12,11 +12,16 @@ from confobjects.mapping.entry import Entry, Value, Values, is_attribute, normal
 from confobjects.mapping.keys import key_entries
 from confobjects.mapping.ldif.document import FORMAT, MARKER, LdifText, split_lines
 
+if TYPE_CHECKING:
+    from confobjects.mapping.held import HeldEntry
+
 _MOST_PROBLEMS: Final = 20
 _SEE: Final = "look at the line; previous versions are in the archive beside the file"
 TWICE: Final = "merge them, or delete one of them"
 _REMEMBERED_LINES: Final = 4096
 _LONGEST_REMEMBERED: Final = 64
+_LONG: Final = 1024
+"""The characters of a block from which on it is worth asking whether its entry can be set aside."""
 
 
 def decode(data: bytes, origin: str = "") -> str:
@@ -52,20 +57,31 @@ Diagnose = Callable[["LdifParser", int, int, bool], Iterable[Diagnostic]]
 """Describes what is wrong with the block between two offsets; the last argument says whether it is the first."""
 DescribeRepetition = Callable[["LdifParser", int, int], Diagnostic]
 """Describes an entry that is there twice, by its number and that of the first one."""
+FindHolder = Callable[["LdifParser", int, int], "HeldEntry | None"]
+"""Returns the entry of the block between two offsets if it may hold a definition, and need not be read yet."""
 
 
 class LdifParser:
     """Parses a text in one pass. Nearly all lines are plain, and need only one look-up and one split.
 
     ``diagnose`` describes what is wrong with a block that cannot be read, ``describe_repetition`` an entry that is there
-    twice.
+    twice. What ``find_holder`` finds is set aside in ``held``, by key.
     """
 
-    def __init__(self, text: str, origin: str, diagnose: Diagnose, describe_repetition: DescribeRepetition) -> None:
+    def __init__(
+        self,
+        text: str,
+        origin: str,
+        diagnose: Diagnose,
+        describe_repetition: DescribeRepetition,
+        find_holder: FindHolder | None = None,
+    ) -> None:
         self.text = text
         self.origin = origin
         self._diagnose = diagnose
         self._describe_repetition = describe_repetition
+        self._find_holder = find_holder
+        self.held: dict[str, HeldEntry] = {}
         self.problems: list[Diagnostic] = []
         self.entries: dict[str, Entry] = {}
         self.ends: list[int] = []
@@ -81,7 +97,8 @@ class LdifParser:
         first = True
         for start, end in _blocks(self.text):
             try:
-                self._read_block(start, end, first)
+                if end - start < _LONG or not self._set_aside(start, end):
+                    self._read_block(start, end, first)
             except (BrokenLineError, DNSyntaxError):
                 self.problems.extend(self._diagnose(self, start, end, first))
             first = first and not self.ends and _is_comment_only(self.text[start:end])
@@ -140,11 +157,23 @@ class LdifParser:
         entry = Entry.from_trusted(dn, self._read_attributes(lines, head + 1))
         if self.careful:
             entry = Entry(dn, entry.attributes)
-        key = dn.normal
+        self._add(entry, end)
+
+    def _set_aside(self, start: int, end: int) -> bool:
+        """Set the entry in a long block aside if it may hold a definition, and tell whether it does."""
+        entry = None if self._find_holder is None else self._find_holder(self, start, end)
+        if entry is not None:
+            self.held[self._add(entry, end)] = entry
+        return entry is not None
+
+    def _add(self, entry: Entry, end: int) -> str:
+        """Add the entry of the block that ends at an offset, and return its key."""
+        key = entry.dn.normal
         if key in self.entries:
-            key = self._set_apart(dn)
+            key = self._set_apart(entry.dn)
         self.entries[key] = entry
         self.ends.append(end)
+        return key
 
     def _set_apart(self, dn: DN) -> str:
         """Return a key, for the time of reading, for an entry of a name that equals the one of another."""

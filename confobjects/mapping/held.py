@@ -1,0 +1,47 @@
+"""Entries that hold definitions, whose lines are read only when something asks for more than a definition's digest.
+
+The texts of definitions are nearly all of a file that holds many, and a command uses one of them or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from confobjects.definitions.model import HOLDER_CLASS
+from confobjects.dn import DN
+from confobjects.mapping.entry import Entry
+
+
+class HolderMemory(Protocol):
+    """Remembers contents, in parts, that were found right, and a result for each."""
+
+    def recall(self, content: Sequence[str]) -> Any:
+        """Return what was remembered of a content, None if it is not known."""
+        ...
+
+    def remember(self, content: Sequence[str], parts: Any) -> None:
+        """Remember that a content is right, with what recalling it returns, as JSON."""
+        ...
+
+
+class HeldEntry(Entry):
+    """An entry that holds a right definition with a known digest; ``read`` returns the entry that ``piece``, its lines, gives."""
+
+    __slots__ = ("_read", "digest", "piece")
+
+    def __init__(self, dn: DN, piece: str, read: Callable[[], Entry]) -> None:
+        self.dn = dn
+        self.piece = piece
+        self._read = read
+        self.digest = ""
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "attributes":
+            raise AttributeError(name)
+        self.attributes = self._read().attributes
+        return self.attributes
+
+    def has_object_class(self, name: str) -> bool:
+        """Return whether the entry is of an object class; the name ignores case."""
+        return name == HOLDER_CLASS or super().has_object_class(name)
