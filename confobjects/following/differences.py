@@ -7,7 +7,7 @@ count for something else now: then everything has to be read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import compress
+from itertools import compress, count, islice
 from operator import is_not
 from typing import TYPE_CHECKING, Final
 
@@ -75,17 +75,33 @@ def compare_entries(survey: Survey, now: Mapping[str, Entry]) -> dict[DN, Entry 
         return None
     found: dict[DN, Entry | None] = {dn: now.get(dn.normal) for dn in survey.read}
     if before is not now:
-        gone: list[str] = []
-        if list(before) == list(now):
-            others = list(compress(now, map(is_not, before.values(), now.values())))
-        else:
-            gone = [key for key in before if key not in now]
-            others = [key for key, entry in now.items() if before.get(key) is not entry]
+        were, are = _cut_out(before, now)
+        gone = [key for key in were if key not in now]
         if gone and not {key.partition(",")[2] for key in now}.isdisjoint(gone):
             return None
         found.update((before[key].dn, None) for key in gone)
-        found.update((now[key].dn, now[key]) for key in others if before.get(key) != now[key])
+        found.update((now[key].dn, now[key]) for key in are if _differ(before.get(key), now[key]))
     return found
+
+
+def _cut_out(before: Mapping[str, Entry], now: Mapping[str, Entry]) -> tuple[list[str], list[str]]:
+    """Return the keys of both mappings without those that come first, or last, with the same entries in both."""
+    one, other = list(before.values()), list(now.values())
+    most = min(len(one), len(other))
+    start = _count_same(one, other, most)
+    end = _count_same(reversed(one), reversed(other), most - start)
+    were, are = (list(islice(some, start, len(some) - end)) for some in (before, now))
+    return were, are
+
+
+def _count_same(one: Iterable[Entry], other: Iterable[Entry], most: int) -> int:
+    """Return how many entries two sequences begin with that are the same objects, up to a number."""
+    return min(most, next(compress(count(), map(is_not, one, other)), most))
+
+
+def _differ(one: Entry | None, other: Entry) -> bool:
+    """Tell whether an entry is not as it was; another spelling of its name counts."""
+    return one is None or one != other or str(one.dn) != str(other.dn)
 
 
 def find_differences(

@@ -385,3 +385,14 @@ def test_a_file_that_was_edited_by_hand_is_compared_entry_by_entry(tmp_path: Pat
             look = follower.reader.read(follower.since)
             assert decoded.take() == ["cn=g5"]
             assert look.stored.changed == frozenset([follower.site.registry.path_of("gateway", "g5")])
+
+
+def test_a_name_that_is_spelled_otherwise_by_hand_is_found(tmp_path: Path) -> None:
+    with closing(LdifFileStorage(str(tmp_path / "config.ldif"), base=BASE)) as storage:
+        fill_more(ManagementContext(Site.of(depot(), storage, evaluate_defaults)))
+        with storage.watch() as watch:
+            follower = Follower(storage, watch)
+            follow(follower)
+            path = Path(storage.path)
+            path.write_text(path.read_text(encoding="utf-8").replace("dn: cn=g5,", "dn: cn=G5,"), encoding="utf-8")
+            follow(follower)
