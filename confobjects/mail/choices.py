@@ -13,7 +13,7 @@ from typing import Any, Final
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.mail.properties import Setting, SmtpSettings, make_problem, refuse_weakness
-from confobjects.mail.property_table import PROPERTY
+from confobjects.mail.property_table import KEYS, PROPERTY
 from confobjects.records import Record
 
 View = Callable[[str], "tuple[Any, ...] | None"]
@@ -138,6 +138,9 @@ def check_choices(view: View, smtp: SmtpSettings) -> Iterator[Diagnostic]:
             yield problem
         yield from _check_port(security, choose_port(view, smtp))
         yield from _check_protection(security, username, smtp)
+        keys = smtp.get(KEYS)
+        if keys is not None and security.value == "none":
+            yield _warn(f"{keys.name} has no effect without TLS", keys, "Remove it, or use TLS.")
     host, trusted = choose_host(view, smtp), smtp.get("ssl.trust")
     if host is not None and trusted is not None and not is_named(host.value, trusted.value):
         summary = f"{trusted.name} does not name {host.value}, so that each connection to it will be refused"

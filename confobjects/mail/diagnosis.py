@@ -205,9 +205,9 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
 
 
 class TrustError(MailError):
-    """A trust manager provider cannot be used.
+    """A trust or key manager provider cannot be used.
 
-    ``reason`` is a key of :data:`~confobjects.mail.failures.TRUST_REASONS`.
+    ``reason`` is a key of :data:`~confobjects.mail.failures.TRUST_REASONS` or :data:`~confobjects.mail.failures.KEY_REASONS`.
     """
 
     def __init__(self, reason: str, problem: Diagnostic) -> None:

@@ -27,6 +27,7 @@ ENTRIES: Final = "ldap-trust-manager-provider"
 STORES: Final = {
     "file-based-trust-manager-provider": "trust-store-file",
     "pem-trust-manager-provider": "pem-directory",
+    "file-based-key-manager-provider": "key-store-file",
     ENTRIES: "base-dn",
 }
 """Type of object -> the property that says where its certificates are. The operating system looks after its own, and a

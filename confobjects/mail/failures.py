@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.actions import Remedy, RemedyAction
-from confobjects.mail.property_table import PROPERTY
+from confobjects.mail.property_table import KEYS, PROPERTY
 from confobjects.records import Record
 
 
@@ -198,9 +198,23 @@ TABLE: Final[dict[str, Failure]] = {
         "smtp-property",
     ),
     "tls-client-certificate": Failure(
-        "the server requires a certificate of the client, and this client has none ({message})",
-        "Use a port or a server that does not require one, or ask the operator of the mail server to allow a login instead.",
-        "smtp-server",
+        "the server requires a certificate of the client, and this client has none{alert}",
+        (
+            "Name a key manager provider with a certificate that the server accepts in ",
+            _setting(KEYS),
+            ", or use a port or a server that does not require one.",
+        ),
+        PROPERTY,
+    ),
+    "tls-own-certificate": Failure(
+        "the server does not accept this client's certificate {own_certificate}{alert}",
+        (
+            "Ask the operator of the mail server which certificates it accepts, by which authority or fingerprint, and put "
+            "one of them into the key store of the provider that ",
+            _setting(KEYS),
+            " names.",
+        ),
+        PROPERTY,
     ),
     "tls-server-name": Failure(
         "the server has no certificate for the name {host}: it refused this name in the TLS handshake",
@@ -765,3 +779,17 @@ TRUST_REASONS: Final = {
     "trust-unusable": "the trust manager provider cannot be used for another reason",
 }
 """Reasons why a trust manager provider cannot be used; they are found before any connection is made."""
+
+KEY_REASONS: Final = {
+    "key-store-unreadable": "the key store of the key manager provider is missing or cannot be read",
+    "key-store-exposed": "every user of this machine may read or change the key store",
+    "key-store-pin": "the pin of the key store, or of the key in it, is missing or wrong",
+    "key-store-damaged": "the key store is damaged, or has another format than key-store-type says",
+    "key-store-empty": "the key store contains no private key, or no certificate for it",
+    "key-store-mismatch": "the private key in the key store does not fit its certificate",
+    "key-store-alias": "the key store contains several keys, or none with the alias of key-alias",
+    "own-certificate-expired": "the client's own certificate has expired",
+    "own-certificate-not-yet-valid": "the client's own certificate is not valid yet",
+    "key-unusable": "the key manager provider cannot be used for another reason",
+}
+"""Reasons why a key manager provider cannot be used; they too are found before any connection is made."""

@@ -206,6 +206,11 @@ _NO_RECIPIENT: Final = _any_of(
 
 _RECIPIENT: Final = r"\brecipient (address|domain)?\b.{0,12}\b(reject\w*|refus\w*|denied)|\bno (valid )?recipients\b"
 
+_CLIENT_CERTIFICATE: Final = _any_of(
+    r"\bno (tls |valid )?client certificate\b",
+    r"\bclient certificate\b.{0,20}\b(required|needed|missing|not (trusted|verified|accepted|provided|presented|allowed)|untrusted)\b",
+)
+
 _NO_SPACE: Final = r"\b(insufficient|out of|no|not enough|low) (\w+ )?(storage|space|disk)\b|\bdisk full\b"
 
 _APP_PASSWORD: Final = _any_of(
@@ -348,6 +353,7 @@ _RULES: Final[tuple[tuple[str, ...], ...]] = (
     ("mail rcpt", "555", "", "", "mail-parameter"),
     ("mail rcpt", _PERMANENT, r"5\.4", "", "mail-parameter"),
     (f"{_OPEN} {_MAIL}", _PERMANENT, "", r"\bpipelin|\bsynchroni[sz]ation\b", "pipelining-refused"),
+    (f"{_OPEN} {_MAIL}", _NO, "", _CLIENT_CERTIFICATE, "tls-client-certificate"),
     # -- only the stage says what it may be ----------------------------------------------------------------------------
     ("banner", "4..", "", "", "banner-busy"),
     ("banner", _PERMANENT, "", "", "banner-refused"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from confobjects.actions import remedy_text
 from confobjects.errors import MAIL_STAGES
-from confobjects.mail.failures import TABLE, TRUST_REASONS
+from confobjects.mail.failures import KEY_REASONS, TABLE, TRUST_REASONS
 from confobjects.mail.property_table import HONOURED, NO_EFFECT, REFUSED, WEAKNESSES, rows
 
 
@@ -48,7 +48,7 @@ def _diagnosis_lines() -> Iterator[str]:
         yield f"| `{code}` | {_escape_cell(row.summary)} | {_escape_cell(remedy_text(row.remedy))} | {prop} |"
     yield from ("", "## Before any connection is made", "")
     yield from ("| Code | What happened |", "| --- | --- |")
-    yield from (f"| `{code}` | {_escape_cell(words)} |" for code, words in TRUST_REASONS.items())
+    yield from (f"| `{code}` | {_escape_cell(words)} |" for code, words in {**TRUST_REASONS, **KEY_REASONS}.items())
     yield "| `plan-invalid` | the mail server's own values contradict each other |"
     yield from ("", "## Exit status by stage", "", "| Stage | Exit status |", "| --- | --- |")
     yield from (f"| {stage} | {status} |" for stage, status in MAIL_STAGES.items())

@@ -51,7 +51,7 @@ class EffectiveObjectLike(Protocol):
         """Tell whether a value must never be shown."""
         ...
 
-    def reference(self, name: str) -> Any:
+    def reference(self, name: str, pair: str = "") -> Any:
         """Return the object that a reference names, or None."""
         ...
 
@@ -109,7 +109,7 @@ class SmtpLogin(Record):
 
 
 class TrustSource(Record):
-    """A trust manager provider as the transport needs it: its type and its values. ``secrets`` are never shown.
+    """A trust or key manager provider as the transport needs it: its type and its values. ``secrets`` are never shown.
 
     ``entries`` reads the entries below a DN of the configuration's own storage, for the types that keep certificates
     there. It yields mappings from attribute to values. ``allowed`` is the code that the values may name, None without a
@@ -130,7 +130,7 @@ class TrustSource(Record):
 
     @property
     def description(self) -> str:
-        """What is trusted, in words and without secrets."""
+        """The provider in words and without secrets."""
         facts = ", ".join(f"{key}: {value}" for key, value in self.values.items() if value not in (None, (), True))
         return f"{self.path} ({self.type}{'; ' + facts if facts else ''})"
 
@@ -222,7 +222,8 @@ class DeliveryPlan(Record):
 
     ``sender`` is the default envelope sender: empty for bounces, None for ``postmaster`` at the EHLO name. If
     ``ehlo_name`` is None, EHLO gives the address literal of the local end of the connection. ``overrides`` are the rows
-    of ``smtp-property`` that decided instead of a property, by what they decided (:data:`DECIDED`).
+    of ``smtp-property`` that decided instead of a property, by what they decided (:data:`DECIDED`). ``keys`` is the key
+    manager provider with the client's own certificate, if there is one.
     """
 
     server: str
@@ -240,6 +241,7 @@ class DeliveryPlan(Record):
     proxy: Proxy | None = None
     local_address: str = ""
     local_port: int = 0
+    keys: TrustSource | None = None
     settings: tuple[TransportSetting, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
@@ -260,7 +262,7 @@ class DeliveryPlan(Record):
 
 
 def trust_source_of(provider: EffectiveObjectLike) -> TrustSource:
-    """Return a trust manager provider's values as the transport needs them."""
+    """Return a trust or key manager provider's values as the transport needs them."""
     secret = {name: provider[name] for name in provider if provider.is_secret(name)}
     open_ = {name: provider[name] for name in provider if not provider.is_secret(name)}
     entries = getattr(provider, "entries", None)

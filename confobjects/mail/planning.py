@@ -41,7 +41,7 @@ from confobjects.mail.plan import (
     trust_source_of,
 )
 from confobjects.mail.properties import ALLOW_INSECURE, allow_weakness, read_settings
-from confobjects.mail.property_table import PROPERTY, mask_secret_value
+from confobjects.mail.property_table import KEYS, PROPERTY, mask_secret_value
 
 DEFAULT_TIMEOUTS: Final = {
     "connectiontimeout": 10_000,
@@ -130,6 +130,7 @@ class _DeliveryPlanner:
             login=self.plan_login(security),
             trust=self.plan_trust(security),
             tls=self.plan_tls(),
+            keys=self.plan_keys(security),
             sender=self.plan_sender(),
             ehlo_name=self.plan_ehlo_name(),
             options=self.plan_options(security),
@@ -338,6 +339,22 @@ class _DeliveryPlanner:
             )
         if security != "none":
             self.note("trust", source.description, self.origin_of("trust-manager-provider"))
+        return source
+
+    def plan_keys(self, security: Security) -> TrustSource | None:
+        """Return the key manager provider whose certificate the server may ask for, None without one."""
+        setting = self.smtp.get(KEYS)
+        provider = None if setting is None or security == "none" else self.server.reference(PROPERTY, KEYS)
+        if setting is None or provider is None:
+            return None
+        if provider["enabled"] is False:
+            self.report_error(
+                f'the key manager provider "{provider.name}" is disabled',
+                PROPERTY,
+                f"Enable {provider.path}, or name another provider.",
+            )
+        source = trust_source_of(provider)
+        self.note(KEYS, source.description, f"{PROPERTY} {setting.name}")
         return source
 
     def plan_tls(self) -> TlsSettings:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import MASK, Diagnostic, find_misspelt
 from confobjects.mail.property_table import (
+    KEYS,
     MISTAKEN,
     NO_EFFECT,
     OURS,
@@ -246,12 +247,16 @@ def _is_loopback(host: str) -> bool:
 def _find_unusable_mechanisms(settings: SmtpSettings) -> Iterator[Diagnostic]:
     for key in ("auth.mechanisms", "sasl.mechanisms"):
         setting = settings.get(key)
-        if setting is not None and "EXTERNAL" in setting.value:
+        if setting is not None and "EXTERNAL" in setting.value and KEYS not in settings:
             yield make_problem(
-                f"{setting.name} names EXTERNAL, which logs in by a certificate of the client, and a mail server object has "
-                "none",
+                f"{setting.name} names EXTERNAL, which logs in by a certificate of the client, and no key manager provider "
+                "is named",
                 setting.text,
-                "Remove EXTERNAL, and name a mechanism that uses auth-username and auth-password, such as PLAIN.",
+                (
+                    "Name one with ",
+                    RemedyAction("add", PROPERTY, f"{KEYS}=…"),
+                    "; or remove EXTERNAL, and name a mechanism that uses auth-username and auth-password, such as PLAIN.",
+                ),
                 code="constraint-violated",
             )
 

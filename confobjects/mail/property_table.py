@@ -181,6 +181,12 @@ OWN: Final[dict[str, tuple[str, str, str]]] = {
         "handle what they offer correctly: PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, SIZE, DSN.",
     ),
     "total-timeout": ("milliseconds", HONOURED, "The limit for a whole delivery with all its steps."),
+    "key-manager-provider": (
+        "name",
+        HONOURED,
+        "The Key Manager Provider with the certificate that this client shows to a server which asks for one; with it the "
+        "login mechanism EXTERNAL can be used.",
+    ),
     "pool.max-connections": ("count", HONOURED, "The maximum number of connections that a pool opens to this server."),
     "pool.messages-per-connection": ("count", HONOURED, "The number of messages after which a connection is replaced."),
     "pool.idle-timeout": ("milliseconds", HONOURED, "The time after which an unused connection is closed."),
@@ -200,6 +206,12 @@ WEAKNESSES: Final = {
 
 SECRETS: Final = frozenset({"proxy.password"})
 """Rows whose value is never shown."""
+
+KEYS: Final = "confobjects.key-manager-provider"
+"""The row that names a key manager provider."""
+
+REFERENCES: Final = {KEYS: "key-manager-provider"}
+"""Rows whose value is the name of an object, and the relation of the object. The definition of mail servers says the same."""
 
 MECHANISMS: Final = ("OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "EXTERNAL")
 """The login mechanisms that can be used."""

@@ -261,6 +261,7 @@ _TYPES: Final[dict[str, Callable[[str], Any]]] = {
     "milliseconds": _make_range_parser(
         1, 86_400_000, "a number of milliseconds from 1 to 86400000 (a day); every wait has a limit"
     ),
+    "name": _parse_text,
     "notify": _parse_notify,
     "object": _refuse_object,
     "port": _parse_port,

@@ -92,8 +92,14 @@ def code_for(stage: str, kind: str, reply: Reply | None, facts: Mapping[str, Any
     """Return the code of the row that matches a raw signal.
 
     Of the facts, ``token`` says that a token was used to log in, ``tls`` that the connection is inside TLS, ``logged_in``
-    that the login succeeded, and ``suite_chosen`` that the server had chosen a cipher suite before TLS failed.
+    that the login succeeded, ``suite_chosen`` that the server had chosen a cipher suite before TLS failed, and
+    ``own_certificate`` which certificate the client has to show.
     """
+    code = _find_code(stage, kind, reply, facts)
+    return "tls-own-certificate" if code == "tls-client-certificate" and facts.get("own_certificate") else code
+
+
+def _find_code(stage: str, kind: str, reply: Reply | None, facts: Mapping[str, Any]) -> str:
     if reply is not None and kind == "reply":
         return _code_of_reply(stage, reply, facts)
     if kind == "certificate":

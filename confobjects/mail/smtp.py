@@ -219,6 +219,8 @@ class SmtpClient:
         if reply.code == 421:
             self.state = State.CLOSED
             return False
+        if self.greeting is not None and self.greeting.code == 421:  # it is closing: what it says after that is ignored
+            return False
         raise ProtocolViolation("unsolicited", f'the server sent a reply to nothing: "{reply}"', str(reply))
 
     def _move_state(self, verb: str, reply: Reply) -> None:

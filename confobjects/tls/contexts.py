@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeVar
 from confobjects.records import Record
 from confobjects.tls.forking import hold_while_forking
 from confobjects.tls.identities import Identity, load_identity
+from confobjects.tls.keystores import OwnKey
 from confobjects.tls.stores import StoreProblem
 
 VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -38,7 +39,7 @@ class Recipe(Record):
     check_name: bool = True
     versions: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
     suites: tuple[str, ...] = ()
-    identity: Identity | None = None
+    identity: Identity | OwnKey | None = None
     own: ssl.SSLContext | None = None
     state: str = ""
 
@@ -51,8 +52,8 @@ class Recipe(Record):
             digest.update(hashlib.sha256(certificate).digest())
         if self.identity is not None:
             digest.update(b"identity")
-            for secret in (self.identity.data, self.identity.password.encode()):
-                digest.update(hashlib.sha256(secret).digest())
+            for part in self.identity.contents:
+                digest.update(hashlib.sha256(part).digest())
         return digest.hexdigest()
 
 

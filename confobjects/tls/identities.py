@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from confobjects import inputs
 from confobjects.records import Record
+from confobjects.tls.keystores import OwnKey
 from confobjects.tls.stores import StoreProblem, open_pkcs12
 
 _PEM: Final = b"-----BEGIN "
@@ -24,14 +25,25 @@ class Identity(Record):
     def __repr__(self) -> str:
         return f"Identity({self.path!r})"  # the other fields are secrets
 
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """All that counts of it; it holds the key and the password."""
+        return self.data, self.password.encode()
+
 
 def read_identity(path: str, password: str) -> Identity:
     """Return the key store in a file. Raises OSError."""
     return Identity(path, inputs.read_regular(path, inputs.MEDIUM)[0], password)
 
 
-def load_identity(context: ssl.SSLContext, identity: Identity) -> None:
+def load_identity(context: ssl.SSLContext, identity: Identity | OwnKey) -> None:
     """Make a context present the certificate of a key store. Raises :class:`~confobjects.tls.stores.StoreProblem`."""
+    if isinstance(identity, OwnKey):
+        from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+        certificates = "".join(map(ssl.DER_cert_to_PEM_cert, identity.chain))
+        _load_copy(context, load_der_private_key(identity.key, None), certificates.encode())
+        return
     if _PEM in identity.data:
         _load_chain(context, identity.path, identity.password)
         return
@@ -41,34 +53,36 @@ def load_identity(context: ssl.SSLContext, identity: Identity) -> None:
         raise StoreProblem("wrong-password", message, _ADVICE)
     if store.key is None or store.cert is None:
         raise StoreProblem("empty", "it contains no certificate with its key", _ADVICE)
-    _load_copy(context, store)
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    every = [one.certificate.public_bytes(Encoding.PEM) for one in (store.cert, *store.additional_certs)]
+    _load_copy(context, store.key, b"".join(every))
 
 
 _ADVICE: Final = "Give a PEM file, or a PKCS #12 file and its password."
 
 
-def _load_copy(context: ssl.SSLContext, store: Any) -> None:
-    """Load a key store through a temporary PEM file, because Python reads no other. Its key is encrypted."""
+def _load_copy(context: ssl.SSLContext, key: Any, certificates: bytes) -> None:
+    """Load a key and its certificates (PEM) through a temporary file, because Python reads no other. The key is encrypted."""
     from tempfile import mkstemp
 
     password = os.urandom(32).hex()
     number, copy = mkstemp(suffix=".pem")
     try:
         with os.fdopen(number, "wb") as file:
-            file.write(_as_pem(store, password))
+            file.write(_as_pem(key, password) + certificates)
         _load_chain(context, copy, password)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(copy)
 
 
-def _as_pem(store: Any, password: str) -> bytes:
+def _as_pem(key: Any, password: str) -> bytes:
     from cryptography.hazmat.primitives import serialization as how
 
     encryption = how.BestAvailableEncryption(password.encode())
-    parts = [store.key.private_bytes(how.Encoding.PEM, how.PrivateFormat.PKCS8, encryption)]
-    parts += [one.certificate.public_bytes(how.Encoding.PEM) for one in (store.cert, *store.additional_certs)]
-    return b"".join(parts)
+    made: bytes = key.private_bytes(how.Encoding.PEM, how.PrivateFormat.PKCS8, encryption)
+    return made
 
 
 def _load_chain(context: ssl.SSLContext, path: str, password: str) -> None:

@@ -23,8 +23,19 @@ from confobjects import inputs
 from confobjects.tls import der
 from confobjects.tls.forking import hold_while_forking
 
-Kind = Literal["damaged", "empty", "wrong-type", "no-password", "wrong-password"]
-"""The kinds of problem with a store."""
+Kind = Literal[
+    "damaged",
+    "empty",
+    "wrong-type",
+    "no-password",
+    "wrong-password",
+    "no-key",
+    "no-certificate",
+    "mismatch",
+    "alias",
+    "exposed",
+]
+"""The kinds of problem with a store; those from ``no-key`` on are about key stores only."""
 
 _PEM_LINE: Final = re.compile(rb"-----(BEGIN|END) (?:TRUSTED |X509 )?CERTIFICATE-----")
 
@@ -42,12 +53,14 @@ class StoreProblem(Exception):  # noqa: N818 - becomes an error with its path fu
         self.found = found
 
 
-def _damage_problem() -> StoreProblem:
+def damage_problem() -> StoreProblem:
+    """Return the problem of a store that cannot be read."""
     message = "it is damaged: it ends too early or contradicts itself"
     return StoreProblem("damaged", message, "Create it again.")
 
 
-def _password_problem(password: str) -> StoreProblem:
+def password_problem(password: str) -> StoreProblem:
+    """Return the problem of a store, or a key in it, that a password (empty: none) does not open."""
     if password:
         return StoreProblem("wrong-password", "the password is wrong, or the store is damaged", "Correct the password.")
     return StoreProblem("no-password", "it cannot be opened without a password", "Give its password.")
@@ -86,7 +99,7 @@ def open_pkcs12(data: bytes, password: str) -> Any | None:
     """Return a PKCS #12 store with its key and its certificates; None if it cannot be opened."""
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
-    _require_few_rounds(data)
+    require_few_rounds(data)
     for secret in (password.encode(),) if password else (None, b""):  # no password and an empty one are different keys
         try:
             with warnings.catch_warnings():
@@ -104,7 +117,7 @@ _SCRYPT_NUMBERS: Final = 3
 """Cost, block size and parallelisation: the work is their product."""
 
 
-def _require_few_rounds(data: bytes) -> None:
+def require_few_rounds(data: bytes) -> None:
     """Refuse a store whose password would be hashed for minutes. Raises :class:`StoreProblem`."""
     if sum(_rounds_in(data)) > _MOST_ITERATIONS:
         summary = f"it asks for more than {_MOST_ITERATIONS:,} rounds of hashing its password"
@@ -119,7 +132,7 @@ def _rounds_in(data: bytes, depth: int = 0) -> Iterator[int]:
     part holds is not seen.
     """
     if depth > _DEEPEST:
-        raise _damage_problem()
+        raise damage_problem()
     try:
         found = list(der.elements(data))
     except ValueError:
@@ -139,7 +152,7 @@ def read_pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
 
     loaded = open_pkcs12(data, password)
     if loaded is None:
-        raise _password_problem(password)
+        raise password_problem(password)
     # A certificate with its private key is the owner's own; it is not trusted for others.
     own = (loaded.cert,) if loaded.cert is not None and loaded.key is None else ()
     return tuple(one.certificate.public_bytes(Encoding.DER) for one in (*own, *loaded.additional_certs))
@@ -148,62 +161,71 @@ def read_pkcs12(data: bytes, password: str) -> tuple[bytes, ...]:
 # -- JKS and JCEKS -----------------------------------------------------------------------------------------------------
 
 
-class _JavaStream:
-    """Reads the numbers and texts of Java's data streams."""
+class JavaStream:
+    """Reads the numbers and texts of Java's data streams. Each method raises :class:`StoreProblem` at the end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def read_bytes(self, count: int) -> bytes:
+        """Return the next bytes."""
         piece = self._data[self._at : self._at + count]
         if len(piece) < count:
-            raise _damage_problem()
+            raise damage_problem()
         self._at += count
         return piece
 
     def read_number(self, size: int = 4) -> int:
+        """Return the next number, of so many bytes."""
         return int.from_bytes(self.read_bytes(size), "big")
 
     def read_text(self) -> bytes:
+        """Return the next text, whose length stands before it."""
         return self.read_bytes(self.read_number(2))
 
 
 _KEY, _CERTIFICATE, _SECRET = 1, 2, 3
 
 
-def read_jks(data: bytes, password: str) -> tuple[bytes, ...]:
-    """Return the trusted certificates of a JKS or JCEKS store. Its integrity is not checked without a password."""
+def require_java_digest(data: bytes, password: str) -> None:
+    """Check the integrity of a JKS or JCEKS store, if there is a password. Raises :class:`StoreProblem`."""
     body, digest = data[:-20], data[-20:]
     if password:
         expected = hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()  # noqa: S324 - its format
         if not hmac.compare_digest(expected, digest):
-            raise _password_problem(password)
-    stream = _JavaStream(body)
+            raise password_problem(password)
+
+
+def read_jks(data: bytes, password: str) -> tuple[bytes, ...]:
+    """Return the trusted certificates of a JKS or JCEKS store. Its integrity is not checked without a password."""
+    require_java_digest(data, password)
+    stream = JavaStream(data[:-20])
     stream.read_number()
     version, count = stream.read_number(), stream.read_number()
     return tuple(one for _ in range(count) for one in _read_entry(stream, version))
 
 
-def _read_entry(stream: _JavaStream, version: int) -> list[bytes]:
+def _read_entry(stream: JavaStream, version: int) -> list[bytes]:
     kind = stream.read_number()
     stream.read_text()  # the alias
     stream.read_bytes(8)  # the date
     if kind == _CERTIFICATE:
-        return [_read_java_certificate(stream, version)]
+        return [read_java_certificate(stream, version)]
     if kind == _KEY:
         stream.read_bytes(stream.read_number())
         for _ in range(stream.read_number()):
-            _read_java_certificate(stream, version)
+            read_java_certificate(stream, version)
         return []  # a certificate with its private key is the owner's own; it is not trusted for others
     if kind == _SECRET:
         raise StoreProblem(
             "damaged", "it contains secret keys as well as certificates", "Put the certificates into a separate store."
         )
-    raise _damage_problem()
+    raise damage_problem()
 
 
-def _read_java_certificate(stream: _JavaStream, version: int) -> bytes:
+def read_java_certificate(stream: JavaStream, version: int) -> bytes:
+    """Return the certificate (DER) that a stream has next."""
     if version >= 2:
         stream.read_text()  # the type, X.509
     return stream.read_bytes(stream.read_number())
@@ -238,7 +260,7 @@ def read_bcfks(data: bytes, password: str) -> tuple[bytes, ...]:
         entries = content.children[4]
         return tuple(one.children[4].content for one in entries.children if one.children[0].integer == 0)
     except (ValueError, IndexError, KeyError):
-        raise _damage_problem() from None
+        raise damage_problem() from None
 
 
 def _check_integrity(stored: der.Element, check: der.Element, password: str) -> None:
@@ -246,7 +268,7 @@ def _check_integrity(stored: der.Element, check: der.Element, password: str) -> 
     name = _DIGESTS[algorithm.children[0].oid]
     key = _derive_key(derivation, password, "INTEGRITY_CHECK", hashlib.new(name).digest_size)
     if not hmac.compare_digest(hmac.digest(key, stored.whole, name), digest.content):
-        raise _password_problem(password)
+        raise password_problem(password)
 
 
 def _decrypt_content(stored: der.Element, password: str) -> der.Element:
@@ -270,7 +292,7 @@ def _decrypt_content(stored: der.Element, password: str) -> der.Element:
         if cipher.children[0].oid == _AES_256_WRAP_PAD:
             return der.read_element(aes_key_unwrap_with_padding(key, secret.content))
     except (InvalidTag, InvalidUnwrap):
-        raise _password_problem(password) from None
+        raise password_problem(password) from None
     raise ValueError("an algorithm that is not known")
 
 

@@ -200,7 +200,9 @@ class SmtpChannel:
     def _as_tls_trouble(self, error: ssl.SSLError) -> Trouble:
         chosen = isinstance(self._sock, ssl.SSLSocket) and self._sock.cipher() is not None
         reason = error.reason or ""
-        return Trouble("tls", "tls-error", reason=reason, message=reason or str(error), suite_chosen=chosen)
+        message = reason or str(error)
+        alert = f" ({message})"
+        return Trouble("tls", "tls-error", reason=reason, message=message, alert=alert, suite_chosen=chosen)
 
     def _as_trouble(self, error: Exception, stage: str, limit: float) -> Trouble:
         if isinstance(error, DeadlineExceeded):

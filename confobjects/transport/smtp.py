@@ -113,7 +113,8 @@ class Connection:
         unchecked = self.plan.tls.unchecked_hosts
         if unchecked and not is_named(self.plan.host, unchecked):
             raise Trouble("tls", "host-not-in-trust-list")
-        return trust_for(self.plan.trust, self.plan.tls, unchecked=bool(unchecked), server=self.plan.server)
+        plan = self.plan
+        return trust_for(plan.trust, plan.tls, keys=plan.keys, unchecked=bool(unchecked), server=plan.server)
 
     def fetch_token(self) -> None:
         """Get the access token, if the login takes one. In a delivery this comes before any connection is made.
@@ -496,6 +497,7 @@ class Connection:
             "versions": " and ".join(plan.tls.versions),
             "trust": plan.trust.path or "of the runtime",
             "source": plan.local_address,
+            "own_certificate": self.trust.own_subject if self.trust is not None else "",
             "overrides": plan.overrides,
             **facts,
         }

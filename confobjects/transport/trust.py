@@ -14,16 +14,27 @@ from confobjects.errors import MailError
 from confobjects.mail.plan import TlsSettings, TrustSource
 from confobjects.records import Record
 from confobjects.tls.contexts import ContextProblem, context_for
+from confobjects.tls.keystores import OwnKey
 from confobjects.transport.certificates import read_certificate
+from confobjects.transport.keys import key_error_for, load_own_key
 from confobjects.transport.providers import Material, load_material, trust_error_for
 
 
 class Trust(Record):
-    """A context and what it was made from. Two connections with the same ``fingerprint`` have the same trust."""
+    """A context and what it was made from. Two connections with the same ``fingerprint`` have the same trust.
+
+    ``own`` is the client's own key with its certificate, if it has one.
+    """
 
     context: ssl.SSLContext
     material: Material
     fingerprint: str
+    own: OwnKey | None = None
+
+    @property
+    def own_subject(self) -> str:
+        """The subject of the client's own certificate, empty without one."""
+        return "" if self.own is None else read_certificate(self.own.chain[0]).subject.rfc4514_string()
 
     def find_expired(self, now: str) -> list[str]:
         """Return the trusted certificates that have expired at a time (``YYYYMMDDHHMMSSZ``), with their places."""
@@ -37,17 +48,27 @@ class Trust(Record):
         return found
 
 
-def trust_for(source: TrustSource, settings: TlsSettings, *, unchecked: bool = False, server: str = "") -> Trust:
+def trust_for(
+    source: TrustSource,
+    settings: TlsSettings,
+    *,
+    keys: TrustSource | None = None,
+    unchecked: bool = False,
+    server: str = "",
+) -> Trust:
     """Return the trust for connections with a provider and some settings. ``server`` is the path of the mail server.
 
-    ``unchecked`` accepts any certificate, whatever the provider trusts: the host is one of ``ssl.trust``. Raises
-    :class:`~confobjects.errors.MailError` of stage trust.
+    ``keys`` is the provider of the client's own certificate. ``unchecked`` accepts any certificate, whatever the
+    provider trusts: the host is one of ``ssl.trust``. Raises :class:`~confobjects.errors.MailError` of stage trust.
     """
     material = Material(blind=True) if unchecked else load_material(source)
-    recipe = material.make_recipe(settings)
+    own = None if keys is None else load_own_key(keys)
+    recipe = material.make_recipe(settings).replace(identity=own)
     try:
-        return Trust(context_for(recipe), material, recipe.fingerprint)
+        return Trust(context_for(recipe), material, recipe.fingerprint, own)
     except ContextProblem as problem:
+        if problem.part == "identity" and keys is not None:
+            raise key_error_for(keys, f"its key cannot be used: {problem}", "Use another key.") from None
         raise _as_error(problem, source, settings, material, server) from None
 
 

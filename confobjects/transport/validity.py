@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from confobjects.mail.expiry import STORES, Period
-from confobjects.mail.plan import trust_source_of
+from confobjects.mail.plan import TrustSource, trust_source_of
 from confobjects.transport.certificates import read_certificate
+from confobjects.transport.keys import KEY_LOADERS, read_own_key
 from confobjects.transport.providers import load_material, trust_error_for
 
 if TYPE_CHECKING:
@@ -22,9 +24,8 @@ def read_store(obj: EffectiveObject) -> tuple[Period, ...]:
     Raises :class:`~confobjects.errors.MailError`, with object and property, for a store that cannot be read.
     """
     source = trust_source_of(obj)
-    material = load_material(source)
     found = []
-    for certificate, place in list(zip(material.certificates, material.places, strict=True))[:_MOST_CERTIFICATES]:
+    for certificate, place in list(_find_certificates(source))[:_MOST_CERTIFICATES]:
         try:
             parsed = read_certificate(certificate)
             subject = parsed.subject.rfc4514_string()
@@ -35,3 +36,12 @@ def read_store(obj: EffectiveObject) -> tuple[Period, ...]:
         short = subject if len(subject) <= _LONGEST_NAME else f"{subject[:_LONGEST_NAME]}…"
         found.append(Period(f"the certificate {short} in {place}", obj.path, STORES[obj.type], begin, end))
     return tuple(found)
+
+
+def _find_certificates(source: TrustSource) -> Iterable[tuple[bytes, str]]:
+    """Return the certificates that a provider has, each with its place."""
+    if source.type in KEY_LOADERS:
+        own, place = read_own_key(source)
+        return [(own.chain[0], place)]
+    material = load_material(source)
+    return zip(material.certificates, material.places, strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from confobjects.definitions_loading import load_registry
-from confobjects.mail.property_table import SECRETS, key_of, rows
+from confobjects.mail.property_table import REFERENCES, SECRETS, key_of, rows
 from tests.cli.sessions import Outcome, fresh, run
 
 CANARY = "Kanarienvogel-8!x"
@@ -37,6 +37,12 @@ def test_the_definition_names_all_secrets_of_the_table() -> None:
     syntax = load_registry().definition("mail-server").properties["smtp-property"].syntax
     assert {key_of(name) for name in syntax.secret_names} == SECRETS
     assert len(syntax.secret_names) == 2 * len(SECRETS)  # mail.smtp. and mail.smtps.
+
+
+def test_the_definition_names_all_references_of_the_table() -> None:
+    found = load_registry().definition("mail-server").properties["smtp-property"].pair_references
+    assert {one.name: one.relation for one in found} == REFERENCES
+    assert {row.name for row in rows() if row.type == "name"} == set(REFERENCES)
 
 
 def test_the_table_masks_every_row_whose_value_is_a_secret() -> None:

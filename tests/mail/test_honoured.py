@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.planning import plan_delivery
-from confobjects.mail.property_table import HONOURED, NO_EFFECT, OWN, WEAKNESSES, PropertyRow, row_of, rows
-from tests.servers import mail_server
+from confobjects.mail.property_table import HONOURED, KEYS, NO_EFFECT, OWN, WEAKNESSES, PropertyRow, row_of, rows
+from tests.servers import key_provider, mail_server
 
 LOGIN = {"auth_username": "ann", "auth_password": "x"}
 SAMPLES = {
@@ -24,6 +26,7 @@ SAMPLES = {
     "local-name": "client.example",
     "mechanisms": "LOGIN",
     "milliseconds": "1234",
+    "name": "the keys",
     "notify": "NEVER",
     "port": "2525",
     "protocols": "TLSv1.3",
@@ -58,7 +61,9 @@ CLEAR = {"starttls.enable", "starttls.required"}
 def planned(*settings: str, clear: bool) -> DeliveryPlan:
     allowed = f"confobjects.allow-insecure={','.join(WEAKNESSES)}"
     values = {"use_start_tls": False} if clear else {}
-    plan = plan_delivery(mail_server(587, *settings, allowed, **LOGIN, **values))
+    keys = key_provider(key_store_file="keys.p12")
+    server = mail_server(587, *settings, allowed, **LOGIN, **values)
+    plan = plan_delivery(replace(server, targets={**server.targets, KEYS: keys}))
     return plan.replace(settings=(), warnings=(), overrides={})
 
 

@@ -49,6 +49,11 @@ MEANINGS: Final[tuple[tuple[str, str, str, dict[str, Any]], ...]] = (
     ("auth-temporary", "auth", "451 4.7.0 Temporary server error. Please try again later. PRX4", IN_TLS),
     ("auth-temporary", "auth", "454 4.7.0 Temporary authentication failure: connection lost to authentication server",
      IN_TLS),
+    # -- a certificate of the client: Postfix
+    ("tls-client-certificate", "banner ehlo ehlo-tls", "421 4.7.1 mx.test Error: No client certificate presented", IN_TLS),
+    ("tls-own-certificate", "banner ehlo ehlo-tls", "421 4.7.1 mx.test Error: Client certificate not trusted",
+     {"tls": True, "own_certificate": "CN=client"}),
+    ("tls-client-certificate", MAIL, "550 5.7.1 client certificate required", IN_TLS),
     # -- logins: Gmail
     ("auth-rejected", "auth", "535 5.7.8 Username and Password not accepted. Learn more at"
      " https://support.google.com/mail/?p=BadCredentials x-20020a05.12 - gsmtp", IN_TLS),

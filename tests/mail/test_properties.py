@@ -15,6 +15,7 @@ from confobjects.diagnostics import find_misspelt
 from confobjects.mail.constraints import password_needs_username, smtp_properties, username_without_password
 from confobjects.mail.properties import read_setting, read_settings
 from confobjects.mail.property_table import (
+    KEYS,
     NO_EFFECT,
     REFUSED,
     WEAKNESSES,
@@ -591,3 +592,4 @@ def test_external_is_refused_without_a_certificate(name: str, value: str) -> Non
     assert [(one.severity, one.property, one.value) for one in problems] == [("error", "smtp-property", value)]
     assert "EXTERNAL" in problems[0].summary
     assert read_settings([(name, "PLAIN LOGIN")])[1] == []
+    assert read_settings([(name, value), (KEYS, "My keys")])[1] == []

@@ -151,6 +151,15 @@ def test_a_reply_to_nothing_ends_the_conversation_but_421_closes_it() -> None:
     assert client.state is State.CLOSED
 
 
+def test_what_a_server_says_after_it_refused_in_its_greeting_counts_for_nothing() -> None:
+    """Postfix does so where it requires a certificate of the client."""
+    client = SmtpClient()
+    assert [reply.code for reply in client.receive(b"421 4.7.1 no certificate\r\n220 mx.test ESMTP\r\n")] == [421]
+    client = SmtpClient()
+    with pytest.raises(ProtocolViolation):
+        client.receive(b"554 go away\r\n220 mx.test ESMTP\r\n")
+
+
 def test_a_closed_connection_is_a_violation() -> None:
     with pytest.raises(ProtocolViolation) as caught:
         session().receive(b"")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from confobjects.actions import remedy_text
+from confobjects.mail.property_table import KEYS
 from confobjects.management import ManagementContext
 from confobjects.management.history.undoing import plan_undo
 from confobjects.objects.changes import ChangeReport, PropertyChanges
@@ -150,6 +151,34 @@ def test_a_trust_manager_in_use_is_kept_from_both_ends() -> None:
             'the Trust Manager Provider "pem" cannot be deleted: /mail-server/one uses it (trust-manager-provider)',
         )
     ]
+
+
+def test_a_key_manager_in_use_is_kept_from_both_ends() -> None:
+    ctx = manage(builtin())
+    keys = {"enabled": "true", "key-store-file": "own.p12"}
+    ctx.create("key-manager-provider", "keys", keys, type="file-based")
+    ctx.create("mail-server", "one", {**MAIL, "smtp-property": ["mail.smtp.timeout=&{no.x}", f"{KEYS}=Keys"]})
+    off = PropertyChanges(set={"enabled": ["false"]})
+    disabled = refused(ctx, lambda: ctx.modify("key-manager-provider", "keys", off))
+    deleted = refused(ctx, lambda: ctx.delete("key-manager-provider", "keys"))
+    assert summaries((*disabled, *deleted)) == [
+        (
+            "constraint-violated",
+            f'the File Based Key Manager Provider "keys" cannot be disabled: /mail-server/one needs it (smtp-property {KEYS})',
+        ),
+        (
+            "object-in-use",
+            f'the Key Manager Provider "keys" cannot be deleted: /mail-server/one uses it (smtp-property {KEYS})',
+        ),
+    ]
+    missing = refused(ctx, lambda: ctx.create("mail-server", "two", {**MAIL, "smtp-property": [f"{KEYS}=other"]}))
+    assert summaries(missing) == [
+        ("constraint-violated", f'smtp-property {KEYS} names the Key Manager Provider "other", which does not exist')
+    ]
+    ctx.rename("key-manager-provider", "keys", "client")
+    assert ctx.get("mail-server", "one").values["smtp-property"] == ("mail.smtp.timeout=&{no.x}", f"{KEYS}=client")
+    ctx.modify("mail-server", "one", off)
+    ctx.modify("key-manager-provider", "client", off)
 
 
 @pytest.mark.parametrize(

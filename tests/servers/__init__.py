@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from confobjects.mail.property_table import KEYS
 from confobjects.syntaxes.hosts import HostPort
 from confobjects.syntaxes.text import NameValue
 
-_SECRET = {"auth-password", "trust-store-pin"}
+_SECRET = {"auth-password", "trust-store-pin", "key-store-pin"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Given:
     def is_secret(self, name: str) -> bool:
         return name in _SECRET
 
-    def reference(self, name: str) -> Given | None:
-        return self.targets.get(name)
+    def reference(self, name: str, pair: str = "") -> Given | None:
+        return self.targets.get(pair or name)
 
 
 def provider(type_: str, *, enabled: bool = True, instance_directory: str = "", **values: Any) -> Given:
@@ -53,12 +54,21 @@ def provider(type_: str, *, enabled: bool = True, instance_directory: str = "", 
     return Given("trust-manager-provider", full, "the provider", {"enabled": enabled, **properties}, instance_directory)
 
 
+def key_provider(*, enabled: bool = True, type_: str = "file-based", **values: Any) -> Given:
+    """Return a key manager provider: ``key_provider(key_store_file=…)``."""
+    properties = {name.replace("_", "-"): value for name, value in values.items()}
+    full = f"{type_}-key-manager-provider"
+    return Given("key-manager-provider", full, "the keys", {"enabled": enabled, **properties})
+
+
 def mail_server(port: int = 587, *smtp_property: str, **values: Any) -> Given:
     """Return a mail server: ``mail_server(port, "mail.smtp.timeout=1", use_ssl=True, …)``.
 
-    ``host`` is the host to connect to (localhost), ``trust`` the trust manager provider; all else are properties.
+    ``host`` is the host to connect to (localhost), ``trust`` the trust manager provider, ``keys`` the key manager
+    provider; all else are properties.
     """
-    host, trust = values.pop("host", "localhost"), values.pop("trust", None)
+    host, trust, keys = values.pop("host", "localhost"), values.pop("trust", None), values.pop("keys", None)
+    smtp_property = (*smtp_property, *([] if keys is None else [f"{KEYS}={keys.name}"]))
     properties: dict[str, Any] = {
         "enabled": True,
         "smtp-server": HostPort(host, port),
@@ -70,5 +80,6 @@ def mail_server(port: int = 587, *smtp_property: str, **values: Any) -> Given:
         "smtp-property": tuple(NameValue(*one.split("=", 1)) for one in smtp_property),
     }
     properties.update({name.replace("_", "-"): value for name, value in values.items()})
-    targets = {} if trust is None else {"trust-manager-provider": trust}
+    named = {"trust-manager-provider": trust, KEYS: keys}
+    targets = {name: target for name, target in named.items() if target is not None}
     return Given("mail-server", "mail-server", "one", properties, targets=targets)

@@ -50,6 +50,11 @@ class Certificate:
     def key_pem(self) -> bytes:
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
+    def key_store(self, pin: str, name: str = "own") -> bytes:
+        """Return a PKCS #12 key store with the key and its certificates."""
+        encryption = BestAvailableEncryption(pin.encode()) if pin else NoEncryption()
+        return pkcs12.serialize_key_and_certificates(name.encode(), self.key, self.certificate, self.chain, encryption)
+
     def write(self, directory: Path, name: str) -> tuple[Path, Path]:
         """Write certificate (with chain) and key; return the two paths."""
         certificate, key = directory / f"{name}.pem", directory / f"{name}.key"

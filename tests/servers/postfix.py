@@ -1,8 +1,8 @@
 """A real Postfix for the tests: unprivileged ports on loopback, its own directory, started and stopped by them.
 
 It discards what it accepts. Listeners: ``plain`` (offers STARTTLS; login only inside TLS), ``submission`` (nothing
-before STARTTLS), ``smtps`` (TLS from the first byte), and one ``smtps`` listener more for each certificate that is
-handed in by name.
+before STARTTLS), ``smtps`` (TLS from the first byte), one ``smtps`` listener more for each certificate that is
+handed in by name, and one for each set of options in ``further``.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class Postfix:
     root: Path
     certificate: Certificate
     others: Mapping[str, Certificate] = field(default_factory=dict)
+    further: Mapping[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     dovecot: Path | None = None
     """The socket of a Dovecot that checks the logins; without one, there is the user of this module."""
@@ -193,6 +194,7 @@ class Postfix:
             self._options[name] = (
                 f"-o smtpd_tls_wrappermode=yes -o smtpd_tls_cert_file={path} -o smtpd_tls_key_file={key}"
             )
+        self._options.update(self.further)
         (self.etc / "master.cf").write_text(_SERVICES, encoding="utf-8")
 
     def _choose_ports(self) -> None:

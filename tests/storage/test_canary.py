@@ -32,6 +32,7 @@ OBJECTS: Final = {
     "file-based": {"enabled": "true", "trust-store-file": "x.p12"},
     "ldap": {"enabled": "true", "base-dn": "cn=x"},
     "pkcs11": {"enabled": "false", "pkcs11-provider-arg": "/x.so"},
+    "file-based-key-manager-provider": {"enabled": "false", "key-store-file": "x.p12"},
 }
 """The types with sensitive properties, and what else an object of each needs."""
 
@@ -53,6 +54,8 @@ def fill(context: confobjects.ManagementContext) -> list[Entry]:
     for kind, values in made.items():
         if kind == "mail-server":
             context.create(kind, "one", values)
+        elif kind.endswith("-key-manager-provider"):
+            context.create("key-manager-provider", "keys", values, type=kind)
         else:
             context.create("trust-manager-provider", kind, values, type=kind)
     with context.storage.writing():
@@ -69,7 +72,7 @@ def url(tmp_path: Path) -> str:
         assert len(entries) == len(OBJECTS)
         base = context.storage.base
         places = {f"cn=odd,{entry.dn}": entry for entry in entries}
-        for number, entry in enumerate(entries):
+        for number, entry in enumerate(entries[:4]):  # more would not all be named
             for above in ("cn=Mail Servers", "cn=Trust Manager Providers", "cn=Widgets"):
                 places[f"cn=odd {number},{above},{base}"] = entry
                 places[f"cn=odd device {number},{above},{base}"] = Entry(

@@ -26,7 +26,7 @@ from confobjects.mapping.followers import BRANCH as FOLLOWERS
 from confobjects.mapping.objects import BRANCH_CLASS
 from tests.cli.sessions import INSTALLABLE, Outcome, run
 from tests.definitions.documents import builtin
-from tests.storage.test_canary import CANARY, fill
+from tests.storage.test_canary import CANARY, OBJECTS, fill
 from tests.storage.test_strays import make_url
 
 SERVICE: Final = str(INSTALLABLE / "service.json")
@@ -61,6 +61,7 @@ READING: Final = [
     ["get-mail-server-prop", *ONE, "--effective", "--origin"],
     ["get-mail-server-prop", *ONE, "--property", "auth-password", "-E"],
     ["get-mail-server-prop", "--server-name", "odd device 0"],
+    ["get-key-manager-provider-prop", "--provider-name", "keys", "--effective"],
     ["get-trust-manager-provider-prop", "--provider-name", "ldap"],
     ["get-service-prop", "--service-name", "s"],
     ["graph"],
@@ -75,6 +76,7 @@ READING: Final = [
     ["ldap-schema"],
     ["list-mail-servers", "--property", "auth-password"],
     ["list-mail-servers"],
+    ["list-key-manager-providers", "--property", "key-store-pin"],
     ["list-trust-manager-providers"],
     ["list-services", "--property", "pin"],
     ["list-properties"],
@@ -91,11 +93,21 @@ CHANGING: Final = [
     ["create-mail-server", *ONE, *VALUES],
     ["create-mail-server", "--server-name", "new", *VALUES, "--set", f"auth-password:{CANARY}"],
     ["create-mail-server", "--server-name", "odd device 0", *VALUES, "--set", f"auth-password:{CANARY}"],
+    [
+        "create-key-manager-provider",
+        "--provider-name",
+        "new",
+        "--type",
+        "file-based",
+        "--set",
+        f"key-store-pin:{CANARY}",
+    ],
     ["create-trust-manager-provider", "--provider-name", "ldap", "--type", "ldap"],
     ["create-service", "--service-name", "t", "--set", "host:h", "--set", f"pin:{CANARY}"],
     ["set-mail-server-prop", *ONE, "--set", "use-ssl:maybe"],
     ["set-mail-server-prop", *ONE, "--set", "smtp-server:127.0.0.1:2", "--set", f"auth-password:{CANARY}"],
     ["set-mail-server-prop", *ONE, "--remove", f"auth-password:{CANARY}"],
+    ["set-key-manager-provider-prop", "--provider-name", "keys", "--set", f"key-store-pin:{CANARY}x"],
     ["set-trust-manager-provider-prop", "--provider-name", "ldap", "--add", f"bind-password:{CANARY}"],
     ["set-service-prop", "--service-name", "s", "--reset", "pin"],
     ["rename", "mail-server", *ONE, "--to", "other"],
@@ -104,6 +116,7 @@ CHANGING: Final = [
     ["-F", "{batch}", "--batch-continue-on-error"],
     ["delete-mail-server", "--server-name", "other"],
     ["delete-mail-server", "--server-name", "odd device 0"],
+    ["delete-key-manager-provider", "--provider-name", "keys"],
     ["delete-trust-manager-provider", "--provider-name", "ldap", "--force"],
     ["delete-service", "--service-name", "s"],
     ["definitions", "remove", "service", "--force"],
@@ -130,7 +143,7 @@ def make_strays(entries: list[Entry], base: DN) -> Iterator[Entry]:
     for branch in branches:
         dn = DN.parse(f"{branch},{base}")
         yield Entry(dn, {"objectClass": ("top", BRANCH_CLASS), "cn": (dn.name,)})
-    places = ["cn=Mail Servers", "cn=Trust Manager Providers", *branches]
+    places = ["cn=Mail Servers", "cn=Trust Manager Providers", "cn=Key Manager Providers", *branches]
     for number, entry in enumerate(entries):
         odd = Entry(entry.dn, {**entry.attributes, "objectClass": ("top", "device", "extensibleObject")})
         for above in places:
@@ -160,7 +173,7 @@ def fill_everywhere(url: str) -> None:
     assert (made.status == 0) == known, made
     with confobjects.open(url) as context:
         entries = read_secrets(context)
-        assert len(entries) == 4 + known
+        assert len(entries) == len(OBJECTS) + known
         base = context.storage.base
         with context.storage.writing():
             there = {entry.dn.normal for entry in context.storage.search(base, "sub")}

@@ -34,7 +34,7 @@ class Case:
     """One failure: what happens, and how it is to be told.
 
     ``tls`` names the certificate of the fake server, ``implicit`` lets it use TLS from the first byte; ``port`` gives a
-    port in place of the fake server's, ``trust`` names the trust manager provider.
+    port in place of the fake server's, ``trust`` names the trust manager provider, ``keys`` the key manager provider.
     """
 
     number: str
@@ -53,6 +53,7 @@ class Case:
     network: Network = field(default_factory=lambda: Network(loopback))
     port: Callable[[], contextlib.AbstractContextManager[int]] | None = None
     trust: str = "authority"
+    keys: str = ""
 
     def refusal(self) -> str:
         """Return the one line of the server that the script of a refusal holds."""
@@ -260,14 +261,18 @@ CASES: Final = (
     _certificate("21", "no common cipher suite", "tls-no-common-cipher", "smtp-property", "only-1.2",
                  settings=("mail.smtp.ssl.ciphersuites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
                            "mail.smtp.ssl.protocols=TLSv1.2")),
-    _certificate("21e", "a client certificate is required, with TLS 1.3", "tls-client-certificate", "smtp-server",
+    _certificate("21e", "a client certificate is required, with TLS 1.3", "tls-client-certificate", "smtp-property",
                  "wants-certificate"),
-    _certificate("21f", "a client certificate is required, with TLS 1.2", "tls-client-certificate", "smtp-server",
+    _certificate("21f", "a client certificate is required, with TLS 1.2", "tls-client-certificate", "smtp-property",
                  "wants-certificate-1.2"),
-    _certificate("21g", "a client certificate is required after STARTTLS", "tls-client-certificate", "smtp-server",
+    _certificate("21g", "a client certificate is required after STARTTLS", "tls-client-certificate", "smtp-property",
                  "wants-certificate", script={"STARTTLS": starttls}, implicit=False, values=LOGIN),
     _certificate("21h", "a client certificate is required after STARTTLS, with TLS 1.2", "tls-client-certificate",
-                 "smtp-server", "wants-certificate-1.2", script={"STARTTLS": starttls}, implicit=False, values=LOGIN),
+                 "smtp-property", "wants-certificate-1.2", script={"STARTTLS": starttls}, implicit=False, values=LOGIN),
+    _certificate("21i", "the client's certificate is of another authority, with TLS 1.3", "tls-own-certificate",
+                 "smtp-property", "wants-certificate", keys="stranger"),
+    _certificate("21j", "the client's certificate is of another authority, with TLS 1.2", "tls-own-certificate",
+                 "smtp-property", "wants-certificate-1.2", keys="stranger"),
     _certificate("21c", "a name that the server does not know", "tls-server-name", "smtp-server", "refuses-name"),
     _certificate("21d", "a weak Diffie-Hellman key", "tls-weak-server", "smtp-property", "weak-dh"),
     _certificate("21b", "a host that ssl.trust does not name", "host-not-in-trust-list", "smtp-property", "good",
@@ -449,6 +454,21 @@ CASES: Final = (
     Case("47c", "the trust store is empty", "trust-store-empty", "trust", "trust-store-file", trust="empty"),
     Case("47d", "the trust store is damaged", "trust-store-damaged", "trust", "trust-store-file", trust="damaged"),
     Case("47e", "the class of a provider is missing", "trust-unusable", "trust", "provider-class", trust="custom"),
+    Case("47f", "the key store is missing", "key-store-unreadable", "trust", "key-store-file", keys="missing"),
+    Case("47g", "everybody may read the key store", "key-store-exposed", "trust", "key-store-file", keys="exposed"),
+    Case("47h", "the pin of the key store is missing", "key-store-pin", "trust", "key-store-pin", keys="pin"),
+    Case("47i", "the pin of an encrypted key is wrong", "key-store-pin", "trust", "key-store-pin", keys="wrong-pin"),
+    Case("47j", "the key store is damaged", "key-store-damaged", "trust", "key-store-file", keys="damaged"),
+    Case("47k", "the key store has another type", "key-store-damaged", "trust", "key-store-file", keys="type"),
+    Case("47l", "a certificate without its key", "key-store-empty", "trust", "key-store-file", keys="no-key"),
+    Case("47m", "a key without a certificate", "key-store-empty", "trust", "key-store-file", keys="no-certificate"),
+    Case("47n", "a key that does not fit", "key-store-mismatch", "trust", "key-store-file", keys="mismatch"),
+    Case("47o", "another alias", "key-store-alias", "trust", "key-alias", keys="alias"),
+    Case("47p", "the client's certificate has expired", "own-certificate-expired", "trust", "key-store-file",
+         keys="expired"),
+    Case("47q", "the client's certificate is not valid yet", "own-certificate-not-yet-valid", "trust", "key-store-file",
+         keys="early"),
+    Case("47r", "a key that is too weak", "key-unusable", "trust", "key-store-file", keys="weak"),
     # time, and what keeps to no rule
     Case("48", "no answer in time", "timeout", "ehlo", "smtp-property", script={"EHLO": hang}, settings=SHORT),
     Case("48b", "the whole takes too long", "total-timeout", "ehlo", "smtp-property",

@@ -13,15 +13,17 @@ import ssl
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from confobjects.cli.words.actions import render
 from confobjects.errors import MAIL_STAGES
-from confobjects.mail.failures import TABLE, TRUST_REASONS
+from confobjects.mail.failures import KEY_REASONS, TABLE, TRUST_REASONS
 from confobjects.transport.check import TestResult, check_server
-from tests.servers import Given, mail_server, provider
+from tests.servers import Given, key_provider, mail_server, provider
 from tests.servers.certificates import Authority, Certificate
 from tests.servers.fake_smtp import FakeSmtp
 from tests.transport.cases import CASES, LOGIN, TOKEN, Case
@@ -72,6 +74,34 @@ class Bench:
         if name in stores:
             store.write_bytes(stores[name]())
         return provider("file-based", trust_store_file=str(store))
+
+    def keys(self, name: str) -> Given:
+        """Return a key manager provider: a good one, or one with a fault."""
+        own = self.certificate(
+            "stranger" if name == "stranger" else name if name in {"expired", "early", "weak"} else "good"
+        )
+        other = self.certificate("good")
+        pin = {"pin": "canary-Zq81", "wrong-pin": "canary-Zq81"}.get(name, "")
+        locked = other.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"another"))
+        content = {
+            "pin": own.key_store(pin),
+            "wrong-pin": own.pem + locked,
+            "damaged": b"neither keys nor a store",
+            "no-key": own.pem,
+            "no-certificate": own.key_pem,
+            "mismatch": own.pem + other.key_pem,
+            "alias": own.key_store(""),
+        }.get(name, own.pem + own.key_pem)
+        store = self.directory / f"{name}.keys"
+        if name != "missing":
+            store.write_bytes(content)
+            store.chmod(0o644 if name == "exposed" else 0o600)
+        values: dict[str, Any] = {
+            "wrong-pin": {"key_store_pin": pin},
+            "type": {"key_store_type": "JKS"},
+            "alias": {"key_alias": "other"},
+        }.get(name, {})
+        return key_provider(key_store_file=str(store), **values)
 
     def context(self, name: str) -> ssl.SSLContext:
         """Return a server's TLS context with a certificate."""
@@ -163,6 +193,8 @@ def server_of(case: Case, bench: Bench) -> Iterator[tuple[Given, int]]:
         settings = [one.replace("{port}", str(port)) for one in case.settings]
         away = case.values.get("host") == "mail.example" and bool(case.settings)  # beyond a proxy
         values = {"trust": bench.provider(case.trust), **case.values}
+        if case.keys:
+            values["keys"] = bench.keys(case.keys)
         yield mail_server(2525 if away else port, "mail.smtp.localhost=client.example", *settings, **values), port
 
 
@@ -222,7 +254,7 @@ def test_a_failure_has_its_diagnosis(case: Case, bench: Bench, golden: dict[str,
 
 def test_every_code_has_a_case() -> None:
     reached = {case.code for case in CASES}
-    assert {*TABLE, *TRUST_REASONS} - reached == OTHERS
+    assert {*TABLE, *TRUST_REASONS, *KEY_REASONS} - reached == OTHERS
     assert len({case.number for case in CASES}) == len(CASES)
 
 
