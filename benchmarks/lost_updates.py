@@ -1,6 +1,6 @@
 """Writers that change one object at the same moment: how many of their acknowledged changes are not there afterwards.
 
-Started by name only: ``python -m benchmarks.run lost_updates``. It takes about an hour and tells of each round as it
+Started by name only: ``python -m benchmarks.run lost_updates``. It takes twenty minutes and tells of each round as it
 ends. Control-C ends it early: the table then has the rounds that were complete.
 """
 

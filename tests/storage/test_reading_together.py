@@ -201,3 +201,19 @@ def test_a_server_without_the_class_of_records_shows_every_entry(url: str, monke
         shown = {str(entry.dn) for entry in context.storage.search(base, "sub", records=False)}
         assert len(known) > 40
         assert known <= shown == {str(entry.dn) for entry in context.storage.search(base, "sub")}
+
+
+def test_a_history_is_judged_by_one_search_of_the_objects_in_it(url: str, sent: list[int], received: list[int]) -> None:
+    """Neither the objects that it does not tell of are read for that, nor its records once more."""
+    costs = []
+    with confobjects.open(url) as context:
+        records = len(context.history())
+        for first, last in ((0, 10), (10, 20)):
+            for i in range(first, last):
+                context.modify("mail-server", f"m{i}", PropertyChanges(set={"smtp-server": "other"}))
+            before, shown = len(sent), len(received)
+            told = context.history()
+            costs.append(len(sent) - before)
+            assert [record.state for record in told] == ["done"] * (records + last)
+            assert len(received) - shown == len(told) + last
+    assert costs[0] == costs[1]

@@ -152,11 +152,25 @@ class DirectoryReader:
                 self._seen.update((entry.dn.normal, entry) for entry in found.values())
             return [found.get(str(dn)) or self.read(dn) for dn in names]
 
-    def _read_group(self, group: EntryGroup) -> dict[DN, Entry]:
+    def _read_each(self, names: Sequence[DN], wanted: Sequence[str]) -> dict[str, Entry | None]:
+        """Return some entries by their normal names, None for what is not there. One search reads many of them.
+
+        A search of the whole base would read all records of the history as well. In 389 Directory Server on BDB it can
+        also block an addition, and itself, for ever.
+        """
+        from confobjects.storage.ldap.together import group_names
+
+        found: dict[str, Entry | None] = {}
+        for group in group_names(names):
+            found.update((dn.normal, entry) for dn, entry in self._read_group(group, wanted).items())
+        found.update((dn.normal, self._read(dn, wanted)) for dn in names if dn.normal not in found)
+        return found
+
+    def _read_group(self, group: EntryGroup, wanted: Sequence[str] = _USER_ATTRIBUTES) -> dict[DN, Entry]:
         """Return what one search finds of a group by the names asked for, whatever its result: what it returns is there."""
         by_name = self._find_kind() != "safe"  # 389 Directory Server is slower with entryDN
         pairs = group.pairs(by_name=by_name)
-        _, raw = self._servers.ask(lambda session: session.search_any(str(group.parent), pairs, _USER_ATTRIBUTES))
+        _, raw = self._servers.ask(lambda session: session.search_any(str(group.parent), pairs, wanted))
         found: dict[str, list[Entry]] = {}
         for entry in entries_of(raw):
             found.setdefault(entry.dn.normal, []).append(entry)

@@ -25,8 +25,8 @@ from confobjects.storage.ldap.truth import (
     revision_of,
 )
 
-_MANY: Final = 8
-"""The number of entries from which their revisions are looked up in one search."""
+_LOOKS: Final = 3
+"""How often the newest records are read before all are."""
 _STATES: Final = ("done", "void", "intent", "written", "unclear", FENCE)
 
 CLAIM: Final = "claim"
@@ -34,24 +34,40 @@ CLAIM: Final = "claim"
 RECORDS: Final = f"(&(objectClass={names.RECORD_CLASS})(!({names.STATE}={CLAIM})))"
 """The filter that selects the records."""
 
-LookUp = Callable[[DN, Sequence[str]], Entry | None]
+ReadEach = Callable[[Sequence[DN], Sequence[str]], Mapping[str, Entry | None]]
 Find = Callable[[DN, Scope, str, Sequence[str]], list[Entry]]
 FindFrom = Callable[[DN, str, int, Sequence[str]], list[Entry] | None]
+FindRevision = Callable[[DN], int | None]
 _WANTED: Final = (names.NUMBER, names.STATE, names.STEP, names.TEXT, names.SECRET)
 
 
-def list_changes(look_up: LookUp, find: Find, find_from: FindFrom, branch: DN, since: int = 0) -> list[NotedChange]:
+def list_changes(read_each: ReadEach, find: Find, find_from: FindFrom, branch: DN, since: int = 0) -> list[NotedChange]:
     """Return the changes after a number that took effect, from the records below a branch, the oldest first."""
-    newest = _read_newest(find_from, branch, since) if since else None
-    find_revision = _make_lookup(look_up)
-    if newest is None or not are_judged_alone(newest, find_revision):
+    found = _read_judged(read_each, find_from, branch, since) if since else None
+    if found is None:
         told = _sort_records(find(branch, "one", RECORDS, _WANTED))
-        find_revision = _make_lookup(look_up, _read_revisions(told, find, branch.parent))
-    else:
-        told = newest
+        found = told, _make_lookup(read_each, told)
+    told, find_revision = found
     states = judge_records(told, find_revision)
     shown = [record for record in told if states[record.number] != "void" and record.state != FENCE]
     return [_as_noted(record, states[record.number]) for record in shown if record.number > since]
+
+
+def _read_judged(
+    read_each: ReadEach, find_from: FindFrom, branch: DN, since: int
+) -> tuple[list[StoredRecord], FindRevision] | None:
+    """Return the records after a number, and the revisions to judge them by; None if they cannot be judged alone.
+
+    If an entry changes after its record was read, the next look also finds the record of that change.
+    """
+    for _ in range(_LOOKS):
+        newest = _read_newest(find_from, branch, since)
+        if newest is None:
+            return None
+        find_revision = _make_lookup(read_each, newest)
+        if are_judged_alone(newest, find_revision):
+            return newest, find_revision
+    return None
 
 
 def _read_newest(find_from: FindFrom, branch: DN, since: int) -> list[StoredRecord] | None:
@@ -70,26 +86,23 @@ def _sort_records(found: Iterable[Entry]) -> list[StoredRecord]:
     return sorted((_stored_record_of(entry) for entry in found), key=lambda record: record.number)
 
 
-def _read_revisions(told: Sequence[StoredRecord], find: Find, base: DN) -> dict[str, int | None]:
-    """Return the revisions of the entries in some records, if they are many: one search is faster then."""
-    wanted = find_places(told)
+def _make_lookup(read_each: ReadEach, told: Sequence[StoredRecord]) -> FindRevision:
+    """Return a function that looks up the revision of an entry, None if there is no entry.
+
+    Those of the entries in some records are read at once: the later they are read, the likelier others have changed them.
+    """
     known: dict[str, int | None] = {}
-    if len(wanted) > _MANY:
-        known = {dn.normal: None for dn in wanted}
-        known.update((e.dn.normal, revision_of(e)) for e in find(base, "sub", "(objectClass=*)", (REVISION,)))
-    return known
 
-
-def _make_lookup(look_up: LookUp, read: Mapping[str, int | None] | None = None) -> Callable[[DN], int | None]:
-    """Return a function that looks up the revision of an entry, None if there is no entry; some are read already."""
-    known = dict(read or {})
+    def read(wanted: Sequence[DN]) -> None:
+        for name, entry in read_each(wanted, (REVISION,)).items():
+            known[name] = None if entry is None else revision_of(entry)
 
     def find_revision(dn: DN) -> int | None:
         if dn.normal not in known:
-            entry = look_up(dn, (REVISION,))
-            known[dn.normal] = None if entry is None else revision_of(entry)
+            read([dn])
         return known[dn.normal]
 
+    read(find_places(told))
     return find_revision
 
 

@@ -75,6 +75,7 @@ class LdapStorage(DirectoryWriter):
         means = DirectoryMeans(
             lambda: self.base,
             self._read,
+            self._read_each,
             self._find,
             self._find_from,
             self._carry_out,

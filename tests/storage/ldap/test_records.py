@@ -30,9 +30,11 @@ class History:
         self.searches = 0
         self.is_limited = False
 
-    def look_up(self, dn: DN, wanted: Sequence[str]) -> Entry | None:
-        found = self.revisions.get(dn.normal)
-        return None if found is None else Entry(dn, {REVISION: (str(found),)})
+    def read_each(self, dns: Sequence[DN], wanted: Sequence[str]) -> dict[str, Entry | None]:
+        known = self.revisions
+        return {
+            dn.normal: Entry(dn, {REVISION: (str(known[dn.normal]),)}) if dn.normal in known else None for dn in dns
+        }
 
     def find(self, base: DN, scope: str, filter_: str, wanted: Sequence[str]) -> list[Entry]:
         self.searches += 1
@@ -42,7 +44,7 @@ class History:
         return None if self.is_limited else [one for one in self.records if int(str(one.get(name)[0])) >= least]
 
     def list(self, since: int = 0) -> list[NotedChange]:
-        return list_changes(self.look_up, self.find, self.find_from, BRANCH, since)
+        return list_changes(self.read_each, self.find, self.find_from, BRANCH, since)
 
 
 def record(number: int, state: str, *steps: tuple[str, int, DN]) -> Entry:
@@ -96,3 +98,23 @@ def test_a_change_that_may_have_lost_is_judged_with_the_record_that_was_faster()
     history = History([faster, slower, later], {one.normal: 7})
     assert [noted.number for noted in history.list(5)] == [7]
     assert history.searches == 1
+
+
+def test_a_change_that_is_made_while_its_records_are_read_is_read_too() -> None:
+    """Its number is a revision that no record explains, until the newest records are read again."""
+    one = PLACES[0]
+
+    class Moving(History):
+        def find_from(self, parent: DN, name: str, least: int, wanted: Sequence[str]) -> list[Entry] | None:
+            found = super().find_from(parent, name, least, wanted)
+            if self.revisions[one.normal] < 9:
+                number = len(self.records) + 1
+                self.records = [*self.records, record(number, "written", ("modify", number - 1, one))]
+                self.revisions[one.normal] = number
+            return found
+
+    history = Moving(
+        [record(number, "written", ("modify", number - 1, one)) for number in range(1, 9)], {one.normal: 8}
+    )
+    assert [noted.number for noted in history.list(7)] == [8, 9]
+    assert history.searches == 0
