@@ -6,6 +6,7 @@ Laws: a mail is accepted when it is on disk, and not before. Everything that cha
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
@@ -113,7 +114,7 @@ class Ledger:
             raise NotAcceptedError([word_refusal(one) for one in refusals])
         sender = mail.sender or settings.sender or ""
         from_, addresses = _check_envelope(mail)
-        made = f"{self.database.now():012x}{secrets.token_hex(6)}"
+        made = _make_id(self.database.now())
         parts = [make_part(made, n, some, 0) for n, some in enumerate(split_recipients(addresses))]
         rows = [as_row(Held(one, from_, sender, mail.category, len(mail.content)), self.cover) for one in parts]
         content = {"mail": made, "content": self.cover.put(mail.content, made)}
@@ -251,6 +252,14 @@ class Ledger:
         for mail in mails:
             others = select(_P.number).where((_P.mail == mail) & (_P.state != State.DELIVERED.value))
             connection.execute(CONTENTS.delete().where((CONTENTS.c.mail == mail) & ~others.exists()))
+
+
+_COUNTER: Final = itertools.count()
+
+
+def _make_id(now: int) -> str:
+    """Return a new id. Those that a process makes are in the order in which it made them, unless its clock is put back."""
+    return f"{now:012x}{next(_COUNTER) & 0xFFFF:04x}{secrets.token_hex(4)}"
 
 
 def _check_envelope(mail: Mail) -> tuple[str, tuple[str, ...]]:

@@ -41,6 +41,7 @@ class Standings:
     def __init__(self, cover: Cover, digester: Digester) -> None:
         self._cover = cover
         self._digester = digester
+        self.digest = digester.digest
 
     def lock(self, connection: Connection) -> None:
         """Let nobody else change standings until the end of the transaction."""

@@ -140,16 +140,21 @@ class Mailer:
         return self._send(outgoing, fleets, fleet)
 
     def send_many(
-        self, messages: Iterable[Sendable | Outgoing], *, connections: int = 1
+        self,
+        messages: Iterable[Sendable | Outgoing],
+        *,
+        connections: int = 1,
+        stop: threading.Event | None = None,
     ) -> Generator[SendResult, None, None]:
         """Send messages over kept connections; yield the result of each, in the order of the messages.
 
         If the server offers PIPELINING, the envelope of the next message is sent with the content of the last, so that
         a message costs one round trip. ``connections`` is the number used in parallel, at most that of the pool. A
         failure affects its own message only. Messages are taken from the iterable in groups; a group is sent when its
-        first result is requested. Raises only what the iterable itself raises.
+        first result is requested. When ``stop`` is set, no further message is begun; those that were not have no result.
+        Raises only what the iterable itself raises.
         """
-        return self._send_in_groups(messages, connections, threading.Event())
+        return self._send_in_groups(messages, connections, threading.Event() if stop is None else stop)
 
     def _send_in_groups(
         self, messages: Iterable[Sendable | Outgoing], connections: int, stop: threading.Event
