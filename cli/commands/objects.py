@@ -64,10 +64,8 @@ def _unit_options() -> list[click.Parameter]:
 
 
 def _build_create(relation: Relation, words: Words, registry: Registry) -> click.Command:
-    types = registry.types_of(relation)
-    type_option = _type_option(
-        relation, registry, required=len(types) > 1 and "generic" not in types, advanced=words.has("--advanced")
-    )
+    required = registry.usual_type(relation) is None
+    type_option = _type_option(relation, registry, required=required, advanced=words.has("--advanced"))
 
     def run(invocation: Invocation, if_absent: bool, type_: str | None = None, **values: Any) -> int:
         from ..performing import Operation, PropertyChanges, perform

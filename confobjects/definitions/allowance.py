@@ -21,6 +21,7 @@ REGISTERED: Final = frozenset(
     {
         "confobjects.mail.constraints:password_needs_username",
         "confobjects.mail.constraints:smtp_properties",
+        "confobjects.mail.constraints:socket_fallback",
         "confobjects.mail.constraints:username_without_password",
         "confobjects.mail.planning:transport_settings",
     }

@@ -330,6 +330,11 @@ class ManagedObjectDefinition(Record):
         """The name of the topmost type this one descends from, itself included."""
         return self.ancestors[0] if self.ancestors else self.name
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The name of this type and those it descends from, its own first."""
+        return (self.name, *reversed(self.ancestors))
+
     def find_fixed(self, attribute: str) -> PropertyDefinition | None:
         """Return the property that always has its default, by its attribute, which an entry should not have."""
         key = attribute.lower()

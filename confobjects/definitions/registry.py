@@ -180,6 +180,14 @@ class Registry(DefinitionDocuments):
         """Return the concrete types of a relation by their short names, sorted: what ``--type`` takes."""
         return dict(sorted((self.short_type_of(d, relation), d) for d in self.concrete_types(relation.target)))
 
+    def usual_type(self, relation: Relation) -> str | None:
+        """Return the short name of the type that an object has if none is named; None if one has to be.
+
+        It is the only one, or the type of the relation itself (``generic``), if that is not abstract.
+        """
+        types = self.types_of(relation)
+        return next(iter(types)) if len(types) == 1 else "generic" if "generic" in types else None
+
     def unwritten_type(self, relation: Relation) -> ManagedObjectDefinition | None:
         """Return the type that a singleton has before it is written; None for an object that has to be created.
 

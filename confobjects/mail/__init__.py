@@ -11,7 +11,8 @@ Laws:
    ``confobjects.allow-insecure`` names exactly that weakness.
 2. Nothing that comes from outside reaches a command line unless it has been checked for CR, LF and NUL.
 3. A secret leaves this room towards the server only; transcripts, messages and representations are masked.
-4. A setting's name is one row of the table in ``property_table``; a failure's words are one row of the table in
+4. A type of mail server that never sends in clear does not, whatever its settings say: ``kinds`` lists what each allows.
+5. A setting's name is one row of the table in ``property_table``; a failure's words are one row of the table in
    ``failures``.
 
 A failure on the wire goes through five shapes, each of which knows more than the one before::

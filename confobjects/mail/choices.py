@@ -7,17 +7,27 @@ that only set a value load this module, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
+from confobjects.mail.kinds import CUSTOM, Kind, kind_of
 from confobjects.mail.properties import Setting, SmtpSettings, make_problem, refuse_weakness
 from confobjects.mail.property_table import KEYS, PROPERTY
 from confobjects.records import Record
 
-View = Callable[[str], "tuple[Any, ...] | None"]
-"""From the name of a property to its typed values: none if it has none, None while they are not known."""
+
+class View(Protocol):
+    """From the name of a property to its typed values: none if it has none, None while they are not known."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The type of the object, and those that it extends, its own first."""
+        ...
+
+    def __call__(self, name: str, /) -> tuple[Any, ...] | None: ...
+
 
 USER_ROWS: Final = ("user", "mail.user")
 
@@ -48,6 +58,10 @@ def choose_port(view: View, smtp: SmtpSettings) -> Choice | None:
     for prefix in ("ssl.socketFactory", "socketFactory"):
         if f"{prefix}.class" in smtp and (setting := smtp.get(f"{prefix}.port")):
             return Choice(setting.value, "smtp-server", setting)
+    if kind_of(view.types).factory:  # its port comes before both others, as in JavaMail
+        ports = view("socket-factory-port")
+        if ports is None or ports:
+            return None if ports is None else Choice(ports[0], "socket-factory-port")
     if setting := smtp.get("port"):
         return Choice(setting.value, "smtp-server", setting)
     servers = view("smtp-server")
@@ -70,10 +84,17 @@ def choose_security(view: View, smtp: SmtpSettings) -> tuple[Choice, Diagnostic 
         return None if choice is None else (choice, None)
     if smtp.allows("no-tls"):
         return Choice("none", choice.name, off), None
-    own = choice.setting is None
-    unset = RemedyAction("assign", choice.name, "false")
-    remedy = ("Remove it, or set ", unset, " as well to send without TLS") if own else ("Remove one of them",)
-    return choice, refuse_weakness(f"{off.name}={off.text} while {choice.cause}", "no-tls", off.text, remedy)
+    cause = f"{off.name}={off.text} while {choice.cause}"
+    return choice, refuse_weakness(smtp, cause, "no-tls", off.text, _remedy_for_off(view, choice))
+
+
+def _remedy_for_off(view: View, choice: Choice) -> tuple[str | RemedyAction, ...]:
+    """Return what to do about a row that switches off what is asked for."""
+    if choice.setting is not None:
+        return ("Remove one of them",)
+    if choice.name not in kind_of(view.types).settable:
+        return ("Remove it",)
+    return "Remove it, or set ", RemedyAction("assign", choice.name, "false"), " as well to send without TLS"
 
 
 def choose_own_security(view: View) -> Choice | None:
@@ -131,16 +152,19 @@ def _find_switched_off(choice: Choice, smtp: SmtpSettings) -> Setting | None:
 
 def check_choices(view: View, smtp: SmtpSettings) -> Iterator[Diagnostic]:
     """Yield an error if a row switches TLS off, and a warning for what is refused later or has no effect."""
+    kind = kind_of(view.types)
     found, username = choose_security(view, smtp), choose_username(view, smtp)
     if found is not None:
         security, problem = found
         if problem is not None:
             yield problem
-        yield from _check_port(security, choose_port(view, smtp))
-        yield from _check_protection(security, username, smtp)
+        yield from _check_port(kind, security, choose_port(view, smtp))
+        yield from _check_protection(kind, security, username, smtp)
         keys = smtp.get(KEYS)
         if keys is not None and security.value == "none":
             yield _warn(f"{keys.name} has no effect without TLS", keys, "Remove it, or use TLS.")
+    if kind.name == CUSTOM:
+        yield from _refuse_port_rows(smtp)
     host, trusted = choose_host(view, smtp), smtp.get("ssl.trust")
     if host is not None and trusted is not None and not is_named(host.value, trusted.value):
         summary = f"{trusted.name} does not name {host.value}, so that each connection to it will be refused"
@@ -161,15 +185,29 @@ def _is_external(smtp: SmtpSettings) -> bool:
     return "EXTERNAL" in smtp.value_of("auth.mechanisms", ())
 
 
-def _check_protection(security: Choice, username: Choice | None, smtp: SmtpSettings) -> Iterator[Diagnostic]:
+def _refuse_port_rows(smtp: SmtpSettings) -> Iterator[Diagnostic]:
+    """Refuse a row that gives another port: the port in the property decides how TLS is used."""
+    for key in ("port", "socketFactory.port", "ssl.socketFactory.port"):
+        if setting := smtp.get(key):
+            summary = f"{setting.name} gives another port than smtp-server, whose port decides how TLS is used"
+            remedy = "Remove it, and put the port into smtp-server."
+            yield make_problem(summary, setting.text, remedy, code="constraint-violated")
+
+
+def _check_protection(
+    kind: Kind, security: Choice, username: Choice | None, smtp: SmtpSettings
+) -> Iterator[Diagnostic]:
     logs_in = username is not None and bool(username.value)
     if username is not None and logs_in and security.value == "none" and not smtp.allows("login-in-clear"):
-        asked = "neither use-ssl nor use-start-tls is true" if security.setting is None else f"{security.cause} is set"
+        ways = "neither use-ssl nor use-start-tls is true"
+        if kind.factory:
+            ways = "use-start-tls is not true, and socket-factory-class does not ask for TLS"
+        asked = ways if security.setting is None else f"{security.cause} is set"
         yield Diagnostic(
             "constraint-violated",
             f"a login is configured, but {asked}: login without TLS will be refused",
             property=_blamed(username),
-            remedy="Set use-start-tls (or use-ssl) to true.",
+            remedy=kind.to_tls,
             severity="warning",
         )
     plain = smtp.get("ehlo")
@@ -192,24 +230,23 @@ def _warn(summary: str, setting: Setting, remedy: str) -> Diagnostic:
 
 
 _OTHER_PORTS: Final = {
-    (465, "starttls-required"): (587, "465 is the port for TLS from the first byte", "use-start-tls", "use-ssl"),
-    (587, "implicit-tls"): (465, "587 is the port for STARTTLS", "use-ssl", "use-start-tls"),
+    (465, "starttls-required"): (587, "465 is the port for TLS from the first byte"),
+    (587, "implicit-tls"): (465, "587 is the port for STARTTLS"),
 }
-"""Port and protection that do not suit each other: the other port, the reason, the property to unset, that to set."""
+"""Port and protection that do not suit each other: the other port, and the reason."""
 
 
-def _check_port(security: Choice, port: Choice | None) -> Iterator[Diagnostic]:
+def _check_port(kind: Kind, security: Choice, port: Choice | None) -> Iterator[Diagnostic]:
     """Warn when the port suits another protection than the one chosen (RFC 8314, section 3.3)."""
     found = None if port is None else _OTHER_PORTS.get((port.value, security.value))
     if port is None or found is None:
         return
-    other, fact, used, better = found
+    other, fact = found
     typed = security.setting
-    change = (
-        ("Set ", RemedyAction("assign", used, "false"), " and ", RemedyAction("assign", better, "true"))
-        if typed is None
-        else ("Remove ", RemedyAction("setting", PROPERTY, typed.name))
-    )
+    if typed is not None:
+        change: tuple[str | RemedyAction, ...] = ("Remove ", RemedyAction("setting", PROPERTY, typed.name))
+    else:
+        change = kind.to_starttls if security.value == "implicit-tls" else kind.to_implicit
     yield Diagnostic(
         "constraint-violated",
         f"{security.cause}, but {fact}",

@@ -12,14 +12,24 @@ from typing import Any, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.mail.choices import USER_ROWS, View, check_choices
-from confobjects.mail.properties import read_setting, read_settings
+from confobjects.mail.kinds import GENERIC, kind_of
+from confobjects.mail.properties import SOCKET_FALLBACK, allow_weakness, read_setting, read_settings
 from confobjects.mail.property_table import PROPERTY, SECRETS, key_of
 
 
 class RowView(Protocol):
     """What the rules about rows need of :class:`~confobjects.objects.judging.TypedView`."""
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The type of the object, and those that it extends, its own first."""
+        ...
+
     def __call__(self, name: str, /) -> tuple[Any, ...] | None: ...
+    def has_default(self, name: str, /) -> bool:
+        """Tell whether a property has no value of its own."""
+        ...
+
     def known(self, name: str, /) -> tuple[Any, ...]:
         """Return the typed values that are known."""
         ...
@@ -30,8 +40,8 @@ class RowView(Protocol):
 
 
 def password_needs_username(view: View) -> Iterator[Diagnostic]:
-    """Refuse a password without a user name, wherever the user name is given."""
-    if view("auth-password") and _has_username(view) is False:
+    """Refuse a password without a user name, wherever the user name is given; other types demand both anyway."""
+    if _may_lack_login(view) and view("auth-password") and _has_username(view) is False:
         yield Diagnostic(
             "constraint-violated",
             "auth-password is set, but there is no auth-username to log in with",
@@ -41,8 +51,8 @@ def password_needs_username(view: View) -> Iterator[Diagnostic]:
 
 
 def username_without_password(view: View) -> Iterator[Diagnostic]:
-    """Warn of a user name without a password: nothing will log in."""
-    if view("auth-password") == () and _has_username(view):
+    """Warn of a user name without a password: nothing will log in; other types demand both anyway."""
+    if _may_lack_login(view) and view("auth-password") == () and _has_username(view):
         stored = bool(view("auth-username"))
         name = "auth-username" if stored else f"the user name in {PROPERTY}"
         yield Diagnostic(
@@ -54,12 +64,32 @@ def username_without_password(view: View) -> Iterator[Diagnostic]:
         )
 
 
+def _may_lack_login(view: View) -> bool:
+    return kind_of(view.types).name == GENERIC
+
+
 def _has_username(view: View) -> bool | None:
     """Tell whether there is a user name to log in with; None if that is not known."""
     names, entries = view("auth-username"), view(PROPERTY)
     if names or any(key_of(name) in USER_ROWS for name, _ in entries or ()):
         return True
     return None if names is None or entries is None else False
+
+
+def socket_fallback(view: RowView) -> Iterator[Diagnostic]:
+    """Warn of a fallback to clear text that is asked for and not allowed: it has no effect."""
+    name, entries = "socket-factory-fallback", view(PROPERTY)
+    if view.has_default(name) or view(name) != (True,) or entries is None:
+        return
+    settings, _ = read_settings(entries)
+    if not settings.allows(SOCKET_FALLBACK):
+        yield Diagnostic(
+            "constraint-violated",
+            f"{name} is true, but has no effect: nothing is sent in clear text unless that is allowed",
+            property=name,
+            severity="warning",
+            remedy=("Reset it; or, for tests only, add ", allow_weakness(SOCKET_FALLBACK), "."),
+        )
 
 
 def smtp_properties(view: RowView) -> Iterator[Diagnostic]:
@@ -78,6 +108,6 @@ def smtp_properties(view: RowView) -> Iterator[Diagnostic]:
             for name, value in entries:
                 yield from read_setting(name, value)[1]
             return
-    settings, problems = read_settings(entries)
+    settings, problems = read_settings(entries, kind_of(view.types).never)
     yield from problems
     yield from check_choices(view, settings)

@@ -16,6 +16,7 @@ from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError
 from confobjects.mail.failures import TABLE, USERNAME_PROPERTY, Failure
+from confobjects.mail.kinds import GENERIC, KINDS, Kind
 from confobjects.mail.plan import DECIDED
 from confobjects.mail.property_table import PROPERTY
 from confobjects.mail.replies import ProtocolViolation, Reply
@@ -155,6 +156,7 @@ def _join(parts: Parts) -> Remedy:
 _PARTS: Final = {
     "smtp-server": ("host", "port"),
     "use-ssl": ("security",),
+    "socket-factory-class": ("security",),
     "use-start-tls": ("security",),
     "auth-username": ("username",),
     "auth-password": ("username",),
@@ -178,6 +180,15 @@ def _blame_rows(row: Failure, stage: str, overrides: Mapping[str, str]) -> tuple
     return (row.property if row.property == "auth-password" else PROPERTY), (*advice, ". ")
 
 
+def _find_row(code: str, kind: Kind) -> Failure:
+    """Return the words of a failure for a type of mail server."""
+    row = TABLE[code]
+    if code not in kind.remedies:
+        return row
+    blamed, remedy = kind.remedies[code]
+    return row.replace(property=blamed, remedy=remedy)
+
+
 def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], str] = lambda text: text) -> Diagnosis:
     """Return what a raw signal means.
 
@@ -185,7 +196,7 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
     own words are not masked: a short password could otherwise blank out parts of them.
     """
     code = code_of(trouble, known)
-    row = TABLE[code]
+    row = _find_row(code, KINDS[known.get("kind", GENERIC)])
     said = {name: _mask_secrets(value, mask) for name, value in trouble.facts.items()}
     facts = _Facts({**known, **said, "stage": trouble.stage})
     overrides: Mapping[str, str] = known.get("overrides", {})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from confobjects.diagnostics import Diagnostic
+from confobjects.mail.kinds import GENERIC
 from confobjects.records import Record, field
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class EffectiveObjectLike(Protocol):
     @property
     def type(self) -> str:
         """The name of its concrete type."""
+        ...
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Its concrete type, and those that this extends, its own first."""
         ...
 
     @property
@@ -223,7 +229,8 @@ class DeliveryPlan(Record):
     ``sender`` is the default envelope sender: empty for bounces, None for ``postmaster`` at the EHLO name. If
     ``ehlo_name`` is None, EHLO gives the address literal of the local end of the connection. ``overrides`` are the rows
     of ``smtp-property`` that decided instead of a property, by what they decided (:data:`DECIDED`). ``keys`` is the key
-    manager provider with the client's own certificate, if there is one.
+    manager provider with the client's own certificate, if there is one. ``kind`` is the type of the mail server
+    (:data:`~confobjects.mail.kinds.KINDS`).
     """
 
     server: str
@@ -245,6 +252,7 @@ class DeliveryPlan(Record):
     settings: tuple[TransportSetting, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    kind: str = GENERIC
 
     def for_test(self) -> DeliveryPlan:
         """Return the plan of a test, where somebody waits: the greeting is awaited for :data:`TEST_GREETING` at most."""

@@ -21,6 +21,7 @@ from confobjects.mail.choices import (
     choose_username,
 )
 from confobjects.mail.diagnosis import DeliveryError, Trouble, diagnose
+from confobjects.mail.kinds import GENERIC, kind_of
 from confobjects.mail.mechanisms import TOKEN
 from confobjects.mail.plan import (
     BLIND,
@@ -88,6 +89,24 @@ def transport_settings(server: EffectiveObjectLike) -> tuple[list[tuple[str, str
     return [(one.name, one.value, one.origin) for one in plan.settings], problems
 
 
+class ServerView:
+    """What the choices see of an effective object: called with a property's name, it returns the typed values."""
+
+    __slots__ = ("_server",)
+
+    def __init__(self, server: EffectiveObjectLike) -> None:
+        self._server = server
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The type of the object, and those that it extends, its own first."""
+        return self._server.types
+
+    def __call__(self, name: str) -> tuple[Any, ...]:
+        value = self._server[name]
+        return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
 class _DeliveryPlanner:
     """Makes one plan. Each part notes the origin of its value and what is wrong with it."""
 
@@ -100,7 +119,9 @@ class _DeliveryPlanner:
         self.problems = Collector()
         self.noted: list[TransportSetting] = []
         self.overrides: dict[str, str] = {}
-        self.smtp, found = read_settings(server[PROPERTY] or ())
+        self.kind = kind_of(server.types)
+        self.view = ServerView(server)
+        self.smtp, found = read_settings(server[PROPERTY] or (), self.kind.never)
         for problem in found:
             # Other warnings were given when the settings were made; a plan repeats only those about insecure ones.
             if problem.severity == "error" or problem.constraint == ALLOW_INSECURE:
@@ -139,6 +160,7 @@ class _DeliveryPlanner:
             local_address=self.smtp.value_of("localaddress", ""),
             local_port=self.smtp.value_of("localport", 0),
             overrides=self.overrides,
+            kind=self.kind.name,
             settings=tuple(self.noted + self.other_settings()),
             warnings=self.problems.warnings,
         )
@@ -154,11 +176,6 @@ class _DeliveryPlanner:
 
     def origin_of(self, name: str) -> str:
         return f"{name} ({self.server.origin(name)})"
-
-    def view(self, name: str) -> tuple[Any, ...]:
-        """Return the typed values of a property."""
-        value = self.server[name]
-        return value if isinstance(value, tuple) else () if value is None else (value,)
 
     def follow(self, part: str, choice: Choice) -> str:
         """Return the origin of a choice, and remember the row that decided it."""
@@ -264,17 +281,21 @@ class _DeliveryPlanner:
 
     def _refuse_clear_login(self) -> None:
         row = self.overrides.get("security")
+        generic = (
+            "Set ",
+            RemedyAction("assign", "use-start-tls", "true"),
+            " (or ",
+            RemedyAction("assign", "use-ssl", "true"),
+            " with the TLS port); or, for tests only, add ",
+            allow_weakness("login-in-clear"),
+        )
+        allowed = () if self.kind.never else (" Or, for tests only, add ", allow_weakness("login-in-clear"))
         self.report_error(
             "a login is configured, but the connection does not use TLS: the password would be sent in clear text",
             "use-start-tls" if row is None else PROPERTY,
             (
                 *(() if row is None else ("Remove ", RemedyAction("setting", PROPERTY, row), ". ")),
-                "Set ",
-                RemedyAction("assign", "use-start-tls", "true"),
-                " (or ",
-                RemedyAction("assign", "use-ssl", "true"),
-                " with the TLS port); or, for tests only, add ",
-                allow_weakness("login-in-clear"),
+                *(generic if self.kind.name == GENERIC else (*self.kind.to_tls, *allowed)),
             ),
             code="mail-auth",
         )
@@ -412,8 +433,20 @@ class _DeliveryPlanner:
             quit_on_reject=value("quitonsessionreject", False),
             probe_with_rset=value("userset", False),
             strict_noop=value("noop.strict", True),
-            fall_back_to_clear=value("socketFactory.fallback", False) and security == "implicit-tls",
+            fall_back_to_clear=security == "implicit-tls" and self.plan_fallback(),
         )
+
+    def plan_fallback(self) -> bool:
+        """Return whether mail goes in clear text if TLS from the first byte fails."""
+        if setting := self.smtp.get("socketFactory.fallback"):
+            return bool(setting.value)
+        if not self.kind.factory:
+            return False
+        asked, allowed = bool(self.server["socket-factory-fallback"]), self.smtp.allows("socket-fallback")
+        why = "" if allowed or not asked else ": smtp-property does not allow socket-fallback"
+        word = "clear text" if asked and allowed else "none"
+        self.note("fallback", f"{word}{why}", self.origin_of("socket-factory-fallback"))
+        return asked and allowed
 
     def plan_pool(self) -> PoolLimits:
         usual = PoolLimits()

@@ -118,10 +118,11 @@ def _nearest_name(name: str) -> str | None:
 class SmtpSettings:
     """The honoured settings of one mail server, by key: ``settings.value("port")``."""
 
-    __slots__ = ("_settings",)
+    __slots__ = ("_settings", "never")
 
-    def __init__(self, settings: dict[str, Setting]) -> None:
+    def __init__(self, settings: dict[str, Setting], never: frozenset[str] = frozenset()) -> None:
         self._settings = settings
+        self.never = never
 
     def __contains__(self, key: object) -> bool:
         return key in self._settings
@@ -142,12 +143,17 @@ class SmtpSettings:
         return default if setting is None else setting.value
 
     def allows(self, weakness: str) -> bool:
-        """Tell whether ``confobjects.allow-insecure`` names a weakness."""
-        return weakness in self.value_of("confobjects.allow-insecure", ())
+        """Tell whether ``confobjects.allow-insecure`` names a weakness, and the type of mail server does not forbid it."""
+        return weakness not in self.never and weakness in self.value_of("confobjects.allow-insecure", ())
 
 
-def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, list[Diagnostic]]:
-    """Return the honoured settings among ``smtp-property`` entries, and every problem with them."""
+def read_settings(
+    entries: Iterable[tuple[str, str]], never: frozenset[str] = frozenset()
+) -> tuple[SmtpSettings, list[Diagnostic]]:
+    """Return the honoured settings among ``smtp-property`` entries, and every problem with them.
+
+    ``never`` are the weaknesses that the type of mail server never allows.
+    """
     settings: dict[str, Setting] = {}
     problems: list[Diagnostic] = []
     for name, value in entries:
@@ -166,7 +172,7 @@ def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, lis
                     code="constraint-violated",
                 )
             )
-    result = SmtpSettings(settings)
+    result = SmtpSettings(settings, never)
     problems.extend(check_combination(result))
     return result, problems
 
@@ -174,11 +180,13 @@ def read_settings(entries: Iterable[tuple[str, str]]) -> tuple[SmtpSettings, lis
 ALLOW_INSECURE: Final = "allow-insecure"
 """The rule: an insecure setting must be allowed by name, and gives a warning if it is."""
 
+SOCKET_FALLBACK: Final = "socket-fallback"
+
 _OPENS: Final = (
     ("ssl.trust", None, "any-certificate"),
     ("ssl.checkserveridentity", False, "any-name"),
     ("starttls.required", False, "opportunistic-starttls"),
-    ("socketFactory.fallback", True, "socket-fallback"),
+    ("socketFactory.fallback", True, SOCKET_FALLBACK),
 )
 """Insecure settings: key, the insecure value (None: any), and the weakness that must be allowed for it."""
 
@@ -203,10 +211,10 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
         setting = settings.get(key)
         if setting is None or (value is not None and setting.value != value) or settings.allows(weakness):
             continue
-        yield refuse_weakness(f"{setting.name}={setting.text}", weakness, setting.text)
+        yield refuse_weakness(settings, f"{setting.name}={setting.text}", weakness, setting.text)
     if (setting := _find_clear_proxy_login(settings)) is not None:
         shown = mask_secret_value(setting.name, setting.text)
-        yield refuse_weakness(f"{setting.name}={shown}", PROXY_IN_CLEAR, shown)
+        yield refuse_weakness(settings, f"{setting.name}={shown}", PROXY_IN_CLEAR, shown)
     for key, needed in _NEEDS:
         setting = settings.get(key)
         if setting is not None and needed not in settings:
@@ -215,6 +223,15 @@ def check_combination(settings: SmtpSettings) -> Iterator[Diagnostic]:
         yield _idle_problem(setting, f"beside {PREFIXES[0]}proxy.host")
     yield from _find_unusable_mechanisms(settings)
     for weakness in settings.value_of("confobjects.allow-insecure", ()):
+        if weakness in settings.never:
+            yield make_problem(
+                f"confobjects.allow-insecure names {weakness}, which this type of mail server never allows: with it "
+                f"{WEAKNESSES[weakness]}",
+                weakness,
+                "Remove it.",
+                code="constraint-violated",
+            ).replace(constraint=ALLOW_INSECURE)
+            continue
         yield make_problem(
             f"confobjects.allow-insecure names {weakness}: {WEAKNESSES[weakness]}",
             weakness,
@@ -269,13 +286,18 @@ def _idle_problem(setting: Setting, why: str) -> Diagnostic:
 
 
 def refuse_weakness(
-    cause: str, weakness: str, value: str, remedy: tuple[str | RemedyAction, ...] = ("Remove it",)
+    settings: SmtpSettings,
+    cause: str,
+    weakness: str,
+    value: str,
+    remedy: tuple[str | RemedyAction, ...] = ("Remove it",),
 ) -> Diagnostic:
     """Return the error about an insecure setting that is not allowed. ``cause`` is its text for the message."""
+    otherwise = () if weakness in settings.never else ("; or, for tests only, add ", allow_weakness(weakness))
     return make_problem(
         f"{cause} is refused: with it {WEAKNESSES[weakness]}",
         value,
-        (*remedy, "; or, for tests only, add ", allow_weakness(weakness)),
+        (*remedy, *(otherwise or (".",))),
         code="constraint-violated",
     ).replace(constraint=ALLOW_INSECURE)
 

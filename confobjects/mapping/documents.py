@@ -261,8 +261,8 @@ class _StateReader:
 
     def _read_type(self, key: str, item: Mapping[str, Any], kind: _StateKind) -> str | None:
         given = item.get("type")
-        if "type" not in item and len(kind.types) == 1:
-            return next(iter(kind.types))
+        if "type" not in item and kind.usual is not None:
+            return kind.usual
         if isinstance(given, str) and given in kind.types:
             return given
         self._add_oddity(("objects", key, "type"), "the type is missing or unknown")
@@ -399,9 +399,10 @@ class _StateType(Record):
 
 
 class _StateKind(Record):
-    """The types of a relation by their short names, and the property that names its objects."""
+    """The types of a relation by their short names, the one of an object that names none, and the property that names it."""
 
     types: Mapping[str, _StateType]
+    usual: str | None
     naming: str
 
 
@@ -413,7 +414,7 @@ def _make_kind(relation: str, registry: Registry) -> _StateKind:
         secrets = frozenset(name for name, prop in properties.items() if prop.sensitive)
         required = frozenset(name for name, prop in properties.items() if is_required(prop))
         made[short] = _StateType(definition, properties, secrets, required)
-    return _StateKind(made, known.naming_property)
+    return _StateKind(made, registry.usual_type(known), known.naming_property)
 
 
 def is_required(prop: PropertyDefinition) -> bool:

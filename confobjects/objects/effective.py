@@ -67,6 +67,11 @@ class EffectiveObject:
         return self._judged.object.definition.name
 
     @property
+    def types(self) -> tuple[str, ...]:
+        """Its concrete type, and those that this extends, its own first."""
+        return self._judged.object.definition.types
+
+    @property
     def is_enabled(self) -> bool | None:
         """Whether it is enabled (None if not known); an object without such a state always is."""
         condition = self._judged.object.definition.enabled_when

@@ -79,6 +79,15 @@ class TypedView:
     def __call__(self, name: str) -> tuple[Any, ...] | None:
         return self._judged.typed_values(name)
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The type of the object, and those that it extends, its own first."""
+        return self._judged.object.definition.types
+
+    def has_default(self, name: str) -> bool:
+        """Tell whether a property has no value of its own."""
+        return not self._judged.object.values.get(name)
+
     def known(self, name: str) -> tuple[Any, ...]:
         """Return the typed values of a property that are known and valid."""
         return self._judged.readings[name].known

@@ -49,7 +49,9 @@ def _candidates(prop: PropertyDefinition, registry: Registry) -> Iterator[str]:
         return
     yield from prop.examples
     yield from prop.default.possible_texts()
-    yield from (value for value, _ in prop.syntax.choices())
+    if choices := prop.syntax.choices():
+        yield from (value for value, _ in choices)
+        return  # there are no others
     schema = prop.syntax.json_schema()
     yield from (str(schema[bound]) for bound in ("minimum", "maximum") if abs(schema.get(bound, _HUGE)) < _HUGE)
     samples = REGISTRY[prop.syntax.name].samples_good

@@ -57,22 +57,28 @@ def _schema_in_document(relation: Relation, registry: Registry) -> dict[str, Any
     head: dict[str, Any] = {
         "description": registry.definition(relation.target).synopsis,
         "type": "object",
-        "properties": {"type": {"enum": list(types)}, "properties": {"type": "object"}, "secrets": {"type": "array"}},
+        "properties": {"type": {"enum": list(types)}, "properties": {}, "secrets": {}},  # those of its type
         "additionalProperties": False,
     }
     if len(types) == 1:
         [definition] = types.values()
         parts = _document_parts(definition, registry)
         return {**head, "properties": {**head["properties"], **parts["properties"]}, "required": parts["required"]}
-    head["required"] = ["type"]
+    usual = registry.usual_type(relation)
+    head["required"] = [] if usual else ["type"]
     head["allOf"] = [
         {
-            "if": {"properties": {"type": {"const": short}}, "required": ["type"]},
+            "if": _type_condition(short, usual),
             "then": _document_parts(definition, registry),
         }
         for short, definition in types.items()
     ]
     return head
+
+
+def _type_condition(short: str, usual: str | None) -> dict[str, Any]:
+    """Return the schema of what has a type, also by naming none if it is the usual one."""
+    return {"properties": {"type": {"const": short}}, **({} if short == usual else {"required": ["type"]})}
 
 
 def _document_parts(definition: ManagedObjectDefinition, registry: Registry) -> dict[str, Any]:
@@ -114,14 +120,15 @@ def object_schema(relation: Relation, registry: Registry) -> dict[str, Any]:
     head = {"$schema": DIALECT, "title": relation.friendly, "description": synopsis, "$defs": dict(_DEFS)}
     if list(types) == ["generic"]:
         return {**head, **_properties_schema(types["generic"], registry)}
+    usual = registry.usual_type(relation)
     return {
         **head,
         "type": "object",
-        "required": ["type"],
+        "required": [] if usual else ["type"],
         "properties": {"type": {"enum": list(types)}},
         "allOf": [
             {
-                "if": {"properties": {"type": {"const": short}}},
+                "if": _type_condition(short, usual),
                 "then": _properties_schema(definition, registry, extra={"type": {"const": short}}),
             }
             for short, definition in types.items()

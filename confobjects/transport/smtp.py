@@ -499,6 +499,7 @@ class Connection:
             "source": plan.local_address,
             "own_certificate": self.trust.own_subject if self.trust is not None else "",
             "overrides": plan.overrides,
+            "kind": plan.kind,
             **facts,
         }
         if trouble.kind == "certificate" and trouble.facts.get("verify_code") == 10 and self.trust is not None:

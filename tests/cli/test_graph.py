@@ -45,10 +45,10 @@ def test_dot_shows_objects_and_references(tmp_path: Path) -> None:
     text = run("graph").out
     nodes = dict(re.findall(r'(?m)^  (n\d+) \[label="([^"]*)"', text))
     assert set(nodes.values()) == {
-        "one\\nmail-server",
-        "two\\nmail-server",
-        "three\\nmail-server, disabled",
-        "four\\nmail-server",
+        "one\\nmail-server, generic",
+        "two\\nmail-server, generic",
+        "three\\nmail-server, generic, disabled",
+        "four\\nmail-server, generic",
         "blind\\ntrust-manager-provider, blind",
         "unused\\ntrust-manager-provider, blind",
         "gone\\ntrust-manager-provider, missing",

@@ -56,6 +56,7 @@ def test_an_object_is_made_with_what_it_refers_to_in_one_change(file: Path) -> N
     with dialogue() as person:
         person.answer(MAIN, "mail server")
         person.answer(KIND, "create")
+        person.answer(PICK, "generic")
         person.answer(NAME, "one")
         person.until("Mandatory values of a Mail Server:")
         person.answer(PICK, "true")
@@ -261,6 +262,7 @@ def test_a_name_that_is_taken_is_asked_for_again() -> None:
     with dialogue() as person:
         person.answer(MAIN, "1")
         person.answer(KIND, "2")
+        person.answer(PICK, "generic")
         person.answer(NAME, " ONE ")
         person.answer('There is a Mail Server "ONE" already.', "")
         assert leave(person) == 0
@@ -600,6 +602,7 @@ def test_on_a_dumb_terminal_a_long_list_is_narrowed(file: Path) -> None:
 def to_name(person: Dialogue) -> None:
     person.answer(MAIN, "mail")
     person.answer(KIND, "2")
+    person.answer(PICK, "generic")
     person.until(NAME)
 
 

@@ -30,6 +30,7 @@ def person(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dialogue]:
 def created(person: Dialogue) -> None:
     person.answer(MAIN, "mail")
     person.answer(KIND, "create")
+    person.answer(PICK, "generic")
     person.answer(NAME, "one")
     person.answer(PICK, "true")
     person.answer("smtp-server (", "mail.example.com:587")

@@ -357,11 +357,15 @@ WEAK = "confobjects.allow-insecure"
 class View(dict[str, Any]):
     """What a rule sees of an object; a property whose value is None holds expressions beside ``rows``."""
 
+    types: tuple[str, ...] = ("mail-server",)
     open: tuple[str, ...] = ()
     rows: tuple[Any, ...] = ()
 
     def __call__(self, name: str) -> Any:
         return self[name]
+
+    def has_default(self, name: str) -> bool:
+        return not self[name]
 
     def known(self, name: str) -> tuple[Any, ...]:
         return self.rows
@@ -570,7 +574,9 @@ def test_a_command_that_only_sets_loads_nothing_heavy() -> None:
     code = (
         "import sys; import confobjects.mail.constraints as c;"
         "rows = (('mail.smtp.port', '25'), ('mail.smtp.auth', 'true'));"
-        "list(c.smtp_properties(lambda name: rows if name == 'smtp-property' else ()));"
+        "view = type('View', (), {'types': ('mail-server',), '__call__': lambda _, name: rows if name == 'smtp-property' else ()})"
+        "();"
+        "list(c.smtp_properties(view));"
         "print(*sys.modules)"
     )
     loaded = set(

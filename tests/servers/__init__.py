@@ -31,6 +31,10 @@ class Given:
     def path(self) -> str:
         return f"/{self.kind}/{self.name}"
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        return (self.type, self.kind)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.values)
 
@@ -65,7 +69,7 @@ def mail_server(port: int = 587, *smtp_property: str, **values: Any) -> Given:
     """Return a mail server: ``mail_server(port, "mail.smtp.timeout=1", use_ssl=True, …)``.
 
     ``host`` is the host to connect to (localhost), ``trust`` the trust manager provider, ``keys`` the key manager
-    provider; all else are properties.
+    provider, ``type`` its type; all else are properties.
     """
     host, trust, keys = values.pop("host", "localhost"), values.pop("trust", None), values.pop("keys", None)
     smtp_property = (*smtp_property, *([] if keys is None else [f"{KEYS}={keys.name}"]))
@@ -79,7 +83,8 @@ def mail_server(port: int = 587, *smtp_property: str, **values: Any) -> Given:
         "trust-manager-provider": trust.name if trust else None,
         "smtp-property": tuple(NameValue(*one.split("=", 1)) for one in smtp_property),
     }
+    type_ = values.pop("type", "mail-server")
     properties.update({name.replace("_", "-"): value for name, value in values.items()})
     named = {"trust-manager-provider": trust, KEYS: keys}
     targets = {name: target for name, target in named.items() if target is not None}
-    return Given("mail-server", "mail-server", "one", properties, targets=targets)
+    return Given("mail-server", type_, "one", properties, targets=targets)

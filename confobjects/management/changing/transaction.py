@@ -512,10 +512,8 @@ class Transaction:
     def _find_type(self, relation: Relation, type_: str | None) -> ManagedObjectDefinition:
         types = self.registry.types_of(relation)
         if type_ is None:
-            if len(types) == 1:
-                return next(iter(types.values()))
-            if generic := types.get("generic"):
-                return generic
+            if usual := self.registry.usual_type(relation):
+                return types[usual]
             remedy = (RemedyAction("choose-type", ", ".join(types)),)
             raise error_for([Diagnostic("usage", f"a {relation.friendly} needs a type", remedy=remedy)])
         found = types.get(type_.lower()) or next((d for d in types.values() if d.name == type_), None)
