@@ -278,7 +278,7 @@ class Invocation:
         """Return the evaluator that a start uses, with the tokens of --define."""
         from confobjects.objects.evaluating import make_evaluator
 
-        return make_evaluator(self.make_sources(environment))
+        return make_evaluator(self.make_sources(environment), startup.SealingKeys(os.environ).unseal)
 
     def defined_tokens(self) -> dict[str, str]:
         """Return the tokens given with --define."""

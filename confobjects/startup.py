@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.model import Evaluation
+    from confobjects.objects.protocols import Sealer
     from confobjects.resolvers import Resolvers
     from confobjects.transport.mailer import Mailer
 
@@ -44,6 +45,9 @@ INSTANCE_VARIABLE = "CONFOBJECTS_INSTANCE"
 FOLLOWER_VARIABLE = "CONFOBJECTS_FOLLOWER"
 STATE_URL_VARIABLE = "CONFOBJECTS_STATE_URL"
 EXPRESSION_DIRECTORIES_VARIABLE = "CONFOBJECTS_ENVCONFIG_DIRS"
+KEY_FILE_VARIABLE = "CONFOBJECTS_SEAL_KEY_FILE"
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+KEY_CREDENTIAL = "confobjects.seal-keys"
 
 
 class Place(Record):
@@ -102,7 +106,7 @@ def open(  # noqa: A001 - the verb of the public face: confobjects.open
     variables = os.environ if environment is None else environment
     where = find_place(url, None, variables)
     opened = read_configuration(where.url, choose_definitions(definitions, variables), missing_ok=missing_ok, **options)
-    return manage(opened, command)
+    return manage(opened, command, variables)
 
 
 def choose_definitions(given: Sequence[str] | Registry, environment: Mapping[str, str]) -> Sequence[str] | Registry:
@@ -142,13 +146,20 @@ def read_configuration(
     return OpenConfiguration(registry, storage, str(options.get("bind_dn") or ""))
 
 
-def manage(opened: OpenConfiguration, command: Callable[[], str]) -> ManagementContext:
-    """Return the context of an open configuration. ``command`` is called for each change, as in :func:`open`."""
+def manage(
+    opened: OpenConfiguration, command: Callable[[], str], environment: Mapping[str, str] | None = None
+) -> ManagementContext:
+    """Return the context of an open configuration. ``command`` is called for each change, as in :func:`open`.
+
+    The keys for sealed secrets are those that the environment names.
+    """
+    keys = SealingKeys(os.environ if environment is None else environment)
     site = Site.of(
         opened.registry,
         opened.storage,
-        _evaluate_at_write,
+        _WriteEvaluator(keys),
         lambda: _make_signature(opened.actor or current_user(), command()),
+        keys,
     )
     return ManagementContext(site)
 
@@ -174,11 +185,48 @@ def current_user() -> str:
         return str(os.geteuid())
 
 
-def _evaluate_at_write(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
-    """The evaluator of write time, loaded with the first expression."""
-    from confobjects.objects.evaluating import evaluate_defaults
+class SealingKeys:
+    """The keys that an environment names: read when they are first needed, and again when their file has changed."""
 
-    return evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._sealer: Sealer | None = None
+        self._seen: object = None
+
+    def __call__(self) -> Sealer | None:
+        """Return the sealer, None without keys. Raises ConfobjectsError if the keys cannot be used."""
+        if KEY_FILE_VARIABLE not in self._environment and CREDENTIALS_VARIABLE not in self._environment:
+            return None
+        from confobjects.sealing import open_sealer
+        from confobjects.sealing.ring_file import find_key_file, sign_key_file
+
+        file = find_key_file(self._environment)
+        seen = None if file is None else (file, sign_key_file(file))
+        if self._sealer is None or seen is None or seen != self._seen:
+            self._sealer, self._seen = open_sealer(self._environment), seen
+        return self._sealer
+
+    def unseal(self, text: str, contexts: Sequence[bytes]) -> Evaluation:
+        """Return the value of a sealed secret, as a start reads it."""
+        from confobjects.objects.sealing import Unsealer
+
+        return Unsealer(self)(text, contexts)
+
+
+class _WriteEvaluator:
+    """The evaluator of write time, loaded with the first expression."""
+
+    def __init__(self, keys: SealingKeys) -> None:
+        self._keys = keys
+
+    def __call__(self, text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
+        if contexts:
+            from confobjects.objects.sealing import Unsealer
+
+            return Unsealer(self._keys, tolerant=True)(text, contexts)
+        from confobjects.objects.evaluating import evaluate_defaults
+
+        return evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
 
 
 def _open_storage(known: Registry, url: str, **options: Any) -> Storage:
@@ -216,7 +264,7 @@ def make_startup_sources(  # noqa: PLR0913 - each is a source or a place, all by
         instance_directory,
         file_roots_of(variables),
         configuration=file_of(url),
-        own=[path for path in own_files if path],
+        own=[path for path in (*own_files, *_key_files_of(variables)) if path],
     )
     if expression_directories is None:
         listed = variables.get(EXPRESSION_DIRECTORIES_VARIABLE, "")
@@ -229,6 +277,15 @@ def make_startup_sources(  # noqa: PLR0913 - each is a source or a place, all by
         definition_name=definition_name,
         roots=roots,
     )
+
+
+def _key_files_of(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the files of keys that an environment names, or could name: no expression may read them."""
+    for variables in (environment, os.environ):
+        if named := variables.get(KEY_FILE_VARIABLE):
+            yield named
+        if directory := variables.get(CREDENTIALS_VARIABLE):
+            yield os.path.join(directory, KEY_CREDENTIAL)
 
 
 def file_of(url: str) -> str:
@@ -270,7 +327,7 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     from confobjects.objects.evaluating import make_evaluator
 
     with _pause_collector(), closing(opened.storage):
-        site = Site.of(opened.registry, opened.storage, make_evaluator(sources))
+        site = Site.of(opened.registry, opened.storage, make_evaluator(sources, SealingKeys(variables).unseal))
         configuration, problems = judge_all(site, where.instance_directory)
     if problems:
         raise error_for(problems)

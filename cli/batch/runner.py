@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, error_for
-from confobjects.management import ManagementContext, Site
+from confobjects.management import ManagementContext
 from confobjects.objects.changes import ChangeReport
 
 from .progress import ProgressBar
@@ -182,7 +182,7 @@ class Batch:
 
         entries = list(context.storage.search(context.storage.base, "sub"))
         self._trial = MemoryStorage(entries, base=context.storage.base)
-        yield ManagementContext(Site.of(context.registry, self._trial, context.site.evaluate))
+        yield ManagementContext(context.site.on(self._trial))
 
 
 def _shorten_warning(warning: Diagnostic) -> Diagnostic:

@@ -53,6 +53,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "list-properties": CommandRow("list_properties", "List the properties of objects with their syntax.", "shown"),
     "new-definition": CommandRow("new_definition", "Write a definition to start from.", "none"),
     "rename": CommandRow("rename", "Rename an object and update the references to it."),
+    "seal": CommandRow("seal", "Manage the keys that secrets are sealed with."),
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
     "undo": CommandRow("undo", "Undo a change of the history."),

@@ -17,6 +17,8 @@ from ..invocation import Invocation
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.diagnostics import Diagnostic
+    from confobjects.management import Site
     from confobjects.objects.effective import EffectiveObject
 
     from ..words.splitting import Words
@@ -25,7 +27,7 @@ _HELP = """Check the whole configuration as a starting service would.
 
 Every expression is evaluated and every object judged. With --env-file the variables in a file replace the environment, so
 that one machine can check what another one will see. Certificates and tokens that end within 14 days, and stores that cannot
-be read, are warnings."""
+be read, are warnings; where there are keys to seal with (seal), so are secrets in the clear."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -50,7 +52,7 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         remarks = [warning for warning in configuration.warnings if warning.replace(severity="error") not in unusable]
         here = () if problems or env_file is not None else configuration  # the stores of another machine are not here
         ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
-        warnings = [*remarks, *find_exposed(site), *find_risks(site), *ending]
+        warnings = [*remarks, *find_exposed(site), *find_risks(site), *(() if problems else _find_clear(site)), *ending]
     if invocation.form != "json":
         invocation.warn(warnings)
     if unusable or problems:
@@ -65,6 +67,15 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         count = len(configuration)
         invocation.say(f"{count} object{'' if count == 1 else 's'} checked: no problem found.")
     return 0
+
+
+def _find_clear(site: Site) -> tuple[Diagnostic, ...]:
+    """Return warnings about secrets in the clear, if there are keys to seal them."""
+    if site.open_sealer() is None:
+        return ()
+    from confobjects.management.resealing import warn_of_clear
+
+    return tuple(warn_of_clear(site))
 
 
 def _read_store(obj: EffectiveObject) -> tuple[Period, ...]:

@@ -76,7 +76,10 @@ def _render_text(context: ManagementContext, states: States, format_: str) -> st
     defined = sorted(path.name or "" for path in states if path.relation == HOLDER_KIND)
     states = {path: state for path, state in states.items() if path.relation != HOLDER_KIND}
     lines = [line_of(operation, context.registry, _keep_text) for operation in plan_creation(states, context.registry)]
-    absent = [f"# left out, because it is a secret: {_describe_secret(secret)}" for secret in find_omitted(states)]
+    absent = [
+        f"# left out, because it is a secret: {_describe_secret(secret)}"
+        for secret in find_omitted(states, sealed=False)
+    ]
     needed = [f"# install its definition first (definitions export, definitions install): {name}" for name in defined]
     return "\n".join(["# for confobjects --batch", *needed, *absent, *lines])
 

@@ -19,6 +19,7 @@ WORDS: Final[dict[Verb, str]] = {
     "check": "run check, which names all",
     "choose-type": "--type with one of: {}",
     "replace": "let the copy replace it (--force)",
+    "seal-all": "confobjects seal init",
     "accept-losses": "install it with --force",
     "undo": "undo {}",
     "undo-to": "undo --to {}",

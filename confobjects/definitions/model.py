@@ -193,6 +193,17 @@ class PropertyDefinition(Record):
     required_when: Condition | None = None
     re_entry: ReEntry | None = None
 
+    def find_secret(self, text: str) -> int | None:
+        """Return where the secret in a value begins: at 0, or after the name of a pair; None if no part of it is secret."""
+        if self.sensitive:
+            return 0
+        return self.syntax.find_secret(text) if self.syntax.secret_names else None
+
+    @property
+    def can_hold_secret(self) -> bool:
+        """Whether a value, or a part of it, can be a secret."""
+        return self.sensitive or bool(self.syntax.secret_names)
+
     @property
     def references(self) -> tuple[Reference, ...]:
         """The ways in which a value may name an object; none for most properties."""

@@ -39,6 +39,7 @@ RESERVED_NAMES: Final = frozenset(
         "properties",
         "rename",
         "root",
+        "seal",
         "send-test-email",
         "session",
         "settings",

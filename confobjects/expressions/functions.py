@@ -31,9 +31,14 @@ def _decode_base64(text: str) -> str:
         raise ValueError(reason) from None
 
 
+def _refuse_sealed(_: str) -> str:
+    raise ValueError("it is read only as a whole secret, by the property that it was sealed for")
+
+
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "file": Function("The text of a file, without one line end at its end.", "&{file:secrets/smtp.pin}"),
     "env": Function("The value of the environment variable of exactly that name.", "&{env:SMTP_PASSWORD}"),
     "base64": Function("The text that base64 stands for.", "&{base64:c2VjcmV0}", _decode_base64),
+    "sealed": Function("A secret that only its own property can open.", "&{sealed:KEYID:BASE64}", _refuse_sealed),
 }
 """Every function by name."""

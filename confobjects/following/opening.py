@@ -13,6 +13,7 @@ from confobjects.management.site import Site
 from confobjects.startup import (
     FOLLOWER_VARIABLE,
     STATE_URL_VARIABLE,
+    SealingKeys,
     choose_definitions,
     find_place,
     make_startup_sources,
@@ -63,6 +64,7 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
                 own_files=(options.get("key_store"),),
             ),
             where.instance_directory,
+            SealingKeys(variables).unseal,
         )
         chosen = choose_definitions(definitions, variables)
         opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)

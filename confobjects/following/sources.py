@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from confobjects.objects.evaluating import make_evaluator
 
 if TYPE_CHECKING:
     from confobjects.expressions import Failed, Found, Need, NotFound
+    from confobjects.objects.evaluating import Unseal
     from confobjects.objects.model import Evaluation
     from confobjects.resolvers import Resolvers
 
@@ -21,20 +22,20 @@ class LiveSources:
     A path of ``file:`` is relative to ``instance_directory``.
     """
 
-    def __init__(self, make: Callable[[], Resolvers], instance_directory: str) -> None:
+    def __init__(self, make: Callable[[], Resolvers], instance_directory: str, unseal: Unseal | None = None) -> None:
         self._make = make
         self._resolvers = make()
         self._instance_directory = instance_directory
         self._paths: set[str] = set()
-        self._evaluate = make_evaluator(self._provide)
+        self._evaluate = make_evaluator(self._provide, unseal)
 
     def renew(self) -> None:
         """Read every source again when it is next needed, and begin with the whole time for that."""
         self._resolvers = self._make()
 
-    def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
+    def __call__(self, text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
         """Return the values of an expression."""
-        return self._evaluate(text, multi_valued=multi_valued, secret=secret)
+        return self._evaluate(text, multi_valued=multi_valued, secret=secret, contexts=contexts)
 
     @contextmanager
     def track(self) -> Iterator[set[str]]:

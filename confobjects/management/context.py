@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from confobjects.management.changing.transaction import Given, Transaction
     from confobjects.management.documents.comparing import States
     from confobjects.management.history.records import HistoryRecord, Objects
+    from confobjects.management.resealing import ResealReport
     from confobjects.management.site import Site
     from confobjects.objects.changes import ChangeReport, PropertyChanges
 
@@ -203,6 +204,12 @@ class ManagementContext:
         with self.change(dry_run=dry_run, expected=find_expected(wanted)) as tx:
             bring_about(tx, wanted, prune=prune)
         return tx.report
+
+    def reseal(self, *, dry_run: bool = False, all_stale: bool = False) -> ResealReport:
+        """Seal every secret with the key that seals now, and forget old copies. See :func:`resealing.reseal`."""
+        from confobjects.management import resealing
+
+        return resealing.reseal(self.site, self.change, dry_run=dry_run, all_stale=all_stale)
 
     def listen(self, listener: Callable[[ChangeReport], None]) -> None:
         """Have a function called with the report of every change committed through this context."""

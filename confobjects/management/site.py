@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.judging import Judge
     from confobjects.objects.model import ManagedObject
-    from confobjects.objects.protocols import Evaluator, World
+    from confobjects.objects.protocols import Evaluator, Sealer, World
 
 
 class ChangeSignature(Record):
@@ -28,11 +28,15 @@ class ChangeSignature(Record):
     command: str = "api"
 
 
+def _open_nothing() -> None:
+    """Return that there are no keys."""
+
+
 class Site(Record):
     """The definitions, the storage, and how values are evaluated and changes are signed.
 
     ``evaluate`` evaluates expressions. At write time it does not use the environment, only the defaults within them.
-    ``sign`` returns who makes a change and when.
+    ``sign`` returns who makes a change and when. ``open_sealer`` returns what seals secrets, None without keys.
     """
 
     registry: Registry
@@ -40,6 +44,7 @@ class Site(Record):
     mapper: Mapper
     evaluate: Evaluator
     sign: Callable[[], ChangeSignature] | None = None
+    open_sealer: Callable[[], Sealer | None] = _open_nothing
 
     @classmethod
     def of(
@@ -48,15 +53,21 @@ class Site(Record):
         storage: Storage,
         evaluate: Evaluator,
         sign: Callable[[], ChangeSignature] | None = None,
+        open_sealer: Callable[[], Sealer | None] = _open_nothing,
     ) -> Self:
         """Return the site of a storage."""
-        return cls(registry, storage, Mapper(registry, storage.base), evaluate, sign)
+        return cls(registry, storage, Mapper(registry, storage.base), evaluate, sign, open_sealer)
 
     def with_registry(self, registry: Registry, carried: Carried | None = None) -> Site:
         """Return the site with other definitions. See :class:`~confobjects.mapping.objects.Mapper` for ``carried``."""
         if registry is self.registry:
             return self
         return self.replace(registry=registry, mapper=Mapper(registry, self.storage.base, carried))
+
+    def on(self, storage: Storage) -> Site:
+        """Return the same site over another storage, in which changes are only tried."""
+        mapper = Mapper(self.registry, storage.base)
+        return self.replace(storage=storage, mapper=mapper, sign=None)
 
     def open_world(self) -> StorageWorld:
         """Return a fresh view of the storage."""

@@ -7,7 +7,7 @@
 
 A document describes each object completely: a missing property has its default. Only secrets may be left open: a
 missing one stays as it is, ``null`` says that there is none, and ``secrets`` names those that have a value which the
-document does not hold. An expression is not a secret unless it holds a literal default. The property that names an
+document does not hold. An expression is not a secret unless it holds a literal default; a sealed secret is written as it is stored. The property that names an
 object may be stated, with the name in the path as its value.
 
 Law: ``read(write(objects))`` gives the same objects, except for the values of secrets.
@@ -16,7 +16,7 @@ Law: ``read(write(objects))`` gives the same objects, except for the values of s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from confobjects.definitions.model import HOLDER_KIND
@@ -97,17 +97,40 @@ def drop_masks(state: ObjectState) -> ObjectState:
 
 
 def drop_secrets(state: ObjectState) -> ObjectState:
-    """Return a state that may be shown: secrets that are not plain expressions are listed as kept."""
+    """Return a state that may be written down: secrets that are neither plain expressions nor sealed are listed as kept."""
     properties = state.definition.properties
     hidden = {
         name
         for name, texts in state.values.items()
-        if properties[name].sensitive and any(mask_secret(properties[name], text) != text for text in texts)
+        if properties[name].sensitive and any(_is_hidden(properties[name], text) for text in texts)
     }
+    return _leave_out(state, hidden)
+
+
+def drop_sealed(state: ObjectState) -> ObjectState:
+    """Return a state without sealed secrets, for a form of it in which they cannot be given."""
+    properties = state.definition.properties
+    sealed = {name for name, texts in state.values.items() if any(_is_sealed(properties[name], text) for text in texts)}
+    return _leave_out(state, sealed)
+
+
+def _leave_out(state: ObjectState, hidden: Collection[str]) -> ObjectState:
     if not hidden:
         return state
     values = {name: texts for name, texts in state.values.items() if name not in hidden}
-    return state.replace(values=values, kept=state.kept | hidden)
+    return state.replace(values=values, kept=state.kept.union(hidden))
+
+
+def _is_hidden(prop: PropertyDefinition, text: str) -> bool:
+    return mask_secret(prop, text) != text and not _is_sealed(prop, text)
+
+
+def _is_sealed(prop: PropertyDefinition, text: str) -> bool:
+    if "sealed:" not in text:
+        return False
+    from confobjects.objects.sealed import parse_sealed
+
+    return parse_sealed(prop, text) is not None
 
 
 # -- writing -----------------------------------------------------------------------------------------------------

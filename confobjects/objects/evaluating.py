@@ -6,6 +6,7 @@ one (:func:`evaluate_defaults`). At startup a provider is asked (:func:`make_eva
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,19 @@ if TYPE_CHECKING:
     from confobjects.objects.protocols import Evaluator
 
 
-def make_evaluator(provide: Provide) -> Evaluator:
-    """Return the evaluator that asks a provider; a value that it lacks is a problem."""
+Unseal = Callable[[str, Sequence[bytes]], Evaluation]
+"""Returns the value of a sealed secret, which was sealed for one of some contexts."""
 
-    def evaluate_text(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
+
+def make_evaluator(provide: Provide, unseal: Unseal | None = None) -> Evaluator:
+    """Return the evaluator that asks a provider; a value that it lacks is a problem.
+
+    ``unseal`` opens sealed secrets; without it there are no keys.
+    """
+
+    def evaluate_text(text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
+        if contexts:
+            return (unseal or _make_unsealer())(text, contexts)
         try:
             template = parse(text)
         except ExpressionSyntaxError as error:
@@ -34,9 +44,33 @@ def make_evaluator(provide: Provide) -> Evaluator:
     return evaluate_text
 
 
-@lru_cache(maxsize=256)  # many objects hold the same text
-def evaluate_defaults(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
+def _make_unsealer(*, tolerant: bool = False) -> Unseal:
+    """Return what opens sealed secrets without keys."""
+    from confobjects.objects.sealing import Unsealer, open_nothing
+
+    return Unsealer(open_nothing, tolerant=tolerant)
+
+
+def make_write_evaluator(unseal: Unseal) -> Evaluator:
+    """Return the evaluator of write time, which opens sealed secrets."""
+
+    def evaluate_text(text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
+        if contexts:
+            return unseal(text, contexts)
+        return _evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
+
+    return evaluate_text
+
+
+def evaluate_defaults(text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
     """Evaluate a text with its own defaults only: no values if one is missing, problems only for syntax errors."""
+    if contexts:
+        return _make_unsealer(tolerant=True)(text, contexts)
+    return _evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
+
+
+@lru_cache(maxsize=256)  # many objects hold the same text
+def _evaluate_defaults(text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
     result = make_evaluator(provide_nothing)(text, multi_valued=multi_valued, secret=secret)
     if result.values is not None:
         return result.replace(provisional=bool(result.origins))

@@ -5,7 +5,7 @@ Only type checkers read this module, so that commands do not load it at run time
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from confobjects.definitions import Relation
@@ -28,8 +28,11 @@ class World(Protocol):
 class Evaluator(Protocol):
     """Evaluates a value text that holds an expression opener."""
 
-    def __call__(self, text: str, *, multi_valued: bool, secret: bool) -> Evaluation:
-        """Return the values, without path and property in the problems: the caller adds them."""
+    def __call__(self, text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
+        """Return the values, without path and property in the problems: the caller adds them.
+
+        With ``contexts`` the text is a sealed secret, and these are what it may have been sealed for.
+        """
         ...
 
 

@@ -26,17 +26,13 @@ _LONGEST_SHARED: Final = 64
 
 def mask_secret(prop: PropertyDefinition, text: str) -> str:
     """Return a value text as it may be shown: secrets masked, expressions for secrets without their defaults."""
-    if not prop.sensitive:
-        at = prop.syntax.find_secret(text) if prop.syntax.secret_names else None
-        return text if at is None else text[:at] + mask_text(text[at:])
-    return mask_text(text)
+    at = prop.find_secret(text)
+    return text if at is None else text[:at] + mask_text(text[at:])
 
 
 def mask_value(prop: PropertyDefinition, text: str) -> str:
     """Return an effective value text as it may be shown: secrets masked, also those that look like an expression."""
-    if prop.sensitive:
-        return MASK
-    at = prop.syntax.find_secret(text) if prop.syntax.secret_names else None
+    at = prop.find_secret(text)
     return text if at is None else text[:at] + MASK
 
 
@@ -288,9 +284,11 @@ class PropertyReader:
         )
 
     def _refuse_clear_secrets(self, obj: ManagedObject, prop: PropertyDefinition, reading: Reading) -> Reading:
-        """Refuse secrets in clear text in values that are shown."""
+        """Refuse secrets in clear text in values that are shown. A sealed one is masked, and not in clear text."""
         clear = tuple(
-            _describe_clear_secret(obj, prop, text) for text in reading.texts if mask_secret(prop, text) != text
+            _describe_clear_secret(obj, prop, text)
+            for text in reading.texts
+            if mask_secret(prop, text) != text and not _is_sealed(prop, text)
         )
         if not clear:
             return reading
@@ -334,11 +332,37 @@ class PropertyReader:
         )
 
     def _evaluate_text(self, obj: ManagedObject, prop: PropertyDefinition, text: str) -> Evaluation:
-        result = self.evaluate(text, multi_valued=prop.multi_valued, secret=prop.sensitive)
+        if _SEALED in text:
+            result = self._evaluate_sealed(obj, prop, text)
+        else:
+            result = self.evaluate(text, multi_valued=prop.multi_valued, secret=prop.sensitive)
         if not result.problems:
             return result
         placed = tuple(problem.replace(path=str(obj.path), property=prop.name) for problem in result.problems)
         return result.replace(problems=placed)
+
+    def _evaluate_sealed(self, obj: ManagedObject, prop: PropertyDefinition, text: str) -> Evaluation:
+        """Return the value of a text in which a sealed secret is, or something that is written like one."""
+        from confobjects.objects.sealed import contexts_of, parse_sealed
+
+        owner, source = self._find_place(obj, prop, text)
+        sealed = parse_sealed(source, text)
+        if sealed is None:  # it has no value: the function refuses it
+            return self.evaluate(text, multi_valued=prop.multi_valued, secret=prop.sensitive)
+        at = source.find_secret(text) or 0
+        contexts = contexts_of(owner, source, text, sealed.bound)
+        result = self.evaluate(text[at:], multi_valued=False, secret=True, contexts=contexts)
+        return result if result.values is None else result.replace(values=tuple(text[:at] + v for v in result.values))
+
+    def _find_place(
+        self, obj: ManagedObject, prop: PropertyDefinition, text: str
+    ) -> tuple[ManagedObject, PropertyDefinition]:
+        """Return the object and the property that a text of a property is stored in: others if it is inherited."""
+        if text not in obj.values.get(prop.name, ()):
+            for owner, source in self.trace_inheritance(obj, prop):
+                if text in owner.values.get(source.name, ()):
+                    return owner, source
+        return obj, prop
 
     def _parse_values(self, obj: ManagedObject, prop: PropertyDefinition, values: Texts, origins: Texts) -> _Parsed:
         syntax = prop.syntax
@@ -350,6 +374,8 @@ class PropertyReader:
         return typed, () if len(values) < 2 else tuple(_check_values(obj, prop, values))
 
 
+_SEALED: Final = "sealed:"
+"""What a sealed secret has in its text, and few others."""
 _DEFAULT = "default"
 _NO_DEFAULT = DefaultChoice((), "none")
 
@@ -369,6 +395,14 @@ def _select_cases(cases: Iterable[DefaultCase], view: Callable[[str], Values]) -
         if holds:
             break
     return found
+
+
+def _is_sealed(prop: PropertyDefinition, text: str) -> bool:
+    if _SEALED not in text:
+        return False
+    from confobjects.objects.sealed import parse_sealed
+
+    return parse_sealed(prop, text) is not None
 
 
 def _describe_clear_secret(obj: ManagedObject, prop: PropertyDefinition, text: str) -> Diagnostic:

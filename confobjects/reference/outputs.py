@@ -423,6 +423,55 @@ _FORMS: Final[dict[str, _OutputForm]] = {
             }
         ),
     ),
+    "seal": _OutputForm(
+        "seal init, seal rotate",
+        "What was sealed, and which old copies were removed; with --dry-run what would be.",
+        _object_of(
+            {
+                "key": {"description": "The identifier of the key that seals.", "type": "string"},
+                "dry_run": _FLAG,
+                "secrets": {"description": "How many secrets were sealed.", **_COUNT},
+                "forgotten": _object_of(
+                    {
+                        "records": {"description": "Changes of the history whose old secrets were removed.", **_COUNT},
+                        "archives": _list_of(_TEXT, "Archived versions that were removed."),
+                    }
+                ),
+                "unreadable": _list_of(_TEXT, "Archived versions that could not be read, and stay."),
+                "dropped_keys": _list_of(_TEXT, "Old keys that were removed."),
+            }
+        ),
+    ),
+    "seal-status": _OutputForm(
+        "seal status",
+        "The keys, what each has sealed, and what is not sealed.",
+        _object_of(
+            {
+                "file": _TEXT,
+                "rotating": {"description": "Whether a rotation was interrupted.", "type": "boolean"},
+                "keys": _list_of(
+                    _object_of(
+                        {
+                            "id": _TEXT,
+                            "made": {"description": "The day it was made.", "type": "string"},
+                            "seals": {"description": "Whether it seals now.", "type": "boolean"},
+                            "secrets": {"description": "How many secrets it has sealed.", **_COUNT},
+                        }
+                    ),
+                    "The one that seals first.",
+                ),
+                "clear": _list_of(_object_of({"path": _PATH, "property": _TEXT}), "Secrets in the clear."),
+                "mixed": _list_of(
+                    _object_of({"path": _PATH, "property": _TEXT}),
+                    "Secrets in the clear beside expressions, which cannot be sealed.",
+                ),
+                "copies": _object_of(
+                    {"records": _COUNT, "archives": _list_of(_TEXT)},
+                    description="Old copies that are not sealed with the newest key.",
+                ),
+            }
+        ),
+    ),
     "send": _OutputForm(
         "send-test-email",
         "The result of a test mail. If it failed, the error is also on standard error.",

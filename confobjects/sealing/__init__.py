@@ -8,7 +8,7 @@ Laws:
 
 1. A key never leaves this room: no message, no repr and no exception holds one.
 2. What is sealed with one context cannot be unsealed with another. Whoever seals puts into the context all that the secret
-   belongs to, and what it is for (:func:`~confobjects.sealing.sealer.make_context`).
+   belongs to, and what it is for (:func:`~confobjects.texts.contexts.make_context`).
 3. A file of keys is used only if nobody else could have read or written it, and only if it is whole.
 4. The identifier of a key is a digest of the key: two keys never share one, and a damaged key is noticed.
 
@@ -18,6 +18,7 @@ Floors inside: ``ring`` (keys as text), ``ring_file`` (the file that holds them)
 from __future__ import annotations
 
 from confobjects.sealing.ring import KEY_FILE_VARIABLE
-from confobjects.sealing.sealer import RingSealer, make_context, open_sealer
+from confobjects.sealing.sealer import RingSealer, open_sealer
+from confobjects.texts.contexts import make_context
 
 __all__ = ["KEY_FILE_VARIABLE", "RingSealer", "make_context", "open_sealer"]

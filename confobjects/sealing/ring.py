@@ -19,6 +19,7 @@ _HEAD: Final = "confobjects-seal-keys 1"
 _COMMENT: Final = (
     "# Whoever has this file can read what is sealed. Keep it apart from the configuration and its backups."
 )
+_ROTATING: Final = "rotating"
 _DIGITS: Final = 16
 _LABEL: Final = b"confobjects seal key\0"
 
@@ -40,14 +41,15 @@ class Key(Record):
 
 
 class Ring(Record):
-    """Keys by identifier, the one that seals first."""
+    """Keys by identifier, the one that seals first. While secrets are sealed again with a new key, it is ``rotating``."""
 
     keys: Mapping[str, Key]
+    rotating: bool = False
 
     @classmethod
-    def of(cls, *keys: Key) -> Self:
+    def of(cls, *keys: Key, rotating: bool = False) -> Self:
         """Return the ring of some keys, the one that seals first."""
-        return cls({key.id: key for key in keys})
+        return cls({key.id: key for key in keys}, rotating)
 
     @property
     def first(self) -> Key:
@@ -56,17 +58,18 @@ class Ring(Record):
 
     def with_first(self, key: Key) -> Self:
         """Return the ring with another key that seals."""
-        return type(self).of(key, *self.keys.values())
+        return type(self).of(key, *self.keys.values(), rotating=self.rotating)
 
     def without(self, *identifiers: str) -> Self:
         """Return the ring without some keys. The key that seals stays."""
         gone = set(identifiers) - {self.first.id}
-        return type(self).of(*(key for name, key in self.keys.items() if name not in gone))
+        return type(self).of(*(key for name, key in self.keys.items() if name not in gone), rotating=self.rotating)
 
     def as_text(self) -> str:
         """Return the ring as it is written."""
         lines = [f"{key.id} {key.made} {base64.b64encode(key.secret).decode()}" for key in self.keys.values()]
-        return "\n".join([_HEAD, _COMMENT, *lines, f"end {len(lines)}", ""])
+        state = [_ROTATING] if self.rotating else []
+        return "\n".join([_HEAD, _COMMENT, *state, *lines, f"end {len(lines)}", ""])
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -82,12 +85,13 @@ class Ring(Record):
         rows = [(number, line) for number, line in enumerate(lines[:-1], 1) if line and not line.startswith("#")][1:]
         if not rows or not rows[-1][1].startswith("end "):
             raise RingError("its end is missing")
-        keys = [_parse_key(number, line) for number, line in rows[:-1]]
+        rotating = rows[0][1] == _ROTATING
+        keys = [_parse_key(number, line) for number, line in rows[1 if rotating else 0 : -1]]
         if rows[-1][1] != f"end {len(keys)}":
             raise RingError(f"its last line does not count its keys, which are {len(keys)}")
         if not keys:
             raise RingError("it holds no key")
-        ring = cls.of(*keys)
+        ring = cls.of(*keys, rotating=rotating)
         if len(ring.keys) < len(keys):
             raise RingError("it holds a key twice")
         return ring

@@ -93,6 +93,15 @@ def _read_credential(path: str) -> bytes:
     return data
 
 
+def sign_key_file(file: KeyFile) -> object:
+    """Return what shows, without reading the file, that it has changed; None if it is not there."""
+    try:
+        status = os.stat(file.path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def make_key(day: str) -> Key:
     """Return a new key. ``day`` is the date that it is made on."""
     return Key(os.urandom(KEY_SIZE), day)

@@ -21,16 +21,6 @@ _NONCE: Final = 12
 _FORM: Final = re.compile(r"([0-9a-f]{16}):([A-Za-z0-9_-]+)")
 
 
-def make_context(use: str, *parts: str) -> bytes:
-    """Return the context of a secret: what it is used for, and what it belongs to.
-
-    Two contexts are the same only if all of that is. Surrogates are kept, so that any text can be a part.
-    """
-    import json
-
-    return json.dumps([use, *parts], ensure_ascii=True, separators=(",", ":")).encode()
-
-
 class RingSealer:
     """Seals with the first key of a ring, and unseals with each of them."""
 

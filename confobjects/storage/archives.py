@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 
+from confobjects import inputs
+from confobjects.errors import ConfobjectsError
 from confobjects.storage.files import translate_errors
-from confobjects.storage.own_files import PRIVATE, give_to_owner, open_own_directory
+from confobjects.storage.own_files import PRIVATE, give_to_owner, open_own_directory, read_own
 from confobjects.storage.replacing import CREATE, temporary_name
 from confobjects.texts.numbers import read_number
 
@@ -55,6 +58,40 @@ def list_archives(path: str) -> list[tuple[int, str]]:
             number = name.removesuffix(end).rpartition(".")[2]
             found.append((read_number(number) or 0, name))
     return sorted(found)
+
+
+def remove_stale(path: str, is_stale: Callable[[bytes], bool], *, dry_run: bool = False) -> tuple[list[str], list[str]]:
+    """Remove the archives of a file whose content a function rejects; return their paths, and those of unreadable ones.
+
+    The caller must hold the lock of the file.
+    """
+    directory = directory_of(path)
+    stale: list[str] = []
+    unreadable: list[str] = []
+    with open_own_directory(directory, path) as folder, translate_errors("remove archives", directory):
+        for _, name in list_archives(path):
+            place = os.path.join(directory, name)
+            try:
+                found = is_stale(_unpack(read_own(place, path) or b""))
+            except (ConfobjectsError, zlib.error, EOFError):
+                unreadable.append(place)
+                continue
+            if found:
+                stale.append(place)
+                if not dry_run:
+                    os.unlink(place)
+        os.fsync(folder)
+    return stale, unreadable
+
+
+def _unpack(data: bytes) -> bytes:
+    """Return the content of an archive, which has at most the size of a configuration."""
+    made = zlib.decompressobj(wbits=31)
+    found = made.decompress(data, inputs.LARGE)
+    if not made.eof:
+        message = "the archive is cut off, or too large"
+        raise EOFError(message)
+    return found
 
 
 def remove_leftover(path: str) -> None:

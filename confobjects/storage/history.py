@@ -332,6 +332,44 @@ class HistoryWriter:
                 os.close(descriptor)
 
 
+def forget_secrets(path: str, is_kept: Callable[[NotedChange], bool], *, dry_run: bool = False) -> int:
+    """Remove the protected part of each line that a function does not keep, and return how many had one.
+
+    The caller must hold the lock of the file. A line that a killed writer left unfinished is removed: it may hold a part of
+    a secret.
+    """
+    place = path_of(path)
+    data = own_files.read_own(place, path) or b""
+    lines: list[bytes] = []
+    gone = 0
+    for line in data.splitlines(keepends=True):
+        kept = _forget_secret(line, is_kept)
+        gone += kept is not line and kept != b""
+        lines.append(kept)
+    if dry_run or b"".join(lines) == data:
+        return gone
+    replacing.remove_leftover(place)
+    with replacing.Replacement(place, b"".join(lines)) as new:
+        new.take_place()
+    return gone
+
+
+def _forget_secret(line: bytes, is_kept: Callable[[NotedChange], bool]) -> bytes:
+    """Return a line without its protected part, unless that is kept."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return b"" if line.startswith(_BEGINNINGS) else line
+    if not isinstance(found, dict) or "secret" not in found or "after" not in found:
+        return line
+    step = _step_from(0, found)
+    number = found.get("number")
+    if is_kept(NotedChange(number if type(number) is int else 0, "done", step.text, step.secret)):
+        return line
+    del found["secret"]
+    return (_dump_json(found) + "\n").encode()
+
+
 def _describe_foreign(file: str) -> Diagnostic:
     return Diagnostic(
         "broken-data",

@@ -400,6 +400,27 @@ class LdifFileStorage:
             self._digest = digest_of(found[0]), found[1]
         return self._digest
 
+    def forget_secrets(self, is_kept: Callable[[NotedChange], bool], *, dry_run: bool = False) -> int:
+        """Remove the protected part of each record of the history that a function does not keep; return how many."""
+        from confobjects.storage.history import forget_secrets
+
+        with self.writing():
+            return forget_secrets(os.path.realpath(self.path), is_kept, dry_run=dry_run)
+
+    def remove_archives(
+        self, is_stale: Callable[[Iterable[Entry]], bool], *, dry_run: bool = False
+    ) -> tuple[list[str], list[str]]:
+        """Remove the archived versions whose entries a function rejects. Return their paths, and those of unreadable ones."""
+        from confobjects.storage import archives
+
+        target = os.path.realpath(self.path)
+        if not os.path.isdir(archives.directory_of(target)):
+            return [], []
+        with self.writing():
+            return archives.remove_stale(
+                target, lambda data: is_stale(parse(decode(data)).entries.values()), dry_run=dry_run
+            )
+
     def moment(self) -> Moment:
         """Return where the history stands. Nothing is read but its beginning and its end."""
         from confobjects.storage.history import read_moment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from _thread import RLock, get_ident  # importing threading, which is built on it, slows a cold start
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Self
@@ -119,6 +119,15 @@ class MemoryStorage:
         with self._lock:
             found = list(takewhile(lambda item: item[0] > since, reversed(self._notes.items())))
         return [NotedChange(number, "done", note.text, note.secret) for number, note in reversed(found)]
+
+    def forget_secrets(self, is_kept: Callable[[NotedChange], bool], *, dry_run: bool = False) -> int:
+        """Remove the protected part of each record that a function does not keep; return how many."""
+        from confobjects.mapping.journal import Note
+
+        gone = [one for one in self.history() if one.secret and not is_kept(one)]
+        for one in gone if not dry_run else ():
+            self._notes[one.number] = Note(one.text)
+        return len(gone)
 
     def moment(self) -> Moment:
         """Return where the storage stands."""

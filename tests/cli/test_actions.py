@@ -37,6 +37,7 @@ SAID = {
         "give one of these types: disk, memory",
     ),
     RemedyAction("replace"): ("let the copy replace it (--force)", "let the copy replace it (replace=True)"),
+    RemedyAction("seal-all"): ("confobjects seal init", "reseal()"),
     RemedyAction("accept-losses"): ("install it with --force", "let the change give it up (accept_losses=True)"),
     RemedyAction("undo", "7"): ("undo 7", "undo(7)"),
     RemedyAction("undo-to", "3"): ("undo --to 3", "undo_to(3)"),
@@ -94,7 +95,7 @@ def test_the_options_are_those_of_the_command_line() -> None:
     said = {option for text in WORDS.values() for option in re.findall(r"(?<![\w}])--?[A-Za-z{}\d]+", text)}
     assert said <= spellings
     commands = {name for text in WORDS.values() for name in re.findall(r"`?confobjects ([a-z-]+)", text)}
-    assert commands == {"init", "ldap-schema", "watch"}
+    assert commands == {"init", "ldap-schema", "seal", "watch"}
     assert {*commands, "undo", "history", "export"} <= SPECIAL.keys()
 
 

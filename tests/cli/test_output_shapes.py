@@ -20,6 +20,8 @@ from confobjects.mail.report import DeliveryReport, RecipientResult, Route, Stag
 from confobjects.mapping.followers import WaitingChange
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
+from confobjects.sealing.ring import KEY_FILE_VARIABLE, Ring
+from confobjects.sealing.ring_file import KeyFile, create_ring, make_key
 from tests.cli.documents import CANARY, provider, server, small, tell
 from tests.cli.sessions import FAMILY, GOLDEN, INSTALLABLE, Outcome, fresh, run
 from tests.docs_check import ROOT
@@ -172,6 +174,8 @@ RUNS: dict[str, list[list[str]]] = {
     "init": [["init"]],
     "list": [["list-mail-servers"], ["list-trust-manager-providers"], ["list-stores", *KNOWN]],
     "list-properties": [["list-properties"], ["list-properties", *KNOWN]],
+    "seal": [["seal", "init"], ["seal", "rotate", "--drop-old-keys"], ["seal", "rotate", "--dry-run"]],
+    "seal-status": [["seal", "status"]],
     "test": [["test-mail-server", "--server-name", "closed"]],
     "watch-state": [["watch", "--count", "0"]],
     "send": [["send-test-email", "--server-name", "closed", "--to", "a@example.com"]],
@@ -237,6 +241,7 @@ def prepared(directory: Path) -> dict[str, str]:
     broken.write_text(document.read_text().replace("true", '"yes"', 1))
     waiting = WaitingChange("/mail-server/one", "changed", ("use-ssl",), ("component-restart",))
     tell("web-1", 3, waiting)
+    create_ring(KeyFile(str(directory / "keys" / "ring")), Ring.of(make_key("2026-11-28")))
     tell("gone", None, time="2026-01-01T12:00:00Z")
     return {
         "batch": str(batch),
@@ -251,9 +256,11 @@ def prepared(directory: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("form", "words"), [(form, words) for form, several in RUNS.items() for words in several], ids=lambda x: str(x)[:60]
 )
-def test_a_run_prints_its_form(form: str, words: list[str], tmp_path: Path) -> None:
+def test_a_run_prints_its_form(form: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with fresh(tmp_path):
         places = prepared(tmp_path)
+        if words[0] == "seal":
+            monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "keys" / "ring"))
         filled = [re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), word) for word in words]
         outcome = run(*filled, "--output", "json")
     assert judge("--batch" if words[0][:1] == "-" else words[0], outcome) == form

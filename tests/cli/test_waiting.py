@@ -17,6 +17,7 @@ from confobjects.cli.words.options import LONGEST_WAIT
 from confobjects.definitions_loading import load_registry
 from confobjects.mapping.followers import WaitingChange
 from confobjects.mapping.protocol import Timing
+from confobjects.sealing.ring import KEY_FILE_VARIABLE
 from confobjects.storage import open_storage
 from tests.cli.dialogue import dialogue
 from tests.cli.documents import provider, server, tell
@@ -323,6 +324,7 @@ CHANGING: dict[str, list[str]] = {
     "copy": ["ldif:config.ldif", "ldif:copy.ldif"],
     "definitions": ["install", SERVICE],
     "undo": ["2"],
+    "seal": ["init"],
     "--batch": ["-F", "batch.txt"],
     "--batch-continue-on-error": ["-F", "batch.txt", "--batch-continue-on-error"],
     "definitions remove": ["definitions", "remove", "service"],
@@ -342,8 +344,13 @@ def test_every_command_is_known_to_change_objects_or_not() -> None:
 
 
 @pytest.mark.parametrize("command", CHANGING)
-def test_every_command_that_changes_waits(command: str, place: Path, passing: Callable[..., FakeTime]) -> None:
+def test_every_command_that_changes_waits(
+    command: str, place: Path, passing: Callable[..., FakeTime], monkeypatch: pytest.MonkeyPatch
+) -> None:
     passing()
+    if command == "seal":
+        assert run("set-mail-server-prop", "--server-name", "one", "--set", "auth-username:u", "--set", "auth-password:x").status == 0
+        monkeypatch.setenv(KEY_FILE_VARIABLE, str(place / "keys" / "ring"))
     (place / "document.json").write_text(run("export").out.replace('"enabled": true', '"enabled": false', 1))
     (place / "batch.txt").write_text(" ".join(SET) + "\n")
     if command == "definitions remove":
@@ -355,7 +362,7 @@ def test_every_command_that_changes_waits(command: str, place: Path, passing: Ca
     number = json.loads(run("history", "--output", "json").out)["changes"][-1]["number"]
     assert found.status == 23, found
     assert f"change {1 if command == 'copy' else number} is saved; after 5 s it is in effect on 0 of 1\n" in found.err
-    assert number == (4 if command == "definitions remove" else 2 if command == "copy" else 3)
+    assert number == (4 if command in {"definitions remove", "seal"} else 2 if command == "copy" else 3)
 
 
 def test_a_batch_that_fails_in_part_waits_and_ends_as_it_would(place: Path, passing: Callable[..., FakeTime]) -> None:

@@ -20,6 +20,7 @@ GUIDE = ROOT / "docs" / "guide"
 WITHOUT_A_SERVER = [
     GUIDE / "tutorial.md",
     GUIDE / "documents.md",
+    GUIDE / "sealing.md",
     GUIDE / "dsconfig.md",
     GUIDE / "watch.md",
     ROOT / "README.md",

@@ -20,6 +20,7 @@ from confobjects.definitions.checking import check
 from confobjects.definitions.checking import parse as parse_definition
 from confobjects.definitions_loading import load_registry
 from confobjects.dn import DN, DNSyntaxError
+from confobjects.effect.world import EvaluatedWorld
 from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.expressions import Failed, Found, Need, NotFound, Provide
 from confobjects.expressions.evaluation import provide_nothing
@@ -33,7 +34,12 @@ from confobjects.mapping.entry import Entry
 from confobjects.mapping.followers import FollowerReport, read_report, write_report
 from confobjects.mapping.journal import NotedChange
 from confobjects.objects.evaluating import make_evaluator
+from confobjects.objects.model import ManagedObject
+from confobjects.objects.reading import PropertyReader
+from confobjects.objects.sealing import Unsealer, seal_text
 from confobjects.resolvers.files import ExpressionFiles, read_env_file
+from confobjects.sealing import RingSealer
+from confobjects.sealing.ring import Key, Ring, RingError
 from confobjects.storage.history import HistoryLines
 from confobjects.storage.ldap import address, ber, plans
 from confobjects.storage.ldap.truth import StoredRecord
@@ -52,6 +58,15 @@ class Target(NamedTuple):
     samples: tuple[bytes, ...]
     pieces: tuple[bytes, ...]
     errors: tuple[type[Exception], ...]
+
+
+def read_sealed(data: bytes) -> None:
+    """Read a text as a secret of an object, with keys."""
+    evaluate = make_evaluator(provide_nothing, Unsealer(lambda: RingSealer(Ring.of(KEY))))
+    reader = PropertyReader(load_registry(), EvaluatedWorld(load_registry()), evaluate)
+    obj = SEALED_FOR.replace(values={"auth-password": (as_text(data),), "smtp-property": (as_text(data),)})
+    for name in obj.values:
+        reader.read(obj, obj.definition.properties[name])
 
 
 def files(pattern: str) -> tuple[bytes, ...]:
@@ -212,6 +227,12 @@ REPORT = (
     b'{"name":"n","host":"h","process":1,"time":"t","number":2,"waiting":[["/mail-server/x","modify",["enabled"],["none"]]],'
     b'"problems":["p"],"more":0}'
 )
+SEALED_FOR = ManagedObject(load_registry().path_of("mail-server", "x"), load_registry().definition("mail-server"), {})
+KEY = Key(b"k" * 32, "2026-11-28")
+KEYS = Ring.of(KEY).as_text().encode()
+SEALED = seal_text(
+    RingSealer(Ring.of(KEY)), SEALED_FOR, SEALED_FOR.definition.properties["auth-password"], "x", "secret"
+).encode()
 PLANS = (
     b'["modify", 1, "cn=x,cn=config"]',
     b'["rename", 1, "cn=x,cn=config", "cn=y,cn=config"]',
@@ -243,6 +264,8 @@ TARGETS = {
     "tokens": Target(read_tokens, (b'{"a": {"b": "x"}}', b"a.b=x\n", b"A=b\nexport C='d'\n"), (*JSON, b"=", b"\\u00", b"\n"), (ConfobjectsError,)),
     "web tokens": Target(lambda data: read_token_limits(as_text(data)), (b"eyJhbGciOiJub25lIn0.eyJleHAiOjV9.c2ln",), (b".", b"eyJ", b"=", b"-_", b"eyJleHAiOjFlOTk5fQ"), ()),
     "addresses": Target(lambda data: address.parse(as_text(data)), (b"ldap://h:1/cn=x ldaps://[::1]/cn=x", b"ldapi://%2frun%2fldapi/cn=x"), (b"://", b"/", b"%2", b" ldap://h", b":", b"[", b"@", b"?"), (ConfobjectsError,)),
+    "keys": Target(Ring.parse, (KEYS,), (b"\n", b" ", b"end ", b"rotating", b"#", b"=", b"2026"), (RingError,)),
+    "sealed": Target(read_sealed, (SEALED,), (b"&{sealed:", b"}", b":", b",", b"_", b"-", b"destination"), ()),
     "stores": Target(read_any_store, (PEM, b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1", b"0\x82\x01\x00"), (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"\xfe\xed\xfe\xed", b"\0\0\0\2", b"\x30\x82", b"\xff\xff\xff\xff"), (stores.StoreProblem,)),
 }  # fmt: skip
 """Every reader by name. A new reader of foreign text belongs here."""

@@ -132,7 +132,7 @@ def test_a_circle_over_parent_and_child_is_none() -> None:
 
 def as_list(*values: str) -> Evaluator:
     """Return an evaluator for which every expression is a list of some values."""
-    return lambda text, *, multi_valued, secret: Evaluation(values, ("a list",) * len(values))
+    return lambda text, *, multi_valued, secret, contexts=(): Evaluation(values, ("a list",) * len(values))
 
 
 def needs(*, multi_valued: bool) -> Registry:

@@ -24,6 +24,7 @@ from confobjects.dn import DN
 from confobjects.mapping.entry import AddEntry, Entry
 from confobjects.mapping.followers import BRANCH as FOLLOWERS
 from confobjects.mapping.objects import BRANCH_CLASS
+from confobjects.sealing.ring import KEY_FILE_VARIABLE
 from tests.cli.sessions import INSTALLABLE, Outcome, run
 from tests.definitions.documents import builtin
 from tests.storage.test_canary import CANARY, OBJECTS, fill
@@ -126,6 +127,21 @@ CHANGING: Final = [
     ["history", "show", "3"],
     ["undo", "2"],
 ]
+WITH_KEYS: Final = [
+    ["seal", "init"],
+    ["seal", "status"],
+    ["check"],
+    ["set-mail-server-prop", "--server-name", "other", "--set", f"auth-password:{CANARY}"],
+    ["export"],
+    ["export", "--format", "ldif"],
+    ["diff", "history:0"],
+    ["history"],
+    ["get-mail-server-prop", "--server-name", "other", "--effective", "--origin"],
+    ["seal", "rotate", "--drop-old-keys"],
+    ["seal", "status"],
+    ["undo", "--to", "0", "--dry-run"],
+]
+"""Run with keys, after all others."""
 FORMS: Final = {
     "table": [],
     "json": ["--output", "json"],
@@ -205,6 +221,10 @@ def made_places(url: str, directory: Path) -> dict[str, str]:
     }
 
 
+def _fill(words: list[str], places: dict[str, str]) -> list[str]:
+    return [re.sub(r"\{(\w+)\}", lambda found: places.get(found[1], found[0]), word) for word in words]
+
+
 def says_nothing(words: list[str], outcome: Outcome) -> None:
     assert outcome.status != 70, (words, outcome)
     said = outcome.out + outcome.err
@@ -227,10 +247,13 @@ def test_no_command_says_a_secret(
     places = made_places(url, tmp_path)
     spoken = 0
     for words in [*READING, *CHANGING]:
-        filled = [re.sub(r"\{(\w+)\}", lambda found: places.get(found[1], found[0]), w) for w in [*words, *FORMS[form]]]
+        filled = _fill([*words, *FORMS[form]], places)
         outcome = run("--url", url, *filled, "-n")
         says_nothing(filled, outcome)
         spoken += bool(outcome.out or outcome.err)
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "keys" / "ring"))
+    for words in WITH_KEYS:
+        says_nothing([*words, *FORMS[form]], run("--url", url, *words, *_fill(FORMS[form], places), "-n"))
     assert spoken > len(READING)
     recorded = tmp_path / "commands"
     assert not recorded.is_file() or CANARY not in recorded.read_text()
@@ -239,7 +262,7 @@ def test_no_command_says_a_secret(
 
 
 def test_every_command_is_run() -> None:
-    ran = {words[0] for words in [*READING, *CHANGING]}
+    ran = {words[0] for words in [*READING, *CHANGING, *WITH_KEYS]}
     assert set(SPECIAL) - set(WITHOUT_A_CONFIGURATION) <= ran
     for relation in builtin().relations().values():
         if not relation.hidden and relation.name != "definition":

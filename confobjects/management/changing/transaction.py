@@ -18,7 +18,7 @@ from confobjects.management.world import Overlay, StorageWorld, describe_absence
 from confobjects.mapping.objects import BRANCH_CLASS, find_holders
 from confobjects.objects.changes import Changer, ChangeReport, PropertyChanges, add_written_defaults, is_name
 from confobjects.objects.model import ManagedObject
-from confobjects.objects.reading import PropertyReader
+from confobjects.objects.reading import PropertyReader, mask_secret
 from confobjects.paths import ROOT, ManagedObjectPath, Name
 from confobjects.texts.names import normal_name
 from confobjects.texts.visible import make_visible
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from confobjects.definitions.installed import InstalledText
     from confobjects.dn import DN
     from confobjects.management.changing.redefining import Redefinition
+    from confobjects.management.changing.sealing import ChangeSealer
     from confobjects.management.site import Site
     from confobjects.mapping.entry import Change, Entry
     from confobjects.mapping.journal import Note
+    from confobjects.objects.changes import ObjectChange
     from confobjects.objects.judging import User
 
 Given = Mapping[str, Any]
@@ -95,6 +97,7 @@ class Transaction:
         """The numbers of the changes that this one takes back."""
         self._lock = site.storage.writing()
         self._asked: list[Callable[[], None]] = []
+        self._takes_sealed = False
         self._nested = False
 
     def __enter__(self) -> Self:
@@ -171,6 +174,22 @@ class Transaction:
             self._lock.__exit__(kind, error, trace)
         if kind is None and self._committed is not None and self.report.changed and not self.dry_run:
             self._committed(self.report)
+
+    @_remember_request
+    def reseal(self, path: ManagedObjectPath) -> None:
+        """Seal the secrets of an object with the key that seals now; those that cannot be opened stay."""
+        from confobjects.objects.sealing import bring_up_to_date
+
+        obj, sealer = self._world.find(path), self.site.open_sealer()
+        if obj is not None and sealer is not None:
+            self.take_sealed()
+            values, _ = bring_up_to_date(sealer, obj)
+            if values:
+                self._put(obj.replace(values={**obj.values, **values}), ())
+
+    def take_sealed(self) -> None:
+        """Take sealed secrets as they are, where they fit: those of a document, or of the history."""
+        self._takes_sealed = True
 
     @property
     def registry(self) -> Registry:
@@ -616,12 +635,16 @@ class Transaction:
 
     def plan(self) -> list[ObjectOutcome]:
         """Judge all requests as a whole and set ``report``. Raises one error with every problem."""
+        sealer = self._seal()
         found = find_outcomes(self._world)
         if self._redefinition is not None or any(outcome.change.path.relation == HOLDER_KIND for outcome in found):
             found = self._plan_definitions(found)
+            sealer = self._seal()
+            found = find_outcomes(self._world)
         self._below.read_ahead(find_targets(self.registry, found))
-        before = self.site.make_judge(self._below)
-        after = self.site.make_judge(self._world)
+        judging = self.site if sealer is None else sealer.adapt(self.site)
+        before = judging.make_judge(self._below)
+        after = judging.make_judge(self._world)
         verdict = Verdict(after, before, self._world.find_stored_place, self._problems, self._given)
         verdict.judge(found)
         if self._redefinition is not None:
@@ -632,6 +655,8 @@ class Transaction:
             self._problems.extend(find_unjudged(self.registry_after, found, self._below, before, verdict.judge_))
         if self._problems.errors:
             raise error_for(verdict.suggest_fixes(self._world.pending.values(), self._touched))
+        if sealer is not None and sealer.seal_again():
+            found = find_outcomes(self._world)
         found = sort_outcomes(found, self._world, before, after)
         self.report = ChangeReport(
             tuple(outcome.change for outcome in found),
@@ -640,6 +665,17 @@ class Transaction:
             self._problems.warnings,
         )
         return found
+
+    def _seal(self) -> ChangeSealer | None:
+        """Seal the secrets that are given; None if none is, and no object of the change has a sealed one."""
+        pending = self._world.pending.items()
+        if not any(_concerns_sealing(obj, self._touched.get(path, ())) for path, obj in pending):
+            return None
+        from confobjects.management.changing.sealing import ChangeSealer
+
+        sealer = ChangeSealer(self.site, self._world, takes_sealed=self._takes_sealed)
+        self._problems.extend(sealer.seal(self._touched, self._given))
+        return sealer
 
     def _plan_definitions(self, found: list[ObjectOutcome]) -> list[ObjectOutcome]:
         """Return the outcomes, planned with the definitions as they will be."""
@@ -678,7 +714,12 @@ class Transaction:
         """Return the note of the planned change for the history."""
         from confobjects.management.history.records import note_of, sign_change
 
-        return note_of(self.report.changes, sign_change(self.site), self.undoes)
+        changes: Sequence[ObjectChange] = self.report.changes
+        if any(map(_has_old_secret, changes)) and self.site.open_sealer() is not None:
+            from confobjects.management.changing.sealing import seal_before
+
+            changes = seal_before(self.site.open_sealer, changes, self._below.find)
+        return note_of(changes, sign_change(self.site), self.undoes)
 
     def collect_entries(self) -> Mapping[DN, Entry]:
         """Return the entries that were read for the plan."""
@@ -692,6 +733,25 @@ class Transaction:
             carried = self._redefinition.find_carried_objects(self._world, self._below.entries)
             changes.extend(builder.build_rewriting(obj) for obj in carried)
         return changes
+
+
+def _concerns_sealing(obj: ManagedObject | None, touched: Container[str]) -> bool:
+    """Tell whether an object has a touched value that can be a secret, or one that mentions a sealed secret."""
+    if obj is None:
+        return False
+    properties = obj.definition.properties
+    return any(
+        (name in touched and properties[name].can_hold_secret) or any("sealed:" in text for text in texts)
+        for name, texts in obj.values.items()
+    )
+
+
+def _has_old_secret(change: ObjectChange) -> bool:
+    """Tell whether a change replaces or removes a secret that is no expression."""
+    properties = change.definition.properties
+    return any(
+        mask_secret(properties[name], text) != text for name in change.names() for text in change.before.get(name, ())
+    )
 
 
 def _is_same_property(one: PropertyDefinition, other: PropertyDefinition) -> bool:

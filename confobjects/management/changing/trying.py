@@ -14,6 +14,7 @@ from confobjects.paths import Name
 
 if TYPE_CHECKING:
     from confobjects.management.site import Site
+    from confobjects.objects.model import ManagedObject
 
 
 def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> Overlay:
@@ -36,6 +37,16 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
     reused = rule.find_reused(obj, changed)
     problems.extend(problem.replace(severity="error") for problem in reused)
     raise_if_errors(problems)
+    changed = _seal_again(site, obj, changed)
     replaced = {changer.key_of(one) for one in (*changes.set, *changes.reset)}
     world.put(changed.replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
     return world
+
+
+def _seal_again(site: Site, obj: ManagedObject, changed: ManagedObject) -> ManagedObject:
+    """Return a changed object with the sealed secrets that it keeps sealed for it, so that they can be read."""
+    if not any("sealed:" in text for texts in changed.values.values() for text in texts):
+        return changed
+    from confobjects.management.changing.sealing import ObjectSealer
+
+    return ObjectSealer(site.open_sealer(), obj, changed).seal_again()

@@ -46,6 +46,7 @@ def plan_operations(there: States, wanted: States, registry: Registry, *, prune:
 
 def bring_about(transaction: Transaction, wanted: States, *, prune: bool = False) -> None:
     """Make the stored objects match the wanted ones in a transaction. Raises what :func:`plan_operations` raises."""
+    transaction.take_sealed()
     wanted = {path: bind_state(state, transaction.registry) for path, state in wanted.items()}
     there = take_snapshot(transaction.site, transaction.below).objects
     wanted = use_stored_names(wanted, there, transaction.registry)

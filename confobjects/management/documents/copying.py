@@ -80,6 +80,7 @@ def copy(
     """
     source, target = _share_definitions(source, target)
     found, warnings = _read_source(source)
+    found = _seal_source(target, found)
     plan = _make_plan(source, target, found, replace=replace)
     done = {path: path in plan.there for path in plan.missing}
     number = None
@@ -192,6 +193,21 @@ def _read_source(source: Site) -> tuple[_CopySource, list[Diagnostic]]:
     ]
 
 
+def _seal_source(target: Site, found: _CopySource) -> _CopySource:
+    """Return what is to be copied, with its secrets sealed as they will be stored. Raises one error with every problem."""
+    from confobjects.objects.sealing import has_secrets
+
+    concerned = {path: obj for path, obj in found.objects.items() if has_secrets(obj.definition)}
+    if not concerned:
+        return found
+    from confobjects.management.changing.sealing import seal_copies
+
+    sealed, problems = seal_copies(target, concerned, _read_stored(target))
+    if problems:
+        raise error_for(problems)
+    return found.replace(objects={**found.objects, **sealed})
+
+
 def _read_stored(site: Site) -> dict[ManagedObjectPath, ManagedObject]:
     world = site.open_world()
     return {obj.path: obj for obj in site.all_objects(world) if obj.path in world.entries}
@@ -246,6 +262,10 @@ def _make_note(
             old = None
         before = {} if old is None else old.values
         told.append(ObjectChange(path, "modify" if old is not None else "create", obj.definition, before, obj.values))
+    if target.open_sealer() is not None:
+        from confobjects.management.changing.sealing import seal_before
+
+        told = seal_before(target.open_sealer, told, there.get)
     return note_of(told, sign_change(target))
 
 
@@ -357,12 +377,12 @@ def find_exposed(site: Site) -> list[Diagnostic]:
 def _describe_readable(site: Site) -> Iterator[Diagnostic]:
     """Yield the warning about a file that other users can read, if it holds a secret that is no expression."""
     from confobjects.mapping.ldap_schema import is_secret
-    from confobjects.objects.reading import mask_secret
+    from confobjects.objects.sealing import is_clear
 
     secrets = {p.attribute: p for d in site.registry for p in d.properties.values() if is_secret(p)}
     for entry in site.storage.search(site.storage.base, "sub"):
         values = [(prop, value) for name, prop in secrets.items() for value in entry.get(name) or ()]
-        if any(not isinstance(value, str) or mask_secret(prop, value) != value for prop, value in values):
+        if any(not isinstance(value, str) or is_clear(prop, value) for prop, value in values):
             origin = site.storage.url.partition(":")[2]
             yield Diagnostic(
                 "access-refused",

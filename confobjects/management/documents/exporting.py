@@ -1,4 +1,4 @@
-"""Export a configuration as LDIF, or as the operations that create it. Secrets are left out, and listed.
+"""Export a configuration as LDIF, or as the operations that create it. Secrets are left out, and listed. LDIF has the sealed ones.
 
 :mod:`confobjects.mapping.documents` writes JSON.
 """
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from confobjects.management.changing.operations import Operation
 from confobjects.management.documents.applying import find_needs, sort_by_need
 from confobjects.management.documents.comparing import States
-from confobjects.mapping.documents import ObjectState, drop_secrets, sort_states
+from confobjects.mapping.documents import ObjectState, drop_sealed, drop_secrets, sort_states
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.ldif import NEW_DOCUMENT
+from confobjects.mapping.ldif.document import needs_new_format, raise_format
 from confobjects.mapping.ldif.writing import format_entry
 from confobjects.mapping.objects import REVISION, Mapper
 from confobjects.objects.changes import PropertyChanges
@@ -32,9 +33,14 @@ class OmittedSecret(Record):
     property: str
 
 
-def find_omitted(states: States) -> list[OmittedSecret]:
-    """Return every secret that an export does not hold."""
-    return [OmittedSecret(s.path, name) for s in sort_states(states.values()) for name in sorted(drop_secrets(s).kept)]
+def find_omitted(states: States, *, sealed: bool = True) -> list[OmittedSecret]:
+    """Return every secret that an export does not hold; one of operations holds no ``sealed`` ones either."""
+    drop = drop_secrets if sealed else _drop_every_secret
+    return [OmittedSecret(s.path, name) for s in sort_states(states.values()) for name in sorted(drop(s).kept)]
+
+
+def _drop_every_secret(state: ObjectState) -> ObjectState:
+    return drop_sealed(drop_secrets(state))
 
 
 def format_ldif(states: States, mapper: Mapper) -> str:
@@ -47,7 +53,8 @@ def format_ldif(states: States, mapper: Mapper) -> str:
         entries[str(own.dn)] = own  # replaces the bare entry if the object is single, and is the base or a branch
     if not entries:  # an empty configuration has its base; without it the text would hold none
         entries[str(mapper.base)] = mapper.make_base_entry()
-    return "\n".join([NEW_DOCUMENT, *(format_entry(_drop_revision(entry)) for entry in entries.values())])
+    head = raise_format(NEW_DOCUMENT) if any(map(needs_new_format, entries.values())) else NEW_DOCUMENT
+    return "\n".join([head, *(format_entry(_drop_revision(entry)) for entry in entries.values())])
 
 
 def _to_object(state: ObjectState, registry: Registry) -> ManagedObject:
@@ -67,7 +74,7 @@ def plan_creation(states: States, registry: Registry) -> Iterator[Operation]:
 
     If objects refer to each other in a circle, their references are set once all of them exist.
     """
-    shown = {path: drop_secrets(state) for path, state in states.items()}
+    shown = {path: _drop_every_secret(state) for path, state in states.items()}
     late: list[Operation] = []
     there: set[ManagedObjectPath] = set()
     for state in sort_by_need(shown, registry):

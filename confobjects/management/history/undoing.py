@@ -150,6 +150,7 @@ def _format_numbers(numbers: Sequence[int]) -> str:
 
 def _take_back(transaction: Transaction, several: Sequence[HistoryRecord]) -> None:
     """Request the inverse of some changes in a transaction; each step is checked on the result of those before it."""
+    transaction.take_sealed()
     if needed := list(_find_needed_definitions(several, transaction)):
         transaction.expect_definitions(needed)
     registry = transaction.registry

@@ -10,11 +10,25 @@ from confobjects.mapping.entry import Entry
 from confobjects.mapping.keys import find_key
 from confobjects.records import Record
 
-FORMAT: Final = 1
-"""The format of the documents written here; a newer one is refused."""
+FORMAT: Final = 2
+"""The newest format that is known; a newer one is refused. Documents have it if they hold sealed secrets, and 1 otherwise."""
 MARKER: Final = "# confobjects-format:"
-NEW_DOCUMENT: Final = f"version: 1\n{MARKER} {FORMAT}\n"
+NEW_DOCUMENT: Final = f"version: 1\n{MARKER} 1\n"
 """How every new document starts."""
+_SEALED: Final = "{sealed:"
+
+
+def needs_new_format(entry: Entry) -> bool:
+    """Tell whether an entry holds a sealed secret, which older versions do not know."""
+    return any(isinstance(one, str) and _SEALED in one for values in entry.attributes.values() for one in values)
+
+
+def raise_format(text: str) -> str:
+    """Return a document with the newest format in its marker, if it has one. Its length stays."""
+    at = text.find(f"{MARKER} 1")
+    is_marker = at == 0 or (at > 0 and text[at - 1] in "\n\ufeff")
+    end = at + len(MARKER) + 2
+    return f"{text[: end - 1]}{FORMAT}{text[end:]}" if is_marker and text[end : end + 1] in {"\r", "\n", ""} else text
 
 
 class Edit(Record):

@@ -139,7 +139,7 @@ class LdifParser:
         marker = self.text[at + len(MARKER) : at + len(MARKER) + _LONGEST_REMEMBERED].partition("\n")[0].strip()
         if not (marker.isascii() and marker.isdigit()):
             message = f'the format marker must be a number, found "{marker}"'
-            raise BrokenDataError(self._problem_at(at + len(MARKER) + 1, message, f'write "{MARKER} {FORMAT}"'))
+            raise BrokenDataError(self._problem_at(at + len(MARKER) + 1, message, f'write "{MARKER} 1"'))
         if int(marker) > FORMAT:
             message = f"the text is of format {marker}; this version knows formats up to {FORMAT}"
             remedy = "use a newer version of confobjects"

@@ -9,7 +9,7 @@ from typing import Final
 from confobjects.dn import DN
 from confobjects.mapping.entry import Entry, Value, Values, normalise_value
 from confobjects.mapping.keys import find_key, key_entries
-from confobjects.mapping.ldif.document import MARKER, Edit, LdifText, split_lines
+from confobjects.mapping.ldif.document import MARKER, Edit, LdifText, needs_new_format, raise_format, split_lines
 from confobjects.mapping.ldif.parser import value_of
 
 _FOLD: Final = 76
@@ -70,6 +70,7 @@ class _DocumentEditor:
         self.by_key = dict(zip(entries, self.slots, strict=True))
         self.holds_alike = document.holds_alike
         self.tail = document.tail
+        self.is_newest = False
         if not self.slots:  # a text without entries comes before the first new one
             self.slots.append(_Slot(self.tail, None))
             self.tail = ""
@@ -77,6 +78,7 @@ class _DocumentEditor:
     def edit(self, edit: Edit) -> None:
         """Change, add or take out one entry."""
         old, new = edit.old, edit.new
+        self.is_newest = self.is_newest or (new is not None and needs_new_format(new))
         old_key = self._key_of(old.dn) if old is not None else ""
         slot = self.by_key.pop(old_key) if old is not None else _Slot("", None)
         if old is not None and new is not None:
@@ -115,7 +117,8 @@ class _DocumentEditor:
         holds_alike = len(keyed) < len(entries)
         if holds_alike:
             keyed, _ = key_entries(entries)
-        return LdifText("".join(texts) + self.tail, keyed, ends, holds_alike=holds_alike)
+        text = "".join(texts) + self.tail
+        return LdifText(raise_format(text) if self.is_newest else text, keyed, ends, holds_alike=holds_alike)
 
 
 def _split_logical_lines(piece: str) -> list[str]:

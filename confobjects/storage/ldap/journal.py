@@ -304,6 +304,26 @@ class Journal:
         """Record that a change was taken back."""
         self._modify(number, Modification("replace", names.STATE, ["void"]))
 
+    def forget_secrets(self, is_kept: Callable[[NotedChange], bool], *, dry_run: bool) -> int:
+        """Remove the protected part of each record that a function does not keep; return how many.
+
+        That of a change which is not finished stays: its writer, or who finishes it, needs it.
+        """
+        gone = 0
+        wanted = (names.NUMBER, names.STATE, names.TEXT, names.SECRET, names.PLAN)
+        for entry in self._directory.find(self.branch, "one", records.RECORDS, wanted):
+            if not entry.get(names.SECRET) or entry.get(names.PLAN):
+                continue
+            try:
+                text, secret = (plans.unpack_text(entry.get(name)) for name in (names.TEXT, names.SECRET))
+                kept = is_kept(names.NotedChange(revision_of(entry, names.NUMBER), "done", text, secret))
+            except ValueError:
+                kept = False
+            gone += not kept
+            if not kept and not dry_run:
+                self._modify(revision_of(entry, names.NUMBER), Modification("replace", names.SECRET))
+        return gone
+
     # -- what others left --------------------------------------------------------------------------------------------
 
     def _find_newest(self) -> int:

@@ -9,7 +9,7 @@ that undoing needs no extra requests in advance.
 from __future__ import annotations
 
 from _thread import RLock, get_ident
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -263,6 +263,11 @@ class LdapStorage(DirectoryWriter):
             known = len(self._journal.remarks)
             self._journal.finish_interrupted()
             return self._journal.remarks[known:]
+
+    def forget_secrets(self, is_kept: Callable[[NotedChange], bool], *, dry_run: bool = False) -> int:
+        """Remove the protected part of each record of the history that a function does not keep; return how many."""
+        with self.writing(), self._turn:
+            return self._journal.forget_secrets(is_kept, dry_run=dry_run) if self._journal.exists() else 0
 
     def keep_history(self) -> list[DN]:
         """Create the history below the base. Return the DN of its entry if it is new."""
