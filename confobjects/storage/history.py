@@ -8,13 +8,14 @@ Laws of this module:
 2. A digest that matches neither means that somebody edited the file. The edit gets a line of its own.
 3. An incomplete line belongs to a change that was not made, and is skipped.
 4. The file contains old secrets, so only its owner can read it.
-5. Another history has another epoch: a random text in its first line. Of a history that began without one, the digest of
+5. A file that looks as the last change left it has the digest after that change: it need not be read to tell.
+6. Another history has another epoch: a random text in its first line. Of a history that began without one, the digest of
    its first change stands for it.
 
 A line is a JSON object: ``format`` and ``epoch`` (the first line), a change (``number``, ``before``, ``after``, ``record``,
 ``secret``), an edit (``number``, ``edited``, ``before``, ``after``), a change without a record (``before``,
 ``after``), or
-the outcome of a change (``number``, ``state``).
+the outcome of a change (``number``, ``state``, and ``file``: what the file looked like then).
 """
 
 from __future__ import annotations
@@ -96,17 +97,26 @@ def line_of(step: HistoryStep) -> str:
     return _dump_json(line) + "\n"
 
 
-def state_line_of(number: int, state: State) -> str:
-    """Return the line that records the outcome of a change."""
-    return _dump_json({"number": number, "state": state}) + "\n"
+def state_line_of(number: int, state: State, left: files.FileSignature | None = None) -> str:
+    """Return the line that records the outcome of a change; ``left`` is what the file looked like after it."""
+    line: dict[str, Any] = {"number": number, "state": state}
+    if left is not None:
+        line["file"] = [left.device, left.inode, left.size, left.modified]
+    return _dump_json(line) + "\n"
 
 
 class HistoryLines:
-    """Lines as they were read: the steps in order, and the outcomes that later lines record."""
+    """Lines as they were read: the steps in order, and the outcomes that later lines record.
 
-    def __init__(self, data: bytes, origin: str) -> None:
+    ``written`` is when the last of them was written, in nanoseconds by the clock of the file system; 0 if that is not known.
+    """
+
+    def __init__(self, data: bytes, origin: str, written: int = 0) -> None:
+        self.written = written
         self.steps: list[HistoryStep] = []
         self.states: dict[int, State] = {}
+        self.left: dict[int, files.FileSignature] = {}
+        """What the file looked like after a change."""
         self.epoch = ""
         self.foreign = 0
         """The number of lines that were certainly not written here; an unfinished one begins like the others."""
@@ -135,6 +145,8 @@ class HistoryLines:
         state = found.get("state")
         if state in _STATES:
             self.states[number] = state
+            if (left := _signature_from(found.get("file"))) is not None:
+                self.left[number] = left
         elif "after" in found:
             self.steps.append(_step_from(number, found))
 
@@ -143,6 +155,17 @@ class HistoryLines:
         """Whether the outcome of the last change is recorded. If not, a writer may still be working on it."""
         last = self.steps[-1] if self.steps else None
         return last is None or last.edited or last.number in self.states
+
+    def find_digest(self, now: files.FileSignature) -> str | None:
+        """Return the digest of a file by what it looks like now; None if that does not tell.
+
+        It tells if the last change left the file so, and was recorded later than the time of the file: any edit since
+        then has given it another time.
+        """
+        last = self.steps[-1] if self.steps else None
+        if last is None or self.states.get(last.number) != "done" or self.left.get(last.number) != now:
+            return None
+        return last.after if now.modified < self.written else None
 
     def resolve_states(self, now: str) -> list[tuple[HistoryStep, State]]:
         """Return each step with its outcome. ``now`` is the current digest of the file."""
@@ -160,6 +183,13 @@ class HistoryLines:
         if later == step.after:
             return "done"
         return "void" if later == step.before else "unclear"
+
+
+def _signature_from(found: Any) -> files.FileSignature | None:
+    """Return the signature in a line, if it is one."""
+    if isinstance(found, list) and len(found) == 4 and all(type(one) is int for one in found):
+        return files.FileSignature(*found)
+    return None
 
 
 def _step_from(number: int, found: dict[str, Any]) -> HistoryStep:
@@ -218,13 +248,14 @@ def read(path: str, since: int = 0) -> HistoryLines:
 
 def _read_end(file: BinaryIO, origin: str, is_enough: Callable[[int], bool]) -> HistoryLines:
     """Return the last lines of a history, back to a step with a number that is enough."""
+    written = os.fstat(file.fileno()).st_mtime_ns
     size = file.seek(0, os.SEEK_END)
     length = _TAIL
     while True:
         start = max(0, size - length)
         file.seek(start)
         data = file.read()
-        lines = HistoryLines(data if not start else data.partition(b"\n")[2], origin)
+        lines = HistoryLines(data if not start else data.partition(b"\n")[2], origin, written)
         if not start or any(is_enough(step.number) for step in lines.steps):
             return lines
         length *= 4
@@ -283,10 +314,13 @@ class HistoryWriter:
                 replacing.sync_directory(os.path.dirname(self.file))
         return number
 
-    def record_state(self, number: int, state: State) -> None:
-        """Record the outcome of a change. This need not be durable, because the digests show the same."""
+    def record_state(self, number: int, state: State, left: files.FileSignature | None = None) -> None:
+        """Record the outcome of a change, and what the file looks like after it.
+
+        This need not be durable, because the digests show the same.
+        """
         if number:
-            self._append(state_line_of(number, state).encode(), durable=False)
+            self._append(state_line_of(number, state, left).encode(), durable=False)
 
     def _catch_up(self, now: str, when: str) -> tuple[int, list[str]]:
         """Return the last number, and the lines with the outcome of the last change and the edits since."""

@@ -28,7 +28,7 @@ from confobjects.errors import (
     UsageError,
 )
 from confobjects.mapping.entry import Change, Entry
-from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse
+from confobjects.mapping.ldif import NEW_DOCUMENT, Edit, LdifText, decode, parse, parse_part
 from confobjects.records import Record, field
 from confobjects.storage import files
 from confobjects.storage.tree import Tree
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from confobjects.storage.file_watch import LdifWatch
     from confobjects.storage.follower_files import FollowerFiles
     from confobjects.storage.history import HistoryLines, HistoryWriter
+    from confobjects.storage.replacing import Replacement
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of a new file."""
@@ -91,8 +92,8 @@ class LdifFileStorage:
         self._writer: _FileVersion | None = None
         self._owner: int | None = None
         self._remarks: list[Diagnostic] = []
-        self._well_placed: Tree | None = None
-        """The last entries that were found to have their parents and to be below the base."""
+        self._well_placed: tuple[DN, object] | None = None
+        """The base and the names of the last entries that were found to have their parents and to be below the base."""
         self._content: tuple[bytes, files.FileSignature] | None = None
         """The file as it was read last, until it is parsed."""
         self._digest: tuple[str, files.FileSignature | None] | None = None
@@ -124,20 +125,19 @@ class LdifFileStorage:
             summary = "there is no such file: the configuration is empty"
             remedy = "the first change creates it; if it should be there, correct the path"
             found.append(self._make_warning(summary, remedy))
-        found.extend(self._warn_of_misplaced(version.tree))
+        found.extend(self._warn_of_misplaced(version.tree, version.document.names))
         return found
 
-    def _warn_of_misplaced(self, tree: Tree) -> list[Diagnostic]:
+    def _warn_of_misplaced(self, tree: Tree, names: object) -> list[Diagnostic]:
         """Return warnings for entries without a parent, or outside the base. Where there were none, names alone decide."""
-        known = self._well_placed
-        if known is not None and known.base == tree.base and list(known.entries) == list(tree.entries):
+        if self._well_placed == (tree.base, names):
             return []
         found = []
         for entry in tree.orphans():
             summary = f'the entry "{entry.dn}" has no parent: there is no entry "{entry.dn.parent}"'
             found.append(self._make_warning(summary, "add the parent, or correct the DN"))
         found.extend(self._warn_of_outsiders(tree))
-        self._well_placed = None if found else tree
+        self._well_placed = None if found else (tree.base, names)
         return found
 
     def others_can_read(self) -> bool:
@@ -218,13 +218,12 @@ class LdifFileStorage:
 
     def _parse(self, data: bytes, known: _FileVersion | None) -> LdifText:
         """Return the document in the file's content; of one that was read before, only what has changed is parsed."""
-        text = decode(data, self.path)
         if known is not None:
             from confobjects.mapping.ldif.reparsing import parse_changed
 
-            if (changed := parse_changed(known.document, text, parse)) is not None:
+            if (changed := parse_changed(known.document, data, parse_part)) is not None:
                 return changed
-        return parse(text, self.path, self._memory)
+        return parse(decode(data, self.path), self.path, self._memory, data=data)
 
     def _make_tree(self, document: LdifText) -> Tree:
         base = self._base
@@ -289,7 +288,7 @@ class LdifFileStorage:
 
         document = edit_document(version.document, edits)
         self._check(document)
-        data = document.serialise().encode()
+        data = document.data
         with Replacement(target, data) as replacement:
             archived = archive(target, version.data) if version.data else ""
             pen, edited = HistoryWriter(target), time_of(version.signature.modified) if version.signature else ""
@@ -302,20 +301,21 @@ class LdifFileStorage:
                 replacement.take_place()
                 happened = True
             finally:
-                self._record_state(pen, target, number, data, happened=happened)
+                self._record_state(pen, number, replacement, happened=happened)
         if archived:
             self._prune(target, archived)
         changed = Tree(document.entries, tree.base, holds_alike=document.holds_alike)
         return _FileVersion(data, document, changed, replacement.signature), number
 
     @staticmethod
-    def _record_state(pen: HistoryWriter, target: str, number: int, data: bytes, *, happened: bool) -> None:
+    def _record_state(pen: HistoryWriter, number: int, replacement: Replacement, *, happened: bool) -> None:
         """Record the outcome of a change in the history. If that fails, the digests still show it."""
         with suppress(ConfobjectsError):
-            if not happened:
-                found = files.read(target)
-                happened = found is not None and found[0] == data
-            pen.record_state(number, "done" if happened else "void")
+            if happened:
+                pen.record_state(number, "done", replacement.signature)
+                return
+            found = files.read(replacement.path)
+            pen.record_state(number, "done" if found is not None and found[0] == replacement.data else "void")
 
     def _check(self, document: LdifText) -> None:
         """Read back the new content before it is written, so that a bug of ours never damages the file."""
@@ -380,16 +380,18 @@ class LdifFileStorage:
     def _list_changes(self, target: str, lines: HistoryLines, since: int) -> list[NotedChange]:
         from confobjects.storage import history
 
-        digest, signature = self._digest_now(target)
+        digest, signature = self._digest_now(target, lines)
         when = history.time_of(signature.modified) if signature is not None else ""
         return history.list_changes(lines, digest, when, since)
 
-    def _digest_now(self, target: str) -> tuple[str, files.FileSignature | None]:
-        """Return the digest and the signature of the file. What has not changed is not read again."""
+    def _digest_now(self, target: str, lines: HistoryLines) -> tuple[str, files.FileSignature | None]:
+        """Return the digest and the signature of the file. What has not changed, or is as the history says, is not read."""
         from confobjects.storage.history import digest_of
 
         signature = files.signature_of(target)
-        if signature is None or self._digest is None or self._digest[1] != signature:
+        if signature is not None and (known := lines.find_digest(signature)) is not None:
+            self._digest = known, signature
+        elif signature is None or self._digest is None or self._digest[1] != signature:
             version = self._version
             found: tuple[bytes | None, files.FileSignature | None] | None
             if version is not None and version.signature == signature:

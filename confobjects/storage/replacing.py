@@ -27,7 +27,7 @@ class Replacement:
         self.path = path
         self.temporary = temporary_name(path)
         self.signature: FileSignature | None = None
-        self._data = data
+        self.data = data
 
     def __enter__(self) -> Self:
         _check_writable(self.path)
@@ -42,7 +42,7 @@ class Replacement:
     def _fill(self) -> None:
         descriptor = os.open(self.temporary, CREATE, PRIVATE)
         try:
-            rest = memoryview(self._data)
+            rest = memoryview(self.data)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
             _keep_rights(descriptor, self.path)

@@ -65,7 +65,7 @@ def picture(text: str, memory: Memory | None) -> Any:
     except BrokenDataError as error:
         return error.diagnostics
     entries = [(key, str(entry.dn), dict(entry.attributes)) for key, entry in document.entries.items()]
-    return document.text, entries, list(document.pieces()), document.tail, document.holds_alike
+    return document.serialise(), entries, list(document.pieces()), document.tail, document.holds_alike
 
 
 def is_read(entry: Entry | None) -> bool:

@@ -1,4 +1,8 @@
-"""A text of which a part has changed is parsed as if it were new, and what has not changed stays the same."""
+"""A text of which a part has changed is parsed as if it were new, and what has not changed stays the same.
+
+Law: for any two contents of a file, one read after the other, the outcome is that of parsing the second one alone: the
+entries in their order, the piece of the text of each, or the same mistakes in the same lines.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ from hypothesis import strategies as st
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import Entry
-from confobjects.mapping.ldif import Edit, LdifText, parse
+from confobjects.mapping.ldif import Edit, LdifText, decode, parse, parse_part
 from confobjects.mapping.ldif.reparsing import parse_changed
 from confobjects.mapping.ldif.writing import edit_document
+from tests.effort import times
 
 PIECES = (
     "\n",
@@ -52,7 +57,84 @@ def take(text: str) -> tuple[object, ...] | str:
 
 def picture(document: LdifText) -> tuple[object, ...]:
     entries = [(key, str(entry.dn), dict(entry.attributes)) for key, entry in document.entries.items()]
-    return document.text, entries, list(document.pieces()), document.tail, document.holds_alike
+    return document.serialise(), entries, list(document.pieces()), document.tail, document.holds_alike
+
+
+BLOCKS = (
+    "version: 1\n",
+    "# confobjects-format: 1\n",
+    "# confobjects-format: 9\n",
+    "# remark\n# and more\n",
+    "dn: cn=a\ncn: a\nnote: one\n",
+    "dn: cn=b\n# inside\ncn: b\nnote: a folded\n  line\n",
+    "dn: cn=c,cn=a\ncn: c\nCN: C\nnote:: w6Q=\n",
+    "dn:: Y249w6Q=\ncn: \u00e4\nnote: \u4e2d\U0001f600\n",
+    "dn: cn=stra\u00dfe\ncn: stra\u00dfe\n",
+    "dn: cn=strasse\ncn: strasse\n",
+    "# of the next one\ndn: cn=e\nother;binary:: //79\n",
+    "dn: cn=f\nver\n sion: 1\n",
+    "ver\n sion: 1\ndn: cn=g\ncn: g\n",
+    "\ufeffdn: cn=h\ncn: h\n",
+    "dn: cn=i\r\ncn: i\r\n",
+    "dn: cn=j\ncn: j",
+    "dn: cn=k\ngarbage\n",
+    "dn: cn=l\ncn: \r\n",
+    "dn: cn=m\ncn: \0\n",
+)
+"""Each with what may follow it: an empty line, a line end, or nothing."""
+SEPARATORS = ("\n", "\n", "\n", "\r\n", "\n\n", "")
+many = st.lists(st.tuples(st.sampled_from(BLOCKS), st.sampled_from(SEPARATORS)), max_size=10)
+
+
+@st.composite
+def two_texts(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """Two contents of a file: any two, or one with some of its blocks changed, moved, or cut and written at any byte."""
+    old = draw(many)
+    way = draw(st.sampled_from(("another", "blocks", "moved", "ends", "bytes")))
+    new = list(old)
+    if way == "another":
+        new = draw(many)
+    elif way == "blocks":
+        at, end = sorted((draw(st.integers(0, len(old))), draw(st.integers(0, len(old)))))
+        new[at:end] = draw(many)
+    elif way == "moved":
+        new = draw(st.permutations(old))
+    first, second = ("".join(one + more for one, more in some) for some in (old, new))
+    if way == "ends":
+        second = first.replace("\n", "\r\n") if draw(st.booleans()) else first.replace("\r\n", "\n")
+    data = second.encode()
+    if way == "bytes":
+        at, cut = draw(st.integers(0, len(data))), draw(st.integers(0, 40))
+        put = draw(st.one_of(st.binary(max_size=4), st.sampled_from([one.encode() for one in (*PIECES, *BLOCKS)])))
+        data = data[:at] + put + data[at + cut :]
+    one, other = first.encode(), data
+    return (other, one) if draw(st.booleans()) else (one, other)
+
+
+def read_whole(data: bytes) -> object:
+    """What a content holds, or what is wrong with it and where."""
+    try:
+        return picture(parse(decode(data)))
+    except BrokenDataError as error:
+        return list(error.diagnostics)
+
+
+def read_after(known: LdifText | None, data: bytes) -> tuple[object, LdifText | None]:
+    """What is read of a content after another one was."""
+    changed = None if known is None else parse_changed(known, data, parse_part)
+    if changed is not None:
+        return picture(changed), changed
+    found = read_whole(data)
+    return found, parse(decode(data)) if isinstance(found, tuple) else known
+
+
+@settings(max_examples=times(1500), deadline=None)
+@given(st.lists(two_texts(), min_size=1, max_size=3))
+def test_any_content_is_read_after_any_other_as_by_itself(pairs: list[tuple[bytes, bytes]]) -> None:
+    known = None
+    for data in (one for pair in pairs for one in pair):
+        found, known = read_after(known, data)
+        assert found == read_whole(data)
 
 
 @settings(max_examples=400)
@@ -69,13 +151,14 @@ def test_a_changed_part_is_parsed_as_in_the_whole(more: list[str], at: int, cut:
     at = min(at, len(old))
     new = old[:at] + "".join(put) + old[at + cut :]
     known = parse(old)
-    found = parse_changed(known, new, parse)
+    found = parse_changed(known, new.encode(), parse_part)
     if found is None:
         return
     assert picture(found) == take(new)
     assert picture(known) == take(old)
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -83,17 +166,30 @@ def test_a_changed_part_is_parsed_as_in_the_whole(more: list[str], at: int, cut:
         pytest.param("note: 3\n", "", ["cn=n3", "cn=n4"], id="a line less"),
         pytest.param("dn: cn=n3\ncn: n3\nnote: 3\n\n", "", ["cn=n2", "cn=n4"], id="an entry less"),
         pytest.param("dn: cn=n3\n", "dn: cn=new\ncn: new\n\ndn: cn=n3\n", ["cn=n3", "cn=new"], id="an entry more"),
+        pytest.param("note: 3\n", "note: \u00e4\n", ["cn=n3", "cn=n4"], id="a value of more bytes"),
+        pytest.param("note: 3\n", "version: 3\n", ["cn=n3", "cn=n4"], id="an attribute that is called version"),
+        pytest.param("note: 5\n", "note: 6\n", ["cn=n5"], id="the last value"),
         pytest.param("note: 5\n", "note: 5\n\ndn: cn=new\ncn: new\n", ["cn=n5", "cn=new"], id="one more at the end"),
     ],
 )
-def test_only_entries_beside_the_change_are_parsed(old: str, new: str, expected: list[str]) -> None:
-    text = "\n".join(ENTRIES)
+def test_only_entries_beside_the_change_are_parsed(newline: str, old: str, new: str, expected: list[str]) -> None:
+    text = "\n".join(ENTRIES).replace("\n", newline)
     known = parse(text)
-    found = parse_changed(known, text.replace(old, new), parse)
+    changed = text.replace(old.replace("\n", newline), new.replace("\n", newline))
+    found = parse_changed(known, changed.encode(), parse_part)
     assert found is not None
-    assert picture(found) == take(text.replace(old, new))
+    assert picture(found) == take(changed)
     kept = set(map(id, known.entries.values()))
     assert {str(entry.dn) for entry in found.entries.values() if id(entry) not in kept} <= set(expected)
+
+
+def test_another_line_end_is_a_change_like_any_other() -> None:
+    text = "\n".join(ENTRIES)
+    known = parse(text)
+    for old, new in (("note: 3\n", "note: 3\r\n"), ("note: 3\n\n", "note: 3\n\r\n")):
+        found = parse_changed(known, text.replace(old, new).encode(), parse_part)
+        assert found is not None
+        assert picture(found) == take(text.replace(old, new))
 
 
 def test_a_text_that_was_edited_here_is_parsed_in_parts_as_one_that_was_read() -> None:
@@ -101,9 +197,9 @@ def test_a_text_that_was_edited_here_is_parsed_in_parts_as_one_that_was_read() -
     added = [Edit(None, Entry(DN.parse(f"cn={name}"), {"cn": (name,)})) for name in ("b", "c")]
     known = edit_document(parse("\n".join(ENTRIES).removesuffix("\n")), added)
     for new in ("note: 5\n# remark\n\ndn: cn=b", "note: 5\n\n# remark\n\ndn: cn=b", "note: 5\nmore: 1\n\ndn: cn=b"):
-        text = known.text.replace("note: 5\n\ndn: cn=b", new)
-        assert text != known.text
-        found = parse_changed(known, text, parse)
+        text = known.serialise().replace("note: 5\n\ndn: cn=b", new)
+        assert text != known.serialise()
+        found = parse_changed(known, text.encode(), parse_part)
         assert found is None or picture(found) == take(text)
 
 
@@ -115,10 +211,9 @@ def test_a_text_that_was_edited_here_is_parsed_in_parts_as_one_that_was_read() -
         pytest.param("# confobjects-format: 9\ndn: cn=n3\n", id="a newer format"),
         pytest.param("dn: cn=n1\ncn: n1\n\ndn: cn=n3\n", id="a name that is taken"),
         pytest.param("dn: cn=\uff4e1\ncn: n1\n\ndn: cn=n3\n", id="a name that equals another one"),
-        pytest.param("dn: cn=n3\r\n", id="another line end"),
         pytest.param("dn: cn=n3\ngarbage\n", id="a mistake"),
     ],
 )
 def test_what_depends_on_the_rest_is_left_to_the_whole(new: str) -> None:
     text = "\n".join(ENTRIES)
-    assert parse_changed(parse(text), text.replace("dn: cn=n3\n", new), parse) is None
+    assert parse_changed(parse(text), text.replace("dn: cn=n3\n", new).encode(), parse_part) is None

@@ -19,6 +19,7 @@ from confobjects.errors import BrokenDataError, ConfobjectsError, NoSuchObjectEr
 from confobjects.mapping.entry import AddEntry, Change, DeleteEntry, Entry, Modification, ModifyEntry, RenameEntry
 from confobjects.mapping.journal import Moment, Note, NotedChange
 from confobjects.mapping.protocol import Storage
+from confobjects.storage import history
 from confobjects.storage.history import HistoryLines
 from confobjects.storage.ldif_file import LdifFileStorage
 from tests.storage.conftest import BASE
@@ -486,3 +487,76 @@ with storage.writing():
 def test_the_last_number_is_found_behind_long_lines(path: Path) -> None:
     commit(opened(path), put(ONE, "1"), note=Note("x" * 300_000))
     assert commit(opened(path), put(ONE, "2"), note=Note("next")) == 4
+
+
+# -- the digest of a file that need not be read ----------------------------------------------------------------------
+
+
+class Hashed:
+    """Counts the contents of which a digest is made."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.contents = 0
+        make = history.digest_of
+
+        def count(data: bytes | None) -> str:
+            self.contents += 1
+            return make(data)
+
+        patch.setattr(history, "digest_of", count)
+
+
+def record_later(path: Path, nanoseconds: int) -> None:
+    """Let the history of a file have been written so much later than the file, by the clock of the file system."""
+    os.utime(history_of(path), ns=(0, path.stat().st_mtime_ns + nanoseconds))
+
+
+def ends_told(path: Path) -> list[tuple[int, str]]:
+    """What is told of the changes after the first one, without reading the beginning of the history."""
+    with opened(path) as storage:
+        return [(noted.number, noted.state) for noted in storage.history(1)]
+
+
+def test_a_file_that_is_as_the_last_change_left_it_is_not_read_for_its_digest(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = Hashed(monkeypatch)
+    record_later(path, 1)
+    assert ends_told(path) == [(2, "done")]
+    assert hashed.contents == 0
+    record_later(path, 0)  # an edit may have come in between, without another time of the file
+    assert ends_told(path) == [(2, "done")]
+    assert hashed.contents == 1
+
+
+@pytest.mark.parametrize("what", ["time", "size", "file", "all"])
+def test_a_file_that_looks_otherwise_is_read_for_its_digest(path: Path, what: str) -> None:
+    record_later(path, 1)
+    status, text = path.stat(), path.read_text()
+    if what == "file":
+        path.rename(f"{path}.old")
+    path.write_text(text.replace("a: 0", "a: 00" if what in {"size", "all"} else "a: 1"))
+    if what == "time":
+        os.utime(path, ns=(0, status.st_mtime_ns + 1))
+    elif what != "all":
+        os.utime(path, ns=(0, status.st_mtime_ns))
+    assert ends_told(path) == [(2, "done"), (3, "edited")]
+
+
+def test_an_edit_at_the_time_at_which_the_change_was_recorded_is_noticed(path: Path) -> None:
+    """It leaves the time of the file as it was: the clock of the file system has not gone on."""
+    status = path.stat()
+    path.write_text(path.read_text().replace("a: 0", "a: 1"))
+    os.utime(path, ns=(0, status.st_mtime_ns))
+    record_later(path, 0)
+    assert ends_told(path) == [(2, "done"), (3, "edited")]
+
+
+@pytest.mark.parametrize("left", ["null", "[1,2]", '[1,2,3,"4"]', '{"a":1}', "[true,1,1,1]", "7"])
+def test_a_line_that_does_not_say_what_the_file_looked_like_is_as_one_without_it(path: Path, left: str) -> None:
+    lines = history_of(path).read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert last.pop("file")
+    history_of(path).write_text("\n".join((*lines[:-1], f'{json.dumps(last)[:-1]},"file":{left}}}', "")))
+    record_later(path, 1)
+    assert ends_told(path) == [(2, "done")]

@@ -25,31 +25,37 @@ from confobjects.mapping.ldif.parser import LdifParser, decode
 if TYPE_CHECKING:
     from confobjects.mapping.held import HeldEntry, HolderMemory
 
-__all__ = ["MARKER", "NEW_DOCUMENT", "Edit", "LdifText", "decode", "parse"]
+__all__ = ["MARKER", "NEW_DOCUMENT", "Edit", "LdifText", "decode", "parse", "parse_part"]
 
 
-def parse(text: str, origin: str = "", memory: HolderMemory | None = None) -> LdifText:
+def parse(text: str, origin: str = "", memory: HolderMemory | None = None, *, data: bytes | None = None) -> LdifText:
     """Return the document written in ``text``; ``origin`` names it in messages.
 
-    Entries with definitions that ``memory`` knows are read when something asks for their attributes. Raises
+    Entries with definitions that ``memory`` knows are read when something asks for their attributes. ``data`` are the
+    bytes that the text was decoded from, where the caller has them. Raises
     :class:`~confobjects.errors.BrokenDataError` with every problem found (the first 20).
     """
     if memory is None:
-        return LdifParser(text, origin, _diagnose, _describe_repetition).read_document()
+        return LdifParser(text, origin, _diagnose, _describe_repetition).read_document(data=data)
     parser = LdifParser(text, origin, _diagnose, _describe_repetition, _find_holder)
     try:
-        document = parser.read_document()
+        document = parser.read_document(data=data)
     except BrokenDataError:
         if not parser.held:
             raise
-        return parse(text, origin)  # the problems of all entries
+        return parse(text, origin, data=data)  # the problems of all entries
     if not parser.held:
         return document
     if document.holds_alike:  # keys depend on each other
-        return parse(text, origin)
+        return parse(text, origin, data=data)
     from confobjects.mapping.ldif.holding import settle
 
-    return settle(document, parser.held, memory, lambda text: parse(text, origin))
+    return settle(document, parser.held, memory, lambda: parse(text, origin, data=data))
+
+
+def parse_part(text: str) -> LdifText:
+    """Return the document written in a part of a text that other entries precede. Raises what :func:`parse` does."""
+    return LdifParser(text, "", _diagnose, _describe_repetition).read_document(first=False)
 
 
 _HOLDERS: Final = f",{'='.join(HOLDER_BRANCH)},".lower()

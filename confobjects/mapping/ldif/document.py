@@ -1,4 +1,7 @@
-"""The parsed text: entries, and the piece of the text that holds each of them."""
+"""The parsed text: entries, and the piece of the text that holds each of them.
+
+The text is kept as the bytes of a file: what reads it again compares bytes, and needs a text of what differs only.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ FORMAT: Final = 2
 MARKER: Final = "# confobjects-format:"
 NEW_DOCUMENT: Final = f"version: 1\n{MARKER} 1\n"
 """How every new document starts."""
+_ANY: Final = "surrogatepass"
 _SEALED: Final = "{sealed:"
 
 
@@ -41,20 +45,31 @@ class Edit(Record):
 class LdifText:
     """A parsed LDIF text. Make one with :func:`parse`, and edit it with :func:`~confobjects.mapping.ldif.writing.edit_document`."""
 
-    __slots__ = ("ends", "entries", "holds_alike", "text")
+    __slots__ = ("data", "entries", "holds_alike", "names", "sizes")
 
-    def __init__(self, text: str, entries: dict[str, Entry], ends: Sequence[int], *, holds_alike: bool = False) -> None:
-        self.text = text
+    def __init__(
+        self,
+        data: bytes,
+        entries: dict[str, Entry],
+        sizes: Sequence[int],
+        *,
+        holds_alike: bool = False,
+        names: object = None,
+    ) -> None:
+        self.data = data
+        """The text in UTF-8."""
         self.entries = entries
         """The entries by their keys, in the order of the text."""
         self.holds_alike = holds_alike
         """Whether entries have equal names; without them the key of an entry is the normal form of its DN."""
-        self.ends = ends
-        """Where the piece of text of each entry ends; it starts where the one before ends."""
+        self.sizes = sizes
+        """How many bytes the piece of text of each entry has; it starts where the one before ends."""
+        self.names = names or object()
+        """Documents that have the same object here have entries of the same names in the same order."""
 
     def serialise(self) -> str:
         """Return the text."""
-        return self.text
+        return decode_text(self.data)
 
     def get(self, dn: DN) -> Entry | None:
         """Return the entry of a DN, if there is one."""
@@ -67,20 +82,35 @@ class LdifText:
     def pieces(self) -> Iterator[tuple[str, str]]:
         """Yield the key of every entry with its piece of the text: what precedes it, then its lines."""
         start = 0
-        for key, end in zip(self.entries, self.ends, strict=True):
-            yield key, self.text[start:end]
-            start = end
+        for key, size in zip(self.entries, self.sizes, strict=True):
+            yield key, decode_text(self.data[start : start + size])
+            start += size
 
     @property
     def tail(self) -> str:
         """What follows the last entry."""
-        return self.text[self.ends[-1] :] if self.ends else self.text
+        return decode_text(self.data[sum(self.sizes) :])
 
     @property
     def newline(self) -> str:
         """The line ending of the text, taken from its first line."""
-        end = self.text.find("\n")
-        return "\r\n" if end > 0 and self.text[end - 1] == "\r" else "\n"
+        end = self.data.find(b"\n")
+        return "\r\n" if end > 0 and self.data[end - 1 : end] == b"\r" else "\n"
+
+
+def encode_text(text: str) -> bytes:
+    """Return a text in UTF-8. What no file can hold, half of a surrogate pair, stays what it is."""
+    return text.encode(errors=_ANY)
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text that :func:`encode_text` returned as bytes."""
+    return data.decode(errors=_ANY)
+
+
+def measure(text: str) -> int:
+    """Return how many bytes a text has in UTF-8."""
+    return len(text) if text.isascii() else len(encode_text(text))
 
 
 def split_lines(text: str) -> list[str]:

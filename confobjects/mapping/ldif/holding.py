@@ -32,7 +32,9 @@ def find_holder(line: str, piece: str, parse: Parse) -> HeldEntry | None:
     return HeldEntry(dn_of(line), piece, lambda: next(iter(parse(piece).entries.values())))
 
 
-def settle(document: LdifText, held: Mapping[str, HeldEntry], memory: HolderMemory, parse: Parse) -> LdifText:
+def settle(
+    document: LdifText, held: Mapping[str, HeldEntry], memory: HolderMemory, parse_whole: Callable[[], LdifText]
+) -> LdifText:
     """Return a document with entries that were set aside, by key. If memory does not know them, the whole text is parsed."""
     content = (_KIND, *(entry.piece for entry in held.values()))
     digests = memory.recall(content)
@@ -40,7 +42,7 @@ def settle(document: LdifText, held: Mapping[str, HeldEntry], memory: HolderMemo
         for entry, digest in zip(held.values(), digests, strict=True):
             entry.digest = digest
         return document
-    whole = parse(document.text)
+    whole = parse_whole()
     if all(_is_right(whole.entries[key], entry) for key, entry in held.items()):
         memory.remember(content, [as_installed(whole.entries[key]).digest for key in held])
     return whole

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, pairwise
+from operator import sub
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import Diagnostic
@@ -10,7 +12,7 @@ from confobjects.dn import DN, DNSyntaxError
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import Entry, Value, Values, is_attribute, normalise_value
 from confobjects.mapping.keys import key_entries
-from confobjects.mapping.ldif.document import FORMAT, MARKER, LdifText, split_lines
+from confobjects.mapping.ldif.document import FORMAT, MARKER, LdifText, encode_text, measure, split_lines
 
 if TYPE_CHECKING:
     from confobjects.mapping.held import HeldEntry
@@ -91,10 +93,12 @@ class LdifParser:
         self.careful = False
         self.remembered: dict[str, tuple[str, Values]] = {}  # lines that repeat share one tuple
 
-    def read_document(self) -> LdifText:
-        """Read everything. Raises :class:`~confobjects.errors.BrokenDataError` with every problem found."""
+    def read_document(self, *, first: bool = True, data: bytes | None = None) -> LdifText:
+        """Read everything; ``first`` tells whether nothing precedes the text, ``data`` is the text in UTF-8.
+
+        Raises :class:`~confobjects.errors.BrokenDataError` with every problem found.
+        """
         self._check_characters()
-        first = True
         for start, end in _blocks(self.text):
             try:
                 if end - start < _LONG or not self._set_aside(start, end):
@@ -108,7 +112,14 @@ class LdifParser:
             self._key_entries()
         if self.problems:
             raise BrokenDataError(self._limit_problems())
-        return LdifText(self.text, self.entries, self.ends, holds_alike=self.holds_alike)
+        data = encode_text(self.text) if data is None else data
+        return LdifText(data, self.entries, self._measure_pieces(), holds_alike=self.holds_alike)
+
+    def _measure_pieces(self) -> list[int]:
+        """Return how many bytes the piece of the text of each entry has."""
+        if self.text.isascii():
+            return list(map(sub, self.ends, chain((0,), self.ends)))
+        return [measure(self.text[start:end]) for start, end in pairwise((0, *self.ends))]
 
     def _key_entries(self) -> None:
         """Give entries of equal names their keys, now that the entries above them are known."""

@@ -9,7 +9,16 @@ from typing import Final
 from confobjects.dn import DN
 from confobjects.mapping.entry import Entry, Value, Values, normalise_value
 from confobjects.mapping.keys import find_key, key_entries
-from confobjects.mapping.ldif.document import MARKER, Edit, LdifText, needs_new_format, raise_format, split_lines
+from confobjects.mapping.ldif.document import (
+    MARKER,
+    Edit,
+    LdifText,
+    encode_text,
+    measure,
+    needs_new_format,
+    raise_format,
+    split_lines,
+)
 from confobjects.mapping.ldif.parser import value_of
 
 _FOLD: Final = 76
@@ -101,24 +110,26 @@ class _DocumentEditor:
     def build_document(self) -> LdifText:
         """Put the pieces together."""
         entries: list[Entry] = []
-        ends: list[int] = []
+        sizes: list[int] = []
         texts: list[str] = []
-        at = 0
+        size = 0
         for slot in self.slots:
             if texts and texts[-1][-1:] not in ("\n", ""):
                 texts.append(self.newline)
-                at += len(self.newline)
+                size += len(self.newline)
             texts.append(slot.piece)
-            at += len(slot.piece)
+            size += measure(slot.piece)
             if slot.entry is not None:
                 entries.append(slot.entry)
-                ends.append(at)
+                sizes.append(size)
+                size = 0
         keyed = {entry.dn.normal: entry for entry in entries}
         holds_alike = len(keyed) < len(entries)
         if holds_alike:
             keyed, _ = key_entries(entries)
-        text = "".join(texts) + self.tail
-        return LdifText(raise_format(text) if self.is_newest else text, keyed, ends, holds_alike=holds_alike)
+        text = "".join((*texts, self.tail))
+        data = encode_text(raise_format(text) if self.is_newest else text)
+        return LdifText(data, keyed, sizes, holds_alike=holds_alike)
 
 
 def _split_logical_lines(piece: str) -> list[str]:
