@@ -60,55 +60,89 @@ def picture(document: LdifText) -> tuple[object, ...]:
     return document.serialise(), entries, list(document.pieces()), document.tail, document.holds_alike
 
 
-BLOCKS = (
-    "version: 1\n",
-    "# confobjects-format: 1\n",
-    "# confobjects-format: 9\n",
+GOOD = (
     "# remark\n# and more\n",
     "dn: cn=a\ncn: a\nnote: one\n",
     "dn: cn=b\n# inside\ncn: b\nnote: a folded\n  line\n",
     "dn: cn=c,cn=a\ncn: c\nCN: C\nnote:: w6Q=\n",
     "dn:: Y249w6Q=\ncn: \u00e4\nnote: \u4e2d\U0001f600\n",
     "dn: cn=stra\u00dfe\ncn: stra\u00dfe\n",
-    "dn: cn=strasse\ncn: strasse\n",
     "# of the next one\ndn: cn=e\nother;binary:: //79\n",
     "dn: cn=f\nver\n sion: 1\n",
+    "dn: cn=i\r\ncn: i\r\n",
+    *(f"dn: cn=m{number}\ncn: m{number}\n" for number in range(4)),
+)
+ODD = (
+    "version: 1\n",
+    "# confobjects-format: 1\n",
+    "# confobjects-format: 9\n",
+    "dn: cn=strasse\ncn: strasse\n",
+    "dn: cn=A\ncn: A\n",
     "ver\n sion: 1\ndn: cn=g\ncn: g\n",
     "\ufeffdn: cn=h\ncn: h\n",
-    "dn: cn=i\r\ncn: i\r\n",
     "dn: cn=j\ncn: j",
     "dn: cn=k\ngarbage\n",
     "dn: cn=l\ncn: \r\n",
     "dn: cn=m\ncn: \0\n",
 )
-"""Each with what may follow it: an empty line, a line end, or nothing."""
-SEPARATORS = ("\n", "\n", "\n", "\r\n", "\n\n", "")
-many = st.lists(st.tuples(st.sampled_from(BLOCKS), st.sampled_from(SEPARATORS)), max_size=10)
+"""Each is wrong somewhere, or counts for the whole text."""
+SEPARATORS = ("\n", "\n", "\n", "\n", "\n\n", "\r\n", "")
+"""What may follow a block."""
+STARTS = ("", "version: 1\n", "version: 1\n# confobjects-format: 1\n\n", "\ufeff")
+Block = tuple[str, str]
+a_block = st.tuples(st.sampled_from((*GOOD, *GOOD, *GOOD, *ODD)), st.sampled_from(SEPARATORS))
 
 
 @st.composite
-def two_texts(draw: st.DrawFn) -> tuple[bytes, bytes]:
-    """Two contents of a file: any two, or one with some of its blocks changed, moved, or cut and written at any byte."""
-    old = draw(many)
-    way = draw(st.sampled_from(("another", "blocks", "moved", "ends", "bytes")))
-    new = list(old)
-    if way == "another":
-        new = draw(many)
-    elif way == "blocks":
-        at, end = sorted((draw(st.integers(0, len(old))), draw(st.integers(0, len(old)))))
-        new[at:end] = draw(many)
-    elif way == "moved":
-        new = draw(st.permutations(old))
-    first, second = ("".join(one + more for one, more in some) for some in (old, new))
-    if way == "ends":
-        second = first.replace("\n", "\r\n") if draw(st.booleans()) else first.replace("\r\n", "\n")
-    data = second.encode()
-    if way == "bytes":
-        at, cut = draw(st.integers(0, len(data))), draw(st.integers(0, 40))
-        put = draw(st.one_of(st.binary(max_size=4), st.sampled_from([one.encode() for one in (*PIECES, *BLOCKS)])))
-        data = data[:at] + put + data[at + cut :]
-    one, other = first.encode(), data
-    return (other, one) if draw(st.booleans()) else (one, other)
+def some_blocks(draw: st.DrawFn) -> list[Block]:
+    """Blocks of a content: entries that are right, all of other names, and a few of any kind in between."""
+    blocks = [(one, "\n") for one in draw(st.lists(st.sampled_from(GOOD), unique=True, max_size=10))]
+    for one in draw(st.lists(a_block, max_size=2)):
+        blocks.insert(draw(st.integers(0, len(blocks))), one)
+    return blocks
+
+
+def change_blocks(draw: st.DrawFn, blocks: list[Block]) -> list[Block]:
+    """Blocks of which a few were taken out, put in or moved."""
+    new = list(blocks)
+    at = draw(st.integers(0, len(new)))
+    taken = new[at : at + draw(st.integers(0, 2))]
+    del new[at : at + len(taken)]
+    put = draw(st.lists(a_block, max_size=2))
+    to = draw(st.sampled_from((at, draw(st.integers(0, len(new))))))
+    new[to:to] = draw(st.sampled_from((put, taken, [*put, *taken])))
+    return new
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> list[bytes]:
+    """Contents of a file, each made from the one before: blocks or bytes have changed, or it is quite another one."""
+    blocks = draw(some_blocks())
+    start = draw(st.sampled_from(STARTS))
+    found = []
+    for way in draw(
+        st.lists(st.sampled_from(("blocks", "blocks", "bytes", "bytes", "another", "ends", "start")), max_size=4)
+    ):
+        text = start + "".join(map("".join, blocks))
+        found.append(text.encode())
+        if way == "blocks":
+            blocks = change_blocks(draw, blocks)
+        elif way == "another":
+            blocks = draw(some_blocks())
+        elif way == "start":
+            start = draw(st.sampled_from(STARTS))
+        elif way == "ends":
+            blocks = [(one.replace("\n", "\r\n").replace("\r\r", "\r"), more) for one, more in blocks]
+        else:
+            found.append(change_bytes(draw, text.encode()))
+    return [*found, (start + "".join(map("".join, blocks))).encode()]
+
+
+def change_bytes(draw: st.DrawFn, data: bytes) -> bytes:
+    """Bytes of which some were cut out, and others put there."""
+    at, cut = draw(st.integers(0, len(data))), draw(st.integers(0, 20))
+    put = draw(st.one_of(st.binary(max_size=3), st.sampled_from([one.encode() for one in (*PIECES, *GOOD)])))
+    return data[:at] + put + data[at + cut :]
 
 
 def read_whole(data: bytes) -> object:
@@ -129,10 +163,10 @@ def read_after(known: LdifText | None, data: bytes) -> tuple[object, LdifText | 
 
 
 @settings(max_examples=times(1500), deadline=None)
-@given(st.lists(two_texts(), min_size=1, max_size=3))
-def test_any_content_is_read_after_any_other_as_by_itself(pairs: list[tuple[bytes, bytes]]) -> None:
+@given(contents())
+def test_any_content_is_read_after_any_other_as_by_itself(some: list[bytes]) -> None:
     known = None
-    for data in (one for pair in pairs for one in pair):
+    for data in some:
         found, known = read_after(known, data)
         assert found == read_whole(data)
 
@@ -196,11 +230,23 @@ def test_a_text_that_was_edited_here_is_parsed_in_parts_as_one_that_was_read() -
     """Its last line had no end when an entry was added behind it."""
     added = [Edit(None, Entry(DN.parse(f"cn={name}"), {"cn": (name,)})) for name in ("b", "c")]
     known = edit_document(parse("\n".join(ENTRIES).removesuffix("\n")), added)
-    for new in ("note: 5\n# remark\n\ndn: cn=b", "note: 5\n\n# remark\n\ndn: cn=b", "note: 5\nmore: 1\n\ndn: cn=b"):
+    for new in (
+        "note: 5\n# remark\n\ndn: cn=b",
+        "note: 5\n\n# remark\n\ndn: cn=b",
+        "note: 5\nmore: 1\n\ndn: cn=b",
+        "note: 6\n\ndn: cn=b",
+    ):
         text = known.serialise().replace("note: 5\n\ndn: cn=b", new)
         assert text != known.serialise()
         found = parse_changed(known, text.encode(), parse_part)
         assert found is None or picture(found) == take(text)
+
+
+def test_a_marker_that_is_gone_lets_a_later_one_count() -> None:
+    text = "\n".join((*ENTRIES[:3], "# confobjects-format: 1\n", *ENTRIES[3:], "# confobjects-format: 9\n"))
+    new = text.replace("# confobjects-format: 1\n", "")
+    assert parse_changed(parse(text), new.encode(), parse_part) is None
+    assert take(new) == "broken"
 
 
 @pytest.mark.parametrize(
