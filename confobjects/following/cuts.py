@@ -1,21 +1,27 @@
 """One consistent state out of entries that were read one after the other while others were changing them.
 
-A directory records a change before it makes it, and a change of one entry leaves its number as the revision of the entry; one
-of several entries only adds one to each revision. So a revision tells up to which change an entry was read, and a number may
-be found at which all of them were as they were read.
+A directory records a change before it makes it, and each change leaves its number as the revision of every entry that it
+creates or modifies. So a revision tells up to which change an entry was read, and a number may be found at which all of them
+were as they were read: also all entries of a change of several, or none of them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
+from confobjects.errors import UnknownNameError
 from confobjects.records import Record
+
+if TYPE_CHECKING:
+    from confobjects.dn import DN
+    from confobjects.management.history.records import HistoryRecord
+    from confobjects.mapping.objects import Mapper
 
 Entry = TypeVar("Entry", bound=Hashable)
 TouchKind = Literal["create", "modify", "rename", "delete", "several"]
-"""What a change did to an entry; ``several`` if it changed others as well."""
+"""What a change did to an entry; ``several`` if it did more than one thing."""
 
 
 class Touch(Record):
@@ -23,6 +29,30 @@ class Touch(Record):
 
     number: int
     kind: TouchKind
+
+
+def name_entries(mapper: Mapper, record: HistoryRecord) -> list[DN] | None:
+    """Return the entry of each object that a change touched; None if it does not name all of them."""
+    if record.state == "edited" or not record.changes or any(one.new_path is not None for one in record.changes):
+        return None
+    try:
+        return [mapper.dn_of(one.path) for one in record.changes]
+    except UnknownNameError:
+        return None
+
+
+def list_touches(mapper: Mapper, records: Iterable[HistoryRecord]) -> list[tuple[DN, Touch]] | None:
+    """Return what some changes did to which entries; None if that is not known by their names."""
+    touches: list[tuple[DN, Touch]] = []
+    for record in records:
+        names = name_entries(mapper, record)
+        if names is None:
+            return None
+        kinds: dict[DN, TouchKind] = {}
+        for name, change in zip(names, record.changes, strict=True):
+            kinds[name] = "several" if name in kinds else change.action
+        touches.extend((name, Touch(record.number, kind)) for name, kind in kinds.items())
+    return touches
 
 
 def find_cut(base: int, touches: Iterable[tuple[Entry, Touch]], read: Mapping[Entry, int | None]) -> int | None:

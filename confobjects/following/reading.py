@@ -10,8 +10,8 @@ from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Diagnostic
 from confobjects.effect import EvaluatedObject, Layers, StoredState, evaluate_object
 from confobjects.effect.digest import change_digest
-from confobjects.errors import NoSuchObjectError, StorageError, UnknownNameError
-from confobjects.following.cuts import Touch, TouchKind, find_cut
+from confobjects.errors import NoSuchObjectError, StorageError
+from confobjects.following.cuts import find_cut, list_touches, name_entries
 from confobjects.following.differences import Changes, Survey, compare_entries, find_differences, is_own, make_survey
 from confobjects.following.unfinished import BeingWrittenError, is_abandoned, require_whole, take_back
 from confobjects.management.history.records import HistoryRecord, record_of
@@ -177,31 +177,19 @@ class StoredReader:
     def _find_cut(self, noted: Sequence[NotedChange], after: Sequence[NotedChange], found: _Found) -> int | None:
         """Return the number of a change after which the entries were as they were read, although others went on; or None.
 
-        ``noted`` was read before them, and ``after`` after them. Only where writers work at the same time, a change of
-        one entry leaves its number there.
+        ``noted`` was read before them, and ``after`` after them. Only where writers work at the same time, a change
+        leaves its number there.
         """
         base = noted[-1].number
         is_same = [one for one in after if one.number <= base] == list(noted)
         if self._site.storage.serialises_writers or not is_same:
             return None
-        touches: list[tuple[DN, Touch]] = []
-        for one in after:
-            if one.number > (self._number or 0):
-                touched = self._find_touches(record_of(one))
-                if touched is None:
-                    return None
-                touches.extend(touched)
+        new = (record_of(one) for one in after if one.number > (self._number or 0))
+        touches = list_touches(self._site.mapper, new)
+        if touches is None:
+            return None
         gone = {dn: None for dn, _ in touches} if found.is_all else {}
         return find_cut(base, touches, {**gone, **found.revisions})
-
-    def _find_touches(self, record: HistoryRecord) -> list[tuple[DN, Touch]] | None:
-        """Return what a change did to which entries; None if that is not known by their names."""
-        names = self._name_entries(record)
-        if names is None:
-            return None
-        kinds: list[TouchKind] = [change.action for change in record.changes]
-        touch = Touch(record.number, kinds[0] if len(kinds) == 1 else "several")
-        return [(dn, touch) for dn in names]
 
     # -- what has changed --------------------------------------------------------------------------------------------
 
@@ -244,20 +232,11 @@ class StoredReader:
         for one in noted or ():
             if one.number <= (self._number or 0):
                 continue
-            found = self._name_entries(record_of(one))
+            found = name_entries(self._site.mapper, record_of(one))
             if found is None:
                 return None
             names.update(dict.fromkeys(found))
         return names
-
-    def _name_entries(self, record: HistoryRecord) -> list[DN] | None:
-        """Return the entries of the objects that a change touched; None if it does not name all of them."""
-        if record.state == "edited" or not record.changes or any(one.new_path is not None for one in record.changes):
-            return None
-        try:
-            return [self._site.mapper.dn_of(one.path) for one in record.changes]
-        except UnknownNameError:
-            return None
 
     def _find_differences(self, survey: Survey, entries: Mapping[DN, Entry | None]) -> _Found | None:
         changes = find_differences(self._site, self._known, survey, entries)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import event, given, settings
@@ -15,18 +14,16 @@ from tests.effort import times
 NAMES = "abc"
 State = dict[str, int]
 """The revision of each entry that is there."""
-Made = tuple[TouchKind, tuple[str, ...]]
+Made = dict[str, TouchKind]
+"""What a change did to which entries."""
 
 
 def make(state: State, number: int, made: Made) -> State:
     """Return what a change leaves, as a directory has it."""
-    kind, names = made
     after = dict(state)
-    for name in names:
-        if kind == "delete":
+    for name, kind in made.items():
+        if kind == "delete" or (kind == "several" and number % 2):  # it was modified first
             del after[name]
-        elif kind == "several":
-            after[name] = after.get(name, 0) + 1
         else:
             after[name] = number
     return after
@@ -38,20 +35,17 @@ def histories(draw: st.DrawFn) -> tuple[list[State], list[Made]]:
     states: list[State] = [{}]
     changes: list[Made] = []
     for number in range(1, draw(st.integers(2, 9))):
-        there = sorted(states[-1])
-        missing = sorted(set(NAMES) - set(there))
-        kinds = [
-            "several",
-            *(["modify", "modify", "modify", "delete"] if there else ()),
-            *(["create"] if missing else ()),
-        ]
-        kind: Any = draw(st.sampled_from(kinds))
-        if kind == "several":
-            names = tuple(sorted(draw(st.sets(st.sampled_from(NAMES), min_size=1))))
-        else:
-            names = (draw(st.sampled_from(missing if kind == "create" else there)),)
-        changes.append((kind, names))
-        states.append(make(states[-1], number, (kind, names)))
+        made: Made = {}
+        for name in draw(
+            st.lists(st.sampled_from(NAMES), min_size=1, max_size=draw(st.sampled_from((1, 1, 3))), unique=True)
+        ):
+            is_there = name in states[-1]
+            kinds: tuple[TouchKind, ...] = (
+                ("modify", "modify", "modify", "delete", "several") if is_there else ("create",)
+            )
+            made[name] = draw(st.sampled_from(kinds))
+        changes.append(made)
+        states.append(make(states[-1], number, made))
     return states, changes
 
 
@@ -64,7 +58,7 @@ def test_what_was_read_is_what_was_there_after_the_change_of_the_number(
     known = data.draw(st.integers(0, len(changes)), "the last change of the look before")
     base = data.draw(st.integers(known, len(changes)), "the last change before the first entry is read")
     end = min(len(changes), base + data.draw(st.integers(0, 3), "how many changes are made meanwhile"))
-    names = {name for _, several in changes[known:base] for name in several} | data.draw(
+    names = {name for made in changes[known:base] for name in made} | data.draw(
         st.sets(st.sampled_from(NAMES)), "what is read besides"
     )
     read = {name: states[data.draw(st.integers(base, end), f"when {name} is read")].get(name) for name in sorted(names)}
@@ -81,9 +75,9 @@ def test_what_was_read_is_what_was_there_after_the_change_of_the_number(
 def list_touches(changes: Sequence[Made], known: int, end: int) -> list[tuple[str, Touch]]:
     return [
         (name, Touch(number, kind))
-        for number, (kind, names) in enumerate(changes[:end], 1)
+        for number, made in enumerate(changes[:end], 1)
         if number > known
-        for name in names
+        for name, kind in made.items()
     ]
 
 
@@ -103,6 +97,10 @@ def touches(*made: tuple[str, int, TouchKind]) -> list[tuple[str, Touch]]:
         (3, [("a", 3, "create"), ("b", 4, "create")], {"a": 3, "b": 4}, 4),
         (3, [("a", 3, "delete"), ("b", 4, "modify")], {"a": None, "b": 4}, 4),
         (3, [("a", 3, "several"), ("b", 3, "several")], {"a": 2, "b": 9}, None),
+        (3, [("a", 4, "modify"), ("b", 4, "modify")], {"a": 4, "b": 4}, 4),
+        (3, [("a", 4, "modify"), ("b", 4, "modify")], {"a": 4, "b": 3}, None),
+        (3, [("a", 4, "modify"), ("b", 4, "delete")], {"a": 4, "b": None}, 4),
+        (3, [("a", 4, "modify"), ("b", 4, "create")], {"a": 4}, None),
         (3, [("a", 3, "modify"), ("a", 4, "several")], {"a": 3}, 3),
         (3, [("a", 3, "modify"), ("a", 4, "several")], {"a": 4}, None),
         (3, [("a", 3, "delete"), ("a", 4, "create")], {"a": None}, None),

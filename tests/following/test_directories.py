@@ -18,7 +18,6 @@ from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import Modification, ModifyEntry
 from confobjects.mapping.journal import NotedChange
 from confobjects.mapping.protocol import Notice
-from confobjects.objects.changes import PropertyChanges
 from confobjects.paths import ManagedObjectPath
 from confobjects.resolvers import Resolvers
 from confobjects.storage import open_storage
@@ -84,7 +83,11 @@ def test_a_directory_that_is_not_there_yet_raises_what_load_raises(tmp_path: Pat
         pass
 
 
-def test_a_state_is_found_while_changes_never_end(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_state_is_found_while_changes_never_end(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Each change is one of so many entries: it is found whole."""
     with directory.change() as tx:
         for name in NAMES:
             tx.create("mail-server", name, FIRST)
@@ -96,7 +99,7 @@ def test_a_state_is_found_while_changes_never_end(directory: Directory, monkeypa
         site = Site.of(REGISTRY, storage, sources)
         reader = StoredReader(site, sources)
         assert reader.read(None).stored.number == 2
-        monkeypatch.setattr(storage, "history", write_before(storage.history, context))
+        monkeypatch.setattr(storage, "history", write_before(storage.history, context, size))
         numbers: list[int] = []
         for turn in range(10):
             heard = (
@@ -107,7 +110,7 @@ def test_a_state_is_found_while_changes_never_end(directory: Directory, monkeypa
             assert look.stored.number is not None
             numbers.append(look.stored.number)
             hosts = {name: look.stored.objects[path_of(name)].object.values["smtp-server"][0] for name in NAMES}
-            assert max(hosts.values(), key=number_of) == f"h{look.stored.number}.example.com"
+            assert hosts == hosts_after(look.stored.number, size)
             assert [one.number for one in look.history] == list(
                 range((numbers[-2] if turn else 2) + 1, numbers[-1] + 1)
             )
@@ -120,20 +123,31 @@ def path_of(name: str) -> ManagedObjectPath:
     return REGISTRY.path_of("mail-server", name)
 
 
-def number_of(host: str) -> int:
-    return int(host[1:].partition(".")[0] or 0) if host[0] == "h" else 0
+def names_of(number: int, size: int) -> list[str]:
+    """The objects that a change touches."""
+    return [NAMES[(number + turn) % len(NAMES)] for turn in range(size)]
+
+
+def hosts_after(number: int, size: int) -> dict[str, str]:
+    """The host of each object after a change."""
+    hosts = dict.fromkeys(NAMES, str(FIRST["smtp-server"]))
+    for one in range(3, number + 1):
+        hosts.update(dict.fromkeys(names_of(one, size), f"h{one}.example.com"))
+    return hosts
 
 
 def write_before(
-    history: Callable[[int], Sequence[NotedChange]], context: ManagementContext
+    history: Callable[[int], Sequence[NotedChange]], context: ManagementContext, size: int
 ) -> Callable[[int], Sequence[NotedChange]]:
-    """Return a look at the history before which somebody changes an object, one after the other."""
+    """Return a look at the history before which somebody changes some objects, one after the other."""
     numbers = count(3)
 
     def look(since: int = 0) -> Sequence[NotedChange]:
         number = next(numbers)
-        change = PropertyChanges(set={"smtp-server": f"h{number}.example.com"})
-        assert context.modify("mail-server", NAMES[number % len(NAMES)], change).number == number
+        with context.change() as tx:
+            for name in names_of(number, size):
+                tx.set("mail-server", name, {"smtp-server": f"h{number}.example.com"})
+        assert tx.report.number == number
         return history(since)
 
     return look
