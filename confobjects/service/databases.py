@@ -7,6 +7,7 @@ alone; if it was removed or replaced while it is in use, nothing is written any 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -187,7 +188,9 @@ class _OwnFile:
 
     def create(self) -> None:
         """Create the file if there is none. Raises OSError."""
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if not os.path.exists(self.path):  # one that is there is not touched: to close it ends SQLite's locks on it
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         self._opened = self._look()
 
     def is_in_place(self) -> bool:

@@ -258,12 +258,13 @@ class _Batch:
         part = witness.held.part
         after = settle(part, answers, self.runner.work.now(), self.settings)
         recipients = part.recipients
+        delivered = [recipients[n].address for n, one in answers.items() if one.verdict is Verdict.DELIVERED]
         self.runner.add_settled(
             Settled(
                 witness.held,
                 after,
                 refused=tuple(recipients[n].address for n, one in answers.items() if one.of_address),
-                reached=tuple(recipients[n].address for n, one in answers.items() if one.verdict is Verdict.DELIVERED),
+                reached=tuple(one for one in delivered if one in witness.refused_before),
             )
         )
         _report_outcome(after, answers)
@@ -290,6 +291,7 @@ class _Witness:
         part = delivery.held.part
         self.held = delivery.held
         self.places = part.in_attempt
+        self.refused_before = delivery.refused_before
         self.ended = False
         """Whether nothing more can become of it in this batch."""
         self._batch = batch

@@ -48,10 +48,11 @@ _REMOVE_CONTENT: Final = CONTENTS.delete().where((CONTENTS.c.mail == bindparam("
 
 
 class Delivery(Record):
-    """A part that was taken, with the content of its mail."""
+    """A part that was taken, with the content of its mail, and those of its recipients that were refused before."""
 
     held: Held
     content: bytes
+    refused_before: frozenset[str] = frozenset()
 
 
 class Taking(Record):
@@ -64,7 +65,9 @@ class Taking(Record):
 
 
 class Settled(Record):
-    """A part before and after an attempt, the addresses that were refused for good, and those that were reached."""
+    """A part before and after an attempt, the addresses that were refused for good, and those that were reached after they had been
+    refused before.
+    """
 
     held: Held
     after: Part
@@ -154,7 +157,14 @@ class Work:
             wanted = select(CONTENTS).where(CONTENTS.c.mail.in_(mails[at : at + _GROUP]))
             for row in connection.execute(wanted):
                 contents[row.mail] = self.ledger.cover.get(bytes(row.content), row.mail)
-        return (Delivery(one, contents[one.part.mail]) for one in taken)
+        before = self._find_refused(connection, taken)
+        return (Delivery(one, contents[one.part.mail], before) for one in taken)
+
+    def _find_refused(self, connection: Connection, taken: Sequence[Held]) -> frozenset[str]:
+        """Return the addresses, of those that are in an attempt, that were refused before."""
+        addresses = [one.part.recipients[place].address for one in taken for place in one.part.in_attempt]
+        found = self.ledger.standings.read(connection, addresses)
+        return frozenset(address for address, standing in found.items() if standing.refusals)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 

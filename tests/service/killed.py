@@ -12,6 +12,7 @@ import os
 import signal
 import struct
 import sys
+import traceback
 from collections.abc import Callable
 
 from confobjects.service.ledger import open_ledger
@@ -55,6 +56,8 @@ def main(url: str, port: str, path: str) -> None:
         if not child:
             try:
                 run(url, int(port), clock)
+            except BaseException:  # noqa: BLE001 - whatever it is, a child must not go on as if it were its parent
+                traceback.print_exc()
             finally:
                 os._exit(1)
         children.append(child)
