@@ -193,6 +193,11 @@ class SealingKeys:
         self._sealer: Sealer | None = None
         self._seen: object = None
 
+    @property
+    def path(self) -> str:
+        """The path of the file that is named; empty without one, also for a credential, which does not change."""
+        return self._environment.get(KEY_FILE_VARIABLE, "")
+
     def __call__(self) -> Sealer | None:
         """Return the sealer, None without keys. Raises ConfobjectsError if the keys cannot be used."""
         if KEY_FILE_VARIABLE not in self._environment and CREDENTIALS_VARIABLE not in self._environment:
@@ -283,9 +288,10 @@ def _key_files_of(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the files of keys that an environment names, or could name: no expression may read them."""
     for variables in (environment, os.environ):
         if named := variables.get(KEY_FILE_VARIABLE):
-            yield named
-        if directory := variables.get(CREDENTIALS_VARIABLE):
-            yield os.path.join(directory, KEY_CREDENTIAL)
+            directory, name = os.path.split(named)
+            yield from (named, os.path.join(directory, f".{name}.new"))  # the second one is left by a killed writer
+        if credentials := variables.get(CREDENTIALS_VARIABLE):
+            yield os.path.join(credentials, KEY_CREDENTIAL)
 
 
 def file_of(url: str) -> str:

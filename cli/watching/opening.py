@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class FollowedPlace:
     def _make_opening(self) -> Opening:
         def open_site() -> tuple[Site, LiveSources, str]:
             directory = self._place.instance_directory
-            sources = LiveSources(self._invocation.make_sources, directory)
+            sources = LiveSources(self._invocation.make_sources, directory, startup.SealingKeys(os.environ))
             registry = self._invocation.registry
             opened = startup.read_configuration(self.url, registry, missing_ok=False, **self._options)
             return Site.of(opened.registry, opened.storage, sources), sources, directory

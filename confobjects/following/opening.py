@@ -64,7 +64,7 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
                 own_files=(options.get("key_store"),),
             ),
             where.instance_directory,
-            SealingKeys(variables).unseal,
+            SealingKeys(variables),
         )
         chosen = choose_definitions(definitions, variables)
         opened = read_configuration(where.url, chosen, missing_ok=missing_ok, **options)

@@ -11,23 +11,24 @@ from confobjects.objects.evaluating import make_evaluator
 
 if TYPE_CHECKING:
     from confobjects.expressions import Failed, Found, Need, NotFound
-    from confobjects.objects.evaluating import Unseal
     from confobjects.objects.model import Evaluation
     from confobjects.resolvers import Resolvers
+    from confobjects.startup import SealingKeys
 
 
 class LiveSources:
     """An evaluator whose sources can be read again. ``make`` returns them anew.
 
-    A path of ``file:`` is relative to ``instance_directory``.
+    A path of ``file:`` is relative to ``instance_directory``. ``keys`` open sealed secrets.
     """
 
-    def __init__(self, make: Callable[[], Resolvers], instance_directory: str, unseal: Unseal | None = None) -> None:
+    def __init__(self, make: Callable[[], Resolvers], instance_directory: str, keys: SealingKeys | None = None) -> None:
         self._make = make
         self._resolvers = make()
         self._instance_directory = instance_directory
         self._paths: set[str] = set()
-        self._evaluate = make_evaluator(self._provide, unseal)
+        self._evaluate = make_evaluator(self._provide, None if keys is None else keys.unseal)
+        self._keys = keys
 
     def renew(self) -> None:
         """Read every source again when it is next needed, and begin with the whole time for that."""
@@ -35,6 +36,8 @@ class LiveSources:
 
     def __call__(self, text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
         """Return the values of an expression."""
+        if contexts and self._keys is not None and self._keys.path:
+            self._paths.add(self._keys.path)
         return self._evaluate(text, multi_valued=multi_valued, secret=secret, contexts=contexts)
 
     @contextmanager

@@ -57,6 +57,17 @@ def test_every_event_has_words_and_stands_in_the_schema_and_in_the_guide() -> No
     assert told <= rows
 
 
+def test_sealed_secrets_are_no_problem_and_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFOBJECTS_SEAL_KEY_FILE", str(tmp_path / "keys" / "ring"))
+    monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
+    assert run("seal", "init").status == 0
+    File(tmp_path, **{"auth-username": "me", "auth-password": CANARY})
+    found = run("watch", "--count", "0", *JSON)
+    assert (found.status, found.err) == (0, "")
+    assert '"auth-password"' in found.out
+    assert CANARY not in found.out
+
+
 # -- what is told ----------------------------------------------------------------------------------------------------
 
 

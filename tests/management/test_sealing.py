@@ -311,6 +311,15 @@ def test_a_document_does_not_send_it_elsewhere(values: dict[str, str]) -> None:
 _NOT_FITTING: Final = "the sealed value cannot be opened: it is damaged, or was sealed for something else"
 
 
+def test_a_document_with_a_sealed_secret_does_not_give_it() -> None:
+    """Who has the document need not know the secret: what it travels with does not change, also by a default that follows."""
+    ctx = messengers(Keys(ONE))
+    states = wanted(ctx, greeting="watchword")
+    found = refused(ctx, lambda: ctx.apply(states))
+    assert ("constraint-violated", "a change of veiled needs watchword to be given again") in summaries(found)
+    assert ctx.apply(wanted(ctx, greeting="watchword", watchword=CANARY)).changed
+
+
 def test_a_document_with_the_secret_seals_it() -> None:
     keys = Keys(ONE)
     ctx = messengers(keys)

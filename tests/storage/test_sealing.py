@@ -223,6 +223,9 @@ def test_no_expression_reads_the_keys(place: Path, monkeypatch: pytest.MonkeyPat
     assert "one of confobjects' own files" in done.err + done.out
     for word in (place / "keys" / "ring").read_text().split():
         assert len(word) < 40 or word not in done.out + done.err
+    (place / "keys" / ".ring.new").write_bytes((place / "keys" / "ring").read_bytes())
+    assert "one of confobjects' own files" in run("explain", "&{file:keys/.ring.new}").err
+    (place / "keys" / ".ring.new").unlink()
     credentials = place / "credentials"
     credentials.mkdir()
     (place / "keys" / "ring").rename(credentials / "confobjects.seal-keys")

@@ -54,6 +54,8 @@ class ObjectSealer:
         self.new = new
         self.problems: list[Diagnostic] = []
         self.writes_clear = False
+        self.unread: set[str] = set()
+        """The properties whose given secrets are sealed: whoever gives them need not know them."""
 
     def seal(self, touched: Container[str], given: Container[str], *, takes_sealed: bool) -> ManagedObject:
         """Return the object with the literal secrets sealed that the change gives."""
@@ -110,6 +112,7 @@ class ObjectSealer:
         return self.old.values.get(prop.name, ())
 
     def _check_given(self, prop: PropertyDefinition, text: str, *, takes_sealed: bool) -> None:
+        self.unread.add(prop.name)
         if not takes_sealed:
             self.problems.append(_describe_typed(self.new, prop))
         elif self.sealer is None:
@@ -161,6 +164,7 @@ class ChangeSealer:
         self.world = world
         self.takes_sealed = takes_sealed
         self._kept: dict[str, tuple[bytes, ...]] = {}
+        self._unread: dict[ManagedObjectPath, set[str]] = {}
         self._sealers: list[Sealer | None] = []
 
     def seal(self, touched: Names, given: Names) -> Iterable[Diagnostic]:
@@ -177,11 +181,16 @@ class ChangeSealer:
             if sealed is not obj:
                 self.world.put(sealed)
             self._kept.update(one.find_kept())
+            self._unread[obj.path] = one.unread
             clear.extend([obj] if one.writes_clear else [])
             yield from one.problems
         if clear and _is_any_sealed(self.site):
             for obj in clear:
                 yield from _describe_clear(obj)
+
+    def find_known(self, given: Mapping[ManagedObjectPath, set[str]]) -> dict[ManagedObjectPath, set[str]]:
+        """Return the properties that are given, without those whose secrets whoever gives them need not know."""
+        return {path: names - self._unread.get(path, set()) for path, names in given.items()}
 
     def seal_again(self) -> bool:
         """Seal the kept secrets whose object has changed. Return whether there was any."""

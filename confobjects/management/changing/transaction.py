@@ -645,7 +645,8 @@ class Transaction:
         judging = self.site if sealer is None else sealer.adapt(self.site)
         before = judging.make_judge(self._below)
         after = judging.make_judge(self._world)
-        verdict = Verdict(after, before, self._world.find_stored_place, self._problems, self._given)
+        given = self._given if sealer is None else sealer.find_known(self._given)
+        verdict = Verdict(after, before, self._world.find_stored_place, self._problems, given)
         verdict.judge(found)
         if self._redefinition is not None:
             self._judge_definitions(self._redefinition, found)
