@@ -25,6 +25,7 @@ NOT_FOR_READING = {
     "concurrent.futures",
     "cryptography",
     "difflib",
+    "dns",
     "email",
     "h11",
     "hypothesis",

@@ -24,6 +24,8 @@ from confobjects.effect.world import EvaluatedWorld
 from confobjects.errors import ConfobjectsError, UsageError
 from confobjects.expressions import Failed, Found, Need, NotFound, Provide
 from confobjects.expressions.evaluation import provide_nothing
+from confobjects.mail.domains import Answer
+from confobjects.mail.domains.judging import Relay, judge_domain
 from confobjects.mail.expiry import read_token_limits
 from confobjects.mail.replies import ProtocolViolation, ReplyParser
 from confobjects.management.documents.json import ConfigurationDocument
@@ -44,7 +46,7 @@ from confobjects.storage.history import HistoryLines
 from confobjects.storage.ldap import address, ber, plans
 from confobjects.storage.ldap.truth import StoredRecord
 from confobjects.texts.properties import EscapeError, read_entries
-from confobjects.tls import stores
+from confobjects.tls import keystores, stores
 
 TESTS = Path(__file__).parent.parent
 MOST_SAMPLES = 12
@@ -83,6 +85,12 @@ def read_expression(data: bytes) -> None:
     """Evaluate a text as at write time, and as at startup when no source has a value."""
     show_value(as_text(data), provide_nothing)
     show_value(as_text(data), lambda need: NotFound((str(need),)))
+
+
+def read_domain(data: bytes) -> None:
+    """Judge a domain whose every record is one of some texts."""
+    texts = tuple(as_text(data).split("\n"))
+    judge_domain("a@b.example", "s", lambda _name, _kind: Answer("found", texts[:20]), Relay("relay.example", ("192.0.2.1",)))
 
 
 def read_with_sources(data: bytes) -> None:
@@ -246,6 +254,7 @@ JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800",
 
 TARGETS = {
     "ldif": Target(lambda data: ldif.parse(ldif.decode(data)), files("bad/ldif/*.ldif"), (b"dn: ", b"cn: x\n", b":: ", b":< ", b"\n ", b"\n\n", b"#", b"version: 1\n"), (ConfobjectsError,)),
+    "domains": Target(read_domain, (b"v=spf1 include:a.example mx -all", b"v=DKIM1; k=rsa; p=eA==", b"v=DMARC1; p=reject; sp=none; psd=y"), (b"v=spf1 ", b"include:", b"redirect=", b"a/24//64 ", b"exists:%{ir}.", b"ip6:::/0 ", b"v=DMARC1;", b"v=DKIM1;", b"p=", b";", b"\n"), ()),
     "dn": Target(lambda data: DN.parse(as_text(data)).normal, (b"cn=one,cn=Mail Servers,dc=x", b"a=\\2c+b=#0401", b'cn="x,y"'), (b",", b"+", b"=", b"\\", b"\\2c", b"#04", b'"', b" ", "é\u0301".encode()), (DNSyntaxError,)),
     "batch": Target(lambda data: dialect.parse(as_text(data)), (BATCH, *files("bad/batch/*.batch")), (b"'", b'"', b"\\\n", b"\\", b"<<E", b"\nE\n", b"#", b" "), ()),
     "commands": Target(lambda data: split_command(as_text(data)), (b"systemctl reload 'mail gateway'", b'sh -c "a \\"b\\" | c"'), (b"'", b'"', b"\\", b" ", b"\n", b"\0", b"#", b"$"), (UsageError,)),
@@ -267,5 +276,6 @@ TARGETS = {
     "keys": Target(Ring.parse, (KEYS,), (b"\n", b" ", b"end ", b"rotating", b"#", b"=", b"2026"), (RingError,)),
     "sealed": Target(read_sealed, (SEALED,), (b"&{sealed:", b"}", b":", b",", b"_", b"-", b"destination"), ()),
     "stores": Target(read_any_store, (PEM, b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1", b"0\x82\x01\x00"), (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"\xfe\xed\xfe\xed", b"\0\0\0\2", b"\x30\x82", b"\xff\xff\xff\xff"), (stores.StoreProblem,)),
+    "key stores": Target(lambda data: keystores.open_key_store(data, "", "changeit", "one"), (*files("transport/stores/key*.*"), *files("transport/stores/own-key.jks")), (b"-----BEGIN PRIVATE KEY-----", b"-----END PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"\xfe\xed\xfe\xed", b"\0\0\0\1", b"\x30\x82", b"\x04\x84\xff\xff"), (stores.StoreProblem,)),
 }  # fmt: skip
 """Every reader by name. A new reader of foreign text belongs here."""
