@@ -17,6 +17,7 @@
     ├── NotInEffectError                 23  the change is saved, and a follower does not have it in effect
     ├── NotAcceptedError                 24  the mail service does not take a mail
     ├── LedgerError                      25  the ledger of the mail service cannot be used
+    ├── OAuthError                       27  no access token
     ├── ExpressionError                  30  an expression has no value
     ├── BrokenDataError                  31  what was read cannot be understood
     │   ├── DefinitionError              31
@@ -220,6 +221,14 @@ class MailError(ConfobjectsError):
         super().__init__(problems)
         self.stage: str = self.diagnostics[0].code.removeprefix("mail-")
         self.exit_code = MAIL_STAGES[self.stage]
+
+
+class OAuthError(ConfobjectsError):
+    """There is no access token: the OAuth 2.0 provider cannot be asked, or gives none."""
+
+    code = "oauth-failed"
+    exit_code = 27
+    http_status = 502
 
 
 class CommandFailedError(ConfobjectsError):

@@ -24,6 +24,7 @@ from confobjects.mapping.objects import find_holders
 from confobjects.records import Record
 
 if TYPE_CHECKING:
+    from confobjects.mail.plan import EffectiveObjectLike, TokenSource
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.model import Evaluation
@@ -355,9 +356,17 @@ def mailer(configuration: EffectiveConfiguration | Followed | str | None = None,
     from confobjects.transport.mailer import Mailer
 
     found = load(configuration) if configuration is None or isinstance(configuration, str) else configuration
+    options.setdefault("tokens", _find_tokens)
     if isinstance(found, EffectiveConfiguration):
         return Mailer(servers_of(found, names), **options)
     return Mailer(FollowedServers(lambda: found.configuration, names), **options)
+
+
+def _find_tokens(provider: EffectiveObjectLike) -> TokenSource:
+    """Return the source of access tokens of an OAuth 2.0 provider, which keeps them beside the configuration."""
+    from confobjects.oauth.opening import source_for
+
+    return source_for(provider, os.environ)
 
 
 @contextmanager

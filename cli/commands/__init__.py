@@ -35,6 +35,9 @@ class CommandRow(Record):
 
 SPECIAL: Final[dict[str, CommandRow]] = {
     "apply": CommandRow("apply", "Make the configuration match a document."),
+    "authorize-oauth2-provider": CommandRow(
+        "authorize_oauth2_provider", "Let a person consent, and save the refresh token."
+    ),
     "check": CommandRow("check", "Check the whole configuration as a starting service would."),
     "completion": CommandRow("completion", "Print the completion script for a shell.", "shown"),
     "copy": CommandRow("copy", "Copy a configuration to another storage.", "none"),
@@ -56,6 +59,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     "seal": CommandRow("seal", "Manage the keys that secrets are sealed with."),
     "send-test-email": CommandRow("send_test_email", "Send a test mail through a mail server."),
     "test-mail-server": CommandRow("test_mail_server", "Test a mail server stage by stage, and say what is wrong."),
+    "test-oauth2-provider": CommandRow("test_oauth2_provider", "Fetch an access token, and say what is wrong."),
     "undo": CommandRow("undo", "Undo a change of the history."),
     "watch": CommandRow("watch", "Show changes as they come into effect, and run a command for each.", "none"),
 }

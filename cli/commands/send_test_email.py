@@ -11,7 +11,7 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import load_mail_server, show_stages
+from ..mail_servers import find_tokens, load_mail_server, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -44,7 +44,7 @@ def _run(invocation: Invocation, server_name: str, to: Sequence[str], from_: str
     from confobjects.transport.outgoing import check_addresses
 
     server = load_mail_server(invocation, server_name)
-    plan = plan_delivery(server)
+    plan = plan_delivery(server, tokens=find_tokens)
     invocation.warn(plan.warnings)
     check_addresses(Outgoing(b"", from_, to), plan)
     if invocation.dry_run:
@@ -54,7 +54,7 @@ def _run(invocation: Invocation, server_name: str, to: Sequence[str], from_: str
         invocation.say(f"Sending a test mail through {server.path}.")
     try:
         with show_stages(invocation) as timeline:
-            report = send_test(server, to, from_, progress=timeline)
+            report = send_test(server, to, from_, tokens=find_tokens, progress=timeline)
     except DeliveryError as error:
         if invocation.form == "json":
             _print(invocation, error.report)

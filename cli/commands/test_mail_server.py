@@ -13,12 +13,12 @@ from confobjects.errors import UsageError
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
+from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
-from ..mail_servers import load_mail_server, show_stages
+from ..mail_servers import find_tokens, load_mail_server, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
-    from confobjects.objects.changes import PropertyChanges
     from confobjects.transport.check import TestResult
 
     from ..words.splitting import Words
@@ -44,22 +44,12 @@ The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
-
-    def repeated_option(spelling: str, metavar: str, text: str) -> click.Option:
-        return click.Option([spelling], metavar=metavar, multiple=True, help=text)
-
     parameters: list[click.Parameter] = [
         click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to test."),
         click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(_DEPTHS)}."),
-        repeated_option("--to", "ADDRESS", "A recipient, for the depths envelope and send."),
+        click.Option(["--to"], metavar="ADDRESS", multiple=True, help="A recipient, for the depths envelope and send."),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
-        repeated_option("--set", "PROPERTY:VALUE", "Test with this value; nothing is saved."),
-        repeated_option("--set-file", "PROPERTY:PATH", "Test with the text of a file."),
-        repeated_option("--set-env", "PROPERTY:VARIABLE", "Test with the value of an environment variable."),
-        repeated_option("--set-prompt", "PROPERTY", "Ask for the value to test with, without showing it."),
-        repeated_option("--add", "PROPERTY:VALUE", "Test with a further value of a property."),
-        repeated_option("--remove", "PROPERTY:VALUE", "Test without a value of a property."),
-        repeated_option("--reset", "PROPERTY", "Test with a property's default."),
+        *unsaved_options(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -76,7 +66,7 @@ def _run(
     if chosen == "send" and invocation.dry_run:
         chosen = "envelope"
         invocation.note("--dry-run: no mail is sent; the test ends with naming the sender and the recipients")
-    unsaved = _unsaved_changes(invocation, changing)
+    unsaved = find_unsaved(invocation, "mail-server", changing)
     server = load_mail_server(invocation, server_name, unsaved)
     from confobjects.transport.check import check_server
 
@@ -85,7 +75,15 @@ def _run(
         what = "with unsaved values in place of saved ones" if unsaved else "as saved"
         invocation.say(f"Testing {server.path} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
     with show_stages(invocation) as timeline:
-        result = check_server(server, depth=chosen, to=to, from_=from_, unsaved=unsaved is not None, progress=timeline)
+        result = check_server(
+            server,
+            depth=chosen,
+            to=to,
+            from_=from_,
+            unsaved=unsaved is not None,
+            tokens=find_tokens,
+            progress=timeline,
+        )
     _print(invocation, result)
     return result.exit_code
 
@@ -100,14 +98,6 @@ def _choose_depth(depth: str | None, to: Sequence[str]) -> str:
         summary = f"the depth {chosen} needs a recipient"
         raise UsageError(Diagnostic("usage", summary, remedy="--to ADDRESS"))
     return chosen
-
-
-def _unsaved_changes(invocation: Invocation, changing: dict[str, Sequence[str]]) -> PropertyChanges | None:
-    if not any(changing.values()):
-        return None
-    from ..words.assignments import given_changes
-
-    return given_changes(invocation, invocation.registry.relation("mail-server"), **changing)
 
 
 def _print(invocation: Invocation, result: TestResult) -> None:

@@ -21,6 +21,7 @@ WORDS: Final[dict[Verb, str]] = {
     "replace": "let the copy replace it (--force)",
     "seal-all": "confobjects seal init",
     "accept-losses": "install it with --force",
+    "authorize": 'run authorize-oauth2-provider --provider-name "{}"',
     "undo": "undo {}",
     "undo-to": "undo --to {}",
     "show-change": "history show {}",

@@ -24,6 +24,7 @@ REGISTERED: Final = frozenset(
         "confobjects.mail.constraints:socket_fallback",
         "confobjects.mail.constraints:username_without_password",
         "confobjects.mail.planning:transport_settings",
+        "confobjects.oauth.protocol.constraints:provider_values",
     }
 )
 """The functions of this package that a definition may name."""

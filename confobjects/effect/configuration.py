@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from confobjects.effect.model import LiveState
 
 
-def make_configuration(
+def make_configuration(  # noqa: PLR0913 - a record, made in one place
     state: LiveState,
     instance_directory: str,
     *,
     warnings: tuple[Diagnostic, ...] = (),
     entries: Callable[[str], Iterable[Any]] | None = None,
     is_remote: bool = False,
+    url: str = "",
 ) -> EffectiveConfiguration:
     """Return what is in effect. References lead to objects in effect, also to those that are stored no longer.
 
@@ -27,5 +28,12 @@ def make_configuration(
     """
     judge = HeldJudge(state.effect, state.evaluate)
     return EffectiveConfiguration(
-        state.registry, state.judged, judge.find_targets, warnings, instance_directory, entries, is_remote=is_remote
+        state.registry,
+        state.judged,
+        judge.find_targets,
+        warnings,
+        instance_directory,
+        entries,
+        is_remote=is_remote,
+        url=url,
     )

@@ -148,6 +148,7 @@ class Current:
             warnings=self._warnings,
             entries=self._read_entries,
             is_remote=is_remote(self._site.storage.url),
+            url=self._site.storage.url,
         )
 
     def _read_entries(self, base: str) -> list[Any]:

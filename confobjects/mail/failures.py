@@ -325,7 +325,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     # token
     "token-provider-disabled": Failure(
-        "the OAuth 2.0 provider is disabled", ("Set ", RemedyAction("assign", "enabled", "true"), "."), "enabled"
+        "the OAuth 2.0 provider is disabled", "Enable it, or name another provider.", "enabled"
     ),
     "token-trust-disabled": Failure(
         'the trust manager provider "{trust}" is disabled',
@@ -346,7 +346,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "token-consent-missing": Failure(
         "there is no refresh token: nobody has consented yet",
-        "Let somebody consent, and set refresh-token.",
+        (RemedyAction("authorize", "{provider}"), ", or set refresh-token."),
         "refresh-token",
     ),
     "token-host-unknown": Failure(
@@ -425,8 +425,11 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "token-invalid-grant": Failure(
         "the provider does not accept the grant{said}",
-        "The consent has ended, was revoked or belongs to another client: let somebody consent again, and set the new "
-        "refresh-token.",
+        (
+            "The consent has ended, was revoked or belongs to another client: ",
+            RemedyAction("authorize", "{provider}"),
+            ".",
+        ),
         "refresh-token",
     ),
     "token-invalid-assertion": Failure(
@@ -467,6 +470,16 @@ TABLE: Final[dict[str, Failure]] = {
         "",
     ),
     "token-consent-timeout": Failure("nobody consented within {limit} s", "Begin again.", ""),
+    "token-no-refresh": Failure(
+        "the provider gave no refresh token: the consent would end with the access token",
+        "Add what the provider wants for this to the scope (Microsoft 365: offline_access).",
+        "scope",
+    ),
+    "token-redirect-port": Failure(
+        "the browser cannot come back to port {port} of this machine: {message}",
+        "Let the system choose a port, or give a free one.",
+        "",
+    ),
     "token-refused": Failure(
         "the provider refused to give a token ({error}){said}", "Read the provider's answer.", "token-endpoint"
     ),

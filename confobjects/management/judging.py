@@ -83,6 +83,7 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         instance_directory,
         lambda base: _read_entries(site.storage, base),
         is_remote=is_remote(site.storage.url),
+        url=site.storage.url,
     )
     return configuration, tuple(errors)
 

@@ -74,6 +74,11 @@ class ProviderTokens:
         with self._hold() as lease:
             return self._fetch(lease, self._read(lease))
 
+    def adopt(self, token: Token) -> None:
+        """Keep a token that came with the consent of a person. Raises Trouble of stage token."""
+        with self._hold() as lease:
+            self._keep(lease, token)
+
     def _is_good(self, tokens: StoredTokens) -> bool:
         return bool(tokens.access) and self._clock() < tokens.expires - EARLY
 
@@ -93,10 +98,10 @@ class ProviderTokens:
         refresh = kept.refresh if kept is not None and kept.refresh else settings.refresh_token
         request = make_token_request(settings, make_grant_fields(settings, refresh, moment), moment)
         token = read_token(settings, request, self._post(settings, request), moment.now)
-        self.keep(lease, token, kept)
+        self._keep(lease, token, kept)
         return token
 
-    def keep(self, lease: TokenLease, token: Token, kept: StoredTokens | None = None) -> None:
+    def _keep(self, lease: TokenLease, token: Token, kept: StoredTokens | None = None) -> None:
         """Keep a token and what came with it. A refresh token has to be durable before the access token is used."""
         settings = self.settings
         fresh = token.refresh if settings.grant in CONSENTED else ""

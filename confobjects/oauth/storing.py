@@ -110,6 +110,7 @@ class FileTokenStore:
 
     def _open_lock(self, path: str) -> int:
         try:
+            os.makedirs(os.path.dirname(self.directory), 0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self.directory, 0o700)
             status = os.lstat(self.directory)

@@ -57,6 +57,11 @@ class EffectiveObject:
         return self._configuration.registry.allowed if self._configuration.is_remote else None
 
     @property
+    def storage_url(self) -> str:
+        """The URL of the configuration's storage, empty without one."""
+        return self._configuration.url
+
+    @property
     def kind(self) -> str:
         """The name of the relation it belongs to: the object kind (``trust-manager-provider``)."""
         return self._judged.object.path.relation
@@ -197,10 +202,12 @@ class EffectiveConfiguration(Lookups):
         entries: Callable[[str], Iterable[Any]] | None = None,
         *,
         is_remote: bool = False,
+        url: str = "",
     ) -> None:
         self.registry = registry
         self.entries = entries
         self.is_remote = is_remote
+        self.url = url
         self.warnings = warnings
         self.instance_directory = instance_directory
         self.targets = targets

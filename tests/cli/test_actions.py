@@ -39,6 +39,10 @@ SAID = {
     RemedyAction("replace"): ("let the copy replace it (--force)", "let the copy replace it (replace=True)"),
     RemedyAction("seal-all"): ("confobjects seal init", "reseal()"),
     RemedyAction("accept-losses"): ("install it with --force", "let the change give it up (accept_losses=True)"),
+    RemedyAction("authorize", "a b"): (
+        'run authorize-oauth2-provider --provider-name "a b"',
+        'let somebody consent for the provider "a b" (Consent)',
+    ),
     RemedyAction("undo", "7"): ("undo 7", "undo(7)"),
     RemedyAction("undo-to", "3"): ("undo --to 3", "undo_to(3)"),
     RemedyAction("show-change", "3"): ("history show 3", "the record of change 3"),
@@ -86,8 +90,20 @@ def test_every_action_has_a_row_in_both_tables_and_above() -> None:
     assert list(WORDS) == list(PLAIN) == list(get_args(Verb)) == [action.verb for action in SAID]
 
 
-_OWN = {"--set", "--type", "--to", "--from", "--force", "--format", "--upgrade", "--acl", "--repair", "--{1}"}
-"""Options of single commands, and the one that names an object."""
+_OWN = {
+    "--set",
+    "--type",
+    "--to",
+    "--from",
+    "--force",
+    "--format",
+    "--upgrade",
+    "--acl",
+    "--repair",
+    "--{1}",
+    "--provider",
+}
+"""Options of single commands, and those that name an object."""
 
 
 def test_the_options_are_those_of_the_command_line() -> None:
@@ -137,13 +153,17 @@ def test_a_caller_in_python_reads_nothing_of_the_command_line(fail: Callable[[],
     assert not re.search(r"(?<!\w)--?[A-Za-z]", str(caught.value))
 
 
+PAIRS = {"set", "assign", "add", "setting"}
+"""The actions with a property and a value."""
+
+
 @pytest.mark.parametrize(("code", "row"), TABLE.items())
 def test_a_failure_of_mail_is_worded_by_each_face(code: str, row: Failure) -> None:
     """Where the command line writes ``PROPERTY:VALUE``, a caller in Python reads words."""
     del code
     in_python, on_the_command_line = remedy_text(row.remedy), remedy_text(row.remedy, word)
     assert not re.search(r"[a-z]-[a-z]+:\S", in_python)
-    typed = [action for action in row.remedy if isinstance(action, RemedyAction) and "give-" not in action.verb]
+    typed = [action for action in row.remedy if isinstance(action, RemedyAction) and action.verb in PAIRS]
     for action in typed:
         assert f"{action.arguments[0]}:{action.arguments[1]}" in on_the_command_line
         assert all(argument in in_python for argument in action.arguments)

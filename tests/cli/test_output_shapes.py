@@ -177,6 +177,7 @@ RUNS: dict[str, list[list[str]]] = {
     "seal": [["seal", "init"], ["seal", "rotate", "--drop-old-keys"], ["seal", "rotate", "--dry-run"]],
     "seal-status": [["seal", "status"]],
     "test": [["test-mail-server", "--server-name", "closed"]],
+    "test-provider": [["test-oauth2-provider", "--provider-name", "none"]],
     "watch-state": [["watch", "--count", "0"]],
     "send": [["send-test-email", "--server-name", "closed", "--to", "a@example.com"]],
     "error": [
@@ -213,6 +214,8 @@ RUNS: dict[str, list[list[str]]] = {
         ["json-schema", "nonsense"],
         ["rename", "mail-server", "--server-name", "nobody", "--to", "x"],
         ["test-mail-server", "--server-name", "nobody"],
+        ["test-oauth2-provider", "--provider-name", "nobody"],
+        ["authorize-oauth2-provider", "--provider-name", "nobody"],
         ["send-test-email", "--server-name", "nobody", "--to", "a@example.com"],
         ["check", "--env-file", "nowhere"],
         ["followers", "--forget", "nobody"],
@@ -227,6 +230,9 @@ def prepared(directory: Path) -> dict[str, str]:
     server("closed", "use-start-tls:false")
     assert run("set-mail-server-prop", "--server-name", "closed", "--set", "smtp-server:127.0.0.1:1").status == 0
     assert run("set-mail-server-prop", "--server-name", "two", "--set", "auth-password:&{p|x}").status == 0
+    provider = ("enabled:true", "grant-type:client-credentials", "token-endpoint:http://127.0.0.1:1/", "client-id:c")
+    values = [word for one in (*provider, "client-secret:&{p|x}") for word in ("--set", one)]
+    assert run("create-oauth2-provider", "--provider-name", "none", *values).status == 0
     document = directory / "document.json"
     document.write_text(run("export").out.replace("5000", "6000"))
     batch, half = directory / "batch.txt", directory / "half.txt"

@@ -43,11 +43,13 @@ OTHERS: Final = {
     "token-store-busy",  # tests/oauth/test_sources.py, as are the next two
     "token-store-unusable",
     "token-store-sealed",
-    "token-codes-missing",  # tests/oauth/test_consent.py, as are the next four
+    "token-codes-missing",  # tests/oauth/test_consent.py, as are the others
     "token-denied",
     "token-codes-expired",
     "token-state",
     "token-consent-timeout",
+    "token-no-refresh",
+    "token-redirect-port",
 }
 """Codes that no case here leads to, and where they are."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import confobjects
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.plan import EffectiveObjectLike, TrustSource
@@ -17,6 +18,7 @@ from confobjects.oauth.sources import ProviderTokens
 from confobjects.oauth.storing import FileTokenStore
 from confobjects.transport.check import TestResult, check_server
 from confobjects.transport.mailer import Mailer
+from tests.cli.sessions import run
 from tests.oauth.conftest import CLIENT, SECRET, Settings
 from tests.servers import Given, mail_server
 from tests.servers import provider as trusting
@@ -189,3 +191,56 @@ def test_a_trust_store_of_the_provider_that_is_missing(
     with pytest.raises(MailError) as caught:
         Bench(source, postfix, trust).send()
     assert caught.value.stage == "trust"
+
+
+# -- a whole configuration ---------------------------------------------------------------------------------------------
+
+DEFINITIONS = str(Path(__file__).parent / "definitions")
+
+
+@pytest.fixture
+def configured(
+    checker: OAuthServer, postfix: Postfix, trust: TrustSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A configuration in a file: a mail server, the provider of its tokens, and what both of them trust."""
+    monkeypatch.setenv("CONFOBJECTS_DEFINITIONS", DEFINITIONS)
+    monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
+    host = f"localhost:{postfix.ports['submission']}"
+    commands: list[tuple[str, ...]] = [
+        ("create-trust-manager-provider", "--provider-name", "ca", "--type", "file-based", "enabled:true",
+         f"trust-store-file:{trust.values['trust-store-file']}"),
+        ("create-oauth2-provider", "--provider-name", "p", "enabled:true", "grant-type:refresh-token",
+         f"token-endpoint:{checker.base}/token", f"client-id:{CLIENT}", f"client-secret:{SECRET}",
+         f"refresh-token:{checker.consent(CLIENT)}", "trust-manager-provider:ca"),
+        ("create-mail-server", "--server-name", "m", "--type", "token", "enabled:true", f"smtp-server:{host}",
+         f"auth-username:{USER}", "authentication:oauth2", "oauth2-provider:p", "trust-manager-provider:ca"),
+    ]  # fmt: skip
+    for command in commands:
+        words = [word for one in command for word in (("--set", one) if ":" in one else (one,))]
+        outcome = run(*words, "--no-prompt")
+        assert outcome.status == 0, outcome
+    return tmp_path / "config.ldif"
+
+
+def test_the_commands_and_a_mailer_share_the_token(configured: Path, checker: OAuthServer) -> None:
+    before = len(checker.fetches)
+    outcome = run("test-mail-server", "--server-name", "m", "--output", "json")
+    found = json.loads(outcome.out)
+    assert (outcome.status, found["found"]["mechanism"]) == (0, "XOAUTH2"), outcome
+    assert [one["stage"] for one in found["stages"]][-3:] == ["token", "auth", "quit"]
+    assert run("send-test-email", "--server-name", "m", "--to", "bob@else.test").status == 0
+    assert confobjects.mailer().send(LETTER, USER, "bob@else.test").mechanism == "XOAUTH2"
+    assert len(checker.fetches) == before + 1
+    shown = run("get-mail-server-prop", "--server-name", "m", "--effective").out
+    assert f"{USER} (access token of /oauth2-provider/p)" in shown
+
+
+def test_the_exit_status_of_the_stage_token(configured: Path, checker: OAuthServer) -> None:
+    for one in checker.issued:
+        one.revoked = True
+    outcome = run("test-mail-server", "--server-name", "m")
+    assert outcome.status == 52
+    assert "/oauth2-provider/p, refresh-token: the provider does not accept the grant" in outcome.err
+    with pytest.raises(MailError) as caught:
+        confobjects.mailer().send(LETTER, USER, "bob@else.test")
+    assert caught.value.exit_code == 52

@@ -445,8 +445,8 @@ class OAuthServer:
         """Return status, body and headers of an answer."""
         actions: Mapping[str, Callable[[], Any]] = {
             "/token": lambda: self._server.create_token_response(request),
-            "/authorize": lambda: self._server.create_authorization_response(request, USER),
-            "/deny": lambda: self._server.create_authorization_response(request, None),
+            "/authorize": lambda: self._consent(request, USER),
+            "/deny": lambda: self._consent(request, None),
             "/device": lambda: self._server.create_endpoint_response("device_authorization", request),
             "/introspect": lambda: self._server.create_endpoint_response("introspection", request),
         }
@@ -454,6 +454,10 @@ class OAuthServer:
             return 404, "<html>not here</html>", [("Content-Type", "text/html")]
         found: tuple[int, Any, Any] = actions[path]()
         return found
+
+    def _consent(self, request: OAuth2Request, user: str | None) -> Any:
+        grant = self._server.get_authorization_grant(request)
+        return self._server.create_authorization_response(request, user, grant=grant)
 
     def register(self, name: str, **facts: Any) -> Client:
         """Register a client; ``key`` is a public key in PEM."""

@@ -29,6 +29,12 @@ from tests.storage.test_own_files import MADE, change
 CANARY: Final = "canary-Zq81"
 OBJECTS: Final = {
     "mail-server": {"enabled": "true", "smtp-server": "h", "auth-username": "u"},
+    "oauth2-provider": {
+        "enabled": "true",
+        "grant-type": "refresh-token",
+        "token-endpoint": "https://127.0.0.1:1/token",
+        "client-id": "c",
+    },
     "file-based": {"enabled": "true", "trust-store-file": "x.p12"},
     "ldap": {"enabled": "true", "base-dn": "cn=x"},
     "pkcs11": {"enabled": "false", "pkcs11-provider-arg": "/x.so"},
@@ -52,7 +58,7 @@ def fill(context: confobjects.ManagementContext) -> list[Entry]:
     for kind, name in sensitive_properties():
         made.setdefault(kind, dict(OBJECTS[kind]))[name] = CANARY
     for kind, values in made.items():
-        if kind == "mail-server":
+        if kind in ("mail-server", "oauth2-provider"):
             context.create(kind, "one", values)
         elif kind.endswith("-key-manager-provider"):
             context.create("key-manager-provider", "keys", values, type=kind)

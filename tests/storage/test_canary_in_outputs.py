@@ -36,7 +36,12 @@ SIGNS: Final = (CANARY, base64.b64encode(CANARY.encode()).decode().rstrip("="), 
 """A secret as it is, and as a file or a protocol may hold it."""
 
 ONE: Final = ["--server-name", "one"]
+P: Final = ["--provider-name", "one"]
 VALUES: Final = ["--set", "enabled:true", "--set", "smtp-server:127.0.0.1:1", "--set", "auth-username:u"]
+TOKENS: Final = [
+    *("--set", "enabled:true", "--set", "grant-type:client-credentials"),
+    *("--set", "token-endpoint:https://127.0.0.1:1/token", "--set", "client-id:c"),
+]
 READING: Final = [
     ["check"],
     ["completion", "bash"],
@@ -64,6 +69,10 @@ READING: Final = [
     ["get-mail-server-prop", "--server-name", "odd device 0"],
     ["get-key-manager-provider-prop", "--provider-name", "keys", "--effective"],
     ["get-trust-manager-provider-prop", "--provider-name", "ldap"],
+    ["get-oauth2-provider-prop", *P],
+    ["list-oauth2-providers"],
+    ["test-oauth2-provider", *P],
+    ["authorize-oauth2-provider", *P],
     ["get-service-prop", "--service-name", "s"],
     ["graph"],
     ["graph", "--format", "svg"],
@@ -110,6 +119,11 @@ CHANGING: Final = [
     ["set-mail-server-prop", *ONE, "--remove", f"auth-password:{CANARY}"],
     ["set-key-manager-provider-prop", "--provider-name", "keys", "--set", f"key-store-pin:{CANARY}x"],
     ["set-trust-manager-provider-prop", "--provider-name", "ldap", "--add", f"bind-password:{CANARY}"],
+    ["create-oauth2-provider", *P, *TOKENS],
+    ["create-oauth2-provider", "--provider-name", "new", *TOKENS, "--set", f"client-secret:{CANARY}"],
+    ["set-oauth2-provider-prop", *P, "--set", "client-id:other"],
+    ["set-oauth2-provider-prop", *P, "--set", "client-id:other", "--set", f"client-secret:{CANARY}"],
+    ["delete-oauth2-provider", "--provider-name", "new"],
     ["set-service-prop", "--service-name", "s", "--reset", "pin"],
     ["rename", "mail-server", *ONE, "--to", "other"],
     ["rename", "service", "--service-name", "t", "--to", "u"],

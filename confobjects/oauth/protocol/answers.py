@@ -37,12 +37,13 @@ class HttpAnswer(Record):
 
 
 class Token(Record):
-    """An access token. ``expires`` is its end (seconds since 1970); ``refresh`` the refresh token that came with it."""
+    """An access token, from ``begin`` to ``expires`` (seconds since 1970); ``refresh`` is the refresh token that came with it."""
 
     access: str = field(repr=False)
     expires: float
     scope: str = ""
     refresh: str = field(default="", repr=False)
+    begin: float = 0.0
 
 
 class DeviceCodes(Record):
@@ -78,6 +79,7 @@ def read_token(settings: ProviderSettings, request: FormRequest, answer: HttpAns
         now + _read_seconds(document.get("expires_in"), _UNKNOWN_LIFETIME),
         make_visible(scope) if isinstance(scope, str) else " ".join(settings.scope),
         refresh if isinstance(refresh, str) and _TOKEN.fullmatch(refresh) else "",
+        now,
     )
 
 

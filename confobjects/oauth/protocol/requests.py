@@ -88,6 +88,13 @@ def challenge_of(verifier: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
+_OFFLINE: Final = "offline_access"
+"""The scope by which OpenID Connect asks for a refresh token."""
+
+_ASK_FOR_REFRESH: Final = {"access_type": "offline", "prompt": "consent"}
+"""How Google is asked for a refresh token; where a scope asks for it, a second consent could need an administrator."""
+
+
 def make_consent_url(settings: ProviderSettings, redirect: str, state: str, verifier: str) -> str:
     """Return the URL that a person opens to consent. Raises Trouble of stage token."""
     if settings.authorization_endpoint is None:
@@ -103,9 +110,7 @@ def make_consent_url(settings: ProviderSettings, redirect: str, state: str, veri
         "state": state,
         "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",
-        # Google gives a refresh token only if both are asked for; others ignore them.
-        "access_type": "offline",
-        "prompt": "consent",
+        **({} if _OFFLINE in settings.scope else _ASK_FOR_REFRESH),
     }
     return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}"
 

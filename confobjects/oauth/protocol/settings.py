@@ -74,6 +74,11 @@ class ProviderSettings(Record):
     trust: TrustSource = RUNTIME_TRUST
 
     @property
+    def refresh_property(self) -> str:
+        """The name of the property that holds the first refresh token."""
+        return "refresh-token"
+
+    @property
     def storage_key(self) -> str:
         """The name under which tokens are kept: a digest of the provider's path and the configured refresh token."""
         return _digest(self.path, self.refresh_token)
@@ -102,9 +107,9 @@ def _digest(*parts: str) -> str:
     return found.hexdigest()
 
 
-def read_settings(provider: EffectiveObjectLike) -> ProviderSettings:
+def read_settings(provider: EffectiveObjectLike, *, even_disabled: bool = False) -> ProviderSettings:
     """Return the settings of a provider object. Raises Trouble of stage token."""
-    if provider["enabled"] is False:
+    if provider["enabled"] is False and not even_disabled:
         raise trouble_with(provider, "token-provider-disabled")
     grant: Grant = provider["grant-type"]
     trust = provider.reference("trust-manager-provider")

@@ -1,0 +1,91 @@
+"""``test-oauth2-provider``: fetch an access token, and say what came or why none did."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.texts.visible import make_visible
+
+from ..command import make_command
+from ..effective_objects import find_unsaved, load_object, unsaved_options
+from ..invocation import Invocation
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+    from confobjects.oauth.checking import ProviderTestResult
+
+    from ..words.splitting import Words
+
+_KIND = "oauth2-provider"
+
+_HELP = """Fetch an access token from an OAuth 2.0 provider, as saved or with unsaved values, and say what is wrong.
+
+The token is kept for the next login and is never shown; neither is a refresh token that comes with it.
+
+The exit status is 27 if there is no token."""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(["--provider-name"], metavar="NAME", required=True, help="The OAuth 2.0 provider to test."),
+        *unsaved_options(),
+    ]
+    return make_command(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, provider_name: str, **changing: Sequence[str]) -> int:
+    unsaved = find_unsaved(invocation, _KIND, changing)
+    provider = load_object(invocation, _KIND, provider_name, unsaved)
+    if invocation.dry_run:
+        invocation.note("--dry-run: no token is fetched")
+        return 0
+    from confobjects.oauth.checking import check_provider
+    from confobjects.oauth.opening import source_for
+
+    if invocation.tells_people:
+        what = "with unsaved values in place of saved ones" if unsaved else "as saved"
+        invocation.say(f"Fetching a token from {provider.path}, {what}.")
+    result = check_provider(provider.path, lambda: source_for(provider, os.environ), unsaved=unsaved is not None)
+    _print(invocation, result)
+    return result.exit_code
+
+
+def _print(invocation: Invocation, result: ProviderTestResult) -> None:
+    from ..words.actions import word
+
+    if invocation.form == "json":
+        from ..output.json import dumps
+
+        invocation.say(dumps(result.as_json(word)))
+    elif invocation.form == "script":
+        from ..output.script import format_lines
+
+        invocation.say(format_lines(_script_rows(result)))
+    else:
+        if result.ok and not invocation.quiet:
+            invocation.say("\n".join(map(make_visible, _readable_lines(result))))
+        for diagnostic in result.diagnostics:
+            print(diagnostic.render(word), file=sys.stderr)
+
+
+def _script_rows(result: ProviderTestResult) -> Iterator[tuple[str, ...]]:
+    from ..words.actions import word
+
+    facts = result.as_json(word)
+    for name in ("ok", "tested", "grant", "scope", "lifetime", "expires", "rotated", "code", "summary", "property"):
+        value = facts.get(name, "")
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _readable_lines(result: ProviderTestResult) -> Iterator[str]:
+    yield f"  the token is valid for {result.lifetime} s, until {result.expires}"
+    yield f"  scope: {result.scope or 'not told'}"
+    if result.rotated:
+        yield "  a new refresh token came with it, and is kept"
+    yield "The test passed; the token is kept for the next login."

@@ -1,0 +1,64 @@
+"""The object that a command tests or uses, as a starting service would see it, optionally with values that are not saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from confobjects.errors import error_for
+from confobjects.management.judging import judge_one
+
+if TYPE_CHECKING:
+    from confobjects.objects.changes import PropertyChanges
+    from confobjects.objects.effective import EffectiveObject
+    from confobjects.objects.protocols import World
+
+    from .invocation import Invocation
+
+
+def load_object(
+    invocation: Invocation, kind: str, name: str, unsaved: PropertyChanges | None = None
+) -> EffectiveObject:
+    """Return an object, evaluated, optionally with changes that are not saved.
+
+    Raises the problems of it and of the objects that it refers to; other objects are ignored.
+    """
+    relation = invocation.registry.relation(kind)
+    with invocation.open() as context:
+        world: World = context.world()
+        obj = context.get(relation.name, name)
+        if unsaved is not None:
+            from confobjects.management.changing.trying import try_changes
+
+            world = try_changes(context.site, relation.name, name, unsaved)
+            obj = world.find(obj.path) or obj
+        site = context.site.replace(evaluate=invocation.make_evaluator())
+        found, problems = judge_one(site, obj, invocation.place.instance_directory, world)
+    if problems:
+        raise error_for(problems)
+    return found
+
+
+def unsaved_options() -> list[click.Parameter]:
+    """Return the options of values to test with."""
+    rows = (
+        ("--set", "PROPERTY:VALUE", "Test with this value; nothing is saved."),
+        ("--set-file", "PROPERTY:PATH", "Test with the text of a file."),
+        ("--set-env", "PROPERTY:VARIABLE", "Test with the value of an environment variable."),
+        ("--set-prompt", "PROPERTY", "Ask for the value to test with, without showing it."),
+        ("--add", "PROPERTY:VALUE", "Test with a further value of a property."),
+        ("--remove", "PROPERTY:VALUE", "Test without a value of a property."),
+        ("--reset", "PROPERTY", "Test with a property's default."),
+    )
+    return [click.Option([spelling], metavar=metavar, multiple=True, help=text) for spelling, metavar, text in rows]
+
+
+def find_unsaved(invocation: Invocation, kind: str, changing: Mapping[str, Sequence[str]]) -> PropertyChanges | None:
+    """Return the changes that those options ask for, None if none of them was given."""
+    if not any(changing.values()):
+        return None
+    from .words.assignments import given_changes
+
+    return given_changes(invocation, invocation.registry.relation(kind), **changing)

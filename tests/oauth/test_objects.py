@@ -1,0 +1,241 @@
+"""The object itself: what its definition refuses, and the command that tests it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import confobjects
+from confobjects.errors import OAuthError
+from confobjects.oauth.opening import source_for, token_directory
+from tests.cli.sessions import Outcome, run
+from tests.oauth.conftest import CLIENT, SECRET
+from tests.servers.certificates import Authority
+from tests.servers.oauth import SCOPE, USER, OAuthServer, is_active
+
+URL = "https://login.example/token"
+GOOD = {"enabled": "true", "grant-type": "client-credentials", "token-endpoint": URL, "client-id": "c"}
+KEY = {"private-key": "k"}
+SECRETS = {"client-secret": "canary-old", "refresh-token": "canary-first"}
+
+
+def words_for(**values: str) -> list[str]:
+    return [word for name, value in values.items() for word in ("--set", f"{name.replace('_', '-')}:{value}")]
+
+
+def create(*more: str, name: str = "p", **values: str) -> Outcome:
+    given = {**GOOD, **{one.replace("_", "-"): value for one, value in values.items()}}
+    words = [word for one, value in given.items() if value for word in ("--set", f"{one}:{value}")]
+    return run("create-oauth2-provider", "--provider-name", name, *words, "--no-prompt", *more)
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        ({}, "client-secret"),
+        ({"grant_type": "refresh-token"}, "refresh-token"),
+        ({"grant_type": "authorization-code"}, "authorization-endpoint"),
+        ({"grant_type": "device-code"}, "device-authorization-endpoint"),
+        ({"grant_type": "jwt-bearer"}, "private-key"),
+        ({"client_authentication": "private-key-jwt"}, "private-key"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_grant_says_what_it_needs(values: Mapping[str, str], missing: str) -> None:
+    outcome = create(**values)
+    assert outcome.status == 11
+    assert f"{missing} is required when" in outcome.err
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "[::1]:1"])
+def test_clear_text_stays_on_this_machine(host: str) -> None:
+    assert create(token_endpoint=f"http://{host}/token", client_secret="x").status == 0
+
+
+@pytest.mark.parametrize("name", ["token-endpoint", "authorization-endpoint", "device-authorization-endpoint"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://login.example/token", "is http on another machine"),
+        ("https://ann:canary@login.example/token", "contains a user name"),
+        ("https://login.example/\u00fc", "contains a letter beyond ASCII"),
+    ],
+)
+def test_an_endpoint_that_is_refused(name: str, url: str, words: str) -> None:
+    outcome = create(**{"client-secret": "x", name: url})
+    assert outcome.status == 11
+    assert words in outcome.err
+    assert "canary" not in outcome.out + outcome.err
+
+
+def test_the_longest_secret() -> None:
+    assert create(client_secret="s" * 16_000).status == 0
+    outcome = create(client_secret="s" * 16_001, name="q")
+    assert outcome.status == 11
+    assert "client-secret has 16001 characters" in outcome.err
+    assert "sss" not in outcome.err
+
+
+def test_google_has_no_client_credentials_for_mail() -> None:
+    outcome = create(token_endpoint="https://oauth2.googleapis.com/token", client_secret="x")
+    assert outcome.status == 0
+    assert "Google gives no tokens for mail by client-credentials" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("token-endpoint", "https://elsewhere.example/token"),
+        ("client-id", "other"),
+        ("client-authentication", "post"),
+        ("trust-manager-provider", "blind"),
+    ],
+)
+def test_stored_secrets_go_nowhere_else(name: str, value: str) -> None:
+    blind = ["--provider-name", "blind", "--type", "blind", "--set", "enabled:true"]
+    assert run("create-trust-manager-provider", *blind).status == 0
+    assert create(**SECRETS, **{"private-key": "canary-key"}).status == 0
+    change = ["set-oauth2-provider-prop", "--provider-name", "p", "--set", f"{name}:{value}"]
+    refused = run(*change)
+    assert refused.status == 11
+    for secret in ("client-secret", "refresh-token", "private-key"):
+        assert f"needs {secret} to be given again" in refused.err
+    again = {**SECRETS, "private-key": "canary-key"}
+    assert run(*change, *words_for(**again)).status == 0
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def provider(server: OAuthServer, tmp_path: Path, authority: Authority) -> dict[str, str]:
+    """A provider object that works."""
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    trust = [
+        "--provider-name",
+        "ca",
+        "--type",
+        "file-based",
+        "--set",
+        "enabled:true",
+        "--set",
+        "trust-store-file:ca.pem",
+    ]
+    assert run("create-trust-manager-provider", *trust).status == 0
+    (tmp_path / "secret").write_text(SECRET)
+    values = {
+        "token-endpoint": f"{server.base}/token",
+        "client-id": CLIENT,
+        "client-secret": "&{file:secret}",
+        "scope": SCOPE,
+        "trust-manager-provider": "ca",
+    }
+    outcome = create(**values)
+    assert outcome.status == 0, outcome
+    return values
+
+
+TEST = ("test-oauth2-provider", "--provider-name", "p")
+
+
+def test_a_test_that_passes(provider: Mapping[str, str], server: OAuthServer, tmp_path: Path) -> None:
+    outcome = run(*TEST)
+    assert outcome.status == 0, outcome
+    assert "the token is valid for 3600 s, until 20" in outcome.out
+    assert f"scope: {SCOPE}" in outcome.out
+    found = json.loads(run(*TEST, "--output", "json").out)
+    assert (found["ok"], found["lifetime"], found["scope"], found["rotated"]) == (True, 3600, SCOPE, False)
+    assert [one for one in server.issued if one.access in outcome.out + json.dumps(found)] == []
+    [kept] = (tmp_path / "config.ldif.tokens").glob("*.json")
+    assert server.issued[-1].access in kept.read_text()
+    source = source_for(confobjects.load()["oauth2-provider", "p"], os.environ)
+    assert source.token() == server.issued[-1].access  # what a mailer uses next
+
+
+def test_a_test_that_fails(provider: Mapping[str, str], server: OAuthServer) -> None:
+    server.clients[CLIENT].secret = "another"
+    outcome = run(*TEST)
+    assert outcome.status == 27 == OAuthError.exit_code
+    assert "/oauth2-provider/p, client-secret: the provider does not accept the client" in outcome.err
+    found = json.loads(run(*TEST, "--output", "json").out)
+    assert (found["ok"], found["code"], found["exit"]) == (False, "token-invalid-client", 27)
+    assert "false" in run(*TEST, "-s").out
+    assert SECRET not in json.dumps(found) + outcome.err
+
+
+def test_a_trust_store_that_is_missing(provider: Mapping[str, str], tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").unlink()
+    outcome = run(*TEST, "--output", "json")
+    assert (outcome.status, json.loads(outcome.out)["code"]) == (27, "trust-store-unreadable")
+
+
+def test_unsaved_values(provider: Mapping[str, str], server: OAuthServer) -> None:
+    outcome = run(*TEST, "--set", "client-authentication:post", "--output", "json")
+    assert (outcome.status, json.loads(outcome.out)["tested"]) == (0, "unsaved")
+    assert "client_secret" in server.requests[-1][1]
+
+
+def test_a_dry_run_asks_nobody(provider: Mapping[str, str], server: OAuthServer) -> None:
+    assert run(*TEST, "--dry-run").status == 0
+    assert server.requests == []
+
+
+def test_a_disabled_provider(provider: Mapping[str, str]) -> None:
+    assert run("set-oauth2-provider-prop", "--provider-name", "p", "--set", "enabled:false").status == 0
+    outcome = run(*TEST)
+    assert outcome.status == 27
+    assert "the OAuth 2.0 provider is disabled" in outcome.err
+
+
+def test_no_expression_reads_the_tokens(provider: Mapping[str, str], tmp_path: Path) -> None:
+    assert run(*TEST).status == 0
+    [kept] = (tmp_path / "config.ldif.tokens").glob("*.json")
+    outcome = run("explain", f"&{{file:config.ldif.tokens/{kept.name}}}")
+    assert "which file: never reads" in outcome.out + outcome.err
+    os.link(kept, tmp_path / "linked")
+    outcome = run("explain", "&{file:linked}")
+    assert "which file: never reads" in outcome.out + outcome.err
+
+
+# -- where tokens are --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "expected"),
+    [
+        ("ldif:/etc/x/config.ldif", {}, "/etc/x/config.ldif.tokens"),
+        ("memory:", {}, ""),
+        ("", {}, ""),
+        ("ldap://h/dc=a", {"XDG_STATE_HOME": "/s"}, "/s/confobjects/tokens/"),
+        ("ldap://h/dc=a", {"HOME": "/h"}, "/h/.local/state/confobjects/tokens/"),
+        ("ldap://h/dc=a", {"HOME": "/h", "XDG_STATE_HOME": "relative"}, "/h/.local/state/confobjects/tokens/"),
+    ],
+)
+def test_the_directory_of_tokens(url: str, environment: Mapping[str, str], expected: str) -> None:
+    found = token_directory(url, environment)
+    assert found.startswith(expected) if expected else found == ""
+    assert found == token_directory(url, environment)
+    assert url == "ldap://h/dc=a" or found == expected
+
+
+def test_a_directory_below_others_is_made(tmp_path: Path, provider: Any, server: OAuthServer) -> None:
+    from confobjects.oauth.storing import FileTokenStore
+
+    loaded = confobjects.load()["oauth2-provider", "p"]
+    made = source_for(loaded, os.environ)
+    deep = FileTokenStore(str(tmp_path / "a" / "b" / "c"))
+    with deep.hold("key") as lease:
+        assert lease.read() is None
+    assert is_active(server, made.token())
+    assert server.issued[-1].user in (USER, CLIENT)
