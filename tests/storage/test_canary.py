@@ -29,6 +29,13 @@ from tests.storage.test_own_files import MADE, change
 CANARY: Final = "canary-Zq81"
 OBJECTS: Final = {
     "mail-server": {"enabled": "true", "smtp-server": "h", "auth-username": "u"},
+    "custom-server": {"enabled": "true", "smtp-server": "h", "auth-username": "u"},
+    "external-smtp": {
+        "enabled": "true",
+        "smtp-server": "h:587",
+        "auth-username": "u@h",
+        "authentication": "username-password",
+    },
     "oauth2-provider": {
         "enabled": "true",
         "grant-type": "refresh-token",
@@ -60,6 +67,8 @@ def fill(context: confobjects.ManagementContext) -> list[Entry]:
     for kind, values in made.items():
         if kind in ("mail-server", "oauth2-provider"):
             context.create(kind, "one", values)
+        elif kind in ("custom-server", "external-smtp"):
+            context.create("mail-server", kind, values, type=kind)
         elif kind.endswith("-key-manager-provider"):
             context.create("key-manager-provider", "keys", values, type=kind)
         else:
@@ -78,7 +87,7 @@ def url(tmp_path: Path) -> str:
         assert len(entries) == len(OBJECTS)
         base = context.storage.base
         places = {f"cn=odd,{entry.dn}": entry for entry in entries}
-        for number, entry in enumerate(entries[:4]):  # more would not all be named
+        for number, entry in enumerate(entries[:2]):  # more would not all be named
             for above in ("cn=Mail Servers", "cn=Trust Manager Providers", "cn=Widgets"):
                 places[f"cn=odd {number},{above},{base}"] = entry
                 places[f"cn=odd device {number},{above},{base}"] = Entry(
