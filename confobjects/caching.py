@@ -18,6 +18,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+try:
+    from _blake2 import blake2b  # importing hashlib, which takes it from there, loads OpenSSL: that slows a cold start
+except ImportError:
+    from hashlib import blake2b
+
 _FORMAT = 2
 _LARGEST = 1 << 24
 _MOST = 200
@@ -27,10 +32,8 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def digest_of(parts: Iterable[str]) -> str:
-    """Return the digest of a content in parts: SHA-256 in hexadecimal, over each part with its length before it."""
-    from hashlib import sha256
-
-    found = sha256()
+    """Return the digest of a content in parts, each with its length before it: BLAKE2b of 32 bytes (RFC 7693) in hexadecimal."""
+    found = blake2b(digest_size=32)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         found.update(b"%d:" % len(data))

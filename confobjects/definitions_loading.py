@@ -6,6 +6,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from confobjects import inputs
@@ -244,12 +245,12 @@ class Memory:
     def __init__(self, *rooms: str) -> None:
         self._rooms = rooms
 
-    def recall(self, content: Sequence[str]) -> Any:
+    def recall(self, content: Iterable[str]) -> Any:
         """Return what was remembered of a content, None if it is not known."""
         digest = self._digest_of(content)
         return self._cache.recall(digest) if digest else None
 
-    def remember(self, content: Sequence[str], parts: Any) -> None:
+    def remember(self, content: Iterable[str], parts: Any) -> None:
         """Remember that a content is right, with what recalling it returns, as JSON."""
         if digest := self._digest_of(content):
             self._cache.remember(digest, parts)
@@ -266,10 +267,10 @@ class Memory:
             return list(_signs_of(self._rooms))
         return []
 
-    def _digest_of(self, content: Sequence[str]) -> str:
+    def _digest_of(self, content: Iterable[str]) -> str:
         from confobjects.caching import digest_of
 
-        return digest_of([*self._signs, *content]) if self._signs else ""
+        return digest_of(chain(self._signs, content)) if self._signs else ""
 
 
 def _outline(texts: Iterable[_Text]) -> list[dict[str, Any]]:

@@ -5,24 +5,12 @@ The texts of definitions are nearly all of a file that holds many, and a command
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from confobjects.definitions.model import HOLDER_CLASS
 from confobjects.dn import DN
 from confobjects.mapping.entry import Entry
-
-
-class HolderMemory(Protocol):
-    """Remembers contents, in parts, that were found right, and a result for each."""
-
-    def recall(self, content: Sequence[str]) -> Any:
-        """Return what was remembered of a content, None if it is not known."""
-        ...
-
-    def remember(self, content: Sequence[str], parts: Any) -> None:
-        """Remember that a content is right, with what recalling it returns, as JSON."""
-        ...
 
 
 class HeldEntry(Entry):
@@ -30,7 +18,7 @@ class HeldEntry(Entry):
 
     __slots__ = ("_read", "digest", "piece")
 
-    def __init__(self, dn: DN, piece: str, read: Callable[[], Entry]) -> None:
+    def __init__(self, dn: DN, piece: str, read: Callable[[str], Entry]) -> None:
         self.dn = dn
         self.piece = piece
         self._read = read
@@ -39,7 +27,7 @@ class HeldEntry(Entry):
     def __getattr__(self, name: str) -> Any:
         if name != "attributes":
             raise AttributeError(name)
-        self.attributes = self._read().attributes
+        self.attributes = self._read(self.piece).attributes
         return self.attributes
 
     def has_object_class(self, name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
@@ -92,6 +92,18 @@ class Watch(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+class HolderMemory(Protocol):
+    """Remembers contents, in parts, that were found right, and a result for each."""
+
+    def recall(self, content: Iterable[str]) -> Any:
+        """Return what was remembered of a content, None if it is not known."""
+        ...
+
+    def remember(self, content: Iterable[str], parts: Any) -> None:
+        """Remember that a content is right, with what recalling it returns, as JSON."""
+        ...
 
 
 class Storage(Protocol):

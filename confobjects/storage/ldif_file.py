@@ -35,9 +35,8 @@ from confobjects.storage.tree import Tree
 
 if TYPE_CHECKING:
     from confobjects.mapping.followers import FollowerReport
-    from confobjects.mapping.held import HolderMemory
     from confobjects.mapping.journal import Moment, Note, NotedChange
-    from confobjects.mapping.protocol import Scope, Timing
+    from confobjects.mapping.protocol import HolderMemory, Scope, Timing
     from confobjects.storage.file_watch import LdifWatch
     from confobjects.storage.follower_files import FollowerFiles
     from confobjects.storage.history import HistoryLines, HistoryWriter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -29,11 +29,11 @@ class Memory:
     def __init__(self) -> None:
         self.known: dict[tuple[str, ...], str] = {}
 
-    def recall(self, content: Sequence[str]) -> Any:
+    def recall(self, content: Iterable[str]) -> Any:
         found = self.known.get(tuple(content))
         return None if found is None else json.loads(found)
 
-    def remember(self, content: Sequence[str], parts: Any) -> None:
+    def remember(self, content: Iterable[str], parts: Any) -> None:
         self.known[tuple(content)] = json.dumps(parts)
 
 

@@ -23,7 +23,8 @@ from confobjects.mapping.ldif.document import MARKER, NEW_DOCUMENT, Edit, LdifTe
 from confobjects.mapping.ldif.parser import LdifParser, decode
 
 if TYPE_CHECKING:
-    from confobjects.mapping.held import HeldEntry, HolderMemory
+    from confobjects.mapping.held import HeldEntry
+    from confobjects.mapping.protocol import HolderMemory
 
 __all__ = ["MARKER", "NEW_DOCUMENT", "Edit", "LdifText", "decode", "parse", "parse_part"]
 

@@ -8,19 +8,21 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from confobjects.definitions.installed import check_digest
 from confobjects.definitions.model import HOLDER_CLASS
 from confobjects.errors import BrokenDataError
 from confobjects.mapping.entry import Entry
-from confobjects.mapping.held import HeldEntry, HolderMemory
+from confobjects.mapping.held import HeldEntry
 from confobjects.mapping.installed import as_installed
 from confobjects.mapping.ldif.document import LdifText
 from confobjects.mapping.ldif.parser import dn_of
 
-_KIND: Final = "LDIF entries that hold definitions"
+if TYPE_CHECKING:
+    from confobjects.mapping.protocol import HolderMemory
+
 Parse = Callable[[str], LdifText]
 
 
@@ -29,23 +31,29 @@ def find_holder(line: str, piece: str, parse: Parse) -> HeldEntry | None:
     is_whole = piece.startswith("\n", len(line)) and not piece.startswith("\n ", len(line))
     if line[:4] != "dn: " or line[-1:] == "\r" or not is_whole:
         return None
-    return HeldEntry(dn_of(line), piece, lambda: next(iter(parse(piece).entries.values())))
+    return HeldEntry(dn_of(line), piece, lambda piece: next(iter(parse(piece).entries.values())))
 
 
 def settle(
     document: LdifText, held: Mapping[str, HeldEntry], memory: HolderMemory, parse_whole: Callable[[], LdifText]
 ) -> LdifText:
     """Return a document with entries that were set aside, by key. If memory does not know them, the whole text is parsed."""
-    content = (_KIND, *(entry.piece for entry in held.values()))
-    digests = memory.recall(content)
+    digests = memory.recall(_list_pieces(held))
     if digests is not None:
         for entry, digest in zip(held.values(), digests, strict=True):
             entry.digest = digest
         return document
     whole = parse_whole()
     if all(_is_right(whole.entries[key], entry) for key, entry in held.items()):
-        memory.remember(content, [as_installed(whole.entries[key]).digest for key in held])
+        memory.remember(_list_pieces(held), [as_installed(whole.entries[key]).digest for key in held])
     return whole
+
+
+def _list_pieces(held: Mapping[str, HeldEntry]) -> Iterator[str]:
+    """Yield what a memory knows entries by: their lines."""
+    yield "LDIF entries that hold definitions"
+    for entry in held.values():
+        yield entry.piece
 
 
 def _is_right(entry: Entry, held: HeldEntry) -> bool:
