@@ -121,11 +121,16 @@ class StoredReader:
 
         Raises :class:`~confobjects.errors.ConfobjectsError` if it cannot be read, or is changed faster than it is read.
         """
+        reason = BeingWrittenError("the configuration is changed faster than it can be read")
         for _ in range(_ATTEMPTS):
-            look = self._look(since)
+            try:
+                look = self._look(since)
+            except BeingWrittenError as error:  # a change of a few entries is whole in a moment
+                reason = error
+                continue
             if look is not None:
                 return look
-        raise BeingWrittenError("the configuration is changed faster than it can be read")
+        raise reason
 
     def _look(self, since: int | None) -> Look | None:
         """Return what one attempt to read finds; None if others have changed what was read meanwhile."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from threading import Thread
+from typing import Self
 from urllib.parse import quote
 
 import pytest
@@ -114,6 +116,58 @@ def test_a_state_is_found_while_changes_never_end(
             assert [one.number for one in look.history] == list(
                 range((numbers[-2] if turn else 2) + 1, numbers[-1] + 1)
             )
+
+
+class EndlessWriter:
+    """Changes several objects in one commit, then again, until it is stopped."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.numbers: list[int] = []
+        self._directory = directory
+        self._is_stopping = False
+        self._thread = Thread(target=self._write)
+
+    def _write(self) -> None:
+        with confobjects.open(self._directory.url, definitions=REGISTRY) as context:
+            for turn in count():
+                if self._is_stopping:
+                    return
+                with context.change() as tx:
+                    for name in NAMES:
+                        tx.set("mail-server", name, {"smtp-server": f"h{turn}.example.com"})
+                number = tx.report.number
+                assert number is not None
+                self.numbers.append(number)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._is_stopping = True
+        self._thread.join()
+
+
+def test_changes_of_several_objects_that_never_pause_are_told_whole_and_in_order(directory: Directory) -> None:
+    with directory.change() as tx:
+        for name in NAMES:
+            tx.create("mail-server", name, FIRST)
+    told, in_effect = Told(), []
+    with directory.live() as live:
+        live.listen()(told)
+
+        @live.listen()
+        def look(event: object) -> None:
+            in_effect.append({live["mail-server", name]["smtp-server"].host for name in NAMES})
+
+        with EndlessWriter(directory) as writer:
+            told.wait_until(lambda: len(told.events) >= 30 * len(NAMES))  # while it writes
+        assert live.wait_for(writer.numbers[-1], LONG)
+    hosts = [(number, f"h{turn}.example.com") for turn, number in enumerate(writer.numbers)]
+    assert [(one.number, one.after["smtp-server"].host) for one in told.events if one.after] == [
+        one for one in hosts for _ in NAMES
+    ]
+    assert all(len(one) == 1 for one in in_effect)
 
 
 NAMES = ("x", "y", "z")

@@ -11,7 +11,7 @@ from confobjects.following.reading import StoredReader
 from confobjects.following.sources import LiveSources
 from confobjects.following.unfinished import BeingWrittenError
 from confobjects.management import ManagementContext, Site
-from confobjects.mapping.journal import NotedChange
+from confobjects.mapping.journal import Moment, NotedChange, UnfinishedChange
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.resolvers import Resolvers
 from confobjects.storage.memory import MemoryStorage
@@ -88,3 +88,34 @@ def test_a_storage_that_is_changed_faster_than_it_is_read_is_read_later() -> Non
         reader.read(None)
     storage.writers = []
     assert reader.read(None).stored.number == next(hosts) + 1
+
+
+class BusyStorage(MemoryStorage):
+    """A storage in which changes of several entries are being written, one after the other, when it is looked at."""
+
+    busy = 0
+    """How often that is so."""
+    looks = 0
+
+    def moment(self) -> Moment:
+        moment = super().moment()
+        self.looks += 1
+        if self.looks > self.busy:
+            return moment
+        return moment.replace(unfinished=(UnfinishedChange(100 + self.looks, is_abandoned=False),))
+
+
+def test_a_change_that_is_being_written_is_looked_at_again_and_not_for_ever() -> None:
+    registry, storage = builtin(), BusyStorage()
+    ctx = ManagementContext(Site.of(registry, storage, evaluate_defaults))
+    with ctx.change() as tx:
+        tx.create(*ONE, FIRST)
+    sources = LiveSources(Resolvers, ".")
+    reader = StoredReader(Site.of(registry, storage, sources), sources)
+    storage.busy = storage.looks + 5
+    assert reader.read(None).stored.number == 1
+    storage.busy, storage.looks = 10**6, 0
+    with pytest.raises(BeingWrittenError) as caught:
+        reader.read(1)
+    assert storage.looks < 100
+    assert str(storage.looks + 100) in caught.value.diagnostics[0].summary
