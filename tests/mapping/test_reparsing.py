@@ -231,12 +231,12 @@ def test_a_text_that_was_edited_here_is_parsed_in_parts_as_one_that_was_read() -
     added = [Edit(None, Entry(DN.parse(f"cn={name}"), {"cn": (name,)})) for name in ("b", "c")]
     known = edit_document(parse("\n".join(ENTRIES).removesuffix("\n")), added)
     for new in (
-        "note: 5\n# remark\n\ndn: cn=b",
-        "note: 5\n\n# remark\n\ndn: cn=b",
-        "note: 5\nmore: 1\n\ndn: cn=b",
-        "note: 6\n\ndn: cn=b",
+        "cn: n5\nnote: 5\n# remark\n\ndn: cn=b",
+        "cn: n5\nnote: 5\n\n# remark\n\ndn: cn=b",
+        "cn: n5\nnote: 5\nmore: 1\n\ndn: cn=b",
+        "cn: n6\nnote: 5\n\ndn: cn=b",
     ):
-        text = known.serialise().replace("note: 5\n\ndn: cn=b", new)
+        text = known.serialise().replace("cn: n5\nnote: 5\n\ndn: cn=b", new)
         assert text != known.serialise()
         found = parse_changed(known, text.encode(), parse_part)
         assert found is None or picture(found) == take(text)
