@@ -31,11 +31,11 @@ _REPLY_LINE: Final = re.compile(rb"[2-5][0-9][0-9][ -]")
 
 
 def _plan_look(plan: DeliveryPlan, **changes: Any) -> DeliveryPlan:
-    """Return a plan for a probe: no login, no check of the certificate, and short limits."""
+    """Return a plan for a probe: no login, no check of the certificate, no certificate of ours, and short limits."""
     limits = plan.timeouts
     timeouts = Timeouts(*(min(_PATIENCE, limit) for limit in (limits.connect, limits.reply, limits.write, _PATIENCE)))
     unchecked = TlsSettings(plan.tls.versions, plan.tls.suites, check_name=False, unchecked_hosts=("*",))
-    return plan.replace(timeouts=timeouts, login=None, tls=unchecked, **changes)
+    return plan.replace(timeouts=timeouts, login=None, keys=None, tls=unchecked, **changes)
 
 
 def _reach_server(plan: DeliveryPlan, network: Network) -> Connection:

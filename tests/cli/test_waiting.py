@@ -352,7 +352,12 @@ def test_every_command_that_changes_waits(
 ) -> None:
     passing()
     if command == "seal":
-        assert run("set-mail-server-prop", "--server-name", "one", "--set", "auth-username:u", "--set", "auth-password:x").status == 0
+        assert (
+            run(
+                "set-mail-server-prop", "--server-name", "one", "--set", "auth-username:u", "--set", "auth-password:x"
+            ).status
+            == 0
+        )
         monkeypatch.setenv(KEY_FILE_VARIABLE, str(place / "keys" / "ring"))
     (place / "document.json").write_text(run("export").out.replace('"enabled": true', '"enabled": false', 1))
     (place / "batch.txt").write_text(" ".join(SET) + "\n")

@@ -123,7 +123,9 @@ def test_an_error_has_the_text_and_the_messages_of_all_problems() -> None:
 def test_a_function_that_resembles_none_is_answered_with_all() -> None:
     with pytest.raises(ExpressionSyntaxError) as caught:
         parse("&{qqqqqq:x}")
-    assert caught.value.problems == (Problem('there is no function "qqqqqq"', (2, 8), "functions: file, env, base64, sealed"),)
+    assert caught.value.problems == (
+        Problem('there is no function "qqqqqq"', (2, 8), "functions: file, env, base64, sealed"),
+    )
 
 
 def test_an_empty_text_has_no_parts() -> None:

@@ -90,7 +90,9 @@ def read_expression(data: bytes) -> None:
 def read_domain(data: bytes) -> None:
     """Judge a domain whose every record is one of some texts."""
     texts = tuple(as_text(data).split("\n"))
-    judge_domain("a@b.example", "s", lambda _name, _kind: Answer("found", texts[:20]), Relay("relay.example", ("192.0.2.1",)))
+    judge_domain(
+        "a@b.example", "s", lambda _name, _kind: Answer("found", texts[:20]), Relay("relay.example", ("192.0.2.1",))
+    )
 
 
 def read_with_sources(data: bytes) -> None:

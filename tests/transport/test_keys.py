@@ -26,9 +26,9 @@ from confobjects.transport.pool import Pool
 from confobjects.transport.providers import LOADERS
 from confobjects.transport.validity import read_store
 from tests.definitions.documents import builtin
-from tests.servers import Given, key_provider, mail_server
+from tests.servers import Given, key_provider, mail_server, provider
 from tests.servers.certificates import Authority, Certificate
-from tests.servers.fake_smtp import FakeSmtp, Script, starttls
+from tests.servers.fake_smtp import FakeSmtp, Script, Session, starttls
 from tests.servers.postfix import Postfix
 
 PIN = "canary-Zq81"
@@ -128,6 +128,34 @@ def test_a_certificate_is_not_shown_where_none_is_named(
     assert deliver(strict.ports["asked"], trusting, keys).delivered
     with pytest.raises(DeliveryError):
         deliver(strict.ports["asked"], trusting, None)
+
+
+def test_a_server_that_is_not_trusted_never_sees_it(
+    certificates: dict[str, Certificate],
+    clients: dict[str, Certificate],
+    authority: Authority,
+    trusting: Given,
+    tmp_path: Path,
+) -> None:
+    """Also not on the second connection, which looks at the certificates of the server without checking them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificates["stranger"].write(tmp_path, "server"))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(cadata=authority.pem.decode())
+    shown: list[bytes | None] = []
+
+    def greet(session: Session) -> None:
+        assert isinstance(session.connection, ssl.SSLSocket)
+        shown.append(session.connection.getpeercert(binary_form=True))
+        session.send(b"220 fake\r\n")
+
+    keys = key_provider(key_store_file=str(write(tmp_path / "own", clients["known"].key_store(""))))
+    with FakeSmtp({"banner": greet}, tls=context, implicit=True) as fake:
+        refused = check_server(mail_server(fake.port, trust=trusting, keys=keys, use_ssl=True), depth="ehlo")
+        blind = provider("blind")
+        taken = check_server(mail_server(fake.port, trust=blind, keys=keys, use_ssl=True), depth="ehlo")
+    assert (refused.code, taken.ok) == ("certificate-unknown-authority", True)
+    assert shown == [None, clients["known"].der]
 
 
 # -- rotation ------------------------------------------------------------------------------------------------------------
