@@ -22,8 +22,9 @@ def build(words: Words, registry: Registry) -> click.Command:
     relations = registry.relations()
     kind = next((word.lower() for word in words.rest if word.lower() in relations), None)
     # Without a known object every option is accepted and none is required, so that the unknown object is what is reported.
+    # Objects of several kinds may be named by the same option.
     kinds = relations if kind is None else (kind,)
-    names = {option.name: option for one in kinds for option in name_options(relations[one], registry)}
+    names = {option.opts[0]: option for one in kinds for option in name_options(relations[one], registry)}
     for option in names.values():
         option.required = kind is not None
     parameters: list[click.Parameter] = [

@@ -103,6 +103,7 @@ def test_a_secret_that_is_explained_is_not_repeated() -> None:
     ("typed", "status", "told"),
     [
         (["rename", "nosuch", "--server-name", "one", "--to", "b"], 2, 'there is no object "nosuch"'),
+        (["rename", "nosuch", "--provider-name", "one", "--to", "b"], 2, 'there is no object "nosuch"'),
         (["list-properties", "--property", "use-ssl", "--property", "nope"], 2, 'there is no property "nope"'),
         ([*CREATE, "--auth-password", CANARY], 2, "a property is set with --set auth-password:VALUE"),
         (["history", "show", "x"], 2, "NUMBER takes a whole number from 1\n"),
