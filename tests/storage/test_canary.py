@@ -29,11 +29,11 @@ from tests.storage.test_own_files import MADE, change
 CANARY: Final = "canary-Zq81"
 OBJECTS: Final = {
     "mail-server": {"enabled": "true", "smtp-server": "h", "auth-username": "u"},
-    "custom-server": {"enabled": "true", "smtp-server": "h", "auth-username": "u"},
+    "custom-server": {"enabled": "false", "smtp-server": "h", "auth-username": "u"},
     "external-smtp": {
-        "enabled": "true",
+        "enabled": "false",
         "smtp-server": "h:587",
-        "auth-username": "u@h",
+        "auth-username": "u@example.com",
         "authentication": "username-password",
     },
     "oauth2-provider": {
@@ -42,21 +42,23 @@ OBJECTS: Final = {
         "token-endpoint": "https://127.0.0.1:1/token",
         "client-id": "c",
     },
-    "file-based": {"enabled": "true", "trust-store-file": "x.p12"},
-    "ldap": {"enabled": "true", "base-dn": "cn=x"},
-    "pkcs11": {"enabled": "false", "pkcs11-provider-arg": "/x.so"},
+    "file-based-trust-manager-provider": {"enabled": "true", "trust-store-file": "x.p12"},
+    "ldap-trust-manager-provider": {"enabled": "true", "base-dn": "cn=x"},
+    "pkcs11-trust-manager-provider": {"enabled": "false", "pkcs11-provider-arg": "/x.so"},
     "file-based-key-manager-provider": {"enabled": "false", "key-store-file": "x.p12"},
 }
 """The types with sensitive properties, and what else an object of each needs."""
+NAMES: Final = {"mail-server": "one", "oauth2-provider": "one", "file-based-key-manager-provider": "keys"}
+"""Names of their objects that are not the short names of the types."""
 
 
 def sensitive_properties() -> Iterator[tuple[str, str]]:
-    """Yield the type, as ``--type`` takes it, and the name of each sensitive property."""
+    """Yield the type and the name of each sensitive property."""
     for definition in builtin():
         if not definition.abstract:
             for prop in definition.properties.values():
                 if prop.sensitive:
-                    yield definition.name.removesuffix("-trust-manager-provider"), prop.name
+                    yield definition.name, prop.name
 
 
 def fill(context: confobjects.ManagementContext) -> list[Entry]:
@@ -65,14 +67,10 @@ def fill(context: confobjects.ManagementContext) -> list[Entry]:
     for kind, name in sensitive_properties():
         made.setdefault(kind, dict(OBJECTS[kind]))[name] = CANARY
     for kind, values in made.items():
-        if kind in ("mail-server", "oauth2-provider"):
-            context.create(kind, "one", values)
-        elif kind in ("custom-server", "external-smtp"):
-            context.create("mail-server", kind, values, type=kind)
-        elif kind.endswith("-key-manager-provider"):
-            context.create("key-manager-provider", "keys", values, type=kind)
-        else:
-            context.create("trust-manager-provider", kind, values, type=kind)
+        definition = builtin().definition(kind)
+        relation = builtin().relation_of(definition.top)
+        short = builtin().short_type_of(definition, relation)
+        context.create(relation.name, NAMES.get(kind, short), values, type=short)
     with context.storage.writing():
         found = context.storage.search(context.storage.base, "sub")
         return [entry for entry in found if CANARY in str(dict(entry.attributes))]
