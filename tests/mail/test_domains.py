@@ -214,6 +214,7 @@ EDWARDS = base64.b64encode(
         (f"v=DKIM1; k=ed25519; p={EDWARDS}", DkimKey("ed25519", 256)),
         ("v=DKIM1; p=", DkimKey("rsa", 0)),
     ],
+    ids=["of-2048-bits", "plain", "with-every-tag", "ed25519", "revoked"],
 )
 def test_a_key_record(record: str, key: DkimKey) -> None:
     assert parse_dkim(record) == key
@@ -235,6 +236,7 @@ def test_a_key_record(record: str, key: DkimKey) -> None:
         ("v=DKIM1; p=a; p=b", "there twice"),
         ("v=DKIM1; hello", "is not a tag"),
     ],
+    ids=lambda value: value if len(value) < 60 else "a long text",
 )
 def test_a_key_record_that_is_wrong(record: str, words: str) -> None:
     with pytest.raises(RecordError, match=words):
