@@ -2,7 +2,7 @@
 
 A secret of an object is stored as ``&{sealed:KEYID:BASE64:NAMES}``. It is bound to the kind and the names of the object, to the
 attribute, and to the stored texts of the properties in NAMES: those with which the secret travels (``re-entry``). NAMES is
-left out if there are none. A secret within a value, such as that of a pair, is bound to its name too, and to the other
+left out if there are none. Of pairs, those count with which it travels. A secret within a value, such as that of a pair, is bound to its name too, and to the other
 values of the property, which then is among NAMES.
 
 Laws of this module:
@@ -17,12 +17,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from confobjects.expressions.openers import has_opener
 from confobjects.records import Record
 from confobjects.texts.contexts import make_context
 from confobjects.texts.names import normal_name
 
 if TYPE_CHECKING:
     from confobjects.definitions import PropertyDefinition
+    from confobjects.definitions.model import Travel
     from confobjects.objects.model import ManagedObject
 
 _USE: Final = "confobjects value"
@@ -84,16 +86,21 @@ def contexts_of(obj: ManagedObject, prop: PropertyDefinition, text: str, bound: 
     former = [name for name, other in obj.definition.former_attributes.items() if other is prop]
     at = prop.find_secret(text) or 0
     place = [f"{relation} {normal_name(name or '')}" for relation, name in obj.path.elements]
-    texts = [part for name in bound for part in (name, *sorted(_bound_texts(obj, name)))]
+    travels = {} if prop.re_entry is None else {travel.property: travel for travel in prop.re_entry.travels}
+    texts = [part for name in bound for part in (name, *sorted(_bound_texts(obj, name, travels.get(name))))]
     return tuple(
         make_context(_USE, str(len(place)), *place, attribute, text[:at].strip(), *texts)
         for attribute in (prop.attribute.lower(), *former)
     )
 
 
-def _bound_texts(obj: ManagedObject, name: str) -> Iterator[str]:
-    """Yield the texts of a property that count, without the secrets in them."""
+def _bound_texts(obj: ManagedObject, name: str, travel: Travel | None) -> Iterator[str]:
+    """Yield the texts of a property that count, without the secrets in them: of pairs, those that a secret travels with."""
     prop = obj.definition.properties.get(name)
     for text in obj.values.get(name, ()):
+        if prop is not None and travel is not None and travel.names:
+            key = prop.syntax.key(text)
+            if isinstance(key, str) and not has_opener(key) and not travel.includes(key):
+                continue
         at = None if prop is None else prop.find_secret(text)
         yield f"={text}" if at is None else f"={text[:at]}"

@@ -21,7 +21,7 @@ from confobjects.sealing.ring import KEY_FILE_VARIABLE, Key, Ring
 from confobjects.sealing.ring_file import KeyFile, create_ring, make_key, read_ring
 from tests.cli.sessions import run
 from tests.definitions.documents import builtin
-from tests.management.sealing import ONE, TWO, Keys, everything_written, manage_sealed, opened
+from tests.management.sealing import ONE, TWO, Keys, edit, everything_written, manage_sealed, opened
 from tests.storage.conftest import BASE
 
 CANARY: Final = "Kanarienvogel-7!x"
@@ -81,7 +81,9 @@ def test_the_contract_of_sealed_secrets(storage: Storage) -> None:
         other.modify("mail-server", "one", PropertyChanges(set={"auth-password": [CANARY]}))
     with pytest.raises(ConfobjectsError, match="CONFOBJECTS_SEAL_KEY_FILE"):
         other.rename("mail-server", "one", "two")
-    assert other.modify("mail-server", "one", PropertyChanges(set={"auth-username": ["v"]})).changed
+    with pytest.raises(ConfobjectsError, match="CONFOBJECTS_SEAL_KEY_FILE"):
+        other.modify("mail-server", "one", PropertyChanges(set={"auth-username": ["v"]}))
+    assert other.modify("mail-server", "one", PropertyChanges(set={"enabled": ["false"]})).changed
     assert not [text for text in everything_written(ctx) if CANARY in text]
 
 
@@ -105,6 +107,21 @@ def test_every_secret_is_sealed_again(storage: Storage) -> None:
     keys.ring = Ring.of(TWO)
     assert passwords(ctx, keys) == (f"{CANARY}2",)
     assert opened(ctx, keys)["/mail-server/two"]["smtp-property"] == tuple(sorted(PROXY))
+
+
+def test_only_the_pairs_that_it_travels_with_count(in_process: Storage) -> None:
+    keys = Keys(ONE)
+    ctx = initialised(in_process, keys)
+    ctx.create("mail-server", "one", {**WITHOUT_PAIRS, "smtp-property": ["mail.smtp.timeout=5000"]}, type="generic")
+    ctx.create("mail-server", "two", WITHOUT_PAIRS, type="generic")
+    other = manage_sealed(builtin(), Keys(), in_process)
+    assert other.modify("mail-server", "two", PropertyChanges(add={"smtp-property": ["mail.smtp.timeout=1"]})).changed
+    edit(ctx, "mail-server", "one", "ds-cfg-smtp-property", "mail.smtp.timeout=6000")
+    assert (passwords(ctx, keys), passwords(ctx, keys, "two")) == ((CANARY,), (CANARY,))
+    with pytest.raises(ConfobjectsError, match="auth-password is sealed, and there are no keys here"):
+        other.modify("mail-server", "two", PropertyChanges(add={"smtp-property": ["mail.smtp.host=evil"]}))
+    edit(ctx, "mail-server", "one", "ds-cfg-smtp-property", "mail.smtp.host=evil")
+    assert passwords(ctx, keys) is None
 
 
 def test_what_cannot_be_opened_stays_and_is_named(storage: Storage) -> None:
