@@ -202,5 +202,9 @@ def test_the_password_travels_with_every_property_that_says_so(kind: str) -> Non
     definition = load_registry().definition(kind)
     rule = definition.properties["auth-password"].re_entry
     assert rule is not None
-    expected = set(definition.properties) - {"enabled", "auth-password"}
+    expected = set(definition.properties) - {
+        "enabled",
+        "auth-password",
+        "oauth2-provider",
+    }  # with that no password is sent
     assert {one.property for one in rule.travels} == expected

@@ -115,6 +115,34 @@ def test_stored_secrets_go_nowhere_else(name: str, value: str) -> None:
     assert run(*change, *words_for(**again)).status == 0
 
 
+EXTERNAL = {
+    "enabled": "true",
+    "smtp-server": "mx.example:587",
+    "auth-username": USER,
+    "authentication": "oauth2",
+    "use-start-tls": "true",
+}
+
+
+def create_server(*more: str) -> Outcome:
+    given = ["create-mail-server", "--server-name", "m", "--type", "external-smtp", "--no-prompt"]
+    return run(*given, *words_for(**{name.replace("-", "_"): value for name, value in EXTERNAL.items()}), *more)
+
+
+def test_an_external_server_needs_a_provider_for_oauth2() -> None:
+    assert "oauth2-provider is required when authentication is oauth2" in create_server().err
+    assert create(client_secret="x", enabled="false").status == 0
+    named = ("--set", "oauth2-provider:p")
+    assert create_server(*named).status == 11  # it is disabled
+    assert run("set-oauth2-provider-prop", "--provider-name", "p", "--set", "enabled:true").status == 0
+    made = create_server(*named)
+    assert (made.status, made.err) == (0, "")  # no password is missed
+    assert run("delete-oauth2-provider", "--provider-name", "p").status == 14
+    assert run("set-oauth2-provider-prop", "--provider-name", "p", "--set", "enabled:false").status == 11
+    assert run("rename", "oauth2-provider", "--provider-name", "p", "--to", "q").status == 0
+    assert "q" in run("get-mail-server-prop", "--server-name", "m", "--property", "oauth2-provider").out
+
+
 # -- the command -------------------------------------------------------------------------------------------------------
 
 

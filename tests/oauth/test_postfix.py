@@ -195,15 +195,12 @@ def test_a_trust_store_of_the_provider_that_is_missing(
 
 # -- a whole configuration ---------------------------------------------------------------------------------------------
 
-DEFINITIONS = str(Path(__file__).parent / "definitions")
-
 
 @pytest.fixture
 def configured(
     checker: OAuthServer, postfix: Postfix, trust: TrustSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A configuration in a file: a mail server, the provider of its tokens, and what both of them trust."""
-    monkeypatch.setenv("CONFOBJECTS_DEFINITIONS", DEFINITIONS)
     monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
     host = f"localhost:{postfix.ports['submission']}"
     commands: list[tuple[str, ...]] = [
@@ -212,8 +209,9 @@ def configured(
         ("create-oauth2-provider", "--provider-name", "p", "enabled:true", "grant-type:refresh-token",
          f"token-endpoint:{checker.base}/token", f"client-id:{CLIENT}", f"client-secret:{SECRET}",
          f"refresh-token:{checker.consent(CLIENT)}", "trust-manager-provider:ca"),
-        ("create-mail-server", "--server-name", "m", "--type", "token", "enabled:true", f"smtp-server:{host}",
-         f"auth-username:{USER}", "authentication:oauth2", "oauth2-provider:p", "trust-manager-provider:ca"),
+        ("create-mail-server", "--server-name", "m", "--type", "external-smtp", "enabled:true", f"smtp-server:{host}",
+         f"auth-username:{USER}", "authentication:oauth2", "oauth2-provider:p", "trust-manager-provider:ca",
+         "use-start-tls:true"),
     ]  # fmt: skip
     for command in commands:
         words = [word for one in command for word in (("--set", one) if ":" in one else (one,))]
