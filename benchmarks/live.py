@@ -292,6 +292,7 @@ def _make_storage(name: str) -> Iterator[str]:
         elif name == "389-ds":
             schema = (SCHEMAS / "confobjects-rfc4512.ldif").read_text(encoding="utf-8")
             server = stack.enter_context(Ds389(schema=(schema,)))
+            server.index_history()
             url = server.socket_url + quote(f"cn=live,{ds389.SUFFIX}")
         with confobjects.open(url) as writer, writer.change() as change:
             for number in range(10):

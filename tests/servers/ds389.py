@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +38,9 @@ objectClasses: ( 2.25.1.5 NAME 'branch' SUP top STRUCTURAL MAY ( cn $ ou $ a $ b
 objectClasses: ( 2.25.1.6 NAME 'server' SUP top STRUCTURAL MAY ( cn $ ou $ a $ b $ d $ x ) )
 """
 """The same as for slapd, as a schema file of this server."""
+
+HISTORY_INDEXES = {"ds-cfg-history-number": "integerOrderingMatch", "ds-cfg-history-state": ""}
+"""The attributes that the guide has indexes for, each with a matching rule or none."""
 
 _INF = """\
 [general]
@@ -182,11 +186,34 @@ class Ds389:
         """Return the schema as the server tells it."""
         return self.ldapsearch("-b", "cn=schema", "-s", "base", "attributeTypes", "objectClasses")
 
+    def index_history(self) -> None:
+        """Add :data:`HISTORY_INDEXES` as ``dsconf backend index add --reindex`` does. The schema must have the history.
+
+        The server uses a new index only after a task has filled it, even if there is nothing to fill it with.
+        """
+        for name, rule in HISTORY_INDEXES.items():
+            more = f"nsMatchingRule: {rule}\n" if rule else ""
+            self.change_configuration(
+                f"dn: cn={name},cn=index,cn=userRoot,cn=ldbm database,cn=plugins,cn=config\nchangetype: add\n"
+                f"objectClass: top\nobjectClass: nsIndex\nnsSystemIndex: false\nnsIndexType: eq\n{more}"
+            )
+        task = "cn=history,cn=index,cn=tasks,cn=config"
+        wanted = "".join(f"nsIndexAttribute: {name}\n" for name in HISTORY_INDEXES)
+        self.change_configuration(
+            f"dn: {task}\nchangetype: add\nobjectClass: top\nobjectClass: extensibleObject\nnsInstance: userRoot\n{wanted}"
+        )
+        done = partial(self.ldapsearch, "-b", task, "-s", "base", "nsTaskExitCode")
+        processes.wait_until(lambda: "nsTaskExitCode: 0" in done(), self.process, self.root / "server.log")
+
     def limit(self, entries: int) -> None:
         """Limit how many entries anybody but the administrator is shown."""
         names = ("nsslapd-sizelimit", "nsslapd-pagedsizelimit")
         steps = "-\n".join(f"replace: {name}\n{name}: {entries}\n" for name in names)
         self.change_configuration(f"dn: cn=config\nchangetype: modify\n{steps}")
+
+    def access_log(self) -> str:
+        """Return the log of all requests. The server buffers it unless ``nsslapd-accesslog-logbuffering`` is off."""
+        return (self.root / "ds/var/log/dirsrv/slapd-test/access").read_text(encoding="utf-8")
 
     @property
     def database_directory(self) -> Path:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import confobjects
+from confobjects.dn import DN
+from confobjects.mapping.ldap_schema import as_ldif, build_schema
+from tests.definitions.documents import builtin
 from tests.docs import pages
 from tests.docs.pages import ROOT
-from tests.servers import processes
+from tests.servers import ds389, processes
 from tests.servers.certificates import Authority
+from tests.servers.ds389 import Ds389
 from tests.servers.packages import require
 
 PAGE = ROOT / "docs" / "guide" / "ldap-servers.md"
@@ -38,3 +45,25 @@ def test_the_page_on_directories(place: Path, ldap_authority: Authority) -> None
     ldap_authority.issue("localhost", "127.0.0.1").write(place, "server")
     ports = {name: str(processes.free_port()) for name in ("SLAPD_PORT", "DS389_PORT", "DS389_TLS_PORT")}
     assert pages.differences(PAGE, place, ports) == []
+
+
+def test_the_indexes_of_the_page_find_the_newest_changes() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    named = re.findall(r"index add userRoot --reindex --index-type eq --attr (\S+)(?: --matching-rule (\S+))?", page)
+    assert dict(named) == ds389.HISTORY_INDEXES
+    with Ds389(schema=(as_ldif(build_schema(builtin()), "rfc4512"),)) as server:
+        server.index_history()
+        switch = "nsslapd-accesslog-logbuffering"
+        server.change_configuration(f"dn: cn=config\nchangetype: modify\nreplace: {switch}\n{switch}: off\n")
+        login: dict[str, Any] = {"bind_dn": ds389.ROOT_DN, "bind_password": ds389.PASSWORD}
+        with confobjects.open(server.url, base=DN.parse(ds389.BASE), **login) as context:
+            for name in ("one", "two", "three"):
+                context.create("mail-server", name, {"enabled": False, "smtp-server": "mx.example.com"})
+            context.storage.moment()
+            assert [noted.number for noted in context.storage.history(1)] == [2, 3]
+        log = server.access_log()
+    asked = re.findall(r" (conn=\d+ op=\d+) SRCH .*history-number>=", log)
+    assert len(asked) > 2
+    told = [line for line in log.splitlines() if any(f" {one} RESULT " in line for one in asked)]
+    assert told
+    assert [line for line in told if "notes=U" in line] == []
