@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import UsageError
+
 from .effective_objects import load_object
 
 if TYPE_CHECKING:
     from confobjects.mail.plan import EffectiveObjectLike, TokenSource
     from confobjects.mail.report import StageTime
+    from confobjects.mail.senders import MailSender
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveObject
 
@@ -22,6 +28,42 @@ if TYPE_CHECKING:
 def load_mail_server(invocation: Invocation, name: str, unsaved: PropertyChanges | None = None) -> EffectiveObject:
     """Return a mail server, evaluated, optionally with changes that are not saved. Raises as :func:`load_object` does."""
     return load_object(invocation, "mail-server", name, unsaved)
+
+
+def load_target(
+    invocation: Invocation, server_name: str | None, sender_name: str | None, unsaved: PropertyChanges | None = None
+) -> tuple[EffectiveObject, MailSender | None]:
+    """Return the mail server of a command that names it or a mail sender, and that sender. ``unsaved`` are of the server.
+
+    Raises what :func:`load_mail_server` raises, and MailError if the sender is disabled.
+    """
+    if sender_name is None:
+        assert server_name is not None  # noqa: S101 - one of them is given
+        return load_mail_server(invocation, server_name, unsaved), None
+    from confobjects.mail.senders import read_sender
+
+    sender = read_sender(load_object(invocation, "mail-sender", sender_name))
+    server = sender.server if unsaved is None else load_mail_server(invocation, sender.server.name, unsaved)
+    return server, sender
+
+
+def name_options(purpose: str) -> list[click.Parameter]:
+    """Return the options that name the mail server, or the mail sender; ``purpose`` is what the command does with it."""
+    return [
+        click.Option(["--server-name"], metavar="NAME", help=f"The mail server to {purpose}."),
+        click.Option(["--sender-name"], metavar="NAME", help=f"The mail sender to {purpose}, with its mail server."),
+    ]
+
+
+def check_names(server_name: str | None, sender_name: str | None, from_: str | None) -> None:
+    """Refuse a command that names neither a mail server nor a sender, or both, or an address beside a sender's own."""
+    given = [name for name in (server_name, sender_name) if name is not None]
+    if len(given) != 1:
+        summary = f"one of --server-name and --sender-name is needed, and {'both are' if given else 'none is'} given"
+        raise UsageError(Diagnostic("usage", summary, remedy="--server-name NAME, or --sender-name NAME"))
+    if sender_name is not None and from_ is not None:
+        summary = "--from has no meaning with --sender-name: a mail sender has an address of its own"
+        raise UsageError(Diagnostic("usage", summary, remedy="leave --from out"))
 
 
 def find_tokens(provider: EffectiveObjectLike) -> TokenSource:

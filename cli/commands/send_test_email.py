@@ -11,7 +11,7 @@ from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import find_tokens, load_mail_server, show_stages
+from ..mail_servers import check_names, find_tokens, load_target, name_options, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..words.splitting import Words
 
-_HELP = """Send a test mail through a mail server, as saved.
+_HELP = """Send a test mail through a mail server, or from a mail sender, as saved.
 
 The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
 47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan, 52 access token."""
@@ -28,7 +28,7 @@ The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to send through."),
+        *name_options("send through"),
         click.Option(
             ["--to"], metavar="ADDRESS", required=True, multiple=True, help="Where to send the mail; can be repeated."
         ),
@@ -37,24 +37,32 @@ def build(words: Words, registry: Registry) -> click.Command:
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, server_name: str, to: Sequence[str], from_: str | None) -> int:
+def _run(
+    invocation: Invocation,
+    server_name: str | None,
+    sender_name: str | None,
+    to: Sequence[str],
+    from_: str | None,
+) -> int:
+    check_names(server_name, sender_name, from_)
     from confobjects.mail.diagnosis import DeliveryError
     from confobjects.mail.planning import plan_delivery
     from confobjects.transport.mailer import Outgoing, send_test
     from confobjects.transport.outgoing import check_addresses
 
-    server = load_mail_server(invocation, server_name)
+    server, sender = load_target(invocation, server_name, sender_name)
     plan = plan_delivery(server, tokens=find_tokens)
     invocation.warn(plan.warnings)
-    check_addresses(Outgoing(b"", from_, to), plan)
+    check_addresses(Outgoing(b"", from_ if sender is None else sender.address, to), plan)
     if invocation.dry_run:
         invocation.say(f"would send a test mail to {', '.join(to)} through {plan.host}:{plan.port} ({plan.security})")
         return 0
     if invocation.tells_people:
-        invocation.say(f"Sending a test mail through {server.path}.")
+        whence = "" if sender is None else f" from {sender.address}"
+        invocation.say(make_visible(f"Sending a test mail{whence} through {server.path}."))
     try:
         with show_stages(invocation) as timeline:
-            report = send_test(server, to, from_, tokens=find_tokens, progress=timeline)
+            report = send_test(server, to, from_, sender=sender, tokens=find_tokens, progress=timeline)
     except DeliveryError as error:
         if invocation.form == "json":
             _print(invocation, error.report)
@@ -62,6 +70,8 @@ def _run(invocation: Invocation, server_name: str, to: Sequence[str], from_: str
             invocation.note("\n".join(error.report.transcript))
         raise
     _print(invocation, report)
+    if sender is not None and invocation.tells_people:
+        invocation.say(make_visible(f"  note: {sender.as_note(plan.host)}"))
     return 0
 
 

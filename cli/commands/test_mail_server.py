@@ -15,7 +15,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
-from ..mail_servers import find_tokens, load_mail_server, show_stages
+from ..mail_servers import check_names, find_tokens, load_target, name_options, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -45,7 +45,7 @@ The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Option(["--server-name"], metavar="NAME", required=True, help="The mail server to test."),
+        *name_options("test"),
         click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(_DEPTHS)}."),
         click.Option(["--to"], metavar="ADDRESS", multiple=True, help="A recipient, for the depths envelope and send."),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
@@ -54,32 +54,29 @@ def build(words: Words, registry: Registry) -> click.Command:
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(
-    invocation: Invocation,
-    server_name: str,
-    depth: str | None,
-    to: Sequence[str],
-    from_: str | None,
-    **changing: Sequence[str],
-) -> int:
+def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: str | None, **values: Any) -> int:
+    server_name, sender_name = values.pop("server_name"), values.pop("sender_name")
+    check_names(server_name, sender_name, from_)
     chosen = _choose_depth(depth, to)
     if chosen == "send" and invocation.dry_run:
         chosen = "envelope"
         invocation.note("--dry-run: no mail is sent; the test ends with naming the sender and the recipients")
-    unsaved = find_unsaved(invocation, "mail-server", changing)
-    server = load_mail_server(invocation, server_name, unsaved)
+    unsaved = find_unsaved(invocation, "mail-server", values)
+    server, sender = load_target(invocation, server_name, sender_name, unsaved)
     from confobjects.transport.check import check_server
 
     if invocation.tells_people:
         default = ", the default" if depth is None else ""
         what = "with unsaved values in place of saved ones" if unsaved else "as saved"
-        invocation.say(f"Testing {server.path} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
+        of = "" if sender is None else f", the mail server of {sender.path},"
+        invocation.say(f"Testing {server.path}{of} {what}, {_DEPTHS[chosen]} (depth {chosen}{default}).")
     with show_stages(invocation) as timeline:
         result = check_server(
             server,
             depth=chosen,
             to=to,
             from_=from_,
+            sender=sender,
             unsaved=unsaved is not None,
             tokens=find_tokens,
             progress=timeline,
@@ -139,6 +136,7 @@ def _readable_lines(result: TestResult, *, verbose: bool) -> Iterator[str]:
         yield from (f"  {line}" for line in result.transcript if result.ok)
     for warning in result.warnings:
         yield f"  warning: {warning.summary}"
+    yield from (f"  note: {note}" for note in result.notes)
     if result.ok:
         sent = "a test mail was sent" if result.depth == "send" else "no mail was sent"
         yield f"The test passed; {sent}."

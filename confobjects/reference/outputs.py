@@ -167,6 +167,7 @@ _DELIVERY: Final = {
 _TEST: Final = {
     "ok": _FLAG,
     "server": _PATH,
+    "sender": {"description": "The mail sender that was tested.", "type": "string"},
     "tested": {"description": "Whether the tested values are saved ones.", "enum": ["saved", "unsaved"]},
     "depth": _TEXT,
     "code": _TEXT,
@@ -178,6 +179,7 @@ _TEST: Final = {
     "exit": {"type": "integer"},
     "diagnostics": _DIAGNOSTICS,
     "found": {"description": "What the test found out.", "type": "object"},
+    "notes": _list_of(_TEXT, "What applies to mail of the sender, whatever the test says."),
     "warnings": _DIAGNOSTICS,
     "stages": _STAGES,
     "transcript": _list_of(_TEXT, "The dialogue with the server, secrets masked."),
@@ -480,7 +482,9 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     "test": _OutputForm(
         "test-mail-server",
         "The result of a test of a mail server.",
-        _object_of(_TEST, ("code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")),
+        _object_of(
+            _TEST, ("sender", "notes", "code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")
+        ),
     ),
     "test-provider": _OutputForm(
         "test-oauth2-provider",

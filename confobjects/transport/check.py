@@ -19,6 +19,7 @@ from confobjects.mail.envelope import make_envelope
 from confobjects.mail.plan import DeliveryPlan, TokenSources, TransportSetting
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport, StageTime, format_stage
+from confobjects.mail.senders import MailSender
 from confobjects.mail.transaction import try_envelope
 from confobjects.records import Record, as_dict, field
 from confobjects.transport.certificates import describe
@@ -39,7 +40,8 @@ class TestResult(Record):
 
     ``tested`` says whether saved or unsaved values were tested. ``code``, ``stage``, ``summary``, ``remedy``,
     ``property`` and ``reply`` come from the diagnosis and are empty after success. ``found`` are facts about the server
-    (addresses, certificate, extensions, …).
+    (addresses, certificate, extensions, …). ``sender`` is the path of the mail sender that was tested, if it was one, and
+    ``notes`` are what applies to its mail whatever the test says.
     """
 
     __test__ = False  # pytest would otherwise collect it because of its name
@@ -62,17 +64,21 @@ class TestResult(Record):
     settings: tuple[TransportSetting, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     report: DeliveryReport | None = None
+    sender: str = ""
+    notes: tuple[str, ...] = ()
 
     def as_json(self, say: Say = plain) -> dict[str, Any]:
         """Return the result for a program; ``say`` words the actions of remedies."""
         result: dict[str, Any] = {"ok": self.ok, "server": self.server, "tested": self.tested, "depth": self.depth}
-        names = ("code", "stage", "summary", "remedy", "property", "reply")
+        names = ("sender", "code", "stage", "summary", "remedy", "property", "reply")
         facts = {**as_dict(self), "remedy": remedy_text(self.remedy, say)}
         result.update({name: facts[name] for name in names if facts[name]})
         if not self.ok:
             result["exit"] = self.exit_code
             result["diagnostics"] = [one.as_json(say) for one in self.diagnostics]
         result["found"] = self.found
+        if self.notes:
+            result["notes"] = list(self.notes)
         result["warnings"] = [one.as_json(say) for one in self.warnings]
         result["stages"] = [{"stage": one.stage, "ms": round(one.milliseconds, 3), "ok": one.ok} for one in self.stages]
         result["transcript"] = list(self.transcript)
@@ -89,6 +95,7 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     depth: str = DEFAULT_DEPTH,
     to: Iterable[str] = (),
     from_: str | None = None,
+    sender: MailSender | None = None,
     unsaved: bool = False,
     token: str = "",
     tokens: TokenSources | None = None,
@@ -97,19 +104,31 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
 ) -> TestResult:
     """Test a mail server object up to a depth and return the result, good or bad.
 
-    ``unsaved`` says that the object has values that are not saved; the result repeats it. The depths envelope and send
+    ``sender`` says whom mail comes from, in place of ``from_``. ``unsaved`` says that the object has values that are not saved; the result repeats it. The depths envelope and send
     need ``to``, whose addresses are checked before any connection is made. ``tokens`` gives the access tokens of OAuth 2.0
     providers. ``progress`` is told of each stage. Raises ValueError for an unknown depth.
     """
     if depth not in DEPTHS:
         raise ValueError(f"unknown depth {depth}; known: {', '.join(DEPTHS)}")
     tested: Literal["saved", "unsaved"] = "unsaved" if unsaved else "saved"
+    through = "" if sender is None else sender.path
     try:
         plan = plan_delivery(server, token=token, tokens=tokens, local_host=socket.gethostname())
     except MailError as error:
-        return _with_failure(TestResult(server.path, depth, tested, ok=False), error)
-    test = _ServerTest(plan.for_test(), network or Network(), tuple(to), from_, progress)
-    ok = TestResult(server.path, depth, tested, ok=True, settings=plan.settings, warnings=plan.warnings)
+        return _with_failure(TestResult(server.path, depth, tested, ok=False, sender=through), error)
+    envelope = _Envelope(tuple(to), from_) if sender is None else _Envelope(tuple(to), sender.address, sender)
+    test = _ServerTest(plan.for_test(), network or Network(), envelope, progress)
+    notes = () if sender is None else (sender.as_note(plan.host),)
+    ok = TestResult(
+        server.path,
+        depth,
+        tested,
+        ok=True,
+        sender=through,
+        notes=notes,
+        settings=plan.settings,
+        warnings=plan.warnings,
+    )
     try:
         test.run(depth)
     except MailError as error:
@@ -121,18 +140,23 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
     return test.complete_result(ok)
 
 
+class _Envelope(Record):
+    """Whom a test names: the recipients, the envelope sender (None: the plan's), and the mail sender, if there is one."""
+
+    to: tuple[str, ...]
+    from_: str | None
+    sender: MailSender | None = None
+
+
 class _ServerTest:
     """One running test."""
 
-    def __init__(
-        self, plan: DeliveryPlan, network: Network, to: tuple[str, ...], from_: str | None, progress: Progress | None
-    ) -> None:
+    def __init__(self, plan: DeliveryPlan, network: Network, envelope: _Envelope, progress: Progress | None) -> None:
         self.plan = plan
         self.connection = Connection(plan, network)
         self.watch = Watch(progress)
         self.watch.begin(self.connection)
-        self.to = to
-        self.from_ = from_
+        self.to, self.from_, self.sender = envelope.to, envelope.from_, envelope.sender
         self.report: DeliveryReport | None = None
 
     def run(self, depth: str) -> None:
@@ -173,7 +197,7 @@ class _ServerTest:
         self.report = deliver_through(self.connection, Outgoing(self.make_message(), self.from_, self.to))
 
     def make_message(self) -> EmailMessage:
-        return make_trial_message(self.plan, self.to)
+        return make_trial_message(self.plan, self.to, self.sender)
 
     def complete_result(self, result: TestResult) -> TestResult:
         connection = self.connection

@@ -22,6 +22,7 @@ from confobjects.mail.message import Sendable
 from confobjects.mail.plan import DeliveryPlan, TokenSources
 from confobjects.mail.planning import plan_delivery
 from confobjects.mail.report import DeliveryReport
+from confobjects.mail.senders import MailSender
 from confobjects.records import Record
 from confobjects.transport.fleet import FollowedServers
 from confobjects.transport.fleets import FixedPlans, Fleet, Fleets, FollowedPlans, PlanSource
@@ -441,21 +442,24 @@ def send_test(  # noqa: PLR0913 - what and how, all but the addresses by keyword
     to: str | Iterable[str],
     from_: str | None = None,
     *,
+    sender: MailSender | None = None,
     tokens: TokenSources | None = None,
     network: Network | None = None,
     progress: Progress | None = None,
 ) -> DeliveryReport:
     """Send a short test mail through a mail server object and return the report. Failures are explained.
 
-    ``tokens`` gives the access tokens of OAuth 2.0 providers. ``progress`` is told of each stage as it happens. A long silence of the server is looked into while it lasts. Raises
-    :class:`~confobjects.errors.MailError`.
+    ``sender`` says whom the mail comes from, in place of ``from_``. ``tokens`` gives the access tokens of OAuth 2.0
+    providers. ``progress`` is told of each stage as it happens. A long silence of the server is looked into while it lasts.
+    Raises :class:`~confobjects.errors.MailError`.
     """
+    from_ = from_ if sender is None else sender.address
     mailer = Mailer(server, tokens=tokens, network=network, watch=Watch(progress))
     addresses = (to,) if isinstance(to, str) else tuple(to)
     check_addresses(
         Outgoing(b"", from_, addresses), mailer.plan
     )  # a text that is not an address must not get into a header
-    return mailer.send(make_trial_message(mailer.plan, addresses), from_, addresses)
+    return mailer.send(make_trial_message(mailer.plan, addresses, sender), from_, addresses)
 
 
 __all__ = ["Counters", "Mailer", "Outgoing", "SendResult", "deliver_through", "make_trial_message", "send_test"]

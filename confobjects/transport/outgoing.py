@@ -16,6 +16,7 @@ from confobjects.mail.envelope import Envelope, make_envelope
 from confobjects.mail.message import Sendable, recipients_of
 from confobjects.mail.plan import DeliveryPlan
 from confobjects.mail.report import DeliveryReport
+from confobjects.mail.senders import MailSender
 from confobjects.records import Record
 
 
@@ -148,9 +149,11 @@ def _add_missing_headers(message: Message, sender: str) -> tuple[Message, str]:
     return clone, str(clone["message-id"]).strip()
 
 
-def make_trial_message(plan: DeliveryPlan, to: Iterable[str]) -> EmailMessage:
-    """Return a short mail that says which configuration it tests."""
+def make_trial_message(plan: DeliveryPlan, to: Iterable[str], sender: MailSender | None = None) -> EmailMessage:
+    """Return a short mail that says which configuration it tests, from a mail sender if there is one."""
     message = EmailMessage()
+    if sender is not None:
+        sender.add_headers(message)
     message["Subject"] = f"Test of {plan.server}"
     message["To"] = ", ".join(to)
     message["Auto-Submitted"] = "auto-generated"

@@ -176,7 +176,7 @@ RUNS: dict[str, list[list[str]]] = {
     "list-properties": [["list-properties"], ["list-properties", *KNOWN]],
     "seal": [["seal", "init"], ["seal", "rotate", "--drop-old-keys"], ["seal", "rotate", "--dry-run"]],
     "seal-status": [["seal", "status"]],
-    "test": [["test-mail-server", "--server-name", "closed"]],
+    "test": [["test-mail-server", "--server-name", "closed"], ["test-mail-server", "--sender-name", "news"]],
     "test-provider": [["test-oauth2-provider", "--provider-name", "none"]],
     "watch-state": [["watch", "--count", "0"]],
     "send": [["send-test-email", "--server-name", "closed", "--to", "a@example.com"]],
@@ -229,6 +229,8 @@ def prepared(directory: Path) -> dict[str, str]:
     small()
     server("closed", "use-start-tls:false")
     assert run("set-mail-server-prop", "--server-name", "closed", "--set", "smtp-server:127.0.0.1:1").status == 0
+    sender = ["--set", "enabled:true", "--set", "from-address:news@example.com", "--set", "mail-server:closed"]
+    assert run("create-mail-sender", "--sender-name", "news", *sender).status == 0
     assert run("set-mail-server-prop", "--server-name", "two", "--set", "auth-password:&{p|x}").status == 0
     provider = ("enabled:true", "grant-type:client-credentials", "token-endpoint:http://127.0.0.1:1/", "client-id:c")
     values = [word for one in (*provider, "client-secret:&{p|x}") for word in ("--set", one)]

@@ -22,6 +22,7 @@ WITHOUT_A_SERVER = [
     GUIDE / "documents.md",
     GUIDE / "sealing.md",
     GUIDE / "dsconfig.md",
+    GUIDE / "other-products.md",
     GUIDE / "watch.md",
     ROOT / "README.md",
 ]

@@ -42,6 +42,7 @@ TOKENS: Final = [
     *("--set", "enabled:true", "--set", "grant-type:client-credentials"),
     *("--set", "token-endpoint:https://127.0.0.1:1/token", "--set", "client-id:c"),
 ]
+SENDER: Final = ["--set", "enabled:true", "--set", "from-address:n@example.com", "--set", "mail-server:one"]
 READING: Final = [
     ["check"],
     ["completion", "bash"],
@@ -91,7 +92,10 @@ READING: Final = [
     ["list-services", "--property", "pin"],
     ["list-properties"],
     ["new-definition", "thing", "--output-file", "-"],
+    ["get-mail-sender-prop", "--sender-name", "news"],
+    ["list-mail-senders"],
     ["send-test-email", *ONE, "--to", "a@example.com"],
+    ["test-mail-server", "--sender-name", "news"],
     ["test-mail-server", *ONE],
     ["undo", "1", "--dry-run"],
     ["undo", "--to", "0", "--dry-run"],
@@ -101,6 +105,9 @@ CHANGING: Final = [
     ["apply", "{other}", "--prune", "--dry-run"],
     ["apply", "{other}"],
     ["create-mail-server", *ONE, *VALUES],
+    ["create-mail-sender", "--sender-name", "news", *SENDER],
+    ["set-mail-sender-prop", "--sender-name", "news", "--set", "from-address:x"],
+    ["delete-mail-sender", "--sender-name", "news"],
     ["create-mail-server", "--server-name", "new", *VALUES, "--set", f"auth-password:{CANARY}"],
     ["create-mail-server", "--server-name", "odd device 0", *VALUES, "--set", f"auth-password:{CANARY}"],
     [
