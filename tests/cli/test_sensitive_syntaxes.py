@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 def samples() -> Iterator[Sample]:
     """Yield the wrong values that cannot be part of a message by chance."""
     wrong = [
-        (f"{name}-{number}", {"type": name, **given, **({"relation": "vault"} if "relation" in given else {})}, text)
+        (f"{name}-{number}", {"type": name, **json.loads(json.dumps(given).replace('"backend"', '"vault"'))}, text)
         for name, cls in REGISTRY.items()
         for number, (given, text, _) in enumerate(cls.samples_bad)
     ]
