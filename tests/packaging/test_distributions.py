@@ -65,7 +65,11 @@ def test_the_wheel_says_what_it_is(built: Built) -> None:
     assert set(headers.get_all("Provides-Extra") or ()) == {
         "bundled",
         "demo",
+        "dns",
+        "oauth",
         "pkcs11",
+        "postgresql",
+        "service",
         "test",
         "dev",
         "mutants",
