@@ -187,7 +187,7 @@ class Ds389:
         return self.ldapsearch("-b", "cn=schema", "-s", "base", "attributeTypes", "objectClasses")
 
     def index_history(self) -> None:
-        """Add :data:`HISTORY_INDEXES` as ``dsconf backend index add --reindex`` does. The schema must have the history.
+        """Add :data:`HISTORY_INDEXES` as ``dsconf backend index add`` and ``reindex`` do. The schema must have the history.
 
         The server uses a new index only after a task has filled it, even if there is nothing to fill it with.
         """

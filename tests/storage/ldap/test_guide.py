@@ -49,7 +49,7 @@ def test_the_page_on_directories(place: Path, ldap_authority: Authority) -> None
 
 def test_the_indexes_of_the_page_find_the_newest_changes() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    named = re.findall(r"index add userRoot --reindex --index-type eq --attr (\S+)(?: --matching-rule (\S+))?", page)
+    named = re.findall(r"index add userRoot --index-type eq --attr (\S+)(?: --matching-rule (\S+))?", page)
     assert dict(named) == ds389.HISTORY_INDEXES
     with Ds389(schema=(as_ldif(build_schema(builtin()), "rfc4512"),)) as server:
         server.index_history()
