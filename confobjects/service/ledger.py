@@ -18,6 +18,7 @@ from confobjects.errors import LedgerError, MailError, NoSuchObjectError, NotAcc
 from confobjects.mail.envelope import make_envelope
 from confobjects.records import Record
 from confobjects.service.databases import PATIENCE, Clock, Database
+from confobjects.service.prepared import Prepared
 from confobjects.service.refusing import word_refusal
 from confobjects.service.rows import Held, as_changes, as_row, read_row
 from confobjects.service.rules.accepting import count_mail, is_limited, judge_recipients, judge_service
@@ -57,6 +58,10 @@ CHANGED: Final = ("state", "since", "fence", "due", "began", "lease", "runner", 
 _CHANGE: Final = (
     PARTS.update().where(GUARDED & (_P.state == bindparam("was"))).values({name: bindparam(name) for name in CHANGED})
 )
+
+
+_ADD_PART: Final = Prepared(PARTS.insert())
+_ADD_CONTENT: Final = Prepared(CONTENTS.insert())
 
 
 class Mail(Record):
@@ -123,8 +128,11 @@ class Ledger:
             now = self.database.now(connection)
             self._count_mail(connection, addresses, mail.category, now, settings)
             moment = {"accepted": now, "since": now, "due": now}
-            connection.execute(PARTS.insert(), [row | moment for row in rows])
-            connection.execute(CONTENTS.insert(), content)
+            if len(rows) == 1:
+                _ADD_PART.execute(connection, rows[0] | moment)
+            else:
+                connection.execute(PARTS.insert(), [row | moment for row in rows])
+            _ADD_CONTENT.execute(connection, content)
 
         self.perform(write)
         return made

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, bindparam, select, text
 
 from confobjects.records import Record
+from confobjects.service.prepared import Prepared
 from confobjects.service.rows import read_standing, write_uses
 from confobjects.service.rules.quotas import Standing
 from confobjects.service.sealing import Cover, Digester
@@ -21,7 +22,7 @@ _GROUP: Final = 500
 
 _C = STANDINGS.c
 _FIND: Final = select(STANDINGS).where(_C.digest.in_(bindparam("digests", expanding=True)))
-_FIND_ONE: Final = select(STANDINGS).where(_C.digest == bindparam("digest"))
+_FIND_ONE: Final = Prepared(select(STANDINGS).where(_C.digest == bindparam("digest")))
 _CHANGE: Final = (
     STANDINGS.update()
     .where(_C.digest == bindparam("of"))
@@ -108,7 +109,7 @@ class Standings:
 def _find(connection: Connection, digests: Sequence[bytes]) -> Iterable[RowMapping]:
     """Return the rows of some digests. One of them is the usual case, and has a statement that costs less."""
     if len(digests) == 1:
-        return connection.execute(_FIND_ONE, {"digest": digests[0]}).mappings()
+        return _FIND_ONE.execute(connection, {"digest": digests[0]}).mappings()
     return connection.execute(_FIND, {"digests": digests}).mappings()
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, select
 
 from confobjects.records import Record, field
 from confobjects.service.ledger import CHANGED, GUARDED, Ledger
+from confobjects.service.prepared import Prepared
 from confobjects.service.rows import Held, as_changes, read_row
 from confobjects.service.rules.pacing import Login, count_refused_login, grant, is_stopped
 from confobjects.service.rules.quotas import Standing, count_refusal, forget_refusals
@@ -37,14 +38,16 @@ MOST_BYTES_TAKEN: Final = 32 << 20
 _GROUP: Final = 500
 
 _P = PARTS.c
-_HELD: Final = _P.state.in_([one.value for one in sorted(HELD)])
+_HELD: Final = or_(*(_P.state == literal_column(f"'{one}'") for one in sorted(HELD)))
 _SEND: Final = PARTS.update().where(GUARDED & _HELD).values(state=State.SENDING.value, lease=bindparam("until"))
 _SETTLE: Final = PARTS.update().where(GUARDED).values({name: bindparam(name) for name in CHANGED})
 _GIVE_BACK: Final = _SETTLE.where(_HELD)
 _NOT_DELIVERED: Final = (
     select(_P.number).where((_P.mail == bindparam("of")) & (_P.state != State.DELIVERED.value)).exists()
 )
-_REMOVE_CONTENT: Final = CONTENTS.delete().where((CONTENTS.c.mail == bindparam("of")) & ~_NOT_DELIVERED)
+_REMOVE_CONTENT: Final = Prepared(CONTENTS.delete().where((CONTENTS.c.mail == bindparam("of")) & ~_NOT_DELIVERED))
+_SEND_NOW: Final = Prepared(_SEND)
+_SETTLE_NOW: Final = Prepared(_SETTLE)
 
 
 class Delivery(Record):
@@ -187,13 +190,13 @@ class Work:
 
     def _begin_sending(self, connection: Connection, held: Held) -> bool:
         after = begin_sending(held.part, self._now())
-        return connection.execute(_SEND, _guard(held.part) | {"until": after.lease}).rowcount == 1
+        return _SEND_NOW.execute(connection, _guard(held.part) | {"until": after.lease}).rowcount == 1
 
     def _settle(self, connection: Connection, one: Settled) -> bool:
         changes = as_changes(one.held.replace(part=one.after), self.ledger.cover)
-        counts = connection.execute(_SETTLE, _guard(one.held.part) | changes).rowcount == 1
+        counts = _SETTLE_NOW.execute(connection, _guard(one.held.part) | changes).rowcount == 1
         if counts and one.after.state is State.DELIVERED:
-            connection.execute(_REMOVE_CONTENT, {"of": one.after.mail})
+            _REMOVE_CONTENT.execute(connection, {"of": one.after.mail})
         return counts
 
     def _judge_addresses(
