@@ -43,7 +43,7 @@ EXTRAS = {
     "demo": ("demo",),
     "test": ("test",),
     "dev": ("dev",),
-    "bench": (),
+    "bench": ("postgresql",),
     "mutants": ("mutants",),
     "audit": ("audit",),
 }

@@ -10,7 +10,18 @@ import sys
 
 from benchmarks.harness import BenchmarkError, Report
 
-BENCHMARKS = ("cold_start", "installed", "loading", "declarative", "batch", "live", "followers", "ldap", "mail")
+BENCHMARKS = (
+    "cold_start",
+    "installed",
+    "loading",
+    "declarative",
+    "batch",
+    "live",
+    "followers",
+    "ldap",
+    "mail",
+    "service",
+)
 """One module each, with ``measure() -> Report``."""
 BY_NAME = ("lost_updates",)
 """The same, but they take long and run only if they are named."""
