@@ -106,7 +106,7 @@ class _Judging:
             summary = f"the domain {self.domain} does not exist: receivers refuse mails from it"
             self._note("domain-absent", "error", summary, "Correct the address.")
             return False
-        if answer.records in {("",), (".",)}:
+        if set(answer.records) in ({""}, {"."}):
             summary = f"{self.domain} says that it takes no mail (RFC 7505): many receivers refuse mails from it"
             self._note("domain-takes-no-mail", "error", summary, "Use a domain that takes answers and bounces.")
         return True
@@ -191,12 +191,13 @@ class _Judging:
             summary = f"there is no key at {name}: no signature of this selector can be verified"
             self._note("dkim-missing", "error", summary, "Add the TXT record that the operator of the relay shows.")
             return False
-        if len(answer.records) > 1:
+        first, *others = answer.records
+        if others:
             summary = f"there are {len(answer.records)} records at {name}, and only one may be there"
             self._note("dkim-broken", "error", summary, "Remove the others.")
             return False
         try:
-            return self._judge_key(name, parse_dkim(answer.records[0]))
+            return self._judge_key(name, parse_dkim(first))
         except RecordError as error:
             self._note("dkim-broken", "error", f"the key at {name} is of no use: {error}", "Correct the record.")
             return False

@@ -140,7 +140,15 @@ def judge_address(address: str, sender: str, domain: str, resolve: Resolve) -> S
 class _End(Exception):  # noqa: N818 - ends the judging, it is no error
     def __init__(self, result: Result, words: str) -> None:
         super().__init__(words)
-        self.result = result
+        self.result: Result = result
+
+
+def _find_last(record: SpfRecord) -> Result:
+    """Return what a record says of all addresses that it does not name."""
+    for term in record.terms:
+        if term.kind == "all":
+            return term.result
+    return "none"
 
 
 class _Judging:
@@ -162,7 +170,7 @@ class _Judging:
             if result == "none":
                 words = f"{domain} has no SPF record"
         except _End as end:
-            result, words, term, last = end.result, str(end), "", "none"
+            return SpfVerdict(end.result, str(end), "", tuple(self.domains), self.lookups)
         return SpfVerdict(result, words, term, tuple(self.domains), self.lookups, last)
 
     def _check(self, domain: str) -> tuple[Result, str, Result]:
@@ -170,7 +178,7 @@ class _Judging:
         record = self._read(domain)
         if record is None:
             return "none", "", "none"
-        last: Result = next((term.result for term in record.terms if term.kind == "all"), "none")
+        last = _find_last(record)
         for term in record.terms:
             if self._matches(term, domain):
                 return term.result, f"{term.kind}:{term.value}" if term.value else term.kind, last
