@@ -260,7 +260,7 @@ def test_what_another_value_requires_is_asked_for() -> None:
 def test_a_name_that_is_taken_is_asked_for_again() -> None:
     run(*CREATE)
     with dialogue() as person:
-        person.answer(MAIN, "1")
+        person.answer(MAIN, "mail server")
         person.answer(KIND, "2")
         person.answer(PICK, "generic")
         person.answer(NAME, " ONE ")
@@ -417,7 +417,7 @@ def test_help_comes_from_the_definitions() -> None:
     with dialogue() as person:
         person.answer(MAIN, "?")
         person.until("Trust Manager Provider: ")
-        person.answer(MAIN, "1")
+        person.answer(MAIN, "mail server")
         person.answer(KIND, "?")
         person.until("Properties of Mail Server:")
         person.answer(KIND, "3")
