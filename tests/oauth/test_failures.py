@@ -131,6 +131,8 @@ CASES: Final = [
          lies=(refusal("invalid_client", "AADSTS7000222: The provided client secret keys are expired.", 401),)),
     Case("13d", "a server that repeats the secret", "token-invalid-client", "client-secret",
          lies=(refusal("invalid_client", f"the secret {SECRET} is wrong", 401),)),
+    Case("13e", "a wrong secret, in the words of Keycloak", "token-invalid-client", "client-secret",
+         lies=(refusal("unauthorized_client", "Invalid client or Invalid client credentials", 401),)),
     Case("14", "a refresh token that is over", "token-invalid-grant", "refresh-token",
          {"grant": "refresh-token", "refresh_token": "long-gone-canary"}),
     Case("14b", "a consent that was withdrawn", "token-invalid-grant", "refresh-token",

@@ -162,12 +162,15 @@ _CODES: Final = {
 
 _SAID: Final = (
     # What Microsoft's numbers mean: learn.microsoft.com, "Microsoft Entra authentication and authorization error codes".
-    (re.compile(r"AADSTS(7000222|700027[0-9]?)\b"), "token-invalid-client"),
+    # Keycloak calls a client with a wrong secret unauthorized.
+    (re.compile(r"AADSTS(7000222|700027[0-9]?)\b|invalid client credentials", re.IGNORECASE), "token-invalid-client"),
     (re.compile(r"AADSTS700024\b|\biat\b.{0,40}\bexp\b|reasonable timeframe", re.IGNORECASE), "token-clock"),
     (re.compile(r"AADSTS(50027|700212|700213)\b|\baudience\b|\baud\b", re.IGNORECASE), "token-audience"),
     (re.compile(r"AADSTS(1002012|70011|28002|28003|500011)\b"), "token-invalid-scope"),
 )
 """What the words of a provider say more exactly than its code. The first pattern that fits counts."""
+_VAGUE: Final = frozenset({"token-invalid-client", "token-invalid-grant", "token-refused", "token-unauthorized-client"})
+"""The failures that may be others, by the words of a provider or by the clock."""
 
 
 def _as_trouble(
@@ -190,7 +193,7 @@ def _as_trouble(
     }
     skew = _find_skew(answer, now)
     code = _CODES.get(error, "token-refused")
-    if code in ("token-invalid-client", "token-invalid-grant", "token-refused"):
+    if code in _VAGUE:
         if request.signed and abs(skew) > _SKEW:
             code = "token-clock"
         else:
