@@ -312,7 +312,7 @@ def test_a_refused_token_tells_what_the_provider_said() -> None:
         )
     diagnosis = diagnose(caught.value, {})
     assert diagnosis.code == "auth-token-rejected"
-    assert '"scope":"mail"' in diagnosis.summary
+    assert 'status "400", scope "mail"' in diagnosis.summary
 
 
 def test_a_server_that_goes_on_asking_is_left() -> None:

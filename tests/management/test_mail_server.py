@@ -60,7 +60,7 @@ def test_the_nine_facts_of_each_property(name: str) -> None:
 
 def test_the_mail_server_depends_on_trust_manager_providers() -> None:
     users = [(declaring, prop.name) for declaring, prop in builtin().users("trust-manager-provider")]
-    assert users == [("mail-server", "trust-manager-provider")]
+    assert ("mail-server", "trust-manager-provider") in users
 
 
 @pytest.mark.parametrize(
