@@ -13,11 +13,12 @@ PYTEST =
 WORKERS = 2
 
 .NOTPARALLEL:
-.PHONY: help demo test check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
+.PHONY: help demo test interop check lint types imports docs-check coverage endurance format bench mutants fuzz audit clean
 
 help:
 	@echo 'make demo    show the main job on this machine: configure a mail server, send a mail through it'
 	@echo 'make test    prepare the servers the tests need, run the tests'
+	@echo 'make interop try it with heavy servers: Keycloak, which Maven brings (180 MB)'
 	@echo 'make check   style, types, architecture, documentation'
 	@echo 'make coverage run the tests and measure which lines they reach'
 	@echo 'make endurance run the tests that act at random for longer'
@@ -36,6 +37,11 @@ test:
 	$(SETUP) test
 	@$(PY) -m tests.servers.packages
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
+
+interop:
+	$(SETUP) test
+	@$(PY) -m tests.servers.packages java maven
+	@CONFOBJECTS_INTEROP=1 $(PY) -m pytest tests/interop $(PYTEST)
 
 check: lint types imports docs-check
 

@@ -44,7 +44,7 @@ class Server:
     ``probes`` maps the name a fixture asks for to where it is: a command looked up on PATH and the system
     directories, or an absolute path that may hold wildcards. The server is there when all of them are.
     ``preseed`` are answers to the package's questions (debconf-set-selections(1)). ``needs_root`` is true when
-    the daemon itself can only be started by root.
+    the daemon itself can only be started by root. ``heavy`` is true when only ``make interop`` needs it.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Server:
     used_by: str
     preseed: tuple[str, ...] = ()
     needs_root: bool = False
+    heavy: bool = False
 
     @property
     def install_line(self) -> str:
@@ -127,6 +128,13 @@ SERVERS: Mapping[str, Server] = {
             packages=("default-jdk-headless",),
             probes={"java": "java", "javac": "javac"},
             used_by="tests/transport/test_oracle.py",
+        ),
+        Server(
+            name="maven",
+            packages=("maven",),
+            probes={"mvn": "mvn"},
+            used_by="tests/interop",
+            heavy=True,
         ),
         Server(
             name="javamail",
@@ -298,12 +306,12 @@ def _leave(number: int, _frame: object) -> NoReturn:
 
 
 def main(names: Sequence[str]) -> int:
-    """Prepare the named servers, all of them when none is named."""
+    """Prepare the named servers; when none is named, all but the heavy ones."""
     unknown = [name for name in names if name not in SERVERS]
     if unknown:
         print(f"unknown server {', '.join(unknown)}; known: {', '.join(SERVERS)}", file=sys.stderr)
         return 2
-    return prepare([SERVERS[name] for name in names] if names else list(SERVERS.values()))
+    return prepare([SERVERS[name] for name in names] or [one for one in SERVERS.values() if not one.heavy])
 
 
 if __name__ == "__main__":

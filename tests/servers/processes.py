@@ -35,9 +35,11 @@ def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(guarded, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, patience: float = PATIENCE
+) -> None:
     """Wait until a server answers. Raises :class:`RuntimeError`, with its log, when it ends or never does."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while not ready():
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-4000:]}")

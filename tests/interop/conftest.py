@@ -1,0 +1,18 @@
+"""Servers that are too heavy for each run of the tests: ``make interop`` starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.keycloak import Keycloak
+
+collect_ignore_glob = [] if os.environ.get("CONFOBJECTS_INTEROP") else ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[Keycloak]:
+    with Keycloak() as running:
+        yield running
