@@ -485,7 +485,7 @@ def test_objects_are_listed_renamed_and_deleted() -> None:
         assert "trust-manager-provider: tests only -> for tests" in person.answer(DO_IT, "")
         person.until("confobjects rename trust-manager-provider \\\n          --provider-name 'tests only' \\\n")
         person.answer(KIND, "b")
-        person.answer(MAIN, "mail")
+        person.answer(MAIN, "mail server")
         person.answer(KIND, "delete")
         person.answer(PICK, "1")
         person.answer("Do it? (yes / no) [no]: ", "")
@@ -558,7 +558,7 @@ def many(file: Path, count: int) -> None:
 def test_a_long_list_is_searched_while_one_types(file: Path) -> None:
     many(file, 60)
     with dialogue(environment={"TERM": "xterm"}) as person:
-        person.answer(MAIN, "mail")
+        person.answer(MAIN, "mail server")
         person.answer(KIND, "3")
         person.until("61 of 61; type to search")
         person.type("47")
@@ -581,7 +581,7 @@ def test_a_long_list_is_searched_while_one_types(file: Path) -> None:
 def test_on_a_dumb_terminal_a_long_list_is_narrowed(file: Path) -> None:
     many(file, 60)
     with dialogue() as person:
-        person.answer(MAIN, "mail")
+        person.answer(MAIN, "mail server")
         person.answer(KIND, "4")
         person.until("… and 41 more")
         person.answer("empty to go back: ", "no such thing")
@@ -600,7 +600,7 @@ def test_on_a_dumb_terminal_a_long_list_is_narrowed(file: Path) -> None:
 
 
 def to_name(person: Dialogue) -> None:
-    person.answer(MAIN, "mail")
+    person.answer(MAIN, "mail server")
     person.answer(KIND, "2")
     person.answer(PICK, "generic")
     person.until(NAME)
@@ -669,7 +669,7 @@ def test_the_terminal_is_as_it_was_after_a_search_that_was_interrupted(file: Pat
     many(file, 20)
     with dialogue(environment={"TERM": "xterm"}) as person:
         before = termios.tcgetattr(person.terminal)
-        person.answer(MAIN, "mail")
+        person.answer(MAIN, "mail server")
         person.answer(KIND, "3")
         person.until("type to search")
         assert person.interrupted() == 130

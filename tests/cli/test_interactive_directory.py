@@ -28,7 +28,7 @@ def person(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dialogue]:
 
 
 def created(person: Dialogue) -> None:
-    person.answer(MAIN, "mail")
+    person.answer(MAIN, "mail server")
     person.answer(KIND, "create")
     person.answer(PICK, "generic")
     person.answer(NAME, "one")
