@@ -471,7 +471,7 @@ def complete(*words: str) -> list[str]:
 def test_completion() -> None:
     run(*CREATE)
     run("create-mail-server", "--server-name", "other one", "--set", "enabled:false", "--set", "smtp-server:h")
-    assert complete("list-m") == ["list-mail-servers"]
+    assert complete("list-m") == ["list-mail-senders", "list-mail-servers"]
     assert complete("get-mail-server-prop", "--server-name", "") == ["one", "other one"]
     assert complete("set-mail-server-prop", "--set", "use") == ["use-ssl:", "use-start-tls:"]
     assert complete("set-mail-server-prop", "--set", "use-ssl:") == ["use-ssl:false", "use-ssl:true"]

@@ -186,7 +186,7 @@ def test_a_change_for_programs(folder: Path) -> None:
             2,
             "only show takes a number: history show 3\n  help: confobjects history --help\n",
         ),
-        ("history nosuch", 2, 'there is no object "nosuch"\n  remedy: known: mail-server, trust-manager-provider\n'),
+        ("history nosuch", 2, 'there is no object "nosuch"\n  remedy: known: key-manager-provider, mail-sender, mail-server, '),
         ("history mail-server", 2, "the option --server-name is missing\n  remedy: --server-name NAME\n"),
         ("undo", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
         ("undo 3 --to 2", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
@@ -367,7 +367,8 @@ def test_what_cannot_be_copied(line: str, status: int, err: str, folder: Path) -
 
 
 def test_an_empty_configuration_is_made_once(folder: Path) -> None:
-    entries = ["cn=config", "cn=Mail Servers,cn=config", "cn=Trust Manager Providers,cn=config"]
+    kinds = ("Key Manager Providers", "Mail Senders", "Mail Servers", "OAuth2 Providers", "Trust Manager Providers")
+    entries = ["cn=config", *(f"cn={kind},cn=config" for kind in kinds)]
     init = "init --url ldif:{dir}/c.ldif"
     assert said(f"{init} --dry-run", folder).out.splitlines() == [
         f'the entry "{dn}" would be created' for dn in entries
@@ -378,6 +379,8 @@ def test_an_empty_configuration_is_made_once(folder: Path) -> None:
     assert said(f"{init} -Q", folder) == (0, "", "")
     made = json.loads(said("init --url ldif:{dir}/d.ldif --output json", folder).out)
     assert made == {"changed": True, "entries": entries, "warnings": []}
+    missing = [f"cn={kind},cn=config" for kind in ("Key Manager Providers", "Mail Senders", "OAuth2 Providers")]
+    assert said("init", folder).out.splitlines() == [f'the entry "{dn}" was created' for dn in missing]
     assert said("init", folder).out == "everything exists already\n"
     assert said("check --url ldif:{dir}/c.ldif", folder).out == "0 objects checked: no problem found.\n"
 

@@ -48,7 +48,7 @@ def test_where_no_secret_can_be_meant_they_are_repeated() -> None:
     ("typed", "meant"),
     [
         (["get-mail-server", "--server-name", "one"], "get-mail-server-prop"),
-        (["describe", "mail"], "mail-server"),
+        (["describe", "trust"], "trust-manager-provider"),
         (["list-mail-server"], "list-mail-servers"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -38,6 +38,7 @@ def make_server(**options: Any) -> Slapd:
 def own_ds389() -> Iterator[Ds389]:
     """A 389 Directory Server that tests may kill; they share it, because it takes seconds to make."""
     with Ds389(schema=(ds389.TEST_SCHEMA, schema_of_everything("rfc4512"))) as made:
+        made.index_history()
         yield made
 
 

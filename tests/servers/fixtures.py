@@ -59,6 +59,7 @@ def slapd(ldap_authority: Authority) -> Iterator[Slapd]:
 
 @pytest.fixture(scope="session")
 def ds389_server() -> Iterator[Ds389]:
-    """A 389 Directory Server with our schema and that of the contract."""
+    """A 389 Directory Server with our schema, that of the contract, and the indexes without which it can block itself."""
     with Ds389(schema=(ds389.TEST_SCHEMA, schema_of_everything("rfc4512"))) as server:
+        server.index_history()
         yield server
