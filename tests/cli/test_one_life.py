@@ -186,7 +186,11 @@ def test_a_change_for_programs(folder: Path) -> None:
             2,
             "only show takes a number: history show 3\n  help: confobjects history --help\n",
         ),
-        ("history nosuch", 2, 'there is no object "nosuch"\n  remedy: known: key-manager-provider, mail-sender, mail-server, '),
+        (
+            "history nosuch",
+            2,
+            'there is no object "nosuch"\n  remedy: known: key-manager-provider, mail-sender, mail-server, ',
+        ),
         ("history mail-server", 2, "the option --server-name is missing\n  remedy: --server-name NAME\n"),
         ("undo", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
         ("undo 3 --to 2", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
