@@ -184,7 +184,7 @@ def names_of(number: int, size: int) -> list[str]:
 
 def hosts_after(number: int, size: int) -> dict[str, str]:
     """The host of each object after a change."""
-    hosts = dict.fromkeys(NAMES, str(FIRST["smtp-server"]))
+    hosts: dict[str, str] = dict.fromkeys(NAMES, str(FIRST["smtp-server"]))
     for one in range(3, number + 1):
         hosts.update(dict.fromkeys(names_of(one, size), f"h{one}.example.com"))
     return hosts
