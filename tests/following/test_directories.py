@@ -148,7 +148,9 @@ class EndlessWriter:
         self._thread.join()
 
 
+@pytest.mark.parametrize("directory", ["slapd"], indirect=True)
 def test_changes_of_several_objects_that_never_pause_are_told_whole_and_in_order(directory: Directory) -> None:
+    """Not on 389-ds 2.3.1, which can block itself for ever when it is read and written without a pause."""
     with directory.change() as tx:
         for name in NAMES:
             tx.create("mail-server", name, FIRST)

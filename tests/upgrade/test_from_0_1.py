@@ -29,8 +29,10 @@ CHANGES = 7
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A configuration of 0.1, with what it refers to."""
+    """A configuration of 0.1, with what it refers to, and with the rights that 0.1 gave to its files."""
     shutil.copytree(DATA, tmp_path, dirs_exist_ok=True)
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "smtp.pin").write_text(f"{PIN}\n", encoding="utf-8")
     return tmp_path / "config.ldif"
