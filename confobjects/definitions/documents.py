@@ -81,7 +81,7 @@ class DefinitionDocuments:
                 result[prop] = (self.merge_shared(spec), level)
             for prop, change in data.get("overrides", {}).items():
                 spec, declared = result[prop]
-                result[prop] = ({**spec, **change}, declared)
+                result[prop] = (_merge_override(spec, change), declared)
         return result
 
     def target_of(self, relation: str) -> str:
@@ -91,3 +91,13 @@ class DefinitionDocuments:
             for name, document in self.documents.items()
             if "relation" in document.data and document.data["relation"].get("name", name) == relation
         )
+
+
+def _merge_override(spec: Mapping[str, Any], change: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a property's JSON with an override over it. What a secret travels with is added to what is inherited."""
+    merged = {**spec, **change}
+    if "re-entry" in spec and "re-entry" in change:
+        kept = spec["re-entry"].get("with", ())
+        more = [item for item in change["re-entry"].get("with", ()) if item not in kept]
+        merged["re-entry"] = {**spec["re-entry"], **change["re-entry"], "with": [*kept, *more]}
+    return merged

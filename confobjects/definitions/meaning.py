@@ -343,15 +343,14 @@ class _DefinitionRules(_Rules):
         for index, example in enumerate(own.get("examples", ())):
             yield from self.check_values(f"{pointer}/examples/{index}", name, [example], self.specs)
         if "use" in own:
-            yield from self._check_shared_conditions(where, own, spec)
+            yield from self._check_shared_conditions(where, name, own)
         yield from self._check_default(name, own, f"{pointer}/default")
         yield from self._check_required_when(name, own, f"{pointer}/required-when")
         yield from self._check_re_entry(name, own, f"{pointer}/re-entry")
 
-    def _check_shared_conditions(
-        self, pointer: str, own: Mapping[str, Any], spec: Mapping[str, Any]
-    ) -> Iterator[Finding]:
+    def _check_shared_conditions(self, pointer: str, name: str, own: Mapping[str, Any]) -> Iterator[Finding]:
         """Check the conditions that come with a shared property: they are about properties of this type."""
+        spec = self.specs[name]
         conditions = [case["when"] for case in spec.get("default", {}).get("cases", ()) if "when" in case]
         conditions = [] if "default" in own else conditions
         if "required-when" in spec and "required-when" not in own:
@@ -359,7 +358,7 @@ class _DefinitionRules(_Rules):
         for condition in conditions:
             yield from self.check_told_condition(pointer, condition, self.specs)
         if "re-entry" in spec and "re-entry" not in own:
-            yield from self._check_travels(pointer, spec["re-entry"]["with"])
+            yield from self._check_travels(pointer, name, spec["re-entry"].get("with", ()))
 
     def _check_re_entry(self, name: str, own: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
         """Check that what has to be given again is a secret, and travels with other properties."""
@@ -367,12 +366,15 @@ class _DefinitionRules(_Rules):
             return
         if not self.specs[name].get("sensitive", self.own_syntaxes[name].sensitive):
             yield pointer, f'"{name}" is not sensitive: only a secret has to be given again', "make it sensitive"
-        yield from self._check_travels(f"{pointer}/with", own["re-entry"]["with"])
-        if name in map(_property_of, own["re-entry"]["with"]):
+        travels = self.specs[name]["re-entry"].get("with", ())  # an override adds to what is inherited
+        yield from self._check_travels(f"{pointer}/with" if "with" in own["re-entry"] else pointer, name, travels)
+        if name in map(_property_of, travels):
             yield f"{pointer}/with", f'"{name}" is the secret itself', "name the properties that it travels with"
 
-    def _check_travels(self, pointer: str, items: Sequence[str | Mapping[str, Any]]) -> Iterator[Finding]:
+    def _check_travels(self, pointer: str, secret: str, items: Sequence[str | Mapping[str, Any]]) -> Iterator[Finding]:
         """Check what a secret travels with: properties, each once, or pairs of them by name."""
+        if not items:
+            yield pointer, f'nothing says what "{secret}" travels with', 'name it under "with"'
         seen: set[str] = set()
         for item in items:
             name = _property_of(item)

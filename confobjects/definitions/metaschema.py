@@ -299,7 +299,8 @@ def _re_entry_schema() -> dict[str, Any]:
     pairs = _object_schema({"property": _NAME, "names": some}, ("property", "names"))
     item = {"type": ["string", "object"], "if": {"type": "string"}, "then": _NAME, "else": pairs}
     travels = {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
-    return _object_schema({"with": travels, "severity": {"enum": ["error", "warning"]}}, ("with",))
+    facts = {"with": travels, "severity": {"enum": ["error", "warning"]}}
+    return {**_object_schema(facts), "minProperties": 1}
 
 
 def build_metaschema() -> dict[str, Any]:

@@ -10,13 +10,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from confobjects.definitions import ManagedObjectDefinition
+from confobjects.definitions import ManagedObjectDefinition, Registry
 from confobjects.definitions import conditions as room
 from confobjects.definitions.checking import check
 from confobjects.definitions.metaschema import build_metaschema, format_metaschema
 from confobjects.definitions.model import ACTION_SENTENCES
 from confobjects.syntaxes import REGISTRY
-from tests.definitions.documents import BUILTIN, FAMILY, METASCHEMA, depot, documents
+from tests.definitions.documents import BUILTIN, FAMILY, METASCHEMA, builtin, depot, documents
 
 Word = tuple[int, str]
 SCHEMA = build_metaschema()
@@ -156,3 +156,18 @@ def test_the_printed_meta_schema_is_up_to_date() -> None:
 
 def test_the_meta_schema_is_json_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("registry", [depot(), builtin()], ids=["family", "builtin"])
+def test_in_a_subtype_a_secret_travels_with_no_less(registry: Registry) -> None:
+    """An override of ``re-entry`` adds to what is inherited: a property that is added above counts below, too."""
+    tried = 0
+    for definition in registry:
+        for name, prop in definition.properties.items():
+            for above in map(registry.definition, definition.ancestors):
+                inherited = above.properties.get(name)
+                if inherited is not None and inherited.re_entry is not None:
+                    assert prop.re_entry is not None
+                    assert set(inherited.re_entry.travels) <= set(prop.re_entry.travels)
+                    tried += 1
+    assert tried

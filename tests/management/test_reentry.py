@@ -126,7 +126,7 @@ def test_touching_the_secret_is_not_giving_it() -> None:
     assert summaries(refused(ctx, give_nothing)) == reuse("destination")
 
 
-def test_a_definition_may_only_warn_and_a_subtype_decides_anew() -> None:
+def test_a_definition_may_only_warn_and_a_subtype_refuses_and_adds_to_it() -> None:
     ctx = manage(depot())
     ctx.create("messenger", "fox", {"destination": "far:1", "seal": CANARY}, type="generic")
     report = change(ctx, set={"destination": ["near:1"]})
