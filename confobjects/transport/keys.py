@@ -11,14 +11,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from confobjects.actions import Remedy, RemedyAction
+from confobjects.actions import Remedy
 from confobjects.diagnostics import find_nearest
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TrustSource
 from confobjects.tls.keystores import OwnKey, read_key_store
-from confobjects.tls.stores import Kind, StoreProblem
+from confobjects.tls.stores import StoreProblem
 from confobjects.transport.certificates import read_certificate
-from confobjects.transport.providers import trust_error_for
+from confobjects.transport.store_errors import KEY_STORE, error_for_store, error_for_unreadable, trust_error_for
 
 _FILE: Final = "key-store-file"
 
@@ -65,42 +65,9 @@ def load_key_file(source: TrustSource) -> tuple[OwnKey, str]:
     try:
         return read_key_store(path, kind, pin, alias), path
     except OSError as error:
-        advice = (
-            f"Set {_FILE} to a path that can be read; a relative path starts from {source.instance_directory or '.'}."
-        )
-        raise key_error_for(source, f"{path} cannot be read: {error.strerror}", advice, _FILE, _UNREADABLE) from None
+        raise error_for_unreadable(source, KEY_STORE, path, error) from None
     except StoreProblem as problem:
-        raise _error_for_store(source, path, problem) from None
-
-
-_UNREADABLE: Final = "key-store-unreadable"
-
-_PROBLEMS: Final[dict[Kind, tuple[str, str, str]]] = {
-    "damaged": ("key-store-damaged", _FILE, ""),
-    "empty": ("key-store-empty", _FILE, ""),
-    "wrong-type": ("key-store-damaged", _FILE, ""),
-    "no-password": ("key-store-pin", "key-store-pin", "Set key-store-pin."),
-    "wrong-password": ("key-store-pin", "key-store-pin", "Correct key-store-pin."),
-    "no-key": ("key-store-empty", _FILE, ""),
-    "no-certificate": ("key-store-empty", _FILE, ""),
-    "mismatch": ("key-store-mismatch", _FILE, ""),
-    "alias": ("key-store-alias", "key-alias", ""),
-    "exposed": ("key-store-exposed", _FILE, ""),
-}
-"""Kind of problem -> the stable reason, the property to change, and a remedy that names properties, or empty."""
-
-
-def _error_for_store(source: TrustSource, path: str, problem: StoreProblem) -> TrustError:
-    words = {
-        "wrong-type": f"key-store-type says {source.get('key-store-type')}, but the file is {problem.found}",
-        "no-password": "it cannot be opened without a pin",
-        "wrong-password": "the pin is wrong, or the store is damaged",
-    }.get(problem.kind, str(problem))
-    reason, name, advice = _PROBLEMS[problem.kind]
-    remedy: Remedy = advice or problem.advice
-    if problem.kind == "wrong-type":
-        remedy = ("Set ", RemedyAction("assign", "key-store-type", problem.found), ", or reset it.")
-    return key_error_for(source, f"the key store {path} cannot be used: {words}", remedy, name, reason)
+        raise error_for_store(source, KEY_STORE, path, problem) from None
 
 
 KEY_LOADERS: Final[dict[str, Callable[[TrustSource], tuple[OwnKey, str]]]] = {

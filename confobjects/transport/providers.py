@@ -13,9 +13,9 @@ from hashlib import sha256
 from importlib import import_module
 from typing import Any, Final
 
-from confobjects.actions import Remedy, RemedyAction
+from confobjects.actions import RemedyAction
 from confobjects.definitions.allowance import ALLOW_CODE_VARIABLE
-from confobjects.diagnostics import MASK, Diagnostic, find_nearest
+from confobjects.diagnostics import MASK, find_nearest
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.diagnosis import TrustError
 from confobjects.mail.plan import TlsSettings, TrustSource
@@ -24,8 +24,9 @@ from confobjects.texts.patterns import Pattern
 from confobjects.texts.visible import make_visible
 from confobjects.tls.authorities import has_system_authorities, read_system_state
 from confobjects.tls.contexts import Recipe, run_apart
-from confobjects.tls.stores import Kind, StoreProblem, read_store_file
+from confobjects.tls.stores import StoreProblem, read_store_file
 from confobjects.transport.code import CodeProblem, check_file, load_module
+from confobjects.transport.store_errors import TRUST_STORE, error_for_store, error_for_unreadable, trust_error_for
 
 
 class Material(Record):
@@ -63,13 +64,6 @@ def _resolve_path(source: TrustSource, path: str) -> str:
     return os.path.join(source.instance_directory, path)
 
 
-def trust_error_for(
-    source: TrustSource, summary: str, advice: Remedy, name: str, reason: str = "trust-unusable"
-) -> TrustError:
-    """Return the error of a provider that cannot be used. ``name`` is the property to change."""
-    return TrustError(reason, Diagnostic("mail-trust", summary, path=source.path, property=name, remedy=advice))
-
-
 def load_blind(source: TrustSource) -> Material:
     """Trust any certificate."""
     del source
@@ -82,38 +76,10 @@ def load_store_file(source: TrustSource) -> Material:
     try:
         found = read_store_file(path, source.get("trust-store-type") or "", source.get("trust-store-pin") or "")
     except OSError as error:
-        raise _error_for_unreadable(source, path, error, "trust-store-file") from None
+        raise error_for_unreadable(source, TRUST_STORE, path, error) from None
     except StoreProblem as problem:
-        raise _error_for_store(source, path, problem) from None
+        raise error_for_store(source, TRUST_STORE, path, problem) from None
     return Material(found, places=(path,) * len(found))
-
-
-_PROBLEMS: Final[dict[Kind, tuple[str, str, str]]] = {
-    "damaged": ("trust-store-damaged", "trust-store-file", ""),
-    "empty": ("trust-store-empty", "trust-store-file", ""),
-    "wrong-type": ("trust-store-damaged", "trust-store-file", ""),
-    "no-password": ("trust-store-pin", "trust-store-pin", "Set trust-store-pin."),
-    "wrong-password": ("trust-store-pin", "trust-store-pin", "Correct trust-store-pin."),
-}
-"""Kind of problem -> the stable reason, the property to change, and a remedy that names properties, or empty."""
-
-
-def _error_for_store(source: TrustSource, path: str, problem: StoreProblem) -> TrustError:
-    words = {
-        "wrong-type": f"trust-store-type says {source.get('trust-store-type')}, but the file is {problem.found}",
-        "no-password": "it cannot be opened without a pin",
-        "wrong-password": "the pin is wrong, or the store is damaged",
-    }.get(problem.kind, str(problem))
-    reason, name, advice = _PROBLEMS[problem.kind]
-    remedy: Remedy = advice or problem.advice
-    if problem.kind == "wrong-type":
-        remedy = ("Set ", RemedyAction("assign", "trust-store-type", problem.found), ", or reset it.")
-    return trust_error_for(source, f"the trust store {path} cannot be used: {words}", remedy, name, reason)
-
-
-def _error_for_unreadable(source: TrustSource, path: str, error: OSError, name: str) -> TrustError:
-    advice = f"Set {name} to a path that can be read; a relative path starts from {source.instance_directory or '.'}."
-    return trust_error_for(source, f"{path} cannot be read: {error.strerror}", advice, name, "trust-store-unreadable")
 
 
 def load_pem_directory(source: TrustSource) -> Material:
@@ -124,7 +90,7 @@ def load_pem_directory(source: TrustSource) -> Material:
         names = sorted(entry.name for entry in os.scandir(directory) if entry.is_file())
         pattern = Pattern(excluded) if excluded else None
     except OSError as error:
-        raise _error_for_unreadable(source, directory, error, "pem-directory") from None
+        raise error_for_unreadable(source, TRUST_STORE, directory, error, "pem-directory") from None
     except ValueError as error:
         raise trust_error_for(
             source,
@@ -153,7 +119,7 @@ def _first_certificates(source: TrustSource, directory: str, names: list[str]) -
         except FileNotFoundError:
             continue  # it was removed after the directory was listed
         except OSError as error:
-            raise _error_for_unreadable(source, path, error, "pem-directory") from None
+            raise error_for_unreadable(source, TRUST_STORE, path, error, "pem-directory") from None
         except StoreProblem:
             continue  # a key, a README: only files with a certificate count
 

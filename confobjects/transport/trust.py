@@ -17,7 +17,8 @@ from confobjects.tls.contexts import ContextProblem, context_for
 from confobjects.tls.keystores import OwnKey
 from confobjects.transport.certificates import read_certificate
 from confobjects.transport.keys import key_error_for, load_own_key
-from confobjects.transport.providers import Material, load_material, trust_error_for
+from confobjects.transport.providers import Material, load_material
+from confobjects.transport.store_errors import trust_error_for
 
 
 class Trust(Record):

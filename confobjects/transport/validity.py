@@ -9,7 +9,8 @@ from confobjects.mail.expiry import STORES, Period
 from confobjects.mail.plan import TrustSource, trust_source_of
 from confobjects.transport.certificates import read_certificate
 from confobjects.transport.keys import KEY_LOADERS, read_own_key
-from confobjects.transport.providers import load_material, trust_error_for
+from confobjects.transport.providers import load_material
+from confobjects.transport.store_errors import trust_error_for
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveObject
