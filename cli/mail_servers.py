@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from confobjects.errors import UsageError
 from .effective_objects import load_object
 
 if TYPE_CHECKING:
-    from confobjects.mail.plan import EffectiveObjectLike, TokenSource
     from confobjects.mail.report import StageTime
     from confobjects.mail.senders import MailSender
     from confobjects.objects.changes import PropertyChanges
@@ -64,13 +62,6 @@ def check_names(server_name: str | None, sender_name: str | None, from_: str | N
     if sender_name is not None and from_ is not None:
         summary = "--from has no meaning with --sender-name: a mail sender has an address of its own"
         raise UsageError(Diagnostic("usage", summary, remedy="leave --from out"))
-
-
-def find_tokens(provider: EffectiveObjectLike) -> TokenSource:
-    """Return the source of access tokens of an OAuth 2.0 provider. Raises Trouble of stage token."""
-    from confobjects.oauth.opening import source_for
-
-    return source_for(provider, os.environ)
 
 
 @contextmanager

@@ -46,9 +46,6 @@ INSTANCE_VARIABLE = "CONFOBJECTS_INSTANCE"
 FOLLOWER_VARIABLE = "CONFOBJECTS_FOLLOWER"
 STATE_URL_VARIABLE = "CONFOBJECTS_STATE_URL"
 EXPRESSION_DIRECTORIES_VARIABLE = "CONFOBJECTS_ENVCONFIG_DIRS"
-KEY_FILE_VARIABLE = "CONFOBJECTS_SEAL_KEY_FILE"
-CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
-KEY_CREDENTIAL = "confobjects.seal-keys"
 
 
 class Place(Record):
@@ -197,10 +194,14 @@ class SealingKeys:
     @property
     def path(self) -> str:
         """The path of the file that is named; empty without one, also for a credential, which does not change."""
+        from confobjects.expressions.seals import KEY_FILE_VARIABLE
+
         return self._environment.get(KEY_FILE_VARIABLE, "")
 
     def __call__(self) -> Sealer | None:
         """Return the sealer, None without keys. Raises ConfobjectsError if the keys cannot be used."""
+        from confobjects.expressions.seals import CREDENTIALS_VARIABLE, KEY_FILE_VARIABLE
+
         if KEY_FILE_VARIABLE not in self._environment and CREDENTIALS_VARIABLE not in self._environment:
             return None
         from confobjects.sealing import open_sealer
@@ -226,13 +227,11 @@ class _WriteEvaluator:
         self._keys = keys
 
     def __call__(self, text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
-        if contexts:
-            from confobjects.objects.sealing import Unsealer
-
-            return Unsealer(self._keys, tolerant=True)(text, contexts)
         from confobjects.objects.evaluating import evaluate_defaults
 
-        return evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
+        return evaluate_defaults(
+            text, multi_valued=multi_valued, secret=secret, contexts=contexts, open_sealer=self._keys
+        )
 
 
 def _open_storage(known: Registry, url: str, **options: Any) -> Storage:
@@ -287,6 +286,8 @@ def make_startup_sources(  # noqa: PLR0913 - each is a source or a place, all by
 
 def _key_files_of(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the files of keys that an environment names, or could name: no expression may read them."""
+    from confobjects.expressions.seals import CREDENTIALS_VARIABLE, KEY_CREDENTIAL, KEY_FILE_VARIABLE
+
     for variables in (environment, os.environ):
         if named := variables.get(KEY_FILE_VARIABLE):
             directory, name = os.path.split(named)
@@ -356,14 +357,17 @@ def mailer(configuration: EffectiveConfiguration | Followed | str | None = None,
     from confobjects.transport.mailer import Mailer
 
     found = load(configuration) if configuration is None or isinstance(configuration, str) else configuration
-    options.setdefault("tokens", _find_tokens)
+    options.setdefault("tokens", find_tokens)
     if isinstance(found, EffectiveConfiguration):
         return Mailer(servers_of(found, names), **options)
     return Mailer(FollowedServers(lambda: found.configuration, names), **options)
 
 
-def _find_tokens(provider: EffectiveObjectLike) -> TokenSource:
-    """Return the source of access tokens of an OAuth 2.0 provider, which keeps them beside the configuration."""
+def find_tokens(provider: EffectiveObjectLike) -> TokenSource:
+    """Return the source of access tokens of an OAuth 2.0 provider, which keeps them beside the configuration.
+
+    Raises Trouble of stage token if the provider cannot be used.
+    """
     from confobjects.oauth.opening import source_for
 
     return source_for(provider, os.environ)

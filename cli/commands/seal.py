@@ -10,8 +10,9 @@ import click
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.management.resealing import find_stored_secrets, find_used_keys
-from confobjects.sealing.ring import KEY_FILE_VARIABLE, Ring
+from confobjects.sealing.ring import Ring
 from confobjects.sealing.ring_file import KeyFile, change_ring, create_ring, find_key_file, make_key, read_ring
 
 from ..command import make_command

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confobjects import startup
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import check_names, find_tokens, load_target, name_options, show_stages
+from ..mail_servers import check_names, load_target, name_options, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -51,7 +52,7 @@ def _run(
     from confobjects.transport.outgoing import check_addresses
 
     server, sender = load_target(invocation, server_name, sender_name)
-    plan = plan_delivery(server, tokens=find_tokens)
+    plan = plan_delivery(server, tokens=startup.find_tokens)
     invocation.warn(plan.warnings)
     check_addresses(Outgoing(b"", from_ if sender is None else sender.address, to), plan)
     if invocation.dry_run:
@@ -62,7 +63,7 @@ def _run(
         invocation.say(make_visible(f"Sending a test mail{whence} through {server.path}."))
     try:
         with show_stages(invocation) as timeline:
-            report = send_test(server, to, from_, sender=sender, tokens=find_tokens, progress=timeline)
+            report = send_test(server, to, from_, sender=sender, tokens=startup.find_tokens, progress=timeline)
     except DeliveryError as error:
         if invocation.form == "json":
             _print(invocation, error.report)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
 from confobjects.texts.visible import make_visible
@@ -15,7 +16,7 @@ from confobjects.texts.visible import make_visible
 from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
-from ..mail_servers import check_names, find_tokens, load_target, name_options, show_stages
+from ..mail_servers import check_names, load_target, name_options, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -78,7 +79,7 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
             from_=from_,
             sender=sender,
             unsaved=unsaved is not None,
-            tokens=find_tokens,
+            tokens=startup.find_tokens,
             progress=timeline,
         )
     _print(invocation, result)

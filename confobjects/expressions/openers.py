@@ -1,4 +1,4 @@
-"""The three openers, and a fast check whether a text may contain an expression."""
+"""The three openers, and fast checks whether a text may contain an expression, or a sealed secret."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Final
 
 OPENERS: Final = {"&{": "}", "$<": ">", "${": "}"}
 """Every opener with its closer. All mean the same; ``&{`` is that of the directory servers."""
+SEALED: Final = "sealed:"
+"""What a sealed secret has in its text, and few others."""
 
 
 def has_opener(text: str) -> bool:

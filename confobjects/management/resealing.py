@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, ExpressionError
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.management.history.interrupted import finish_interrupted
 from confobjects.management.history.records import record_of
 from confobjects.objects.changes import find_property
 from confobjects.objects.sealed import parse_sealed
 from confobjects.objects.sealing import (
-    KEY_VARIABLE,
     bring_up_to_date,
     find_literal,
     find_secrets,
@@ -154,7 +154,7 @@ def _require_sealer(site: Site) -> Sealer:
     if sealer is None:
         summary = "there are no keys to seal with"
         raise ExpressionError(
-            Diagnostic("unresolved-expression", summary, remedy=f"let {KEY_VARIABLE} name the file of the keys")
+            Diagnostic("unresolved-expression", summary, remedy=f"let {KEY_FILE_VARIABLE} name the file of the keys")
         )
     return sealer
 

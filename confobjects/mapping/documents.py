@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import MASK, Diagnostic
 from confobjects.errors import UnknownNameError
-from confobjects.expressions.openers import has_opener
+from confobjects.expressions.openers import SEALED, has_opener
 from confobjects.objects.changes import describe_fixed, is_name, to_canonical
 from confobjects.objects.model import ManagedObject, Texts
 from confobjects.objects.reading import mask_secret, value_problem
@@ -126,7 +126,7 @@ def _is_hidden(prop: PropertyDefinition, text: str) -> bool:
 
 
 def _is_sealed(prop: PropertyDefinition, text: str) -> bool:
-    if "sealed:" not in text:
+    if SEALED not in text:
         return False
     from confobjects.objects.sealed import parse_sealed
 

@@ -17,6 +17,7 @@ from confobjects.objects.model import Evaluation
 
 if TYPE_CHECKING:
     from confobjects.objects.protocols import Evaluator
+    from confobjects.objects.sealing import OpenSealer
 
 
 Unseal = Callable[[str, Sequence[bytes]], Evaluation]
@@ -44,28 +45,27 @@ def make_evaluator(provide: Provide, unseal: Unseal | None = None) -> Evaluator:
     return evaluate_text
 
 
-def _make_unsealer(*, tolerant: bool = False) -> Unseal:
-    """Return what opens sealed secrets without keys."""
+def _make_unsealer(open_sealer: OpenSealer | None = None, *, tolerant: bool = False) -> Unseal:
+    """Return what opens sealed secrets, without keys unless there is a sealer."""
     from confobjects.objects.sealing import Unsealer, open_nothing
 
-    return Unsealer(open_nothing, tolerant=tolerant)
+    return Unsealer(open_sealer or open_nothing, tolerant=tolerant)
 
 
-def make_write_evaluator(unseal: Unseal) -> Evaluator:
-    """Return the evaluator of write time, which opens sealed secrets."""
+def evaluate_defaults(
+    text: str,
+    *,
+    multi_valued: bool,
+    secret: bool,
+    contexts: Sequence[bytes] = (),
+    open_sealer: OpenSealer | None = None,
+) -> Evaluation:
+    """Evaluate a text with its own defaults only: no values if one is missing, problems only for syntax errors.
 
-    def evaluate_text(text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
-        if contexts:
-            return unseal(text, contexts)
-        return _evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
-
-    return evaluate_text
-
-
-def evaluate_defaults(text: str, *, multi_valued: bool, secret: bool, contexts: Sequence[bytes] = ()) -> Evaluation:
-    """Evaluate a text with its own defaults only: no values if one is missing, problems only for syntax errors."""
+    This is what counts when something is written. ``open_sealer`` gives the keys of sealed secrets.
+    """
     if contexts:
-        return _make_unsealer(tolerant=True)(text, contexts)
+        return _make_unsealer(open_sealer, tolerant=True)(text, contexts)
     return _evaluate_defaults(text, multi_valued=multi_valued, secret=secret)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from confobjects.diagnostics import MASK, Diagnostic
-from confobjects.expressions.openers import has_opener
+from confobjects.expressions.openers import SEALED, has_opener
 from confobjects.objects.model import Evaluation, ManagedObject, Reading, Texts
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
@@ -332,7 +332,7 @@ class PropertyReader:
         )
 
     def _evaluate_text(self, obj: ManagedObject, prop: PropertyDefinition, text: str) -> Evaluation:
-        if _SEALED in text:
+        if SEALED in text:
             result = self._evaluate_sealed(obj, prop, text)
         else:
             result = self.evaluate(text, multi_valued=prop.multi_valued, secret=prop.sensitive)
@@ -374,8 +374,6 @@ class PropertyReader:
         return typed, () if len(values) < 2 else tuple(_check_values(obj, prop, values))
 
 
-_SEALED: Final = "sealed:"
-"""What a sealed secret has in its text, and few others."""
 _DEFAULT = "default"
 _NO_DEFAULT = DefaultChoice((), "none")
 
@@ -398,7 +396,7 @@ def _select_cases(cases: Iterable[DefaultCase], view: Callable[[str], Values]) -
 
 
 def _is_sealed(prop: PropertyDefinition, text: str) -> bool:
-    if _SEALED not in text:
+    if SEALED not in text:
         return False
     from confobjects.objects.sealed import parse_sealed
 

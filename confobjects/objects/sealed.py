@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from confobjects.expressions.openers import has_opener
+from confobjects.expressions.openers import SEALED, has_opener
 from confobjects.records import Record
 from confobjects.texts.contexts import make_context
 from confobjects.texts.names import normal_name
@@ -50,7 +50,7 @@ class SealedSecret(Record):
 
 def mentions_sealed(text: str) -> bool:
     """Tell whether a text has a sealed secret in it, or something that is written like one."""
-    if "sealed:" not in text or _MENTION.search(text) is None:
+    if SEALED not in text or _MENTION.search(text) is None:
         return False
     from confobjects.expressions import ExpressionSyntaxError, parse
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError, ExpressionError
 from confobjects.expressions.openers import has_opener
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.objects.model import Evaluation, ManagedObject, Texts
 from confobjects.objects.reading import mask_secret
 from confobjects.objects.sealed import SealedSecret, bound_names, contexts_of, parse_sealed, parse_whole
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from confobjects.definitions import ManagedObjectDefinition, PropertyDefinition
     from confobjects.objects.protocols import Sealer
 
-KEY_VARIABLE: Final = "CONFOBJECTS_SEAL_KEY_FILE"
-"""Names the file of the keys, for remedies."""
 _ERRORS: Final = "surrogateescape"
 """A secret from a command line may hold bytes that are no UTF-8."""
 
@@ -173,5 +172,5 @@ def describe_missing_keys() -> Diagnostic:
     return Diagnostic(
         "unresolved-expression",
         "the value is sealed, and there are no keys to open it",
-        remedy=f"let {KEY_VARIABLE} name the file of the keys that it was sealed with",
+        remedy=f"let {KEY_FILE_VARIABLE} name the file of the keys that it was sealed with",
     )

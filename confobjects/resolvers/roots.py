@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from confobjects.expressions import Failed
+from confobjects.expressions.seals import CREDENTIALS_VARIABLE
 
 ROOTS_VARIABLE: Final = "CONFOBJECTS_FILE_ROOTS"
 """Names further directories, separated by commas."""
-CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
-"""Names the directory with the credentials of a systemd service (systemd.exec(5), LoadCredential=)."""
 SECRETS_DIRECTORY: Final = "/run/secrets"
 """Where containers find their secrets."""
 _KERNEL: Final = ("/proc", "/sys", "/dev")

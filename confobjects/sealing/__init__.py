@@ -17,7 +17,7 @@ Floors inside: ``ring`` (keys as text), ``ring_file`` (the file that holds them)
 
 from __future__ import annotations
 
-from confobjects.sealing.ring import KEY_FILE_VARIABLE
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.sealing.sealer import RingSealer, open_sealer
 from confobjects.texts.contexts import make_context
 

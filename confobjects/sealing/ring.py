@@ -10,8 +10,6 @@ from typing import Final, Self
 
 from confobjects.records import Record, field
 
-KEY_FILE_VARIABLE: Final = "CONFOBJECTS_SEAL_KEY_FILE"
-"""Names the file of the keys."""
 KEY_SIZE: Final = 32
 """Bytes of a key of AES-256."""
 

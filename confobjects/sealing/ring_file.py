@@ -17,16 +17,14 @@ from typing import Final
 from confobjects import inputs
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import StorageError, UsageError
+from confobjects.expressions.seals import CREDENTIALS_VARIABLE, KEY_CREDENTIAL, KEY_FILE_VARIABLE
 from confobjects.records import Record
-from confobjects.sealing.ring import KEY_FILE_VARIABLE, KEY_SIZE, Key, Ring, RingError
+from confobjects.sealing.ring import KEY_SIZE, Key, Ring, RingError
 from confobjects.storage.files import as_file_error, as_read_error
 from confobjects.storage.locking import hold_lock
 from confobjects.storage.own_files import make_directory, not_ours_error, open_own, require_own
 from confobjects.storage.replacing import Replacement, remove_leftover
 
-CREDENTIAL: Final = "confobjects.seal-keys"
-"""The name of the credential that holds the keys for a systemd service."""
-_CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
 _DEADLINE: Final = 10.0
 """Seconds to wait for somebody else who changes the keys."""
 
@@ -48,8 +46,8 @@ def find_key_file(environment: Mapping[str, str]) -> KeyFile | None:
             summary = f"{KEY_FILE_VARIABLE} must be an absolute path"
             raise UsageError(Diagnostic("usage", summary, origin=named))
         return KeyFile(named)
-    directory = environment.get(_CREDENTIALS_VARIABLE, "")
-    path = os.path.join(directory, CREDENTIAL)
+    directory = environment.get(CREDENTIALS_VARIABLE, "")
+    path = os.path.join(directory, KEY_CREDENTIAL)
     return KeyFile(path, is_credential=True) if os.path.isabs(directory) and os.path.lexists(path) else None
 
 

@@ -14,7 +14,8 @@ from typing import Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError
-from confobjects.sealing.ring import KEY_FILE_VARIABLE, Key, Ring
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
+from confobjects.sealing.ring import Key, Ring
 from confobjects.sealing.ring_file import find_key_file, read_ring
 
 _NONCE: Final = 12

@@ -16,11 +16,12 @@ import pytest
 from confobjects.cli.commands import SPECIAL
 from confobjects.cli.words.names import verbs_of
 from confobjects.definitions_loading import load_registry
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.mail.report import DeliveryReport, RecipientResult, Route, StageTime
 from confobjects.mapping.followers import WaitingChange
 from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
-from confobjects.sealing.ring import KEY_FILE_VARIABLE, Ring
+from confobjects.sealing.ring import Ring
 from confobjects.sealing.ring_file import KeyFile, create_ring, make_key
 from tests.cli.documents import CANARY, provider, server, small, tell
 from tests.cli.sessions import FAMILY, GOLDEN, INSTALLABLE, Outcome, fresh, run

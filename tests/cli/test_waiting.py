@@ -15,9 +15,9 @@ from confobjects.cli.waiting import LONGEST_PAUSE, make_pauses
 from confobjects.cli.words.names import verbs_of
 from confobjects.cli.words.options import LONGEST_WAIT
 from confobjects.definitions_loading import load_registry
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.mapping.followers import WaitingChange
 from confobjects.mapping.protocol import Timing
-from confobjects.sealing.ring import KEY_FILE_VARIABLE
 from confobjects.storage import open_storage
 from tests.cli.dialogue import dialogue
 from tests.cli.documents import provider, server, tell

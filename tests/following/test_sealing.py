@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import confobjects
-from confobjects.sealing.ring import KEY_FILE_VARIABLE
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from tests.cli.sessions import run
 from tests.following.services import LONG, ONE, File, Told
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from confobjects.definitions import Registry
 from confobjects.management import ManagementContext, Site
 from confobjects.mapping.entry import Modification, ModifyEntry
 from confobjects.mapping.protocol import Storage
-from confobjects.objects.evaluating import make_evaluator, make_write_evaluator
+from confobjects.objects.evaluating import evaluate_defaults, make_evaluator
 from confobjects.objects.protocols import Sealer
 from confobjects.objects.sealing import Unsealer
 from confobjects.resolvers import Resolvers
@@ -33,7 +34,7 @@ class Keys:
 
 def manage_sealed(registry: Registry, keys: Keys, storage: Storage | None = None) -> ManagementContext:
     """Return a context that writes with some keys."""
-    evaluate = make_write_evaluator(Unsealer(keys, tolerant=True))
+    evaluate = partial(evaluate_defaults, open_sealer=keys)
     site = Site.of(registry, MemoryStorage() if storage is None else storage, evaluate, None, keys)
     return ManagementContext(site)
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confobjects.errors import ConfobjectsError, StorageError, UsageError
-from confobjects.sealing.ring import KEY_FILE_VARIABLE, Key, Ring, RingError
+from confobjects.expressions.seals import KEY_CREDENTIAL, KEY_FILE_VARIABLE
+from confobjects.sealing.ring import Key, Ring, RingError
 from confobjects.sealing.ring_file import (
-    CREDENTIAL,
     KeyFile,
     change_ring,
     create_ring,
@@ -206,10 +206,10 @@ def test_keys_are_not_put_where_others_could_replace_them(tmp_path: Path) -> Non
 
 
 def test_the_variable_comes_first_and_no_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / CREDENTIAL).touch()
+    (tmp_path / KEY_CREDENTIAL).touch()
     credentials = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
     assert find_key_file({}) is None
-    assert find_key_file(credentials) == KeyFile(str(tmp_path / CREDENTIAL), is_credential=True)
+    assert find_key_file(credentials) == KeyFile(str(tmp_path / KEY_CREDENTIAL), is_credential=True)
     assert find_key_file({**credentials, KEY_FILE_VARIABLE: "/keys"}) == KeyFile("/keys")
     assert find_key_file({"CREDENTIALS_DIRECTORY": str(tmp_path / "other")}) is None
 

@@ -14,10 +14,11 @@ import pytest
 
 import confobjects
 from confobjects.errors import ConfobjectsError
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.management import ManagementContext
 from confobjects.mapping.protocol import Storage
 from confobjects.objects.changes import PropertyChanges
-from confobjects.sealing.ring import KEY_FILE_VARIABLE, Key, Ring
+from confobjects.sealing.ring import Key, Ring
 from confobjects.sealing.ring_file import KeyFile, create_ring, make_key, read_ring
 from tests.cli.sessions import run
 from tests.definitions.documents import builtin

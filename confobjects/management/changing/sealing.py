@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.objects.sealed import contexts_of, mentions_sealed, parse_sealed
 from confobjects.objects.sealing import (
-    KEY_VARIABLE,
     bring_up_to_date,
     find_literal,
     find_secrets,
@@ -320,7 +320,7 @@ def _describe_keyless(obj: ManagedObject, prop: PropertyDefinition, what: str) -
         f"{what}: this configuration holds sealed secrets, and there are no keys here",
         path=str(obj.path),
         property=prop.name,
-        remedy=f"let {KEY_VARIABLE} name the file of the keys",
+        remedy=f"let {KEY_FILE_VARIABLE} name the file of the keys",
     )
 
 
@@ -332,5 +332,5 @@ def _describe_bound(obj: ManagedObject, prop: PropertyDefinition, bound: Sequenc
         path=str(obj.path),
         property=prop.name,
         detail=f"it is bound to: the name of the object{names}",
-        remedy=f"let {KEY_VARIABLE} name the file of the keys",
+        remedy=f"let {KEY_FILE_VARIABLE} name the file of the keys",
     )

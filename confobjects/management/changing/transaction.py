@@ -10,6 +10,7 @@ from confobjects.actions import RemedyAction
 from confobjects.definitions.model import HOLDER_KIND
 from confobjects.diagnostics import Collector, Diagnostic, suggest_name
 from confobjects.errors import NoSuchObjectError, error_for
+from confobjects.expressions.openers import SEALED
 from confobjects.management.changing.commit import ChangeBuilder
 from confobjects.management.changing.ordering import sort_outcomes
 from confobjects.management.changing.outcomes import ObjectOutcome, find_outcomes, find_targets
@@ -742,7 +743,7 @@ def _concerns_sealing(obj: ManagedObject | None, touched: Container[str]) -> boo
         return False
     properties = obj.definition.properties
     return any(
-        (name in touched and properties[name].can_hold_secret) or any("sealed:" in text for text in texts)
+        (name in touched and properties[name].can_hold_secret) or any(SEALED in text for text in texts)
         for name, texts in obj.values.items()
     )
 

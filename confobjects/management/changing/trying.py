@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector
 from confobjects.errors import NoSuchObjectError, raise_if_errors
+from confobjects.expressions.openers import SEALED
 from confobjects.management.changing.reentry import ReentryRule
 from confobjects.management.world import Overlay, describe_absence
 from confobjects.objects.changes import Changer, PropertyChanges
@@ -45,7 +46,7 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
 
 def _seal_again(site: Site, obj: ManagedObject, changed: ManagedObject) -> ManagedObject:
     """Return a changed object with the sealed secrets that it keeps sealed for it, so that they can be read."""
-    if not any("sealed:" in text for texts in changed.values.values() for text in texts):
+    if not any(SEALED in text for texts in changed.values.values() for text in texts):
         return changed
     from confobjects.management.changing.sealing import ObjectSealer
 

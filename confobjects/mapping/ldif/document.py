@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from confobjects.dn import DN
+from confobjects.expressions.openers import SEALED
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.keys import find_key
 from confobjects.records import Record
@@ -19,7 +20,7 @@ MARKER: Final = "# confobjects-format:"
 NEW_DOCUMENT: Final = f"version: 1\n{MARKER} 1\n"
 """How every new document starts."""
 _ANY: Final = "surrogatepass"
-_SEALED: Final = "{sealed:"
+_SEALED: Final = f"{{{SEALED}"
 
 
 def needs_new_format(entry: Entry) -> bool:
