@@ -18,7 +18,7 @@ from confobjects.oauth.http import Post, make_post
 from confobjects.oauth.protocol.answers import Token, read_token
 from confobjects.oauth.protocol.requests import Moment, make_grant_fields, make_token_request
 from confobjects.oauth.protocol.settings import CONSENTED, ProviderSettings, trouble_with
-from confobjects.oauth.storing import MemoryTokenStore, StoredTokens, StoreProblem, TokenLease, TokenStore
+from confobjects.oauth.storing import MemoryTokenStore, StoredTokens, TokenLease, TokenStore, TokenStoreProblem
 
 EARLY: Final = 90.0
 """Seconds before its end at which a token is renewed."""
@@ -111,7 +111,7 @@ class ProviderTokens:
         )
         try:
             lease.write(stored)
-        except StoreProblem:
+        except TokenStoreProblem:
             if fresh:
                 raise
         self._current = stored
@@ -122,14 +122,14 @@ class ProviderTokens:
         try:
             with contextlib.ExitStack() as stack:
                 yield self._take_lease(stack)
-        except StoreProblem as problem:
+        except TokenStoreProblem as problem:
             raise trouble_with(self.settings, f"token-store-{problem.kind}", message=str(problem)) from None
 
     def _take_lease(self, stack: contextlib.ExitStack) -> TokenLease:
         key = self.settings.storage_key
         try:
             return stack.enter_context(self._store.hold(key))
-        except StoreProblem as problem:
+        except TokenStoreProblem as problem:
             if problem.kind != "unusable" or self.settings.grant in CONSENTED:
                 raise
             return stack.enter_context(self._memory.hold(key))

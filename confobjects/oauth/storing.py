@@ -1,35 +1,31 @@
 """Where tokens are kept between processes: the protocol of a store, and the store in files.
 
-Laws of the files: the directory belongs to this user and nobody else may enter it; each file is read and written by this
-user only. A file is replaced as a whole and is on the disk before :meth:`TokenLease.write` returns. One lock file for each
-key is held while a token is fetched; the system frees it when the process ends, however it ends.
+Laws of the files: they are ours or they are refused, as those beside a configuration are. A file is replaced as a whole and is
+on the disk before :meth:`TokenLease.write` returns. One lock file for each key is held while a token is fetched; the system
+frees it when the process ends, however it ends.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import stat
 import threading
-import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
+from confobjects.errors import ConfobjectsError
 from confobjects.records import Record, as_dict, field
+from confobjects.storage.locking import LockHeldError, hold_lock
+from confobjects.storage.own_files import open_own_directory, read_own
+from confobjects.storage.replacing import Replacement, remove_leftover
 
 PATIENCE: Final = 60.0
 """Seconds to wait while somebody else fetches a token: twice the limit of one exchange."""
 
-_LOOK: Final = 0.02
-_LARGEST: Final = 1 << 20
 _FORMAT: Final = 1
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class StoredTokens(Record):
@@ -55,7 +51,7 @@ class Sealing(Record):
     unseal: Callable[[bytes], bytes]
 
 
-class StoreProblem(Exception):  # noqa: N818 - becomes a trouble with its provider
+class TokenStoreProblem(Exception):  # noqa: N818 - becomes a trouble with its provider
     """Tokens cannot be kept or read. ``kind`` is a stable word: busy, unusable, or sealed; the message says why."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -67,11 +63,11 @@ class TokenLease(Protocol):
     """The right to fetch the token of one key, which nobody else has meanwhile."""
 
     def read(self) -> StoredTokens | None:
-        """Return what is kept, None if there is nothing. Raises :class:`StoreProblem`."""
+        """Return what is kept, None if there is nothing. Raises :class:`TokenStoreProblem`."""
         ...
 
     def write(self, tokens: StoredTokens) -> None:
-        """Keep tokens; they are durable when this returns. Raises :class:`StoreProblem`."""
+        """Keep tokens; they are durable when this returns. Raises :class:`TokenStoreProblem`."""
         ...
 
 
@@ -79,7 +75,7 @@ class TokenStore(Protocol):
     """Keeps tokens, each under a key."""
 
     def hold(self, key: str) -> AbstractContextManager[TokenLease]:
-        """Wait until nobody else has the lease of a key, and hold it. Raises :class:`StoreProblem`."""
+        """Wait until nobody else has the lease of a key, and hold it. Raises :class:`TokenStoreProblem`."""
         ...
 
 
@@ -99,41 +95,18 @@ class FileTokenStore:
 
     @contextlib.contextmanager
     def hold(self, key: str) -> Iterator[TokenLease]:
-        """Hold the lease of a key. Raises :class:`StoreProblem`."""
+        """Hold the lease of a key. Raises :class:`TokenStoreProblem`."""
         path = os.path.join(self.directory, key)
-        descriptor = self._open_lock(f"{path}.lock")
-        try:
-            self._await_lock(descriptor)
-            yield _FileLease(f"{path}.json", self._sealing)
-        finally:
-            os.close(descriptor)
-
-    def _open_lock(self, path: str) -> int:
-        try:
-            os.makedirs(os.path.dirname(self.directory), 0o700, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(self.directory, 0o700)
-            status = os.lstat(self.directory)
-            is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
-            if not is_own:
-                message = f"the directory {self.directory} is not that of this user alone"
-                raise StoreProblem("unusable", message)
-            return os.open(path, _LOCK, 0o600)
-        except OSError as error:
-            raise _unusable(self.directory, error) from None
-
-    def _await_lock(self, descriptor: int) -> None:
-        end = time.monotonic() + self._patience
-        while True:
+        with contextlib.ExitStack() as stack:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    message = f"another process has been fetching it for more than {self._patience:g} s"
-                    raise StoreProblem("busy", message) from None
-                time.sleep(_LOOK)
-            else:
-                return
+                stack.enter_context(open_own_directory(self.directory, ""))
+                stack.enter_context(hold_lock(path, self._patience))
+            except LockHeldError:
+                message = f"another process has been fetching it for more than {self._patience:g} s"
+                raise TokenStoreProblem("busy", message) from None
+            except ConfobjectsError as error:
+                raise _unusable(error) from None
+            yield _FileLease(f"{path}.json", self._sealing)
 
 
 class MemoryTokenStore:
@@ -168,8 +141,9 @@ class _MemoryLease(Record):
         self.kept[self.key] = tokens
 
 
-def _unusable(path: str, error: OSError) -> StoreProblem:
-    return StoreProblem("unusable", f"{path}: {error.strerror}")
+def _unusable(error: ConfobjectsError) -> TokenStoreProblem:
+    problem = error.diagnostics[0]
+    return TokenStoreProblem("unusable", f"{problem.origin}: {problem.summary}")
 
 
 class _FileLease:
@@ -182,13 +156,11 @@ class _FileLease:
     def read(self) -> StoredTokens | None:
         """Return what is kept. A damaged file counts as none."""
         try:
-            data = _read_own(self._path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _unusable(self._path, error) from None
+            data = read_own(self._path, "")
+        except ConfobjectsError as error:
+            raise _unusable(error) from None
         try:
-            document = json.loads(data)
+            document = json.loads(data or b"null")
             if not isinstance(document, dict) or document.get("format") != _FORMAT:
                 return None
             if "sealed" in document:
@@ -199,11 +171,11 @@ class _FileLease:
 
     def _unseal(self, data: bytes) -> bytes:
         if self._sealing is None:
-            raise StoreProblem("sealed", f"{self._path} is sealed, and this process has no key")
+            raise TokenStoreProblem("sealed", f"{self._path} is sealed, and this process has no key")
         try:
             return self._sealing.unseal(data)
         except ValueError:
-            raise StoreProblem("sealed", f"{self._path} was sealed with another key") from None
+            raise TokenStoreProblem("sealed", f"{self._path} was sealed with another key") from None
 
     def write(self, tokens: StoredTokens) -> None:
         """Keep tokens: a new file takes the place of the old one when it is on the disk."""
@@ -211,15 +183,12 @@ class _FileLease:
         if self._sealing is not None:
             document = {"sealed": b64encode(self._sealing.seal(json.dumps(document).encode())).decode()}
         data = json.dumps({"format": _FORMAT, **document}).encode()
-        temporary = f"{self._path}.new"
         try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)  # left by a process that was killed; nobody else holds the lease
-            _write_new(temporary, data)
-            os.replace(temporary, self._path)
-            _sync_directory(os.path.dirname(self._path))
-        except OSError as error:
-            raise _unusable(self._path, error) from None
+            remove_leftover(self._path)
+            with Replacement(self._path, data) as new:
+                new.take_place()
+        except ConfobjectsError as error:
+            raise _unusable(error) from None
 
 
 def _as_tokens(found: Any) -> StoredTokens:
@@ -228,35 +197,3 @@ def _as_tokens(found: Any) -> StoredTokens:
     if not all(isinstance(text, str) for text in texts) or not isinstance(tokens.expires, int | float):
         raise TypeError
     return tokens
-
-
-def _read_own(path: str) -> bytes:
-    """Return the content of a regular file that only this user can read and write. Raises OSError."""
-    descriptor = os.open(path, _READ)
-    try:
-        status = os.fstat(descriptor)
-        usable = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1
-        if not usable or status.st_mode & 0o077 or status.st_size > _LARGEST:
-            raise PermissionError(0, "it is not a file of this user alone")
-        return os.read(descriptor, _LARGEST)
-    finally:
-        os.close(descriptor)
-
-
-def _write_new(path: str, data: bytes) -> None:
-    descriptor = os.open(path, _WRITE, 0o600)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

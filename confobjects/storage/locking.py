@@ -20,13 +20,17 @@ _MOST_HOLDERS: Final = 20
 _EXCLUSIVE: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 
+class LockHeldError(StorageError):
+    """Somebody holds a lock for longer than one waits for it."""
+
+
 @contextmanager
 def hold_lock(path: str, deadline: float) -> Iterator[None]:
     """Lock out other processes and threads that lock ``path``. The lock file ``<path>.lock`` is never removed.
     Those who wait are served in turn.
 
-    The kernel releases the lock when the process ends for any reason. Raises
-    :class:`~confobjects.errors.StorageError` if a holder does not release the lock within ``deadline`` seconds.
+    The kernel releases the lock when the process ends for any reason. Raises :class:`LockHeldError` if a holder does not
+    release the lock within ``deadline`` seconds.
     """
     lock = path + ".lock"
     descriptor = _open_lock(lock, path)
@@ -86,14 +90,14 @@ def _wait_for_lock(deadline: float, descriptor: int, path: str) -> float:
     return pause
 
 
-def _lock_error(descriptor: int, path: str) -> StorageError:
+def _lock_error(descriptor: int, path: str) -> LockHeldError:
     holder = os.pread(descriptor, 32, 0).strip()
     number = read_number(holder.decode("latin-1")) or 0
     who = f"process {number}" if number else "another process"
     if number == os.getpid():
         who = "another part of this process"
     end = f"check it (ps {number}) and end it if it hangs" if number and number != os.getpid() else "end it"
-    return StorageError(
+    return LockHeldError(
         Diagnostic(
             "storage-failed",
             f"{who} has not finished writing this file",

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from confobjects.mail.plan import TrustSource
 from confobjects.oauth.protocol.settings import ProviderSettings, parse_endpoint
+from tests.cli.sessions import run
 from tests.servers.certificates import Authority
 from tests.servers.oauth import SCOPE, USER, OAuthServer
 
@@ -93,3 +94,12 @@ def settings(server: OAuthServer, trust: TrustSource, key_pair: tuple[str, bytes
         )
 
     return make
+
+
+def write_trust_and_secret(directory: Path, authority: Authority) -> None:
+    """Create the trust manager provider ``ca`` for an authority, and the file ``secret`` with the secret of the client."""
+    (directory / "ca.pem").write_bytes(authority.pem)
+    (directory / "secret").write_text(SECRET)
+    values = ("--set", "enabled:true", "--set", "trust-store-file:ca.pem")
+    made = run("create-trust-manager-provider", "--provider-name", "ca", "--type", "file-based", *values)
+    assert made.status == 0, made

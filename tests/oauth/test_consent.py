@@ -25,7 +25,7 @@ from confobjects.oauth.protocol.answers import DeviceCodes
 from confobjects.oauth.protocol.requests import make_consent_url
 from tests.cli.documents import tell
 from tests.cli.sessions import Outcome, run
-from tests.oauth.conftest import CLIENT, SECRET, Settings
+from tests.oauth.conftest import CLIENT, Settings, write_trust_and_secret
 from tests.servers.certificates import Authority
 from tests.servers.oauth import SCOPE, USER, Lie, OAuthServer
 
@@ -277,19 +277,7 @@ def configured(
 ) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{tmp_path / 'config.ldif'}")
-    (tmp_path / "ca.pem").write_bytes(authority.pem)
-    (tmp_path / "secret").write_text(SECRET)
-    trust = [
-        "--provider-name",
-        "ca",
-        "--type",
-        "file-based",
-        "--set",
-        "enabled:true",
-        "--set",
-        "trust-store-file:ca.pem",
-    ]
-    assert run("create-trust-manager-provider", *trust).status == 0
+    write_trust_and_secret(tmp_path, authority)
     yield tmp_path
     assert [one.access for one in server.issued if one.access in (tmp_path / "config.ldif").read_text()] == []
 

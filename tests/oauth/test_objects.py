@@ -14,7 +14,7 @@ import confobjects
 from confobjects.errors import OAuthError
 from confobjects.oauth.opening import source_for, token_directory
 from tests.cli.sessions import Outcome, run
-from tests.oauth.conftest import CLIENT, SECRET
+from tests.oauth.conftest import CLIENT, SECRET, write_trust_and_secret
 from tests.servers.certificates import Authority
 from tests.servers.oauth import SCOPE, USER, OAuthServer, is_active
 
@@ -149,19 +149,7 @@ def test_an_external_server_needs_a_provider_for_oauth2() -> None:
 @pytest.fixture
 def provider(server: OAuthServer, tmp_path: Path, authority: Authority) -> dict[str, str]:
     """A provider object that works."""
-    (tmp_path / "ca.pem").write_bytes(authority.pem)
-    trust = [
-        "--provider-name",
-        "ca",
-        "--type",
-        "file-based",
-        "--set",
-        "enabled:true",
-        "--set",
-        "trust-store-file:ca.pem",
-    ]
-    assert run("create-trust-manager-provider", *trust).status == 0
-    (tmp_path / "secret").write_text(SECRET)
+    write_trust_and_secret(tmp_path, authority)
     values = {
         "token-endpoint": f"{server.base}/token",
         "client-id": CLIENT,

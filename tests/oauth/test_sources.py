@@ -250,11 +250,11 @@ def test_what_is_kept_can_be_read_by_this_user_only(
     assert token in files[0].read_text()
 
 
-def test_a_directory_that_others_may_enter_is_not_used(
+def test_a_directory_that_others_may_write_is_not_used(
     settings: Settings, server: OAuthServer, store: FileTokenStore
 ) -> None:
-    os.mkdir(store.directory, 0o755)
-    os.chmod(store.directory, 0o755)
+    os.mkdir(store.directory)
+    os.chmod(store.directory, 0o777)
     with pytest.raises(Trouble) as caught:
         ProviderTokens(settings("refresh-token"), store).token()
     assert caught.value.kind == "token-store-unusable"
