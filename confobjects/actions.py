@@ -50,6 +50,7 @@ Verb = Literal[
     "give-trust-store",
     "give-sender",
     "give-recipients",
+    "allow-unsealed",
 ]
 """Every action. What comes after it is said where it is worded: property and value, kind and name, a number."""
 
@@ -107,6 +108,7 @@ PLAIN: Final[dict[Verb, str]] = {
     "give-trust-store": "trust_store",
     "give-sender": "the sender given with the message",
     "give-recipients": "to",
+    "allow-unsealed": "unsealed=True",
 }
 """The words of each action for a caller in Python; an argument stands where its number does, in order without one.
 

@@ -45,6 +45,7 @@ WORDS: Final[dict[Verb, str]] = {
     "give-trust-store": "--trustStorePath FILE",
     "give-sender": "--from",
     "give-recipients": "--to",
+    "allow-unsealed": "--unsealed-ledger",
 }
 """The words of each action; the arguments are those of :data:`confobjects.actions.PLAIN`."""
 

@@ -13,10 +13,12 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text
 
+from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import LedgerError, MailError, NoSuchObjectError, NotAcceptedError
 from confobjects.mail.envelope import make_envelope
 from confobjects.records import Record
+from confobjects.sealing import KEY_FILE_VARIABLE
 from confobjects.service.databases import PATIENCE, Clock, Database
 from confobjects.service.prepared import Prepared
 from confobjects.service.refusing import word_refusal
@@ -318,8 +320,16 @@ def open_ledger(
     LedgerError.
     """
     if sealer is None and not unsealed:
-        summary = "there is no key to seal the ledger with"
-        raise LedgerError(Diagnostic("ledger-unavailable", summary, remedy="Name a key, or allow an unsealed ledger."))
+        summary = "there are no keys to seal the ledger with"
+        detail = "it holds texts of mails, and addresses of persons"
+        remedy = (
+            "Make keys (",
+            RemedyAction("seal-all"),
+            f") and name their file in {KEY_FILE_VARIABLE}, or say that it may be unsealed (",
+            RemedyAction("allow-unsealed"),
+            ").",
+        )
+        raise LedgerError(Diagnostic("ledger-unavailable", summary, detail=detail, remedy=remedy))
     database, cover = Database(url, patience=patience, clock=clock), Cover(sealer)
     try:
         database.create_file()

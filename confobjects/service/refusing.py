@@ -5,29 +5,46 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from confobjects.actions import Remedy, RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.service.rules.accepting import Reason, Refusal
 from confobjects.texts.visible import make_visible
 
-_WORDS: Final = {
-    Reason.DISABLED: ("the mail service is disabled", "Enable it."),
-    Reason.NO_SENDER: ("the mail service has no sender", "Name one, or a default one."),
+_SERVICE: Final = "/mail-service"
+
+_WORDS: Final[dict[Reason, tuple[str, str, Remedy]]] = {
+    Reason.DISABLED: (
+        "enabled",
+        "the mail service is disabled",
+        ("Set ", RemedyAction("assign", "enabled", "true"), "."),
+    ),
+    Reason.NO_SENDER: (
+        "",
+        "mail has no sender: neither sender nor default-sender counts",
+        "Set sender, or default-sender. While use-custom-sender is false, only default-sender counts.",
+    ),
     Reason.SUPPRESSED: (
+        "",
         "{address} is suppressed: mail servers refused it again and again",
         "Correct the address, or lift the suppression.",
     ),
     Reason.OVER_QUOTA: (
+        "",
         "{address} has got as many mails as its quota allows; the next one may be sent from {until} on",
         "Wait, or reset the quota.",
     ),
 }
+"""For each reason the property that is at fault, what is said, and what helps."""
+
+_OF_SERVICE: Final = frozenset({Reason.DISABLED, Reason.NO_SENDER})
 
 
 def word_refusal(refusal: Refusal) -> Diagnostic:
     """Return the diagnostic of a refusal."""
-    summary, remedy = _WORDS[refusal.reason]
+    name, summary, remedy = _WORDS[refusal.reason]
     facts = {"address": make_visible(refusal.address), "until": format_moment(refusal.until)}
-    return Diagnostic("not-accepted", summary.format_map(facts), remedy=remedy)
+    path = _SERVICE if refusal.reason in _OF_SERVICE else ""
+    return Diagnostic("not-accepted", summary.format_map(facts), path=path, property=name, remedy=remedy)
 
 
 def format_moment(milliseconds: int) -> str:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError, LedgerError
-from confobjects.sealing import make_context
+from confobjects.sealing import KEY_FILE_VARIABLE, make_context
 
 _CLEAR: Final = b"\0"
 _SEALED: Final = b"\1"
@@ -58,7 +58,11 @@ class Cover:
             return stored[1:]
         if self._sealer is None:
             raise LedgerError(
-                Diagnostic("ledger-unavailable", "the ledger is sealed, and there is no key", remedy="Name the key.")
+                Diagnostic(
+                    "ledger-unavailable",
+                    "the ledger is sealed, and there are no keys",
+                    remedy=f"Name their file in {KEY_FILE_VARIABLE}.",
+                )
             )
         try:
             return self._sealer.unseal(stored[1:].decode("ascii", "replace"), make_context(_USE, place))

@@ -1,6 +1,6 @@
 """A property is named in one file, its definition: no Python repeats the name.
 
-Rooms that know what a property means to mail or to its logins (``mail``, ``oauth``, ``transport``) are the exception, and the module that knows
+Rooms that know what a property means to mail or to its logins (``mail``, ``oauth``, ``service``, ``transport``) are the exception, and the module that knows
 what holds a definition. Single words (``enabled``)
 are left out: they are English before they are properties; so are names of object types that serve as a property name
 too. Docstrings may give examples.
@@ -17,7 +17,7 @@ import pytest
 
 from tests.architecture.tree import ROOT, Source, sources
 
-MAY_NAME_PROPERTIES = {"mail", "oauth", "transport"}
+MAY_NAME_PROPERTIES = {"mail", "oauth", "service", "transport"}
 HOLDER = "confobjects/definitions/installed.py"
 
 

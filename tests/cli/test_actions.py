@@ -78,6 +78,7 @@ SAID = {
     RemedyAction("give-trust-store"): ("--trustStorePath FILE", "trust_store"),
     RemedyAction("give-sender"): ("--from", "the sender given with the message"),
     RemedyAction("give-recipients"): ("--to", "to"),
+    RemedyAction("allow-unsealed"): ("--unsealed-ledger", "unsealed=True"),
 }
 
 
@@ -102,6 +103,7 @@ _OWN = {
     "--repair",
     "--{1}",
     "--provider",
+    "--unsealed",
 }
 """Options of single commands, and those that name an object."""
 

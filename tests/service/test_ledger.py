@@ -212,7 +212,7 @@ def test_the_quota_is_that_of_a_person_over_mails_of_the_category_and_can_be_res
 
 def test_an_address_refused_again_and_again_is_suppressed_until_that_is_lifted(ledger: Ledger) -> None:
     work = Work(ledger, "r1")
-    for n in range(SETTINGS.suppress_after):
+    for n in range(SETTINGS.suppress_after or 0):
         ledger.accept(mail(), SETTINGS)
         [delivery] = take(work)
         settled = outcome(delivery, Verdict.REFUSED)

@@ -90,6 +90,13 @@ def test_refusals_in_a_row_suppress_and_a_delivery_or_an_operator_forgets_them()
     assert forget_refusals(standing) == Standing()
 
 
+def test_without_a_limit_nobody_is_suppressed() -> None:
+    standing = Standing()
+    for n in range(1000):
+        standing = count_refusal(standing, NOW + n, Settings(suppress_after=None))
+    assert (standing.refusals, standing.suppressed) == (1000, 0)
+
+
 @pytest.mark.parametrize(
     ("settings", "reasons"),
     [

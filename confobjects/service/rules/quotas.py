@@ -48,8 +48,8 @@ def reset_uses(standing: Standing) -> Standing:
 
 def count_refusal(standing: Standing, now: int, settings: Settings) -> Standing:
     """Return the standing after a permanent refusal of the address."""
-    refusals = standing.refusals + 1
-    since = standing.suppressed or (now if refusals >= settings.suppress_after else 0)
+    refusals, limit = standing.refusals + 1, settings.suppress_after
+    since = standing.suppressed or (now if limit is not None and refusals >= limit else 0)
     return standing.replace(refusals=refusals, suppressed=since)
 
 

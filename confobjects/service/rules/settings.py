@@ -17,9 +17,9 @@ class Settings(Record):
 
     ``sender`` is the name of what sends new mail; None if nothing does. ``rate_limit`` is in mails a minute, None
     without a limit. A recipient gets at most ``recipient_limit`` mails of the ``limited_categories`` within
-    ``recipient_window``. After ``suppress_after`` permanent refusals in a row it gets no mail at all. An attempt that
-    failed is repeated after the durations of ``retry``, the last of them again and again, until a mail is as old as
-    ``expire``. What is known of a mail that has come to its end is kept for ``retention``.
+    ``recipient_window``. After ``suppress_after`` permanent refusals in a row it gets no mail at all; None: nobody is
+    suppressed. An attempt that failed is repeated after the durations of ``retry``, which ascend, the last of them again and
+    again, until a mail is as old as ``expire``. What is known of a mail that has come to its end is kept for ``retention``.
     """
 
     sender: str | None = None
@@ -28,7 +28,7 @@ class Settings(Record):
     recipient_limit: int | None = 3
     recipient_window: int = DAY
     limited_categories: frozenset[str] = frozenset({"account"})
-    suppress_after: int = 3
+    suppress_after: int | None = 3
     retry: tuple[int, ...] = (MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)
     expire: int = 5 * DAY
     retention: int = 30 * DAY

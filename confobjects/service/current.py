@@ -1,0 +1,77 @@
+"""What counts now for those who send: the settings of the mail service, and its senders."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from confobjects.mail.senders import read_sender
+from confobjects.records import Record
+from confobjects.service.opening import KIND, SENDERS, read_settings
+from confobjects.service.runner import Setting
+from confobjects.service.senders import MailerSender
+from confobjects.startup import find_tokens
+from confobjects.transport.fleet import FollowedServers
+from confobjects.transport.mailer import Mailer
+
+if TYPE_CHECKING:
+    from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+
+
+class _Seen(Record):
+    """A configuration, and the setting that it makes."""
+
+    configuration: object
+    setting: Setting
+
+
+class CurrentSetting:
+    """The setting of each moment. Thread-safe. A context manager: connections to mail servers are kept until it ends.
+
+    ``read`` returns the configuration in effect: the same object until something has changed. Each enabled mail sender
+    sends through its mail server, by what is in effect when a mail begins. Senders that go through one mail server share
+    its connections. A sender that is not there, or disabled, is not in the setting.
+    """
+
+    def __init__(self, read: Callable[[], EffectiveConfiguration]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._mailers: dict[str, Mailer] = {}
+        self._open = ExitStack()
+        self._seen: _Seen | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def read(self) -> Setting:
+        """Return what counts now."""
+        configuration, seen = self._read(), self._seen
+        if seen is not None and seen.configuration is configuration:
+            return seen.setting
+        with self._lock:
+            configuration = self._read()
+            self._seen = seen = _Seen(configuration, self._make_setting(configuration))
+        return seen.setting
+
+    def _make_setting(self, configuration: EffectiveConfiguration) -> Setting:
+        found: list[EffectiveObject] = [one for one in configuration.of(SENDERS) if one["enabled"]]
+        senders = {one.name: read_sender(one).server.name for one in found}
+        for gone in self._mailers.keys() - senders.values():
+            self._mailers.pop(gone).close()
+        by_name = {name: MailerSender(self._find_mailer(server)) for name, server in senders.items()}
+        return Setting(read_settings(configuration[KIND]), by_name)
+
+    def _find_mailer(self, server: str) -> Mailer:
+        found = self._mailers.get(server)
+        if found is None:
+            found = Mailer(FollowedServers(self._read, (server,)), tokens=find_tokens)
+            self._mailers[server] = self._open.enter_context(found)
+        return found
+
+
+__all__ = ["CurrentSetting"]

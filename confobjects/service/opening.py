@@ -1,0 +1,165 @@
+"""From the mail service of a configuration to its settings, its sender, and its ledger.
+
+What is given is the effective object: of a configuration that was loaded, or of a live one, where it is the object of now.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import ConfobjectsError, LedgerError, UsageError
+from confobjects.service.databases import PATIENCE
+from confobjects.service.ledger import Ledger, open_ledger
+from confobjects.service.rules.settings import HOUR, MINUTE, SECOND, Settings
+from confobjects.startup import SealingKeys, file_of
+from confobjects.storage.own_files import give_to_owner, open_own, open_own_directory
+from confobjects.storage.places import find_place_beside
+from confobjects.syntaxes.base import UNLIMITED
+
+if TYPE_CHECKING:
+    from confobjects.objects.effective import EffectiveObject
+    from confobjects.objects.protocols import Sealer
+
+KIND: Final = "mail-service"
+SENDERS: Final = "mail-sender"
+
+_SQLITE: Final = "sqlite:"
+
+
+def choose_sender(service: EffectiveObject) -> Any:
+    """Return the mail sender that mail comes from, None if there is none: the own one if it is used, else the default."""
+    own = service.reference("sender") if service["use-custom-sender"] else None
+    return service.reference("default-sender") if own is None else own
+
+
+def read_settings(service: EffectiveObject) -> Settings:
+    """Return the settings of a mail service object, with durations in milliseconds."""
+    sender = choose_sender(service)
+    return Settings(
+        sender=None if sender is None else sender.name,
+        enabled=service["enabled"] is True,
+        rate_limit=service["rate-limit"],
+        recipient_limit=_read_limit(service["recipient-limit"]),
+        recipient_window=service["recipient-window"] * MINUTE,
+        limited_categories=frozenset(service["limited-category"]),
+        suppress_after=_read_limit(service["suppress-after"]),
+        retry=tuple(seconds * SECOND for seconds in sorted(service["retry"])),
+        expire=service["expire"] * SECOND,
+        retention=service["retention"] * HOUR,
+    )
+
+
+def _read_limit(value: Any) -> int | None:
+    return None if value is UNLIMITED else int(value)
+
+
+# -- the ledger --------------------------------------------------------------------------------------------------------
+
+
+def find_ledger_url(service: EffectiveObject, environment: Mapping[str, str]) -> str:
+    """Return the URL of the ledger: the one that is configured, else that of a file beside the configuration.
+
+    A relative path begins at the instance directory. Raises UsageError if the configuration is only in memory, and names no
+    ledger.
+    """
+    stated: str | None = service["ledger"]
+    if stated is None:
+        return _SQLITE + _find_default_file(service, environment)
+    if stated.startswith(_SQLITE) and not stated.startswith(f"{_SQLITE}//"):
+        return _SQLITE + os.path.join(service.instance_directory, stated.removeprefix(_SQLITE))
+    return stated
+
+
+def _find_default_file(service: EffectiveObject, environment: Mapping[str, str]) -> str:
+    file = find_place_beside(service.storage_url, environment, "ledger")
+    if not file:
+        summary = "a configuration that is only in memory has no place for a ledger beside it"
+        remedy = "Set ledger."
+        raise UsageError(Diagnostic("usage", summary, path=service.path, property="ledger", remedy=remedy))
+    return file
+
+
+def open_ledger_of(
+    service: EffectiveObject,
+    environment: Mapping[str, str] | None = None,
+    *,
+    unsealed: bool = False,
+    patience: float = PATIENCE,
+) -> Ledger:
+    """Open the ledger of a mail service object; make it, if there is none.
+
+    It is sealed with the keys that the environment (by default that of the process) names. Without any, ``unsealed`` must
+    say that addresses and texts may stand in it in clear. Raises UsageError, and LedgerError.
+    """
+    variables = os.environ if environment is None else environment
+    url = find_ledger_url(service, variables)
+    keys = SealingKeys(variables)
+    sealer = None if _read_keys(keys) is None else _CurrentSealer(keys)
+    if sealer is not None or unsealed:
+        _make_room(service, variables)
+    return open_ledger(url, sealer, unsealed=unsealed, patience=patience)
+
+
+def _make_room(service: EffectiveObject, environment: Mapping[str, str]) -> None:
+    """Make the default file, if it is wanted and not there: in a directory of ours, for the owner of the configuration."""
+    if service["ledger"] is not None:
+        return
+    file = _find_default_file(service, environment)
+    beside = file_of(service.storage_url)
+    try:
+        if not beside:
+            with open_own_directory(os.path.dirname(file), ""):
+                pass
+        if not os.path.lexists(file):
+            with suppress(FileExistsError):
+                _make_file(file, beside)
+    except ConfobjectsError as error:
+        raise _as_ledger_error(error) from None
+
+
+def _make_file(file: str, beside: str) -> None:
+    descriptor = open_own(file, os.O_RDWR | os.O_CREAT, beside, "make the ledger")
+    try:
+        if beside:
+            give_to_owner(descriptor, beside)
+    finally:
+        os.close(descriptor)
+
+
+class _CurrentSealer:
+    """Seals with the keys of now: a rotation reaches a service that runs."""
+
+    def __init__(self, keys: SealingKeys) -> None:
+        self._keys = keys
+
+    def seal(self, plain: bytes, context: bytes) -> str:
+        """Return bytes sealed for a context. Raises LedgerError without keys."""
+        return self._now().seal(plain, context)
+
+    def unseal(self, sealed: str, context: bytes) -> bytes:
+        """Return what was sealed for a context. Raises ExpressionError, and LedgerError without keys."""
+        return self._now().unseal(sealed, context)
+
+    def _now(self) -> Sealer:
+        found = _read_keys(self._keys)
+        if found is None:
+            raise LedgerError(Diagnostic("ledger-unavailable", "the keys that the ledger is sealed with are gone"))
+        return found
+
+
+def _read_keys(keys: SealingKeys) -> Sealer | None:
+    try:
+        return keys()
+    except ConfobjectsError as error:
+        raise _as_ledger_error(error) from None
+
+
+def _as_ledger_error(error: ConfobjectsError) -> LedgerError:
+    return LedgerError([one.replace(code="ledger-unavailable") for one in error.diagnostics])
+
+
+__all__ = ["KIND", "SENDERS", "choose_sender", "find_ledger_url", "open_ledger_of", "read_settings"]
