@@ -2,17 +2,26 @@
 
 It drops and resets connections, answers 421 and 451, says 421 behind an answer, sends half an answer or none, sends what
 is neither TLS nor SMTP, is slow, falls silent, and refuses a message halfway: in every stage, in clear and in TLS.
+
+:class:`ChaosServers` runs several in a process of their own. A process that forks while a thread of it does TLS leaves its
+child with the locks that this thread holds inside OpenSSL; so whoever tests forks has no server in its own process.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import random
 import ssl
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Final, Self
 
+from tests.servers import processes
 from tests.servers.fake_smtp import (
     FakeSmtp,
     Session,
@@ -56,6 +65,16 @@ class Ledger:
             if not recipients or any(not one.startswith(f"m{number}.") for one in recipients):
                 self.problems.append(f"message {number} was given to {recipients}")
 
+    def to_json(self) -> str:
+        """Return what is entered, as one line."""
+        with self._lock:
+            return json.dumps([self.taken, self.problems])
+
+    def update(self, line: str) -> None:
+        """Replace what is entered by that of a line of :meth:`to_json`."""
+        taken, self.problems = json.loads(line)
+        self.taken = {int(number): [tuple(one) for one in several] for number, several in taken.items()}
+
 
 class Envelope:
     """What one connection has heard of its present message."""
@@ -72,14 +91,14 @@ class Temper:
 
     seed: int
     rate: float
-    extensions: bytes
+    extensions: str
 
 
 class ChaosSmtp(FakeSmtp):
     """A server with dice of its own."""
 
     def __init__(self, ledger: Ledger, temper: Temper, *, tls: ssl.SSLContext | None, implicit: bool) -> None:
-        super().__init__({"EHLO": temper.extensions, "STARTTLS": starttls}, tls=tls, implicit=implicit)
+        super().__init__({"EHLO": temper.extensions.encode(), "STARTTLS": starttls}, tls=tls, implicit=implicit)
         self.ledger = ledger
         self.temper = temper
         self._dice = random.Random(temper.seed)
@@ -196,3 +215,77 @@ _FAULTS: Final[dict[str, Callable[[Session, bytes], bytes]]] = {
     "bad_record": lambda session, usual: _end(session, bad_record),
     "clear_text": lambda session, usual: _end(session, clear_text),
 }
+
+
+# -- in a process of their own ---------------------------------------------------------------------------------------
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+class ChaosServers:
+    """Servers that run in a process of their own, one for each temper; a context manager that starts and stops it.
+
+    ``pair`` are the paths of certificate and key, None for servers without TLS. ``ports`` are those of the servers.
+    ``ledger`` is what they had taken when :meth:`look` was called; when the process has ended, all of it.
+    """
+
+    def __init__(self, tempers: Sequence[Temper], *, pair: tuple[Path, Path] | None, implicit: bool) -> None:
+        self.ledger = Ledger()
+        self.ports: list[int] = []
+        paths = None if pair is None else [str(path) for path in pair]
+        self._order = json.dumps([[astuple(one) for one in tempers], paths, implicit])
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.servers.chaos_smtp"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=_ROOT
+        )
+        self.ports = json.loads(self._ask(self._order))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            rest, _ = self._process.communicate(timeout=processes.PATIENCE)
+            self.ledger.update(rest)
+        finally:
+            processes.stop(self._process)
+
+    def look(self) -> Ledger:
+        """Return what the servers have taken until now."""
+        self.ledger.update(self._ask(""))
+        return self.ledger
+
+    def _ask(self, line: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{line}\n")
+        return self._process.stdout.readline()
+
+
+def _serve_apart() -> None:
+    """Run servers as the first line of standard input says, until it ends; answer each other line with the ledger."""
+    ledger = Ledger()
+    threading.excepthook = lambda failure: ledger.problems.append(f"a server failed: {failure.exc_value!r}")
+    tempers, pair, implicit = json.loads(sys.stdin.readline())
+    context = None
+    if pair is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+    with contextlib.ExitStack() as stack:
+        servers = [
+            stack.enter_context(ChaosSmtp(ledger, Temper(*temper), tls=context, implicit=implicit))
+            for temper in tempers
+        ]
+        _answer_line(json.dumps([server.port for server in servers]))
+        for _ in sys.stdin:
+            _answer_line(ledger.to_json())
+    _answer_line(ledger.to_json())
+
+
+def _answer_line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve_apart()

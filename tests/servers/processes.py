@@ -53,7 +53,7 @@ def accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
     """End a server by its process id and wait for it; one that was stopped by a signal is woken first."""
     if process.poll() is not None:
         return

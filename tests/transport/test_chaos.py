@@ -4,7 +4,8 @@ Laws, compared with what the servers really took: a message told as delivered wa
 report names; one told as failed was not taken; one of unknown fate was taken at most once, as was one whose result nobody
 waited for. Nothing else than a mail error is raised. Afterwards no file, no thread and no place of a pool is missing.
 
-The mail servers are fixed, or change at random at any moment, as those of a live configuration.
+The mail servers are fixed, or change at random at any moment, as those of a live configuration. They run in a process of
+their own: the process that forks has no other threads than those that send.
 
 The seeds are the numbers of the rounds; threads make each run a little different. ``make endurance`` makes more rounds.
 """
@@ -17,11 +18,11 @@ import gc
 import json
 import os
 import random
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -33,7 +34,8 @@ from confobjects.transport.fleet import FollowedServers
 from confobjects.transport.mailer import Mailer, Outgoing
 from confobjects.transport.outgoing import SendResult
 from tests.servers import Given, mail_server
-from tests.servers.chaos_smtp import ChaosSmtp, Ledger, Temper, make_body, make_recipients
+from tests.servers.certificates import Certificate
+from tests.servers.chaos_smtp import ChaosServers, Temper, make_body, make_recipients
 from tests.servers.fake_smtp import EHLO
 from tests.transport.sending import LOGIN, fork, parts, wait_for
 
@@ -176,14 +178,15 @@ class Round:
     """One round: its servers, its mailer, and what became of its messages."""
 
     def __init__(
-        self, seed: int, security: str, trusting: Given, context: ssl.SSLContext, *, is_restless: bool
+        self, seed: int, security: str, trusting: Given, pair: tuple[Path, Path], *, is_restless: bool
     ) -> None:
         self.dice = random.Random(f"{seed} {security}")
         self.is_restless = is_restless
         self.security = security
         self.trusting = trusting
-        self.context = context
-        self.ledger = Ledger()
+        tempers = [self.make_temper() for _ in range(self.dice.choice([1, 2]))]
+        tls = None if security == "clear" else pair
+        self.servers = ChaosServers(tempers, pair=tls, implicit=security == "implicit")
         self.numbers = count()
         self.told: dict[int, Fate] = {}
         self.faults: list[BaseException] = []
@@ -191,7 +194,7 @@ class Round:
     def run(self) -> None:
         """Let the servers and the senders loose, then compare."""
         with contextlib.ExitStack() as stack:
-            servers = [stack.enter_context(self.make_server()) for _ in range(self.dice.choice([1, 2]))]
+            stack.enter_context(self.servers)
             settings = (
                 f"confobjects.pool.max-connections={self.dice.choice([1, 2, 4])}",
                 f"confobjects.pool.messages-per-connection={self.dice.choice([3, 10, 100])}",
@@ -199,7 +202,7 @@ class Round:
                 "mail.smtp.timeout=300",
                 "mail.smtp.writetimeout=300",
             )
-            given = [self.reach(one, *settings) for one in servers]
+            given = [self.reach(one, *settings) for one in self.servers.ports]
             restless = Restless(given, random.Random(self.dice.random()))
             mailer = stack.enter_context(Mailer(FollowedServers(restless.read) if self.is_restless else given))
             self.send(mailer)
@@ -207,18 +210,16 @@ class Round:
                 assert not pool._lent, "every connection has been given back"
                 assert pool._count == len(pool._idle) + len(pool._outdated) <= 4
         assert self.faults == []
-        assert self.ledger.problems == []
+        assert self.servers.ledger.problems == []
 
-    def make_server(self) -> ChaosSmtp:
+    def make_temper(self) -> Temper:
         seed, rate = self.dice.randrange(1 << 30), self.dice.choice([0.02, 0.05, 0.15])
-        temper = Temper(seed, rate, self.dice.choice(EXTENSIONS))
-        tls = None if self.security == "clear" else self.context
-        return ChaosSmtp(self.ledger, temper, tls=tls, implicit=self.security == "implicit")
+        return Temper(seed, rate, self.dice.choice(EXTENSIONS).decode())
 
-    def reach(self, server: ChaosSmtp, *settings: str) -> Given:
+    def reach(self, port: int, *settings: str) -> Given:
         if self.security == "clear":
-            return mail_server(server.port, *settings, use_start_tls=False)
-        return mail_server(server.port, *settings, use_ssl=self.security == "implicit", trust=self.trusting, **LOGIN)
+            return mail_server(port, *settings, use_start_tls=False)
+        return mail_server(port, *settings, use_ssl=self.security == "implicit", trust=self.trusting, **LOGIN)
 
     def send(self, mailer: Mailer) -> None:
         """Send in four threads, and in children that are forked meanwhile."""
@@ -235,8 +236,10 @@ class Round:
         children = [self.fork_sender(mailer, 1000 * (number + 1)) for number in range(2)]
         for thread in threads:
             thread.join()
-        for child in children:
-            self.compare(child(), set())
+        told = [child() for child in children]
+        self.servers.look()
+        for fates in told:
+            self.compare(fates, set())
         for sender in senders:
             self.compare(sender.told, sender.sent)
         self.compare_counters(mailer, senders)
@@ -277,7 +280,7 @@ class Round:
         """Compare what was told of messages with what the servers took."""
         for number in sent | told.keys():
             fate, recipients = told.get(number, (UNKNOWN, ()))
-            taken = self.ledger.taken.get(number, [])
+            taken = self.servers.ledger.taken.get(number, [])
             if fate == DELIVERED:
                 assert taken == [recipients], number
             else:
@@ -286,7 +289,7 @@ class Round:
     def compare_counters(self, mailer: Mailer, senders: list[Sender]) -> None:
         """Compare the counters, which have also what nobody waited for, with what the servers took."""
         sent = {number for sender in senders for number in sender.sent}
-        taken = len(self.ledger.taken.keys() & sent)
+        taken = len(self.servers.ledger.taken.keys() & sent)
         fates = [fate for sender in senders for fate, _ in sender.told.values()]
         counters = mailer.counters
         assert counters.delivered <= taken <= counters.delivered + counters.unknown
@@ -302,14 +305,20 @@ def count_files() -> int:
     return len(os.listdir("/dev/fd"))
 
 
+@pytest.fixture
+def pair(certificates: dict[str, Certificate], tmp_path: Path) -> tuple[Path, Path]:
+    """Return the paths of the servers' certificate and key."""
+    return certificates["good"].write(tmp_path, "good")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
 @pytest.mark.parametrize("is_restless", [False, True], ids=["fixed", "restless"])
 @pytest.mark.parametrize("security", SECURITIES)
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
 def test_whatever_the_servers_do_each_message_is_told_as_it_went(
-    seed: int, security: str, trusting: Given, server_context: dict[str, ssl.SSLContext], *, is_restless: bool
+    seed: int, security: str, trusting: Given, pair: tuple[Path, Path], *, is_restless: bool
 ) -> None:
     files, threads = count_files(), threading.active_count()
-    Round(seed, security, trusting, server_context["good"], is_restless=is_restless).run()
+    Round(seed, security, trusting, pair, is_restless=is_restless).run()
     assert count_files() == files
     assert threading.active_count() == threads
