@@ -47,9 +47,9 @@ def make_evaluator(provide: Provide, unseal: Unseal | None = None) -> Evaluator:
 
 def _make_unsealer(open_sealer: OpenSealer | None = None, *, tolerant: bool = False) -> Unseal:
     """Return what opens sealed secrets, without keys unless there is a sealer."""
-    from confobjects.objects.sealing import Unsealer, open_nothing
+    from confobjects.objects.sealing import Unsealer
 
-    return Unsealer(open_sealer or open_nothing, tolerant=tolerant)
+    return Unsealer(open_sealer, tolerant=tolerant)
 
 
 def evaluate_defaults(

@@ -24,10 +24,6 @@ OpenSealer = Callable[[], "Sealer | None"]
 """Returns the sealer; None without keys. Raises ConfobjectsError if the keys cannot be used."""
 
 
-def open_nothing() -> None:
-    """Return that there are no keys."""
-
-
 def is_clear(prop: PropertyDefinition, text: str) -> bool:
     """Tell whether a value, or a part of it, is a secret that whoever reads it knows."""
     return mask_secret(prop, text) != text and parse_sealed(prop, text) is None
@@ -147,9 +143,12 @@ def _unseal(sealer: Sealer, sealed: SealedSecret, contexts: Sequence[bytes]) -> 
 
 
 class Unsealer:
-    """Evaluates sealed secrets. At write time a secret without its key is not known; at startup that is a problem."""
+    """Evaluates sealed secrets. At write time a secret without its key is not known; at startup that is a problem.
 
-    def __init__(self, open_sealer: OpenSealer, *, tolerant: bool = False) -> None:
+    ``open_sealer`` gives the keys; None if there are none.
+    """
+
+    def __init__(self, open_sealer: OpenSealer | None, *, tolerant: bool = False) -> None:
         self._open_sealer = open_sealer
         self._tolerant = tolerant
 
@@ -158,7 +157,7 @@ class Unsealer:
         sealed = parse_whole(text)
         assert sealed is not None  # noqa: S101 - contexts are given for sealed secrets only
         try:
-            sealer = self._open_sealer()
+            sealer = None if self._open_sealer is None else self._open_sealer()
             if sealer is None:
                 return Evaluation(None, (), () if self._tolerant else (describe_missing_keys(),))
             plain = _unseal(sealer, sealed, contexts)
