@@ -162,7 +162,7 @@ def read_after(known: LdifText | None, data: bytes) -> tuple[object, LdifText | 
     return found, parse(decode(data)) if isinstance(found, tuple) else known
 
 
-@settings(max_examples=times(1500), deadline=None)
+@settings(max_examples=times(500), deadline=None)
 @given(contents())
 def test_any_content_is_read_after_any_other_as_by_itself(some: list[bytes]) -> None:
     known = None
@@ -171,7 +171,7 @@ def test_any_content_is_read_after_any_other_as_by_itself(some: list[bytes]) -> 
         assert found == read_whole(data)
 
 
-@settings(max_examples=400)
+@settings(max_examples=times(200))
 @given(
     st.lists(st.sampled_from(PIECES), max_size=6),
     st.integers(0, 250),
