@@ -215,6 +215,15 @@ def diagnose(trouble: Trouble, known: Mapping[str, Any], mask: Callable[[str], s
     )
 
 
+def describe_code(code: str, **facts: str) -> tuple[str, Remedy] | None:
+    """Return the sentence and the remedy of a code, None for one that has no row. Facts that are not given become general words."""
+    if code not in TABLE:
+        return None
+    known = _Facts(facts)
+    row = TABLE[code]
+    return row.summary.format_map(known), _join(_fill(row.remedy, known, "auth-username"))
+
+
 class TrustError(MailError):
     """A trust or key manager provider cannot be used.
 

@@ -15,17 +15,18 @@ from sqlalchemy import Connection, Select, bindparam, func, select, text
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import LedgerError, MailError, NoSuchObjectError, NotAcceptedError
+from confobjects.errors import ConstraintError, LedgerError, MailError, NoSuchObjectError, NotAcceptedError
 from confobjects.mail.envelope import make_envelope
 from confobjects.records import Record
 from confobjects.sealing import KEY_FILE_VARIABLE
+from confobjects.service.counting import Counted, Counts
 from confobjects.service.databases import PATIENCE, Clock, Database
 from confobjects.service.prepared import Prepared
 from confobjects.service.refusing import word_refusal
 from confobjects.service.rows import Held, as_changes, as_row, read_row
 from confobjects.service.rules.accepting import count_mail, is_limited, judge_recipients, judge_service
 from confobjects.service.rules.quotas import Standing, forget_refusals, reset_uses
-from confobjects.service.rules.settings import Settings
+from confobjects.service.rules.settings import DAY, Settings
 from confobjects.service.rules.states import (
     Part,
     State,
@@ -39,8 +40,9 @@ from confobjects.service.rules.states import (
 )
 from confobjects.service.sealing import Cover, Digester, Sealer
 from confobjects.service.standings import Known, Standings
-from confobjects.service.tables import CONTENTS, FACTS, HAS_ENDED, PARTS, bring_up_to_date
+from confobjects.service.tables import CONTENTS, FACTS, HAS_ENDED, LOGINS, PARTS, RUNNERS, bring_up_to_date
 from confobjects.service.together import GroupWriter
+from confobjects.texts.visible import make_visible
 
 MOST_BYTES: Final = 64 << 20
 """The largest mail that is accepted."""
@@ -100,7 +102,8 @@ class Ledger:
         self.database = database
         self.cover = cover
         self.standings = Standings(cover, digester)
-        self._writer = GroupWriter(database.write)
+        self.counts = Counts()
+        self._writer = GroupWriter(self._write)
         self.perform = self._writer.perform
 
     def __enter__(self) -> Self:
@@ -112,6 +115,16 @@ class Ledger:
     def close(self) -> None:
         """Close every connection to the database."""
         self.database.close()
+
+    def _write(self, work: Callable[[Connection], None]) -> None:
+        """Carry out a work in a transaction, which also takes what the work has counted."""
+
+        def counted(connection: Connection) -> None:
+            self.counts.begin()
+            work(connection)
+            self.counts.write(connection)
+
+        self.database.write(counted)
 
     # -- accepting ---------------------------------------------------------------------------------------------------
 
@@ -135,6 +148,7 @@ class Ledger:
             else:
                 connection.execute(PARTS.insert(), [row | moment for row in rows])
             _ADD_CONTENT.execute(connection, content)
+            self.counts.add(Counted.ACCEPTED)
 
         self.perform(write)
         return made
@@ -148,6 +162,8 @@ class Ledger:
             self.standings.lock(connection)
         before = self.standings.read(connection, addresses)
         if refusals := judge_recipients(before, category, now, settings):
+            for reason in {one.reason for one in refusals}:
+                self.counts.add(Counted.REFUSED, reason.value)
             raise NotAcceptedError([word_refusal(one) for one in refusals])
         if limited:
             after = {one: count_mail(standing, category, now, settings) for one, standing in before.items()}
@@ -155,12 +171,16 @@ class Ledger:
 
     # -- what is there -----------------------------------------------------------------------------------------------
 
-    def list(self, states: Sequence[State] = (), most: int = _GROUP, after: str = "") -> Sequence[Entry]:
+    def list(
+        self, states: Sequence[State] = (), most: int = _GROUP, after: str = "", *, sender: str = ""
+    ) -> Sequence[Entry]:
         """Return the mails with a part in one of some states, all without any, in the order of their acceptance.
 
-        At most ``most`` of them, after the one with an id.
+        At most ``most`` of them, after the one with an id, and only those of a sender if one is named.
         """
         wanted = select(_P.mail).where(_P.mail > after).distinct().order_by(_P.mail).limit(most)
+        if sender:
+            wanted = wanted.where(_P.sender == sender)
         if states:
             wanted = wanted.where(_P.state.in_([one.value for one in states]))
         with self.database.read() as connection:
@@ -221,15 +241,27 @@ class Ledger:
         """Write a part that a rule has changed. Return False if somebody else has changed it since it was read."""
         before = held.part
         guard = {"of": before.mail, "at": before.number, "held": before.fence, "was": before.state.value}
-        return connection.execute(_CHANGE, guard | as_changes(held.replace(part=after), self.cover)).rowcount == 1
+        counts = connection.execute(_CHANGE, guard | as_changes(held.replace(part=after), self.cover)).rowcount == 1
+        if counts and after.ended:
+            self.counts.add(Counted.ENDED, after.state.value)
+        return counts
 
     def reset_quota(self, address: str) -> bool:
-        """Let a recipient's quota begin again; return whether it had been used."""
-        return self._change_standing(address, reset_uses)
+        """Let a recipient's quota begin again; return whether it had been used.
+
+        Raises ConstraintError for a suppressed address: it gets no mail whatever its quota is.
+        """
+        return self._change_standing(address, lambda before: _reset_quota(address, before))
 
     def lift_suppression(self, address: str) -> bool:
         """Send to a suppressed address again; return whether it was suppressed, or refused before."""
         return self._change_standing(address, forget_refusals)
+
+    def forget_refused_logins(self, sender: str) -> bool:
+        """Let a sender log in again that is stopped; return whether a login of it was refused."""
+        return self.perform(
+            lambda connection: connection.execute(LOGINS.delete().where(LOGINS.c.sender == sender)).rowcount > 0
+        )
 
     def _change_standing(self, address: str, change: Callable[[Standing], Standing]) -> bool:
         def work(connection: Connection) -> bool:
@@ -252,6 +284,7 @@ class Ledger:
                 connection.execute(PARTS.delete().where((_P.mail == mail) & (_P.number == number)))
             self.remove_contents(connection, {mail for mail, _ in found})
             self.standings.forget(connection, now - max(settings.retention, settings.recipient_window))
+            connection.execute(RUNNERS.delete().where(RUNNERS.c.heard < now - DAY))
             return len(found)
 
         return self.perform(work)
@@ -262,6 +295,14 @@ class Ledger:
         for mail in mails:
             others = select(_P.number).where((_P.mail == mail) & (_P.state != State.DELIVERED.value))
             connection.execute(CONTENTS.delete().where((CONTENTS.c.mail == mail) & ~others.exists()))
+
+
+def _reset_quota(address: str, standing: Standing) -> Standing:
+    if standing.suppressed:
+        summary = f"{make_visible(address)} is suppressed, and gets no mail whatever its quota is"
+        remedy = "Correct the address, or lift the suppression."
+        raise ConstraintError(Diagnostic("constraint-violated", summary, argument=address, remedy=remedy))
+    return reset_uses(standing)
 
 
 _COUNTER: Final = itertools.count()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, get_args
 
 from sqlalchemy import RowMapping
 
+from confobjects.actions import Remedy, RemedyAction, Verb
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import LedgerError
 from confobjects.records import Record
 from confobjects.service.rules.quotas import Standing
-from confobjects.service.rules.states import Part, Recipient, State
+from confobjects.service.rules.states import Part, Recipient, State, Words
 from confobjects.service.sealing import Cover
 
 _PLAIN: Final = ("mail", "number", "accepted", "since", "fence", "due", "began", "lease", "runner", "ended")
 """The fields of a part that are columns of the same name."""
+
+_LONGEST: Final = 1000
+"""Characters of a sentence, or of a piece of a remedy, that are kept."""
+
+_VERBS: Final = frozenset(get_args(Verb))
 
 
 class Held(Record):
@@ -71,23 +77,50 @@ def _place_of(part: Part) -> str:
 
 
 def _write_envelope(held: Held) -> bytes:
-    listed = [[one.address, one.state.value, one.due, one.tries, one.code, one.reply] for one in held.part.recipients]
-    return json.dumps([held.from_, listed], separators=(",", ":")).encode()
+    recipients = held.part.recipients
+    listed = [[one.address, one.state.value, one.due, one.tries, one.code, one.reply] for one in recipients]
+    found = list(dict.fromkeys(one.words for one in recipients if one.words is not None))
+    if not found:
+        return _dump([held.from_, listed])
+    for row, one in zip(listed, recipients, strict=True):
+        row.extend([] if one.words is None else [found.index(one.words)])
+    return _dump([held.from_, listed, [[one.summary[:_LONGEST], *_write_remedy(one.remedy)] for one in found]])
+
+
+def _dump(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _write_remedy(remedy: Remedy) -> Iterable[Any]:
+    """Yield the pieces of a remedy: texts, and actions as lists of words."""
+    for piece in (remedy,) if isinstance(remedy, str) else remedy:
+        yield piece[:_LONGEST] if isinstance(piece, str) else [piece.verb, *piece.arguments]
 
 
 def _read_envelope(text: bytes, place: str) -> tuple[str, tuple[Recipient, ...]]:
     try:
-        from_, listed = json.loads(text)
+        from_, listed, *more = json.loads(text)
+        words = tuple(_read_words(summary, pieces) for summary, *pieces in more[0]) if more else ()
         found = tuple(
-            Recipient(address, State(state), due, tries, code, reply)
-            for address, state, due, tries, code, reply in listed
+            Recipient(address, State(state), due, tries, code, reply, words[at[0]] if at else None)
+            for address, state, due, tries, code, reply, *at in listed
         )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, LookupError):
         summary = f"the entry {place} of the ledger cannot be read"
         raise LedgerError(
             Diagnostic("ledger-unavailable", summary, remedy="Put a backup of the ledger in its place.")
         ) from None
     return from_, found
+
+
+def _read_words(summary: str, pieces: Sequence[Any]) -> Words:
+    """Return words. An action that only another release knows leaves nothing behind but its arguments."""
+    remedy = tuple(one if isinstance(one, str) else _read_action(*one) for one in pieces)
+    return Words(summary, remedy[0] if len(remedy) == 1 and isinstance(remedy[0], str) else remedy)
+
+
+def _read_action(verb: Any, *arguments: str) -> RemedyAction | str:
+    return RemedyAction(verb, *arguments) if verb in _VERBS else " ".join(arguments)
 
 
 def write_uses(standing: Standing) -> str:

@@ -8,6 +8,7 @@ changes. A runner that is to stop begins no further mail, and gives back what it
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -26,7 +27,7 @@ from confobjects.service.ledger import Ledger
 from confobjects.service.rows import Held
 from confobjects.service.rules.answers import is_refused_login, read_error, read_report
 from confobjects.service.rules.settings import SECOND, Settings
-from confobjects.service.rules.states import LEASE, Answer, Part, State, Verdict, settle
+from confobjects.service.rules.states import LEASE, NO_SENDER, Answer, Part, State, Verdict, settle
 from confobjects.service.work import Delivery, Settled, Work
 from confobjects.transport.outgoing import Outgoing, SendResult
 
@@ -40,8 +41,6 @@ _LOOK: Final = 1.0
 
 _CLEAR_UP: Final = 10.0
 """Seconds after which a runner looks for what was lost, and for what was kept long enough."""
-
-NO_SENDER: Final = "no-sender"
 
 
 class Sender(Protocol):
@@ -111,7 +110,8 @@ class Runner:
                 if pause:
                     self._wanted.wait(pause)
                     self._wanted.clear()
-            self._leave()
+            self._write_last()
+        self._leave()
 
     def run_once(self) -> float:
         """Take and send once; return the seconds to wait until there may be more. Raises LedgerError."""
@@ -142,11 +142,13 @@ class Runner:
         over = threading.Event()
 
         def renew() -> None:
-            while not over.wait(LEASE / SECOND / 4):
+            while True:
                 try:
                     self.work.renew_leases()
                 except LedgerError as error:
                     _report(logging.ERROR, "ledger-unavailable", error=str(error))
+                if over.wait(LEASE / SECOND / 4):
+                    return
 
         thread = threading.Thread(target=renew, name="confobjects-leases", daemon=True)
         thread.start()
@@ -157,6 +159,11 @@ class Runner:
             thread.join()
 
     def _leave(self) -> None:
+        """Tell that it has ended. If the ledger cannot take that, it is known when nothing was heard of the runner for a while."""
+        with contextlib.suppress(LedgerError):
+            self.work.leave()
+
+    def _write_last(self) -> None:
         """Write down what is known. What cannot be written is unknown when its lease has ended."""
         try:
             self._write_down()

@@ -98,6 +98,23 @@ LOGINS: Final = Table(
     Column("refused", Integer, nullable=False),
 )
 
+COUNTS: Final = Table(
+    "ledger_counts",
+    METADATA,
+    Column("name", String(20), primary_key=True),
+    Column("label", String(60), primary_key=True),
+    Column("shard", Integer, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+RUNNERS: Final = Table(
+    "ledger_runners",
+    METADATA,
+    Column("name", String(80), primary_key=True),
+    Column("began", BigInteger, nullable=False),
+    Column("heard", BigInteger, nullable=False),
+)
+
 VERSION: Final = "version"
 
 
@@ -106,7 +123,12 @@ def _make_first_tables(connection: Connection) -> None:
     connection.execute(PACE.insert().values(id=1, free=0))
 
 
-UPGRADES: Final[Sequence[Callable[[Connection], None]]] = (_make_first_tables,)
+def _add_counts_and_runners(connection: Connection) -> None:
+    COUNTS.create(connection, checkfirst=True)
+    RUNNERS.create(connection, checkfirst=True)
+
+
+UPGRADES: Final[Sequence[Callable[[Connection], None]]] = (_make_first_tables, _add_counts_and_runners)
 """What turns a ledger of each version into one of the next, from version 0: an empty database."""
 
 
@@ -142,6 +164,7 @@ def bring_up_to_date(connection: Connection, upgrades: Sequence[Callable[[Connec
 
 __all__ = [
     "CONTENTS",
+    "COUNTS",
     "FACTS",
     "HAS_ENDED",
     "HOLDS",
@@ -149,6 +172,7 @@ __all__ = [
     "METADATA",
     "PACE",
     "PARTS",
+    "RUNNERS",
     "STANDINGS",
     "UPGRADES",
     "VERSION",

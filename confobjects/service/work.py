@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, select, text
 
 from confobjects.records import Record, field
+from confobjects.service.counting import Counted
 from confobjects.service.ledger import CHANGED, GUARDED, Ledger
 from confobjects.service.prepared import Prepared
 from confobjects.service.rows import Held, as_changes, read_row
@@ -30,12 +31,15 @@ from confobjects.service.rules.states import (
     lapse,
     take,
 )
-from confobjects.service.tables import CONTENTS, HOLDS, LOGINS, PACE, PARTS, WAITS
+from confobjects.service.tables import CONTENTS, HOLDS, LOGINS, PACE, PARTS, RUNNERS, WAITS
 
 MOST_BYTES_TAKEN: Final = 32 << 20
 """The size of the mails that a runner takes together, unless it is a single one."""
 
 _GROUP: Final = 500
+
+DELIVERED: Final = "delivered"
+"""What an attempt is counted as that found nothing wrong."""
 
 _P = PARTS.c
 _HELD: Final = or_(*(_P.state == literal_column(f"'{one}'") for one in sorted(HELD)))
@@ -48,6 +52,12 @@ _NOT_DELIVERED: Final = (
 _REMOVE_CONTENT: Final = Prepared(CONTENTS.delete().where((CONTENTS.c.mail == bindparam("of")) & ~_NOT_DELIVERED))
 _SEND_NOW: Final = Prepared(_SEND)
 _SETTLE_NOW: Final = Prepared(_SETTLE)
+_IS_ALIVE: Final = Prepared(
+    text(
+        "INSERT INTO ledger_runners (name, began, heard) VALUES (:name, :now, :now) "
+        "ON CONFLICT (name) DO UPDATE SET heard = excluded.heard"
+    )
+)
 
 
 class Delivery(Record):
@@ -197,7 +207,22 @@ class Work:
         counts = _SETTLE_NOW.execute(connection, _guard(one.held.part) | changes).rowcount == 1
         if counts and one.after.state is State.DELIVERED:
             _REMOVE_CONTENT.execute(connection, {"of": one.after.mail})
+        if counts:
+            self._count(one)
         return counts
+
+    def _count(self, one: Settled) -> None:
+        """Count an attempt, once for each thing that it found out, and the part if it has ended."""
+        pairs = zip(one.held.part.recipients, one.after.recipients, strict=True)
+        found = {
+            after.code or DELIVERED
+            for before, after in pairs
+            if before.state != after.state or before.tries != after.tries
+        }
+        for code in found:
+            self.ledger.counts.add(Counted.ATTEMPT, code)
+        if one.after.ended:
+            self.ledger.counts.add(Counted.ENDED, one.after.state.value)
 
     def _judge_addresses(
         self, connection: Connection, reached: Sequence[str], refused: Sequence[str], settings: Settings
@@ -232,13 +257,21 @@ class Work:
     # -- leases ------------------------------------------------------------------------------------------------------
 
     def renew_leases(self) -> int:
-        """Renew the lease of everything that the runner has; return how many parts it has."""
+        """Renew the lease of everything that the runner has, and tell that it is alive; return how many parts it has."""
 
         def work(connection: Connection) -> int:
+            now = self._now(connection)
+            _IS_ALIVE.execute(connection, {"name": self.runner, "now": now})
             mine = PARTS.update().where(HOLDS & (_P.runner == self.runner) & _HELD)
-            return connection.execute(mine.values(lease=self._now(connection) + LEASE)).rowcount
+            return connection.execute(mine.values(lease=now + LEASE)).rowcount
 
         return self.ledger.perform(work)
+
+    def leave(self) -> None:
+        """Tell that the runner has come to its end."""
+        self.ledger.perform(
+            lambda connection: connection.execute(RUNNERS.delete().where(RUNNERS.c.name == self.runner))
+        )
 
     def find_lost(self) -> Sequence[Part]:
         """Find parts that were *sending* when their lease ended, whoever had them. They are unknown from now on."""
@@ -277,4 +310,4 @@ def _guard(part: Part) -> dict[str, Any]:
     return {"of": part.mail, "at": part.number, "held": part.fence}
 
 
-__all__ = ["MOST_BYTES_TAKEN", "Delivery", "Recorded", "Settled", "Taking", "Work"]
+__all__ = ["DELIVERED", "MOST_BYTES_TAKEN", "Delivery", "Recorded", "Settled", "Taking", "Work"]

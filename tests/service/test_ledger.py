@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
-from confobjects.errors import LedgerError, NoSuchObjectError, NotAcceptedError
+from confobjects.errors import ConstraintError, LedgerError, NoSuchObjectError, NotAcceptedError
 from confobjects.sealing import RingSealer
 from confobjects.sealing.ring import Ring
 from confobjects.sealing.ring_file import make_key
@@ -220,7 +220,10 @@ def test_an_address_refused_again_and_again_is_suppressed_until_that_is_lifted(l
         assert ledger.list_standings()[0].standing.refusals == n + 1
     with pytest.raises(NotAcceptedError, match="suppressed"):
         ledger.accept(mail(), SETTINGS)
+    with pytest.raises(ConstraintError, match="suppressed"):
+        ledger.reset_quota("ann@example.com")
     assert ledger.lift_suppression("ann@example.com")
+    assert not ledger.reset_quota("ann@example.com")
     ledger.accept(mail(), SETTINGS)
 
 
@@ -348,12 +351,12 @@ def test_a_ledger_of_an_older_release_is_brought_up_to_date_and_one_of_a_newer_i
     ledger: Ledger, url: str
 ) -> None:
     steps: list[int] = []
-    newer = (*UPGRADES, lambda _connection: steps.append(2), lambda _connection: steps.append(3))
-    assert ledger.perform(lambda connection: bring_up_to_date(connection, newer)) == 1
-    assert ledger.perform(lambda connection: bring_up_to_date(connection, newer)) == 3
-    assert steps == [2, 3]
-    assert ledger.perform(read_version) == 3
-    with pytest.raises(LedgerError, match="version 3"):
+    newer = (*UPGRADES, lambda _connection: steps.append(1), lambda _connection: steps.append(2))
+    assert ledger.perform(lambda connection: bring_up_to_date(connection, newer)) == len(UPGRADES)
+    assert ledger.perform(lambda connection: bring_up_to_date(connection, newer)) == len(newer)
+    assert steps == [1, 2]
+    assert ledger.perform(read_version) == len(newer)
+    with pytest.raises(LedgerError, match=f"version {len(newer)}"):
         open_ledger(url, unsealed=True)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from confobjects.errors import MailError
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.report import DeliveryReport, RecipientResult
-from confobjects.service.rules.states import Answer, Verdict
+from confobjects.service.rules.states import Answer, Verdict, Words
 
 _OF_MAIL: Final = frozenset({"mail", "rcpt", "data"})
 """Stages in which a permanent refusal is about the mail itself. Elsewhere the configuration is at fault: it may be
@@ -27,16 +27,24 @@ def read_error(error: MailError, places: Sequence[int]) -> Mapping[int, Answer]:
     """Return the answers of a mail that was not sent, or whose outcome is unknown."""
     code = error.diagnosis.code if isinstance(error, DeliveryError) else error.diagnostics[0].code
     reply = error.diagnosis.reply if isinstance(error, DeliveryError) else error.diagnostics[0].summary
+    words = _read_words(error)
     if isinstance(error, DeliveryError) and error.unknown:
-        return {place: Answer(Verdict.UNKNOWN, code, reply) for place in places}
+        return {place: Answer(Verdict.UNKNOWN, code, reply, words=words) for place in places}
     asked = _find_results(error)
     if any(one.accepted is False for one in asked):
         answers = {place: Answer(Verdict.HELD_UP) for place in places}
         return answers | {
-            place: _read_result(one, Verdict.HELD_UP, code) for place, one in zip(places, asked, strict=False)
+            place: _read_result(one, Verdict.HELD_UP, code, words=words)
+            for place, one in zip(places, asked, strict=False)
         }
     verdict = Verdict.REFUSED if error.stage in _OF_MAIL and not _may_succeed_later(error) else Verdict.LATER
-    return {place: Answer(verdict, code, reply) for place in places}
+    return {place: Answer(verdict, code, reply, words=words) for place in places}
+
+
+def _read_words(error: MailError) -> Words:
+    if isinstance(error, DeliveryError):
+        return Words(error.diagnosis.summary, error.diagnosis.remedy)
+    return Words(error.diagnostics[0].summary, error.diagnostics[0].remedy)
 
 
 def _find_results(error: MailError) -> Sequence[RecipientResult]:
@@ -50,10 +58,13 @@ def _may_succeed_later(error: MailError) -> bool:
     return isinstance(error, DeliveryError) and error.retryable
 
 
-def _read_result(one: RecipientResult, accepted: Verdict, code: str, reply: str = "") -> Answer:
+def _read_result(
+    one: RecipientResult, accepted: Verdict, code: str, reply: str = "", *, words: Words | None = None
+) -> Answer:
     if one.accepted is not False:
         return Answer(accepted, "", reply)
-    return Answer(Verdict.LATER if one.retry else Verdict.REFUSED, code or REFUSED, one.reply, of_address=not one.retry)
+    verdict = Verdict.LATER if one.retry else Verdict.REFUSED
+    return Answer(verdict, code or REFUSED, one.reply, of_address=not one.retry, words=words)
 
 
 def is_refused_login(error: MailError) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
+from confobjects.actions import Remedy
 from confobjects.records import Record
 from confobjects.service.rules.settings import MINUTE, Settings
 
@@ -42,6 +43,7 @@ OPEN: Final = frozenset({State.QUEUED, *HELD})
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 LEASE_ENDED: Final = "lease-ended"
+NO_SENDER: Final = "no-sender"
 
 
 class Verdict(StrEnum):
@@ -57,8 +59,15 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Words(Record):
+    """What an attempt found out, in words: a sentence, and what to do."""
+
+    summary: str
+    remedy: Remedy = ""
+
+
 class Answer(Record):
-    """The outcome of an attempt for one recipient: the code of the diagnosis, and what the server said.
+    """The outcome of an attempt for one recipient: the code of the diagnosis, what the server said, and the words of the diagnosis.
 
     ``of_address`` says that the server refused this address, and not the mail or its sender.
     """
@@ -67,6 +76,7 @@ class Answer(Record):
     code: str = ""
     reply: str = ""
     of_address: bool = False
+    words: Words | None = None
 
 
 class Recipient(Record):
@@ -78,6 +88,7 @@ class Recipient(Record):
     tries: int = 0
     code: str = ""
     reply: str = ""
+    words: Words | None = None
 
 
 class Part(Record):
@@ -200,7 +211,7 @@ _FINAL: Final = {
 
 def _judge(one: Recipient, answer: Answer, now: int, old: bool, settings: Settings) -> Recipient:
     tries = one.tries + (answer.verdict is not Verdict.DELIVERED)
-    found = one.replace(tries=tries, code=answer.code, reply=answer.reply)
+    found = one.replace(tries=tries, code=answer.code, reply=answer.reply, words=answer.words)
     if answer.verdict in _FINAL:
         return found.replace(state=_FINAL[answer.verdict])
     if old:
@@ -238,7 +249,7 @@ def lapse(part: Part, now: int) -> Part:
     """Return the part that was *sending* when its lease ended: for those in the attempt the outcome is unknown."""
     within = set(part.in_attempt)
     recipients = tuple(
-        one.replace(state=State.UNKNOWN, code=LEASE_ENDED, reply="") if place in within else one
+        one.replace(state=State.UNKNOWN, code=LEASE_ENDED, reply="", words=None) if place in within else one
         for place, one in enumerate(part.recipients)
     )
     return _conclude(part.replace(recipients=recipients), now)
@@ -271,7 +282,7 @@ def can_be_cancelled(part: Part, now: int) -> bool:
 def cancel(part: Part, now: int) -> Part:
     """Return the part with every recipient that waits as failed."""
     recipients = tuple(
-        one.replace(state=State.FAILED, code=CANCELLED, reply="") if one.state is State.QUEUED else one
+        one.replace(state=State.FAILED, code=CANCELLED, reply="", words=None) if one.state is State.QUEUED else one
         for one in part.recipients
     )
     return _conclude(part.replace(recipients=recipients, fence=part.fence + 1), now)
@@ -285,12 +296,14 @@ __all__ = [
     "LEASE",
     "LEASE_ENDED",
     "MOST_RECIPIENTS",
+    "NO_SENDER",
     "OPEN",
     "Answer",
     "Part",
     "Recipient",
     "State",
     "Verdict",
+    "Words",
     "begin_sending",
     "can_be_cancelled",
     "can_be_retried",

@@ -1,0 +1,39 @@
+"""What became of a recipient, in words: a sentence, and what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confobjects.mail.diagnosis import describe_code
+from confobjects.service.rules.states import CANCELLED, EXPIRED, LEASE_ENDED, NO_SENDER, Recipient, Words
+
+_OWN: Final = {
+    CANCELLED: Words("it was cancelled"),
+    EXPIRED: Words(
+        "it could not be delivered before it expired", "Correct what the last attempt found, and send it again."
+    ),
+    LEASE_ENDED: Words(
+        "the program that sent it was lost before it wrote down the answer of the mail server",
+        "Look into the log of the mail server, or ask the recipient; if it has not arrived, send it again.",
+    ),
+    NO_SENDER: Words(
+        "the sender that it was accepted for cannot be used",
+        "Create it, enable it, or correct its configuration, or cancel the mail.",
+    ),
+}
+
+
+def word_outcome(one: Recipient) -> Words | None:
+    """Return what the last attempt found out about a recipient, None if there is nothing to say."""
+    own = _OWN.get(one.code)
+    if own is not None:
+        if one.words is None:
+            return own
+        return Words(f"{own.summary}; the last attempt: {one.words.summary}", one.words.remedy or own.remedy)
+    if one.words is not None or not one.code:
+        return one.words
+    described = describe_code(one.code, recipients=one.address)
+    return None if described is None else Words(*described)
+
+
+__all__ = ["word_outcome"]
