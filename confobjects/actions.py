@@ -51,6 +51,8 @@ Verb = Literal[
     "give-sender",
     "give-recipients",
     "allow-unsealed",
+    "give-dkim-selector",
+    "give-spf-include",
 ]
 """Every action. What comes after it is said where it is worded: property and value, kind and name, a number."""
 
@@ -109,6 +111,8 @@ PLAIN: Final[dict[Verb, str]] = {
     "give-sender": "the sender given with the message",
     "give-recipients": "to",
     "allow-unsealed": "unsealed=True",
+    "give-dkim-selector": "selector",
+    "give-spf-include": "include",
 }
 """The words of each action for a caller in Python; an argument stands where its number does, in order without one.
 

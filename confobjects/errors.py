@@ -22,7 +22,7 @@
     ├── BrokenDataError                  31  what was read cannot be understood
     │   ├── DefinitionError              31
     │   └── StorageError                 31  the storage failed
-    ├── MailError                     40-52  by the stage that failed
+    ├── MailError                     40-53  by the stage that failed
     └── CommandFailedError               60  a command of the user that was run has failed
 
 Laws: an error carries :class:`~confobjects.diagnostics.Diagnostic` objects, at least one; faces print
@@ -207,6 +207,7 @@ MAIL_STAGES: Final = {
     "trust": 50,
     "plan": 51,
     "token": 52,
+    "domain": 53,
 }
 """Exit status of a mail that failed, by the stage it failed in."""
 

@@ -17,9 +17,11 @@ from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
 from ..mail_servers import check_names, load_target, name_options, show_stages
+from ..sender_domains import DomainQuestion, domain_options, find_report, judge_alone, report_lines
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.mail.senders import MailSender
     from confobjects.transport.check import TestResult
 
     from ..words.splitting import Words
@@ -39,8 +41,11 @@ _HELP = """Test a mail server, as saved or with unsaved values, and say what is 
 Depths: resolve, connect, tls, ehlo, auth (the default), envelope, send; each includes those before it. Only the
 last one sends a mail.
 
+With --sender-name it also looks up SPF, DKIM and DMARC of the sender's domain, and says what receivers will think. That
+never fails the test.
+
 The exit status is that of the stage that failed: 40 resolve, 41 connect, 42 tls, 43 banner, 44 ehlo, 45 starttls, 46 auth,
-47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan, 52 access token."""
+47 mail, 48 rcpt, 49 data, 50 trust store, 51 plan, 52 access token; with --domain-only 53."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -50,6 +55,7 @@ def build(words: Words, registry: Registry) -> click.Command:
         click.Option(["--depth"], metavar="DEPTH", help=f"How far to go: {', '.join(_DEPTHS)}."),
         click.Option(["--to"], metavar="ADDRESS", multiple=True, help="A recipient, for the depths envelope and send."),
         click.Option(["--from", "from_"], metavar="ADDRESS", help="The sender; the default is the mail server's own."),
+        *domain_options(),
         *unsaved_options(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
@@ -58,12 +64,18 @@ def build(words: Words, registry: Registry) -> click.Command:
 def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: str | None, **values: Any) -> int:
     server_name, sender_name = values.pop("server_name"), values.pop("sender_name")
     check_names(server_name, sender_name, from_)
+    question = DomainQuestion.of(values)
+    question.check(sender_name, depth, to)
     chosen = _choose_depth(depth, to)
     if chosen == "send" and invocation.dry_run:
         chosen = "envelope"
         invocation.note("--dry-run: no mail is sent; the test ends with naming the sender and the recipients")
     unsaved = find_unsaved(invocation, "mail-server", values)
     server, sender = load_target(invocation, server_name, sender_name, unsaved)
+    if sender is not None and question.only:
+        result = judge_alone(server, sender, question, unsaved=unsaved is not None)
+        _print(invocation, result)
+        return result.exit_code
     from confobjects.transport.check import check_server
 
     if invocation.tells_people:
@@ -82,8 +94,22 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
             tokens=startup.find_tokens,
             progress=timeline,
         )
+    if sender is not None and result.host and not question.without and not invocation.quiet:
+        result = _add_domain(invocation, result, sender, question)
     _print(invocation, result)
     return result.exit_code
+
+
+def _add_domain(invocation: Invocation, result: TestResult, sender: MailSender, question: DomainQuestion) -> TestResult:
+    """Return a result with what receivers will think of the sender's mail, or with a note why that is not known."""
+    if invocation.tells_people:
+        invocation.say("  domain  looking up SPF, DKIM and DMARC")
+    try:
+        return result.replace(domain=find_report(sender, result.host, question))
+    except UsageError as error:
+        [problem] = error.diagnostics
+        note = f"what receivers will think of mail from {sender.address} is not known: {problem.summary}"
+        return result.replace(notes=(*result.notes, f"{note}. {problem.remedy}"))
 
 
 def _choose_depth(depth: str | None, to: Sequence[str]) -> str:
@@ -127,6 +153,8 @@ def _script_rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield name, str(value).lower() if value in (True, False) else str(value)
     for stage in facts["stages"]:
         yield "stage", stage["stage"], str(stage["ms"]), str(stage["ok"]).lower()
+    for finding in facts.get("domain", {}).get("findings", ()):
+        yield "domain", finding["code"], finding["weight"], finding["summary"]
 
 
 def _readable_lines(result: TestResult, *, verbose: bool) -> Iterator[str]:
@@ -138,7 +166,9 @@ def _readable_lines(result: TestResult, *, verbose: bool) -> Iterator[str]:
     for warning in result.warnings:
         yield f"  warning: {warning.summary}"
     yield from (f"  note: {note}" for note in result.notes)
-    if result.ok:
+    if result.domain is not None:
+        yield from (f"  {line}" for line in report_lines(result.domain))
+    if result.ok and result.depth in _DEPTHS:
         sent = "a test mail was sent" if result.depth == "send" else "no mail was sent"
         yield f"The test passed; {sent}."
 

@@ -46,6 +46,8 @@ WORDS: Final[dict[Verb, str]] = {
     "give-sender": "--from",
     "give-recipients": "--to",
     "allow-unsealed": "--unsealed-ledger",
+    "give-dkim-selector": "--dkim-selector",
+    "give-spf-include": "--spf-include",
 }
 """The words of each action; the arguments are those of :data:`confobjects.actions.PLAIN`."""
 

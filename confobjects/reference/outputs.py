@@ -164,6 +164,26 @@ _DELIVERY: Final = {
     "failed_over": _list_of(_TEXT, "The codes of the failures of the mail servers that were tried before."),
     "transcript": _list_of(_TEXT, "The dialogue with the server, secrets masked."),
 }
+_DOMAIN: Final = _object_of(
+    {
+        "domain": _TEXT,
+        "policy": {"description": "What DMARC asks of receivers.", "enum": ["none", "quarantine", "reject"]},
+        "findings": _list_of(
+            _object_of(
+                {
+                    "code": _TEXT,
+                    "subject": {"enum": ["domain", "spf", "dkim", "dmarc"]},
+                    "weight": {"enum": ["good", "unknown", "warning", "error"]},
+                    "summary": _TEXT,
+                    "remedy": _TEXT,
+                },
+                ("remedy",),
+            )
+        ),
+    },
+    ("policy",),
+    "What receivers will think of mail from the sender, by the DNS.",
+)
 _TEST: Final = {
     "ok": _FLAG,
     "server": _PATH,
@@ -180,6 +200,7 @@ _TEST: Final = {
     "diagnostics": _DIAGNOSTICS,
     "found": {"description": "What the test found out.", "type": "object"},
     "notes": _list_of(_TEXT, "What applies to mail of the sender, whatever the test says."),
+    "domain": _DOMAIN,
     "warnings": _DIAGNOSTICS,
     "stages": _STAGES,
     "transcript": _list_of(_TEXT, "The dialogue with the server, secrets masked."),
@@ -483,7 +504,8 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "test-mail-server",
         "The result of a test of a mail server.",
         _object_of(
-            _TEST, ("sender", "notes", "code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")
+            _TEST,
+            ("sender", "notes", "domain", "code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")
         ),
     ),
     "test-provider": _OutputForm(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.message import EmailMessage
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from confobjects.actions import Remedy, Say, plain, remedy_text
 from confobjects.diagnostics import Diagnostic
@@ -29,6 +29,9 @@ from confobjects.transport.outgoing import Outgoing, check_addresses, make_trial
 from confobjects.transport.smtp import Connection
 from confobjects.transport.watching import Progress, Watch
 
+if TYPE_CHECKING:
+    from confobjects.mail.domains.judging import DomainReport
+
 DEPTHS: Final = ("resolve", "connect", "tls", "ehlo", "auth", "envelope", "send")
 """The depths of a test. Each includes those before it. Only the last sends mail."""
 
@@ -41,7 +44,8 @@ class TestResult(Record):
     ``tested`` says whether saved or unsaved values were tested. ``code``, ``stage``, ``summary``, ``remedy``,
     ``property`` and ``reply`` come from the diagnosis and are empty after success. ``found`` are facts about the server
     (addresses, certificate, extensions, …). ``sender`` is the path of the mail sender that was tested, if it was one, and
-    ``notes`` are what applies to its mail whatever the test says.
+    ``notes`` are what applies to its mail whatever the test says. ``domain`` is what receivers will think of that mail, if
+    that was looked up; it decides nothing. ``host`` is the mail server's, empty if no delivery could be planned.
     """
 
     __test__ = False  # pytest would otherwise collect it because of its name
@@ -66,6 +70,8 @@ class TestResult(Record):
     report: DeliveryReport | None = None
     sender: str = ""
     notes: tuple[str, ...] = ()
+    domain: DomainReport | None = None
+    host: str = ""
 
     def as_json(self, say: Say = plain) -> dict[str, Any]:
         """Return the result for a program; ``say`` words the actions of remedies."""
@@ -79,6 +85,8 @@ class TestResult(Record):
         result["found"] = self.found
         if self.notes:
             result["notes"] = list(self.notes)
+        if self.domain is not None:
+            result["domain"] = self.domain.as_json(say)
         result["warnings"] = [one.as_json(say) for one in self.warnings]
         result["stages"] = [{"stage": one.stage, "ms": round(one.milliseconds, 3), "ok": one.ok} for one in self.stages]
         result["transcript"] = list(self.transcript)
@@ -126,6 +134,7 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
         ok=True,
         sender=through,
         notes=notes,
+        host=plan.host,
         settings=plan.settings,
         warnings=plan.warnings,
     )
@@ -138,6 +147,44 @@ def check_server(  # noqa: PLR0913 - what and how, all but the first by keyword
         test.connection.close()
         test.watch.tell_ended(last=True)
     return test.complete_result(ok)
+
+
+def check_domain(
+    server: Any,
+    sender: MailSender,
+    judge: Callable[[str], DomainReport],
+    *,
+    unsaved: bool = False,
+    tokens: TokenSources | None = None,
+) -> TestResult:
+    """Return what receivers will think of the mail of a sender, and nothing else; no mail server is asked.
+
+    ``judge`` is given the host that the mail leaves at. The result is bad if receivers will refuse the mail, or if the DNS
+    does not answer. Raises :class:`~confobjects.errors.MailError` if no delivery can be planned.
+    """
+    plan = plan_delivery(server, tokens=tokens)
+    report = judge(plan.host)
+    result = TestResult(
+        server.path,
+        "domain",
+        "unsaved" if unsaved else "saved",
+        ok=True,
+        sender=sender.path,
+        notes=(sender.as_note(plan.host),),
+        warnings=plan.warnings,
+        domain=report,
+        host=plan.host,
+    )
+    bad = [*report.errors, *(one for one in report.findings if one.code in _NOT_KNOWN)]
+    if not bad:
+        return result
+    first = bad[0]
+    problem = Diagnostic("mail-domain", first.summary, path=sender.path, property="from-address", remedy=first.remedy)
+    return _with_failure(result, MailError(problem)).replace(code=first.code)
+
+
+_NOT_KNOWN: Final = ("spf-unknown", "dmarc-unknown")
+"""The codes of look-ups that failed."""
 
 
 class _Envelope(Record):

@@ -79,6 +79,8 @@ SAID = {
     RemedyAction("give-sender"): ("--from", "the sender given with the message"),
     RemedyAction("give-recipients"): ("--to", "to"),
     RemedyAction("allow-unsealed"): ("--unsealed-ledger", "unsealed=True"),
+    RemedyAction("give-dkim-selector"): ("--dkim-selector", "selector"),
+    RemedyAction("give-spf-include"): ("--spf-include", "include"),
 }
 
 
@@ -104,8 +106,10 @@ _OWN = {
     "--{1}",
     "--provider",
     "--unsealed",
+    "--dkim",
+    "--spf",
 }
-"""Options of single commands, and those that name an object."""
+"""Options of single commands, and those that name an object, up to their first hyphen."""
 
 
 def test_the_options_are_those_of_the_command_line() -> None:

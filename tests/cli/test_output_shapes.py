@@ -177,7 +177,10 @@ RUNS: dict[str, list[list[str]]] = {
     "list-properties": [["list-properties"], ["list-properties", *KNOWN]],
     "seal": [["seal", "init"], ["seal", "rotate", "--drop-old-keys"], ["seal", "rotate", "--dry-run"]],
     "seal-status": [["seal", "status"]],
-    "test": [["test-mail-server", "--server-name", "closed"], ["test-mail-server", "--sender-name", "news"]],
+    "test": [
+        ["test-mail-server", "--server-name", "closed"],
+        ["test-mail-server", "--sender-name", "news", "--resolver", "127.0.0.1:1"],
+    ],
     "test-provider": [["test-oauth2-provider", "--provider-name", "none"]],
     "watch-state": [["watch", "--count", "0"]],
     "send": [["send-test-email", "--server-name", "closed", "--to", "a@example.com"]],

@@ -452,9 +452,9 @@ def test_the_words_for_people() -> None:
     report = judge_domain("ann@example.com", "", Dns({**GOOD, **ELSEWHERE}), RELAY)
     assert list(describe_findings(report.findings)) == [
         "unknown: SPF of example.com does not name 198.51.100.5 of smtp.relay.example; from which addresses it sends is not known",
-        "  remedy: Ask its operator what to add to the record.",
+        "  remedy: Ask its operator what to add to the record, and give the domain that it includes (include).",
         "unknown: whether smtp.relay.example signs mails of example.com (DKIM) is not known",
-        "  remedy: Give the selector that it signs with.",
+        "  remedy: Give the selector that it signs with (selector).",
         "good: DMARC of example.com asks receivers to refuse what fails",
         "unknown: whether mails of example.com that smtp.relay.example sends pass DMARC is not known",
         "  remedy: Send a mail, and read Authentication-Results where it arrives.",

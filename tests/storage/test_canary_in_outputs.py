@@ -95,7 +95,7 @@ READING: Final = [
     ["get-mail-sender-prop", "--sender-name", "news"],
     ["list-mail-senders"],
     ["send-test-email", *ONE, "--to", "a@example.com"],
-    ["test-mail-server", "--sender-name", "news"],
+    ["test-mail-server", "--sender-name", "news", "--resolver", "127.0.0.1:1"],
     ["test-mail-server", *ONE],
     ["undo", "1", "--dry-run"],
     ["undo", "--to", "0", "--dry-run"],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.docs.pages import ROOT, differences
 from tests.servers.certificates import Authority
+from tests.servers.dns import DnsServer
 from tests.servers.fake_smtp import NO_PIPELINING, FakeSmtp, Script, starttls
 
 OFFERED = b"250-fake\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n"
@@ -16,14 +17,24 @@ SUBMISSION: Script = {
     "STARTTLS": starttls,
     "AUTH": [b"535 5.7.8 authentication failed\r\n", b"235 2.7.0 ok\r\n"],
 }
+DOMAIN = {
+    ("example.com", "TXT"): ('"v=spf1 include:_spf.relay.example -all"',),
+    ("_spf.relay.example", "TXT"): ('"v=spf1 ip4:192.0.2.0/24 -all"',),
+    ("_dmarc.example.com", "TXT"): ('"v=DMARC1; p=reject"',),
+    ("localhost", "A"): ("127.0.0.1",),
+}
 
 
 def test_the_page_on_mail(authority: Authority, server_context: dict[str, ssl.SSLContext], tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_bytes(authority.pem)
     page = ROOT / "docs" / "guide" / "mail.md"
-    with FakeSmtp(SUBMISSION, tls=server_context["good"]) as submission, FakeSmtp({"EHLO": NO_PIPELINING}) as clear:
-        facts = {"SUBMISSION": str(submission.port), "CLEAR": str(clear.port), "CA": str(ca)}
+    with (
+        FakeSmtp(SUBMISSION, tls=server_context["good"]) as submission,
+        FakeSmtp({"EHLO": NO_PIPELINING}) as clear,
+        DnsServer(DOMAIN) as dns,
+    ):
+        facts = {"SUBMISSION": str(submission.port), "CLEAR": str(clear.port), "CA": str(ca), "DNS": str(dns.port)}
         directory = tmp_path / "page"
         directory.mkdir()
         assert "\n".join(differences(page, directory, facts)) == ""

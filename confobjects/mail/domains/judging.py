@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from confobjects.actions import Remedy, RemedyAction, Say, plain, remedy_text
 from confobjects.mail.domains import RecordError, Resolve, normal_domain
 from confobjects.mail.domains.dkim import STRONG, WEAK, DkimKey, parse_dkim
 from confobjects.mail.domains.dmarc import DmarcRecord, DmarcWalk, Policy, is_aligned, walk
@@ -38,7 +39,12 @@ class Finding(Record):
     subject: Subject
     weight: Weight
     summary: str
-    remedy: str = ""
+    remedy: Remedy = ""
+
+    def as_json(self, say: Say = plain) -> dict[str, str]:
+        """Return the finding for a program; ``say`` words the actions of its remedy."""
+        facts = {"code": self.code, "subject": self.subject, "weight": self.weight, "summary": self.summary}
+        return {**facts, "remedy": remedy_text(self.remedy, say)} if self.remedy else facts
 
 
 class DomainReport(Record):
@@ -52,6 +58,11 @@ class DomainReport(Record):
     def errors(self) -> tuple[Finding, ...]:
         """The findings because of which mails will be refused, or put aside."""
         return tuple(finding for finding in self.findings if finding.weight == "error")
+
+    def as_json(self, say: Say = plain) -> dict[str, Any]:
+        """Return the report for a program; ``say`` words the actions of remedies."""
+        asked = {"policy": self.policy} if self.policy else {}
+        return {"domain": self.domain, **asked, "findings": [one.as_json(say) for one in self.findings]}
 
 
 def judge_domain(
@@ -95,7 +106,7 @@ class _Judging:
         visible = [one.replace(summary=make_visible(one.summary)) for one in self.findings]
         return DomainReport(self.domain, tuple(visible), policy)
 
-    def _note(self, code: str, weight: Weight, summary: str, remedy: str = "") -> None:
+    def _note(self, code: str, weight: Weight, summary: str, remedy: Remedy = "") -> None:
         subject: Subject = code.partition("-")[0]  # type: ignore[assignment]  # each code begins with its subject
         self.findings.append(Finding(code, subject, weight, summary, remedy))
 
@@ -154,7 +165,7 @@ class _Judging:
         if not relay.complete or not addresses:
             names = f" {', '.join(addresses)} of" if addresses else ""
             summary = f"SPF of {domain} does not name{names} {relay.host}; from which addresses it sends is not known"
-            self._note("spf-other", "unknown", summary, "Ask its operator what to add to the record.")
+            self._note("spf-other", "unknown", summary, _INCLUDE)
             return None
         will = {"fail": "refuse its mails", "softfail": "doubt its mails"}.get(worst.result, "not rely on SPF")
         weight: Weight = "error" if worst.result == "fail" else "warning"
@@ -180,7 +191,7 @@ class _Judging:
         """Judge the key of the selector; return whether it can verify a signature."""
         if not self.selector:
             summary = f"whether {self.relay.host} signs mails of {self.domain} (DKIM) is not known"
-            self._note("dkim-unknown", "unknown", summary, "Give the selector that it signs with.")
+            self._note("dkim-unknown", "unknown", summary, _SELECTOR)
             return None
         name = f"{self.selector}._domainkey.{self.domain}"
         answer = self.resolve(normal_domain(name), "TXT")
@@ -277,6 +288,12 @@ _MOST_ADDRESSES: Final = 8
 _ALIGN: Final = (
     "Let the relay sign with a key of the domain (DKIM), or send with an envelope sender of the domain that SPF allows."
 )
+_SELECTOR: Final = ("Give the selector that it signs with (", RemedyAction("give-dkim-selector"), ").")
+_INCLUDE: Final = (
+    "Ask its operator what to add to the record, and give the domain that it includes (",
+    RemedyAction("give-spf-include"),
+    ").",
+)
 _ASKS: Final = {
     "none": "deliver what fails",
     "quarantine": "put aside what fails",
@@ -303,9 +320,9 @@ def _either(one: Known, other: Known) -> Known:
     return None if one is None or other is None else False
 
 
-def describe_findings(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield lines for people: how bad a finding is, what it says, and what to do."""
+def describe_findings(findings: Iterable[Finding], say: Say = plain) -> Iterator[str]:
+    """Yield lines for people: how bad a finding is, what it says, and what to do; ``say`` words the actions of remedies."""
     for finding in findings:
         yield f"{finding.weight}: {finding.summary}"
         if finding.remedy:
-            yield f"  remedy: {finding.remedy}"
+            yield f"  remedy: {remedy_text(finding.remedy, say)}"
