@@ -491,7 +491,7 @@ TABLE: Final[dict[str, Failure]] = {
     ),
     "token-store-sealed": Failure(
         "the tokens that are kept cannot be read: {message}",
-        "Give this process the key, or remove the file and consent again.",
+        "Give this process the key. If it is lost, remove what is kept here, and consent again where a person has to.",
         "",
     ),
     # auth

@@ -1,4 +1,9 @@
-"""Sources of tokens for the providers of a configuration: each keeps its tokens in a directory beside the configuration."""
+"""Sources of tokens for the providers of a configuration: each keeps its tokens beside the configuration.
+
+Beside an LDIF file, that is a directory named after it (``config.ldif.tokens``). For a configuration in a directory server
+it is one below the user's state directory (XDG Base Directory Specification), named by a digest of the URL. What is kept in
+files is sealed with the keys that the environment names.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,8 @@ from typing import Any, Final
 
 from confobjects.oauth.protocol.settings import read_settings
 from confobjects.oauth.sources import ProviderTokens
-from confobjects.oauth.storing import FileTokenStore, MemoryTokenStore, Sealing, TokenStore
+from confobjects.oauth.storing import FileTokenStore, MemoryTokenStore, TokenStore
+from confobjects.sealing import open_sealer
 from confobjects.storage.places import find_place_beside
 
 _IN_MEMORY: Final = MemoryTokenStore()
@@ -19,18 +25,16 @@ def token_directory(url: str, environment: Mapping[str, str]) -> str:
     return find_place_beside(url, environment, "tokens")
 
 
-def open_store(url: str, environment: Mapping[str, str], sealing: Sealing | None = None) -> TokenStore:
+def open_store(url: str, environment: Mapping[str, str]) -> TokenStore:
     """Return the store for the tokens of the configuration at a URL. Nothing is made before the first token."""
     directory = token_directory(url, environment)
-    return FileTokenStore(directory, sealing) if directory else _IN_MEMORY
+    return FileTokenStore(directory, lambda: open_sealer(environment)) if directory else _IN_MEMORY
 
 
-def source_for(
-    provider: Any, environment: Mapping[str, str], sealing: Sealing | None = None, **options: Any
-) -> ProviderTokens:
+def source_for(provider: Any, environment: Mapping[str, str], **options: Any) -> ProviderTokens:
     """Return the source of tokens of a provider object. ``options`` go to :class:`ProviderTokens`.
 
     Raises Trouble of stage token if the object cannot be used.
     """
     url: str = getattr(provider, "storage_url", "")
-    return ProviderTokens(read_settings(provider), open_store(url, environment, sealing), **options)
+    return ProviderTokens(read_settings(provider), open_store(url, environment), **options)

@@ -2,7 +2,9 @@
 
 Laws of the files: they are ours or they are refused, as those beside a configuration are. A file is replaced as a whole and is
 on the disk before :meth:`TokenLease.write` returns. One lock file for each key is held while a token is fetched; the system
-frees it when the process ends, however it ends.
+frees it when the process ends, however it ends. Where there are keys, what is written is sealed for its file alone. What was
+written before there were keys can be read, and is sealed when it is written next. What is sealed and cannot be opened is an
+error, and stays as it is.
 """
 
 from __future__ import annotations
@@ -11,21 +13,28 @@ import contextlib
 import json
 import os
 import threading
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from confobjects.errors import ConfobjectsError
+from confobjects.errors import ConfobjectsError, ExpressionError
 from confobjects.records import Record, as_dict, field
 from confobjects.storage.locking import LockHeldError, hold_lock
 from confobjects.storage.own_files import open_own_directory, read_own
 from confobjects.storage.replacing import Replacement, remove_leftover
+from confobjects.texts.contexts import make_context
+
+if TYPE_CHECKING:
+    from confobjects.objects.protocols import Sealer
+
+    OpenSealer = Callable[[], Sealer | None]
+    """Returns what seals, None without keys. Raises ConfobjectsError if the keys cannot be used."""
 
 PATIENCE: Final = 60.0
 """Seconds to wait while somebody else fetches a token: twice the limit of one exchange."""
 
 _FORMAT: Final = 1
+_USE: Final = "oauth-token"
 
 
 class StoredTokens(Record):
@@ -42,13 +51,6 @@ class StoredTokens(Record):
     expires: float = 0.0
     scope: str = ""
     refresh: str = field(default="", repr=False)
-
-
-class Sealing(Record):
-    """How what is kept is sealed at rest: two functions from bytes to bytes. ``unseal`` raises ValueError."""
-
-    seal: Callable[[bytes], bytes]
-    unseal: Callable[[bytes], bytes]
 
 
 class TokenStoreProblem(Exception):  # noqa: N818 - becomes a trouble with its provider
@@ -82,9 +84,9 @@ class TokenStore(Protocol):
 class FileTokenStore:
     """Keeps tokens in files of one directory, which is made when it is needed. For any number of threads and processes."""
 
-    def __init__(self, directory: str, sealing: Sealing | None = None, *, patience: float = PATIENCE) -> None:
+    def __init__(self, directory: str, open_sealer: OpenSealer | None = None, *, patience: float = PATIENCE) -> None:
         self.directory = directory
-        self._sealing = sealing
+        self._open_sealer = open_sealer
         self._patience = patience
 
     def __eq__(self, other: object) -> bool:
@@ -97,6 +99,7 @@ class FileTokenStore:
     def hold(self, key: str) -> Iterator[TokenLease]:
         """Hold the lease of a key. Raises :class:`TokenStoreProblem`."""
         path = os.path.join(self.directory, key)
+        sealer = self._find_sealer()
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(open_own_directory(self.directory, ""))
@@ -106,7 +109,15 @@ class FileTokenStore:
                 raise TokenStoreProblem("busy", message) from None
             except ConfobjectsError as error:
                 raise _unusable(error) from None
-            yield _FileLease(f"{path}.json", self._sealing)
+            yield _FileLease(f"{path}.json", make_context(_USE, key), sealer)
+
+    def _find_sealer(self) -> Sealer | None:
+        """Return what seals now. That keys cannot be used is known before a token is asked for, which could not be kept."""
+        try:
+            return None if self._open_sealer is None else self._open_sealer()
+        except ConfobjectsError as error:
+            problem = error.diagnostics[0]
+            raise TokenStoreProblem("sealed", f"{problem.origin}: {problem.summary}") from None
 
 
 class MemoryTokenStore:
@@ -147,14 +158,15 @@ def _unusable(error: ConfobjectsError) -> TokenStoreProblem:
 
 
 class _FileLease:
-    """The lease of one key."""
+    """The lease of one key. ``context`` is what its file is sealed for."""
 
-    def __init__(self, path: str, sealing: Sealing | None) -> None:
+    def __init__(self, path: str, context: bytes, sealer: Sealer | None) -> None:
         self._path = path
-        self._sealing = sealing
+        self._context = context
+        self._sealer = sealer
 
     def read(self) -> StoredTokens | None:
-        """Return what is kept. A damaged file counts as none."""
+        """Return what is kept. A damaged file counts as none, but not one that is sealed."""
         try:
             data = read_own(self._path, "")
         except ConfobjectsError as error:
@@ -163,25 +175,25 @@ class _FileLease:
             document = json.loads(data or b"null")
             if not isinstance(document, dict) or document.get("format") != _FORMAT:
                 return None
-            if "sealed" in document:
-                document = json.loads(self._unseal(b64decode(document["sealed"], validate=True)))
-            return _as_tokens(document["tokens"])
+            if isinstance(sealed := document.get("sealed"), str):
+                document = json.loads(self._unseal(sealed))
+            return as_tokens(document["tokens"])
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
-    def _unseal(self, data: bytes) -> bytes:
-        if self._sealing is None:
-            raise TokenStoreProblem("sealed", f"{self._path} is sealed, and this process has no key")
+    def _unseal(self, sealed: str) -> bytes:
+        if self._sealer is None:
+            raise TokenStoreProblem("sealed", f"{self._path} is sealed, and this process has no keys")
         try:
-            return self._sealing.unseal(data)
-        except ValueError:
-            raise TokenStoreProblem("sealed", f"{self._path} was sealed with another key") from None
+            return self._sealer.unseal(sealed, self._context)
+        except ExpressionError as error:
+            raise TokenStoreProblem("sealed", f"{self._path}: {error.diagnostics[0].summary}") from None
 
     def write(self, tokens: StoredTokens) -> None:
         """Keep tokens: a new file takes the place of the old one when it is on the disk."""
         document: dict[str, Any] = {"tokens": as_dict(tokens)}
-        if self._sealing is not None:
-            document = {"sealed": b64encode(self._sealing.seal(json.dumps(document).encode())).decode()}
+        if self._sealer is not None:
+            document = {"sealed": self._sealer.seal(json.dumps(document).encode(), self._context)}
         data = json.dumps({"format": _FORMAT, **document}).encode()
         try:
             remove_leftover(self._path)
@@ -191,7 +203,8 @@ class _FileLease:
             raise _unusable(error) from None
 
 
-def _as_tokens(found: Any) -> StoredTokens:
+def as_tokens(found: Any) -> StoredTokens:
+    """Return the tokens of a document. Raises TypeError if it holds none."""
     tokens = StoredTokens(**found)
     texts = (tokens.settings, tokens.client, tokens.access, tokens.scope, tokens.refresh)
     if not all(isinstance(text, str) for text in texts) or not isinstance(tokens.expires, int | float):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 import confobjects
 from confobjects.errors import MailError
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.mail.diagnosis import DeliveryError
 from confobjects.mail.plan import EffectiveObjectLike, TrustSource
 from confobjects.oauth.sources import ProviderTokens
@@ -231,6 +232,37 @@ def test_the_commands_and_a_mailer_share_the_token(configured: Path, checker: OA
     assert len(checker.fetches) == before + 1
     shown = run("get-mail-server-prop", "--server-name", "m", "--effective").out
     assert f"{USER} (access token of /oauth2-provider/p)" in shown
+
+
+def test_wherever_a_source_is_opened_its_file_is_sealed(
+    configured: Path, checker: OAuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "keys" / "ring"))
+    monkeypatch.setattr(checker, "lifetime", 60)  # each source asks for a new one
+    assert run("seal", "init").status == 0
+    url, directory = f"ldif:{configured}", Path(f"{configured}.tokens")
+
+    def send_by_live() -> None:
+        with confobjects.live(url) as live, confobjects.mailer(live) as mailer:
+            mailer.send(LETTER, USER, "bob@else.test")
+
+    ways: dict[str, Callable[[], Any]] = {
+        "test-oauth2-provider": lambda: run("test-oauth2-provider", "--provider-name", "p").status,
+        "test-mail-server": lambda: run("test-mail-server", "--server-name", "m").status,
+        "send-test-email": lambda: run("send-test-email", "--server-name", "m", "--to", "bob@else.test").status,
+        "mailer": lambda: confobjects.mailer(url).send(LETTER, USER, "bob@else.test").failed_over,
+        "live": send_by_live,
+    }
+    for way, use in ways.items():
+        before = len(checker.fetches)
+        assert not use(), way
+        assert len(checker.fetches) > before, way
+        [file] = directory.glob("*.json")
+        written = file.read_bytes()
+        assert b'"sealed"' in written, way
+        for one in checker.issued:
+            assert one.access.encode() not in written, way
+            assert one.refresh.encode() not in written, way
 
 
 def test_the_exit_status_of_the_stage_token(configured: Path, checker: OAuthServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -14,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.mail.diagnosis import Trouble
 from confobjects.oauth.sources import ProviderTokens
-from confobjects.oauth.storing import FileTokenStore, Sealing
+from confobjects.oauth.storing import FileTokenStore
+from confobjects.sealing import RingSealer, open_sealer
+from confobjects.sealing.ring import Key, Ring
 from tests.oauth.conftest import CLIENT, SECRET, Settings
 from tests.servers.oauth import USER, Lie, OAuthServer, is_active
 
@@ -260,23 +264,115 @@ def test_a_directory_that_others_may_write_is_not_used(
     assert caught.value.kind == "token-store-unusable"
 
 
-def flip(data: bytes) -> bytes:
-    return bytes(255 - one for one in data)
+class Keys:
+    """Keys in memory, which a test changes."""
+
+    def __init__(self, *keys: Key) -> None:
+        self.keys = keys
+
+    def __call__(self) -> RingSealer | None:
+        return RingSealer(Ring.of(*self.keys), "/keys") if self.keys else None
+
+
+ONE, TWO = Key(b"1" * 32, "2026-11-28"), Key(b"2" * 32, "2026-11-29")
+
+
+def kept_file(store: FileTokenStore) -> Path:
+    [file] = Path(store.directory).glob("*.json")
+    return file
 
 
 def test_what_is_kept_is_sealed_if_there_is_a_key(
     settings: Settings, server: OAuthServer, store: FileTokenStore
 ) -> None:
     given = settings("refresh-token")
-    token = ProviderTokens(given, FileTokenStore(store.directory, Sealing(flip, flip))).token()
-    [file] = Path(store.directory).glob("*.json")
+    token = ProviderTokens(given, FileTokenStore(store.directory, Keys(ONE))).token()
     kept = next(one for one in server.issued if one.access == token).refresh
-    assert token.encode() not in file.read_bytes()
-    assert kept.encode() not in file.read_bytes()
-    assert ProviderTokens(given, FileTokenStore(store.directory, Sealing(flip, flip))).token() == token
+    written = kept_file(store).read_bytes()
+    for secret in (token, kept, given.refresh_token, SECRET):
+        assert secret.encode() not in written
+    assert ProviderTokens(given, FileTokenStore(store.directory, Keys(TWO, ONE))).token() == token
+    assert len(server.fetches) == 1
+
+
+@pytest.mark.parametrize("grant", ["refresh-token", "client-credentials"])
+@pytest.mark.parametrize("keys", [(), (TWO,)], ids=["none", "another"])
+def test_what_was_sealed_with_a_lost_key_is_an_error_and_stays(
+    settings: Settings, server: OAuthServer, store: FileTokenStore, grant: str, keys: tuple[Key, ...]
+) -> None:
+    given = settings(grant)
+    token = ProviderTokens(given, FileTokenStore(store.directory, Keys(ONE))).token()
+    written = kept_file(store).read_bytes()
+    source = ProviderTokens(given, FileTokenStore(store.directory, Keys(*keys)))
+    for attempt in (source.token, source.fetch, lambda: source.refuse(token)):
+        with pytest.raises(Trouble) as caught:
+            attempt()
+        assert caught.value.kind == "token-store-sealed"
+        cause = f"its key {ONE.id} is not in /keys" if keys else "this process has no keys"
+        assert cause in caught.value.facts["message"]
+        assert str(kept_file(store)) in caught.value.facts["message"]
+    assert kept_file(store).read_bytes() == written
+    assert len(server.fetches) == 1
+    assert ProviderTokens(given, FileTokenStore(store.directory, Keys(ONE))).token() == token
+
+
+def test_what_was_kept_in_clear_is_read_and_sealed_when_it_is_written_next(
+    settings: Settings, server: OAuthServer, store: FileTokenStore
+) -> None:
+    given = settings("refresh-token")
+    token = ProviderTokens(given, store).token()
+    source = ProviderTokens(given, FileTokenStore(store.directory, Keys(ONE)))
+    assert source.token() == token
+    assert token.encode() in kept_file(store).read_bytes()
+    source.refuse(token)
+    fresh = source.token()
+    for one in server.issued:
+        assert one.access.encode() not in kept_file(store).read_bytes()
+        assert one.refresh.encode() not in kept_file(store).read_bytes()
+    assert ProviderTokens(given, FileTokenStore(store.directory, Keys(ONE))).token() == fresh
+    sent = [form["refresh_token"] for path, form in server.requests if path == "/token"]
+    assert len(set(sent)) == 2
+
+
+def test_what_is_sealed_fits_its_own_file_only(settings: Settings, server: OAuthServer, store: FileTokenStore) -> None:
+    first, second = settings("refresh-token"), settings("refresh-token")
+    keys = Keys(ONE)
+    ProviderTokens(first, FileTokenStore(store.directory, keys)).token()
+    os.rename(kept_file(store), Path(store.directory) / f"{second.storage_key}.json")
     with pytest.raises(Trouble) as caught:
-        ProviderTokens(given, store).token()
+        ProviderTokens(second, FileTokenStore(store.directory, keys)).token()
     assert caught.value.kind == "token-store-sealed"
+    assert "sealed for something else" in caught.value.facts["message"]
+
+
+def test_a_sealed_file_that_is_damaged_is_told_and_stays(
+    settings: Settings, server: OAuthServer, store: FileTokenStore
+) -> None:
+    given, keys = settings("refresh-token"), Keys(ONE)
+    ProviderTokens(given, FileTokenStore(store.directory, keys)).token()
+    file = kept_file(store)
+    document = json.loads(file.read_text())
+    for text in ("", "x", document["sealed"][:-9], f"{document['sealed'][:17]}AAAA{document['sealed'][21:]}"):
+        file.write_text(json.dumps({**document, "sealed": text}))
+        with pytest.raises(Trouble) as caught:
+            ProviderTokens(given, FileTokenStore(store.directory, keys)).token()
+        assert caught.value.kind == "token-store-sealed"
+        assert json.loads(file.read_text())["sealed"] == text
+    assert len(server.fetches) == 1
+
+
+def test_without_usable_keys_no_token_is_asked_for(
+    settings: Settings, server: OAuthServer, tmp_path: Path, store: FileTokenStore
+) -> None:
+    environment = {KEY_FILE_VARIABLE: str(tmp_path / "keys" / "missing")}
+    for grant in ("refresh-token", "client-credentials"):
+        given = settings(grant)
+        with pytest.raises(Trouble) as caught:
+            ProviderTokens(given, FileTokenStore(store.directory, lambda: open_sealer(environment))).token()
+        assert caught.value.kind == "token-store-sealed"
+        assert "there is no file of keys here" in caught.value.facts["message"]
+    assert server.fetches == []
+    assert not os.path.exists(store.directory)
 
 
 @pytest.mark.parametrize(
