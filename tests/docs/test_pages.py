@@ -167,7 +167,7 @@ def test_every_test_that_the_conformance_page_names_is_there() -> None:
 
 def _find_tests(file: Path) -> set[str]:
     """Return the tests that a file defines: its functions, and classes and their methods."""
-    found = set()
+    found: set[str] = set()
     for node in ast.parse(file.read_bytes()).body:
         names = [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
         if isinstance(node, ast.Assign):  # the test case of a state machine
