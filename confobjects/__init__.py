@@ -31,6 +31,7 @@ __all__ = [
     "__version__",
     "live",
     "load",
+    "mail_service",
     "mailer",
     "open",
 ]
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from confobjects.management import ManagementContext
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.service.face import mail_service
     from confobjects.startup import load, mailer, open  # noqa: A004 - confobjects.open is the public verb
     from confobjects.transport.mailer import Mailer
 
@@ -55,6 +57,7 @@ _HOMES = {
     "PropertyChanges": "confobjects.objects.changes",
     "live": "confobjects.following",
     "load": "confobjects.startup",
+    "mail_service": "confobjects.service.face",
     "mailer": "confobjects.startup",
     "open": "confobjects.startup",
 }

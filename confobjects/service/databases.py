@@ -240,7 +240,12 @@ def _make_postgresql(url: URL, patience: float) -> Engine:
     limit = int(patience * 1000)
     settings = f"-c lock_timeout={limit} -c idle_in_transaction_session_timeout={6 * limit}"
     options = {"connect_timeout": max(2, round(patience)), "options": settings, "application_name": "confobjects"}
-    return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=options, pool_timeout=patience)
+    try:
+        return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=options, pool_timeout=patience)
+    except ImportError:
+        summary = "PostgreSQL cannot be used: the Python package for it is not installed"
+        remedy = 'Install it: pip install "confobjects[postgresql]".'
+        raise UsageError(Diagnostic("usage", summary, remedy=remedy)) from None
 
 
 def _parse_url(url: str) -> URL:

@@ -101,17 +101,22 @@ class Runner:
     def run(self) -> None:
         """Take and send until it is stopped. A ledger that is unavailable is waited for."""
         with self._renew_leases():
-            while not self._stop.is_set():
-                try:
-                    pause = self.run_once()
-                except LedgerError as error:
-                    _report(logging.ERROR, "ledger-unavailable", error=str(error))
-                    pause = _LOOK
-                if pause:
-                    self._wanted.wait(pause)
-                    self._wanted.clear()
-            self._write_last()
+            try:
+                while not self._stop.is_set():
+                    self._work_and_wait()
+            finally:
+                self._write_last()
         self._leave()
+
+    def _work_and_wait(self) -> None:
+        try:
+            pause = self.run_once()
+        except LedgerError as error:
+            _report(logging.ERROR, "ledger-unavailable", error=str(error))
+            pause = _LOOK
+        if pause:
+            self._wanted.wait(pause)
+            self._wanted.clear()
 
     def run_once(self) -> float:
         """Take and send once; return the seconds to wait until there may be more. Raises LedgerError."""

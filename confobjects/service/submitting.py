@@ -1,0 +1,125 @@
+"""From a message that is handed in to a mail of the ledger: its text, its envelope, and who it comes from.
+
+Laws: From, Reply-To and the envelope sender are those of the mail sender, whatever the message says; of Sender, Return-Path
+and Bcc nothing is left. Date and Message-ID are added if they are missing. The text is not changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from email import message_from_string
+from email.message import EmailMessage, Message
+from email.policy import default
+from email.utils import format_datetime, make_msgid
+from typing import Final
+
+from confobjects.diagnostics import Diagnostic
+from confobjects.errors import MailError, NotAcceptedError, UsageError
+from confobjects.mail.envelope import make_envelope, with_ascii_domain
+from confobjects.mail.message import recipients_of
+from confobjects.mail.rendering import flatten_message
+from confobjects.mail.senders import MailSender
+from confobjects.mail.wire import WireError, WireText, with_crlf
+from confobjects.service.ledger import MOST_BYTES, Mail
+
+_FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*(:.*\r\n(?:[ \t].*\r\n)*)")
+"""One field of a header with all its lines (RFC 5322, section 2.2); blanks before the colon are obsolete (section 4.5)."""
+
+_REPLACED: Final = frozenset({b"from", b"sender", b"reply-to", b"return-path", b"bcc", b"resent-bcc"})
+_CATEGORY: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LONGEST_CATEGORY: Final = 100
+
+
+def make_mail(message: Message | bytes, to: Iterable[str] | None, sender: MailSender, name: str, category: str) -> Mail:
+    """Return a message as a mail that comes from the mail sender of a name. Without ``to`` its headers say who gets it.
+
+    Raises NotAcceptedError for a message that cannot be sent, and UsageError for what is no category.
+    """
+    check_category(category)
+    if isinstance(message, bytes) and len(message) > MOST_BYTES:
+        raise NotAcceptedError(f"the mail has {len(message)} bytes, more than {MOST_BYTES}")
+    try:
+        recipients = read_recipients(message) if to is None else tuple(to)
+        utf8 = make_envelope(sender.address, recipients).utf8
+        content = _as_bytes(message, utf8=utf8)
+        return Mail(_replace_headers(content, sender, utf8=utf8), sender.address, recipients, category, name)
+    except MailError as error:
+        raise NotAcceptedError([one.replace(code=NotAcceptedError.code) for one in error.diagnostics]) from None
+    except WireError as error:
+        raise NotAcceptedError(str(error)) from None
+
+
+def check_category(category: str) -> None:
+    """Refuse what cannot be the name of a category: mail of a category that is misspelt would not be limited."""
+    if category and (len(category) > _LONGEST_CATEGORY or not _CATEGORY.fullmatch(category)):
+        summary = 'a category is words of a-z and 0-9, joined by "-"'
+        raise UsageError(Diagnostic("usage", summary, value=category[:_LONGEST_CATEGORY]))
+
+
+def make_text_message(to: Iterable[str], subject: str, body: str) -> EmailMessage:
+    """Return a message of plain text. Raises NotAcceptedError for what is no address, and for a subject of several lines."""
+    try:
+        recipients = make_envelope("", tuple(to)).recipients
+    except MailError as error:
+        raise NotAcceptedError([one.replace(code=NotAcceptedError.code) for one in error.diagnostics]) from None
+    message = EmailMessage()
+    message["To"] = ", ".join(recipients)
+    if len(subject.splitlines()) > 1 or subject.endswith(("\r", "\n")):
+        raise NotAcceptedError(Diagnostic("not-accepted", "the subject is more than one line"))
+    message["Subject"] = subject
+    message.set_content(body)
+    return message
+
+
+def read_recipients(message: Message | bytes) -> tuple[str, ...]:
+    """Return the addresses in To, Cc and Bcc of a message."""
+    if isinstance(message, Message):
+        return recipients_of(message)
+    header = b"".join(raw for _, raw in _split_header(with_crlf(message))[0])
+    return recipients_of(message_from_string(header.decode("utf-8", "surrogateescape"), policy=default))
+
+
+def _as_bytes(message: Message | bytes, *, utf8: bool) -> WireText:
+    if isinstance(message, Message):
+        return with_crlf(flatten_message(message, utf8=utf8, keep_8bit=False))
+    return with_crlf(message)
+
+
+def _split_header(data: bytes) -> tuple[list[tuple[bytes, bytes]], int]:
+    """Return the fields of a header, each with its name in lower case before it, and where the text begins.
+
+    The text begins after an empty line, or with the first line that is no field. The line ``From `` of a mailbox file is
+    left out.
+    """
+    at = data.find(b"\r\n") + 2 if data.startswith(b"From ") else 0
+    fields = list[tuple[bytes, bytes]]()
+    while (found := _FIELD.match(data, at)) is not None:
+        fields.append((found[1].lower(), found[1] + found[2]))
+        at = found.end()
+    return fields, at + 2 if data.startswith(b"\r\n", at) else at
+
+
+def _replace_headers(data: bytes, sender: MailSender, *, utf8: bool) -> bytes:
+    fields, at = _split_header(data)
+    there = {name for name, _ in fields}
+    head = EmailMessage()
+    sender.add_headers(head)
+    for name, value in _find_missing(there, sender):
+        head[name] = value
+    kept = [raw for name, raw in fields if name not in _REPLACED]
+    return b"".join(
+        [flatten_message(head, utf8=utf8, keep_8bit=False).removesuffix(b"\r\n"), *kept, b"\r\n", data[at:]]
+    )
+
+
+def _find_missing(there: set[bytes], sender: MailSender) -> Iterator[tuple[str, str]]:
+    if b"date" not in there:
+        yield "Date", format_datetime(datetime.now(UTC))
+    if b"message-id" not in there:
+        domain = with_ascii_domain(sender.address).rpartition("@")[2]
+        yield "Message-ID", make_msgid(domain="localhost" if "[" in domain else domain)
+
+
+__all__ = ["check_category", "make_mail", "make_text_message", "read_recipients"]
