@@ -159,7 +159,7 @@ def manage(
         lambda: _make_signature(opened.actor or current_user(), command()),
         keys,
     )
-    return ManagementContext(site)
+    return ManagementContext(site.replace(machine=os.uname().nodename))
 
 
 def _make_signature(actor: str, command: str) -> ChangeSignature:

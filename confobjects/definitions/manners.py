@@ -20,7 +20,7 @@ from confobjects.dn import DN
 
 _OWN_ATTRIBUTES: Final = frozenset({REVISION_ATTRIBUTE, f"ds-cfg-{TEXT}", f"ds-cfg-{DIGEST}"})
 _OWN_CLASSES: Final = frozenset({"ds-cfg-branch", f"ds-cfg-{HOLDER_KIND}"})
-_OWN_PREFIXES: Final = ("ds-cfg-follower", "ds-cfg-history")
+_OWN_PREFIXES: Final = ("ds-cfg-follower", "ds-cfg-history", "ds-cfg-verification")
 _NAMING: Final = frozenset({"cn", "dc", "o", "ou", "uid"})
 _OF_SERVERS: Final = frozenset({"ds", "ns", "nsds5", "nsslapd", "ldap", "olc", "pwd", "sasl", "ssl"})
 """Prefixes of attributes that belong to servers; ``ds-cfg-`` is the only one of the family for objects."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from confobjects.management.history.records import HistoryRecord, Objects
     from confobjects.management.resealing import ResealReport
     from confobjects.management.site import Site
+    from confobjects.management.verifying import Standing
     from confobjects.objects.changes import ChangeReport, PropertyChanges
 
 
@@ -104,6 +105,16 @@ class ManagementContext:
         """Yield every object, parents before children, including singletons that have only defaults."""
         return self.site.all_objects(world or self.world())
 
+    def verification(self, kind: str, name: Name = (), world: StorageWorld | None = None) -> Standing:
+        """Return how an object stands with its last test, which is kept apart from the configuration.
+
+        It is "never" for one that is not there. See :mod:`confobjects.management.verifying`.
+        """
+        from confobjects.management.verifying import judge_verifications
+
+        path = self.registry.path_of(kind, name)
+        return judge_verifications(self.site, [path], world)[0][path]
+
     # -- history ---------------------------------------------------------------------------------------------------
 
     def history(self) -> Sequence[HistoryRecord]:
@@ -150,6 +161,10 @@ class ManagementContext:
 
         def conclude(report: ChangeReport) -> None:
             self.site = self.site.with_registry(made.registry_after)
+            if any(change.action != "modify" for change in report.changes):
+                from confobjects.management.verifying import forget_replaced
+
+                forget_replaced(self.site, report.changes)
             self._tell(report)
 
         made = Transaction(

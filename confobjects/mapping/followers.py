@@ -12,11 +12,10 @@ from typing import Any, Final
 
 from confobjects.dn import DN
 from confobjects.errors import UsageError
+from confobjects.mapping.apart import FOLLOWERS, place_beside
 from confobjects.records import Record
 from confobjects.texts.names import normal_name
 
-BRANCH: Final = ("cn", "Followers")
-"""The RDN of the entry beside the base below which the reports of all configurations under one parent are."""
 FOLLOWER_CLASS: Final = "ds-cfg-follower"
 REPORT: Final = "ds-cfg-follower-report"
 """The attribute that holds a report, as JSON."""
@@ -38,13 +37,7 @@ _TIME: Final = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}
 
 def place_of_followers(base: DN) -> DN:
     """Return the DN of the entry in a directory that the reports for a base hang below, unless the base is a suffix."""
-    return DN.of(base.rdns[0], *base.parent.child(*BRANCH).rdns)
-
-
-def is_of_followers(dn: DN, base: DN) -> bool:
-    """Tell whether an entry belongs to the reports that are kept below a base, where nothing can be beside it."""
-    branch = base.child(*BRANCH)
-    return dn == branch or dn.is_below(branch)
+    return place_beside(base, FOLLOWERS)
 
 
 class WaitingChange(Record):

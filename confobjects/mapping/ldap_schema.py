@@ -19,7 +19,8 @@ from uuid import UUID, uuid5
 from confobjects.diagnostics import Diagnostic, suggest_name
 from confobjects.dn import DN
 from confobjects.errors import BrokenDataError, UsageError
-from confobjects.mapping import followers, journal
+from confobjects.mapping import followers, journal, verifications
+from confobjects.mapping.apart import FOLLOWERS, VERIFICATIONS, place_of
 from confobjects.mapping.ldif.writing import format_attribute
 from confobjects.mapping.objects import BRANCH_CLASS, REVISION
 from confobjects.records import Record
@@ -89,8 +90,8 @@ def build_schema(registry: Registry) -> DirectorySchema:
         attributes.add(definition)
         classes.add(definition)
     return DirectorySchema(
-        (*attributes.elements(), *_history_attributes(), *_follower_attributes()),
-        (*classes.elements(), *_history_classes(), *_follower_classes()),
+        (*attributes.elements(), *_history_attributes(), *_follower_attributes(), *_verification_attributes()),
+        (*classes.elements(), *_history_classes(), *_follower_classes(), *_verification_classes()),
     )
 
 
@@ -357,6 +358,15 @@ def _read_descriptions(text: str) -> tuple[dict[str, str], str | None]:
 # -- access ----------------------------------------------------------------------------------------------------------
 
 
+def _verification_attributes() -> Iterator[SchemaElement]:
+    yield _make_attribute_type(verifications.RECORD, _OCTETS, single=True)
+
+
+def _verification_classes() -> Iterator[SchemaElement]:
+    may = (verifications.RECORD,)
+    yield _make_object_class(verifications.RECORD_CLASS, "top", (verifications.NAMING,), may, "STRUCTURAL")
+
+
 def find_secret_attributes(registry: Registry) -> tuple[str, ...]:
     """Return the attributes that hold secrets in any definition, and old ones in the history, sorted."""
     secrets = {prop.attribute for d in registry for prop in d.properties.values() if is_secret(prop)}
@@ -372,7 +382,8 @@ def format_access_rules(registry: Registry, server: str, base: DN, admin: DN) ->
     """Return LDIF for ldapmodify with rules for the entries at and below a base.
 
     ``admin`` reads and writes everything, other users who have logged in read all but the secrets, and nobody else
-    reads anything. Each of them may make reports of followers beside the base, and read and change its own.
+    reads anything. Each of them may make reports of followers beside the base, and read and change its own; the records of
+    tests are read by all of them.
     Raises :class:`~confobjects.errors.UsageError` for a server that is not in :data:`SERVERS`.
     """
     _check_known(server, SERVERS, "server")
@@ -380,13 +391,14 @@ def format_access_rules(registry: Registry, server: str, base: DN, admin: DN) ->
 
 
 def _format_openldap_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
-    branch = _place_of_followers(base)
+    branch, tests = _place_apart(base, FOLLOWERS), _place_apart(base, VERIFICATIONS)
     filter_ = f"filter=(objectClass={followers.FOLLOWER_CLASS})"
     own = f'by dn.exact="{admin}" write by dnattr=creatorsName write by * none'
     rules = [
         f'to dn.exact="{branch}" attrs=children by users write by * none',
         f'to dn.onelevel="{branch}" {filter_} {own}',
         f'to dn.subtree="{branch}" by dn.exact="{admin}" write by users read by * none',
+        f'to dn.subtree="{tests}" by dn.exact="{admin}" write by users read by * none',
     ]
     if secrets:
         rules.append(f'to dn.subtree="{base}" attrs={",".join(secrets)} by dn.exact="{admin}" write by * none')
@@ -418,7 +430,8 @@ def _format_ds389_rules(secrets: tuple[str, ...], base: DN, admin: DN) -> str:
         rules.append(f'{url}(targetattr="{names}")(version 3.0; {rule})')
     rule = 'acl "confobjects: reading"; allow (read, search, compare) userdn="ldap:///all";'
     rules.append(f"{url}{readable}(version 3.0; {rule})")
-    return _add_acis(base, rules) + "\n" + _tell_of_suffix(base) + _add_acis(*_list_follower_acis(base, admin))
+    beside = [*_list_follower_acis(base, admin), *_list_test_acis(base, admin)]
+    return _add_acis(base, rules) + "\n" + _tell_of_suffix(base) + _add_acis(base.parent or base, beside)
 
 
 def _add_acis(dn: DN, rules: Iterable[str]) -> str:
@@ -426,14 +439,14 @@ def _add_acis(dn: DN, rules: Iterable[str]) -> str:
     return f"dn: {dn}\nchangetype: modify\nadd: aci\n{lines}-\n"
 
 
-def _list_follower_acis(base: DN, admin: DN) -> tuple[DN, list[str]]:
-    """Return the rules for the reports of followers, and the entry that is there and holds them."""
-    branch = _place_of_followers(base)
+def _list_follower_acis(base: DN, admin: DN) -> list[str]:
+    """Return the rules for the reports of followers."""
+    branch = _place_apart(base, FOLLOWERS)
     every, each = f'(target="ldap:///{branch}")', f'(target="ldap:///{followers.NAMING}=*,{branch}")'
     filter_ = f'(targetfilter="(objectClass={followers.FOLLOWER_CLASS})")'
     what = 'acl "confobjects: followers,'
     own = "allow (read, search, compare, write, delete)"
-    return base.parent or base, [
+    return [
         f'{every}(targetattr="*")(version 3.0; {what} administration"; allow (all) userdn="ldap:///{admin}";)',
         f'{every}(targetattr="*")(version 3.0; {what} logged in"; deny (all) userdn!="ldap:///all";)',
         f'{each}(targetattr="*")(version 3.0; {what} others"; deny (read, search, compare) userdn!="ldap:///{admin}"'
@@ -443,17 +456,31 @@ def _list_follower_acis(base: DN, admin: DN) -> tuple[DN, list[str]]:
     ]
 
 
-def _place_of_followers(base: DN) -> DN:
-    """Return where the reports of followers are, unless the base is the suffix of a database."""
-    return followers.place_of_followers(base) if base.parent else base.child(*followers.BRANCH)
+def _list_test_acis(base: DN, admin: DN) -> list[str]:
+    """Return the rules for the records of tests."""
+    every = (
+        f'(target="ldap:///{_place_apart(base, VERIFICATIONS)}")(targetattr="*")(version 3.0; acl "confobjects: tests,'
+    )
+    return [
+        f'{every} administration"; allow (all) userdn="ldap:///{admin}";)',
+        f'{every} logged in"; deny (all) userdn!="ldap:///all";)',
+        f'{every} reading"; allow (read, search, compare) userdn="ldap:///all";)',
+    ]
+
+
+def _place_apart(base: DN, branch: tuple[str, str]) -> DN:
+    """Return where entries that are kept apart are, unless the base is the suffix of a database."""
+    return place_of(base, branch, is_suffix=not base.parent)
 
 
 def _tell_of_suffix(base: DN) -> str:
     if not base.parent:
         return ""
-    return (
-        f"# If the base is the suffix of a database, the reports of followers are below {base.child(*followers.BRANCH)}:\n"
-        f"# put that in the place of {_place_of_followers(base)}.\n"
+    what = (("reports of followers", FOLLOWERS), ("records of tests", VERIFICATIONS))
+    return "".join(
+        f"# If the base is the suffix of a database, the {name} are below {base.child(*branch)}:\n"
+        f"# put that in the place of {_place_apart(base, branch)}.\n"
+        for name, branch in what
     )
 
 

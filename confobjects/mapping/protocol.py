@@ -240,6 +240,29 @@ class Storage(Protocol):
         """Remove the report of a service. It is no error if there is none. Raises as :meth:`tell_follower` does."""
         ...
 
+    def verifications(self) -> Mapping[str, str]:
+        """Return the records of the last tests of objects, as texts by :func:`~confobjects.mapping.verifications.key_of`.
+
+        They are no entries of the configuration: no search finds them, and no watch hears of them. It is one read.
+        Raises what reading raises.
+        """
+        ...
+
+    def find_verification(self, key: str) -> str | None:
+        """Return the text of one of those records, None if there is none. Raises as :meth:`verifications` does."""
+        ...
+
+    def keep_verification(self, key: str, text: str) -> None:
+        """Write the text of a record in the place of the last one. It is not held up by who is :meth:`writing`.
+
+        Raises :class:`~confobjects.errors.AccessError` and :class:`~confobjects.errors.StorageError`.
+        """
+        ...
+
+    def forget_verification(self, key: str) -> None:
+        """Remove a record. It is no error if there is none. Raises as :meth:`keep_verification` does."""
+        ...
+
     def close(self) -> None:
         """Close files and connections. Closing twice is no error."""
         ...

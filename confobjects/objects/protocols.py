@@ -53,6 +53,13 @@ class Sealer(Protocol):
         """Return bytes sealed for a context: ``KEYID:BASE64``."""
         ...
 
+    def authenticate(self, data: bytes, context: bytes, key_id: str = "") -> str | None:
+        """Return what only who has a key can make of bytes, for a context; None if the key is not there.
+
+        It is the key of an identifier, or the one that seals. Equal bytes give equal texts, and no bytes follow from one.
+        """
+        ...
+
     def unseal(self, sealed: str, context: bytes) -> bytes:
         """Return what was sealed for the same context. Raises :class:`~confobjects.errors.ExpressionError`."""
         ...

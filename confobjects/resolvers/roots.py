@@ -100,7 +100,7 @@ class FileRoots:
             directory, name = os.path.split(configuration)
             for found in _files_in(directory, (f"{name}.", f".{name}.")):
                 yield from _status_of(found)
-            for ending in ("archive", "followers", "tokens"):
+            for ending in ("archive", "followers", "tokens", "verifications"):
                 for found in _files_in(f"{configuration}.{ending}", ("",)):
                     yield from _status_of(found)
 

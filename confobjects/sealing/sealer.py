@@ -7,6 +7,7 @@ tag (16 bytes). With random nonces a key should seal at most 2**32 texts.
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import re
 from collections.abc import Mapping
@@ -49,6 +50,17 @@ class RingSealer:
         key = self._ring.first
         sealed = nonce + _encrypt(key, nonce, plain, context)
         return f"{key.id}:{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
+
+    def authenticate(self, data: bytes, context: bytes, key_id: str = "") -> str | None:
+        """Return what only who has a key can make of bytes, for a context (HMAC-SHA256, RFC 2104); None without the key.
+
+        It is made with a key that is derived from that of an identifier, or from the one that seals, and from the context.
+        """
+        key = self._ring.keys.get(key_id or self.key_id)
+        if key is None:
+            return None
+        derived = hmac.digest(key.secret, context, "sha256")
+        return hmac.digest(derived, data, "sha256").hex()
 
     def unseal(self, sealed: str, context: bytes) -> bytes:
         """Return what was sealed for the same context.

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from confobjects.storage.follower_files import FollowerFiles
     from confobjects.storage.history import HistoryLines, HistoryWriter
     from confobjects.storage.replacing import Replacement
+    from confobjects.storage.verification_file import VerificationFile
 
 BASE: Final = DN.of(("cn", "config"))
 """The base DN of a new file."""
@@ -464,6 +465,28 @@ class LdifFileStorage:
     def forget_follower(self, name: str) -> None:
         """Remove the file with the report of a service, if there is one."""
         self._follower_files.remove(name)
+
+    @property
+    def _verification_file(self) -> VerificationFile:
+        from confobjects.storage.verification_file import VerificationFile
+
+        return VerificationFile(os.path.realpath(self.path), self._deadline)
+
+    def verifications(self) -> dict[str, str]:
+        """Return the records of the last tests of objects, as texts by key."""
+        return self._verification_file.read_all()
+
+    def find_verification(self, key: str) -> str | None:
+        """Return the text of one of those records, None if there is none."""
+        return self._verification_file.read_all().get(key)
+
+    def keep_verification(self, key: str, text: str) -> None:
+        """Write the text of a record to the file in the directory ``<file>.verifications``."""
+        self._verification_file.write(key, text)
+
+    def forget_verification(self, key: str) -> None:
+        """Remove a record from that file, if it is there."""
+        self._verification_file.remove(key)
 
     def close(self) -> None:
         """Discard what was read. No file stays open between calls."""

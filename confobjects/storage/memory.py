@@ -48,6 +48,7 @@ class MemoryStorage:
         self._epoch = os.urandom(16).hex()
         self._watches: list[MemoryWatch] = []
         self._reports: dict[str, str] = {}
+        self._tests: dict[str, str] = {}
 
     @property
     def holds_alike(self) -> bool:
@@ -173,6 +174,22 @@ class MemoryStorage:
         from confobjects.mapping.followers import check_follower_name
 
         self._reports.pop(normal_name(check_follower_name(name)), None)
+
+    def verifications(self) -> dict[str, str]:
+        """Return the records of the last tests of objects, as texts by key."""
+        return dict(self._tests)
+
+    def find_verification(self, key: str) -> str | None:
+        """Return the text of one of those records, None if there is none."""
+        return self._tests.get(key)
+
+    def keep_verification(self, key: str, text: str) -> None:
+        """Keep the text of a record in the place of the last one."""
+        self._tests[key] = text
+
+    def forget_verification(self, key: str) -> None:
+        """Forget a record, if there is one."""
+        self._tests.pop(key, None)
 
     def close(self) -> None:
         """Do nothing: there is nothing to release, and the entries stay."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from confobjects.dn import DN
 from confobjects.errors import UsageError
+from confobjects.mapping.apart import is_apart
 from confobjects.mapping.followers import (
     LONGEST_NAME,
     MOST_CHARACTERS,
@@ -18,7 +19,6 @@ from confobjects.mapping.followers import (
     age_of,
     check_follower_name,
     is_alive,
-    is_of_followers,
     place_of_followers,
     read_report,
     read_report_of,
@@ -161,6 +161,6 @@ def test_reports_are_kept_beside_the_base(base: str, place: str) -> None:
     found = place_of_followers(DN.parse(base))
     assert found == DN.parse(place)
     assert not found.is_below(DN.parse(base))
-    assert not is_of_followers(found, DN.parse(base))
-    assert is_of_followers(DN.parse(f"cn=followers,{base}"), DN.parse(base))
-    assert is_of_followers(DN.parse(f"cn=x,cn=Followers,{base}"), DN.parse(base))
+    assert not is_apart(found, DN.parse(base))
+    assert is_apart(DN.parse(f"cn=followers,{base}"), DN.parse(base))
+    assert is_apart(DN.parse(f"cn=x,cn=Followers,{base}"), DN.parse(base))

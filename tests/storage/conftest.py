@@ -44,6 +44,8 @@ def emptied(storage: Storage) -> Storage:
             storage.commit([DeleteEntry(entry.dn)])
     for report in storage.followers():
         storage.forget_follower(report.name)
+    for key in storage.verifications():
+        storage.forget_verification(key)
     return storage
 
 

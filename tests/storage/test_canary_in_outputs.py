@@ -22,8 +22,8 @@ from confobjects.cli.words.names import verbs_of
 from confobjects.definitions.model import OWN_BRANCHES
 from confobjects.dn import DN
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
+from confobjects.mapping.apart import FOLLOWERS
 from confobjects.mapping.entry import AddEntry, Entry
-from confobjects.mapping.followers import BRANCH as FOLLOWERS
 from confobjects.mapping.objects import BRANCH_CLASS
 from tests.cli.sessions import INSTALLABLE, Outcome, run
 from tests.definitions.documents import builtin

@@ -344,7 +344,7 @@ def initialise(site: Site, *, dry_run: bool = False) -> list[DN]:
         if changes and not dry_run:
             site.storage.commit(changes)
         if not dry_run:
-            for keep in ("keep_history", "keep_followers"):  # what only a directory has
+            for keep in ("keep_history", "keep_followers", "keep_verifications"):  # what only a directory has
                 made.extend(getattr(site.storage, keep, list)())
     return made
 

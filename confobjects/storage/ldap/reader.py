@@ -10,8 +10,8 @@ from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError, UsageError
+from confobjects.mapping.apart import normal_branches
 from confobjects.mapping.entry import Entry
-from confobjects.mapping.followers import BRANCH as FOLLOWERS
 from confobjects.mapping.journal import RECORD_CLASS
 from confobjects.mapping.protocol import Scope
 from confobjects.storage.ldap import results
@@ -220,20 +220,20 @@ class DirectoryReader:
             entries = [] if records else self._find(base, scope, _NO_RECORDS, wanted)
             if not entries:  # to a server without our newest schema, a condition on an unknown class holds nowhere
                 entries = self._find(base, scope, f"(objectClass={object_class or '*'})", wanted)
-            entries = self._without_followers(entries, base)
+            entries = self._without_what_is_apart(entries, base)
             if self._owner is not None and attributes is None:
                 self._seen.update((entry.dn.normal, entry) for entry in entries)
         if not entries and not self._missing_ok:
             self._check_base()
         return sorted(entries, key=lambda entry: len(entry.dn)) if scope == "sub" else entries
 
-    def _without_followers(self, entries: list[Entry], base: DN) -> list[Entry]:
-        """Return the entries found below a base but the reports of followers: they are no part of a configuration."""
+    def _without_what_is_apart(self, entries: list[Entry], base: DN) -> list[Entry]:
+        """Return the entries found below a base but those that are kept apart: they are no part of a configuration."""
         if self._base is None or not (base == self._base or self._base.is_below(base)):
             return entries
-        branch = self._base.child(*FOLLOWERS).normal
-        below = f",{branch}"
-        return [one for one in entries if one.dn.normal != branch and not one.dn.normal.endswith(below)]
+        branches = normal_branches(self._base)
+        below = tuple(f",{branch}" for branch in branches)
+        return [one for one in entries if one.dn.normal not in branches and not one.dn.normal.endswith(below)]
 
     @staticmethod
     def snapshot() -> None:

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from confobjects.mapping.followers import FollowerReport
     from confobjects.mapping.journal import Moment, Note, NotedChange
     from confobjects.mapping.protocol import Timing
+    from confobjects.storage.ldap.apart import ApartMeans
     from confobjects.storage.ldap.claims import Claims
     from confobjects.storage.ldap.followers import FollowerEntries
+    from confobjects.storage.ldap.verifications import VerificationEntries
     from confobjects.storage.ldap.watch import LdapWatch
 
 _PAUSE: Final = 0.005
@@ -85,6 +87,7 @@ class LdapStorage(DirectoryWriter):
         self._journal = Journal(means, history)
         self._made_claims: Claims | None = None
         self._made_followers: FollowerEntries | None = None
+        self._made_verifications: VerificationEntries | None = None
 
     @property
     def _claims(self) -> Claims:
@@ -302,18 +305,22 @@ class LdapStorage(DirectoryWriter):
     @property
     def _followers(self) -> FollowerEntries:
         if self._made_followers is None:
-            from confobjects.storage.ldap.followers import FollowerEntries, FollowerMeans
+            from confobjects.storage.ldap.followers import FollowerEntries
 
-            means = FollowerMeans(
-                lambda: self.base,
-                self._is_suffix,
-                self._read,
-                self._find,
-                lambda change: self._servers.ask(lambda session: send_change(session, change)),
-                lambda: self._origin,
-            )
-            self._made_followers = FollowerEntries(means)
+            self._made_followers = FollowerEntries(self._apart_means())
         return self._made_followers
+
+    def _apart_means(self) -> ApartMeans:
+        from confobjects.storage.ldap.apart import ApartMeans
+
+        return ApartMeans(
+            lambda: self.base,
+            self._is_suffix,
+            self._read,
+            self._find,
+            lambda change: self._servers.ask(lambda session: send_change(session, change)),
+            lambda: self._origin,
+        )
 
     def followers(self) -> list[FollowerReport]:
         """Return the reports of the services that follow this configuration, sorted by name."""
@@ -340,13 +347,48 @@ class LdapStorage(DirectoryWriter):
 
         A server whose schema does not define them refuses. Then there are none, as is the history.
         """
+        return self._make_places(self._followers.make_places)
+
+    def _make_places(self, make: Callable[[], list[DN]]) -> list[DN]:
         try:
             with self._turn:
-                return self._followers.make_places()
+                return make()
         except CannotConnectError:
             raise
         except ConfobjectsError:
             return []
+
+    @property
+    def _verifications(self) -> VerificationEntries:
+        if self._made_verifications is None:
+            from confobjects.storage.ldap.verifications import VerificationEntries
+
+            self._made_verifications = VerificationEntries(self._apart_means())
+        return self._made_verifications
+
+    def verifications(self) -> dict[str, str]:
+        """Return the records of the last tests of objects, as texts by key."""
+        with self._turn:
+            return self._verifications.read_all()
+
+    def find_verification(self, key: str) -> str | None:
+        """Return the text of one of those records, None if there is none."""
+        with self._turn:
+            return self._verifications.find(key)
+
+    def keep_verification(self, key: str, text: str) -> None:
+        """Write the text of a record to an entry of its own, beside the base."""
+        with self._turn:
+            self._verifications.write(key, text)
+
+    def forget_verification(self, key: str) -> None:
+        """Remove the entry of a record, if there is one."""
+        with self._turn:
+            self._verifications.remove(key)
+
+    def keep_verifications(self) -> list[DN]:
+        """Create the entries that records hang below. Return the DNs of those that are new, none as for followers."""
+        return self._make_places(self._verifications.make_places)
 
     def anonymous(self) -> LdapStorage:
         """Return an anonymous storage on the same servers."""

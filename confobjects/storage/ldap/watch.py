@@ -4,7 +4,7 @@ Laws of this module:
 
 1. Nothing is told while changes may be missed. As soon as every change is heard again, everything is to be compared.
 2. A server that does not answer is found out: it is asked for a sign of life while nothing comes.
-3. Where the reports of followers stand below the base, nothing is told of them.
+3. Where the reports of followers and the tests of objects stand below the base, nothing is told of them.
 4. A server that cannot tell of changes is asked for them now and then, and everything is compared once a minute.
 5. The server that the storage reads from is preferred, because another one may know less than what it told.
 """
@@ -18,7 +18,7 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.dn import DN
 from confobjects.errors import ConfobjectsError
 from confobjects.mapping import journal as names
-from confobjects.mapping.followers import is_of_followers
+from confobjects.mapping.apart import is_apart
 from confobjects.mapping.protocol import Notice, Timing
 from confobjects.storage.ldap import ber
 from confobjects.storage.ldap.address import LdapAddress
@@ -88,7 +88,7 @@ class LdapWatch(TimedWatch[Notice]):
         super().__init__(timing)
         self._servers = servers
         self._base = base
-        self._collector = NoticeCollector(lambda dn: is_of_followers(dn, base()))
+        self._collector = NoticeCollector(lambda dn: is_apart(dn, base()))
         self._memory = SyncMemory()
         self._pauses = Pauses(self._timing)
         self._line: _Line | None = None

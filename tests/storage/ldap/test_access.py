@@ -13,6 +13,7 @@ import pytest
 
 from confobjects.dn import DN
 from confobjects.errors import AccessError
+from confobjects.mapping.apart import VERIFICATIONS, place_beside
 from confobjects.mapping.followers import FollowerReport, place_of_followers
 from confobjects.storage import open_storage
 from tests.cli.sessions import Outcome, run
@@ -241,6 +242,31 @@ def test_with_the_rules_each_service_tells_of_itself_and_only_the_administrator_
     operator.forget_follower("reader")
     assert list(operator.followers()) == []
     for storage in (operator, *services.values()):
+        storage.close()
+
+
+def test_only_the_administrator_writes_records_of_tests(place: Place) -> None:
+    assert "cn=Verifications," in place.as_("administrator", "init").out
+    place.load_rules()
+    reader, operator = (
+        open_storage(place.url, bind_dn=dn, bind_password=word)
+        for dn, word in ((place.module.READER_DN, place.module.READER_PASSWORD), (OPERATOR, PASSWORD))
+    )
+    key, other = "1" * 40, "2" * 40
+    operator.keep_verification(key, "x")
+    operator.keep_verification(key, "y")
+    assert reader.verifications() == operator.verifications() == {key: "y"}
+    for name in (key, other):
+        with pytest.raises(AccessError):
+            reader.keep_verification(name, "a lie")
+    with pytest.raises(AccessError):
+        reader.forget_verification(key)
+    assert operator.verifications() == {key: "y"}
+    branch = place_beside(DN.parse(place.base), VERIFICATIONS)
+    assert str(branch) not in place.server.ldapsearch("-b", SUFFIX, "(objectClass=*)", anonymous=True)
+    operator.forget_verification(key)
+    assert operator.verifications() == {}
+    for storage in (operator, reader):
         storage.close()
 
 
