@@ -6,20 +6,24 @@ import ast
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
-    """One Python file of the library: dotted module name, path relative to the checkout, syntax tree."""
+    """One Python file of the library: dotted module name, path relative to the checkout."""
 
     module: str
     path: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree. It is made when a test asks for it: every process lists the tests, and few run these."""
+        return ast.parse((ROOT / self.path).read_text(encoding="utf-8"), str(ROOT / self.path))
 
     @property
     def room(self) -> str:
@@ -64,5 +68,4 @@ def _sources() -> Iterator[Source]:
             names = [package, *relative.with_suffix("").parts]
             if names[-1] == "__init__":
                 names.pop()
-            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-            yield Source(".".join(names), str(path.relative_to(ROOT)), tree)
+            yield Source(".".join(names), str(path.relative_to(ROOT)))
