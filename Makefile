@@ -4,8 +4,8 @@ PYTHON ?= python3
 PY = .venv/bin/python
 SETUP = @"$(PYTHON)" -I .ci/setup.py
 
-# The caller's Python settings must not affect the environment made here.
-unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHONUNBUFFERED VIRTUAL_ENV
+# The caller's Python settings must not affect the environment made here, nor that each process compiles all modules again.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONUSERBASE PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 # More pytest arguments: make test PYTEST="-k postfix -x"
 PYTEST =
