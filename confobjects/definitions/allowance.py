@@ -23,6 +23,9 @@ REGISTERED: Final = frozenset(
         "confobjects.mail.constraints:smtp_properties",
         "confobjects.mail.constraints:socket_fallback",
         "confobjects.mail.constraints:username_without_password",
+        "confobjects.mail.handler_constraints:alert_templates",
+        "confobjects.mail.handler_constraints:alert_types",
+        "confobjects.mail.handler_constraints:notification_templates",
         "confobjects.mail.planning:transport_settings",
         "confobjects.oauth.protocol.constraints:provider_values",
     }

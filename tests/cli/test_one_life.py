@@ -189,7 +189,7 @@ def test_a_change_for_programs(folder: Path) -> None:
         (
             "history nosuch",
             2,
-            'there is no object "nosuch"\n  remedy: known: key-manager-provider, mail-sender, mail-server, ',
+            'there is no object "nosuch"\n  remedy: known: account-status-notification-handler, alert-handler, ',
         ),
         ("history mail-server", 2, "the option --server-name is missing\n  remedy: --server-name NAME\n"),
         ("undo", 2, "undo takes the number of a change, or --to and the number of the last change to keep\n"),
@@ -371,8 +371,9 @@ def test_what_cannot_be_copied(line: str, status: int, err: str, folder: Path) -
 
 
 def test_an_empty_configuration_is_made_once(folder: Path) -> None:
+    handlers = ("Account Status Notification Handlers", "Alert Handlers")
     kinds = ("Key Manager Providers", "Mail Senders", "Mail Servers", "OAuth2 Providers", "Trust Manager Providers")
-    entries = ["cn=config", *(f"cn={kind},cn=config" for kind in kinds)]
+    entries = ["cn=config", *(f"cn={kind},cn=config" for kind in (*handlers, *kinds))]
     init = "init --url ldif:{dir}/c.ldif"
     assert said(f"{init} --dry-run", folder).out.splitlines() == [
         f'the entry "{dn}" would be created' for dn in entries
@@ -383,10 +384,11 @@ def test_an_empty_configuration_is_made_once(folder: Path) -> None:
     assert said(f"{init} -Q", folder) == (0, "", "")
     made = json.loads(said("init --url ldif:{dir}/d.ldif --output json", folder).out)
     assert made == {"changed": True, "entries": entries, "warnings": []}
-    missing = [f"cn={kind},cn=config" for kind in ("Key Manager Providers", "Mail Senders", "OAuth2 Providers")]
+    new = (*handlers, "Key Manager Providers", "Mail Senders", "OAuth2 Providers")
+    missing = [f"cn={kind},cn=config" for kind in new]
     assert said("init", folder).out.splitlines() == [f'the entry "{dn}" was created' for dn in missing]
     assert said("init", folder).out == "everything exists already\n"
-    assert said("check --url ldif:{dir}/c.ldif", folder).out == "0 objects checked: no problem found.\n"
+    assert said("check --url ldif:{dir}/c.ldif", folder).out == "1 object checked: no problem found.\n"
 
 
 # -- explain and check -------------------------------------------------------------------------------------------------
@@ -431,11 +433,11 @@ def test_a_text_that_comes_to_no_value(line: str, status: int, err: str, folder:
 
 
 def test_a_check_says_how_much_it_has_looked_at(folder: Path) -> None:
-    assert said("check", folder) == (0, "2 objects checked: no problem found.\n", "")
+    assert said("check", folder) == (0, "3 objects checked: no problem found.\n", "")
     assert said("check -Q", folder) == (0, "", "")
-    assert json.loads(said("check --output json", folder).out) == {"ok": True, "objects": 2, "warnings": []}
+    assert json.loads(said("check --output json", folder).out) == {"ok": True, "objects": 3, "warnings": []}
     assert said("delete-trust-manager-provider --provider-name blind", folder).status == 0
-    assert said("check", folder).out == "1 object checked: no problem found.\n"
+    assert said("check", folder).out == "2 objects checked: no problem found.\n"
 
 
 def test_a_check_finds_what_a_start_would(folder: Path) -> None:

@@ -43,7 +43,15 @@ TOKENS: Final = [
     *("--set", "token-endpoint:https://127.0.0.1:1/token", "--set", "client-id:c"),
 ]
 SENDER: Final = ["--set", "enabled:true", "--set", "from-address:n@example.com", "--set", "mail-server:one"]
+ALERTS: Final = ["--handler-name", "ops"]
+ALERT: Final = ["--set", "enabled:true", "--set", "recipient-address:ops@example.com"]
+NOTICE: Final = ["--set", "enabled:true", "--set", "message-template:password-reset:It was reset."]
 READING: Final = [
+    ["get-alert-handler-prop", *ALERTS],
+    ["list-alert-handlers"],
+    ["get-account-status-notification-handler-prop", *ALERTS],
+    ["list-account-status-notification-handlers"],
+    ["get-mail-service-prop"],
     ["check"],
     ["completion", "bash"],
     ["copy", "{url}", "memory:"],
@@ -104,6 +112,13 @@ READING: Final = [
 CHANGING: Final = [
     ["apply", "{other}", "--prune", "--dry-run"],
     ["apply", "{other}"],
+    ["create-alert-handler", *ALERTS, "--type", "smtp", *ALERT],
+    ["set-alert-handler-prop", *ALERTS, "--set", "recipient-address:x"],
+    ["delete-alert-handler", *ALERTS],
+    ["create-account-status-notification-handler", *ALERTS, "--type", "smtp", *NOTICE],
+    ["set-account-status-notification-handler-prop", *ALERTS, "--set", "message-template:x"],
+    ["delete-account-status-notification-handler", *ALERTS],
+    ["set-mail-service-prop", "--set", "rate-limit:1"],
     ["create-mail-server", *ONE, *VALUES],
     ["create-mail-sender", "--sender-name", "news", *SENDER],
     ["set-mail-sender-prop", "--sender-name", "news", "--set", "from-address:x"],
