@@ -211,16 +211,16 @@ class MailService:
 
     def _look_after(self) -> None:
         """See to it that the runners are those of the ledger that the configuration in effect names."""
-        said = ""
+        told: object = None
         while not self._stop.wait(_LOOK):
             try:
                 ledger = self._ledgers.read()
             except (LedgerError, UsageError) as error:
-                if str(error) != said:
-                    said = str(error)
-                    LOG.log(logging.ERROR, "the ledger cannot be opened: %s", said)
+                if error.diagnostics != told:
+                    told = error.diagnostics
+                    LOG.log(logging.ERROR, "the ledger cannot be opened: %s", error)
                 continue
-            said, crew = "", self._crew
+            told, crew = None, self._crew
             if crew is not None and crew.ledger is not ledger:
                 crew.stop()
                 crew.wait(time.monotonic() + PATIENCE)
