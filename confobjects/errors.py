@@ -17,6 +17,7 @@
     ├── NotInEffectError                 23  the change is saved, and a follower does not have it in effect
     ├── NotAcceptedError                 24  the mail service does not take a mail
     ├── LedgerError                      25  the ledger of the mail service cannot be used
+    ├── UnhealthyError                   26  something is wrong with the mail service
     ├── OAuthError                       27  no access token
     ├── ExpressionError                  30  an expression has no value
     ├── BrokenDataError                  31  what was read cannot be understood
@@ -163,6 +164,14 @@ class LedgerError(ConfobjectsError):
 
     code = "ledger-unavailable"
     exit_code = 25
+    http_status = 503
+
+
+class UnhealthyError(ConfobjectsError):
+    """The mail service can be asked, and something is wrong with it."""
+
+    code = "unhealthy"
+    exit_code = 26
     http_status = 503
 
 

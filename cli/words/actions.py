@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from .quoting import quote_word
+
 if TYPE_CHECKING:
     from confobjects.actions import RemedyAction, Verb
     from confobjects.diagnostics import Diagnostic
@@ -22,6 +24,10 @@ WORDS: Final[dict[Verb, str]] = {
     "seal-all": "confobjects seal init",
     "accept-losses": "install it with --force",
     "authorize": 'run authorize-oauth2-provider --provider-name "{}"',
+    "see-waiting": "mail-queue list --state queued",
+    "lift-suppression": "mail-quota lift {}",
+    "reset-quota": "mail-quota reset {}",
+    "resume-sender": "mail-service resume {}",
     "undo": "undo {}",
     "undo-to": "undo --to {}",
     "show-change": "history show {}",
@@ -52,9 +58,14 @@ WORDS: Final[dict[Verb, str]] = {
 """The words of each action; the arguments are those of :data:`confobjects.actions.PLAIN`."""
 
 
+_COPIED: Final = frozenset({"lift-suppression", "reset-quota", "resume-sender"})
+"""Actions with an argument from outside, such as an address, which people copy into a shell: it is quoted."""
+
+
 def word(action: RemedyAction) -> str:
     """Return an action in the words of the command line."""
-    return WORDS[action.verb].format(*action.arguments)
+    quote = quote_word if action.verb in _COPIED else str
+    return WORDS[action.verb].format(*map(quote, action.arguments))
 
 
 def render(problem: Diagnostic) -> str:

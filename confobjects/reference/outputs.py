@@ -282,6 +282,66 @@ _COMMAND: Final[dict[str, Schema]] = {
     "output": {"description": "What it prints, in the form of its command."},
     "error": _ERROR,
 }
+_MOMENT: Final[Schema] = {"description": "In UTC (RFC 3339), null for none.", "type": ["string", "null"]}
+_MAIL_STATE: Final[Schema] = {"enum": ["queued", "taken", "sending", "delivered", "failed", "unknown"]}
+_MAIL: Final[dict[str, Schema]] = {
+    "id": _TEXT,
+    "state": _MAIL_STATE,
+    "sender": {"description": "The name of the mail sender.", "type": "string"},
+    "category": _TEXT,
+    "from": {"description": "The address of the envelope.", "type": "string"},
+    "size": _COUNT,
+    "accepted": _MOMENT,
+    "recipients": _list_of(
+        _object_of(
+            {
+                "address": _TEXT,
+                "state": _MAIL_STATE,
+                "due": _MOMENT,
+                "tries": {"description": "Attempts that failed.", "type": "integer", "minimum": 0},
+                "code": {"description": "What the last attempt found; empty for nothing wrong.", "type": "string"},
+                "reply": {"description": "What the mail server said.", "type": "string"},
+                "summary": _TEXT,
+                "remedy": _TEXT,
+            }
+        )
+    ),
+}
+_QUOTA: Final[dict[str, Schema]] = {
+    "address": _TEXT,
+    "used": {"description": "Mails within the window.", "type": "integer", "minimum": 0},
+    "limit": {"type": ["integer", "null"]},
+    "window": {"description": "Seconds.", "type": "integer", "minimum": 0},
+    "free": {"description": "When there is room for the next mail; null for now.", "type": ["string", "null"]},
+    "refusals": {"description": "Permanent refusals in a row.", "type": "integer", "minimum": 0},
+    "suppressed": _MOMENT,
+}
+_MAIL_SERVICE: Final[dict[str, Schema]] = {
+    "ok": _FLAG,
+    "enabled": _FLAG,
+    "sender": {"type": ["string", "null"]},
+    "sender_reason": _TEXT,
+    "ledger": _object_of(
+        {
+            "url": _TEXT,
+            "version": {"description": "0 if there is none yet.", "type": "integer", "minimum": 0},
+            "sealed": _FLAG,
+        }
+    ),
+    "time": _MOMENT,
+    "states": _map_of(_COUNT, "Mails by their state; each 100 recipients of one count."),
+    "oldest": _MOMENT,
+    "oldest_seconds": _COUNT,
+    "overdue_seconds": _COUNT,
+    "rate_limit": {"description": "Mails a minute, null for no limit.", "type": ["integer", "null"]},
+    "suppressed": {"description": "The number of suppressed addresses.", "type": "integer", "minimum": 0},
+    "runners": _list_of(_object_of({"name": _TEXT, "began": _MOMENT, "heard": _MOMENT, "alive": _FLAG})),
+    "senders": _list_of(
+        _object_of({"name": _TEXT, "refused": _COUNT, "stopped": _FLAG}), "Senders whose login was refused."
+    ),
+    "totals": _map_of(_map_of(_COUNT, "By reason, state or code."), "What was counted since the ledger was made."),
+    "problems": _DIAGNOSTICS,
+}
 _FORMS: Final[dict[str, _OutputForm]] = {
     "batch": _OutputForm(
         "--batch",
@@ -446,6 +506,56 @@ _FORMS: Final[dict[str, _OutputForm]] = {
             }
         ),
     ),
+    "mail": _OutputForm("mail-queue", "One mail of the mail service.", _object_of(_MAIL)),
+    "mail-queue": _OutputForm(
+        "mail-queue",
+        "Mails of the mail service, the oldest first.",
+        _object_of({"mails": _list_of(_object_of(_MAIL)), "more": _FLAG}),
+    ),
+    "mail-queue-change": _OutputForm(
+        "mail-queue",
+        "Mails that were sent again or cancelled; with --dry-run those that would be.",
+        _object_of(
+            {
+                "action": {"enum": ["retry", "cancel"]},
+                "dry_run": _FLAG,
+                "mails": _list_of(
+                    _object_of(
+                        {
+                            "id": _TEXT,
+                            "parts": {
+                                "description": "Parts of at most 100 recipients that changed; 0 if the mail stays as it is.",
+                                "type": "integer",
+                                "minimum": 0,
+                            },
+                        }
+                    )
+                ),
+            }
+        ),
+    ),
+    "mail-queue-purge": _OutputForm(
+        "mail-queue",
+        "How many mails were removed; with --dry-run how many would be.",
+        _object_of({"removed": _COUNT, "dry_run": _FLAG}),
+    ),
+    "mail-quota": _OutputForm("mail-quota", "What is known of an address.", _object_of(_QUOTA)),
+    "mail-quota-change": _OutputForm(
+        "mail-quota",
+        "Whether a quota began again, or a suppression was lifted; with --dry-run whether it would.",
+        _object_of({"action": {"enum": ["reset", "lift"]}, "address": _TEXT, "changed": _FLAG, "dry_run": _FLAG}),
+    ),
+    "mail-quotas": _OutputForm(
+        "mail-quota",
+        "The addresses that count for something.",
+        _object_of({"addresses": _list_of(_object_of(_QUOTA))}),
+    ),
+    "mail-service": _OutputForm("mail-service", "How the mail service is.", _object_of(_MAIL_SERVICE)),
+    "mail-service-resume": _OutputForm(
+        "mail-service",
+        "Whether a sender goes on; with --dry-run whether it would.",
+        _object_of({"sender": _TEXT, "changed": _FLAG, "dry_run": _FLAG}),
+    ),
     "seal": _OutputForm(
         "seal init, seal rotate",
         "What was sealed, and which old copies were removed; with --dry-run what would be.",
@@ -505,7 +615,19 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "The result of a test of a mail server.",
         _object_of(
             _TEST,
-            ("sender", "notes", "domain", "code", "stage", "summary", "remedy", "property", "reply", "exit", "diagnostics")
+            (
+                "sender",
+                "notes",
+                "domain",
+                "code",
+                "stage",
+                "summary",
+                "remedy",
+                "property",
+                "reply",
+                "exit",
+                "diagnostics",
+            ),
         ),
     ),
     "test-provider": _OutputForm(
@@ -577,7 +699,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                     "change was finished or taken back; the command of --exec failed.",
                     "enum": ["problem", "solved", "stale", "heard", "repaired", "command-failed"],
                 },
-                "time": _TIME,
+                "time": _MOMENT,
                 "problems": _DIAGNOSTICS,
             }
         ),

@@ -18,6 +18,7 @@ from confobjects.transport.mailer import Mailer
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.service.ledger import Ledger
 
 
 class _Seen(Record):
@@ -74,4 +75,10 @@ class CurrentSetting:
         return found
 
 
-__all__ = ["CurrentSetting"]
+def find_fingerprint(sender: EffectiveObject, ledger: Ledger) -> str:
+    """Return the fingerprint of the configuration of a mail sender, as the runners of a ledger compare it."""
+    mailer = Mailer(read_sender(sender).server, tokens=find_tokens)
+    return ledger.standings.digest(MailerSender(mailer).description).hex()
+
+
+__all__ = ["CurrentSetting", "find_fingerprint"]

@@ -58,7 +58,7 @@ class Database:
     def __init__(self, url: str, *, patience: float = PATIENCE, clock: Clock | None = None) -> None:
         self._url = _parse_url(url)
         self.is_local = self._url.get_backend_name() == "sqlite"
-        self.name = self._url.render_as_string(hide_password=True)
+        self.name = f"sqlite:{self._url.database}" if self.is_local else self._url.render_as_string(hide_password=True)
         self._clock = clock
         self._agreed: tuple[float, int] | None = None
         self._file = _OwnFile(self._url.database or "") if self.is_local else None

@@ -251,7 +251,7 @@ class Ledger:
 
         Raises ConstraintError for a suppressed address: it gets no mail whatever its quota is.
         """
-        return self._change_standing(address, lambda before: _reset_quota(address, before))
+        return self._change_standing(address, lambda before: judge_reset(address, before))
 
     def lift_suppression(self, address: str) -> bool:
         """Send to a suppressed address again; return whether it was suppressed, or refused before."""
@@ -297,10 +297,12 @@ class Ledger:
             connection.execute(CONTENTS.delete().where((CONTENTS.c.mail == mail) & ~others.exists()))
 
 
-def _reset_quota(address: str, standing: Standing) -> Standing:
+def judge_reset(address: str, standing: Standing) -> Standing:
+    """Return the standing of an address with a quota that begins again. Raises ConstraintError if it is suppressed."""
     if standing.suppressed:
         summary = f"{make_visible(address)} is suppressed, and gets no mail whatever its quota is"
-        remedy = "Correct the address, or lift the suppression."
+        lift = RemedyAction("lift-suppression", make_visible(address))
+        remedy = ("Correct the address where mail is sent to it, or lift the suppression: ", lift)
         raise ConstraintError(Diagnostic("constraint-violated", summary, argument=address, remedy=remedy))
     return reset_uses(standing)
 
@@ -398,4 +400,4 @@ def _prepare(connection: Connection, cover: Cover) -> bytes:
     return key
 
 
-__all__ = ["CHANGED", "GUARDED", "MOST_BYTES", "Entry", "Ledger", "Mail", "open_ledger"]
+__all__ = ["CHANGED", "GUARDED", "MOST_BYTES", "Entry", "Ledger", "Mail", "judge_reset", "open_ledger"]

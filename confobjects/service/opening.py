@@ -36,6 +36,15 @@ def choose_sender(service: EffectiveObject) -> Any:
     return service.reference("default-sender") if own is None else own
 
 
+def explain_sender(service: EffectiveObject) -> str:
+    """Return why mail comes from the mail sender that :func:`choose_sender` returns, or from none."""
+    own, default = service.reference("sender"), service.reference("default-sender")
+    if own is not None and service["use-custom-sender"]:
+        return "sender names it"
+    why = "sender is not set" if own is None else "use-custom-sender is false"
+    return f"default-sender names it, and {why}" if default is not None else f"{why}, and default-sender is not set"
+
+
 def read_settings(service: EffectiveObject) -> Settings:
     """Return the settings of a mail service object, with durations in milliseconds."""
     sender = choose_sender(service)
@@ -81,6 +90,12 @@ def _find_default_file(service: EffectiveObject, environment: Mapping[str, str])
         remedy = "Set ledger."
         raise UsageError(Diagnostic("usage", summary, path=service.path, property="ledger", remedy=remedy))
     return file
+
+
+def has_ledger(service: EffectiveObject, environment: Mapping[str, str]) -> bool:
+    """Tell whether there may be a ledger: a file that is there, or a database on a server, which only its server knows."""
+    url = find_ledger_url(service, environment)
+    return not url.startswith(_SQLITE) or os.path.exists(url.removeprefix(_SQLITE))
 
 
 def open_ledger_of(
@@ -162,4 +177,13 @@ def _as_ledger_error(error: ConfobjectsError) -> LedgerError:
     return LedgerError([one.replace(code="ledger-unavailable") for one in error.diagnostics])
 
 
-__all__ = ["KIND", "SENDERS", "choose_sender", "find_ledger_url", "open_ledger_of", "read_settings"]
+__all__ = [
+    "KIND",
+    "SENDERS",
+    "choose_sender",
+    "explain_sender",
+    "find_ledger_url",
+    "has_ledger",
+    "open_ledger_of",
+    "read_settings",
+]

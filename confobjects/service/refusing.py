@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,12 +27,12 @@ _WORDS: Final[dict[Reason, tuple[str, str, Remedy]]] = {
     Reason.SUPPRESSED: (
         "",
         "{address} is suppressed: mail servers refused it again and again",
-        "Correct the address, or lift the suppression.",
+        ("Correct the address, or lift the suppression: ", RemedyAction("lift-suppression", "{address}")),
     ),
     Reason.OVER_QUOTA: (
         "",
         "{address} has got as many mails as its quota allows; the next one may be sent from {until} on",
-        "Wait, or reset the quota.",
+        ("Wait, or reset the quota: ", RemedyAction("reset-quota", "{address}")),
     ),
 }
 """For each reason the property that is at fault, what is said, and what helps."""
@@ -44,7 +45,17 @@ def word_refusal(refusal: Refusal) -> Diagnostic:
     name, summary, remedy = _WORDS[refusal.reason]
     facts = {"address": make_visible(refusal.address), "until": format_moment(refusal.until)}
     path = _SERVICE if refusal.reason in _OF_SERVICE else ""
-    return Diagnostic("not-accepted", summary.format_map(facts), path=path, property=name, remedy=remedy)
+    return Diagnostic("not-accepted", summary.format_map(facts), path=path, property=name, remedy=_fill(remedy, facts))
+
+
+def _fill(remedy: Remedy, facts: Mapping[str, str]) -> Remedy:
+    """Return a remedy with facts in place of the names in its actions."""
+    return tuple(
+        RemedyAction(one.verb, *(text.format_map(facts) for text in one.arguments))
+        if isinstance(one, RemedyAction)
+        else one
+        for one in ((remedy,) if isinstance(remedy, str) else remedy)
+    )
 
 
 def format_moment(milliseconds: int) -> str:

@@ -100,7 +100,8 @@ def _write_remedy(remedy: Remedy) -> Iterable[Any]:
 def _read_envelope(text: bytes, place: str) -> tuple[str, tuple[Recipient, ...]]:
     try:
         from_, listed, *more = json.loads(text)
-        words = tuple(_read_words(summary, pieces) for summary, *pieces in more[0]) if more else ()
+        kept: Sequence[Any] = more[0] if more else ()
+        words = tuple(_read_words(summary, pieces) for summary, *pieces in kept)
         found = tuple(
             Recipient(address, State(state), due, tries, code, reply, words[at[0]] if at else None)
             for address, state, due, tries, code, reply, *at in listed

@@ -21,7 +21,9 @@ from tests.architecture.tree import Source, sources
 
 EXEMPT: Final = {"cli", "reference"}
 RESERVED: Final = "confobjects/definitions/reserved.py"
-COMMANDS: Final = "|".join(sorted(name for name in SPECIAL if "-" in name))
+_KINDS: Final = load_registry().relations()
+"""Kinds of objects, which any room may name. One of them is the name of a command as well."""
+COMMANDS: Final = "|".join(sorted(name for name in SPECIAL if "-" in name and name not in _KINDS))
 SHORT: Final = "|".join(re.escape(name) for option in OPTIONS for name in option.spellings if len(name) == 2)
 OPTION: Final = rf"(?:^|[\s(\"'`])--[A-Za-z]|(?:^|[\s(])(?:{SHORT})(?=[\s,;.)]|$)"
 COMMAND: Final = (

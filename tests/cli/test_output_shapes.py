@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+import confobjects
 from confobjects.cli.commands import SPECIAL
 from confobjects.cli.words.names import verbs_of
 from confobjects.definitions_loading import load_registry
@@ -23,6 +24,9 @@ from confobjects.reference.jsonschema import document_schema
 from confobjects.reference.outputs import schemas
 from confobjects.sealing.ring import Ring
 from confobjects.sealing.ring_file import KeyFile, create_ring, make_key
+from confobjects.service.ledger import Mail
+from confobjects.service.opening import open_ledger_of
+from confobjects.service.rules.settings import Settings
 from tests.cli.documents import CANARY, provider, server, small, tell
 from tests.cli.sessions import FAMILY, GOLDEN, INSTALLABLE, Outcome, fresh, run
 from tests.docs_check import ROOT
@@ -175,6 +179,19 @@ RUNS: dict[str, list[list[str]]] = {
     "init": [["init"]],
     "list": [["list-mail-servers"], ["list-trust-manager-providers"], ["list-stores", *KNOWN]],
     "list-properties": [["list-properties"], ["list-properties", *KNOWN]],
+    "mail": [["mail-queue", "show", "{mail}"]],
+    "mail-queue": [["mail-queue", "list"], ["mail-queue", "list", "--state", "failed", "--limit", "1"]],
+    "mail-queue-change": [
+        ["mail-queue", "retry", "{mail}"],
+        ["mail-queue", "cancel", "{mail}", "--dry-run"],
+        ["mail-queue", "retry", "--all-failed"],
+    ],
+    "mail-queue-purge": [["mail-queue", "purge", "--force"], ["mail-queue", "purge", "--dry-run"]],
+    "mail-quota": [["mail-quota", "show", "a@example.com"], ["mail-quota", "show", "b@example.com"]],
+    "mail-quota-change": [["mail-quota", "reset", "a@example.com"], ["mail-quota", "lift", "a@example.com"]],
+    "mail-quotas": [["mail-quota", "list"]],
+    "mail-service": [["mail-service", "status"]],
+    "mail-service-resume": [["mail-service", "resume", "news"], ["mail-service", "resume", "news", "--dry-run"]],
     "seal": [["seal", "init"], ["seal", "rotate", "--drop-old-keys"], ["seal", "rotate", "--dry-run"]],
     "seal-status": [["seal", "status"]],
     "test": [
@@ -223,9 +240,21 @@ RUNS: dict[str, list[list[str]]] = {
         ["send-test-email", "--server-name", "nobody", "--to", "a@example.com"],
         ["check", "--env-file", "nowhere"],
         ["followers", "--forget", "nobody"],
+        ["mail-queue", "show", "nothing"],
+        ["mail-queue", "purge"],
+        ["mail-service", "status", "--stuck-after", "soon"],
         ["set-mail-server-prop", "--server-name", "one", "--set", "enabled:false", "--wait", "0"],
     ],
 }
+
+
+def accept_mails(url: str) -> str:
+    """Put a mail that waits and one that has failed into the ledger; return the id of the first."""
+    with open_ledger_of(confobjects.load(url, define={"p": "x"})["mail-service"], {}, unsealed=True) as ledger:
+        settings = Settings(sender="news")
+        kept = ledger.accept(Mail(b"Subject: x\r\n\r\n", "me@example.com", ("a@example.com",), "account"), settings)
+        ledger.cancel(ledger.accept(Mail(b"Subject: y\r\n\r\n", "me@example.com", ("b@example.com",)), settings))
+    return kept
 
 
 def prepared(directory: Path) -> dict[str, str]:
@@ -271,6 +300,8 @@ def prepared(directory: Path) -> dict[str, str]:
 def test_a_run_prints_its_form(form: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with fresh(tmp_path):
         places = prepared(tmp_path)
+        if words[0].startswith("mail-"):
+            places["mail"] = accept_mails(places["url"])
         if words[0] == "seal":
             monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "keys" / "ring"))
         filled = [re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), word) for word in words]

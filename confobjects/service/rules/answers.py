@@ -26,7 +26,7 @@ def read_report(report: DeliveryReport, places: Sequence[int]) -> Mapping[int, A
 def read_error(error: MailError, places: Sequence[int]) -> Mapping[int, Answer]:
     """Return the answers of a mail that was not sent, or whose outcome is unknown."""
     code = error.diagnosis.code if isinstance(error, DeliveryError) else error.diagnostics[0].code
-    reply = error.diagnosis.reply if isinstance(error, DeliveryError) else error.diagnostics[0].summary
+    reply = error.diagnosis.reply if isinstance(error, DeliveryError) else ""
     words = _read_words(error)
     if isinstance(error, DeliveryError) and error.unknown:
         return {place: Answer(Verdict.UNKNOWN, code, reply, words=words) for place in places}
