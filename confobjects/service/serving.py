@@ -30,6 +30,7 @@ from confobjects.service.submitting import make_mail, make_text_message
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
+    from confobjects.service.notifying import Notified
 
     class Followed(Protocol):
         """A configuration that is kept true, such as :func:`confobjects.live` returns."""
@@ -190,6 +191,17 @@ class MailService:
         if self._crew is not None:
             self._crew.wake()
         return made
+
+    def notify_account(self, event: str, address: str | None, values: Mapping[str, str] | None = None) -> Notified:
+        """Have the enabled account status notification handlers tell what has become of an account.
+
+        ``event`` is one such as ``password-reset``, ``address`` the mail address of the user, None if it is not known;
+        ``values`` are put into the templates by their names. Raises UsageError for an unknown event, NotAcceptedError if
+        there were mails and none was accepted, and LedgerError.
+        """
+        from confobjects.service.notifying import notify_account
+
+        return notify_account(self, event, address, values)
 
     def _choose_sender(self, settings: Settings, name: str | None) -> tuple[Settings, MailSender]:
         """Return the settings with the sender that a mail comes from, and that sender. Raises NotAcceptedError."""
