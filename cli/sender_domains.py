@@ -97,7 +97,7 @@ def find_report(sender: MailSender, host: str, question: DomainQuestion) -> Doma
 
 def judge_alone(server: EffectiveObject, sender: MailSender, question: DomainQuestion, *, unsaved: bool) -> TestResult:
     """Return a result of the look-ups alone. Raises UsageError as :func:`find_report` does, and MailError if no delivery can be planned."""
-    from confobjects import startup
+    from confobjects.service.tokens import find_tokens
     from confobjects.transport.check import check_domain
 
     return check_domain(
@@ -105,7 +105,7 @@ def judge_alone(server: EffectiveObject, sender: MailSender, question: DomainQue
         sender,
         lambda host: find_report(sender, host, question),
         unsaved=unsaved,
-        tokens=startup.find_tokens,
+        tokens=find_tokens,
     )
 
 

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from confobjects.objects.changes import PropertyChanges
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.service.face import mail_service
-    from confobjects.startup import load, mailer, open  # noqa: A004 - confobjects.open is the public verb
+    from confobjects.service.tokens import mailer
+    from confobjects.startup import load, open  # noqa: A004 - confobjects.open is the public verb
     from confobjects.transport.mailer import Mailer
 
 _HOMES = {
@@ -58,7 +59,7 @@ _HOMES = {
     "live": "confobjects.following",
     "load": "confobjects.startup",
     "mail_service": "confobjects.service.face",
-    "mailer": "confobjects.startup",
+    "mailer": "confobjects.service.tokens",
     "open": "confobjects.startup",
 }
 

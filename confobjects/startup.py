@@ -24,13 +24,11 @@ from confobjects.mapping.objects import find_holders
 from confobjects.records import Record
 
 if TYPE_CHECKING:
-    from confobjects.mail.plan import EffectiveObjectLike, TokenSource
     from confobjects.mapping.protocol import Storage
     from confobjects.objects.effective import EffectiveConfiguration
     from confobjects.objects.model import Evaluation
     from confobjects.objects.protocols import Sealer
     from confobjects.resolvers import Resolvers
-    from confobjects.transport.mailer import Mailer
 
     class Followed(Protocol):
         """A configuration that is kept true, such as :func:`confobjects.live` returns."""
@@ -342,37 +340,6 @@ def load(  # noqa: PLR0913 - each is a source or a place, all by keyword
     return configuration
 
 
-def mailer(configuration: EffectiveConfiguration | Followed | str | None = None, *names: str, **options: Any) -> Mailer:
-    """Return a mailer for the mail servers of a configuration. If its URL is given, the configuration is loaded.
-
-    The named mail servers are tried in the given order; without names, all enabled ones are tried, sorted by name.
-    ``options`` go to :class:`~confobjects.transport.mailer.Mailer`. Raises :class:`~confobjects.errors.MailError` of
-    stage plan if there is no mail server or one cannot be used, and the errors of :func:`load`.
-
-    A mailer of a live configuration follows it: each message is sent by what is in effect when it begins. Named mail
-    servers that are disabled, or not there yet, are left out; sending raises the MailError as long as none can be used.
-    """
-    from confobjects.objects.effective import EffectiveConfiguration
-    from confobjects.transport.fleet import FollowedServers, servers_of
-    from confobjects.transport.mailer import Mailer
-
-    found = load(configuration) if configuration is None or isinstance(configuration, str) else configuration
-    options.setdefault("tokens", find_tokens)
-    if isinstance(found, EffectiveConfiguration):
-        return Mailer(servers_of(found, names), **options)
-    return Mailer(FollowedServers(lambda: found.configuration, names), **options)
-
-
-def find_tokens(provider: EffectiveObjectLike) -> TokenSource:
-    """Return the source of access tokens of an OAuth 2.0 provider, which keeps them beside the configuration.
-
-    Raises Trouble of stage token if the provider cannot be used.
-    """
-    from confobjects.oauth.opening import source_for
-
-    return source_for(provider, os.environ)
-
-
 @contextmanager
 def _pause_collector() -> Iterator[None]:
     """Pause the garbage collector, which took a quarter of the time to load 100,000 objects."""
@@ -385,4 +352,4 @@ def _pause_collector() -> Iterator[None]:
             gc.enable()
 
 
-__all__ = ["Place", "find_place", "load", "load_registry", "mailer", "make_startup_sources", "open"]
+__all__ = ["Place", "find_place", "load", "load_registry", "make_startup_sources", "open"]

@@ -11,6 +11,7 @@ import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.service.tokens import open_token_store
 from confobjects.texts.numbers import read_number
 from confobjects.texts.visible import make_visible
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.oauth.protocol.answers import DeviceCodes, Token
     from confobjects.oauth.protocol.settings import ProviderSettings
+    from confobjects.objects.effective import EffectiveObject
 
     from ..words.splitting import Words
 
@@ -85,7 +87,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the options of the command, by name
             token = consent.by_browser(_tell_url, host=host, port=port, patience=float(patience))
     except Trouble as trouble:
         raise as_oauth_error(trouble) from None
-    return _save(invocation, provider.name, provider.storage_url, settings, token)
+    return _save(invocation, provider, settings, token)
 
 
 def _read_option(spelling: str, text: str | None, usual: int, most: int) -> int:
@@ -125,16 +127,18 @@ def _tell(text: str) -> None:
     sys.stderr.flush()
 
 
-def _save(invocation: Invocation, name: str, url: str, settings: ProviderSettings, token: Token) -> int:
+def _save(invocation: Invocation, provider: EffectiveObject, settings: ProviderSettings, token: Token) -> int:
     """Save the refresh token as a normal change, and keep the access token for the next login."""
     from confobjects.mail.diagnosis import Trouble
-    from confobjects.oauth.opening import open_store
     from confobjects.oauth.sources import ProviderTokens
 
     from ..performing import Operation, PropertyChanges, perform
 
     changes = PropertyChanges(set={settings.refresh_property: [token.refresh]})
-    status = perform(invocation, Operation("modify", _KIND, (name,), changes=changes), "The refresh token is saved.")
+    status = perform(
+        invocation, Operation("modify", _KIND, (provider.name,), changes=changes), "The refresh token is saved."
+    )
     with contextlib.suppress(Trouble):  # else the next login fetches one
-        ProviderTokens(settings.replace(refresh_token=token.refresh), open_store(url, os.environ)).adopt(token)
+        store = open_token_store(provider, os.environ)
+        ProviderTokens(settings.replace(refresh_token=token.refresh), store).adopt(token)
     return status

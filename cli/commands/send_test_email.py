@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confobjects import startup
+from confobjects.service.tokens import find_tokens
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
@@ -52,7 +52,7 @@ def _run(
     from confobjects.transport.outgoing import check_addresses
 
     server, sender = load_target(invocation, server_name, sender_name)
-    plan = plan_delivery(server, tokens=startup.find_tokens)
+    plan = plan_delivery(server, tokens=find_tokens)
     invocation.warn(plan.warnings)
     check_addresses(Outgoing(b"", from_ if sender is None else sender.address, to), plan)
     if invocation.dry_run:
@@ -63,7 +63,7 @@ def _run(
         invocation.say(make_visible(f"Sending a test mail{whence} through {server.path}."))
     try:
         with show_stages(invocation) as timeline:
-            report = send_test(server, to, from_, sender=sender, tokens=startup.find_tokens, progress=timeline)
+            report = send_test(server, to, from_, sender=sender, tokens=find_tokens, progress=timeline)
     except DeliveryError as error:
         if invocation.form == "json":
             _print(invocation, error.report)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.service.tokens import find_tokens
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
@@ -91,7 +91,7 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
             from_=from_,
             sender=sender,
             unsaved=unsaved is not None,
-            tokens=startup.find_tokens,
+            tokens=find_tokens,
             progress=timeline,
         )
     if sender is not None and result.host and not question.without and not invocation.quiet:

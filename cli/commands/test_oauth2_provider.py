@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from confobjects.service.tokens import find_tokens
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
@@ -46,12 +46,11 @@ def _run(invocation: Invocation, provider_name: str, **changing: Sequence[str]) 
         invocation.note("--dry-run: no token is fetched")
         return 0
     from confobjects.oauth.checking import check_provider
-    from confobjects.oauth.opening import source_for
 
     if invocation.tells_people:
         what = "with unsaved values in place of saved ones" if unsaved else "as saved"
         invocation.say(f"Fetching a token from {provider.path}, {what}.")
-    result = check_provider(provider.path, lambda: source_for(provider, os.environ), unsaved=unsaved is not None)
+    result = check_provider(provider.path, lambda: find_tokens(provider), unsaved=unsaved is not None)
     _print(invocation, result)
     return result.exit_code
 

@@ -484,6 +484,7 @@ TABLE: Final[dict[str, Failure]] = {
         "the provider refused to give a token ({error}){said}", "Read the provider's answer.", "token-endpoint"
     ),
     "token-store-busy": Failure("the access token cannot be fetched: {message}", _RETRY, "", retry=True),
+    "token-store-away": Failure("tokens cannot be kept now: {message}", _RETRY, "", retry=True),
     "token-store-unusable": Failure(
         "tokens cannot be kept: {message}",
         "Make the directory readable and writable for the user of this process, and for nobody else.",

@@ -32,15 +32,18 @@ def judge_all(site: Site, instance_directory: str) -> tuple[EffectiveConfigurati
 
 
 def judge_one(
-    site: Site, obj: ManagedObject, instance_directory: str, world: World | None = None
+    site: Site, obj: ManagedObject, instance_directory: str, world: World | None = None, beside: Sequence[str] = ()
 ) -> tuple[EffectiveObject, tuple[Diagnostic, ...]]:
     """Judge one object and those it refers to; return the effective object and every error found.
 
-    The others are read from ``world`` if it is given, otherwise from the storage.
+    The others are read from ``world`` if it is given, otherwise from the storage. ``beside`` are kinds of which there is
+    one object each: those are judged as well, and what is wrong with them is no error of this one.
     """
     waiting = [obj]
+    world = site.open_world() if world is None else world
+    more = (world.find(site.registry.path_of(kind)) for kind in beside if kind in site.registry)
     configuration, problems = _judge_objects(
-        site, site.open_world() if world is None else world, waiting, instance_directory, waiting.append
+        site, world, waiting, instance_directory, waiting.append, beside=[one for one in more if one is not None]
     )
     return configuration.at(obj.path), problems
 
@@ -53,8 +56,12 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
     follow: Callable[[ManagedObject], None] | None = None,
     *,
     remarks: Sequence[Diagnostic] = (),
+    beside: Sequence[ManagedObject] = (),
 ) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
-    """Judge objects; ``follow`` takes those that they refer to, ``remarks`` are what is wrong beside them."""
+    """Judge objects; ``follow`` takes those that they refer to, ``remarks`` are what is wrong beside them.
+
+    Those ``beside`` them are judged, and nothing is said of them.
+    """
     judge = Judge(site.registry, world, site.evaluate)
     judged_all: dict[Any, Judgement] = {}
     errors = [problem for problem in remarks if problem.severity == "error"]
@@ -74,6 +81,7 @@ def _judge_objects(  # noqa: PLR0913 - what to judge, and how
         problems = find_problems(judge, judged)
         errors.extend(p for p in problems if p.severity == "error")
         warnings.extend(p for p in problems if p.severity == "warning")
+    judged_all.update({one.path: judge.judge(one) for one in beside if one.path not in judged_all})
     warnings.extend(warn_of_unknown((judged.object for judged in judged_all.values()), "kept and not used"))
     configuration = EffectiveConfiguration(
         site.registry,

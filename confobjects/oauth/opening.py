@@ -31,10 +31,12 @@ def open_store(url: str, environment: Mapping[str, str]) -> TokenStore:
     return FileTokenStore(directory, lambda: open_sealer(environment)) if directory else _IN_MEMORY
 
 
-def source_for(provider: Any, environment: Mapping[str, str], **options: Any) -> ProviderTokens:
-    """Return the source of tokens of a provider object. ``options`` go to :class:`ProviderTokens`.
+def source_for(
+    provider: Any, environment: Mapping[str, str], *, store: TokenStore | None = None, **options: Any
+) -> ProviderTokens:
+    """Return the source of tokens of a provider object, which keeps them in a store, by default the one in files.
 
-    Raises Trouble of stage token if the object cannot be used.
+    ``options`` go to :class:`ProviderTokens`. Raises Trouble of stage token if the object cannot be used.
     """
     url: str = getattr(provider, "storage_url", "")
-    return ProviderTokens(read_settings(provider), open_store(url, environment), **options)
+    return ProviderTokens(read_settings(provider), store or open_store(url, environment), **options)

@@ -130,7 +130,7 @@ class ProviderTokens:
         try:
             return stack.enter_context(self._store.hold(key))
         except TokenStoreProblem as problem:
-            if problem.kind != "unusable" or self.settings.grant in CONSENTED:
+            if problem.kind not in ("unusable", "away") or self.settings.grant in CONSENTED:
                 raise
             return stack.enter_context(self._memory.hold(key))
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from confobjects.errors import ConfobjectsError, ExpressionError
 from confobjects.records import Record, as_dict, field
+from confobjects.storage.files import translate_errors
 from confobjects.storage.locking import LockHeldError, hold_lock
 from confobjects.storage.own_files import open_own_directory, read_own
-from confobjects.storage.replacing import Replacement, remove_leftover
+from confobjects.storage.replacing import Replacement, remove_leftover, sync_directory
 from confobjects.texts.contexts import make_context
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class StoredTokens(Record):
 
 
 class TokenStoreProblem(Exception):  # noqa: N818 - becomes a trouble with its provider
-    """Tokens cannot be kept or read. ``kind`` is a stable word: busy, unusable, or sealed; the message says why."""
+    """Tokens cannot be kept or read. ``kind`` is a stable word: busy, away, unusable, or sealed; the message says why."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -96,7 +97,7 @@ class FileTokenStore:
         return hash(self.directory)
 
     @contextlib.contextmanager
-    def hold(self, key: str) -> Iterator[TokenLease]:
+    def hold(self, key: str) -> Iterator[FileTokenLease]:
         """Hold the lease of a key. Raises :class:`TokenStoreProblem`."""
         path = os.path.join(self.directory, key)
         sealer = self._find_sealer()
@@ -109,7 +110,11 @@ class FileTokenStore:
                 raise TokenStoreProblem("busy", message) from None
             except ConfobjectsError as error:
                 raise _unusable(error) from None
-            yield _FileLease(f"{path}.json", make_context(_USE, key), sealer)
+            yield FileTokenLease(f"{path}.json", make_context(_USE, key), sealer)
+
+    def has(self, key: str) -> bool:
+        """Tell whether something is kept for a key."""
+        return os.path.lexists(os.path.join(self.directory, f"{key}.json"))
 
     def _find_sealer(self) -> Sealer | None:
         """Return what seals now. That keys cannot be used is known before a token is asked for, which could not be kept."""
@@ -157,7 +162,7 @@ def _unusable(error: ConfobjectsError) -> TokenStoreProblem:
     return TokenStoreProblem("unusable", f"{problem.origin}: {problem.summary}")
 
 
-class _FileLease:
+class FileTokenLease:
     """The lease of one key. ``context`` is what its file is sealed for."""
 
     def __init__(self, path: str, context: bytes, sealer: Sealer | None) -> None:
@@ -199,6 +204,15 @@ class _FileLease:
             remove_leftover(self._path)
             with Replacement(self._path, data) as new:
                 new.take_place()
+        except ConfobjectsError as error:
+            raise _unusable(error) from None
+
+    def remove(self) -> None:
+        """Remove what is kept."""
+        try:
+            with translate_errors("remove the file", self._path), contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
+                sync_directory(os.path.dirname(self._path))
         except ConfobjectsError as error:
             raise _unusable(error) from None
 

@@ -139,6 +139,15 @@ class EffectiveObject:
             raise UnknownNameError(Diagnostic("unknown-name", f"{words} is not a reference", path=self.path))
         return tuple(self._configuration.at(path) for path in self._configuration.targets(self._judged, prop, found))
 
+    def problems(self, name: str) -> tuple[Diagnostic, ...]:
+        """Return what is wrong with the value of a property: why it is not known."""
+        self._property(name)
+        return self._judged.readings[name].problems
+
+    def beside(self, kind: str) -> EffectiveObject | None:
+        """Return the object of a kind that has one, from the same configuration; None if that is not known there."""
+        return self._configuration[kind] if (kind,) in self._configuration else None
+
     def views(self) -> tuple[ViewResult, ...]:
         """Return the results of the views that the definition names.
 

@@ -12,7 +12,7 @@ from confobjects.records import Record
 from confobjects.service.opening import KIND, SENDERS, read_settings
 from confobjects.service.runner import Setting
 from confobjects.service.senders import MailerSender
-from confobjects.startup import find_tokens
+from confobjects.service.tokens import find_tokens
 from confobjects.transport.fleet import FollowedServers
 from confobjects.transport.mailer import Mailer
 

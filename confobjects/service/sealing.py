@@ -18,6 +18,10 @@ _DIGEST: Final = 16
 _USE: Final = "ledger"
 
 
+class SealedLedgerError(LedgerError):
+    """What stands in the ledger is sealed with a key that is not there."""
+
+
 class Sealer(Protocol):
     """Seals bytes, so that only whoever has the key reads them, and only where they were meant to stand."""
 
@@ -57,7 +61,7 @@ class Cover:
         if stored[:1] == _CLEAR:
             return stored[1:]
         if self._sealer is None:
-            raise LedgerError(
+            raise SealedLedgerError(
                 Diagnostic(
                     "ledger-unavailable",
                     "the ledger is sealed, and there are no keys",
@@ -68,7 +72,7 @@ class Cover:
             return self._sealer.unseal(stored[1:].decode("ascii", "replace"), make_context(_USE, place))
         except ExpressionError as error:
             problem = error.diagnostics[0]
-            raise LedgerError(Diagnostic("ledger-unavailable", problem.summary, remedy=problem.remedy)) from None
+            raise SealedLedgerError(Diagnostic("ledger-unavailable", problem.summary, remedy=problem.remedy)) from None
 
 
 class Digester:
@@ -82,4 +86,4 @@ class Digester:
         return hmac.digest(self._key, address.casefold().encode(), "sha256")[:_DIGEST]
 
 
-__all__ = ["Cover", "Digester", "Sealer"]
+__all__ = ["Cover", "Digester", "SealedLedgerError", "Sealer"]

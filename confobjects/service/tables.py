@@ -115,7 +115,23 @@ RUNNERS: Final = Table(
     Column("heard", BigInteger, nullable=False),
 )
 
+TOKENS: Final = Table(
+    "ledger_tokens",
+    METADATA,
+    Column("key", String(100), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("lease", BigInteger, nullable=False),
+)
+"""Access tokens; an empty content is none."""
+
 VERSION: Final = "version"
+
+
+def make_token_place(key: str) -> str:
+    """Return the place that the content of a row of tokens is sealed for."""
+    return f"token/{key}"
 
 
 def _make_first_tables(connection: Connection) -> None:
@@ -128,7 +144,15 @@ def _add_counts_and_runners(connection: Connection) -> None:
     RUNNERS.create(connection, checkfirst=True)
 
 
-UPGRADES: Final[Sequence[Callable[[Connection], None]]] = (_make_first_tables, _add_counts_and_runners)
+def _add_tokens(connection: Connection) -> None:
+    TOKENS.create(connection, checkfirst=True)
+
+
+UPGRADES: Final[Sequence[Callable[[Connection], None]]] = (
+    _make_first_tables,
+    _add_counts_and_runners,
+    _add_tokens,
+)
 """What turns a ledger of each version into one of the next, from version 0: an empty database."""
 
 
@@ -174,9 +198,11 @@ __all__ = [
     "PARTS",
     "RUNNERS",
     "STANDINGS",
+    "TOKENS",
     "UPGRADES",
     "VERSION",
     "WAITS",
     "bring_up_to_date",
+    "make_token_place",
     "read_version",
 ]

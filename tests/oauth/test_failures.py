@@ -42,6 +42,7 @@ OTHERS: Final = {
     "token-not-installed",  # test_without_the_packages
     "token-store-busy",  # tests/oauth/test_sources.py, as are the next two
     "token-store-unusable",
+    "token-store-away",  # tests/service/test_token_store.py
     "token-store-sealed",
     "token-codes-missing",  # tests/oauth/test_consent.py, as are the others
     "token-denied",

@@ -27,6 +27,7 @@ from tests.servers.certificates import Authority
 from tests.servers.dovecot import Dovecot
 from tests.servers.oauth import USER, OAuthServer
 from tests.servers.postfix import Postfix
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.processes import memory_directory, remove
 
 PROVIDER = Given("oauth2-provider", "oauth2-provider", "ms", {"enabled": True})
@@ -234,35 +235,69 @@ def test_the_commands_and_a_mailer_share_the_token(configured: Path, checker: OA
     assert f"{USER} (access token of /oauth2-provider/p)" in shown
 
 
-def test_wherever_a_source_is_opened_its_file_is_sealed(
-    configured: Path, checker: OAuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "keys" / "ring"))
-    monkeypatch.setattr(checker, "lifetime", 60)  # each source asks for a new one
-    assert run("seal", "init").status == 0
-    url, directory = f"ldif:{configured}", Path(f"{configured}.tokens")
+def ways_to_use(url: str) -> dict[str, Callable[[], Any]]:
+    """Return everything that opens a source of tokens."""
 
     def send_by_live() -> None:
         with confobjects.live(url) as live, confobjects.mailer(live) as mailer:
             mailer.send(LETTER, USER, "bob@else.test")
 
-    ways: dict[str, Callable[[], Any]] = {
+    return {
         "test-oauth2-provider": lambda: run("test-oauth2-provider", "--provider-name", "p").status,
         "test-mail-server": lambda: run("test-mail-server", "--server-name", "m").status,
         "send-test-email": lambda: run("send-test-email", "--server-name", "m", "--to", "bob@else.test").status,
         "mailer": lambda: confobjects.mailer(url).send(LETTER, USER, "bob@else.test").failed_over,
         "live": send_by_live,
     }
-    for way, use in ways.items():
+
+
+def test_wherever_a_source_is_opened_its_file_is_sealed(
+    configured: Path, checker: OAuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "keys" / "ring"))
+    monkeypatch.setattr(checker, "lifetime", 60)  # each source asks for a new one
+    assert run("seal", "init").status == 0
+    for way, use in ways_to_use(f"ldif:{configured}").items():
         before = len(checker.fetches)
         assert not use(), way
         assert len(checker.fetches) > before, way
-        [file] = directory.glob("*.json")
+        [file] = Path(f"{configured}.tokens").glob("*.json")
         written = file.read_bytes()
         assert b'"sealed"' in written, way
-        for one in checker.issued:
-            assert one.access.encode() not in written, way
-            assert one.refresh.encode() not in written, way
+        for secret in (text for one in checker.issued for text in (one.access, one.refresh) if text):
+            assert secret.encode() not in written, way
+
+
+def test_wherever_a_source_is_opened_it_keeps_tokens_in_a_ledger_that_machines_share(
+    configured: Path,
+    checker: OAuthServer,
+    postgresql: PostgreSQL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger, directory = postgresql.make_database(), Path(f"{configured}.tokens")
+    monkeypatch.setattr(checker, "lifetime", 60)
+    first = run("test-oauth2-provider", "--provider-name", "p")  # before there is a ledger
+    assert first.status == 0, first
+    monkeypatch.setenv("LEDGER_URL", ledger)
+    assert run("set-mail-service-prop", "--set", "ledger:&{env:LEDGER_URL}").status == 0
+    before = len(checker.fetches)
+    assert run("test-mail-server", "--server-name", "m").status == 0
+    assert len(checker.fetches) == before + 1
+    assert list(directory.glob("*.json")) == []
+    ways = ways_to_use(f"ldif:{configured}")
+    for number, use in enumerate(ways.values(), 2):
+        assert not use()
+        assert len(checker.fetches) == before + number
+    every = before + 1 + len(ways)
+    assert list(directory.glob("*.json")) == []
+    sent = [form.get("refresh_token", "") for path, form in checker.requests if path == "/token"][before - 1 :]
+    assert len(set(sent)) == len(sent) == every - before + 1
+    monkeypatch.delenv("LEDGER_URL")
+    unknown = run("test-mail-server", "--server-name", "m")
+    assert unknown.status == 52
+    assert "/mail-service, ledger:" in unknown.err
+    assert len(checker.fetches) == every
 
 
 def test_the_exit_status_of_the_stage_token(configured: Path, checker: OAuthServer) -> None:

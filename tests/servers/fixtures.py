@@ -1,4 +1,4 @@
-"""Directory servers that a run of the tests shares: each starts when first asked for and ends with the run."""
+"""Directory servers, and a PostgreSQL, that a run of the tests shares: each starts when first asked for and ends with the run."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.servers import ds389
 from tests.servers import slapd as openldap
 from tests.servers.certificates import Authority
 from tests.servers.ds389 import Ds389
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.slapd import Slapd
 
 FAMILY = Path(__file__).resolve().parents[1] / "definitions" / "family"
@@ -36,6 +37,13 @@ def schema_of_everything(form: str) -> str:
     """Return the schema of our definitions and of the second family, with what some tests add to it."""
     code = AllowedCode(modules=frozenset({"tests.definitions.functions"}))
     return as_ldif(build_schema(Registry([*documents(BUILTIN), *founded_documents()], code)), form)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for the whole run."""
+    with PostgreSQL() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -25,13 +25,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """One PostgreSQL for the whole run."""
-    with PostgreSQL() as server:
-        yield server
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 
 from confobjects.errors import ConstraintError, LedgerError, NoSuchObjectError, NotAcceptedError
 from confobjects.sealing import RingSealer
@@ -16,9 +16,20 @@ from confobjects.service.ledger import Ledger, Mail, open_ledger
 from confobjects.service.rules.pacing import WRONG_PASSWORDS
 from confobjects.service.rules.settings import DAY, HOUR, MINUTE, Settings
 from confobjects.service.rules.states import LEASE, Answer, State, Verdict, settle
-from confobjects.service.tables import CONTENTS, FACTS, PARTS, STANDINGS, UPGRADES, bring_up_to_date, read_version
+from confobjects.service.tables import (
+    CONTENTS,
+    FACTS,
+    METADATA,
+    PARTS,
+    STANDINGS,
+    TOKENS,
+    UPGRADES,
+    bring_up_to_date,
+    read_version,
+)
 from confobjects.service.work import Delivery, Settled, Work
 from tests.service.conftest import START, Clock
+from tests.service.first_ledger import FAILED, KEY, QUEUED, make_first_ledger
 
 SETTINGS = Settings(sender="one")
 CONTENT = b"Subject: hello\r\n\r\nbody\r\n"
@@ -358,6 +369,37 @@ def test_a_ledger_of_an_older_release_is_brought_up_to_date_and_one_of_a_newer_i
     assert ledger.perform(read_version) == len(newer)
     with pytest.raises(LedgerError, match=f"version {len(newer)}"):
         open_ledger(url, unsealed=True)
+
+
+def describe_tables(ledger: Ledger) -> dict[str, list[tuple[str, str, bool]]]:
+    """Return the columns of each table, and its indexes."""
+    with ledger.database.read() as connection:
+        found = inspect(connection)
+        return {
+            name: sorted((one["name"], str(one["type"]), bool(one["nullable"])) for one in found.get_columns(name))
+            + sorted((str(one["name"]), str(one["column_names"]), False) for one in found.get_indexes(name))
+            for name in found.get_table_names()
+        }
+
+
+def test_a_ledger_of_the_first_version_becomes_one_of_this_and_keeps_all_it_holds(url: str, clock: Clock) -> None:
+    make_first_ledger(url)
+    with open_ledger(url, RingSealer(Ring.of(KEY)), clock=clock) as ledger:
+        assert ledger.perform(read_version) == len(UPGRADES)
+        assert [(one.id, one.state) for one in ledger.list()] == [(FAILED, State.FAILED), (QUEUED, State.QUEUED)]
+        assert {one.address: one.standing.refusals for one in ledger.list_standings()} == {
+            "ann@example.com": 0,
+            "bob@example.com": 1,
+        }
+        [delivery] = take(Work(ledger, "r1"))
+        assert delivery.content == b"Subject: two\r\n\r\nbody\r\n"
+        assert count_rows(ledger, TOKENS) == 0
+        old = describe_tables(ledger)
+    with open_ledger(url, RingSealer(Ring.of(KEY)), clock=clock) as ledger:  # and once more
+        assert ledger.find(QUEUED).state is State.TAKEN
+        ledger.perform(METADATA.drop_all)
+    with open_ledger(url, RingSealer(Ring.of(KEY)), clock=clock) as ledger:
+        assert describe_tables(ledger) == old
 
 
 def sealer() -> RingSealer:
