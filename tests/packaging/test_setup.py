@@ -43,14 +43,22 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 build_editable = build_wheel
 """
 
+MAKE_ONCE = """#!/bin/sh
+# Makes a virtual environment ("-I -m venv DIRECTORY") as a copy of the first one: making one takes 4 s.
+first=%s
+test -d "$first" || "%s" "$1" "$2" "$3" "$first" || exit
+exec cp -a "$first" "$4"
+"""
+
 BROKEN_BACKEND = "raise SystemExit('the build breaks off')"
 
 
 class Checkout:
     """A small project with the real script in it."""
 
-    def __init__(self, root: Path, script: Path) -> None:
+    def __init__(self, root: Path, script: Path, maker: Path) -> None:
         self.root = root
+        self.maker = maker
         self.environment = root / ".venv"
         (root / ".ci").mkdir(parents=True)
         shutil.copy(script, root / ".ci" / "setup.py")
@@ -59,6 +67,7 @@ class Checkout:
 
     def setup(self, *arguments: str, before: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the script as the Makefile does, in an environment of garbage; ``before`` is Python to run first."""
+        before = before or f"sys.executable = {str(self.maker)!r}"
         script = str(self.root / ".ci" / "setup.py")
         start = (
             f"import runpy, sys; sys.argv = {[script, *arguments]!r}; {before}\n"
@@ -80,9 +89,19 @@ class Checkout:
         return mark
 
 
+@pytest.fixture(scope="module")
+def maker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that makes virtual environments."""
+    directory = tmp_path_factory.mktemp("environments")
+    program = directory / "make"
+    program.write_text(MAKE_ONCE % (directory / "first", sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    return program
+
+
 @pytest.fixture
-def small(tmp_path: Path, checkout: Path) -> Checkout:
-    return Checkout(tmp_path / "a check out", checkout / ".ci" / "setup.py")
+def small(tmp_path: Path, checkout: Path, maker: Path) -> Checkout:
+    return Checkout(tmp_path / "a check out", checkout / ".ci" / "setup.py", maker)
 
 
 def test_a_finished_environment_is_kept_until_what_it_was_made_from_changes(small: Checkout) -> None:
