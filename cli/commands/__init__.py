@@ -40,6 +40,7 @@ SPECIAL: Final[dict[str, CommandRow]] = {
     ),
     "check": CommandRow("check", "Check the whole configuration as a starting service would."),
     "completion": CommandRow("completion", "Print the completion script for a shell.", "shown"),
+    "configure-mail": CommandRow("configure_mail", "Set up a mail server and a sender, with what providers document."),
     "copy": CommandRow("copy", "Copy a configuration to another storage.", "none"),
     "definitions": CommandRow("definitions", "Manage the definitions that the configuration holds.", "none"),
     "demo": CommandRow("demo", "Configure a mail server and send a mail through it, on this machine.", "none"),

@@ -74,7 +74,7 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
     server, sender = load_target(invocation, server_name, sender_name, unsaved)
     if sender is not None and question.only:
         result = judge_alone(server, sender, question, unsaved=unsaved is not None)
-        _print(invocation, result)
+        print_result(invocation, result)
         return result.exit_code
     from confobjects.transport.check import check_server
 
@@ -96,7 +96,7 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
         )
     if sender is not None and result.host and not question.without and not invocation.quiet:
         result = _add_domain(invocation, result, sender, question)
-    _print(invocation, result)
+    print_result(invocation, result)
     return result.exit_code
 
 
@@ -124,7 +124,8 @@ def _choose_depth(depth: str | None, to: Sequence[str]) -> str:
     return chosen
 
 
-def _print(invocation: Invocation, result: TestResult) -> None:
+def print_result(invocation: Invocation, result: TestResult) -> None:
+    """Print the result of a test in the form that the user wants."""
     from ..words.actions import word
 
     if invocation.form == "json":

@@ -12,6 +12,7 @@ RESERVED_NAMES: Final = frozenset(
         "authorize-oauth2-provider",
         "check",
         "completion",
+        "configure-mail",
         "copy",
         "definitions",
         "demo",

@@ -164,6 +164,7 @@ _DELIVERY: Final = {
     "failed_over": _list_of(_TEXT, "The codes of the failures of the mail servers that were tried before."),
     "transcript": _list_of(_TEXT, "The dialogue with the server, secrets masked."),
 }
+_SECURITY: Final = {"description": "How TLS is used.", "enum": ["start-tls", "ssl"]}
 _DOMAIN: Final = _object_of(
     {
         "domain": _TEXT,
@@ -355,7 +356,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         ),
     ),
     "change": _OutputForm(
-        "create-X set-X-prop delete-X rename apply undo definitions authorize-oauth2-provider",
+        "create-X set-X-prop delete-X rename apply undo definitions authorize-oauth2-provider configure-mail",
         "What a change did, or with --dry-run would do.",
         _object_of(_CHANGE),
     ),
@@ -602,6 +603,37 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                     {"records": _COUNT, "archives": _list_of(_TEXT)},
                     description="Old copies that are not sealed with the newest key.",
                 ),
+            }
+        ),
+    ),
+    "mail-presets": _OutputForm(
+        "configure-mail",
+        "The mail providers that are known, with --list-presets.",
+        _object_of(
+            {
+                "presets": _list_of(
+                    _object_of(
+                        {
+                            "name": _TEXT,
+                            "title": _TEXT,
+                            "host": {"description": "It may have {region} in it.", "type": "string"},
+                            "port": _COUNT,
+                            "security": _SECURITY,
+                            "other_ports": _list_of(_object_of({"port": _COUNT, "security": _SECURITY})),
+                            "login": {"description": "The user name, or what to give as such.", "type": "string"},
+                            "password": {
+                                "description": "What the password is; empty if none is accepted.",
+                                "type": "string",
+                            },
+                            "grants": _list_of(_TEXT, "The grants of OAuth 2.0 with which a program may send."),
+                            "scope": _TEXT,
+                            "endpoint": {"description": "Where access tokens are fetched.", "type": "string"},
+                            "limits": _TEXT,
+                            "note": _TEXT,
+                            "source": {"description": "The page of the provider that says so.", "type": "string"},
+                        }
+                    )
+                )
             }
         ),
     ),

@@ -321,6 +321,10 @@ CHANGING: dict[str, list[str]] = {
     "delete-mail-server": ["--server-name", "one"],
     "rename": ["mail-server", "--server-name", "one", "--to", "two"],
     "apply": ["document.json"],
+    "configure-mail": [
+        *("--server-name", "one", "--no-login", "--untested"),
+        *("--set", "smtp-server:mx:25", "--set", "from-address:a@example.com"),
+    ],
     "copy": ["ldif:config.ldif", "ldif:copy.ldif"],
     "definitions": ["install", SERVICE],
     "undo": ["2"],

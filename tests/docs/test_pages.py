@@ -24,6 +24,7 @@ WITHOUT_A_SERVER = [
     GUIDE / "sealing.md",
     GUIDE / "dsconfig.md",
     GUIDE / "other-products.md",
+    GUIDE / "configure-mail.md",
     GUIDE / "watch.md",
     ROOT / "README.md",
 ]

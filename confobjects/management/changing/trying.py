@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from confobjects.diagnostics import Collector
@@ -14,6 +15,7 @@ from confobjects.objects.reading import PropertyReader
 from confobjects.paths import Name
 
 if TYPE_CHECKING:
+    from confobjects.management.changing.operations import Operation
     from confobjects.management.site import Site
     from confobjects.objects.model import ManagedObject
 
@@ -42,6 +44,23 @@ def try_changes(site: Site, kind: str, name: Name, changes: PropertyChanges) -> 
     replaced = {changer.key_of(one) for one in (*changes.set, *changes.reset)}
     world.put(changed.replace(problems=tuple(one for one in obj.problems if one.property not in replaced)))
     return world
+
+
+def try_operations(site: Site, operations: Sequence[Operation]) -> Overlay:
+    """Return the world as it would be after several operations together. Nothing is written; everything is judged as if it were.
+
+    Raises what making the changes would raise. A stored secret is never tried with another target, as in
+    :func:`try_changes`.
+    """
+    from confobjects.management.changing.transaction import Transaction
+
+    for operation in operations:
+        if operation.action == "modify":
+            try_changes(site, operation.kind, operation.names, operation.changes)
+    with Transaction(site, dry_run=True) as transaction:
+        for operation in operations:
+            operation.ask(transaction)
+    return transaction.world
 
 
 def _seal_again(site: Site, obj: ManagedObject, changed: ManagedObject) -> ManagedObject:
