@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.cli.sessions import fresh, run
+from tests.docs_check import ROOT
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp, hang
 from tests.servers.postfix import PASSWORD, REALM, USER, Postfix
@@ -198,3 +199,12 @@ def test_the_cause_of_a_documented_message_and_what_to_do_are_told(cause: Cause,
 def test_each_documented_message_has_a_cause() -> None:
     assert len({cause.message for cause in CAUSES}) == 8
     assert len({cause.code for cause in CAUSES}) == len(CAUSES), "each cause has a diagnosis of its own"
+
+
+def test_the_guide_names_what_is_said_here() -> None:
+    """The page for whoever comes from there has a row for each message, with the code or its beginning."""
+    page = (ROOT / "docs" / "guide" / "other-products.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
+    for cause in CAUSES:
+        beginning = f"{cause.code.partition('-')[0]}-"
+        assert f"`{cause.code}`" in rows[cause.message] or f"`{beginning}`" in rows[cause.message]
