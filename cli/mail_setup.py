@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
-from confobjects.mail.setup import SENDER_KIND, SERVER_KIND, SERVICE_KIND, MailSetup
+from confobjects.mail.setup import SENDER_KIND, SERVER_KIND, SERVICE_KIND, USED, MailSetup
 from confobjects.management.changing.operations import Operation
 from confobjects.management.judging import judge_one
 from confobjects.objects.changes import PropertyChanges
@@ -54,7 +54,9 @@ def make_operations(context: ManagementContext, plan: SetupPlan) -> tuple[Operat
         _make_operation(context, SENDER_KIND, plan.sender, setup.sender_values(plan.server)),
     ]
     if plan.for_service:
-        changes = PropertyChanges(set={"sender": (plan.sender,)})
+        service = context.get(SERVICE_KIND, ())
+        used = {USED: ("true",)} if service.values.get(USED) == ("false",) else {}
+        changes = PropertyChanges(set={"sender": (plan.sender,), **used})
         operations.append(Operation("modify", SERVICE_KIND, (), changes=changes))
     return tuple(operations)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from confobjects.errors import ConfobjectsError
 from confobjects.mail.presets import PRESETS
-from confobjects.mail.setup import ADDRESS, FROM_NAME, SENDER_KIND, SERVER_KIND, SERVICE_KIND, SetupRemedy
+from confobjects.mail.setup import ADDRESS, FROM_NAME, PASSWORD, SENDER_KIND, SERVER_KIND, SERVICE_KIND, SetupRemedy
 from confobjects.objects.changes import to_canonical
 from confobjects.syntaxes import ValueSyntaxError
 
@@ -131,7 +131,7 @@ class MailGuide:
         logins: list[Login] = ["password", "oauth2", "none"]
         if preset is not None:
             logins = [*(["password"] if preset.password else []), *(["oauth2"] if preset.grants else [])]  # type: ignore[list-item]  # as the literals are
-        if setup.login in logins and (len(logins) == 1 or setup.login != "password" or self._has_secret()):
+        if setup.login in logins and (len(logins) == 1 or setup.login != "password" or PASSWORD in setup.server):
             return
         if len(logins) > 1:
             at = self.session.choose_one("How do you log in?", [_LOGINS[one] for one in logins])
@@ -146,10 +146,6 @@ class MailGuide:
             )
             for name, text in facts:
                 self.terminal.say(f"  {name}: {text}")
-
-    def _has_secret(self) -> bool:
-        """Whether a password was given."""
-        return any(self._find_property(SERVER_KIND, name).sensitive for name in self.plan.setup.server)
 
     def _ask_questions(self) -> None:
         """Ask for every value that is missing: an answer may change what else is."""

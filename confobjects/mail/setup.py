@@ -12,7 +12,6 @@ from typing import Final, Literal
 from confobjects.mail.kinds import CUSTOM, EXTERNAL, SOCKET_FACTORY
 from confobjects.mail.presets import MailPreset, Security, security_of
 from confobjects.records import Record, field
-from confobjects.syntaxes import ValueSyntaxError
 from confobjects.syntaxes.hosts import HostPortSyntax, bracket_host
 
 Given = Mapping[str, tuple[str, ...]]
@@ -32,6 +31,7 @@ TRUST: Final = "trust-manager-provider"
 PROVIDER: Final = "oauth2-provider"
 FROM: Final = "from-address"
 FROM_NAME: Final = "from-name"
+USED: Final = "use-custom-sender"
 
 _SSL: Final = "use-ssl"
 _STARTTLS: Final = "use-start-tls"
@@ -91,11 +91,12 @@ class MailSetup(Record):
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """The host and the port, None as long as they are not known, or are given by an expression."""
-        for text in self.server.get(ADDRESS, ()):
+        """The host and the port, None as long as they are not known: also if they are wrong, or given by an expression."""
+        if texts := self.server.get(ADDRESS, ()):
             try:
+                [text] = texts
                 host, port = HostPortSyntax(default_port=_USUAL).parse(text)
-            except ValueSyntaxError:
+            except ValueError:
                 return None
             return str(host), int(port)
         if self.preset is None or self.needs_region:

@@ -216,6 +216,21 @@ def test_a_server_of_another_type_is_not_replaced() -> None:
     assert "--server-name" in done.err
 
 
+def test_a_wrong_property_is_refused_as_elsewhere() -> None:
+    words = ["--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com"]
+    for wrong in ("no-such-thing:x", "smtp-server:mx.example.com:x", "from-name:a\nb", "mail-server:nobody"):
+        done = configure(*words, "--set", wrong)
+        assert done.status in {2, 10, 11, 12}, (wrong, done)
+        assert value("mail-server", "resend", "enabled") == ""
+
+
+def test_a_sender_that_was_out_of_use_comes_into_use() -> None:
+    assert run("set-mail-service-prop", "--set", "use-custom-sender:false").status == 0
+    words = ["--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--untested"]
+    assert configure(*words, "--for-mail-service").status == 0
+    assert value("mail-service", "", "use-custom-sender") == "true"
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     words = ["--preset", "resend", "--set", "auth-password:&{p|x}", "--set", "from-address:a@example.com", "--untested"]
     done = configure(*words, "--dry-run")

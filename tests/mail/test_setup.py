@@ -56,6 +56,16 @@ def test_what_is_asked_depends_on_what_is_known() -> None:
     assert asked(MailSetup(), frozenset({ADDRESS, USER, PASSWORD, FROM})) == []
 
 
+@pytest.mark.parametrize(
+    "texts", [("mx.example.com:x",), ("mx.example.com", "other.example.com"), ("&{mail.host}",), ("",)]
+)
+def test_an_address_that_cannot_be_read_is_left_as_it_is(texts: tuple[str, ...]) -> None:
+    """Whoever saves it says what is wrong with it, or evaluates it; nothing of it is left out."""
+    for preset in (None, PRESETS["sendgrid"]):
+        setup = MailSetup(preset, server={ADDRESS: texts})
+        assert (setup.address, setup.server_values()[ADDRESS]) == (None, texts)
+
+
 def test_an_unusual_way_of_tls_takes_a_type_that_can_state_it() -> None:
     usual = MailSetup(server={ADDRESS: ("mx.example.com:465",)})
     other = usual.replace(security="start-tls")
