@@ -508,7 +508,8 @@ def test_completion_in_a_real_shell(tmp_path: Path) -> None:
 def test_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     story = capsys.readouterr().out
-    for part in ("TLSv1.", "logged in with", "envelope: demo@example.com -> operator@example.com", "Done:"):
+    for part in ("TLSv1.", "logged in with", "envelope: demo@example.com -> operator@example.com", "Done:",
+                 'From: "Operations" <demo@example.com>'):  # fmt: skip
         assert part in story
     assert "(exit status 11)" in story
 
