@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from confobjects.errors import error_for
-from confobjects.management.judging import judge_one
+from confobjects.management.judging import judge_one, judge_some
 
 if TYPE_CHECKING:
     from confobjects.objects.changes import PropertyChanges
-    from confobjects.objects.effective import EffectiveObject
+    from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.objects.protocols import World
 
     from .invocation import Invocation
@@ -39,6 +39,20 @@ def load_object(
             obj = world.find(obj.path) or obj
         site = context.site.replace(evaluate=invocation.make_evaluator())
         found, problems = judge_one(site, obj, invocation.place.instance_directory, world, _BESIDE)
+    if problems:
+        raise error_for(problems)
+    return found
+
+
+def load_some(invocation: Invocation, *keys: tuple[str, str | tuple[str, ...]]) -> EffectiveConfiguration:
+    """Return the configuration of some objects, by kind and names, and of those that they refer to, evaluated.
+
+    Raises the problems of these; other objects are ignored.
+    """
+    with invocation.open() as context:
+        objects = [context.get(kind, names) for kind, names in keys]
+        site = context.site.replace(evaluate=invocation.make_evaluator())
+        found, problems = judge_some(site, objects, invocation.place.instance_directory, context.world())
     if problems:
         raise error_for(problems)
     return found

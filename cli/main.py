@@ -32,13 +32,22 @@ def process() -> int:
     """Run the process's command line as the last thing the process does, and return its exit status."""
     _ensure_streams()
     try:
-        status = main()
+        status = _run_as_named()
     except KeyboardInterrupt:  # too early for the handler in ``running``
         sys.stderr.write("interrupted\n")
         return 130
     if threading.active_count() == 1:
         _end_now(status)
     return status
+
+
+def _run_as_named() -> int:
+    """Run what the name says that the process was started by: a link may be called ``sendmail``."""
+    if os.path.basename(sys.argv[0]) == "sendmail":
+        from .sendmail import run_as_sendmail
+
+        return run_as_sendmail(main, sys.argv[1:])
+    return main()
 
 
 def _end_now(status: int) -> None:

@@ -14,6 +14,7 @@ from confobjects.management import Site
 from confobjects.storage import is_directory, open_storage
 
 if TYPE_CHECKING:
+    from confobjects.following.configuration import Telling
     from confobjects.mapping.protocol import Storage
 
     from ..invocation import Invocation
@@ -38,9 +39,20 @@ class FollowedPlace:
         """The path of the LDIF file, empty for any other storage."""
         return startup.file_of(self.url)
 
-    def make_live(self) -> Live:
-        """Return a live configuration, which opens the place when it is entered."""
-        return Live(self._make_opening())
+    def make_live(self, *, tells: bool = False) -> Live:
+        """Return a live configuration, which opens the place when it is entered.
+
+        If it ``tells``, it tells what it has in effect, provided that the environment gives it a name.
+        """
+        return Live(self._make_opening(), telling=self._find_telling if tells else lambda: None)
+
+    def _find_telling(self) -> Telling | None:
+        name = os.environ.get(startup.FOLLOWER_VARIABLE)
+        if not name:
+            return None
+        from confobjects.following.telling import prepare_telling
+
+        return prepare_telling(name, self.url, self._invocation.state_url or "", self._options)
 
     def _make_opening(self) -> Opening:
         def open_site() -> tuple[Site, LiveSources, str]:

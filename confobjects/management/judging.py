@@ -48,6 +48,19 @@ def judge_one(
     return configuration.at(obj.path), problems
 
 
+def judge_some(
+    site: Site, objects: Iterable[ManagedObject], instance_directory: str, world: World | None = None
+) -> tuple[EffectiveConfiguration, tuple[Diagnostic, ...]]:
+    """Judge some objects and those they refer to; return the configuration of these alone, and every error found.
+
+    The others are read from ``world`` if it is given, otherwise from the storage.
+    """
+    waiting = list(objects)
+    return _judge_objects(
+        site, site.open_world() if world is None else world, waiting, instance_directory, waiting.append
+    )
+
+
 def _judge_objects(  # noqa: PLR0913 - what to judge, and how
     site: Site,
     world: World,

@@ -344,6 +344,18 @@ _MAIL_SERVICE: Final[dict[str, Schema]] = {
     "problems": _DIAGNOSTICS,
 }
 _FORMS: Final[dict[str, _OutputForm]] = {
+    "accepted": _OutputForm(
+        "send-mail",
+        "The mail that was accepted.",
+        _object_of(
+            {
+                "id": {"description": "Its id; null with --dry-run.", "type": ["string", "null"]},
+                "sender": {"description": "The mail sender that it comes from.", "type": "string"},
+                "from": {"description": "The mail address that it comes from.", "type": "string"},
+                "recipients": {"description": "How many recipients it has.", **_COUNT},
+            }
+        ),
+    ),
     "batch": _OutputForm(
         "--batch",
         "The result of a batch: the change as a whole, and each command.",
@@ -556,6 +568,18 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "mail-service",
         "Whether a sender goes on; with --dry-run whether it would.",
         _object_of({"sender": _TEXT, "changed": _FLAG, "dry_run": _FLAG}),
+    ),
+    "run-mail-service": _OutputForm(
+        "run-mail-service",
+        "With --dry-run: what the mail service would run with.",
+        _object_of(
+            {
+                "accepts": {"description": "Whether mail is accepted.", "type": "boolean"},
+                "sender": {"description": "The mail sender that mail comes from.", "type": ["string", "null"]},
+                "ledger": {"description": "The URL of the ledger, without a password.", "type": "string"},
+                "runners": {"description": "How many mails are delivered at the same time.", **_COUNT},
+            }
+        ),
     ),
     "seal": _OutputForm(
         "seal init, seal rotate",

@@ -17,16 +17,12 @@ from contextlib import AbstractContextManager, ExitStack
 from email.message import Message
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from confobjects.errors import LedgerError, MailError, NotAcceptedError, UsageError
-from confobjects.mail.senders import MailSender, read_sender
+from confobjects.errors import LedgerError, UsageError
 from confobjects.service.current import CurrentSetting
 from confobjects.service.ledger import Ledger
-from confobjects.service.opening import KIND, SENDERS, find_ledger_url, open_ledger_of
-from confobjects.service.refusing import word_refusal
-from confobjects.service.rules.accepting import judge_service
-from confobjects.service.rules.settings import Settings
+from confobjects.service.opening import KIND, find_ledger_url, open_ledger_of
 from confobjects.service.runner import Runner, Setting
-from confobjects.service.submitting import make_mail, make_text_message
+from confobjects.service.submitting import choose_settings, make_mail, make_text_message
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
@@ -94,6 +90,7 @@ class MailService:
         self._crew: _Crew | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_closed = False
 
     # -- its life ----------------------------------------------------------------------------------------------------
 
@@ -112,7 +109,13 @@ class MailService:
         self.close()
 
     def close(self, patience: float = PATIENCE) -> bool:
-        """Stop, wait for what is being sent, and close everything. Return whether all of it came to its end in time."""
+        """Stop, wait for what is being sent, and close everything. Return whether all of it came to its end in time.
+
+        Closing twice is no error: the second time nothing is waited for.
+        """
+        if self._is_closed:
+            return self._crew is None or self._crew.wait(0.0)
+        self._is_closed = True
         self.stop()
         until = time.monotonic() + patience
         for one in reversed(self._beside if self._thread is not None else ()):
@@ -184,9 +187,9 @@ class MailService:
         recipients = None if to is None else (to,) if isinstance(to, str) else tuple(to)
         if message is None:
             message = make_text_message(recipients or (), subject, body)
-        setting = self._current.read()
-        settings, origin = self._choose_sender(setting.settings, sender)
-        mail = make_mail(message, recipients, origin, settings.sender or "", category)
+        configuration = self._read()
+        settings = choose_settings(configuration, sender)
+        mail = make_mail(configuration, settings, message, recipients, category)
         made = self._ledgers.read().accept(mail, settings)
         if self._crew is not None:
             self._crew.wake()
@@ -202,19 +205,6 @@ class MailService:
         from confobjects.service.notifying import notify_account
 
         return notify_account(self, event, address, values)
-
-    def _choose_sender(self, settings: Settings, name: str | None) -> tuple[Settings, MailSender]:
-        """Return the settings with the sender that a mail comes from, and that sender. Raises NotAcceptedError."""
-        configuration = self._read()
-        if name is not None:
-            settings = settings.replace(sender=configuration[SENDERS, name].name)
-        if refusals := judge_service(settings):
-            raise NotAcceptedError([word_refusal(one) for one in refusals])
-        assert settings.sender is not None  # noqa: S101 - it was judged just now
-        try:
-            return settings, read_sender(_find_sender(configuration, settings.sender))
-        except MailError as error:
-            raise NotAcceptedError([one.replace(code=NotAcceptedError.code) for one in error.diagnostics]) from None
 
     # -- delivering --------------------------------------------------------------------------------------------------
 
@@ -320,10 +310,6 @@ class _CurrentLedger:
                 self._url = url
             self._seen = configuration
             return self._ledger
-
-
-def _find_sender(configuration: EffectiveConfiguration, name: str) -> EffectiveObject:
-    return configuration[SENDERS, name]
 
 
 def _stop_quietly(one: Attendant) -> None:

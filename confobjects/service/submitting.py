@@ -13,30 +13,71 @@ from email import message_from_string
 from email.message import EmailMessage, Message
 from email.policy import default
 from email.utils import format_datetime, make_msgid
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import MailError, NotAcceptedError, UsageError
 from confobjects.mail.envelope import make_envelope, with_ascii_domain
 from confobjects.mail.message import recipients_of
 from confobjects.mail.rendering import flatten_message
-from confobjects.mail.senders import MailSender
+from confobjects.mail.senders import MailSender, read_sender
 from confobjects.mail.wire import WireError, WireText, with_crlf
 from confobjects.service.ledger import MOST_BYTES, Mail
+from confobjects.service.opening import KIND, SENDERS, read_settings
+from confobjects.service.refusing import word_refusal
+from confobjects.service.rules.accepting import judge_service
+from confobjects.service.rules.settings import Settings
+
+if TYPE_CHECKING:
+    from confobjects.objects.effective import EffectiveConfiguration
 
 _FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*(:.*\r\n(?:[ \t].*\r\n)*)")
 """One field of a header with all its lines (RFC 5322, section 2.2); blanks before the colon are obsolete (section 4.5)."""
 
 _REPLACED: Final = frozenset({b"from", b"sender", b"reply-to", b"return-path", b"bcc", b"resent-bcc"})
+MOST_NAMED: Final = 50
+"""Recipients of a text that learn of each other."""
+
 _CATEGORY: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_CATEGORY: Final = 100
 
 
-def make_mail(message: Message | bytes, to: Iterable[str] | None, sender: MailSender, name: str, category: str) -> Mail:
-    """Return a message as a mail that comes from the mail sender of a name. Without ``to`` its headers say who gets it.
+def choose_settings(configuration: EffectiveConfiguration, sender: str | None) -> Settings:
+    """Return the settings of the mail service, with a mail sender by its name in place of the active one.
+
+    Raises NotAcceptedError if no mail is accepted, and NoSuchObjectError for an unknown sender.
+    """
+    settings = read_settings(configuration[KIND])
+    if sender is not None:
+        settings = settings.replace(sender=configuration[SENDERS, sender].name)
+    if refusals := judge_service(settings):
+        raise NotAcceptedError([word_refusal(one) for one in refusals])
+    return settings
+
+
+def make_mail(
+    configuration: EffectiveConfiguration,
+    settings: Settings,
+    message: Message | bytes,
+    to: Iterable[str] | None,
+    category: str,
+) -> Mail:
+    """Return a message as a mail that comes from the sender of some settings. Without ``to`` its headers say who gets it.
 
     Raises NotAcceptedError for a message that cannot be sent, and UsageError for what is no category.
     """
+    found: Any = configuration[SENDERS, settings.sender or ""]
+    try:
+        sender = read_sender(found)
+    except MailError as error:
+        raise _as_refusal(error) from None
+    return with_sender(message, to, sender, found.name, category)
+
+
+def with_sender(
+    message: Message | bytes, to: Iterable[str] | None, sender: MailSender, name: str, category: str
+) -> Mail:
+    """Return a message as a mail that comes from a mail sender. Raises as :func:`make_mail` does."""
     check_category(category)
     if isinstance(message, bytes) and len(message) > MOST_BYTES:
         raise NotAcceptedError(f"the mail has {len(message)} bytes, more than {MOST_BYTES}")
@@ -46,9 +87,13 @@ def make_mail(message: Message | bytes, to: Iterable[str] | None, sender: MailSe
         content = _as_bytes(message, utf8=utf8)
         return Mail(_replace_headers(content, sender, utf8=utf8), sender.address, recipients, category, name)
     except MailError as error:
-        raise NotAcceptedError([one.replace(code=NotAcceptedError.code) for one in error.diagnostics]) from None
+        raise _as_refusal(error) from None
     except WireError as error:
         raise NotAcceptedError(str(error)) from None
+
+
+def _as_refusal(error: MailError) -> NotAcceptedError:
+    return NotAcceptedError([one.replace(code=NotAcceptedError.code) for one in error.diagnostics])
 
 
 def check_category(category: str) -> None:
@@ -59,13 +104,16 @@ def check_category(category: str) -> None:
 
 
 def make_text_message(to: Iterable[str], subject: str, body: str) -> EmailMessage:
-    """Return a message of plain text. Raises NotAcceptedError for what is no address, and for a subject of several lines."""
+    """Return a message of plain text, whose header names the recipients if they are at most :data:`MOST_NAMED`.
+
+    Raises NotAcceptedError for what is no address, and for a subject of several lines.
+    """
     try:
         recipients = make_envelope("", tuple(to)).recipients
     except MailError as error:
-        raise NotAcceptedError([one.replace(code=NotAcceptedError.code) for one in error.diagnostics]) from None
+        raise _as_refusal(error) from None
     message = EmailMessage()
-    message["To"] = ", ".join(recipients)
+    message["To"] = ", ".join(recipients) if len(recipients) <= MOST_NAMED else "undisclosed-recipients:;"
     if len(subject.splitlines()) > 1 or subject.endswith(("\r", "\n")):
         raise NotAcceptedError(Diagnostic("not-accepted", "the subject is more than one line"))
     message["Subject"] = subject
@@ -122,4 +170,12 @@ def _find_missing(there: set[bytes], sender: MailSender) -> Iterator[tuple[str, 
         yield "Message-ID", make_msgid(domain="localhost" if "[" in domain else domain)
 
 
-__all__ = ["check_category", "make_mail", "make_text_message", "read_recipients"]
+__all__ = [
+    "MOST_NAMED",
+    "check_category",
+    "choose_settings",
+    "make_mail",
+    "make_text_message",
+    "read_recipients",
+    "with_sender",
+]

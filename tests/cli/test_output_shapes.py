@@ -132,6 +132,10 @@ def test_the_sessions_hold_json() -> None:
 # -- a run of each command -----------------------------------------------------------------------------------------
 
 RUNS: dict[str, list[list[str]]] = {
+    "accepted": [
+        ["send-mail", "--to", "a@example.com", "--subject", "x", "--unsealed-ledger"],
+        ["send-mail", "--to", "a@example.com", "--subject", "x", "--dry-run"],
+    ],
     "batch": [
         ["-F", "{batch}", "--no-prompt"],
         ["--batchFilePath", "{batch}", "--no-prompt", "--dry-run"],
@@ -163,7 +167,7 @@ RUNS: dict[str, list[list[str]]] = {
         ["apply", "{document}", "--prune", "--dry-run"],
         ["definitions", "install", SERVICE],
         ["definitions", "check", SERVICE],
-        ["undo", "6", "--dry-run"],
+        ["undo", "8", "--dry-run"],
         ["undo", "--to", "0"],
     ],
     "check": [["check"]],
@@ -198,6 +202,7 @@ RUNS: dict[str, list[list[str]]] = {
     "mail-quotas": [["mail-quota", "list"]],
     "mail-service": [["mail-service", "status"]],
     "mail-service-resume": [["mail-service", "resume", "news"], ["mail-service", "resume", "news", "--dry-run"]],
+    "run-mail-service": [["run-mail-service", "--dry-run"]],
     "seal": [["seal", "init"], ["seal", "rotate", "--drop-old-keys"], ["seal", "rotate", "--dry-run"]],
     "seal-status": [["seal", "status"]],
     "test": [
@@ -246,6 +251,8 @@ RUNS: dict[str, list[list[str]]] = {
         ["send-test-email", "--server-name", "nobody", "--to", "a@example.com"],
         ["configure-mail", "--preset", "nowhere"],
         ["configure-mail", "--preset", "brevo"],
+        ["send-mail", "--to", "a@example.com", "--subject", "x"],
+        ["run-mail-service", "--timeout", "0", "--url", "ldif:nowhere"],
         ["check", "--env-file", "nowhere"],
         ["followers", "--forget", "nobody"],
         ["mail-queue", "show", "nothing"],
@@ -276,6 +283,7 @@ def prepared(directory: Path) -> dict[str, str]:
     provider = ("enabled:true", "grant-type:client-credentials", "token-endpoint:http://127.0.0.1:1/", "client-id:c")
     values = [word for one in (*provider, "client-secret:&{p|x}") for word in ("--set", one)]
     assert run("create-oauth2-provider", "--provider-name", "none", *values).status == 0
+    assert run("set-mail-service-prop", "--set", "enabled:true", "--set", "sender:news").status == 0
     document = directory / "document.json"
     document.write_text(run("export").out.replace("5000", "6000"))
     batch, half = directory / "batch.txt", directory / "half.txt"

@@ -1,4 +1,4 @@
-"""The units of the page "Run under systemd" are what systemd understands, and its program runs."""
+"""The units that the guide shows are what systemd understands, and the program of the page "Run under systemd" runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from tests.servers.packages import require
 
 PAGE = pages.ROOT / "docs" / "guide" / "systemd.md"
 UNITS = {
-    block.text.split("\n")[0].removeprefix("# "): block.text for block in pages.blocks(PAGE) if block.language == "ini"
+    block.text.split("\n")[0].removeprefix("# "): block.text
+    for page in (PAGE, PAGE.with_name("mail-service.md"))
+    for block in pages.blocks(page)
+    if block.language == "ini"
 }
 
 

@@ -268,10 +268,13 @@ def test_the_end_does_not_wait_for_ever(tmp_path: Path) -> None:
             made = send(service)
             service.start()
             assert slow.asked.wait(LONG)
+            crew = service._crew
             assert not service.close(patience=0.0)
             with open_service(url) as other:
                 assert other.ledger.find(made).state is State.SENDING
             slow.may_answer.set()
+            assert crew is not None
+            assert crew.wait(time.monotonic() + LONG)
 
 
 class Beside:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from confobjects.errors import NotAcceptedError, UsageError
 from confobjects.mail.senders import MailSender, format_mailbox
 from confobjects.service.ledger import Mail
-from confobjects.service.submitting import make_mail, make_text_message, read_recipients
+from confobjects.service.submitting import MOST_NAMED, make_text_message, read_recipients, with_sender
 
 
 def sender(address: str = "own@example.com", name: str = "", reply_to: str = "") -> MailSender:
@@ -21,7 +21,7 @@ def sender(address: str = "own@example.com", name: str = "", reply_to: str = "")
 
 
 def made(message: Message | bytes, *to: str, by: MailSender | None = None) -> Mail:
-    return make_mail(message, to or None, by or sender(), "own", "")
+    return with_sender(message, to or None, by or sender(), "own", "")
 
 
 def header(mail: Mail) -> Message:
@@ -122,6 +122,14 @@ def test_a_text_to_several() -> None:
     assert str(header(mail)["Subject"]) == "Grüße"
 
 
+def test_many_recipients_of_a_text_do_not_learn_of_each_other() -> None:
+    to = [f"u{n}@x.test" for n in range(MOST_NAMED + 1)]
+    mail = made(make_text_message(to, "s", "text"), *to)
+    assert mail.recipients == tuple(to)
+    assert b"@x.test" not in mail.content
+    assert b"u1@x.test" in made(make_text_message(to[1:], "s", "text"), *to[1:]).content
+
+
 @pytest.mark.parametrize(
     ("message", "to", "said"),
     [
@@ -146,4 +154,4 @@ def test_a_subject_is_one_line(subject: str) -> None:
 @pytest.mark.parametrize("category", ["Account", "account ", "a--b", "-", "ä", "x" * 101])
 def test_a_category_has_a_form(category: str) -> None:
     with pytest.raises(UsageError, match="category"):
-        make_mail(b"x", ("a@x.test",), sender(), "own", category)
+        with_sender(b"x", ("a@x.test",), sender(), "own", category)

@@ -107,6 +107,8 @@ READING: Final = [
     ["new-definition", "thing", "--output-file", "-"],
     ["get-mail-sender-prop", "--sender-name", "news"],
     ["list-mail-senders"],
+    ["run-mail-service", "--dry-run"],
+    ["send-mail", "--to", "a@example.com", "--subject", "x", "--unsealed-ledger"],
     ["send-test-email", *ONE, "--to", "a@example.com"],
     ["test-mail-server", "--sender-name", "news", "--resolver", "127.0.0.1:1"],
     ["test-mail-server", *ONE],

@@ -40,6 +40,21 @@ def test_the_page_on_mail(authority: Authority, server_context: dict[str, ssl.SS
         assert "\n".join(differences(page, directory, facts)) == ""
 
 
+def test_the_page_on_the_mail_service(
+    authority: Authority, server_context: dict[str, ssl.SSLContext], tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    page = ROOT / "docs" / "guide" / "mail-service.md"
+    directory = tmp_path / "page"
+    directory.mkdir()
+    script: Script = {"EHLO": OFFERED, "STARTTLS": starttls, "AUTH": b"235 2.7.0 ok\r\n"}
+    with FakeSmtp(script, tls=server_context["good"]) as server:
+        facts = {"SUBMISSION": str(server.port), "CA": str(ca)}
+        assert "\n".join(differences(page, directory, facts)) == ""
+    assert len(server.messages) >= 3
+
+
 def test_the_page_on_services(authority: Authority, server_context: dict[str, ssl.SSLContext], tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_bytes(authority.pem)

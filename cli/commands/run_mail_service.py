@@ -1,0 +1,84 @@
+"""``run-mail-service``: deliver what the mail service has accepted, until somebody ends it."""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ..command import make_command
+from ..effective_objects import load_some
+from ..invocation import Invocation
+from ..mail_service import ServiceOptions, ServiceSession, unsealed_option
+
+if TYPE_CHECKING:
+    from confobjects.definitions import Registry
+
+    from ..words.splitting import Words
+
+_HELP = """Deliver what the mail service has accepted. It runs in the foreground, and ends in order at SIGTERM, SIGINT or SIGHUP.
+
+The configuration is followed: changes count from the next mail on. Any number of such processes may share a ledger. It says to
+systemd when it is ready (Type=notify), and to the followers command what it has in effect if CONFOBJECTS_FOLLOWER names it.
+With --dry-run it says what it would run with.
+"""
+
+
+def build(words: Words, registry: Registry) -> click.Command:
+    """Return the command."""
+    parameters: list[click.Parameter] = [
+        click.Option(
+            ["--runners"],
+            metavar="COUNT",
+            type=click.IntRange(1, 64),
+            default=4,
+            show_default=True,
+            help="How many mails are delivered at the same time.",
+        ),
+        click.Option(
+            ["--timeout"],
+            metavar="SECONDS",
+            type=click.FloatRange(min=0),
+            help="How long to wait for a configuration that is not there yet; without it there is no limit.",
+        ),
+        unsealed_option(),
+    ]
+    return make_command(words, registry, parameters, _run, _HELP)
+
+
+def _run(invocation: Invocation, runners: int, timeout: float | None, unsealed_ledger: bool) -> int:
+    from confobjects.service.installed import require_installed
+
+    require_installed()
+    options = ServiceOptions(runners, unsealed_ledger, timeout)
+    if invocation.dry_run:
+        return _describe(invocation, options)
+    collecting = gc.isenabled()
+    gc.enable()  # it is off while a command runs, but this one may run for months
+    try:
+        return ServiceSession(invocation, options).run()
+    finally:
+        if not collecting:
+            gc.disable()
+
+
+def _describe(invocation: Invocation, options: ServiceOptions) -> int:
+    """Say what the service would run with. No ledger is opened."""
+    from confobjects.service.databases import Database
+    from confobjects.service.opening import choose_sender, find_ledger_url
+
+    service = load_some(invocation, ("mail-service", ()))["mail-service"]
+    sender = choose_sender(service)
+    ledger = Database(find_ledger_url(service, os.environ)).name
+    name = None if sender is None else sender.name
+    if invocation.form == "json":
+        from ..output.json import dumps
+
+        facts = {"accepts": service["enabled"], "sender": name, "ledger": ledger, "runners": options.runners}
+        invocation.say(dumps(facts))
+        return 0
+    takes = "accepts mail" if service["enabled"] else "accepts no mail"
+    invocation.say(f"would run with {ledger}, {options.runners} runners; {takes}; sender {name or 'none'}")
+    return 0

@@ -1,0 +1,151 @@
+"""What the commands of the mail service share, and the service as a process: its start, what it tells, its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from confobjects.errors import CannotConnectError, StorageError
+from confobjects.records import Record
+
+if TYPE_CHECKING:
+    from confobjects.diagnostics import Diagnostic
+    from confobjects.following import Live
+    from confobjects.service.serving import Attendant
+
+    from .invocation import Invocation
+    from .watching.opening import FollowedPlace
+
+_LOG: Final = logging.getLogger("confobjects.service")
+
+_PATIENCE: Final = 2.0
+"""Seconds that a server which does not answer may keep the service from ending."""
+
+
+def unsealed_option() -> click.Option:
+    """Return the option that allows a ledger without seals."""
+    return click.Option(
+        ["--unsealed-ledger"], is_flag=True, help="Open the ledger without keys: what it holds can be read by others."
+    )
+
+
+class ServiceOptions(Record):
+    """How the service runs: the number of runners, whether the ledger may be unsealed, and the seconds for the
+    configuration to be there at the start; None means without an end.
+    """
+
+    runners: int = 4
+    unsealed: bool = False
+    timeout: float | None = None
+
+
+class ServiceSession:
+    """One run of the mail service. ``beside`` runs beside its runners."""
+
+    def __init__(self, invocation: Invocation, options: ServiceOptions, beside: Sequence[Attendant] = ()) -> None:
+        from .watching.opening import FollowedPlace
+
+        self._invocation = invocation
+        self._options = options
+        self._beside = beside
+        self._place: FollowedPlace = FollowedPlace(invocation)
+
+    def run(self) -> int:
+        """Serve until somebody ends it, and return the exit status."""
+        from .watching.logs import log_as_lines
+        from .watching.signals import StopRequest, stop_on_signals
+
+        with log_as_lines(debug=bool(self._invocation.options["debug"])), stop_on_signals():
+            try:
+                live = self._enter()
+            except (StopRequest, KeyboardInterrupt):
+                return 0
+            try:
+                self._serve(live)
+            finally:
+                _close_soon(live)
+        return 0
+
+    # -- the start -------------------------------------------------------------------------------------------------
+
+    def _enter(self) -> Live:
+        """Open the configuration, and return it live; try again while it cannot be reached or read."""
+        from confobjects.storage.watching import REAL, Pauses
+
+        from .watching.opening import FINAL
+
+        timeout, pauses = self._options.timeout, Pauses(REAL)
+        end = None if timeout is None else monotonic() + timeout
+        told: tuple[Diagnostic, ...] = ()
+        while True:
+            live = self._place.make_live(tells=True)
+            try:
+                live.__enter__()
+            except FINAL:
+                raise
+            except (CannotConnectError, StorageError) as error:
+                left = None if end is None else end - monotonic()
+                if left is not None and left <= 0:
+                    raise
+                if error.diagnostics != told:
+                    told = error.diagnostics
+                    _log_problems(told)
+                pause = pauses.next()
+                REAL.wait((), pause if left is None else min(left, pause))
+            else:
+                return live
+
+    # -- serving ---------------------------------------------------------------------------------------------------
+
+    def _serve(self, live: Live) -> None:
+        from confobjects.service.serving import PATIENCE, MailService
+
+        from .watching.signals import StopRequest
+
+        options = self._options
+        service = MailService(
+            lambda: live.configuration, unsealed=options.unsealed, runners=options.runners, beside=self._beside
+        )
+        with service:
+            try:
+                service.start()
+                live.observe(_ProblemLog(live))
+                live.notify_systemd()
+                self._invocation.note(f"the mail service runs with {service.ledger.database.name}")
+                service.run()
+            except (StopRequest, KeyboardInterrupt):
+                if not service.close(PATIENCE):
+                    _LOG.warning("a mail was still being sent after %g s: what became of it is unknown", PATIENCE)
+
+
+class _ProblemLog:
+    """Logs what is wrong with the configuration, when it is new."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._told: frozenset[Diagnostic] = frozenset()
+        self(())
+
+    def __call__(self, _: object) -> None:
+        """Look at the problems of now."""
+        problems = dict.fromkeys(self._live.problems)
+        _log_problems([one for one in problems if one not in self._told])
+        self._told = frozenset(problems)
+
+
+def _log_problems(problems: Sequence[Diagnostic]) -> None:
+    for one in problems:
+        place = one.describe_place()
+        _LOG.warning("%s", f"{place}: {one.summary}" if place else one.summary)
+
+
+def _close_soon(live: Live) -> None:
+    """Close a live configuration. If a server does not answer, the end of the process closes it."""
+    thread = Thread(target=live.close, name="confobjects-close", daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
