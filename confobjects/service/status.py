@@ -72,6 +72,7 @@ def make_metrics(status: Status) -> Iterator[Metric]:
     """Yield the metrics of the service."""
     overview, settings = status.overview, status.settings
     wrong = {one.complaint for one in status.findings}
+    yield make_ledger_metric(is_up=True)
     yield make_metric(
         "confobjects_mail_service_enabled", "Whether the mail service accepts mail.", float(settings.enabled)
     )
@@ -100,6 +101,11 @@ def make_metrics(status: Status) -> Iterator[Metric]:
         yield make_metric(
             "confobjects_mail_rate_limit", "Mails a minute that are sent at most.", float(settings.rate_limit)
         )
+
+
+def make_ledger_metric(*, is_up: bool) -> Metric:
+    """Return the metric that says whether the ledger can be used. It is the only one while it cannot."""
+    return make_metric("confobjects_mail_ledger_up", "Whether the ledger can be used.", float(is_up))
 
 
 def _metrics_of_mails(status: Status) -> Iterator[Metric]:
@@ -150,4 +156,4 @@ def _metrics_of_totals(overview: Overview) -> Iterator[Metric]:
     )
 
 
-__all__ = ["Status", "make_metrics", "make_status"]
+__all__ = ["Status", "make_ledger_metric", "make_metrics", "make_status"]
