@@ -87,12 +87,14 @@ def find_report(sender: MailSender, host: str, question: DomainQuestion) -> Doma
     Raises UsageError where the DNS cannot be asked from this machine at all.
     """
     from confobjects.mail.domains.judging import Relay, judge_domain
+    from confobjects.mail.presets import find_include
     from confobjects.transport.deadline import Deadline
     from confobjects.transport.lookups import Lookups
 
+    include = question.include or find_include(host)
     servers = (question.server,) if question.server else ()
     lookups = Lookups(servers, question.port, Deadline(_PATIENCE))
-    return judge_domain(sender.address, question.selector, lookups, Relay(host, include=question.include))
+    return judge_domain(sender.address, question.selector, lookups, Relay(host, include=include))
 
 
 def judge_alone(server: EffectiveObject, sender: MailSender, question: DomainQuestion, *, unsaved: bool) -> TestResult:

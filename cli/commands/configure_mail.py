@@ -224,6 +224,7 @@ def _describe_preset(preset: MailPreset) -> Iterator[str]:
         ("grants of OAuth 2.0", ", ".join(preset.grants)),
         ("scope", preset.scope),
         ("token endpoint", preset.endpoint),
+        ("SPF", f"include:{preset.include}" if preset.include else ""),
         ("limits", preset.limits),
         ("note", preset.note),
         ("source", preset.source),

@@ -21,7 +21,8 @@ class MailPreset(Record):
     ``host`` may have a ``{region}``, which the user chooses. ``username`` is the user name that everybody gives; where it
     is empty, ``login`` says what to give. ``password`` says what the password is, empty if none is accepted. ``grants`` are
     the OAuth 2.0 grants with which the provider lets a program send, ``scope`` and ``endpoint``, where tokens are fetched, are for them; the
-    endpoint may have a ``{tenant}``. ``limits`` are those that it documents, ``source`` is the page that does.
+    endpoint may have a ``{tenant}``. ``include`` is the domain to include in SPF where a mail keeps its envelope
+    sender, empty if none is documented. ``limits`` are those that it documents, ``source`` is the page that does.
     """
 
     name: str
@@ -36,6 +37,7 @@ class MailPreset(Record):
     grants: tuple[str, ...] = ()
     scope: str = ""
     endpoint: str = ""
+    include: str = ""
     limits: str = ""
     note: str = ""
 
@@ -58,6 +60,7 @@ class MailPreset(Record):
             "grants": list(self.grants),
             "scope": self.scope,
             "endpoint": self.endpoint,
+            "include": self.include,
             "limits": self.limits,
             "note": self.note,
             "source": self.source,
@@ -103,6 +106,7 @@ PRESETS: Final = {
             "an app password",
             "https://www.fastmail.help/hc/en-us/articles/1500000278342",
             other_ports=(587,),
+            include="spf.messagingengine.com",
         ),
         MailPreset(
             "google",
@@ -118,6 +122,7 @@ PRESETS: Final = {
             limits="2,000 mails a day with Google Workspace, 500 with a personal account.",
             note="The password of the account itself is refused. Mail from an address that is not the account's or an alias of it "
             "gets the account's address.",
+            include="_spf.google.com",
         ),
         MailPreset(
             "google-relay",
@@ -129,6 +134,7 @@ PRESETS: Final = {
             other_ports=(25, 465),
             limits="10,000 recipients a day for each user.",
             note="An administrator has to switch on the SMTP relay service; it can relay for other addresses of the domain.",
+            include="_spf.google.com",
         ),
         MailPreset(
             "icloud",
@@ -138,6 +144,7 @@ PRESETS: Final = {
             "an app-specific password",
             "https://support.apple.com/en-us/102525",
             limits="1,000 mails a day, 500 recipients a mail.",
+            include="icloud.com",
         ),
         MailPreset(
             "mailgun",
@@ -175,6 +182,7 @@ PRESETS: Final = {
             limits="30 mails a minute, 10,000 recipients a day, 3 connections at once.",
             note="Authenticated SMTP has to be enabled for the mailbox, and another address needs the right to send as it. Client credentials take the scope "
             "https://outlook.office365.com/.default instead.",
+            include="spf.protection.outlook.com",
         ),
         MailPreset(
             "outlook",
@@ -207,6 +215,7 @@ PRESETS: Final = {
             "an SMTP token of that address",
             "https://proton.me/support/smtp-submission",
             note="It needs a plan for business and a domain of your own.",
+            include="_spf.protonmail.ch",
         ),
         MailPreset(
             "resend",
@@ -252,3 +261,8 @@ PRESETS: Final = {
     )
 }
 """The providers by name, in alphabetical order."""
+
+
+def find_include(host: str) -> str:
+    """Return the domain to include in SPF for mails that leave at a host, empty if that is not known."""
+    return next((one.include for one in PRESETS.values() if one.host == host.lower().rstrip(".")), "")

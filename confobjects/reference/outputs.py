@@ -652,6 +652,7 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                             "grants": _list_of(_TEXT, "The grants of OAuth 2.0 with which a program may send."),
                             "scope": _TEXT,
                             "endpoint": {"description": "Where access tokens are fetched.", "type": "string"},
+                            "include": {"description": "The domain to include in SPF.", "type": "string"},
                             "limits": _TEXT,
                             "note": _TEXT,
                             "source": {"description": "The page of the provider that says so.", "type": "string"},

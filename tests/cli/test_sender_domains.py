@@ -120,6 +120,20 @@ def test_what_receivers_will_think(
     assert relay.connections == sent, "the mail server is not asked"
 
 
+def test_what_a_known_provider_asks_to_include_need_not_be_given(relay: FakeSmtp) -> None:
+    words = ["--set", "smtp-server:smtp.gmail.com:587", "--set", "use-start-tls:true"]
+    assert run("set-mail-server-prop", "--server-name", "relay", *words).status == 0
+    zone = {
+        **GOOD,
+        ("example.com", "TXT"): ('"v=spf1 include:_spf.google.com -all"',),
+        ("_spf.google.com", "TXT"): ('"v=spf1 ip4:192.0.2.0/24 -all"',),
+        ("smtp.gmail.com", "A"): ("198.51.100.1",),
+    }
+    with DnsServer(zone) as dns:
+        alone = run(*TEST, *resolver(dns), "--domain-only", "--output", "json")
+    assert json.loads(alone.out)["domain"]["findings"][0]["code"] == "spf-include"
+
+
 def test_people_are_told_in_words(relay: FakeSmtp) -> None:
     with DnsServer(GOOD) as dns:
         done = run(*TEST, *resolver(dns))

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confobjects.actions import remedy_text
 from confobjects.mail.domains import Answer, RecordError, RecordType, parse_tags
 from confobjects.mail.domains.dkim import DkimKey, parse_dkim
 from confobjects.mail.domains.dmarc import is_aligned, parse_dmarc, walk
@@ -429,6 +430,14 @@ def codes(changes: Zone, *, selector: str = "s1", relay: Relay = RELAY, **more: 
 )
 def test_what_receivers_will_think(changes: Zone, more: dict[str, Any], found: list[str]) -> None:
     assert codes(changes, **more) == found
+
+
+def test_what_to_include_is_named_where_it_is_known() -> None:
+    zone = {**GOOD, **ELSEWHERE, ("example.com", "TXT"): ["v=spf1 ip4:192.0.2.77 -all"]}
+    for include, remedy in (("spf.relay.example", "Allow include:spf.relay.example"), ("", "Ask its operator")):
+        first = judge_domain("ann@example.com", "", Dns(zone), Relay("smtp.relay.example", include=include)).findings[0]
+        assert first.code == "spf-other"
+        assert remedy_text(first.remedy).startswith(remedy)
 
 
 def test_a_domain_that_does_not_exist() -> None:

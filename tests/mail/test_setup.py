@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confobjects.mail.diagnosis import STAGES
-from confobjects.mail.presets import PRESETS, START_TLS_PORTS, MailPreset, security_of
+from confobjects.mail.presets import PRESETS, START_TLS_PORTS, MailPreset, find_include, security_of
 from confobjects.mail.setup import ADDRESS, FROM, PASSWORD, PROVIDER, TRUST, USER, MailSetup
 
 ANN = "ann@example.com"
@@ -25,6 +25,11 @@ def test_a_preset_is_complete(preset: MailPreset) -> None:
     assert all(1 <= port <= 65_535 for port in (preset.port, *preset.other_ports))
     for text in (preset.note, preset.limits):
         assert not text or text.endswith("."), "it is a sentence"
+
+
+def test_what_to_include_in_spf_is_known_by_the_host() -> None:
+    assert find_include("SMTP.Gmail.com.") == "_spf.google.com"
+    assert find_include("smtp.sendgrid.net") == find_include("mx.example.com") == ""
 
 
 def test_presets_are_in_alphabetical_order_and_enough() -> None:

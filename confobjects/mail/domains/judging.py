@@ -165,7 +165,7 @@ class _Judging:
         if not relay.complete or not addresses:
             names = f" {', '.join(addresses)} of" if addresses else ""
             summary = f"SPF of {domain} does not name{names} {relay.host}; from which addresses it sends is not known"
-            self._note("spf-other", "unknown", summary, _INCLUDE)
+            self._note("spf-other", "unknown", summary, remedy if relay.include else _INCLUDE)
             return None
         will = {"fail": "refuse its mails", "softfail": "doubt its mails"}.get(worst.result, "not rely on SPF")
         weight: Weight = "error" if worst.result == "fail" else "warning"
