@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
 from confobjects.mail.setup import SENDER_KIND, SERVER_KIND, SERVICE_KIND, USED, MailSetup
@@ -12,6 +11,7 @@ from confobjects.management.changing.operations import Operation
 from confobjects.management.judging import judge_one
 from confobjects.objects.changes import PropertyChanges
 from confobjects.records import Record
+from confobjects.service.tokens import find_tokens
 
 from .mail_servers import show_stages
 
@@ -97,4 +97,4 @@ def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan
     if invocation.tells_people:
         invocation.say(f"Testing {sender.server.path} with values that are not saved, up to the login.")
     with show_stages(invocation) as timeline:
-        return check_server(sender.server, sender=sender, unsaved=True, tokens=startup.find_tokens, progress=timeline)
+        return check_server(sender.server, sender=sender, unsaved=True, tokens=find_tokens, progress=timeline)
