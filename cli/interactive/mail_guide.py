@@ -18,7 +18,7 @@ from .session import InteractiveSession
 from .terminal import BackRequest, QuitRequest, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from confobjects.definitions import PropertyDefinition
     from confobjects.mail.presets import MailPreset
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..invocation import Invocation
 
 _OTHER = "another mail server"
+_SAVE = "save it all the same"
+_RENAME = "give another name"
 _LOGINS: dict[Login, str] = {
     "password": "a user name and a password",
     "oauth2": "access tokens of an OAuth 2.0 provider",
@@ -109,9 +111,12 @@ class MailGuide:
                 self.terminal.say(f"  {line}")
 
     def _choose_names(self) -> None:
-        """Ask for the name of the objects, unless it was given; one that is there already can be changed."""
-        if self.named:
-            return
+        """Ask for the name of the objects, unless it was given."""
+        if not self.named:
+            self._ask_name()
+
+    def _ask_name(self) -> None:
+        """Ask for the name of the objects; those that are there already can be changed."""
         relation = self.session.registry.relation(SERVER_KIND)
         while True:
             name = self.terminal.ask(f"\nName of the {relation.friendly} and its sender [{self.plan.server}]: ").strip()
@@ -194,39 +199,49 @@ class MailGuide:
 
     def _test_until_good(self) -> None:
         """Test, and change what was given, until the test passes or the user saves all the same."""
+        while not self._is_good():
+            pass
+
+    def _is_good(self) -> bool:
+        """Test, and ask what to do after a failure; tell whether to save."""
         from ..commands.test_mail_server import print_result
 
-        while True:
-            self._tell_summary()
-            saves = ["save it all the same"]
-            try:
-                result = try_plan(self.session.invocation, self.session.context, self._complete_plan())
-            except ConfobjectsError as error:
-                self.session.tell_refusal(error)
-                self.status, saves = error.exit_code, []
-                remedies = list(self._find_mending(error))
+        self._tell_summary()
+        try:
+            result = try_plan(self.session.invocation, self.session.context, self._complete_plan())
+        except ConfobjectsError as error:
+            self.session.tell_refusal(error)
+            self.status, last = error.exit_code, _RENAME
+            remedies = list(self._find_mending(error))
+        else:
+            print_result(self.session.invocation, result)
+            self.status, last = result.exit_code, _SAVE
+            remedies = list(self.plan.setup.remedies(result.stage, result.property))
+            if result.ok:
+                return True
+        labels = [remedy.label for remedy in remedies]
+        at = self.session.choose_one("What now?", labels, [last, "give up"])
+        if at > len(remedies):
+            raise QuitRequest
+        if at == len(remedies) and last == _SAVE:
+            return True
+        with suppress(BackRequest):
+            if at == len(remedies):
+                self._ask_name()
             else:
-                print_result(self.session.invocation, result)
-                self.status = result.exit_code
-                if result.ok:
-                    return
-                remedies = list(self.plan.setup.remedies(result.stage, result.property))
-            at = self._choose_remedy(remedies, [*saves, "give up"])
-            if at == len(remedies) and saves:
-                return
-            if at >= len(remedies):
-                raise QuitRequest
-            before = self.plan
-            try:
-                self.plan = self.plan.replace(setup=remedies[at].setup)
-                for name in remedies[at].ask:
-                    self._ask(name)
-            except BackRequest:
-                self.plan = before
+                self._follow(remedies[at])
+        return False
 
-    def _choose_remedy(self, remedies: Sequence[SetupRemedy], more: Sequence[str]) -> int:
-        """Ask what to do after a failure; going back is giving up."""
-        return self.session.choose_one("What now?", [remedy.label for remedy in remedies], more)
+    def _follow(self, remedy: SetupRemedy) -> None:
+        """Change what a remedy says, and ask what it asks for. Raises BackRequest; then nothing is changed."""
+        before = self.plan
+        self.plan = self.plan.replace(setup=remedy.setup)
+        try:
+            for name in remedy.ask:
+                self._ask(name)
+        except BackRequest:
+            self.plan = before
+            raise
 
     def _find_mending(self, error: ConfobjectsError) -> Iterator[SetupRemedy]:
         """Yield what can be given again because it was refused."""

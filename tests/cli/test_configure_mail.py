@@ -349,6 +349,22 @@ def test_an_object_that_is_there_is_changed_or_left_alone(postfix: Postfix, tmp_
     assert run("list-mail-servers", "-s").out.split() == ["mail"]
 
 
+def test_a_name_that_is_taken_by_another_type_can_be_changed(postfix: Postfix, tmp_path: Path) -> None:
+    trust(tmp_path)
+    assert (
+        run("create-mail-server", "--server-name", "x", "--set", "enabled:true", "--set", "smtp-server:h").status == 0
+    )
+    words = [*smtps(postfix), "--set", "trust-manager-provider:CA", "--set", "from-name:N", "--server-name", "x"]
+    with dialogue("configure-mail", *words) as person:
+        person.answer("come from this sender? (yes / no) [no]: ", "")
+        assert 'there is a Mail Server "x" of the type generic already' in person.answer(CHOICE, "give another name")
+        person.answer("Name of the Mail Server and its sender [x]: ", "y")
+        person.answer(DO_IT, "")
+        assert person.ends() == 0
+    assert value("mail-server", "y", "enabled") == "true"
+    assert value("mail-server", "x", "smtp-server").startswith("h"), "the other is left as it is"
+
+
 def test_tokens_in_place_of_a_password_need_a_provider_and_somebody_who_consents(
     postfix: Postfix, tmp_path: Path
 ) -> None:
