@@ -28,7 +28,7 @@ from confobjects.storage.watching import REAL
 
 if TYPE_CHECKING:
     from confobjects.following.telling import Facts, Teller
-    from confobjects.mapping.protocol import Timing
+    from confobjects.mapping.protocol import Storage, Timing
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
 
 Opening = Callable[[], tuple[Site, LiveSources, str]]
@@ -44,15 +44,18 @@ class Live(Lookups):
     configuration raises anything here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with; the opening is all that it needs
         self,
         opening: Opening,
         timing: Timing | None = None,
         telling: Callable[[], Telling | None] = lambda: None,
         clock: Callable[[], float] = time,
         wait: float = 0.0,
+        *,
+        open_reports: Callable[[], Storage] | None = None,
     ) -> None:
         self._opening = opening
+        self._open_reports = open_reports
         self._telling = telling
         self._clock = clock
         self._wait = wait
@@ -95,6 +98,11 @@ class Live(Lookups):
         """
         teller = self._audience.teller
         return (*self._find_problems(), *(() if teller is None else teller.problems))
+
+    @property
+    def ending(self) -> tuple[Diagnostic, ...]:
+        """Those of the :attr:`problems` that are about certificates and tokens."""
+        return self._current.expiring.problems
 
     def _find_problems(self) -> tuple[Diagnostic, ...]:
         return (*self._entered.problems, *self._audience.listeners.problems)
@@ -231,6 +239,10 @@ class Live(Lookups):
 
     def _describe(self) -> str:
         return describe_service(self.number, self.waiting, self.problems, is_deaf=self.stale is not None)
+
+    def open_reports(self) -> Storage | None:
+        """Open the storage that services tell what they have in effect; None without one. The caller closes it."""
+        return None if self._open_reports is None else self._open_reports()
 
     def _find_facts(self) -> Facts:
         """Return what is told of this service."""

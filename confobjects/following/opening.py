@@ -23,7 +23,7 @@ from confobjects.startup import (
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.following.configuration import Telling
-    from confobjects.mapping.protocol import Timing
+    from confobjects.mapping.protocol import Storage, Timing
 
 
 def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
@@ -76,7 +76,14 @@ def live(  # noqa: PLR0913 - each is a source or a place, all by keyword
             return None
         from confobjects.following.telling import prepare_telling
 
-        place = state_url or variables.get(STATE_URL_VARIABLE, "")
-        return prepare_telling(name, find_place(url, instance, variables).url, place, options)
+        return prepare_telling(name, find_place(url, instance, variables).url, find_state(), options)
 
-    return Live(open_site, timing, find_telling, clock, wait)
+    def find_state() -> str:
+        return state_url or variables.get(STATE_URL_VARIABLE, "")
+
+    def open_reports() -> Storage:
+        from confobjects.following.telling import open_state
+
+        return open_state(find_place(url, instance, variables).url, find_state(), options)
+
+    return Live(open_site, timing, find_telling, clock, wait, open_reports=open_reports)

@@ -39,7 +39,7 @@ class AlertType(StrEnum):
     CONFIGURATION_CHANGED = "configuration-changed"
     CONFIGURATION_PROBLEM = "configuration-problem"
     FOLLOWER_GONE = "follower-gone"
-    MAIL_QUEUE_STUCK = "mail-queue-stuck"
+    MAIL_STUCK = "mail-stuck"
     SENDER_STOPPED = "sender-stopped"
 
 

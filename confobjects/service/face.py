@@ -24,12 +24,13 @@ def mail_service(
 
     If the URL of the configuration is given, or nothing, the configuration is followed from when the service is entered
     until it ends; ``options`` are those of :func:`confobjects.live`. A live configuration that is given has to be entered
-    before. ``environment`` names the keys that the ledger is sealed with; without any, ``unsealed`` must say that it may be
+    before. Alert handlers work while a configuration is followed and mail is delivered. ``environment`` names the keys that the ledger is sealed with; without any, ``unsealed`` must say that it may be
     unsealed. ``runners`` is the number of threads that deliver. Raises UsageError if what it needs is not installed.
     """
     require_installed()
-    from confobjects.following import live
+    from confobjects.following import Live, live
     from confobjects.objects.effective import EffectiveConfiguration
+    from confobjects.service.alerting import Alerts
     from confobjects.service.serving import MailService
 
     if isinstance(configuration, EffectiveConfiguration):
@@ -43,9 +44,16 @@ def mail_service(
             environment=environment,
             unsealed=unsealed,
             runners=runners,
+            beside=(Alerts(opened),),
         )
     followed = configuration
-    return MailService(lambda: followed.configuration, environment=environment, unsealed=unsealed, runners=runners)
+    return MailService(
+        lambda: followed.configuration,
+        environment=environment,
+        unsealed=unsealed,
+        runners=runners,
+        beside=(Alerts(followed),) if isinstance(followed, Live) else (),
+    )
 
 
 __all__ = ["mail_service"]

@@ -45,6 +45,12 @@ def explain_sender(service: EffectiveObject) -> str:
     return f"default-sender names it, and {why}" if default is not None else f"{why}, and default-sender is not set"
 
 
+def list_senders(service: EffectiveObject) -> tuple[str, ...]:
+    """Return the names of the mail senders that mail may come from: first the one that it comes from, then the default."""
+    found = (choose_sender(service), service.reference("default-sender"))
+    return tuple(dict.fromkeys(one.name for one in found if one is not None))
+
+
 def read_settings(service: EffectiveObject) -> Settings:
     """Return the settings of a mail service object, with durations in milliseconds."""
     sender = choose_sender(service)
@@ -184,6 +190,7 @@ __all__ = [
     "explain_sender",
     "find_ledger_url",
     "has_ledger",
+    "list_senders",
     "open_ledger_of",
     "read_settings",
 ]

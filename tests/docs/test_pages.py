@@ -19,6 +19,7 @@ from tests.servers.processes import free_port
 
 GUIDE = ROOT / "docs" / "guide"
 WITHOUT_A_SERVER = [
+    GUIDE / "alerts.md",
     GUIDE / "tutorial.md",
     GUIDE / "documents.md",
     GUIDE / "sealing.md",
