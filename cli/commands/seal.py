@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,9 +12,13 @@ from confobjects import startup
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError, error_for
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
-from confobjects.management.resealing import find_stored_secrets, find_used_keys
+from confobjects.management.judging import judge_one
+from confobjects.management.resealing import count_copies, find_stored_secrets, find_used_keys
+from confobjects.records import Record
 from confobjects.sealing.ring import Ring
 from confobjects.sealing.ring_file import KeyFile, change_ring, create_ring, find_key_file, make_key, read_ring
+from confobjects.service.places import KIND
+from confobjects.service.resealing import LEDGER, TOKENS, find_places
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -21,8 +26,9 @@ from ..invocation import Invocation
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.management import ManagementContext
-    from confobjects.management.resealing import ResealReport, SecretsFound
+    from confobjects.management.resealing import CopiesFound, ResealReport, SecretsFound
     from confobjects.sealing.ring_file import RingChange
+    from confobjects.service.resealing import SealedPlace, UsedKeys
 
     from ..words.splitting import Words
 
@@ -33,16 +39,17 @@ seal init    make the file of keys if there is none, and seal every secret that 
 seal status  show the keys, and what each has sealed
 seal rotate  make a new key and seal every secret with it; old keys stay in the file
 
-Both init and rotate remove old copies of secrets that are not sealed with the newest key: from the history, and archived versions of
-an LDIF file. Interrupted, they go on where they were when they are called again. With --drop-old-keys the old keys that this
-configuration no longer uses are removed; other configurations, backups and services with the same file may still need them."""
+Access tokens and the ledger of the mail service are sealed again, too. Both init and rotate remove old copies of secrets that are not
+sealed with the newest key: from the history, and archived versions of an LDIF file. Interrupted, they go on where they were when
+they are called again. With --drop-old-keys the old keys that nothing here uses any more are removed; other configurations, backups
+and services with the same file may still need them."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
         click.Argument(["what"], metavar="init|status|rotate", type=click.Choice(sorted(_ACTIONS))),
-        click.Option(["--drop-old-keys"], is_flag=True, help="Remove old keys that this configuration does not use."),
+        click.Option(["--drop-old-keys"], is_flag=True, help="Remove old keys that nothing here uses."),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
@@ -57,6 +64,39 @@ def _run(invocation: Invocation, what: str, drop_old_keys: bool) -> int:
     return _ACTIONS[what](invocation, file, drop_old_keys)
 
 
+_PLACES: Final = ("configuration", "history", "archives", TOKENS, LEDGER)
+_COUNTED: Final = {
+    "configuration": ("secret", "secrets"),
+    "history": ("record of the history", "records of the history"),
+    "archives": ("archived version", "archived versions"),
+    TOKENS: ("file of access tokens", "files of access tokens"),
+    LEDGER: ("value of the ledger", "values of the ledger"),
+}
+
+
+class Outcome(Record):
+    """What a rotation did: the key that seals, what was sealed in the configuration and elsewhere, and the keys that are gone.
+
+    ``sealed`` counts by place; ``unknown`` says that old keys stay, because not all that uses them could be counted.
+    """
+
+    key: str
+    report: ResealReport
+    sealed: Mapping[str, int]
+    problems: tuple[Diagnostic, ...] = ()
+    dropped: tuple[str, ...] = ()
+    unknown: bool = False
+
+
+def _find_places(invocation: Invocation, context: ManagementContext) -> Sequence[SealedPlace]:
+    """Return the places besides the configuration: tokens, and the ledger of the mail service."""
+    service = None
+    if KIND in context.registry and (found := context.world().find(context.registry.path_of(KIND))) is not None:
+        site = context.site.replace(evaluate=invocation.make_evaluator())
+        service, _ = judge_one(site, found, invocation.place.instance_directory)
+    return find_places(context.storage.url, service, os.environ)
+
+
 # -- init, rotate ----------------------------------------------------------------------------------------------------
 
 
@@ -65,8 +105,10 @@ def _init(invocation: Invocation, file: KeyFile, _drop: bool) -> int:
     if is_new and invocation.dry_run:
         with invocation.open() as context:
             found = find_stored_secrets(context.site, None)
-        count = len(found.clear)
-        invocation.say(f"A file of keys would be made, and {_count(count, 'secret')} sealed.")
+            others = [place.count() for place in _find_places(invocation, context)]
+        more = [_name_count(one.place, sum(one.keys.values())) for one in others if one.keys]
+        counted = " and ".join([_count(len(found.clear), "secret"), *more])
+        invocation.say(f"A file of keys would be made, and {counted} sealed.")
         return 0
     if is_new:
         create_ring(file, Ring.of(make_key(_today()), rotating=True))
@@ -82,60 +124,93 @@ def _rotate(invocation: Invocation, file: KeyFile, drop: bool) -> int:
 def _seal_all(invocation: Invocation, file: KeyFile, *, is_new: bool, drop: bool) -> int:
     """Seal every secret, with a new key unless an interrupted rotation has made one."""
     if invocation.dry_run:
-        with invocation.open() as context:
-            needs_key = is_new and not read_ring(file).rotating
-            report = context.reseal(dry_run=True, all_stale=needs_key)
-        return _tell(invocation, report, read_ring(file).first.id, ())
+        return _tell(invocation, _try(invocation, file, is_new=is_new))
     with invocation.open_for_change() as context, change_ring(file) as change:
         if is_new and not change.ring.rotating:
             change.replace(change.ring.with_first(make_key(_today())).replace(rotating=True))
         report = context.reseal()
-        dropped = _drop_keys(context, change) if drop else ()
-        change.replace(change.ring.without(*dropped).replace(rotating=False))
+        sealer = context.site.open_sealer()
+        assert sealer is not None  # noqa: S101 - it has just sealed the configuration
+        places = _find_places(invocation, context)
+        done = [place.reseal(sealer) for place in places]
+        problems = tuple(problem for one in done for problem in one.problems)
+        outcome = Outcome(change.ring.first.id, report, {one.place: one.count for one in done}, problems)
+        if drop:
+            outcome = _drop_keys(context, change, places, outcome)
+        change.replace(change.ring.without(*outcome.dropped).replace(rotating=bool(problems)))
         invocation.remember_change()
-    return _tell(invocation, report, change.ring.first.id, dropped)
+    return _tell(invocation, outcome)
 
 
-def _drop_keys(context: ManagementContext, change: RingChange) -> tuple[str, ...]:
-    """Return the old keys that nothing of the configuration uses."""
-    used = find_used_keys(context.site)
-    return tuple(key.id for key in change.ring if key.id not in used and key != change.ring.first)
+def _try(invocation: Invocation, file: KeyFile, *, is_new: bool) -> Outcome:
+    """Return what would be done."""
+    ring = read_ring(file)
+    with invocation.open() as context:
+        needs_key = is_new and not ring.rotating
+        report = context.reseal(dry_run=True, all_stale=needs_key)
+        counts = [place.count() for place in _find_places(invocation, context)]
+    newest = "" if needs_key else ring.first.id
+    sealed = {one.place: sum(n for key, n in one.keys.items() if not key or key != newest) for one in counts}
+    return Outcome(ring.first.id, report, sealed, tuple(problem for one in counts for problem in one.problems))
+
+
+def _drop_keys(
+    context: ManagementContext, change: RingChange, places: Sequence[SealedPlace], outcome: Outcome
+) -> Outcome:
+    """Find the old keys that nothing uses, unless it is not known what does."""
+    counts, copies = [place.count() for place in places], count_copies(context.site)
+    problems = (*outcome.problems, *(problem for one in counts for problem in one.problems))
+    if problems or copies.unfinished:
+        return outcome.replace(problems=tuple(dict.fromkeys(problems)), unknown=True)
+    used = find_used_keys(context.site) | copies.keys | {key for one in counts for key in one.keys}
+    return outcome.replace(
+        dropped=tuple(key.id for key in change.ring if key.id not in used and key != change.ring.first)
+    )
 
 
 def _today() -> str:
     return startup.current_time()[:10]
 
 
-def _tell(invocation: Invocation, report: ResealReport, key: str, dropped: tuple[str, ...]) -> int:
+def _tell(invocation: Invocation, outcome: Outcome) -> int:
+    report = outcome.report
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps(_report_as_json(report, key, dropped, dry_run=invocation.dry_run)))
+        invocation.say(dumps(_report_as_json(outcome, dry_run=invocation.dry_run)))
     else:
         invocation.warn(report.warnings)
-        for line in (
-            _describe_report(report, key, dropped, dry_run=invocation.dry_run) if invocation.tells_people else ()
-        ):
+        for line in _describe_outcome(outcome, dry_run=invocation.dry_run) if invocation.tells_people else ():
             invocation.say(line)
-    if report.problems:
-        raise error_for(report.problems)
+    if problems := (*report.problems, *outcome.problems):
+        raise error_for(problems)
     return 0
 
 
-def _report_as_json(report: ResealReport, key: str, dropped: tuple[str, ...], *, dry_run: bool) -> dict[str, Any]:
+def _report_as_json(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
+    report = outcome.report
     return {
-        "key": key,
+        "key": outcome.key,
         "dry_run": dry_run,
         "secrets": report.secrets,
+        "tokens": outcome.sealed.get(TOKENS, 0),
+        "ledger": outcome.sealed.get(LEDGER, 0),
         "forgotten": {"records": report.records, "archives": list(report.archives)},
         "unreadable": list(report.unreadable),
-        "dropped_keys": list(dropped),
+        "dropped_keys": list(outcome.dropped),
     }
 
 
-def _describe_report(report: ResealReport, key: str, dropped: tuple[str, ...], *, dry_run: bool) -> list[str]:
-    will = "would be" if dry_run else "were"
-    lines = [f"{_count(report.secrets, 'secret')} {_be(report.secrets, will)} sealed; the key that seals is {key}."]
+def _describe_outcome(outcome: Outcome, *, dry_run: bool) -> list[str]:
+    will, report = "would be" if dry_run else "were", outcome.report
+    lines = [
+        f"{_count(report.secrets, 'secret')} {_be(report.secrets, will)} sealed; the key that seals is {outcome.key}."
+    ]
+    lines.extend(
+        f"{_name_count(place, number)} {_be(number, will)} sealed."
+        for place, number in outcome.sealed.items()
+        if number
+    )
     if report.records:
         records = _count(report.records, "record")
         lines.append(f"The old secrets of {records} of the history {will} removed: undo cannot bring them back.")
@@ -145,13 +220,19 @@ def _describe_report(report: ResealReport, key: str, dropped: tuple[str, ...], *
     if report.unreadable:
         lines.append("These archived versions could not be read, and stay:")
         lines.extend(f"  {path}" for path in report.unreadable)
-    if dropped:
-        lines.append(f"Old keys removed: {', '.join(dropped)}")
+    if outcome.dropped:
+        lines.append(f"Old keys removed: {', '.join(outcome.dropped)}")
+    if outcome.unknown:
+        lines.append("Old keys stay: it is not known whether something still uses them.")
     return lines
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _name_count(place: str, number: int) -> str:
+    return f"{number} {_COUNTED[place][number != 1]}"
 
 
 def _be(number: int, will: str) -> str:
@@ -161,59 +242,123 @@ def _be(number: int, will: str) -> str:
 # -- status ----------------------------------------------------------------------------------------------------------
 
 
+class Status(Record):
+    """The keys and what uses them: the secrets of the configuration, their old copies, and the other places."""
+
+    file: KeyFile
+    ring: Ring
+    found: SecretsFound
+    stale: ResealReport
+    copies: CopiesFound
+    others: tuple[UsedKeys, ...]
+
+    def uses(self) -> Mapping[str, Mapping[str, int]]:
+        """Return how many each key has sealed in each place, under the empty name those in the clear."""
+        places: dict[str, Mapping[str, int]] = {
+            "configuration": {"": len(self.found.clear), **self.found.sealed},
+            "history": self.copies.records,
+            "archives": self.copies.archives,
+            **{one.place: one.keys for one in self.others},
+        }
+        return {place: places.get(place, {}) for place in _PLACES}
+
+    def used_by(self, key: str) -> dict[str, int]:
+        """Return how many a key has sealed in each place."""
+        return {place: keys.get(key, 0) for place, keys in self.uses().items()}
+
+    def missing(self) -> Iterator[str]:
+        """Yield the keys that are used and not in the ring."""
+        used = {key for keys in self.uses().values() for key in keys if key}
+        yield from sorted(used - self.ring.keys.keys())
+
+    def problems(self) -> tuple[Diagnostic, ...]:
+        """Return what is wrong with what is sealed, and what could not be counted."""
+        return (*self.found.problems, *(problem for one in self.others for problem in one.problems))
+
+
 def _status(invocation: Invocation, file: KeyFile, _drop: bool) -> int:
     ring = read_ring(file)
     with invocation.open() as context:
         found = find_stored_secrets(context.site, context.site.open_sealer())
-        copies = context.reseal(dry_run=True)
+        stale = context.reseal(dry_run=True)
+        others = tuple(place.count() for place in _find_places(invocation, context))
+        status = Status(file, ring, found, stale, count_copies(context.site), others)
         invocation.warn(context.storage.warnings)
     if invocation.form == "json":
         from ..output.json import dumps
 
-        invocation.say(dumps(_status_as_json(file, ring, found, copies)))
+        invocation.say(dumps(_status_as_json(status)))
     elif invocation.form == "script":
         from ..output.script import format_lines
 
-        invocation.say(format_lines([(key.id, key.made, str(found.sealed.get(key.id, 0))) for key in ring]))
+        rows = [(key.id, key.made, *(str(n) for n in status.used_by(key.id).values())) for key in ring]
+        invocation.say(format_lines(rows))
     else:
-        for line in _describe_status(file, ring, found, copies):
+        for line in _describe_status(status):
             invocation.say(line)
-    if found.problems:
-        raise error_for(found.problems)
+    if problems := status.problems():
+        raise error_for(problems)
     return 0
 
 
-def _status_as_json(file: KeyFile, ring: Ring, found: SecretsFound, copies: ResealReport) -> dict[str, Any]:
+def _status_as_json(status: Status) -> dict[str, Any]:
+    found, stale = status.found, status.stale
     return {
-        "file": file.path,
-        "rotating": ring.rotating,
+        "file": status.file.path,
+        "rotating": status.ring.rotating,
         "keys": [
-            {"id": key.id, "made": key.made, "seals": key == ring.first, "secrets": found.sealed.get(key.id, 0)}
-            for key in ring
+            {
+                "id": key.id,
+                "made": key.made,
+                "seals": key == status.ring.first,
+                "secrets": found.sealed.get(key.id, 0),
+                "used": status.used_by(key.id),
+            }
+            for key in status.ring
         ],
+        "missing_keys": [{"id": key, "used": status.used_by(key)} for key in status.missing()],
+        "in_clear": status.used_by(""),
+        "unfinished": status.copies.unfinished,
         "clear": [{"path": str(path), "property": name} for path, name in found.clear],
         "mixed": [{"path": str(path), "property": name} for path, name in found.mixed],
-        "copies": {"records": copies.records, "archives": list(copies.archives)},
+        "copies": {"records": stale.records, "archives": list(stale.archives)},
     }
 
 
-def _describe_status(file: KeyFile, ring: Ring, found: SecretsFound, copies: ResealReport) -> list[str]:
+def _describe_status(status: Status) -> list[str]:
     from ..output.table import format_table
 
-    rows = [(key.id, key.made, "yes" if key == ring.first else "no", str(found.sealed.get(key.id, 0))) for key in ring]
-    lines = [f"Keys in {file.path}", format_table(("key", "made", "seals", "secrets"), rows)]
+    found, stale, ring = status.found, status.stale, status.ring
+    rows = [
+        (key.id, key.made, "yes" if key == ring.first else "no", *(str(n) for n in status.used_by(key.id).values()))
+        for key in ring
+    ]
+    lines = [f"Keys in {status.file.path}", format_table(("key", "made", "seals", *_PLACES), rows)]
     if ring.rotating:
         lines.append("A rotation was interrupted: seal rotate finishes it.")
+    missing = status.missing()
+    lines.extend(f"Sealed with {key}, which is not here: {_describe_uses(status.used_by(key))}" for key in missing)
     if found.clear:
         lines.append("In the clear: " + ", ".join(f"{name} of {path}" for path, name in found.clear))
+    clear = {place: n for place, n in status.used_by("").items() if place in (TOKENS, LEDGER)}
+    if any(clear.values()):
+        lines.append(f"In the clear: {_describe_uses(clear)}")
     if found.mixed:
         lines.append("In the clear beside an expression: " + ", ".join(f"{n} of {path}" for path, n in found.mixed))
-    if copies.records or copies.archives:
+    if stale.records or stale.archives:
         lines.append(
-            f"Old copies that are not sealed with the newest key: {_count(copies.records, 'record')} of the history, "
-            f"{_count(len(copies.archives), 'archived version')}"
+            f"Old copies that are not sealed with the newest key: {_count(stale.records, 'record')} of the history, "
+            f"{_count(len(stale.archives), 'archived version')}"
+        )
+    if status.copies.unfinished:
+        lines.append(
+            f"{_count(status.copies.unfinished, 'change')} not finished: what is kept of it may need an old key."
         )
     return lines
+
+
+def _describe_uses(uses: Mapping[str, int]) -> str:
+    return ", ".join(_name_count(place, number) for place, number in uses.items() if number)
 
 
 _ACTIONS = {"init": _init, "rotate": _rotate, "status": _status}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.actions import RemedyAction
 from confobjects.diagnostics import Diagnostic
@@ -215,51 +215,104 @@ def _forget_records(site: Site, key: str, *, dry_run: bool) -> int:
 
 def are_kept_sealed(registry: Registry, key: str, noted: NotedChange) -> bool:
     """Tell whether the old secrets of a noted change are all sealed with one key."""
+    return not any(_is_stale(found, key) for found in find_noted_keys(registry, noted))
+
+
+def find_noted_keys(registry: Registry, noted: NotedChange) -> frozenset[str]:
+    """Return the keys that the old secrets of a noted change are sealed with; empty for one in the clear, or that is not known."""
     record = record_of(noted)
     if not noted.secret:
-        return True
+        return frozenset()
     if record.state == "unclear" or len(record.kept) != len(record.changes):
-        return False
+        return frozenset({""})
+    found = set[str | None]()
     for change, kept in zip(record.changes, record.kept, strict=True):
         definition = registry.definition(change.type) if change.type in registry else None
         for name, texts in kept.items():
             prop = None if definition is None else find_property(definition, name)
-            if prop is None or any(_is_stale(prop, text, key) for text in texts):
-                return False
-    return True
+            found.update({""} if prop is None else (_find_key(prop, text) for text in texts))
+    return frozenset(key for key in found if key is not None)
 
 
-def _is_stale(prop: PropertyDefinition, text: str | bytes, key: str) -> bool:
-    """Tell whether a value holds a secret that is a literal, or sealed with another key than one."""
+def _find_key(prop: PropertyDefinition, text: str | bytes) -> str | None:
+    """Return the key that a value is sealed with; empty for a literal secret, None for what is no secret."""
     if not isinstance(text, str):
-        return True
+        return ""
     if (sealed := parse_sealed(prop, text)) is not None:
-        return sealed.key_id != key
-    return is_clear(prop, text) and find_literal(prop, text) is not None
+        return sealed.key_id
+    return "" if is_clear(prop, text) and find_literal(prop, text) is not None else None
+
+
+def _is_stale(found: str, key: str) -> bool:
+    """Tell whether a secret is a literal, or sealed with another key than one."""
+    return not found or found != key
 
 
 def _remove_archives(site: Site, key: str, *, dry_run: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     remove = getattr(site.storage, "remove_archives", None)
     if remove is None:
         return (), ()
-    secrets: dict[str, list[PropertyDefinition]] = {}
-    for definition in site.registry:
+    holders = _find_secret_attributes(site.registry)
+    removed, unreadable = remove(
+        lambda entries: any(_is_stale(found, key) for found in _find_entry_keys(holders, entries)), dry_run=dry_run
+    )
+    return tuple(removed), tuple(unreadable)
+
+
+def _find_secret_attributes(registry: Registry) -> Mapping[str, Sequence[PropertyDefinition]]:
+    """Return the properties that can hold a secret, by the lower-case names of the attributes that they have, or had."""
+    found: dict[str, list[PropertyDefinition]] = {}
+    for definition in registry:
         for prop in definition.properties.values():
             if prop.can_hold_secret:
                 for name in (prop.attribute, *(n for n, one in definition.former_attributes.items() if one is prop)):
-                    secrets.setdefault(name.lower(), []).append(prop)
+                    found.setdefault(name.lower(), []).append(prop)
+    return found
 
-    def is_stale(entries: Iterable[Entry]) -> bool:
-        return any(
-            _is_stale(prop, value, key)
-            for entry in entries
-            for name, values in entry.attributes.items()
-            for prop in secrets.get(name.lower(), ())
-            for value in values
-        )
 
-    removed, unreadable = remove(is_stale, dry_run=dry_run)
-    return tuple(removed), tuple(unreadable)
+def _find_entry_keys(holders: Mapping[str, Sequence[PropertyDefinition]], entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield the key of each secret in entries; empty for a literal."""
+    for entry in entries:
+        for name, values in entry.attributes.items():
+            for prop in holders.get(name.lower(), ()):
+                yield from (key for value in values if (key := _find_key(prop, value)) is not None)
+
+
+class CopiesFound(Record):
+    """How many records of the history, and archived versions, hold secrets that a key has sealed; those in the clear have none.
+
+    ``unreadable`` are archived versions that could not be read, ``unfinished`` counts changes whose intents are kept.
+    """
+
+    records: Mapping[str, int]
+    archives: Mapping[str, int]
+    unreadable: tuple[str, ...] = ()
+    unfinished: int = 0
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys that are used."""
+        return frozenset(key for key in (*self.records, *self.archives) if key)
+
+
+def count_copies(site: Site) -> CopiesFound:
+    """Return what the old copies of secrets in a storage are sealed with."""
+    records, archives = Counter[str](), Counter[str]()
+    holders = _find_secret_attributes(site.registry)
+
+    def count_record(noted: NotedChange) -> bool:
+        records.update(find_noted_keys(site.registry, noted))
+        return True
+
+    def count_version(entries: Iterable[Entry]) -> bool:
+        archives.update(set(_find_entry_keys(holders, entries)))
+        return False
+
+    storage: Any = site.storage
+    if hasattr(storage, "forget_secrets"):
+        storage.forget_secrets(count_record, dry_run=True)
+    unreadable = storage.remove_archives(count_version, dry_run=True)[1] if hasattr(storage, "remove_archives") else ()
+    return CopiesFound(records, archives, tuple(unreadable), len(storage.moment().unfinished))
 
 
 def find_used_keys(site: Site) -> frozenset[str]:

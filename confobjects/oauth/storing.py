@@ -12,8 +12,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -36,6 +37,7 @@ PATIENCE: Final = 60.0
 
 _FORMAT: Final = 1
 _USE: Final = "oauth-token"
+_FILE: Final = re.compile(r"\.?([0-9a-f]+)\.json(?:\.new)?")
 
 
 class StoredTokens(Record):
@@ -111,6 +113,27 @@ class FileTokenStore:
             except ConfobjectsError as error:
                 raise _unusable(error) from None
             yield FileTokenLease(f"{path}.json", make_context(_USE, key), sealer)
+
+    def list_keys(self) -> Sequence[str]:
+        """Return the keys for which something is kept, or was to be kept by somebody who was killed. Raises TokenStoreProblem."""
+        try:
+            names = os.listdir(self.directory) if os.path.lexists(self.directory) else []
+        except OSError as error:
+            raise TokenStoreProblem("unusable", f"{self.directory}: {error.strerror}") from None
+        found = (_FILE.fullmatch(name) for name in names)
+        return sorted({one.group(1) for one in found if one is not None})
+
+    def find_key_id(self, key: str) -> str | None:
+        """Return the identifier of the key that something is sealed with; empty in clear, None if there is nothing to be read."""
+        try:
+            document = json.loads(read_own(os.path.join(self.directory, f"{key}.json"), "") or b"null")
+        except ConfobjectsError as error:
+            raise _unusable(error) from None
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(document, dict) or not {"sealed", "tokens"} & document.keys():
+            return None
+        return str(document["sealed"]).partition(":")[0] if "sealed" in document else ""
 
     def has(self, key: str) -> bool:
         """Tell whether something is kept for a key."""
@@ -206,6 +229,10 @@ class FileTokenLease:
                 new.take_place()
         except ConfobjectsError as error:
             raise _unusable(error) from None
+
+    def remove_leftover(self) -> None:
+        """Remove what a writer left that was killed."""
+        remove_leftover(self._path)
 
     def remove(self) -> None:
         """Remove what is kept."""

@@ -343,6 +343,17 @@ _MAIL_SERVICE: Final[dict[str, Schema]] = {
     "totals": _map_of(_map_of(_COUNT, "By reason, state or code."), "What was counted since the ledger was made."),
     "problems": _DIAGNOSTICS,
 }
+_USED_KEY: Final = _object_of(
+    {
+        "configuration": {"description": "Secrets.", **_COUNT},
+        "history": {"description": "Records whose undo holds such secrets.", **_COUNT},
+        "archives": {"description": "Archived versions that hold such secrets.", **_COUNT},
+        "tokens": {"description": "Files of access tokens.", **_COUNT},
+        "ledger": {"description": "Values of the ledger.", **_COUNT},
+    },
+    description="How many a key has sealed, or stand in the clear, in each place.",
+)
+
 _FORMS: Final[dict[str, _OutputForm]] = {
     "accepted": _OutputForm(
         "send-mail",
@@ -588,7 +599,9 @@ _FORMS: Final[dict[str, _OutputForm]] = {
             {
                 "key": {"description": "The identifier of the key that seals.", "type": "string"},
                 "dry_run": _FLAG,
-                "secrets": {"description": "How many secrets were sealed.", **_COUNT},
+                "secrets": {"description": "How many secrets of the configuration were sealed.", **_COUNT},
+                "tokens": {"description": "How many files of access tokens were sealed.", **_COUNT},
+                "ledger": {"description": "How many values of the ledger were sealed.", **_COUNT},
                 "forgotten": _object_of(
                     {
                         "records": {"description": "Changes of the history whose old secrets were removed.", **_COUNT},
@@ -613,11 +626,20 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                             "id": _TEXT,
                             "made": {"description": "The day it was made.", "type": "string"},
                             "seals": {"description": "Whether it seals now.", "type": "boolean"},
-                            "secrets": {"description": "How many secrets it has sealed.", **_COUNT},
+                            "secrets": {
+                                "description": "How many secrets of the configuration it has sealed.",
+                                **_COUNT,
+                            },
+                            "used": _USED_KEY,
                         }
                     ),
                     "The one that seals first.",
                 ),
+                "missing_keys": _list_of(
+                    _object_of({"id": _TEXT, "used": _USED_KEY}), "Keys that something is sealed with, and that are not here."
+                ),
+                "in_clear": _USED_KEY,
+                "unfinished": {"description": "Changes whose intents are kept, because they are not finished.", **_COUNT},
                 "clear": _list_of(_object_of({"path": _PATH, "property": _TEXT}), "Secrets in the clear."),
                 "mixed": _list_of(
                     _object_of({"path": _PATH, "property": _TEXT}),

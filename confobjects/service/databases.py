@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -111,6 +112,23 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             raise self._as_ledger_error(error) from None
 
+    def rewrite(self) -> None:
+        """Write the file of SQLite anew: what was removed or overwritten is no longer in it. Raises LedgerError.
+
+        PostgreSQL removes old rows by itself (VACUUM); nothing is done there.
+        """
+        if not self.is_local:
+            return
+        try:
+            connection = self._engine.raw_connection()
+            try:
+                for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    connection.cursor().execute(statement)
+            finally:
+                connection.close()
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise self._as_ledger_error(error) from None
+
     def _check_file(self) -> None:
         if self._file is not None and not self._file.is_in_place():
             self._engine.dispose()
@@ -123,6 +141,11 @@ class Database:
                 self._file.create()
             except OSError as error:
                 raise self._as_ledger_error(error) from None
+
+    def find_file(self) -> None:
+        """Find the file of SQLite. Raises LedgerError if there is none."""
+        if self._file is not None and not os.path.exists(self._file.path):
+            raise self._as_ledger_error(FileNotFoundError(f"there is no file {self._file.path}"))
 
     # -- time --------------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ MOST_BYTES: Final = 64 << 20
 _GROUP: Final = 1000
 """Rows that are removed or listed at a time."""
 
-_DIGEST_KEY: Final = "digest-key"
+DIGEST_KEY: Final = "digest-key"
 _OPENING: Final = 0x6C656466
 """The advisory lock of PostgreSQL of whoever opens a ledger."""
 
@@ -388,16 +388,16 @@ def _prepare(connection: Connection, cover: Cover) -> bytes:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _OPENING})
     bring_up_to_date(connection)
-    found = connection.execute(select(FACTS.c.value).where(FACTS.c.name == _DIGEST_KEY)).scalar()
+    found = connection.execute(select(FACTS.c.value).where(FACTS.c.name == DIGEST_KEY)).scalar()
     if found is None:
         key = secrets.token_bytes(32)
-        connection.execute(FACTS.insert().values(name=_DIGEST_KEY, value=cover.put(key, _DIGEST_KEY)))
+        connection.execute(FACTS.insert().values(name=DIGEST_KEY, value=cover.put(key, DIGEST_KEY)))
         return key
-    key = cover.get(bytes(found), _DIGEST_KEY)
+    key = cover.get(bytes(found), DIGEST_KEY)
     if cover.is_sealing and not Cover.is_sealed(bytes(found)):
-        sealed = cover.put(key, _DIGEST_KEY)
-        connection.execute(FACTS.update().where(FACTS.c.name == _DIGEST_KEY).values(value=sealed))
+        sealed = cover.put(key, DIGEST_KEY)
+        connection.execute(FACTS.update().where(FACTS.c.name == DIGEST_KEY).values(value=sealed))
     return key
 
 
-__all__ = ["CHANGED", "GUARDED", "MOST_BYTES", "Entry", "Ledger", "Mail", "judge_reset", "open_ledger"]
+__all__ = ["CHANGED", "DIGEST_KEY", "GUARDED", "MOST_BYTES", "Entry", "Ledger", "Mail", "judge_reset", "open_ledger"]

@@ -11,23 +11,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from confobjects.diagnostics import Diagnostic
-from confobjects.errors import ConfobjectsError, LedgerError, UsageError
+from confobjects.errors import ConfobjectsError, LedgerError
 from confobjects.service.databases import PATIENCE
 from confobjects.service.ledger import Ledger, open_ledger
+from confobjects.service.places import KIND, SQLITE, find_default_file, find_ledger_url
 from confobjects.service.rules.settings import HOUR, MINUTE, SECOND, Settings
 from confobjects.startup import SealingKeys, file_of
 from confobjects.storage.own_files import give_to_owner, open_own, open_own_directory
-from confobjects.storage.places import find_place_beside
 from confobjects.syntaxes.base import UNLIMITED
 
 if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveObject
     from confobjects.objects.protocols import Sealer
 
-KIND: Final = "mail-service"
 SENDERS: Final = "mail-sender"
-
-_SQLITE: Final = "sqlite:"
 
 
 def choose_sender(service: EffectiveObject) -> Any:
@@ -75,33 +72,10 @@ def _read_limit(value: Any) -> int | None:
 # -- the ledger --------------------------------------------------------------------------------------------------------
 
 
-def find_ledger_url(service: EffectiveObject, environment: Mapping[str, str]) -> str:
-    """Return the URL of the ledger: the one that is configured, else that of a file beside the configuration.
-
-    A relative path begins at the instance directory. Raises UsageError if the configuration is only in memory, and names no
-    ledger.
-    """
-    stated: str | None = service["ledger"]
-    if stated is None:
-        return _SQLITE + _find_default_file(service, environment)
-    if stated.startswith(_SQLITE) and not stated.startswith(f"{_SQLITE}//"):
-        return _SQLITE + os.path.join(service.instance_directory, stated.removeprefix(_SQLITE))
-    return stated
-
-
-def _find_default_file(service: EffectiveObject, environment: Mapping[str, str]) -> str:
-    file = find_place_beside(service.storage_url, environment, "ledger")
-    if not file:
-        summary = "a configuration that is only in memory has no place for a ledger beside it"
-        remedy = "Set ledger."
-        raise UsageError(Diagnostic("usage", summary, path=service.path, property="ledger", remedy=remedy))
-    return file
-
-
 def has_ledger(service: EffectiveObject, environment: Mapping[str, str]) -> bool:
     """Tell whether there may be a ledger: a file that is there, or a database on a server, which only its server knows."""
     url = find_ledger_url(service, environment)
-    return not url.startswith(_SQLITE) or os.path.exists(url.removeprefix(_SQLITE))
+    return not url.startswith(SQLITE) or os.path.exists(url.removeprefix(SQLITE))
 
 
 def open_ledger_of(
@@ -129,7 +103,7 @@ def _make_room(service: EffectiveObject, environment: Mapping[str, str]) -> None
     """Make the default file, if it is wanted and not there: in a directory of ours, for the owner of the configuration."""
     if service["ledger"] is not None:
         return
-    file = _find_default_file(service, environment)
+    file = find_default_file(service, environment)
     beside = file_of(service.storage_url)
     try:
         if not beside:

@@ -12,7 +12,8 @@ from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ExpressionError, LedgerError
 from confobjects.sealing import KEY_FILE_VARIABLE, make_context
 
-_CLEAR: Final = b"\0"
+CLEAR: Final = b"\0"
+"""How everything begins that stands in clear."""
 _SEALED: Final = b"\1"
 _DIGEST: Final = 16
 _USE: Final = "ledger"
@@ -50,15 +51,25 @@ class Cover:
         """Tell whether what stands in the ledger is sealed."""
         return stored[:1] == _SEALED
 
+    @staticmethod
+    def find_key(stored: bytes) -> str:
+        """Return the identifier of the key that something in the ledger is sealed with; empty for what stands in clear."""
+        return stored[1:].decode("ascii", "replace").partition(":")[0] if Cover.is_sealed(stored) else ""
+
+    @staticmethod
+    def make_head(key: str) -> bytes:
+        """Return how everything begins that a key has sealed."""
+        return _SEALED + key.encode()
+
     def put(self, plain: bytes, place: str) -> bytes:
         """Return the bytes to write at a place."""
         if self._sealer is None:
-            return _CLEAR + plain
+            return CLEAR + plain
         return _SEALED + self._sealer.seal(plain, make_context(_USE, place)).encode()
 
     def get(self, stored: bytes, place: str) -> bytes:
         """Return the bytes that were written at a place. Raises LedgerError without the key that sealed them."""
-        if stored[:1] == _CLEAR:
+        if stored[:1] == CLEAR:
             return stored[1:]
         if self._sealer is None:
             raise SealedLedgerError(
@@ -86,4 +97,4 @@ class Digester:
         return hmac.digest(self._key, address.casefold().encode(), "sha256")[:_DIGEST]
 
 
-__all__ = ["Cover", "Digester", "SealedLedgerError", "Sealer"]
+__all__ = ["CLEAR", "Cover", "Digester", "SealedLedgerError", "Sealer"]

@@ -8,8 +8,9 @@ here: two places for one provider would send a refresh token that the other plac
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from confobjects.service.places import KIND, find_ledger_url, is_shared
 from confobjects.startup import load
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
     from confobjects.startup import Followed
     from confobjects.transport.mailer import Mailer
-
-KIND: Final = "mail-service"
-
-_SHARED: Final = ("postgresql:", "postgres:")
 
 
 def mailer(configuration: EffectiveConfiguration | Followed | str | None = None, *names: str, **options: Any) -> Mailer:
@@ -79,13 +76,12 @@ def _is_shared(service: EffectiveObject, provider: EffectiveObject) -> bool:
 
         problem = problems[0]
         raise trouble_with(provider, "token-store-unusable", message=f"{service.path}, ledger: {problem.summary}")
-    stated: str | None = service["ledger"]
-    return stated is not None and stated.startswith(_SHARED)
+    return is_shared(service["ledger"])
 
 
 def _make_ledger_store(service: EffectiveObject, environment: Mapping[str, str], files: TokenStore) -> TokenStore:
     from confobjects.oauth.storing import FileTokenStore
-    from confobjects.service.opening import find_ledger_url, open_ledger_of
+    from confobjects.service.opening import open_ledger_of
     from confobjects.service.token_store import LedgerTokenStore
 
     before = files if isinstance(files, FileTokenStore) else None

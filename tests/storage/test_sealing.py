@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import random
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import Engine, event, select
 
 import confobjects
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions.seals import KEY_FILE_VARIABLE
 from confobjects.management import ManagementContext
 from confobjects.mapping.protocol import Storage
+from confobjects.oauth.opening import open_store
+from confobjects.oauth.storing import FileTokenStore, StoredTokens
 from confobjects.objects.changes import PropertyChanges
 from confobjects.sealing.ring import Key, Ring
 from confobjects.sealing.ring_file import KeyFile, create_ring, make_key, read_ring
+from confobjects.service import ledger_keys
+from confobjects.service.ledger import Mail, open_ledger
+from confobjects.service.opening import open_ledger_of
+from confobjects.service.rules.settings import Settings
+from confobjects.service.tables import CONTENTS
 from tests.cli.sessions import run
+from tests.conftest import ROOT
 from tests.definitions.documents import builtin
+from tests.effort import times
 from tests.management.sealing import ONE, TWO, Keys, edit, everything_written, manage_sealed, opened
 from tests.storage.conftest import BASE
 
@@ -282,6 +296,162 @@ def test_a_batch_and_a_document_seal(place: Path) -> None:
     assert files_with(place, CANARY) == []
 
 
+# -- tokens and the ledger --------------------------------------------------------------------------------------------
+
+
+TOKEN: Final = "token canary Q7"
+MAIL: Final = Mail(f"Subject: {CANARY}\r\n\r\nbody\r\n".encode(), "me@canary.test", ("ann@canary.test",), "account")
+KEY: Final = "ab" * 32
+
+
+@pytest.fixture
+def full(place: Path) -> Path:
+    """A configuration in the clear with everything that belongs to it: tokens, and a ledger with mail."""
+    with FileTokenStore(str(place / "config.ldif.tokens")).hold(KEY) as lease:
+        lease.write(StoredTokens("s", "c", access=TOKEN, refresh=f"{TOKEN} refresh"))
+    with open_ledger(f"sqlite:{place / 'config.ldif.ledger'}", unsealed=True) as ledger:
+        for _ in range(2):
+            ledger.accept(MAIL, Settings(sender="one"))
+    return place
+
+
+def read_everything(place: Path) -> None:
+    """Read what is sealed, as those do who use it."""
+    assert read_all(place) == [CANARY] * 3
+    environment = {KEY_FILE_VARIABLE: str(place / "keys" / "ring")}
+    with open_store(f"ldif:{place / 'config.ldif'}", environment).hold(KEY) as lease:
+        kept = lease.read()
+        assert kept is not None
+        assert (kept.access, kept.refresh) == (TOKEN, f"{TOKEN} refresh")
+    service = confobjects.load(f"ldif:{place / 'config.ldif'}")["mail-service"]
+    with open_ledger_of(service, environment) as ledger:
+        assert [(one.from_, one.parts[0].recipients[0].address) for one in ledger.list()] == [
+            ("me@canary.test", "ann@canary.test")
+        ] * 2
+        assert [one.address for one in ledger.list_standings()] == ["ann@canary.test"]
+        with ledger.database.read() as connection:
+            rows = connection.execute(select(CONTENTS)).all()
+        assert [ledger.cover.get(bytes(row.content), row.mail) for row in rows] == [MAIL.content] * 2
+
+
+EVERYTHING: Final = (CANARY, TOKEN, "ann@canary.test", "me@canary.test")
+
+
+def test_init_and_rotate_seal_tokens_and_the_ledger(full: Path) -> None:
+    assert set(files_with(full, *EVERYTHING)) >= {"config.ldif", f"{KEY}.json"}
+    planned = run("seal", "init", "--dry-run").out
+    assert "3 secrets and 1 file of access tokens and 6 values of the ledger sealed" in planned
+    done = run("seal", "init")
+    assert done.status == 0, done
+    assert "1 file of access tokens was sealed." in done.out
+    assert "6 values of the ledger were sealed." in done.out
+    assert files_with(full, *EVERYTHING) == []
+    read_everything(full)
+    old = read_ring(KeyFile(str(full / "keys" / "ring"))).first
+    assert "6 values of the ledger would be sealed." in run("seal", "rotate", "--dry-run").out
+    rotated = run("seal", "rotate", "--drop-old-keys", "--output", "json")
+    assert rotated.status == 0, rotated
+    told = json.loads(rotated.out)
+    assert (told["secrets"], told["tokens"], told["ledger"], told["dropped_keys"]) == (3, 1, 6, [old.id])
+    assert files_with(full, old.id, *EVERYTHING) == []
+    read_everything(full)
+
+
+def test_status_says_what_uses_which_key(full: Path) -> None:
+    run("seal", "init")
+    first = read_ring(KeyFile(str(full / "keys" / "ring"))).first.id
+    status = json.loads(run("seal", "status", "--output", "json").out)
+    assert status["keys"][0]["used"] == {"configuration": 3, "history": 1, "archives": 0, "tokens": 1, "ledger": 6}
+    run("set-mail-server-prop", "--server-name", "two", "--set", f"auth-password:{CANARY}2")
+    run("set-mail-server-prop", "--server-name", "two", "--set", f"auth-password:{CANARY}")
+    create = read_ring(KeyFile(str(full / "keys" / "ring")))
+    (full / "keys" / "ring").unlink()
+    create_ring(KeyFile(str(full / "keys" / "ring")), create.with_first(make_key("2026-11-29")))
+    with open_ledger(f"sqlite:{full / 'clear.ledger'}", unsealed=True) as ledger:
+        ledger.accept(MAIL, Settings(sender="one"))
+    run("set-mail-service-prop", "--set", "ledger:sqlite:clear.ledger")
+    status = json.loads(run("seal", "status", "--output", "json").out)
+    assert [one["used"] for one in status["keys"]] == [
+        {"configuration": 0, "history": 0, "archives": 0, "tokens": 0, "ledger": 0},
+        {"configuration": 3, "history": 3, "archives": 3, "tokens": 1, "ledger": 0},
+    ]
+    assert status["in_clear"] == {"configuration": 0, "history": 0, "archives": 0, "tokens": 0, "ledger": 4}
+    said = run("seal", "status").out
+    assert "In the clear: 4 values of the ledger" in said
+    (full / "keys" / "ring").unlink()
+    create_ring(KeyFile(str(full / "keys" / "ring")), Ring.of(make_key("2026-11-30")))
+    lost = run("seal", "status")
+    assert (
+        f"Sealed with {first}, which is not here: 3 secrets, 3 records of the history, 3 archived versions, 1 file"
+        in lost.out
+    )
+    assert lost.status == 30
+
+
+def test_what_cannot_be_reached_keeps_its_key_and_the_rotation_goes_on_later(full: Path) -> None:
+    run("seal", "init")
+    file = KeyFile(str(full / "keys" / "ring"))
+    old, ledger = read_ring(file).first, full / "config.ldif.ledger"
+    content = ledger.read_bytes()
+    ledger.write_bytes(b"no ledger any more" * 100)
+    done = run("seal", "rotate", "--drop-old-keys")
+    assert done.status == 25
+    assert "3 secrets were sealed" in done.out
+    assert "Old keys stay" in done.out
+    assert "config.ldif.ledger is unavailable" in done.err
+    ring = read_ring(file)
+    assert (ring.rotating, list(ring.keys)[1:]) == (True, [old.id])
+    said = run("seal", "status")
+    assert said.status == 25
+    assert "is unavailable" in said.err
+    ledger.write_bytes(content)
+    again = run("seal", "rotate", "--drop-old-keys")
+    assert again.status == 0, again
+    assert "0 secrets were sealed" in again.out
+    assert list(read_ring(file).keys) == [ring.first.id]
+    read_everything(full)
+
+
+def test_what_was_sealed_with_a_lost_key_stays_and_is_named(full: Path) -> None:
+    run("seal", "init")
+    file = KeyFile(str(full / "keys" / "ring"))
+    lost = read_ring(file)
+    os.unlink(file.path)
+    create_ring(file, Ring.of(make_key("2026-11-30")))
+    done = run("seal", "rotate", "--drop-old-keys")
+    assert done.status != 0
+    for where in ("/mail-server/one", f"{KEY}.json", "ledger_facts digest-key"):
+        assert where in done.err, done.err
+    assert done.err.count(lost.first.id) >= 3
+    os.unlink(file.path)
+    create_ring(file, Ring.of(*lost.keys.values()))
+    read_everything(full)
+
+
+def test_a_ledger_of_several_sizes_is_sealed_in_pieces(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_keys, "_ROWS", 7)
+    monkeypatch.setattr(ledger_keys, "_BYTES", 5000)
+    with open_ledger(f"sqlite:{full / 'config.ldif.ledger'}", unsealed=True) as ledger:
+        for size in (10, 4000, 9000, 10, 20_000, 3000, 2000, 10, 10, 10, 10, 10, 10, 10, 10, 10):
+            ledger.accept(MAIL.replace(content=CANARY.encode() * size, category=""), Settings(sender="one"))
+    done = run("seal", "init")
+    assert done.status == 0, done
+    assert "38 values of the ledger were sealed." in done.out
+    assert files_with(full, *EVERYTHING) == []
+    assert "0 secrets were sealed" in run("seal", "init").out
+
+
+def test_no_database_is_loaded_for_a_ledger_that_is_not_there(place: Path) -> None:
+    code = "import sys; from confobjects.cli.main import main; sys.argv[1:] = sys.argv[1].split(); main(); print(*sys.modules)"
+    for words in ("seal init", "seal status", "seal rotate"):
+        done = subprocess.run([sys.executable, "-c", code, words], capture_output=True, text=True, check=True, cwd=ROOT)
+        modules = done.stdout.split()
+        assert "confobjects.service.resealing" in modules
+        assert not {"sqlalchemy", "sqlite3", "confobjects.service.databases", "ssl"} & set(modules)
+    assert not list(place.glob("*.ledger*"))
+    assert not list(place.glob("*.tokens*"))
+
+
 # -- killed at any moment --------------------------------------------------------------------------------------------
 
 _STEPS: Final = ("open", "write", "replace", "rename", "unlink", "fsync", "ftruncate", "pwrite", "link", "mkdir")
@@ -305,6 +475,8 @@ def _run_until(step: int, words: list[str]) -> bool:
 
         for name in _STEPS:
             setattr(os, name, counting(getattr(os, name)))
+        event.listen(Engine, "before_cursor_execute", counting(lambda *_: None))
+        event.listen(Engine, "commit", counting(lambda _: None))
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - the child ends with it
         status = run(*words).status
         os.kill(os.getpid(), signal.SIGKILL if status else signal.SIGTERM)
@@ -312,37 +484,70 @@ def _run_until(step: int, words: list[str]) -> bool:
     return os.WTERMSIG(status) == signal.SIGTERM
 
 
-@pytest.mark.parametrize("words", [["seal", "init"], ["seal", "rotate", "--drop-old-keys"]], ids=lambda w: w[1])
-def test_it_can_be_killed_at_every_step_and_called_again(
-    place: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, words: list[str]
-) -> None:
-    import shutil
+_WAYS: Final = pytest.mark.parametrize(
+    "words", [["seal", "init"], ["seal", "rotate", "--drop-old-keys"]], ids=lambda w: w[1]
+)
 
-    if words[1] == "rotate":
-        assert run("seal", "init").status == 0
-        run("set-mail-server-prop", "--server-name", "two", "--set", f"auth-password:{CANARY}")
-    _run_until(0, ["check"])  # the modules are loaded
-    step, ended = 0, False
-    before = read_ring(KeyFile(str(place / "keys" / "ring"))) if words[1] == "rotate" else None
-    while not ended:
-        again = tmp_path_factory.mktemp("again") / "place"
-        shutil.copytree(place, again)
-        monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{again / 'config.ldif'}")
-        monkeypatch.setenv(KEY_FILE_VARIABLE, str(again / "keys" / "ring"))
-        ended = _run_until(step, words)
+
+class _Killed:
+    """A command that is killed at one of its steps after the other, each time with a fresh copy of a place."""
+
+    def __init__(self, place: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._place = place
+        self._words = words
+        self._monkeypatch = monkeypatch
+        if words[1] == "rotate":
+            assert run("seal", "init").status == 0
+            run("set-mail-server-prop", "--server-name", "two", "--set", f"auth-password:{CANARY}")
+        _run_until(0, ["check"])  # the modules are loaded
+        ring = place / "keys" / "ring"
+        self._old = tuple(key.id for key in read_ring(KeyFile(str(ring)))) if ring.exists() else ()
+
+    def try_step(self, step: int, again: Path, read: Callable[[Path], object], *gone: str) -> bool:
+        """Kill the command at a step, and call it again. Return whether it ended before that.
+
+        ``read`` reads everything, wherever it was killed; afterwards no file holds what must be ``gone``.
+        """
+        shutil.copytree(self._place, again)
+        self._monkeypatch.setenv("CONFOBJECTS_URL", f"ldif:{again / 'config.ldif'}")
+        self._monkeypatch.setenv(KEY_FILE_VARIABLE, str(again / "keys" / "ring"))
+        ended = _run_until(step, self._words)
         if (again / "keys" / "ring").exists():
-            assert read_all(again) == [CANARY] * 3  # nothing is lost, wherever it was killed
-        done = run(*words)
+            read(again)  # nothing is lost
+        done = run(*self._words)
         assert done.status == 0, (step, done)
-        assert read_all(again) == [CANARY] * 3
-        old = () if before is None else tuple(key.id for key in before)
-        assert files_with(again, CANARY, *old) == [], step
+        read(again)
+        assert files_with(again, *gone, *self._old) == [], step
         ring = read_ring(KeyFile(str(again / "keys" / "ring")))
         assert len(ring) == 1, step
         assert not ring.rotating
         shutil.rmtree(again)
+        return ended
+
+
+@_WAYS
+def test_it_can_be_killed_at_every_step_and_called_again(
+    place: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def read(again: Path) -> None:
+        assert read_all(again) == [CANARY] * 3
+
+    killed, step = _Killed(place, words, monkeypatch), 0
+    while not killed.try_step(step, tmp_path_factory.mktemp("again") / "place", read, CANARY):
         step += 1
     assert step > 20
+
+
+@_WAYS
+def test_with_tokens_and_a_ledger_it_can_be_killed_at_any_step_and_called_again(
+    full: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """One step in twenty, others each time; ``make endurance`` tries all."""
+    stride = max(1, 20 // times(1))
+    killed, step = _Killed(full, words, monkeypatch), random.randrange(stride)
+    while not killed.try_step(step, tmp_path_factory.mktemp("again") / "place", read_everything, *EVERYTHING):
+        step += stride
+    assert step > 60
 
 
 def test_a_writer_and_a_rotation_meet(place: Path) -> None:
