@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email import message_from_string
+from email.headerregistry import Group
 from email.message import EmailMessage, Message
 from email.policy import default
 from email.utils import format_datetime, make_msgid
@@ -37,6 +38,7 @@ _FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*(:.*\r\n(?:[ \t].*\r\n)*)")
 _REPLACED: Final = frozenset({b"from", b"sender", b"reply-to", b"return-path", b"bcc", b"resent-bcc"})
 MOST_NAMED: Final = 50
 """Recipients of a text that learn of each other."""
+_UNDISCLOSED: Final = Group("undisclosed-recipients", ())
 
 _CATEGORY: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_CATEGORY: Final = 100
@@ -113,7 +115,7 @@ def make_text_message(to: Iterable[str], subject: str, body: str) -> EmailMessag
     except MailError as error:
         raise _as_refusal(error) from None
     message = EmailMessage()
-    message["To"] = ", ".join(recipients) if len(recipients) <= MOST_NAMED else "undisclosed-recipients:;"
+    message["To"] = ", ".join(recipients) if len(recipients) <= MOST_NAMED else _UNDISCLOSED
     if len(subject.splitlines()) > 1 or subject.endswith(("\r", "\n")):
         raise NotAcceptedError(Diagnostic("not-accepted", "the subject is more than one line"))
     message["Subject"] = subject
