@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ from tests.conftest import ROOT
 from tests.definitions.documents import builtin
 from tests.effort import times
 from tests.management.sealing import ONE, TWO, Keys, edit, everything_written, manage_sealed, opened
+from tests.servers.processes import memory_directory, remove
 from tests.storage.conftest import BASE
 
 CANARY: Final = "Kanarienvogel-7!x"
@@ -484,6 +485,14 @@ def _run_until(step: int, words: list[str]) -> bool:
     return os.WTERMSIG(status) == signal.SIGTERM
 
 
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A directory in memory: each of a hundred runs waits for its disk after every step."""
+    directory = memory_directory("sealing")
+    yield directory
+    remove(directory)
+
+
 _WAYS: Final = pytest.mark.parametrize(
     "words", [["seal", "init"], ["seal", "rotate", "--drop-old-keys"]], ids=lambda w: w[1]
 )
@@ -527,25 +536,25 @@ class _Killed:
 
 @_WAYS
 def test_it_can_be_killed_at_every_step_and_called_again(
-    place: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    place: Path, in_memory: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     def read(again: Path) -> None:
         assert read_all(again) == [CANARY] * 3
 
     killed, step = _Killed(place, words, monkeypatch), 0
-    while not killed.try_step(step, tmp_path_factory.mktemp("again") / "place", read, CANARY):
+    while not killed.try_step(step, in_memory / "place", read, CANARY):
         step += 1
     assert step > 20
 
 
 @_WAYS
 def test_with_tokens_and_a_ledger_it_can_be_killed_at_any_step_and_called_again(
-    full: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    full: Path, in_memory: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     """One step in twenty, others each time; ``make endurance`` tries all."""
     stride = max(1, 20 // times(1))
     killed, step = _Killed(full, words, monkeypatch), random.randrange(stride)
-    while not killed.try_step(step, tmp_path_factory.mktemp("again") / "place", read_everything, *EVERYTHING):
+    while not killed.try_step(step, in_memory / "place", read_everything, *EVERYTHING):
         step += stride
     assert step > 60
 
