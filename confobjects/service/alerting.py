@@ -290,7 +290,8 @@ class Alerts:
         if one.said == error.diagnostics:
             return
         one.said = error.diagnostics
-        facts = {"event": "alert-not-told", "code": str(alert.type), "path": one.handler.path, "error": str(error)}
+        problem = error.diagnostics[0].code  # its words may have an address, which is sealed in the ledger
+        facts = {"event": "alert-not-told", "code": str(alert.type), "path": one.handler.path, "problem": problem}
         words = "%s: an alert (%s) cannot be told now: %s"
         LOG.error(words, one.handler.path, alert.type, error, extra={"confobjects": facts})
 

@@ -28,6 +28,18 @@ from confobjects.mail.domains import Answer
 from confobjects.mail.domains.judging import Relay, judge_domain
 from confobjects.mail.expiry import read_token_limits
 from confobjects.mail.replies import ProtocolViolation, ReplyParser
+from confobjects.mail.templates import (
+    LONGEST_SUBJECT,
+    LONGEST_VALUE,
+    MOST_PLACEHOLDERS,
+    Vocabulary,
+    check_body,
+    check_subject,
+    fill_body,
+    fill_subject,
+    parse_body,
+    parse_subject,
+)
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.management.followers import AskedChange, judge_followers
 from confobjects.management.history.records import record_of
@@ -254,9 +266,23 @@ PLANS = (
 LINES = b'{"format":1}\n{"number":1,"before":"a","after":"b","record":{}}\n{"number":1,"state":"done"}\n{"edited":"t","after":"c"}\n'
 JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800", b'"objects"', b'"/mail-server/one"')
 
+def fill_templates(data: bytes) -> None:
+    """Check and fill a text as a template, into which it is put itself."""
+    text = as_text(data)
+    words = Vocabulary(frozenset("a"), frozenset("b"))
+    subject = fill_subject(parse_subject(text), lambda _: (text, text))
+    assert subject.isprintable()
+    assert len(subject) <= LONGEST_SUBJECT
+    is_right = not list(check_body(text, words))
+    body = fill_body(parse_body(text), lambda _: (text,))
+    assert not is_right or len(body) <= len(text) + MOST_PLACEHOLDERS * LONGEST_VALUE + 1
+    list(check_subject(text, words))
+
+
 TARGETS = {
     "ldif": Target(lambda data: ldif.parse(ldif.decode(data)), files("bad/ldif/*.ldif"), (b"dn: ", b"cn: x\n", b":: ", b":< ", b"\n ", b"\n\n", b"#", b"version: 1\n"), (ConfobjectsError,)),
     "domains": Target(read_domain, (b"v=spf1 include:a.example mx -all", b"v=DKIM1; k=rsa; p=eA==", b"v=DMARC1; p=reject; sp=none; psd=y"), (b"v=spf1 ", b"include:", b"redirect=", b"a/24//64 ", b"exists:%{ir}.", b"ip6:::/0 ", b"v=DMARC1;", b"v=DKIM1;", b"p=", b";", b"\n"), ()),
+    "templates": Target(fill_templates, (b"%%a%%: %%b:name%%\\n%%%% \\\\", b"%%a%%%%b:c%%"), (b"%%", b"%", b"%%a%%", b"%%b:", b":", b"\\n", b"\\", b"\r\n", "\u202e".encode()), ()),
     "dn": Target(lambda data: DN.parse(as_text(data)).normal, (b"cn=one,cn=Mail Servers,dc=x", b"a=\\2c+b=#0401", b'cn="x,y"'), (b",", b"+", b"=", b"\\", b"\\2c", b"#04", b'"', b" ", "é\u0301".encode()), (DNSyntaxError,)),
     "batch": Target(lambda data: dialect.parse(as_text(data)), (BATCH, *files("bad/batch/*.batch")), (b"'", b'"', b"\\\n", b"\\", b"<<E", b"\nE\n", b"#", b" "), ()),
     "commands": Target(lambda data: split_command(as_text(data)), (b"systemctl reload 'mail gateway'", b'sh -c "a \\"b\\" | c"'), (b"'", b'"', b"\\", b" ", b"\n", b"\0", b"#", b"$"), (UsageError,)),
