@@ -11,6 +11,7 @@ from confobjects.management.changing.operations import Operation
 from confobjects.management.judging import judge_one
 from confobjects.objects.changes import PropertyChanges
 from confobjects.records import Record
+from confobjects.service.places import KIND
 from confobjects.service.tokens import find_tokens
 
 from .mail_servers import show_stages
@@ -90,7 +91,7 @@ def try_plan(invocation: Invocation, context: ManagementContext, plan: SetupPlan
     obj = world.find(context.registry.path_of(SENDER_KIND, plan.sender))
     assert obj is not None  # noqa: S101 - it was just made
     site = context.site.replace(evaluate=invocation.make_evaluator())
-    found, problems = judge_one(site, obj, invocation.place.instance_directory, world)
+    found, problems = judge_one(site, obj, invocation.place.instance_directory, world, (KIND,))
     if problems:
         raise error_for(problems)
     sender = read_sender(found)
