@@ -103,13 +103,14 @@ class ServiceSession:
     # -- serving ---------------------------------------------------------------------------------------------------
 
     def _serve(self, live: Live) -> None:
+        from confobjects.service.alerting import Alerts
         from confobjects.service.serving import PATIENCE, MailService
 
         from .watching.signals import StopRequest
 
-        options = self._options
+        options, beside = self._options, (*self._beside, Alerts(live))
         service = MailService(
-            lambda: live.configuration, unsealed=options.unsealed, runners=options.runners, beside=self._beside
+            lambda: live.configuration, unsealed=options.unsealed, runners=options.runners, beside=beside
         )
         with service:
             try:

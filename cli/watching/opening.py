@@ -44,7 +44,13 @@ class FollowedPlace:
 
         If it ``tells``, it tells what it has in effect, provided that the environment gives it a name.
         """
-        return Live(self._make_opening(), telling=self._find_telling if tells else lambda: None)
+        telling = self._find_telling if tells else lambda: None
+        return Live(self._make_opening(), telling=telling, open_reports=self._open_reports)
+
+    def _open_reports(self) -> Storage:
+        from confobjects.following.telling import open_state
+
+        return open_state(self.url, self._invocation.state_url or "", self._options)
 
     def _find_telling(self) -> Telling | None:
         name = os.environ.get(startup.FOLLOWER_VARIABLE)

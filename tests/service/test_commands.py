@@ -8,6 +8,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
@@ -80,6 +81,11 @@ def accepted(url: str, *words: str, to: str = "ann@x.test") -> str:
 def wait_for(url: str, made: str, state: State = State.DELIVERED) -> None:
     with open_ledger_at(url) as ledger:
         wait_until(lambda: ledger.find(made).state is state)
+
+
+def was_tried(url: str, mail: str) -> bool:
+    with open_ledger_at(url) as ledger:
+        return ledger.find(mail).parts[0].recipients[0].tries > 0
 
 
 def senders_in(log: str, to: str) -> list[str]:
@@ -335,3 +341,26 @@ def test_what_it_would_run_with(url: str) -> None:
     ledger = f"{url.replace('ldif:', 'sqlite:')}.ledger"
     assert outcome.out == f"would run with {ledger}, 2 runners; accepts mail; sender own\n"
     assert not Path(ledger.removeprefix("sqlite:")).exists()
+
+
+# -- who is told -------------------------------------------------------------------------------------------------------
+
+
+def test_a_running_service_tells_operators_that_a_sender_is_stopped(url: str, postfix: SimpleNamespace) -> None:
+    ops = "ops-of-the-process@x.test"
+    with confobjects.open(url) as context:
+        values = context.get("mail-server", "postfix").values
+        kept = {name: values[name] for name in ("enabled", "smtp-server", "auth-username", "trust-manager-provider")}
+        context.create("mail-server", "wrong", {**kept, "auth-password": "wrong"})
+    change_service(url, default_sender="news")
+    with ServiceProcess(url).wait_for_start() as service:
+        handler = ("--handler-name", "ops", "--type", "smtp", "--set", "enabled:true")
+        made = run("create-alert-handler", "--url", url, *handler, "--set", f"recipient-address:{ops}")
+        assert made.status == 0, made
+        change(url, "mail-sender", "own", {"mail-server": "wrong"})
+        for number in range(3):
+            mail = accepted(url, to=f"{number}@refused-login.test")
+            wait_until(partial(was_tried, url, mail))
+        wait_until(lambda: senders_in(postfix.server.log, ops) == ["news@example.com"])
+        assert service.end() == 0
+    assert postfix.server.log.count("authentication failed") >= 3
