@@ -24,7 +24,7 @@ from confobjects.service.runner import Runner
 from tests.cli.sessions import Outcome, run
 from tests.cli.watchers import LONG
 from tests.servers.certificates import Authority
-from tests.servers.fake_smtp import FakeSmtp, Session
+from tests.servers.fake_smtp import FakeSmtp
 from tests.servers.postfix import PASSWORD, USER, Postfix
 from tests.servers.processes import memory_directory, remove
 from tests.service.conftest import Clock
@@ -174,7 +174,7 @@ def test_one_sender_is_active_and_another_one_counts_from_the_next_mail_on(url: 
 def test_the_active_sender_is_not_deleted_and_it_is_said_how_to_go_back(url: str) -> None:
     outcome = run("delete-mail-sender", "--url", url, "--sender-name", "own", "--no-prompt")
     assert outcome.status == 14
-    assert "/mail-service" in outcome.err
+    assert "change or reset sender of /mail-service first" in outcome.err
     change_service(url, default_sender="news", sender=None)
     assert run("delete-mail-sender", "--url", url, "--sender-name", "own", "--no-prompt").status == 0
     with open_ledger_at(url) as ledger:
@@ -245,19 +245,14 @@ def finish_later(url: str) -> None:
 
 
 def test_a_service_that_is_killed_before_a_mail_is_sent_leaves_it_to_the_next(tmp_path: Path) -> None:
-    asked: list[str] = []
-
-    def be_silent(session: Session) -> None:
-        if asked:
-            session.send(b"250 ok\r\n")
-        asked.append("MAIL")
-
-    with FakeSmtp({"MAIL": be_silent}) as fake:
+    slow = Slow()
+    with FakeSmtp({"MAIL": slow}) as fake:
         url = make_place(tmp_path, fake.port, sender="own")
         made = accepted(url)
         with ServiceProcess(url, "--runners", "1").wait_for_start() as service:
-            wait_until(lambda: asked)
+            assert slow.asked.wait(LONG)
             assert service.end(signal.SIGKILL) == -signal.SIGKILL
+        slow.may_answer.set()
         finish_later(url)
         wait_for(url, made)
         assert len(fake.messages) == 1
