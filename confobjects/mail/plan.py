@@ -65,6 +65,11 @@ class EffectiveObjectLike(Protocol):
 class TokenSource(Protocol):
     """Gives the access tokens of one login. Equal sources give the same tokens."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the settings that tokens are fetched with; no secret follows from it."""
+        ...
+
     def token(self) -> str:
         """Return an access token that is still valid for a while.
 

@@ -49,6 +49,11 @@ class ProviderTokens:
     def __hash__(self) -> int:
         return hash(self.settings.fingerprint)
 
+    @property
+    def fingerprint(self) -> str:
+        """That of the settings."""
+        return self.settings.fingerprint
+
     def token(self) -> str:
         """Return an access token. Raises Trouble of stage token, and MailError of stage trust."""
         current = self._current

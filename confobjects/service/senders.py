@@ -29,9 +29,12 @@ class MailerSender:
 
 
 def _describe_login(plan: DeliveryPlan) -> str:
+    """Return what the login depends on. Whatever corrects a refused one has to change it."""
     login = plan.login
-    secrets = () if login is None else (login.password, login.token)
-    return repr((plan.server, plan.host, plan.port, plan.security, login, *secrets))
+    if login is None:
+        return repr((plan.server, plan.host, plan.port, plan.security))
+    provider = "" if login.tokens is None else login.tokens.fingerprint
+    return repr((plan.server, plan.host, plan.port, plan.security, login, login.password, login.token, provider))
 
 
 __all__ = ["MailerSender"]

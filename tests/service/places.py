@@ -18,6 +18,12 @@ def make_place(directory: Path, port: int = 25, **service: Any) -> str:
     ``service`` are values of the mail service, with ``_`` for ``-``.
     """
     url = f"ldif:{directory / 'config.ldif'}"
+    fill_place(url, port, **service)
+    return url
+
+
+def fill_place(url: str, port: int = 25, **service: Any) -> None:
+    """Make the same objects at a URL."""
     with confobjects.open(url) as context:
         values: dict[str, Any] = {"enabled": True, "smtp-server": f"127.0.0.1:{port}", "use-start-tls": False}
         context.create("mail-server", "relay", values)
@@ -25,7 +31,6 @@ def make_place(directory: Path, port: int = 25, **service: Any) -> str:
             sender = {"enabled": True, "from-address": f"{name}@example.com", "mail-server": "relay"}
             context.create("mail-sender", name, sender)
     change_service(url, **{"enabled": True, **service})
-    return url
 
 
 def change_service(url: str, **values: Any) -> None:

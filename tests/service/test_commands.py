@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
+from urllib.parse import quote
 
 import pytest
 
@@ -25,10 +26,12 @@ from tests.cli.sessions import Outcome, run
 from tests.cli.watchers import LONG
 from tests.servers.certificates import Authority
 from tests.servers.fake_smtp import FakeSmtp
+from tests.servers.fixtures import GUARDED
 from tests.servers.postfix import PASSWORD, USER, Postfix
 from tests.servers.processes import memory_directory, remove
+from tests.servers.slapd import Slapd
 from tests.service.conftest import Clock
-from tests.service.places import change, change_service, make_place
+from tests.service.places import change, change_service, fill_place, make_place
 from tests.service.processes import UNSEALED, ServiceProcess, open_ledger_at, wait_until
 from tests.service.test_serving import Slow
 
@@ -272,9 +275,13 @@ def test_a_service_that_is_killed_while_a_mail_is_sent_leaves_it_unknown(tmp_pat
         assert len(fake.messages) == 1
 
 
-def test_two_services_on_one_ledger_send_each_mail_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_services_on_one_ledger_send_each_mail_once(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     with FakeSmtp() as fake:
-        url = make_place(tmp_path, fake.port, sender="own")
+        ledger_url = None if kind == "sqlite" else request.getfixturevalue("postgresql").make_database()
+        url = make_place(tmp_path, fake.port, sender="own", ledger=ledger_url)
         with ServiceProcess(url).wait_for_start(), ServiceProcess(url).wait_for_start(), open_ledger_at(url) as ledger:
             with confobjects.mail_service(url, environment={}, unsealed=True) as service:
                 ids = [service.send(to="ann@x.test", subject=str(n), body="x") for n in range(200)]
@@ -294,6 +301,23 @@ def test_it_waits_for_a_configuration_that_is_not_there_yet(tmp_path: Path) -> N
         wait_for(url, accepted(url))
     with ServiceProcess(f"ldif:{tmp_path / 'nothing.ldif'}", "--timeout", "0") as service:
         assert service.process.wait(LONG) == 31
+
+
+def test_a_configuration_in_a_directory_has_its_ledger_below_the_state_of_the_user(
+    slapd: Slapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    url = str(slapd.socket_url) + quote(f"cn=mail service,{GUARDED}")
+    with FakeSmtp() as fake:
+        fill_place(url, fake.port, sender="own")
+        outcome = send(url, *TEXT, "-s")
+        assert outcome.status == 0, outcome
+        with ServiceProcess(url).wait_for_start() as service:
+            wait_until(lambda: fake.messages)
+            assert service.end() == 0
+    found = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in found} == {"ledger"}
+    assert {path.stat().st_mode & 0o777 for path in [*found, *(path.parent for path in found)]} == {0o600, 0o700}
 
 
 def test_it_tells_systemd_and_followers(tmp_path: Path) -> None:

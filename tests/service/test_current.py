@@ -101,3 +101,52 @@ def test_senders_of_one_mail_server_share_its_connections(tmp_path: Path, kept: 
                 kept.accept(mail, settings)
             Runner(kept, current.read).run_once()
             assert (len(fake.messages), fake.connections) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "values"),
+    [
+        ("mail-server", "relay", {"auth-username": "other@example.com"}),
+        ("mail-server", "relay", {"smtp-server": "127.0.0.1:2526"}),
+        ("mail-server", "plain", {"auth-password": "another one"}),
+        ("oauth2-provider", "tokens", {"client-secret": "another one"}),
+        ("oauth2-provider", "tokens", {"scope": "mail"}),
+    ],
+    ids=str,
+)
+def test_whatever_corrects_a_refused_login_changes_its_description(
+    tmp_path: Path, kind: str, name: str, values: dict[str, object]
+) -> None:
+    url = f"ldif:{tmp_path / 'config.ldif'}"
+    server = {
+        "enabled": True,
+        "smtp-server": "127.0.0.1:2525",
+        "use-start-tls": True,
+        "auth-username": "me@example.com",
+    }
+    with confobjects.open(url) as context:
+        provider = {
+            "enabled": True,
+            "grant-type": "client-credentials",
+            "token-endpoint": "https://127.0.0.1:1/token",
+            "client-id": "me",
+            "client-secret": "secret",
+        }
+        context.create("oauth2-provider", "tokens", provider)
+        relay = {**server, "authentication": "oauth2", "oauth2-provider": "tokens"}
+        context.create("mail-server", "relay", relay, type="external-smtp")
+        context.create("mail-server", "plain", {**server, "auth-password": "secret"})
+        for one in ("relay", "plain"):
+            context.create("mail-sender", one, {"enabled": True, "from-address": "a@x.test", "mail-server": one})
+
+    def describe() -> dict[str, str]:
+        configuration = confobjects.load(url)
+        with CurrentSetting(lambda: configuration) as current:
+            return {sender: one.description for sender, one in current.read().senders.items()}
+
+    before = describe()
+    assert before == describe()
+    change(url, kind, name, values)
+    after = describe()
+    concerned = "plain" if name == "plain" else "relay"
+    assert {one for one in before if before[one] != after[one]} == {concerned}
