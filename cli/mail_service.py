@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from confobjects.errors import CannotConnectError, StorageError
+from confobjects import startup
+from confobjects.errors import CannotConnectError, ConfobjectsError, StorageError
 from confobjects.records import Record
 
 if TYPE_CHECKING:
@@ -35,13 +38,14 @@ def unsealed_option() -> click.Option:
 
 
 class ServiceOptions(Record):
-    """How the service runs: the number of runners, whether the ledger may be unsealed, and the seconds for the
-    configuration to be there at the start; None means without an end.
+    """How the service runs: the number of runners, whether the ledger may be unsealed, the seconds for the configuration to be
+    there at the start (None means without an end), and whether the log is JSON.
     """
 
     runners: int = 4
     unsealed: bool = False
     timeout: float | None = None
+    logs_json: bool = False
 
 
 class ServiceSession:
@@ -57,10 +61,9 @@ class ServiceSession:
 
     def run(self) -> int:
         """Serve until somebody ends it, and return the exit status."""
-        from .watching.logs import log_as_lines
         from .watching.signals import StopRequest, stop_on_signals
 
-        with log_as_lines(debug=bool(self._invocation.options["debug"])), stop_on_signals():
+        with self._log(), stop_on_signals():
             try:
                 live = self._enter()
             except (StopRequest, KeyboardInterrupt):
@@ -70,6 +73,20 @@ class ServiceSession:
             finally:
                 _close_soon(live)
         return 0
+
+    def _log(self) -> AbstractContextManager[None]:
+        from .watching.logs import log_as_json, log_as_lines
+
+        if self._options.logs_json:
+            return log_as_json(is_sealed=not self._options.unsealed or _has_keys())
+        return log_as_lines(debug=bool(self._invocation.options["debug"]))
+
+    def _tell_start(self, ledger: str) -> None:
+        """Say that the service runs."""
+        if self._options.logs_json:
+            _LOG.info("started", extra={"confobjects": {"event": "started", "ledger": ledger}})
+        else:
+            self._invocation.note(f"the mail service runs with {ledger}")
 
     # -- the start -------------------------------------------------------------------------------------------------
 
@@ -117,11 +134,19 @@ class ServiceSession:
                 service.start()
                 live.observe(_ProblemLog(live))
                 live.notify_systemd()
-                self._invocation.note(f"the mail service runs with {service.ledger.database.name}")
+                self._tell_start(service.ledger.database.name)
                 service.run()
             except (StopRequest, KeyboardInterrupt):
                 if not service.close(PATIENCE):
                     _LOG.warning("a mail was still being sent after %g s: what became of it is unknown", PATIENCE)
+
+
+def _has_keys() -> bool:
+    """Tell whether there are keys, which the ledger is sealed with then. Those that cannot be read count."""
+    try:
+        return startup.SealingKeys(os.environ)() is not None
+    except ConfobjectsError:
+        return True
 
 
 class _ProblemLog:

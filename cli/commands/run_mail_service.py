@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from ..mail_service import ServiceOptions, ServiceSession, unsealed_option
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
+    from confobjects.service.serving import Attendant
 
     from ..words.splitting import Words
 
@@ -43,25 +45,55 @@ def build(words: Words, registry: Registry) -> click.Command:
             type=click.FloatRange(min=0),
             help="How long to wait for a configuration that is not there yet; without it there is no limit.",
         ),
+        click.Option(
+            ["--metrics-file"],
+            metavar="PATH",
+            type=click.Path(),
+            help="Write metrics to this file every 15 seconds, in the text format of Prometheus.",
+        ),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(["json", "text"]),
+            default="text",
+            show_default=True,
+            help="How the log on standard error is written.",
+        ),
         unsealed_option(),
     ]
     return make_command(words, registry, parameters, _run, _HELP)
 
 
-def _run(invocation: Invocation, runners: int, timeout: float | None, unsealed_ledger: bool) -> int:
+def _run(  # noqa: PLR0913 - its options
+    invocation: Invocation,
+    *,
+    runners: int,
+    timeout: float | None,
+    metrics_file: str | None,
+    log_format: str,
+    unsealed_ledger: bool,
+) -> int:
     from confobjects.service.installed import require_installed
 
     require_installed()
-    options = ServiceOptions(runners, unsealed_ledger, timeout)
+    options = ServiceOptions(runners, unsealed_ledger, timeout, log_format == "json")
     if invocation.dry_run:
         return _describe(invocation, options)
     collecting = gc.isenabled()
     gc.enable()  # it is off while a command runs, but this one may run for months
     try:
-        return ServiceSession(invocation, options).run()
+        return ServiceSession(invocation, options, _make_metrics(metrics_file)).run()
     finally:
         if not collecting:
             gc.disable()
+
+
+def _make_metrics(path: str | None) -> Sequence[Attendant]:
+    """Return what writes the metrics, if they are wanted."""
+    if path is None:
+        return ()
+    from confobjects.service.metrics_file import MetricsFile
+
+    return (MetricsFile(path),)
 
 
 def _describe(invocation: Invocation, options: ServiceOptions) -> int:

@@ -28,6 +28,26 @@ class LogLines(logging.Handler):
 
 
 @contextmanager
+def log_as_json(*, is_sealed: bool) -> Iterator[None]:
+    """Have the log of the library written as lines of JSON on standard error, with what goes well as well.
+
+    ``is_sealed`` leaves out whatever may name a person.
+    """
+    from confobjects.service.logs import JsonFormatter
+
+    log = logging.getLogger("confobjects")
+    handler, before = logging.StreamHandler(sys.stderr), log.level
+    handler.setFormatter(JsonFormatter(is_sealed=is_sealed))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+        log.removeHandler(handler)
+
+
+@contextmanager
 def log_as_lines(*, debug: bool) -> Iterator[None]:
     """Have the log of the library written as lines; with ``debug`` as it is otherwise, with tracebacks."""
     log = logging.getLogger("confobjects")

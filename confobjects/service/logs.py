@@ -28,6 +28,7 @@ _IMPERSONAL: Final = frozenset(
         "error_type",
         "failed_over",
         "host",
+        "ledger",
         "mail",
         "path",
         "problem",
