@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.management.verifying import Outcome
 
 from .effective_objects import load_object
+from .verifications import StoredTest
 
 if TYPE_CHECKING:
     from confobjects.mail.report import StageTime
@@ -43,6 +45,35 @@ def load_target(
     sender = read_sender(load_object(invocation, "mail-sender", sender_name))
     server = sender.server if unsaved is None else load_mail_server(invocation, sender.server.name, unsaved)
     return server, sender
+
+
+def begin_test(invocation: Invocation, server_name: str | None, sender_name: str | None) -> StoredTest:
+    """Begin a test of a mail server or a mail sender as it is saved. It is to be called before they are loaded."""
+    kind, name = ("mail-server", server_name) if sender_name is None else ("mail-sender", sender_name)
+    return StoredTest(invocation, kind, name or "")
+
+
+def keep_test(test: StoredTest, server: EffectiveObject, sender: MailSender | None, outcome: Outcome) -> None:
+    """Keep how a test of a mail server, or of a mail sender through it, ended.
+
+    The test of a sender is one of its mail server too, up to the login.
+    """
+    if outcome.code in _OF_THE_CALLER:
+        return
+    if sender is None:
+        test.keep(server.path, outcome)
+        return
+    test.keep(sender.path, outcome)
+    depth = "auth" if outcome.depth in _BEYOND_LOGIN else outcome.depth
+    has_logged_in = not outcome.code or outcome.stage in _AFTER_LOGIN
+    test.keep(server.path, Outcome(depth) if has_logged_in else outcome.replace(depth=depth))
+
+
+_OF_THE_CALLER: Final = ("recipient-syntax",)
+"""Codes of mistakes in the command line: they say nothing about an object."""
+_BEYOND_LOGIN: Final = ("envelope", "send")
+_AFTER_LOGIN: Final = ("mail", "rcpt", "data")
+"""The stages of a mail."""
 
 
 def name_options(purpose: str) -> list[click.Parameter]:

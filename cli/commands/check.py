@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,6 +12,7 @@ from confobjects.errors import error_for
 from confobjects.mail.expiry import Period, find_expiring
 from confobjects.management.documents.copying import find_exposed, find_risks
 from confobjects.management.judging import judge_all
+from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.diagnostics import Diagnostic
     from confobjects.management import Site
-    from confobjects.objects.effective import EffectiveObject
+    from confobjects.management.verifying import Standing
+    from confobjects.objects.effective import EffectiveConfiguration, EffectiveObject
 
     from ..words.splitting import Words
 
@@ -27,7 +30,8 @@ _HELP = """Check the whole configuration as a starting service would.
 
 Every expression is evaluated and every object judged. With --env-file the variables in a file replace the environment, so
 that one machine can check what another one will see. Certificates and tokens that end within 14 days, and stores that cannot
-be read, are warnings; where there are keys to seal with (seal), so are secrets in the clear."""
+be read, are warnings; where there are keys to seal with (seal), so are secrets in the clear. It also says which enabled objects
+are not known to work: never tested, changed since the last test, or failed in it."""
 
 
 def build(words: Words, registry: Registry) -> click.Command:
@@ -45,6 +49,7 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
 
         environment = read(env_file)
     evaluate = invocation.make_evaluator(environment)
+    untested: list[tuple[str, Standing]] = []
     with invocation.open(tells=False) as context:
         site = context.site.replace(evaluate=evaluate)
         configuration, problems = judge_all(site, invocation.place.instance_directory)
@@ -53,6 +58,9 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         here = () if problems or env_file is not None else configuration  # the stores of another machine are not here
         ending = [problem.replace(severity="warning") for problem in find_expiring(here, time(), _read_store)]
         warnings = [*remarks, *find_exposed(site), *find_risks(site), *(() if problems else _find_clear(site)), *ending]
+        if not problems:
+            untested, told = _find_untested(context.site, configuration)
+            warnings += told
     if invocation.form != "json":
         invocation.warn(warnings)
     if unusable or problems:
@@ -62,11 +70,48 @@ def _run(invocation: Invocation, env_file: str | None) -> int:
         from ..words.actions import as_json
 
         shown = [as_json(warning) for warning in warnings]
-        invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": shown}))
+        invocation.say(dumps({"ok": True, "objects": len(configuration), "warnings": shown, **_as_json(untested)}))
     elif not invocation.quiet:
         count = len(configuration)
         invocation.say(f"{count} object{'' if count == 1 else 's'} checked: no problem found.")
+        _tell_untested(invocation, untested)
     return 0
+
+
+def _find_untested(
+    site: Site, configuration: EffectiveConfiguration
+) -> tuple[list[tuple[str, Standing]], tuple[Diagnostic, ...]]:
+    """Return the enabled objects whose last test did not pass or does not count, and warnings about what is kept of tests."""
+    tested = (obj for obj in configuration if site.registry.definition(obj.type).verification is not None)
+    paths = [site.registry.parse_path(obj.path) for obj in tested if obj.is_enabled is not False]
+    if not paths:
+        return [], ()
+    from confobjects.management.verifying import judge_verifications
+
+    found, told = judge_verifications(site, paths)
+    return [(str(path), one) for path, one in found.items() if one.state not in {"passed", "unreadable"}], told
+
+
+def _as_json(untested: Sequence[tuple[str, Standing]]) -> dict[str, Any]:
+    found = [{"path": path, "verification": standing.as_json()} for path, standing in untested]
+    return {"untested": found} if found else {}
+
+
+def _tell_untested(invocation: Invocation, untested: Sequence[tuple[str, Standing]]) -> None:
+    """Say which objects are not known to work, those of one kind in one line."""
+    for state, words in _UNTESTED.items():
+        paths = [path for path, standing in untested if standing.state == state]
+        if paths:
+            more = f", and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+            invocation.note(make_visible(f"{words}: {', '.join(paths[:_SHOWN])}{more}"))
+
+
+_SHOWN: Final = 5
+_UNTESTED: Final = {
+    "failed": "failed when it was last tested",
+    "changed": "not tested since something has changed",
+    "never": "never tested",
+}
 
 
 def _find_clear(site: Site) -> tuple[Diagnostic, ...]:

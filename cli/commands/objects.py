@@ -17,10 +17,12 @@ from ..words.names import name_options, take_names
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
-    from confobjects.management import Site
+    from confobjects.management import ManagementContext, Site, StorageWorld
+    from confobjects.management.verifying import Standing
     from confobjects.objects.effective import ViewResult
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.reading import PropertyReader
+    from confobjects.paths import ManagedObjectPath
 
     from ..words.splitting import Words
 
@@ -136,7 +138,8 @@ def _build_get(relation: Relation, words: Words, registry: Registry) -> click.Co
             wanted = choose_properties(obj.definition, values["property_"], registry, advanced=invocation.advanced)
             shown = [show(obj, prop, reader, units, effective=effective) for prop in wanted]
             views = _views(invocation, site, obj) if effective and not values["property_"] else ()
-            _print_object(invocation, obj, shown, views, record=values["record"], origin=values["origin"])
+            standing = None if values["property_"] else _find_standing(invocation, context, obj, world)
+            _print_object(invocation, obj, shown, views, standing, record=values["record"], origin=values["origin"])
             invocation.warn(context.storage.warnings)
             return _check_sound(obj, reader)
 
@@ -149,6 +152,19 @@ def _build_get(relation: Relation, words: Words, registry: Registry) -> click.Co
         *_unit_options(),
     ]
     return make_command(words, registry, parameters, run, f"Show the properties of a {relation.friendly}.")
+
+
+def _find_standing(
+    invocation: Invocation, context: ManagementContext, obj: ManagedObject, world: StorageWorld
+) -> Standing | None:
+    """Return how an object stands with its last test; None if no check is named for it, or nobody is told."""
+    if obj.definition.verification is None or invocation.form == "script":
+        return None
+    from confobjects.management.verifying import judge_verifications
+
+    found, told = judge_verifications(context.site, [obj.path], world)
+    invocation.warn(told)
+    return found[obj.path]
 
 
 def _views(invocation: Invocation, site: Site, obj: ManagedObject) -> tuple[ViewResult, ...]:
@@ -170,6 +186,7 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
     obj: ManagedObject,
     shown: list[ShownProperty],
     views: Sequence[ViewResult],
+    standing: Standing | None,
     *,
     record: bool,
     origin: bool,
@@ -181,7 +198,8 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
         head = {"object": relation.name, "name": obj.name, "path": str(obj.path)}
         kind = invocation.registry.short_type_of(obj.definition, relation)
         worked_out = {"views": {view.name: _view_as_json(view) for view in views}} if views else {}
-        invocation.say(dumps({**head, "type": kind, "properties": properties_as_json(shown), **worked_out}))
+        tested = {} if standing is None else {"verification": standing.as_json()}
+        invocation.say(dumps({**head, "type": kind, "properties": properties_as_json(shown), **worked_out, **tested}))
         return
     rows = [row for item in shown for row in _rows(invocation, item, record=record, origin=origin)]
     if invocation.form == "script":
@@ -201,6 +219,10 @@ def _print_object(  # noqa: PLR0913 - what to show, and how
     for view in views:
         invocation.say(f"\n{view.name}: {view.synopsis}")
         invocation.say("\n".join(make_visible(f"  {name} = {value}  ({source})") for name, value, source in view.rows))
+    if standing is not None and standing.state != "never" and not invocation.quiet:
+        from ..verifications import describe_standing
+
+        invocation.say(f"\nLast test: {make_visible(describe_standing(standing))}.")
 
 
 def _view_as_json(view: ViewResult) -> list[dict[str, str]]:
@@ -243,7 +265,8 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
             objects = [obj for obj in there if relation.lists(obj.definition, advanced=invocation.advanced)]
             units = units_of(values["unit_size"], values["unit_time"], exact=invocation.form == "script")
             display = ListDisplay(context.site.make_reader(world), units)
-            shown = [(obj, _cells_of(obj, columns, display)) for obj in objects]
+            standings = {} if property_ else _find_standings(invocation, context, objects, world)
+            shown = [(obj, _cells_of(obj, columns, display), standings.get(obj.path)) for obj in objects]
             if objects or not there or invocation.form != "table":
                 _print_list(invocation, relation, columns, shown, named=bool(property_))
             _tell_hidden(invocation, relation, len(there) - len(objects))
@@ -256,6 +279,20 @@ def _build_list(relation: Relation, words: Words, registry: Registry) -> click.C
         *_unit_options(),
     ]
     return make_command(words, registry, parameters, run, f"List the {relation.friendly_plural}.")
+
+
+def _find_standings(
+    invocation: Invocation, context: ManagementContext, objects: Sequence[ManagedObject], world: StorageWorld
+) -> dict[ManagedObjectPath, Standing]:
+    """Return how objects stand with their last tests, as far as checks are named for them; none if nobody is told."""
+    paths = [obj.path for obj in objects if obj.definition.verification is not None]
+    if not paths or invocation.form == "script":
+        return {}
+    from confobjects.management.verifying import judge_verifications
+
+    found, told = judge_verifications(context.site, paths, world)
+    invocation.warn(told)
+    return found
 
 
 def _tell_hidden(invocation: Invocation, relation: Relation, number: int) -> None:
@@ -289,7 +326,7 @@ def _print_list(
     invocation: Invocation,
     relation: Relation,
     columns: Sequence[str],
-    objects: Sequence[tuple[ManagedObject, Sequence[ShownProperty | None]]],
+    objects: Sequence[tuple[ManagedObject, Sequence[ShownProperty | None], Standing | None]],
     *,
     named: bool,
 ) -> None:
@@ -300,22 +337,36 @@ def _print_list(
         items = [
             {"name": obj.name, "type": registry.short_type_of(obj.definition, relation)}
             | {"properties": properties_as_json(item for item in shown if item is not None)}
-            for obj, shown in objects
+            | ({} if standing is None else {"verification": standing.as_json()})
+            for obj, shown, standing in objects
         ]
         invocation.say(dumps({"object": relation.name, "items": items}))
         return
     if invocation.form == "script":
-        cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown in objects]
+        cells = [[obj.name, *([_script_cell(s) for s in shown] if named else [])] for obj, shown, _ in objects]
         from ..output.script import format_lines
 
         invocation.say(format_lines(cells))
         return
+    if objects:
+        invocation.say(_format_list(registry, relation, columns, objects))
+    elif not invocation.quiet:
+        invocation.note(f"There are no {relation.friendly_plural}.")
+
+
+def _format_list(
+    registry: Registry,
+    relation: Relation,
+    columns: Sequence[str],
+    objects: Sequence[tuple[ManagedObject, Sequence[ShownProperty | None], Standing | None]],
+) -> str:
     from ..output.table import format_cell, format_table
 
     typed = list(registry.types_of(relation)) != ["generic"]
+    tested = any(standing is not None and standing.state != "never" for _, _, standing in objects)
     formatted: dict[tuple[tuple[str, ...], bool], str] = {}
     rows = []
-    for obj, shown in objects:
+    for obj, shown, standing in objects:
         row = [obj.name, registry.short_type_of(obj.definition, relation)] if typed else [obj.name]
         for item in shown:
             if item is None:
@@ -325,11 +376,9 @@ def _print_list(
             if key not in formatted:
                 formatted[key] = format_cell(item)
             row.append(formatted[key])
-        rows.append(row)
-    if rows:
-        invocation.say(format_table([relation.friendly, *(["Type"] if typed else []), *columns], rows))
-    elif not invocation.quiet:
-        invocation.note(f"There are no {relation.friendly_plural}.")
+        rows.append([*row, "-" if standing is None else standing.state] if tested else row)
+    headings = [relation.friendly, *(["Type"] if typed else []), *columns, *(["Last test"] if tested else [])]
+    return format_table(headings, rows)
 
 
 def _script_cell(shown: ShownProperty | None) -> str:

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confobjects.errors import MailError
+from confobjects.management.verifying import Outcome
 from confobjects.service.tokens import find_tokens
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..invocation import Invocation
-from ..mail_servers import check_names, load_target, name_options, show_stages
+from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options, show_stages
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
     from confobjects.mail.report import DeliveryReport
+    from confobjects.mail.senders import MailSender
+    from confobjects.objects.effective import EffectiveObject
 
     from ..words.splitting import Words
 
@@ -46,12 +50,29 @@ def _run(
     from_: str | None,
 ) -> int:
     check_names(server_name, sender_name, from_)
+    from confobjects.transport.check import failure_of
+
+    test = begin_test(invocation, server_name, sender_name)
+    server, sender = load_target(invocation, server_name, sender_name)
+    try:
+        status = _send(invocation, server, sender, to, from_)
+    except MailError as error:
+        code, stage = failure_of(error)
+        if not (from_ is not None and code == "sender-syntax"):
+            keep_test(test, server, sender, Outcome("send", code, stage))
+        raise
+    keep_test(test, server, sender, Outcome("send"))
+    return status
+
+
+def _send(
+    invocation: Invocation, server: EffectiveObject, sender: MailSender | None, to: Sequence[str], from_: str | None
+) -> int:
     from confobjects.mail.diagnosis import DeliveryError
     from confobjects.mail.planning import plan_delivery
     from confobjects.transport.mailer import Outgoing, send_test
     from confobjects.transport.outgoing import check_addresses
 
-    server, sender = load_target(invocation, server_name, sender_name)
     plan = plan_delivery(server, tokens=find_tokens)
     invocation.warn(plan.warnings)
     check_addresses(Outgoing(b"", from_ if sender is None else sender.address, to), plan)

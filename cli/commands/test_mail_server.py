@@ -10,13 +10,14 @@ import click
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import UsageError
+from confobjects.management.verifying import Outcome
 from confobjects.service.tokens import find_tokens
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..effective_objects import find_unsaved, unsaved_options
 from ..invocation import Invocation
-from ..mail_servers import check_names, load_target, name_options, show_stages
+from ..mail_servers import begin_test, check_names, keep_test, load_target, name_options, show_stages
 from ..sender_domains import DomainQuestion, domain_options, find_report, judge_alone, report_lines
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
         chosen = "envelope"
         invocation.note("--dry-run: no mail is sent; the test ends with naming the sender and the recipients")
     unsaved = find_unsaved(invocation, "mail-server", values)
+    test = begin_test(invocation, server_name, sender_name) if unsaved is None and not question.only else None
     server, sender = load_target(invocation, server_name, sender_name, unsaved)
     if sender is not None and question.only:
         result = judge_alone(server, sender, question, unsaved=unsaved is not None)
@@ -97,6 +99,8 @@ def _run(invocation: Invocation, depth: str | None, to: Sequence[str], from_: st
     if sender is not None and result.host and not question.without and not invocation.quiet:
         result = _add_domain(invocation, result, sender, question)
     print_result(invocation, result)
+    if test is not None and not (from_ is not None and result.code == "sender-syntax"):
+        keep_test(test, server, sender, Outcome(result.depth, result.code, result.stage))
     return result.exit_code
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confobjects.management.verifying import Outcome
 from confobjects.service.tokens import find_tokens
 from confobjects.texts.visible import make_visible
 
 from ..command import make_command
 from ..effective_objects import find_unsaved, load_object, unsaved_options
 from ..invocation import Invocation
+from ..verifications import StoredTest
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry
@@ -41,6 +43,7 @@ def build(words: Words, registry: Registry) -> click.Command:
 
 def _run(invocation: Invocation, provider_name: str, **changing: Sequence[str]) -> int:
     unsaved = find_unsaved(invocation, _KIND, changing)
+    test = StoredTest(invocation, _KIND, provider_name) if unsaved is None else None
     provider = load_object(invocation, _KIND, provider_name, unsaved)
     if invocation.dry_run:
         invocation.note("--dry-run: no token is fetched")
@@ -52,6 +55,8 @@ def _run(invocation: Invocation, provider_name: str, **changing: Sequence[str]) 
         invocation.say(f"Fetching a token from {provider.path}, {what}.")
     result = check_provider(provider.path, lambda: find_tokens(provider), unsaved=unsaved is not None)
     _print(invocation, result)
+    if test is not None:
+        test.keep(provider.path, Outcome("token", result.code, "token" if result.code else ""))
     return result.exit_code
 
 

@@ -15,14 +15,13 @@ A reference in an expression is followed as far as the defaults in the expressio
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from confobjects.diagnostics import Diagnostic
 from confobjects.errors import ConfobjectsError
 from confobjects.expressions.openers import has_opener
-from confobjects.mapping.followers import seconds_of
+from confobjects.management.world import Overlay, StorageWorld
 from confobjects.mapping.verifications import (
     PASSED,
     Fingerprint,
@@ -34,12 +33,10 @@ from confobjects.mapping.verifications import (
 from confobjects.objects.reading import PropertyReader, mask_secret
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record
-from confobjects.texts.contexts import make_context
 
 if TYPE_CHECKING:
     from confobjects.definitions import Registry, Relation
     from confobjects.management.site import Site
-    from confobjects.management.world import StorageWorld
     from confobjects.objects.changes import ObjectChange
     from confobjects.objects.model import ManagedObject
     from confobjects.objects.protocols import Sealer
@@ -87,12 +84,22 @@ UNREADABLE: Final = Standing("unreadable")
 
 def find_fingerprint(site: Site, path: ManagedObjectPath, world: StorageWorld | None = None) -> Fingerprint | None:
     """Return what a test of a stored object is made with now, or in a view; None if there is no such object."""
+    return find_fingerprints(site, path, world).get(path)
+
+
+def find_fingerprints(
+    site: Site, path: ManagedObjectPath, world: StorageWorld | None = None
+) -> dict[ManagedObjectPath, Fingerprint]:
+    """Return the same of an object, and of those that it depends on and that have a check of their own, by path."""
     view = world or site.open_world()
     obj = view.find(path)
     if obj is None:
-        return None
+        return {}
     sealer = _open_sealer(site)
-    return _FingerprintMaker(site, view).make(obj, sealer, "" if sealer is None else sealer.key_id)
+    maker = _FingerprintMaker(site, view)
+    needs = [need for at in maker.list_needs(obj) if (need := view.find(at)) is not None]
+    tested = [obj, *(need for need in needs if need.definition.verification is not None)]
+    return {one.path: maker.make(one, sealer, "" if sealer is None else sealer.key_id) for one in tested}
 
 
 def _open_sealer(site: Site) -> Sealer | None:
@@ -106,7 +113,7 @@ def _open_sealer(site: Site) -> Sealer | None:
 class _FingerprintMaker:
     """Makes the fingerprints of objects in one view."""
 
-    def __init__(self, site: Site, world: StorageWorld) -> None:
+    def __init__(self, site: Site, world: StorageWorld | Overlay) -> None:
         self._world = world
         self._registry = site.registry
         self._reader = PropertyReader(site.registry, world, site.evaluate)
@@ -118,7 +125,7 @@ class _FingerprintMaker:
         level = set(paths)
         for _ in range(_MOST_STEPS):
             seen |= level
-            self._world.read_ahead(level)
+            (self._world.below if isinstance(self._world, Overlay) else self._world).read_ahead(level)
             found = (obj for path in level if (obj := self._world.find(path)) is not None)
             level = {need for obj in found for need in self._find_needs(obj)} - seen
             if not level:
@@ -126,11 +133,14 @@ class _FingerprintMaker:
 
     def make(self, obj: ManagedObject, sealer: Sealer | None, key_id: str) -> Fingerprint:
         """Return the fingerprint of an object. The second digest is made with the key of an identifier, if it is there."""
-        self.read_ahead([obj.path])
-        needs = [self._describe_need(path) for path in self._list_needs(obj)]
+        needs = [self._describe_need(path) for path in self.list_needs(obj)]
         plain = _digest([self._describe(obj, masked=True), needs])
         keyed = None
         if sealer is not None and key_id:
+            import json
+
+            from confobjects.texts.contexts import make_context
+
             data = json.dumps([self._describe(obj, masked=False), needs]).encode()
             keyed = sealer.authenticate(data, make_context(_USE, key_of(obj.path)), key_id)
         return Fingerprint(plain) if keyed is None else Fingerprint(plain, key_id, keyed)
@@ -141,14 +151,20 @@ class _FingerprintMaker:
         shown = {name: [mask_secret(properties[name], text) for text in values] for name, values in texts.items()}
         if not masked:
             return [obj.definition.name, texts]
-        return [obj.definition.name, shown, obj.revision if shown != texts else 0]
+        return [obj.definition.name, shown, self._revision_of(obj) if shown != texts else 0]
+
+    def _revision_of(self, obj: ManagedObject) -> int:
+        """Return the revision of an object; for one with changes that are not saved yet the one that it will have."""
+        is_pending = isinstance(self._world, Overlay) and obj.path in self._world.pending
+        return obj.revision + (1 if is_pending else 0)
 
     def _describe_need(self, path: ManagedObjectPath) -> list[Any]:
         obj = self._world.find(path)
-        return [key_of(path), None if obj is None else [obj.revision, self._describe(obj, masked=True)]]
+        return [key_of(path), None if obj is None else [self._revision_of(obj), self._describe(obj, masked=True)]]
 
-    def _list_needs(self, obj: ManagedObject) -> list[ManagedObjectPath]:
+    def list_needs(self, obj: ManagedObject) -> list[ManagedObjectPath]:
         """Return the paths of what an object depends on, in any number of steps, sorted."""
+        self.read_ahead([obj.path])
         found: dict[ManagedObjectPath, None] = {obj.path: None}
         waiting: list[ManagedObject] = [obj]
         for one in waiting:
@@ -179,6 +195,7 @@ class _FingerprintMaker:
 
 
 def _digest(data: object) -> str:
+    import json
     from hashlib import sha256
 
     return sha256(json.dumps(data).encode()).hexdigest()
@@ -281,7 +298,7 @@ def is_verified(registry: Registry, relation: Relation) -> bool:
 
 
 def judge_verifications(
-    site: Site, paths: Sequence[ManagedObjectPath], world: StorageWorld | None = None
+    site: Site, paths: Sequence[ManagedObjectPath], world: StorageWorld | Overlay | None = None
 ) -> tuple[dict[ManagedObjectPath, Standing], tuple[Diagnostic, ...]]:
     """Return how some objects stand with their last tests, and warnings about what could not be read.
 
@@ -307,8 +324,8 @@ def judge_verifications(
 
 
 def _read_texts(site: Site, paths: Sequence[ManagedObjectPath]) -> dict[ManagedObjectPath, str]:
-    """Return what is kept of the tests of some objects."""
-    if len(paths) == 1:
+    """Return what is kept of the tests of some objects. A file has all records at once, whichever is wanted."""
+    if len(paths) == 1 and not site.storage.serialises_writers:
         text = site.storage.find_verification(key_of(paths[0]))
         return {} if text is None else {paths[0]: text}
     kept: Mapping[str, str] = site.storage.verifications() if paths else {}
@@ -321,6 +338,8 @@ def _find_record(site: Site, path: ManagedObjectPath, text: str) -> Verification
     record = read_record(text)
     if record is None:
         return None
+    from confobjects.mapping.followers import seconds_of
+
     same = _parse_path(site.registry, record.path) == path
     now = seconds_of(site.sign().time) if site.sign is not None else None
     then = seconds_of(record.time)

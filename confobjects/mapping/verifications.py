@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from confobjects.mapping.followers import seconds_of
 from confobjects.paths import ManagedObjectPath
 from confobjects.records import Record, as_dict
 from confobjects.texts.names import normal_name
@@ -30,10 +29,10 @@ MOST_RECORDS: Final = 100_000
 """Records of one configuration, at most."""
 LONGEST_NAME: Final = 200
 """Characters of who tested, and on which machine; more are cut off."""
-_WORD: Final = re.compile("[a-z0-9][a-z0-9-]{0,63}")
-_DIGEST: Final = re.compile("[0-9a-f]{64}")
-_KEY_ID: Final = re.compile("[0-9a-f]{0,64}")
-_KEY: Final = re.compile("[0-9a-f]{40}")
+_WORD: Final = "[a-z0-9][a-z0-9-]{0,63}"
+_DIGEST: Final = "[0-9a-f]{64}"
+_KEY_ID: Final = "[0-9a-f]{0,64}"
+_KEY: Final = "[0-9a-f]{40}"
 
 
 class Fingerprint(Record):
@@ -82,7 +81,7 @@ def key_of(path: ManagedObjectPath) -> str:
 
 def is_key(text: str) -> bool:
     """Tell whether a text is a name that a record can be kept under."""
-    return _KEY.fullmatch(text) is not None
+    return re.fullmatch(_KEY, text) is not None
 
 
 def write_record(record: VerificationRecord) -> str | None:
@@ -137,6 +136,8 @@ def _is_time(text: str) -> bool:
     """Tell whether a text is a time that there is: no 40th of February."""
     from datetime import datetime
 
+    from confobjects.mapping.followers import seconds_of
+
     try:
         return seconds_of(text) is not None and datetime.fromisoformat(text.removesuffix("Z")).isoformat() + "Z" == text
     except ValueError:
@@ -144,7 +145,7 @@ def _is_time(text: str) -> bool:
 
 
 def _is_stage(text: str) -> bool:
-    return not text or _WORD.fullmatch(text) is not None
+    return not text or re.fullmatch(_WORD, text) is not None
 
 
 def _read_text(value: object, most: int) -> str:
@@ -154,8 +155,8 @@ def _read_text(value: object, most: int) -> str:
     return value
 
 
-def _read_form(value: object, form: re.Pattern[str]) -> str:
+def _read_form(value: object, form: str) -> str:
     text = _read_text(value, MOST_CHARACTERS)
-    if form.fullmatch(text) is None:
+    if re.fullmatch(form, text) is None:
         raise ValueError(text)
     return text

@@ -131,6 +131,20 @@ _FACTS_OF_ONE: Final = _object_of(_FACTS, ("description", "re_entry"))
 _VERIFICATION: Final = _object_of(
     {"check": _TEXT, "synopsis": _TEXT}, description="The check that shows whether such an object works."
 )
+_STANDING: Final = _object_of(
+    {
+        "state": {"enum": ["never", "passed", "failed", "changed", "unreadable"]},
+        "ok": {"description": "Whether the last test passed.", "type": "boolean"},
+        "time": {"description": "When it ended, in UTC (ISO 8601).", "type": "string"},
+        "depth": _TEXT,
+        "code": {"description": "passed, or what failed.", "type": "string"},
+        "stage": {"description": "Where it failed.", "type": "string"},
+        "who": _TEXT,
+        "machine": _TEXT,
+    },
+    ("ok", "time", "depth", "code", "stage", "who", "machine"),
+    "The last test of the object. It is changed if something has changed since that it was made with.",
+)
 _SIGNATURE: Final = {
     "number": {"type": "integer", "minimum": 1},
     "state": _TEXT,
@@ -386,7 +400,18 @@ _FORMS: Final[dict[str, _OutputForm]] = {
     "check": _OutputForm(
         "check",
         "That the configuration is valid. A wrong configuration is an error.",
-        _object_of({"ok": {"const": True}, "objects": _COUNT, "warnings": _DIAGNOSTICS}),
+        _object_of(
+            {
+                "ok": {"const": True},
+                "objects": _COUNT,
+                "warnings": _DIAGNOSTICS,
+                "untested": _list_of(
+                    _object_of({"path": _PATH, "verification": _STANDING}),
+                    "Enabled objects that are not known to work.",
+                ),
+            },
+            ("untested",),
+        ),
     ),
     "copy": _OutputForm(
         "copy",
@@ -496,8 +521,16 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "get-X-prop",
         "The properties of an object.",
         _object_of(
-            {"object": _TEXT, "name": _TEXT, "path": _PATH, "type": _TEXT, "properties": _SHOWN, "views": _VIEWS},
-            ("views",),
+            {
+                "object": _TEXT,
+                "name": _TEXT,
+                "path": _PATH,
+                "type": _TEXT,
+                "properties": _SHOWN,
+                "views": _VIEWS,
+                "verification": _STANDING,
+            },
+            ("views", "verification"),
         ),
     ),
     "history": _OutputForm(
@@ -514,7 +547,15 @@ _FORMS: Final[dict[str, _OutputForm]] = {
         "list-Xs",
         "The objects of a kind.",
         _object_of(
-            {"object": _TEXT, "items": _list_of(_object_of({"name": _TEXT, "type": _TEXT, "properties": _SHOWN}))}
+            {
+                "object": _TEXT,
+                "items": _list_of(
+                    _object_of(
+                        {"name": _TEXT, "type": _TEXT, "properties": _SHOWN, "verification": _STANDING},
+                        ("verification",),
+                    )
+                ),
+            }
         ),
     ),
     "list-properties": _OutputForm(

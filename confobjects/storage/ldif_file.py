@@ -474,7 +474,8 @@ class LdifFileStorage:
 
     def verifications(self) -> dict[str, str]:
         """Return the records of the last tests of objects, as texts by key."""
-        return self._verification_file.read_all()
+        there = os.path.lexists(os.path.realpath(self.path) + ".verifications")
+        return self._verification_file.read_all() if there else {}
 
     def find_verification(self, key: str) -> str | None:
         """Return the text of one of those records, None if there is none."""

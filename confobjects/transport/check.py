@@ -280,16 +280,24 @@ _OWN_CODES: Final = {
 """Codes of problems that are found before a server is asked."""
 
 
+def failure_of(error: MailError) -> tuple[str, str]:
+    """Return the code and the stage of a failure, as a test has them."""
+    if isinstance(error, DeliveryError):
+        return error.diagnosis.code, error.diagnosis.stage
+    first = error.diagnostics[0].code
+    return error.reason if isinstance(error, TrustError) else _OWN_CODES.get(first, first), error.stage
+
+
 def _with_failure(result: TestResult, error: MailError) -> TestResult:
     first = error.diagnostics[0]
+    code, stage = failure_of(error)
     facts: dict[str, Any] = {
-        "code": error.reason if isinstance(error, TrustError) else _OWN_CODES.get(first.code, first.code),
-        "stage": error.stage,
+        "code": code,
+        "stage": stage,
         "summary": first.summary,
         "remedy": first.remedy,
         "property": first.property,
     }
     if isinstance(error, DeliveryError):
-        diagnosis = error.diagnosis
-        facts.update(code=diagnosis.code, stage=diagnosis.stage, reply=diagnosis.reply, report=error.report)
+        facts.update(reply=error.diagnosis.reply, report=error.report)
     return result.replace(ok=False, exit_code=error.exit_code, diagnostics=error.diagnostics, **facts)

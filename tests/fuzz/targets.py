@@ -14,6 +14,7 @@ from confobjects.cli.batch import dialect
 from confobjects.cli.output import followers
 from confobjects.cli.output.json import dumps
 from confobjects.cli.output.script import format_lines
+from confobjects.cli.verifications import describe_standing
 from confobjects.cli.watching.program import split_command
 from confobjects.cli.words.properties_file import read as read_options
 from confobjects.definitions.checking import check
@@ -43,10 +44,12 @@ from confobjects.mail.templates import (
 from confobjects.management.documents.json import ConfigurationDocument
 from confobjects.management.followers import AskedChange, judge_followers
 from confobjects.management.history.records import record_of
+from confobjects.management.verifying import Standing
 from confobjects.mapping import ldif
 from confobjects.mapping.entry import Entry
 from confobjects.mapping.followers import FollowerReport, read_report, write_report
 from confobjects.mapping.journal import NotedChange
+from confobjects.mapping.verifications import read_record, write_record
 from confobjects.objects.evaluating import make_evaluator
 from confobjects.objects.model import ManagedObject
 from confobjects.objects.reading import PropertyReader
@@ -58,6 +61,7 @@ from confobjects.storage.history import HistoryLines
 from confobjects.storage.ldap import address, ber, plans
 from confobjects.storage.ldap.truth import StoredRecord
 from confobjects.texts.properties import EscapeError, read_entries
+from confobjects.texts.visible import make_visible
 from confobjects.tls import keystores, stores
 
 TESTS = Path(__file__).parent.parent
@@ -192,6 +196,16 @@ def show_report(report: FollowerReport) -> None:
     dumps(followers.followers_as_json(verdict))
 
 
+def read_a_test(data: bytes) -> None:
+    """Read bytes as the record of a test, write it again, and show it."""
+    record = read_record(as_text(data))
+    if record is not None:
+        assert read_record(write_record(record) or "") == record
+        standing = Standing("passed" if record.passed else "failed", record)
+        assert make_visible(describe_standing(standing)).isprintable()
+        dumps(standing.as_json())
+
+
 def read_lines(data: bytes) -> None:
     HistoryLines(data, "fuzz").resolve_states("now")
 
@@ -245,6 +259,11 @@ NOTES = (
     b'"before":{"enabled":["true"]},"after":{},"secrets":["auth-password"]}]}',
     b'[{"auth-password":["x"]}]',
 )
+TESTED = tuple(
+    b'{"path":"/mail-server/one","time":"2026-01-02T03:04:05Z","depth":"auth",%s,"who":"ann","machine":"web-1",'
+    b'"made_with":{"plain":"%s","key":"ab","keyed":"%s"}}' % (result, b"0" * 64, b"1" * 64)
+    for result in (b'"code":"passed","stage":""', b'"code":"reply","stage":"auth"')
+)
 REPORT = (
     b'{"name":"n","host":"h","process":1,"time":"t","number":2,"waiting":[["/mail-server/x","modify",["enabled"],["none"]]],'
     b'"problems":["p"],"more":0}'
@@ -295,6 +314,7 @@ TARGETS = {
     "replies": Target(read_replies, (REPLIES, b"250 x\n", b"2500\r\n"), (b"\r\n", b"\n", b"250-", b"250 ", b"999 ", b"\xff", b"250\n", b"250-a\n"), (ProtocolViolation,)),
     "ber": Target(read_ber, (ENTRY, RESULT, CHANGE, INFO), (b"\x30", b"\x84\xff\xff\xff\xff", b"\x80", b"\x04\x00", b"\x02\x01\x01", b"\x31"), ()),
     "reports": Target(read_a_report, (REPORT,), (*JSON, b'"number"', b"-1", b"[[1,2,3,4]]"), ()),
+    "tests": Target(read_a_test, TESTED, (*JSON, b'"made_with"', b'"code":""', b"2026-02-30T03:04:05Z", b'"who":7'), ()),
     "history": Target(read_lines, (LINES,), (*JSON, b"\n", b'"after"', b'"number"', b"1e999"), (ConfobjectsError,)),
     "notes": Target(read_note, NOTES, (*JSON, b'"changes"', b'"undoes"', b"[1e999]", b"Infinity"), ()),
     "plans": Target(read_plan, PLANS, (*JSON, b"1e999", b"cn=x", b'"add"', b"0000z", b"0001:"), ()),
