@@ -6,23 +6,35 @@ import logging
 import os
 import socket
 import ssl
+import threading
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+_PATIENCE: Final = 60.0
+"""Seconds to wait for a mail."""
+
 
 class _Mailbox:
-    """Keeps what is delivered."""
+    """Keeps what is delivered, and tells whoever waits for it."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, list[str], bytes]] = []
+        self._changed = threading.Condition()
+
+    def wait_for(self, count: int) -> bool:
+        """Wait until so many messages have arrived; tell whether they have."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.messages) >= count, _PATIENCE)
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802, ARG002 - aiosmtpd's name and signature
         """Take a message."""
-        self.messages.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
+        with self._changed:
+            self.messages.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
+            self._changed.notify_all()
         return "250 2.0.0 accepted for the demonstration"
 
 
@@ -61,9 +73,10 @@ class DemoServer:
         self._controller.stop()
 
     def received_lines(self) -> list[str]:
-        """Return the lines of what arrived: envelopes and messages."""
-        lines = []
+        """Return the lines of what arrived: envelopes and messages, with a blank line between two."""
+        lines: list[str] = []
         for sender, recipients, content in self.mailbox.messages:
+            lines.extend([""] if lines else [])
             lines.append(f"envelope: {sender} -> {', '.join(recipients)}")
             lines.extend(content.decode("utf-8", "replace").splitlines())
         return lines

@@ -1,7 +1,8 @@
 """``demo``: the main job on this machine, step by step: configure a mail server, send a mail through it.
 
 The story is ``cli/demo.txt``: every line that begins with ``$`` is run through the real command line, ``!`` is the exit
-status it must have, ``=`` sets a variable, ``#`` is printed for the reader.
+status it must have, ``=`` sets a variable to the password, or to a path in the directory, ``#`` is printed for the reader. A line with ``&`` is run in the background, until
+as many mails have arrived as a line with ``~`` says.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 import click
 
@@ -23,6 +24,8 @@ from ..command import make_command
 from ..invocation import Invocation
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+
     from confobjects.definitions import Registry
 
     from ..demo_server import DemoServer
@@ -31,11 +34,14 @@ if TYPE_CHECKING:
 _HELP = """Configure a mail server and send a mail through it, on this machine.
 
 Everything happens in a temporary directory and on a loopback port, and is removed afterwards. Needs the extra "demo"."""
+_PATIENCE: Final = 30.0
+"""Seconds for what runs in the background to end."""
 _VARIABLES = (
     "CONFOBJECTS_URL",
     "CONFOBJECTS_INSTANCE",
     "CONFOBJECTS_ENVCONFIG_DIRS",
     "CONFOBJECTS_STATE_URL",
+    "CONFOBJECTS_SEAL_KEY_FILE",
     "SMTP_PASSWORD",
 )
 
@@ -63,15 +69,19 @@ def _run(invocation: Invocation) -> int:
         _set_environment(directory),
         demo(directory, "demo", password) as server,
         redirect_stderr(sys.stdout),  # refusals appear at their place in the story
+        Story(invocation, server, directory, password) as story,
     ):
         for step in _read_story(port=server.port):
-            _play_line(invocation, step, password)
+            story.play(step)
         invocation.say("\n# What arrived:\n" + "\n".join(f"  {line}" for line in server.received_lines()))
-    invocation.say("\n# Done: the mail went out over verified TLS, through the configured mail server.")
+    invocation.say("\n# Done: the mails went out over verified TLS, through the configured mail server.")
     return 0
 
 
 def _import_server() -> type[DemoServer]:
+    from confobjects.service.installed import require_installed
+
+    require_installed()
     try:
         from ..demo_server import DemoServer
     except ImportError as error:
@@ -109,19 +119,70 @@ def _read_story(*, port: int) -> Iterator[StoryLine]:
             yield StoryLine(kind, text, int(following[2:]) if following.startswith("! ") else 0)
 
 
-def _play_line(invocation: Invocation, step: StoryLine, password: str) -> None:
-    from ..main import main
+class Story:
+    """A story that is played; what it runs in the background ends with it at the latest."""
 
-    if step.kind == "=":
-        os.environ[step.text] = password
-        invocation.say(f"\n$ export {step.text}=…")
-        return
-    if step.kind != "$":
-        invocation.say(f"# {step.text}" if step.kind == "#" else "\n")  # a blank line separates the steps
-        return
-    invocation.say(f"$ {step.text}")
-    status = main(shlex.split(step.text)[1:])
-    if status != step.status:
-        raise ConfobjectsError(f"the demonstration failed: exit status {status}, expected {step.status}")
-    if status:
-        invocation.say(f"(exit status {status})")
+    def __init__(self, invocation: Invocation, server: DemoServer, directory: str, password: str) -> None:
+        self._invocation = invocation
+        self._directory = directory
+        self._server = server
+        self._password = password
+        self._background: list[Popen[str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_background()
+
+    def play(self, step: StoryLine) -> None:
+        """Play a line. Raises ConfobjectsError if something else happens than the story says."""
+        actions = {"=": self._set_variable, "$": self._run_command, "&": self._start_command, "~": self._await_mails}
+        if step.kind in actions:
+            actions[step.kind](step)
+        else:
+            self._invocation.say(f"# {step.text}" if step.kind == "#" else "\n")  # a blank line separates the steps
+
+    def _set_variable(self, step: StoryLine) -> None:
+        name, _, path = step.text.partition(" ")
+        os.environ[name] = os.path.join(self._directory, path) if path else self._password
+        self._invocation.say(f"$ export {name}=…")
+
+    def _run_command(self, step: StoryLine) -> None:
+        from ..main import main
+
+        self._invocation.say(f"$ {step.text}")
+        status = main(shlex.split(step.text)[1:])
+        if status != step.status:
+            raise ConfobjectsError(f"the demonstration failed: exit status {status}, expected {step.status}")
+        if status:
+            self._invocation.say(f"(exit status {status})")
+
+    def _start_command(self, step: StoryLine) -> None:
+        from subprocess import PIPE, STDOUT, Popen
+
+        self._invocation.say(f"$ {step.text} &")
+        command = [sys.executable, "-m", "confobjects.cli", *shlex.split(step.text)[1:]]
+        process = Popen(command, stdout=PIPE, stderr=STDOUT, text=True)  # noqa: S603 - a line of our own story
+        self._background.append(process)
+
+    def _await_mails(self, step: StoryLine) -> None:
+        arrived = self._server.mailbox.wait_for(int(step.text))
+        said = self._end_background()
+        if not arrived:
+            raise ConfobjectsError(f"the demonstration failed: no mail arrived. {said}")
+
+    def _end_background(self) -> str:
+        """End what runs in the background, in order, and return what it said."""
+        from subprocess import TimeoutExpired
+
+        said = ""
+        while self._background:
+            process = self._background.pop()
+            process.terminate()
+            try:
+                said += process.communicate(timeout=_PATIENCE)[0]
+            except TimeoutExpired:
+                process.kill()
+                said += process.communicate()[0]
+        return said

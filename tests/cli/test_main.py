@@ -509,7 +509,8 @@ def test_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     story = capsys.readouterr().out
     for part in ("TLSv1.", "logged in with", "envelope: demo@example.com -> operator@example.com", "Done:",
-                 'From: "Operations" <demo@example.com>'):  # fmt: skip
+                 'From: "Operations" <demo@example.com>', ": delivered : ",
+                 "envelope: demo@example.com -> user@example.com", "Subject: Your order"):  # fmt: skip
         assert part in story
     assert "(exit status 11)" in story
 
