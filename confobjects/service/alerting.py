@@ -244,7 +244,7 @@ class Alerts:
         found = claim_alerts(ledger, names.values(), handler.repeat_after)
         for alert, name in names.items():
             if (moment := found[name]) is not None:
-                self._conclude(one, alert, moment, by_others=True)
+                self._conclude(one, alert, moment)
         ours = [alert for alert, name in names.items() if found[name] is None]
         if not ours:
             return
@@ -258,13 +258,10 @@ class Alerts:
         for alert in ours:
             self._conclude(one, alert, seen.now)
 
-    def _conclude(self, one: _Handler, alert: Alert, moment: int, *, by_others: bool = False) -> None:
-        """Remember that an alert was told. What others tell of changes leaves the pace of this handler as it is."""
-        if alert.type is not AlertType.CONFIGURATION_CHANGED:
-            one.memory = mark_told(one.memory, (_key_of(alert),), moment)
-            return
-        if not by_others:
-            one.memory = mark_told(one.memory, (_CHANGES,), moment)
+    def _conclude(self, one: _Handler, alert: Alert, moment: int) -> None:
+        """Remember that an alert was told, by this handler or by another machine."""
+        is_change = alert.type is AlertType.CONFIGURATION_CHANGED
+        one.memory = mark_told(one.memory, (_CHANGES if is_change else _key_of(alert),), moment)
         with self._lock:
             if alert in one.happened:
                 one.happened.remove(alert)

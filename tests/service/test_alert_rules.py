@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confobjects.diagnostics import Diagnostic
 from confobjects.mail.alerts import AlertType
 from confobjects.service.rules.alerts import MOST, Memory, find_due, is_recent, mark_told, note, observe
-from confobjects.service.rules.findings import Queue, choose_sender, find_stuck
+from confobjects.service.rules.findings import Queue, choose_sender, find_problems, find_stuck
 from confobjects.service.rules.settings import MINUTE
 
 REPEAT = 15 * MINUTE
@@ -78,6 +79,24 @@ def test_a_clock_that_was_put_back_silences_nothing() -> None:
 def test_mail_is_stuck_if_it_waits_and_none_is_delivered(queue: Queue, stuck: bool) -> None:
     found = list(find_stuck(queue, 90 * MINUTE, 30 * MINUTE))
     assert [one.type for one in found] == [AlertType.MAIL_STUCK] * stuck
+
+
+def test_problems_are_the_same_by_what_is_wrong_where_and_not_by_their_words() -> None:
+    def keys(*problems: Diagnostic) -> list[str]:
+        return [one.key for one in find_problems(problems, AlertType.CERTIFICATE_ENDING)]
+
+    first = Diagnostic("mail-trust", "the certificate a ends", path="/x/f", property="file", remedy="replace it")
+    assert keys(first) == keys(first.replace(summary="the certificate a has ended", severity="error", remedy=""))
+    assert len(set(keys(first, first.replace(property="other"), first, first.replace(path="/x/g")))) == 4
+
+
+def test_what_is_known_of_a_problem_is_in_the_mail_on_lines_of_its_own() -> None:
+    problem = Diagnostic(
+        "mail-trust", "bad\nthing", path="/x/f", property="file", detail="why\n: so", remedy="replace it"
+    )
+    [alert] = find_problems([problem], AlertType.CERTIFICATE_ENDING)
+    assert alert.message == r"/x/f, file: bad\nthing"
+    assert alert.details == (r"why\n: so", "remedy: replace it")
 
 
 @pytest.mark.parametrize(

@@ -263,8 +263,11 @@ def test_of_several_who_share_a_ledger_one_tells(place: Place) -> None:
     assert len(first.look()) == 2
     assert len(second.look()) == 2
     assert len(place.open().look()) == 2  # one that is started later
-    place.clock.now += 16 * MINUTE
+    change_something(first)
+    second.settle()
     assert [len(one.look()) for one in (first, second)] == [2, 2]
+    place.clock.now += 16 * MINUTE
+    assert [len(one.look()) for one in (first, second)] == [3, 3]
 
 
 # -- no loops ----------------------------------------------------------------------------------------------------------
@@ -335,6 +338,10 @@ def test_a_handler_counts_as_it_is_in_effect(place: Place) -> None:
     assert [one.address for part in second.parts for one in part.recipients] == ["other@x.test"]
     place.clock.now += 16 * MINUTE
     assert len(change_handler(enabled=False)) == 2
+    for wanted in (False, True):
+        change(place.url, "mail-server", "relay", {"use-ssl": wanted})
+        running.settle()
+        assert len(running.look()) == 2
     with confobjects.open(place.url) as context:
         context.delete(KIND, "ops")
     running.settle()

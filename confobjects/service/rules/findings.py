@@ -6,6 +6,7 @@ change while nothing else does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -34,14 +35,16 @@ class Queue(Record):
 
 
 def find_problems(problems: Iterable[Diagnostic], type_: AlertType) -> Iterator[Alert]:
-    """Yield the alerts of problems."""
+    """Yield the alerts of problems. Several of the same kind at one place are told apart by their number."""
+    seen: Counter[str] = Counter()
     for one in problems:
         place = one.describe_place()
         message = f"{place}: {make_visible(one.summary)}" if place else make_visible(one.summary)
         lines = one.replace(excerpt="", attempt="").render().splitlines()[1:]
         where = (one.code, one.origin, one.path, one.property, one.constraint, one.pointer)
         key = "\0".join(where)
-        yield Alert(type_, key, message, tuple(line.strip() for line in lines), one.path)
+        seen[key] += 1
+        yield Alert(type_, f"{key}\0{seen[key]}", message, tuple(line.strip() for line in lines), one.path)
 
 
 def find_waiting(waiting: Iterable[Waiting]) -> Iterator[Alert]:
