@@ -26,11 +26,12 @@ _ENDED = ("delivered", "failed", "unknown")
 _HELP = """Show the mails that the mail service has accepted, and what became of them.
 
 \b
-mail-queue list        show mails, the oldest first
-mail-queue show ID     show one: each recipient, what the last attempt found, when the next one is due
-mail-queue retry ID    send mails again, at once, to whoever did not get them
-mail-queue cancel ID   give mails up that wait
-mail-queue purge       remove what is known of mails that have come to their end
+mail-queue list          show mails, the oldest first
+mail-queue show ID       show one: each recipient, what the last attempt found, when the next one is due
+mail-queue retry ID      send mails again, at once, to whoever did not get them
+mail-queue cancel ID     give mails up that wait
+mail-queue purge         remove what is known of mails that have come to their end
+mail-queue mark-unknown  send nothing by itself that is open: for a ledger that was put back from a backup
 
 A mail waits (queued), is with a runner (taken, sending), or has come to its end: delivered, failed, or unknown, if nobody knows
 whether the mail server has taken it. Such a mail is not sent again by itself: it might arrive twice.
@@ -46,7 +47,9 @@ Examples:
 def build(words: Words, registry: Registry) -> click.Command:
     """Return the command."""
     parameters: list[click.Parameter] = [
-        click.Argument(["what"], metavar="list|show|retry|cancel|purge", type=click.Choice(sorted(_ACTIONS))),
+        click.Argument(
+            ["what"], metavar="list|show|retry|cancel|purge|mark-unknown", type=click.Choice(sorted(_ACTIONS))
+        ),
         click.Argument(["mails"], metavar="[ID]...", nargs=-1),
         click.Option(["--state"], multiple=True, type=click.Choice(_STATES), help="Only mails in this state."),
         click.Option(["--sender-name"], metavar="NAME", help="Only mails that this mail sender sends."),
@@ -65,6 +68,7 @@ _TAKES = {
     "retry": {"mails", "all_failed", "sender_name"},
     "cancel": {"mails"},
     "purge": {"state", "older_than", "force"},
+    "mark-unknown": {"force"},
 }
 """What each of the actions takes."""
 
@@ -243,10 +247,38 @@ def _purge(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int
     return 0
 
 
+# -- mark-unknown ------------------------------------------------------------------------------------------------------
+
+
+def _mark_unknown(invocation: Invocation, ledger: Ledger, given: dict[str, Any]) -> int:
+    from confobjects.service.operating import count_open, mark_unknown
+
+    number = count_open(ledger)
+    from ..output.mails import count
+
+    if not invocation.dry_run and number:
+        question = f"{count(number, 'mail')} that waits or is being sent is not sent by itself any more"
+        if not may_destroy(invocation, question, force=given["force"]):
+            invocation.note("nothing was changed")
+            return 0
+        number = mark_unknown(ledger)
+    if invocation.form == "json":
+        from ..output.json import dumps
+
+        invocation.say(dumps({"marked": number, "dry_run": invocation.dry_run}))
+    elif invocation.form == "script":
+        invocation.say(str(number))
+    elif invocation.tells_people:
+        verb = "would be" if invocation.dry_run else "is" if number == 1 else "are"
+        invocation.say(f"{count(number, 'mail')} {verb} unknown now: mail-queue list --state unknown shows them.")
+    return 0
+
+
 _ACTIONS: dict[str, Callable[[Invocation, Ledger, dict[str, Any]], int]] = {
     "list": _list,
     "show": _show,
     "retry": _retry,
     "cancel": _cancel,
     "purge": _purge,
+    "mark-unknown": _mark_unknown,
 }

@@ -599,6 +599,11 @@ _FORMS: Final[dict[str, _OutputForm]] = {
             }
         ),
     ),
+    "mail-queue-mark": _OutputForm(
+        "mail-queue",
+        "How many mails were marked as unknown; with --dry-run how many would be.",
+        _object_of({"marked": _COUNT, "dry_run": _FLAG}),
+    ),
     "mail-queue-purge": _OutputForm(
         "mail-queue",
         "How many mails were removed; with --dry-run how many would be.",

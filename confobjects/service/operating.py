@@ -15,14 +15,16 @@ from sqlalchemy import Connection, Select, delete, func, select
 from confobjects.records import Record, field
 from confobjects.service.counting import Totals, read_totals
 from confobjects.service.ledger import Entry, Ledger
+from confobjects.service.rows import read_row
 from confobjects.service.rules.pacing import Login
 from confobjects.service.rules.quotas import Standing
-from confobjects.service.rules.states import ENDED, OPEN, State
+from confobjects.service.rules.states import ENDED, OPEN, State, doubt
 from confobjects.service.tables import LOGINS, PACE, PARTS, RUNNERS, STANDINGS, WAITS, read_version
 
 _GROUP: Final = 500
 
 _P = PARTS.c
+_IS_OPEN: Final = _P.state.in_([one.value for one in sorted(OPEN)])
 
 
 class Wanted(Record):
@@ -78,6 +80,32 @@ def _find_mails(ledger: Ledger, wanted: Wanted) -> Iterator[Entry]:
         for entry in group:
             if not address or address in {one.address.casefold() for part in entry.parts for one in part.recipients}:
                 yield entry
+
+
+def mark_unknown(ledger: Ledger) -> int:
+    """Mark every mail that is open as unknown; return how many there were. For a ledger that was put back from a backup.
+
+    Whoever was sending one meanwhile reports an outcome that does not count.
+    """
+    marked = set[str]()
+    while some := ledger.perform(lambda connection: _mark_some(ledger, connection)):
+        marked.update(some)
+    return len(marked)
+
+
+def _mark_some(ledger: Ledger, connection: Connection) -> Sequence[str]:
+    now = ledger.database.now(connection)
+    rows = select(PARTS).where(_IS_OPEN).order_by(_P.mail, _P.number).limit(_GROUP).with_for_update()
+    held = [read_row(row, ledger.cover) for row in connection.execute(rows).mappings().all()]
+    for one in held:
+        ledger.write_change(connection, one, doubt(one.part, now))
+    return [one.part.mail for one in held]
+
+
+def count_open(ledger: Ledger) -> int:
+    """Return how many mails :func:`mark_unknown` would mark."""
+    with ledger.database.read() as connection:
+        return connection.execute(select(func.count(_P.mail.distinct())).where(_IS_OPEN)).scalar_one()
 
 
 def purge_ended(ledger: Ledger, states: Sequence[State] = (), before: int | None = None) -> int:
@@ -159,8 +187,10 @@ __all__ = [
     "SeenRunner",
     "Wanted",
     "count_ended",
+    "count_open",
     "find_mails",
     "find_standing",
+    "mark_unknown",
     "purge_ended",
     "read_overview",
 ]

@@ -196,6 +196,7 @@ RUNS: dict[str, list[list[str]]] = {
         ["mail-queue", "cancel", "{mail}", "--dry-run"],
         ["mail-queue", "retry", "--all-failed"],
     ],
+    "mail-queue-mark": [["mail-queue", "mark-unknown", "--dry-run"], ["mail-queue", "mark-unknown", "--force"]],
     "mail-queue-purge": [["mail-queue", "purge", "--force"], ["mail-queue", "purge", "--dry-run"]],
     "mail-quota": [["mail-quota", "show", "a@example.com"], ["mail-quota", "show", "b@example.com"]],
     "mail-quota-change": [["mail-quota", "reset", "a@example.com"], ["mail-quota", "lift", "a@example.com"]],

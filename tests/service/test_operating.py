@@ -10,8 +10,10 @@ from sqlalchemy import Connection, select
 from confobjects.actions import RemedyAction
 from confobjects.errors import MailError, NotAcceptedError
 from confobjects.mail.diagnosis import DeliveryError
+from confobjects.service import operating
 from confobjects.service.counting import Counted, read_totals
 from confobjects.service.ledger import Ledger, Mail
+from confobjects.service.operating import count_open, mark_unknown
 from confobjects.service.rules.settings import DAY, Settings
 from confobjects.service.rules.states import (
     CANCELLED,
@@ -19,6 +21,7 @@ from confobjects.service.rules.states import (
     LEASE,
     LEASE_ENDED,
     NO_SENDER,
+    RESTORED,
     Answer,
     Recipient,
     State,
@@ -127,6 +130,10 @@ OUTCOMES = [
         Recipient("a@x.test", code=LEASE_ENDED),
         "the program that sent it was lost before it wrote down the answer of the mail server",
     ),
+    (
+        Recipient("a@x.test", code=RESTORED),
+        "it was not finished in a backup of the ledger that was put back; it may have been sent since",
+    ),
     (Recipient("a@x.test", code=NO_SENDER), "the sender that it was accepted for cannot be used"),
 ]
 
@@ -135,6 +142,47 @@ OUTCOMES = [
 def test_every_outcome_has_words(one: Recipient, summary: str | None) -> None:
     words = word_outcome(one)
     assert (None if words is None else words.summary) == summary
+
+
+def test_what_was_open_in_a_backup_is_unknown_and_sent_only_if_it_is_wanted(
+    ledger: Ledger, clock: Clock, open_it: Callable[[], Ledger]
+) -> None:
+    delivered = accept(ledger, "done@x.test")
+    attempt(ledger, Answer(Verdict.DELIVERED), clock=clock)
+    partly = accept(ledger, "a@x.test", "b@x.test")
+    attempt(ledger, Answer(Verdict.DELIVERED), Answer(Verdict.LATER, "later"), clock=clock)
+    taken = accept(ledger, "c@x.test")
+    work = Work(open_it(), "r1")
+    [delivery] = work.take(10, SETTINGS, {"one": "1"}).deliveries
+    work.record((), SETTINGS, delivery.held)  # it is being sent
+    waiting = accept(ledger, "d@x.test")
+    assert count_open(ledger) == 3
+    assert mark_unknown(ledger) == 3
+    assert mark_unknown(ledger) == count_open(ledger) == 0
+    assert [ledger.find(one).state for one in (delivered, partly, taken, waiting)] == [
+        State.DELIVERED,
+        State.UNKNOWN,
+        State.UNKNOWN,
+        State.UNKNOWN,
+    ]
+    assert [one.state for one in ledger.find(partly).parts[0].recipients] == [State.DELIVERED, State.UNKNOWN]
+    clock.now += DAY
+    assert work.take(10, SETTINGS, {"one": "1"}).deliveries == ()
+    part = delivery.held.part
+    late = work.record(
+        [Settled(delivery.held, settle(part, {0: Answer(Verdict.DELIVERED)}, clock.now, SETTINGS))], SETTINGS
+    )
+    assert late.counts == (False,)
+    assert ledger.retry(waiting) == 1
+    [again] = work.take(10, SETTINGS, {"one": "1"}).deliveries
+    assert again.held.part.mail == waiting
+
+
+def test_marking_goes_through_a_ledger_in_groups(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operating, "_GROUP", 2)
+    for _ in range(5):
+        accept(ledger, "a@x.test")
+    assert mark_unknown(ledger) == 5
 
 
 # -- totals ------------------------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ OPEN: Final = frozenset({State.QUEUED, *HELD})
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 LEASE_ENDED: Final = "lease-ended"
+RESTORED: Final = "ledger-restored"
+"""What is told of a mail that was open in a backup of the ledger."""
 NO_SENDER: Final = "no-sender"
 
 
@@ -274,6 +276,15 @@ def retry(part: Part, now: int) -> Part:
     return _conclude(part.replace(recipients=recipients, fence=part.fence + 1, since=now), now)
 
 
+def doubt(part: Part, now: int) -> Part:
+    """Return an open part of a ledger that was put back: nobody knows what has become of it since the backup."""
+    recipients = tuple(
+        one.replace(state=State.UNKNOWN, code=RESTORED, reply="", words=None) if one.state is State.QUEUED else one
+        for one in part.recipients
+    )
+    return _conclude(part.replace(recipients=recipients, fence=part.fence + 1), now)
+
+
 def can_be_cancelled(part: Part, now: int) -> bool:
     """Tell whether an operator may cancel a part: it waits, or whoever took it is lost."""
     return part.state is State.QUEUED or (part.state is State.TAKEN and is_over(part.lease, now))
@@ -298,6 +309,7 @@ __all__ = [
     "MOST_RECIPIENTS",
     "NO_SENDER",
     "OPEN",
+    "RESTORED",
     "Answer",
     "Part",
     "Recipient",
@@ -310,6 +322,7 @@ __all__ = [
     "can_be_taken",
     "can_lapse",
     "cancel",
+    "doubt",
     "give_back",
     "is_due",
     "is_held_by",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from confobjects.mail.diagnosis import describe_code
-from confobjects.service.rules.states import CANCELLED, EXPIRED, LEASE_ENDED, NO_SENDER, Recipient, Words
+from confobjects.service.rules.states import CANCELLED, EXPIRED, LEASE_ENDED, NO_SENDER, RESTORED, Recipient, Words
 
 _OWN: Final = {
     CANCELLED: Words("it was cancelled"),
@@ -14,6 +14,10 @@ _OWN: Final = {
     ),
     LEASE_ENDED: Words(
         "the program that sent it was lost before it wrote down the answer of the mail server",
+        "Look into the log of the mail server, or ask the recipient; if it has not arrived, send it again.",
+    ),
+    RESTORED: Words(
+        "it was not finished in a backup of the ledger that was put back; it may have been sent since",
         "Look into the log of the mail server, or ask the recipient; if it has not arrived, send it again.",
     ),
     NO_SENDER: Words(
