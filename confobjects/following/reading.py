@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from confobjects.definitions.model import HOLDER_KIND
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from confobjects.paths import ManagedObjectPath
 
 _ATTEMPTS: Final = 20
+_DISTURBED: Final = 2
+"""The number of attempts that others may spoil. In the next ones they are locked out, where they can be."""
 _MOST_READ: Final = 1000
 """Entries that are read one by one until all are compared again, where that costs little."""
 
@@ -122,9 +125,10 @@ class StoredReader:
         Raises :class:`~confobjects.errors.ConfobjectsError` if it cannot be read, or is changed faster than it is read.
         """
         reason = BeingWrittenError("the configuration is changed faster than it can be read")
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
-                look = self._look(since)
+                with self._site.storage.undisturbed() if attempt >= _DISTURBED else nullcontext():
+                    look = self._look(since)
             except BeingWrittenError as error:  # a change of a few entries is whole in a moment
                 reason = error
                 continue

@@ -212,6 +212,14 @@ class Storage(Protocol):
         """Give other writers a moment, longer with each turn, where :attr:`serialises_writers` is false."""
         ...
 
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Return a context in which nobody else writes, for reading what is changed faster than it is read.
+
+        Only where :attr:`serialises_writers`, and this process may lock; elsewhere others go on. Whoever waits to write
+        waits for its end, so it is short.
+        """
+        ...
+
     def watch(self, timing: Timing | None = None) -> Watch:
         """Return a watch that hears of the changes of all writers. It uses no descriptor of the storage."""
         ...

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from _thread import get_ident  # importing threading, which is built on it, slows a cold start
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from confobjects.actions import Remedy
@@ -437,6 +437,22 @@ class LdifFileStorage:
 
     def pause(self, turn: int) -> None:
         """Do nothing: the other writers are locked out."""
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Lock out writers in any process or thread, in turn with them, if this process may lock and none of them hangs."""
+        from confobjects.storage import locking
+
+        with ExitStack() as held:
+            if self._owner != get_ident():
+                with suppress(AccessError, StorageError):
+                    held.enter_context(locking.hold_lock(os.path.realpath(self.path), self._deadline))
+                    self._owner = get_ident()
+                    held.callback(self._disown)
+            yield
+
+    def _disown(self) -> None:
+        self._owner = None
 
     def watch(self, timing: Timing | None = None) -> LdifWatch:
         """Return a watch that hears of every change of the file, manual edits and replacements included."""

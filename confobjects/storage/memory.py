@@ -144,6 +144,12 @@ class MemoryStorage:
     def pause(self, turn: int) -> None:
         """Do nothing: the other writers are locked out."""
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Lock out the other threads."""
+        with self._lock:
+            yield
+
     def watch(self, timing: Timing | None = None) -> MemoryWatch:
         """Return a watch that hears of the changes in this process."""
         from confobjects.storage.watching import MemoryWatch

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +14,12 @@ from confobjects.following.reading import StoredReader
 from confobjects.following.sources import LiveSources
 from confobjects.following.unfinished import BeingWrittenError
 from confobjects.management import ManagementContext, Site
+from confobjects.mapping.entry import Entry
 from confobjects.mapping.journal import Moment, NotedChange, UnfinishedChange
 from confobjects.objects.evaluating import evaluate_defaults
 from confobjects.resolvers import Resolvers
+from confobjects.storage.ldif_file import LdifFileStorage
+from confobjects.storage.locking import LockHeldError
 from confobjects.storage.memory import MemoryStorage
 from tests.definitions.documents import builtin
 from tests.following.services import FIRST, LONG, ONE, Told
@@ -88,6 +94,45 @@ def test_a_storage_that_is_changed_faster_than_it_is_read_is_read_later() -> Non
         reader.read(None)
     storage.writers = []
     assert reader.read(None).stored.number == next(hosts) + 1
+
+
+class BesetFile(LdifFileStorage):
+    """A file that somebody else changes each time that it was looked at, unless he is locked out."""
+
+    looks = 0
+    writer: Callable[[], None] | None = None
+
+    def snapshot(self) -> Mapping[str, Entry]:
+        found = super().snapshot()
+        self.looks += 1
+        if self.writer is not None:
+            with suppress(LockHeldError):
+                self.writer()
+        return found
+
+
+def test_who_never_pauses_is_locked_out_of_a_file_for_one_look(tmp_path: Path) -> None:
+    """A few looks are spoiled, however many changes there are; a writer that tries in vain tries again."""
+    registry, path = builtin(), str(tmp_path / "config.ldif")
+    ctx = ManagementContext(Site.of(registry, LdifFileStorage(path, deadline=0), evaluate_defaults))
+    with ctx.change() as tx:
+        tx.create(*ONE, FIRST)
+    hosts = count()
+
+    def write() -> None:
+        with ctx.change() as tx:
+            tx.set(*ONE, {"smtp-server": f"h{next(hosts)}.example.com"})
+
+    storage, sources = BesetFile(path), LiveSources(Resolvers, ".")
+    reader = StoredReader(Site.of(registry, storage, sources), sources)
+    storage.writer = write
+    for _ in range(3):
+        number = ctx.history()[-1].number
+        storage.looks = 0
+        look = reader.read(number)
+        assert number <= (look.stored.number or 0) == ctx.history()[-1].number
+        assert storage.looks <= 8
+        write()
 
 
 class BusyStorage(MemoryStorage):

@@ -167,6 +167,10 @@ class LdapStorage(DirectoryWriter):
         longest = min(_LONGEST_PAUSE, _PAUSE * 2**turn)
         sleep(uniform(longest / 2, longest))  # noqa: S311 - it spreads writers, and is not secret
 
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Do nothing: others cannot be locked out. Revisions show which of them were read."""
+        return nullcontext()
+
     def commit(self, changes: Sequence[Change], record: Note | None = None) -> int | None:
         """Carry out some changes in order. If one is refused, those before it are taken back.
 
