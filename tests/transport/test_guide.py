@@ -10,6 +10,7 @@ from tests.docs.pages import ROOT, differences
 from tests.servers.certificates import Authority
 from tests.servers.dns import DnsServer
 from tests.servers.fake_smtp import NO_PIPELINING, FakeSmtp, Script, starttls
+from tests.servers.oauth import OAuthServer
 
 OFFERED = b"250-fake\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n"
 SUBMISSION: Script = {
@@ -53,6 +54,28 @@ def test_the_page_on_the_mail_service(
         facts = {"SUBMISSION": str(server.port), "CA": str(ca)}
         assert "\n".join(differences(page, directory, facts)) == ""
     assert len(server.messages) >= 3
+
+
+def test_the_page_on_backups(authority: Authority, server_context: dict[str, ssl.SSLContext], tmp_path: Path) -> None:
+    ca, directory = tmp_path / "ca.pem", tmp_path / "page"
+    ca.write_bytes(authority.pem)
+    directory.mkdir()
+    page = ROOT / "docs" / "guide" / "backup.md"
+    offered = OFFERED.replace(b"PLAIN LOGIN", b"XOAUTH2")
+    script: Script = {"EHLO": offered, "STARTTLS": starttls, "AUTH": b"235 2.7.0 ok\r\n"}
+    with OAuthServer(tmp_path, authority) as provider, FakeSmtp(script, tls=server_context["good"]) as server:
+        provider.register("shop", secret="secret", grants=("refresh_token",))
+        facts = {
+            "SUBMISSION": str(server.port),
+            "CA": str(ca),
+            "TOKENS": f"{provider.base}/token",
+            "REFRESH_TOKEN": provider.consent("shop"),
+        }
+        assert "\n".join(differences(page, directory, facts)) == ""
+    to = [line for message in server.messages for line in message.split(b"\r\n") if line.startswith(b"To: ")]
+    assert to == [b"To: ann@example.com", b"To: bob@example.com", b"To: cid@example.com"]  # nobody got a mail twice
+    sent = [form["refresh_token"] for path, form in provider.requests if path == "/token"]
+    assert len(set(sent)) == len(sent) == 2  # the second host went on with the tokens of the first
 
 
 def test_the_page_on_services(authority: Authority, server_context: dict[str, ssl.SSLContext], tmp_path: Path) -> None:
