@@ -682,10 +682,14 @@ _FORMS: Final[dict[str, _OutputForm]] = {
                     "The one that seals first.",
                 ),
                 "missing_keys": _list_of(
-                    _object_of({"id": _TEXT, "used": _USED_KEY}), "Keys that something is sealed with, and that are not here."
+                    _object_of({"id": _TEXT, "used": _USED_KEY}),
+                    "Keys that something is sealed with, and that are not here.",
                 ),
                 "in_clear": _USED_KEY,
-                "unfinished": {"description": "Changes whose intents are kept, because they are not finished.", **_COUNT},
+                "unfinished": {
+                    "description": "Changes whose intents are kept, because they are not finished.",
+                    **_COUNT,
+                },
                 "clear": _list_of(_object_of({"path": _PATH, "property": _TEXT}), "Secrets in the clear."),
                 "mixed": _list_of(
                     _object_of({"path": _PATH, "property": _TEXT}),

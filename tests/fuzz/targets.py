@@ -285,6 +285,7 @@ PLANS = (
 LINES = b'{"format":1}\n{"number":1,"before":"a","after":"b","record":{}}\n{"number":1,"state":"done"}\n{"edited":"t","after":"c"}\n'
 JSON = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"null", b"1e999", b"\\ud800", b'"objects"', b'"/mail-server/one"')
 
+
 def fill_templates(data: bytes) -> None:
     """Check and fill a text as a template, into which it is put itself."""
     text = as_text(data)
