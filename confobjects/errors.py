@@ -17,8 +17,8 @@
     ├── NotInEffectError                 23  the change is saved, and a follower does not have it in effect
     ├── NotAcceptedError                 24  the mail service does not take a mail
     ├── LedgerError                      25  the ledger of the mail service cannot be used
-    ├── UnhealthyError                   26  something is wrong with the mail service
     ├── OAuthError                       27  no access token
+    ├── UnhealthyError                   28  something is wrong with the mail service
     ├── ExpressionError                  30  an expression has no value
     ├── BrokenDataError                  31  what was read cannot be understood
     │   ├── DefinitionError              31
@@ -167,14 +167,6 @@ class LedgerError(ConfobjectsError):
     http_status = 503
 
 
-class UnhealthyError(ConfobjectsError):
-    """The mail service can be asked, and something is wrong with it."""
-
-    code = "unhealthy"
-    exit_code = 26
-    http_status = 503
-
-
 class ExpressionError(ConfobjectsError):
     """A configuration expression has no value, or cannot be read."""
 
@@ -239,6 +231,14 @@ class OAuthError(ConfobjectsError):
     code = "oauth-failed"
     exit_code = 27
     http_status = 502
+
+
+class UnhealthyError(ConfobjectsError):
+    """The mail service can be asked, and something is wrong with it."""
+
+    code = "unhealthy"
+    exit_code = 28
+    http_status = 503
 
 
 class CommandFailedError(ConfobjectsError):

@@ -350,17 +350,17 @@ def test_a_service_that_works_is_well(place: Place) -> None:
 def test_what_is_wrong_has_an_exit_status_and_words(place: Place) -> None:
     place.accept()
     found = run("mail-service", "status")
-    assert found.status == 26
+    assert found.status == 28
     assert found.err.startswith("no runner is alive: no mail is delivered\n  remedy: ")
     place.live()
     assert run("mail-service", "status").status == 0
     stuck = run("mail-service", "status", "--stuck-after", "0 s")
-    assert stuck.status == 26
+    assert stuck.status == 28
     assert "See what its last attempt found: mail-queue list --state queued\n" in stuck.err
     assert json_of("mail-service", "status", "--stuck-after", "0 s")["problems"][0]["code"] == "unhealthy"
     change_service(place.url, sender=None)
     missing = run("mail-service", "status")
-    assert missing.status == 26
+    assert missing.status == 28
     assert "mail has no sender" in missing.err
     assert "sender     none (sender is not set, and default-sender is not set)\n" in missing.out
     change_service(place.url, enabled=False)
@@ -403,16 +403,16 @@ def test_a_stopped_sender_is_told_until_its_login_changes_or_it_is_let_go_on(pla
         place.deliver()
     place.live()
     stopped = run("mail-service", "status")
-    assert stopped.status == 26
+    assert stopped.status == 28
     assert 'the sender "news" is stopped: the mail server refused its login 3 times in a row\n' in stopped.err
     assert "mail-service resume news" in stopped.err
     assert json_of("mail-service", "status")["senders"] == [{"name": "news", "refused": 3, "stopped": True}]
     change(place.url, "mail-server", "relay", {"auth-password": "swordfish2"})
     assert json_of("mail-service", "status")["senders"] == [{"name": "news", "refused": 3, "stopped": False}]
     change(place.url, "mail-server", "relay", {"auth-password": "swordfish"})
-    assert run("mail-service", "status").status == 26
+    assert run("mail-service", "status").status == 28
     assert json_of("mail-service", "resume", "news", "--dry-run")["changed"]
-    assert run("mail-service", "status").status == 26
+    assert run("mail-service", "status").status == 28
     assert run("mail-service", "resume", "news").out == 'The sender "news" goes on.\n'
     assert run("mail-service", "resume", "news").out == "No login of it was refused.\n"
     assert run("mail-service", "status").status == 0
@@ -422,7 +422,7 @@ def test_a_stopped_sender_is_told_until_its_login_changes_or_it_is_let_go_on(pla
 def test_metrics_are_printed(place: Place) -> None:
     place.accept()
     found = run("mail-service", "status", "--format", "prometheus")
-    assert found.status == 26
+    assert found.status == 28
     metrics = {(name, *labels.values()): value for name, labels, value in read_metrics(found.out)}
     assert metrics["confobjects_mail_parts", "queued"] == 1
     assert metrics["confobjects_mail_service_problem", "no-runner"] == 1
@@ -461,6 +461,6 @@ def test_no_output_has_the_password_of_the_database(place: Place) -> None:
     change_service(place.url, ledger=url.replace("@", f":{PASSWORD.replace(' ', '%20')}@", 1))
     for words in (["mail-service", "status"], ["mail-service", "status", "--output", "json"]):
         found = run(*words)
-        assert found.status == 26
+        assert found.status == 28
         assert PASSWORD.split()[1] not in found.out + found.err
         assert "***" in found.out
